@@ -1,0 +1,147 @@
+//! SHA-256 of payloads, and the fingerprint that tells one command from another under the same key.
+
+use std::{fmt, str::FromStr};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::CommandType;
+
+/// The SHA-256 of some bytes. Shown as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+/// A text that is not 64 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("read a digest: want 64 lower-case hex digits")]
+pub struct InvalidDigest;
+
+impl Digest {
+    /// Digests the whole of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// From the 32 bytes of a digest made elsewhere.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A digest to be fed piece by piece.
+    pub fn builder() -> DigestBuilder {
+        DigestBuilder(Sha256::new())
+    }
+}
+
+/// Digests bytes that come in pieces.
+#[derive(Debug, Clone)]
+pub struct DigestBuilder(Sha256);
+
+impl DigestBuilder {
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all pieces.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() != 64 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(InvalidDigest);
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| InvalidDigest)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidDigest)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// What makes two submissions the same: type, query string, content type and payload, as sent.
+///
+/// The payload counts by its SHA-256 and length, so that an upload and a body of the same bytes are one command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(Digest);
+
+impl Fingerprint {
+    /// Takes the fingerprint of a command. Each part is preceded by its length, so no two commands run together.
+    pub fn of(command: &CommandType, query: &str, content_type: &str, payload: &Digest, length: u64) -> Self {
+        let mut sum = Digest::builder();
+        for part in [command.as_str(), query, content_type] {
+            sum.update(&(part.len() as u64).to_be_bytes());
+            sum.update(part.as_bytes());
+        }
+        sum.update(&length.to_be_bytes());
+        sum.update(payload.as_bytes());
+        Self(sum.finish())
+    }
+
+    /// From a stored fingerprint.
+    pub const fn from_digest(digest: Digest) -> Self {
+        Self(digest)
+    }
+
+    /// The digest to store.
+    pub const fn as_digest(&self) -> &Digest {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_as_sha_256_does_whole_or_in_pieces() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(b"").to_string(), empty);
+        assert_eq!(empty.parse(), Ok(Digest::of(b"")));
+        let mut pieces = Digest::builder();
+        pieces.update(b"ab");
+        pieces.update(b"c");
+        assert_eq!(pieces.finish(), Digest::of(b"abc"));
+        assert_eq!(empty.to_uppercase().parse::<Digest>(), Err(InvalidDigest));
+        assert_eq!("é".repeat(32).parse::<Digest>(), Err(InvalidDigest));
+    }
+
+    #[test]
+    fn a_fingerprint_changes_with_every_part_and_never_runs_parts_together() {
+        let a: CommandType = "a".parse().expect("a type");
+        let ab: CommandType = "ab".parse().expect("a type");
+        let payload = Digest::of(b"x");
+        let base = Fingerprint::of(&a, "bc", "d", &payload, 1);
+        assert_eq!(base, Fingerprint::of(&a, "bc", "d", &payload, 1));
+        for other in [
+            Fingerprint::of(&ab, "c", "d", &payload, 1),
+            Fingerprint::of(&a, "b", "cd", &payload, 1),
+            Fingerprint::of(&a, "bc", "d", &Digest::of(b"y"), 1),
+            Fingerprint::of(&a, "bc", "d", &payload, 2),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}

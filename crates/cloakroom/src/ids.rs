@@ -1,0 +1,258 @@
+//! The names things go by. Each is checked where it enters, and is then known to be good.
+
+use std::{fmt, str::FromStr};
+
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// A name that breaks its rule; the text is the rule, fit to show a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidName(pub &'static str);
+
+macro_rules! text_name {
+    ($(#[$doc:meta])* $name:ident, $rule:literal, $ok:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let ok: fn(&[u8]) -> bool = $ok;
+                if ok(text.as_bytes()) { Ok(Self(text.to_owned())) } else { Err(InvalidName($rule)) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_name! {
+    /// Whoever the authorizer says the caller is: 1 to 128 visible ASCII characters.
+    Tenant, "a tenant is 1 to 128 visible ASCII characters",
+    |text| (1..=128).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic)
+}
+
+text_name! {
+    /// The client's own id of a job, unique per tenant: 1 to 255 visible ASCII characters.
+    ClientJobId, "a client job id is 1 to 255 visible ASCII characters, without spaces",
+    |text| (1..=255).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic)
+}
+
+text_name! {
+    /// The type of a command, as in `thumbnail.create`: `[a-z0-9][a-z0-9._-]{0,127}`.
+    CommandType, "a command type matches [a-z0-9][a-z0-9._-]{0,127}",
+    |text| {
+        (1..=128).contains(&text.len())
+            && matches!(text[0], b'a'..=b'z' | b'0'..=b'9')
+            && text.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
+    }
+}
+
+impl Default for Tenant {
+    /// The tenant of a deployment without an authorizer.
+    fn default() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+macro_rules! uuid_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// From a UUID made elsewhere.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID.
+            pub const fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            /// Takes the one way an id is ever written: lower case, hyphenated.
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let invalid = InvalidName("an id is a UUID, lower case and hyphenated");
+                let id = Uuid::try_parse(text).map_err(|_| invalid.clone())?;
+                if id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text { Ok(Self(id)) } else { Err(invalid) }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+    };
+}
+
+uuid_name! {
+    /// The server's id of a job.
+    JobId
+}
+
+uuid_name! {
+    /// Whose attempt it is: drawn anew for each claim, and asked for by every write of that attempt (the fence).
+    LeaseToken
+}
+
+uuid_name! {
+    /// The id of an upload: a UUID of version 7, so that it tells when it was made.
+    UploadId
+}
+
+impl UploadId {
+    /// When the upload was asked for; `None` when this is no id that this service made.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Some(Timestamp::from_millis(i64::try_from(seconds).ok()? * 1000 + i64::from(nanos / 1_000_000)))
+    }
+}
+
+/// Where a job's record is: its tenant is part of its key, so another tenant's job can't even be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JobKey {
+    /// Whose job.
+    pub tenant: Tenant,
+    /// Which job.
+    pub id: JobId,
+}
+
+/// The namespace of a deployment, from which job ids are derived.
+///
+/// The id of a job with a client job id is a UUID of version 8 over HMAC-SHA-256 (key: the namespace) of tenant
+/// and client job id: the record of the job is itself the client/server mapping, and a duplicate finds it
+/// without a look-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Namespace(Uuid);
+
+impl Namespace {
+    /// From the deployment's configuration.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The id of the tenant's job of this client job id.
+    pub fn job_id(&self, tenant: &Tenant, client_job_id: &ClientJobId) -> JobId {
+        self.derive("job", tenant, client_job_id.as_str().as_bytes())
+    }
+
+    /// The id of the job that takes this upload, where the client gave no id of its own: sent again, it finds the same job.
+    pub fn job_id_of_upload(&self, tenant: &Tenant, upload: UploadId) -> JobId {
+        self.derive("upload", tenant, upload.as_uuid().as_bytes())
+    }
+
+    fn derive(&self, kind: &str, tenant: &Tenant, name: &[u8]) -> JobId {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("HMAC takes a key of any length");
+        for part in [kind.as_bytes(), tenant.as_str().as_bytes(), name] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        let sum = mac.finalize().into_bytes();
+        let mut half = [0; 16];
+        half.copy_from_slice(&sum[..16]);
+        JobId(Uuid::new_v8(half))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMESPACE: Namespace = Namespace(Uuid::from_u128(7));
+
+    fn key(text: &str) -> ClientJobId {
+        text.parse().expect("a key")
+    }
+
+    #[test]
+    fn a_job_id_is_derived_from_namespace_tenant_and_client_job_id() {
+        let tenant = Tenant::default();
+        let id = NAMESPACE.job_id(&tenant, &key("order-1042"));
+        assert_eq!(id, NAMESPACE.job_id(&tenant, &key("order-1042")));
+        assert_eq!(id.as_uuid().get_version_num(), 8);
+        let other: Tenant = "other".parse().expect("a tenant");
+        assert_ne!(id, NAMESPACE.job_id(&other, &key("order-1042")));
+        assert_ne!(id, NAMESPACE.job_id(&tenant, &key("order-1043")));
+        assert_ne!(id, Namespace(Uuid::from_u128(8)).job_id(&tenant, &key("order-1042")));
+    }
+
+    #[test]
+    fn the_derivation_never_changes_for_keys_in_use_depend_on_it() {
+        let id = NAMESPACE.job_id(&Tenant::default(), &key("order-1042"));
+        assert_eq!(id.to_string(), "65cab0e2-1334-8d88-bc2d-9b1fccf5527c");
+    }
+
+    #[test]
+    fn an_id_is_written_in_one_way_only() {
+        let text = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
+        assert_eq!(text.parse::<JobId>().map(|id| id.to_string()).as_deref(), Ok(text));
+        for bad in [&text.to_uppercase(), &text.replace('-', ""), &format!("{{{text}}}"), "", "x"] {
+            assert!(bad.parse::<JobId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_checked_where_they_enter() {
+        for good in ["a", "0", "thumbnail.create", "a_b-c.d", &"a".repeat(128)] {
+            assert!(good.parse::<CommandType>().is_ok(), "{good}");
+        }
+        for bad in ["", ".a", "-a", "A", "a/b", "a b", "ä", &"a".repeat(129)] {
+            assert!(bad.parse::<CommandType>().is_err(), "{bad}");
+        }
+        for good in ["a", "\"", "!~", &"k".repeat(255)] {
+            assert!(good.parse::<ClientJobId>().is_ok(), "{good}");
+        }
+        for bad in ["", " ", "a b", "a\t", "é", "\u{7f}", &"k".repeat(256)] {
+            assert!(bad.parse::<ClientJobId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_upload_id_tells_when_it_was_made() {
+        let at = uuid::Timestamp::from_unix(uuid::NoContext, 1_795_248_000, 120_000_000);
+        let id = UploadId(Uuid::new_v7(at));
+        assert_eq!(id.created_at().map(Timestamp::as_millis), Some(1_795_248_000_120));
+        assert_eq!(UploadId(Uuid::from_u128(4)).created_at(), None);
+    }
+}

@@ -1,0 +1,216 @@
+//! The record of one command, from acceptance to its end.
+
+use std::time::Duration;
+
+use crate::{ClientJobId, CommandType, Failure, Fingerprint, JobId, JobKey, LeaseToken, Success, Tenant, Timestamp};
+
+/// Where a job stands. `succeeded`, `failed` and `cancelled` are terminal: a job never leaves them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Recorded; no attempt has begun.
+    Accepted,
+    /// A worker holds the lease and runs the handler.
+    Running,
+    /// An attempt failed; the next one waits for its time.
+    Retrying,
+    /// The client wishes it to stop, and the worker has been told or will be.
+    Cancelling,
+    /// Over: the work is done.
+    Succeeded,
+    /// Over: the work can't be done.
+    Failed,
+    /// Over: the client no longer wanted it.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status, in the order of a job's life.
+    pub const ALL: [Self; 7] =
+        [Self::Accepted, Self::Running, Self::Retrying, Self::Cancelling, Self::Succeeded, Self::Failed, Self::Cancelled];
+
+    /// Whether the job is over.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+
+    /// The contract's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Cancelling => "cancelling",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Who runs the job. The attempt is live until the job's [`Job::ready_at`]; from then on another worker may claim it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Drawn for this claim alone.
+    pub token: LeaseToken,
+    /// The queue's id of the message that brought the job: a second message of the same job is told by it.
+    pub message_id: String,
+}
+
+/// How far a handler says it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// 0 to 100.
+    pub percent: f64,
+    /// Fit to show a person; at most [`Progress::MESSAGE_LIMIT`] bytes.
+    pub message: Option<String>,
+}
+
+impl Progress {
+    /// The most bytes a message may have; the rest is cut.
+    pub const MESSAGE_LIMIT: usize = 256;
+
+    /// Brings a report into its bounds.
+    pub fn new(percent: f64, message: Option<String>) -> Self {
+        let percent = if percent.is_finite() { percent.clamp(0.0, 100.0) } else { 0.0 };
+        Self { percent, message: message.map(|text| crate::outcome::cut(text, Self::MESSAGE_LIMIT)) }
+    }
+}
+
+/// The record of one command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Whose job.
+    pub tenant: Tenant,
+    /// The server's id.
+    pub id: JobId,
+    /// The client's id, where it gave one.
+    pub client_job_id: Option<ClientJobId>,
+    /// What is to be done.
+    pub command: CommandType,
+    /// What tells the same submission from another one under the same client job id.
+    pub fingerprint: Fingerprint,
+    /// How long the record is kept after its last change; whole seconds, longer than any lease or wait for a retry.
+    pub retention: Duration,
+    /// Where it stands.
+    pub status: Status,
+    /// Counts every change; polls' `ETag`.
+    pub version: u64,
+    /// The attempt that runs or ran last, from 1; 0 before the first.
+    pub attempt: u32,
+    /// Who runs it, or ran it last.
+    pub lease: Option<Lease>,
+    /// From when on it may be claimed: its creation, the end of the wait for a retry, or the end of the lease.
+    pub ready_at: Timestamp,
+    /// How far the attempt is.
+    pub progress: Option<Progress>,
+    /// When it will be over, by its progress.
+    pub estimated_finish_at: Option<Timestamp>,
+    /// When it was accepted. Also tells one incarnation of an id from a later one.
+    pub created_at: Timestamp,
+    /// When the first attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// From when on it is as if it had never been; whole seconds.
+    pub expires_at: Timestamp,
+    /// What came of it.
+    pub success: Option<Success>,
+    /// What went wrong, last or in the end.
+    pub failure: Option<Failure>,
+}
+
+/// What is known of a job at its acceptance.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Whose job.
+    pub tenant: Tenant,
+    /// The server's id.
+    pub id: JobId,
+    /// The client's id, where it gave one.
+    pub client_job_id: Option<ClientJobId>,
+    /// What is to be done.
+    pub command: CommandType,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// How long the record is kept after the end.
+    pub retention: Duration,
+}
+
+impl Job {
+    /// The record of a command that is accepted now.
+    pub fn accept(new: NewJob, now: Timestamp) -> Self {
+        let NewJob { tenant, id, client_job_id, command, fingerprint, retention } = new;
+        Self {
+            tenant,
+            id,
+            client_job_id,
+            command,
+            fingerprint,
+            retention,
+            status: Status::Accepted,
+            version: 1,
+            attempt: 0,
+            lease: None,
+            ready_at: now,
+            progress: None,
+            estimated_finish_at: None,
+            created_at: now,
+            started_at: None,
+            updated_at: now,
+            finished_at: None,
+            expires_at: expiry(now, retention),
+            success: None,
+            failure: None,
+        }
+    }
+
+    /// Where the record is.
+    pub fn key(&self) -> JobKey {
+        JobKey { tenant: self.tenant.clone(), id: self.id }
+    }
+
+    /// Whether it still counts. The table deletes late; an expired record is as if it were not there.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.expires_at > now
+    }
+
+    /// Whether a worker's lease is running.
+    pub fn is_leased(&self, now: Timestamp) -> bool {
+        matches!(self.status, Status::Running | Status::Cancelling) && self.ready_at > now
+    }
+}
+
+/// When a record that is to be kept for `retention` from `from` expires: a whole second, rounded up.
+pub fn expiry(from: Timestamp, retention: Duration) -> Timestamp {
+    Timestamp::from_seconds(from.as_seconds_ceil().saturating_add(i64::try_from(retention.as_secs()).unwrap_or(i64::MAX)))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::Digest;
+
+    pub(crate) fn accepted(now: Timestamp) -> Job {
+        let command: CommandType = "diagnostic.run".parse().expect("a type");
+        let new = NewJob {
+            tenant: Tenant::default(),
+            id: JobId::from_uuid(uuid::Uuid::from_u128(1)),
+            client_job_id: Some("order-1042".parse().expect("a key")),
+            fingerprint: Fingerprint::of(&command, "", "application/json", &Digest::of(b"{}"), 2),
+            command,
+            retention: Duration::from_secs(86_400),
+        };
+        Job::accept(new, now)
+    }
+
+    #[test]
+    fn a_job_lives_until_exactly_its_expiry() {
+        let job = accepted(Timestamp::from_millis(1));
+        assert_eq!(job.expires_at, Timestamp::from_seconds(86_401));
+        assert!(job.is_alive(Timestamp::from_millis(86_400_999)));
+        assert!(!job.is_alive(Timestamp::from_seconds(86_401)));
+    }
+}

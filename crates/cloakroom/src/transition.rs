@@ -1,0 +1,379 @@
+//! What may happen to a job, as conditional writes.
+//!
+//! A [`Transition`] is a value: the [`Guard`] that must hold of the stored record, and the [`Patch`] that is then
+//! made to it, in one atomic write. The same value is applied to a record in memory ([`Transition::apply`]) and
+//! translated to one DynamoDB update, so the two can't disagree about the rules: which statuses an event may meet
+//! stands only in [`next`], and every guard is made from it.
+//!
+//! Whoever is refused is shown the record as it is, and decides by [`Refusal::of`] what that means.
+
+use std::time::Duration;
+
+use crate::job::expiry;
+use crate::{AttemptEnd, Failure, Job, Lease, LeaseToken, Progress, RetryPolicy, Status, Success, Timestamp, poll};
+
+/// What may happen to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A worker begins an attempt.
+    Claim,
+    /// The worker extends its lease, perhaps with progress.
+    Renew,
+    /// The attempt did the work.
+    Succeed,
+    /// The attempt failed for good.
+    Fail,
+    /// The attempt failed, and another follows.
+    Retry,
+    /// The client cancels before an attempt runs.
+    Withdraw,
+    /// The client cancels while an attempt runs.
+    AskToCancel,
+    /// The worker, or the claim after it, ends a job whose cancelling was asked for.
+    ConfirmCancel,
+    /// A worker finds that the last attempt is over or dead, and none is left.
+    GiveUp,
+}
+
+impl Event {
+    /// Every event.
+    pub const ALL: [Self; 9] = [
+        Self::Claim,
+        Self::Renew,
+        Self::Succeed,
+        Self::Fail,
+        Self::Retry,
+        Self::Withdraw,
+        Self::AskToCancel,
+        Self::ConfirmCancel,
+        Self::GiveUp,
+    ];
+}
+
+/// An event that a job in this status can't meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{event:?} a job that is {}", status.as_str())]
+pub struct IllegalTransition {
+    /// Where the job stands.
+    pub status: Status,
+    /// What was to happen.
+    pub event: Event,
+}
+
+/// The status after an event: the whole state machine.
+pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransition> {
+    use Status::{Accepted, Cancelled, Cancelling, Failed, Retrying, Running, Succeeded};
+    match (event, status) {
+        // Claiming what runs is taking over from a worker whose lease is over.
+        (Event::Claim, Accepted | Retrying | Running) => Ok(Running),
+        (Event::Renew, Running | Cancelling) => Ok(status),
+        // Cancelling is a wish: a handler that is done first wins.
+        (Event::Succeed, Running | Cancelling) => Ok(Succeeded),
+        (Event::Fail, Running | Cancelling) | (Event::GiveUp, Running | Retrying) => Ok(Failed),
+        (Event::Retry, Running) => Ok(Retrying),
+        (Event::Withdraw, Accepted | Retrying) | (Event::ConfirmCancel, Cancelling) => Ok(Cancelled),
+        (Event::AskToCancel, Running) => Ok(Cancelling),
+        (Event::Claim, Cancelling)
+        | (Event::Renew | Event::Succeed | Event::Fail | Event::AskToCancel, Accepted | Retrying)
+        | (Event::GiveUp, Accepted)
+        | (Event::Retry, Accepted | Retrying | Cancelling)
+        | (Event::Withdraw, Running | Cancelling)
+        | (Event::AskToCancel | Event::GiveUp, Cancelling)
+        | (Event::ConfirmCancel, Accepted | Retrying | Running)
+        | (_, Succeeded | Failed | Cancelled) => Err(IllegalTransition { status, event }),
+    }
+}
+
+/// What must hold of the stored record for a write to be made. Every part that is set must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guard {
+    /// The job has not expired at this time.
+    pub alive_at: Timestamp,
+    /// Its status is one of these.
+    pub statuses: Vec<Status>,
+    /// It is this incarnation of its id.
+    pub created_at: Option<Timestamp>,
+    /// This is who holds, or last held, the lease.
+    pub token: Option<LeaseToken>,
+    /// It is free to be claimed by this time.
+    pub ready_by: Option<Timestamp>,
+    /// Fewer attempts than this have begun.
+    pub attempts_below: Option<u32>,
+}
+
+impl Guard {
+    /// Whether the record satisfies the guard.
+    pub fn holds(&self, job: &Job) -> bool {
+        job.is_alive(self.alive_at)
+            && self.statuses.contains(&job.status)
+            && self.created_at.is_none_or(|at| job.created_at == at)
+            && self.token.is_none_or(|token| job.lease.as_ref().is_some_and(|lease| lease.token == token))
+            && self.ready_by.is_none_or(|by| job.ready_at <= by)
+            && self.attempts_below.is_none_or(|max| job.attempt < max)
+    }
+}
+
+/// What a write changes. What is `None` stays as it is, but that every change is counted in the version, and keeps
+/// the record for its retention from then on: a job that is worked on never expires, however long it takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patch {
+    /// When the change is made.
+    pub updated_at: Timestamp,
+    /// The new status.
+    pub status: Option<Status>,
+    /// A new attempt begins under this lease: the attempt is counted, its start noted if it is the first, and the
+    /// progress of the one before forgotten.
+    pub begin: Option<Lease>,
+    /// From when on the job may be claimed.
+    pub ready_at: Option<Timestamp>,
+    /// How far the attempt is, and when it will be over.
+    pub progress: Option<(Progress, Option<Timestamp>)>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// What came of it.
+    pub success: Option<Success>,
+    /// What went wrong.
+    pub failure: Option<Failure>,
+}
+
+/// One conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transition {
+    /// What must hold.
+    pub guard: Guard,
+    /// What then changes.
+    pub patch: Patch,
+}
+
+/// What a worker asks for when it claims an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// The incarnation that the message was sent for.
+    pub created_at: Timestamp,
+    /// Who the attempt will belong to.
+    pub lease: Lease,
+    /// How long without a sign of life.
+    pub lease_time: Duration,
+    /// How many attempts the command has.
+    pub max_attempts: u32,
+}
+
+impl Transition {
+    fn of(event: Event, now: Timestamp) -> Self {
+        let statuses: Vec<_> = Status::ALL.into_iter().filter(|&from| next(from, event).is_ok()).collect();
+        // Every event but `Renew` leads to one status from wherever it is legal; a test holds this.
+        let to = statuses.first().and_then(|&from| next(from, event).ok()).filter(|_| event != Event::Renew);
+        let over = to.is_some_and(Status::is_terminal);
+        Self {
+            guard: Guard { alive_at: now, statuses, created_at: None, token: None, ready_by: None, attempts_below: None },
+            patch: Patch {
+                updated_at: now,
+                status: to,
+                begin: None,
+                ready_at: None,
+                progress: None,
+                finished_at: over.then_some(now),
+                success: None,
+                failure: None,
+            },
+        }
+    }
+
+    fn fenced(event: Event, token: LeaseToken, now: Timestamp) -> Self {
+        let mut transition = Self::of(event, now);
+        transition.guard.token = Some(token);
+        transition
+    }
+
+    /// Begins an attempt, if the job is free.
+    pub fn claim(claim: &Claim, now: Timestamp) -> Self {
+        let mut transition = Self::of(Event::Claim, now);
+        transition.guard.created_at = Some(claim.created_at);
+        transition.guard.ready_by = Some(now);
+        transition.guard.attempts_below = Some(claim.max_attempts);
+        transition.patch.begin = Some(claim.lease.clone());
+        transition.patch.ready_at = Some(now.after(claim.lease_time));
+        transition
+    }
+
+    /// Extends the lease, and reports progress where there is some.
+    pub fn renew(token: LeaseToken, lease_time: Duration, progress: Option<(Progress, Option<Timestamp>)>, now: Timestamp) -> Self {
+        let mut transition = Self::fenced(Event::Renew, token, now);
+        transition.patch.ready_at = Some(now.after(lease_time));
+        transition.patch.progress = progress;
+        transition
+    }
+
+    /// Ends an attempt. `job` is the record as the worker last saw it; `unit`, drawn evenly from 0 to 1, the jitter.
+    ///
+    /// Fenced by the lease's token alone: a worker that is late, but has not been taken over from, still ends its attempt.
+    pub fn settle(job: &Job, token: LeaseToken, end: AttemptEnd, policy: &RetryPolicy, now: Timestamp, unit: f64) -> Self {
+        match end {
+            AttemptEnd::Done(success) => {
+                let mut transition = Self::fenced(Event::Succeed, token, now);
+                let progress = Progress { percent: 100.0, message: None };
+                transition.patch.progress = job.progress.as_ref().map(|_| (progress, Some(now)));
+                transition.patch.success = Some(success);
+                transition
+            }
+            AttemptEnd::Terminal(failure) => Self::fail(token, failure, now),
+            AttemptEnd::Retryable { .. } | AttemptEnd::Cancelled if job.status == Status::Cancelling => {
+                Self::fenced(Event::ConfirmCancel, token, now)
+            }
+            AttemptEnd::Retryable { failure, after } => Self::retry(job, token, failure, after, policy, now, unit),
+            // Told to stop, but not by the client: by the end of its time.
+            AttemptEnd::Cancelled => {
+                Self::retry(job, token, Failure::new("the attempt was stopped before it was done"), None, policy, now, unit)
+            }
+        }
+    }
+
+    fn fail(token: LeaseToken, failure: Failure, now: Timestamp) -> Self {
+        let mut transition = Self::fenced(Event::Fail, token, now);
+        transition.patch.failure = Some(failure);
+        transition
+    }
+
+    fn retry(
+        job: &Job,
+        token: LeaseToken,
+        mut failure: Failure,
+        after: Option<Duration>,
+        policy: &RetryPolicy,
+        now: Timestamp,
+        unit: f64,
+    ) -> Self {
+        if job.attempt >= policy.max_attempts {
+            failure.detail = crate::outcome::cut(
+                format!("gave up after {} of {} attempts; the last one: {}", job.attempt, policy.max_attempts, failure.detail),
+                Failure::DETAIL_LIMIT,
+            );
+            return Self::fail(token, failure, now);
+        }
+        let at = now.after(after.unwrap_or_else(|| policy.delay(job.attempt, unit)).min(policy.cap));
+        let mut transition = Self::fenced(Event::Retry, token, now);
+        transition.patch.ready_at = Some(at);
+        transition.patch.failure = Some(failure);
+        transition
+    }
+
+    /// The client cancels a job that no attempt runs.
+    pub fn withdraw(now: Timestamp) -> Self {
+        Self::of(Event::Withdraw, now)
+    }
+
+    /// The client cancels a job that an attempt runs.
+    pub fn ask_to_cancel(now: Timestamp) -> Self {
+        Self::of(Event::AskToCancel, now)
+    }
+
+    /// Ends a job whose cancelling was asked for and whose worker, the holder of `token`, is gone.
+    pub fn confirm_cancel(token: LeaseToken, now: Timestamp) -> Self {
+        let mut transition = Self::fenced(Event::ConfirmCancel, token, now);
+        transition.guard.ready_by = Some(now);
+        transition
+    }
+
+    /// Ends a job that has no attempt left, and whose last one, that of `token`, is dead or waits for another in vain
+    /// (the command's attempts were lowered since).
+    pub fn give_up(job: &Job, token: LeaseToken, now: Timestamp) -> Self {
+        let mut transition = Self::fenced(Event::GiveUp, token, now);
+        transition.guard.ready_by = Some(now);
+        let attempts = job.attempt;
+        transition.patch.failure = Some(match (&job.failure, job.status) {
+            (Some(last), Status::Retrying) => last.clone(),
+            _ => Failure::new(format!("gave up after {attempts} attempts; the worker stopped in the middle of the last one"))
+                .with_code("worker-crashed"),
+        });
+        transition
+    }
+
+    /// Makes the write to a record in memory.
+    pub fn apply(&self, job: &Job) -> Option<Job> {
+        self.guard.holds(job).then(|| self.patch.apply(job.clone()))
+    }
+}
+
+impl Patch {
+    /// Makes the change.
+    pub fn apply(&self, mut job: Job) -> Job {
+        job.version += 1;
+        job.updated_at = self.updated_at;
+        job.expires_at = expiry(self.updated_at, job.retention);
+        job.status = self.status.unwrap_or(job.status);
+        if let Some(lease) = &self.begin {
+            job.lease = Some(lease.clone());
+            job.attempt += 1;
+            job.started_at.get_or_insert(self.updated_at);
+            job.progress = None;
+            job.estimated_finish_at = None;
+        }
+        job.ready_at = self.ready_at.unwrap_or(job.ready_at);
+        if let Some((progress, estimate)) = &self.progress {
+            job.progress = Some(progress.clone());
+            job.estimated_finish_at = *estimate;
+        }
+        job.finished_at = self.finished_at.or(job.finished_at);
+        if let Some(success) = &self.success {
+            job.success = Some(success.clone());
+        }
+        if let Some(failure) = &self.failure {
+            job.failure = Some(failure.clone());
+        }
+        job
+    }
+}
+
+/// A report of progress, with the end that it lets expect.
+pub fn progress_report(progress: Progress, attempt_started_at: Timestamp, now: Timestamp) -> (Progress, Option<Timestamp>) {
+    let estimate = poll::estimate(attempt_started_at, now, progress.percent);
+    (progress, estimate)
+}
+
+/// Why a claim was refused, and so what is to be done with its message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    /// It was not: an earlier try of this very claim went through, and its answer was lost.
+    Mine,
+    /// There is no such job, or only another incarnation of its id, or it is over: the message has done its work.
+    Over,
+    /// Another message of the same job is at work on it, or waits to be: this one is one too many.
+    Duplicate,
+    /// It is this message's job, but not yet free: come back at this time.
+    Later(Timestamp),
+    /// Its cancelling was asked for and its worker, the holder of this token, is gone.
+    Cancel(LeaseToken),
+    /// Its last attempt, that of this token, is over or dead, and none is left.
+    Exhausted(LeaseToken),
+}
+
+impl Refusal {
+    /// What the record says of a refused claim.
+    pub fn of(claim: &Claim, job: Option<&Job>, now: Timestamp) -> Self {
+        let Some(job) = job.filter(|job| job.is_alive(now) && job.created_at == claim.created_at) else {
+            return Self::Over;
+        };
+        let lease = match (job.status, &job.lease) {
+            (Status::Succeeded | Status::Failed | Status::Cancelled, _) => return Self::Over,
+            (_, None) => return Self::Later(job.ready_at), // by a clock that is behind: accepted, and not yet ready
+            (_, Some(lease)) => lease,
+        };
+        if lease.token == claim.lease.token {
+            return Self::Mine;
+        }
+        if job.ready_at > now {
+            return if lease.message_id == claim.lease.message_id { Self::Later(job.ready_at) } else { Self::Duplicate };
+        }
+        match job.status {
+            Status::Cancelling => Self::Cancel(lease.token),
+            Status::Running | Status::Retrying if job.attempt >= claim.max_attempts => Self::Exhausted(lease.token),
+            // It came free since the claim was refused.
+            Status::Accepted | Status::Running | Status::Retrying | Status::Succeeded | Status::Failed | Status::Cancelled => {
+                Self::Later(job.ready_at)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

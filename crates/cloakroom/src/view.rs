@@ -1,0 +1,142 @@
+//! The job as a client sees it: the contract's JSON, written by the server and read by the client library.
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::ResultRef;
+use crate::{Job, Status, Timestamp};
+
+/// The job document. Members that do not apply are left out; new members may come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobView {
+    /// The server's id: a UUID.
+    pub id: String,
+    /// The client's id, where it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_job_id: Option<String>,
+    /// The command's type.
+    #[serde(rename = "type")]
+    pub command: String,
+    /// Where the job stands.
+    pub status: Status,
+    /// The attempt that runs or ran last, from 1; 0 before the first.
+    pub attempt: u32,
+    /// How far the attempt is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressView>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When the first attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// When it will be over, by its progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_finish_at: Option<Timestamp>,
+    /// When the next attempt is due, while `retrying`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// From when on the job is unknown.
+    pub expires_at: Timestamp,
+    /// The result, if it is JSON and at most 32 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
+    /// Where to get any other result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_url: Option<String>,
+    /// The place that the handler named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What went wrong: for good, or in the attempt before the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorView>,
+    /// Where to go from here.
+    pub links: Links,
+}
+
+/// How far a handler says it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProgressView {
+    /// 0 to 100.
+    pub percent: f64,
+    /// Fit to show a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorView {
+    /// The handler's word for it, or `job-failed`.
+    pub code: String,
+    /// Fit to show a person.
+    pub detail: String,
+    /// The status that polls answer when it ended the job: 400 to 499.
+    pub status: u16,
+}
+
+/// Where to go from here: absolute paths below the public base URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// Poll here.
+    #[serde(rename = "self")]
+    pub this: String,
+    /// The result, once there is one.
+    pub result: String,
+    /// `DELETE` here to cancel; left out once the job is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<String>,
+}
+
+impl JobView {
+    /// Shows a job. `base` is the path of the public base URL, empty or as in `/v1`.
+    pub fn of(job: &Job, base: &str) -> Self {
+        let this = format!("{base}/jobs/{}", job.id);
+        let success = job.success.as_ref();
+        let kept = success.and_then(|success| success.result.as_ref());
+        let inline = kept.and_then(inline_json);
+        Self {
+            id: job.id.to_string(),
+            client_job_id: job.client_job_id.as_ref().map(ToString::to_string),
+            command: job.command.to_string(),
+            status: job.status,
+            attempt: job.attempt,
+            progress: job.progress.as_ref().map(|progress| ProgressView { percent: progress.percent, message: progress.message.clone() }),
+            created_at: job.created_at,
+            started_at: job.started_at,
+            updated_at: job.updated_at,
+            finished_at: job.finished_at,
+            estimated_finish_at: job.estimated_finish_at.filter(|_| job.status == Status::Running),
+            retry_at: (job.status == Status::Retrying).then_some(job.ready_at),
+            expires_at: job.expires_at,
+            result_url: kept.filter(|_| inline.is_none()).map(|_| format!("{this}/result")),
+            result: inline,
+            resource: success.and_then(|success| success.resource.as_ref()).map(|place| place.as_str().to_owned()),
+            error: job
+                .failure
+                .as_ref()
+                .filter(|_| matches!(job.status, Status::Retrying | Status::Failed))
+                .map(|failure| ErrorView { code: failure.code.clone(), detail: failure.detail.clone(), status: failure.status }),
+            links: Links {
+                result: format!("{this}/result"),
+                cancel: (!job.status.is_terminal()).then(|| this.clone()),
+                this,
+            },
+        }
+    }
+}
+
+fn inline_json(result: &ResultRef) -> Option<serde_json::Value> {
+    match result {
+        ResultRef::Inline { content_type, bytes } if content_type == "application/json" => serde_json::from_slice(bytes).ok(),
+        ResultRef::Inline { .. } | ResultRef::Stored { .. } => None,
+    }
+}
+
+/// The strong entity tag of a job's JSON document: it changes with every change, and with every incarnation of the id.
+pub fn etag(job: &Job) -> String {
+    format!("\"{:x}-{}\"", job.created_at.as_millis(), job.version)
+}
