@@ -1,1 +1,33 @@
-//! x
+//! The hall: one use case a file, the ports they need, and what a handler sees.
+//!
+//! - [`submit`], [`work`], [`jobs`] (poll, find, cancel, result) and [`upload`]: the use cases, and the order of their effects;
+//! - [`command`], [`handler`], [`context`]: how a command is defined and what its handler is given;
+//! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message.
+//!
+//! No SDK types and no status codes: those are the rooms on either side.
+
+pub mod attempt;
+pub mod command;
+pub mod context;
+pub mod envelope;
+pub mod handler;
+pub mod host;
+pub mod jobs;
+pub mod payload;
+pub mod ports;
+pub mod submit;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod upload;
+pub mod work;
+
+pub use cloakroom as core;
+pub use command::{Command, Registry};
+pub use context::JobContext;
+pub use handler::{HandlerError, Output};
+pub use host::{Host, SystemHost};
+pub use jobs::Jobs;
+pub use payload::{Payload, PayloadError};
+pub use submit::Submit;
+pub use upload::Uploads;
+pub use work::Worker;

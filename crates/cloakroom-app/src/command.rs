@@ -1,0 +1,254 @@
+//! How a command is defined: a name, a payload type, limits, and an async function; and the list of all of them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloakroom::{CommandType, RetryPolicy};
+use futures::future::BoxFuture;
+
+use crate::context::JobContext;
+use crate::handler::{HandlerError, Output};
+use crate::payload::{self, Payload, PayloadError};
+
+/// What fits through the gateway: 6 MB of a function's input, less a third for base64.
+pub const BODY_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// The shortest retention: longer than any lease or wait for a retry, so that no job expires while it is worked on.
+const SHORTEST_RETENTION: Duration = Duration::from_secs(3600);
+
+/// Everything that is to be known of a command but its code.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The most bytes of a body; at most [`BODY_LIMIT`].
+    pub body: u64,
+    /// The most bytes of an upload.
+    pub upload: u64,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// Attempts, and the waits between them.
+    pub retry: RetryPolicy,
+    /// How long a job is kept after its end.
+    pub retention: Duration,
+    /// Whether a submission must carry an `Idempotency-Key`.
+    pub key_required: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: BODY_LIMIT,
+            upload: 64 * 1024 * 1024,
+            timeout: Duration::from_secs(60),
+            retry: RetryPolicy::default(),
+            retention: Duration::from_secs(24 * 3600),
+            key_required: false,
+        }
+    }
+}
+
+/// What a command takes as its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// JSON, which is the payload.
+    Json,
+    /// One of these media types; the payload are the query parameters.
+    Binary(&'static [&'static str]),
+}
+
+type Check = Arc<dyn Fn(&str, &[u8]) -> Result<(), PayloadError> + Send + Sync>;
+type Run = Arc<dyn Fn(&str, Bytes, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
+
+/// One command type: its definition and its handler.
+///
+/// ```
+/// use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct Greeting {
+///     name: String,
+/// }
+///
+/// impl Payload for Greeting {}
+///
+/// async fn greet(greeting: Greeting, job: JobContext) -> Result<Output, HandlerError> {
+///     job.progress(50.0, "thinking of something nice");
+///     Output::json(&format!("Hello, {}!", greeting.name))
+/// }
+///
+/// let command = Command::json("greeting.send", greet).attempts(5);
+/// assert_eq!(command.name().as_str(), "greeting.send");
+/// ```
+#[derive(Clone)]
+pub struct Command {
+    name: CommandType,
+    takes: Takes,
+    limits: Limits,
+    schema: serde_json::Value,
+    check: Check,
+    run: Run,
+}
+
+impl Command {
+    /// A command whose JSON body is its payload.
+    ///
+    /// # Panics
+    /// At start, when the name is no command type.
+    pub fn json<P, F, A>(name: &str, handler: F) -> Self
+    where
+        P: Payload,
+        F: Fn(P, JobContext) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
+    {
+        let run: Run = Arc::new(move |_, body, context| match payload::from_json::<P>(&body) {
+            Ok(payload) => Box::pin(handler(payload, context)),
+            Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
+        });
+        Self::new::<P>(name, Takes::Json, Arc::new(|_, body| payload::from_json::<P>(body).map(drop)), run)
+    }
+
+    /// A command that takes a body of one of these media types, and its payload from the query string.
+    ///
+    /// # Panics
+    /// At start, when the name is no command type.
+    pub fn binary<P, F, A>(name: &str, media_types: &'static [&'static str], handler: F) -> Self
+    where
+        P: Payload,
+        F: Fn(P, Bytes, JobContext) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
+    {
+        let run: Run = Arc::new(move |query, body, context| match payload::from_query::<P>(query) {
+            Ok(payload) => Box::pin(handler(payload, body, context)),
+            Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
+        });
+        Self::new::<P>(name, Takes::Binary(media_types), Arc::new(|query, _| payload::from_query::<P>(query).map(drop)), run)
+    }
+
+    fn new<P: Payload>(name: &str, takes: Takes, check: Check, run: Run) -> Self {
+        let name = name.parse().unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
+        let schema = schemars::schema_for!(P).to_value();
+        Self { name, takes, limits: Limits::default(), schema, check, run }
+    }
+
+    /// With a body limit in bytes: at most, and by default, 4 MiB.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.limits.body = bytes.min(BODY_LIMIT);
+        self
+    }
+
+    /// With a limit in bytes on uploads; 64 MiB by default. A payload is held in the worker's memory.
+    #[must_use]
+    pub fn upload_limit(mut self, bytes: u64) -> Self {
+        self.limits.upload = bytes;
+        self
+    }
+
+    /// With so many attempts, the first one counted; 3 by default.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.limits.retry.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// With waits between attempts of up to `base`, doubling up to `cap` (at most half an hour); 2 s and 5 min by default.
+    #[must_use]
+    pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        self.limits.retry.base = base;
+        self.limits.retry.cap = cap.min(Duration::from_secs(1800));
+        self
+    }
+
+    /// With so long for one attempt; 60 s by default. The function's own deadline may be nearer.
+    #[must_use]
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.limits.timeout = time;
+        self
+    }
+
+    /// Kept for so long after the end; 24 h by default, at least one hour.
+    #[must_use]
+    pub fn retention(mut self, time: Duration) -> Self {
+        self.limits.retention = Duration::from_secs(time.max(SHORTEST_RETENTION).as_secs());
+        self
+    }
+
+    /// Refuses submissions without an `Idempotency-Key`.
+    #[must_use]
+    pub fn key_required(mut self) -> Self {
+        self.limits.key_required = true;
+        self
+    }
+
+    /// Its type name.
+    pub fn name(&self) -> &CommandType {
+        &self.name
+    }
+
+    /// What it takes.
+    pub fn takes(&self) -> Takes {
+        self.takes
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The JSON Schema of its payload.
+    pub fn schema(&self) -> &serde_json::Value {
+        &self.schema
+    }
+
+    /// The media types that it takes.
+    pub fn media_types(&self) -> &'static [&'static str] {
+        match self.takes {
+            Takes::Json => &["application/json"],
+            Takes::Binary(types) => types,
+        }
+    }
+
+    /// Whether the payload is what it takes. The body of a binary command is for its handler to judge.
+    pub fn check(&self, query: &str, body: &[u8]) -> Result<(), PayloadError> {
+        (self.check)(query, body)
+    }
+
+    pub(crate) fn run(&self, query: &str, body: Bytes, context: JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> {
+        (self.run)(query, body, context)
+    }
+}
+
+/// A payload that was accepted by an earlier version of the command than the one that is to run it.
+fn no_longer_valid(error: &PayloadError) -> HandlerError {
+    HandlerError::terminal("the payload is no longer what the command takes").because(format!("{error:?}"))
+}
+
+/// The command types that a deployment serves.
+#[derive(Clone, Default)]
+pub struct Registry(Arc<Vec<Command>>);
+
+impl Registry {
+    /// All of these.
+    ///
+    /// # Panics
+    /// At start, when two have the same name.
+    pub fn new(mut commands: Vec<Command>) -> Self {
+        commands.sort_by(|a, b| a.name.cmp(&b.name));
+        for pair in commands.windows(2) {
+            assert!(pair[0].name != pair[1].name, "register two commands as {}", pair[0].name);
+        }
+        Self(Arc::new(commands))
+    }
+
+    /// The command of this type.
+    pub fn get(&self, name: &CommandType) -> Option<&Command> {
+        self.0.binary_search_by(|command| command.name.cmp(name)).ok().map(|at| &self.0[at])
+    }
+
+    /// Every command, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Command> {
+        self.0.iter()
+    }
+}

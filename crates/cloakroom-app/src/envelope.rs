@@ -1,0 +1,174 @@
+//! What travels in a message: the command, with its payload or the claim check for it.
+//!
+//! A boundary: messages written by yesterday's code are read by today's. Version 1; unknown members are passed over.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use cloakroom::{CommandType, Digest, Job, JobId, JobKey, Tenant, Timestamp};
+use serde::{Deserialize, Serialize};
+
+const VERSION: u32 = 1;
+
+/// The command of one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    v: u32,
+    tenant: Tenant,
+    job: JobId,
+    /// The incarnation of the job's id, in milliseconds.
+    accepted_at: i64,
+    /// What is to be done.
+    #[serde(rename = "type")]
+    pub command: CommandType,
+    /// The media type of the payload.
+    pub content_type: String,
+    /// The query string, as sent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub query: String,
+    /// The payload, or where it is.
+    pub payload: Carried,
+    sha256: String,
+    /// The W3C trace context of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The id of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// A payload in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Carried {
+    /// In the message, as it is.
+    Text(String),
+    /// In the message, for bytes that no message may hold as they are.
+    Base64(String),
+    /// In object storage, under this key: the claim check.
+    Stored(String),
+}
+
+/// A message that can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("read the message: {0}")]
+pub struct Unreadable(String);
+
+/// What comes along with a command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// The W3C trace context of the request.
+    pub traceparent: Option<String>,
+    /// The id of the request.
+    pub request_id: Option<String>,
+}
+
+impl Envelope {
+    /// The message of a job as it was accepted.
+    pub fn new(job: &Job, content_type: &str, query: &str, payload: Carried, sha256: &Digest, trace: Trace) -> Self {
+        Self {
+            v: VERSION,
+            tenant: job.tenant.clone(),
+            job: job.id,
+            accepted_at: job.created_at.as_millis(),
+            command: job.command.clone(),
+            content_type: content_type.to_owned(),
+            query: query.to_owned(),
+            payload,
+            sha256: sha256.to_string(),
+            traceparent: trace.traceparent,
+            request_id: trace.request_id,
+        }
+    }
+
+    /// Reads the body of a message.
+    pub fn read(body: &str) -> Result<Self, Unreadable> {
+        let envelope: Self = serde_json::from_str(body).map_err(|error| Unreadable(error.to_string()))?;
+        if envelope.v != VERSION {
+            return Err(Unreadable(format!("version {} where {VERSION} is known", envelope.v)));
+        }
+        envelope.sha256.parse::<Digest>().map_err(|error| Unreadable(error.to_string()))?;
+        Ok(envelope)
+    }
+
+    /// The body of a message.
+    pub fn write(&self) -> String {
+        serde_json::to_string(self).expect("strings and numbers are always written")
+    }
+
+    /// Which job.
+    pub fn key(&self) -> JobKey {
+        JobKey { tenant: self.tenant.clone(), id: self.job }
+    }
+
+    /// Which incarnation of its id.
+    pub fn accepted_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.accepted_at)
+    }
+
+    /// The same message for another incarnation: that of the job that was there already.
+    #[must_use]
+    pub fn for_job(mut self, job: &Job) -> Self {
+        self.accepted_at = job.created_at.as_millis();
+        self
+    }
+
+    /// Whether these bytes are the payload that was accepted.
+    pub fn is_payload(&self, bytes: &[u8]) -> bool {
+        self.sha256.parse() == Ok(Digest::of(bytes))
+    }
+}
+
+impl Carried {
+    /// Carries a payload in the message itself.
+    pub fn inline(payload: &[u8]) -> Self {
+        match std::str::from_utf8(payload) {
+            // A message holds what XML 1.0 does; JSON escapes all that it lacks but these two.
+            Ok(text) if !text.contains(['\u{fffe}', '\u{ffff}']) => Self::Text(text.to_owned()),
+            _ => Self::Base64(BASE64.encode(payload)),
+        }
+    }
+
+    /// The payload, if it is in the message.
+    pub fn bytes(&self) -> Option<Result<Bytes, Unreadable>> {
+        match self {
+            Self::Text(text) => Some(Ok(Bytes::copy_from_slice(text.as_bytes()))),
+            Self::Base64(text) => Some(BASE64.decode(text).map(Bytes::from).map_err(|error| Unreadable(error.to_string()))),
+            Self::Stored(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::new_job;
+
+    #[test]
+    fn yesterdays_message_is_read_by_todays_code() {
+        let body = r#"{"v":1,"tenant":"default","job":"65cab0e2-1334-8d88-bc2d-9b1fccf5527c","accepted_at":1795248000120,
+            "type":"diagnostic.run","content_type":"application/json","payload":{"text":"{}"},"new_member":1,
+            "sha256":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}"#;
+        let envelope = Envelope::read(body).expect("version 1");
+        assert_eq!(envelope.accepted_at().as_millis(), 1_795_248_000_120);
+        assert!(envelope.is_payload(b"{}") && !envelope.is_payload(b"{ }"));
+        assert_eq!(envelope.payload, Carried::Text("{}".into()));
+        assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":2")).is_err());
+        assert!(Envelope::read(&body.replace("44136f", "zz136f")).is_err());
+        assert!(Envelope::read("garbage").is_err());
+    }
+
+    #[test]
+    fn any_payload_comes_back_byte_for_byte_from_a_message_that_the_queue_takes() {
+        let job = new_job(Timestamp::from_millis(0), 1);
+        for payload in [&b""[..], b"{\"a\":\"\\u0000\"}", b"\0\x01\xff", "\u{fffe}\u{ffff}\u{7f}".as_bytes(), "né\t\r\n😀".as_bytes()] {
+            let envelope = Envelope::new(&job, "x/y", "a=1", Carried::inline(payload), &Digest::of(payload), Trace::default());
+            let body = envelope.write();
+            let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+            assert!(body.chars().all(legal), "{body:?}");
+            let read = Envelope::read(&body).expect("what was written");
+            assert_eq!(read, envelope);
+            assert_eq!(read.payload.bytes().expect("inline").expect("base64"), payload);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Time and randomness, as a port: so that tests and simulations decide both.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cloakroom::Timestamp;
+use uuid::Uuid;
+
+/// The clock and the dice.
+pub trait Host: Send + Sync {
+    /// What time it is.
+    fn now(&self) -> Timestamp;
+
+    /// 128 random bits.
+    fn random(&self) -> u128;
+
+    /// A random UUID.
+    fn uuid(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random().to_be_bytes()).into_uuid()
+    }
+
+    /// A number drawn evenly from 0 to 1.
+    fn unit(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits is what an f64 holds exactly")]
+        let bits = (self.random() >> 75) as f64;
+        bits / (1u64 << 53) as f64
+    }
+}
+
+/// The machine's own clock and randomness.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemHost;
+
+impl Host for SystemHost {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn random(&self) -> u128 {
+        // The version and variant bits of the one are filled from the other.
+        let (high, low) = (Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
+        (high << 64) ^ low ^ (low >> 61)
+    }
+}

@@ -1,0 +1,112 @@
+//! Poll, find, cancel, result: what can be asked of a job that was accepted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::{ClientJobId, Job, JobKey, Namespace, Status, Tenant, Transition};
+use tokio::time::{Instant, sleep};
+
+use crate::host::Host;
+use crate::ports::{Change, JobStore, Objects, PortError};
+
+/// The longest that a poll waits.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+/// How long a link to a result is good for.
+pub const RESULT_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// What came of the wish to cancel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cancellation {
+    /// It is cancelled, now or before; if now, it never ran.
+    Cancelled(Box<Job>),
+    /// It runs, and its worker is told.
+    Asked(Box<Job>),
+    /// It was over first.
+    Finished(Box<Job>),
+    /// There is no such job.
+    Unknown,
+}
+
+/// The use cases, over their ports.
+#[derive(Clone)]
+pub struct Jobs {
+    /// The table.
+    pub store: Arc<dyn JobStore>,
+    /// The object storage.
+    pub objects: Arc<dyn Objects>,
+    /// Clock and randomness.
+    pub host: Arc<dyn Host>,
+    /// What job ids are derived in.
+    pub namespace: Namespace,
+}
+
+impl Jobs {
+    /// The job as it is now; `None` when it is unknown or expired.
+    pub async fn get(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
+        let job = self.store.load(key).await?;
+        Ok(job.filter(|job| job.is_alive(self.host.now())))
+    }
+
+    /// The job once it is over or `changed`, or as it is when the wait (at most [`LONGEST_WAIT`]) is over.
+    pub async fn wait(&self, key: &JobKey, wait: Duration, changed: impl Fn(&Job) -> bool + Send) -> Result<Option<Job>, PortError> {
+        let until = Instant::now() + wait.min(LONGEST_WAIT);
+        // A tenth of a second is not felt; a second of reads is not much, even for the longest wait.
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let job = self.get(key).await?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || job.as_ref().is_none_or(|job| job.status.is_terminal() || changed(job)) {
+                return Ok(job);
+            }
+            sleep(pause.min(left)).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// The tenant's one job of this client job id.
+    pub async fn find(&self, tenant: &Tenant, client_job_id: &ClientJobId) -> Result<Option<Job>, PortError> {
+        let id = self.namespace.job_id(tenant, client_job_id);
+        self.get(&JobKey { tenant: tenant.clone(), id }).await
+    }
+
+    /// Cancels a job, or asks its worker to.
+    pub async fn cancel(&self, key: &JobKey) -> Result<Cancellation, PortError> {
+        let now = self.host.now();
+        let existing = match self.store.change(key, &Transition::withdraw(now)).await? {
+            Change::Made(job) => {
+                tracing::info!(job_id = %job.id, tenant = %job.tenant, "cancelled a job before it ran");
+                return Ok(Cancellation::Cancelled(job));
+            }
+            Change::Refused(existing) => existing,
+        };
+        let existing = match existing {
+            // It runs: ask. Should it be over, or be waiting again, by then, what is found says so.
+            Some(job) if job.status == Status::Running => match self.store.change(key, &Transition::ask_to_cancel(now)).await? {
+                Change::Made(job) => return Ok(Cancellation::Asked(job)),
+                Change::Refused(existing) => existing,
+            },
+            existing => existing,
+        };
+        Ok(match existing.filter(|job| job.is_alive(now)) {
+            None => Cancellation::Unknown,
+            Some(job) => match job.status {
+                Status::Cancelled => Cancellation::Cancelled(job),
+                Status::Succeeded | Status::Failed => Cancellation::Finished(job),
+                Status::Cancelling => Cancellation::Asked(job),
+                // It went on between the two writes. The wish was not written: say so, and let the client ask again.
+                Status::Accepted | Status::Running | Status::Retrying => {
+                    return Err(PortError::Unavailable { service: "the table", reason: "the job changed while it was cancelled".into() });
+                }
+            },
+        })
+    }
+
+    /// A link to a result that object storage holds.
+    pub async fn result_link(&self, key: &str) -> Result<String, PortError> {
+        self.objects.link(key, RESULT_LINK_LIFE).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Every way in which a payload can be wrong has an answer of its own.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    amount: u32,
+    #[serde(default)]
+    lines: Vec<Line>,
+}
+
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(rename = "a/b")]
+    part: String,
+}
+
+impl Payload for Order {
+    fn check(&self) -> Vec<FieldError> {
+        if self.amount <= 100 { vec![] } else { vec![FieldError::new("/amount", "must be at most 100")] }
+    }
+}
+
+fn invalid(result: Result<Order, PayloadError>) -> (String, String) {
+    match result {
+        Err(PayloadError::Invalid(mut errors)) => errors.pop().map(|error| (error.pointer, error.detail)).expect("an error"),
+        other => panic!("not refused as invalid: {other:?}"),
+    }
+}
+
+fn place(body: &[u8]) -> (usize, usize) {
+    match from_json::<Order>(body) {
+        Err(PayloadError::Malformed { line, column, .. }) => (line, column),
+        other => panic!("not refused as malformed: {other:?}"),
+    }
+}
+
+#[test]
+fn a_good_payload_is_read_from_a_body_or_a_query() {
+    let order = Order { amount: 7, lines: vec![Line { part: "x".into() }] };
+    assert_eq!(from_json(br#"{"amount":7,"lines":[{"a/b":"x"}]}"#), Ok(order));
+    assert_eq!(from_query("amount=7"), Ok(Order { amount: 7, lines: vec![] }));
+}
+
+#[test]
+fn malformed_json_is_told_by_line_and_column() {
+    assert_eq!(place(b""), (1, 0));
+    assert_eq!(place(b"{\n  \"amount\": x}"), (2, 13));
+    assert_eq!(place(b"{} {}"), (1, 4));
+    assert_eq!(place(b"{\"amount\": \"\xff\"}"), (1, 13));
+    assert_eq!(place("\u{feff}{}".as_bytes()), (1, 1));
+}
+
+#[test]
+fn what_is_malformed_is_not_hidden_by_what_is_invalid_before_it() {
+    assert_eq!(place(b"{\"unknown\": 1, oops"), (1, 16));
+}
+
+#[test]
+fn a_body_that_is_too_deep_is_malformed_wherever_its_depth_is() {
+    let deep = format!("{{\"unknown\": {}{}}}", "[".repeat(200), "]".repeat(200));
+    assert!(matches!(from_json::<Order>(deep.as_bytes()), Err(PayloadError::Malformed { .. })));
+    let deep = "[".repeat(4_000_000);
+    assert!(matches!(from_json::<Order>(deep.as_bytes()), Err(PayloadError::Malformed { .. })));
+}
+
+#[test]
+fn an_invalid_member_is_told_by_its_pointer() {
+    assert_eq!(invalid(from_json(br#"{"amount":"x"}"#)).0, "/amount");
+    assert_eq!(invalid(from_json(br#"{"amount":1,"lines":[{"a/b":"x"},{"a/b":2}]}"#)).0, "/lines/1/a~1b");
+    let (pointer, detail) = invalid(from_json(br#"{"amount":1,"colour":"red"}"#));
+    assert_eq!(pointer, "/colour");
+    assert!(detail.starts_with("unknown field `colour`"), "{detail}");
+    assert_eq!(invalid(from_json(b"{}")), (String::new(), "missing field `amount`".into()));
+    assert_eq!(invalid(from_json(br#"{"amount":101}"#)), ("/amount".into(), "must be at most 100".into()));
+    assert_eq!(invalid(from_query("amount=-1")).0, "/amount");
+    assert_eq!(invalid(from_query("amount=1&colour=red")).0, "/colour");
+    assert!(invalid(from_query("amount=1&amount=2")).1.starts_with("duplicate field"));
+}

@@ -1,0 +1,166 @@
+//! What the use cases need of the world. Coarse: one call is one conditional write, one message, one object.
+//!
+//! Error policy: a port fails with [`PortError`], which says whether the effect may have happened. The adapter's own
+//! text is for the log alone; a client is told "temporarily unavailable", and to ask again.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+
+/// A port that did not do what it was asked, or did and could not say so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PortError {
+    /// Throttled, or away, or no answer in time: the effect may have happened. Ask again.
+    #[error("reach {service}: {reason}")]
+    Unavailable {
+        /// Which service.
+        service: &'static str,
+        /// Its own words: for the log alone.
+        reason: String,
+    },
+    /// Refused for what it is: a missing permission, table, queue or bucket. An operator has to mend it.
+    #[error("use {service} as it is set up: {reason}")]
+    Misconfigured {
+        /// Which service.
+        service: &'static str,
+        /// Its own words: for the log alone.
+        reason: String,
+    },
+}
+
+/// What came of asking to record a new job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Acceptance {
+    /// It is recorded.
+    Created,
+    /// A live job of this id is there already, and stays as it is.
+    Exists(Box<Job>),
+}
+
+/// What came of a conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The guard held: the record as it is now.
+    Made(Box<Job>),
+    /// It did not: the record as it is, if there is one. It may be an expired one.
+    Refused(Option<Box<Job>>),
+}
+
+/// The table of jobs.
+#[async_trait]
+pub trait JobStore: Send + Sync {
+    /// Records a job unless a live one (at `job.created_at`) of its id is there: one conditional write.
+    async fn accept(&self, job: &Job) -> Result<Acceptance, PortError>;
+
+    /// Makes a change if its guard holds: one conditional write.
+    async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError>;
+
+    /// The record as it is, expired or not: one strongly consistent read.
+    async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError>;
+
+    /// Gives an upload to a job, unless another has it: one conditional write. Whether this job has it now.
+    async fn take_upload(&self, tenant: &Tenant, upload: UploadId, job: JobId, until: Timestamp) -> Result<bool, PortError>;
+}
+
+/// The queue of messages.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Sends a message. The tenant is the fairness group.
+    async fn send(&self, tenant: &Tenant, body: String) -> Result<(), PortError>;
+
+    /// Hides a received message for so long from now (whole seconds, rounded up), whatever it was hidden for before.
+    async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError>;
+}
+
+/// What is known of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its media type.
+    pub content_type: String,
+    /// How many bytes.
+    pub length: u64,
+    /// Their SHA-256, where the store keeps it.
+    pub sha256: Option<Digest>,
+}
+
+/// What an upload must be, all of it bound by the link's signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadTerms {
+    /// Its media type.
+    pub content_type: String,
+    /// How many bytes.
+    pub length: u64,
+    /// Their SHA-256, where the client said it.
+    pub sha256: Option<Digest>,
+}
+
+/// A link that takes one upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadLink {
+    /// Where to `PUT`.
+    pub url: String,
+    /// With which headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The store of large payloads and results.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// Writes a whole object, over any other of its key.
+    async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError>;
+
+    /// Reads a whole object; `None` when there is none.
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError>;
+
+    /// What is known of an object; `None` when there is none.
+    async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError>;
+
+    /// Digests an object piece by piece; `None` when there is none.
+    async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError>;
+
+    /// Copies an object; `false` when there is none.
+    async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError>;
+
+    /// A link that serves an object for so long. Costs no call.
+    async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError>;
+
+    /// A link that takes exactly this upload, for so long. Costs no call.
+    async fn upload_link(&self, key: &str, terms: &UploadTerms, valid: Duration) -> Result<UploadLink, PortError>;
+}
+
+/// The keys of objects. A tenant's name may hold anything visible; what could mean something in a key is escaped.
+pub mod keys {
+    use std::fmt::Write as _;
+
+    use cloakroom::{Digest, JobKey, LeaseToken, Tenant, UploadId};
+
+    fn escaped(tenant: &Tenant) -> String {
+        let mut text = String::new();
+        for byte in tenant.as_str().bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => text.push(char::from(byte)),
+                // Writing to a string does not fail.
+                _ => _ = write!(text, "={byte:02x}"),
+            }
+        }
+        text
+    }
+
+    /// A payload: of its job and its content, so that a retry writes the same bytes to the same place, and another
+    /// command under the same client job id can't touch them.
+    pub fn payload(job: &JobKey, sha256: &Digest) -> String {
+        format!("payloads/{}/{}/{sha256}", escaped(&job.tenant), job.id)
+    }
+
+    /// A result: of its attempt, so that a worker that lost its lease can't touch what another one recorded.
+    pub fn result(job: &JobKey, token: LeaseToken) -> String {
+        format!("results/{}/{}/{token}", escaped(&job.tenant), job.id)
+    }
+
+    /// An upload, before a command names it.
+    pub fn upload(tenant: &Tenant, upload: UploadId) -> String {
+        format!("uploads/{}/{upload}", escaped(tenant))
+    }
+}

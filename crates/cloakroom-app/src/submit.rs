@@ -1,0 +1,287 @@
+//! Submit: check, claim check, record, send; in that order, and only then is it accepted.
+//!
+//! Each step can be the last one before a crash, and the same submission again goes on from there:
+//! - an object without a record is an orphan, written over with the same bytes by the retry, or gone by its lifecycle;
+//! - a record without a message is `accepted`, and a retry sends the message again. A second message is harmless: the
+//!   claim of an attempt is a conditional write, and only one message's claim holds.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cloakroom::problem::FieldError;
+use cloakroom::{ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, JobKey, Namespace, NewJob, Status, Tenant, UploadId};
+
+use crate::command::{Command, Registry, Takes};
+use crate::envelope::{Carried, Envelope, Trace};
+use crate::host::Host;
+use crate::payload::PayloadError;
+use crate::ports::{Acceptance, JobStore, Objects, PortError, Queue, keys};
+use crate::upload;
+
+/// The largest message that carries its payload itself, in bytes: seven of the 64 KiB that a queue request is billed by.
+///
+/// A message of n such pieces costs n sends and n receives and one delete, 0.4 (2n + 1) dollars per million; one with a
+/// claim check 3 · 0.4 for itself, 5.0 for the put and 0.4 for the get: 6.6. So up to 7 pieces (6.0) inline is cheaper,
+/// and at 8 (6.8) the claim check is.
+pub const INLINE_LIMIT: usize = 7 * 64 * 1024;
+
+/// What a client asks for.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Who asks.
+    pub tenant: Tenant,
+    /// For what.
+    pub command: CommandType,
+    /// Under which id of its own.
+    pub client_job_id: Option<ClientJobId>,
+    /// The payload.
+    pub body: Body,
+    /// The query string, as sent, without its `?`.
+    pub query: String,
+    /// What comes along.
+    pub trace: Trace,
+}
+
+/// Where the payload of a submission is.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// In the request.
+    Sent {
+        /// The `Content-Type`, as sent.
+        content_type: Option<String>,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// In a finished upload.
+    Uploaded(UploadId),
+}
+
+/// A job that was accepted, now or before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submitted {
+    /// The job.
+    pub job: Job,
+    /// Whether it was there already.
+    pub replayed: bool,
+}
+
+/// A submission that is refused. Nothing was recorded, but of `Unavailable`, where it may have been: ask again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmitError {
+    /// No command of this type is registered.
+    UnknownCommand,
+    /// The command asks for a client job id.
+    KeyRequired,
+    /// The command takes these media types.
+    UnsupportedMediaType(&'static [&'static str]),
+    /// The payload has more than so many bytes.
+    TooLarge {
+        /// The limit that it breaks.
+        limit: u64,
+    },
+    /// The payload is refused.
+    Payload(PayloadError),
+    /// No upload of this id is ready for this job.
+    UploadNotFound,
+    /// The client job id belongs to another command.
+    KeyReused,
+    /// A port failed.
+    Unavailable(PortError),
+}
+
+impl From<PortError> for SubmitError {
+    fn from(error: PortError) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+/// The use case, over its ports.
+#[derive(Clone)]
+pub struct Submit {
+    /// The table.
+    pub store: Arc<dyn JobStore>,
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// The object storage.
+    pub objects: Arc<dyn Objects>,
+    /// Clock and randomness.
+    pub host: Arc<dyn Host>,
+    /// What can be asked for.
+    pub commands: Registry,
+    /// What job ids are derived in.
+    pub namespace: Namespace,
+    /// The largest message, in bytes, that carries its payload itself; see [`INLINE_LIMIT`].
+    pub inline_limit: usize,
+}
+
+/// A payload that was checked, and where it is until the job has it.
+struct Checked {
+    content_type: String,
+    sha256: Digest,
+    length: u64,
+    source: Source,
+}
+
+enum Source {
+    Bytes(Bytes),
+    Upload(UploadId),
+}
+
+impl Submit {
+    /// The command of a type.
+    pub fn command(&self, name: &CommandType) -> Result<&Command, SubmitError> {
+        self.commands.get(name).ok_or(SubmitError::UnknownCommand)
+    }
+
+    /// Accepts a command, or finds that it was accepted before.
+    pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
+        let command = self.command(&submission.command)?;
+        if command.limits().key_required && submission.client_job_id.is_none() {
+            return Err(SubmitError::KeyRequired);
+        }
+        let checked = match &submission.body {
+            Body::Sent { content_type, bytes } => check_body(command, &submission.query, content_type.as_deref(), bytes)?,
+            Body::Uploaded(id) => self.check_upload(command, &submission, *id).await?,
+        };
+        let job = Job::accept(
+            NewJob {
+                id: self.job_id(&submission),
+                tenant: submission.tenant,
+                client_job_id: submission.client_job_id,
+                fingerprint: Fingerprint::of(command.name(), &submission.query, &checked.content_type, &checked.sha256, checked.length),
+                command: submission.command,
+                retention: command.limits().retention,
+            },
+            self.host.now(),
+        );
+        if let Source::Upload(_) = checked.source
+            && let Some(existing) = self.store.load(&job.key()).await?.filter(|existing| existing.is_alive(job.created_at))
+        {
+            // The upload may be gone by now, and need not be taken again: its copy is the job's.
+            let envelope = stored(&job, &submission.query, &checked, submission.trace);
+            return self.replay(&job, existing, envelope).await;
+        }
+        let envelope = self.check_in(&job, &submission.query, checked, submission.trace).await?;
+        match self.store.accept(&job).await? {
+            Acceptance::Created => {
+                self.queue.send(&job.tenant, envelope.write()).await?;
+                tracing::info!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
+                Ok(Submitted { job, replayed: false })
+            }
+            Acceptance::Exists(existing) => self.replay(&job, *existing, envelope).await,
+        }
+    }
+
+    fn job_id(&self, submission: &Submission) -> JobId {
+        match (&submission.client_job_id, &submission.body) {
+            (Some(id), _) => self.namespace.job_id(&submission.tenant, id),
+            (None, Body::Uploaded(upload)) => self.namespace.job_id_of_upload(&submission.tenant, *upload),
+            (None, Body::Sent { .. }) => JobId::from_uuid(self.host.uuid()),
+        }
+    }
+
+    async fn replay(&self, asked: &Job, existing: Job, envelope: Envelope) -> Result<Submitted, SubmitError> {
+        if existing.fingerprint != asked.fingerprint {
+            return Err(SubmitError::KeyReused);
+        }
+        if existing.status == Status::Accepted {
+            // Whoever recorded it may have died before it sent the message; a second one does no harm.
+            self.queue.send(&existing.tenant, envelope.for_job(&existing).write()).await?;
+        }
+        Ok(Submitted { job: existing, replayed: true })
+    }
+
+    /// Puts the payload where the worker will find it, before anything refers to it.
+    async fn check_in(&self, job: &Job, query: &str, checked: Checked, trace: Trace) -> Result<Envelope, SubmitError> {
+        let key = keys::payload(&job.key(), &checked.sha256);
+        match &checked.source {
+            Source::Bytes(bytes) => {
+                if bytes.len() < self.inline_limit {
+                    let carried = Carried::inline(bytes);
+                    let envelope = Envelope::new(job, &checked.content_type, query, carried, &checked.sha256, trace.clone());
+                    if envelope.write().len() <= self.inline_limit {
+                        return Ok(envelope);
+                    }
+                }
+                self.objects.put(&key, &checked.content_type, bytes.clone()).await?;
+            }
+            Source::Upload(id) => {
+                if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at).await? {
+                    return Err(SubmitError::UploadNotFound);
+                }
+                if !self.objects.copy(&keys::upload(&job.tenant, *id), &key).await? {
+                    return Err(SubmitError::UploadNotFound);
+                }
+            }
+        }
+        Ok(stored(job, query, &checked, trace))
+    }
+
+    async fn check_upload(&self, command: &Command, submission: &Submission, id: UploadId) -> Result<Checked, SubmitError> {
+        if !upload::is_live(id, self.host.now()) {
+            return Err(SubmitError::UploadNotFound);
+        }
+        let key = keys::upload(&submission.tenant, id);
+        let info = self.objects.info(&key).await?.ok_or(SubmitError::UploadNotFound)?;
+        check_media_type(command, &info.content_type)?;
+        let limit = command.limits().upload;
+        if info.length > limit {
+            return Err(SubmitError::TooLarge { limit });
+        }
+        let sha256 = match command.takes() {
+            Takes::Json => {
+                let bytes = self.objects.get(&key).await?.ok_or(SubmitError::UploadNotFound)?;
+                command.check(&submission.query, &bytes).map_err(SubmitError::Payload)?;
+                Digest::of(&bytes)
+            }
+            Takes::Binary(_) => {
+                command.check(&submission.query, &[]).map_err(SubmitError::Payload)?;
+                match info.sha256 {
+                    Some(sha256) => sha256,
+                    None => self.objects.digest(&key).await?.ok_or(SubmitError::UploadNotFound)?,
+                }
+            }
+        };
+        Ok(Checked { content_type: info.content_type, sha256, length: info.length, source: Source::Upload(id) })
+    }
+}
+
+fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
+    let key = keys::payload(&JobKey { tenant: job.tenant.clone(), id: job.id }, &checked.sha256);
+    Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace)
+}
+
+fn check_body(command: &Command, query: &str, content_type: Option<&str>, bytes: &Bytes) -> Result<Checked, SubmitError> {
+    // A client that names no type is taken at the word of a command that takes one only.
+    let content_type = match (content_type, command.media_types()) {
+        (Some(sent), _) => sent,
+        (None, [only]) => only,
+        (None, several) => return Err(SubmitError::UnsupportedMediaType(several)),
+    };
+    check_media_type(command, content_type)?;
+    let (length, limit) = (bytes.len() as u64, command.limits().body);
+    if length > limit {
+        return Err(SubmitError::TooLarge { limit });
+    }
+    if let (Takes::Binary(_), true) = (command.takes(), bytes.is_empty()) {
+        let error = FieldError::new("", "the body is empty; send the bytes as the body, or name a finished upload by Upload-Id");
+        return Err(SubmitError::Payload(PayloadError::Invalid(vec![error])));
+    }
+    command.check(query, bytes).map_err(SubmitError::Payload)?;
+    Ok(Checked { content_type: content_type.to_owned(), sha256: Digest::of(bytes), length, source: Source::Bytes(bytes.clone()) })
+}
+
+/// Whether the command takes this media type; a `charset` other than UTF-8 makes it another type.
+fn check_media_type(command: &Command, content_type: &str) -> Result<(), SubmitError> {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let utf_8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"),
+        _ => true,
+    };
+    let known = command.media_types().iter().any(|known| known.eq_ignore_ascii_case(essence));
+    if known && parts.all(utf_8) { Ok(()) } else { Err(SubmitError::UnsupportedMediaType(command.media_types())) }
+}
+
+#[cfg(test)]
+mod tests;

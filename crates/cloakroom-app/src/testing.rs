@@ -1,0 +1,72 @@
+//! The ports in memory, a host whose time stands still until it is moved, and the suites that every implementation of
+//! a port passes. For tests and simulations alone.
+
+pub mod conformance;
+mod memory;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use cloakroom::{CommandType, Digest, Fingerprint, Job, JobId, NewJob, Tenant, Timestamp};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub use memory::{Fault, Memory};
+
+use crate::host::Host;
+
+/// A host whose clock is tokio's (pause it), and whose randomness follows from a seed.
+#[derive(Debug)]
+pub struct TestHost {
+    epoch: Timestamp,
+    begun: Instant,
+    state: Mutex<u64>,
+}
+
+impl TestHost {
+    /// A host at 2026-11-21T08:00:00Z.
+    pub fn new(seed: u64) -> Self {
+        Self { epoch: Timestamp::from_seconds(1_795_248_000), begun: Instant::now(), state: Mutex::new(seed) }
+    }
+
+    fn next(&self) -> u64 {
+        let mut state = self.state.lock().expect("no test panics while it draws");
+        split_mix(&mut state)
+    }
+}
+
+impl Host for TestHost {
+    fn now(&self) -> Timestamp {
+        self.epoch.after(self.begun.elapsed())
+    }
+
+    fn random(&self) -> u128 {
+        (u128::from(self.next()) << 64) | u128::from(self.next())
+    }
+}
+
+/// The next number of the `SplitMix64` sequence.
+pub fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A job that was accepted at `now`; `n` is its id.
+///
+/// # Panics
+/// Never: its names are good ones.
+pub fn new_job(now: Timestamp, n: u128) -> Job {
+    let command: CommandType = "diagnostic.run".parse().expect("a good name");
+    let new = NewJob {
+        tenant: Tenant::default(),
+        id: JobId::from_uuid(Uuid::from_u128(n)),
+        client_job_id: Some(format!("key-{n}").parse().expect("a good name")),
+        fingerprint: Fingerprint::of(&command, "", "application/json", &Digest::of(b"{}"), 2),
+        command,
+        retention: Duration::from_secs(86_400),
+    };
+    Job::accept(new, now)
+}

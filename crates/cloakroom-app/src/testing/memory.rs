@@ -1,0 +1,219 @@
+//! All ports in memory: what the adapters do, without the services.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use tokio::time::Instant;
+
+use crate::ports::{Acceptance, Change, JobStore, ObjectInfo, Objects, PortError, Queue, UploadLink, UploadTerms};
+use crate::work::Delivery;
+
+/// What goes wrong at a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing happened.
+    Before,
+    /// It happened, and the answer was lost.
+    After,
+}
+
+/// A table, a queue and a store of objects.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: HashMap<JobKey, Job>,
+    uploads: HashMap<(Tenant, UploadId), JobId>,
+    objects: HashMap<String, (String, Bytes)>,
+    messages: VecDeque<Message>,
+    sent: usize,
+    receipts: usize,
+    faults: VecDeque<(&'static str, Fault)>,
+    calls: Vec<&'static str>,
+}
+
+#[derive(Debug)]
+struct Message {
+    id: String,
+    body: String,
+    receipt: String,
+    visible_at: Instant,
+    receive_count: u32,
+}
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no test panics while it holds the memory")
+    }
+
+    /// Makes the next call of this name go wrong. Several are kept in order.
+    pub fn fail(&self, call: &'static str, fault: Fault) {
+        self.state().faults.push_back((call, fault));
+    }
+
+    /// The calls that were made since this was asked last, by name.
+    pub fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.state().calls)
+    }
+
+    /// The next visible message, hidden for `visibility` from now on.
+    pub fn receive(&self, visibility: Duration) -> Option<Delivery> {
+        let mut state = self.state();
+        state.receipts += 1;
+        let receipt = format!("receipt-{}", state.receipts);
+        let now = Instant::now();
+        let message = state.messages.iter_mut().find(|message| message.visible_at <= now)?;
+        message.receipt.clone_from(&receipt);
+        message.visible_at = now + visibility;
+        message.receive_count += 1;
+        Some(Delivery { message_id: message.id.clone(), receipt, body: message.body.clone(), receive_count: message.receive_count })
+    }
+
+    /// Deletes a message, if the receipt is its last one.
+    pub fn delete(&self, delivery: &Delivery) {
+        self.state().messages.retain(|message| message.receipt != delivery.receipt);
+    }
+
+    /// How many messages there are, and when the first of them is visible.
+    pub fn messages(&self) -> (usize, Option<Instant>) {
+        let state = self.state();
+        (state.messages.len(), state.messages.iter().map(|message| message.visible_at).min())
+    }
+
+    /// The keys of all objects, in order.
+    pub fn object_keys(&self) -> Vec<String> {
+        let mut keys: Vec<_> = self.state().objects.keys().cloned().collect();
+        keys.sort();
+        keys
+    }
+
+    /// The one job there is.
+    ///
+    /// # Panics
+    /// When there is none, or more than one.
+    pub fn only_job(&self) -> Job {
+        let state = self.state();
+        assert_eq!(state.jobs.len(), 1, "one job");
+        state.jobs.values().next().cloned().expect("one job")
+    }
+
+    fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> Result<T, PortError> {
+        let mut state = self.state();
+        state.calls.push(name);
+        let fault = match state.faults.front() {
+            Some(&(call, fault)) if call == name => {
+                state.faults.pop_front();
+                Some(fault)
+            }
+            _ => None,
+        };
+        let lost = || PortError::Unavailable { service: "the memory", reason: format!("{name} was made to fail") };
+        match fault {
+            Some(Fault::Before) => Err(lost()),
+            Some(Fault::After) => {
+                effect(&mut state);
+                Err(lost())
+            }
+            None => Ok(effect(&mut state)),
+        }
+    }
+}
+
+#[async_trait]
+impl JobStore for Memory {
+    async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
+        self.call("accept", |state| match state.jobs.get(&job.key()) {
+            Some(existing) if existing.is_alive(job.created_at) => Acceptance::Exists(Box::new(existing.clone())),
+            _ => {
+                state.jobs.insert(job.key(), job.clone());
+                Acceptance::Created
+            }
+        })
+    }
+
+    async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
+        self.call("change", |state| {
+            let found = state.jobs.get(key).cloned();
+            match found.as_ref().and_then(|job| transition.apply(job)) {
+                Some(job) => {
+                    state.jobs.insert(key.clone(), job.clone());
+                    Change::Made(Box::new(job))
+                }
+                None => Change::Refused(found.map(Box::new)),
+            }
+        })
+    }
+
+    async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
+        self.call("load", |state| state.jobs.get(key).cloned())
+    }
+
+    async fn take_upload(&self, tenant: &Tenant, upload: UploadId, job: JobId, _until: Timestamp) -> Result<bool, PortError> {
+        self.call("take_upload", |state| *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job)
+    }
+}
+
+#[async_trait]
+impl Queue for Memory {
+    async fn send(&self, _tenant: &Tenant, body: String) -> Result<(), PortError> {
+        self.call("send", |state| {
+            state.sent += 1;
+            let message =
+                Message { id: format!("message-{}", state.sent), body, receipt: String::new(), visible_at: Instant::now(), receive_count: 0 };
+            state.messages.push_back(message);
+        })
+    }
+
+    async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
+        self.call("hide", |state| {
+            if let Some(message) = state.messages.iter_mut().find(|message| message.receipt == receipt) {
+                message.visible_at = Instant::now() + Duration::from_secs(time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Objects for Memory {
+    async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
+        self.call("put", |state| {
+            state.objects.insert(key.to_owned(), (content_type.to_owned(), bytes));
+        })
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
+        self.call("get", |state| state.objects.get(key).map(|(_, bytes)| bytes.clone()))
+    }
+
+    async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
+        self.call("info", |state| {
+            let (content_type, bytes) = state.objects.get(key)?;
+            Some(ObjectInfo { content_type: content_type.clone(), length: bytes.len() as u64, sha256: None })
+        })
+    }
+
+    async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError> {
+        self.call("digest", |state| state.objects.get(key).map(|(_, bytes)| Digest::of(bytes)))
+    }
+
+    async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError> {
+        self.call("copy", |state| {
+            let object = state.objects.get(from).cloned();
+            object.map(|object| state.objects.insert(to.to_owned(), object)).is_some()
+        })
+    }
+
+    async fn link(&self, key: &str, _valid: Duration) -> Result<String, PortError> {
+        Ok(format!("https://objects.example/{key}"))
+    }
+
+    async fn upload_link(&self, key: &str, terms: &UploadTerms, _valid: Duration) -> Result<UploadLink, PortError> {
+        let headers = vec![("content-type".into(), terms.content_type.clone()), ("content-length".into(), terms.length.to_string())];
+        Ok(UploadLink { url: format!("https://objects.example/{key}"), headers })
+    }
+}

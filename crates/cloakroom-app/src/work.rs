@@ -1,0 +1,226 @@
+//! Work: one message, from its receipt to the write of its attempt's end.
+//!
+//! A message is done with only when its job is over, or is another message's to bring to its end. Whatever else
+//! happens it stays in the queue, hidden until it can be of use: it is what brings the job back after a crash.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::transition::{Claim, Refusal};
+use cloakroom::{AttemptEnd, Job, JobKey, Lease, LeaseToken, Status, Timestamp, Transition};
+use tracing::Instrument as _;
+
+use crate::attempt::Attempt;
+use crate::command::{Command, Registry};
+use crate::envelope::Envelope;
+use crate::host::Host;
+use crate::ports::{Change, JobStore, Objects, PortError, Queue};
+
+/// A message as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The queue's id of the message: the same at every receipt.
+    pub message_id: String,
+    /// What this receipt is answered by.
+    pub receipt: String,
+    /// The message.
+    pub body: String,
+    /// How often it was received, this time counted.
+    pub receive_count: u32,
+}
+
+/// What is to become of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// It has done its work: delete it.
+    Done,
+    /// It stays, hidden for as long as was found right.
+    Keep,
+}
+
+/// The times that a worker keeps to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// How long a lease lasts without a sign of life; renewed at every third of it.
+    pub lease: Duration,
+    /// How long before the function's own end an attempt is stopped, so that its end can still be written.
+    pub margin: Duration,
+    /// How long a handler that was told to stop may take to end in order.
+    pub grace: Duration,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self { lease: Duration::from_secs(30), margin: Duration::from_secs(4), grace: Duration::from_secs(2) }
+    }
+}
+
+/// How long a message waits after a port failed.
+const AFTER_A_FAULT: Duration = Duration::from_secs(5);
+
+/// How often the end of an attempt is written before it is left to the lease.
+const TRIES_TO_SETTLE: u32 = 5;
+
+/// The use case, over its ports.
+#[derive(Clone)]
+pub struct Worker {
+    /// The table.
+    pub store: Arc<dyn JobStore>,
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// The object storage.
+    pub objects: Arc<dyn Objects>,
+    /// Clock and randomness.
+    pub host: Arc<dyn Host>,
+    /// What can be done.
+    pub commands: Registry,
+    /// Its times.
+    pub settings: WorkerSettings,
+}
+
+impl Worker {
+    /// Handles messages side by side, each on its own; the dispositions are in their order. `ends_at` is when the
+    /// function itself is ended.
+    pub async fn handle_batch(&self, deliveries: &[Delivery], ends_at: Timestamp) -> Vec<Disposition> {
+        futures::future::join_all(deliveries.iter().map(|delivery| self.handle(delivery, ends_at))).await
+    }
+
+    /// Handles one message.
+    pub async fn handle(&self, delivery: &Delivery, ends_at: Timestamp) -> Disposition {
+        let envelope = match Envelope::read(&delivery.body) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                // Kept as it is: it will be received until the queue puts it among the dead letters.
+                if delivery.receive_count <= 1 {
+                    tracing::error!(message_id = delivery.message_id, %error, "can't read a message; it is left for the dead letters");
+                }
+                return Disposition::Keep;
+            }
+        };
+        let key = envelope.key();
+        let span = tracing::info_span!(
+            "job",
+            job_id = %key.id,
+            tenant = %key.tenant,
+            command = %envelope.command,
+            attempt = tracing::field::Empty,
+            request_id = envelope.request_id,
+            traceparent = envelope.traceparent,
+        );
+        self.work(delivery, &envelope, &key, ends_at).instrument(span).await
+    }
+
+    async fn work(&self, delivery: &Delivery, envelope: &Envelope, key: &JobKey, ends_at: Timestamp) -> Disposition {
+        let Some(command) = self.commands.get(&envelope.command) else {
+            if delivery.receive_count <= 1 {
+                tracing::error!("no handler for this command is deployed; the message waits for one, or for the dead letters");
+            }
+            return Disposition::Keep;
+        };
+        let now = self.host.now();
+        let last_moment = Timestamp::from_millis(ends_at.as_millis() - i64::try_from(self.settings.margin.as_millis()).unwrap_or(i64::MAX));
+        if now >= last_moment {
+            // No time for even a short attempt: it would count, and do nothing.
+            return self.keep(delivery, Duration::ZERO).await;
+        }
+        let claim = Claim {
+            created_at: envelope.accepted_at(),
+            lease: Lease { token: LeaseToken::from_uuid(self.host.uuid()), message_id: delivery.message_id.clone() },
+            lease_time: self.settings.lease,
+            max_attempts: command.limits().retry.max_attempts,
+        };
+        let job = match self.store.change(key, &Transition::claim(&claim, now)).await {
+            Ok(Change::Made(job)) => *job,
+            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
+                (Refusal::Mine, Some(job)) => *job,
+                (refusal, found) => return self.refused(delivery, key, refusal, found.as_deref(), now).await,
+            },
+            Err(error) => return self.fault(delivery, &error, "claim the attempt").await,
+        };
+        tracing::Span::current().record("attempt", job.attempt);
+        let deadline = now.after(command.limits().timeout).min(last_moment);
+        let token = claim.lease.token;
+        let mut attempt = Attempt { worker: self, delivery, envelope, command, token, job, deadline };
+        match attempt.run().await {
+            Some(end) => self.settle(delivery, command, attempt.job, token, end).await,
+            // Whoever took over has the message too, or one of its own.
+            None => Disposition::Keep,
+        }
+    }
+
+    async fn refused(&self, delivery: &Delivery, key: &JobKey, refusal: Refusal, job: Option<&Job>, now: Timestamp) -> Disposition {
+        let transition = match (refusal, job) {
+            (Refusal::Over | Refusal::Duplicate, _) => return Disposition::Done,
+            (Refusal::Later(at), _) => return self.keep(delivery, at.since(now)).await,
+            (Refusal::Cancel(token), _) => Transition::confirm_cancel(token, now),
+            (Refusal::Exhausted(token), Some(job)) => Transition::give_up(job, token, now),
+            // Neither is said of a job that was not found; should it be, the next receipt decides anew.
+            (Refusal::Exhausted(_) | Refusal::Mine, _) => return self.keep(delivery, Duration::ZERO).await,
+        };
+        match self.store.change(key, &transition).await {
+            Ok(Change::Made(job)) => {
+                tracing::warn!(status = job.status.as_str(), attempts = job.attempt, "ended a job whose worker is gone");
+                Disposition::Done
+            }
+            // Something else happened to it meanwhile: the next receipt sees what.
+            Ok(Change::Refused(_)) => self.keep(delivery, Duration::ZERO).await,
+            Err(error) => self.fault(delivery, &error, "end the job").await,
+        }
+    }
+
+    /// Writes the end of an attempt, again and again while the table is away: the work is done, and its record all that is missing.
+    async fn settle(&self, delivery: &Delivery, command: &Command, mut job: Job, token: LeaseToken, end: AttemptEnd) -> Disposition {
+        let mut tries = 0;
+        loop {
+            let (now, unit) = (self.host.now(), self.host.unit());
+            let transition = Transition::settle(&job, token, end.clone(), &command.limits().retry, now, unit);
+            job = match self.store.change(&job.key(), &transition).await {
+                Ok(Change::Made(job)) => return self.settled(delivery, &job).await,
+                Ok(Change::Refused(found)) => match found.filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token)) {
+                    // The client cancelled since the last sign of life: settle again, knowing it.
+                    Some(found) if found.status == Status::Cancelling => *found,
+                    // An earlier try went through, and its answer was lost.
+                    Some(found) if found.status != Status::Running => return self.settled(delivery, &found).await,
+                    _ => {
+                        tracing::warn!("lost the lease: the outcome of this attempt does not count");
+                        return Disposition::Keep;
+                    }
+                },
+                Err(error) if tries + 1 < TRIES_TO_SETTLE => {
+                    tracing::warn!(%error, "failed to write the end of the attempt; trying again");
+                    tokio::time::sleep(Duration::from_millis(200 << tries)).await;
+                    job
+                }
+                Err(error) => return self.fault(delivery, &error, "write the end of the attempt").await,
+            };
+            tries += 1;
+            if tries > 2 * TRIES_TO_SETTLE {
+                return Disposition::Keep;
+            }
+        }
+    }
+
+    async fn settled(&self, delivery: &Delivery, job: &Job) -> Disposition {
+        let now = self.host.now();
+        let code = job.failure.as_ref().filter(|_| job.status != Status::Succeeded).map(|failure| failure.code.as_str());
+        let duration_ms = job.started_at.map(|at| now.since(at).as_millis());
+        tracing::info!(status = job.status.as_str(), attempt = job.attempt, duration_ms, code, "ended an attempt");
+        if job.status.is_terminal() { Disposition::Done } else { self.keep(delivery, job.ready_at.since(now)).await }
+    }
+
+    async fn fault(&self, delivery: &Delivery, error: &PortError, doing: &str) -> Disposition {
+        tracing::error!(%error, "failed to {doing}; the message comes back");
+        self.keep(delivery, AFTER_A_FAULT).await
+    }
+
+    /// Leaves the message in the queue, to come back after this time. If that can't be said, it comes back in the queue's own.
+    async fn keep(&self, delivery: &Delivery, time: Duration) -> Disposition {
+        if let Err(error) = self.queue.hide(&delivery.receipt, time).await {
+            tracing::warn!(%error, "failed to hide a message");
+        }
+        Disposition::Keep
+    }
+}
+
+#[cfg(test)]
+mod tests;
