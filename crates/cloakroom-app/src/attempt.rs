@@ -8,9 +8,9 @@ use bytes::Bytes;
 use cloakroom::transition::progress_report;
 use cloakroom::{AttemptEnd, Failure, Job, LeaseToken, Progress, Status, Success, Timestamp, Transition};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use crate::command::Command;
@@ -67,7 +67,9 @@ impl Attempt<'_> {
             stop: stop.clone(),
         });
         // A task of its own: a handler that computes without waiting must not keep the heartbeat from beating.
-        let handler = tokio::spawn(self.command.run(&self.envelope.query, payload, context).in_current_span());
+        let handler = AbortOnDropHandle::new(tokio::spawn(
+            self.command.run(&self.envelope.query, payload, context).in_current_span(),
+        ));
         let (ended, stopped) = self.supervise(handler, reports, &stop).await;
         if stopped == Some(Stop::LeaseLost) {
             return None;
@@ -91,7 +93,11 @@ impl Attempt<'_> {
         let bytes = match &self.envelope.payload {
             crate::envelope::Carried::Stored(key) => match self.worker.objects.get(key).await {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) => return Err(AttemptEnd::Terminal(Failure::new("the payload is gone; submit it again under a new key").with_code("payload-lost"))),
+                Ok(None) => {
+                    return Err(AttemptEnd::Terminal(
+                        Failure::new("the payload is gone; submit it again under a new key").with_code("payload-lost"),
+                    ));
+                }
                 Err(error) => {
                     tracing::warn!(%error, "failed to fetch the payload");
                     return Err(retryable("the payload could not be fetched"));
@@ -113,7 +119,7 @@ impl Attempt<'_> {
     /// Waits for the handler; `None` when it did not end in its grace after it was told to stop.
     async fn supervise(
         &mut self,
-        mut handler: JoinHandle<Result<Output, HandlerError>>,
+        mut handler: AbortOnDropHandle<Result<Output, HandlerError>>,
         mut reports: watch::Receiver<Option<Progress>>,
         stop: &CancellationToken,
     ) -> (Option<Result<Result<Output, HandlerError>, tokio::task::JoinError>>, Option<Stop>) {
@@ -132,10 +138,7 @@ impl Attempt<'_> {
                 biased;
                 ended = &mut handler => return (Some(ended), stopped.map(|(why, _)| why)),
                 () = sleep_until(end_of_grace) => match stopped {
-                    Some((why, _)) => {
-                        handler.abort();
-                        return (None, Some(why));
-                    }
+                    Some((why, _)) => return (None, Some(why)),
                     None => {
                         halt = Some(Stop::Deadline);
                         None
@@ -201,7 +204,10 @@ impl Attempt<'_> {
                 let (length, sha256) = (bytes.len() as u64, cloakroom::Digest::of(&bytes));
                 if let Err(error) = self.worker.objects.put(&key, &content_type, bytes).await {
                     tracing::warn!(%error, "failed to store the result");
-                    return AttemptEnd::Retryable { failure: Failure::new("the result could not be stored"), after: None };
+                    return AttemptEnd::Retryable {
+                        failure: Failure::new("the result could not be stored"),
+                        after: None,
+                    };
                 }
                 Some(cloakroom::ResultRef::Stored { content_type, key, length, sha256 })
             }
@@ -210,20 +216,19 @@ impl Attempt<'_> {
     }
 
     fn failed(&self, error: HandlerError, stopped: Option<Stop>) -> AttemptEnd {
-        let text = format!("{error:?}");
-        let (end, _) = error.into_end();
-        match (&end, stopped) {
+        tracing::warn!(?error, attempt = self.job.attempt, "the handler failed");
+        match (error.into_end(), stopped) {
             (AttemptEnd::Cancelled, Some(Stop::Deadline)) => timed_out(),
-            _ => {
-                tracing::warn!(error = text, attempt = self.job.attempt, "the handler failed");
-                end
-            }
+            (end, _) => end,
         }
     }
 }
 
 fn timed_out() -> AttemptEnd {
-    AttemptEnd::Retryable { failure: Failure::new("the attempt ran out of time").with_code("attempt-timed-out"), after: None }
+    AttemptEnd::Retryable {
+        failure: Failure::new("the attempt ran out of time").with_code("attempt-timed-out"),
+        after: None,
+    }
 }
 
 /// Resolves when there is progress to write, not before `from`; never, once the handler is gone.

@@ -123,7 +123,12 @@ impl Command {
             Ok(payload) => Box::pin(handler(payload, body, context)),
             Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
         });
-        Self::new::<P>(name, Takes::Binary(media_types), Arc::new(|query, _| payload::from_query::<P>(query).map(drop)), run)
+        Self::new::<P>(
+            name,
+            Takes::Binary(media_types),
+            Arc::new(|query, _| payload::from_query::<P>(query).map(drop)),
+            run,
+        )
     }
 
     fn new<P: Payload>(name: &str, takes: Takes, check: Check, run: Run) -> Self {
@@ -215,7 +220,12 @@ impl Command {
         (self.check)(query, body)
     }
 
-    pub(crate) fn run(&self, query: &str, body: Bytes, context: JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> {
+    pub(crate) fn run(
+        &self,
+        query: &str,
+        body: Bytes,
+        context: JobContext,
+    ) -> BoxFuture<'static, Result<Output, HandlerError>> {
         (self.run)(query, body, context)
     }
 }

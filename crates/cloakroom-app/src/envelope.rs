@@ -133,7 +133,9 @@ impl Carried {
     pub fn bytes(&self) -> Option<Result<Bytes, Unreadable>> {
         match self {
             Self::Text(text) => Some(Ok(Bytes::copy_from_slice(text.as_bytes()))),
-            Self::Base64(text) => Some(BASE64.decode(text).map(Bytes::from).map_err(|error| Unreadable(error.to_string()))),
+            Self::Base64(text) => {
+                Some(BASE64.decode(text).map(Bytes::from).map_err(|error| Unreadable(error.to_string())))
+            }
             Self::Stored(_) => None,
         }
     }
@@ -161,8 +163,15 @@ mod tests {
     #[test]
     fn any_payload_comes_back_byte_for_byte_from_a_message_that_the_queue_takes() {
         let job = new_job(Timestamp::from_millis(0), 1);
-        for payload in [&b""[..], b"{\"a\":\"\\u0000\"}", b"\0\x01\xff", "\u{fffe}\u{ffff}\u{7f}".as_bytes(), "né\t\r\n😀".as_bytes()] {
-            let envelope = Envelope::new(&job, "x/y", "a=1", Carried::inline(payload), &Digest::of(payload), Trace::default());
+        for payload in [
+            &b""[..],
+            b"{\"a\":\"\\u0000\"}",
+            b"\0\x01\xff",
+            "\u{fffe}\u{ffff}\u{7f}".as_bytes(),
+            "né\t\r\n😀".as_bytes(),
+        ] {
+            let envelope =
+                Envelope::new(&job, "x/y", "a=1", Carried::inline(payload), &Digest::of(payload), Trace::default());
             let body = envelope.write();
             let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
             assert!(body.chars().all(legal), "{body:?}");

@@ -22,7 +22,8 @@ impl Output {
 
     /// A JSON result. Up to 32 KiB it stands in the job itself; a larger one is fetched from `/jobs/{id}/result`.
     pub fn json(result: &impl Serialize) -> Result<Self, HandlerError> {
-        let bytes = serde_json::to_vec(result).map_err(|error| HandlerError::terminal("the result can't be written as JSON").because(error))?;
+        let bytes = serde_json::to_vec(result)
+            .map_err(|error| HandlerError::terminal("the result can't be written as JSON").because(error))?;
         Ok(Self::bytes("application/json", bytes))
     }
 
@@ -33,7 +34,8 @@ impl Output {
 
     /// Also names the place of what was made: an absolute path on this site (`/reports/7`) or an `http(s)` URL.
     pub fn at(mut self, resource: &str) -> Result<Self, HandlerError> {
-        let resource = Resource::parse(resource).map_err(|error| HandlerError::terminal("the handler named a place that is none").because(error))?;
+        let resource = Resource::parse(resource)
+            .map_err(|error| HandlerError::terminal("the handler named a place that is none").because(error))?;
         self.resource = Some(resource);
         Ok(self)
     }
@@ -105,14 +107,13 @@ impl HandlerError {
         self
     }
 
-    /// The end of the attempt, and what the log is to say of it.
-    pub(crate) fn into_end(self) -> (AttemptEnd, Option<String>) {
-        let end = match self.kind {
+    /// The end of the attempt. What the log is to say of it is its `Debug`.
+    pub(crate) fn into_end(self) -> AttemptEnd {
+        match self.kind {
             Kind::Terminal => AttemptEnd::Terminal(self.failure),
             Kind::Retryable { after } => AttemptEnd::Retryable { failure: self.failure, after },
             Kind::Cancelled => AttemptEnd::Cancelled,
-        };
-        (end, self.because)
+        }
     }
 }
 

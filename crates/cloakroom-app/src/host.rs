@@ -20,9 +20,8 @@ pub trait Host: Send + Sync {
 
     /// A number drawn evenly from 0 to 1.
     fn unit(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "53 bits is what an f64 holds exactly")]
-        let bits = (self.random() >> 75) as f64;
-        bits / (1u64 << 53) as f64
+        let bits = u32::try_from(self.random() >> 96).unwrap_or(0);
+        f64::from(bits) / f64::from(u32::MAX)
     }
 }
 

@@ -49,7 +49,12 @@ impl Jobs {
     }
 
     /// The job once it is over or `changed`, or as it is when the wait (at most [`LONGEST_WAIT`]) is over.
-    pub async fn wait(&self, key: &JobKey, wait: Duration, changed: impl Fn(&Job) -> bool + Send) -> Result<Option<Job>, PortError> {
+    pub async fn wait(
+        &self,
+        key: &JobKey,
+        wait: Duration,
+        changed: impl Fn(&Job) -> bool + Send,
+    ) -> Result<Option<Job>, PortError> {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
         // A tenth of a second is not felt; a second of reads is not much, even for the longest wait.
         let mut pause = Duration::from_millis(100);
@@ -82,10 +87,12 @@ impl Jobs {
         };
         let existing = match existing {
             // It runs: ask. Should it be over, or be waiting again, by then, what is found says so.
-            Some(job) if job.status == Status::Running => match self.store.change(key, &Transition::ask_to_cancel(now)).await? {
-                Change::Made(job) => return Ok(Cancellation::Asked(job)),
-                Change::Refused(existing) => existing,
-            },
+            Some(job) if job.status == Status::Running => {
+                match self.store.change(key, &Transition::ask_to_cancel(now)).await? {
+                    Change::Made(job) => return Ok(Cancellation::Asked(job)),
+                    Change::Refused(existing) => existing,
+                }
+            }
             existing => existing,
         };
         Ok(match existing.filter(|job| job.is_alive(now)) {
@@ -96,7 +103,10 @@ impl Jobs {
                 Status::Cancelling => Cancellation::Asked(job),
                 // It went on between the two writes. The wish was not written: say so, and let the client ask again.
                 Status::Accepted | Status::Running | Status::Retrying => {
-                    return Err(PortError::Unavailable { service: "the table", reason: "the job changed while it was cancelled".into() });
+                    return Err(PortError::Unavailable {
+                        service: "the table",
+                        reason: "the job changed while it was cancelled".into(),
+                    });
                 }
             },
         })

@@ -39,16 +39,18 @@ pub(crate) fn from_json<P: Payload>(body: &[u8]) -> Result<P, PayloadError> {
     let mut parser = serde_json::Deserializer::from_slice(body);
     Anything.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|error| malformed(&error))?;
     let mut parser = serde_json::Deserializer::from_slice(body);
-    let payload: P = serde_path_to_error::deserialize(&mut parser)
-        .map_err(|error| PayloadError::Invalid(vec![FieldError::new(pointer(error.path()), without_place(error.inner()))]))?;
+    let payload: P = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+        PayloadError::Invalid(vec![FieldError::new(pointer(error.path()), without_place(error.inner()))])
+    })?;
     checked(payload)
 }
 
 /// Reads a query string.
 pub(crate) fn from_query<P: Payload>(query: &str) -> Result<P, PayloadError> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-    let payload: P = serde_path_to_error::deserialize(pairs)
-        .map_err(|error| PayloadError::Invalid(vec![FieldError::new(pointer(error.path()), error.inner().to_string())]))?;
+    let payload: P = serde_path_to_error::deserialize(pairs).map_err(|error| {
+        PayloadError::Invalid(vec![FieldError::new(pointer(error.path()), error.inner().to_string())])
+    })?;
     checked(payload)
 }
 

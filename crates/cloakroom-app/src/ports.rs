@@ -61,7 +61,13 @@ pub trait JobStore: Send + Sync {
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError>;
 
     /// Gives an upload to a job, unless another has it: one conditional write. Whether this job has it now.
-    async fn take_upload(&self, tenant: &Tenant, upload: UploadId, job: JobId, until: Timestamp) -> Result<bool, PortError>;
+    async fn take_upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+        job: JobId,
+        until: Timestamp,
+    ) -> Result<bool, PortError>;
 }
 
 /// The queue of messages.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloakroom::problem::FieldError;
-use cloakroom::{ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, JobKey, Namespace, NewJob, Status, Tenant, UploadId};
+use cloakroom::{
+    ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, JobKey, Namespace, NewJob, Status, Tenant, UploadId,
+};
 
 use crate::command::{Command, Registry, Takes};
 use crate::envelope::{Carried, Envelope, Trace};
@@ -140,7 +142,9 @@ impl Submit {
             return Err(SubmitError::KeyRequired);
         }
         let checked = match &submission.body {
-            Body::Sent { content_type, bytes } => check_body(command, &submission.query, content_type.as_deref(), bytes)?,
+            Body::Sent { content_type, bytes } => {
+                check_body(command, &submission.query, content_type.as_deref(), bytes)?
+            }
             Body::Uploaded(id) => self.check_upload(command, &submission, *id).await?,
         };
         let job = Job::accept(
@@ -148,14 +152,21 @@ impl Submit {
                 id: self.job_id(&submission),
                 tenant: submission.tenant,
                 client_job_id: submission.client_job_id,
-                fingerprint: Fingerprint::of(command.name(), &submission.query, &checked.content_type, &checked.sha256, checked.length),
+                fingerprint: Fingerprint::of(
+                    command.name(),
+                    &submission.query,
+                    &checked.content_type,
+                    &checked.sha256,
+                    checked.length,
+                ),
                 command: submission.command,
                 retention: command.limits().retention,
             },
             self.host.now(),
         );
         if let Source::Upload(_) = checked.source
-            && let Some(existing) = self.store.load(&job.key()).await?.filter(|existing| existing.is_alive(job.created_at))
+            && let Some(existing) =
+                self.store.load(&job.key()).await?.filter(|existing| existing.is_alive(job.created_at))
         {
             // The upload may be gone by now, and need not be taken again: its copy is the job's.
             let envelope = stored(&job, &submission.query, &checked, submission.trace);
@@ -198,7 +209,8 @@ impl Submit {
             Source::Bytes(bytes) => {
                 if bytes.len() < self.inline_limit {
                     let carried = Carried::inline(bytes);
-                    let envelope = Envelope::new(job, &checked.content_type, query, carried, &checked.sha256, trace.clone());
+                    let envelope =
+                        Envelope::new(job, &checked.content_type, query, carried, &checked.sha256, trace.clone());
                     if envelope.write().len() <= self.inline_limit {
                         return Ok(envelope);
                     }
@@ -217,7 +229,12 @@ impl Submit {
         Ok(stored(job, query, &checked, trace))
     }
 
-    async fn check_upload(&self, command: &Command, submission: &Submission, id: UploadId) -> Result<Checked, SubmitError> {
+    async fn check_upload(
+        &self,
+        command: &Command,
+        submission: &Submission,
+        id: UploadId,
+    ) -> Result<Checked, SubmitError> {
         if !upload::is_live(id, self.host.now()) {
             return Err(SubmitError::UploadNotFound);
         }
@@ -251,7 +268,12 @@ fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
     Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace)
 }
 
-fn check_body(command: &Command, query: &str, content_type: Option<&str>, bytes: &Bytes) -> Result<Checked, SubmitError> {
+fn check_body(
+    command: &Command,
+    query: &str,
+    content_type: Option<&str>,
+    bytes: &Bytes,
+) -> Result<Checked, SubmitError> {
     // A client that names no type is taken at the word of a command that takes one only.
     let content_type = match (content_type, command.media_types()) {
         (Some(sent), _) => sent,
@@ -264,11 +286,19 @@ fn check_body(command: &Command, query: &str, content_type: Option<&str>, bytes:
         return Err(SubmitError::TooLarge { limit });
     }
     if let (Takes::Binary(_), true) = (command.takes(), bytes.is_empty()) {
-        let error = FieldError::new("", "the body is empty; send the bytes as the body, or name a finished upload by Upload-Id");
+        let error = FieldError::new(
+            "",
+            "the body is empty; send the bytes as the body, or name a finished upload by Upload-Id",
+        );
         return Err(SubmitError::Payload(PayloadError::Invalid(vec![error])));
     }
     command.check(query, bytes).map_err(SubmitError::Payload)?;
-    Ok(Checked { content_type: content_type.to_owned(), sha256: Digest::of(bytes), length, source: Source::Bytes(bytes.clone()) })
+    Ok(Checked {
+        content_type: content_type.to_owned(),
+        sha256: Digest::of(bytes),
+        length,
+        source: Source::Bytes(bytes.clone()),
+    })
 }
 
 /// Whether the command takes this media type; a `charset` other than UTF-8 makes it another type.
@@ -276,7 +306,9 @@ fn check_media_type(command: &Command, content_type: &str) -> Result<(), SubmitE
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let utf_8 = |parameter: &str| match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"),
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
         _ => true,
     };
     let known = command.media_types().iter().any(|known| known.eq_ignore_ascii_case(essence));

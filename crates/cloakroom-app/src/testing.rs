@@ -3,6 +3,7 @@
 
 pub mod conformance;
 mod memory;
+mod room;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use memory::{Fault, Memory};
+pub use room::Room;
 
 use crate::host::Host;
 
@@ -69,4 +71,16 @@ pub fn new_job(now: Timestamp, n: u128) -> Job {
         retention: Duration::from_secs(86_400),
     };
     Job::accept(new, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_ports_in_memory_conform() {
+        let memory = Memory::default();
+        conformance::job_store(&memory, TestHost::new(1).now()).await;
+        conformance::objects(&memory).await;
+    }
 }

@@ -113,12 +113,16 @@ impl Worker {
     async fn work(&self, delivery: &Delivery, envelope: &Envelope, key: &JobKey, ends_at: Timestamp) -> Disposition {
         let Some(command) = self.commands.get(&envelope.command) else {
             if delivery.receive_count <= 1 {
-                tracing::error!("no handler for this command is deployed; the message waits for one, or for the dead letters");
+                tracing::error!(
+                    "no handler for this command is deployed; the message waits for one, or for the dead letters"
+                );
             }
             return Disposition::Keep;
         };
         let now = self.host.now();
-        let last_moment = Timestamp::from_millis(ends_at.as_millis() - i64::try_from(self.settings.margin.as_millis()).unwrap_or(i64::MAX));
+        let last_moment = Timestamp::from_millis(
+            ends_at.as_millis() - i64::try_from(self.settings.margin.as_millis()).unwrap_or(i64::MAX),
+        );
         if now >= last_moment {
             // No time for even a short attempt: it would count, and do nothing.
             return self.keep(delivery, Duration::ZERO).await;
@@ -148,7 +152,14 @@ impl Worker {
         }
     }
 
-    async fn refused(&self, delivery: &Delivery, key: &JobKey, refusal: Refusal, job: Option<&Job>, now: Timestamp) -> Disposition {
+    async fn refused(
+        &self,
+        delivery: &Delivery,
+        key: &JobKey,
+        refusal: Refusal,
+        job: Option<&Job>,
+        now: Timestamp,
+    ) -> Disposition {
         let transition = match (refusal, job) {
             (Refusal::Over | Refusal::Duplicate, _) => return Disposition::Done,
             (Refusal::Later(at), _) => return self.keep(delivery, at.since(now)).await,
@@ -159,7 +170,11 @@ impl Worker {
         };
         match self.store.change(key, &transition).await {
             Ok(Change::Made(job)) => {
-                tracing::warn!(status = job.status.as_str(), attempts = job.attempt, "ended a job whose worker is gone");
+                tracing::warn!(
+                    status = job.status.as_str(),
+                    attempts = job.attempt,
+                    "ended a job whose worker is gone"
+                );
                 Disposition::Done
             }
             // Something else happened to it meanwhile: the next receipt sees what.
@@ -169,23 +184,32 @@ impl Worker {
     }
 
     /// Writes the end of an attempt, again and again while the table is away: the work is done, and its record all that is missing.
-    async fn settle(&self, delivery: &Delivery, command: &Command, mut job: Job, token: LeaseToken, end: AttemptEnd) -> Disposition {
+    async fn settle(
+        &self,
+        delivery: &Delivery,
+        command: &Command,
+        mut job: Job,
+        token: LeaseToken,
+        end: AttemptEnd,
+    ) -> Disposition {
         let mut tries = 0;
         loop {
             let (now, unit) = (self.host.now(), self.host.unit());
             let transition = Transition::settle(&job, token, end.clone(), &command.limits().retry, now, unit);
             job = match self.store.change(&job.key(), &transition).await {
                 Ok(Change::Made(job)) => return self.settled(delivery, &job).await,
-                Ok(Change::Refused(found)) => match found.filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token)) {
-                    // The client cancelled since the last sign of life: settle again, knowing it.
-                    Some(found) if found.status == Status::Cancelling => *found,
-                    // An earlier try went through, and its answer was lost.
-                    Some(found) if found.status != Status::Running => return self.settled(delivery, &found).await,
-                    _ => {
-                        tracing::warn!("lost the lease: the outcome of this attempt does not count");
-                        return Disposition::Keep;
+                Ok(Change::Refused(found)) => {
+                    match found.filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token)) {
+                        // The client cancelled since the last sign of life: settle again, knowing it.
+                        Some(found) if found.status == Status::Cancelling => *found,
+                        // An earlier try went through, and its answer was lost.
+                        Some(found) if found.status != Status::Running => return self.settled(delivery, &found).await,
+                        _ => {
+                            tracing::warn!("lost the lease: the outcome of this attempt does not count");
+                            return Disposition::Keep;
+                        }
                     }
-                },
+                }
                 Err(error) if tries + 1 < TRIES_TO_SETTLE => {
                     tracing::warn!(%error, "failed to write the end of the attempt; trying again");
                     tokio::time::sleep(Duration::from_millis(200 << tries)).await;
@@ -202,7 +226,8 @@ impl Worker {
 
     async fn settled(&self, delivery: &Delivery, job: &Job) -> Disposition {
         let now = self.host.now();
-        let code = job.failure.as_ref().filter(|_| job.status != Status::Succeeded).map(|failure| failure.code.as_str());
+        let code =
+            job.failure.as_ref().filter(|_| job.status != Status::Succeeded).map(|failure| failure.code.as_str());
         let duration_ms = job.started_at.map(|at| now.since(at).as_millis());
         tracing::info!(status = job.status.as_str(), attempt = job.attempt, duration_ms, code, "ended an attempt");
         if job.status.is_terminal() { Disposition::Done } else { self.keep(delivery, job.ready_at.since(now)).await }

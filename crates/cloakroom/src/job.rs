@@ -26,8 +26,15 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of a job's life.
-    pub const ALL: [Self; 7] =
-        [Self::Accepted, Self::Running, Self::Retrying, Self::Cancelling, Self::Succeeded, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 7] = [
+        Self::Accepted,
+        Self::Running,
+        Self::Retrying,
+        Self::Cancelling,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// Whether the job is over.
     pub const fn is_terminal(self) -> bool {
@@ -185,7 +192,9 @@ impl Job {
 
 /// When a record that is to be kept for `retention` from `from` expires: a whole second, rounded up.
 pub fn expiry(from: Timestamp, retention: Duration) -> Timestamp {
-    Timestamp::from_seconds(from.as_seconds_ceil().saturating_add(i64::try_from(retention.as_secs()).unwrap_or(i64::MAX)))
+    Timestamp::from_seconds(
+        from.as_seconds_ceil().saturating_add(i64::try_from(retention.as_secs()).unwrap_or(i64::MAX)),
+    )
 }
 
 #[cfg(test)]

@@ -61,7 +61,9 @@ impl Resource {
         if (path || url) && text.len() <= 2048 && text.bytes().all(|b| b.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidName("a resource is an absolute path (/x) or an http(s) URL, at most 2048 visible ASCII characters"))
+            Err(InvalidName(
+                "a resource is an absolute path (/x) or an http(s) URL, at most 2048 visible ASCII characters",
+            ))
         }
     }
 

@@ -21,7 +21,11 @@ pub fn retry_after(job: &Job, now: Timestamp) -> u64 {
         Some(at) if at > now => at.since(now),
         _ => now.since(job.created_at) / 10,
     };
-    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end())
+    wait.as_millis()
+        .div_ceil(1000)
+        .try_into()
+        .unwrap_or(u64::MAX)
+        .clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end())
 }
 
 /// When work that is `percent` done will be over, going on as it did since `started_at`; `None` while that says nothing.

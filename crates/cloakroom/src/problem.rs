@@ -141,7 +141,10 @@ impl Problem {
     /// What polls answer of a failed or cancelled job; `None` while there is nothing wrong with it.
     pub fn of_job(job: JobView) -> Option<Self> {
         let mut problem = match (job.status, &job.error) {
-            (crate::Status::Cancelled, _) => Self::new(Code::JobCancelled, "the job was cancelled; submit it again under a new key if it is wanted after all"),
+            (crate::Status::Cancelled, _) => Self::new(
+                Code::JobCancelled,
+                "the job was cancelled; submit it again under a new key if it is wanted after all",
+            ),
             (crate::Status::Failed, Some(error)) => {
                 let mut problem = Self::new(Code::JobFailed, error.detail.clone());
                 problem.status = error.status;

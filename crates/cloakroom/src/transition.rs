@@ -165,7 +165,14 @@ impl Transition {
         let to = statuses.first().and_then(|&from| next(from, event).ok()).filter(|_| event != Event::Renew);
         let over = to.is_some_and(Status::is_terminal);
         Self {
-            guard: Guard { alive_at: now, statuses, created_at: None, token: None, ready_by: None, attempts_below: None },
+            guard: Guard {
+                alive_at: now,
+                statuses,
+                created_at: None,
+                token: None,
+                ready_by: None,
+                attempts_below: None,
+            },
             patch: Patch {
                 updated_at: now,
                 status: to,
@@ -197,7 +204,12 @@ impl Transition {
     }
 
     /// Extends the lease, and reports progress where there is some.
-    pub fn renew(token: LeaseToken, lease_time: Duration, progress: Option<(Progress, Option<Timestamp>)>, now: Timestamp) -> Self {
+    pub fn renew(
+        token: LeaseToken,
+        lease_time: Duration,
+        progress: Option<(Progress, Option<Timestamp>)>,
+        now: Timestamp,
+    ) -> Self {
         let mut transition = Self::fenced(Event::Renew, token, now);
         transition.patch.ready_at = Some(now.after(lease_time));
         transition.patch.progress = progress;
@@ -207,7 +219,14 @@ impl Transition {
     /// Ends an attempt. `job` is the record as the worker last saw it; `unit`, drawn evenly from 0 to 1, the jitter.
     ///
     /// Fenced by the lease's token alone: a worker that is late, but has not been taken over from, still ends its attempt.
-    pub fn settle(job: &Job, token: LeaseToken, end: AttemptEnd, policy: &RetryPolicy, now: Timestamp, unit: f64) -> Self {
+    pub fn settle(
+        job: &Job,
+        token: LeaseToken,
+        end: AttemptEnd,
+        policy: &RetryPolicy,
+        now: Timestamp,
+        unit: f64,
+    ) -> Self {
         match end {
             AttemptEnd::Done(success) => {
                 let mut transition = Self::fenced(Event::Succeed, token, now);
@@ -222,9 +241,15 @@ impl Transition {
             }
             AttemptEnd::Retryable { failure, after } => Self::retry(job, token, failure, after, policy, now, unit),
             // Told to stop, but not by the client: by the end of its time.
-            AttemptEnd::Cancelled => {
-                Self::retry(job, token, Failure::new("the attempt was stopped before it was done"), None, policy, now, unit)
-            }
+            AttemptEnd::Cancelled => Self::retry(
+                job,
+                token,
+                Failure::new("the attempt was stopped before it was done"),
+                None,
+                policy,
+                now,
+                unit,
+            ),
         }
     }
 
@@ -245,7 +270,10 @@ impl Transition {
     ) -> Self {
         if job.attempt >= policy.max_attempts {
             failure.detail = crate::outcome::cut(
-                format!("gave up after {} of {} attempts; the last one: {}", job.attempt, policy.max_attempts, failure.detail),
+                format!(
+                    "gave up after {} of {} attempts; the last one: {}",
+                    job.attempt, policy.max_attempts, failure.detail
+                ),
                 Failure::DETAIL_LIMIT,
             );
             return Self::fail(token, failure, now);
@@ -282,8 +310,10 @@ impl Transition {
         let attempts = job.attempt;
         transition.patch.failure = Some(match (&job.failure, job.status) {
             (Some(last), Status::Retrying) => last.clone(),
-            _ => Failure::new(format!("gave up after {attempts} attempts; the worker stopped in the middle of the last one"))
-                .with_code("worker-crashed"),
+            _ => Failure::new(format!(
+                "gave up after {attempts} attempts; the worker stopped in the middle of the last one"
+            ))
+            .with_code("worker-crashed"),
         });
         transition
     }
@@ -325,7 +355,11 @@ impl Patch {
 }
 
 /// A report of progress, with the end that it lets expect.
-pub fn progress_report(progress: Progress, attempt_started_at: Timestamp, now: Timestamp) -> (Progress, Option<Timestamp>) {
+pub fn progress_report(
+    progress: Progress,
+    attempt_started_at: Timestamp,
+    now: Timestamp,
+) -> (Progress, Option<Timestamp>) {
     let estimate = poll::estimate(attempt_started_at, now, progress.percent);
     (progress, estimate)
 }
@@ -362,15 +396,22 @@ impl Refusal {
             return Self::Mine;
         }
         if job.ready_at > now {
-            return if lease.message_id == claim.lease.message_id { Self::Later(job.ready_at) } else { Self::Duplicate };
+            return if lease.message_id == claim.lease.message_id {
+                Self::Later(job.ready_at)
+            } else {
+                Self::Duplicate
+            };
         }
         match job.status {
             Status::Cancelling => Self::Cancel(lease.token),
             Status::Running | Status::Retrying if job.attempt >= claim.max_attempts => Self::Exhausted(lease.token),
             // It came free since the claim was refused.
-            Status::Accepted | Status::Running | Status::Retrying | Status::Succeeded | Status::Failed | Status::Cancelled => {
-                Self::Later(job.ready_at)
-            }
+            Status::Accepted
+            | Status::Running
+            | Status::Retrying
+            | Status::Succeeded
+            | Status::Failed
+            | Status::Cancelled => Self::Later(job.ready_at),
         }
     }
 }

@@ -104,7 +104,10 @@ impl JobView {
             command: job.command.to_string(),
             status: job.status,
             attempt: job.attempt,
-            progress: job.progress.as_ref().map(|progress| ProgressView { percent: progress.percent, message: progress.message.clone() }),
+            progress: job
+                .progress
+                .as_ref()
+                .map(|progress| ProgressView { percent: progress.percent, message: progress.message.clone() }),
             created_at: job.created_at,
             started_at: job.started_at,
             updated_at: job.updated_at,
@@ -115,11 +118,13 @@ impl JobView {
             result_url: kept.filter(|_| inline.is_none()).map(|_| format!("{this}/result")),
             result: inline,
             resource: success.and_then(|success| success.resource.as_ref()).map(|place| place.as_str().to_owned()),
-            error: job
-                .failure
-                .as_ref()
-                .filter(|_| matches!(job.status, Status::Retrying | Status::Failed))
-                .map(|failure| ErrorView { code: failure.code.clone(), detail: failure.detail.clone(), status: failure.status }),
+            error: job.failure.as_ref().filter(|_| matches!(job.status, Status::Retrying | Status::Failed)).map(
+                |failure| ErrorView {
+                    code: failure.code.clone(),
+                    detail: failure.detail.clone(),
+                    status: failure.status,
+                },
+            ),
             links: Links {
                 result: format!("{this}/result"),
                 cancel: (!job.status.is_terminal()).then(|| this.clone()),
@@ -131,7 +136,9 @@ impl JobView {
 
 fn inline_json(result: &ResultRef) -> Option<serde_json::Value> {
     match result {
-        ResultRef::Inline { content_type, bytes } if content_type == "application/json" => serde_json::from_slice(bytes).ok(),
+        ResultRef::Inline { content_type, bytes } if content_type == "application/json" => {
+            serde_json::from_slice(bytes).ok()
+        }
         ResultRef::Inline { .. } | ResultRef::Stored { .. } => None,
     }
 }

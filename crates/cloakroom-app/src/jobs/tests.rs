@@ -1,1 +1,114 @@
-//! t
+//! Given a job, when it is polled, found or cancelled at any time of its life, then the answer is the truth.
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::*;
+use crate::testing::{Fault, Room};
+use crate::{Command, HandlerError, Output, Payload};
+
+#[derive(Deserialize, schemars::JsonSchema)]
+struct Nap {
+    seconds: u64,
+}
+
+impl Payload for Nap {}
+
+fn room() -> Room {
+    let nap = |nap: Nap, job: crate::JobContext| async move {
+        tokio::select! {
+            () = sleep(Duration::from_secs(nap.seconds)) => Ok(Output::none()),
+            () = job.cancelled() => Err(HandlerError::cancelled()),
+        }
+    };
+    Room::new(vec![Command::json("nap.take", nap)])
+}
+
+async fn accepted(room: &Room) -> JobKey {
+    room.send("nap.take", Some("k"), r#"{"seconds":20}"#).await.expect("accepted").job.key()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_answers_as_soon_as_the_job_is_over() {
+    let room = room();
+    let key = accepted(&room).await;
+    let begun = Instant::now();
+    let (job, ()) = tokio::join!(room.jobs.wait(&key, Duration::from_secs(99), |_| false), room.work_until_idle());
+    assert_eq!(job.expect("read").expect("known").status, Status::Succeeded);
+    assert!(begun.elapsed() < Duration::from_secs(22));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_waits_25_seconds_at_most_and_not_at_all_for_what_is_unknown_or_changed() {
+    let room = room();
+    let key = accepted(&room).await;
+    let begun = Instant::now();
+    let job = room.jobs.wait(&key, Duration::from_secs(99), |_| false).await.expect("read").expect("known");
+    assert_eq!((job.status, begun.elapsed()), (Status::Accepted, LONGEST_WAIT));
+    let begun = Instant::now();
+    room.jobs.wait(&key, LONGEST_WAIT, |_| true).await.expect("read").expect("known");
+    let unknown = JobKey { id: cloakroom::JobId::from_uuid(uuid::Uuid::nil()), ..key };
+    assert_eq!(room.jobs.wait(&unknown, LONGEST_WAIT, |_| false).await, Ok(None));
+    assert!(begun.elapsed().is_zero());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_job_is_unknown_though_its_record_is_still_there() {
+    let room = room();
+    let key = accepted(&room).await;
+    let client_job_id = "k".parse().expect("a good key");
+    assert!(room.jobs.find(&key.tenant, &client_job_id).await.expect("read").is_some());
+    tokio::time::advance(Duration::from_secs(86_400)).await;
+    assert!(room.memory.load(&key).await.expect("read").is_some());
+    assert_eq!(room.jobs.get(&key).await, Ok(None));
+    assert_eq!(room.jobs.find(&key.tenant, &client_job_id).await, Ok(None));
+    assert_eq!(room.jobs.cancel(&key).await, Ok(Cancellation::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_before_it_runs_a_job_never_runs() {
+    let room = room();
+    let key = accepted(&room).await;
+    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
+    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))), "again");
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt), (Status::Cancelled, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_while_it_runs_a_job_ends_when_its_handler_hears_of_it() {
+    let room = room();
+    let key = accepted(&room).await;
+    let cancel = async {
+        sleep(Duration::from_secs(3)).await;
+        let asked = room.jobs.cancel(&key).await.expect("written");
+        assert!(matches!(&asked, Cancellation::Asked(job) if job.status == Status::Cancelling), "{asked:?}");
+        assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Asked(_))), "again");
+    };
+    tokio::join!(cancel, room.work_until_idle());
+    let job = room.poll(&key).await;
+    let took = job.finished_at.expect("over").since(job.created_at);
+    assert_eq!(job.status, Status::Cancelled);
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_over_is_not_cancelled() {
+    let room = room();
+    let key = accepted(&room).await;
+    room.work_until_idle().await;
+    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Finished(job)) if job.status == Status::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_that_may_not_have_been_written_is_to_be_sent_again() {
+    for fault in [Fault::Before, Fault::After] {
+        let room = room();
+        let key = accepted(&room).await;
+        room.memory.fail_nth(0, fault);
+        assert!(room.jobs.cancel(&key).await.is_err());
+        assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
+    }
+}

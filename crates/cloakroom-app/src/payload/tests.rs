@@ -28,7 +28,9 @@ impl Payload for Order {
 
 fn invalid(result: Result<Order, PayloadError>) -> (String, String) {
     match result {
-        Err(PayloadError::Invalid(mut errors)) => errors.pop().map(|error| (error.pointer, error.detail)).expect("an error"),
+        Err(PayloadError::Invalid(mut errors)) => {
+            errors.pop().map(|error| (error.pointer, error.detail)).expect("an error")
+        }
         other => panic!("not refused as invalid: {other:?}"),
     }
 }

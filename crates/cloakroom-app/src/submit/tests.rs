@@ -1,1 +1,323 @@
-//! t
+//! Given a submission, when it is sent once, twice, or again after a crash, then there is one job and one run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cloakroom::transition::Transition;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::*;
+use crate::ports::{Change, UploadTerms};
+use crate::testing::{Fault, Room};
+use crate::{HandlerError, Output, Payload};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    #[serde(default)]
+    text: String,
+}
+
+impl Payload for Note {}
+
+/// A deployment whose handlers count their runs.
+fn room() -> (Room, Arc<AtomicUsize>) {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let count = {
+        let runs = Arc::clone(&runs);
+        move || {
+            let runs = Arc::clone(&runs);
+            async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                runs.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    };
+    let (note, file) = (count.clone(), count.clone());
+    let room = Room::new(vec![
+        Command::json("note.keep", move |note_: Note, _| {
+            let ran = note();
+            async move {
+                ran.await;
+                Output::json(&note_.text.len())
+            }
+        }),
+        Command::json("note.strict", |_: Note, _| async { Ok(Output::none()) }).key_required().body_limit(20),
+        Command::binary("file.keep", &["image/png", "image/jpeg"], move |_: Note, bytes, _| {
+            let ran = file();
+            async move {
+                ran.await;
+                Ok::<_, HandlerError>(Output::bytes("image/png", bytes))
+            }
+        }),
+    ]);
+    (room, runs)
+}
+
+fn large() -> String {
+    format!("{{\"text\":\"{}\"}}", "x".repeat(INLINE_LIMIT))
+}
+
+fn png(bytes: &'static [u8]) -> Body {
+    Body::Sent { content_type: Some("image/png".into()), bytes: Bytes::from_static(bytes) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jobs_whole_life_is_three_writes_and_one_message_and_no_reads() {
+    let (room, runs) = room();
+    let submitted = room.send("note.keep", Some("k"), "{}").await.expect("accepted");
+    assert_eq!(room.memory.calls(), ["accept", "send"]);
+    assert!(!submitted.replayed);
+    room.work_until_idle().await;
+    assert_eq!(room.memory.calls(), ["change", "change"]);
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    assert_eq!(room.poll(&submitted.job.key()).await.status, Status::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_payload_is_checked_in_before_anything_refers_to_it() {
+    let (room, runs) = room();
+    let submitted = room.send("note.keep", Some("k"), &large()).await.expect("accepted");
+    assert_eq!(room.memory.calls(), ["put", "accept", "send"]);
+    room.work_until_idle().await;
+    assert_eq!(room.memory.calls(), ["change", "get", "change"]);
+    assert_eq!((runs.load(Ordering::SeqCst), room.poll(&submitted.job.key()).await.status), (1, Status::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_inline_limit_is_of_the_whole_message_and_a_setting() {
+    let (mut room, _) = room();
+    room.submit.inline_limit = 0;
+    room.send("note.keep", None, "{}").await.expect("accepted");
+    assert_eq!(room.memory.calls(), ["put", "accept", "send"]);
+    room.submit.inline_limit = 10_000;
+    // It fits as it is, but not in base64.
+    room.send_body("file.keep", None, "", png(&[0xff; 8_000])).await.expect("accepted");
+    assert_eq!(room.memory.calls(), ["put", "accept", "send"]);
+}
+
+/// The client sends until it is answered; the fault is at any one call of the whole life of the job.
+#[tokio::test(start_paused = true)]
+async fn whichever_call_fails_before_or_after_its_effect_the_job_runs_once_to_its_end() {
+    for payload in ["{}", &large()] {
+        for key in [Some("k"), None] {
+            for fault in [Fault::Before, Fault::After] {
+                for n in 0..8 {
+                    let (room, runs) = room();
+                    room.memory.fail_nth(n, fault);
+                    let submitted = loop {
+                        match room.send("note.keep", key, payload).await {
+                            Ok(submitted) => break submitted,
+                            Err(SubmitError::Unavailable(_)) => {}
+                            Err(error) => panic!("{error:?}"),
+                        }
+                    };
+                    room.work_until_idle().await;
+                    room.memory.calm();
+                    let job = room.poll(&submitted.job.key()).await;
+                    assert_eq!(job.status, Status::Succeeded, "{key:?} {fault:?} at call {n}");
+                    if key.is_some() {
+                        assert_eq!(runs.load(Ordering::SeqCst), 1, "{fault:?} at call {n}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_at_once_under_one_key_are_one_job_and_one_run() {
+    let (room, runs) = room();
+    let all = futures::future::join_all((0..100).map(|_| room.send("note.keep", Some("k"), "{}"))).await;
+    let fresh = all.iter().filter(|answer| answer.as_ref().is_ok_and(|submitted| !submitted.replayed)).count();
+    assert_eq!((fresh, all.iter().filter(|answer| answer.is_err()).count()), (1, 0));
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    assert_eq!(room.memory.only_job().attempt, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_sends_its_message_again_only_while_the_job_is_accepted() {
+    let (room, _) = room();
+    room.send("note.keep", Some("k"), "{}").await.expect("accepted");
+    assert!(room.send("note.keep", Some("k"), "{}").await.expect("accepted").replayed);
+    assert_eq!(room.memory.calls(), ["accept", "send", "accept", "send"]);
+    room.work_until_idle().await;
+    room.memory.calls();
+    let replayed = room.send("note.keep", Some("k"), "{}").await.expect("known");
+    assert_eq!((replayed.replayed, replayed.job.status), (true, Status::Succeeded));
+    assert_eq!(room.memory.calls(), ["accept"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_command_under_the_same_key_is_refused_and_leaves_the_first_ones_payload_alone() {
+    let (room, runs) = room();
+    room.send("note.keep", Some("k"), &large()).await.expect("accepted");
+    let other = large().replace("x\"", "y\"");
+    assert_eq!(room.send("note.keep", Some("k"), &other).await, Err(SubmitError::KeyReused));
+    assert_eq!(room.send("note.keep", Some("k"), "{ }").await, Err(SubmitError::KeyReused));
+    let with_query = Body::Sent { content_type: None, bytes: Bytes::from(large()) };
+    assert_eq!(room.send_body("note.keep", Some("k"), "a=1", with_query).await, Err(SubmitError::KeyReused));
+    room.work_until_idle().await;
+    assert_eq!((runs.load(Ordering::SeqCst), room.memory.only_job().status), (1, Status::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_job_is_replaced_and_its_old_message_never_runs_the_new_one() {
+    let (room, runs) = room();
+    let old = room.send("note.keep", Some("k"), "{}").await.expect("accepted").job;
+    tokio::time::advance(old.expires_at.since(old.created_at)).await;
+    let new = room.send("note.keep", Some("k"), "{}").await.expect("accepted");
+    assert_eq!((new.replayed, new.job.id), (false, old.id));
+    assert_eq!(room.memory.messages().0, 2);
+    room.work_until_idle().await;
+    assert_eq!((runs.load(Ordering::SeqCst), room.memory.only_job().attempt), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_leaves_nothing_behind() {
+    let (room, _) = room();
+    let sent = |content_type: Option<&str>, bytes: &'static [u8]| Body::Sent {
+        content_type: content_type.map(Into::into),
+        bytes: Bytes::from_static(bytes),
+    };
+    let unsupported = |types| Err(SubmitError::UnsupportedMediaType(types));
+    let (json, images): (&[&str], &[&str]) = (&["application/json"], &["image/png", "image/jpeg"]);
+    assert_eq!(room.send("note.lose", None, "{}").await, Err(SubmitError::UnknownCommand));
+    assert_eq!(room.send("note.strict", None, "{}").await, Err(SubmitError::KeyRequired));
+    assert_eq!(
+        room.send("note.strict", Some("k"), "{\"text\":\"0123456789\"}").await,
+        Err(SubmitError::TooLarge { limit: 20 })
+    );
+    assert_eq!(room.send_body("note.keep", None, "", sent(Some("text/plain"), b"{}")).await, unsupported(json));
+    assert_eq!(
+        room.send_body("note.keep", None, "", sent(Some("application/json; charset=latin-1"), b"{}")).await,
+        unsupported(json)
+    );
+    assert_eq!(room.send_body("file.keep", None, "", sent(None, b"x")).await, unsupported(images));
+    assert!(matches!(
+        room.send_body("file.keep", None, "", png(b"")).await,
+        Err(SubmitError::Payload(PayloadError::Invalid(_)))
+    ));
+    assert!(matches!(
+        room.send_body("file.keep", None, "x=1", png(b"x")).await,
+        Err(SubmitError::Payload(PayloadError::Invalid(_)))
+    ));
+    assert!(matches!(
+        room.send("note.keep", None, "{").await,
+        Err(SubmitError::Payload(PayloadError::Malformed { .. }))
+    ));
+    assert_eq!(room.memory.calls(), Vec::<&str>::new());
+    for good in [None, Some("application/json"), Some("Application/JSON; Charset=\"UTF-8\"")] {
+        assert!(room.send_body("note.keep", None, "", sent(good, b"{}")).await.is_ok());
+    }
+}
+
+async fn upload(room: &Room, bytes: &'static [u8]) -> UploadId {
+    let terms = UploadTerms { content_type: "image/png".into(), length: bytes.len() as u64, sha256: None };
+    let ready = room.uploads.start(&Tenant::default(), &terms).await.expect("ready");
+    room.submit
+        .objects
+        .put(&keys::upload(&Tenant::default(), ready.id), "image/png", Bytes::from_static(bytes))
+        .await
+        .expect("put");
+    ready.id
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_serves_one_job_however_often_it_is_asked_for() {
+    let (room, runs) = room();
+    let id = upload(&room, b"the picture").await;
+    let first = room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("accepted");
+    assert!(!first.replayed);
+    assert!(room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("known").replayed);
+    assert_eq!(room.send_body("file.keep", Some("b"), "", Body::Uploaded(id)).await, Err(SubmitError::UploadNotFound));
+    assert_eq!(room.send_body("file.keep", None, "", Body::Uploaded(id)).await, Err(SubmitError::UploadNotFound));
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    assert_eq!(room.memory.only_job().status, Status::Succeeded);
+    let same_bytes = room.send_body("file.keep", Some("a"), "", png(b"the picture")).await.expect("known");
+    assert!(same_bytes.replayed, "an upload counts by its checksum and length");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_without_a_key_finds_its_own_job_again() {
+    let (room, runs) = room();
+    let id = upload(&room, b"the picture").await;
+    for (n, replayed) in [false, true].into_iter().enumerate() {
+        let submitted = room.send_body("file.keep", None, "", Body::Uploaded(id)).await.expect("accepted");
+        assert_eq!(submitted.replayed, replayed, "time {n}");
+    }
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_call_fails_an_upload_becomes_its_job() {
+    for fault in [Fault::Before, Fault::After] {
+        for n in 0..10 {
+            let (room, runs) = room();
+            let id = upload(&room, b"the picture").await;
+            room.memory.fail_nth(n, fault);
+            while room.send_body("file.keep", None, "", Body::Uploaded(id)).await.is_err() {}
+            room.work_until_idle().await;
+            assert_eq!(
+                (room.memory.only_job().status, runs.load(Ordering::SeqCst)),
+                (Status::Succeeded, 1),
+                "{fault:?} at call {n}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
+    let (room, _) = room();
+    let ready = room
+        .uploads
+        .start(&Tenant::default(), &UploadTerms { content_type: "image/png".into(), length: 1, sha256: None })
+        .await
+        .expect("ready");
+    let missing = room.send_body("file.keep", None, "", Body::Uploaded(ready.id)).await;
+    assert_eq!(missing, Err(SubmitError::UploadNotFound));
+    let id = upload(&room, b"x").await;
+    let foreign = Submission {
+        tenant: "other".parse().expect("a good name"),
+        command: "file.keep".parse().expect("a good name"),
+        client_job_id: None,
+        body: Body::Uploaded(id),
+        query: String::new(),
+        trace: Trace::default(),
+    };
+    assert_eq!(room.submit.submit(foreign).await, Err(SubmitError::UploadNotFound));
+    tokio::time::advance(upload::UPLOAD_LIFE).await;
+    assert_eq!(room.send_body("file.keep", None, "", Body::Uploaded(id)).await, Err(SubmitError::UploadNotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_for_a_command_is_checked_like_a_body() {
+    let (room, _) = room();
+    let id = upload(&room, b"{}").await;
+    let answer = room.send_body("note.keep", None, "", Body::Uploaded(id)).await;
+    assert_eq!(answer, Err(SubmitError::UnsupportedMediaType(&["application/json"])));
+    let key = keys::upload(&Tenant::default(), id);
+    room.submit.objects.put(&key, "application/json", Bytes::from_static(b"{\"x\":1}")).await.expect("put");
+    let answer = room.send_body("note.keep", None, "", Body::Uploaded(id)).await;
+    assert!(matches!(answer, Err(SubmitError::Payload(PayloadError::Invalid(_)))));
+    room.submit.objects.put(&key, "application/json", Bytes::from_static(b"{}")).await.expect("put");
+    assert!(room.send_body("note.keep", None, "", Body::Uploaded(id)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_job_is_replayed_as_it_is() {
+    let (room, runs) = room();
+    let job = room.send("note.keep", Some("k"), "{}").await.expect("accepted").job;
+    let cancelled = room.submit.store.change(&job.key(), &Transition::withdraw(room.host.now())).await.expect("memory");
+    assert!(matches!(cancelled, Change::Made(_)));
+    let replayed = room.send("note.keep", Some("k"), "{}").await.expect("known");
+    assert_eq!((replayed.replayed, replayed.job.status), (true, Status::Cancelled));
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+}

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom::transition::{Claim, progress_report};
 use cloakroom::{
-    AttemptEnd, Digest, Failure, Job, Lease, LeaseToken, Progress, Resource, ResultRef, RetryPolicy, Status, Success, Tenant, Timestamp, Transition,
-    UploadId,
+    AttemptEnd, Digest, Failure, Job, Lease, LeaseToken, Progress, Resource, ResultRef, RetryPolicy, Status, Success,
+    Tenant, Timestamp, Transition, UploadId,
 };
 use uuid::Uuid;
 
@@ -27,7 +27,12 @@ fn lease(n: u64) -> Lease {
 }
 
 fn claim(job: &Job, n: u64, now: Timestamp) -> Transition {
-    let claim = Claim { created_at: job.created_at, lease: lease(n), lease_time: Duration::from_secs(30), max_attempts: POLICY.max_attempts };
+    let claim = Claim {
+        created_at: job.created_at,
+        lease: lease(n),
+        lease_time: Duration::from_secs(30),
+        max_attempts: POLICY.max_attempts,
+    };
     Transition::claim(&claim, now)
 }
 
@@ -47,7 +52,11 @@ pub async fn job_store(store: &dyn JobStore, now: Timestamp) {
 async fn acceptance(store: &dyn JobStore, now: Timestamp) {
     let job = new_job(now, fresh());
     assert_eq!(store.load(&job.key()).await, Ok(None), "nothing is there at first");
-    assert_eq!(store.change(&job.key(), &Transition::withdraw(now)).await, Ok(Change::Refused(None)), "nothing is changed");
+    assert_eq!(
+        store.change(&job.key(), &Transition::withdraw(now)).await,
+        Ok(Change::Refused(None)),
+        "nothing is changed"
+    );
     assert_eq!(store.load(&job.key()).await, Ok(None), "and nothing made by a change");
     assert_eq!(store.accept(&job).await, Ok(Acceptance::Created));
     let mut again = new_job(now.after(Duration::from_secs(1)), job.id.as_uuid().as_u128());
@@ -76,14 +85,24 @@ async fn every_member_comes_back(store: &dyn JobStore, now: Timestamp) {
         Some(ResultRef::Inline { content_type: "application/json".into(), bytes: b"{\"a\":null}".to_vec() }),
         Some(ResultRef::Inline { content_type: "image/png".into(), bytes: vec![0, 255, 128] }),
         Some(ResultRef::Inline { content_type: "text/plain".into(), bytes: vec![] }),
-        Some(ResultRef::Stored { content_type: "image/png".into(), key: "results/x".into(), length: 1 << 40, sha256: Digest::of(b"x") }),
+        Some(ResultRef::Stored {
+            content_type: "image/png".into(),
+            key: "results/x".into(),
+            length: 1 << 40,
+            sha256: Digest::of(b"x"),
+        }),
     ];
     for result in results {
         let job = new_job(now, fresh());
         store.accept(&job).await.expect("accept");
         made(store, &job, &claim(&job, 1, now)).await;
-        let report = progress_report(Progress::new(33.333, Some("a third, ungefähr".into())), now, now.after(Duration::from_secs(9)));
-        let job = made(store, &job, &Transition::renew(lease(1).token, Duration::from_secs(30), Some(report), now)).await;
+        let report = progress_report(
+            Progress::new(33.333, Some("a third, ungefähr".into())),
+            now,
+            now.after(Duration::from_secs(9)),
+        );
+        let job =
+            made(store, &job, &Transition::renew(lease(1).token, Duration::from_secs(30), Some(report), now)).await;
         let resource = Some(Resource::parse("/reports/7").expect("a good place"));
         let end = AttemptEnd::Done(Success { result, resource });
         let job = made(store, &job, &Transition::settle(&job, lease(1).token, end, &POLICY, now, 0.5)).await;
@@ -138,7 +157,11 @@ async fn any_sequence_of_changes(store: &dyn JobStore, now: Timestamp, seed: u64
             Some(job) => Change::Made(Box::new(job)),
             None => Change::Refused(Some(Box::new(model.clone()))),
         };
-        assert_eq!(store.change(&model.key(), &transition).await, Ok(expected.clone()), "seed {seed}, step {step}: {transition:?}");
+        assert_eq!(
+            store.change(&model.key(), &transition).await,
+            Ok(expected.clone()),
+            "seed {seed}, step {step}: {transition:?}"
+        );
         if let Change::Made(job) = expected {
             model = *job;
         }
@@ -166,7 +189,10 @@ pub async fn objects(objects: &dyn Objects) {
         assert!(info.sha256.is_none_or(|sha256| sha256 == Digest::of(&bytes)));
         assert_eq!(objects.copy(&key, &copy).await, Ok(true));
         assert_eq!(objects.get(&copy).await, Ok(Some(bytes)));
-        assert_eq!(objects.info(&copy).await.expect("info").map(|info| info.content_type).as_deref(), Some("image/png"));
+        assert_eq!(
+            objects.info(&copy).await.expect("info").map(|info| info.content_type).as_deref(),
+            Some("image/png")
+        );
     }
     let link = objects.link(&key, Duration::from_secs(60)).await.expect("link");
     assert!(link.starts_with("http"), "{link}");

@@ -34,6 +34,8 @@ struct State {
     sent: usize,
     receipts: usize,
     faults: VecDeque<(&'static str, Fault)>,
+    fault_at: Option<(usize, Fault)>,
+    made: usize,
     calls: Vec<&'static str>,
 }
 
@@ -56,6 +58,19 @@ impl Memory {
         self.state().faults.push_back((call, fault));
     }
 
+    /// Makes the n-th call from now on (from 0), whichever it is, go wrong.
+    pub fn fail_nth(&self, n: usize, fault: Fault) {
+        let mut state = self.state();
+        state.fault_at = Some((state.made + n, fault));
+    }
+
+    /// Makes no more calls go wrong.
+    pub fn calm(&self) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.fault_at = None;
+    }
+
     /// The calls that were made since this was asked last, by name.
     pub fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.state().calls)
@@ -71,7 +86,12 @@ impl Memory {
         message.receipt.clone_from(&receipt);
         message.visible_at = now + visibility;
         message.receive_count += 1;
-        Some(Delivery { message_id: message.id.clone(), receipt, body: message.body.clone(), receive_count: message.receive_count })
+        Some(Delivery {
+            message_id: message.id.clone(),
+            receipt,
+            body: message.body.clone(),
+            receive_count: message.receive_count,
+        })
     }
 
     /// Deletes a message, if the receipt is its last one.
@@ -83,6 +103,11 @@ impl Memory {
     pub fn messages(&self) -> (usize, Option<Instant>) {
         let state = self.state();
         (state.messages.len(), state.messages.iter().map(|message| message.visible_at).min())
+    }
+
+    /// Loses an object.
+    pub fn forget(&self, key: &str) {
+        self.state().objects.remove(key);
     }
 
     /// The keys of all objects, in order.
@@ -105,11 +130,13 @@ impl Memory {
     fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> Result<T, PortError> {
         let mut state = self.state();
         state.calls.push(name);
-        let fault = match state.faults.front() {
-            Some(&(call, fault)) if call == name => {
+        state.made += 1;
+        let fault = match (state.faults.front(), state.fault_at) {
+            (Some(&(call, fault)), _) if call == name => {
                 state.faults.pop_front();
                 Some(fault)
             }
+            (_, Some((n, fault))) if n + 1 == state.made => Some(fault),
             _ => None,
         };
         let lost = || PortError::Unavailable { service: "the memory", reason: format!("{name} was made to fail") };
@@ -153,7 +180,13 @@ impl JobStore for Memory {
         self.call("load", |state| state.jobs.get(key).cloned())
     }
 
-    async fn take_upload(&self, tenant: &Tenant, upload: UploadId, job: JobId, _until: Timestamp) -> Result<bool, PortError> {
+    async fn take_upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+        job: JobId,
+        _until: Timestamp,
+    ) -> Result<bool, PortError> {
         self.call("take_upload", |state| *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job)
     }
 }
@@ -163,8 +196,13 @@ impl Queue for Memory {
     async fn send(&self, _tenant: &Tenant, body: String) -> Result<(), PortError> {
         self.call("send", |state| {
             state.sent += 1;
-            let message =
-                Message { id: format!("message-{}", state.sent), body, receipt: String::new(), visible_at: Instant::now(), receive_count: 0 };
+            let message = Message {
+                id: format!("message-{}", state.sent),
+                body,
+                receipt: String::new(),
+                visible_at: Instant::now(),
+                receive_count: 0,
+            };
             state.messages.push_back(message);
         })
     }
@@ -172,7 +210,8 @@ impl Queue for Memory {
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
         self.call("hide", |state| {
             if let Some(message) = state.messages.iter_mut().find(|message| message.receipt == receipt) {
-                message.visible_at = Instant::now() + Duration::from_secs(time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+                message.visible_at = Instant::now()
+                    + Duration::from_secs(time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
             }
         })
     }
@@ -213,7 +252,10 @@ impl Objects for Memory {
     }
 
     async fn upload_link(&self, key: &str, terms: &UploadTerms, _valid: Duration) -> Result<UploadLink, PortError> {
-        let headers = vec![("content-type".into(), terms.content_type.clone()), ("content-length".into(), terms.length.to_string())];
+        let headers = vec![
+            ("content-type".into(), terms.content_type.clone()),
+            ("content-length".into(), terms.length.to_string()),
+        ];
         Ok(UploadLink { url: format!("https://objects.example/{key}"), headers })
     }
 }

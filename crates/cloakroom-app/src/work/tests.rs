@@ -1,1 +1,362 @@
-//! t
+//! Given a message, when its handler does what handlers do, or its worker dies, or a port fails, then its job ends truthfully.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cloakroom::ResultRef;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::*;
+use crate::ports::keys;
+use crate::testing::{Fault, Room};
+use crate::{HandlerError, JobContext, Output, Payload};
+
+/// What the handler is to do in each attempt; the last one stands for all that follow.
+#[derive(Deserialize, JsonSchema)]
+struct Script {
+    acts: Vec<Act>,
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Act {
+    Answer,
+    AnswerLarge,
+    Retryable,
+    RetryableAfter(u64),
+    AnyError,
+    Terminal,
+    Panic,
+    /// Seconds, and deaf to being told to stop.
+    Sleep(u64),
+    /// Seconds, and stops when told to.
+    Listen(u64),
+    /// Reports progress, each second of so many.
+    Progress(u32),
+}
+
+impl Payload for Script {}
+
+async fn play(script: Script, job: JobContext) -> Result<Output, HandlerError> {
+    let at = (job.attempt() as usize - 1).min(script.acts.len() - 1);
+    match script.acts[at].clone() {
+        Act::Answer => Output::json(&job.idempotency_token()),
+        Act::AnswerLarge => Ok(Output::bytes("image/png", vec![7; 40_000])),
+        Act::Retryable => Err(HandlerError::retryable("out of paper").because("tray 2")),
+        Act::RetryableAfter(seconds) => {
+            Err(HandlerError::retryable("out of paper").after(Duration::from_secs(seconds)))
+        }
+        Act::AnyError => Err("x".parse::<u32>().expect_err("no number").into()),
+        Act::Terminal => Err(HandlerError::terminal("no such paper").code("no-such-paper").status(404)),
+        Act::Panic => panic!("it jammed"),
+        Act::Sleep(seconds) => {
+            sleep(Duration::from_secs(seconds)).await;
+            Ok(Output::none())
+        }
+        Act::Listen(seconds) => tokio::select! {
+            () = sleep(Duration::from_secs(seconds)) => Ok(Output::none()),
+            () = job.cancelled() => Err(HandlerError::cancelled()),
+        },
+        Act::Progress(seconds) => {
+            for second in 0..seconds {
+                job.progress(100.0 * f64::from(second) / f64::from(seconds), format!("second {second}"));
+                job.progress(100.0 * f64::from(second) / f64::from(seconds), format!("second {second} indeed"));
+                sleep(Duration::from_secs(1)).await;
+            }
+            Ok(Output::none())
+        }
+    }
+}
+
+fn room() -> Room {
+    Room::new(vec![
+        Command::json("play", play)
+            .timeout(Duration::from_secs(300))
+            .backoff(Duration::from_secs(8), Duration::from_secs(60)),
+    ])
+}
+
+/// Submits a script and works it to its end.
+async fn played(acts: &str) -> (Room, Job) {
+    let room = room();
+    let key = sent(&room, acts).await;
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    (room, job)
+}
+
+async fn sent(room: &Room, acts: &str) -> JobKey {
+    room.send("play", None, &format!("{{\"acts\":{acts}}}")).await.expect("accepted").job.key()
+}
+
+fn failure(job: &Job) -> (u16, &str, &str) {
+    job.failure
+        .as_ref()
+        .map(|failure| (failure.status, failure.code.as_str(), failure.detail.as_str()))
+        .expect("a failure")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_kept_in_the_record_and_a_large_one_in_object_storage_before_the_record_names_it() {
+    let (_, job) = played(r#"["answer"]"#).await;
+    let token = format!("\"{}-{:x}\"", job.id, job.created_at.as_millis());
+    let inline = ResultRef::Inline { content_type: "application/json".into(), bytes: token.into_bytes() };
+    assert_eq!((job.status, job.success.and_then(|success| success.result)), (Status::Succeeded, Some(inline)));
+
+    let (room, job) = played(r#"["answer-large"]"#).await;
+    assert_eq!(room.memory.calls(), ["accept", "send", "change", "put", "change", "load"]);
+    let Some(ResultRef::Stored { content_type, key, length, .. }) =
+        job.success.as_ref().and_then(|success| success.result.as_ref())
+    else {
+        panic!("not stored: {job:?}");
+    };
+    assert_eq!((content_type.as_str(), *length), ("image/png", 40_000));
+    assert_eq!(*key, keys::result(&job.key(), job.lease.as_ref().expect("it ran").token));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_error_ends_the_job_at_once_as_its_handler_says() {
+    let (_, job) = played(r#"["terminal"]"#).await;
+    assert_eq!((job.status, job.attempt, failure(&job)), (Status::Failed, 1, (404, "no-such-paper", "no such paper")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retryable_error_a_panic_and_any_error_are_tried_again_after_a_wait() {
+    for act in ["\"retryable\"", "\"panic\"", "\"any-error\""] {
+        let begun = Instant::now();
+        let (_, job) = played(&format!("[{act}, {act}, \"answer\"]")).await;
+        assert_eq!((job.status, job.attempt), (Status::Succeeded, 3), "{act}");
+        assert!(
+            begun.elapsed() > Duration::ZERO && begun.elapsed() < Duration::from_secs(8 + 16 + 2),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_no_attempt_is_left_the_job_fails_and_says_what_it_died_of() {
+    let (_, job) = played(r#"["retryable"]"#).await;
+    assert_eq!((job.status, job.attempt), (Status::Failed, 3));
+    assert_eq!(failure(&job), (400, "job-failed", "gave up after 3 of 3 attempts; the last one: out of paper"));
+    let (_, job) = played(r#"["panic"]"#).await;
+    assert!(failure(&job).2.ends_with("the handler panicked"), "{job:?}");
+    let (_, job) = played(r#"["any-error"]"#).await;
+    assert!(
+        failure(&job).2.ends_with("the work could not be done this time"),
+        "nothing of the inside is shown: {job:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_knows_when_to_come_back_is_heard() {
+    let begun = Instant::now();
+    let (_, job) = played(r#"[{"retryable-after": 33}, "answer"]"#).await;
+    assert_eq!(job.status, Status::Succeeded);
+    assert!((33..35).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_attempt_keeps_its_lease_and_hides_its_message_so_that_nobody_else_runs_it() {
+    let room = room();
+    let key = sent(&room, r#"[{"listen": 200}]"#).await;
+    let second_worker = async {
+        for _ in 0..195 {
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(room.memory.receive(Duration::from_secs(10)), None, "the message was seen again");
+        }
+    };
+    tokio::join!(room.work_until_idle(), second_worker);
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
+    assert_eq!(job.finished_at.expect("over").since(job.created_at).as_secs(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_written_at_most_once_a_second_and_tells_the_end() {
+    let room = room();
+    let key = sent(&room, r#"[{"progress": 20}]"#).await;
+    let watch = async {
+        sleep(Duration::from_millis(10_500)).await;
+        let job = room.poll(&key).await;
+        let progress = job.progress.expect("a report");
+        assert_eq!((progress.percent, progress.message.as_deref()), (50.0, Some("second 10 indeed")));
+        let left = job.estimated_finish_at.expect("an estimate").since(room.host.now()).as_secs();
+        assert!((8..=11).contains(&left), "{left}");
+    };
+    tokio::join!(room.work_until_idle(), watch);
+    let writes = room.memory.calls().iter().filter(|&&call| call == "change").count();
+    assert!((20..=23).contains(&writes), "{writes}");
+    let done = cloakroom::Progress { percent: 100.0, message: None };
+    assert_eq!(room.poll(&key).await.progress, Some(done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_its_timeout_an_attempt_is_told_then_dropped_and_tried_again() {
+    for acts in [r#"[{"listen": 400}, "answer"]"#, r#"[{"sleep": 400}, "answer"]"#] {
+        let begun = Instant::now();
+        let (_, job) = played(acts).await;
+        assert_eq!((job.status, job.attempt), (Status::Succeeded, 2), "{acts}");
+        assert!((300..320).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        assert_eq!(job.failure.expect("of the first attempt").code, "attempt-timed-out");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn near_the_functions_own_end_an_attempt_is_stopped_in_time_to_say_so() {
+    let room = room();
+    let key = sent(&room, r#"[{"sleep": 100}]"#).await;
+    let delivery = room.memory.receive(Duration::from_secs(60)).expect("a message");
+    let begun = Instant::now();
+    let ends_at = room.host.now().after(Duration::from_secs(30));
+    assert_eq!(room.worker.handle(&delivery, ends_at).await, Disposition::Keep);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!(room.poll(&key).await.status, Status::Retrying);
+    assert_eq!(room.worker.handle(&delivery, room.host.now()).await, Disposition::Keep);
+    assert_eq!(room.poll(&key).await.attempt, 1, "an attempt without any time is not begun");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_is_taken_over_from_when_its_lease_is_over() {
+    let room = room();
+    let key = sent(&room, r#"[{"sleep": 100}, "answer"]"#).await;
+    let died = timeout(Duration::from_secs(45), room.work_once()).await;
+    assert!(died.is_err());
+    let begun = Instant::now();
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt), (Status::Succeeded, 2));
+    assert!(begun.elapsed() < Duration::from_secs(31), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_dies_in_every_attempt_fails_the_job_truthfully() {
+    let room = room();
+    let key = sent(&room, r#"[{"sleep": 100}]"#).await;
+    for _ in 0..3 {
+        while room.memory.messages().1.is_some_and(|visible| visible > Instant::now()) {
+            sleep(Duration::from_secs(1)).await;
+        }
+        // It may find the lease alive at first.
+        while timeout(Duration::from_secs(5), room.work_once()).await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt, failure(&job).1), (Status::Failed, 3, "worker-crashed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_lost_its_lease_is_stopped_and_its_outcome_refused() {
+    let room = room();
+    let key = sent(&room, r#"[{"sleep": 60}, "answer"]"#).await;
+    let slow = room.memory.receive(Duration::from_secs(10)).expect("a message");
+    let ends_at = room.host.now().after(Duration::from_secs(900));
+    let paused = Worker {
+        settings: WorkerSettings { lease: Duration::from_secs(300), ..room.worker.settings },
+        ..room.worker.clone()
+    };
+    // A worker whose sign of life comes too late, because it believes in a longer lease than the table does.
+    let late = async {
+        let disposition = paused.handle(&slow, ends_at).await;
+        assert_eq!(disposition, Disposition::Keep);
+    };
+    let takes_over = async {
+        sleep(Duration::from_secs(1)).await;
+        let job = room.poll(&key).await;
+        let token = job.lease.as_ref().expect("it runs").token;
+        let short = Transition::renew(token, Duration::from_secs(1), None, room.host.now());
+        room.worker.store.change(&key, &short).await.expect("memory");
+        sleep(Duration::from_secs(10)).await;
+        room.work_until_idle().await;
+        let job = room.poll(&key).await;
+        assert_eq!((job.status, job.attempt), (Status::Succeeded, 2));
+        job
+    };
+    let ((), over) = tokio::join!(late, takes_over);
+    assert_eq!(room.poll(&key).await, over, "what was recorded stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_message_of_a_job_that_runs_is_done_with_at_once() {
+    let room = room();
+    let key = sent(&room, r#"[{"listen": 20}]"#).await;
+    let body = room.memory.receive(Duration::ZERO).expect("a message").body;
+    room.worker.queue.send(&key.tenant, body).await.expect("memory");
+    let both = async {
+        tokio::join!(room.work_once(), async {
+            sleep(Duration::from_secs(1)).await;
+            assert!(room.work_once().await);
+            assert_eq!(room.memory.messages().0, 1);
+        })
+    };
+    both.await;
+    room.work_until_idle().await;
+    assert_eq!(room.poll(&key).await.attempt, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cant_be_read_or_that_nobody_handles_stays_for_the_dead_letters() {
+    let room = room();
+    sent(&room, r#"["answer"]"#).await;
+    let good = room.memory.receive(Duration::ZERO).expect("a message");
+    let ends_at = room.host.now().after(Duration::from_secs(900));
+    let unhandled = good.body.replace("\"type\":\"play\"", "\"type\":\"gone\"");
+    assert_ne!(unhandled, good.body);
+    for body in ["", "garbage", "{}", &unhandled] {
+        let delivery = Delivery { body: body.to_owned(), ..good.clone() };
+        room.memory.calls();
+        assert_eq!(room.worker.handle(&delivery, ends_at).await, Disposition::Keep);
+        assert_eq!(room.memory.calls(), Vec::<&str>::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_is_gone_or_not_what_was_accepted_fails_the_job_truthfully() {
+    for (code, mend) in [("payload-lost", None), ("payload-corrupted", Some("other bytes"))] {
+        let mut room = room();
+        room.submit.inline_limit = 0;
+        let key = sent(&room, r#"["answer"]"#).await;
+        let object = room.memory.object_keys().pop().expect("a payload");
+        match mend {
+            Some(other) => room.worker.objects.put(&object, "application/json", other.into()).await.expect("memory"),
+            None => room.memory.forget(&object),
+        }
+        room.work_until_idle().await;
+        let job = room.poll(&key).await;
+        assert_eq!((job.status, failure(&job).1), (Status::Failed, code));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_worked_side_by_side_and_each_message_on_its_own() {
+    let room = room();
+    for acts in [r#"[{"sleep": 10}]"#, r#"["terminal"]"#, r#"["retryable"]"#, r#"["panic"]"#, r#"[{"sleep": 10}]"#] {
+        sent(&room, acts).await;
+    }
+    let batch: Vec<_> = std::iter::from_fn(|| room.memory.receive(Duration::from_secs(60))).collect();
+    let begun = Instant::now();
+    let dispositions = room.worker.handle_batch(&batch, room.host.now().after(Duration::from_secs(900))).await;
+    let done: Vec<_> = dispositions.iter().map(|disposition| *disposition == Disposition::Done).collect();
+    assert_eq!(done, [true, true, false, false, true]);
+    assert_eq!(begun.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_attempt_is_written_again_and_again_and_never_the_work_done_twice_for_it() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&runs);
+    let room = Room::new(vec![Command::json("play", move |_: Script, _| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, HandlerError>(Output::none()) }
+    })]);
+    let key = sent(&room, "[]").await;
+    room.memory.calls();
+    room.memory.fail_nth(1, Fault::Before);
+    room.work_until_idle().await;
+    room.memory.calm();
+    assert_eq!((room.poll(&key).await.status, runs.load(Ordering::SeqCst)), (Status::Succeeded, 1));
+}

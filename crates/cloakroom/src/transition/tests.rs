@@ -7,7 +7,8 @@ use super::*;
 use crate::job::tests::accepted;
 
 const LEASE: Duration = Duration::from_secs(30);
-const POLICY: RetryPolicy = RetryPolicy { max_attempts: 3, base: Duration::from_secs(2), cap: Duration::from_secs(300) };
+const POLICY: RetryPolicy =
+    RetryPolicy { max_attempts: 3, base: Duration::from_secs(2), cap: Duration::from_secs(300) };
 
 const fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)

@@ -1,0 +1,134 @@
+//! All use cases over the ports in memory, and a worker that is called for each message as the queue would.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloakroom::{Job, JobKey, Namespace, Tenant};
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use super::{Memory, TestHost};
+use crate::command::{Command, Registry};
+use crate::envelope::Trace;
+use crate::host::Host;
+use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
+use crate::work::{Disposition, WorkerSettings};
+use crate::{Jobs, Submit, Uploads, Worker};
+
+/// How long the queue hides a message that was received.
+const VISIBILITY: Duration = Duration::from_secs(10);
+
+/// A deployment in memory.
+#[derive(Clone)]
+pub struct Room {
+    /// All ports.
+    pub memory: Arc<Memory>,
+    /// Clock and randomness.
+    pub host: Arc<TestHost>,
+    /// Submits.
+    pub submit: Submit,
+    /// Makes uploads ready.
+    pub uploads: Uploads,
+    /// Polls, finds and cancels.
+    pub jobs: Jobs,
+    /// Runs the handlers.
+    pub worker: Worker,
+}
+
+impl Room {
+    /// A deployment that serves these commands. Call it with tokio's time paused.
+    pub fn new(commands: Vec<Command>) -> Self {
+        let (memory, host) = (Arc::new(Memory::default()), Arc::new(TestHost::new(7)));
+        let (commands, namespace) = (Registry::new(commands), Namespace::from_uuid(Uuid::from_u128(7)));
+        Self {
+            submit: Submit {
+                store: memory.clone(),
+                queue: memory.clone(),
+                objects: memory.clone(),
+                host: host.clone(),
+                commands: commands.clone(),
+                namespace,
+                inline_limit: INLINE_LIMIT,
+            },
+            uploads: Uploads { objects: memory.clone(), host: host.clone() },
+            jobs: Jobs { store: memory.clone(), objects: memory.clone(), host: host.clone(), namespace },
+            worker: Worker {
+                store: memory.clone(),
+                queue: memory.clone(),
+                objects: memory.clone(),
+                host: host.clone(),
+                commands,
+                settings: WorkerSettings::default(),
+            },
+            memory,
+            host,
+        }
+    }
+
+    /// Submits JSON.
+    pub async fn send(&self, command: &str, key: Option<&str>, json: &str) -> Result<Submitted, SubmitError> {
+        let body = Body::Sent {
+            content_type: Some("application/json".into()),
+            bytes: Bytes::copy_from_slice(json.as_bytes()),
+        };
+        self.send_body(command, key, "", body).await
+    }
+
+    /// Submits anything.
+    ///
+    /// # Panics
+    /// When the names are not good ones.
+    pub async fn send_body(
+        &self,
+        command: &str,
+        key: Option<&str>,
+        query: &str,
+        body: Body,
+    ) -> Result<Submitted, SubmitError> {
+        let submission = Submission {
+            tenant: Tenant::default(),
+            command: command.parse().expect("a good name"),
+            client_job_id: key.map(|key| key.parse().expect("a good key")),
+            body,
+            query: query.to_owned(),
+            trace: Trace::default(),
+        };
+        self.submit.submit(submission).await
+    }
+
+    /// Handles the next visible message; `false` when there is none.
+    pub async fn work_once(&self) -> bool {
+        let Some(delivery) = self.memory.receive(VISIBILITY) else { return false };
+        let ends_at = self.host.now().after(Duration::from_secs(900));
+        if self.worker.handle(&delivery, ends_at).await == Disposition::Done {
+            self.memory.delete(&delivery);
+        }
+        true
+    }
+
+    /// Handles messages, waiting for those that are hidden, until none is left.
+    ///
+    /// # Panics
+    /// When there is no end to it.
+    pub async fn work_until_idle(&self) {
+        for _ in 0..1000 {
+            if self.work_once().await {
+                continue;
+            }
+            match self.memory.messages() {
+                (0, _) | (_, None) => return,
+                (_, Some(visible_at)) => sleep_until(visible_at.max(Instant::now() + Duration::from_millis(1))).await,
+            }
+        }
+        panic!("there is no end to the messages: {:?}", self.memory.messages());
+    }
+
+    /// The job as a poll finds it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn poll(&self, key: &JobKey) -> Job {
+        self.jobs.get(key).await.expect("the memory does not fail here").expect("the job is known")
+    }
+}
