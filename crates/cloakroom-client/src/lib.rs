@@ -1,1 +1,47 @@
-//! x
+//! A typed client of a Cloakroom service: submit a command, come back when told to, take the result.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), cloakroom_client::Error> {
+//! use cloakroom_client::{Client, Submission};
+//!
+//! let client = Client::new("http://127.0.0.1:9000")?;
+//! let photo = Submission::file("thumbnail.create", "image/png", "photo.png").query("width", 100);
+//! let submitted = client.submit(photo).await?;
+//! let job = client.wait(&submitted.job.id, |job| eprintln!("{}", job.status.as_str())).await?;
+//! println!("{:?}", job.result);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every call asks again when the service is away, throttled or unreachable, as told by `Retry-After` and within the
+//! limits of the [`Builder`]; [`Error`] says what is left to the caller. A job is named by its id, or by its URL below
+//! the client's base URL.
+
+mod answer;
+mod builder;
+mod cancel;
+mod client;
+mod clock;
+mod download;
+mod error;
+mod find;
+mod poll;
+mod result;
+mod retry;
+mod submission;
+mod submit;
+mod upload;
+mod wait;
+
+pub use builder::Builder;
+pub use client::Client;
+pub use cloakroom::view::{ErrorView, JobView, Links, ProgressView};
+pub use cloakroom::{Problem, RetryPolicy, Status};
+pub use clock::{Clock, Sleep};
+pub use download::Download;
+pub use error::Error;
+pub use poll::{Ask, Poll, Snapshot};
+pub use result::JobResult;
+pub use retry::Retry;
+pub use submission::{Key, Payload, Submission};
+pub use submit::Submitted;

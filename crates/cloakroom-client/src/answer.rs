@@ -1,0 +1,99 @@
+//! An answer of the service, read to its end, and what the contract says it means.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloakroom::{Problem, Status};
+use reqwest::header::{ETAG, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+use crate::retry::Again;
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) async fn read(mut response: Response) -> Result<Self, reqwest::Error> {
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Self { status: response.status(), headers, body: response.bytes().await? })
+    }
+
+    /// Why to ask again: 5xx and 429 mean that the answer is not known.
+    pub(crate) fn again(&self) -> Option<Again> {
+        let throttled = self.status == StatusCode::TOO_MANY_REQUESTS;
+        if !throttled && !self.status.is_server_error() {
+            return None;
+        }
+        let reason = format!("{}: {}", self.status, self.problem().detail);
+        Some(Again { reason, retry_after: self.retry_after(), reached: !throttled })
+    }
+
+    /// The document of a success.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| self.unexpected(&error.to_string()))
+    }
+
+    /// The problem of an answer of status 400 and over. What is no problem document (a gateway's own refusal, most
+    /// likely) is shown as one of no type (RFC 9457, 4.2.1), with its message, and the code `http-{status}`.
+    pub(crate) fn problem(&self) -> Problem {
+        let (status, reason) = (self.status.as_u16(), self.status.canonical_reason().unwrap_or("an unknown status"));
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| {
+            let gateway: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
+            let message = gateway.as_ref().and_then(|body| body.get("message").or(body.get("Message"))?.as_str());
+            Problem {
+                type_uri: "about:blank".to_owned(),
+                title: reason.to_owned(),
+                status,
+                detail: message.unwrap_or(reason).to_owned(),
+                instance: None,
+                code: format!("http-{status}"),
+                errors: Vec::new(),
+                job: None,
+            }
+        })
+    }
+
+    /// The error of an answer that is no success.
+    pub(crate) fn into_refusal(self) -> Error {
+        if self.status.is_client_error() {
+            return Error::Problem(Box::new(self.problem()));
+        }
+        let place = self.header(LOCATION).map(|place| format!(" at {place}")).unwrap_or_default();
+        self.unexpected(&format!("no answer to this request{place}"))
+    }
+
+    /// The error of an answer to one who asked for a job: the job's own end, if the problem has the job in it.
+    pub(crate) fn into_end(self) -> Error {
+        match self.into_refusal() {
+            Error::Problem(problem) => match problem.job.as_ref().map(|job| job.status) {
+                Some(Status::Failed) => Error::JobFailed(problem),
+                Some(Status::Cancelled) => Error::JobCancelled(problem),
+                _ => Error::Problem(problem),
+            },
+            error => error,
+        }
+    }
+
+    pub(crate) fn unexpected(&self, what: &str) -> Error {
+        Error::Protocol(format!("{}: {what}", self.status))
+    }
+
+    pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn etag(&self) -> Option<String> {
+        self.header(ETAG).map(str::to_owned)
+    }
+
+    /// In whole seconds, as the contract says; a date (RFC 9110, 10.2.3) is taken as nothing said.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.header(RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+    }
+}

@@ -1,0 +1,167 @@
+//! What a client can be told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::RetryPolicy;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Url, redirect};
+
+use crate::clock::SystemClock;
+use crate::{Client, Clock, Error, Retry, client::Inner, error};
+
+type OnRetry = dyn Fn(&Retry) + Send + Sync;
+
+/// Makes a [`Client`]. What is not said stays at the default, which each method names.
+pub struct Builder {
+    base_url: String,
+    user_agent: String,
+    headers: Vec<(String, String)>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) retry_within: Duration,
+    pub(crate) body_limit: u64,
+    pub(crate) long_poll_seconds: u64,
+    pub(crate) timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) on_retry: Option<Box<OnRetry>>,
+}
+
+impl Builder {
+    pub(crate) fn new(base_url: &str) -> Self {
+        Self {
+            base_url: base_url.to_owned(),
+            user_agent: concat!("cloakroom-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+            headers: Vec::new(),
+            retry: RetryPolicy { max_attempts: 8, base: Duration::from_millis(250), cap: Duration::from_secs(10) },
+            retry_within: Duration::from_mins(1),
+            body_limit: 4 * 1024 * 1024,
+            long_poll_seconds: 20,
+            timeout: Duration::from_secs(30),
+            clock: Arc::new(SystemClock::start()),
+            on_retry: None,
+        }
+    }
+
+    /// Says who the caller is: sent as `Authorization: Bearer`, to the service alone and never to where it redirects.
+    #[must_use]
+    pub fn bearer_token(self, token: &str) -> Self {
+        let value = format!("Bearer {token}");
+        self.header(AUTHORIZATION.as_str(), &value)
+    }
+
+    /// Sends a header with every request to the service, and to it alone: as in `x-api-key`.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets `User-Agent`; `cloakroom-client/` and the version by default.
+    #[must_use]
+    pub fn user_agent(mut self, user_agent: &str) -> Self {
+        user_agent.clone_into(&mut self.user_agent);
+        self
+    }
+
+    /// How often to ask for one answer, and how far apart: 8 attempts, from 250 ms doubling up to 10 s, with full
+    /// jitter. `Retry-After` is obeyed besides.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long after the first failure the client still asks again: 60 s. Zero: it never does.
+    #[must_use]
+    pub fn retry_within(mut self, duration: Duration) -> Self {
+        self.retry_within = duration;
+        self
+    }
+
+    /// Is called before each wait for another attempt; does nothing by default.
+    #[must_use]
+    pub fn on_retry(mut self, report: impl Fn(&Retry) + Send + Sync + 'static) -> Self {
+        self.on_retry = Some(Box::new(report));
+        self
+    }
+
+    /// The most bytes that a submission's body may have, 4 MiB: a larger payload is uploaded first.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// How many seconds [`Client::wait`] asks the service to hold a poll, up to 25: 20. Zero: it polls as told by
+    /// `Retry-After` alone.
+    #[must_use]
+    pub fn long_poll_seconds(mut self, seconds: u64) -> Self {
+        self.long_poll_seconds = seconds.min(25);
+        self
+    }
+
+    /// How long an answer may take, the time of a held poll and of sending a large payload aside: 30 s.
+    #[must_use]
+    pub fn timeout(mut self, duration: Duration) -> Self {
+        self.timeout = duration;
+        self
+    }
+
+    /// Waits by another clock; by the machine's, if not said.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes the client. Fails as [`Error::Input`] if the URL or a header is not one, and as [`Error::Transport`] if
+    /// TLS can't be set up, as on a machine without root certificates.
+    pub fn build(self) -> Result<Client, Error> {
+        let base = base_url(&self.base_url)?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let name = HeaderName::try_from(name).map_err(|error| Error::input("the header's name", &error))?;
+            let mut value =
+                HeaderValue::try_from(value).map_err(|error| Error::input(format!("the header {name}"), &error))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        // Redirects are followed by hand, one at a time, because no header of the caller's may reach another origin.
+        let http = || {
+            reqwest::Client::builder()
+                .user_agent(&self.user_agent)
+                .redirect(redirect::Policy::none())
+                .connect_timeout(self.timeout.min(Duration::from_secs(10)))
+        };
+        // A service on this machine is never behind the proxy that the environment names.
+        let http = || if is_loopback(&base) { http().no_proxy() } else { http() };
+        // A machine without root certificates, as in a slim container, can still talk to a service without TLS.
+        let built = match http().build() {
+            Err(_) if base.scheme() == "http" => http().tls_certs_only([]).build(),
+            built => built,
+        };
+        let http =
+            built.map_err(|error| Error::Transport { what: "set up the HTTP client", reason: error::chain(error) })?;
+        Ok(Client { inner: Arc::new(Inner { http, base, headers, settings: self }) })
+    }
+}
+
+/// Reads a base URL: without query and fragment, its path without a slash at the end.
+fn base_url(text: &str) -> Result<Url, Error> {
+    let bad = |reason: &str| Error::input(format!("{text:?} as the base URL"), &reason);
+    let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad("want http:// or https://"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("it may have a path, and no query or fragment"));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,54 @@
+//! A result on its way.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
+
+use crate::Error;
+
+/// How long the next piece may take.
+const STALLED: Duration = Duration::from_mins(1);
+
+/// A result, to be read piece by piece. One that broke off is an [`Error::Transport`], never a shorter result.
+#[derive(Debug)]
+pub struct Download {
+    response: Response,
+}
+
+impl Download {
+    pub(crate) fn new(response: Response) -> Self {
+        Self { response }
+    }
+
+    /// Its media type; `application/octet-stream` where none is said.
+    pub fn content_type(&self) -> &str {
+        let value = self.response.headers().get(CONTENT_TYPE);
+        value.and_then(|value| value.to_str().ok()).unwrap_or("application/octet-stream")
+    }
+
+    /// How many bytes it has, where that is said.
+    pub fn length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
+    /// The next piece; `None` at the end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let what = "read the result";
+        match tokio::time::timeout(STALLED, self.response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) => Err(Error::Transport { what, reason: crate::error::chain(error) }),
+            Err(_) => Err(Error::Transport { what, reason: format!("nothing came for {} s", STALLED.as_secs()) }),
+        }
+    }
+
+    /// The whole of it, in memory.
+    pub async fn bytes(mut self) -> Result<Bytes, Error> {
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+}

@@ -1,0 +1,95 @@
+//! What is asked for.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+/// A command with its payload.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The command's type, as in `thumbnail.create`.
+    pub command: String,
+    /// What the command works on.
+    pub payload: Payload,
+    /// The parameters of a command whose payload is not JSON. Their order is part of what makes two submissions the same.
+    pub query: Vec<(String, String)>,
+    /// What tells the service that it has seen this submission before.
+    pub key: Key,
+}
+
+/// What a command works on.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// A JSON document.
+    Json(serde_json::Value),
+    /// Bytes in memory.
+    Bytes {
+        /// Their media type.
+        content_type: String,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// A file, streamed if it is large. It must not change while it is sent.
+    File {
+        /// Its media type.
+        content_type: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+}
+
+/// The idempotency key of a submission: the same key with the same submission is the same job.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Key {
+    /// A random one for each call of [`submit`](crate::Client::submit): however often the client asks again within the
+    /// call, the work is done once. A second call is a second job.
+    #[default]
+    Random,
+    /// The caller's own id of the job: a second call, by whomever, finds the first one's job.
+    Given(String),
+    /// None. The client then asks again only where the service can't have accepted the command: when no connection
+    /// came about, or at a 429. Any other failure leaves it unknown whether there is a job.
+    Without,
+}
+
+impl Submission {
+    /// A command that takes JSON.
+    pub fn json(command: &str, payload: impl Into<serde_json::Value>) -> Self {
+        Self::new(command, Payload::Json(payload.into()))
+    }
+
+    /// A command that takes another media type, from memory.
+    pub fn bytes(command: &str, content_type: &str, bytes: impl Into<Bytes>) -> Self {
+        Self::new(command, Payload::Bytes { content_type: content_type.to_owned(), bytes: bytes.into() })
+    }
+
+    /// A command that takes what is in a file.
+    pub fn file(command: &str, content_type: &str, path: impl Into<PathBuf>) -> Self {
+        Self::new(command, Payload::File { content_type: content_type.to_owned(), path: path.into() })
+    }
+
+    fn new(command: &str, payload: Payload) -> Self {
+        Self { command: command.to_owned(), payload, query: Vec::new(), key: Key::default() }
+    }
+
+    /// Adds a parameter to the query string.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.query.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Under the caller's own id of the job: 1 to 255 visible ASCII characters.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Key::Given(key.into());
+        self
+    }
+
+    /// Without a key: see [`Key::Without`].
+    #[must_use]
+    pub fn without_key(mut self) -> Self {
+        self.key = Key::Without;
+        self
+    }
+}

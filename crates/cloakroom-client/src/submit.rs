@@ -1,0 +1,116 @@
+//! `POST /commands/{type}`.
+
+use std::time::Duration;
+
+use cloakroom::view::JobView;
+use cloakroom::{ClientJobId, CommandType, Problem};
+use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
+
+use crate::answer::Answer;
+use crate::retry::Repeat;
+use crate::upload::Content;
+use crate::{Client, Error, Key, Snapshot, Submission};
+
+/// A command that the service has accepted: the job will reach a terminal state, whatever crashes.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Submitted {
+    /// The job. Of a replay, as it stands now: it may be over already, in whatever way.
+    pub job: JobView,
+    /// The full URL of the job.
+    pub location: String,
+    /// Whether the service had seen the submission before: from an earlier call, or from an attempt of this one.
+    pub replayed: bool,
+}
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
+
+/// A submission that is checked, as it goes into each attempt's request.
+struct Call {
+    url: Url,
+    key: Option<String>,
+    timeout: Duration,
+}
+
+impl Client {
+    /// Submits a command. Asks again under the same key until the service has answered.
+    ///
+    /// A payload over [`Builder::body_limit`](crate::Builder::body_limit), or one that the service finds too large for
+    /// a body, is uploaded first.
+    pub async fn submit(&self, submission: Submission) -> Result<Submitted, Error> {
+        let Submission { command, payload, query, key } = submission;
+        let command: CommandType =
+            command.parse().map_err(|error| Error::input(format!("{command:?} as a command type"), &error))?;
+        let mut url = self.url(&["commands", command.as_str()]);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let call = Call { url, key: header_of(key)?, timeout: self.inner.settings.timeout };
+        let content = Content::of(payload).await?;
+        if content.length() > self.inner.settings.body_limit {
+            return self.submit_upload(&call, &content).await;
+        }
+        match self.submit_body(&call, &content).await {
+            Err(Error::Problem(problem)) if is_too_large(&problem) => self.submit_upload(&call, &content).await,
+            answered => answered,
+        }
+    }
+
+    async fn submit_body(&self, call: &Call, content: &Content) -> Result<Submitted, Error> {
+        let body = content.to_bytes().await?;
+        let repeat = if call.key.is_some() { Repeat::Safe } else { Repeat::UnlessReached };
+        let make = || {
+            let request = self.call(call).timeout(call.timeout + content.sending_time());
+            request.header(CONTENT_TYPE, content.media_type()).body(body.clone())
+        };
+        self.submitted(self.ask(repeat, make).await?)
+    }
+
+    async fn submit_upload(&self, call: &Call, content: &Content) -> Result<Submitted, Error> {
+        let upload = self.upload(content).await?;
+        // An upload serves one job, so that it is a key of its own.
+        let make = || self.call(call).timeout(call.timeout).header(UPLOAD_ID, &upload);
+        self.submitted(self.ask(Repeat::Safe, make).await?)
+    }
+
+    fn call(&self, call: &Call) -> RequestBuilder {
+        let request = self.request(Method::POST, call.url.clone());
+        match &call.key {
+            Some(key) => request.header(IDEMPOTENCY_KEY, key),
+            None => request,
+        }
+    }
+
+    fn submitted(&self, answer: Answer) -> Result<Submitted, Error> {
+        let replayed = answer.header(IDEMPOTENT_REPLAYED) == Some("true");
+        let location = answer.header(LOCATION).map(str::to_owned);
+        let job: JobView = match answer.status {
+            StatusCode::ACCEPTED | StatusCode::OK => answer.json()?,
+            // A replay answers as a poll does: the submission is a success, though the job may have been none.
+            // A replay answers as a poll does: the submission is a success, though the job may have been none.
+            _ if replayed => Snapshot::of(answer)?.job,
+            _ => return Err(answer.into_refusal()),
+        };
+        let location = self.resolve(location.as_ref().unwrap_or(&job.links.this))?.to_string();
+        Ok(Submitted { job, location, replayed })
+    }
+}
+
+/// The key as the header's structured-field string (RFC 9651, 3.3.3): a bare key that begins with a quote would be misread.
+fn header_of(key: Key) -> Result<Option<String>, Error> {
+    let key = match key {
+        Key::Random => return Ok(Some(format!("\"{}\"", uuid::Uuid::new_v4()))),
+        Key::Without => return Ok(None),
+        Key::Given(key) => key,
+    };
+    let key: ClientJobId = key.parse().map_err(|error| Error::input(format!("{key:?} as a key"), &error))?;
+    let escaped = key.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+    Ok(Some(format!("\"{escaped}\"")))
+}
+
+fn is_too_large(problem: &Problem) -> bool {
+    problem.status == StatusCode::PAYLOAD_TOO_LARGE.as_u16()
+}

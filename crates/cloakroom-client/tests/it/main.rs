@@ -1,0 +1,8 @@
+//! The client against a scripted server: what it asks, how often, and what it makes of the answers. Nothing waits.
+
+mod job;
+mod result;
+mod script;
+mod submit;
+mod upload;
+mod wait;

@@ -1,0 +1,53 @@
+//! The ports of last time: presigned URLs name one, and should outlive a restart.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use crate::net::listen;
+
+const FILE: &str = "ports.json";
+
+/// Stored in the folder. Zero means "any".
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Ports {
+    dynamodb: u16,
+    sqs: u16,
+    s3: u16,
+}
+
+pub(crate) struct Listeners {
+    pub(crate) dynamodb: TcpListener,
+    pub(crate) sqs: TcpListener,
+    pub(crate) s3: TcpListener,
+}
+
+/// Listens on the ports noted in the folder where they are free, on others where not, and notes them.
+pub(crate) fn listen_as_before(folder: Option<&Path>) -> io::Result<Listeners> {
+    let file = folder.map(|folder| folder.join(FILE));
+    // A note that is missing or broken costs nothing but other ports.
+    let before: Ports = file
+        .as_ref()
+        .and_then(|file| std::fs::read(file).ok())
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default();
+    let listeners = Listeners {
+        dynamodb: listen(before.dynamodb).or_else(|_| listen(0))?,
+        sqs: listen(before.sqs).or_else(|_| listen(0))?,
+        s3: listen(before.s3).or_else(|_| listen(0))?,
+    };
+    let now = Ports {
+        dynamodb: listeners.dynamodb.local_addr()?.port(),
+        sqs: listeners.sqs.local_addr()?.port(),
+        s3: listeners.s3.local_addr()?.port(),
+    };
+    if let Some(file) = file
+        && now != before
+    {
+        std::fs::write(file, serde_json::to_vec(&now)?)?;
+    }
+    Ok(listeners)
+}

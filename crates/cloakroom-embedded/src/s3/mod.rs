@@ -1,0 +1,20 @@
+//! S3, by `s3s` over files.
+
+mod checked;
+
+use std::path::Path;
+
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s_fs::FileSystem;
+
+use crate::{ACCESS_KEY, SECRET_KEY};
+use checked::CheckedFiles;
+
+/// The service over a folder that exists. Unsigned requests are refused.
+pub(crate) fn service(folder: &Path) -> Result<S3Service, String> {
+    let files = FileSystem::new(folder).map_err(|error| format!("{error:?}"))?;
+    let mut builder = S3ServiceBuilder::new(CheckedFiles::new(files, folder.to_owned()));
+    builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    Ok(builder.build())
+}

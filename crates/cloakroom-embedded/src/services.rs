@@ -1,0 +1,243 @@
+//! Starting and ending the three services together.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use s3s::service::S3Service;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::net::Stop;
+use crate::ports::{Listeners, listen_as_before};
+use crate::sqs::{self, Clock};
+use crate::{ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, dynamodb, s3};
+
+/// Where the services keep what they are given.
+#[derive(Clone, Copy, Debug)]
+pub enum Keep<'a> {
+    /// In this folder, made if missing. The next start over it finds everything again.
+    InFolder(&'a Path),
+    /// Nowhere: gone with the services. (Objects lie in a temporary folder meanwhile.)
+    InMemory,
+}
+
+/// Why the services did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Another process serves this folder. End that one, or take another folder.
+    #[error("use {folder}: another process is using it")]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file, folder or port was refused by the system.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried, as in "failed to …".
+        what: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Stored data could not be opened: damaged, or written by a newer version.
+    #[error("open the embedded {service}: {reason}")]
+    Data {
+        /// The service it belongs to.
+        service: &'static str,
+        /// The reason, in words.
+        reason: String,
+    },
+}
+
+/// The running services. They end when this is dropped, at leisure, or by [`shutdown`](Self::shutdown),
+/// which waits for them.
+pub struct Services {
+    dynamodb_url: String,
+    sqs_url: String,
+    s3_url: String,
+    database: dynoxide::Database,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    // Held, not read: the lock on the folder, and the temporary folder.
+    _lock: Option<File>,
+    _temporary: Option<TempDir>,
+}
+
+impl Services {
+    /// The access key to give the SDK clients.
+    pub const ACCESS_KEY: &'static str = ACCESS_KEY;
+    /// The secret key to give the SDK clients.
+    pub const SECRET_KEY: &'static str = SECRET_KEY;
+    /// The region to give the SDK clients.
+    pub const REGION: &'static str = REGION;
+
+    /// Starts the three services on free ports of 127.0.0.1 (over a folder: on those of last time, where
+    /// they are still free). Must be called in a Tokio runtime with its drivers for time and network.
+    pub async fn start(keep: Keep<'_>) -> Result<Services, StartError> {
+        Self::start_with_clock(keep, sqs::system_clock()).await
+    }
+
+    /// As [`start`](Self::start), with the queue's time told by `clock`. DynamoDB and S3 (time to live,
+    /// presigned URLs) always keep the system's time.
+    pub async fn start_with_clock(keep: Keep<'_>, clock: Clock) -> Result<Services, StartError> {
+        let folder = match keep {
+            Keep::InFolder(folder) => Some(folder.to_owned()),
+            Keep::InMemory => None,
+        };
+        // Opening may replay a write-ahead log: off the async threads.
+        let opened = tokio::task::spawn_blocking(move || Opened::open(folder));
+        let opened = opened.await.map_err(|error| data("services")(error.to_string()))??;
+        Self::run(opened, clock)
+    }
+
+    fn run(opened: Opened, clock: Clock) -> Result<Services, StartError> {
+        let Opened { place, ports, database, queues, objects } = opened;
+        let (stop, stopped) = Stop::channel();
+        let sqs_url = url(&ports.sqs)?;
+        let queues = sqs::Server::new(queues, sqs_url.clone(), clock, stopped.clone());
+        Ok(Services {
+            dynamodb_url: url(&ports.dynamodb)?,
+            sqs_url,
+            s3_url: url(&ports.s3)?,
+            database: database.clone(),
+            stop,
+            tasks: vec![
+                tokio::spawn(dynamodb::serve(ports.dynamodb, database, stopped.clone())),
+                tokio::spawn(sqs::serve(ports.sqs, Arc::new(queues), stopped.clone())),
+                tokio::spawn(crate::net::serve(ports.s3, objects, stopped)),
+            ],
+            _lock: place.lock,
+            _temporary: place.temporary,
+        })
+    }
+
+    /// Where DynamoDB listens, as `http://127.0.0.1:PORT`.
+    pub fn dynamodb_url(&self) -> &str {
+        &self.dynamodb_url
+    }
+
+    /// Where SQS listens, as `http://127.0.0.1:PORT`.
+    pub fn sqs_url(&self) -> &str {
+        &self.sqs_url
+    }
+
+    /// Where S3 listens, as `http://127.0.0.1:PORT`. Buckets are addressed by path, so clients need
+    /// `force_path_style`.
+    pub fn s3_url(&self) -> &str {
+        &self.s3_url
+    }
+
+    /// The URL of a queue, whether or not it exists yet. Only its last segment counts, so a URL from
+    /// before a restart stays good.
+    pub fn queue_url(&self, name: &str) -> String {
+        format!("{}/{ACCOUNT}/{name}", self.sqs_url)
+    }
+
+    /// Deletes the DynamoDB items whose time to live is over, as AWS does some time after; gives how
+    /// many. Nothing else does it here: call it now and then. A failure is logged.
+    pub async fn sweep_expired(&self) -> usize {
+        dynamodb::sweep(self.database.clone()).await
+    }
+
+    /// Stops accepting, lets requests under way finish (waiting receives are answered empty), and
+    /// returns when the services have ended.
+    pub async fn shutdown(mut self) {
+        // Nobody listening any more is what was wanted.
+        let _ = self.stop.send(true);
+        for task in self.tasks.drain(..) {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "an embedded service ended badly");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("dynamodb_url", &self.dynamodb_url)
+            .field("sqs_url", &self.sqs_url)
+            .field("s3_url", &self.s3_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that can fail before the services run.
+struct Opened {
+    place: Place,
+    ports: Listeners,
+    database: dynoxide::Database,
+    queues: sqs::Store,
+    objects: S3Service,
+}
+
+impl Opened {
+    /// Blocks. No folder keeps nothing.
+    fn open(folder: Option<PathBuf>) -> Result<Opened, StartError> {
+        let place = Place::prepare(folder)?;
+        Ok(Opened {
+            database: dynamodb::open(place.file("dynamodb.sqlite").as_deref()).map_err(data("DynamoDB"))?,
+            queues: sqs::Store::open(place.file("sqs.sqlite").as_deref())
+                .map_err(|error| data("SQS")(error.to_string()))?,
+            objects: s3::service(&place.objects).map_err(data("S3"))?,
+            ports: listen_as_before(place.folder.as_deref()).map_err(io_error("listen"))?,
+            place,
+        })
+    }
+}
+
+/// The folders the services lie in.
+struct Place {
+    /// None keeps nothing.
+    folder: Option<PathBuf>,
+    objects: PathBuf,
+    lock: Option<File>,
+    temporary: Option<TempDir>,
+}
+
+impl Place {
+    fn prepare(folder: Option<PathBuf>) -> Result<Place, StartError> {
+        if let Some(folder) = folder {
+            let objects = folder.join("s3");
+            std::fs::create_dir_all(&objects).map_err(io_error(format!("make {}", objects.display())))?;
+            Ok(Place { lock: Some(lock(&folder)?), folder: Some(folder), objects, temporary: None })
+        } else {
+            let temporary = TempDir::with_prefix("cloakroom-s3-").map_err(io_error("make a temporary folder"))?;
+            Ok(Place { folder: None, objects: temporary.path().to_owned(), lock: None, temporary: Some(temporary) })
+        }
+    }
+
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(name))
+    }
+}
+
+/// The system gives the lock up when the process ends, however it ends.
+fn lock(folder: &Path) -> Result<File, StartError> {
+    let path = folder.join("lock");
+    let what = || format!("lock {}", path.display());
+    let file = File::create(&path).map_err(io_error(what()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse { folder: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io_error(what())(source)),
+    }
+}
+
+fn url(listener: &TcpListener) -> Result<String, StartError> {
+    let address = listener.local_addr().map_err(io_error("listen"))?;
+    Ok(format!("http://{address}"))
+}
+
+fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
+    let what = what.into();
+    move |source| StartError::Io { what, source }
+}
+
+fn data(service: &'static str) -> impl FnOnce(String) -> StartError {
+    move |reason| StartError::Data { service, reason }
+}

@@ -1,0 +1,85 @@
+//! The AWS JSON 1.0 protocol: `POST /`, the action in `X-Amz-Target`, errors as `__type` and `message`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::json;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::error::{Kind, SqsError};
+use super::{Server, actions};
+use crate::net::Stop;
+
+const JSON: &str = "application/x-amz-json-1.0";
+
+/// A batch of 1 MiB whose every character is escaped (`\u000a`), and room for the rest.
+const MAX_BODY_BYTES: usize = 8 << 20;
+
+/// Serves until stopped.
+pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>, stop: Stop) {
+    let service = service_fn(move |request| {
+        let server = Arc::clone(&server);
+        async move { Ok::<_, Infallible>(answer(&server, request).await) }
+    });
+    crate::net::serve(listener, service, stop).await;
+}
+
+async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let answered = match read(request).await {
+        Ok((action, body)) => actions::dispatch(server, &action, &body).await,
+        Err(error) => Err(error),
+    };
+    let mut response = match answered {
+        Ok(body) => Response::new(Full::from(body)),
+        Err(error) => refusal(&error),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+/// The action's name and the request's body.
+///
+/// The content type is insisted on: a web page can't send it here without asking first, and isn't answered.
+async fn read(request: Request<Incoming>) -> Result<(String, Bytes), SqsError> {
+    let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
+    if request.method() != Method::POST || header("content-type") != Some(JSON) {
+        return Err(SqsError::new(Kind::InvalidAction, format!("Only POST with {JSON} is served.")));
+    }
+    let action = header("x-amz-target")
+        .and_then(|target| target.strip_prefix("AmazonSQS."))
+        .ok_or_else(|| SqsError::new(Kind::InvalidAction, "X-Amz-Target names no SQS action."))?
+        .to_owned();
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES)
+        .collect()
+        .await
+        .map_err(|error| SqsError::new(Kind::MalformedInput, error.to_string()))?
+        .to_bytes();
+    Ok((action, body))
+}
+
+fn refusal(error: &SqsError) -> Response<Full<Bytes>> {
+    let (shape, code) = error.kind.names();
+    let body = json!({ "__type": shape, "message": error.message }).to_string();
+    let mut response = Response::new(Full::from(body));
+    let (status, fault) = if error.kind.sender_fault() {
+        (StatusCode::BAD_REQUEST, "Sender")
+    } else {
+        (StatusCode::INTERNAL_SERVER_ERROR, "Receiver")
+    };
+    *response.status_mut() = status;
+    if let Ok(code) = HeaderValue::from_str(&format!("{code};{fault}")) {
+        response.headers_mut().insert("x-amzn-query-error", code);
+    }
+    response
+}

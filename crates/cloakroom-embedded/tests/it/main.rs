@@ -1,0 +1,11 @@
+//! The services through the real SDK clients, over HTTP.
+
+mod dynamodb;
+mod harness;
+mod restart;
+mod s3;
+mod s3_presigned;
+mod sqs_batches;
+mod sqs_messages;
+mod sqs_queues;
+mod sqs_redrive;
