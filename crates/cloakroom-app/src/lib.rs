@@ -13,6 +13,7 @@ pub mod envelope;
 pub mod handler;
 pub mod host;
 pub mod jobs;
+pub mod panics;
 pub mod payload;
 pub mod ports;
 pub mod submit;

@@ -1,1 +1,29 @@
-//! x
+//! The only room that knows AWS: the ports over DynamoDB, SQS and S3, and configuration from the environment.
+//!
+//! - [`DynamoStore`], [`SqsQueue`], [`S3Objects`]: the ports; each call of a port is one call to AWS;
+//! - [`Clients`]: the SDK's clients, built when they are first needed, over one pool of connections;
+//! - [`config`]: what each function reads of the environment; [`wire`]: the use cases, ready to be run.
+//!
+//! No business rules and no routes: what may happen to a job stands in `cloakroom`, and is only translated here.
+
+pub mod clients;
+pub mod config;
+mod error;
+mod expressions;
+mod objects;
+mod queue;
+mod record;
+mod table;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod wire;
+
+#[cfg(test)]
+mod services;
+
+pub use clients::{Clients, Local};
+pub use config::{ConfigError, CorsOrigins, HttpConfig, JobsConfig, SubmitConfig, WorkerConfig, environment};
+pub use objects::S3Objects;
+pub use queue::{Queues, SqsQueue};
+pub use table::DynamoStore;
+pub use wire::{jobs, submit, worker};

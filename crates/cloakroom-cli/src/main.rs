@@ -1,2 +1,45 @@
-//! x
-fn main() {}
+//! `cloakroom`: the program. `dev` runs everything on one machine; the rest talks to a service, here or anywhere.
+
+mod args;
+mod cancel;
+mod completions;
+mod content;
+mod dev;
+mod exit;
+mod find;
+mod result;
+mod service;
+mod show;
+mod submit;
+mod watch;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use exit::{Exit, Failure};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            show::note(&format!("error: {}", failure.message));
+            failure.exit.into()
+        }
+    }
+}
+
+async fn run(Cli { service, command }: Cli) -> Result<Exit, Failure> {
+    match command.unwrap_or_else(Command::unsaid) {
+        Command::Dev(args) => {
+            dev::run(args).await.map(|()| Exit::Success).map_err(|message| Failure { exit: Exit::Unavailable, message })
+        }
+        Command::Submit(args) => submit::run(args, &service).await,
+        Command::Watch(args) => watch::run(args, &service).await,
+        Command::Result(args) => result::run(args, &service).await,
+        Command::Cancel(args) => cancel::run(args, &service).await,
+        Command::Find(args) => find::run(args, &service).await,
+        Command::Completions(args) => completions::run(&args),
+    }
+}

@@ -1,1 +1,71 @@
-//! x
+//! The command types that this deployment serves: one file each, and one list of them.
+//!
+//! To add a command, write a file like this one and put a line into [`registry`]:
+//!
+//! ```
+//! //! `greeting.send`: says hello.
+//!
+//! use cloakroom_app::core::problem::FieldError;
+//! use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//!
+//! /// Whom to greet.
+//! #[derive(Debug, Deserialize, JsonSchema)]
+//! #[serde(deny_unknown_fields)]
+//! struct Greeting {
+//!     name: String,
+//! }
+//!
+//! impl Payload for Greeting {
+//!     fn check(&self) -> Vec<FieldError> {
+//!         let nameless = self.name.trim().is_empty();
+//!         nameless.then(|| FieldError::new("/name", "say whom to greet")).into_iter().collect()
+//!     }
+//! }
+//!
+//! async fn send(greeting: Greeting, job: JobContext) -> Result<Output, HandlerError> {
+//!     job.progress(50.0, "thinking of something nice");
+//!     Output::json(&format!("Hello, {}!", greeting.name))
+//! }
+//!
+//! /// The command.
+//! pub fn command() -> Command {
+//!     Command::json("greeting.send", send).attempts(5)
+//! }
+//! # assert!(command().check("", br#"{"name":"Ada"}"#).is_ok() && command().check("", br#"{"name":" "}"#).is_err());
+//! ```
+//!
+//! A body that is not what the payload type takes is refused before anything is stored. The function may run more than
+//! once for one job (see [`cloakroom_app::JobContext::idempotency_token`]); it is stopped when it runs out of time.
+
+#[cfg(test)]
+mod bench;
+mod diagnostic;
+mod thumbnail;
+
+use cloakroom_app::Registry;
+
+/// Every command that is served. `diagnostics` adds `diagnostic.run`, which takes up workers, panics and ends processes
+/// as it is told: for development and tests.
+pub fn registry(diagnostics: bool) -> Registry {
+    let mut commands = vec![
+        thumbnail::command(), //
+    ];
+    if diagnostics {
+        commands.push(diagnostic::command());
+    }
+    Registry::new(commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn diagnostics_are_served_only_where_they_are_allowed() {
+        let names = |diagnostics| registry(diagnostics).iter().map(|it| it.name().to_string()).collect::<Vec<_>>();
+        assert_eq!(names(false), ["thumbnail.create"]);
+        assert_eq!(names(true), ["diagnostic.run", "thumbnail.create"]);
+    }
+}

@@ -1,2 +1,24 @@
-//! x
-fn main() {}
+//! The function behind the queue: does the work that was accepted.
+
+mod batch;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use cloakroom_app::core::Timestamp;
+use cloakroom_aws::{Clients, HttpConfig, WorkerConfig, environment};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::start();
+    let (config, http) = lambda::configured(|| {
+        Ok((WorkerConfig::from_env(&environment)?, HttpConfig::from_env(&environment)?)) //
+    });
+    let worker = cloakroom_aws::worker(&config, &Clients::load().await, commands::registry(http.diagnostics));
+    let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
+        let ends_at = Timestamp::from_millis(i64::try_from(event.context.deadline)?);
+        let deliveries = batch::deliveries(event.payload);
+        let dispositions = worker.handle_batch(&deliveries, ends_at).await;
+        Ok(batch::response(&deliveries, &dispositions))
+    };
+    lambda_runtime::run(service_fn(work)).await
+}

@@ -1,0 +1,238 @@
+//! Configuration, from variables. Each function reads what it needs, and nothing else.
+//!
+//! The variables come through a function, so that a test needs no process environment of its own.
+
+use std::time::Duration;
+
+use cloakroom::Namespace;
+use cloakroom_app::submit::INLINE_LIMIT;
+use cloakroom_app::work::WorkerSettings;
+use uuid::Uuid;
+
+/// How a variable is looked up.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Looks a variable up in the process's environment.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A variable that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("set {name} to {want}: it is {found}")]
+pub struct ConfigError {
+    /// Which variable.
+    pub name: &'static str,
+    /// What it should be.
+    pub want: &'static str,
+    /// What it is.
+    pub found: String,
+}
+
+/// What accepting commands needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmitConfig {
+    /// `CLOAKROOM_TABLE`
+    pub table: String,
+    /// `CLOAKROOM_QUEUE_URL`
+    pub queue_url: String,
+    /// `CLOAKROOM_BUCKET`
+    pub bucket: String,
+    /// `CLOAKROOM_NAMESPACE`
+    pub namespace: Namespace,
+    /// `CLOAKROOM_INLINE_LIMIT_BYTES`
+    pub inline_limit: usize,
+}
+
+impl SubmitConfig {
+    /// Reads it.
+    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            table: table(lookup)?,
+            queue_url: queue_url(lookup)?,
+            bucket: bucket(lookup)?,
+            namespace: namespace(lookup)?,
+            inline_limit: inline_limit(lookup)?,
+        })
+    }
+}
+
+/// What doing the work needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// `CLOAKROOM_TABLE`
+    pub table: String,
+    /// `CLOAKROOM_QUEUE_URL`
+    pub queue_url: String,
+    /// `CLOAKROOM_BUCKET`
+    pub bucket: String,
+    /// The lease is `CLOAKROOM_LEASE_SECONDS`.
+    pub settings: WorkerSettings,
+}
+
+impl WorkerConfig {
+    /// Reads it.
+    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            table: table(lookup)?,
+            queue_url: queue_url(lookup)?,
+            bucket: bucket(lookup)?,
+            settings: WorkerSettings { lease: lease(lookup)?, ..WorkerSettings::default() },
+        })
+    }
+}
+
+/// What polling, finding and cancelling jobs needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobsConfig {
+    /// `CLOAKROOM_TABLE`
+    pub table: String,
+    /// `CLOAKROOM_BUCKET`
+    pub bucket: String,
+    /// `CLOAKROOM_NAMESPACE`
+    pub namespace: Namespace,
+}
+
+impl JobsConfig {
+    /// Reads it.
+    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        Ok(Self { table: table(lookup)?, bucket: bucket(lookup)?, namespace: namespace(lookup)? })
+    }
+}
+
+/// What is common to everything that answers HTTP. All of it has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HttpConfig {
+    /// `CLOAKROOM_PUBLIC_BASE_URL`: the path of it, empty or as in `/v1`, under which clients find the API.
+    pub base_path: String,
+    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command and its pages are served.
+    pub diagnostics: bool,
+    /// `CLOAKROOM_CORS_ORIGINS`: whose pages may call the API.
+    pub cors: CorsOrigins,
+}
+
+/// Whose pages a browser lets call the API.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CorsOrigins {
+    /// Only those of its own origin.
+    #[default]
+    Own,
+    /// Anyone's.
+    Any,
+    /// Those of these origins, as in `https://app.example.com`.
+    These(Vec<String>),
+}
+
+impl HttpConfig {
+    /// Reads it.
+    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        Ok(Self { base_path: base_path(lookup)?, diagnostics: diagnostics(lookup)?, cors: cors(lookup)? })
+    }
+}
+
+fn table(lookup: Lookup<'_>) -> Result<String, ConfigError> {
+    required(lookup, "CLOAKROOM_TABLE", "the name of the DynamoDB table", |text| Some(text.to_owned()))
+}
+
+fn queue_url(lookup: Lookup<'_>) -> Result<String, ConfigError> {
+    required(lookup, "CLOAKROOM_QUEUE_URL", "the http(s) URL of the SQS queue", |text| {
+        after_scheme(text).map(|_| text.to_owned())
+    })
+}
+
+fn bucket(lookup: Lookup<'_>) -> Result<String, ConfigError> {
+    required(lookup, "CLOAKROOM_BUCKET", "the name of the S3 bucket", |text| Some(text.to_owned()))
+}
+
+fn namespace(lookup: Lookup<'_>) -> Result<Namespace, ConfigError> {
+    let want = "a UUID that stays the same for the life of the deployment (job ids are derived from it)";
+    required(lookup, "CLOAKROOM_NAMESPACE", want, |text| Uuid::try_parse(text).ok().map(Namespace::from_uuid))
+}
+
+fn inline_limit(lookup: Lookup<'_>) -> Result<usize, ConfigError> {
+    let limit = optional(lookup, "CLOAKROOM_INLINE_LIMIT_BYTES", "a number of bytes from 0 to 1000000", |text| {
+        within(text, 0, 1_000_000)
+    })?;
+    Ok(limit.unwrap_or(INLINE_LIMIT))
+}
+
+fn lease(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {
+    let seconds =
+        optional(lookup, "CLOAKROOM_LEASE_SECONDS", "a number of seconds from 3 to 900", |text| within(text, 3, 900))?;
+    Ok(seconds.map_or(WorkerSettings::default().lease, Duration::from_secs))
+}
+
+fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {
+    let want = "the URL under which clients find the API (https://api.example.com/v1), or the path of it (/v1)";
+    let path = optional(lookup, "CLOAKROOM_PUBLIC_BASE_URL", want, |text| {
+        let path = match after_scheme(text) {
+            Some(rest) => rest.find('/').map_or("", |slash| &rest[slash..]),
+            None => text.starts_with('/').then_some(text)?,
+        };
+        let plain = path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
+        // Two slashes at the start would make a link to another site of it.
+        (plain && !path.starts_with("//")).then(|| path.trim_end_matches('/').to_owned())
+    })?;
+    Ok(path.unwrap_or_default())
+}
+
+fn diagnostics(lookup: Lookup<'_>) -> Result<bool, ConfigError> {
+    let on = optional(lookup, "CLOAKROOM_DIAGNOSTICS", "on or off", |text| match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    })?;
+    Ok(on.unwrap_or(false))
+}
+
+fn cors(lookup: Lookup<'_>) -> Result<CorsOrigins, ConfigError> {
+    let want = "*, or origins with commas between them (https://app.example.com, without a path)";
+    let origins = optional(lookup, "CLOAKROOM_CORS_ORIGINS", want, |text| {
+        if text == "*" {
+            return Some(CorsOrigins::Any);
+        }
+        let origin = |text: &str| {
+            let host = after_scheme(text)?;
+            let plain = host.bytes().all(|b| b.is_ascii_graphic() && !b"/?#\\\"<>@*,".contains(&b));
+            plain.then(|| text.to_ascii_lowercase())
+        };
+        text.split(',').map(|text| origin(text.trim())).collect::<Option<_>>().map(CorsOrigins::These)
+    })?;
+    Ok(origins.unwrap_or_default())
+}
+
+/// What comes after `http://` or `https://`, if there is something.
+fn after_scheme(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    (!rest.is_empty() && !rest.starts_with('/')).then_some(rest)
+}
+
+fn within<T: std::str::FromStr + PartialOrd>(text: &str, least: T, most: T) -> Option<T> {
+    text.parse().ok().filter(|number| (least..=most).contains(number))
+}
+
+fn required<T>(
+    lookup: Lookup<'_>,
+    name: &'static str,
+    want: &'static str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, ConfigError> {
+    optional(lookup, name, want, read)?.ok_or_else(|| ConfigError { name, want, found: "not set".into() })
+}
+
+/// A variable that is set to nothing is one that is not set: templates can't leave one out.
+fn optional<T>(
+    lookup: Lookup<'_>,
+    name: &'static str,
+    want: &'static str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, ConfigError> {
+    let Some(text) = lookup(name) else { return Ok(None) };
+    match text.trim() {
+        "" => Ok(None),
+        text => read(text).map(Some).ok_or_else(|| ConfigError { name, want, found: format!("{text:?}") }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+use super::*;
+
+const ALL: [(&str, &str); 4] = [
+    ("CLOAKROOM_TABLE", "jobs"),
+    ("CLOAKROOM_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/123456789012/work"),
+    ("CLOAKROOM_BUCKET", "payloads"),
+    ("CLOAKROOM_NAMESPACE", "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11"),
+];
+
+/// These variables, the later ones before the earlier ones.
+fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    let all: Vec<_> =
+        ALL.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    move |name| all.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+}
+
+fn http(name: &str, value: &str) -> Result<HttpConfig, String> {
+    HttpConfig::from_env(&with(&[(name, value)])).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_must_be_set_is_enough() {
+    let submit = SubmitConfig::from_env(&with(&[])).expect("enough");
+    assert_eq!(
+        (submit.table.as_str(), submit.bucket.as_str(), submit.inline_limit),
+        ("jobs", "payloads", INLINE_LIMIT)
+    );
+    assert_eq!(WorkerConfig::from_env(&with(&[])).expect("enough").settings, WorkerSettings::default());
+    assert_eq!(JobsConfig::from_env(&with(&[])).expect("enough").namespace, submit.namespace);
+    assert_eq!(HttpConfig::from_env(&|_| None), Ok(HttpConfig::default()));
+}
+
+#[test]
+fn each_function_reads_only_what_it_needs() {
+    let without = |left_out: &'static str| move |name: &str| with(&[])(name).filter(|_| name != left_out);
+    assert!(WorkerConfig::from_env(&without("CLOAKROOM_NAMESPACE")).is_ok());
+    assert!(JobsConfig::from_env(&without("CLOAKROOM_QUEUE_URL")).is_ok());
+    for (name, _) in ALL {
+        let error = SubmitConfig::from_env(&without(name)).expect_err("not enough");
+        assert_eq!(error.name, name);
+    }
+}
+
+#[test]
+fn an_error_is_one_line_that_says_what_to_set() {
+    let error = JobsConfig::from_env(&|_| None).expect_err("nothing is set");
+    assert_eq!(error.to_string(), "set CLOAKROOM_TABLE to the name of the DynamoDB table: it is not set");
+    let error = SubmitConfig::from_env(&with(&[("CLOAKROOM_INLINE_LIMIT_BYTES", "1 MB")])).expect_err("no number");
+    assert_eq!(
+        error.to_string(),
+        "set CLOAKROOM_INLINE_LIMIT_BYTES to a number of bytes from 0 to 1000000: it is \"1 MB\""
+    );
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let error = JobsConfig::from_env(&with(&[("CLOAKROOM_BUCKET", " ")])).expect_err("nothing");
+    assert_eq!((error.name, error.found.as_str()), ("CLOAKROOM_BUCKET", "not set"));
+    assert_eq!(http("CLOAKROOM_DIAGNOSTICS", ""), Ok(HttpConfig::default()));
+}
+
+#[test]
+fn numbers_keep_to_their_bounds() {
+    for (text, good) in [("0", true), ("1000000", true), ("1000001", false), ("-1", false), ("1e3", false)] {
+        assert_eq!(SubmitConfig::from_env(&with(&[("CLOAKROOM_INLINE_LIMIT_BYTES", text)])).is_ok(), good, "{text}");
+    }
+    for (text, good) in [("3", true), ("900", true), ("2", false), ("901", false), ("3.5", false)] {
+        let config = WorkerConfig::from_env(&with(&[("CLOAKROOM_LEASE_SECONDS", text)]));
+        assert_eq!(config.is_ok(), good, "{text}");
+        assert!(config.is_err() || config.is_ok_and(|config| config.settings.lease.as_secs().to_string() == text));
+    }
+}
+
+#[test]
+fn a_namespace_and_a_queue_are_what_they_say() {
+    for (name, value) in
+        [("CLOAKROOM_NAMESPACE", "mine"), ("CLOAKROOM_QUEUE_URL", "work"), ("CLOAKROOM_QUEUE_URL", "https://")]
+    {
+        assert_eq!(SubmitConfig::from_env(&with(&[(name, value)])).map_err(|error| error.name), Err(name));
+    }
+}
+
+#[test]
+fn of_the_public_base_url_its_path_is_kept() {
+    for (url, path) in [
+        ("https://api.example.com", ""),
+        ("https://api.example.com/", ""),
+        ("https://api.example.com/v1/", "/v1"),
+        ("http://localhost:8080/a/b", "/a/b"),
+        ("/v1", "/v1"),
+        ("/v1/", "/v1"),
+        ("/", ""),
+    ] {
+        assert_eq!(http("CLOAKROOM_PUBLIC_BASE_URL", url).map(|config| config.base_path).as_deref(), Ok(path), "{url}");
+    }
+    for bad in [
+        "v1",
+        "api.example.com/v1",
+        "ftp://api.example.com",
+        "//evil.example",
+        "https:///x",
+        "https://a//evil.example",
+        "/a?b",
+        "/a b",
+    ] {
+        assert!(http("CLOAKROOM_PUBLIC_BASE_URL", bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn diagnostics_are_off_unless_they_are_on() {
+    assert_eq!(http("CLOAKROOM_DIAGNOSTICS", "on").map(|config| config.diagnostics), Ok(true));
+    assert_eq!(http("CLOAKROOM_DIAGNOSTICS", "off").map(|config| config.diagnostics), Ok(false));
+    let error = http("CLOAKROOM_DIAGNOSTICS", "yes").expect_err("neither");
+    assert_eq!(error, "set CLOAKROOM_DIAGNOSTICS to on or off: it is \"yes\"");
+}
+
+#[test]
+fn origins_are_told_apart_by_commas() {
+    let cors = |value| http("CLOAKROOM_CORS_ORIGINS", value).map(|config| config.cors);
+    assert_eq!(cors("*"), Ok(CorsOrigins::Any));
+    let two = vec!["https://app.example.com".to_owned(), "http://localhost:3000".to_owned()];
+    assert_eq!(cors("https://App.example.com , http://localhost:3000"), Ok(CorsOrigins::These(two)));
+    for bad in [
+        "app.example.com",
+        "https://app.example.com/",
+        "https://a.example,",
+        "*,https://a.example",
+        "https://*.example.com",
+        "null",
+    ] {
+        assert!(cors(bad).is_err(), "{bad}");
+    }
+}

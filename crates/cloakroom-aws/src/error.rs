@@ -1,0 +1,72 @@
+//! What the SDK's errors mean to a use case.
+//!
+//! Error policy: what may be gone at the next try (throttling, a timeout, a connection, the service's own 5xx) is
+//! [`PortError::Unavailable`]; what an operator has to mend (a permission, a missing table, a value that the service
+//! refuses) is [`PortError::Misconfigured`]. An answer that is part of the port's contract (a condition that did not
+//! hold, an object that is not there) is no error, and never comes here. Reasons are the SDK's own text, for the log alone.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use cloakroom_app::ports::PortError;
+
+/// The table, as errors name it.
+pub(crate) const TABLE: &str = "the table";
+/// The queue.
+pub(crate) const QUEUE: &str = "the queue";
+/// The store of objects.
+pub(crate) const OBJECTS: &str = "the object storage";
+
+/// Codes of answers below 500 that may be gone at the next try.
+const PASSING: [&str; 22] = [
+    // too much at once
+    "BandwidthLimitExceeded",
+    "KmsThrottled",
+    "LimitExceededException",
+    "OverLimit",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    // two at the same time
+    "OperationAborted",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    // late: by the network, or by a machine that was frozen while its credentials ran out
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "RequestTimeout",
+    "RequestTimeoutException",
+];
+
+/// What a failed call means.
+pub(crate) fn port_error<E>(service: &'static str, error: &SdkError<E, HttpResponse>) -> PortError
+where
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let passing = match error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            status >= 500 || status == 429 || answer.err().code().is_some_and(|code| PASSING.contains(&code))
+        }
+        // The request could not even be made of what was given.
+        SdkError::ConstructionFailure(_) => false,
+        // No answer, or none that could be read. The SDK's enum is open; a failure that it adds is taken for one of these.
+        _ => true,
+    };
+    let reason = DisplayErrorContext(error).to_string();
+    if passing { PortError::Unavailable { service, reason } } else { PortError::Misconfigured { service, reason } }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+use std::time::Duration;
+
+use cloakroom::transition::Claim;
+use cloakroom::{AttemptEnd, Failure, Lease, LeaseToken, Progress, RetryPolicy, Status, Success};
+use cloakroom_app::testing::new_job;
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_248_000_120);
+const TOKEN: &str = "00000000-0000-4000-8000-000000000001";
+
+fn token() -> LeaseToken {
+    TOKEN.parse().expect("an id")
+}
+
+/// The expressions, with what each placeholder stands for in its place.
+fn shown(transition: &Transition) -> String {
+    let Update { condition, changes, words } = update(transition);
+    let (names, values) = words.into_parts();
+    let lines = format!("if {condition}\n{changes}")
+        .replace(" AND ", "\nand ")
+        .replace(", #", ",\n    #")
+        .replace(" REMOVE ", "\nREMOVE ");
+    let of_a_word = |c: char| c.is_ascii_alphanumeric() || "#:_".contains(c);
+    let mut left: Vec<_> = names.keys().chain(values.keys()).collect();
+    let mut text = String::new();
+    for piece in lines.split_inclusive(|c| !of_a_word(c)) {
+        let word = piece.trim_end_matches(|c| !of_a_word(c));
+        left.retain(|placeholder| *placeholder != word);
+        let shown = match (names.get(word), values.get(word)) {
+            (Some(name), _) => name.clone(),
+            (_, Some(AttributeValue::S(value))) => format!("'{value}'"),
+            (_, Some(AttributeValue::N(value))) => value.clone(),
+            (_, Some(_)) => "bytes".into(),
+            (None, None) => word.to_owned(),
+        };
+        text.push_str(&shown);
+        text.push_str(&piece[word.len()..]);
+    }
+    assert!(left.is_empty(), "DynamoDB refuses placeholders that are not used: {left:?}");
+    text
+}
+
+#[test]
+fn a_claim_is_one_update() {
+    let claim = Claim {
+        created_at: NOW,
+        lease: Lease { token: token(), message_id: "m-1".into() },
+        lease_time: Duration::from_secs(30),
+        max_attempts: 3,
+    };
+    insta::assert_snapshot!(shown(&Transition::claim(&claim, NOW)), @"
+        if attribute_exists(pk)
+        and v <= 1
+        and expires_at > 1795248000
+        and status IN ('accepted', 'running', 'retrying')
+        and created_at = 1795248000120
+        and ready_at <= 1795248000120
+        and attempt < 3
+        SET attempt = attempt + 1,
+            expires_at = 1795248001 + retention,
+            lease_message = 'm-1',
+            lease_token = '00000000-0000-4000-8000-000000000001',
+            ready_at = 1795248030120,
+            started_at = if_not_exists(started_at, 1795248000120),
+            status = 'running',
+            updated_at = 1795248000120,
+            version = version + 1
+        REMOVE estimated_finish_at,
+            progress,
+            progress_message
+    ");
+}
+
+#[test]
+fn a_sign_of_life_leaves_the_progress_as_it_is() {
+    insta::assert_snapshot!(shown(&Transition::renew(token(), Duration::from_secs(30), None, NOW)), @"
+        if attribute_exists(pk)
+        and v <= 1
+        and expires_at > 1795248000
+        and status IN ('running', 'cancelling')
+        and lease_token = '00000000-0000-4000-8000-000000000001'
+        SET expires_at = 1795248001 + retention,
+            ready_at = 1795248030120,
+            updated_at = 1795248000120,
+            version = version + 1
+    ");
+}
+
+#[test]
+fn a_report_without_message_and_estimate_takes_those_of_the_last_away() {
+    let report = (Progress { percent: 12.5, message: None }, None);
+    insta::assert_snapshot!(shown(&Transition::renew(token(), Duration::from_secs(30), Some(report), NOW)), @"
+        if attribute_exists(pk)
+        and v <= 1
+        and expires_at > 1795248000
+        and status IN ('running', 'cancelling')
+        and lease_token = '00000000-0000-4000-8000-000000000001'
+        SET expires_at = 1795248001 + retention,
+            progress = 12.5,
+            ready_at = 1795248030120,
+            updated_at = 1795248000120,
+            version = version + 1
+        REMOVE estimated_finish_at,
+            progress_message
+    ");
+}
+
+#[test]
+fn a_success_writes_all_that_is_known_of_the_result() {
+    let end = AttemptEnd::Done(Success {
+        result: Some(cloakroom::ResultRef::Inline { content_type: "text/plain".into(), bytes: b"x".to_vec() }),
+        resource: None,
+    });
+    let job = new_job(NOW, 1);
+    insta::assert_snapshot!(shown(&Transition::settle(&job, token(), end, &RetryPolicy::default(), NOW, 0.5)), @"
+        if attribute_exists(pk)
+        and v <= 1
+        and expires_at > 1795248000
+        and status IN ('running', 'cancelling')
+        and lease_token = '00000000-0000-4000-8000-000000000001'
+        SET expires_at = 1795248001 + retention,
+            finished_at = 1795248000120,
+            result = 'inline',
+            result_bytes = bytes,
+            result_type = 'text/plain',
+            status = 'succeeded',
+            updated_at = 1795248000120,
+            version = version + 1
+        REMOVE resource,
+            result_key,
+            result_length,
+            result_sha256
+    ");
+}
+
+#[test]
+fn a_failure_is_written_in_its_parts() {
+    let end = AttemptEnd::Terminal(Failure::new("the printer is out of paper").with_code("no-paper").with_status(422));
+    let job = new_job(NOW, 1);
+    insta::assert_snapshot!(shown(&Transition::settle(&job, token(), end, &RetryPolicy::default(), NOW, 0.5)), @"
+        if attribute_exists(pk)
+        and v <= 1
+        and expires_at > 1795248000
+        and status IN ('running', 'cancelling')
+        and lease_token = '00000000-0000-4000-8000-000000000001'
+        SET expires_at = 1795248001 + retention,
+            failure_code = 'no-paper',
+            failure_detail = 'the printer is out of paper',
+            failure_status = 422,
+            finished_at = 1795248000120,
+            status = 'failed',
+            updated_at = 1795248000120,
+            version = version + 1
+    ");
+}
+
+#[test]
+fn a_guard_without_statuses_never_holds() {
+    let mut transition = Transition::withdraw(NOW);
+    transition.guard.statuses = vec![];
+    let condition = update(&transition).condition;
+    assert!(
+        condition.contains("attribute_exists(#pk)") && condition.contains("attribute_not_exists(#pk)"),
+        "{condition}"
+    );
+    transition.guard.statuses = Status::ALL.to_vec();
+    assert!(!update(&transition).condition.contains("attribute_not_exists"));
+}
+
+proptest! {
+    #[test]
+    fn whole_seconds_tell_the_living_from_the_expired_to_the_millisecond(expires_at in -10_i64..10, millis in -12_000_i64..12_000) {
+        let mut job = new_job(NOW, 1);
+        job.expires_at = Timestamp::from_seconds(expires_at);
+        let time = Timestamp::from_millis(millis);
+        let AttributeValue::N(second) = second(time) else { panic!("a number") };
+        prop_assert_eq!(expires_at > second.parse::<i64>().expect("a number"), job.is_alive(time));
+    }
+}

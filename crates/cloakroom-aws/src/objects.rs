@@ -1,0 +1,184 @@
+//! The store of large payloads and results, on S3.
+//!
+//! Needs `s3:ListBucket` on the bucket besides the rights to its objects: without it S3 answers "forbidden" for what
+//! is not there.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::create_bucket::CreateBucketError;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
+use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use cloakroom::Digest;
+use cloakroom_app::ports::{ObjectInfo, Objects, PortError, UploadLink, UploadTerms};
+
+use crate::clients::Clients;
+use crate::error::{OBJECTS, port_error};
+
+/// The port over one bucket.
+///
+/// Its client is built at its first use: most submissions are small, most polls find no stored result, and neither
+/// should pay for it.
+#[derive(Debug, Clone)]
+pub struct S3Objects {
+    clients: Clients,
+    client: Arc<OnceLock<Client>>,
+    bucket: String,
+}
+
+impl S3Objects {
+    /// The bucket of this name.
+    pub fn new(clients: &Clients, bucket: impl Into<String>) -> Self {
+        Self { clients: clients.clone(), client: Arc::default(), bucket: bucket.into() }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| self.clients.s3())
+    }
+
+    /// Makes the bucket, unless it is there: for the dev runner and for tests. A deployment's is made by its template.
+    pub async fn create_bucket(&self) -> Result<(), PortError> {
+        match self.client().create_bucket().bucket(&self.bucket).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(CreateBucketError::is_bucket_already_owned_by_you) => {
+                Ok(())
+            }
+            Err(error) => Err(port_error(OBJECTS, &error)),
+        }
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<GetObjectOutput>, PortError> {
+        match self.client().get_object().bucket(&self.bucket).key(key).send().await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
+            Err(error) => Err(port_error(OBJECTS, &error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Objects for S3Objects {
+    /// With its SHA-256: S3 refuses bytes that were damaged on the way.
+    async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
+        let checksum = BASE64.encode(Digest::of(&bytes).as_bytes());
+        let put = self
+            .client()
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(content_type)
+            .checksum_sha256(checksum);
+        put.body(ByteStream::from(bytes)).send().await.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
+        let Some(object) = self.open(key).await? else { return Ok(None) };
+        object.body.collect().await.map(|body| Some(body.into_bytes())).map_err(|error| cut_off(&error))
+    }
+
+    async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
+        let head = match self
+            .client()
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+        {
+            Ok(head) => head,
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => return Ok(None),
+            Err(error) => return Err(port_error(OBJECTS, &error)),
+        };
+        // Of an object that came in parts, the checksum is one of checksums, and not of the bytes.
+        let whole = !matches!(head.checksum_type, Some(ChecksumType::Composite));
+        let sha256 = head
+            .checksum_sha256
+            .as_deref()
+            .filter(|_| whole)
+            .and_then(|text| BASE64.decode(text).ok()?.try_into().ok());
+        Ok(Some(ObjectInfo {
+            content_type: head.content_type.unwrap_or_else(|| "binary/octet-stream".to_owned()),
+            length: head.content_length.and_then(|length| length.try_into().ok()).unwrap_or(0),
+            sha256: sha256.map(Digest::from_bytes),
+        }))
+    }
+
+    async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError> {
+        let Some(mut object) = self.open(key).await? else { return Ok(None) };
+        let mut digest = Digest::builder();
+        while let Some(piece) = object.body.try_next().await.map_err(|error| cut_off(&error))? {
+            digest.update(&piece);
+        }
+        Ok(Some(digest.finish()))
+    }
+
+    async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError> {
+        let source = format!("{}/{}", self.bucket, percent_encoded(from));
+        match self.client().copy_object().bucket(&self.bucket).key(to).copy_source(source).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("NoSuchKey") => Ok(false),
+            Err(error) => Err(port_error(OBJECTS, &error)),
+        }
+    }
+
+    async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError> {
+        let get = self.client().get_object().bucket(&self.bucket).key(key);
+        let request = get.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
+        Ok(request.uri().to_owned())
+    }
+
+    /// The SDK adds no checksum to a presigned request: the client's own, where it said one, is a signed header, and
+    /// S3 refuses other bytes. Type and length are signed in any case.
+    async fn upload_link(&self, key: &str, terms: &UploadTerms, valid: Duration) -> Result<UploadLink, PortError> {
+        let length = i64::try_from(terms.length).unwrap_or(i64::MAX);
+        let put = self
+            .client()
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(&terms.content_type)
+            .content_length(length);
+        let put = put.set_checksum_sha256(terms.sha256.map(|sha256| BASE64.encode(sha256.as_bytes())));
+        let request = put.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
+        let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(UploadLink { url: request.uri().to_owned(), headers })
+    }
+}
+
+fn presigning(valid: Duration) -> Result<PresigningConfig, PortError> {
+    PresigningConfig::expires_in(valid)
+        .map_err(|error| PortError::Misconfigured { service: OBJECTS, reason: error.to_string() })
+}
+
+/// The body ended before its length, or did not keep to its checksum.
+fn cut_off(error: &aws_sdk_s3::primitives::ByteStreamError) -> PortError {
+    let reason = aws_smithy_types::error::display::DisplayErrorContext(error).to_string();
+    PortError::Unavailable { service: OBJECTS, reason }
+}
+
+/// A key as the source of a copy is written: the SDK leaves that to its caller.
+fn percent_encoded(key: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => text.push(char::from(byte)),
+            // Writing to a string does not fail.
+            _ => _ = write!(text, "%{byte:02X}"),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

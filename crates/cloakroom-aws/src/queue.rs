@@ -1,0 +1,189 @@
+//! The queue of messages, on SQS: a standard queue, fair between tenants by the message group.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use cloakroom::Tenant;
+use cloakroom_app::ports::{PortError, Queue};
+use cloakroom_app::work::Delivery;
+
+use crate::clients::{Clients, patient};
+use crate::error::{QUEUE, port_error};
+
+/// The longest that a message is hidden for: SQS counts 12 hours from the receipt, of which up to 15 minutes (the
+/// longest life of a function) may be over. Whatever must wait longer comes back, and is hidden again.
+const LONGEST_HIDE: Duration = Duration::from_secs(43_200 - 900);
+
+/// How long the queue that is made here keeps dead letters: as long as SQS can, 14 days.
+const DEAD_LETTERS_KEPT_SECONDS: &str = "1209600";
+
+/// The port over one queue.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+}
+
+/// A queue, and the one for what it gave up on.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    /// The queue.
+    pub queue: SqsQueue,
+    /// Its dead letters.
+    pub dead_letters: SqsQueue,
+}
+
+impl SqsQueue {
+    /// The queue at this URL.
+    pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
+        Self { client: clients.sqs(), url: url.into() }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Receives up to `max` messages (at most 10), waiting up to `wait` (at most 20 s, in whole seconds, rounded up) for
+    /// the first: for the dev runner, which does what Lambda's event source mapping does elsewhere.
+    pub async fn receive(&self, max: u8, wait: Duration) -> Result<Vec<Delivery>, PortError> {
+        let wait = whole_seconds(wait, Duration::from_secs(20));
+        let received = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(i32::from(max.clamp(1, 10)))
+            .wait_time_seconds(wait)
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .customize()
+            .config_override(patient(Duration::from_secs(wait.unsigned_abs().into())))
+            .send()
+            .await;
+        let messages = received.map_err(|error| port_error(QUEUE, &error))?.messages.unwrap_or_default();
+        Ok(messages.into_iter().filter_map(delivery).collect())
+    }
+
+    /// Deletes a message, by its last receipt. With an older one nothing happens: the message is someone else's by now.
+    pub async fn delete(&self, receipt: &str) -> Result<(), PortError> {
+        match self.client.delete_message().queue_url(&self.url).receipt_handle(receipt).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_stale(&error) => {
+                tracing::debug!("nothing to delete: the receipt is no longer a message's");
+                Ok(())
+            }
+            Err(error) => Err(port_error(QUEUE, &error)),
+        }
+    }
+
+    /// Makes a queue and its dead-letter queue, `<name>-dead`, or brings what is there to these settings: for the dev
+    /// runner and for tests. A deployment's are made by its template.
+    pub async fn create(
+        clients: &Clients,
+        name: &str,
+        visibility: Duration,
+        max_receive_count: u32,
+    ) -> Result<Queues, PortError> {
+        let dead_letters = Self::create_plain(clients, format!("{name}-dead")).await?;
+        dead_letters.set(QueueAttributeName::MessageRetentionPeriod, DEAD_LETTERS_KEPT_SECONDS.to_owned()).await?;
+        let arn = dead_letters.arn().await?;
+        let queue = Self::create_plain(clients, name.to_owned()).await?;
+        let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{max_receive_count}}}"#);
+        queue.set(QueueAttributeName::RedrivePolicy, redrive).await?;
+        queue.set(QueueAttributeName::VisibilityTimeout, whole_seconds(visibility, LONGEST_HIDE).to_string()).await?;
+        Ok(Queues { queue, dead_letters })
+    }
+
+    /// Without attributes: SQS refuses to make a queue that is there with others.
+    async fn create_plain(clients: &Clients, name: String) -> Result<Self, PortError> {
+        let client = clients.sqs();
+        let made = client.create_queue().queue_name(&name).send().await.map_err(|error| port_error(QUEUE, &error))?;
+        let url = made.queue_url.ok_or_else(|| unexpected("made a queue without telling its URL"))?;
+        Ok(Self { client, url })
+    }
+
+    async fn set(&self, attribute: QueueAttributeName, value: String) -> Result<(), PortError> {
+        let set = self.client.set_queue_attributes().queue_url(&self.url).attributes(attribute, value).send().await;
+        set.map(|_| ()).map_err(|error| port_error(QUEUE, &error))
+    }
+
+    async fn arn(&self) -> Result<String, PortError> {
+        let arn = QueueAttributeName::QueueArn;
+        let got = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(arn.clone()).send().await;
+        let attributes = got.map_err(|error| port_error(QUEUE, &error))?.attributes.unwrap_or_default();
+        attributes.get(&arn).cloned().ok_or_else(|| unexpected("has a queue without an ARN"))
+    }
+}
+
+#[async_trait]
+impl Queue for SqsQueue {
+    async fn send(&self, tenant: &Tenant, body: String) -> Result<(), PortError> {
+        // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_group_id(tenant.as_str())
+            .message_body(body)
+            .send()
+            .await;
+        sent.map(|_| ()).map_err(|error| port_error(QUEUE, &error))
+    }
+
+    /// A message that is no longer this receipt's to hide has come back already, or is gone: that is no fault.
+    async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
+        let seconds = whole_seconds(time, LONGEST_HIDE);
+        let hidden = self
+            .client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds)
+            .send()
+            .await;
+        match hidden {
+            Ok(_) => Ok(()),
+            Err(error) if is_stale(&error) => {
+                tracing::debug!("nothing to hide: the receipt is no longer a message's");
+                Ok(())
+            }
+            Err(error) => Err(port_error(QUEUE, &error)),
+        }
+    }
+}
+
+/// Whether a receipt is no longer its message's: SQS says so in three ways, one of them in words alone.
+fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
+    let (code, message) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
+    code == "ReceiptHandleIsInvalid"
+        || code.ends_with("MessageNotInflight")
+        || (code.starts_with("InvalidParameterValue") && message.contains("ReceiptHandle"))
+}
+
+fn delivery(message: Message) -> Option<Delivery> {
+    let count = message
+        .attributes
+        .as_ref()
+        .and_then(|attributes| attributes.get(&MessageSystemAttributeName::ApproximateReceiveCount));
+    let receive_count = count.and_then(|count| count.parse().ok()).unwrap_or(1);
+    Some(Delivery {
+        message_id: message.message_id?,
+        receipt: message.receipt_handle?,
+        body: message.body?,
+        receive_count,
+    })
+}
+
+fn whole_seconds(time: Duration, most: Duration) -> i32 {
+    let seconds = time.min(most).as_millis().div_ceil(1000);
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+fn unexpected(reason: &str) -> PortError {
+    PortError::Misconfigured { service: QUEUE, reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! The stored form of a job: a boundary. What was written yesterday is read tomorrow.
+//!
+//! One table holds the jobs, and notes of which job took which upload. Its only key is the string `pk`; `expires_at` is
+//! the attribute that DynamoDB deletes by. What this program writes is version 1 (`v`). A later version is refused;
+//! attributes that are not known are passed over.
+
+mod reader;
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cloakroom::{Failure, Fingerprint, Job, JobKey, Lease, ResultRef, Success, Tenant, Timestamp, UploadId};
+
+use reader::Reader;
+
+/// An item of the table.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The version that is written, and the latest that is read.
+pub(crate) const VERSION: u32 = 1;
+
+/// The names of the attributes.
+pub(crate) mod name {
+    pub(crate) const PK: &str = "pk";
+    pub(crate) const V: &str = "v";
+    pub(crate) const TENANT: &str = "tenant";
+    pub(crate) const ID: &str = "id";
+    pub(crate) const CLIENT_JOB_ID: &str = "client_job_id";
+    pub(crate) const TYPE: &str = "type";
+    pub(crate) const FINGERPRINT: &str = "fingerprint";
+    /// Seconds.
+    pub(crate) const RETENTION: &str = "retention";
+    pub(crate) const STATUS: &str = "status";
+    pub(crate) const VERSION: &str = "version";
+    pub(crate) const ATTEMPT: &str = "attempt";
+    pub(crate) const LEASE_TOKEN: &str = "lease_token";
+    pub(crate) const LEASE_MESSAGE: &str = "lease_message";
+    /// Milliseconds, as every time but `expires_at`.
+    pub(crate) const READY_AT: &str = "ready_at";
+    /// Percent.
+    pub(crate) const PROGRESS: &str = "progress";
+    pub(crate) const PROGRESS_MESSAGE: &str = "progress_message";
+    pub(crate) const ESTIMATED_FINISH_AT: &str = "estimated_finish_at";
+    pub(crate) const CREATED_AT: &str = "created_at";
+    pub(crate) const STARTED_AT: &str = "started_at";
+    pub(crate) const UPDATED_AT: &str = "updated_at";
+    pub(crate) const FINISHED_AT: &str = "finished_at";
+    /// Seconds, as DynamoDB's time to live wants them.
+    pub(crate) const EXPIRES_AT: &str = "expires_at";
+    /// `none`, `inline` or `stored`, once the work is done.
+    pub(crate) const RESULT: &str = "result";
+    pub(crate) const RESULT_TYPE: &str = "result_type";
+    pub(crate) const RESULT_BYTES: &str = "result_bytes";
+    pub(crate) const RESULT_KEY: &str = "result_key";
+    pub(crate) const RESULT_LENGTH: &str = "result_length";
+    pub(crate) const RESULT_SHA256: &str = "result_sha256";
+    pub(crate) const RESOURCE: &str = "resource";
+    pub(crate) const FAILURE_STATUS: &str = "failure_status";
+    pub(crate) const FAILURE_CODE: &str = "failure_code";
+    pub(crate) const FAILURE_DETAIL: &str = "failure_detail";
+    /// Of an upload: the job that took it.
+    pub(crate) const JOB: &str = "job";
+}
+
+/// Every attribute that tells of a success.
+pub(crate) const OF_A_SUCCESS: [&str; 7] = [
+    name::RESULT,
+    name::RESULT_TYPE,
+    name::RESULT_BYTES,
+    name::RESULT_KEY,
+    name::RESULT_LENGTH,
+    name::RESULT_SHA256,
+    name::RESOURCE,
+];
+
+/// An item that is no job as this program knows them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CorruptRecord {
+    #[error("the record has no attribute {0}")]
+    Missing(&'static str),
+    #[error("attribute {0} of the record is not {1}")]
+    Unreadable(&'static str, String),
+    #[error("the record is of version {0}, and this program knows versions up to {VERSION}: deploy the later program")]
+    Later(u32),
+}
+
+/// The key of a job. The id holds no `#`, so no two keys run together.
+pub(crate) fn job_pk(key: &JobKey) -> AttributeValue {
+    text(format!("job#{}#{}", key.tenant, key.id))
+}
+
+/// The key of the note of who took an upload.
+pub(crate) fn upload_pk(tenant: &Tenant, upload: UploadId) -> AttributeValue {
+    text(format!("upload#{tenant}#{upload}"))
+}
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(crate) fn number(value: impl Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(crate) fn millis(time: Timestamp) -> AttributeValue {
+    number(time.as_millis())
+}
+
+fn blob(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+/// A percentage, as DynamoDB takes it: its numbers go down to 1e-130 only.
+pub(crate) fn percent(value: f64) -> AttributeValue {
+    number(if value.is_finite() && value.abs() > 1e-100 { value } else { 0.0 })
+}
+
+/// A job as it is stored.
+pub(crate) fn write(job: &Job) -> Item {
+    let mut item = vec![
+        (name::PK, job_pk(&job.key())),
+        (name::V, number(VERSION)),
+        (name::TENANT, text(job.tenant.as_str())),
+        (name::ID, text(job.id.to_string())),
+        (name::TYPE, text(job.command.as_str())),
+        (name::FINGERPRINT, blob(job.fingerprint.as_digest().as_bytes())),
+        (name::RETENTION, number(job.retention.as_secs())),
+        (name::STATUS, text(job.status.as_str())),
+        (name::VERSION, number(job.version)),
+        (name::ATTEMPT, number(job.attempt)),
+        (name::READY_AT, millis(job.ready_at)),
+        (name::CREATED_AT, millis(job.created_at)),
+        (name::UPDATED_AT, millis(job.updated_at)),
+        (name::EXPIRES_AT, number(job.expires_at.as_seconds_ceil())),
+    ];
+    item.extend(job.client_job_id.as_ref().map(|id| (name::CLIENT_JOB_ID, text(id.as_str()))));
+    item.extend(job.lease.iter().flat_map(lease_attributes));
+    if let Some(progress) = &job.progress {
+        item.push((name::PROGRESS, percent(progress.percent)));
+        item.extend(progress.message.as_ref().map(|message| (name::PROGRESS_MESSAGE, text(message))));
+    }
+    let times = [
+        (name::ESTIMATED_FINISH_AT, job.estimated_finish_at),
+        (name::STARTED_AT, job.started_at),
+        (name::FINISHED_AT, job.finished_at),
+    ];
+    item.extend(times.into_iter().filter_map(|(name, time)| Some((name, millis(time?)))));
+    item.extend(job.success.iter().flat_map(success_attributes));
+    item.extend(job.failure.iter().flat_map(failure_attributes));
+    item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+pub(crate) fn lease_attributes(lease: &Lease) -> [(&'static str, AttributeValue); 2] {
+    [(name::LEASE_TOKEN, text(lease.token.to_string())), (name::LEASE_MESSAGE, text(&lease.message_id))]
+}
+
+pub(crate) fn success_attributes(success: &Success) -> Vec<(&'static str, AttributeValue)> {
+    let mut item = match &success.result {
+        None => vec![(name::RESULT, text("none"))],
+        Some(ResultRef::Inline { content_type, bytes }) => {
+            vec![
+                (name::RESULT, text("inline")),
+                (name::RESULT_TYPE, text(content_type)),
+                (name::RESULT_BYTES, blob(bytes)),
+            ]
+        }
+        Some(ResultRef::Stored { content_type, key, length, sha256 }) => vec![
+            (name::RESULT, text("stored")),
+            (name::RESULT_TYPE, text(content_type)),
+            (name::RESULT_KEY, text(key)),
+            (name::RESULT_LENGTH, number(length)),
+            (name::RESULT_SHA256, blob(sha256.as_bytes())),
+        ],
+    };
+    item.extend(success.resource.as_ref().map(|resource| (name::RESOURCE, text(resource.as_str()))));
+    item
+}
+
+pub(crate) fn failure_attributes(failure: &Failure) -> [(&'static str, AttributeValue); 3] {
+    [
+        (name::FAILURE_STATUS, number(failure.status)),
+        (name::FAILURE_CODE, text(&failure.code)),
+        (name::FAILURE_DETAIL, text(&failure.detail)),
+    ]
+}
+
+/// Reads a job.
+pub(crate) fn read(item: &Item) -> Result<Job, CorruptRecord> {
+    let item = Reader(item);
+    let version: u32 = item.number(name::V)?;
+    if version > VERSION {
+        return Err(CorruptRecord::Later(version));
+    }
+    Ok(Job {
+        tenant: item.parsed(name::TENANT)?,
+        id: item.parsed(name::ID)?,
+        client_job_id: item.if_any(name::CLIENT_JOB_ID, Reader::parsed)?,
+        command: item.parsed(name::TYPE)?,
+        fingerprint: Fingerprint::from_digest(item.digest(name::FINGERPRINT)?),
+        retention: Duration::from_secs(item.number(name::RETENTION)?),
+        status: item.status()?,
+        version: item.number(name::VERSION)?,
+        attempt: item.number(name::ATTEMPT)?,
+        lease: item.lease()?,
+        ready_at: item.time(name::READY_AT)?,
+        progress: item.progress()?,
+        estimated_finish_at: item.if_any(name::ESTIMATED_FINISH_AT, Reader::time)?,
+        created_at: item.time(name::CREATED_AT)?,
+        started_at: item.if_any(name::STARTED_AT, Reader::time)?,
+        updated_at: item.time(name::UPDATED_AT)?,
+        finished_at: item.if_any(name::FINISHED_AT, Reader::time)?,
+        expires_at: Timestamp::from_seconds(item.number(name::EXPIRES_AT)?),
+        success: item.if_any(name::RESULT, Reader::success)?,
+        failure: item.if_any(name::FAILURE_CODE, Reader::failure)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

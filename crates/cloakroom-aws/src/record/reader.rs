@@ -1,0 +1,115 @@
+//! Reading an item, attribute by attribute: each is of its kind, or named in the error.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use cloakroom::{Digest, Failure, Lease, Progress, Resource, ResultRef, Status, Success, Timestamp};
+
+use super::{CorruptRecord, Item, name};
+
+/// The attributes of an item, each of the kind that is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a>(pub(super) &'a Item);
+
+type Read<T> = Result<T, CorruptRecord>;
+
+impl<'a> Reader<'a> {
+    fn has(self, name: &'static str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Reads an attribute that need not be there.
+    pub(super) fn if_any<T>(
+        self,
+        name: &'static str,
+        read: impl FnOnce(Self, &'static str) -> Read<T>,
+    ) -> Read<Option<T>> {
+        self.has(name).then(|| read(self, name)).transpose()
+    }
+
+    fn value(self, name: &'static str) -> Read<&'a AttributeValue> {
+        self.0.get(name).ok_or(CorruptRecord::Missing(name))
+    }
+
+    fn text(self, name: &'static str) -> Read<&'a str> {
+        self.value(name)?.as_s().map(String::as_str).map_err(|_| CorruptRecord::Unreadable(name, "a string".into()))
+    }
+
+    fn string(self, name: &'static str) -> Read<String> {
+        self.text(name).map(str::to_owned)
+    }
+
+    pub(super) fn parsed<T: FromStr<Err: Display>>(self, name: &'static str) -> Read<T> {
+        self.text(name)?
+            .parse()
+            .map_err(|rule: T::Err| CorruptRecord::Unreadable(name, format!("as it must be: {rule}")))
+    }
+
+    pub(super) fn number<T: FromStr>(self, name: &'static str) -> Read<T> {
+        let number = self.value(name)?.as_n().ok().and_then(|text| text.parse().ok());
+        number.ok_or_else(|| CorruptRecord::Unreadable(name, format!("a number ({})", std::any::type_name::<T>())))
+    }
+
+    pub(super) fn time(self, name: &'static str) -> Read<Timestamp> {
+        self.number(name).map(Timestamp::from_millis)
+    }
+
+    fn bytes(self, name: &'static str) -> Read<&'a [u8]> {
+        self.value(name)?.as_b().map(AsRef::as_ref).map_err(|_| CorruptRecord::Unreadable(name, "binary".into()))
+    }
+
+    pub(super) fn digest(self, name: &'static str) -> Read<Digest> {
+        let bytes = self.bytes(name)?.try_into().map_err(|_| CorruptRecord::Unreadable(name, "32 bytes".into()))?;
+        Ok(Digest::from_bytes(bytes))
+    }
+
+    pub(super) fn status(self) -> Read<Status> {
+        let word = self.text(name::STATUS)?;
+        let known = Status::ALL.into_iter().find(|status| status.as_str() == word);
+        known.ok_or_else(|| CorruptRecord::Unreadable(name::STATUS, "a known status".into()))
+    }
+
+    pub(super) fn lease(self) -> Read<Option<Lease>> {
+        if !self.has(name::LEASE_TOKEN) && !self.has(name::LEASE_MESSAGE) {
+            return Ok(None);
+        }
+        Ok(Some(Lease { token: self.parsed(name::LEASE_TOKEN)?, message_id: self.string(name::LEASE_MESSAGE)? }))
+    }
+
+    pub(super) fn progress(self) -> Read<Option<Progress>> {
+        let Some(percent) = self.if_any(name::PROGRESS, Self::number)? else { return Ok(None) };
+        Ok(Some(Progress { percent, message: self.if_any(name::PROGRESS_MESSAGE, Self::string)? }))
+    }
+
+    pub(super) fn success(self, kind: &'static str) -> Read<Success> {
+        let result = match self.text(kind)? {
+            "none" => None,
+            "inline" => Some(ResultRef::Inline {
+                content_type: self.string(name::RESULT_TYPE)?,
+                bytes: self.bytes(name::RESULT_BYTES)?.to_vec(),
+            }),
+            "stored" => Some(ResultRef::Stored {
+                content_type: self.string(name::RESULT_TYPE)?,
+                key: self.string(name::RESULT_KEY)?,
+                length: self.number(name::RESULT_LENGTH)?,
+                sha256: self.digest(name::RESULT_SHA256)?,
+            }),
+            _ => return Err(CorruptRecord::Unreadable(kind, "one of none, inline, stored".into())),
+        };
+        Ok(Success { result, resource: self.if_any(name::RESOURCE, Reader::resource)? })
+    }
+
+    fn resource(self, name: &'static str) -> Read<Resource> {
+        Resource::parse(self.text(name)?)
+            .map_err(|rule| CorruptRecord::Unreadable(name, format!("as it must be: {rule}")))
+    }
+
+    pub(super) fn failure(self, code: &'static str) -> Read<Failure> {
+        Ok(Failure {
+            status: self.number(name::FAILURE_STATUS)?,
+            code: self.string(code)?,
+            detail: self.string(name::FAILURE_DETAIL)?,
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! The table of jobs, on DynamoDB.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    ScalarAttributeType, TimeToLiveSpecification,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use cloakroom::{Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use cloakroom_app::ports::{Acceptance, Change, JobStore, PortError};
+
+use crate::clients::Clients;
+use crate::error::{TABLE, port_error};
+use crate::expressions::{Update, Words, second, update};
+use crate::record::{self, Item, job_pk, name, number, text, upload_pk};
+
+/// The port over one table.
+#[derive(Debug, Clone)]
+pub struct DynamoStore {
+    client: Client,
+    table: String,
+}
+
+impl DynamoStore {
+    /// The table of this name.
+    pub fn new(clients: &Clients, table: impl Into<String>) -> Self {
+        Self { client: clients.dynamodb(), table: table.into() }
+    }
+
+    /// Makes the table, unless it is there: for the dev runner and for tests. A deployment's is made by its template.
+    pub async fn create_table(&self) -> Result<(), PortError> {
+        let attribute =
+            AttributeDefinition::builder().attribute_name(name::PK).attribute_type(ScalarAttributeType::S).build();
+        let key = KeySchemaElement::builder().attribute_name(name::PK).key_type(KeyType::Hash).build();
+        let made = self
+            .client
+            .create_table()
+            .table_name(&self.table)
+            .attribute_definitions(attribute.expect("name and type are set"))
+            .key_schema(key.expect("name and type are set"))
+            .billing_mode(BillingMode::PayPerRequest)
+            .send()
+            .await;
+        match made {
+            Ok(_) => {}
+            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {}
+            Err(error) => return Err(port_error(TABLE, &error)),
+        }
+        self.delete_by_expiry().await
+    }
+
+    async fn delete_by_expiry(&self) -> Result<(), PortError> {
+        let described = self.client.describe_time_to_live().table_name(&self.table).send().await;
+        let described = described.map_err(|error| port_error(TABLE, &error))?.time_to_live_description;
+        if described.is_some_and(|ttl| ttl.attribute_name.as_deref() == Some(name::EXPIRES_AT)) {
+            return Ok(());
+        }
+        let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(name::EXPIRES_AT).build();
+        let ttl = ttl.expect("both members are set");
+        let set =
+            self.client.update_time_to_live().table_name(&self.table).time_to_live_specification(ttl).send().await;
+        set.map(|_| ()).map_err(|error| port_error(TABLE, &error))
+    }
+}
+
+#[async_trait]
+impl JobStore for DynamoStore {
+    /// The SDK tries again after a lost answer, and may so be refused by its own first try. The job that is then found
+    /// is the very one that was to be written, and the use case treats it as any replay: it sends the message, which
+    /// nobody has sent yet.
+    async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
+        let mut words = Words::default();
+        let (pk, expires_at) = (words.name(name::PK), words.name(name::EXPIRES_AT));
+        let now = words.value("now", second(job.created_at));
+        let (names, values) = words.into_parts();
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(record::write(job)))
+            .condition_expression(format!("attribute_not_exists({pk}) OR {expires_at} <= {now}"))
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(Acceptance::Created),
+            Err(error) => match refused(&error, refused_put)? {
+                Some(item) => read(&job.key(), &item).map(|found| Acceptance::Exists(Box::new(found))),
+                None => Err(unexpected("refused a new job without showing the one that is there")),
+            },
+        }
+    }
+
+    async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
+        let Update { condition, changes, words } = update(transition);
+        let (names, values) = words.into_parts();
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(name::PK, job_pk(key))
+            .condition_expression(condition)
+            .update_expression(changes)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match updated {
+            Ok(answer) => {
+                let item = answer.attributes.ok_or_else(|| unexpected("changed a job without showing it"))?;
+                read(key, &item).map(|job| Change::Made(Box::new(job)))
+            }
+            Err(error) => {
+                let found = refused(&error, refused_update)?;
+                found.map(|item| read(key, &item).map(Box::new)).transpose().map(Change::Refused)
+            }
+        }
+    }
+
+    async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(name::PK, job_pk(key))
+            .consistent_read(true)
+            .send()
+            .await;
+        let item = got.map_err(|error| port_error(TABLE, &error))?.item;
+        item.map(|item| read(key, &item)).transpose()
+    }
+
+    async fn take_upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+        job: JobId,
+        until: Timestamp,
+    ) -> Result<bool, PortError> {
+        let mut words = Words::default();
+        let (pk, taken_by) = (words.name(name::PK), words.name(name::JOB));
+        let this = words.value("job", text(job.to_string()));
+        let (names, values) = words.into_parts();
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(name::PK, upload_pk(tenant, upload))
+            .item(name::V, number(record::VERSION))
+            .item(name::JOB, text(job.to_string()))
+            .item(name::EXPIRES_AT, number(until.as_seconds_ceil()))
+            .condition_expression(format!("attribute_not_exists({pk}) OR {taken_by} = {this}"))
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(error) => refused(&error, refused_put).map(|_| false),
+        }
+    }
+}
+
+/// Reads an item. One that can't be read is logged here, where its key is known; its job stays as it is.
+fn read(key: &JobKey, item: &Item) -> Result<Job, PortError> {
+    record::read(item).map_err(|error| {
+        tracing::error!(job_id = %key.id, tenant = %key.tenant, %error, "can't read the record of a job");
+        unexpected(&error.to_string())
+    })
+}
+
+fn unexpected(reason: &str) -> PortError {
+    PortError::Misconfigured { service: TABLE, reason: reason.to_owned() }
+}
+
+/// The item that a condition met, if that is why the write was refused.
+fn refused<E>(
+    error: &SdkError<E, HttpResponse>,
+    refusal: impl FnOnce(&E) -> Option<&ConditionalCheckFailedException>,
+) -> Result<Option<Item>, PortError>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    match error.as_service_error().and_then(refusal) {
+        Some(refusal) => Ok(refusal.item.clone()),
+        None => Err(port_error(TABLE, error)),
+    }
+}
+
+fn refused_put(error: &PutItemError) -> Option<&ConditionalCheckFailedException> {
+    if let PutItemError::ConditionalCheckFailedException(refusal) = error { Some(refusal) } else { None }
+}
+
+fn refused_update(error: &UpdateItemError) -> Option<&ConditionalCheckFailedException> {
+    if let UpdateItemError::ConditionalCheckFailedException(refusal) = error { Some(refusal) } else { None }
+}
+
+#[cfg(test)]
+mod tests;

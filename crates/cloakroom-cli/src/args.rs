@@ -1,0 +1,77 @@
+//! The command line. Each subcommand's arguments stand in its own file.
+
+use clap::{Parser, Subcommand};
+
+use crate::service::Service;
+use crate::{cancel, completions, dev, exit, find, result, submit, watch};
+
+/// Accept work now, do it later.
+///
+/// Without a command: runs everything on this machine, as `dev` does.
+#[derive(Debug, Parser)]
+#[command(name = "cloakroom", version, after_help = exit::help())]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) service: Service,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole service on this machine
+    Dev(dev::Args),
+    /// Submit a command, and print its job's id
+    #[command(after_help = exit::help())]
+    Submit(submit::Args),
+    /// Follow a job until it is over
+    #[command(after_help = exit::help())]
+    Watch(watch::Args),
+    /// Get a job's result
+    #[command(after_help = exit::help())]
+    Result(result::Args),
+    /// Ask a job to stop, and print where it stands
+    #[command(after_help = exit::help())]
+    Cancel(cancel::Args),
+    /// Find a job by its idempotency key, and print its id
+    #[command(after_help = exit::help())]
+    Find(find::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
+}
+
+impl Command {
+    /// What runs when no command is given.
+    pub(crate) fn unsaid() -> Self {
+        Cli::parse_from(["cloakroom", "dev"]).command.expect("a command was given")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_everything_runs_here() {
+        let cli = Cli::try_parse_from(["cloakroom"]).expect("no argument is needed");
+        assert!(cli.command.is_none());
+        assert!(matches!(Command::unsaid(), Command::Dev(_)));
+    }
+
+    #[test]
+    fn parameters_are_pairs_and_keep_their_order() {
+        let line = ["cloakroom", "submit", "thumbnail.create", "-", "--query", "width=1", "-q", "note=a=b"];
+        let Some(Command::Submit(args)) = Cli::try_parse_from(line).expect("a command line").command else {
+            panic!("want submit")
+        };
+        assert_eq!(args.query, [("width".to_owned(), "1".to_owned()), ("note".to_owned(), "a=b".to_owned())]);
+        assert!(Cli::try_parse_from(["cloakroom", "submit", "x", "--query", "width"]).is_err());
+    }
+}

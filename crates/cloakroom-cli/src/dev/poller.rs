@@ -1,0 +1,49 @@
+//! Receives messages and hands them to the worker: what Lambda's event source mapping does elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_app::work::{Delivery, Disposition};
+use cloakroom_app::Worker;
+use cloakroom_aws::SqsQueue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The most messages of one receipt.
+const BATCH: usize = 10;
+
+/// How long a receipt waits for a message.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// Nothing ends a handler here but its command's own timeout.
+const NO_END: Duration = Duration::from_secs(24 * 3600);
+
+/// Works the queue for ever, with so many jobs at once.
+pub(super) async fn poll(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
+    let places = Arc::new(Semaphore::new(usize::from(workers)));
+    loop {
+        let mut permits = vec![Arc::clone(&places).acquire_owned().await.expect("it is never closed")];
+        permits.extend(std::iter::from_fn(|| Arc::clone(&places).try_acquire_owned().ok()).take(BATCH - 1));
+        let max = u8::try_from(permits.len()).expect("at most ten");
+        match queue.receive(max, WAIT).await {
+            Ok(deliveries) => {
+                for (delivery, permit) in deliveries.into_iter().zip(permits) {
+                    tokio::spawn(handle(Arc::clone(&queue), worker.clone(), delivery, permit));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "failed to receive messages");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn handle(queue: Arc<SqsQueue>, worker: Worker, delivery: Delivery, _place: OwnedSemaphorePermit) {
+    let ends_at = worker.host.now().after(NO_END);
+    if worker.handle(&delivery, ends_at).await == Disposition::Done
+        && let Err(error) = queue.delete(&delivery.receipt).await
+    {
+        // It comes back, finds its job over, and is deleted then.
+        tracing::warn!(%error, "failed to delete a message");
+    }
+}

@@ -1,0 +1,136 @@
+//! How the program ends: codes that a script can rely on.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use cloakroom_client::{Error, Status};
+
+/// An exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Success = 0,
+    JobFailed = 1,
+    /// Also clap's own.
+    Usage = 2,
+    Cancelled = 3,
+    Refused = 4,
+    Unavailable = 5,
+    Unknown = 6,
+    /// 128 and the number of SIGINT, as a shell has it.
+    Interrupted = 130,
+}
+
+/// Every code with its meaning, as `--help` shows them.
+pub(crate) const CODES: [(Exit, &str); 8] = [
+    (Exit::Success, "done, or accepted"),
+    (Exit::JobFailed, "the job failed"),
+    (Exit::Usage, "the command line, a file or a URL can't be used"),
+    (Exit::Cancelled, "the job was cancelled"),
+    (Exit::Refused, "the service refused the request: change it"),
+    (Exit::Unavailable, "no answer yet, or none that can be used: ask again"),
+    (Exit::Unknown, "no such job, or no longer"),
+    (Exit::Interrupted, "interrupted while waiting; the job goes on"),
+];
+
+/// The codes as a paragraph of `--help`.
+pub(crate) fn help() -> String {
+    CODES.iter().fold("Exit codes:".to_owned(), |mut text, (exit, meaning)| {
+        write!(text, "\n  {:>3}  {meaning}", *exit as u8).expect("a string takes all that is written");
+        text
+    })
+}
+
+/// Why the program ends otherwise than it was to.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into() }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let fields = error.problem().into_iter().flat_map(|problem| &problem.errors);
+        let mut message = format!("failed to {error}");
+        for field in fields {
+            write!(message, "\n  {}: {}", field.pointer, field.detail).expect("a string takes all that is written");
+        }
+        Self { exit: Exit::of(&error), message }
+    }
+}
+
+impl Exit {
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Problem(problem) if problem.code == "unknown-job" => Self::Unknown,
+            Error::Problem(_) => Self::Refused,
+            Error::JobFailed(_) => Self::JobFailed,
+            Error::JobCancelled(_) => Self::Cancelled,
+            Error::Unavailable { .. } | Error::Transport { .. } | Error::Protocol(_) => Self::Unavailable,
+            Error::Input { .. } => Self::Usage,
+        }
+    }
+
+    pub(crate) fn of_status(status: Status) -> Self {
+        match status {
+            Status::Failed => Self::JobFailed,
+            Status::Cancelled => Self::Cancelled,
+            Status::Accepted | Status::Running | Status::Retrying | Status::Cancelling | Status::Succeeded => {
+                Self::Success
+            }
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_client::Problem;
+
+    use super::*;
+    use cloakroom::Code;
+
+    fn problem(code: Code) -> Box<Problem> {
+        Box::new(Problem::new(code, "not so"))
+    }
+
+    #[test]
+    fn every_error_has_its_code() {
+        let cases = [
+            (Error::JobFailed(problem(Code::JobFailed)), 1),
+            (Error::Input { what: "a file".to_owned(), reason: "there is none".to_owned() }, 2),
+            (Error::JobCancelled(problem(Code::JobCancelled)), 3),
+            (Error::Problem(problem(Code::InvalidPayload)), 4),
+            (Error::Problem(problem(Code::JobFinished)), 4),
+            (Error::Unavailable { attempts: 8, reason: "503".to_owned(), retry_after: None }, 5),
+            (Error::Transport { what: "read", reason: "it broke".to_owned() }, 5),
+            (Error::Protocol("<html>".to_owned()), 5),
+            (Error::Problem(problem(Code::UnknownJob)), 6),
+        ];
+        for (error, code) in cases {
+            assert_eq!(Exit::of(&error) as u8, code, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_wrong_with_which_member() {
+        let mut problem = problem(Code::InvalidPayload);
+        problem.errors = vec![cloakroom::problem::FieldError::new("/width", "want 1 to 4096")];
+        let failure = Failure::from(Error::Problem(problem));
+        assert_eq!(
+            failure.message,
+            "failed to have the request accepted: not so (422 invalid-payload)\n  /width: want 1 to 4096"
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! Which service to talk to, and as whom.
+
+use std::time::Duration;
+
+use cloakroom_client::{Builder, Client};
+
+use crate::exit::Failure;
+use crate::show::Screen;
+
+/// Where `dev` listens if it is not told.
+const LOCAL: &str = "http://127.0.0.1:9000";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Service {
+    /// The service's base URL
+    #[arg(long, global = true, env = "CLOAKROOM_URL", hide_env_values = true, default_value = LOCAL)]
+    pub(crate) url: String,
+    /// Who you are: sent as a bearer token
+    #[arg(long, global = true, env = "CLOAKROOM_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// For how long to ask again when the service does not answer
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+    retry_for: u64,
+}
+
+impl Service {
+    /// A client of the service.
+    pub(crate) fn client(&self, screen: &Screen) -> Result<Client, Failure> {
+        Ok(self.with_token(self.builder(&self.url, screen)).build()?)
+    }
+
+    /// A client of the service that has the job. A full URL says which one that is; the token goes along only if that
+    /// is the site it was given for.
+    pub(crate) fn client_of(&self, job: &str, screen: &Screen) -> Result<Client, Failure> {
+        let Some((base, _)) = job.split_once("/jobs/").filter(|(base, _)| base.contains("://")) else {
+            return self.client(screen);
+        };
+        let builder = self.builder(base, screen);
+        if site(base) == site(&self.url) {
+            return Ok(self.with_token(builder).build()?);
+        }
+        if self.token.is_some() {
+            screen.note(&format!(
+                "the token is for {}, and not sent to {base}; say --url {base} to send it there",
+                self.url
+            ));
+        }
+        Ok(builder.build()?)
+    }
+
+    /// What to add to a command line to reach the same service.
+    pub(crate) fn option(client: &Client) -> String {
+        match client.base_url() {
+            LOCAL => String::new(),
+            url => format!(" --url {url}"),
+        }
+    }
+
+    fn builder(&self, url: &str, screen: &Screen) -> Builder {
+        let screen = screen.clone();
+        Client::builder(url)
+            .user_agent(concat!("cloakroom-cli/", env!("CARGO_PKG_VERSION")))
+            .retry_within(Duration::from_secs(self.retry_for))
+            .on_retry(move |retry| {
+                screen.note(&format!(
+                    "no answer ({}); asking again in {:.1} s",
+                    retry.reason,
+                    retry.wait.as_secs_f64()
+                ));
+            })
+    }
+
+    fn with_token(&self, builder: Builder) -> Builder {
+        match &self.token {
+            Some(token) => builder.bearer_token(token),
+            None => builder,
+        }
+    }
+}
+
+/// Scheme, host and port of a URL, as they are written: two ways of writing one site count as two.
+fn site(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_is_scheme_host_and_port() {
+        assert_eq!(site("https://Host:1/stage"), site("https://host:1"));
+        for other in [
+            "http://host:1",
+            "https://host",
+            "https://host:1@evil/",
+            "https://host:1.evil/",
+            "https://host:1\\@evil",
+            "",
+        ] {
+            assert_ne!(site(other), site("https://host:1"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_full_url_says_which_service_has_the_job() {
+        let service = Service { url: LOCAL.to_owned(), token: None, retry_for: 0 };
+        let id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
+        let base = |job: String| service.client_of(&job, &Screen::new()).expect("a client").base_url().to_owned();
+        assert_eq!(base(id.to_owned()), LOCAL);
+        assert_eq!(base(format!("/jobs/{id}")), LOCAL);
+        assert_eq!(base(format!("https://host/stage/jobs/{id}/result")), "https://host/stage");
+    }
+}

@@ -1,0 +1,159 @@
+//! What the program says: documents and ids on standard output, for scripts; all else on standard error, for people.
+
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cloakroom_client::{JobView, Status};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::exit::{Exit, Failure};
+
+/// Writes to standard output. A reader that has gone away (`| head -1`) is no failure.
+pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure { exit: Exit::Usage, message: format!("failed to write to standard output: {error}") })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard output.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    write(format!("{text}\n").as_bytes())
+}
+
+/// Writes a job to standard output: one document, one line.
+pub(crate) fn json(job: &JobView) -> Result<(), Failure> {
+    line(&serde_json::to_string(job).expect("a job is JSON"))
+}
+
+/// Tells a person.
+pub(crate) fn note(text: &str) {
+    // Nobody is left to be told that nobody can be told.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A job's way, on standard error: a bar on a terminal, else a line for each change. Clones are the same screen.
+#[derive(Clone)]
+pub(crate) struct Screen {
+    bar: Option<ProgressBar>,
+    last: Arc<Mutex<String>>,
+}
+
+impl Screen {
+    pub(crate) fn new() -> Self {
+        let bar = std::io::stderr()
+            .is_terminal()
+            .then(|| ProgressBar::new(100).with_style(style("{spinner} {msg} {elapsed}")));
+        Self { bar, last: Arc::default() }
+    }
+
+    /// Tells a person, above the bar.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note(text)),
+            None => note(text),
+        }
+    }
+
+    /// Shows where the job is now.
+    pub(crate) fn update(&self, job: &JobView) {
+        let text = describe(job);
+        match &self.bar {
+            Some(bar) if !job.status.is_terminal() => draw(bar, job, text),
+            _ => {
+                self.clear();
+                let mut last = self.last.lock().expect("no one panics while drawing");
+                if *last != text {
+                    note(&text);
+                    *last = text;
+                }
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn draw(bar: &ProgressBar, job: &JobView, text: String) {
+    if let Some(progress) = job.progress.as_ref().filter(|_| job.status == Status::Running) {
+        bar.set_style(style("{spinner} [{bar:30}] {msg} {elapsed}"));
+        // From 0 to 100, says the contract; the cast keeps to it whatever comes.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float's cast saturates")]
+        bar.set_position(progress.percent as u64);
+    } else {
+        bar.set_style(style("{spinner} {msg} {elapsed}"));
+    }
+    bar.set_message(text);
+    bar.enable_steady_tick(Duration::from_millis(120));
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a template").progress_chars("=> ")
+}
+
+/// A job in one line.
+fn describe(job: &JobView) -> String {
+    let word = job.status.as_str();
+    let error =
+        job.error.as_ref().map(|error| format!(": {} ({})", printable(&error.detail), error.code)).unwrap_or_default();
+    match job.status {
+        Status::Accepted | Status::Cancelling | Status::Succeeded | Status::Cancelled => word.to_owned(),
+        Status::Failed => format!("{word}{error}"),
+        Status::Retrying => format!("{word} after attempt {}{error}", job.attempt),
+        Status::Running => {
+            let attempt = if job.attempt > 1 { format!(", attempt {}", job.attempt) } else { String::new() };
+            let progress = job.progress.as_ref().map(|progress| {
+                let message = progress.message.as_deref().map(|text| format!(": {}", printable(text)));
+                format!(" {:.0} %{}", progress.percent, message.unwrap_or_default())
+            });
+            format!("{word}{attempt}{}", progress.unwrap_or_default())
+        }
+    }
+}
+
+/// A text of a handler's, without what would steer the terminal or break the line.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn job(more: &Value) -> JobView {
+        let mut job = json!({
+            "id": "1", "type": "a", "status": "running", "attempt": 1, "links": { "self": "/jobs/1", "result": "/jobs/1/result" },
+            "created_at": "2026-11-21T08:00:00.123Z", "updated_at": "2026-11-21T08:00:00.123Z", "expires_at": "2026-11-21T08:00:00.123Z",
+        });
+        for (name, value) in more.as_object().expect("an object") {
+            job[name] = value.clone();
+        }
+        serde_json::from_value(job).expect("a job")
+    }
+
+    #[test]
+    fn a_job_is_one_line() {
+        let error = json!({ "code": "no-such-face", "detail": "no face\n\u{1b}[2J", "status": 400 });
+        let cases = [
+            (json!({}), "running"),
+            (json!({ "attempt": 2, "progress": { "percent": 42.5 } }), "running, attempt 2 42 %"),
+            (json!({ "progress": { "percent": 7.0, "message": "resizing" } }), "running 7 %: resizing"),
+            (json!({ "status": "retrying", "error": error }), "retrying after attempt 1: no face  [2J (no-such-face)"),
+            (json!({ "status": "succeeded" }), "succeeded"),
+        ];
+        for (more, text) in cases {
+            assert_eq!(describe(&job(&more)), text);
+        }
+    }
+}

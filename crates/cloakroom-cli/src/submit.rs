@@ -1,0 +1,83 @@
+//! `cloakroom submit`.
+
+use std::io::Read as _;
+
+use cloakroom_client::{Payload, Submission};
+
+use crate::content;
+use crate::exit::{Exit, Failure};
+use crate::service::Service;
+use crate::show::{self, Screen};
+use crate::watch;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The command's type, as in thumbnail.create
+    #[arg(value_name = "TYPE")]
+    command: String,
+    /// What the command works on; `-` for standard input; the JSON document {} if left out
+    file: Option<String>,
+    /// Your own id of the job: with the same key, the same submission is the same job; a random one if left out
+    #[arg(long, short)]
+    key: Option<String>,
+    /// Follow the job until it is over
+    #[arg(long, short)]
+    wait: bool,
+    /// Print the job as JSON in place of its id: as accepted, or with --wait as it ended
+    #[arg(long)]
+    json: bool,
+    /// The payload's media type; guessed from the file's name or first bytes if left out
+    #[arg(long, value_name = "TYPE", requires = "file")]
+    content_type: Option<String>,
+    /// A parameter of a command whose payload is not JSON; may be given more than once
+    #[arg(long, short, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) query: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("want NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> {
+    let screen = Screen::new();
+    let client = service.client(&screen)?;
+    let payload = payload(args.file, args.content_type)?;
+    let mut submission = Submission { query: args.query, payload, ..Submission::json(&args.command, ()) };
+    if let Some(key) = args.key {
+        submission = submission.key(key);
+    }
+    let submitted = client.submit(submission).await?;
+    let word = if submitted.replayed { "accepted before" } else { "accepted" };
+    screen.note(&format!("{word}: {}", submitted.location));
+    if !args.json {
+        show::line(&submitted.job.id)?;
+    }
+    if args.wait {
+        return watch::follow(&client, &submitted.job.id, &screen, args.json).await;
+    }
+    if args.json {
+        show::json(&submitted.job)?;
+    }
+    Ok(Exit::of_status(submitted.job.status))
+}
+
+fn payload(file: Option<String>, content_type: Option<String>) -> Result<Payload, Failure> {
+    let unreadable = |name: &str, error: std::io::Error| Failure::usage(format!("failed to read {name}: {error}"));
+    match file {
+        None => Ok(Payload::Json(serde_json::json!({}))),
+        Some(name) if name == "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| unreadable("standard input", error))?;
+            let content_type = content_type.unwrap_or_else(|| content::guess(None, &bytes).to_owned());
+            Ok(Payload::Bytes { content_type, bytes: bytes.into() })
+        }
+        Some(name) => {
+            let mut beginning = Vec::new();
+            let read = std::fs::File::open(&name).and_then(|file| file.take(64).read_to_end(&mut beginning));
+            read.map_err(|error| unreadable(&name, error))?;
+            let content_type = content_type.unwrap_or_else(|| content::guess(Some(&name), &beginning).to_owned());
+            Ok(Payload::File { content_type, path: name.into() })
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The built program against a scripted server: what it prints, and how it exits.
+
+#[path = "../../cloakroom-client/tests/it/script.rs"]
+#[expect(dead_code, reason = "the client's tests use all of it; these a part")]
+mod script;
+
+use std::process::{Command, Output};
+
+use script::{ID, Server, job, problem, reply};
+use serde_json::{Value, json};
+
+/// Runs the program to its end. Its standard streams are no terminals.
+async fn cloakroom(url: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+    command.args(args).args(["--retry-for", "0"]).env("CLOAKROOM_URL", url).env("CLOAKROOM_TOKEN", "secret");
+    let run = move || command.output().expect("the program runs");
+    tokio::task::spawn_blocking(run).await.expect("no panic")
+}
+
+fn stdout(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).expect("text")
+}
+
+fn stderr(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).expect("text")
+}
+
+#[tokio::test]
+async fn submit_and_wait_prints_the_job_as_it_ended() {
+    let accepted = reply(202, &[("location", &format!("/jobs/{ID}"))], job("accepted", &json!({})).to_string());
+    let succeeded = reply(200, &[], job("succeeded", &json!({ "result": { "ok": true } })).to_string());
+    let server = Server::start([accepted, succeeded]).await;
+    let file = tempfile::Builder::new().suffix(".png").tempfile().expect("a file");
+    let path = file.path().to_str().expect("a path");
+    let output = cloakroom(
+        &server.url,
+        &["submit", "thumbnail.create", path, "-q", "width=9", "--key", "k", "--wait", "--json"],
+    )
+    .await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<_> = stdout(&output).lines().collect();
+    assert_eq!(lines.len(), 1);
+    let document: Value = serde_json::from_str(lines[0]).expect("JSON");
+    assert_eq!((&document["status"], &document["result"]["ok"]), (&json!("succeeded"), &json!(true)));
+    assert_eq!(
+        stderr(&output),
+        format!("accepted: {0}/jobs/{ID}\nsucceeded\nresult: cloakroom result {ID} --url {0}\n", server.url)
+    );
+    let seen = server.end();
+    assert_eq!(seen[0].line, "POST /commands/thumbnail.create?width=9");
+    assert_eq!(seen[0].header("content-type"), Some("image/png"));
+    assert_eq!(seen[0].header("idempotency-key"), Some("\"k\""));
+    assert_eq!(seen[0].header("authorization"), Some("Bearer secret"));
+}
+
+#[tokio::test]
+async fn submit_prints_the_id_alone_and_sends_an_empty_object_by_default() {
+    let server = Server::start([reply(202, &[], job("accepted", &json!({})).to_string())]).await;
+    let output = cloakroom(&server.url, &["submit", "a"]).await;
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), format!("{ID}\n").as_str()));
+    let seen = server.end();
+    assert_eq!((&*seen[0].body, seen[0].header("content-type")), (b"{}".as_slice(), Some("application/json")));
+}
+
+#[tokio::test]
+async fn exit_codes_tell_how_it_ended() {
+    let failed = json!({ "error": { "code": "no-such-face", "detail": "no face", "status": 404 } });
+    let cases = [
+        (
+            vec!["watch", ID],
+            problem(404, "no-such-face", Some(job("failed", &failed))),
+            1,
+            "failed: no face (no-such-face)\n",
+        ),
+        (vec!["watch", "x"], problem(404, "never-asked", None), 2, "error: failed to use \"x\" as a job"),
+        (vec!["watch", ID], problem(410, "job-cancelled", Some(job("cancelled", &json!({})))), 3, "cancelled\n"),
+        (
+            vec!["cancel", ID],
+            problem(409, "job-finished", None),
+            4,
+            "error: failed to have the request accepted: not so (409 job-finished)\n",
+        ),
+        (vec!["watch", ID], reply(503, &[], ""), 5, "error: failed to get an answer"),
+        (vec!["result", ID], reply(202, &[], job("running", &json!({})).to_string()), 5, "error: job"),
+        (vec!["result", ID], problem(404, "unknown-job", None), 6, "error: failed to have"),
+        (vec!["find", "k"], reply(200, &[], r#"{"jobs":[]}"#), 6, "error: no job has the key \"k\""),
+        (vec!["find", "k"], reply(200, &[], json!({ "jobs": [job("running", &json!({}))] }).to_string()), 0, ""),
+        (vec!["cancel", ID], reply(202, &[], job("cancelling", &json!({})).to_string()), 0, ""),
+    ];
+    for (args, answer, code, said) in cases {
+        let server = Server::start([answer]).await;
+        let output = cloakroom(&server.url, &args).await;
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).starts_with(said), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn a_result_goes_to_a_file_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.png");
+    let file = path.to_str().expect("a path");
+    let server =
+        Server::start([reply(200, &[("content-type", "image/png")], "a picture"), problem(404, "unknown-job", None)])
+            .await;
+    let url = format!("{}/jobs/{ID}", server.url);
+    // The URL says which service it is; the token is for another.
+    let output = cloakroom("https://else.where", &["result", &url, "-o", file]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("the token is for https://else.where"), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&path).expect("a file"), b"a picture");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    let output = cloakroom(&server.url, &["result", ID, "-o", file]).await;
+    assert_eq!(output.status.code(), Some(6));
+    assert_eq!(std::fs::read(&path).expect("the file of before"), b"a picture");
+    assert_eq!(server.end()[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn help_tells_the_commands_and_the_exit_codes() {
+    insta::assert_snapshot!(stdout(&cloakroom("", &["--help"]).await));
+}
+
+#[tokio::test]
+async fn says_its_version_and_completes_for_a_shell() {
+    assert_eq!(stdout(&cloakroom("", &["--version"]).await), concat!("cloakroom ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert!(stdout(&cloakroom("", &["completions", "bash"]).await).contains("cloakroom"));
+}

@@ -1,0 +1,113 @@
+//! A job as every route shows it: what `GET /jobs/{id}` answers, which is also how a replay, a wait, and a result
+//! that is not there yet are answered.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use cloakroom::view::{self, JobView};
+use cloakroom::{Job, Problem, Status, Timestamp, poll};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, VARY};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::accept::Variant;
+use crate::conditional::IfNoneMatch;
+use crate::problems::Refused;
+use crate::{Site, page};
+
+/// The job, as it is to be shown now.
+pub(crate) fn job(site: &Site, job: &Job, now: Timestamp, variant: Variant) -> Response {
+    let view = JobView::of(job, &site.base_path);
+    let mut response = match (variant, &view.resource) {
+        (Variant::Page, Some(resource)) if job.status == Status::Succeeded => see_other(resource),
+        (Variant::Page, _) => page::job(&view, &view::etag(job), poll::retry_after(job, now)),
+        (Variant::Json, _) => match Problem::of_job(view.clone()) {
+            Some(problem) => Refused::of(problem).into_response(),
+            None => json(status(&view), &view),
+        },
+    };
+    let headers = response.headers_mut();
+    headers.insert(ETAG, header(etag(job, variant)));
+    headers.insert(VARY, HeaderValue::from_static("Accept, Prefer"));
+    personal(headers);
+    if !job.status.is_terminal() {
+        retry_after(headers, job, now);
+    }
+    response
+}
+
+/// The status that a job is shown with.
+pub(crate) fn status(view: &JobView) -> StatusCode {
+    match (view.status, &view.error) {
+        (Status::Succeeded, _) => StatusCode::OK,
+        (Status::Failed, Some(error)) => StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+        (Status::Failed, None) => StatusCode::BAD_REQUEST,
+        (Status::Cancelled, _) => StatusCode::GONE,
+        (Status::Accepted | Status::Running | Status::Retrying | Status::Cancelling, _) => StatusCode::ACCEPTED,
+    }
+}
+
+/// The entity tag of one variant: a page is another representation than the document.
+pub(crate) fn etag(job: &Job, variant: Variant) -> String {
+    let tag = view::etag(job);
+    match variant {
+        Variant::Json => tag,
+        Variant::Page => format!("{}-h\"", tag.trim_end_matches('"')),
+    }
+}
+
+/// 304, where the client has it already. Asked only of an answer that is a success (RFC 9110, section 13.2.1).
+pub(crate) fn unless_known(response: Response, known: Option<&IfNoneMatch>) -> Response {
+    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    match (known, tag) {
+        (Some(known), Some(tag)) if response.status().is_success() && known.has(tag) => {
+            let mut headers = response.headers().clone();
+            headers.remove(CONTENT_TYPE);
+            let mut response = nothing(StatusCode::NOT_MODIFIED);
+            *response.headers_mut() = headers;
+            response
+        }
+        _ => response,
+    }
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("nothing that is answered lacks a way to say it in JSON");
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// 303 to a place, which is a URL or a path already.
+pub(crate) fn see_other(place: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(LOCATION, header(place.to_owned()));
+    response
+}
+
+/// 204 or 304: without a body, and without the `Content-Length: 0` that these two must not have.
+pub(crate) fn nothing(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::from_stream(futures::stream::empty::<Result<bytes::Bytes, Infallible>>()));
+    *response.status_mut() = status;
+    response
+}
+
+/// Says when to come back.
+pub(crate) fn retry_after(headers: &mut HeaderMap, job: &Job, now: Timestamp) {
+    headers.insert(RETRY_AFTER, HeaderValue::from(poll::retry_after(job, now)));
+}
+
+/// Says that an answer is one caller's alone, and to be asked for each time; `ETag` makes that cheap.
+pub(crate) fn personal(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}
+
+/// The path of a job.
+pub(crate) fn location(site: &Site, job: &Job) -> HeaderValue {
+    header(format!("{}/jobs/{}", site.base_path, job.id))
+}
+
+/// A value that was checked where it came from.
+fn header(value: String) -> HeaderValue {
+    HeaderValue::try_from(value).expect("ids, tags and places are visible ASCII")
+}

@@ -1,0 +1,48 @@
+//! What every request goes through, whatever it asks for: its id, its log line, CORS, and the end of panics.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use cloakroom::Code;
+use futures::FutureExt as _;
+use http::HeaderValue;
+use tracing::Instrument as _;
+
+use crate::problems::{self, Refused};
+use crate::trace::RequestId;
+use crate::{Site, cors};
+
+pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = RequestId::of(request.headers());
+    let asked = cors::Asked::of(request.method(), request.headers());
+    let method = request.method().clone();
+    let path = format!("{}{}", site.base_path, request.uri().path());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    request.extensions_mut().insert(id.clone());
+
+    let span = tracing::info_span!("request", request_id = id.0);
+    let served = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    let mut response = problems::finish(served.unwrap_or_else(|_| panicked(&span)), &path);
+
+    let headers = response.headers_mut();
+    headers.insert("x-request-id", HeaderValue::try_from(&id.0).expect("an id is visible ASCII"));
+    site.cors.answer(&asked, headers);
+    span.in_scope(|| {
+        let route = route.as_ref().map_or("none", MatchedPath::as_str);
+        let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%method, route, status = response.status().as_u16(), duration_ms, "answered a request");
+    });
+    response
+}
+
+/// The panic hook logged where, and why.
+fn panicked(span: &tracing::Span) -> Response {
+    span.in_scope(|| tracing::error!("a request's handler panicked"));
+    Refused::new(Code::InternalError, "the service failed; it is not known what came of the request, so send it again")
+        .into_response()
+}

@@ -1,0 +1,48 @@
+//! `DELETE /jobs/{id}`.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use cloakroom::view::{self, JobView};
+use cloakroom::{Code, Job, Problem};
+use cloakroom_app::jobs::Cancellation;
+use http::header::ETAG;
+use http::{HeaderValue, StatusCode};
+
+use crate::answer;
+use crate::poll::key;
+use crate::problems::Refused;
+use crate::router::Front;
+
+pub(crate) async fn cancel(
+    State(front): State<Front>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (parts, _) = request.into_parts();
+    match front.jobs.cancel(&key(&front, id, &parts)?).await? {
+        Cancellation::Cancelled(job) => Ok(show(&front, StatusCode::OK, &job)),
+        Cancellation::Asked(job) => {
+            let mut response = show(&front, StatusCode::ACCEPTED, &job);
+            answer::retry_after(response.headers_mut(), &job, front.jobs.host.now());
+            Ok(response)
+        }
+        Cancellation::Finished(job) => Err(finished(JobView::of(&job, &front.site.base_path))),
+        Cancellation::Unknown => Err(Refused::unknown_job()),
+    }
+}
+
+fn show(front: &Front, status: StatusCode, job: &Job) -> Response {
+    let mut response = answer::json(status, &JobView::of(job, &front.site.base_path));
+    let tag = HeaderValue::try_from(view::etag(job)).expect("a tag is visible ASCII");
+    response.headers_mut().insert(ETAG, tag);
+    answer::personal(response.headers_mut());
+    response
+}
+
+fn finished(view: JobView) -> Refused {
+    let detail = format!("the job is over, it {}, and can't be cancelled; see its member job", view.status.as_str());
+    let mut problem = Problem::new(Code::JobFinished, detail);
+    problem.job = Some(Box::new(view));
+    Refused::of(problem)
+}

@@ -1,0 +1,105 @@
+//! Cross-origin requests from browsers: the Fetch standard's CORS protocol.
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method};
+
+/// What a page may send.
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Idempotency-Key, Content-Type, Prefer, Upload-Id, If-None-Match, X-Request-Id, traceparent, Authorization",
+);
+
+/// What a page may read.
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id");
+
+/// For how many seconds a browser may remember a preflight: the most that Chromium does.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+
+/// The origins of the pages that may read the answers. Cookies are never allowed: no answer depends on them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Cors {
+    /// Only pages of the service's own origin.
+    #[default]
+    None,
+    /// Pages of any origin.
+    Any,
+    /// Pages of these origins, each as a browser sends it: `https://shop.example`, without a path.
+    Only(Vec<String>),
+}
+
+impl Cors {
+    /// Reads a setting: empty, `*`, or origins parted by commas.
+    pub fn parse(text: &str) -> Self {
+        let origins: Vec<_> = text
+            .split(',')
+            .map(|origin| origin.trim().trim_end_matches('/').to_owned())
+            .filter(|origin| !origin.is_empty())
+            .collect();
+        if origins.is_empty() {
+            Self::None
+        } else if origins.iter().any(|origin| origin == "*") {
+            Self::Any
+        } else {
+            Self::Only(origins)
+        }
+    }
+
+    /// What is to be added to the answer of a request.
+    pub(crate) fn answer(&self, asked: &Asked, headers: &mut HeaderMap) {
+        let allowed = match (self, &asked.origin) {
+            (Self::None, _) => return,
+            (Self::Any, _) => HeaderValue::from_static("*"),
+            (Self::Only(origins), origin) => {
+                headers.append(VARY, HeaderValue::from_static("Origin"));
+                match origin {
+                    Some(origin) if origins.iter().any(|known| known.as_bytes() == origin.as_bytes()) => origin.clone(),
+                    _ => return,
+                }
+            }
+        };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        match headers.get(ALLOW).cloned().filter(|_| asked.preflight) {
+            Some(methods) => {
+                headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+                headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+            }
+            None => {
+                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+            }
+        }
+    }
+}
+
+/// What a request says of where it comes from.
+pub(crate) struct Asked {
+    origin: Option<HeaderValue>,
+    preflight: bool,
+}
+
+impl Asked {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
+        Self {
+            origin: headers.get(ORIGIN).cloned(),
+            preflight: method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_is_nothing_everything_or_a_list() {
+        assert_eq!(Cors::parse(" "), Cors::None);
+        assert_eq!(Cors::parse("*"), Cors::Any);
+        assert_eq!(
+            Cors::parse("https://a.example, https://b.example/"),
+            Cors::Only(vec!["https://a.example".into(), "https://b.example".into()])
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! `GET /jobs?client_job_id=K`.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use cloakroom::ClientJobId;
+use cloakroom::view::JobView;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::answer;
+use crate::problems::Refused;
+use crate::router::Front;
+
+/// What was found.
+#[derive(Serialize)]
+struct Found {
+    jobs: Vec<JobView>,
+}
+
+pub(crate) async fn find(State(front): State<Front>, request: Request) -> Result<Response, Refused> {
+    let (parts, _) = request.into_parts();
+    let key = client_job_id(parts.uri.query().unwrap_or_default())?;
+    let tenant = (front.site.tenant)(&parts);
+    let job = front.jobs.find(&tenant, &key).await?;
+    let jobs = job.iter().map(|job| JobView::of(job, &front.site.base_path)).collect();
+    let mut response = answer::json(StatusCode::OK, &Found { jobs });
+    answer::personal(response.headers_mut());
+    Ok(response)
+}
+
+/// The one parameter there is. A `+` is itself: no key has the space that a form means by it.
+fn client_job_id(query: &str) -> Result<ClientJobId, Refused> {
+    let query = query.replace('+', "%2B");
+    let mut found = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "client_job_id" {
+            return Err(Refused::invalid("the query has a parameter that is not known here; send client_job_id alone"));
+        }
+        if found.replace(value).is_some() {
+            return Err(Refused::invalid("client_job_id is there more than once; send it once"));
+        }
+    }
+    let missing = "client_job_id is missing; send it, the Idempotency-Key of the job to find";
+    let value = found.ok_or_else(|| Refused::invalid(missing))?;
+    let rule = "client_job_id is not valid; send the job's Idempotency-Key: 1 to 255 visible ASCII characters, \
+                percent-encoded, without quotes around it";
+    value.parse().map_err(|_| Refused::invalid(rule))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_from_the_query_as_it_is_after_percent_decoding() {
+        for (query, key) in [
+            ("client_job_id=order-1042", "order-1042"),
+            ("client_job_id=a%2Fb%22c", "a/b\"c"),
+            ("client_job_id=a+b%2Bc", "a+b+c"),
+            ("&client_job_id=x=y&", "x=y"),
+        ] {
+            assert_eq!(client_job_id(query).expect("a good key").as_str(), key, "{query}");
+        }
+    }
+
+    #[test]
+    fn any_other_query_is_refused() {
+        for query in [
+            "",
+            "client_job_id",
+            "client_job_id=",
+            "client_job_id=a%20b",
+            "client_job_id=%C3%A9",
+            "client_job_id=%FF",
+            "client_job_id=a&client_job_id=a",
+            "client_job_id=a&status=failed",
+            "x=1",
+        ] {
+            assert!(client_job_id(query).is_err(), "{query}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Lists as headers hold them (RFC 9110, section 5.6.1): over several lines, and with commas in quoted strings.
+
+use http::{HeaderMap, HeaderName};
+
+/// The lines of a header, as one list. Lines that are not text are left out.
+pub(crate) fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Vec<_> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
+}
+
+/// The trimmed, non-empty parts of a text between separators that stand outside of quoted strings.
+pub(crate) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let parts = text.split(move |c| {
+        if escaped {
+            escaped = false;
+        } else if quoted && c == '\\' {
+            escaped = true;
+        } else if c == '"' {
+            quoted = !quoted;
+        }
+        c == separator && !quoted
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// A value as a token, or as a quoted string (RFC 9110, section 5.6.4); `None` when it is neither.
+pub(crate) fn word(text: &str) -> Option<String> {
+    let Some(rest) = text.strip_prefix('"') else {
+        return (!text.is_empty() && !text.contains([' ', '\t', '"'])).then(|| text.to_owned());
+    };
+    let mut word = String::new();
+    let mut chars = rest.chars();
+    loop {
+        match chars.next()? {
+            '"' => return chars.next().is_none().then_some(word),
+            '\\' => word.push(chars.next()?),
+            c => word.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_in_quoted_strings_are_text() {
+        assert_eq!(split(r#"a, ,b="x,\",y" ,c"#, ',').collect::<Vec<_>>(), ["a", r#"b="x,\",y""#, "c"]);
+    }
+
+    #[test]
+    fn a_word_is_a_token_or_a_quoted_string() {
+        assert_eq!(word("10").as_deref(), Some("10"));
+        assert_eq!(word(r#""1\0""#).as_deref(), Some("10"));
+        for bad in ["", "1 0", "\"10", "\"10\"0", "\"", "\"\\\""] {
+            assert_eq!(word(bad), None, "{bad}");
+        }
+    }
+}

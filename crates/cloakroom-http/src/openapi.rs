@@ -1,0 +1,109 @@
+//! `GET /openapi.json`: the hand-kept `openapi.yaml`, and a path for each command that is served.
+
+use bytes::Bytes;
+use cloakroom_app::Registry;
+use cloakroom_app::command::{Command, Takes};
+use serde_json::{Map, Value, json};
+
+/// The document as it is in the repository.
+const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+/// The document of a deployment.
+pub(crate) fn document(base_path: &str, commands: &Registry) -> Bytes {
+    let mut document: Value = serde_json::from_str(DOCUMENT).expect("the build made it of a checked document");
+    document["servers"] = json!([{ "url": if base_path.is_empty() { "/" } else { base_path } }]);
+    let general = document["paths"]["/commands/{type}"]["post"].clone();
+    for command in commands.iter() {
+        let (schema, definitions) = embedded(command);
+        document["paths"][format!("/commands/{}", command.name())] =
+            json!({ "post": operation(command, &general, schema) });
+        for (name, definition) in definitions {
+            document["components"]["schemas"][name] = definition;
+        }
+    }
+    document.to_string().into()
+}
+
+/// What a command takes, in place of what any does.
+fn operation(command: &Command, general: &Value, schema: Value) -> Value {
+    let mut operation = general.clone();
+    let limits = command.limits();
+    operation["operationId"] = format!("submit:{}", command.name()).into();
+    operation["summary"] = format!("Submit {}", command.name()).into();
+    operation["description"] = format!(
+        "A body of at most {} bytes, or an upload of at most {}. Up to {} attempts of up to {} s each; kept for {} s after the end.",
+        limits.body,
+        limits.upload,
+        limits.retry.max_attempts,
+        limits.timeout.as_secs(),
+        limits.retention.as_secs()
+    )
+    .into();
+    let mut parameters: Vec<_> = operation["parameters"].as_array().cloned().unwrap_or_default();
+    parameters.retain(|parameter| parameter["$ref"] != "#/components/parameters/CommandType");
+    if limits.key_required {
+        let key = parameters.iter_mut().find(|parameter| parameter["$ref"] == "#/components/parameters/IdempotencyKey");
+        if let Some(key) = key {
+            *key =
+                json!({ "name": "Idempotency-Key", "in": "header", "required": true, "schema": { "type": "string" } });
+        }
+    }
+    let binary = json!({ "type": "string", "format": "binary" });
+    let body = match command.takes() {
+        Takes::Json => schema,
+        Takes::Binary(_) => {
+            parameters.extend(query(&schema));
+            binary
+        }
+    };
+    let content: Map<_, _> =
+        command.media_types().iter().map(|name| ((*name).to_owned(), json!({ "schema": body }))).collect();
+    operation["parameters"] = parameters.into();
+    operation["requestBody"] = json!({ "description": "Empty with `Upload-Id`.", "content": content });
+    operation
+}
+
+/// The members of a binary command's payload, each as the query parameter that it is.
+fn query(schema: &Value) -> Vec<Value> {
+    let required =
+        |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name));
+    let members = schema["properties"].as_object().into_iter().flatten();
+    members
+        .map(|(name, schema)| json!({ "name": name, "in": "query", "required": required(name), "schema": schema }))
+        .collect()
+}
+
+/// A command's schema as a part of the document, and its definitions as components of it.
+fn embedded(command: &Command) -> (Value, Vec<(String, Value)>) {
+    let mut schema = command.schema().clone();
+    let prefix = format!("{}.", command.name());
+    point(&mut schema, &prefix);
+    let mut definitions = Vec::new();
+    if let Some(object) = schema.as_object_mut() {
+        // The document has its dialect, the same one.
+        object.remove("$schema");
+        if let Some(Value::Object(inner)) = object.remove("$defs") {
+            definitions.extend(inner.into_iter().map(|(name, definition)| (format!("{prefix}{name}"), definition)));
+        }
+    }
+    (schema, definitions)
+}
+
+/// Makes references to a schema's own definitions ones to the document's components.
+fn point(schema: &mut Value, prefix: &str) {
+    match schema {
+        Value::Object(object) => {
+            for (name, value) in object {
+                match (name.as_str(), &*value) {
+                    ("$ref", Value::String(target)) if target.starts_with("#/$defs/") => {
+                        let name = target.trim_start_matches("#/$defs/");
+                        *value = format!("#/components/schemas/{prefix}{name}").into();
+                    }
+                    _ => point(value, prefix),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| point(value, prefix)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,151 @@
+//! The page of a job, for a person: it follows the job by script, and by reloading where there is none.
+//!
+//! Script and style stand in the page, and are the only ones that its policy lets run: their hashes are in it. What a
+//! handler or a client wrote gets in as text, here by maud and there by `textContent`.
+
+use std::sync::LazyLock;
+
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use cloakroom::view::JobView;
+use cloakroom::{Digest, Status, Timestamp};
+use http::HeaderValue;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::answer;
+
+const SCRIPT: &str = include_str!("page/follow.js");
+const STYLE: &str = include_str!("page/page.css");
+
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = |text: &str| BASE64.encode(Digest::of(text.as_bytes()).as_bytes());
+    let policy = format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+        hash(SCRIPT),
+        hash(STYLE),
+    );
+    HeaderValue::try_from(policy).expect("base64 is visible ASCII")
+});
+
+/// The page. `tag` is the entity tag of the job's document, which the script asks for; `retry_after` is in seconds.
+pub(crate) fn job(view: &JobView, tag: &str, retry_after: u64) -> Response {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (CONTENT_SECURITY_POLICY, POLICY.clone()),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (answer::status(view), headers, page(view, tag, retry_after).into_string()).into_response()
+}
+
+fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
+    let over = view.status.is_terminal();
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (view.command) ": " (view.status.as_str()) }
+                @if !over {
+                    noscript { meta http-equiv="refresh" content=(retry_after); }
+                }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main data-self=(view.links.this) data-tag=(tag) data-follow=(if over { "no" } else { "yes" })
+                    data-accepted=(words(Status::Accepted)) data-running=(words(Status::Running))
+                    data-retrying=(words(Status::Retrying)) data-cancelling=(words(Status::Cancelling))
+                    data-succeeded=(words(Status::Succeeded)) data-failed=(words(Status::Failed))
+                    data-cancelled=(words(Status::Cancelled)) {
+                    h1 { (view.command) }
+                    p.id { "Job " (view.client_job_id.as_deref().unwrap_or(&view.id)) }
+                    (state(view))
+                    (failure(view))
+                    section #result hidden[!has_result(view)] {
+                        h2 { "Result" }
+                        p { a href=(view.links.result) { "Get the result" } }
+                    }
+                    (times(view))
+                    button #cancel type="button" hidden disabled[view.status == Status::Cancelling] { "Cancel the job" }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+}
+
+fn state(view: &JobView) -> Markup {
+    let over = view.status.is_terminal();
+    let progress = view.progress.as_ref();
+    let message = progress.filter(|_| !over).and_then(|progress| progress.message.as_deref());
+    let percent = progress.map(|progress| progress.percent.round());
+    html! {
+        p #state .state role="status" aria-live="polite" {
+            (words(view.status))
+            @if let Some(message) = message { ": " (message) }
+        }
+        div #progress hidden[over] {
+            label for="bar" { "Progress " span #percent { @if let Some(percent) = percent { (percent) " %" } } }
+            progress #bar max="100" value=[percent] {}
+        }
+    }
+}
+
+fn failure(view: &JobView) -> Markup {
+    html! {
+        section #error .bad hidden[view.error.is_none()] {
+            h2 { "What went wrong" }
+            p #detail { @if let Some(error) = &view.error { (error.detail) } }
+            p { "Code: " code #code { @if let Some(error) = &view.error { (error.code) } } }
+        }
+    }
+}
+
+fn times(view: &JobView) -> Markup {
+    html! {
+        dl {
+            div #attempt-row hidden[view.attempt == 0] { dt { "Attempt" } dd #attempt { (view.attempt) } }
+            (time("created", "Accepted", Some(view.created_at)))
+            (time("started", "Started", view.started_at))
+            (time("updated", "Last change", Some(view.updated_at)))
+            (time("estimated", "Expected end", view.estimated_finish_at))
+            (time("retry", "Next attempt", view.retry_at))
+            (time("finished", "Ended", view.finished_at))
+            (time("expires", "Kept until", Some(view.expires_at)))
+        }
+    }
+}
+
+/// A row of the list of times, hidden while there is none; the script fills it in the same way.
+fn time(id: &str, label: &str, time: Option<Timestamp>) -> Markup {
+    let machine = time.map(|time| time.to_string());
+    let human = machine.as_deref().map(|text| format!("{} {} UTC", &text[..10], &text[11..19]));
+    html! {
+        div id={ (id) "-row" } hidden[time.is_none()] {
+            dt { (label) }
+            dd { time id=(id) datetime=[machine] { @if let Some(human) = human { (human) } } }
+        }
+    }
+}
+
+fn has_result(view: &JobView) -> bool {
+    view.result.as_ref().is_some_and(|result| !result.is_null()) || view.result_url.is_some()
+}
+
+/// A status, in words for a person.
+const fn words(status: Status) -> &'static str {
+    match status {
+        Status::Accepted => "Waiting to start",
+        Status::Running => "Running",
+        Status::Retrying => "Waiting for another attempt",
+        Status::Cancelling => "Being cancelled",
+        Status::Succeeded => "Done",
+        Status::Failed => "Failed",
+        Status::Cancelled => "Cancelled",
+    }
+}

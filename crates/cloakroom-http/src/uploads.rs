@@ -1,0 +1,189 @@
+//! `POST /uploads`.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use cloakroom::problem::FieldError;
+use cloakroom::{Code, Digest, Timestamp};
+use cloakroom_app::ports::UploadTerms;
+use cloakroom_app::upload::UPLOAD_LIMIT;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::answer;
+use crate::body::Incoming;
+use crate::problems::{ACCEPT_POST, Refused};
+use crate::router::Desk;
+
+/// The most bytes of the request itself, which names an upload and does not hold it.
+const BODY_LIMIT: u64 = 16 * 1024;
+
+/// The most characters of a media type.
+const CONTENT_TYPE_LIMIT: usize = 255;
+
+/// An upload that was made ready.
+#[derive(Serialize)]
+struct Upload {
+    #[serde(rename = "upload_id")]
+    id: String,
+    method: &'static str,
+    url: String,
+    headers: Map<String, Value>,
+    expires_at: Timestamp,
+}
+
+pub(crate) async fn upload(State(desk): State<Desk>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut body = Incoming::new(body);
+    match start(&desk, &parts, &mut body).await {
+        Ok(response) => response,
+        Err(refused) => {
+            body.discard().await;
+            refused.into_response()
+        }
+    }
+}
+
+async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Response, Refused> {
+    if let Some(sent) = parts.headers.get(CONTENT_TYPE)
+        && !is_json(sent.as_bytes())
+    {
+        return Err(Refused::new(
+            Code::UnsupportedMediaType,
+            "describe the upload in application/json; its bytes go to the url of the answer",
+        )
+        .header(ACCEPT_POST, HeaderValue::from_static("application/json")));
+    }
+    let advice = "describe the upload here, and send its bytes to the url of the answer of POST /uploads";
+    let bytes = body.read(BODY_LIMIT).await.map_err(|unread| unread.refused(BODY_LIMIT, advice))?;
+    let terms = terms(&bytes)?;
+    let ready = desk.uploads.start(&(desk.front.site.tenant)(parts), &terms).await?;
+    let upload = Upload {
+        id: ready.id.to_string(),
+        method: "PUT",
+        url: ready.link.url,
+        headers: ready.link.headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
+        expires_at: ready.expires_at,
+    };
+    let mut response = answer::json(StatusCode::CREATED, &upload);
+    // Whoever has the link may use it.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn is_json(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|b| *b == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}
+
+/// Reads what the upload is to be; says all that is wrong with it at once.
+fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let mut errors = Vec::new();
+    let mut wrong = |pointer: &str, detail: &str| errors.push(FieldError::new(pointer, detail));
+    let members = value.as_object().cloned().unwrap_or_else(|| {
+        wrong("", "must be an object");
+        Map::new()
+    });
+    for name in members.keys().filter(|name| !["content_type", "content_length", "sha256"].contains(&name.as_str())) {
+        wrong(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), "is not known here; leave it out");
+    }
+    let content_type = members.get("content_type").and_then(Value::as_str).filter(|text| is_media_type(text));
+    if content_type.is_none() {
+        wrong("/content_type", "must be a media type, as in image/png, of at most 255 characters");
+    }
+    let length = members.get("content_length");
+    if length.and_then(Value::as_f64).is_some_and(|length| length > LIMIT_AS_F64) {
+        return Err(Refused::new(
+            Code::PayloadTooLarge,
+            format!("an upload by POST /uploads has at most {UPLOAD_LIMIT} bytes; send a smaller one"),
+        )
+        .member("limit", UPLOAD_LIMIT));
+    }
+    let length = length.and_then(Value::as_u64).filter(|length| *length > 0);
+    if length.is_none() {
+        wrong("/content_length", "must be the number of bytes, 1 or more");
+    }
+    let sha256 = members.get("sha256").filter(|value| !value.is_null());
+    let digest = sha256.and_then(Value::as_str).and_then(digest);
+    if sha256.is_some() && digest.is_none() {
+        wrong("/sha256", "must be the SHA-256 of the bytes in base64: 44 characters");
+    }
+    match (content_type, length) {
+        (Some(content_type), Some(length)) if errors.is_empty() => {
+            Ok(UploadTerms { content_type: content_type.to_owned(), length, sha256: digest })
+        }
+        _ => Err(Refused::new(
+            Code::InvalidPayload,
+            "the upload is not described as it must be; see errors for what to mend",
+        )
+        .errors(errors)),
+    }
+}
+
+/// The limit where numbers beyond it, however large, can be compared with it; 5 GiB is exact in it.
+#[expect(clippy::cast_precision_loss, reason = "5 GiB has 33 bits, of 53")]
+const LIMIT_AS_F64: f64 = UPLOAD_LIMIT as f64;
+
+fn malformed(error: &serde_json::Error) -> Refused {
+    let (line, column) = (error.line(), error.column());
+    Refused::new(
+        Code::MalformedJson,
+        format!("the body is not JSON at line {line}, column {column}; mend it and send it again"),
+    )
+    .member("line", line)
+    .member("column", column)
+}
+
+fn digest(text: &str) -> Option<Digest> {
+    BASE64.decode(text).ok()?.try_into().ok().map(Digest::from_bytes)
+}
+
+/// A type, a subtype, and perhaps parameters, of characters that a header may hold.
+fn is_media_type(text: &str) -> bool {
+    let token = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    };
+    let (essence, parameters) =
+        text.split_once(';').map_or((text, None), |(essence, parameters)| (essence.trim_end(), Some(parameters)));
+    let good = |parameters: &str| {
+        !parameters.trim().is_empty()
+            && parameters.trim_end() == parameters
+            && parameters.bytes().all(|b| matches!(b, b' '..=b'~'))
+    };
+    text.len() <= CONTENT_TYPE_LIMIT
+        && essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
+        && parameters.is_none_or(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_media_type_is_two_tokens_and_perhaps_parameters() {
+        for good in ["image/png", "application/vnd.x+json", "text/plain; charset=utf-8", "text/plain;a=\"b c\""] {
+            assert!(is_media_type(good), "{good}");
+        }
+        for bad in [
+            "",
+            "png",
+            "image/",
+            "/png",
+            "image/p ng",
+            "image/png;",
+            "image/png ",
+            " image/png",
+            "image/é",
+            "image/png\r\nx: y",
+            "a/b/c",
+            &format!("a/{}", "b".repeat(254)),
+        ] {
+            assert!(!is_media_type(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Section 2: what holds of every answer.
+
+use axum::body::Body;
+use cloakroom_app::testing::Fault;
+use cloakroom_http::{Cors, Site};
+use serde_json::json;
+
+use crate::house::{house, house_at};
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_is_not_there_is_not_found() {
+    let house = house();
+    for path in ["/", "/nothing", "/jobs/", "/commands", "/commands/", "/commands/a/b", "/uploads/", "/jobs/x/result/"]
+    {
+        let problem = house.get(path, &[]).await.problem(404, "not-found");
+        assert_eq!((&problem["instance"], &problem["type"]), (&json!(path), &json!("urn:cloakroom:problem:not-found")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_path_with_another_method_says_which_it_takes() {
+    let house = house();
+    for (path, allow) in [
+        ("/commands/act", "POST, OPTIONS"),
+        ("/commands/unknown", "POST, OPTIONS"),
+        ("/uploads", "POST, OPTIONS"),
+        ("/openapi.json", "GET, HEAD, OPTIONS"),
+        ("/jobs", "GET, HEAD, OPTIONS"),
+        ("/jobs/x", "GET, HEAD, DELETE, OPTIONS"),
+        ("/jobs/x/result", "GET, HEAD, OPTIONS"),
+    ] {
+        for method in ["PUT", "PATCH", "TRACE", "BREW"] {
+            let answer = house.ask(method, path, &[], Body::empty()).await;
+            answer.problem(405, "method-not-allowed");
+            assert_eq!(answer.headers.get_all("allow").iter().collect::<Vec<_>>(), [allow], "{method} {path}");
+        }
+        let answer = house.ask("OPTIONS", path, &[], Body::empty()).await;
+        assert_eq!((answer.status, answer.header("allow")), (204, allow));
+    }
+    house.get("/commands/act", &[]).await.problem(405, "method-not-allowed");
+    house.ask("HEAD", "/uploads", &[], Body::empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_is_get_without_the_body() {
+    let house = house();
+    let location = house.done("answer").await;
+    for path in [&location, "/jobs/unknown", "/openapi.json", "/jobs?client_job_id=order-1042"] {
+        let (get, head) = (house.get(path, &[]).await, house.ask("HEAD", path, &[], Body::empty()).await);
+        assert_eq!((get.status, get.header("etag")), (head.status, head.header("etag")));
+        assert_eq!(get.body.len().to_string(), head.header("content-length"));
+        assert!(head.body.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_request_id_is_echoed_or_made() {
+    let house = house();
+    assert_eq!(house.get("/nothing", &[("x-request-id", "abc-1")]).await.header("x-request-id"), "abc-1");
+    for bad in ["", "a b", &"a".repeat(129)] {
+        assert_eq!(house.get("/jobs/x", &[("x-request-id", bad)]).await.header("x-request-id").len(), 36);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_away_is_said_to_be_and_nothing_else_is_said() {
+    let house = house();
+    let location = house.done("answer").await;
+    let upload = r#"{"content_type":"image/png","content_length":3}"#;
+    for (call, method, path, body) in [
+        ("load", "GET", location.as_str(), ""),
+        ("load", "GET", &format!("{location}/result"), ""),
+        ("load", "GET", "/jobs?client_job_id=a", ""),
+        ("change", "DELETE", &location, ""),
+        ("accept", "POST", "/commands/act", "{}"),
+        ("send", "POST", "/commands/act", "{}"),
+    ] {
+        house.room.memory.fail(call, Fault::Before);
+        let answer = house.ask(method, path, &[], body).await;
+        answer.problem(503, "temporarily-unavailable");
+        assert_eq!(answer.header("retry-after"), "2");
+        assert!(!answer.text().contains("memory") && !answer.text().contains("made to fail"), "{}", answer.text());
+    }
+    assert_eq!(house.ask("POST", "/uploads", &[], upload).await.status, 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_an_internal_error_that_shows_nothing() {
+    let house = house_at(Site::default().tenant(|_| panic!("secret")));
+    let answer = house.get("/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", &[("x-request-id", "r-1")]).await;
+    answer.problem(500, "internal-error");
+    assert!(!answer.text().contains("secret"));
+    assert_eq!(answer.header("x-request-id"), "r-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_for_the_origins_that_are_configured() {
+    let origin = [("origin", "https://shop.example")];
+    let exposed = "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
+    let none = house().get("/jobs/x", &origin).await;
+    assert_eq!((none.header("access-control-allow-origin"), none.header("vary")), ("", ""));
+    let any = house_at(Site::default().cors(Cors::Any)).get("/jobs/x", &origin).await;
+    assert_eq!(
+        (any.header("access-control-allow-origin"), any.header("access-control-expose-headers")),
+        ("*", exposed)
+    );
+    let house = house_at(Site::default().cors(Cors::parse("https://shop.example")));
+    let known = house.get("/jobs/x", &origin).await;
+    let headers =
+        ["access-control-allow-origin", "access-control-expose-headers", "vary"].map(|name| known.header(name));
+    assert_eq!(headers, ["https://shop.example", exposed, "Origin"]);
+    let other = house.get("/nothing", &[("origin", "https://evil.example")]).await;
+    assert_eq!((other.header("access-control-allow-origin"), other.header("vary")), ("", "Origin"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preflight_is_told_the_methods_and_headers() {
+    let house = house_at(Site::default().cors(Cors::Any));
+    let preflight = [("origin", "https://shop.example"), ("access-control-request-method", "DELETE")];
+    let answer = house.ask("OPTIONS", "/jobs/x", &preflight, Body::empty()).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, "GET, HEAD, DELETE, OPTIONS"));
+    let headers = answer.header("access-control-allow-headers");
+    for name in [
+        "Idempotency-Key",
+        "Content-Type",
+        "Prefer",
+        "Upload-Id",
+        "If-None-Match",
+        "X-Request-Id",
+        "traceparent",
+        "Authorization",
+    ] {
+        assert!(headers.contains(name), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_without() {
+    let house = house_at(Site::new("https://api.example.com/v1/"));
+    let location = house.act("answer", &[("host", "origin.internal")]).await.header("location").to_owned();
+    assert!(location.starts_with("/v1/jobs/"), "{location}");
+    house.room.work_until_idle().await;
+    for path in [location.as_str(), location.trim_start_matches("/v1")] {
+        let answer = house.get(path, &[]).await;
+        assert_eq!((answer.status, &answer.json()["links"]["self"]), (200, &json!(location)));
+    }
+    let found = house.get("/v1/jobs?client_job_id=none", &[]).await;
+    assert_eq!((found.status, found.json()), (200, json!({ "jobs": [] })));
+    for path in ["/v1", "/v1/", "/v1//jobs", "/v11/jobs", "/v1?x=1"] {
+        house.get(path, &[]).await.problem(404, "not-found");
+    }
+    let problem = house.get("/v1/jobs/x", &[]).await.problem(404, "unknown-job");
+    assert_eq!(problem["instance"], "/v1/jobs/x");
+    assert_eq!(house.get("/v1/openapi.json", &[]).await.json()["servers"], json!([{ "url": "/v1" }]));
+    let submitted = house.ask("POST", "/v1/commands/act?x=1", &[], "{}").await;
+    assert_eq!(submitted.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_serves_one_side_does_not_have_the_other() {
+    let room = house().room;
+    let submit = cloakroom_http::router(Site::default(), Some((room.submit.clone(), room.uploads.clone())), None);
+    let jobs = cloakroom_http::router(Site::default(), None, Some(room.jobs.clone()));
+    let (submit, jobs) =
+        (crate::house::House { room: room.clone(), router: submit }, crate::house::House { room, router: jobs });
+    submit.get("/jobs?client_job_id=a", &[]).await.problem(404, "not-found");
+    jobs.ask("POST", "/commands/act", &[], "{}").await.problem(404, "not-found");
+    let location = submit.act("answer", &[]).await.header("location").to_owned();
+    assert_eq!(jobs.get(&location, &[]).await.status, 202);
+}

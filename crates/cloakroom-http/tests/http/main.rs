@@ -1,0 +1,12 @@
+//! The HTTP contract, held against the router over ports in memory. Every answer is also held to `openapi.yaml`.
+
+mod cancel;
+mod everything;
+mod find;
+mod house;
+mod openapi;
+mod page;
+mod poll;
+mod result;
+mod submit;
+mod uploads;

@@ -1,0 +1,113 @@
+//! Section 4: the page for a person.
+
+use axum::body::Body;
+
+use crate::house::house;
+
+const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+
+#[tokio::test(start_paused = true)]
+async fn a_person_sees_a_page_with_the_status_that_a_program_gets() {
+    for (act, status, text) in [
+        ("answer", 200, "Get the result"),
+        ("nothing", 200, "Done"),
+        ("fail", 400, "the printer is out of paper"),
+        ("refuse", 422, "&lt;b&gt;no&lt;/b&gt;"),
+    ] {
+        let house = house();
+        let location = house.done(act).await;
+        let (page, document) = (house.get(&location, &[BROWSER]).await, house.get(&location, &[]).await);
+        assert_eq!((page.status, page.header("content-type")), (status, "text/html; charset=utf-8"));
+        assert!(page.text().contains(text), "{}", page.text());
+        assert!(!page.text().contains("http-equiv"), "what is over is not loaded again");
+        assert_eq!(page.header("etag"), format!("{}-h\"", document.header("etag").trim_end_matches('"')));
+        assert_eq!(page.header("vary"), "Accept, Prefer");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_of_a_running_job_follows_it_with_script_and_without() {
+    let house = house();
+    let (location, work) = house.underway("nap").await;
+    let page = house.get(&location, &[BROWSER]).await;
+    assert_eq!(page.status, 202);
+    let document = house.get(&location, &[]).await;
+    let refresh =
+        format!("<noscript><meta http-equiv=\"refresh\" content=\"{}\"></noscript>", document.header("retry-after"));
+    assert!(page.text().contains(&refresh), "{}", page.text());
+    assert!(page.text().contains("resizing &lt;17&gt; of 40") && !page.text().contains("<17>"));
+    let (head, rest) = page.text().split_once("<style>").expect("a style");
+    let (_, rest) = rest.split_once("</style>").expect("its end");
+    let (body, _) = rest.split_once("<script>").expect("a script");
+    insta::assert_snapshot!(format!("{head}{body}").replace("><", ">\n<"));
+    work.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policy_lets_nothing_run_but_the_pages_own_script_and_style() {
+    use base64::Engine as _;
+    let house = house();
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let page = house.get(&location, &[BROWSER]).await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
+    for element in ["script", "style"] {
+        let (_, rest) = page.text().split_once(&format!("<{element}>")).expect("it opens");
+        let (text, rest) = rest.split_once(&format!("</{element}>")).expect("it closes");
+        assert!(!rest.contains(&format!("<{element}")), "there is one");
+        let digest =
+            base64::engine::general_purpose::STANDARD.encode(cloakroom::Digest::of(text.as_bytes()).as_bytes());
+        assert!(policy.contains(&format!("{element}-src 'sha256-{digest}'")), "{policy}");
+    }
+    assert!(!page.text().contains("style=") && !page.text().contains("onclick="));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_script_finds_every_element_it_names() {
+    let house = house();
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let page = house.get(&location, &[BROWSER]).await;
+    let script = include_str!("../../src/page/follow.js");
+    let literals = script.match_indices('(').filter_map(|(at, _)| {
+        let called = ["part", "say", "reveal"].iter().any(|name| script[..at].ends_with(name));
+        let name = script[at + 1..].strip_prefix('"').and_then(|rest| rest.split('"').next());
+        name.filter(|_| called)
+    });
+    let dates = script.match_indices("date(\"").filter_map(|(at, call)| script[at + call.len()..].split('"').next());
+    let mut names: Vec<_> = dates.flat_map(|name| [name.to_owned(), format!("{name}-row")]).collect();
+    names.extend(literals.map(ToOwned::to_owned));
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        assert_eq!(page.text().matches(&format!("id=\"{name}\"")).count(), 1, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_with_a_resource_forwards_a_person_there() {
+    let house = house();
+    let location = house.done("resource").await;
+    let page = house.get(&location, &[BROWSER, ("if-none-match", "*")]).await;
+    assert_eq!((page.status, page.header("location")), (303, "/reports/7"));
+    assert_eq!(house.get(&location, &[]).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_the_browser_has_is_not_sent_again() {
+    let house = house();
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let (page, document) = (house.get(&location, &[BROWSER]).await, house.get(&location, &[]).await);
+    assert_eq!(house.get(&location, &[BROWSER, ("if-none-match", page.header("etag"))]).await.status, 304);
+    assert_eq!(house.get(&location, &[BROWSER, ("if-none-match", document.header("etag"))]).await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_job_and_one_that_is_being_cancelled_have_pages() {
+    let house = house();
+    let (location, work) = house.underway("nap").await;
+    house.ask("DELETE", &location, &[], Body::empty()).await;
+    assert!(house.get(&location, &[BROWSER]).await.text().contains("Being cancelled"));
+    work.await.expect("the work ends");
+    let page = house.get(&location, &[BROWSER]).await;
+    assert_eq!(page.status, 410);
+    assert!(page.text().contains("Cancelled"));
+}

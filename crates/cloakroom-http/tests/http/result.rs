@@ -1,0 +1,74 @@
+//! Section 5: `GET /jobs/{id}/result`.
+
+use axum::body::Body;
+use tokio::time::Instant;
+
+use crate::house::house;
+
+#[tokio::test(start_paused = true)]
+async fn a_small_result_is_served_with_its_own_type_and_runs_nothing() {
+    let house = house();
+    let path = format!("{}/result", house.done("page").await);
+    let answer = house.get(&path, &[("accept", "text/html")]).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "text/html"));
+    assert_eq!(answer.text(), "<script>alert(1)</script>");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.header("content-security-policy"), "sandbox; default-src 'none'");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_json_result_is_served_as_the_handler_wrote_it() {
+    let house = house();
+    let path = format!("{}/result", house.done("answer").await);
+    let answer = house.get(&path, &[]).await;
+    assert_eq!((answer.status, answer.text()), (200, "{\"answer\":42}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_result_is_a_link_away_and_a_resource_is_where_the_handler_says() {
+    for (act, place) in [("large", "https://objects.example/results/"), ("resource", "/reports/7")] {
+        let house = house();
+        let path = format!("{}/result", house.done(act).await);
+        let answer = house.get(&path, &[]).await;
+        assert_eq!(answer.status, 303);
+        assert!(answer.header("location").starts_with(place), "{}", answer.header("location"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_without_a_result_or_a_resource_has_no_content() {
+    let house = house();
+    let path = format!("{}/result", house.done("nothing").await);
+    assert_eq!(house.get(&path, &[]).await.status, 204);
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_there_is_a_result_the_job_is_answered() {
+    let house = house();
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let path = format!("{location}/result");
+    let (job, result) = (house.get(&location, &[]).await, house.get(&path, &[]).await);
+    assert_eq!((result.status, result.json(), result.header("retry-after")), (202, job.json(), "1"));
+    assert_eq!(house.get(&path, &[("if-none-match", job.header("etag"))]).await.status, 304);
+    house.ask("DELETE", &location, &[], Body::empty()).await;
+    assert_eq!(house.get(&path, &[]).await.problem(410, "job-cancelled"), house.get(&location, &[]).await.json());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_job_has_no_result_but_its_problem() {
+    let house = house();
+    let path = format!("{}/result", house.done("refuse").await);
+    house.get(&path, &[]).await.problem(422, "out-of-paper");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_can_be_waited_for() {
+    let house = house();
+    let path = format!("{}/result", house.act("answer", &[]).await.header("location"));
+    let begun = Instant::now();
+    let prefer = [("prefer", "wait=25")];
+    let (answer, ()) = tokio::join!(house.get(&path, &prefer), house.room.work_until_idle());
+    assert_eq!((answer.status, answer.text()), (200, "{\"answer\":42}"));
+    assert_eq!(answer.header("preference-applied"), "wait=25");
+    assert!(begun.elapsed().as_secs() < 1);
+}

@@ -1,0 +1,285 @@
+//! Section 3: `POST /commands/{type}`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use cloakroom_app::ports::Objects as _;
+use cloakroom_app::testing::Fault;
+use futures::{StreamExt as _, stream};
+use http::Request;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::house::{House, house};
+
+const KEY: (&str, &str) = ("idempotency-key", "order-1042");
+const JSON: (&str, &str) = ("content-type", "application/json");
+const WAIT: [(&str, &str); 1] = [("prefer", "wait=10")];
+const PNG: (&str, &str) = ("content-type", "image/png");
+
+#[tokio::test(start_paused = true)]
+async fn a_command_is_accepted_with_its_location_and_the_job() {
+    let house = house();
+    let answer = house.act("answer", &[KEY]).await;
+    assert_eq!(answer.status, 202);
+    assert_eq!(answer.header("location"), answer.json()["links"]["self"].as_str().expect("a link"));
+    assert_eq!((answer.header("retry-after"), answer.header("idempotent-replayed")), ("1", ""));
+    assert!(!answer.header("etag").is_empty() && answer.header("preference-applied").is_empty());
+    insta::assert_json_snapshot!(answer.json());
+    let polled = house.get(answer.header("location"), &[]).await;
+    assert_eq!((polled.json(), polled.header("etag")), (answer.json(), answer.header("etag")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_again_is_answered_as_a_poll_and_makes_no_second_job() {
+    for (act, status, code) in [("answer", 200, ""), ("fail", 400, "job-failed"), ("refuse", 422, "out-of-paper")] {
+        let house = house();
+        let first = house.act(act, &[KEY]).await;
+        let again = house.act(act, &[("idempotency-key", "\"order-1042\"")]).await;
+        assert_eq!((again.status, again.header("idempotent-replayed"), again.json()), (202, "true", first.json()));
+        house.room.work_until_idle().await;
+        let (polled, again) = (house.get(first.header("location"), &[]).await, house.act(act, &[KEY]).await);
+        assert_eq!((again.status, polled.status, polled.json()), (status, status, again.json()));
+        assert_eq!((again.header("idempotent-replayed"), again.header("location")), ("true", first.header("location")));
+        if !code.is_empty() {
+            assert_eq!(again.problem(status, code)["job"]["id"], first.json()["id"]);
+        }
+        house.room.memory.only_job();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_job_is_replayed_as_gone() {
+    let house = house();
+    let location = house.act("answer", &[KEY]).await.header("location").to_owned();
+    house.ask("DELETE", &location, &[], Body::empty()).await;
+    let again = house.act("answer", &[KEY]).await;
+    again.problem(410, "job-cancelled");
+    assert_eq!((again.header("idempotent-replayed"), again.header("location")), ("true", location.as_str()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_used_for_another_command_is_refused() {
+    let house = house();
+    house.act("answer", &[KEY]).await;
+    house.act("fail", &[KEY]).await.problem(422, "idempotency-key-reused");
+    let body = r#"{"act":"answer"}"#;
+    house.ask("POST", "/commands/act?x=1", &[JSON, KEY], body).await.problem(422, "idempotency-key-reused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_is_not_registered_is_unknown_whatever_is_sent() {
+    let house = house();
+    for path in [
+        "/commands/act.out",
+        "/commands/Act",
+        "/commands/%00",
+        "/commands/%FF",
+        "/commands/-",
+        &format!("/commands/{}", "a".repeat(129)),
+    ] {
+        let answer = house.ask("POST", path, &[("idempotency-key", "")], "not json").await;
+        let problem = answer.problem(404, "unknown-command");
+        assert!(!problem.to_string().contains("act.strictly"), "lists none");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_breaks_its_rule_or_is_missing_where_it_is_required_is_refused() {
+    let house = house();
+    for bad in ["", "a b", "\"", "\"\"", &"k".repeat(256)] {
+        house.act("answer", &[("idempotency-key", bad)]).await.problem(400, "invalid-idempotency-key");
+    }
+    house.act("answer", &[KEY, KEY]).await.problem(400, "invalid-idempotency-key");
+    house.ask("POST", "/commands/act.strictly", &[JSON], "{}").await.problem(400, "idempotency-key-required");
+    assert_eq!(house.ask("POST", "/commands/act.strictly", &[JSON, KEY], "{}").await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_media_type_that_the_command_does_not_take_is_refused_with_those_that_it_does() {
+    let house = house();
+    for sent in ["text/plain", "", "application/json; charset=latin-1"] {
+        let answer = house.ask("POST", "/commands/act", &[("content-type", sent)], "{}").await;
+        answer.problem(415, "unsupported-media-type");
+        assert_eq!(answer.header("accept-post"), "application/json", "{sent}");
+    }
+    for headers in [&[JSON][..], &[], &[KEY, PNG, PNG]] {
+        let answer = house.ask("POST", "/commands/image.keep?width=1", headers, "png").await;
+        let problem = answer.problem(415, "unsupported-media-type");
+        assert_eq!(answer.header("accept-post"), "image/png, image/jpeg");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("image/png, image/jpeg")), "{problem}");
+    }
+    let encoded = house.ask("POST", "/commands/act", &[JSON, ("content-encoding", "gzip")], "x").await;
+    encoded.problem(415, "unsupported-media-type");
+    assert_eq!(encoded.header("accept-encoding"), "identity");
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_json_is_told_by_line_and_column() {
+    let answer = house().ask("POST", "/commands/act", &[JSON], "{\n  \"act\": x}").await;
+    answer.problem(400, "malformed-json");
+    insta::assert_json_snapshot!(answer.json());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_payload_is_told_by_pointers() {
+    let house = house();
+    let answer = house.ask("POST", "/commands/act", &[JSON], r#"{"act":"dance"}"#).await;
+    answer.problem(422, "invalid-payload");
+    insta::assert_json_snapshot!(answer.json());
+    for (query, pointer) in [("width=200", "/width"), ("width=x", "/width"), ("width=1&height=2", "/height")] {
+        let answer = house.ask("POST", &format!("/commands/image.keep?{query}"), &[PNG], "png").await;
+        assert_eq!(answer.problem(422, "invalid-payload")["errors"][0]["pointer"], pointer, "{query}");
+    }
+    house.ask("POST", "/commands/image.keep?width=1", &[PNG], "").await.problem(422, "invalid-payload");
+    assert!(house.room.memory.calls().is_empty(), "nothing is stored before the payload is checked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_over_the_limit_is_received_to_its_end_and_then_refused() {
+    let house = house();
+    let answer = house.ask("POST", "/commands/act.strictly", &[JSON, KEY], " ".repeat(21)).await;
+    let problem = answer.problem(413, "payload-too-large");
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("20 bytes") && detail.contains("POST /uploads"), "{detail}");
+    assert_eq!(answer.header("connection"), "close");
+
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
+    let pieces = stream::iter(0..100).map(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, Infallible>(Bytes::from(vec![b' '; 100_000]))
+    });
+    let request = Request::post("/commands/act").body(Body::from_stream(pieces)).expect("a request");
+    house.send(request).await.problem(413, "payload-too-large");
+    assert_eq!(sent.load(Ordering::SeqCst), 100, "the client gets to send it all");
+    assert_eq!(
+        house.ask("POST", "/commands/act", &[JSON], format!("{}{{}}", " ".repeat(4 * 1024 * 1024 - 2))).await.status,
+        202
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_breaks_off_is_refused() {
+    let broken = stream::iter([Ok(Bytes::from("{")), Err(std::io::Error::other("reset"))]);
+    let request = Request::post("/commands/act").body(Body::from_stream(broken)).expect("a request");
+    house().send(request).await.problem(400, "invalid-request");
+}
+
+#[tokio::test(start_paused = true)]
+async fn binary_bodies_arrive_byte_for_byte() {
+    let house = house();
+    let bytes: Vec<u8> = (0..=255).collect();
+    let answer = house.ask("POST", "/commands/image.keep?width=1", &[PNG], bytes.clone()).await;
+    assert_eq!(answer.status, 202);
+    house.room.work_until_idle().await;
+    let result = house.get(&format!("{}/result", answer.header("location")), &[]).await;
+    assert_eq!((result.status, result.header("content-type"), &result.body[..]), (200, "image/png", &bytes[..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_wait_for_the_end() {
+    let house = house();
+    for prefer in ["wait=10", "respond-async, wait=10"] {
+        let headers = [("prefer", prefer)];
+        let (answer, ()) = tokio::join!(house.act("answer", &headers), house.room.work_until_idle());
+        assert_eq!((answer.status, answer.header("preference-applied")), (200, "wait=10"), "{}", answer.text());
+        assert_eq!(answer.json()["result"], json!({ "answer": 42 }));
+        assert!(!answer.header("location").is_empty());
+    }
+    let (failed, ()) = tokio::join!(house.act("refuse", &WAIT), house.room.work_until_idle());
+    failed.problem(422, "out-of-paper");
+    assert!(!failed.header("location").is_empty() && failed.header("preference-applied") == "wait=10");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_is_over_after_25_seconds_at_most() {
+    let house = house();
+    for (prefer, seconds, applied) in
+        [("wait=0", 0, "wait=0"), ("wait=3", 3, "wait=3"), ("wait=99999999999999999999", 25, "wait=25")]
+    {
+        let begun = Instant::now();
+        let answer = house.act("answer", &[("prefer", prefer)]).await;
+        assert_eq!((answer.status, answer.header("preference-applied")), (202, applied));
+        assert_eq!(begun.elapsed(), Duration::from_secs(seconds));
+        assert!(!answer.header("retry-after").is_empty());
+    }
+    for (prefer, applied) in [("respond-async", "respond-async"), ("wait=x", ""), ("handling=strict", "")] {
+        assert_eq!(house.act("answer", &[("prefer", prefer)]).await.header("preference-applied"), applied);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_fails_does_not_hide_that_the_job_was_accepted() {
+    let house = house();
+    house.room.memory.fail("load", Fault::Before);
+    let answer = house.act("answer", &[("prefer", "wait=5")]).await;
+    assert_eq!(answer.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browsers_form_is_sent_on_to_the_page() {
+    let house = house();
+    let browser = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+    let answer = house.act("answer", &[KEY, browser]).await;
+    assert_eq!((answer.status, answer.header("idempotent-replayed")), (303, ""));
+    let again = house.act("answer", &[KEY, browser]).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (303, "true"));
+    assert_eq!(house.get(again.header("location"), &[]).await.status, 202);
+    assert_eq!(house.act("answer", &[("accept", "*/*")]).await.status, 202);
+    house.act("dance", &[browser]).await.problem(422, "invalid-payload");
+}
+
+async fn uploaded(house: &House, content_type: &str, bytes: &'static [u8]) -> String {
+    let asked = json!({ "content_type": content_type, "content_length": bytes.len() });
+    let upload = house.ask("POST", "/uploads", &[JSON], asked.to_string()).await.json();
+    let url = upload["url"].as_str().expect("a url").trim_start_matches("https://objects.example/").to_owned();
+    house.room.memory.put(&url, content_type, Bytes::from_static(bytes)).await.expect("put");
+    upload["upload_id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_stands_for_the_body_of_one_job() {
+    let house = house();
+    let id = uploaded(&house, "image/png", b"png").await;
+    let path = "/commands/image.keep?width=1";
+    let answer = house.ask("POST", path, &[("upload-id", &id)], "").await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(house.ask("POST", path, &[("upload-id", &id)], "").await.header("idempotent-replayed"), "true");
+    house.ask("POST", path, &[("upload-id", &id), KEY], "").await.problem(422, "upload-not-found");
+    house.room.work_until_idle().await;
+    assert_eq!(&house.get(&format!("{}/result", answer.header("location")), &[]).await.body[..], b"png");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_can_not_be_had_or_does_not_fit_is_refused() {
+    let house = house();
+    let path = "/commands/image.keep?width=1";
+    for id in ["", "x", "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", "00000000-0000-0000-0000-000000000000"] {
+        house.ask("POST", path, &[("upload-id", id)], "").await.problem(422, "upload-not-found");
+    }
+    let id = uploaded(&house, "image/png", b"png").await;
+    house.ask("POST", path, &[("upload-id", &id)], "png").await.problem(400, "invalid-request");
+    house.ask("POST", path, &[("upload-id", &id), ("upload-id", &id)], "").await.problem(400, "invalid-request");
+    house.ask("POST", "/commands/act", &[("upload-id", &id)], "").await.problem(415, "unsupported-media-type");
+    let large = uploaded(&house, "image/png", &[0; 1001]).await;
+    let problem = house.ask("POST", path, &[("upload-id", &large)], "").await.problem(413, "payload-too-large");
+    assert_eq!(problem["limit"], 1000);
+    let text = uploaded(&house, "application/json", b"{").await;
+    house.ask("POST", "/commands/act", &[("upload-id", &text)], "").await.problem(400, "malformed-json");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_trace_goes_along_with_the_command() {
+    let house = house();
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (sent, carried) in [(traceparent, true), ("junk", false)] {
+        house.act("answer", &[("traceparent", sent), ("x-request-id", "r-1")]).await;
+        let body = house.room.memory.receive(Duration::from_secs(60)).expect("a message").body;
+        assert_eq!((body.contains(traceparent), body.contains("r-1"), body.contains("junk")), (carried, true, false));
+    }
+}

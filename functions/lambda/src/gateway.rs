@@ -1,0 +1,86 @@
+//! Between API Gateway's REST API and the router.
+//!
+//! The event has no request as it was sent, and `lambda_http` makes one of what there is. Two things are put right here:
+//! - it writes the stage before the path (unless `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH` is set, which works as well): the
+//!   routes know no stage, and behind a domain of one's own the client doesn't either;
+//! - query parameters come as a map, and in another order each time. The query string is part of what tells one command
+//!   from another under the same `Idempotency-Key`, so it must be the same at every retry: by name, then as they came.
+
+use axum::Router;
+use axum::http::Uri;
+use axum::http::request::Parts;
+use cloakroom_app::core::{Digest, Tenant};
+use cloakroom_aws::HttpConfig;
+use cloakroom_aws::config::CorsOrigins;
+use cloakroom_http::{Cors, Site};
+use lambda_http::request::RequestContext;
+use lambda_http::tower::ServiceExt as _;
+use lambda_http::{Error, Request, RequestExt as _};
+
+/// Answers requests by this router until the function ends.
+pub async fn serve(router: Router) -> Result<(), Error> {
+    lambda_http::run(router.map_request(mended)).await
+}
+
+/// The site that the configuration describes; its tenants are whoever the gateway's authorizer says they are.
+pub fn site(config: &HttpConfig) -> Site {
+    let cors = match &config.cors {
+        CorsOrigins::Own => Cors::None,
+        CorsOrigins::Any => Cors::Any,
+        CorsOrigins::These(origins) => Cors::Only(origins.clone()),
+    };
+    Site::new(&config.base_path).cors(cors).tenant(tenant)
+}
+
+fn mended(mut request: Request) -> Request {
+    let path = without_stage(&request).to_owned();
+    let query = request.uri().query().map(in_order).filter(|query| !query.is_empty());
+    let target = query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+    *request.uri_mut() = Uri::try_from(target).expect("parts of a good URI make one");
+    request
+}
+
+/// The path as it was before `lambda_http` wrote the stage before it, if it did.
+fn without_stage(request: &Request) -> &str {
+    let path = request.uri().path();
+    let stage = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref().unwrap_or_default(),
+        _ => return path,
+    };
+    // A path that begins like the stage is left alone by it, and is here.
+    if request.raw_http_path().starts_with(&format!("/{stage}/")) {
+        return path;
+    }
+    let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
+    rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
+fn in_order(query: &str) -> String {
+    let mut pairs: Vec<_> = query.split('&').collect();
+    pairs.sort_by_key(|pair| pair.split('=').next());
+    pairs.join("&")
+}
+
+/// Who the caller is: the authorizer's `principalId`, or the `sub` of a user pool's claims. Without an authorizer, or where
+/// callers sign with IAM credentials, all of them are one tenant.
+fn tenant(request: &Parts) -> Tenant {
+    let context = request.extensions.get::<RequestContext>();
+    let Some(fields) = context.and_then(RequestContext::authorizer).map(|authorizer| &authorizer.fields) else {
+        return Tenant::default();
+    };
+    let claim = fields.get("claims").and_then(|claims| claims.get("sub"));
+    let name = fields.get("principalId").or(claim).and_then(|name| name.as_str()).filter(|name| !name.is_empty());
+    name.map_or_else(Tenant::default, tenant_of)
+}
+
+/// A name that is no tenant's (too long, or with spaces) stands for one all the same; and no other name for the same one.
+fn tenant_of(name: &str) -> Tenant {
+    const DIGESTED: &str = "sha256:";
+    match name.parse() {
+        Ok(tenant) if !name.starts_with(DIGESTED) => tenant,
+        _ => format!("{DIGESTED}{}", Digest::of(name.as_bytes())).parse().expect("a digest is short and visible ASCII"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

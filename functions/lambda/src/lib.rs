@@ -1,0 +1,7 @@
+//! What every function does at its start, and what lies between API Gateway and the router.
+
+mod gateway;
+mod start;
+
+pub use gateway::{serve, site};
+pub use start::{configured, start};

@@ -1,0 +1,126 @@
+//! From the event of a queue to messages, and from what became of them to the answer.
+//!
+//! The answer names the messages that stay in the queue; all others are deleted. One identifier that is empty or unknown
+//! would keep the whole batch, so each is one that came with the event.
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use cloakroom_app::work::{Delivery, Disposition};
+
+/// The messages of an event, in their order.
+pub(crate) fn deliveries(event: SqsEvent) -> Vec<Delivery> {
+    event.records.into_iter().filter_map(delivery).collect()
+}
+
+fn delivery(record: SqsMessage) -> Option<Delivery> {
+    let Some(message_id) = record.message_id.filter(|id| !id.is_empty()) else {
+        // Nothing could be answered for it. The queue gives every message an id, so this is none that was ever sent.
+        tracing::error!("a record has no message id; it is passed over");
+        return None;
+    };
+    let receive_count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    Some(Delivery {
+        message_id,
+        receipt: record.receipt_handle.unwrap_or_default(),
+        // No body is one that can't be read: it stays, for the dead letters.
+        body: record.body.unwrap_or_default(),
+        receive_count: receive_count.unwrap_or(1),
+    })
+}
+
+/// Names every message that is not done. What is not known to be done is not.
+pub(crate) fn response(deliveries: &[Delivery], dispositions: &[Disposition]) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    for (at, delivery) in deliveries.iter().enumerate() {
+        match dispositions.get(at) {
+            Some(Disposition::Done) => {}
+            Some(Disposition::Keep) | None => response.add_failure(&delivery.message_id),
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json, to_value};
+
+    use super::Disposition::{Done, Keep};
+    use super::*;
+
+    fn record(id: &str) -> Value {
+        json!({
+            "messageId": id,
+            "receiptHandle": format!("receipt of {id}"),
+            "body": format!("body of {id}"),
+            "attributes": {
+                "ApproximateReceiveCount": "2",
+                "AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793",
+                "SentTimestamp": "1795248000120",
+                "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+                "MessageGroupId": "default",
+                "ApproximateFirstReceiveTimestamp": "1795248000131"
+            },
+            "messageAttributes": {
+                "n": { "stringValue": "1", "stringListValues": [], "binaryListValues": [], "dataType": "Number" }
+            },
+            "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:work",
+            "awsRegion": "eu-central-1"
+        })
+    }
+
+    fn read(records: &[Value]) -> Vec<Delivery> {
+        deliveries(serde_json::from_value(json!({ "Records": records })).expect("an event of a queue"))
+    }
+
+    fn ids(deliveries: &[Delivery]) -> Vec<&str> {
+        deliveries.iter().map(|delivery| delivery.message_id.as_str()).collect()
+    }
+
+    #[test]
+    fn an_event_of_a_queue_is_its_messages_in_their_order() {
+        let deliveries = read(&[record("b"), record("a"), record("c")]);
+        assert_eq!(ids(&deliveries), ["b", "a", "c"]);
+        let want = Delivery {
+            message_id: "b".into(),
+            receipt: "receipt of b".into(),
+            body: "body of b".into(),
+            receive_count: 2,
+        };
+        assert_eq!(deliveries[0], want);
+    }
+
+    #[test]
+    fn the_answer_names_the_messages_that_stay_and_no_others() {
+        let deliveries = read(&[record("a"), record("b"), record("c"), record("d")]);
+        for (dispositions, stay) in [
+            (&[Done, Done, Done, Done][..], &[][..]),
+            (&[Keep, Done, Keep, Done], &["a", "c"]),
+            (&[Keep, Keep, Keep, Keep], &["a", "b", "c", "d"]),
+            (&[Done, Done], &["c", "d"]),
+        ] {
+            let failures: Vec<_> = stay.iter().map(|id| json!({ "itemIdentifier": id })).collect();
+            let answer = to_value(response(&deliveries, dispositions)).expect("it is written as JSON");
+            assert_eq!(answer, json!({ "batchItemFailures": failures }), "{dispositions:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_a_part_is_read_as_far_as_it_goes() {
+        let deliveries = read(&[
+            json!({ "messageId": "a" }),
+            json!({ "messageId": "b", "body": null, "receiptHandle": null, "attributes": null }),
+            json!({ "messageId": "c", "attributes": { "ApproximateReceiveCount": "many" } }),
+            record("d"),
+        ]);
+        assert_eq!(ids(&deliveries), ["a", "b", "c", "d"]);
+        assert!(deliveries[..3].iter().all(|it| it.body.is_empty() && it.receipt.is_empty() && it.receive_count == 1));
+    }
+
+    #[test]
+    fn no_answer_names_a_message_without_an_id() {
+        let deliveries = read(&[json!({ "body": "x" }), json!({ "messageId": "", "body": "x" }), record("a")]);
+        assert_eq!(ids(&deliveries), ["a"]);
+        assert_eq!(read(&[]), []);
+    }
+}

@@ -1,0 +1,4 @@
+//! The house keeps its own rules: who may know whom, and documents that tell the truth.
+
+mod readme;
+mod rooms;

@@ -1,0 +1,82 @@
+//! The arrows between the rooms, by what their manifests say.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The crates of the workspace that each of them may use. Tests and builds may use more.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("cloakroom", &[]),
+    ("cloakroom-app", &["cloakroom"]),
+    ("cloakroom-http", &["cloakroom", "cloakroom-app"]),
+    ("cloakroom-aws", &["cloakroom", "cloakroom-app"]),
+    ("cloakroom-embedded", &[]),
+    ("cloakroom-client", &["cloakroom"]),
+    ("commands", &["cloakroom-app"]),
+    ("submit", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "commands"]),
+    ("worker", &["cloakroom-app", "cloakroom-aws", "commands"]),
+    ("status", &["cloakroom-app", "cloakroom-aws", "cloakroom-http"]),
+    (
+        "cloakroom-cli",
+        &["cloakroom-app", "cloakroom-aws", "cloakroom-client", "cloakroom-embedded", "cloakroom-http", "commands"],
+    ),
+    ("cloakroom-tests", &["cloakroom", "cloakroom-client"]),
+];
+
+/// Crates that only these rooms may use.
+const KEPT: &[(&str, &[&str])] = &[
+    ("aws-", &["cloakroom-aws"]),
+    ("axum", &["cloakroom-http", "cloakroom-embedded", "cloakroom-cli"]),
+    ("http", &["cloakroom-http"]),
+    ("lambda_", &["submit", "worker", "status"]),
+    ("aws_lambda_events", &["worker"]),
+    ("rusqlite", &["cloakroom-embedded"]),
+    ("reqwest", &["cloakroom-client", "cloakroom-tests"]),
+];
+
+/// What the still room must not wait, ask or draw by.
+const NOT_IN_THE_STILL_ROOM: &[&str] = &["tokio", "futures", "async-trait", "tracing", "rand", "reqwest", "axum"];
+
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let name = |value: &Value| value["name"].as_str().expect("a name").to_owned();
+    let packages = metadata["packages"].as_array().expect("packages");
+    packages
+        .iter()
+        .map(|package| {
+            let all = package["dependencies"].as_array().expect("dependencies");
+            (name(package), all.iter().filter(|one| one["kind"].is_null()).map(name).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn every_arrow_between_rooms_is_drawn_here() {
+    let dependencies = dependencies();
+    assert_eq!(dependencies.len(), ARROWS.len(), "{:?}", dependencies.keys());
+    for (room, allowed) in ARROWS {
+        let of_the_house = |name: &&String| dependencies.contains_key(*name);
+        for used in dependencies[*room].iter().filter(of_the_house) {
+            assert!(allowed.contains(&used.as_str()), "{room} uses {used}");
+        }
+    }
+}
+
+#[test]
+fn what_one_room_knows_is_kept_there() {
+    for (room, used) in dependencies() {
+        for name in used {
+            for (kept, rooms) in KEPT {
+                let is = if kept.ends_with(['-', '_']) { name.starts_with(kept) } else { name == *kept };
+                assert!(!is || rooms.contains(&room.as_str()), "{room} uses {name}");
+            }
+            assert!(room != "cloakroom" || !NOT_IN_THE_STILL_ROOM.contains(&name.as_str()), "{room} uses {name}");
+        }
+    }
+}
