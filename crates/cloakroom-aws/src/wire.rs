@@ -48,3 +48,6 @@ pub fn jobs(config: &JobsConfig, clients: &Clients) -> Jobs {
         namespace: config.namespace,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,8 +51,10 @@ mod tests {
         let _log = log(EnvFilter::new("info"), written).set_default();
         let printed = std::panic::take_hook();
         cloakroom_app::panics::log_panics();
-        let span = tracing::info_span!("job", job_id = "0d5f1c0e");
-        let ended = std::panic::catch_unwind(|| span.in_scope(|| panic!("no {} left", "paper")));
+        let ended = std::panic::catch_unwind(|| {
+            let span = tracing::info_span!("job", job_id = "0d5f1c0e");
+            span.in_scope(|| panic!("no {} left", "paper"));
+        });
         std::panic::set_hook(printed);
         assert!(ended.is_err());
 

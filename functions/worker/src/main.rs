@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     });
     let worker = cloakroom_aws::worker(&config, &Clients::load().await, commands::registry(http.diagnostics));
     let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
-        let ends_at = Timestamp::from_millis(i64::try_from(event.context.deadline)?);
+        let ends_at = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
         let deliveries = batch::deliveries(event.payload);
         let dispositions = worker.handle_batch(&deliveries, ends_at).await;
         Ok(batch::response(&deliveries, &dispositions))

@@ -120,8 +120,6 @@ fn a_record_without_a_part_it_must_have_names_that_part() {
     let may_be_absent = [
         "pk",
         "client_job_id",
-        "lease_token",
-        "lease_message",
         "progress",
         "progress_message",
         "estimated_finish_at",
@@ -138,10 +136,7 @@ fn a_record_without_a_part_it_must_have_names_that_part() {
             Ok(_) => assert!(may_be_absent.contains(&name.as_str()), "{name} may be absent"),
             Err(error) => {
                 assert!(error.to_string().contains(&format!("no attribute {name}")), "{error}");
-                assert!(
-                    !may_be_absent.contains(&name.as_str()) || name.starts_with("lease_") || name == "result_type",
-                    "{error}"
-                );
+                assert!(!may_be_absent.contains(&name.as_str()), "{error}");
             }
         }
     }

@@ -169,7 +169,7 @@ async fn an_image_that_claims_to_be_too_large_is_refused_before_it_is_decoded() 
     // WebP has no longer sides than 16384, but that many pixels are still a gigabyte.
     let mut webp = written(&small, Format::Webp);
     let size = webp.windows(4).position(|name| name == b"VP8L").expect("a lossless image") + 9;
-    webp[size..size + 4].copy_from_slice(&(16_000u32 | 16_000 << 14).to_le_bytes());
+    webp[size..size + 4].copy_from_slice(&(0x3e7f_u32 | 0x3e7f << 14).to_le_bytes());
 
     for (bomb, name) in [(png, "PNG"), (jpeg, "JPEG"), (webp, "WebP")] {
         assert!(bomb.len() < 1000);
