@@ -41,7 +41,9 @@ async fn killed_with_200_jobs_in_flight_and_started_again_it_ends_them_all_once(
     let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
     let mut successes = BTreeMap::new();
     for line in log.lines().filter(|line| line.contains("ended an attempt") && line.contains("succeeded")) {
-        if let Some(id) = locations.iter().map(|location| location.trim_start_matches("/jobs/")).find(|id| line.contains(id)) {
+        if let Some(id) =
+            locations.iter().map(|location| location.trim_start_matches("/jobs/")).find(|id| line.contains(id))
+        {
             *successes.entry(id).or_insert(0) += 1;
         }
     }

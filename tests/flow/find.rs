@@ -7,7 +7,8 @@ use serde_json::json;
 async fn a_job_is_found_by_its_clients_id() {
     let cloakroom = Deployment::get().await;
     let key = fresh_key("a/b+c&d%e");
-    let location = header(&cloakroom.diagnose(Some(&key), &json!({})).await, "location").expect("a Location").to_owned();
+    let location =
+        header(&cloakroom.diagnose(Some(&key), &json!({})).await, "location").expect("a Location").to_owned();
     let mut url = reqwest::Url::parse(&format!("{}/jobs", cloakroom.url())).expect("a URL");
     url.query_pairs_mut().append_pair("client_job_id", &key);
     let (status, found) = json(cloakroom.get_at(url.as_str()).await).await;

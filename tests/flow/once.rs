@@ -23,7 +23,7 @@ async fn accepted_polled_and_done() {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", sha2::Sha256::digest(text))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +32,8 @@ async fn a_hundred_requests_at_once_with_one_key_are_one_job_and_one_run() {
     let key = fresh_key("hundred");
     let payload = json!({"duration_ms": 300, "result": "once"});
     let answers = join_all((0..100).map(|_| cloakroom.diagnose(Some(&key), &payload))).await;
-    let mut locations: Vec<_> = answers.iter().map(|answer| header(answer, "location").expect("a Location").to_owned()).collect();
+    let mut locations: Vec<_> =
+        answers.iter().map(|answer| header(answer, "location").expect("a Location").to_owned()).collect();
     let fresh = answers.iter().filter(|answer| header(answer, "idempotent-replayed").is_none()).count();
     assert!(answers.iter().all(|answer| matches!(answer.status().as_u16(), 200 | 202)));
     locations.dedup();

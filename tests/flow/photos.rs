@@ -53,7 +53,8 @@ async fn a_photo_of_30_mb_goes_through_an_upload_that_serves_one_job() {
     let sha256 = cloakroom::Digest::of(&photo);
     let checksum = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, sha256.as_bytes());
     let terms = json!({"content_type": "image/png", "content_length": photo.len(), "sha256": checksum});
-    let (status, upload) = json(cloakroom.request(Method::POST, "/uploads").json(&terms).send().await.expect("an answer")).await;
+    let (status, upload) =
+        json(cloakroom.request(Method::POST, "/uploads").json(&terms).send().await.expect("an answer")).await;
     assert_eq!((status, &upload["method"]), (201, &json!("PUT")), "{upload}");
     let put = |body: Vec<u8>| {
         let mut request = cloakroom.request(Method::PUT, upload["url"].as_str().expect("a url"));
@@ -74,7 +75,10 @@ async fn a_photo_of_30_mb_goes_through_an_upload_that_serves_one_job() {
     let mut other = photo.clone();
     other[1000] ^= 1;
     assert!(!put(other).await.expect("an answer").status().is_success(), "other bytes than promised");
-    assert!(!put(photo[1..].to_vec()).await.is_ok_and(|answer| answer.status().is_success()), "fewer bytes than promised");
+    assert!(
+        !put(photo[1..].to_vec()).await.is_ok_and(|answer| answer.status().is_success()),
+        "fewer bytes than promised"
+    );
     assert_eq!(put(photo).await.expect("an answer").status(), 200);
 
     let key = fresh_key("photo");

@@ -26,7 +26,8 @@ async fn a_poll_with_the_etag_waits_for_a_change_and_follows_the_progress() {
     let mut etag = header(&answer, "etag").expect("an ETag").to_owned();
     let mut percents = vec![];
     loop {
-        let request = cloakroom.request(Method::GET, &location).header("Prefer", "wait=10").header("If-None-Match", &etag);
+        let request =
+            cloakroom.request(Method::GET, &location).header("Prefer", "wait=10").header("If-None-Match", &etag);
         let answer = request.send().await.expect("an answer");
         assert_ne!(answer.status(), 304, "nothing changed in 10 s");
         etag = header(&answer, "etag").expect("an ETag").to_owned();
@@ -38,7 +39,8 @@ async fn a_poll_with_the_etag_waits_for_a_change_and_follows_the_progress() {
         assert_eq!(status, 202);
     }
     assert!(percents.len() >= 3 && percents.is_sorted(), "{percents:?}");
-    let unchanged = cloakroom.request(Method::GET, &location).header("If-None-Match", &etag).send().await.expect("an answer");
+    let unchanged =
+        cloakroom.request(Method::GET, &location).header("If-None-Match", &etag).send().await.expect("an answer");
     assert_eq!(unchanged.status(), 304);
 }
 
@@ -79,7 +81,9 @@ async fn a_result_is_there_only_once_the_job_is_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_named_resource_is_where_the_result_is() {
     let cloakroom = Deployment::get().await;
-    for (payload, status, place) in [(json!({"resource": "/reports/7"}), 303, Some("/reports/7")), (json!({}), 204, None)] {
+    for (payload, status, place) in
+        [(json!({"resource": "/reports/7"}), 303, Some("/reports/7")), (json!({}), 204, None)]
+    {
         let location = header(&cloakroom.diagnose(None, &payload).await, "location").expect("a Location").to_owned();
         let (_, job) = cloakroom.end_of(&location).await;
         assert_eq!(job.resource.as_deref(), place);
@@ -91,7 +95,9 @@ async fn a_named_resource_is_where_the_result_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_gets_a_page_and_is_forwarded_to_what_was_made() {
     let cloakroom = Deployment::get().await;
-    let location = header(&cloakroom.diagnose(None, &json!({"resource": "/reports/7"})).await, "location").expect("a Location").to_owned();
+    let location = header(&cloakroom.diagnose(None, &json!({"resource": "/reports/7"})).await, "location")
+        .expect("a Location")
+        .to_owned();
     cloakroom.end_of(&location).await;
     let page = |path: String| cloakroom.request(Method::GET, &path).header("Accept", "text/html").send();
     let forwarded = page(location).await.expect("an answer");

@@ -12,8 +12,10 @@ fn problem(answer: &(u16, Value)) -> (u16, &str) {
 async fn a_body_over_the_limit_is_answered_not_cut_off() {
     let cloakroom = Deployment::get().await;
     for length in [4 * 1024 * 1024 + 1, 30_000_000] {
-        let request = cloakroom.request(Method::POST, "/commands/diagnostic.run").header("Content-Type", "application/json");
-        let answer = json(request.body(vec![b' '; length]).send().await.expect("an answer, not a dropped connection")).await;
+        let request =
+            cloakroom.request(Method::POST, "/commands/diagnostic.run").header("Content-Type", "application/json");
+        let answer =
+            json(request.body(vec![b' '; length]).send().await.expect("an answer, not a dropped connection")).await;
         assert_eq!(problem(&answer), (413, "payload-too-large"));
         let detail = answer.1["detail"].as_str().expect("a detail");
         assert!(detail.contains("4194304") && detail.contains("/uploads"), "{detail}");
@@ -44,7 +46,9 @@ async fn each_kind_of_bad_input_has_its_answer() {
         assert!(header(&answer, "x-request-id").is_some());
         assert_eq!(problem(&json(answer).await), expected, "{path} {body:.20}");
     }
-    for path in ["/jobs/x", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11/result"] {
+    for path in
+        ["/jobs/x", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11/result"]
+    {
         assert_eq!(problem(&json(cloakroom.get_at(path).await).await), (404, "unknown-job"), "{path}");
     }
     for key in ["", "a b", "\"open", &"k".repeat(256)] {

@@ -27,7 +27,7 @@ impl Deployment {
     /// The deployment of `CLOAKROOM_URL`, or a dev runner that keeps nothing.
     pub async fn get() -> Self {
         match std::env::var("CLOAKROOM_URL") {
-            Ok(url) => Self::at(url, None),
+            Ok(url) => Self::at(&url, None),
             Err(_) => Self::run(Keep::Nothing).await,
         }
     }
@@ -35,11 +35,12 @@ impl Deployment {
     /// A dev runner of this test's own.
     pub async fn run(keep: Keep<'_>) -> Self {
         let runner = Runner::start(keep).await;
-        Self::at(runner.url.clone(), Some(runner))
+        Self::at(&runner.url.clone(), Some(runner))
     }
 
-    fn at(url: String, runner: Option<Runner>) -> Self {
-        let http = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(60)).build().expect("a client");
+    fn at(url: &str, runner: Option<Runner>) -> Self {
+        let http =
+            Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(60)).build().expect("a client");
         Self { url: url.trim_end_matches('/').to_owned(), http, runner }
     }
 
@@ -74,7 +75,8 @@ impl Deployment {
             let request = self.request(Method::GET, location).header("Prefer", "wait=20");
             let (status, body) = json(request.send().await.expect("an answer")).await;
             let job = if status >= 400 { body["job"].clone() } else { body.clone() };
-            let job: JobView = serde_json::from_value(job).unwrap_or_else(|error| panic!("{error} in {status}: {body}"));
+            let job: JobView =
+                serde_json::from_value(job).unwrap_or_else(|error| panic!("{error} in {status}: {body}"));
             if job.status.is_terminal() {
                 return (status, job);
             }

@@ -40,7 +40,8 @@ pub fn program() -> &'static Path {
         assert!(build.status.success(), "the program does not build");
         let text = String::from_utf8(build.stdout).expect("UTF-8");
         let executables = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executable = executables.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
+        let executable =
+            executables.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
         executable.expect("cargo names the program")
     })
 }

@@ -36,7 +36,13 @@ async fn the_curl_session_prints_what_it_says() {
     assert!(steps.len() >= 3, "{steps:?}");
     for (command, printed) in steps {
         let command = command.replace("http://127.0.0.1:9000", cloakroom.url());
-        let output = Command::new("sh").args(["-c", &command]).current_dir(folder.path()).stderr(Stdio::null()).output().await.expect("a shell");
+        let output = Command::new("sh")
+            .args(["-c", &command])
+            .current_dir(folder.path())
+            .stderr(Stdio::null())
+            .output()
+            .await
+            .expect("a shell");
         assert!(output.status.success(), "{command}");
         let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
         for line in printed {

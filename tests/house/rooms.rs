@@ -14,9 +14,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloakroom-embedded", &[]),
     ("cloakroom-client", &["cloakroom"]),
     ("commands", &["cloakroom-app"]),
-    ("submit", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "commands"]),
-    ("worker", &["cloakroom-app", "cloakroom-aws", "commands"]),
-    ("status", &["cloakroom-app", "cloakroom-aws", "cloakroom-http"]),
+    ("lambda", &["cloakroom-app", "cloakroom-aws", "cloakroom-http"]),
+    ("submit", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "commands", "lambda"]),
+    ("worker", &["cloakroom-app", "cloakroom-aws", "commands", "lambda"]),
+    ("status", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "lambda"]),
     (
         "cloakroom-cli",
         &["cloakroom-app", "cloakroom-aws", "cloakroom-client", "cloakroom-embedded", "cloakroom-http", "commands"],
@@ -27,9 +28,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that only these rooms may use.
 const KEPT: &[(&str, &[&str])] = &[
     ("aws-", &["cloakroom-aws"]),
-    ("axum", &["cloakroom-http", "cloakroom-embedded", "cloakroom-cli"]),
+    ("axum", &["cloakroom-http", "cloakroom-cli", "lambda"]),
     ("http", &["cloakroom-http"]),
-    ("lambda_", &["submit", "worker", "status"]),
+    ("lambda_", &["lambda", "submit", "worker", "status"]),
     ("aws_lambda_events", &["worker"]),
     ("rusqlite", &["cloakroom-embedded"]),
     ("reqwest", &["cloakroom-client", "cloakroom-tests"]),

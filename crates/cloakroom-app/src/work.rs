@@ -3,11 +3,13 @@
 //! A message is done with only when its job is over, or is another message's to bring to its end. Whatever else
 //! happens it stays in the queue, hidden until it can be of use: it is what brings the job back after a crash.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom::transition::{Claim, Refusal};
 use cloakroom::{AttemptEnd, Job, JobKey, Lease, LeaseToken, Status, Timestamp, Transition};
+use futures::FutureExt as _;
 use tracing::Instrument as _;
 
 use crate::attempt::Attempt;
@@ -82,7 +84,12 @@ impl Worker {
     /// Handles messages side by side, each on its own; the dispositions are in their order. `ends_at` is when the
     /// function itself is ended.
     pub async fn handle_batch(&self, deliveries: &[Delivery], ends_at: Timestamp) -> Vec<Disposition> {
-        futures::future::join_all(deliveries.iter().map(|delivery| self.handle(delivery, ends_at))).await
+        let each = deliveries.iter().map(|delivery| async move {
+            // The panic hook logged it. Not the handler's, which has a task of its own, but ours: one message's, even so.
+            let handled = AssertUnwindSafe(self.handle(delivery, ends_at)).catch_unwind().await;
+            handled.unwrap_or(Disposition::Keep)
+        });
+        futures::future::join_all(each).await
     }
 
     /// Handles one message.

@@ -42,6 +42,8 @@ pub struct SubmitConfig {
     pub namespace: Namespace,
     /// `CLOAKROOM_INLINE_LIMIT_BYTES`
     pub inline_limit: usize,
+    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is served.
+    pub diagnostics: bool,
 }
 
 impl SubmitConfig {
@@ -53,6 +55,7 @@ impl SubmitConfig {
             bucket: bucket(lookup)?,
             namespace: namespace(lookup)?,
             inline_limit: inline_limit(lookup)?,
+            diagnostics: diagnostics(lookup)?,
         })
     }
 }
@@ -68,6 +71,8 @@ pub struct WorkerConfig {
     pub bucket: String,
     /// The lease is `CLOAKROOM_LEASE_SECONDS`.
     pub settings: WorkerSettings,
+    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is served.
+    pub diagnostics: bool,
 }
 
 impl WorkerConfig {
@@ -78,6 +83,7 @@ impl WorkerConfig {
             queue_url: queue_url(lookup)?,
             bucket: bucket(lookup)?,
             settings: WorkerSettings { lease: lease(lookup)?, ..WorkerSettings::default() },
+            diagnostics: diagnostics(lookup)?,
         })
     }
 }
@@ -105,8 +111,6 @@ impl JobsConfig {
 pub struct HttpConfig {
     /// `CLOAKROOM_PUBLIC_BASE_URL`: the path of it, empty or as in `/v1`, under which clients find the API.
     pub base_path: String,
-    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command and its pages are served.
-    pub diagnostics: bool,
     /// `CLOAKROOM_CORS_ORIGINS`: whose pages may call the API.
     pub cors: CorsOrigins,
 }
@@ -126,7 +130,7 @@ pub enum CorsOrigins {
 impl HttpConfig {
     /// Reads it.
     pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
-        Ok(Self { base_path: base_path(lookup)?, diagnostics: diagnostics(lookup)?, cors: cors(lookup)? })
+        Ok(Self { base_path: base_path(lookup)?, cors: cors(lookup)? })
     }
 }
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_app::core::Namespace;
-use cloakroom_app::work::WorkerSettings;
-use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::ports::PortError;
+use cloakroom_app::submit::INLINE_LIMIT;
+use cloakroom_app::work::WorkerSettings;
 use cloakroom_app::{Jobs, Submit, Uploads, Worker, panics};
 use cloakroom_aws::{Clients, DynamoStore, JobsConfig, Local, S3Objects, SqsQueue, SubmitConfig, WorkerConfig};
 use cloakroom_embedded::{Keep, Services};
@@ -54,13 +54,16 @@ pub(crate) async fn run(args: Args) -> Result<(), String> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,cloakroom_app=info,cloakroom_http=info,dynoxide=error")))
+        .with_env_filter(
+            EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| EnvFilter::new("warn,cloakroom_app=info,cloakroom_http=info,dynoxide=error")),
+        )
         .init();
     panics::log_panics();
 
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| format!("failed to listen on {}: {error}; choose another place by --listen (port 0: a free one)", args.listen))?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        format!("failed to listen on {}: {error}; choose another place by --listen (port 0: a free one)", args.listen)
+    })?;
     let address = listener.local_addr().map_err(|error| format!("failed to listen: {error}"))?;
     let keep = if args.memory { Keep::InMemory } else { Keep::InFolder(&args.data) };
     let services = Arc::new(Services::start(keep).await.map_err(|error| format!("failed to {error}"))?);
@@ -107,12 +110,14 @@ impl Parts {
             bucket: bucket.clone(),
             namespace: NAMESPACE,
             inline_limit: INLINE_LIMIT,
+            diagnostics: true,
         };
         let worker = WorkerConfig {
             table: table.clone(),
             queue_url: queue.url().to_owned(),
             bucket: bucket.clone(),
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
+            diagnostics: true,
         };
         let jobs = JobsConfig { table, bucket, namespace: NAMESPACE };
         Ok(Self {

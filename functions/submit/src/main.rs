@@ -8,7 +8,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let (config, http) = lambda::configured(|| {
         Ok((SubmitConfig::from_env(&environment)?, HttpConfig::from_env(&environment)?)) //
     });
-    let commands = commands::registry(http.diagnostics);
+    let commands = commands::registry(config.diagnostics);
     let submit = cloakroom_aws::submit(&config, &Clients::load().await, commands);
     lambda::serve(cloakroom_http::router(lambda::site(&http), Some(submit), None)).await
 }

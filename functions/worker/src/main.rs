@@ -4,16 +4,15 @@ mod batch;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloakroom_app::core::Timestamp;
-use cloakroom_aws::{Clients, HttpConfig, WorkerConfig, environment};
+use cloakroom_aws::{Clients, WorkerConfig, environment};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
-#[tokio::main(flavor = "current_thread")]
+// Two threads: a handler that computes without waiting must not keep another one's heartbeat from beating.
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Error> {
     lambda::start();
-    let (config, http) = lambda::configured(|| {
-        Ok((WorkerConfig::from_env(&environment)?, HttpConfig::from_env(&environment)?)) //
-    });
-    let worker = cloakroom_aws::worker(&config, &Clients::load().await, commands::registry(http.diagnostics));
+    let config = lambda::configured(|| WorkerConfig::from_env(&environment));
+    let worker = cloakroom_aws::worker(&config, &Clients::load().await, commands::registry(config.diagnostics));
     let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
         let ends_at = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
         let deliveries = batch::deliveries(event.payload);

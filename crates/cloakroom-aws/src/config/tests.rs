@@ -56,7 +56,7 @@ fn an_error_is_one_line_that_says_what_to_set() {
 fn a_variable_that_is_set_to_nothing_is_not_set() {
     let error = JobsConfig::from_env(&with(&[("CLOAKROOM_BUCKET", " ")])).expect_err("nothing");
     assert_eq!((error.name, error.found.as_str()), ("CLOAKROOM_BUCKET", "not set"));
-    assert_eq!(http("CLOAKROOM_DIAGNOSTICS", ""), Ok(HttpConfig::default()));
+    assert_eq!(http("CLOAKROOM_CORS_ORIGINS", ""), Ok(HttpConfig::default()));
 }
 
 #[test]
@@ -109,10 +109,14 @@ fn of_the_public_base_url_its_path_is_kept() {
 
 #[test]
 fn diagnostics_are_off_unless_they_are_on() {
-    assert_eq!(http("CLOAKROOM_DIAGNOSTICS", "on").map(|config| config.diagnostics), Ok(true));
-    assert_eq!(http("CLOAKROOM_DIAGNOSTICS", "off").map(|config| config.diagnostics), Ok(false));
-    let error = http("CLOAKROOM_DIAGNOSTICS", "yes").expect_err("neither");
-    assert_eq!(error, "set CLOAKROOM_DIAGNOSTICS to on or off: it is \"yes\"");
+    for (text, on) in [("on", true), ("off", false), ("", false)] {
+        let changed = [("CLOAKROOM_DIAGNOSTICS", text)];
+        let lookup = with(&changed);
+        assert_eq!(SubmitConfig::from_env(&lookup).map(|config| config.diagnostics), Ok(on));
+        assert_eq!(WorkerConfig::from_env(&lookup).map(|config| config.diagnostics), Ok(on));
+    }
+    let error = WorkerConfig::from_env(&with(&[("CLOAKROOM_DIAGNOSTICS", "yes")])).expect_err("neither");
+    assert_eq!(error.to_string(), "set CLOAKROOM_DIAGNOSTICS to on or off: it is \"yes\"");
 }
 
 #[test]

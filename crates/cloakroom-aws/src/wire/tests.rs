@@ -35,13 +35,29 @@ impl Deployment {
         let (table, bucket, namespace) = ("jobs".to_owned(), "cloakroom".to_owned(), Namespace::from_uuid(Uuid::nil()));
         DynamoStore::new(&fixture.clients, &table).create_table().await.expect("make the table");
         S3Objects::new(&fixture.clients, &bucket).create_bucket().await.expect("make the bucket");
-        let queue = SqsQueue::create(&fixture.clients, "commands", Duration::from_secs(30), 9).await.expect("make the queue").queue;
+        let queue = SqsQueue::create(&fixture.clients, "commands", Duration::from_secs(30), 9)
+            .await
+            .expect("make the queue")
+            .queue;
         let echo = |_: Nothing, bytes: Bytes, _: JobContext| async move { Ok(Output::bytes("text/plain", bytes)) };
         let commands = Registry::new(vec![Command::binary("echo", &["text/plain"], echo)]);
         let (table, queue_url) = (table, queue.url().to_owned());
-        let config = SubmitConfig { table: table.clone(), queue_url: queue_url.clone(), bucket: bucket.clone(), namespace, inline_limit: INLINE_LIMIT };
+        let config = SubmitConfig {
+            table: table.clone(),
+            queue_url: queue_url.clone(),
+            bucket: bucket.clone(),
+            namespace,
+            inline_limit: INLINE_LIMIT,
+            diagnostics: false,
+        };
         let (submit, uploads) = submit(&config, &fixture.clients, commands.clone());
-        let config = WorkerConfig { table: table.clone(), queue_url, bucket: bucket.clone(), settings: WorkerSettings::default() };
+        let config = WorkerConfig {
+            table: table.clone(),
+            queue_url,
+            bucket: bucket.clone(),
+            settings: WorkerSettings::default(),
+            diagnostics: false,
+        };
         let worker = worker(&config, &fixture.clients, commands);
         let jobs = jobs(&JobsConfig { table, bucket, namespace }, &fixture.clients);
         fixture.calls.take();
@@ -116,13 +132,25 @@ async fn a_duplicate_costs_one_refused_write_and_cancelling_one_write() {
 #[tokio::test]
 async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
     let it = Deployment::start().await;
-    let terms = UploadTerms { content_type: "text/plain".into(), length: 5, sha256: Some(cloakroom::Digest::of(b"hello")) };
+    let terms =
+        UploadTerms { content_type: "text/plain".into(), length: 5, sha256: Some(cloakroom::Digest::of(b"hello")) };
     let ready = it.uploads.start(&Tenant::default(), &terms).await.expect("ready");
     assert_eq!(it.fixture.calls.take(), Vec::<String>::new());
-    it.submit.objects.put(&keys::upload(&Tenant::default(), ready.id), "text/plain", "hello".into()).await.expect("put");
+    it.submit
+        .objects
+        .put(&keys::upload(&Tenant::default(), ready.id), "text/plain", "hello".into())
+        .await
+        .expect("put");
     it.fixture.calls.take();
     it.accept(Body::Uploaded(ready.id)).await;
-    let calls = ["S3.HeadObject", "DynamoDB.GetItem", "DynamoDB.PutItem", "S3.CopyObject", "DynamoDB.PutItem", "SQS.SendMessage"];
+    let calls = [
+        "S3.HeadObject",
+        "DynamoDB.GetItem",
+        "DynamoDB.PutItem",
+        "S3.CopyObject",
+        "DynamoDB.PutItem",
+        "SQS.SendMessage",
+    ];
     assert_eq!(it.fixture.calls.take(), calls);
     assert_eq!(it.work().await, ["DynamoDB.UpdateItem", "S3.GetObject", "DynamoDB.UpdateItem"]);
 }

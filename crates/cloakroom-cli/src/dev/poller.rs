@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_app::work::{Delivery, Disposition};
 use cloakroom_app::Worker;
+use cloakroom_app::work::{Delivery, Disposition};
 use cloakroom_aws::SqsQueue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
