@@ -257,6 +257,16 @@ impl Registry {
         self.0.binary_search_by(|command| command.name.cmp(name)).ok().map(|at| &self.0[at])
     }
 
+    /// How long payloads and results must be kept after they were written: a payload until its job, which may wait in
+    /// the queue for its retention, is over; a result for the retention after that.
+    pub fn objects_life(&self) -> Duration {
+        let life = |limits: &Limits| {
+            let attempts = (limits.timeout + limits.retry.cap) * limits.retry.max_attempts;
+            limits.retention + attempts.max(limits.retention)
+        };
+        self.iter().map(|command| life(&command.limits)).max().unwrap_or_default()
+    }
+
     /// Every command, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Command> {
         self.0.iter()

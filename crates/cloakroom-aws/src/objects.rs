@@ -18,7 +18,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use cloakroom::Digest;
+use cloakroom::{Digest, Timestamp};
 use cloakroom_app::ports::{ObjectInfo, Objects, PortError, UploadLink, UploadTerms};
 
 use crate::clients::Clients;
@@ -54,6 +54,24 @@ impl S3Objects {
             }
             Err(error) => Err(port_error(OBJECTS, &error)),
         }
+    }
+
+    /// Deletes the objects below a prefix that were last written before a time; how many. For the dev runner, which does
+    /// what a bucket's lifecycle rules do elsewhere.
+    pub async fn sweep(&self, prefix: &str, before: Timestamp) -> Result<usize, PortError> {
+        let mut pages = self.client().list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        let mut swept = 0;
+        while let Some(page) = pages.next().await {
+            for object in page.map_err(|error| port_error(OBJECTS, &error))?.contents.unwrap_or_default() {
+                let written = object.last_modified.and_then(|at| at.to_millis().ok()).map(Timestamp::from_millis);
+                if let (Some(key), Some(_)) = (object.key, written.filter(|at| *at < before)) {
+                    let deleted = self.client().delete_object().bucket(&self.bucket).key(key).send().await;
+                    deleted.map_err(|error| port_error(OBJECTS, &error))?;
+                    swept += 1;
+                }
+            }
+        }
+        Ok(swept)
     }
 
     async fn open(&self, key: &str) -> Result<Option<GetObjectOutput>, PortError> {

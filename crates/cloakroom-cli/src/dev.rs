@@ -2,6 +2,7 @@
 //! only the services are embedded, and a poller stands in for Lambda's event source mapping.
 
 mod poller;
+mod sweeper;
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use cloakroom_app::core::Namespace;
 use cloakroom_app::ports::PortError;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
-use cloakroom_app::{Jobs, Submit, Uploads, Worker, panics};
+use cloakroom_app::{Jobs, Registry, Submit, Uploads, Worker, panics};
 use cloakroom_aws::{Clients, DynamoStore, JobsConfig, Local, S3Objects, SqsQueue, SubmitConfig, WorkerConfig};
 use cloakroom_embedded::{Keep, Services};
 use cloakroom_http::{Cors, Site, router};
@@ -31,9 +32,6 @@ const LEASE: Duration = Duration::from_secs(6);
 /// As often as the queue is asked for a message in vain before it goes among the dead letters.
 const MAX_RECEIVE_COUNT: u32 = 50;
 
-/// How often expired jobs are swept from the table.
-const SWEEP: Duration = Duration::from_secs(60);
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one
@@ -46,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long)]
     memory: bool,
     /// How many jobs are run at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: u16,
 }
 
@@ -70,7 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<(), String> {
     let parts = Parts::over(&services).await.map_err(|error| format!("failed to {error}"))?;
 
     tokio::spawn(poller::poll(parts.queue, parts.worker, args.workers));
-    tokio::spawn(sweep(Arc::clone(&services)));
+    tokio::spawn(sweeper::sweep(Arc::clone(&services), parts.objects, parts.commands));
     let site = Site::new("").cors(Cors::Any);
     let app = router(site, Some(parts.submit), Some(parts.jobs));
     greet(address, &args).map_err(|failure| failure.message)?;
@@ -83,6 +81,8 @@ pub(crate) async fn run(args: Args) -> Result<(), String> {
 
 /// The use cases over the embedded services.
 struct Parts {
+    commands: Registry,
+    objects: S3Objects,
     queue: Arc<SqsQueue>,
     submit: (Submit, Uploads),
     jobs: Jobs,
@@ -101,7 +101,8 @@ impl Parts {
         });
         let (table, bucket) = ("jobs".to_owned(), "cloakroom".to_owned());
         DynamoStore::new(&clients, &table).create_table().await?;
-        S3Objects::new(&clients, &bucket).create_bucket().await?;
+        let objects = S3Objects::new(&clients, &bucket);
+        objects.create_bucket().await?;
         let queue = SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?.queue;
         let commands = commands::registry(true);
         let submit = SubmitConfig {
@@ -122,18 +123,12 @@ impl Parts {
         let jobs = JobsConfig { table, bucket, namespace: NAMESPACE };
         Ok(Self {
             submit: cloakroom_aws::submit(&submit, &clients, commands.clone()),
-            worker: cloakroom_aws::worker(&worker, &clients, commands),
+            worker: cloakroom_aws::worker(&worker, &clients, commands.clone()),
             jobs: cloakroom_aws::jobs(&jobs, &clients),
+            commands,
+            objects,
             queue: Arc::new(queue),
         })
-    }
-}
-
-/// Does what DynamoDB's time to live does elsewhere.
-async fn sweep(services: Arc<Services>) {
-    loop {
-        tokio::time::sleep(SWEEP).await;
-        services.sweep_expired().await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::ports::{Acceptance, Change, JobStore, ObjectInfo, Objects, PortError, Queue, UploadLink, UploadTerms};
 use crate::work::Delivery;
@@ -36,6 +36,7 @@ struct State {
     faults: VecDeque<(&'static str, Fault)>,
     fault_at: Option<(usize, Fault)>,
     made: usize,
+    slow: Option<(&'static str, Duration)>,
     calls: Vec<&'static str>,
 }
 
@@ -62,6 +63,11 @@ impl Memory {
     pub fn fail_nth(&self, n: usize, fault: Fault) {
         let mut state = self.state();
         state.fault_at = Some((state.made + n, fault));
+    }
+
+    /// Makes every call of this name take so long.
+    pub fn slow(&self, call: &'static str, time: Duration) {
+        self.state().slow = Some((call, time));
     }
 
     /// Makes no more calls go wrong.
@@ -127,7 +133,11 @@ impl Memory {
         state.jobs.values().next().cloned().expect("one job")
     }
 
-    fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T) -> Result<T, PortError> {
+    async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T + Send) -> Result<T, PortError> {
+        let slow = self.state().slow;
+        if let Some((_, time)) = slow.filter(|(call, _)| *call == name) {
+            sleep(time).await;
+        }
         let mut state = self.state();
         state.calls.push(name);
         state.made += 1;
@@ -161,6 +171,7 @@ impl JobStore for Memory {
                 Acceptance::Created
             }
         })
+        .await
     }
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
@@ -174,10 +185,11 @@ impl JobStore for Memory {
                 None => Change::Refused(found.map(Box::new)),
             }
         })
+        .await
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
-        self.call("load", |state| state.jobs.get(key).cloned())
+        self.call("load", |state| state.jobs.get(key).cloned()).await
     }
 
     async fn take_upload(
@@ -187,7 +199,7 @@ impl JobStore for Memory {
         job: JobId,
         _until: Timestamp,
     ) -> Result<bool, PortError> {
-        self.call("take_upload", |state| *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job)
+        self.call("take_upload", |state| *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job).await
     }
 }
 
@@ -205,6 +217,7 @@ impl Queue for Memory {
             };
             state.messages.push_back(message);
         })
+        .await
     }
 
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
@@ -214,6 +227,7 @@ impl Queue for Memory {
                     + Duration::from_secs(time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
             }
         })
+        .await
     }
 }
 
@@ -223,10 +237,11 @@ impl Objects for Memory {
         self.call("put", |state| {
             state.objects.insert(key.to_owned(), (content_type.to_owned(), bytes));
         })
+        .await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        self.call("get", |state| state.objects.get(key).map(|(_, bytes)| bytes.clone()))
+        self.call("get", |state| state.objects.get(key).map(|(_, bytes)| bytes.clone())).await
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
@@ -234,10 +249,11 @@ impl Objects for Memory {
             let (content_type, bytes) = state.objects.get(key)?;
             Some(ObjectInfo { content_type: content_type.clone(), length: bytes.len() as u64, sha256: None })
         })
+        .await
     }
 
     async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError> {
-        self.call("digest", |state| state.objects.get(key).map(|(_, bytes)| Digest::of(bytes)))
+        self.call("digest", |state| state.objects.get(key).map(|(_, bytes)| Digest::of(bytes))).await
     }
 
     async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError> {
@@ -245,6 +261,7 @@ impl Objects for Memory {
             let object = state.objects.get(from).cloned();
             object.map(|object| state.objects.insert(to.to_owned(), object)).is_some()
         })
+        .await
     }
 
     async fn link(&self, key: &str, _valid: Duration) -> Result<String, PortError> {

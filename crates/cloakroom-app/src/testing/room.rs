@@ -16,8 +16,8 @@ use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
 use crate::work::{Disposition, WorkerSettings};
 use crate::{Jobs, Submit, Uploads, Worker};
 
-/// How long the queue hides a message that was received.
-const VISIBILITY: Duration = Duration::from_secs(10);
+/// How long the queue hides a message that was received: longer than until the first heartbeat.
+const VISIBILITY: Duration = Duration::from_secs(15);
 
 /// A deployment in memory.
 #[derive(Clone)]

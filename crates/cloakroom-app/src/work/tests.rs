@@ -175,6 +175,44 @@ async fn a_long_attempt_keeps_its_lease_and_hides_its_message_so_that_nobody_els
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_object_storage_costs_no_lease() {
+    for (call, acts) in [("get", r#"["answer"]"#), ("put", r#"["answer-large"]"#)] {
+        let mut room = room();
+        room.submit.inline_limit = if call == "get" { 0 } else { 1000 };
+        let key = sent(&room, acts).await;
+        room.memory.slow(call, Duration::from_secs(100));
+        let second_worker = async {
+            for _ in 0..95 {
+                sleep(Duration::from_secs(1)).await;
+                assert_eq!(room.memory.receive(Duration::from_secs(10)), None, "the message was seen again");
+            }
+        };
+        tokio::join!(room.work_until_idle(), second_worker);
+        let job = room.poll(&key).await;
+        assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_answers_late_keeps_no_attempt_from_its_deadline() {
+    let room = room();
+    sent(&room, r#"[{"sleep": 100}]"#).await;
+    let delivery = room.memory.receive(Duration::from_secs(60)).expect("a message");
+    let ends_at = room.host.now().after(Duration::from_secs(30));
+    let begun = Instant::now();
+    let late = async {
+        sleep(Duration::from_secs(1)).await;
+        room.memory.slow("change", Duration::from_secs(60));
+        sleep(Duration::from_secs(27)).await;
+        room.memory.slow("change", Duration::ZERO);
+    };
+    let (disposition, ()) = tokio::join!(room.worker.handle(&delivery, ends_at), late);
+    assert_eq!(disposition, Disposition::Keep);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!(room.memory.only_job().status, Status::Retrying);
+}
+
+#[tokio::test(start_paused = true)]
 async fn progress_is_written_at_most_once_a_second_and_tells_the_end() {
     let room = room();
     let key = sent(&room, r#"[{"progress": 20}]"#).await;

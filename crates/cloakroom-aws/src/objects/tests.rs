@@ -43,6 +43,20 @@ async fn the_bucket_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_sweep_takes_what_was_written_before_and_nothing_beside() {
+    let fixture = Fixture::start().await;
+    let objects = bucket(&fixture).await;
+    for key in ["uploads/a", "uploads/b/c", "payloads/a"] {
+        objects.put(key, "text/plain", Bytes::from_static(b"x")).await.expect("put");
+    }
+    let (before, after) = (Timestamp::from_seconds(1), Timestamp::from_seconds(9_999_999_999));
+    assert_eq!(objects.sweep("uploads/", before).await, Ok(0));
+    assert_eq!(objects.sweep("uploads/", after).await, Ok(2));
+    assert_eq!(objects.get("uploads/b/c").await, Ok(None));
+    assert_eq!(objects.get("payloads/a").await, Ok(Some(Bytes::from_static(b"x"))));
+}
+
+#[tokio::test]
 async fn each_call_of_the_port_is_one_call_to_s3_and_links_are_none() {
     let fixture = Fixture::start().await;
     let objects = bucket(&fixture).await;
