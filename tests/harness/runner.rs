@@ -26,30 +26,34 @@ pub struct Runner {
     child: Child,
 }
 
-/// The program, built from what is in the tree.
-pub fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cloakroom-cli/Cargo.toml");
-        let build = Blocking::new(env!("CARGO"))
-            .args(["build", "--quiet", "--message-format=json", "--bin", "cloakroom", "--manifest-path"])
-            .arg(manifest)
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs");
-        assert!(build.status.success(), "the program does not build");
-        let text = String::from_utf8(build.stdout).expect("UTF-8");
-        let executables = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executable =
-            executables.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
-        executable.expect("cargo names the program")
-    })
+/// A program of the workspace (`cloakroom`, or a function), built from what is in the tree. With the whole workspace's
+/// features, as its tests are: nothing is built twice.
+pub fn program(name: &str) -> &'static Path {
+    static PROGRAMS: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let programs = PROGRAMS.get_or_init(build);
+    programs
+        .iter()
+        .find(|program| program.file_stem().is_some_and(|stem| stem == name))
+        .expect("a program of the workspace")
+}
+
+fn build() -> Vec<PathBuf> {
+    let build = Blocking::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--bins", "--message-format=json", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(build.status.success(), "the programs do not build");
+    let text = String::from_utf8(build.stdout).expect("UTF-8");
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect()
 }
 
 impl Runner {
     /// Starts one on a free port, and waits until it listens.
     pub async fn start(keep: Keep<'_>) -> Self {
-        let mut command = Command::new(program());
+        let mut command = Command::new(program("cloakroom"));
         command.args(["dev", "--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         match keep {
             Keep::Nothing => command.arg("--memory").stderr(Stdio::null()),

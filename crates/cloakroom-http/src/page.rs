@@ -19,6 +19,9 @@ use crate::answer;
 const SCRIPT: &str = include_str!("page/follow.js");
 const STYLE: &str = include_str!("page/page.css");
 
+/// The most seconds until the page loads itself again: a person who looks at it is less patient than a program.
+const MAX_REFRESH_SECONDS: u64 = 5;
+
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let hash = |text: &str| BASE64.encode(Digest::of(text.as_bytes()).as_bytes());
     let policy = format!(
@@ -50,9 +53,9 @@ fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
-                title { (view.command) ": " (view.status.as_str()) }
+                title { (title(view)) " – " (view.command) }
                 @if !over {
-                    noscript { meta http-equiv="refresh" content=(retry_after); }
+                    noscript { meta http-equiv="refresh" content=(retry_after.min(MAX_REFRESH_SECONDS)); }
                 }
                 style { (PreEscaped(STYLE)) }
             }
@@ -68,10 +71,13 @@ fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
                     (failure(view))
                     section #result hidden[!has_result(view)] {
                         h2 { "Result" }
-                        p { a href=(view.links.result) { "Get the result" } }
+                        p { a .button href=(view.links.result) { "Get the result" } }
                     }
                     (times(view))
-                    button #cancel type="button" hidden disabled[view.status == Status::Cancelling] { "Cancel the job" }
+                    button #cancel type="button" hidden aria-disabled=(view.status == Status::Cancelling) {
+                        "Cancel the job"
+                    }
+                    p #refused .away role="status" {}
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -79,16 +85,29 @@ fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
     }
 }
 
+/// What the tab says: how far it is while it runs, else where it stands.
+fn title(view: &JobView) -> String {
+    match percent(view).filter(|_| view.status == Status::Running) {
+        Some(percent) => format!("{percent} %"),
+        None => words(view.status).to_owned(),
+    }
+}
+
+fn percent(view: &JobView) -> Option<f64> {
+    view.progress.as_ref().map(|progress| progress.percent.round())
+}
+
 fn state(view: &JobView) -> Markup {
     let over = view.status.is_terminal();
-    let progress = view.progress.as_ref();
-    let message = progress.filter(|_| !over).and_then(|progress| progress.message.as_deref());
-    let percent = progress.map(|progress| progress.percent.round());
+    let progress = view.progress.as_ref().filter(|_| view.status == Status::Running);
+    let message = progress.and_then(|progress| progress.message.as_deref());
+    let percent = percent(view);
     html! {
-        p #state .state role="status" aria-live="polite" {
+        p #state .state data-status=(view.status.as_str()) tabindex="-1" role="status" aria-live="polite" {
             (words(view.status))
             @if let Some(message) = message { ": " (message) }
         }
+        p #away .away role="status" {}
         div #progress hidden[over] {
             label for="bar" { "Progress " span #percent { @if let Some(percent) = percent { (percent) " %" } } }
             progress #bar max="100" value=[percent] {}

@@ -6,6 +6,10 @@
   const over = ["succeeded", "failed", "cancelled"];
   const self = main.dataset.self;
   let tag = main.dataset.tag;
+  // By how many milliseconds this clock is ahead of the service's.
+  let ahead = 0;
+  // Whether the person asked to cancel, and was not refused.
+  let asked = false;
 
   const say = (name, text) => {
     const element = part(name);
@@ -13,23 +17,46 @@
     if (element.textContent !== text) element.textContent = text;
   };
   const reveal = (name, yes) => { part(name).hidden = !yes; };
+  const away = (yes) => say("away", yes ? "The service does not answer; trying again." : "");
+  const human = (time) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;
   const date = (name, time) => {
     reveal(`${name}-row`, time);
     if (!time) return;
     part(name).dateTime = time;
-    say(name, `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`);
+    say(name, human(time));
+  };
+  const countDown = () => {
+    const time = part("retry").dateTime;
+    const left = Math.ceil((Date.parse(time) - Date.now() + ahead) / 1000);
+    const wait = left < 120 ? `${left} s` : `${Math.round(left / 60)} min`;
+    if (time) say("retry", human(time) + (left > 0 ? `, in ${wait}` : ""));
+  };
+
+  // A button that is disabled would lose the focus.
+  const shut = (yes) => part("cancel").setAttribute("aria-disabled", String(yes));
+  const close = () => {
+    const focused = document.activeElement === part("cancel");
+    reveal("progress", false);
+    reveal("cancel", false);
+    say("refused", "");
+    if (focused) part("state").focus();
+  };
+  const state = (status, text, title) => {
+    part("state").dataset.status = status;
+    say("state", text);
+    document.title = `${title} – ${document.querySelector("h1").textContent}`;
   };
 
   const show = (job) => {
     const done = over.includes(job.status);
-    const message = job.progress && !done && job.progress.message;
-    say("state", (main.dataset[job.status] || job.status) + (message ? `: ${message}` : ""));
-    document.title = `${job.type}: ${job.status}`;
-    reveal("progress", !done);
-    const percent = job.progress && Math.round(job.progress.percent);
-    if (job.progress) part("bar").value = percent;
+    const progress = job.progress;
+    const running = job.status === "running" && progress;
+    const percent = progress ? `${Math.round(progress.percent)} %` : "";
+    const words = main.dataset[job.status];
+    state(job.status, words + (running && running.message ? `: ${running.message}` : ""), running ? percent : words);
+    if (progress) part("bar").value = Math.round(progress.percent);
     else part("bar").removeAttribute("value");
-    say("percent", job.progress ? `${percent} %` : "");
+    say("percent", percent);
     say("attempt", String(job.attempt));
     reveal("attempt-row", job.attempt > 0);
     date("created", job.created_at);
@@ -37,6 +64,7 @@
     date("updated", job.updated_at);
     date("estimated", job.estimated_finish_at);
     date("retry", job.retry_at);
+    countDown();
     date("finished", job.finished_at);
     date("expires", job.expires_at);
     reveal("error", job.error);
@@ -45,40 +73,52 @@
       say("code", job.error.code);
     }
     reveal("result", job.status === "succeeded" && (job.result_url || (job.result !== undefined && job.result !== null)));
-    reveal("cancel", !done);
-    part("cancel").disabled = job.status === "cancelling";
+    const cancelling = job.status === "cancelling";
+    shut(asked || cancelling);
+    if (cancelling) say("refused", "");
+    if (done) close();
     return done;
   };
 
   // What a wait that was not granted, or an answer that is not known, asks for: never less than a second.
   const pause = (answer) => seconds(Math.max(1, Number(answer && answer.headers.get("Retry-After")) || 5));
+  // Longer than any wait; a connection that died unnoticed would be waited for without end.
+  const ask = (init) => fetch(self, { cache: "no-store", signal: AbortSignal.timeout(40000), ...init });
 
   const follow = async () => {
     for (;;) {
       let answer;
       let job = null;
       try {
-        const headers = { Accept: "application/json", "If-None-Match": tag, Prefer: "wait=20" };
-        answer = await fetch(self, { headers, cache: "no-store" });
-        if (answer.status !== 304 && answer.status < 500 && answer.status !== 429) {
-          const body = await answer.json();
+        answer = await ask({ headers: { Accept: "application/json", "If-None-Match": tag, Prefer: "wait=20" } });
+        const now = Date.parse(answer.headers.get("Date"));
+        if (now) ahead = Date.now() - now;
+        const failing = answer.status >= 500 || answer.status === 429;
+        if (answer.status !== 304 && !failing) {
+          // A refusal may come from something before the service, and be no JSON; a job always is.
+          const body = await answer.json().catch((error) => {
+            if (answer.ok) throw error;
+            return {};
+          });
           job = body.job || body;
         }
+        away(failing);
       } catch {
+        away(true);
         await pause(null);
         continue;
       }
       if (job && !main.dataset[job.status]) {
         // No job any more: what is said of that is all there is.
-        say("state", job.detail || job.title || "");
-        reveal("progress", false);
-        reveal("cancel", false);
+        state("", job.detail || job.title || job.message || `The service answered ${answer.status}.`, "Not known");
+        close();
         return;
       }
       if (job) {
         tag = answer.headers.get("ETag") || tag;
         if (show(job)) {
-          if (job.status === "succeeded" && job.resource) location.assign(job.resource);
+          // In place of this page: it would lead back there from its place in the history.
+          if (job.status === "succeeded" && job.resource) location.replace(job.resource);
           return;
         }
       }
@@ -88,17 +128,27 @@
   };
 
   part("cancel").addEventListener("click", async () => {
-    part("cancel").disabled = true;
+    if (part("cancel").getAttribute("aria-disabled") === "true") return;
+    asked = true;
+    shut(true);
+    say("refused", "");
     try {
-      const answer = await fetch(self, { method: "DELETE", headers: { Accept: "application/json" } });
-      if (answer.status >= 500 || answer.status === 429) part("cancel").disabled = false;
+      const answer = await ask({ method: "DELETE", headers: { Accept: "application/json" } });
+      // 409: it is over by now, which the next poll shows.
+      if (answer.ok || answer.status === 409) return;
     } catch {
-      part("cancel").disabled = false;
+      // Nobody answered: as if it were refused.
     }
+    asked = false;
+    if (part("cancel").hidden) return;
+    shut(false);
+    say("refused", "The job could not be cancelled; try again.");
   });
 
   if (main.dataset.follow === "yes") {
     reveal("cancel", true);
-    follow();
+    countDown();
+    const clock = setInterval(countDown, 1000);
+    follow().finally(() => clearInterval(clock));
   }
 })();

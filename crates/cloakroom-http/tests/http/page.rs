@@ -1,5 +1,7 @@
 //! Section 4: the page for a person.
 
+use std::time::Duration;
+
 use axum::body::Body;
 
 use crate::house::house;
@@ -41,6 +43,31 @@ async fn the_page_of_a_running_job_follows_it_with_script_and_without() {
     let (body, _) = rest.split_once("<script>").expect("a script");
     insta::assert_snapshot!(format!("{head}{body}").replace("><", ">\n<"));
     work.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_script_the_page_is_loaded_again_within_5_seconds() {
+    let house = house();
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    for (age, advice, refresh) in [(0, "1", "1"), (40, "4", "4"), (260, "30", "5")] {
+        tokio::time::sleep(Duration::from_secs(age)).await;
+        let page = house.get(&location, &[BROWSER]).await;
+        assert_eq!(page.header("retry-after"), advice);
+        assert!(page.text().contains(&format!("http-equiv=\"refresh\" content=\"{refresh}\"")), "{}", page.text());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tab_says_how_far_the_job_is_or_where_it_stands() {
+    for (act, title) in
+        [("nap", "43 % – act"), ("stumble", "Waiting for another attempt – act"), ("nothing", "Done – act")]
+    {
+        let house = house();
+        let (location, work) = house.underway(act).await;
+        let page = house.get(&location, &[BROWSER]).await;
+        assert!(page.text().contains(&format!("<title>{title}</title>")), "{}", page.text());
+        work.abort();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +132,9 @@ async fn a_cancelled_job_and_one_that_is_being_cancelled_have_pages() {
     let house = house();
     let (location, work) = house.underway("nap").await;
     house.ask("DELETE", &location, &[], Body::empty()).await;
-    assert!(house.get(&location, &[BROWSER]).await.text().contains("Being cancelled"));
+    let page = house.get(&location, &[BROWSER]).await;
+    assert!(page.text().contains("Being cancelled") && page.text().contains("aria-disabled=\"true\""));
+    assert!(!page.text().contains("resizing"), "what was said while it ran is over");
     work.await.expect("the work ends");
     let page = house.get(&location, &[BROWSER]).await;
     assert_eq!(page.status, 410);

@@ -1,0 +1,109 @@
+//! Lambda's runtime API, as a function sees it: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use cloakroom_tests::program;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::time::timeout;
+
+/// How long an invocation may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running function.
+pub(crate) struct Function {
+    events: mpsc::UnboundedSender<(String, Value)>,
+    api: Api,
+    _child: Child,
+}
+
+#[derive(Clone)]
+struct Api {
+    events: Arc<AsyncMutex<mpsc::UnboundedReceiver<(String, Value)>>>,
+    answers: Arc<Mutex<HashMap<String, oneshot::Sender<Value>>>>,
+}
+
+impl Function {
+    /// Starts a function with these variables.
+    pub(crate) async fn start(name: &str, variables: &HashMap<String, String>) -> Self {
+        let (events, queue) = mpsc::unbounded_channel();
+        let api = Api { events: Arc::new(AsyncMutex::new(queue)), answers: Arc::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let routes = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/{end}", post(answer))
+            .with_state(api.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let child =
+            command(name, variables).env("AWS_LAMBDA_RUNTIME_API", address).spawn().expect("the function starts");
+        Self { events, api, _child: child }
+    }
+
+    /// Invokes it.
+    pub(crate) async fn invoke(&self, event: &Value) -> Value {
+        let id = format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos());
+        let (sender, receiver) = oneshot::channel();
+        self.api.answers.lock().expect("no test panics here").insert(id.clone(), sender);
+        self.events.send((id, event.clone())).expect("the function asks for events");
+        timeout(TIMEOUT, receiver).await.expect("it answers in time").expect("it answers")
+    }
+
+    /// Starts a function that is to stop by itself: its exit code, and its log.
+    pub(crate) async fn refuses(name: &str, variables: &HashMap<String, String>) -> (Option<i32>, String) {
+        let output =
+            command(name, variables).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9").stdout(Stdio::piped()).output();
+        let output = timeout(TIMEOUT, output).await.expect("it stops").expect("the function starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+fn command(name: &str, variables: &HashMap<String, String>) -> Command {
+    let mut command = Command::new(program(name));
+    command
+        .env_clear()
+        .envs(variables)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    for (variable, value) in [("FUNCTION_NAME", name), ("FUNCTION_MEMORY_SIZE", "256"), ("FUNCTION_VERSION", "$LATEST")]
+    {
+        command.env(format!("AWS_LAMBDA_{variable}"), value);
+    }
+    command
+}
+
+async fn next(State(api): State<Api>) -> (HeaderMap, Json<Value>) {
+    let (id, event) = match api.events.lock().await.recv().await {
+        Some(event) => event,
+        None => std::future::pending().await,
+    };
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + TIMEOUT;
+    let headers = [
+        ("lambda-runtime-aws-request-id", id),
+        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned()),
+        ("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned()),
+    ];
+    let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::try_from(value).expect("visible ASCII"));
+    (headers.map(header).into_iter().collect(), Json(event))
+}
+
+async fn answer(State(api): State<Api>, Path((id, end)): Path<(String, String)>, answer: String) {
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!(end, "response", "{answer}");
+    if let Some(sender) = api.answers.lock().expect("no test panics here").remove(&id) {
+        // Nobody may be waiting any more.
+        let _ = sender.send(answer);
+    }
+}
