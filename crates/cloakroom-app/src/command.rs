@@ -102,11 +102,13 @@ impl Command {
         F: Fn(P, JobContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
     {
-        let run: Run = Arc::new(move |_, body, context| match payload::from_json::<P>(&body) {
+        let object = schemars::schema_for!(P).get("type").is_some_and(|kind| kind == "object");
+        let run: Run = Arc::new(move |_, body, context| match payload::from_json::<P>(&body, object) {
             Ok(payload) => Box::pin(handler(payload, context)),
             Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
         });
-        Self::new::<P>(name, Takes::Json, Arc::new(|_, body| payload::from_json::<P>(body).map(drop)), run)
+        let check: Check = Arc::new(move |_, body| payload::from_json::<P>(body, object).map(drop));
+        Self::new::<P>(name, Takes::Json, check, run)
     }
 
     /// A command that takes a body of one of these media types, and its payload from the query string.

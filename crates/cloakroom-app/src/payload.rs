@@ -24,7 +24,7 @@ pub enum PayloadError {
     Malformed {
         /// From 1.
         line: usize,
-        /// From 1; 0 at a line's end.
+        /// From 1.
         column: usize,
         /// What the parser says.
         detail: String,
@@ -33,25 +33,62 @@ pub enum PayloadError {
     Invalid(Vec<FieldError>),
 }
 
-/// Reads a JSON body.
-pub(crate) fn from_json<P: Payload>(body: &[u8]) -> Result<P, PayloadError> {
+/// Reads a JSON body. `object` says that the payload is one: serde alone would take an array of its members for it.
+pub(crate) fn from_json<P: Payload>(body: &[u8], object: bool) -> Result<P, PayloadError> {
     // The whole text first: an invalid member must not hide that the rest is malformed, or too deep.
     let mut parser = serde_json::Deserializer::from_slice(body);
     Anything.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|error| malformed(&error))?;
+    if object && body.trim_ascii_start().starts_with(b"[") {
+        return Err(PayloadError::Invalid(vec![FieldError::new("", "must be an object, not an array")]));
+    }
     let mut parser = serde_json::Deserializer::from_slice(body);
-    let payload: P = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
-        PayloadError::Invalid(vec![FieldError::new(pointer(error.path()), without_place(error.inner()))])
-    })?;
+    let payload: P = serde_path_to_error::deserialize(&mut parser)
+        .map_err(|error| invalid(error.path(), &without_place(error.inner())))?;
     checked(payload)
 }
 
 /// Reads a query string.
 pub(crate) fn from_query<P: Payload>(query: &str) -> Result<P, PayloadError> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-    let payload: P = serde_path_to_error::deserialize(pairs).map_err(|error| {
-        PayloadError::Invalid(vec![FieldError::new(pointer(error.path()), error.inner().to_string())])
-    })?;
+    let payload: P =
+        serde_path_to_error::deserialize(pairs).map_err(|error| invalid(error.path(), &error.inner().to_string()))?;
     checked(payload)
+}
+
+fn invalid(path: &Path, text: &str) -> PayloadError {
+    let mut pointer = pointer(path);
+    // The path ends at what holds the two; the text names them.
+    if let Some(name) = text.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`')) {
+        pointer = format!("{pointer}/{}", escaped(name));
+    }
+    PayloadError::Invalid(vec![FieldError::new(pointer, plain(text))])
+}
+
+/// What parsers say, and what a person is told instead.
+const PLAIN: &[(&str, &str)] = &[
+    ("invalid digit found in string", "must be a whole number"),
+    ("cannot parse integer from empty string", "must be a whole number, and is empty"),
+    ("number too large to fit in target type", "must be a smaller number"),
+    ("number too small to fit in target type", "must be a larger number"),
+    ("invalid float literal", "must be a number"),
+    ("cannot parse float from empty string", "must be a number, and is empty"),
+    ("provided string was not `true` or `false`", "must be true or false"),
+];
+
+/// A parser's text in words for a person: without the names of Rust's types.
+fn plain(text: &str) -> String {
+    if let Some((_, plain)) = PLAIN.iter().find(|(said, _)| *said == text) {
+        return (*plain).to_owned();
+    }
+    let Some((said, expected)) = text.split_once(", expected ") else { return text.to_owned() };
+    let expected = match expected.split_once(' ').map_or(expected, |(first, _)| first) {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number that is not negative",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "struct" => "an object",
+        _ => expected,
+    };
+    format!("{said}, expected {expected}")
 }
 
 fn checked<P: Payload>(payload: P) -> Result<P, PayloadError> {
@@ -60,7 +97,7 @@ fn checked<P: Payload>(payload: P) -> Result<P, PayloadError> {
 }
 
 fn malformed(error: &serde_json::Error) -> PayloadError {
-    PayloadError::Malformed { line: error.line(), column: error.column(), detail: without_place(error) }
+    PayloadError::Malformed { line: error.line(), column: error.column().max(1), detail: without_place(error) }
 }
 
 /// The parser's text without its "at line 1 column 2", which stands in members of its own or means nothing to a person.
@@ -75,7 +112,7 @@ fn pointer(path: &Path) -> String {
     for segment in path {
         let name = match segment {
             Segment::Seq { index } => index.to_string(),
-            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Map { key } => escaped(key),
             Segment::Enum { variant } => variant.clone(),
             // Below here the path can't be told: the pointer to what is around it is the best there is.
             Segment::Unknown => break,
@@ -84,6 +121,11 @@ fn pointer(path: &Path) -> String {
         pointer.push_str(&name);
     }
     pointer
+}
+
+/// A name as a part of a pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// Reads any JSON and keeps nothing. The parser's own limit on depth (128) holds, as it does not for values that it skips.

@@ -174,12 +174,15 @@ impl Submit {
         }
         let envelope = self.check_in(&job, &submission.query, checked, submission.trace).await?;
         match self.store.accept(&job).await? {
-            Acceptance::Created => {
+            // Without a key what is found may be the very job: the adapter wrote it, lost the answer, and tried again.
+            Acceptance::Exists(existing) if job.client_job_id.is_some() || *existing != job => {
+                self.replay(&job, *existing, envelope).await
+            }
+            Acceptance::Created | Acceptance::Exists(_) => {
                 self.queue.send(&job.tenant, envelope.write()).await?;
                 tracing::info!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
                 Ok(Submitted { job, replayed: false })
             }
-            Acceptance::Exists(existing) => self.replay(&job, *existing, envelope).await,
         }
     }
 
@@ -192,6 +195,10 @@ impl Submit {
     }
 
     async fn replay(&self, asked: &Job, existing: Job, envelope: Envelope) -> Result<Submitted, SubmitError> {
+        if asked.client_job_id.is_none() {
+            // Without a key the job was found by its upload, which serves it and no other request.
+            return Err(SubmitError::UploadNotFound);
+        }
         if existing.fingerprint != asked.fingerprint {
             return Err(SubmitError::KeyReused);
         }

@@ -235,8 +235,8 @@ impl Worker {
         let now = self.host.now();
         let code =
             job.failure.as_ref().filter(|_| job.status != Status::Succeeded).map(|failure| failure.code.as_str());
-        let duration_ms = job.started_at.map(|at| now.since(at).as_millis());
-        tracing::info!(status = job.status.as_str(), attempt = job.attempt, duration_ms, code, "ended an attempt");
+        let age_ms = now.since(job.created_at).as_millis();
+        tracing::info!(status = job.status.as_str(), attempt = job.attempt, age_ms, code, "ended an attempt");
         if job.status.is_terminal() { Disposition::Done } else { self.keep(delivery, job.ready_at.since(now)).await }
     }
 

@@ -32,9 +32,7 @@ async fn main() -> ExitCode {
 
 async fn run(Cli { service, command }: Cli) -> Result<Exit, Failure> {
     match command.unwrap_or_else(Command::unsaid) {
-        Command::Dev(args) => {
-            dev::run(args).await.map(|()| Exit::Success).map_err(|message| Failure { exit: Exit::Unavailable, message })
-        }
+        Command::Dev(args) => dev::run(args).await.map(|()| Exit::Success).map_err(Failure::usage),
         Command::Submit(args) => submit::run(args, &service).await,
         Command::Watch(args) => watch::run(args, &service).await,
         Command::Result(args) => result::run(args, &service).await,

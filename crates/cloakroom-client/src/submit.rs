@@ -35,6 +35,13 @@ struct Call {
     timeout: Duration,
 }
 
+impl Call {
+    /// Without a key, sent again it would be another command.
+    fn repeat(&self) -> Repeat {
+        if self.key.is_some() { Repeat::Safe } else { Repeat::UnlessReached }
+    }
+}
+
 impl Client {
     /// Submits a command. Asks again under the same key until the service has answered.
     ///
@@ -61,19 +68,17 @@ impl Client {
 
     async fn submit_body(&self, call: &Call, content: &Content) -> Result<Submitted, Error> {
         let body = content.to_bytes().await?;
-        let repeat = if call.key.is_some() { Repeat::Safe } else { Repeat::UnlessReached };
         let make = || {
             let request = self.call(call).timeout(call.timeout + content.sending_time());
             request.header(CONTENT_TYPE, content.media_type()).body(body.clone())
         };
-        self.submitted(self.ask(repeat, make).await?)
+        self.submitted(self.ask(call.repeat(), make).await?)
     }
 
     async fn submit_upload(&self, call: &Call, content: &Content) -> Result<Submitted, Error> {
         let upload = self.upload(content).await?;
-        // An upload serves one job, so that it is a key of its own.
         let make = || self.call(call).timeout(call.timeout).header(UPLOAD_ID, &upload);
-        self.submitted(self.ask(Repeat::Safe, make).await?)
+        self.submitted(self.ask(call.repeat(), make).await?)
     }
 
     fn call(&self, call: &Call) -> RequestBuilder {

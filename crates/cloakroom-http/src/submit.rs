@@ -26,7 +26,7 @@ pub(crate) async fn submit(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = Incoming::new(body);
+    let mut body = Incoming::new(&parts.headers, body);
     match accept(&desk, command, &parts, &mut body).await {
         Ok(submitted) => shown(&desk, submitted, &parts.headers).await,
         Err(refused) => {

@@ -38,7 +38,7 @@ struct Upload {
 
 pub(crate) async fn upload(State(desk): State<Desk>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = Incoming::new(body);
+    let mut body = Incoming::new(&parts.headers, body);
     match start(&desk, &parts, &mut body).await {
         Ok(response) => response,
         Err(refused) => {

@@ -247,10 +247,12 @@ async fn an_upload_stands_for_the_body_of_one_job() {
     let house = house();
     let id = uploaded(&house, "image/png", b"png").await;
     let path = "/commands/image.keep?width=1";
-    let answer = house.ask("POST", path, &[("upload-id", &id)], "").await;
+    let answer = house.ask("POST", path, &[("upload-id", &id), KEY], "").await;
     assert_eq!(answer.status, 202, "{}", answer.text());
-    assert_eq!(house.ask("POST", path, &[("upload-id", &id)], "").await.header("idempotent-replayed"), "true");
-    house.ask("POST", path, &[("upload-id", &id), KEY], "").await.problem(422, "upload-not-found");
+    assert_eq!(house.ask("POST", path, &[("upload-id", &id), KEY], "").await.header("idempotent-replayed"), "true");
+    for other in [&[("upload-id", id.as_str())][..], &[("upload-id", &id), ("idempotency-key", "another")]] {
+        house.ask("POST", path, other, "").await.problem(422, "upload-not-found");
+    }
     house.room.work_until_idle().await;
     assert_eq!(&house.get(&format!("{}/result", answer.header("location")), &[]).await.body[..], b"png");
 }
