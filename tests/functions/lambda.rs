@@ -57,14 +57,6 @@ impl Function {
         self.events.send((id, event.clone())).expect("the function asks for events");
         timeout(TIMEOUT, receiver).await.expect("it answers in time").expect("it answers")
     }
-
-    /// Starts a function that is to stop by itself: its exit code, and its log.
-    pub(crate) async fn refuses(name: &str, variables: &HashMap<String, String>) -> (Option<i32>, String) {
-        let output =
-            command(name, variables).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9").stdout(Stdio::piped()).output();
-        let output = timeout(TIMEOUT, output).await.expect("it stops").expect("the function starts");
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
-    }
 }
 
 fn command(name: &str, variables: &HashMap<String, String>) -> Command {

@@ -6,7 +6,6 @@ mod stack;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use lambda::Function;
 use serde_json::{Value, json};
 use stack::Stack;
 
@@ -116,16 +115,4 @@ async fn a_service_that_is_away_is_said_to_be_and_nothing_of_it_is_shown() {
     assert_ne!(stack::header(&answer, "retry-after"), "");
     let text = answer.to_string();
     assert!(!text.contains("jobs-table") && !text.contains("127.0.0.1"), "{text}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_its_configuration_a_function_stops_and_names_the_variable() {
-    for (name, variable) in
-        [("submit", "CLOAKROOM_QUEUE_URL"), ("worker", "CLOAKROOM_TABLE"), ("status", "CLOAKROOM_NAMESPACE")]
-    {
-        let (code, log) = Function::refuses(name, &stack::variables_without(variable)).await;
-        assert_eq!(code, Some(1), "{log}");
-        let lines: Vec<_> = log.lines().filter(|line| line.contains(variable)).collect();
-        assert!(lines.len() == 1 && lines[0].contains("it is not set"), "{log}");
-    }
 }

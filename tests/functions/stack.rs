@@ -31,7 +31,7 @@ impl Stack {
         S3Objects::new(&clients, "a-bucket").create_bucket().await.expect("make the bucket");
         let queue =
             SqsQueue::create(&clients, "a-queue", Duration::from_secs(60), 5).await.expect("make the queue").queue;
-        let mut variables = variables_without("");
+        let mut variables = variables();
         for (name, value) in [
             ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb_url()),
             ("AWS_ENDPOINT_URL_SQS", services.sqs_url()),
@@ -69,23 +69,19 @@ impl Stack {
     }
 }
 
-/// The variables of a function, but for one.
-pub(crate) fn variables_without(left_out: &str) -> HashMap<String, String> {
+/// The variables of a function, but for where the services are.
+fn variables() -> HashMap<String, String> {
     let all = [
         ("AWS_REGION", Services::REGION),
         ("AWS_ACCESS_KEY_ID", Services::ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", Services::SECRET_KEY),
         ("CLOAKROOM_TABLE", "jobs-table"),
         ("CLOAKROOM_BUCKET", "a-bucket"),
-        ("CLOAKROOM_QUEUE_URL", "http://127.0.0.1:9/a-queue"),
         ("CLOAKROOM_NAMESPACE", "c10a6300-0000-4000-8000-000000000001"),
         ("CLOAKROOM_PUBLIC_BASE_URL", "https://example.org/v1"),
         ("CLOAKROOM_DIAGNOSTICS", "on"),
     ];
-    all.iter()
-        .filter(|(name, _)| *name != left_out)
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// The event of a request through a REST API of stage `v1`.

@@ -1,8 +1,7 @@
 //! A dev runner as a process, as a user starts it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command as Blocking, Stdio};
-use std::sync::OnceLock;
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -26,28 +25,14 @@ pub struct Runner {
     child: Child,
 }
 
-/// A program of the workspace (`cloakroom`, or a function), built from what is in the tree. With the whole workspace's
-/// features, as its tests are: nothing is built twice.
-pub fn program(name: &str) -> &'static Path {
-    static PROGRAMS: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    let programs = PROGRAMS.get_or_init(build);
-    programs
-        .iter()
-        .find(|program| program.file_stem().is_some_and(|stem| stem == name))
-        .expect("a program of the workspace")
-}
-
-fn build() -> Vec<PathBuf> {
-    let build = Blocking::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--bins", "--message-format=json", "--manifest-path"])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(build.status.success(), "the programs do not build");
-    let text = String::from_utf8(build.stdout).expect("UTF-8");
-    let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect()
+/// A program of the workspace (`cloakroom`, or a function), as `cargo test --workspace` built it beside the tests. Building
+/// it from here would build half of its dependencies once more, as without the tests they have other features.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test is a program");
+    let folder = test.ancestors().nth(2).expect("it lies in a folder of the target folder");
+    let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "{} is not built: run `cargo test --workspace`", program.display());
+    program
 }
 
 impl Runner {

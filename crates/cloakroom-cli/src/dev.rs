@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use cloakroom_app::core::Namespace;
 use cloakroom_app::ports::PortError;
 use cloakroom_app::submit::INLINE_LIMIT;
@@ -72,6 +73,8 @@ pub(crate) async fn run(args: Args) -> Result<(), String> {
     let site = Site::new("").cors(Cors::Any);
     let app = router(site, Some(parts.submit), Some(parts.jobs));
     greet(address, &args).map_err(|failure| failure.message)?;
+    // Small answers go out at once, and not when the last one was acknowledged.
+    let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
     tokio::select! {
         served = axum::serve(listener, app) => served.map_err(|error| format!("failed to serve: {error}")),
         // Nothing is drained: what is in flight goes on at the next start, as after any other end.
