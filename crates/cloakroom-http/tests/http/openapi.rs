@@ -98,3 +98,21 @@ async fn every_reference_in_the_document_leads_somewhere() {
     assert!(seen > 50, "{seen}");
     assert!(document["components"]["schemas"]["act.Kind"].is_object(), "definitions become components");
 }
+
+/// In a flow mapping a comma in plain text begins a new key, whose value is null.
+#[test]
+fn no_text_fell_apart_in_the_document() {
+    fn nulls(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Null => found.push(path.to_owned()),
+            Value::Array(items) => items.iter().for_each(|item| nulls(item, path, found)),
+            Value::Object(members) => {
+                members.iter().for_each(|(name, member)| nulls(member, &format!("{path}/{name}"), found));
+            }
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut found = vec![];
+    nulls(&DOCUMENT, "", &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}
