@@ -86,7 +86,7 @@ pub struct Command {
     name: CommandType,
     takes: Takes,
     limits: Limits,
-    schema: serde_json::Value,
+    schema: fn() -> serde_json::Value,
     check: Check,
     run: Run,
 }
@@ -102,12 +102,11 @@ impl Command {
         F: Fn(P, JobContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
     {
-        let object = schemars::schema_for!(P).get("type").is_some_and(|kind| kind == "object");
-        let run: Run = Arc::new(move |_, body, context| match payload::from_json::<P>(&body, object) {
+        let run: Run = Arc::new(move |_, body, context| match payload::from_json::<P>(&body) {
             Ok(payload) => Box::pin(handler(payload, context)),
             Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
         });
-        let check: Check = Arc::new(move |_, body| payload::from_json::<P>(body, object).map(drop));
+        let check: Check = Arc::new(|_, body| payload::from_json::<P>(body).map(drop));
         Self::new::<P>(name, Takes::Json, check, run)
     }
 
@@ -135,7 +134,8 @@ impl Command {
 
     fn new<P: Payload>(name: &str, takes: Takes, check: Check, run: Run) -> Self {
         let name = name.parse().unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
-        let schema = schemars::schema_for!(P).to_value();
+        // Made when it is asked for: no function but the one that serves the document ever does.
+        let schema = || schemars::schema_for!(P).to_value();
         Self { name, takes, limits: Limits::default(), schema, check, run }
     }
 
@@ -205,8 +205,8 @@ impl Command {
     }
 
     /// The JSON Schema of its payload.
-    pub fn schema(&self) -> &serde_json::Value {
-        &self.schema
+    pub fn schema(&self) -> serde_json::Value {
+        (self.schema)()
     }
 
     /// The media types that it takes.

@@ -33,12 +33,13 @@ pub enum PayloadError {
     Invalid(Vec<FieldError>),
 }
 
-/// Reads a JSON body. `object` says that the payload is one: serde alone would take an array of its members for it.
-pub(crate) fn from_json<P: Payload>(body: &[u8], object: bool) -> Result<P, PayloadError> {
+/// Reads a JSON body.
+pub(crate) fn from_json<P: Payload>(body: &[u8]) -> Result<P, PayloadError> {
     // The whole text first: an invalid member must not hide that the rest is malformed, or too deep.
     let mut parser = serde_json::Deserializer::from_slice(body);
     Anything.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|error| malformed(&error))?;
-    if object && body.trim_ascii_start().starts_with(b"[") {
+    // Serde alone would take an array of its members for an object.
+    if body.trim_ascii_start().starts_with(b"[") && is_object::<P>() {
         return Err(PayloadError::Invalid(vec![FieldError::new("", "must be an object, not an array")]));
     }
     let mut parser = serde_json::Deserializer::from_slice(body);
@@ -53,6 +54,10 @@ pub(crate) fn from_query<P: Payload>(query: &str) -> Result<P, PayloadError> {
     let payload: P =
         serde_path_to_error::deserialize(pairs).map_err(|error| invalid(error.path(), &error.inner().to_string()))?;
     checked(payload)
+}
+
+fn is_object<P: JsonSchema>() -> bool {
+    schemars::schema_for!(P).get("type").is_some_and(|kind| kind == "object")
 }
 
 fn invalid(path: &Path, text: &str) -> PayloadError {

@@ -95,7 +95,6 @@ impl Client {
         let job: JobView = match answer.status {
             StatusCode::ACCEPTED | StatusCode::OK => answer.json()?,
             // A replay answers as a poll does: the submission is a success, though the job may have been none.
-            // A replay answers as a poll does: the submission is a success, though the job may have been none.
             _ if replayed => Snapshot::of(answer)?.job,
             _ => return Err(answer.into_refusal()),
         };

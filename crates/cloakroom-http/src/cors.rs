@@ -31,22 +31,6 @@ pub enum Cors {
 }
 
 impl Cors {
-    /// Reads a setting: empty, `*`, or origins parted by commas.
-    pub fn parse(text: &str) -> Self {
-        let origins: Vec<_> = text
-            .split(',')
-            .map(|origin| origin.trim().trim_end_matches('/').to_owned())
-            .filter(|origin| !origin.is_empty())
-            .collect();
-        if origins.is_empty() {
-            Self::None
-        } else if origins.iter().any(|origin| origin == "*") {
-            Self::Any
-        } else {
-            Self::Only(origins)
-        }
-    }
-
     /// What is to be added to the answer of a request.
     pub(crate) fn answer(&self, asked: &Asked, headers: &mut HeaderMap) {
         let allowed = match (self, &asked.origin) {
@@ -86,20 +70,5 @@ impl Asked {
             origin: headers.get(ORIGIN).cloned(),
             preflight: method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_setting_is_nothing_everything_or_a_list() {
-        assert_eq!(Cors::parse(" "), Cors::None);
-        assert_eq!(Cors::parse("*"), Cors::Any);
-        assert_eq!(
-            Cors::parse("https://a.example, https://b.example/"),
-            Cors::Only(vec!["https://a.example".into(), "https://b.example".into()])
-        );
     }
 }

@@ -75,7 +75,7 @@ fn query(schema: &Value) -> Vec<Value> {
 
 /// A command's schema as a part of the document, and its definitions as components of it.
 fn embedded(command: &Command) -> (Value, Vec<(String, Value)>) {
-    let mut schema = command.schema().clone();
+    let mut schema = command.schema();
     let prefix = format!("{}.", command.name());
     point(&mut schema, &prefix);
     let mut definitions = Vec::new();

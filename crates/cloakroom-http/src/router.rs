@@ -1,13 +1,14 @@
 //! The routes: the same for every host, be it a function or the dev runner.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post};
+use bytes::Bytes;
 use cloakroom::Code;
 use cloakroom_app::{Jobs, Submit, Uploads};
 use http::header::{ALLOW, CONTENT_TYPE};
@@ -54,7 +55,9 @@ pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jo
 }
 
 fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads) -> Router {
-    let document = openapi::document(&site.base_path, &submit.commands);
+    // Made at its first request: most functions' lives never see one, and all would pay for it at their start.
+    let (base_path, served) = (site.base_path.clone(), submit.commands.clone());
+    let document = Arc::new(LazyLock::new(move || openapi::document(&base_path, &served)));
     let jobs = Jobs {
         store: Arc::clone(&submit.store),
         objects: Arc::clone(&submit.objects),
@@ -66,7 +69,10 @@ fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads) -> Router {
         .route("/uploads", only("POST, OPTIONS", post(uploads::upload)))
         .route(
             "/openapi.json",
-            only("GET, HEAD, OPTIONS", get(move || async move { ([(CONTENT_TYPE, "application/json")], document) })),
+            only(
+                "GET, HEAD, OPTIONS",
+                get(move || async move { ([(CONTENT_TYPE, "application/json")], Bytes::clone(&document)) }),
+            ),
         )
         .with_state(Desk { front: Front { site: Arc::clone(site), jobs }, submit, uploads })
 }

@@ -104,7 +104,7 @@ async fn answers_are_for_the_origins_that_are_configured() {
         (any.header("access-control-allow-origin"), any.header("access-control-expose-headers")),
         ("*", exposed)
     );
-    let house = house_at(Site::default().cors(Cors::parse("https://shop.example")));
+    let house = house_at(Site::default().cors(Cors::Only(vec!["https://shop.example".into()])));
     let known = house.get("/jobs/x", &origin).await;
     let headers =
         ["access-control-allow-origin", "access-control-expose-headers", "vary"].map(|name| known.header(name));
