@@ -1,0 +1,91 @@
+"""The stack on an emulator: infra/template.yaml as it is, built and deployed as for AWS."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+
+import tools
+from emulators import CREDENTIALS, REGION
+from tools import ROOT, program, run, say
+
+TEMPLATE = ROOT / "infra/template.yaml"
+BUCKET = "cloakroom-deployments"
+
+
+def variables(state):
+    """What SDKs and command-line tools need to find the emulator."""
+    return {**CREDENTIALS, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": state["endpoint"]}
+
+
+def build(folder, release):
+    """Builds the functions by cargo-lambda, for this machine. Returns the built template."""
+    tools.cargo()
+    environment = {**quiet_sam(), "PATH": f"{program('sam').parent}:{os.environ['PATH']}"}
+    if not release:
+        environment["SAM_BUILD_MODE"] = "debug"
+    built = folder / "build"
+    say(f"building the functions ({'release' if release else 'debug'})")
+    command = [program("sam"), "build", "--template-file", TEMPLATE, "--build-dir", built]
+    run([*command, "--parameter-overrides", f"Architecture={architecture()}"], folder / "build.log", env=environment, cwd=ROOT)
+    return built / "template.yaml"
+
+
+def architecture():
+    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+
+
+def digest(built, parameters):
+    """Of all that is deployed."""
+    whole = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    for file in sorted(built.parent.rglob("*")):
+        if file.is_file():
+            whole.update(str(file.relative_to(built.parent)).encode() + b"\0" + file.read_bytes())
+    return whole.hexdigest()
+
+
+def deploy(state, folder, built, given):
+    """Deploys what was built, and notes in the state what came of it. Does nothing where nothing changed."""
+    parameters = {"Architecture": architecture(), "WorkerTimeout": "10", "Diagnostics": "on", "RateLimit": "10000", "BurstLimit": "5000", **given}
+    new = digest(built, parameters)
+    if state.get("deployed") == new and "url" in state:
+        say(f"stack {state['stack']} is as it should be")
+        return
+    say(f"deploying infra/template.yaml as stack {state['stack']}")
+    aws(state, ["s3api", "create-bucket", "--bucket", BUCKET])
+    # Links in answers begin with the path of the API, and on an emulator that has the API's id in it, which is known
+    # only once there is an API: so the first deployment is done twice.
+    if "api" not in state:
+        _deploy(state, folder, built, parameters)
+        state["api"] = outputs(state)["ApiId"]
+    path = f"/_aws/execute-api/{state['api']}/{parameters.get('StageName', 'v1')}"
+    _deploy(state, folder, built, {"PublicBaseUrl": path, **parameters})
+    state["url"] = state["endpoint"] + path
+    state["deployed"] = new
+
+
+def _deploy(state, folder, built, parameters):
+    command = [program("sam"), "deploy", "--template-file", built, "--stack-name", state["stack"], "--s3-bucket", BUCKET]
+    command += ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
+    command += ["--region", REGION, "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
+    run(command, folder / "deploy.log", env={**quiet_sam(), **variables(state)}, cwd=folder)
+
+
+def outputs(state):
+    answer = aws(state, ["cloudformation", "describe-stacks", "--stack-name", state["stack"], "--output", "json"])
+    listed = json.loads(answer)["Stacks"][0].get("Outputs", [])
+    return {output["OutputKey"]: output["OutputValue"] for output in listed}
+
+
+def aws(state, command):
+    """Runs a command of the AWS CLI, and returns what it prints."""
+    environment = {**os.environ, **variables(state), "AWS_PAGER": ""}
+    ended = subprocess.run([str(program("aws")), *command], capture_output=True, text=True, env=environment)
+    if ended.returncode:
+        raise tools.Problem(f"aws {' '.join(command[:2])} failed: {ended.stderr.strip()}")
+    return ended.stdout
+
+
+def quiet_sam():
+    return {**os.environ, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1"}

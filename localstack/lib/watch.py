@@ -1,0 +1,2 @@
+def up(run, one):
+    pass

@@ -1,0 +1,39 @@
+"""Starts MiniStack with two things put right, both of which AWS does and MiniStack 1.5.33 doesn't:
+
+- an API's `ANY` method, as SAM writes it into an OpenAPI document, is imported; MiniStack passes over it, though it serves
+  methods called ANY.
+  https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-any-method.html
+- an event source mapping's MaximumConcurrency is a number, also where a template takes it from a parameter, whose values
+  CloudFormation passes on as text.
+"""
+
+from ministack.app import main
+from ministack.services import apigateway_v1 as rest
+from ministack.services import lambda_svc as functions
+
+ANY = "x-amazon-apigateway-any-method"
+
+
+def import_any(import_path_item):
+    def imported(api_id, path, item, *rest_of_it):
+        named = {"any" if method == ANY else method: operation for method, operation in item.items()}
+        return import_path_item(api_id, path, named, *rest_of_it)
+
+    return imported
+
+
+def as_number(concurrency):
+    def counted(mapping, *rest_of_it):
+        scaling = mapping.get("ScalingConfig") or {}
+        if "MaximumConcurrency" in scaling:
+            scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
+        return concurrency(mapping, *rest_of_it)
+
+    return counted
+
+
+if __name__ == "__main__":
+    rest._OPENAPI_HTTP_METHODS.add("any")
+    rest._import_path_item = import_any(rest._import_path_item)
+    functions._sqs_esm_concurrency = as_number(functions._sqs_esm_concurrency)
+    main()
