@@ -9,6 +9,7 @@ import processes
 import tools
 from tools import HERE
 
+EMULATORS = ["localstack", "ministack", "dynamodb-local"]
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 SERVICES = "s3,sqs,dynamodb,dynamodbstreams,lambda,apigateway,cloudformation,sts,iam,events,logs,cloudwatch,ssm"
@@ -17,7 +18,7 @@ SERVICES = "s3,sqs,dynamodb,dynamodbstreams,lambda,apigateway,cloudformation,sts
 class LocalStack:
     """LocalStack's Python package as a process of this machine, with our executor for functions."""
 
-    name = "localstack"
+    name = "localstack"  # what the tests know it by
     kind = "LocalStack 2026.3.0 on this machine, functions as processes"
     health = "/_localstack/health"
 
@@ -63,7 +64,7 @@ class LocalStack:
 class LocalStackInDocker:
     """LocalStack's image, by Docker Compose."""
 
-    name = "localstack"
+    name = "localstack-docker"
     kind = "LocalStack 4.14.0 in Docker"
     health = "/_localstack/health"
 
@@ -111,10 +112,30 @@ class MiniStack:
         processes.stop(known)
 
 
+class DynamoDbLocal:
+    """Amazon's DynamoDB Local alone: what DynamoDB does, by those who make it."""
+
+    name = "dynamodb-local"
+    kind = "DynamoDB Local 3.3 on this machine"
+    health = "/"
+
+    def start(self, folder, port):
+        variables = {"CLOAKROOM_JAVA": tools.java()}
+        jar = tools.dynamodb_local()
+        command = [HERE / "native/java", f"-Djava.library.path={jar}/DynamoDBLocal_lib", "-jar", jar / "DynamoDBLocal.jar"]
+        command += ["-inMemory", "-disableTelemetry", "-port", str(port)]
+        return processes.start(command, folder / "dynamodb-local.log", variables)
+
+    def stop(self, known):
+        processes.stop(known)
+
+
 def chosen(name, native=False):
     """The emulator of this name; LocalStack by Docker where an engine answers, unless `native`."""
     if name == "ministack":
         return MiniStack()
+    if name == "dynamodb-local":
+        return DynamoDbLocal()
     if native or not tools.docker():
         return LocalStack()
     return LocalStackInDocker()
@@ -122,7 +143,7 @@ def chosen(name, native=False):
 
 def of(state):
     """The emulator that was started."""
-    kinds = {kind.__name__: kind for kind in (LocalStack, LocalStackInDocker, MiniStack)}
+    kinds = {kind.__name__: kind for kind in (LocalStack, LocalStackInDocker, MiniStack, DynamoDbLocal)}
     return kinds[state["class"]]()
 
 

@@ -102,5 +102,7 @@ def answers(url):
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status == 200
+    except urllib.error.HTTPError as refused:
+        return refused.code < 500  # DynamoDB Local answers 400 to a request that is none of its own
     except (urllib.error.URLError, OSError):
         return False

@@ -44,6 +44,7 @@ class Run:
         endpoint = f"http://127.0.0.1:{port}"
         self.state = {
             "class": type(emulator).__name__,
+            "name": emulator.name,
             "kind": emulator.kind,
             "endpoint": endpoint,
             "health": endpoint + emulator.health,

@@ -47,7 +47,8 @@ def digest(built, parameters):
 
 def deploy(state, folder, built, given):
     """Deploys what was built, and notes in the state what came of it. Does nothing where nothing changed."""
-    parameters = {"Architecture": architecture(), "WorkerTimeout": "10", "Diagnostics": "on", "RateLimit": "10000", "BurstLimit": "5000", **given}
+    # The shortest times, so that what goes wrong shows soon.
+    parameters = {"Architecture": architecture(), "WorkerTimeout": "10", "MaxReceiveCount": "5", "Diagnostics": "on", **given}
     new = digest(built, parameters)
     if state.get("deployed") == new and "url" in state:
         say(f"stack {state['stack']} is as it should be")
@@ -61,7 +62,8 @@ def deploy(state, folder, built, given):
         state["api"] = outputs(state)["ApiId"]
     path = f"/_aws/execute-api/{state['api']}/{parameters.get('StageName', 'v1')}"
     _deploy(state, folder, built, {"PublicBaseUrl": path, **parameters})
-    state["url"] = state["endpoint"] + path
+    made = outputs(state)
+    state.update(url=state["endpoint"] + path, queue=made["Queue"], dead_letters=made["DeadLetters"])
     state["deployed"] = new
 
 

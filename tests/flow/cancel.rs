@@ -1,15 +1,18 @@
 //! The wish to cancel.
 
 use cloakroom::Status;
-use cloakroom_tests::{Deployment, header, json};
+use cloakroom_tests::{Deployment, Test, header, json, location_of, suite};
 use reqwest::Method;
 use serde_json::json;
 
-#[tokio::test(flavor = "multi_thread")]
+pub(crate) fn tests() -> Vec<Test> {
+    suite![a_job_that_runs_is_told_and_ends_cancelled, a_job_that_is_over_is_not_cancelled]
+}
+
 async fn a_job_that_runs_is_told_and_ends_cancelled() {
     let cloakroom = Deployment::get().await;
     let answer = cloakroom.diagnose(None, &json!({"duration_ms": 60_000})).await;
-    let location = header(&answer, "location").expect("a Location").to_owned();
+    let location = location_of(&answer);
     let etag = header(&answer, "etag").expect("an ETag").to_owned();
     // Once it changed, it runs.
     let request = cloakroom.request(Method::GET, &location).header("Prefer", "wait=20").header("If-None-Match", etag);
@@ -24,10 +27,9 @@ async fn a_job_that_runs_is_told_and_ends_cancelled() {
     assert_eq!(json(again).await.0, 200);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_over_is_not_cancelled() {
     let cloakroom = Deployment::get().await;
-    let location = header(&cloakroom.diagnose(None, &json!({})).await, "location").expect("a Location").to_owned();
+    let location = location_of(&cloakroom.diagnose(None, &json!({})).await);
     cloakroom.end_of(&location).await;
     let (status, problem) = json(cloakroom.request(Method::DELETE, &location).send().await.expect("an answer")).await;
     assert_eq!((status, &problem["code"]), (409, &json!("job-finished")));

@@ -1,16 +1,23 @@
 //! What handlers do, seen from outside.
 
 use cloakroom::Status;
-use cloakroom_tests::{Deployment, header, json};
+use cloakroom_tests::{Deployment, Test, json, location_of, suite};
 use serde_json::{Value, json};
+
+pub(crate) fn tests() -> Vec<Test> {
+    suite![
+        a_failure_that_may_pass_is_tried_again,
+        a_failure_that_does_not_pass_ends_the_job_with_its_own_words,
+        a_panic_shows_nothing_of_the_inside,
+    ]
+}
 
 async fn ended(cloakroom: &Deployment, payload: &Value) -> (u16, cloakroom::view::JobView) {
     let answer = cloakroom.diagnose(None, payload).await;
-    let location = header(&answer, "location").expect("a Location").to_owned();
+    let location = location_of(&answer);
     cloakroom.end_of(&location).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_may_pass_is_tried_again() {
     let cloakroom = Deployment::get().await;
     for fail in ["retryable", "panic"] {
@@ -19,7 +26,6 @@ async fn a_failure_that_may_pass_is_tried_again() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_does_not_pass_ends_the_job_with_its_own_words() {
     let cloakroom = Deployment::get().await;
     let (status, job) = ended(&cloakroom, &json!({"fail": "retryable", "message": "out of paper"})).await;
@@ -30,11 +36,10 @@ async fn a_failure_that_does_not_pass_ends_the_job_with_its_own_words() {
     assert_eq!((status, job.attempt, job.error.expect("an error").code.as_str()), (418, 1, "teapot"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_shows_nothing_of_the_inside() {
     let cloakroom = Deployment::get().await;
     let answer = cloakroom.diagnose(None, &json!({"fail": "panic"})).await;
-    let location = header(&answer, "location").expect("a Location").to_owned();
+    let location = location_of(&answer);
     cloakroom.end_of(&location).await;
     let (_, problem) = json(cloakroom.get_at(&location).await).await;
     let text = problem.to_string();

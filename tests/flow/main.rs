@@ -7,3 +7,22 @@ mod once;
 mod photos;
 mod poll;
 mod refuse;
+
+use std::process::ExitCode;
+
+use cloakroom_tests::{Target, suite};
+
+fn main() -> ExitCode {
+    suite::main(Target::of_deployment(), |_| {
+        let suites = [
+            cancel::tests(),
+            find::tests(),
+            handlers::tests(),
+            once::tests(),
+            photos::tests(),
+            poll::tests(),
+            refuse::tests(),
+        ];
+        suites.into_iter().flatten().collect()
+    })
+}

@@ -1,6 +1,6 @@
 //! Lambda's runtime API, as a function sees it: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,19 +11,27 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use cloakroom_tests::program;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// How long an invocation may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Makes the SDK say what it is asked for: a line of the log for every try, when its endpoint is known. The SDK's spans in
+/// between stay off, so that the span of the line is the one of the operation.
+const LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_sqs=debug,\
+    aws_smithy_runtime::client::orchestrator::endpoints=debug";
+
 /// A running function.
 pub(crate) struct Function {
     events: mpsc::UnboundedSender<(String, Value)>,
     api: Api,
-    _child: Child,
+    child: Child,
+    operations: JoinHandle<BTreeSet<String>>,
 }
 
 #[derive(Clone)]
@@ -44,9 +52,10 @@ impl Function {
             .route("/2018-06-01/runtime/invocation/{id}/{end}", post(answer))
             .with_state(api.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        let child =
+        let mut child =
             command(name, variables).env("AWS_LAMBDA_RUNTIME_API", address).spawn().expect("the function starts");
-        Self { events, api, _child: child }
+        let operations = tokio::spawn(operations(child.stdout.take().expect("piped")));
+        Self { events, api, child, operations }
     }
 
     /// Invokes it.
@@ -57,6 +66,24 @@ impl Function {
         self.events.send((id, event.clone())).expect("the function asks for events");
         timeout(TIMEOUT, receiver).await.expect("it answers in time").expect("it answers")
     }
+
+    /// Ends it: the operations of AWS that it called or signed a link for, as in `S3.GetObject`.
+    pub(crate) async fn end(mut self) -> BTreeSet<String> {
+        self.child.kill().await.expect("it was running");
+        self.operations.await.expect("its log is read to the end")
+    }
+}
+
+async fn operations(log: ChildStdout) -> BTreeSet<String> {
+    let mut operations = BTreeSet::new();
+    let mut lines = BufReader::new(log).lines();
+    while let Some(line) = lines.next_line().await.expect("UTF-8") {
+        let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in the log: {line}"));
+        if line["span"]["rpc.system"] == "aws-api" {
+            operations.insert(line["span"]["name"].as_str().expect("a name").to_owned());
+        }
+    }
+    operations
 }
 
 fn command(name: &str, variables: &HashMap<String, String>) -> Command {
@@ -64,8 +91,9 @@ fn command(name: &str, variables: &HashMap<String, String>) -> Command {
     command
         .env_clear()
         .envs(variables)
+        .env("RUST_LOG", LOG)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);
     for (variable, value) in [("FUNCTION_NAME", name), ("FUNCTION_MEMORY_SIZE", "256"), ("FUNCTION_VERSION", "$LATEST")]

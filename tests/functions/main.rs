@@ -1,8 +1,10 @@
 //! The Lambda functions as they are deployed: the programs themselves, fed with events by a runtime API, over AWS-shaped
 //! services.
 
+mod iam;
 mod lambda;
 mod stack;
+mod wide;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

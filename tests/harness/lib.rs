@@ -1,18 +1,25 @@
 //! What the whole-flow tests stand on: a deployment by its URL.
 //!
-//! With `CLOAKROOM_URL` set, that deployment is tested as it is. Otherwise each test starts a dev runner of its own,
-//! and ends it, by its process id.
+//! With `CLOAKROOM_URL` set, that deployment is tested as it is, and `CLOAKROOM_ON` says what it runs on (see [`Target`]).
+//! Otherwise each test starts a dev runner of its own, and ends it, by its process id.
 
 mod runner;
+pub mod suite;
+mod target;
 
 use std::time::Duration;
 
 use cloakroom::view::JobView;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 
 pub use runner::{Keep, Runner, program};
+pub use suite::Test;
+pub use target::{Needs, Target};
+
+/// How long an answer may take: a long poll, or an upload over a slow line.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A deployment under test.
 #[derive(Debug)]
@@ -27,7 +34,7 @@ impl Deployment {
     /// The deployment of `CLOAKROOM_URL`, or a dev runner that keeps nothing.
     pub async fn get() -> Self {
         match std::env::var("CLOAKROOM_URL") {
-            Ok(url) => Self::at(&url, None),
+            Ok(url) => Self::at_url(&url, None),
             Err(_) => Self::run(Keep::Nothing).await,
         }
     }
@@ -35,23 +42,33 @@ impl Deployment {
     /// A dev runner of this test's own.
     pub async fn run(keep: Keep<'_>) -> Self {
         let runner = Runner::start(keep).await;
-        Self::at(&runner.url.clone(), Some(runner))
+        Self::at_url(&runner.url.clone(), Some(runner))
     }
 
-    fn at(url: &str, runner: Option<Runner>) -> Self {
-        let http =
-            Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(60)).build().expect("a client");
-        Self { url: url.trim_end_matches('/').to_owned(), http, runner }
+    fn at_url(url: &str, runner: Option<Runner>) -> Self {
+        let http = Client::builder().redirect(Policy::none()).timeout(PATIENCE).build().expect("a client");
+        let url = Url::parse(url).expect("the base URL is one");
+        Self { url: url.as_str().trim_end_matches('/').to_owned(), http, runner }
     }
 
-    /// The base URL.
+    /// The base URL, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A request to a path, or to a whole URL as answers give them.
+    /// The whole URL of a path of the contract, as in `/jobs`: below the base URL, which may have a path of its own.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The whole URL of a link in an answer's body, as a browser makes it: an absolute path replaces that of the base URL.
+    pub fn resolve(&self, link: &str) -> String {
+        resolved(&Url::parse(&self.url).expect("it was one"), link)
+    }
+
+    /// A request to a path of the contract, or to a whole URL.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
+        let url = if path.starts_with("http") { path.to_owned() } else { self.at(path) };
         self.http.request(method, url)
     }
 
@@ -96,10 +113,35 @@ pub fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
     answer.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
+/// Where an answer points to, as a whole URL.
+pub fn location_of(answer: &Response) -> String {
+    resolved(answer.url(), header(answer, "location").expect("a Location"))
+}
+
+fn resolved(base: &Url, link: &str) -> String {
+    base.join(link).unwrap_or_else(|error| panic!("{link}: {error}")).into()
+}
+
 /// The status and JSON body of an answer.
 pub async fn json(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let text = answer.text().await.expect("a body");
     let body = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in the {status} body {text:?}"));
     (status, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_below_the_base_url_and_links_below_its_origin() {
+        for base in ["http://localhost:4566/_aws/execute-api/abc/v1", "http://localhost:4566/_aws/execute-api/abc/v1/"]
+        {
+            let cloakroom = Deployment::at_url(base, None);
+            assert_eq!(cloakroom.at("/jobs"), "http://localhost:4566/_aws/execute-api/abc/v1/jobs");
+            assert_eq!(cloakroom.resolve("/v1/jobs/x"), "http://localhost:4566/v1/jobs/x");
+            assert_eq!(cloakroom.resolve("https://example.org/x"), "https://example.org/x");
+        }
+    }
 }

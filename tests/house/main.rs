@@ -1,4 +1,5 @@
 //! The house keeps its own rules: who may know whom, and documents that tell the truth.
 
+mod infra;
 mod readme;
 mod rooms;

@@ -76,11 +76,33 @@ pub fn new_job(now: Timestamp, n: u128) -> Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::Queue;
+    use crate::work::Delivery;
 
-    #[tokio::test]
+    #[async_trait::async_trait]
+    impl conformance::WholeQueue for Memory {
+        fn port(&self) -> &dyn Queue {
+            self
+        }
+
+        async fn receive(&self, _expected: bool) -> Vec<Delivery> {
+            std::iter::from_fn(|| self.receive(Duration::from_secs(60))).collect()
+        }
+
+        async fn delete(&self, delivery: &Delivery) {
+            self.delete(delivery);
+        }
+
+        async fn pass(&self, time: Duration) {
+            tokio::time::advance(time).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_ports_in_memory_conform() {
         let memory = Memory::default();
         conformance::job_store(&memory, TestHost::new(1).now()).await;
         conformance::objects(&memory).await;
+        conformance::queue(&memory).await;
     }
 }

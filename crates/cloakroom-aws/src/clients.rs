@@ -130,6 +130,19 @@ impl Clients {
     }
 }
 
+/// What `doctor` alone needs.
+#[cfg(feature = "doctor")]
+impl Clients {
+    pub(crate) fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// Always as the environment says: nothing local stands in for Lambda.
+    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.sdk)
+    }
+}
+
 /// For a call that waits for so long before it answers.
 pub(crate) fn patient(wait: Duration) -> aws_sdk_sqs::config::Builder {
     aws_sdk_sqs::config::Builder::new().timeout_config(timeouts(wait + ATTEMPT, wait + OPERATION))

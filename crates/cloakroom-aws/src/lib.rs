@@ -2,12 +2,15 @@
 //!
 //! - [`DynamoStore`], [`SqsQueue`], [`S3Objects`]: the ports; each call of a port is one call to AWS;
 //! - [`Clients`]: the SDK's clients, built when they are first needed, over one pool of connections;
+//! - `doctor` (a feature): whether the services of a deployment are set up as the functions need them;
 //! - [`config`]: what each function reads of the environment; [`wire`]: the use cases, ready to be run.
 //!
 //! No business rules and no routes: what may happen to a job stands in `cloakroom`, and is only translated here.
 
 pub mod clients;
 pub mod config;
+#[cfg(feature = "doctor")]
+pub mod doctor;
 mod error;
 mod expressions;
 mod objects;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::service::Service;
-use crate::{cancel, completions, dev, exit, find, result, submit, watch};
+use crate::{cancel, completions, dev, doctor, exit, find, result, submit, watch};
 
 /// Accept work now, do it later.
 ///
@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// Find a job by its idempotency key, and print its id
     #[command(after_help = exit::help())]
     Find(find::Args),
+    /// Examine a deployment on AWS: what is wrong with it, why it matters, and the command that mends it
+    #[command(after_help = exit::help())]
+    Doctor(doctor::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
 }

@@ -17,12 +17,14 @@ pub(crate) enum Exit {
     Refused = 4,
     Unavailable = 5,
     Unknown = 6,
+    /// Of `doctor` alone.
+    Unfit = 7,
     /// 128 and the number of SIGINT, as a shell has it.
     Interrupted = 130,
 }
 
 /// Every code with its meaning, as `--help` shows them.
-pub(crate) const CODES: [(Exit, &str); 8] = [
+pub(crate) const CODES: [(Exit, &str); 9] = [
     (Exit::Success, "done, or accepted"),
     (Exit::JobFailed, "the job failed"),
     (Exit::Usage, "the command line, a file or a URL can't be used"),
@@ -30,6 +32,7 @@ pub(crate) const CODES: [(Exit, &str); 8] = [
     (Exit::Refused, "the service refused the request: change it"),
     (Exit::Unavailable, "no answer yet, or none that can be used: ask again"),
     (Exit::Unknown, "no such job, or no longer"),
+    (Exit::Unfit, "the doctor found something that has to be mended"),
     (Exit::Interrupted, "interrupted while waiting; the job goes on"),
 ];
 

@@ -5,6 +5,7 @@ mod cancel;
 mod completions;
 mod content;
 mod dev;
+mod doctor;
 mod exit;
 mod find;
 mod result;
@@ -38,6 +39,7 @@ async fn run(Cli { service, command }: Cli) -> Result<Exit, Failure> {
         Command::Result(args) => result::run(args, &service).await,
         Command::Cancel(args) => cancel::run(args, &service).await,
         Command::Find(args) => find::run(args, &service).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -116,6 +116,48 @@ async fn a_result_goes_to_a_file_whole_or_not_at_all() {
     assert_eq!(server.end()[0].header("authorization"), None);
 }
 
+/// Runs the doctor with these variables, and no others that AWS knows.
+fn doctor(args: &[&str], variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+    command.arg("doctor").args(args).env_clear().env("HOME", folder.path());
+    // Whoever has no credentials is asked for those of the machine, which takes its time.
+    command.env("AWS_EC2_METADATA_DISABLED", "true").envs(variables.iter().copied());
+    command.output().expect("the program runs")
+}
+
+#[test]
+fn a_doctor_that_can_ask_nothing_says_why_in_one_finding() {
+    let region = ("AWS_REGION", "eu-west-1");
+    let key = [("AWS_ACCESS_KEY_ID", "ada"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let nobody = format!("http://{nobody}");
+    let cases = [
+        (vec![key[0], key[1]], "region", "no region is set"),
+        (vec![region], "credentials", "there are none: "),
+        (vec![region, key[0], key[1], ("AWS_ENDPOINT_URL", &nobody)], "endpoint", "nothing answers: "),
+    ];
+    for (variables, check, found) in cases {
+        let output = doctor(&["--json"], &variables);
+        assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+        let findings: Vec<Value> = serde_json::from_str(stdout(&output)).expect("JSON");
+        let failed: Vec<_> = findings.iter().filter(|it| it["state"] == "fail").collect();
+        assert_eq!((failed.len(), failed[0]), (1, findings.last().expect("a finding")), "{findings:?}");
+        assert_eq!((&failed[0]["subject"], &failed[0]["check"]), (&json!("credentials"), &json!(check)));
+        assert!(failed[0]["found"].as_str().is_some_and(|text| text.starts_with(found)), "{failed:?}");
+        assert!(failed[0]["why"].is_string() && failed[0]["mend"].is_string(), "{failed:?}");
+        assert!(!stdout(&output).contains("secret"));
+    }
+}
+
+#[test]
+fn a_doctor_wants_the_name_of_a_stack() {
+    for args in [vec!["--stack", "a stack"], vec!["--stack", ""], vec!["cloakroom"]] {
+        let output = doctor(&args, &[]);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""), "{args:?}");
+    }
+}
+
 #[tokio::test]
 async fn help_tells_the_commands_and_the_exit_codes() {
     insta::assert_snapshot!(stdout(&cloakroom("", &["--help"]).await));

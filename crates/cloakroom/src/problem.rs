@@ -45,6 +45,8 @@ codes! {
     NotFound = "not-found", 404, "There is nothing here";
     /// The path has other methods.
     MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
+    /// The gateway in front takes no more requests of this caller for now; the functions never answer it themselves.
+    TooManyRequests = "too-many-requests", 429, "There are too many requests";
     /// Something that the service needs is throttled or away.
     TemporarilyUnavailable = "temporarily-unavailable", 503, "The service is temporarily unavailable";
     /// A fault of the service itself.

@@ -4,7 +4,16 @@
 //! would keep the whole batch, so each is one that came with the event.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use cloakroom_app::core::Timestamp;
 use cloakroom_app::work::{Delivery, Disposition};
+
+/// When the function is ended, of the deadline that came with the event: milliseconds since 1970, as Lambda says it, or from
+/// now on, as `cargo lambda watch` does.
+pub(crate) fn ends_at(deadline_ms: u64, now: Timestamp) -> Timestamp {
+    const A_TIME: i64 = 1_000_000_000_000; // 2001; as a duration, 31 years
+    let deadline = i64::try_from(deadline_ms).unwrap_or(i64::MAX);
+    Timestamp::from_millis(if deadline < A_TIME { now.as_millis() + deadline } else { deadline })
+}
 
 /// The messages of an event, in their order.
 pub(crate) fn deliveries(event: SqsEvent) -> Vec<Delivery> {
@@ -115,6 +124,14 @@ mod tests {
         ]);
         assert_eq!(ids(&deliveries), ["a", "b", "c", "d"]);
         assert!(deliveries[..3].iter().all(|it| it.body.is_empty() && it.receipt.is_empty() && it.receive_count == 1));
+    }
+
+    #[test]
+    fn a_deadline_is_a_time_or_a_duration_from_now() {
+        let now = Timestamp::from_millis(1_795_248_000_120);
+        for (deadline, ends) in [(1_795_248_060_120, 1_795_248_060_120), (600_000, 1_795_248_600_120)] {
+            assert_eq!(ends_at(deadline, now), Timestamp::from_millis(ends));
+        }
     }
 
     #[test]

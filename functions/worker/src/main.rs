@@ -3,7 +3,8 @@
 mod batch;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use cloakroom_app::core::Timestamp;
+use cloakroom_app::SystemHost;
+use cloakroom_app::host::Host as _;
 use cloakroom_aws::{Clients, WorkerConfig, environment};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -14,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let config = lambda::configured(|| WorkerConfig::from_env(&environment));
     let worker = cloakroom_aws::worker(&config, &Clients::load().await, commands::registry(config.diagnostics));
     let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
-        let ends_at = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        let ends_at = batch::ends_at(event.context.deadline, SystemHost.now());
         let deliveries = batch::deliveries(event.payload);
         let dispositions = worker.handle_batch(&deliveries, ends_at).await;
         Ok(batch::response(&deliveries, &dispositions))

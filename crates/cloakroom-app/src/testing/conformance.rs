@@ -1,7 +1,10 @@
 //! What every implementation of a port must do. Run against the one in memory, and against the real adapters over
 //! whatever stands in for the services.
 //!
-//! Each suite keeps to ids of its own, so that it may run beside anything else on the same table and bucket.
+//! Each suite keeps to ids of its own, so that it may run beside anything else on the same table and bucket. A queue is its
+//! own.
+
+mod queue;
 
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ use cloakroom::{
     Tenant, Timestamp, Transition, UploadId,
 };
 use uuid::Uuid;
+
+pub use queue::{WholeQueue, none, one, queue};
 
 use super::{new_job, split_mix};
 use crate::ports::{Acceptance, Change, JobStore, Objects, UploadTerms};

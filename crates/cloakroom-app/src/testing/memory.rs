@@ -12,6 +12,9 @@ use tokio::time::{Instant, sleep};
 use crate::ports::{Acceptance, Change, JobStore, ObjectInfo, Objects, PortError, Queue, UploadLink, UploadTerms};
 use crate::work::Delivery;
 
+/// The longest that a message is hidden for: 12 hours, as a queue on SQS.
+const LONGEST_HIDE: Duration = Duration::from_secs(43_200);
+
 /// What goes wrong at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -223,8 +226,8 @@ impl Queue for Memory {
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
         self.call("hide", |state| {
             if let Some(message) = state.messages.iter_mut().find(|message| message.receipt == receipt) {
-                message.visible_at = Instant::now()
-                    + Duration::from_secs(time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+                let seconds = time.min(LONGEST_HIDE).as_millis().div_ceil(1000);
+                message.visible_at = Instant::now() + Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX));
             }
         })
         .await

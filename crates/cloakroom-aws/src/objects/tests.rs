@@ -1,4 +1,3 @@
-use cloakroom_app::testing::conformance;
 use reqwest::Method;
 
 use super::*;
@@ -27,12 +26,6 @@ async fn put(link: &UploadLink, body: &'static [u8], changed: &[(&str, Option<&s
 
 fn terms(bytes: &[u8], sha256: Option<Digest>) -> UploadTerms {
     UploadTerms { content_type: "image/png".into(), length: bytes.len() as u64, sha256 }
-}
-
-#[tokio::test]
-async fn is_a_store_of_objects() {
-    let fixture = Fixture::start().await;
-    conformance::objects(&bucket(&fixture).await).await;
 }
 
 #[tokio::test]

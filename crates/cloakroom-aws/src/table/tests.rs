@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use cloakroom::transition::Claim;
 use cloakroom::{Lease, LeaseToken, Progress};
-use cloakroom_app::testing::{conformance, new_job};
+use cloakroom_app::testing::new_job;
 use uuid::Uuid;
 
 use super::*;
@@ -22,12 +22,6 @@ fn claim(job: &Job) -> (LeaseToken, Transition) {
     let lease = Lease { token, message_id: "m-1".into() };
     let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(30), max_attempts: 3 };
     (token, Transition::claim(&claim, NOW))
-}
-
-#[tokio::test]
-async fn is_a_table_of_jobs() {
-    let fixture = Fixture::start().await;
-    conformance::job_store(&table(&fixture).await, NOW).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,120 @@
+//! The queue of messages: the port, and the receiving and deleting that the port leaves to its host.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cloakroom::Tenant;
+
+use crate::ports::Queue;
+use crate::work::Delivery;
+
+/// A queue that is the suite's own, with all that happens to it.
+#[async_trait]
+pub trait WholeQueue: Send + Sync {
+    /// The port.
+    fn port(&self) -> &dyn Queue;
+
+    /// The messages that are visible, up to ten, which hides them for a minute or more. Where time can't be set, it waits a
+    /// while for one that is `expected`.
+    async fn receive(&self, expected: bool) -> Vec<Delivery>;
+
+    /// Deletes a message by this receipt of it.
+    async fn delete(&self, delivery: &Delivery);
+
+    /// Lets time pass: at once, where it can be set.
+    async fn pass(&self, time: Duration);
+}
+
+/// The queue. Times are of whole seconds and few: they may have to pass.
+///
+/// # Panics
+/// When the implementation is not one.
+pub async fn queue(queue: &dyn WholeQueue) {
+    comes_hides_and_goes(queue).await;
+    a_receipt_that_is_over_is_no_fault(queue).await;
+    hides_for_very_long(queue).await;
+    for name in [('!'..='~').collect(), "a".repeat(128), "other/tenant#1".to_owned()] {
+        takes_a_large_message_of(queue, &name.parse().expect("a good name")).await;
+    }
+}
+
+/// Receives the one message that must be there.
+///
+/// # Panics
+/// When there is none, or more than one.
+pub async fn one(queue: &dyn WholeQueue) -> Delivery {
+    let mut received = queue.receive(true).await;
+    assert_eq!(received.len(), 1, "one message");
+    received.pop().expect("one message")
+}
+
+/// Checks that no message is visible.
+///
+/// # Panics
+/// When one is.
+pub async fn none(queue: &dyn WholeQueue) {
+    assert_eq!(queue.receive(false).await, []);
+}
+
+async fn send(queue: &dyn WholeQueue, tenant: &Tenant, body: &str) {
+    queue.port().send(tenant, body.to_owned()).await.expect("send");
+}
+
+async fn hide(queue: &dyn WholeQueue, delivery: &Delivery, time: Duration) {
+    assert_eq!(queue.port().hide(&delivery.receipt, time).await, Ok(()));
+}
+
+async fn comes_hides_and_goes(queue: &dyn WholeQueue) {
+    none(queue).await;
+    let body = "{\"n\": \"né \u{1f9e5} \\u0000\"}";
+    send(queue, &Tenant::default(), body).await;
+    let first = one(queue).await;
+    assert_eq!((first.body.as_str(), first.receive_count), (body, 1));
+    none(queue).await;
+
+    hide(queue, &first, Duration::from_millis(1)).await; // is a second
+    none(queue).await;
+    queue.pass(Duration::from_secs(2)).await;
+    let second = one(queue).await;
+    assert_eq!((&second.message_id, second.receive_count), (&first.message_id, 2));
+
+    hide(queue, &second, Duration::from_secs(60)).await;
+    hide(queue, &second, Duration::from_secs(2)).await; // whatever it was before
+    none(queue).await;
+    queue.pass(Duration::from_secs(3)).await;
+    let third = one(queue).await;
+    hide(queue, &third, Duration::ZERO).await;
+    let fourth = one(queue).await;
+    assert_eq!((&fourth.message_id, fourth.receive_count), (&first.message_id, 4));
+    queue.delete(&fourth).await;
+    queue.pass(Duration::from_secs(2)).await;
+    none(queue).await;
+}
+
+async fn a_receipt_that_is_over_is_no_fault(queue: &dyn WholeQueue) {
+    send(queue, &Tenant::default(), "x").await;
+    let delivery = one(queue).await;
+    queue.delete(&delivery).await;
+    let unheard_of = Delivery { receipt: "no receipt at all".into(), ..delivery.clone() };
+    for over in [delivery, unheard_of] {
+        hide(queue, &over, Duration::from_secs(5)).await;
+        queue.delete(&over).await;
+    }
+}
+
+async fn hides_for_very_long(queue: &dyn WholeQueue) {
+    send(queue, &Tenant::default(), "x").await;
+    let delivery = one(queue).await;
+    hide(queue, &delivery, Duration::MAX).await;
+    queue.pass(Duration::from_secs(2)).await;
+    none(queue).await;
+    queue.delete(&delivery).await;
+}
+
+async fn takes_a_large_message_of(queue: &dyn WholeQueue, tenant: &Tenant) {
+    let body = "x".repeat(1_000_000);
+    send(queue, tenant, &body).await;
+    let delivery = one(queue).await;
+    assert!(delivery.body == body, "another body came than was sent");
+    queue.delete(&delivery).await;
+}

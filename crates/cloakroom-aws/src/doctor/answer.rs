@@ -1,0 +1,251 @@
+//! What came of a call.
+//!
+//! Error policy: a call that nothing answers, or whose credentials are refused, ends the examination with one finding
+//! ([`Stop`]): every other call would end the same. A call that is denied names the action to allow. One that the service
+//! does not know is skipped, and said to be: emulators don't know them all. Whatever else fails is shown in its own words.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::ACTIONS;
+use super::command::quoted;
+use super::finding::{Check, Finding, check};
+
+/// The last finding: nothing else can be asked.
+#[derive(Debug)]
+pub(super) struct Stop(pub(super) Box<Finding>);
+
+/// What a call was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer<T> {
+    /// This.
+    Is(T),
+    /// There is no such thing.
+    Absent,
+    /// Whoever asks may not: the IAM action, and the service's words.
+    Denied(&'static str, String),
+    /// The service does not know the call.
+    Unknown(&'static str),
+    /// It failed for another reason.
+    Unclear(String),
+}
+
+/// A call, as the judgement of its failure needs it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    /// The IAM action that allows it.
+    pub(super) action: &'static str,
+    /// The codes that say that what was asked for is not there.
+    pub(super) absent: &'static [&'static str],
+}
+
+/// Codes that refuse whoever asks, whatever is asked.
+const REFUSED: [&str; 12] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "OptInRequired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// Codes of calls that are not known.
+const UNKNOWN: [&str; 7] = [
+    "AWS.SimpleQueueService.UnsupportedOperation",
+    "InvalidAction",
+    "NotImplemented",
+    "NotImplementedException",
+    "UnknownOperation",
+    "UnknownOperationException",
+    "UnsupportedOperation",
+];
+
+impl<T> Answer<T> {
+    /// From what the SDK says.
+    pub(super) fn of<E>(call: Call, answer: Result<T, SdkError<E, HttpResponse>>) -> Result<Self, Stop>
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        match answer {
+            Ok(value) => Ok(Self::Is(value)),
+            Err(SdkError::ServiceError(refused)) => {
+                let error = refused.err();
+                let message = error.message().map_or_else(|| DisplayErrorContext(error).to_string(), str::to_owned);
+                Self::refused(call, refused.raw().status().as_u16(), error.code().unwrap_or_default(), message)
+            }
+            Err(error @ (SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))) => {
+                Err(unreachable(&DisplayErrorContext(&error).to_string()))
+            }
+            Err(error) => Ok(Self::Unclear(DisplayErrorContext(&error).to_string())),
+        }
+    }
+
+    fn refused(call: Call, status: u16, code: &str, message: String) -> Result<Self, Stop> {
+        // SQS and DynamoDB write some of theirs with a namespace before it.
+        let code = code.rsplit(['#', '/']).next().unwrap_or_default();
+        if call.absent.contains(&code) {
+            return Ok(Self::Absent);
+        }
+        if REFUSED.contains(&code) {
+            return Err(refused_credentials(code, &message));
+        }
+        if code.starts_with("AccessDenied") || code == "UnauthorizedOperation" || status == 403 {
+            return Ok(Self::Denied(call.action, message));
+        }
+        if UNKNOWN.contains(&code) || status == 501 {
+            return Ok(Self::Unknown(call.action));
+        }
+        Ok(Self::Unclear(format!("{status} {code}: {message}")))
+    }
+
+    /// What there is, if that is known.
+    pub(super) fn read(&self) -> Option<&T> {
+        if let Self::Is(value) = self { Some(value) } else { None }
+    }
+
+    /// What there is (`None`: it is not there), or the finding that it can't be said.
+    pub(super) fn or_finding(&self, check: Check) -> Result<Option<&T>, Finding> {
+        match self {
+            Self::Is(value) => Ok(Some(value)),
+            Self::Absent => Ok(None),
+            Self::Denied(action, message) => Err(denied(check, action, message)),
+            Self::Unknown(action) => {
+                Err(check.skip(format!("not asked: the service does not know this call ({action})")))
+            }
+            Self::Unclear(reason) => Err(check.fail(
+                format!("no answer that can be used: {reason}"),
+                "what can't be asked can't be said to be right; a fault of the service's own may pass: ask again",
+            )),
+        }
+    }
+
+    /// What there is, in other words.
+    pub(super) fn map<U>(self, as_read: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Is(value) => Answer::Is(as_read(value)),
+            Self::Absent => Answer::Absent,
+            Self::Denied(action, message) => Answer::Denied(action, message),
+            Self::Unknown(action) => Answer::Unknown(action),
+            Self::Unclear(reason) => Answer::Unclear(reason),
+        }
+    }
+}
+
+fn unreachable(reason: &str) -> Stop {
+    let finding = check("credentials", "endpoint").fail(
+        format!("nothing answers: {reason}"),
+        "nothing can be asked; AWS_ENDPOINT_URL (unset for AWS itself) and AWS_REGION say where the services are",
+    );
+    Stop(Box::new(finding.mended_by("aws configure list")))
+}
+
+fn refused_credentials(code: &str, message: &str) -> Stop {
+    let finding = check("credentials", "credentials").fail(
+        format!("they are refused: {message} ({code})"),
+        "nothing can be asked by someone whom AWS does not know, in a region that the account has not turned on, or \
+         with credentials that have expired",
+    );
+    Stop(Box::new(finding.mended_by("aws sts get-caller-identity || aws configure")))
+}
+
+fn denied(check: Check, action: &str, message: &str) -> Finding {
+    let finding = check.fail(
+        format!("{action} is denied: {message}"),
+        format!("what can't be asked can't be said to be right; the doctor needs {}", ACTIONS.join(", ")),
+    );
+    match grant(message) {
+        Some(command) => finding.mended_by(command),
+        None => finding,
+    }
+}
+
+/// The command that allows the doctor's calls to whom the message names: IAM says who was denied.
+fn grant(message: &str) -> Option<String> {
+    let who = message.split_whitespace().find(|word| word.starts_with("arn:"))?;
+    let name = who.split_once(":user/").map(|(_, path)| path.rsplit('/').next().unwrap_or(path));
+    let role = || who.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
+    let (put, name) = match name {
+        Some(name) => ("put-user-policy --user-name", name),
+        None => ("put-role-policy --role-name", role()?),
+    };
+    let actions = serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": ACTIONS, "Resource": "*" }],
+    });
+    let (name, actions) = (quoted(name), quoted(&actions.to_string()));
+    Some(format!("aws iam {put} {name} --policy-name cloakroom-doctor --policy-document {actions}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::State;
+    use super::*;
+
+    const CALL: Call = Call { action: "sqs:GetQueueAttributes", absent: &["QueueDoesNotExist"] };
+
+    fn refused(status: u16, code: &str, message: &str) -> Result<Answer<()>, Stop> {
+        Answer::refused(CALL, status, code, message.to_owned())
+    }
+
+    fn finding(answer: Result<Answer<()>, Stop>) -> Finding {
+        let answer = answer.expect("others can still be asked");
+        answer.or_finding(check("queue", "attributes")).expect_err("nothing is known")
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_from_what_may_not_be_asked() {
+        let absent = refused(400, "com.amazonaws.sqs#QueueDoesNotExist", "no").expect("others can still be asked");
+        assert_eq!(absent.or_finding(check("queue", "attributes")), Ok(None));
+        let denied = finding(refused(403, "AccessDenied", "User: arn:aws:iam::1:user/team/ada is not authorized to …"));
+        assert_eq!(denied.state, State::Fail);
+        assert!(denied.found.starts_with("sqs:GetQueueAttributes is denied: "), "{denied:?}");
+        let mend = denied.mend.expect("it says who is denied");
+        assert!(mend.starts_with("aws iam put-user-policy --user-name ada --policy-name cloakroom-doctor "), "{mend}");
+        assert!(ACTIONS.iter().all(|action| mend.contains(action)), "{mend}");
+    }
+
+    #[test]
+    fn the_grant_is_to_the_role_that_was_assumed_and_to_nobody_if_none_is_named() {
+        let message = "User: arn:aws:sts::1:assumed-role/reader/session is not authorized to perform: …";
+        let mend = finding(refused(400, "AccessDeniedException", message)).mend.expect("it says who is denied");
+        assert!(mend.starts_with("aws iam put-role-policy --role-name reader "), "{mend}");
+        assert_eq!(finding(refused(403, "", "Forbidden")).mend, None);
+    }
+
+    #[test]
+    fn a_call_that_the_service_does_not_know_is_skipped_and_not_fine() {
+        for (status, code) in [(501, "InternalFailure"), (400, "UnknownOperationException"), (400, "NotImplemented")] {
+            let finding = finding(refused(status, code, "no"));
+            assert_eq!(finding.state, State::Skip, "{code}");
+            assert_eq!(finding.found, "not asked: the service does not know this call (sqs:GetQueueAttributes)");
+        }
+    }
+
+    #[test]
+    fn refused_credentials_end_the_examination() {
+        for code in ["UnrecognizedClientException", "SignatureDoesNotMatch", "ExpiredToken"] {
+            let Stop(last) = refused(403, code, "the token is invalid").expect_err("all calls would end the same");
+            assert_eq!((last.state, last.subject), (State::Fail, "credentials"));
+            assert_eq!(last.found, format!("they are refused: the token is invalid ({code})"));
+        }
+    }
+
+    #[test]
+    fn what_else_fails_is_shown_in_its_own_words() {
+        let finding = finding(refused(500, "InternalError", "oh"));
+        assert_eq!(
+            (finding.state, &*finding.found),
+            (State::Fail, "no answer that can be used: 500 InternalError: oh")
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Whether the functions speak of the same table, bucket, queue and namespace, and serve the same commands.
+
+use super::super::command::Aws;
+use super::super::finding::{Finding, check};
+use super::{BUCKET, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, TABLE, Told, name};
+
+/// What all who have it must agree on, and what comes of it if they don't.
+const SHARED: [(&str, &str); 5] = [
+    (TABLE, "jobs are recorded in one table and looked for in another: they are never done, or never found"),
+    (BUCKET, "payloads and results are put into one bucket and looked for in another"),
+    (QUEUE, "messages are sent to one queue and received from another: jobs wait until they expire"),
+    (NAMESPACE, "another id is derived from the same key: GET /jobs?client_job_id=… finds nothing"),
+    (DIAGNOSTICS, "diagnostic jobs are accepted and nobody does them, or the worker does what nobody can ask for"),
+];
+
+/// The value that they should all have.
+pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<String> {
+    let values: Vec<_> = told.iter().filter_map(|one| one.shared.get(variable)).collect();
+    let of = |kind| told.iter().find(|one| one.kind == kind).and_then(|one| one.shared.get(variable));
+    let best = match variable {
+        // The one that is read into the worker; else the one that jobs are sent to.
+        QUEUE => values.iter().copied().find(|url| mapped.iter().any(|arn| is_of(url, arn))).or(of(Kind::Submit)),
+        // Ids were derived in it when jobs were accepted.
+        NAMESPACE => of(Kind::Submit),
+        // It is off in one of them: off is what can do no harm.
+        DIAGNOSTICS => values.iter().copied().find(|value| *value == "off"),
+        _ => {
+            let votes = |value: &String| values.iter().filter(|other| **other == value).count();
+            // Of those with as many, the first: the one that accepts jobs.
+            values.iter().copied().rev().max_by_key(|value| votes(value))
+        }
+    };
+    best.or(values.first().copied()).cloned()
+}
+
+/// Whether the URL is of the queue with this ARN: accounts and names are the end of both.
+pub(in super::super) fn is_of(url: &str, arn: &str) -> bool {
+    let mut url = url.trim_end_matches('/').rsplit('/');
+    let mut arn = arn.rsplit(':');
+    url.next() == arn.next() && url.next() == arn.next()
+}
+
+pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding> {
+    let mut findings = vec![];
+    for (variable, why) in SHARED {
+        let Some(right) = right(told, variable, mapped) else { continue };
+        let check = check("functions", format!("all: {variable}"));
+        let dissent = told.iter().filter(|one| one.shared.get(variable).is_some_and(|value| *value != right));
+        let mut dissent = dissent.peekable();
+        if dissent.peek().is_none() {
+            findings.push(if variable == DIAGNOSTICS && right == "on" {
+                diagnosed(aws)
+            } else {
+                check.clone().ok(right.clone())
+            });
+        }
+        for one in dissent {
+            let function = name(&aws.stack, one.kind);
+            let found = format!("{function} has {}, and others have {right}", one.shared[variable]);
+            findings.push(check.clone().fail(found, why).mended_by(aws.set_variable(&function, variable, &right)));
+        }
+    }
+    findings
+}
+
+fn diagnosed(aws: &Aws) -> Finding {
+    let off = |kind| aws.set_variable(&name(&aws.stack, kind), DIAGNOSTICS, "off");
+    let finding = check("functions", format!("all: {DIAGNOSTICS}")).warn(
+        "on",
+        "whoever may submit commands can take up workers and end them by diagnostic.run: for trying things, not for \
+         production",
+    );
+    finding.mended_by(format!("{} && {}", off(Kind::Submit), off(Kind::Worker)))
+}

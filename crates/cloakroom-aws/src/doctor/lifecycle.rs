@@ -1,0 +1,148 @@
+//! The bucket's lifecycle: what is deleted of it, and not before its time.
+
+use std::time::Duration;
+
+use aws_sdk_s3::types::{ExpirationStatus, LifecycleRule};
+use cloakroom_app::upload::UPLOAD_LIFE;
+use serde_json::{Value, json};
+
+use super::command::{Aws, quoted};
+use super::finding::{Finding, check};
+use super::needs::Needs;
+
+const DAY: u64 = 24 * 3600;
+
+/// One rule, as far as it matters here.
+#[expect(clippy::struct_excessive_bools, reason = "a rule says yes or no to each")]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Rule {
+    pub(super) id: String,
+    pub(super) enabled: bool,
+    pub(super) prefix: String,
+    /// It is for some of the objects below its prefix alone: by their tags, or sizes.
+    pub(super) narrowed: bool,
+    /// Days after which it deletes objects; 0 for a rule that does so on a date.
+    pub(super) expires: Option<u64>,
+    /// It gives up uploads in parts that were not ended.
+    pub(super) aborts: bool,
+    /// It does something else too.
+    pub(super) more: bool,
+}
+
+impl Rule {
+    #[expect(deprecated, reason = "old rules have their prefix outside of a filter")]
+    pub(super) fn read(rule: &LifecycleRule) -> Self {
+        let filter = rule.filter.as_ref();
+        let and = filter.and_then(|filter| filter.and.as_ref());
+        let prefix = rule.prefix.as_ref().or(filter.and_then(|it| it.prefix.as_ref()));
+        let sized =
+            filter.is_some_and(|it| it.object_size_greater_than.is_some() || it.object_size_less_than.is_some());
+        let expiration = rule.expiration.as_ref();
+        let days = expiration.and_then(|it| it.days).map(|days| u64::try_from(days).unwrap_or(0));
+        Self {
+            id: rule.id.clone().unwrap_or_default(),
+            enabled: rule.status == ExpirationStatus::Enabled,
+            prefix: prefix.or(and.and_then(|it| it.prefix.as_ref())).cloned().unwrap_or_default(),
+            narrowed: sized || and.is_some() || filter.is_some_and(|it| it.tag.is_some()),
+            expires: days.or(expiration.and_then(|it| it.date).map(|_| 0)),
+            aborts: rule.abort_incomplete_multipart_upload.is_some(),
+            more: rule.transitions.is_some()
+                || rule.noncurrent_version_expiration.is_some()
+                || rule.noncurrent_version_transitions.is_some()
+                || expiration.is_some_and(|it| it.expired_object_delete_marker == Some(true)),
+        }
+    }
+
+    /// Whether it is for everything below this prefix.
+    fn covers(&self, prefix: &str) -> bool {
+        self.enabled && !self.narrowed && prefix.starts_with(&self.prefix)
+    }
+
+    /// Whether it deletes something below this prefix before so many days.
+    fn is_too_early(&self, prefix: &str, days: u64) -> bool {
+        let meets = prefix.starts_with(&self.prefix) || self.prefix.starts_with(prefix);
+        self.enabled && meets && self.expires.is_some_and(|after| after < days)
+    }
+}
+
+/// Each prefix, with the days for which what is below it is needed.
+fn wanted(needs: Needs) -> [(&'static str, u64); 3] {
+    let days = |life: Duration| life.as_secs().div_ceil(DAY).max(1);
+    let life = days(needs.objects_life);
+    [("payloads", life), ("results", life), ("uploads", days(UPLOAD_LIFE))]
+}
+
+pub(super) fn judge(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> Vec<Finding> {
+    let mend = put(rules, bucket, needs, aws);
+    let expiry = wanted(needs).map(|(name, days)| expiry(rules, name, days, &mend));
+    expiry.into_iter().chain([parts(rules, mend.clone())]).collect()
+}
+
+fn expiry(rules: &[Rule], name: &str, days: u64, mend: &str) -> Finding {
+    let prefix = format!("{name}/");
+    let check = check("bucket", format!("lifecycle of {prefix}"));
+    if let Some(early) = rules.iter().find(|rule| rule.is_too_early(&prefix, days)) {
+        let after = early.expires.filter(|days| *days > 0);
+        let after = after.map_or_else(|| "on a date".to_owned(), |after| format!("after {after} d"));
+        let found = format!("deleted {after} by the rule {:?}, and needed for {days} d", early.id);
+        return check.fail(found, "a job that waited finds its payload gone, or a client its result").mended_by(mend);
+    }
+    let soonest = rules.iter().filter(|rule| rule.covers(&prefix)).filter_map(|rule| rule.expires).min();
+    match soonest {
+        Some(after) => check.ok(format!("deleted after {after} d")),
+        None => {
+            let why = "what is over is kept, and paid for, for ever: also what callers were told is gone";
+            check.fail("no rule deletes them", why).mended_by(mend)
+        }
+    }
+}
+
+fn parts(rules: &[Rule], mend: String) -> Finding {
+    let check = check("bucket", "lifecycle of unfinished uploads");
+    let prefixes = ["payloads/", "results/", "uploads/"];
+    if prefixes.iter().all(|prefix| rules.iter().any(|rule| rule.aborts && rule.covers(prefix))) {
+        return check.ok("given up");
+    }
+    let why = "the parts of uploads that nobody ends are seen in no list, and paid for, for ever";
+    check.warn("no rule gives them up", why).mended_by(mend)
+}
+
+/// Puts the rules as they must be. A bucket has one set of rules, and putting it replaces all: those that are not about
+/// what is kept here are put with it, as they are then.
+pub(super) fn put(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> String {
+    let ours: Vec<_> = wanted(needs).into_iter().map(rule).chain([unfinished()]).collect();
+    let (dropped, kept): (Vec<_>, Vec<_>) = rules.iter().partition(|rule| is_replaced(rule, needs));
+    let put = format!("s3api put-bucket-lifecycle-configuration --bucket {}", quoted(bucket));
+    if kept.is_empty() {
+        return aws.raw(&format!("{put} --lifecycle-configuration {}", quoted(&json!({ "Rules": ours }).to_string())));
+    }
+    // Ids as JSON, in a literal of JMESPath, in a single-quoted word of a shell.
+    let literal = |value: Value| value.to_string().replace('`', "\\`").replace('\'', r"'\''");
+    let dropped = literal(dropped.into_iter().map(|rule| Value::from(rule.id.as_str())).collect());
+    let query = format!("{{Rules: [Rules[?!contains(`{dropped}`, ID)], `{}`][]}}", literal(ours.into()));
+    let get =
+        format!("s3api get-bucket-lifecycle-configuration --bucket {} --query '{query}' --output json", quoted(bucket));
+    aws.raw(&format!("{put} --lifecycle-configuration \"$({})\"", aws.raw(&get)))
+}
+
+/// Whether a rule gives way to the right ones: it is about what is kept here alone, has the name of one of them, or
+/// deletes too early.
+fn is_replaced(rule: &Rule, needs: Needs) -> bool {
+    let named = rule.id == "unfinished" || wanted(needs).iter().any(|(name, _)| rule.id == *name);
+    let alone = wanted(needs).iter().any(|(name, _)| rule.prefix.starts_with(&format!("{name}/")));
+    let early = wanted(needs).iter().any(|(name, days)| rule.is_too_early(&format!("{name}/"), *days));
+    let only_aborts = rule.aborts && rule.prefix.is_empty() && rule.expires.is_none() && !rule.more;
+    named || alone || early || only_aborts
+}
+
+fn rule((name, days): (&str, u64)) -> Value {
+    json!({ "ID": name, "Status": "Enabled", "Filter": { "Prefix": format!("{name}/") }, "Expiration": { "Days": days } })
+}
+
+fn unfinished() -> Value {
+    let abort = json!({ "DaysAfterInitiation": 1 });
+    json!({ "ID": "unfinished", "Status": "Enabled", "Filter": { "Prefix": "" }, "AbortIncompleteMultipartUpload": abort })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! `cloakroom doctor`: whether a deployment's functions, table, queue and bucket are set up as they must be.
+//!
+//! One file a subject. In each, `ask` makes the calls (the same ones, whoever serves them) and `judge` makes
+//! [`Finding`]s of what they answered: a pure function of facts, so that each thing can be broken in a test.
+//! [`answer`] says what a call that failed means, and which ones end the examination; [`command`] writes the commands
+//! that mend.
+
+mod answer;
+mod bucket;
+mod command;
+mod credentials;
+mod finding;
+mod functions;
+mod lifecycle;
+mod mapping;
+mod needs;
+mod queue;
+mod redrive;
+mod table;
+mod times;
+
+use cloakroom_app::Registry;
+
+use crate::clients::Clients;
+use answer::Stop;
+use finding::check;
+pub use finding::{Finding, State};
+use needs::Needs;
+
+/// Every call that the doctor makes, by the IAM action that allows it.
+pub const ACTIONS: [&str; 11] = [
+    "dynamodb:DescribeContinuousBackups",
+    "dynamodb:DescribeTable",
+    "dynamodb:DescribeTimeToLive",
+    "lambda:GetFunctionConfiguration",
+    "lambda:ListEventSourceMappings",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:ListBucket",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+];
+
+/// Examines the deployment whose functions are `{stack}-submit`, `{stack}-worker` and `{stack}-status`. `commands` are
+/// those that it serves, with or without the diagnostic one.
+///
+/// The findings are in the order in which things were asked. Where no answer can be had at all (no credentials, nothing
+/// that listens) the last finding says so, and what was to come after it is left out.
+pub async fn examine(clients: &Clients, stack: &str, commands: impl Fn(bool) -> Registry) -> Vec<Finding> {
+    let mut findings = vec![];
+    if let Err(Stop(last)) = ask_all(clients, stack, commands, &mut findings).await {
+        findings.push(*last);
+    }
+    findings
+}
+
+async fn ask_all(
+    clients: &Clients,
+    stack: &str,
+    commands: impl Fn(bool) -> Registry,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Stop> {
+    let (aws, usable) = credentials::ask(clients, stack).await?;
+    findings.push(usable);
+
+    let lambda = clients.lambda();
+    let seen = functions::ask(&lambda, stack).await?;
+    let mappings = mapping::ask(&lambda, &functions::name(stack, functions::Kind::Worker)).await?;
+    functions::there_is_one(&seen, &aws)?;
+    let mapped: Vec<_> =
+        mappings.read().map(|all| all.iter().map(|one| one.source.clone()).collect()).unwrap_or_default();
+    let (found, known) = functions::judge(&seen, &mapped, &aws);
+    findings.extend(found);
+    let needs = Needs {
+        // `diagnostic.run` may take as long as any function: that is no reason to lengthen one.
+        timeout: Needs::of(&commands(false)).timeout,
+        ..Needs::of(&commands(known.diagnostics))
+    };
+    findings.extend(times::judge(&known, needs, &aws));
+
+    match &known.table {
+        Some(name) => findings.extend(table::judge(&table::ask(&clients.dynamodb(), name).await?, &aws)),
+        None => findings.push(unnamed("table", "CLOAKROOM_TABLE")),
+    }
+    match &known.queue_url {
+        Some(url) => {
+            let facts = queue::ask(&clients.sqs(), url).await?;
+            findings.extend(queue::judge(&facts, known.worker_timeout(), needs, &aws));
+            findings.extend(mapping::judge(&mappings, &facts, &aws));
+        }
+        None => findings.push(unnamed("queue", "CLOAKROOM_QUEUE_URL")),
+    }
+    match &known.bucket {
+        Some(name) => findings.extend(bucket::judge(&bucket::ask(&clients.s3(), name).await?, needs, &aws)),
+        None => findings.push(unnamed("bucket", "CLOAKROOM_BUCKET")),
+    }
+    Ok(())
+}
+
+fn unnamed(subject: &'static str, variable: &str) -> Finding {
+    check(subject, "name").skip(format!("not asked: no function says which it is ({variable})"))
+}

@@ -1,0 +1,66 @@
+//! What the commands of a deployment ask of its services.
+
+use std::time::Duration;
+
+use cloakroom_app::{Command, Registry};
+
+/// The most that any command asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// How long an attempt may take.
+    pub(super) timeout: Duration,
+    /// How many attempts there may be.
+    pub(super) attempts: u32,
+    /// How long a job may wait in the queue, and is kept after its end.
+    pub(super) retention: Duration,
+    /// How long payloads and results are needed.
+    pub(super) objects_life: Duration,
+}
+
+impl Needs {
+    pub(super) fn of(commands: &Registry) -> Self {
+        let limits = || commands.iter().map(Command::limits);
+        Self {
+            timeout: limits().map(|it| it.timeout).max().unwrap_or_default(),
+            attempts: limits().map(|it| it.retry.max_attempts).max().unwrap_or_default(),
+            retention: limits().map(|it| it.retention).max().unwrap_or_default(),
+            objects_life: commands.objects_life(),
+        }
+    }
+}
+
+/// What commands need by default: for tests.
+#[cfg(test)]
+pub(super) const USUAL: Needs = Needs {
+    timeout: Duration::from_secs(60),
+    attempts: 3,
+    retention: Duration::from_secs(24 * 3600),
+    objects_life: Duration::from_secs(48 * 3600),
+};
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_app::{HandlerError, JobContext, Output, Payload};
+
+    use super::*;
+
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Nothing {}
+
+    impl Payload for Nothing {}
+
+    async fn nothing(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
+        Ok(Output::none())
+    }
+
+    #[test]
+    fn the_most_demanding_command_counts() {
+        let command = |name| Command::json(name, nothing);
+        assert_eq!(Needs::of(&Registry::new(vec![command("a.b")])), USUAL);
+        let long = command("a.c").retention(Duration::from_secs(72 * 3600)).attempts(1);
+        let slow = command("a.d").timeout(Duration::from_secs(600)).attempts(7);
+        let needs = Needs::of(&Registry::new(vec![command("a.b"), long, slow]));
+        assert_eq!((needs.timeout.as_secs(), needs.attempts), (600, 7));
+        assert_eq!((needs.retention.as_secs(), needs.objects_life.as_secs()), (72 * 3600, 144 * 3600));
+    }
+}

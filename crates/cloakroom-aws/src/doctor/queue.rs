@@ -1,0 +1,157 @@
+//! The queue: how long it hides what was received, and how long it keeps what was not.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use super::answer::{Answer, Call, Stop};
+use super::command::Aws;
+use super::finding::{Finding, check};
+use super::needs::Needs;
+use super::redrive::{self, Redrive};
+use super::times::seconds;
+
+/// What was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) url: String,
+    pub(super) queue: Answer<Queue>,
+    /// How long the dead-letter queue keeps messages, if the queue names one.
+    pub(super) dead_letters: Option<Answer<Duration>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Queue {
+    pub(super) arn: String,
+    pub(super) visibility: Duration,
+    pub(super) retention: Duration,
+    pub(super) redrive: Option<Redrive>,
+}
+
+/// The longest that SQS keeps a message.
+pub(super) const LONGEST_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// What the template sets, and SQS by itself.
+const USUAL_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
+
+/// The longest that SQS hides a message.
+const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
+
+/// What AWS advises for a queue that Lambda reads: so many times the function's timeout.
+const ADVISED: u32 = 6;
+
+pub(super) const NOT_THERE: &[&str] =
+    &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NonExistentQueue"];
+
+const GET: Call = Call { action: "sqs:GetQueueAttributes", absent: NOT_THERE };
+
+pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
+    let queue = attributes(client, url).await?.map(|attributes| read(&attributes));
+    let dead_letters = match queue.read().and_then(|queue| queue.redrive.as_ref()) {
+        Some(redrive) => Some(redrive::ask(client, redrive).await?),
+        None => None,
+    };
+    Ok(Facts { url: url.to_owned(), queue, dead_letters })
+}
+
+pub(super) type Attributes = HashMap<QueueAttributeName, String>;
+
+pub(super) async fn attributes(client: &Client, url: &str) -> Result<Answer<Attributes>, Stop> {
+    let got = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All).send().await;
+    Ok(Answer::of(GET, got)?.map(|got| got.attributes.unwrap_or_default()))
+}
+
+fn read(attributes: &Attributes) -> Queue {
+    Queue {
+        arn: attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default(),
+        visibility: time(attributes, &QueueAttributeName::VisibilityTimeout, 30),
+        retention: time(attributes, &QueueAttributeName::MessageRetentionPeriod, USUAL_RETENTION.as_secs()),
+        redrive: attributes.get(&QueueAttributeName::RedrivePolicy).and_then(|text| Redrive::read(text)),
+    }
+}
+
+pub(super) fn time(attributes: &Attributes, name: &QueueAttributeName, default: u64) -> Duration {
+    Duration::from_secs(attributes.get(name).and_then(|text| text.parse().ok()).unwrap_or(default))
+}
+
+/// The last part of a URL or an ARN.
+pub(super) fn name(of: &str) -> &str {
+    of.rsplit(['/', ':']).next().unwrap_or(of)
+}
+
+pub(super) fn judge(facts: &Facts, worker: Option<Duration>, needs: Needs, aws: &Aws) -> Vec<Finding> {
+    let queue = match facts.queue.or_finding(check("queue", "attributes")) {
+        Ok(Some(queue)) => queue,
+        Ok(None) => {
+            let why = "no job can be accepted: every submission is answered 503";
+            let finding = check("queue", "name").fail(format!("there is no queue {}", facts.url), why);
+            return vec![finding.mended_by(create(&facts.url, worker, needs, aws))];
+        }
+        Err(finding) => return vec![finding],
+    };
+    let mut findings = vec![check("queue", "name").ok(name(&facts.url))];
+    findings.extend(worker.map(|worker| visibility(queue, worker, &facts.url, aws)));
+    findings.push(retention(queue, needs, &facts.url, aws));
+    findings.extend(redrive::judge(facts, queue, needs, aws));
+    findings
+}
+
+fn advised(worker: Duration) -> Duration {
+    (worker * ADVISED).min(LONGEST_VISIBILITY)
+}
+
+fn kept(needs: Needs) -> Duration {
+    USUAL_RETENTION.max(needs.retention).min(LONGEST_RETENTION)
+}
+
+fn visibility(queue: &Queue, worker: Duration, url: &str, aws: &Aws) -> Finding {
+    let check = check("queue", "visibility timeout");
+    let (visible, worker) = (queue.visibility, worker);
+    let found = format!("{}, and the worker may take {}", seconds(visible), seconds(worker));
+    if visible >= advised(worker) {
+        return check.ok(seconds(visible));
+    }
+    let finding = if visible < worker {
+        check.fail(found, "a message comes back while its worker is still at it: receipts are used up, and Lambda refuses the mapping")
+    } else {
+        check.warn(
+            format!("{found}; AWS advises {ADVISED} times that"),
+            "a batch that Lambda holds back, because the worker is throttled, comes back before it was tried",
+        )
+    };
+    finding.mended_by(set(url, &format!("VisibilityTimeout={}", advised(worker).as_secs()), aws))
+}
+
+fn retention(queue: &Queue, needs: Needs, url: &str, aws: &Aws) -> Finding {
+    let check = check("queue", "message retention");
+    // More than the most can't be asked for: such a job waits for as long as SQS lets it.
+    if queue.retention >= needs.retention.min(LONGEST_RETENTION) {
+        return check.ok(seconds(queue.retention));
+    }
+    let found = format!("{}, and a job may wait for {}", seconds(queue.retention), seconds(needs.retention));
+    let finding =
+        check.fail(found, "the message of a job that waits longer is gone: the job was answered 202 and never runs");
+    finding.mended_by(set(url, &format!("MessageRetentionPeriod={}", kept(needs).as_secs()), aws))
+}
+
+/// Sets attributes of a queue.
+pub(super) fn set(url: &str, attributes: &str, aws: &Aws) -> String {
+    aws.run(&["sqs", "set-queue-attributes", "--queue-url", url, "--attributes", attributes])
+}
+
+/// The queue as it must be, whole.
+fn create(url: &str, worker: Option<Duration>, needs: Needs, aws: &Aws) -> String {
+    let visibility = advised(worker.unwrap_or(needs.timeout)).as_secs();
+    let attributes = format!(
+        r#"{{"VisibilityTimeout":"{visibility}","MessageRetentionPeriod":"{}","RedrivePolicy":"{}"}}"#,
+        kept(needs).as_secs(),
+        redrive::policy(None, needs, aws),
+    );
+    let name = super::command::quoted(name(url));
+    aws.raw(&format!("sqs create-queue --queue-name {name} --attributes '{attributes}'"))
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,137 @@
+//! The dead letters: where messages go that are received again and again.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use super::answer::{Answer, Call, Stop};
+use super::command::Aws;
+use super::finding::{Finding, check};
+use super::needs::Needs;
+use super::queue::{Facts, LONGEST_RETENTION, NOT_THERE, Queue, attributes, name, time};
+use super::times::seconds;
+
+/// A queue's redrive policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Redrive {
+    /// The dead-letter queue.
+    pub(super) arn: String,
+    /// How often a message is received before it goes there.
+    pub(super) receipts: u32,
+}
+
+/// Fewer are used up by throttling alone, says AWS.
+const LEAST_RECEIPTS: u32 = 5;
+
+impl Redrive {
+    /// Reads the JSON of the attribute.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let policy: serde_json::Value = serde_json::from_str(text).ok()?;
+        let receipts = &policy["maxReceiveCount"];
+        // As a number or as a text: SQS gives back what it was given.
+        let receipts = receipts.as_u64().or_else(|| receipts.as_str()?.parse().ok())?;
+        let arn = policy["deadLetterTargetArn"].as_str()?.to_owned();
+        Some(Self { arn, receipts: u32::try_from(receipts).unwrap_or(u32::MAX) })
+    }
+}
+
+/// How long the dead-letter queue keeps its messages.
+pub(super) async fn ask(client: &Client, redrive: &Redrive) -> Result<Answer<Duration>, Stop> {
+    let account = redrive.arn.rsplit(':').nth(1).filter(|account| !account.is_empty());
+    let found = client.get_queue_url().queue_name(name(&redrive.arn));
+    let found = found.set_queue_owner_aws_account_id(account.map(str::to_owned)).send().await;
+    let url = Answer::of(Call { action: "sqs:GetQueueUrl", absent: NOT_THERE }, found)?;
+    Ok(match url.map(|found| found.queue_url.unwrap_or_default()) {
+        Answer::Is(url) => attributes(client, &url)
+            .await?
+            .map(|attributes| time(&attributes, &QueueAttributeName::MessageRetentionPeriod, 345_600)),
+        Answer::Absent => Answer::Absent,
+        Answer::Denied(action, message) => Answer::Denied(action, message),
+        Answer::Unknown(action) => Answer::Unknown(action),
+        Answer::Unclear(reason) => Answer::Unclear(reason),
+    })
+}
+
+pub(super) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Vec<Finding> {
+    let policy_check = check("queue", "redrive policy");
+    let Some(redrive) = &queue.redrive else {
+        let why =
+            "a message that can't be read, or whose command is not deployed, goes round until its retention is over";
+        let attributes = format!(r#"'{{"RedrivePolicy":"{}"}}'"#, policy(None, needs, aws));
+        return vec![policy_check.fail("there is none", why).mended_by(set_raw(&facts.url, &attributes, aws))];
+    };
+    let mut findings = vec![policy_check.ok(name(&redrive.arn)), receipts(redrive, needs, &facts.url, aws)];
+    let letters_check = check("queue", "dead letters");
+    let letters = facts.dead_letters.as_ref().map(|letters| letters.or_finding(letters_check.clone()));
+    findings.extend(letters.map(|letters| match letters {
+        Ok(Some(retention)) => kept(*retention, queue, redrive, aws),
+        Ok(None) => {
+            let found = format!("the queue {} is not there", name(&redrive.arn));
+            let why = "messages that are received too often have nowhere to go, and are received on";
+            letters_check.fail(found, why).mended_by(create(redrive, aws))
+        }
+        Err(finding) => finding,
+    }));
+    findings
+}
+
+/// Every attempt is a receipt, and so is each look at a job whose time has not come.
+fn receipts(redrive: &Redrive, needs: Needs, url: &str, aws: &Aws) -> Finding {
+    let check = check("queue", "receive count");
+    let Redrive { arn, receipts } = redrive;
+    let finding = if *receipts <= needs.attempts {
+        let found = format!("{receipts}, and a command may have {} attempts", needs.attempts);
+        check.fail(found, "every attempt is a receipt: a job's message is among the dead letters before its last one, and the job stays as it is")
+    } else if *receipts < LEAST_RECEIPTS {
+        let found = format!("{receipts}, which is fewer than {LEAST_RECEIPTS}");
+        check.warn(found, "a throttled worker uses receipts up: messages are dead letters before they were worked on")
+    } else {
+        return check.ok(receipts.to_string());
+    };
+    let attributes = format!(r#"'{{"RedrivePolicy":"{}"}}'"#, policy(Some(arn), needs, aws));
+    finding.mended_by(set_raw(url, &attributes, aws))
+}
+
+fn kept(retention: Duration, queue: &Queue, redrive: &Redrive, aws: &Aws) -> Finding {
+    let check = check("queue", "dead letters");
+    if retention >= queue.retention {
+        return check.ok(format!("kept for {}", seconds(retention)));
+    }
+    let finding = check.fail(
+        format!("kept for {}, and the queue keeps messages for {}", seconds(retention), seconds(queue.retention)),
+        "their time counts from when they were first sent: a message may be deleted as it gets there, unseen",
+    );
+    // Its URL is looked up: it differs from the queue's in more than the name, perhaps.
+    let name = super::command::quoted(name(&redrive.arn));
+    let url = aws.raw(&format!("sqs get-queue-url --queue-name {name} --query QueueUrl --output text"));
+    let longest = LONGEST_RETENTION.as_secs();
+    finding.mended_by(aws.raw(&format!(
+        "sqs set-queue-attributes --queue-url \"$({url})\" --attributes MessageRetentionPeriod={longest}"
+    )))
+}
+
+/// A redrive policy, as a JSON string within a single-quoted word: to this queue, or to the one that the stack made.
+pub(super) fn policy(arn: Option<&str>, needs: Needs, aws: &Aws) -> String {
+    let arn = arn.map_or_else(
+        || {
+            let url = aws.output_of_stack("DeadLetters");
+            let arn = format!(
+                "sqs get-queue-attributes --queue-url \"$({url})\" --attribute-names QueueArn --query Attributes.QueueArn --output text"
+            );
+            format!("'\"$({})\"'", aws.raw(&arn))
+        },
+        str::to_owned,
+    );
+    let receipts = (2 * LEAST_RECEIPTS).max(needs.attempts.saturating_mul(2)).min(1000);
+    format!(r#"{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"{receipts}\"}}"#)
+}
+
+fn set_raw(url: &str, attributes: &str, aws: &Aws) -> String {
+    aws.raw(&format!("sqs set-queue-attributes --queue-url {} --attributes {attributes}", super::command::quoted(url)))
+}
+
+fn create(redrive: &Redrive, aws: &Aws) -> String {
+    let attributes = format!("MessageRetentionPeriod={}", LONGEST_RETENTION.as_secs());
+    aws.run(&["sqs", "create-queue", "--queue-name", name(&redrive.arn), "--attributes", &attributes])
+}

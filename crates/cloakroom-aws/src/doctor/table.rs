@@ -1,0 +1,207 @@
+//! The table: its key, and what DynamoDB does with it by itself.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    ContinuousBackupsDescription, KeyType, PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription,
+    TimeToLiveDescription, TimeToLiveStatus,
+};
+
+use super::answer::{Answer, Call, Stop};
+use super::command::Aws;
+use super::finding::{Check, Finding, check};
+use super::functions::{KINDS, name};
+use crate::record::name::{EXPIRES_AT, PK};
+
+/// What was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    name: String,
+    table: Answer<Table>,
+    /// The attribute that items expire by, if they do.
+    expiry: Answer<Option<String>>,
+    /// Whether the table can be restored as it was at any time.
+    recovery: Answer<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Table {
+    /// Each attribute of the key, as in `pk (HASH, S)`.
+    key: Vec<String>,
+    /// What the stream shows, if there is one.
+    stream: Option<String>,
+}
+
+/// The view of the stream that shows a change whole.
+const VIEW: &str = "NEW_AND_OLD_IMAGES";
+
+const fn call(action: &'static str) -> Call {
+    Call { action, absent: &["ResourceNotFoundException", "TableNotFoundException"] }
+}
+
+pub(super) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
+    let table = client.describe_table().table_name(name).send().await;
+    let expiry = client.describe_time_to_live().table_name(name).send().await;
+    let recovery = client.describe_continuous_backups().table_name(name).send().await;
+    Ok(Facts {
+        name: name.to_owned(),
+        table: Answer::of(call("dynamodb:DescribeTable"), table)?
+            .map(|it| read(it.table.unwrap_or_else(|| TableDescription::builder().build()))),
+        expiry: Answer::of(call("dynamodb:DescribeTimeToLive"), expiry)?
+            .map(|it| it.time_to_live_description.and_then(expiring)),
+        recovery: Answer::of(call("dynamodb:DescribeContinuousBackups"), recovery)?
+            .map(|it| it.continuous_backups_description.is_some_and(recoverable)),
+    })
+}
+
+fn read(table: TableDescription) -> Table {
+    let attributes = table.attribute_definitions.unwrap_or_default();
+    let key = table.key_schema.unwrap_or_default().into_iter().map(|part| {
+        let typed = attributes.iter().find(|it| it.attribute_name == part.attribute_name);
+        let typed = typed.map_or("?", |it| it.attribute_type.as_str());
+        format!("{} ({}, {typed})", part.attribute_name, part.key_type.as_str())
+    });
+    let stream = table.stream_specification.filter(|it| it.stream_enabled);
+    let stream = stream.map(|it| it.stream_view_type.map_or_else(|| "?".to_owned(), |view| view.as_str().to_owned()));
+    Table { key: key.collect(), stream }
+}
+
+fn expiring(it: TimeToLiveDescription) -> Option<String> {
+    let on = matches!(it.time_to_live_status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+    it.attribute_name.filter(|_| on)
+}
+
+fn recoverable(it: ContinuousBackupsDescription) -> bool {
+    let status = it.point_in_time_recovery_description.and_then(|it| it.point_in_time_recovery_status);
+    status == Some(PointInTimeRecoveryStatus::Enabled)
+}
+
+fn right_key() -> String {
+    format!("{PK} ({}, {})", KeyType::Hash.as_str(), ScalarAttributeType::S.as_str())
+}
+
+pub(super) fn judge(facts: &Facts, aws: &Aws) -> Vec<Finding> {
+    let key_check = check("table", "key schema");
+    let table = match facts.table.or_finding(key_check.clone()) {
+        Ok(Some(table)) => table,
+        Ok(None) => {
+            let found = format!("there is no table {} in {}", facts.name, aws.region);
+            let finding = check("table", "name").fail(found, "nothing can be recorded: every request is answered 503");
+            return vec![finding.mended_by(create(&facts.name, aws))];
+        }
+        Err(finding) => return vec![finding],
+    };
+    vec![
+        check("table", "name").ok(&facts.name),
+        key(table, key_check, &facts.name, aws),
+        stream(table, &facts.name, aws),
+        settled(facts.expiry.or_finding(check("table", "time to live")), |on| expiry(on.as_deref(), &facts.name, aws)),
+        settled(facts.recovery.or_finding(check("table", "point-in-time recovery")), |on| {
+            recovery(on, &facts.name, aws)
+        }),
+    ]
+}
+
+fn settled<T: Default + Clone>(answer: Result<Option<&T>, Finding>, judge: impl FnOnce(T) -> Finding) -> Finding {
+    match answer {
+        Ok(value) => judge(value.cloned().unwrap_or_default()),
+        Err(finding) => finding,
+    }
+}
+
+/// A key can't be changed: the functions get another table, and whatever this one holds stays.
+fn key(table: &Table, check: Check, name_: &str, aws: &Aws) -> Finding {
+    let found = table.key.join(" and ");
+    if table.key == [right_key()] {
+        return check.ok(found);
+    }
+    let other = format!("{name_}-{PK}");
+    let functions = KINDS.map(|kind| aws.set_variable(&name(&aws.stack, kind), "CLOAKROOM_TABLE", &other));
+    let finding = check.fail(
+        format!("{found}; it must be {}", right_key()),
+        "DynamoDB refuses every read and write of a job; a key can't be changed, only another table be made",
+    );
+    finding.mended_by(format!("{} && {}", create(&other, aws), functions.join(" && ")))
+}
+
+fn stream(table: &Table, name: &str, aws: &Aws) -> Finding {
+    let check = check("table", "stream");
+    let update = |specification: &str| {
+        aws.run(&["dynamodb", "update-table", "--table-name", name, "--stream-specification", specification])
+    };
+    let on = update(&format!("StreamEnabled=true,StreamViewType={VIEW}"));
+    match table.stream.as_deref() {
+        Some(VIEW) => check.ok(VIEW),
+        Some(other) => check
+            .warn(
+                format!("it shows {other}, and not {VIEW}"),
+                "whoever follows the changes of jobs can't tell what a job was before one, or what it is after",
+            )
+            .mended_by(format!("{} && {} && {on}", update("StreamEnabled=false"), wait(name, aws))),
+        None => check
+            .fail(
+                "it is off",
+                "whoever follows the changes of jobs hears nothing, and what is missed is not told later",
+            )
+            .mended_by(on),
+    }
+}
+
+fn expiry(attribute: Option<&str>, name: &str, aws: &Aws) -> Finding {
+    let check = check("table", "time to live");
+    let why = "records that are over are never deleted: the table grows, and is paid for, for ever";
+    match attribute {
+        Some(EXPIRES_AT) => check.ok(format!("by {EXPIRES_AT}")),
+        // DynamoDB takes one such change an hour.
+        Some(other) => check
+            .fail(
+                format!("items expire by {other}, and not by {EXPIRES_AT}"),
+                format!("{why}; it may be changed once an hour"),
+            )
+            .mended_by(format!("{} && {}", expire(name, other, false, aws), expire(name, EXPIRES_AT, true, aws))),
+        None => check.fail("it is off", why).mended_by(expire(name, EXPIRES_AT, true, aws)),
+    }
+}
+
+fn recovery(on: bool, name: &str, aws: &Aws) -> Finding {
+    let check = check("table", "point-in-time recovery");
+    if on {
+        return check.ok("on");
+    }
+    let finding = check.warn("it is off", "jobs that a mistake deletes or overwrites can't be brought back");
+    finding.mended_by(recover(name, aws))
+}
+
+fn expire(name: &str, attribute: &str, enabled: bool, aws: &Aws) -> String {
+    let specification = format!("Enabled={enabled},AttributeName={attribute}");
+    aws.run(&["dynamodb", "update-time-to-live", "--table-name", name, "--time-to-live-specification", &specification])
+}
+
+fn recover(name: &str, aws: &Aws) -> String {
+    let on = "PointInTimeRecoveryEnabled=true";
+    aws.run(&[
+        "dynamodb",
+        "update-continuous-backups",
+        "--table-name",
+        name,
+        "--point-in-time-recovery-specification",
+        on,
+    ])
+}
+
+fn wait(name: &str, aws: &Aws) -> String {
+    aws.run(&["dynamodb", "wait", "table-exists", "--table-name", name])
+}
+
+/// The table as it must be, whole.
+fn create(name: &str, aws: &Aws) -> String {
+    let attributes = format!("AttributeName={PK},AttributeType=S");
+    let (key, stream) =
+        (format!("AttributeName={PK},KeyType=HASH"), format!("StreamEnabled=true,StreamViewType={VIEW}"));
+    let mut words = vec!["dynamodb", "create-table", "--table-name", name, "--billing-mode", "PAY_PER_REQUEST"];
+    words.extend(["--attribute-definitions", &attributes, "--key-schema", &key, "--stream-specification", &stream]);
+    let steps = [aws.run(&words), wait(name, aws), expire(name, EXPIRES_AT, true, aws), recover(name, aws)];
+    steps.join(" && ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! The functions' time limits, and the worker's lease.
+
+use std::time::Duration;
+
+use super::command::Aws;
+use super::finding::{Finding, check};
+use super::functions::{Kind, Known, name};
+use super::needs::Needs;
+
+/// The longest that a client may ask an answer to be held (`Prefer: wait=25`), and a call's time.
+const HELD: Duration = Duration::from_secs(28);
+
+/// As long as API Gateway waits for an answer.
+const GATEWAY: Duration = Duration::from_secs(29);
+
+/// The most that Lambda gives a function.
+const LONGEST: Duration = Duration::from_secs(900);
+
+pub(super) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
+    let http = [Kind::Submit, Kind::Status].into_iter().filter_map(|kind| Some(held(kind, known.timeout(kind)?, aws)));
+    let worker = known.worker_timeout().zip(known.lease_and_margin);
+    let worker = worker.into_iter().flat_map(
+        |(timeout, (lease, margin))| // A timeout that is too short is found as one, and mended as one: the lease is held to what it will be.
+        [attempts(timeout, margin, needs, aws), leased(lease, timeout.max(needs.timeout.min(LONGEST)), aws)],
+    );
+    http.chain(worker).collect()
+}
+
+fn held(kind: Kind, timeout: Duration, aws: &Aws) -> Finding {
+    let function = name(&aws.stack, kind);
+    let check = check("functions", format!("{function}: timeout"));
+    if timeout >= HELD {
+        return check.ok(seconds(timeout));
+    }
+    let finding = check.warn(
+        format!("{}, and clients may ask for an answer to be held for 25 s", seconds(timeout)),
+        "a request that outlasts its function is answered 502 or 503 by the gateway",
+    );
+    finding.mended_by(longer(&function, GATEWAY, aws))
+}
+
+/// An attempt that can't be ended before the function is isn't begun; one that takes longer is cut short.
+fn attempts(timeout: Duration, margin: Duration, needs: Needs, aws: &Aws) -> Finding {
+    let function = name(&aws.stack, Kind::Worker);
+    let check = check("functions", format!("{function}: timeout"));
+    let wanted = longer(&function, needs.timeout.max(margin * 2).min(LONGEST), aws);
+    if timeout <= margin {
+        let found = format!(
+            "{}, of which the last {} are kept for writing an attempt's end",
+            seconds(timeout),
+            seconds(margin)
+        );
+        return check
+            .fail(found, "no attempt is ever begun: messages go round until they are dead letters")
+            .mended_by(wanted);
+    }
+    if timeout < needs.timeout.min(LONGEST) {
+        let found = format!("{}, and a command may take {}", seconds(timeout), seconds(needs.timeout));
+        return check
+            .warn(found, "an attempt that takes longer than the function is stopped, and tried again in vain")
+            .mended_by(wanted);
+    }
+    check.ok(seconds(timeout))
+}
+
+/// A function that was ended holds its lease for as long as it lasts: nobody takes the job over before.
+fn leased(lease: Duration, timeout: Duration, aws: &Aws) -> Finding {
+    let function = name(&aws.stack, Kind::Worker);
+    let check = check("functions", format!("{function}: lease"));
+    if lease <= timeout {
+        return check.ok(seconds(lease));
+    }
+    let finding = check.warn(
+        format!("{}, and the function is ended after {}", seconds(lease), seconds(timeout)),
+        "after a crash a job waits for the end of a lease that its worker can't be alive to hold",
+    );
+    // From 3 to 900 s, says its parser.
+    let fitting = timeout.clamp(Duration::from_secs(3), Duration::from_secs(30)).as_secs().to_string();
+    finding.mended_by(aws.set_variable(&function, "CLOAKROOM_LEASE_SECONDS", &fitting))
+}
+
+fn longer(function: &str, timeout: Duration, aws: &Aws) -> String {
+    let timeout = timeout.as_secs().to_string();
+    aws.run(&["lambda", "update-function-configuration", "--function-name", function, "--timeout", &timeout])
+}
+
+/// A time as people read it.
+pub(super) fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        whole if whole >= 7200 && whole % 3600 == 0 => format!("{} h", whole / 3600),
+        whole => format!("{whole} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::somewhere;
+    use super::super::finding::State;
+    use super::super::needs::USUAL;
+    use super::*;
+
+    /// The states of the four checks, with what is not fine.
+    fn judged(submit: u64, status: u64, worker: u64, lease: u64) -> (Vec<State>, Vec<Finding>) {
+        let times = [(Kind::Submit, submit), (Kind::Worker, worker), (Kind::Status, status)];
+        let known = Known {
+            timeouts: times.map(|(kind, time)| (kind, Duration::from_secs(time))).to_vec(),
+            lease_and_margin: Some((Duration::from_secs(lease), Duration::from_secs(4))),
+            ..Known::default()
+        };
+        let findings = judge(&known, USUAL, &somewhere());
+        (
+            findings.iter().map(|it| it.state).collect(),
+            findings.into_iter().filter(|it| it.state != State::Ok).collect(),
+        )
+    }
+
+    #[test]
+    fn the_times_of_the_template_are_fine() {
+        assert_eq!(judged(29, 29, 60, 30).0, [State::Ok; 4]);
+    }
+
+    #[test]
+    fn an_answer_that_is_held_must_not_outlast_its_function() {
+        let (states, found) = judged(29, 3, 60, 30);
+        assert_eq!(states, [State::Ok, State::Warn, State::Ok, State::Ok]);
+        let mend =
+            "aws lambda update-function-configuration --function-name cloakroom-status --timeout 29 --region eu-west-1";
+        assert_eq!(found[0].mend.as_deref(), Some(mend));
+    }
+
+    #[test]
+    fn a_worker_without_time_for_an_attempt_does_nothing() {
+        let (states, found) = judged(29, 29, 3, 30);
+        assert_eq!(states, [State::Ok, State::Ok, State::Fail, State::Ok]);
+        assert!(found[0].mend.as_deref().is_some_and(|mend| mend.contains("--timeout 60 ")), "{found:?}");
+        assert_eq!(judged(29, 29, 59, 30).0[2], State::Warn);
+    }
+
+    #[test]
+    fn a_lease_longer_than_the_function_lives_delays_what_comes_after_a_crash() {
+        let (states, found) = judged(29, 29, 60, 61);
+        assert_eq!(states, [State::Ok, State::Ok, State::Ok, State::Warn]);
+        assert!(found[0].mend.as_deref().is_some_and(|mend| mend.contains(r#"{"CLOAKROOM_LEASE_SECONDS":"30"}"#)));
+    }
+}

@@ -1,0 +1,125 @@
+//! `cloakroom doctor`: what `cloakroom-aws` finds of a deployment, shown.
+
+use std::fmt::Write as _;
+
+use cloakroom_aws::Clients;
+use cloakroom_aws::doctor::{Finding, State, examine};
+use serde_json::{Value, json};
+
+use crate::exit::{Exit, Failure};
+use crate::show;
+
+/// Region, credentials and `AWS_ENDPOINT_URL` are those of the environment, as for any AWS tool. Warnings leave the exit
+/// code at 0.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The stack: its functions are STACK-submit, STACK-worker and STACK-status
+    #[arg(long, env = "CLOAKROOM_STACK", default_value = "cloakroom", value_parser = stack)]
+    stack: String,
+    /// Print the findings as a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// A stack's name, as `CloudFormation` takes it; short enough for the functions' names.
+fn stack(text: &str) -> Result<String, String> {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let good = plain && text.len() <= 57 && text.starts_with(|c: char| c.is_ascii_alphabetic());
+    good.then(|| text.to_owned())
+        .ok_or_else(|| "want a letter, and then letters, digits and hyphens; at most 57".to_owned())
+}
+
+pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
+    let clients = Clients::load().await;
+    let findings = examine(&clients, &args.stack, commands::registry).await;
+    if args.json {
+        show::line(&findings.iter().map(document).collect::<Value>().to_string())?;
+    } else {
+        show::write(page(&findings).as_bytes())?;
+    }
+    show::note(&summary(&findings));
+    Ok(if findings.iter().any(|it| it.state == State::Fail) { Exit::Unfit } else { Exit::Success })
+}
+
+fn document(it: &Finding) -> Value {
+    let state = it.state.as_str().to_ascii_lowercase();
+    json!({
+        "subject": it.subject, "check": it.check, "state": state, "found": it.found, "why": it.why, "mend": it.mend,
+    })
+}
+
+/// One line a check, by subject; below it what is wrong, why that matters, and what mends it.
+fn page(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    let mut subject = "";
+    for it in findings {
+        let mut line =
+            |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").expect("a string takes all that is written");
+        if it.subject != subject {
+            subject = it.subject;
+            line(format_args!("{subject}"));
+        }
+        let state = it.state.as_str();
+        match it.state {
+            State::Ok | State::Skip => line(format_args!("  {state:<4}  {}: {}", it.check, it.found)),
+            State::Warn | State::Fail => {
+                line(format_args!("  {state:<4}  {}", it.check));
+                line(format_args!("        {}", it.found));
+            }
+        }
+        for (name, words) in [("why: ", &it.why), ("mend:", &it.mend)] {
+            if let Some(words) = words {
+                line(format_args!("        {name} {words}"));
+            }
+        }
+    }
+    text
+}
+
+fn summary(findings: &[Finding]) -> String {
+    let count = |state| findings.iter().filter(|it| it.state == state).count();
+    let counts = [State::Fail, State::Warn, State::Skip, State::Ok].map(|state| (count(state), state.as_str()));
+    let counts: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {name}")).collect();
+    format!("checked: {}", counts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings() -> Vec<Finding> {
+        let it = |check: &str, state, found: &str, more: Option<&str>| Finding {
+            subject: "queue",
+            check: check.to_owned(),
+            state,
+            found: found.to_owned(),
+            why: more.map(|_| "it matters".to_owned()),
+            mend: more.map(str::to_owned),
+        };
+        let ok = Finding { subject: "table", ..it("name", State::Ok, "jobs", None) };
+        vec![ok, it("name", State::Skip, "not asked", None), it("retention", State::Fail, "60 s", Some("aws sqs"))]
+    }
+
+    #[test]
+    fn a_check_is_a_line_and_what_is_wrong_has_its_reason_and_its_command_below() {
+        let page = page(&findings());
+        let want = "table\n  ok    name: jobs\nqueue\n  skip  name: not asked\n  FAIL  retention\n        60 s\n        \
+                    why:  it matters\n        mend: aws sqs\n";
+        assert_eq!(page, want);
+        assert_eq!(summary(&findings()), "checked: 1 FAIL, 1 skip, 1 ok");
+    }
+
+    #[test]
+    fn a_finding_is_a_document_of_its_own() {
+        let want = json!({
+            "subject": "queue", "check": "retention", "state": "fail", "found": "60 s", "why": "it matters", "mend": "aws sqs",
+        });
+        assert_eq!(document(&findings()[2]), want);
+    }
+
+    #[test]
+    fn a_stack_is_a_name_that_functions_can_be_called_by() {
+        assert!(["cloakroom", "a", "My-stack-2"].iter().all(|name| stack(name).is_ok()));
+        assert!(["", "2a", "a b", "a/b", "a'b", &"a".repeat(58)].iter().all(|name| stack(name).is_err()));
+    }
+}

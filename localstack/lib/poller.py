@@ -1,0 +1,61 @@
+"""In place of Lambda's event source mapping: receives from a queue, invokes a function, deletes what it is done with.
+
+    poller.py QUEUE_URL INVOKE_URL
+
+The function's answer names the messages that stay (a partial batch response); one that fails keeps them all.
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+import json
+import sys
+import time
+import urllib.request
+
+import boto3
+
+REGION = "us-east-1"
+
+
+def main(queue_url, invoke_url):
+    sqs = boto3.client("sqs", region_name=REGION)
+    while True:
+        try:
+            poll(sqs, queue_url, invoke_url)
+        except Exception as error:  # whatever it is: the messages stay, and are received again
+            print(f"failed: {error}", flush=True)
+            time.sleep(1)
+
+
+def poll(sqs, queue_url, invoke_url):
+    asked = {"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20, "MessageSystemAttributeNames": ["All"]}
+    messages = sqs.receive_message(**asked).get("Messages", [])
+    if not messages:
+        return
+    answer = invoke(invoke_url, {"Records": [record(message) for message in messages]})
+    stay = {failure["itemIdentifier"] for failure in (answer or {}).get("batchItemFailures", [])}
+    done = [message for message in messages if message["MessageId"] not in stay]
+    print(f"received {len(messages)}, done {len(done)}", flush=True)
+    for message in done:
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def record(message):
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "awsRegion": REGION,
+    }
+
+
+def invoke(url, event):
+    request = urllib.request.Request(url, json.dumps(event).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=900) as answer:
+        return json.load(answer)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

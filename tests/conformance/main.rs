@@ -1,0 +1,61 @@
+//! The ports' own suites, over everything that stands in for AWS, and over AWS.
+//!
+//! The embedded services are always there. `CLOAKROOM_ON` adds the services that the SDK finds by its own variables
+//! (`AWS_ENDPOINT_URL`, the region, the credentials), and `CLOAKROOM_DYNAMODB_LOCAL_URL` Amazon's DynamoDB Local. What the
+//! tests make there has names of its own, and is removed after them.
+
+mod objects;
+mod place;
+mod queue;
+mod table;
+
+use std::process::ExitCode;
+
+use cloakroom_tests::{Needs, Target, Test, suite};
+
+use place::Place;
+
+/// What the adapters are tested over.
+fn places(target: Target) -> Vec<Place> {
+    let mut places = vec![Place::Embedded];
+    if target != Target::Dev {
+        places.push(Place::Services(target));
+    }
+    if let Ok(url) = std::env::var("CLOAKROOM_DYNAMODB_LOCAL_URL") {
+        places.push(Place::DynamoDbLocal(url));
+    }
+    places
+}
+
+/// Lists tests of a place, each by its function's name, and by what it needs of the place where it needs something.
+macro_rules! at {
+    ($place:expr, $($module:ident::$test:ident $(=> [$($need:ident),+])?),* $(,)?) => {
+        vec![$({
+            let place = $place.clone();
+            let path = format!("conformance::{place}::{}", stringify!($test));
+            // What the target lacks, the embedded services beside it don't.
+            let needs: &[Needs] = if place == Place::Embedded { &[] } else { &[$($(Needs::$need),+)?] };
+            Test::new(&path, needs, move || $module::$test(place))
+        }),*]
+    };
+}
+
+fn tests(place: &Place) -> Vec<Test> {
+    let mut tests = at![place, table::is_a_table_of_jobs];
+    if !matches!(place, Place::DynamoDbLocal(_)) {
+        tests.extend(at![
+            place,
+            queue::is_a_queue_of_messages,
+            queue::puts_what_was_received_too_often_among_the_dead_letters,
+            objects::is_a_store_of_objects,
+            objects::serves_by_a_link_and_by_no_other => [SignedLinks],
+            objects::serves_nobody_without_a_link => [PrivateObjects],
+            objects::takes_by_a_link_what_it_was_made_for_and_nothing_else => [SignedLinks],
+        ]);
+    }
+    tests
+}
+
+fn main() -> ExitCode {
+    suite::main(Target::of_services(), |target| places(target).iter().flat_map(tests).collect())
+}

@@ -1,0 +1,117 @@
+//! The store of objects.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use bytes::Bytes;
+use cloakroom::{Digest, Timestamp};
+use cloakroom_app::ports::{ObjectInfo, Objects as _, UploadLink, UploadTerms};
+use cloakroom_app::testing::conformance;
+use cloakroom_aws::S3Objects;
+use cloakroom_tests::fresh_key;
+use reqwest::Client;
+
+use crate::place::{Place, cleaned_up};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Where a bucket is made that names no region.
+const FIRST_REGION: &str = "us-east-1";
+
+/// Makes a bucket, tests it, and removes it.
+async fn tested(place: &Place, test: impl AsyncFnOnce(&S3Objects)) {
+    let open = place.open().await;
+    let name = fresh_key("cloakroom-conformance");
+    let objects = S3Objects::new(&open.clients, &name);
+    let test = Box::pin(test(&objects));
+    match &open.sdk {
+        None => {
+            objects.create_bucket().await.expect("make the bucket");
+            test.await;
+        }
+        Some(sdk) => {
+            let client = make(sdk, &name).await;
+            let removal = Box::pin(async {
+                objects.sweep("", Timestamp::from_millis(i64::MAX)).await.expect("empty the bucket");
+                client.delete_bucket().bucket(&name).send().await.expect("remove the bucket");
+            });
+            cleaned_up(test, removal).await;
+        }
+    }
+}
+
+pub(crate) async fn is_a_store_of_objects(place: Place) {
+    tested(&place, async |objects| conformance::objects(objects).await).await;
+}
+
+pub(crate) async fn serves_by_a_link_and_by_no_other(place: Place) {
+    tested(&place, async |objects| {
+        objects.put("results/a=2f/b", "text/plain", Bytes::from_static(b"x")).await.expect("put");
+        let link = objects.link("results/a=2f/b", MINUTE).await.expect("link");
+        let answer = reqwest::get(&link).await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"] == "text/plain"), (200, true));
+        assert_eq!(answer.bytes().await.expect("a body"), "x");
+        for changed in [link.replace("results/", "payloads/"), link.replace("X-Amz-Expires=60", "X-Amz-Expires=6000")] {
+            assert_ne!(changed, link);
+            assert_eq!(reqwest::get(&changed).await.expect("an answer").status(), 403, "{changed}");
+        }
+    })
+    .await;
+}
+
+pub(crate) async fn serves_nobody_without_a_link(place: Place) {
+    tested(&place, async |objects| {
+        objects.put("results/a", "text/plain", Bytes::from_static(b"x")).await.expect("put");
+        let link = objects.link("results/a", MINUTE).await.expect("link");
+        let (bare, _) = link.split_once('?').expect("a signature");
+        assert_eq!(reqwest::get(bare).await.expect("an answer").status(), 403, "{bare}");
+    })
+    .await;
+}
+
+pub(crate) async fn takes_by_a_link_what_it_was_made_for_and_nothing_else(place: Place) {
+    tested(&place, async |objects| {
+        let (bytes, sha256) = (b"pixels", Digest::of(b"pixels"));
+        let terms = UploadTerms { content_type: "image/png".into(), length: bytes.len() as u64, sha256: Some(sha256) };
+        let link = objects.upload_link("uploads/a", &terms, MINUTE).await.expect("link");
+        for (body, changed) in [
+            ("PIXELS", ("", "")),
+            ("pixel", ("", "")),
+            ("pixels", ("x-amz-checksum-sha256", "")),
+            ("pixels", ("content-type", "text/html")),
+        ] {
+            let status = put(&link, body, changed).await;
+            assert_ne!(status / 100, 2, "{body} with {changed:?}");
+        }
+        assert_eq!(objects.info("uploads/a").await, Ok(None), "none of it was kept");
+        assert_eq!(put(&link, "pixels", ("", "")).await, 200);
+        let info = ObjectInfo { content_type: "image/png".into(), length: 6, sha256: Some(sha256) };
+        assert_eq!(objects.info("uploads/a").await, Ok(Some(info)));
+    })
+    .await;
+}
+
+/// Uploads as the link says, but for the length, which is the body's, and one header with another value; or, where that
+/// is empty, without it. The status; 0, where the connection was ended instead.
+async fn put(link: &UploadLink, body: &'static str, changed: (&str, &str)) -> u16 {
+    let mut request = Client::new().put(&link.url).body(body);
+    for (name, value) in link.headers.iter().filter(|(name, _)| name != "content-length") {
+        let value = if name == changed.0 { changed.1 } else { value };
+        if !value.is_empty() {
+            request = request.header(name, value);
+        }
+    }
+    request.send().await.map_or(0, |answer| answer.status().as_u16())
+}
+
+async fn make(sdk: &SdkConfig, name: &str) -> aws_sdk_s3::Client {
+    // Elsewhere than on AWS there is no name for each bucket.
+    let config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some());
+    let client = aws_sdk_s3::Client::from_conf(config.build());
+    let region = sdk.region().map(|region| BucketLocationConstraint::from(region.as_ref()));
+    let place = region.filter(|region| region.as_str() != FIRST_REGION);
+    let place = place.map(|region| CreateBucketConfiguration::builder().location_constraint(region).build());
+    client.create_bucket().bucket(name).set_create_bucket_configuration(place).send().await.expect("make the bucket");
+    client
+}

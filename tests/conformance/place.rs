@@ -1,0 +1,109 @@
+//! The places that the adapters are tested over, and what is made and removed there.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use cloakroom_aws::{Clients, Local};
+use cloakroom_embedded::{Keep, Services};
+use cloakroom_tests::Target;
+use futures::FutureExt as _;
+use tokio::time::sleep;
+
+/// What stands in for AWS, or AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The embedded services, of the test's own.
+    Embedded,
+    /// The services that the SDK finds by its variables, on this target.
+    Services(Target),
+    /// Amazon's DynamoDB Local, at this URL.
+    DynamoDbLocal(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("embedded"),
+            Self::Services(target) => target.fmt(f),
+            Self::DynamoDbLocal(_) => f.write_str("dynamodb_local"),
+        }
+    }
+}
+
+/// A place that is open.
+pub(crate) struct Open {
+    /// What the adapters are made from.
+    pub(crate) clients: Clients,
+    /// What is made and removed with. The embedded services need neither: they end with the test.
+    pub(crate) sdk: Option<SdkConfig>,
+    services: Option<Services>,
+    /// Of the embedded queue, in milliseconds.
+    clock: Arc<AtomicI64>,
+}
+
+impl Place {
+    pub(crate) async fn open(&self) -> Open {
+        let clock = Arc::new(AtomicI64::new(1_795_248_000_000));
+        let (clients, sdk, services) = match self {
+            Self::Embedded => {
+                let time = clock.clone();
+                let time = Arc::new(move || time.load(Ordering::SeqCst));
+                let services = Services::start_with_clock(Keep::InMemory, time).await.expect("start the services");
+                let urls = [services.dynamodb_url(), services.sqs_url(), services.s3_url()];
+                (local(urls), None, Some(services))
+            }
+            Self::Services(_) => {
+                let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
+                (Clients::load().await, Some(sdk), None)
+            }
+            Self::DynamoDbLocal(url) => {
+                let credentials = Credentials::new(Services::ACCESS_KEY, Services::SECRET_KEY, None, None, "given");
+                let sdk = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(url);
+                let sdk = sdk.region(Region::new(Services::REGION)).credentials_provider(credentials).load().await;
+                (local([url, "", ""]), Some(sdk), None)
+            }
+        };
+        Open { clients, sdk, services, clock }
+    }
+}
+
+fn local([dynamodb_url, sqs_url, s3_url]: [&str; 3]) -> Clients {
+    Clients::local(&Local {
+        dynamodb_url,
+        sqs_url,
+        s3_url,
+        region: Services::REGION,
+        access_key: Services::ACCESS_KEY,
+        secret_key: Services::SECRET_KEY,
+    })
+}
+
+impl Open {
+    /// How long to wait for a message that must come: not at all, where it is there at once or never.
+    pub(crate) fn patience(&self) -> Duration {
+        if self.services.is_some() { Duration::ZERO } else { Duration::from_secs(5) }
+    }
+
+    /// Lets the queue's time pass: at once, where it is ours.
+    pub(crate) async fn pass(&self, time: Duration) {
+        if self.services.is_some() {
+            self.clock.fetch_add(i64::try_from(time.as_millis()).expect("not so long"), Ordering::SeqCst);
+        } else {
+            sleep(time).await;
+        }
+    }
+}
+
+/// Runs a test, and removes what was made for it, however the test ends. Both are large, and so boxed.
+pub(crate) async fn cleaned_up(test: impl Future<Output = ()> + Unpin, removal: impl Future<Output = ()> + Unpin) {
+    let end = AssertUnwindSafe(test).catch_unwind().await;
+    removal.await;
+    if let Err(panic) = end {
+        resume_unwind(panic);
+    }
+}

@@ -1,0 +1,86 @@
+//! What only a deployed stack can show: what becomes of a message that is none of ours, of a handler that ends its process,
+//! and of one that takes longer than the worker function may run, with Lambda, its event source mapping and the queue's
+//! redrive in between. Without a deployment there is nothing to run.
+
+mod queues;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use cloakroom::Status;
+use cloakroom::view::JobView;
+use cloakroom_tests::{Deployment, Target, fresh_key, location_of, suite};
+use queues::Queues;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+/// One test at a time: a process that ends takes along whatever else is in its batch.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// A message that a worker died over comes back after so many seconds, not after the minutes that are right for AWS.
+const SOON: &str = "5";
+
+async fn a_message_that_is_none_of_ours_ends_among_the_dead_letters() {
+    let _alone = ALONE.lock().await;
+    let queues = Queues::find().await;
+    let body = fresh_key("no message of ours");
+    queues.send(&body).await;
+    queues.await_dead_letter(&body, Duration::from_secs(180)).await;
+    let (status, job) = ended(&json!({"result": "on it goes"})).await;
+    assert_eq!((status, job.result), (200, Some(json!("on it goes"))));
+}
+
+async fn a_handler_that_ends_its_process_is_tried_again() {
+    let _alone = ALONE.lock().await;
+    let (status, job) = ended(&json!({"fail": "exit", "fail_attempts": 1, "result": "survived"})).await;
+    assert_eq!((status, job.attempt, job.result), (200, 2, Some(json!("survived"))));
+}
+
+async fn a_handler_that_ends_its_process_every_time_fails_its_job() {
+    let _alone = ALONE.lock().await;
+    let (status, job) = ended(&json!({"fail": "exit"})).await;
+    assert_eq!((status, job.status, job.attempt), (400, Status::Failed, 3));
+    assert_eq!(job.error.expect("an error").code, "worker-crashed");
+}
+
+async fn a_handler_that_takes_longer_than_its_function_may_run_fails_its_job() {
+    let _alone = ALONE.lock().await;
+    let (status, job) = ended(&json!({"duration_ms": 600_000})).await;
+    assert_eq!((status, job.status, job.attempt), (400, Status::Failed, 3));
+    assert_eq!(job.error.expect("an error").code, "attempt-timed-out");
+}
+
+async fn ended(payload: &Value) -> (u16, JobView) {
+    let cloakroom = Deployment::get().await;
+    let location = location_of(&cloakroom.diagnose(None, payload).await);
+    cloakroom.end_of(&location).await
+}
+
+fn main() -> ExitCode {
+    let target = Target::of_deployment();
+    if target.as_ref().is_ok_and(|target| *target != Target::Dev) {
+        return hastily(|| suite::main(target, |_| tests()));
+    }
+    suite::main(target, |_| vec![])
+}
+
+fn tests() -> Vec<suite::Test> {
+    suite![
+        a_message_that_is_none_of_ours_ends_among_the_dead_letters,
+        a_handler_that_ends_its_process_is_tried_again,
+        a_handler_that_ends_its_process_every_time_fails_its_job,
+        a_handler_that_takes_longer_than_its_function_may_run_fails_its_job,
+    ]
+}
+
+/// With a queue that redelivers soon for as long as this takes.
+fn hastily(run: impl FnOnce() -> ExitCode) -> ExitCode {
+    let runtime = Runtime::new().expect("a runtime");
+    let queues = runtime.block_on(Queues::find());
+    let usual = runtime.block_on(queues.visibility_timeout());
+    runtime.block_on(queues.set_visibility_timeout(SOON));
+    let code = run();
+    runtime.block_on(queues.set_visibility_timeout(&usual));
+    code
+}

@@ -1,0 +1,310 @@
+//! What can be broken, and what the doctor says then.
+
+use crate::patient::Patient;
+
+type Change = Box<dyn Fn(&Patient)>;
+
+pub(crate) struct Ailment {
+    pub(crate) name: &'static str,
+    pub(crate) inflict: Change,
+    /// Each check that must come out otherwise than before, and how; in the order of the alphabet.
+    pub(crate) found: Vec<(&'static str, &'static str)>,
+    /// What is done after it was mended, where that leaves something behind.
+    pub(crate) afterwards: Change,
+}
+
+fn ailment(
+    name: &'static str,
+    found: &[(&'static str, &'static str)],
+    inflict: impl Fn(&Patient) + 'static,
+) -> Ailment {
+    Ailment { name, inflict: Box::new(inflict), found: found.to_vec(), afterwards: Box::new(|_| {}) }
+}
+
+/// Runs a command line, with `TABLE`, `BUCKET`, `QUEUE`, `MAPPING` and `WORKER` in it.
+fn run(line: &'static str) -> impl Fn(&Patient) {
+    move |patient| {
+        let mut text = line.to_owned();
+        for (word, name) in [("TABLE", &patient.table), ("BUCKET", &patient.bucket), ("QUEUE", &patient.queue)] {
+            text = text.replace(word, name);
+        }
+        if text.contains("MAPPING") {
+            text = text.replace("MAPPING", &patient.mapping());
+        }
+        patient.shell(&text.replace("WORKER", &patient.function("worker")));
+    }
+}
+
+impl Ailment {
+    fn then(self, afterwards: impl Fn(&Patient) + 'static) -> Self {
+        Self { afterwards: Box::new(afterwards), ..self }
+    }
+}
+
+/// Names of checks that have the stack's in them live as long as the test.
+fn of(patient: &Patient, kind: &str, check: &str) -> &'static str {
+    format!("functions {}: {check}", patient.function(kind)).leak()
+}
+
+const KINDS: [&str; 3] = ["submit", "worker", "status"];
+
+/// A table, bucket or queue that the functions are led to, and away from again.
+fn led_to(patient: &Patient, variable: &str, value: &str) {
+    for kind in KINDS {
+        if patient.variables(kind).get(variable).is_some() {
+            patient.set(kind, variable, Some(value));
+        }
+    }
+}
+
+pub(crate) fn all(patient: &Patient) -> Vec<Ailment> {
+    let mut all = variables(patient);
+    all.extend(functions(patient));
+    all.extend(queues());
+    all.extend(mappings());
+    all.extend(tables(patient));
+    all.extend(buckets(patient));
+    all
+}
+
+fn variables(patient: &Patient) -> Vec<Ailment> {
+    let wrong = |kind: &'static str, variable: &'static str, value: Option<&'static str>| {
+        let found = [(of(patient, kind, "variables"), "fail")];
+        ailment("a variable that is missing or wrong", &found, move |it| it.set(kind, variable, value))
+    };
+    let differs = |kind: &'static str, variable: &'static str, value: &'static str| {
+        let found = [(&*format!("functions all: {variable}").leak(), "fail")];
+        ailment("a variable that differs", &found, move |it| it.set(kind, variable, Some(value)))
+    };
+    vec![
+        wrong("submit", "CLOAKROOM_TABLE", None),
+        wrong("worker", "CLOAKROOM_BUCKET", None),
+        wrong("submit", "CLOAKROOM_QUEUE_URL", Some("work")),
+        wrong("status", "CLOAKROOM_NAMESPACE", Some("it's `mine`")),
+        wrong("worker", "CLOAKROOM_LEASE_SECONDS", Some("soon")),
+        wrong("submit", "CLOAKROOM_INLINE_LIMIT_BYTES", Some("1 MB")),
+        wrong("status", "CLOAKROOM_CORS_ORIGINS", Some("everywhere")),
+        wrong("status", "CLOAKROOM_PUBLIC_BASE_URL", Some("v1")),
+        wrong("worker", "CLOAKROOM_DIAGNOSTICS", Some("maybe")),
+        differs("status", "CLOAKROOM_TABLE", "another-table"),
+        differs("worker", "CLOAKROOM_BUCKET", "another-bucket"),
+        differs("worker", "CLOAKROOM_QUEUE_URL", "http://localhost/000000000000/another-queue"),
+        differs("status", "CLOAKROOM_NAMESPACE", "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11"),
+    ]
+}
+
+fn functions(patient: &Patient) -> Vec<Ailment> {
+    let timed = |kind: &'static str, state| {
+        let set = move |it: &Patient| {
+            let function = it.function(kind);
+            it.shell(&format!("aws lambda update-function-configuration --function-name {function} --timeout 3"));
+        };
+        ailment("a function that is ended too soon", &[(of(patient, kind, "timeout"), state)], set)
+    };
+    let lease = [(of(patient, "worker", "lease"), "warn")];
+    vec![
+        timed("worker", "fail"),
+        timed("submit", "warn"),
+        timed("status", "warn"),
+        ailment("a lease longer than the function lives", &lease, |it| {
+            it.set("worker", "CLOAKROOM_LEASE_SECONDS", Some("900"));
+        }),
+    ]
+}
+
+fn queues() -> Vec<Ailment> {
+    let mut all = vec![
+        ailment(
+            "a visibility timeout shorter than the worker's",
+            &[("queue visibility timeout", "fail")],
+            run("aws sqs set-queue-attributes --queue-url QUEUE --attributes VisibilityTimeout=5"),
+        ),
+        ailment(
+            "a visibility timeout shorter than is advised",
+            &[("queue visibility timeout", "warn")],
+            run(
+                "aws sqs set-queue-attributes --queue-url QUEUE --attributes VisibilityTimeout=$(aws lambda get-function-configuration --function-name WORKER --query Timeout --output text)",
+            ),
+        ),
+        ailment(
+            "a retention shorter than a job may wait",
+            &[("queue message retention", "fail")],
+            run("aws sqs set-queue-attributes --queue-url QUEUE --attributes MessageRetentionPeriod=3600"),
+        ),
+        ailment("no redrive policy", &[("queue redrive policy", "fail")], |it| {
+            it.shell(&format!(
+                "aws sqs set-queue-attributes --queue-url {} --attributes '{{\"RedrivePolicy\":\"\"}}'",
+                it.queue
+            ));
+        }),
+        ailment("dead letters that are kept for an hour", &[("queue dead letters", "fail")], |it| {
+            let dead = it.dead_letters();
+            it.shell(&format!(
+                "aws sqs set-queue-attributes --queue-url {dead} --attributes MessageRetentionPeriod=3600"
+            ));
+        }),
+    ];
+    for (receipts, state) in [(2, "fail"), (4, "warn")] {
+        all.push(ailment("too few receipts", &[("queue receive count", state)], move |it| {
+            let dead = it.dead_letters();
+            let arn = it.shell(&format!(
+                "aws sqs get-queue-attributes --queue-url {dead} --attribute-names QueueArn --query Attributes.QueueArn --output text"
+            ));
+            let policy = format!(r#"{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"{receipts}\"}}"#);
+            let queue = &it.queue;
+            it.shell(&format!("aws sqs set-queue-attributes --queue-url {queue} --attributes '{{\"RedrivePolicy\":\"{policy}\"}}'"));
+        }));
+    }
+    let other = |it: &Patient| format!("{}-nowhere", it.queue);
+    let found = [("mapping queue to worker", "fail"), ("queue name", "fail")];
+    let led = ailment("no queue", &found, move |it| led_to(it, "CLOAKROOM_QUEUE_URL", &other(it)));
+    all.push(led.then(move |it| {
+        led_to(it, "CLOAKROOM_QUEUE_URL", &it.queue);
+        let (function, name) = (it.function("worker"), other(it));
+        let name = name.rsplit('/').next().expect("a URL has a path");
+        let query = format!("EventSourceMappings[?ends_with(EventSourceArn, `:{name}`)].UUID");
+        let uuid = it.shell(&format!(
+            "aws lambda list-event-source-mappings --function-name {function} --query '{query}' --output text"
+        ));
+        it.shell(&format!("aws lambda delete-event-source-mapping --uuid {uuid}"));
+        it.shell(&format!("aws sqs delete-queue --queue-url {}", other(it)));
+    }));
+    // Last: AWS takes a minute to let the name be used again.
+    all.push(ailment("dead letters that have nowhere to go", &[("queue dead letters", "fail")], |it| {
+        let dead = it.dead_letters();
+        it.shell(&format!("aws sqs delete-queue --queue-url {dead}"));
+        if it.is_real() {
+            std::thread::sleep(std::time::Duration::from_secs(65));
+        }
+    }));
+    all
+}
+
+fn mappings() -> Vec<Ailment> {
+    vec![
+        ailment(
+            "a mapping that is off",
+            &[("mapping state", "fail")],
+            // It takes its time, in which it can't be turned on again.
+            run("aws lambda update-event-source-mapping --uuid MAPPING --no-enabled
+                until [ \"$(aws lambda get-event-source-mapping --uuid MAPPING --query State --output text)\" = Disabled ]
+                do sleep 1; done"),
+        )
+        .then(|it| it.says_untruths_of_the_mapping.set(it.on == "localstack")),
+        ailment(
+            "failures that are not reported",
+            &[("mapping ReportBatchItemFailures", "fail")],
+            run("aws lambda update-event-source-mapping --uuid MAPPING --function-response-types '[]'"),
+        ),
+        ailment(
+            "no bound on workers",
+            &[("mapping maximum concurrency", "warn")],
+            run("aws lambda update-event-source-mapping --uuid MAPPING --scaling-config '{}'"),
+        ),
+        ailment(
+            "no mapping",
+            &[("mapping queue to worker", "fail")],
+            // So does this.
+            run("aws lambda delete-event-source-mapping --uuid MAPPING
+                while aws lambda get-event-source-mapping --uuid MAPPING > /dev/null 2>&1; do sleep 1; done"),
+        )
+        .then(|it| it.says_untruths_of_the_mapping.set(false)),
+    ]
+}
+
+fn tables(patient: &Patient) -> Vec<Ailment> {
+    let away = |patient: &Patient, others: &[&str]| {
+        led_to(patient, "CLOAKROOM_TABLE", &patient.table);
+        for other in others {
+            patient.shell(&format!("aws dynamodb delete-table --table-name {other}"));
+        }
+    };
+    let mut all = vec![
+        ailment(
+            "no stream",
+            &[("table stream", "fail")],
+            run("aws dynamodb update-table --table-name TABLE --stream-specification StreamEnabled=false"),
+        ),
+        ailment(
+            "no way back",
+            &[("table point-in-time recovery", "warn")],
+            run("aws dynamodb update-continuous-backups --table-name TABLE --point-in-time-recovery-specification PointInTimeRecoveryEnabled=false"),
+        ),
+        ailment("no table", &[("table name", "fail")], |it| {
+            led_to(it, "CLOAKROOM_TABLE", &format!("{}-nowhere", it.stack));
+        })
+        .then(move |it| away(it, &[&format!("{}-nowhere", it.stack)])),
+        ailment("a table with another key", &[("table key schema", "fail")], |it| {
+            let other = format!("{}-sorted", it.stack);
+            it.shell(&format!(
+                "aws dynamodb create-table --table-name {other} --billing-mode PAY_PER_REQUEST \
+                 --attribute-definitions AttributeName=pk,AttributeType=S AttributeName=sk,AttributeType=S \
+                 --key-schema AttributeName=pk,KeyType=HASH AttributeName=sk,KeyType=RANGE \
+                 --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES \
+                 && aws dynamodb wait table-exists --table-name {other} \
+                 && aws dynamodb update-time-to-live --table-name {other} --time-to-live-specification Enabled=true,AttributeName=expires_at \
+                 && aws dynamodb update-continuous-backups --table-name {other} --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+            ));
+            led_to(it, "CLOAKROOM_TABLE", &other);
+        })
+        .then(move |it| away(it, &[&format!("{}-sorted", it.stack), &format!("{}-sorted-pk", it.stack)])),
+    ];
+    // AWS takes one change of it an hour.
+    if !patient.is_real() {
+        all.push(ailment(
+            "no time to live",
+            &[("table time to live", "fail")],
+            run("aws dynamodb update-time-to-live --table-name TABLE --time-to-live-specification Enabled=false,AttributeName=expires_at"),
+        ));
+    }
+    all
+}
+
+fn buckets(patient: &Patient) -> Vec<Ailment> {
+    let nowhere: &'static str = format!("{}-nowhere-{:x}", patient.stack.to_lowercase(), std::process::id()).leak();
+    let early = r#"{"Rules":[
+        {"ID":"payloads","Status":"Enabled","Filter":{"Prefix":"payloads/"},"Expiration":{"Days":1}},
+        {"ID":"results","Status":"Enabled","Filter":{"Prefix":"results/"},"Expiration":{"Days":2}},
+        {"ID":"uploads","Status":"Enabled","Filter":{"Prefix":"uploads/"},"Expiration":{"Days":1}},
+        {"ID":"unfinished","Status":"Enabled","Filter":{"Prefix":""},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":1}},
+        {"ID":"somebody'\''s","Status":"Enabled","Filter":{"Prefix":"other/"},"Expiration":{"Days":9}}]}"#;
+    let put =
+        format!("aws s3api put-bucket-lifecycle-configuration --bucket BUCKET --lifecycle-configuration '{early}'");
+    vec![
+        ailment(
+            "a bucket that may be opened",
+            &[("bucket public access", "fail")],
+            run("aws s3api delete-public-access-block --bucket BUCKET"),
+        ),
+        ailment(
+            "a bucket that may be opened by a policy",
+            &[("bucket public access", "fail")],
+            run(
+                "aws s3api put-public-access-block --bucket BUCKET --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=false,RestrictPublicBuckets=true",
+            ),
+        ),
+        ailment("payloads that are deleted too early", &[("bucket lifecycle of payloads/", "fail")], run(put.leak()))
+            .then(|it| {
+                let query = "--query 'Rules[?Expiration.Days==`9`].ID' --output text";
+                let kept =
+                    it.shell(&format!("aws s3api get-bucket-lifecycle-configuration --bucket {} {query}", it.bucket));
+                assert_eq!(kept, "somebody's", "a rule about something else is kept");
+            }),
+        ailment(
+            "a bucket that keeps everything for ever",
+            &[
+                ("bucket lifecycle of payloads/", "fail"),
+                ("bucket lifecycle of results/", "fail"),
+                ("bucket lifecycle of unfinished uploads", "warn"),
+                ("bucket lifecycle of uploads/", "fail"),
+            ],
+            run("aws s3api delete-bucket-lifecycle --bucket BUCKET"),
+        ),
+        ailment("no bucket", &[("bucket name", "fail")], |it| led_to(it, "CLOAKROOM_BUCKET", nowhere)).then(
+            move |it| {
+                led_to(it, "CLOAKROOM_BUCKET", &it.bucket);
+                it.shell(&format!("aws s3api delete-bucket --bucket {nowhere}"));
+            },
+        ),
+    ]
+}

@@ -1,0 +1,218 @@
+//! The deployment under examination.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use cloakroom_tests::program;
+use serde_json::Value;
+
+/// What is not fine.
+#[derive(Debug, Clone)]
+pub(crate) struct Complaint {
+    pub(crate) state: String,
+    pub(crate) mend: Option<String>,
+}
+
+/// By subject and check, in the order of the alphabet.
+pub(crate) type Complaints = BTreeMap<String, Complaint>;
+
+pub(crate) struct Patient {
+    pub(crate) on: String,
+    pub(crate) stack: String,
+    /// Names of the deployment's own, as the functions have them.
+    pub(crate) table: String,
+    pub(crate) bucket: String,
+    pub(crate) queue: String,
+    /// LocalStack 2026.3.0 says that a mapping is disabled, although it works, from some seconds after it was updated:
+    /// when the poller ends that was replaced.
+    pub(crate) says_untruths_of_the_mapping: Cell<bool>,
+}
+
+/// What emulators leave out of a template, by the beginning of the check: it is mended before anything is broken.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("localstack", "bucket lifecycle of "),
+    ("localstack", "table point-in-time recovery"),
+    ("ministack", "bucket lifecycle of "),
+    ("ministack", "table point-in-time recovery"),
+    ("ministack", "table time to live"),
+];
+
+impl Patient {
+    pub(crate) fn of(on: &str) -> Self {
+        let stack = std::env::var("CLOAKROOM_STACK").unwrap_or_else(|_| "cloakroom".to_owned());
+        let (on, none) = (on.to_owned(), String::new);
+        let mut patient = Self {
+            on,
+            stack,
+            table: none(),
+            bucket: none(),
+            queue: none(),
+            says_untruths_of_the_mapping: Cell::new(false),
+        };
+        let variables = patient.variables("submit");
+        let variable = |name: &str| variables[name].as_str().expect("it is deployed").to_owned();
+        patient.table = variable("CLOAKROOM_TABLE");
+        patient.bucket = variable("CLOAKROOM_BUCKET");
+        patient.queue = variable("CLOAKROOM_QUEUE_URL");
+        patient
+    }
+
+    pub(crate) fn is_real(&self) -> bool {
+        self.on == "aws"
+    }
+
+    pub(crate) fn function(&self, kind: &str) -> String {
+        format!("{}-{kind}", self.stack)
+    }
+
+    /// Runs a command line as a user types it, and returns what it prints.
+    pub(crate) fn shell(&self, line: &str) -> String {
+        self.ready();
+        said(line, shell(line, false))
+    }
+
+    /// Runs a command as the doctor printed it.
+    fn mend(&self, command: &str) {
+        self.ready();
+        said(command, shell(command, true));
+    }
+
+    /// AWS refuses a change of a function while another one is on its way.
+    fn ready(&self) {
+        if self.is_real() {
+            for kind in ["submit", "worker", "status"] {
+                shell(&format!("aws lambda wait function-updated --function-name {}", self.function(kind)), false);
+            }
+        }
+    }
+
+    /// The variables of a function.
+    pub(crate) fn variables(&self, kind: &str) -> Value {
+        let function = self.function(kind);
+        let got =
+            self.shell(&format!("aws lambda get-function-configuration --function-name {function} --output json"));
+        serde_json::from_str::<Value>(&got).expect("JSON")["Environment"]["Variables"].take()
+    }
+
+    /// Sets a variable of a function; takes it away without a value.
+    pub(crate) fn set(&self, kind: &str, name: &str, value: Option<&str>) {
+        let mut variables = self.variables(kind);
+        let all = variables.as_object_mut().expect("variables");
+        match value {
+            Some(value) => _ = all.insert(name.to_owned(), Value::from(value)),
+            None => _ = all.remove(name),
+        }
+        let environment = serde_json::json!({ "Variables": variables }).to_string().replace('\'', r"'\''");
+        let function = self.function(kind);
+        self.shell(&format!(
+            "aws lambda update-function-configuration --function-name {function} --environment '{environment}'"
+        ));
+    }
+
+    /// The first id of the worker's mappings of a queue.
+    pub(crate) fn mapping(&self) -> String {
+        let function = self.function("worker");
+        self.shell(&format!(
+            "aws lambda list-event-source-mappings --function-name {function} --query 'EventSourceMappings[0].UUID' --output text"
+        ))
+    }
+
+    /// The queue of dead letters: its URL.
+    pub(crate) fn dead_letters(&self) -> String {
+        let queue = &self.queue;
+        let arn = self.shell(&format!(
+            "aws sqs get-queue-attributes --queue-url {queue} --attribute-names RedrivePolicy --query Attributes.RedrivePolicy --output text"
+        ));
+        let policy: Value = serde_json::from_str(&arn).expect("JSON");
+        let name = policy["deadLetterTargetArn"].as_str().and_then(|arn| arn.rsplit(':').next()).expect("a name");
+        self.shell(&format!("aws sqs get-queue-url --queue-name {name} --query QueueUrl --output text"))
+    }
+
+    /// What the doctor finds that is not fine.
+    pub(crate) fn complaints(&self) -> Complaints {
+        self.ready();
+        let output = doctor(&["--stack", &self.stack, "--json"]);
+        let findings: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+        let failed = findings.iter().any(|it| it["state"] == "fail");
+        assert_eq!(output.status.code(), Some(if failed { 7 } else { 0 }), "{findings:?}");
+        let text = |it: &Value| it.as_str().map(str::to_owned);
+        let ill = findings.iter().filter(|it| it["state"] == "fail" || it["state"] == "warn").map(|it| {
+            let check = format!("{} {}", it["subject"].as_str().expect("text"), it["check"].as_str().expect("text"));
+            assert!(it["found"].is_string() && it["why"].is_string(), "{it}");
+            let complaint = Complaint { state: text(&it["state"]).expect("text"), mend: text(&it["mend"]) };
+            (check, complaint)
+        });
+        ill.filter(|(check, _)| check != "mapping state" || !self.says_untruths_of_the_mapping.get()).collect()
+    }
+
+    /// The same, as soon as they are as they should be: a change takes its time to be seen.
+    pub(crate) fn complaints_until(&self, as_wanted: impl Fn(&Complaints) -> bool) -> Complaints {
+        let tries = if self.is_real() { 60 } else { 15 };
+        for _ in 0..tries {
+            let found = self.complaints();
+            if as_wanted(&found) {
+                return found;
+            }
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        self.complaints()
+    }
+
+    /// Runs the command of every complaint but of these, again where mending one thing brings another to light.
+    pub(crate) fn mend_all_but(&self, these: &Complaints) {
+        for _ in 0..3 {
+            let found = self.complaints();
+            let commands: Vec<_> = found
+                .iter()
+                .filter(|(check, _)| !these.contains_key(*check))
+                .filter_map(|(_, it)| it.mend.clone())
+                .collect();
+            if commands.is_empty() {
+                return;
+            }
+            for command in commands {
+                self.mend(&command);
+            }
+        }
+    }
+
+    pub(crate) fn mend_what_the_emulator_left_out(&self) {
+        for (check, complaint) in self.complaints() {
+            if LEFT_OUT.iter().any(|(on, beginning)| *on == self.on && check.starts_with(beginning)) {
+                self.mend(&complaint.mend.expect("what a template says can be said by a command"));
+            }
+        }
+    }
+}
+
+/// A stack that is not there is one finding, and the last.
+pub(crate) fn no_stack_of_another_name() {
+    let output = doctor(&["--stack", "no-such-stack", "--json"]);
+    let findings: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(output.status.code(), Some(7));
+    let last = findings.last().expect("it says so");
+    assert_eq!((&last["subject"], &last["check"]), (&"functions".into(), &"stack".into()), "{findings:?}");
+    assert_eq!(findings.len(), 2, "the rest can't be asked: {findings:?}");
+}
+
+fn said(line: &str, output: Output) -> String {
+    assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+/// With the AWS CLI that the environment names. `as_it_is`: as a user pastes it; else where the services are is added, which
+/// version 1 of the AWS CLI does not read of the environment for SQS.
+fn shell(line: &str, as_it_is: bool) -> Output {
+    let cli = std::env::var("CLOAKROOM_AWS_CLI").unwrap_or_else(|_| "aws".to_owned());
+    let endpoint = std::env::var("AWS_ENDPOINT_URL").ok().filter(|_| !as_it_is);
+    let endpoint = endpoint.map(|url| format!(" --endpoint-url {url}")).unwrap_or_default();
+    let script = format!("aws() {{ command \"$AWS_CLI_OF_TEST\" \"$@\"{endpoint}; }}\n{line}");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).env("AWS_CLI_OF_TEST", cli).env("AWS_PAGER", "").output().expect("a shell")
+}
+
+fn doctor(args: &[&str]) -> Output {
+    Command::new(program("cloakroom")).arg("doctor").args(args).output().expect("the program runs")
+}

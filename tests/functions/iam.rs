@@ -1,0 +1,83 @@
+//! Each function's role allows what the function does, and nothing else.
+
+use std::collections::BTreeSet;
+
+use serde_yaml_ng::Value;
+
+use crate::wide;
+
+/// What a role needs that the SDK is not heard to ask for.
+const BESIDES: &[(&str, &[&str], &str)] = &[
+    ("submit", &["s3:ListBucket"], "without it S3 answers 403, not 404, for an upload that is not there"),
+    ("worker", &["s3:ListBucket"], "without it S3 answers 403, not 404, for a payload that is gone"),
+    (
+        "worker",
+        &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+        "Lambda's event source mapping polls the queue by the role of its function",
+    ),
+    ("submit", LOG, "Lambda writes the function's log by its role"),
+    ("worker", LOG, "Lambda writes the function's log by its role"),
+    ("status", LOG, "Lambda writes the function's log by its role"),
+];
+
+/// The template makes the groups.
+const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
+
+/// The actions that IAM asks for before it lets an operation be called, where they are not its own name.
+fn actions(operation: &str) -> Vec<String> {
+    match operation {
+        "S3.HeadObject" => vec!["s3:GetObject".to_owned()],
+        "S3.CopyObject" => vec!["s3:GetObject".to_owned(), "s3:PutObject".to_owned()],
+        _ => {
+            let (service, name) = operation.split_once('.').expect("a service and a name");
+            vec![format!("{}:{name}", service.to_lowercase())]
+        }
+    }
+}
+
+/// What a role of the template allows.
+fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
+    let properties = &template["Resources"][role]["Properties"];
+    assert_eq!(properties.get("ManagedPolicyArns"), None, "{role}: what a policy of AWS's allows stands elsewhere");
+    let policies = properties["Policies"].as_sequence().unwrap_or_else(|| panic!("{role} has no policies"));
+    let statements = policies.iter().flat_map(|policy| {
+        let statements = policy["PolicyDocument"]["Statement"].as_sequence();
+        statements.unwrap_or_else(|| panic!("{role} has a policy without a list of statements"))
+    });
+    let mut allowed = BTreeSet::new();
+    for statement in statements {
+        assert_eq!(statement["Effect"], "Allow", "{role}");
+        let actions = match &statement["Action"] {
+            Value::Sequence(actions) => actions.iter().collect(),
+            one => vec![one],
+        };
+        let name = |action: &Value| action.as_str().unwrap_or_else(|| panic!("{role}: {action:?}")).to_owned();
+        allowed.extend(actions.into_iter().map(name));
+    }
+    allowed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_allows_exactly_what_its_function_does() {
+    let template = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml"));
+    let template: Value = serde_yaml_ng::from_str(&template.expect("a template")).expect("YAML");
+    let mut wrong = vec![];
+    for (function, operations) in wide::flow().await {
+        let role = match function {
+            "submit" => "SubmitRole",
+            "worker" => "WorkerRole",
+            _ => "StatusRole",
+        };
+        let mut needed: BTreeSet<String> = operations.iter().flat_map(|operation| actions(operation)).collect();
+        let besides = BESIDES.iter().filter(|(of, ..)| *of == function).flat_map(|(_, actions, _)| *actions);
+        needed.extend(besides.map(|action| (*action).to_owned()));
+        let allowed = allowed(&template, role);
+        let missing = needed.difference(&allowed).map(|action| format!("{role} does not allow {action}"));
+        let too_many = allowed.difference(&needed).map(|action| format!("{role} allows {action} for nothing"));
+        let found: Vec<_> = missing.chain(too_many).collect();
+        if !found.is_empty() {
+            wrong.push(format!("{}\n  {function} was seen to ask for {operations:?}", found.join("\n")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

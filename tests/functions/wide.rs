@@ -1,0 +1,133 @@
+//! A flow in which every function does everything that it ever does of AWS.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reqwest::Client;
+use serde_json::{Value, json};
+use sha2::Digest as _;
+use tokio::time::{sleep, timeout};
+
+use crate::lambda::Function;
+use crate::stack::{Stack, header, request};
+
+/// More than one message carries by itself.
+const LARGE: usize = 500_000;
+
+/// The functions, and what they are asked for.
+struct Flow {
+    stack: Stack,
+    submit: Function,
+    worker: Function,
+    status: Function,
+}
+
+/// Runs it: the operations of AWS that each function called, or signed a link for.
+pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 3] {
+    let stack = Stack::start().await;
+    let (submit, worker, status) =
+        tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
+    let flow = Flow { stack, submit, worker, status };
+    flow.accept_and_replay().await;
+    flow.upload("application/json", b"{\"result\": 1}", "diagnostic.run", true).await;
+    flow.upload("image/png", b"no picture", "thumbnail.create", true).await;
+    flow.upload("image/png", b"none either", "thumbnail.create", false).await;
+    flow.cancel_before_it_runs().await;
+    flow.work().await;
+    flow.cancel_while_it_runs().await;
+    flow.keep_large_things().await;
+    let Flow { submit, worker, status, .. } = flow;
+    let (submit, worker, status) = tokio::join!(submit.end(), worker.end(), status.end());
+    [("submit", submit), ("worker", worker), ("status", status)]
+}
+
+impl Flow {
+    /// Accepts a diagnostic; its path.
+    async fn accepted(&self, headers: &[(&str, &str)], payload: &Value) -> String {
+        let mut all = json!({"content-type": "application/json"});
+        for (name, value) in headers {
+            all[*name] = json!(value);
+        }
+        let event = request("POST", "/commands/diagnostic.run", &json!({}), &all, Some(&payload.to_string()));
+        let answer = self.submit.invoke(&event).await;
+        assert_eq!(answer["statusCode"], 202, "{answer}");
+        header(&answer, "location").trim_start_matches("/v1").to_owned()
+    }
+
+    async fn ask(&self, method: &str, path: &str, query: &Value) -> Value {
+        self.status.invoke(&request(method, path, query, &json!({}), None)).await
+    }
+
+    /// Works on the messages that are there.
+    async fn work(&self) {
+        let messages = self.stack.receive().await;
+        assert_ne!(messages["Records"], json!([]));
+        self.worker.invoke(&messages).await;
+    }
+
+    async fn accept_and_replay(&self) {
+        let payload = json!({"fail": "retryable", "fail_attempts": 1});
+        let path = self.accepted(&[("idempotency-key", "k")], &payload).await;
+        assert_eq!(self.accepted(&[("idempotency-key", "k"), ("prefer", "wait=1")], &payload).await, path);
+        assert_eq!(self.ask("GET", &path, &json!({})).await["statusCode"], 202);
+        assert_eq!(self.ask("GET", "/jobs", &json!({"client_job_id": ["k"]})).await["statusCode"], 200);
+    }
+
+    /// Uploads and submits, twice; and before that too early.
+    async fn upload(&self, media_type: &str, bytes: &'static [u8], command: &str, digested: bool) {
+        let mut terms = json!({"content_type": media_type, "content_length": bytes.len()});
+        if digested {
+            terms["sha256"] = json!(BASE64.encode(sha2::Sha256::digest(bytes)));
+        }
+        let headers = json!({"content-type": "application/json"});
+        let asked = request("POST", "/uploads", &json!({}), &headers, Some(&terms.to_string()));
+        let ready = self.submit.invoke(&asked).await;
+        assert_eq!(ready["statusCode"], 201, "{ready}");
+        let ready: Value = serde_json::from_str(ready["body"].as_str().expect("a body")).expect("JSON");
+
+        let headers = json!({"upload-id": ready["upload_id"], "idempotency-key": ready["upload_id"]});
+        let query = if command == "thumbnail.create" { json!({"width": ["64"]}) } else { json!({}) };
+        let submit = request("POST", &format!("/commands/{command}"), &query, &headers, None);
+        assert_eq!(self.submit.invoke(&submit).await["statusCode"], 422, "there is no upload yet");
+        let mut put = Client::new().put(ready["url"].as_str().expect("a url")).body(bytes);
+        for (name, value) in ready["headers"].as_object().expect("headers") {
+            put = put.header(name, value.as_str().expect("a header"));
+        }
+        assert_eq!(put.send().await.expect("an answer").status(), 200);
+        for _ in 0..2 {
+            let answer = self.submit.invoke(&submit).await;
+            assert_eq!(answer["statusCode"], 202, "{answer}");
+        }
+    }
+
+    async fn cancel_before_it_runs(&self) {
+        let path = self.accepted(&[], &json!({})).await;
+        assert_eq!(self.ask("DELETE", &path, &json!({})).await["statusCode"], 200);
+    }
+
+    /// It reports progress, and so hears of the wish soon.
+    async fn cancel_while_it_runs(&self) {
+        let path = self.accepted(&[], &json!({"duration_ms": 25_000, "progress_steps": 25})).await;
+        let cancel = async {
+            while !self.ask("GET", &path, &json!({})).await["body"].as_str().expect("a body").contains("running") {
+                sleep(Duration::from_millis(50)).await;
+            }
+            assert_eq!(self.ask("DELETE", &path, &json!({})).await["statusCode"], 202);
+        };
+        // It ends by itself at last, if it is not cancelled; but it must begin.
+        timeout(Duration::from_secs(60), async { tokio::join!(self.work(), cancel) })
+            .await
+            .expect("it begins and ends");
+        assert_eq!(self.ask("GET", &path, &json!({})).await["statusCode"], 410);
+    }
+
+    async fn keep_large_things(&self) {
+        let payload = json!({"message": "x".repeat(LARGE), "result_bytes": LARGE});
+        let path = self.accepted(&[], &payload).await;
+        self.work().await;
+        let result = self.ask("GET", &format!("{path}/result"), &json!({})).await;
+        assert_eq!(result["statusCode"], 303, "{result}");
+    }
+}

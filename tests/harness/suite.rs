@@ -1,0 +1,87 @@
+//! A program of tests that leaves out, by name and with the reason, what its target can't do.
+//!
+//! It takes the arguments of any test program (`cargo test --test flow -- name`). `-- --ignored` runs what is left out:
+//! to see whether it still has to be.
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::target::{Needs, Target};
+
+/// A test of a suite.
+pub struct Test {
+    name: String,
+    needs: &'static [Needs],
+    run: Box<dyn FnOnce() + Send>,
+}
+
+/// Lists the tests of a module, each by its function's name, and by what it needs of the target where it needs something:
+/// `suite![a_plain_one, one_that_follows_links => [SignedLinks]]`. One that is forgotten here is an unused function.
+#[macro_export]
+macro_rules! suite {
+    ($($test:ident $(=> [$($need:ident),+])?),* $(,)?) => {
+        vec![$($crate::Test::new(
+            concat!(module_path!(), "::", stringify!($test)),
+            &[$($($crate::Needs::$need),+)?],
+            $test,
+        )),*]
+    };
+}
+
+impl Test {
+    /// A test of this path, which begins with the program's name.
+    pub fn new<F>(path: &str, needs: &'static [Needs], test: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()>,
+    {
+        let name = path.split_once("::").map_or(path, |(_program, name)| name).to_owned();
+        // Each in a runtime of its own, so that nothing is left over for the next.
+        let run = || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            runtime.expect("a runtime").block_on(test());
+        };
+        Self { name, needs, run: Box::new(run) }
+    }
+
+    fn trial(self, target: Target) -> (Trial, Option<&'static str>) {
+        let Self { name, needs, run } = self;
+        let lack = target.lacks(needs);
+        let trial = Trial::test(name, || {
+            run();
+            Ok(())
+        });
+        (trial.with_ignored_flag(lack.is_some()), lack)
+    }
+}
+
+/// Runs the tests as the arguments say, and tells what was left out; or tells what is wrong with the target.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what a test program says to whoever runs it")]
+pub fn main(target: Result<Target, String>, tests: impl FnOnce(Target) -> Vec<Test>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let target = match target {
+        Ok(target) => target,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut left_out = vec![];
+    let mut trials = vec![];
+    for (trial, lack) in tests(target).into_iter().map(|test| test.trial(target)) {
+        if let Some(reason) = lack
+            && arguments.is_ignored(&trial)
+            && !arguments.is_filtered_out(&trial)
+        {
+            left_out.push(format!("left out on {target}: {}: {reason}", trial.name()));
+        }
+        trials.push(trial);
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !arguments.list {
+        for line in left_out {
+            println!("{line}");
+        }
+    }
+    conclusion.exit_code()
+}

@@ -1,0 +1,87 @@
+//! What infra/template.yaml says, held to what the code does.
+
+use std::collections::BTreeSet;
+
+use cloakroom::Code;
+use serde_yaml_ng::Value;
+
+fn template() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml");
+    serde_yaml_ng::from_str(&std::fs::read_to_string(path).expect("the template")).expect("YAML")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
+
+#[test]
+fn each_parameter_has_a_default_a_sentence_and_a_range() {
+    let template = template();
+    for (name, parameter) in template["Parameters"].as_mapping().expect("parameters") {
+        assert!(text(&parameter["Description"]).ends_with('.'), "{name:?}");
+        let default = &parameter["Default"];
+        assert!(!default.is_null(), "{name:?}");
+        match &parameter["AllowedValues"] {
+            Value::Sequence(values) => assert!(values.contains(default), "{name:?}"),
+            _ if text(&parameter["Type"]) == "Number" => {
+                let number = |key: &str| parameter[key].as_i64().unwrap_or_else(|| panic!("{name:?}: {key}"));
+                let default = default.as_i64().or_else(|| default.as_str()?.parse().ok()).expect("a number");
+                assert!((number("MinValue")..=number("MaxValue")).contains(&default), "{name:?}");
+            }
+            _ => _ = text(&parameter["AllowedPattern"]),
+        }
+    }
+}
+
+#[test]
+fn visibility_and_lease_derive_from_the_workers_timeout() {
+    let template = template();
+    let times = template["Mappings"]["WorkerTimes"].as_mapping().expect("times");
+    for (timeout, times) in times {
+        let timeout: i64 = text(timeout).parse().expect("seconds");
+        assert_eq!(times["Visibility"].as_i64(), Some(6 * timeout), "as AWS advises");
+        let lease: i64 = text(&times["Lease"]).parse().expect("seconds");
+        assert!((3..=timeout).contains(&lease), "a lease of {lease} s at a timeout of {timeout} s");
+    }
+    let allowed = template["Parameters"]["WorkerTimeout"]["AllowedValues"].as_sequence().expect("values");
+    assert!(allowed.iter().eq(times.keys()), "each allowed timeout has its times");
+}
+
+#[test]
+fn what_the_gateway_answers_by_itself_is_a_problem_of_ours() {
+    let template = template();
+    let responses = template["Resources"]["Api"]["Properties"]["GatewayResponses"].as_mapping().expect("responses");
+    let mut codes = BTreeSet::new();
+    for (kind, response) in responses {
+        let body = text(&response["ResponseTemplates"]["application/json"]);
+        let problem: cloakroom::Problem =
+            serde_json::from_str(body).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+        let code = Code::ALL.iter().find(|code| code.as_str() == problem.code).unwrap_or_else(|| panic!("{kind:?}"));
+        assert_eq!((problem.type_uri, problem.title.as_str()), (code.type_uri(), code.title()), "{kind:?}");
+        assert_eq!((problem.status, response["StatusCode"].as_u64()), (code.status(), Some(code.status().into())));
+        let headers = &response["ResponseParameters"]["Headers"];
+        assert_eq!(text(&headers["Content-Type"]), "'application/problem+json'");
+        assert_eq!(headers["Retry-After"].is_null(), problem.status == 413, "{kind:?}");
+        codes.insert(problem.code);
+    }
+    assert!(codes.contains("temporarily-unavailable") && codes.contains("too-many-requests"));
+}
+
+#[test]
+fn the_routes_of_watch_are_those_of_the_template() {
+    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).expect("a manifest");
+    let routes = manifest.split_once("[workspace.metadata.lambda.watch.router]\n").expect("routes").1;
+    let watched: BTreeSet<_> = routes.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect();
+    let template = template();
+    let mut deployed = BTreeSet::new();
+    for (function, program) in [("SubmitFunction", "submit"), ("StatusFunction", "status")] {
+        for (_, event) in template["Resources"][function]["Properties"]["Events"].as_mapping().expect("events") {
+            let path = text(&event["Properties"]["Path"]);
+            // What the rest goes to has the routes of jobs in it.
+            if path != "/jobs" {
+                deployed.insert(format!("{path:?} = {program:?}").replace("{proxy+}", "{*path}"));
+            }
+        }
+    }
+    assert_eq!(watched, deployed);
+}
