@@ -54,28 +54,29 @@ def is_alive(known):
 
 
 def stop(known, patience=15):
-    """Ends a process and all of its session."""
-    if not is_alive(known):
-        return
-    group = os.getpgid(known["pid"])
+    """Ends a process and what it started: its group, which bears its id, and lives on where it died itself."""
+    group = known["pid"]
+    if started(group) not in ("", known["started"]):
+        return  # it is gone, and its id is another's
     for sign, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5)):
-        try:
-            os.killpg(group, sign)
-        except ProcessLookupError:
-            return
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            reap(known["pid"])
-            if not is_alive(known):
+        send(group, sign)
+        while send(group, 0):
+            if time.monotonic() > ends:
                 break
+            reap(group)
             time.sleep(0.05)
         else:
-            continue
-        break
+            return
+
+
+def send(group, sign):
+    """Sends a signal to a group of processes. Returns whether there is such a group."""
     try:
-        os.killpg(group, signal.SIGKILL)  # what it left behind
+        os.killpg(group, sign)
     except ProcessLookupError:
-        pass
+        return False
+    return True
 
 
 def reap(pid):

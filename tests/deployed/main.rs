@@ -15,18 +15,18 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
-/// One test at a time: a process that ends takes along whatever else is in its batch.
+/// One job at a time: a process that ends takes along whatever else is in its batch.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// A message that a worker died over comes back after so many seconds, not after the minutes that are right for AWS.
 const SOON: &str = "5";
 
 async fn a_message_that_is_none_of_ours_ends_among_the_dead_letters() {
-    let _alone = ALONE.lock().await;
     let queues = Queues::find().await;
     let body = fresh_key("no message of ours");
     queues.send(&body).await;
     queues.await_dead_letter(&body, Duration::from_secs(180)).await;
+    let _alone = ALONE.lock().await;
     let (status, job) = ended(&json!({"result": "on it goes"})).await;
     assert_eq!((status, job.result), (200, Some(json!("on it goes"))));
 }

@@ -8,6 +8,7 @@
 //! - [`retry`] and [`poll`] the arithmetic of waiting;
 //! - [`view`] and [`problem`] what a client is shown: the contract's types, also read by the client library.
 
+pub mod cost;
 pub mod digest;
 pub mod ids;
 pub mod job;

@@ -1,0 +1,184 @@
+//! What is called for a job: the counts of the code.
+
+use std::time::Duration;
+
+use super::sizes::{MESSAGE_PIECE, Payload, READ_PIECE, RECORD_BYTES, REQUEST_PIECE, WRITE_PIECE};
+use super::{Api, DAYS, Meter, Workload, float, pieces};
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The submit function.
+    Submit,
+    /// The worker.
+    Worker,
+    /// The status function.
+    Status,
+    /// The client: the API, or what a signed link leads to.
+    Client,
+    /// AWS itself: what gateway, queue and bucket do with the functions and objects.
+    Aws,
+}
+
+/// Calls of one kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Call {
+    /// Who calls.
+    pub by: By,
+    /// What, as the SDK names it.
+    pub name: &'static str,
+    /// What it is billed as.
+    pub meter: Meter,
+    /// How often for a job, on average.
+    pub a_job: f64,
+    /// How many units each is billed as.
+    pub units: f64,
+}
+
+const fn call(by: By, name: &'static str, meter: Meter, a_job: f64, units: f64) -> Call {
+    Call { by, name, meter, a_job, units }
+}
+
+/// Pollers that wait on a queue of little traffic, where the mapping has a maximum concurrency, as the template's does:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>.
+const POLLERS: f64 = 5.0;
+
+/// Seconds that a receive waits for a message, at most.
+const LONG_POLL: f64 = 20.0;
+
+/// Days that an object is kept: the template's two (for an upload one), and until the midnight at which the rules act.
+const OBJECT_DAYS: f64 = 2.5;
+const UPLOAD_DAYS: f64 = 1.5;
+
+const GIGABYTE: f64 = 1_073_741_824.0;
+
+impl Workload {
+    /// Every call for a job, its first attempts' included. What a job does not call is left out.
+    pub fn calls(&self) -> Vec<Call> {
+        let all = [self.submit(), self.work(), self.poll(), self.functions(), self.keep()];
+        all.into_iter().flatten().filter(|call| call.a_job * call.units > 0.0).collect()
+    }
+
+    fn submit(&self) -> Vec<Call> {
+        let pieces_of_message = pieces(self.message(), MESSAGE_PIECE);
+        let in_request = if self.payload_is() == Payload::Uploaded { 0 } else { self.payload };
+        let request = match self.api {
+            Api::Rest => 1.0,
+            Api::Http => pieces(float(in_request), REQUEST_PIECE),
+        };
+        let mut calls = match self.payload_is() {
+            Payload::Inline => vec![],
+            Payload::Stored => vec![call(By::Submit, "S3.PutObject", Meter::Puts, 1.0, 1.0)],
+            Payload::Uploaded => vec![
+                call(By::Client, "POST /uploads", Meter::Requests, 1.0, 1.0),
+                call(By::Client, "S3.PutObject", Meter::Puts, 1.0, 1.0),
+                call(By::Submit, "S3.HeadObject", Meter::Gets, 1.0, 1.0),
+                call(By::Submit, "DynamoDB.GetItem", Meter::Reads, 1.0, 1.0),
+                call(By::Submit, "DynamoDB.PutItem", Meter::Writes, 1.0, 1.0),
+                call(By::Submit, "S3.CopyObject", Meter::Puts, 1.0, 1.0),
+            ],
+        };
+        calls.extend([
+            call(By::Client, "POST /commands", Meter::Requests, 1.0, request),
+            call(By::Submit, "DynamoDB.PutItem", Meter::Writes, 1.0, pieces(float(RECORD_BYTES), WRITE_PIECE)),
+            call(By::Submit, "SQS.SendMessage", Meter::Messages, 1.0, pieces_of_message),
+        ]);
+        calls
+    }
+
+    fn work(&self) -> Vec<Call> {
+        let (again, small) = (self.attempts - 1.0, pieces(float(RECORD_BYTES), WRITE_PIECE));
+        let signs = self.attempts * self.signs_of_life();
+        let stored = if self.payload_is() == Payload::Inline { 0.0 } else { self.attempts };
+        let result = if self.result_is_stored() { 1.0 } else { 0.0 };
+        vec![
+            // Claims, signs of life, and the ends of attempts after which another follows.
+            call(By::Worker, "DynamoDB.UpdateItem", Meter::Writes, self.attempts + signs + again, small),
+            call(By::Worker, "S3.GetObject", Meter::Gets, stored, 1.0),
+            call(By::Worker, "SQS.ChangeMessageVisibility", Meter::Messages, signs + again, 1.0),
+            call(By::Worker, "S3.PutObject", Meter::Puts, result, 1.0),
+            // The end of the last one, which writes the result.
+            call(By::Worker, "DynamoDB.UpdateItem", Meter::Writes, 1.0, pieces(self.record(), WRITE_PIECE)),
+            call(
+                By::Aws,
+                "SQS.ReceiveMessage",
+                Meter::Messages,
+                self.attempts / self.batch,
+                pieces(self.batch * self.message(), MESSAGE_PIECE),
+            ),
+            call(By::Aws, "SQS.DeleteMessageBatch", Meter::Messages, 1.0 / self.batch, 1.0),
+            call(
+                By::Aws,
+                "SQS.ReceiveMessage",
+                Meter::EmptyReceives,
+                POLLERS * DAYS * 86_400.0 / LONG_POLL / self.jobs,
+                1.0,
+            ),
+        ]
+    }
+
+    /// Writes between the claim of an attempt and its end: each report of progress is one, and puts the next heartbeat off.
+    fn signs_of_life(&self) -> f64 {
+        let reports = f64::from(self.progress).min(self.duration.as_secs_f64().floor() + 1.0);
+        let silence = self.duration.as_secs_f64() / (reports + 1.0);
+        let heartbeats = (silence / (self.lease.as_secs_f64() / 3.0)).ceil() - 1.0;
+        reports + (reports + 1.0) * heartbeats.max(0.0)
+    }
+
+    fn poll(&self) -> Vec<Call> {
+        let last = self.polls.min(1.0);
+        let fetched = if self.result_is_stored() { last } else { 0.0 };
+        vec![
+            call(By::Client, "GET /jobs", Meter::Requests, self.polls, 1.0),
+            call(By::Status, "DynamoDB.GetItem", Meter::Reads, self.polls * reads(self.wait) - last, 1.0),
+            call(By::Status, "DynamoDB.GetItem", Meter::Reads, last, pieces(self.record(), READ_PIECE)),
+            call(By::Client, "S3.GetObject", Meter::Gets, fetched, 1.0),
+            call(By::Client, "a result", Meter::Transfer, last, float(self.result) / GIGABYTE),
+        ]
+    }
+
+    fn functions(&self) -> Vec<Call> {
+        let requests = self.polls + if self.payload_is() == Payload::Uploaded { 2.0 } else { 1.0 };
+        let batches = self.attempts / self.batch;
+        let waited = self.polls / requests * self.wait.as_secs_f64();
+        let http = billed(self.http_duration) + waited;
+        vec![
+            call(By::Aws, "Lambda.Invoke", Meter::HttpInvocations, requests, 1.0),
+            call(By::Aws, "a run", Meter::HttpTime, requests, http * gigabytes(self.http_memory)),
+            call(By::Aws, "Lambda.Invoke", Meter::WorkerInvocations, batches, 1.0),
+            call(By::Aws, "a run", Meter::WorkerTime, batches, billed(self.duration) * gigabytes(self.worker_memory)),
+            call(By::Aws, "a log", Meter::Logs, requests + batches, float(self.log) / GIGABYTE),
+        ]
+    }
+
+    fn keep(&self) -> Vec<Call> {
+        let kept = |bytes: u64, days: f64| float(bytes) / GIGABYTE * days / DAYS;
+        let payload = match self.payload_is() {
+            Payload::Inline => 0.0,
+            Payload::Stored => kept(self.payload, OBJECT_DAYS),
+            Payload::Uploaded => kept(self.payload, OBJECT_DAYS) + kept(self.payload, UPLOAD_DAYS),
+        };
+        let result = if self.result_is_stored() { kept(self.result, OBJECT_DAYS) } else { 0.0 };
+        vec![call(By::Aws, "an object", Meter::Storage, 1.0, payload + result)]
+    }
+}
+
+/// How often a poll that is held so long reads the record: at once, and after pauses from 0.1 s that grow by half up to 1 s.
+fn reads(wait: Duration) -> f64 {
+    let (mut reads, mut waited, mut pause) = (1.0, Duration::ZERO, Duration::from_millis(100));
+    while waited < wait {
+        waited += pause;
+        reads += 1.0;
+        pause = (pause * 3 / 2).min(Duration::from_secs(1));
+    }
+    reads
+}
+
+/// Seconds that a run of this length is billed as: whole milliseconds.
+fn billed(run: Duration) -> f64 {
+    Duration::from_millis(run.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(u64::MAX)).as_secs_f64()
+}
+
+fn gigabytes(memory: u32) -> f64 {
+    f64::from(memory) / 1024.0
+}
