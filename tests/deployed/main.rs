@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cloakroom::Status;
 use cloakroom::view::JobView;
+use cloakroom_tests::session::Session;
 use cloakroom_tests::{Deployment, Target, fresh_key, location_of, suite};
 use queues::Queues;
 use serde_json::{Value, json};
@@ -18,8 +19,29 @@ use tokio::sync::Mutex;
 /// One job at a time: a process that ends takes along whatever else is in its batch.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
+/// The job of the README's session.
+const README_JOB: &str = "ea78e066-c4f1-8063-b104-f4efb5c01a07";
+
 /// A message that a worker died over comes back after so many seconds, not after the minutes that are right for AWS.
 const SOON: &str = "5";
+
+/// Its job's id is of the dev runner's namespace and the README's key: both are others here, and so is the path of the API.
+async fn the_readmes_session_goes_through_the_gateway() {
+    let cloakroom = Deployment::get().await;
+    let session = Session::of_readme();
+    let key = fresh_key("photo");
+    let jobs =
+        cloakroom.resolve(cloakroom.url()).splitn(4, '/').nth(3).map(|path| format!("/{path}/jobs/")).expect("a path");
+    let adapted = |line: &str, said: &str| {
+        let id = said.split_once(&jobs).map_or(README_JOB, |(_, rest)| &rest[..README_JOB.len()]).to_owned();
+        let line = line.replace("location: /jobs/", &format!("location: {jobs}"));
+        line.replace("http://127.0.0.1:9000", cloakroom.url()).replace("photo-1", &key).replace(README_JOB, &id)
+    };
+    let _alone = ALONE.lock().await;
+    session.play(adapted).await;
+    let thumbnail = image::ImageReader::open(session.file("thumbnail.jpg")).expect("a file").into_dimensions();
+    assert_eq!(thumbnail.expect("an image"), (200, 150));
+}
 
 async fn a_message_that_is_none_of_ours_ends_among_the_dead_letters() {
     let queues = Queues::find().await;
@@ -67,6 +89,7 @@ fn main() -> ExitCode {
 
 fn tests() -> Vec<suite::Test> {
     suite![
+        the_readmes_session_goes_through_the_gateway,
         a_message_that_is_none_of_ours_ends_among_the_dead_letters,
         a_handler_that_ends_its_process_is_tried_again,
         a_handler_that_ends_its_process_every_time_fails_its_job,

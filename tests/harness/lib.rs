@@ -4,6 +4,7 @@
 //! Otherwise each test starts a dev runner of its own, and ends it, by its process id.
 
 mod runner;
+pub mod session;
 pub mod suite;
 mod target;
 

@@ -1,0 +1,71 @@
+//! docs/cost.md: its commands print what it says, and its table is the model's.
+
+use std::process::{Command, Output};
+
+use cloakroom::cost::prices::{AS_OF, REGION, TABLE};
+use cloakroom_tests::program;
+use serde_yaml_ng::Value;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).expect("a file of the repository")
+}
+
+fn run(command: &str) -> Output {
+    let mut words = command.split_whitespace();
+    assert_eq!(words.next(), Some("cloakroom"), "{command}");
+    Command::new(program("cloakroom")).args(words).output().expect("the program runs")
+}
+
+fn printed(command: &str) -> String {
+    let output = run(command);
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn its_examples_are_what_the_commands_print() {
+    let document = read("docs/cost.md");
+    let examples: Vec<_> = document.split("```console\n$ ").skip(1).collect();
+    assert!(examples.len() >= 3, "{examples:?}");
+    for example in examples {
+        let (command, rest) = example.split_once('\n').expect("a command");
+        let said = rest.split_once("```").expect("its end").0;
+        assert_eq!(said, printed(command), "{command}");
+    }
+}
+
+#[test]
+fn its_prices_are_those_that_are_reckoned_with() {
+    let document = read("docs/cost.md");
+    assert!(document.contains(&format!("{REGION}, {AS_OF}")));
+    let rows: Vec<_> = document.lines().filter(|line| line.contains("](https://aws.amazon.com/")).collect();
+    let price = |price: &cloakroom::cost::Price| {
+        let cloakroom::cost::Price { service, of, dollars, per, source } = price;
+        format!("| {service} | {of} | {dollars} per {} | [page]({source}) |", per.as_str())
+    };
+    assert_eq!(rows, TABLE.iter().map(price).collect::<Vec<_>>());
+}
+
+#[test]
+fn without_options_it_is_the_templates_deployment() {
+    let template: Value = serde_yaml_ng::from_str(&read("infra/template.yaml")).expect("YAML");
+    let default = |name: &str| match &template["Parameters"][name]["Default"] {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => panic!("{name}: {other:?}"),
+    };
+    let lease = template["Mappings"]["WorkerTimes"][default("WorkerTimeout").as_str()]["Lease"].as_str();
+    let command = format!(
+        "cloakroom cost --json --duration 20s --memory {} --http-memory {} --architecture {} --lease {}s",
+        default("WorkerMemory"),
+        default("HttpMemory"),
+        default("Architecture"),
+        lease.expect("seconds"),
+    );
+    assert_eq!(printed(&command), printed("cloakroom cost --json --duration 20s"));
+    assert_eq!(default("ObjectDays"), "2", "as objects are reckoned to be kept");
+    assert!(!template["Resources"]["Api"].is_null(), "a REST API");
+    let batch = template["Parameters"]["BatchSize"]["MaxValue"].as_u64().expect("a number");
+    assert!(run(&format!("cloakroom cost --batch {batch}")).status.success());
+    assert_eq!(run(&format!("cloakroom cost --batch {}", batch + 1)).status.code(), Some(2));
+}

@@ -1,0 +1,102 @@
+//! What a message and a record weigh.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cloakroom::cost::sizes::{ENVELOPE_BYTES, RECORD_BYTES};
+use cloakroom::transition::Claim;
+use cloakroom::{
+    AttemptEnd, Digest, Fingerprint, Job, JobId, Lease, LeaseToken, NewJob, ResultRef, RetryPolicy, Success, Tenant,
+    Timestamp, Transition,
+};
+use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::ports::{Change, JobStore as _};
+use cloakroom_aws::{Clients, DynamoStore, Local};
+use cloakroom_embedded::{Keep, Services};
+
+const UUID: &str = "65cab0e2-1334-8d88-bc2d-9b1fccf5527c";
+const TYPE: &str = "application/json";
+
+/// A job with names of usual length.
+fn job() -> Job {
+    let command = "thumbnail.create".parse().expect("a type");
+    let new = NewJob {
+        tenant: Tenant::default(),
+        id: UUID.parse::<JobId>().expect("an id"),
+        client_job_id: Some(UUID.parse().expect("a key")),
+        fingerprint: Fingerprint::of(&command, "", TYPE, &Digest::of(b"{}"), 2),
+        command,
+        retention: Duration::from_secs(86_400),
+    };
+    Job::accept(new, Timestamp::from_millis(1_795_248_000_120))
+}
+
+/// At most as is reckoned, and not much less.
+fn about(bytes: usize, reckoned: u64) -> bool {
+    let bytes = bytes as u64;
+    bytes <= reckoned && bytes + 100 > reckoned
+}
+
+#[test]
+fn a_message_weighs_its_payload_and_the_envelope() {
+    let trace = Trace {
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        request_id: Some(UUID.into()),
+    };
+    let payload = [b'x'; 3000];
+    let message = |carried| Envelope::new(&job(), TYPE, "width=200", carried, &Digest::of(&payload), trace.clone());
+    let bytes = message(Carried::inline(&payload)).write().len();
+    assert!(about(bytes - 3000, ENVELOPE_BYTES), "the envelope is {} bytes", bytes - 3000);
+    // What is no text is carried in Base64.
+    let bytes = message(Carried::inline(&[0xff; 3000])).write().len();
+    assert!(about(bytes - 4000, ENVELOPE_BYTES), "the envelope is {} bytes", bytes - 4000);
+}
+
+/// The bytes of an attribute, as DynamoDB counts them.
+fn bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+        AttributeValue::B(blob) => blob.as_ref().len(),
+        _ => panic!("no such attribute is written: {value:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_weighs_its_result_and_the_rest() {
+    let services = Services::start(Keep::InMemory).await.expect("start the services");
+    let clients = Clients::local(&Local {
+        dynamodb_url: services.dynamodb_url(),
+        sqs_url: services.sqs_url(),
+        s3_url: services.s3_url(),
+        region: Services::REGION,
+        access_key: Services::ACCESS_KEY,
+        secret_key: Services::SECRET_KEY,
+    });
+    let (store, job) = (DynamoStore::new(&clients, "jobs"), job());
+    store.create_table().await.expect("a table");
+    store.accept(&job).await.expect("accepted");
+    let token: LeaseToken = UUID.parse().expect("a token");
+    let claim = Claim {
+        created_at: job.created_at,
+        lease: Lease { token, message_id: UUID.to_owned() },
+        lease_time: Duration::from_secs(30),
+        max_attempts: 3,
+    };
+    let claimed = store.change(&job.key(), &Transition::claim(&claim, job.created_at)).await.expect("written");
+    let Change::Made(running) = claimed else { panic!("{claimed:?}") };
+    let result = Some(ResultRef::Inline { content_type: TYPE.to_owned(), bytes: vec![b'x'; 3000] });
+    let end = AttemptEnd::Done(Success { result, resource: None });
+    let settle = Transition::settle(&running, token, end, &RetryPolicy::default(), job.created_at, 0.5);
+    assert!(matches!(store.change(&job.key(), &settle).await, Ok(Change::Made(_))));
+
+    let credentials = Credentials::new(Services::ACCESS_KEY, Services::SECRET_KEY, None, None, "given");
+    let sdk = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(services.dynamodb_url());
+    let sdk = sdk.region(Region::new(Services::REGION)).credentials_provider(credentials).load().await;
+    let items = aws_sdk_dynamodb::Client::new(&sdk).scan().table_name("jobs").send().await.expect("a scan");
+    let [item] = items.items() else { panic!("one item: {items:?}") };
+    let bytes = item.iter().map(|(name, value)| name.len() + bytes(value)).sum::<usize>() - 3000;
+    assert!(about(bytes, RECORD_BYTES), "the rest is {bytes} bytes");
+}
