@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::service::Service;
-use crate::{cancel, completions, dev, doctor, exit, find, result, submit, watch};
+use crate::{cancel, completions, cost, dev, doctor, exit, find, result, submit, watch};
 
 /// Accept work now, do it later.
 ///
@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Examine a deployment on AWS: what is wrong with it, why it matters, and the command that mends it
     #[command(after_help = exit::help())]
     Doctor(doctor::Args),
+    /// Reckon what a month of jobs costs on AWS, and what would lower it
+    #[command(after_help = exit::help())]
+    Cost(cost::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
 }

@@ -4,6 +4,7 @@ mod args;
 mod cancel;
 mod completions;
 mod content;
+mod cost;
 mod dev;
 mod doctor;
 mod exit;
@@ -40,6 +41,7 @@ async fn run(Cli { service, command }: Cli) -> Result<Exit, Failure> {
         Command::Cancel(args) => cancel::run(args, &service).await,
         Command::Find(args) => find::run(args, &service).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Cost(args) => cost::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -113,21 +113,8 @@ const LOG: Price = price("CloudWatch", "logs", 0.50, Per::Gigabyte, CLOUDWATCH);
 const TRANSFER: Price = price("Data transfer", "results to the internet", 0.09, Per::Gigabyte, EC2);
 
 /// Every price.
-pub const TABLE: [Price; 13] = [
-    REST_REQUEST,
-    HTTP_REQUEST,
-    INVOCATION,
-    ARM64,
-    X86,
-    MESSAGE,
-    WRITE,
-    READ,
-    PUT,
-    GET,
-    STORAGE,
-    LOG,
-    TRANSFER,
-];
+pub const TABLE: [Price; 13] =
+    [REST_REQUEST, HTTP_REQUEST, INVOCATION, ARM64, X86, MESSAGE, WRITE, READ, PUT, GET, STORAGE, LOG, TRANSFER];
 
 impl Meter {
     /// Its price in a deployment.

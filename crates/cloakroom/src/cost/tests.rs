@@ -1,0 +1,187 @@
+//! Given a month of jobs, when it is billed, then each service has what its meters count.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const KIB: u64 = 1024;
+
+fn workload() -> Workload {
+    Workload {
+        jobs: 1e6,
+        payload: KIB,
+        encoding: Encoding::Text,
+        result: 0,
+        polls: 1.0,
+        wait: Duration::ZERO,
+        attempts: 1.0,
+        duration: Duration::from_secs(1),
+        progress: 0,
+        batch: 1.0,
+        api: Api::Rest,
+        architecture: Architecture::Arm64,
+        worker_memory: 1024,
+        http_memory: 256,
+        http_duration: Duration::from_millis(20),
+        lease: Duration::from_secs(30),
+        log: KIB,
+        inline_limit: 7 * 64 * KIB,
+        body_limit: 4 * KIB * KIB,
+    }
+}
+
+/// Units of a job, by what is billed.
+fn units(workload: &Workload) -> BTreeMap<Meter, f64> {
+    workload.bill().lines.iter().map(|line| (line.meter, line.units / workload.jobs)).collect()
+}
+
+fn dollars(workload: &Workload, meter: Meter) -> f64 {
+    workload.bill().lines.iter().filter(|line| line.meter == meter).map(|line| line.dollars).sum()
+}
+
+#[test]
+fn a_jobs_whole_life_is_three_writes_one_read_and_one_message() {
+    let units = units(&workload());
+    assert_eq!((units[&Meter::Writes], units[&Meter::Reads], units[&Meter::Messages]), (3.0, 1.0, 3.0));
+    assert_eq!((units[&Meter::Requests], units[&Meter::HttpInvocations]), (2.0, 2.0));
+    assert!(!units.contains_key(&Meter::Puts) && !units.contains_key(&Meter::Gets));
+}
+
+#[test]
+fn a_million_small_jobs_are_billed_by_hand() {
+    let it = workload();
+    let near = |meter, want: f64| assert!((dollars(&it, meter) - want).abs() < 1e-9, "{meter:?}");
+    near(Meter::Requests, 7.0);
+    near(Meter::HttpInvocations, 0.4);
+    near(Meter::HttpTime, 2.0 * 0.02 * 0.25 * 13.33);
+    near(Meter::WorkerInvocations, 0.2);
+    near(Meter::WorkerTime, 13.33);
+    near(Meter::Messages, 1.2);
+    near(Meter::Writes, 1.875);
+    near(Meter::Reads, 0.125);
+    // Five receives every twenty seconds, however few jobs there are.
+    near(Meter::EmptyReceives, 0.648 * 0.4);
+    let few = Workload { jobs: 1.0, ..it };
+    assert!((dollars(&few, Meter::EmptyReceives) - 0.648 * 0.4).abs() < 1e-9);
+}
+
+#[test]
+fn a_result_in_the_record_is_written_by_the_kilobyte_and_read_by_four() {
+    let with = |result| units(&Workload { result, polls: 3.0, ..workload() });
+    assert_eq!(with(100)[&Meter::Writes], 3.0);
+    assert_eq!(with(KIB)[&Meter::Writes], 4.0);
+    assert_eq!((with(32 * KIB)[&Meter::Writes], with(32 * KIB)[&Meter::Reads]), (2.0 + 33.0, 2.0 + 9.0));
+    // One byte more, and it is an object.
+    let stored = with(32 * KIB + 1);
+    assert_eq!((stored[&Meter::Writes], stored[&Meter::Puts], stored[&Meter::Gets]), (3.0, 1.0, 1.0));
+}
+
+#[test]
+fn the_inline_limit_is_where_a_claim_check_becomes_cheaper() {
+    let way = |payload, inline_limit| {
+        let it = Workload { payload, inline_limit, ..workload() };
+        [Meter::Messages, Meter::Puts, Meter::Gets].map(|meter| dollars(&it, meter)).iter().sum::<f64>()
+    };
+    let piece = 64 * KIB;
+    let (seven, eight) = (7 * piece - sizes::ENVELOPE_BYTES, 8 * piece - sizes::ENVELOPE_BYTES);
+    let near = |found: f64, want: f64| assert!((found - want).abs() < 1e-9, "{found}");
+    near(way(seven, u64::MAX), 6.0);
+    near(way(eight, u64::MAX), 6.8);
+    near(way(seven, 0), 6.6);
+}
+
+#[test]
+fn a_batch_shares_what_is_not_its_messages_own() {
+    let (one, ten) = (units(&workload()), units(&Workload { batch: 10.0, ..workload() }));
+    assert_eq!((one[&Meter::WorkerTime], ten[&Meter::WorkerTime]), (1.0, 0.1));
+    assert!((ten[&Meter::Messages] - 1.2).abs() < 1e-9, "one send, a tenth of a receive and of a delete");
+    // Ten messages of 40 KiB are seven pieces, not ten.
+    let large = units(&Workload { batch: 10.0, payload: 40 * KIB, ..workload() });
+    assert!((large[&Meter::Messages] - 1.8).abs() < 1e-9, "{large:?}");
+}
+
+#[test]
+fn a_poll_that_is_held_pays_for_its_time_and_its_reads() {
+    let held = units(&Workload { wait: Duration::from_secs(1), ..workload() });
+    // At 0, 0.1, 0.25, 0.475, 0.8125 and 1.3 seconds.
+    assert_eq!(held[&Meter::Reads], 6.0);
+    assert!((held[&Meter::HttpTime] - (1.04 * 0.25)).abs() < 1e-9);
+}
+
+#[test]
+fn levers_save_what_they_say_and_the_best_comes_first() {
+    let it = Workload { polls: 3.0, ..workload() };
+    let levers = it.levers();
+    let names: Vec<_> = levers.iter().map(|lever| lever.options.as_str()).collect();
+    assert_eq!(names, ["--batch 10", "--api http", "--polls 1", "--memory 512"]);
+    assert!((levers[1].saves - 4.0 * 2.5).abs() < 1e-9, "four requests");
+    assert_eq!(it.bill().most().map(|(service, _)| service), Some("API Gateway"));
+    let least = Workload { api: Api::Http, batch: 10.0, polls: 1.0, worker_memory: 128, http_memory: 128, ..it };
+    assert_eq!(least.levers(), []);
+}
+
+#[test]
+fn a_longer_job_is_asked_for_once_and_held() {
+    let it = Workload { polls: 9.0, duration: Duration::from_millis(2500), batch: 10.0, api: Api::Http, ..workload() };
+    let lever = it.levers().remove(0);
+    assert_eq!(lever.options, "--polls 1 --wait 2500ms");
+    let held = Workload { polls: 1.0, wait: it.duration, ..it };
+    assert!((it.bill().dollars() - held.bill().dollars() - lever.saves).abs() < 1e-9);
+}
+
+#[test]
+fn every_price_is_of_a_meter_and_has_its_page() {
+    for price in prices::TABLE {
+        assert!(price.dollars > 0.0 && price.source.starts_with("https://aws.amazon.com/"), "{price:?}");
+    }
+}
+
+prop_compose! {
+    fn any_workload()(
+        (jobs, payload, result, polls) in (1.0..1e9_f64, 0..64 * KIB * KIB, 0..KIB * KIB, 0.0..20.0_f64),
+        (attempts, seconds, progress, batch) in (1.0..5.0_f64, 1..900_u64, 0..50_u32, 1.0..10.0_f64),
+        (wait, base64, http, x86) in (0..25_u64, any::<bool>(), any::<bool>(), any::<bool>()),
+    ) -> Workload {
+        Workload {
+            jobs, payload, result, polls, attempts, progress, batch,
+            duration: Duration::from_secs(seconds),
+            wait: Duration::from_secs(wait),
+            encoding: if base64 { Encoding::Base64 } else { Encoding::Text },
+            api: if http { Api::Http } else { Api::Rest },
+            architecture: if x86 { Architecture::X86 } else { Architecture::Arm64 },
+            ..workload()
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_bill_is_finite_and_its_services_are_all_of_it(it in any_workload()) {
+        let bill = it.bill();
+        prop_assert!(bill.lines.iter().all(|line| line.dollars.is_finite() && line.dollars > 0.0));
+        let services = bill.services();
+        let sum: f64 = services.iter().map(|(_, dollars)| dollars).sum();
+        prop_assert!((sum - bill.dollars()).abs() <= sum * 1e-9);
+        let mut names: Vec<_> = services.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        prop_assert_eq!(names.len(), services.len());
+    }
+
+    #[test]
+    fn more_of_anything_never_costs_less(it in any_workload()) {
+        let more = [
+            Workload { jobs: it.jobs * 2.0, ..it },
+            Workload { polls: it.polls + 1.0, ..it },
+            Workload { attempts: it.attempts + 1.0, ..it },
+            Workload { duration: it.duration * 2, ..it },
+            Workload { worker_memory: it.worker_memory * 2, ..it },
+            Workload { wait: it.wait + Duration::from_secs(1), ..it },
+        ];
+        for more in more {
+            prop_assert!(more.bill().dollars() >= it.bill().dollars() * (1.0 - 1e-9), "{more:?}");
+        }
+    }
+}
