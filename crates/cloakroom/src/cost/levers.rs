@@ -9,6 +9,8 @@ use super::{Api, Architecture, Workload};
 pub struct Lever {
     /// The options of `cloakroom cost` that make the change.
     pub options: String,
+    /// What has to be so, beside the options.
+    pub provided: Option<&'static str>,
     /// Dollars that the month is cheaper by.
     pub saves: f64,
 }
@@ -22,49 +24,42 @@ const LEAST_MEMORY: u32 = 128;
 /// The longest that a poll is held.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
-/// What a client is told to wait at least before it polls again.
-const RETRY_AFTER: Duration = Duration::from_secs(*crate::poll::RETRY_AFTER_SECONDS.start());
-
 impl Workload {
     /// What would make the month cheaper by at least a hundredth, the best first.
     pub fn levers(&self) -> Vec<Lever> {
         let now = self.bill().dollars();
-        let levers = self.changes().into_iter().map(|(options, changed)| {
-            let saves = now - changed.bill().dollars();
-            Lever { options, saves }
-        });
-        let mut levers: Vec<_> = levers.filter(|lever| lever.saves >= now / 100.0).collect();
+        let levers = self.changes().into_iter().filter(|(.., changed)| changed != self);
+        let mut levers: Vec<_> = levers
+            .map(|(options, provided, changed)| Lever { options, provided, saves: now - changed.bill().dollars() })
+            .filter(|lever| lever.saves >= now / 100.0)
+            .collect();
         levers.sort_by(|one, other| other.saves.total_cmp(&one.saves));
         levers
     }
 
-    fn changes(&self) -> Vec<(String, Self)> {
-        let mut changes = vec![];
-        let mut change = |options: String, changed: Self| {
-            if changed != *self {
-                changes.push((options, changed));
-            }
-        };
-        change("--api http".into(), Self { api: Api::Http, ..*self });
-        change("--architecture arm64".into(), Self { architecture: Architecture::Arm64, ..*self });
-        change(format!("--batch {LARGEST_BATCH}"), Self { batch: LARGEST_BATCH, ..*self });
+    fn changes(&self) -> Vec<(String, Option<&'static str>, Self)> {
         let half = |memory: u32| (memory / 2).max(LEAST_MEMORY);
-        let memory = half(self.worker_memory);
-        change(format!("--memory {memory}"), Self { worker_memory: memory, ..*self });
-        let memory = half(self.http_memory);
-        change(format!("--http-memory {memory}"), Self { http_memory: memory, ..*self });
-        if self.polls > 1.0 && self.duration <= RETRY_AFTER {
-            // Whoever comes back as Retry-After says finds the job over.
-            change("--polls 1".into(), Self { polls: 1.0, wait: Duration::ZERO, ..*self });
-        } else if self.polls > 1.0 && self.duration <= LONGEST_WAIT {
+        let (worker_memory, http_memory) = (half(self.worker_memory), half(self.http_memory));
+        let as_fast = Some("if it is as fast");
+        let mut changes = vec![
+            ("--api http".into(), None, Self { api: Api::Http, ..*self }),
+            ("--architecture arm64".into(), None, Self { architecture: Architecture::Arm64, ..*self }),
+            (
+                format!("--batch {LARGEST_BATCH}"),
+                Some("if handlers wait, and jobs come fast enough"),
+                Self { batch: LARGEST_BATCH, ..*self },
+            ),
+            (format!("--memory {worker_memory}"), as_fast, Self { worker_memory, ..*self }),
+            (format!("--http-memory {http_memory}"), as_fast, Self { http_memory, ..*self }),
+            ("--progress 0".into(), None, Self { progress: 0, ..*self }),
+            ("--attempts 1".into(), None, Self { attempts: 1.0, ..*self }),
+            ("--result 0".into(), Some("if it is kept elsewhere"), Self { result: 0, ..*self }),
+        ];
+        if self.polls > 1.0 && self.duration <= LONGEST_WAIT {
             // One poll that is held while the job runs.
             let options = format!("--polls 1 --wait {}ms", self.duration.as_millis());
-            change(options, Self { polls: 1.0, wait: self.duration, ..*self });
+            changes.push((options, None, Self { polls: 1.0, wait: self.duration, ..*self }));
         }
-        change("--progress 0".into(), Self { progress: 0, ..*self });
-        change("--attempts 1".into(), Self { attempts: 1.0, ..*self });
-        // A handler that keeps its result elsewhere names the place.
-        change("--result 0".into(), Self { result: 0, ..*self });
         changes
     }
 }

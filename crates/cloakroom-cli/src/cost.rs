@@ -1,0 +1,138 @@
+//! `cloakroom cost`: what a month of jobs costs, by the counts and prices of `cloakroom`'s model.
+
+mod page;
+mod read;
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use cloakroom_app::command::BODY_LIMIT;
+use cloakroom_app::core::cost::{Api, Architecture, Encoding, Workload};
+use cloakroom_app::submit::INLINE_LIMIT;
+
+use crate::exit::{Exit, Failure};
+use crate::show;
+
+/// Every option has a default: the template's, or a small job's.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Jobs in a month, as in 5e6, 5M or `5_000_000`
+    #[arg(long, value_name = "N", default_value = "1M", allow_hyphen_values = true, value_parser = read::jobs)]
+    jobs: f64,
+    /// Size of a payload, as in 512, 40KiB or 1MB
+    #[arg(long, value_name = "SIZE", default_value = "1KiB", allow_hyphen_values = true, value_parser = read::payload)]
+    payload: u64,
+    /// How a message carries it: JSON and other text as they are, all else in Base64
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    payload_kind: Kind,
+    /// Size of a result; 0 for none
+    #[arg(long, value_name = "SIZE", default_value = "1KiB", allow_hyphen_values = true, value_parser = read::result)]
+    result: u64,
+    /// Requests for a job or its result, on average
+    #[arg(long, value_name = "N", default_value = "2", allow_hyphen_values = true, value_parser = read::polls)]
+    polls: f64,
+    /// For how long a poll is held (Prefer: wait), on average
+    #[arg(long, value_name = "TIME", default_value = "0s", allow_hyphen_values = true, value_parser = read::wait)]
+    wait: Duration,
+    /// How long an attempt takes, as in 800ms, 2s or 1m
+    #[arg(long, value_name = "TIME", default_value = "1s", allow_hyphen_values = true, value_parser = read::duration)]
+    duration: Duration,
+    /// Attempts that a job takes, on average
+    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = read::attempts)]
+    attempts: f64,
+    /// Progress reports in an attempt
+    #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = read::progress)]
+    progress: u32,
+    /// Jobs that the worker gets at once, on average: more than 1 only if jobs come faster than they are taken
+    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = read::batch)]
+    batch: f64,
+    /// Memory of the worker, in MB
+    #[arg(long, value_name = "MB", default_value = "1024", allow_hyphen_values = true, value_parser = read::memory)]
+    memory: u32,
+    /// Memory of the functions that answer HTTP, in MB
+    #[arg(long, value_name = "MB", default_value = "256", allow_hyphen_values = true, value_parser = read::memory)]
+    http_memory: u32,
+    /// How long those take for an answer: an assumption
+    #[arg(long, value_name = "TIME", default_value = "20ms", allow_hyphen_values = true, value_parser = read::duration)]
+    http_duration: Duration,
+    /// How long a lease lasts; renewed at every third of it
+    #[arg(long, value_name = "TIME", default_value = "30s", allow_hyphen_values = true, value_parser = read::lease)]
+    lease: Duration,
+    /// What an invocation logs, Lambda's own lines included: an assumption
+    #[arg(long, value_name = "SIZE", default_value = "1KiB", allow_hyphen_values = true, value_parser = read::log)]
+    log: u64,
+    /// Kind of the API; the template makes a REST API
+    #[arg(long, value_name = "KIND", default_value = "rest")]
+    api: Gateway,
+    /// Processor of the functions
+    #[arg(long, value_name = "NAME", default_value = "arm64")]
+    architecture: Processor,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    Text,
+    Binary,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Gateway {
+    Rest,
+    Http,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Processor {
+    Arm64,
+    #[value(name = "x86_64")]
+    X86,
+}
+
+impl Args {
+    fn workload(&self) -> Workload {
+        Workload {
+            jobs: self.jobs,
+            payload: self.payload,
+            encoding: match self.payload_kind {
+                Kind::Text => Encoding::Text,
+                Kind::Binary => Encoding::Base64,
+            },
+            result: self.result,
+            polls: self.polls,
+            wait: self.wait,
+            attempts: self.attempts,
+            duration: self.duration,
+            progress: self.progress,
+            batch: self.batch,
+            api: match self.api {
+                Gateway::Rest => Api::Rest,
+                Gateway::Http => Api::Http,
+            },
+            architecture: match self.architecture {
+                Processor::Arm64 => Architecture::Arm64,
+                Processor::X86 => Architecture::X86,
+            },
+            worker_memory: self.memory,
+            http_memory: self.http_memory,
+            http_duration: self.http_duration,
+            lease: self.lease,
+            log: self.log,
+            inline_limit: INLINE_LIMIT as u64,
+            body_limit: BODY_LIMIT,
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+    let workload = args.workload();
+    let (bill, levers) = (workload.bill(), workload.levers());
+    if args.json {
+        show::line(&page::document(&bill, &levers).to_string())?;
+    } else {
+        show::write(page::page(&bill, &levers).as_bytes())?;
+    }
+    Ok(Exit::Success)
+}
