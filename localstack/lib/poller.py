@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 
 import json
 import sys
+import threading
 import time
 import urllib.request
 
@@ -15,8 +16,18 @@ import boto3
 
 REGION = "us-east-1"
 
+# An invocation that is under way when the function is built anew is never answered: after so many seconds its messages are
+# left to come back, and meanwhile the other pollers go on.
+PATIENCE = 60
+POLLERS = 4
+
 
 def main(queue_url, invoke_url):
+    for _ in range(POLLERS):
+        threading.Thread(target=poll_for_ever, args=(queue_url, invoke_url)).start()
+
+
+def poll_for_ever(queue_url, invoke_url):
     sqs = boto3.client("sqs", region_name=REGION)
     while True:
         try:
@@ -53,8 +64,11 @@ def record(message):
 
 def invoke(url, event):
     request = urllib.request.Request(url, json.dumps(event).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=900) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        body = json.load(answer)
+        if answer.headers.get("X-Amz-Function-Error"):
+            raise RuntimeError(body)
+        return body
 
 
 if __name__ == "__main__":
