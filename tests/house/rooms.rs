@@ -31,7 +31,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("axum", &["cloakroom-http", "cloakroom-cli", "lambda"]),
     ("http", &["cloakroom-http"]),
     ("lambda_", &["lambda", "submit", "worker", "status"]),
-    ("aws_lambda_events", &["worker"]),
+    ("aws_lambda_events", &["lambda", "worker"]),
     ("rusqlite", &["cloakroom-embedded"]),
     ("reqwest", &["cloakroom-client", "cloakroom-tests"]),
 ];
