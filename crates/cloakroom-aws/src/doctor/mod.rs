@@ -2,7 +2,7 @@
 //!
 //! One file a subject. In each, `ask` makes the calls (the same ones, whoever serves them) and `judge` makes
 //! [`Finding`]s of what they answered: a pure function of facts, so that each thing can be broken in a test.
-//! [`answer`] says what a call that failed means, and which ones end the examination; [`command`] writes the commands
+//! `answer` says what a call that failed means, and which ones end the examination; `command` writes the commands
 //! that mend.
 
 mod answer;
