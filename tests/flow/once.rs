@@ -43,7 +43,9 @@ async fn a_hundred_requests_at_once_with_one_key_are_one_job_and_one_run() {
     let fresh = answers.iter().filter(|answer| header(answer, "idempotent-replayed").is_none()).count();
     assert!(answers.iter().all(|answer| matches!(answer.status().as_u16(), 200 | 202)));
     locations.dedup();
-    assert_eq!((locations.len(), fresh), (1, 1));
+    assert_eq!(locations.len(), 1);
+    // Behind a gateway the one that was the first may have been told to ask again.
+    assert!(fresh == 1 || (fresh == 0 && cloakroom.runner.is_none()), "{fresh}");
     let (_, job) = cloakroom.end_of(&locations[0]).await;
     assert_eq!((job.attempt, job.result), (1, Some(json!("once"))));
 }

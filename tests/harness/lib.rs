@@ -84,7 +84,17 @@ impl Deployment {
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        request.send().await.expect("an answer")
+        let mut tries = 0;
+        loop {
+            let answer = request.try_clone().expect("a body in memory").send().await.expect("an answer");
+            let status = answer.status();
+            tries += 1;
+            // "Ask again", says the contract of these: a gateway that starts a hundred functions at once may have to.
+            if self.runner.is_some() || tries == 10 || !(status.is_server_error() || status == 429) {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Polls a job until it is over: the last answer's status, and the job.
