@@ -4,6 +4,8 @@
 //! (`AWS_ENDPOINT_URL`, the region, the credentials), and `CLOAKROOM_DYNAMODB_LOCAL_URL` Amazon's DynamoDB Local. What the
 //! tests make there has names of its own, and is removed after them.
 
+#[path = "../shared/embedded.rs"]
+mod embedded;
 mod objects;
 mod place;
 mod queue;

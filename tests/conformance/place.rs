@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::Credentials;
-use cloakroom_aws::{Clients, Local};
+use aws_config::{BehaviorVersion, SdkConfig};
+use cloakroom_aws::Clients;
 use cloakroom_embedded::{Keep, Services};
 use cloakroom_tests::Target;
 use futures::FutureExt as _;
 use tokio::time::sleep;
+
+use crate::embedded;
 
 /// What stands in for AWS, or AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,33 +55,16 @@ impl Place {
                 let time = clock.clone();
                 let time = Arc::new(move || time.load(Ordering::SeqCst));
                 let services = Services::start_with_clock(Keep::InMemory, time).await.expect("start the services");
-                let urls = [services.dynamodb_url(), services.sqs_url(), services.s3_url()];
-                (local(urls), None, Some(services))
+                (embedded::clients(&services), None, Some(services))
             }
             Self::Services(_) => {
                 let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
                 (Clients::load().await, Some(sdk), None)
             }
-            Self::DynamoDbLocal(url) => {
-                let credentials = Credentials::new(Services::ACCESS_KEY, Services::SECRET_KEY, None, None, "given");
-                let sdk = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(url);
-                let sdk = sdk.region(Region::new(Services::REGION)).credentials_provider(credentials).load().await;
-                (local([url, "", ""]), Some(sdk), None)
-            }
+            Self::DynamoDbLocal(url) => (embedded::clients_at([url, "", ""]), Some(embedded::sdk_at(url).await), None),
         };
         Open { clients, sdk, services, clock }
     }
-}
-
-fn local([dynamodb_url, sqs_url, s3_url]: [&str; 3]) -> Clients {
-    Clients::local(&Local {
-        dynamodb_url,
-        sqs_url,
-        s3_url,
-        region: Services::REGION,
-        access_key: Services::ACCESS_KEY,
-        secret_key: Services::SECRET_KEY,
-    })
 }
 
 impl Open {

@@ -1,5 +1,7 @@
 //! What can be broken, and what the doctor says then.
 
+use cloakroom_tests::Target;
+
 use crate::patient::Patient;
 
 type Change = Box<dyn Fn(&Patient)>;
@@ -190,7 +192,7 @@ fn mappings() -> Vec<Ailment> {
                 until [ \"$(aws lambda get-event-source-mapping --uuid MAPPING --query State --output text)\" = Disabled ]
                 do sleep 1; done"),
         )
-        .then(|it| it.says_untruths_of_the_mapping.set(it.on == "localstack")),
+        .then(|it| it.says_untruths_of_the_mapping.set(it.on == Target::LocalStack)),
         ailment(
             "failures that are not reported",
             &[("mapping ReportBatchItemFailures", "fail")],

@@ -10,28 +10,17 @@ mod patient;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
+use cloakroom_tests::{Target, suite};
 
 use patient::Patient;
 
-const NAME: &str = "each_thing_that_is_broken_is_found_and_mended";
-
-#[expect(clippy::print_stdout, reason = "a test that is left out says why")]
 fn main() -> ExitCode {
-    let on = std::env::var("CLOAKROOM_ON").ok().filter(|on| !on.is_empty() && on != "dev");
-    if on.is_none() {
-        println!("left out: {NAME}: nothing is deployed (CLOAKROOM_ON is not localstack, ministack or aws)");
-    }
-    let left_out = on.is_none();
-    let trial = Trial::test(NAME, move || {
-        examine(&Patient::of(&on.unwrap_or_default()));
-        Ok(())
-    });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial.with_ignored_flag(left_out)]).exit_code()
+    suite::main(Target::of_services(), |_| suite![each_thing_that_is_broken_is_found_and_mended => [Deployment]])
 }
 
 #[expect(clippy::print_stderr, reason = "which of the many it was, should one of them fail")]
-fn examine(patient: &Patient) {
+async fn each_thing_that_is_broken_is_found_and_mended() {
+    let patient = &Patient::of(Target::of_services().expect("it was one"));
     patient.mend_what_the_emulator_left_out();
     let healthy = patient.complaints();
     assert!(healthy.iter().all(|(_, it)| it.state == "warn"), "as it was deployed: {healthy:?}");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use cloakroom_tests::program;
+use cloakroom_tests::{Target, program};
 use serde_json::Value;
 
 /// What is not fine.
@@ -19,7 +19,7 @@ pub(crate) struct Complaint {
 pub(crate) type Complaints = BTreeMap<String, Complaint>;
 
 pub(crate) struct Patient {
-    pub(crate) on: String,
+    pub(crate) on: Target,
     pub(crate) stack: String,
     /// Names of the deployment's own, as the functions have them.
     pub(crate) table: String,
@@ -31,18 +31,18 @@ pub(crate) struct Patient {
 }
 
 /// What emulators leave out of a template, by the beginning of the check: it is mended before anything is broken.
-const LEFT_OUT: &[(&str, &str)] = &[
-    ("localstack", "bucket lifecycle of "),
-    ("localstack", "table point-in-time recovery"),
-    ("ministack", "bucket lifecycle of "),
-    ("ministack", "table point-in-time recovery"),
-    ("ministack", "table time to live"),
+const LEFT_OUT: &[(Target, &str)] = &[
+    (Target::LocalStack, "bucket lifecycle of "),
+    (Target::LocalStack, "table point-in-time recovery"),
+    (Target::MiniStack, "bucket lifecycle of "),
+    (Target::MiniStack, "table point-in-time recovery"),
+    (Target::MiniStack, "table time to live"),
 ];
 
 impl Patient {
-    pub(crate) fn of(on: &str) -> Self {
+    pub(crate) fn of(on: Target) -> Self {
         let stack = std::env::var("CLOAKROOM_STACK").unwrap_or_else(|_| "cloakroom".to_owned());
-        let (on, none) = (on.to_owned(), String::new);
+        let none = String::new;
         let mut patient = Self {
             on,
             stack,
@@ -60,7 +60,7 @@ impl Patient {
     }
 
     pub(crate) fn is_real(&self) -> bool {
-        self.on == "aws"
+        self.on == Target::Aws
     }
 
     pub(crate) fn function(&self, kind: &str) -> String {

@@ -59,8 +59,7 @@ fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_allows_exactly_what_its_function_does() {
-    let template = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml"));
-    let template: Value = serde_yaml_ng::from_str(&template.expect("a template")).expect("YAML");
+    let template = cloakroom_tests::template();
     let mut wrong = vec![];
     for (function, operations) in wide::flow().await {
         let role = match function {

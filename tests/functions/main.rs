@@ -1,6 +1,8 @@
 //! The Lambda functions as they are deployed: the programs themselves, fed with events by a runtime API, over AWS-shaped
 //! services.
 
+#[path = "../shared/embedded.rs"]
+mod embedded;
 mod iam;
 mod lambda;
 mod stack;
@@ -52,7 +54,7 @@ async fn a_binary_body_arrives_byte_for_byte_whatever_order_its_query_comes_in()
     let stack = Stack::start().await;
     let (submit, worker, status) =
         tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
-    let photo = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/photo.jpg")).expect("a photo");
+    let photo = std::fs::read(cloakroom_tests::root().join("docs/photo.jpg")).expect("a photo");
     let headers = json!({"content-type": "image/jpeg", "idempotency-key": "photo-1"});
     let query = json!({"width": ["64"], "height": ["64"], "format": ["png"]});
     let mut event = stack::request("POST", "/commands/thumbnail.create", &query, &headers, Some(&BASE64.encode(photo)));

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use cloakroom_aws::{Clients, DynamoStore, Local, S3Objects, SqsQueue};
+use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_embedded::{Keep, Services};
 use serde_json::{Value, json};
 
+use crate::embedded;
 use crate::lambda::Function;
 
 /// The services of one deployment.
@@ -19,14 +20,7 @@ pub(crate) struct Stack {
 impl Stack {
     pub(crate) async fn start() -> Self {
         let services = Services::start(Keep::InMemory).await.expect("start the services");
-        let clients = Clients::local(&Local {
-            dynamodb_url: services.dynamodb_url(),
-            sqs_url: services.sqs_url(),
-            s3_url: services.s3_url(),
-            region: Services::REGION,
-            access_key: Services::ACCESS_KEY,
-            secret_key: Services::SECRET_KEY,
-        });
+        let clients = embedded::clients(&services);
         DynamoStore::new(&clients, "jobs-table").create_table().await.expect("make the table");
         S3Objects::new(&clients, "a-bucket").create_bucket().await.expect("make the bucket");
         let queue =

@@ -8,6 +8,7 @@ pub mod session;
 pub mod suite;
 mod target;
 
+use std::path::Path;
 use std::time::Duration;
 
 use cloakroom::view::JobView;
@@ -111,6 +112,17 @@ impl Deployment {
         }
         panic!("{location} does not end");
     }
+}
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// infra/template.yaml; a tag such as `!Ref` is one of its values.
+pub fn template() -> serde_yaml_ng::Value {
+    let text = std::fs::read_to_string(root().join("infra/template.yaml")).expect("a template");
+    serde_yaml_ng::from_str(&text).expect("YAML")
 }
 
 /// A key that no other test uses, nor an earlier run of this one.

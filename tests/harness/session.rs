@@ -1,20 +1,17 @@
 //! The README's session, run as printed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::root;
+
 /// A session of commands in a folder of its own, with the files that it asks for.
 pub struct Session {
     folder: TempDir,
     steps: Vec<(String, Vec<String>)>,
-}
-
-/// The root of the repository.
-pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 impl Session {

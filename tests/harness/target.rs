@@ -23,6 +23,8 @@ pub enum Target {
 pub enum Needs {
     /// The gateway takes a body of any length, or answers with a problem document one that it does not take.
     AnyBody,
+    /// The stack of infra/template.yaml, with its queues and functions.
+    Deployment,
     /// The gateway hands an answer's bytes on as they are, whatever their type.
     BinaryAnswers,
     /// The store of objects serves nobody whose request is not signed.
@@ -33,6 +35,7 @@ pub enum Needs {
 
 /// What is known not to be had, and why. A test that needs it is left out there, by name.
 const LACKS: &[(Target, Needs, &str)] = &[
+    (Target::Dev, Needs::Deployment, "nothing is deployed there"),
     (Target::LocalStack, Needs::PrivateObjects, UNSIGNED),
     (Target::LocalStackInDocker, Needs::PrivateObjects, UNSIGNED),
     (

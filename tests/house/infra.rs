@@ -3,12 +3,8 @@
 use std::collections::BTreeSet;
 
 use cloakroom::Code;
+use cloakroom_tests::{root, template};
 use serde_yaml_ng::Value;
-
-fn template() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml");
-    serde_yaml_ng::from_str(&std::fs::read_to_string(path).expect("the template")).expect("YAML")
-}
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("text")
@@ -69,7 +65,7 @@ fn what_the_gateway_answers_by_itself_is_a_problem_of_ours() {
 
 #[test]
 fn the_routes_of_watch_are_those_of_the_template() {
-    let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).expect("a manifest");
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");
     let routes = manifest.split_once("[workspace.metadata.lambda.watch.router]\n").expect("routes").1;
     let watched: BTreeSet<_> = routes.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect();
     let template = template();

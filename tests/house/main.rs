@@ -1,6 +1,8 @@
 //! The house keeps its own rules: who may know whom, and documents that tell the truth.
 
 mod cost;
+#[path = "../shared/embedded.rs"]
+mod embedded;
 mod infra;
 mod readme;
 mod rooms;

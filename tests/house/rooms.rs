@@ -42,7 +42,7 @@ const NOT_IN_THE_STILL_ROOM: &[&str] = &["tokio", "futures", "async-trait", "tra
 fn dependencies() -> BTreeMap<String, Vec<String>> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .arg(cloakroom_tests::root().join("Cargo.toml"))
         .output()
         .expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");

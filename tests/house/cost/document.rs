@@ -3,11 +3,11 @@
 use std::process::{Command, Output};
 
 use cloakroom::cost::prices::{AS_OF, REGION, TABLE};
-use cloakroom_tests::program;
+use cloakroom_tests::{program, root, template};
 use serde_yaml_ng::Value;
 
-fn read(path: &str) -> String {
-    std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).expect("a file of the repository")
+fn document() -> String {
+    std::fs::read_to_string(root().join("docs/cost.md")).expect("a document")
 }
 
 fn run(command: &str) -> Output {
@@ -24,7 +24,7 @@ fn printed(command: &str) -> String {
 
 #[test]
 fn its_examples_are_what_the_commands_print() {
-    let document = read("docs/cost.md");
+    let document = document();
     let examples: Vec<_> = document.split("```console\n$ ").skip(1).collect();
     assert!(examples.len() >= 3, "{examples:?}");
     for example in examples {
@@ -36,7 +36,7 @@ fn its_examples_are_what_the_commands_print() {
 
 #[test]
 fn its_prices_are_those_that_are_reckoned_with() {
-    let document = read("docs/cost.md");
+    let document = document();
     assert!(document.contains(&format!("{REGION}, {AS_OF}")));
     let rows: Vec<_> = document.lines().filter(|line| line.contains("](https://aws.amazon.com/")).collect();
     let price = |price: &cloakroom::cost::Price| {
@@ -48,7 +48,7 @@ fn its_prices_are_those_that_are_reckoned_with() {
 
 #[test]
 fn without_options_it_is_the_templates_deployment() {
-    let template: Value = serde_yaml_ng::from_str(&read("infra/template.yaml")).expect("YAML");
+    let template = template();
     let default = |name: &str| match &template["Parameters"][name]["Default"] {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),

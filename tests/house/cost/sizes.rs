@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom::cost::sizes::{ENVELOPE_BYTES, RECORD_BYTES};
 use cloakroom::transition::Claim;
@@ -13,8 +11,10 @@ use cloakroom::{
 };
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::ports::{Change, JobStore as _};
-use cloakroom_aws::{Clients, DynamoStore, Local};
+use cloakroom_aws::DynamoStore;
 use cloakroom_embedded::{Keep, Services};
+
+use crate::embedded;
 
 const UUID: &str = "65cab0e2-1334-8d88-bc2d-9b1fccf5527c";
 const TYPE: &str = "application/json";
@@ -67,14 +67,7 @@ fn bytes(value: &AttributeValue) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_weighs_its_result_and_the_rest() {
     let services = Services::start(Keep::InMemory).await.expect("start the services");
-    let clients = Clients::local(&Local {
-        dynamodb_url: services.dynamodb_url(),
-        sqs_url: services.sqs_url(),
-        s3_url: services.s3_url(),
-        region: Services::REGION,
-        access_key: Services::ACCESS_KEY,
-        secret_key: Services::SECRET_KEY,
-    });
+    let clients = embedded::clients(&services);
     let (store, job) = (DynamoStore::new(&clients, "jobs"), job());
     store.create_table().await.expect("a table");
     store.accept(&job).await.expect("accepted");
@@ -92,9 +85,7 @@ async fn a_record_weighs_its_result_and_the_rest() {
     let settle = Transition::settle(&running, token, end, &RetryPolicy::default(), job.created_at, 0.5);
     assert!(matches!(store.change(&job.key(), &settle).await, Ok(Change::Made(_))));
 
-    let credentials = Credentials::new(Services::ACCESS_KEY, Services::SECRET_KEY, None, None, "given");
-    let sdk = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(services.dynamodb_url());
-    let sdk = sdk.region(Region::new(Services::REGION)).credentials_provider(credentials).load().await;
+    let sdk = embedded::sdk_at(services.dynamodb_url()).await;
     let items = aws_sdk_dynamodb::Client::new(&sdk).scan().table_name("jobs").send().await.expect("a scan");
     let [item] = items.items() else { panic!("one item: {items:?}") };
     let bytes = item.iter().map(|(name, value)| name.len() + bytes(value)).sum::<usize>() - 3000;
