@@ -10,15 +10,21 @@ use crate::wide;
 const BESIDES: &[(&str, &[&str], &str)] = &[
     ("submit", &["s3:ListBucket"], "without it S3 answers 403, not 404, for an upload that is not there"),
     ("worker", &["s3:ListBucket"], "without it S3 answers 403, not 404, for a payload that is gone"),
-    (
-        "worker",
-        &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-        "Lambda's event source mapping polls the queue by the role of its function",
-    ),
+    ("worker", POLL, "Lambda's event source mapping polls the queue by the role of its function"),
+    ("dead-letters", POLL, "likewise"),
+    ("sweeper", POLL, "likewise"),
+    ("sweeper", READ_STREAM, "likewise, the table's stream"),
     ("submit", LOG, "Lambda writes the function's log by its role"),
     ("worker", LOG, "Lambda writes the function's log by its role"),
     ("status", LOG, "Lambda writes the function's log by its role"),
+    ("dead-letters", LOG, "Lambda writes the function's log by its role"),
+    ("sweeper", LOG, "Lambda writes the function's log by its role"),
 ];
+
+const POLL: &[&str] = &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+
+const READ_STREAM: &[&str] =
+    &["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
 
 /// The template makes the groups.
 const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
@@ -65,6 +71,8 @@ async fn each_role_allows_exactly_what_its_function_does() {
         let role = match function {
             "submit" => "SubmitRole",
             "worker" => "WorkerRole",
+            "dead-letters" => "DeadLettersRole",
+            "sweeper" => "SweeperRole",
             _ => "StatusRole",
         };
         let mut needed: BTreeSet<String> = operations.iter().flat_map(|operation| actions(operation)).collect();

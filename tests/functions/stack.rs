@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use cloakroom::JobKey;
+use cloakroom_app::work::Delivery;
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_embedded::{Keep, Services};
 use serde_json::{Value, json};
@@ -13,6 +15,8 @@ use crate::lambda::Function;
 /// The services of one deployment.
 pub(crate) struct Stack {
     services: Services,
+    /// The table.
+    pub(crate) store: DynamoStore,
     queue: SqsQueue,
     variables: HashMap<String, String>,
 }
@@ -21,20 +25,24 @@ impl Stack {
     pub(crate) async fn start() -> Self {
         let services = Services::start(Keep::InMemory).await.expect("start the services");
         let clients = embedded::clients(&services);
-        DynamoStore::new(&clients, "jobs-table").create_table().await.expect("make the table");
+        let store = DynamoStore::new(&clients, "jobs-table");
+        store.create_table().await.expect("make the table");
         S3Objects::new(&clients, "a-bucket").create_bucket().await.expect("make the bucket");
-        let queue =
-            SqsQueue::create(&clients, "a-queue", Duration::from_secs(60), 5).await.expect("make the queue").queue;
+        let queues = SqsQueue::create(&clients, "a-queue", Duration::from_secs(60), 5).await.expect("make the queue");
+        let lists = SqsQueue::create(&clients, "lists", Duration::from_secs(60), 5).await.expect("make it").queue;
+        let queue = queues.queue;
         let mut variables = variables();
         for (name, value) in [
             ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb_url()),
             ("AWS_ENDPOINT_URL_SQS", services.sqs_url()),
             ("AWS_ENDPOINT_URL_S3", services.s3_url()),
             ("CLOAKROOM_QUEUE_URL", queue.url()),
+            ("CLOAKROOM_DEAD_LETTERS_URL", queues.dead_letters.url()),
+            ("CLOAKROOM_LISTS_URL", lists.url()),
         ] {
             variables.insert(name.to_owned(), value.to_owned());
         }
-        Self { services, queue, variables }
+        Self { services, store, queue, variables }
     }
 
     pub(crate) async fn function(&self, name: &str) -> Function {
@@ -43,24 +51,44 @@ impl Stack {
 
     /// The messages that are there, as the event that brings them to the worker; they are not deleted.
     pub(crate) async fn receive(&self) -> Value {
-        let messages = self.queue.receive(10, Duration::ZERO).await.expect("receive");
-        let records = messages.into_iter().map(|message| {
-            json!({
-                "messageId": message.message_id,
-                "receiptHandle": message.receipt,
-                "body": message.body,
-                "attributes": {"ApproximateReceiveCount": message.receive_count.to_string()},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "awsRegion": "us-east-1",
-            })
-        });
-        json!({"Records": records.collect::<Vec<_>>()})
+        event(self.queue.receive(10, Duration::ZERO).await.expect("receive"))
+    }
+
+    /// A list of the sweeper's, as the event that brings it.
+    pub(crate) fn list(jobs: &[JobKey]) -> Value {
+        let jobs: Vec<_> = jobs.iter().map(|job| json!([job.tenant, job.id])).collect();
+        let body = json!({"v": 1, "jobs": jobs}).to_string();
+        event(vec![Delivery { message_id: "l".into(), receipt: "r".into(), body, receive_count: 1 }])
     }
 
     pub(crate) async fn shutdown(self) {
         self.services.shutdown().await;
     }
+}
+
+/// Messages of a queue, as the event that brings them to a function.
+fn event(messages: Vec<Delivery>) -> Value {
+    let records = messages.into_iter().map(|message| {
+        json!({
+            "messageId": message.message_id,
+            "receiptHandle": message.receipt,
+            "body": message.body,
+            "attributes": {"ApproximateReceiveCount": message.receive_count.to_string()},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "awsRegion": "us-east-1",
+        })
+    });
+    json!({"Records": records.collect::<Vec<_>>()})
+}
+
+/// Jobs that were accepted, as the event of the table's stream.
+pub(crate) fn stream(jobs: &[JobKey]) -> Value {
+    let records = jobs.iter().map(|job| {
+        let image = json!({"tenant": {"S": job.tenant}, "id": {"S": job.id}, "status": {"S": "accepted"}});
+        json!({"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": {"NewImage": image}})
+    });
+    json!({"Records": records.collect::<Vec<_>>()})
 }
 
 /// The variables of a function, but for where the services are.

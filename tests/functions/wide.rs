@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use cloakroom::{JobId, JobKey, Status, Tenant, Timestamp};
+use cloakroom_app::host::{Host as _, SystemHost};
+use cloakroom_app::ports::JobStore as _;
 use reqwest::Client;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 use tokio::time::{sleep, timeout};
 
 use crate::lambda::Function;
-use crate::stack::{Stack, header, request};
+use crate::stack::{Stack, header, request, stream};
 
 /// More than one message carries by itself.
 const LARGE: usize = 500_000;
@@ -22,14 +25,17 @@ struct Flow {
     submit: Function,
     worker: Function,
     status: Function,
+    dead_letters: Function,
+    sweeper: Function,
 }
 
 /// Runs it: the operations of AWS that each function called, or signed a link for.
-pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 3] {
+pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
     let stack = Stack::start().await;
     let (submit, worker, status) =
         tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
-    let flow = Flow { stack, submit, worker, status };
+    let (dead_letters, sweeper) = tokio::join!(stack.function("dead-letters"), stack.function("sweeper"));
+    let flow = Flow { stack, submit, worker, status, dead_letters, sweeper };
     flow.accept_and_replay().await;
     flow.upload("application/json", b"{\"result\": 1}", "diagnostic.run", true).await;
     flow.upload("image/png", b"no picture", "thumbnail.create", true).await;
@@ -38,9 +44,11 @@ pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 3] {
     flow.work().await;
     flow.cancel_while_it_runs().await;
     flow.keep_large_things().await;
-    let Flow { submit, worker, status, .. } = flow;
+    flow.end_what_nothing_else_ends().await;
+    let Flow { submit, worker, status, dead_letters, sweeper, .. } = flow;
     let (submit, worker, status) = tokio::join!(submit.end(), worker.end(), status.end());
-    [("submit", submit), ("worker", worker), ("status", status)]
+    let (dead_letters, sweeper) = tokio::join!(dead_letters.end(), sweeper.end());
+    [("submit", submit), ("worker", worker), ("status", status), ("dead-letters", dead_letters), ("sweeper", sweeper)]
 }
 
 impl Flow {
@@ -129,5 +137,32 @@ impl Flow {
         self.work().await;
         let result = self.ask("GET", &format!("{path}/result"), &json!({})).await;
         assert_eq!(result["statusCode"], 303, "{result}");
+    }
+
+    /// Dead letters, of which one is to be looked at again; and jobs of which one was stranded an hour ago, and another is to
+    /// be looked at again.
+    async fn end_what_nothing_else_ends(&self) {
+        self.accepted(&[], &json!({})).await;
+        let later = Timestamp::from_millis(SystemHost.now().as_millis() + 3_600_000).to_string();
+        let put_off = self.accepted(&[("not-before", &later)], &json!({})).await;
+        let letters = self.stack.receive().await;
+        assert_eq!(self.dead_letters.invoke(&letters).await, json!({"batchItemFailures": []}));
+        let put_off = JobKey { tenant: Tenant::default(), id: put_off[6..].parse().expect("a path of a job") };
+        let job = self.stack.store.load(&put_off).await.expect("read").expect("a job");
+        let body = json!({"tenant": put_off.tenant, "job": put_off.id, "accepted_at": job.created_at.as_millis()});
+        let early = json!({"messageId": "m", "receiptHandle": "r", "eventSource": "aws:sqs", "body": body.to_string()});
+        let answer = self.dead_letters.invoke(&json!({"Records": [early]})).await;
+        assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "m", "not before its time");
+
+        let mut stranded = job;
+        stranded.id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11".parse::<JobId>().expect("an id");
+        stranded.ready_at = Timestamp::from_millis(0);
+        self.stack.store.accept(&stranded).await.expect("accepted");
+        let jobs = [put_off, stranded.key()];
+        assert_eq!(self.sweeper.invoke(&stream(&jobs)).await, json!({"batchItemFailures": []}));
+        let swept = self.stack.store.load(&jobs[1]).await.expect("read").expect("a job");
+        assert_eq!(swept.status, Status::Failed);
+        let answer = self.sweeper.invoke(&Stack::list(&jobs)).await;
+        assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "l", "one of them is not over");
     }
 }

@@ -18,6 +18,9 @@ pub const BODY_LIMIT: u64 = 4 * 1024 * 1024;
 /// The shortest retention: longer than any lease or wait for a retry, so that no job expires while it is worked on.
 const SHORTEST_RETENTION: Duration = Duration::from_secs(3600);
 
+/// The most attempts: a record keeps what happened in each.
+const MOST_ATTEMPTS: u32 = 100;
+
 /// Everything that is to be known of a command but its code.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -29,6 +32,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// Attempts, and the waits between them.
     pub retry: RetryPolicy,
+    /// How long a job may wait for its first attempt.
+    pub start_within: Option<Duration>,
     /// How long a job is kept after its end.
     pub retention: Duration,
     /// Whether a submission must carry an `Idempotency-Key`.
@@ -43,6 +48,7 @@ impl Default for Limits {
             timeout: Duration::from_secs(60),
             retry: RetryPolicy::default(),
             retention: Duration::from_secs(24 * 3600),
+            start_within: None,
             key_required: false,
         }
     }
@@ -153,10 +159,10 @@ impl Command {
         self
     }
 
-    /// With so many attempts, the first one counted; 3 by default.
+    /// With so many attempts, the first one counted: 1 to 100, 3 by default.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
-        self.limits.retry.max_attempts = attempts.max(1);
+        self.limits.retry.max_attempts = attempts.clamp(1, MOST_ATTEMPTS);
         self
     }
 
@@ -172,6 +178,14 @@ impl Command {
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.limits.timeout = time;
+        self
+    }
+
+    /// Fails with the code `expired` when its first attempt has not begun in so long, counted from its acceptance, or from the
+    /// `Not-Before` of its client. Without it a job waits for as long as it is kept.
+    #[must_use]
+    pub fn start_within(mut self, time: Duration) -> Self {
+        self.limits.start_within = Some(time);
         self
     }
 
@@ -259,12 +273,12 @@ impl Registry {
         self.0.binary_search_by(|command| command.name.cmp(name)).ok().map(|at| &self.0[at])
     }
 
-    /// How long payloads and results must be kept after they were written: a payload until its job, which may wait in
-    /// the queue for its retention, is over; a result for the retention after that.
+    /// How long payloads and results must be kept after they were written: a payload until its job, which may be put off for
+    /// its retention and then wait in the queue for as long again, is over; a result for the retention after its job.
     pub fn objects_life(&self) -> Duration {
         let life = |limits: &Limits| {
             let attempts = (limits.timeout + limits.retry.cap) * limits.retry.max_attempts;
-            limits.retention + attempts.max(limits.retention)
+            2 * limits.retention + attempts.max(limits.retention)
         };
         self.iter().map(|command| life(&command.limits)).max().unwrap_or_default()
     }

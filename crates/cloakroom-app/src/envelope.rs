@@ -91,6 +91,19 @@ impl Envelope {
         Ok(envelope)
     }
 
+    /// Which job a message is for, as far as that can be told of one that can't be read: a later version's, or one that
+    /// was damaged elsewhere. `None` of what is no message of ours.
+    pub fn address(body: &str) -> Option<(JobKey, Timestamp)> {
+        #[derive(Deserialize)]
+        struct Address {
+            tenant: Tenant,
+            job: JobId,
+            accepted_at: i64,
+        }
+        let Address { tenant, job, accepted_at } = serde_json::from_str(body).ok()?;
+        Some((JobKey { tenant, id: job }, Timestamp::from_millis(accepted_at)))
+    }
+
     /// The body of a message.
     pub fn write(&self) -> String {
         serde_json::to_string(self).expect("strings and numbers are always written")
@@ -158,6 +171,11 @@ mod tests {
         assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":2")).is_err());
         assert!(Envelope::read(&body.replace("44136f", "zz136f")).is_err());
         assert!(Envelope::read("garbage").is_err());
+        let address = Some((envelope.key(), envelope.accepted_at()));
+        assert_eq!(Envelope::address(&body.replace("\"v\":1", "\"v\":2")), address, "a later version's");
+        assert_eq!(Envelope::address(&body.replace("44136f", "zz136f")), address);
+        assert_eq!(Envelope::address("garbage"), None);
+        assert_eq!(Envelope::address("{}"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The hall: one use case a file, the ports they need, and what a handler sees.
 //!
-//! - [`submit`], [`work`], [`jobs`] (poll, find, cancel, result) and [`upload`]: the use cases, and the order of their effects;
+//! - [`submit`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`] and [`redrive`]: the
+//!   use cases, and the order of their effects;
 //! - [`command`], [`handler`], [`context`]: how a command is defined and what its handler is given;
 //! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message.
 //!
@@ -9,6 +10,7 @@
 pub mod attempt;
 pub mod command;
 pub mod context;
+pub mod dead_letters;
 pub mod envelope;
 pub mod handler;
 pub mod host;
@@ -16,7 +18,9 @@ pub mod jobs;
 pub mod panics;
 pub mod payload;
 pub mod ports;
+pub mod redrive;
 pub mod submit;
+pub mod sweep;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod upload;
@@ -25,10 +29,13 @@ pub mod work;
 pub use cloakroom as core;
 pub use command::{Command, Registry};
 pub use context::JobContext;
+pub use dead_letters::DeadLetters;
 pub use handler::{HandlerError, Output};
 pub use host::{Host, SystemHost};
 pub use jobs::Jobs;
 pub use payload::{Payload, PayloadError};
+pub use redrive::Redrive;
 pub use submit::Submit;
+pub use sweep::Sweeper;
 pub use upload::Uploads;
 pub use work::Worker;

@@ -70,14 +70,47 @@ pub trait JobStore: Send + Sync {
     ) -> Result<bool, PortError>;
 }
 
+/// The longest that the queue itself holds a message back before it is handed out: 15 minutes.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// What is known of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueState {
+    /// Whether messages wait that no worker has yet; approximate.
+    pub backlog: bool,
+    /// The longest that a message comes back in vain before it is among the dead letters: so many receipts, each hidden for
+    /// the visibility timeout.
+    pub cycle: Duration,
+}
+
 /// The queue of messages.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Sends a message. The tenant is the fairness group.
-    async fn send(&self, tenant: &Tenant, body: String) -> Result<(), PortError>;
+    /// Sends a message, to be handed out after `delay`; perhaps earlier, where that is more than [`LONGEST_DELAY`]: a message
+    /// that comes before its job is ready is hidden until then. The tenant is the fairness group.
+    async fn send(&self, tenant: &Tenant, body: String, delay: Duration) -> Result<(), PortError>;
 
     /// Hides a received message for so long from now (whole seconds, rounded up), whatever it was hidden for before.
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError>;
+
+    /// How it is with the queue.
+    async fn state(&self) -> Result<QueueState, PortError>;
+}
+
+/// Where dead letters are kept, for an operator to look at and to send back.
+#[async_trait]
+pub trait Letters: Send + Sync {
+    /// Keeps a message, over any other of its key.
+    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError>;
+
+    /// The keys of the letters that are kept, in order: of this prefix, and after this one.
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError>;
+
+    /// A message that is kept.
+    async fn read(&self, key: &str) -> Result<Option<String>, PortError>;
+
+    /// Keeps it no longer.
+    async fn forget(&self, key: &str) -> Result<(), PortError>;
 }
 
 /// What is known of an object without reading it.
@@ -142,6 +175,9 @@ pub mod keys {
 
     use cloakroom::{Digest, JobKey, LeaseToken, Tenant, UploadId};
 
+    /// What the keys of dead letters begin with.
+    pub const LETTERS: &str = "dead-letters/";
+
     fn escaped(tenant: &Tenant) -> String {
         let mut text = String::new();
         for byte in tenant.as_str().bytes() {
@@ -152,6 +188,38 @@ pub mod keys {
             }
         }
         text
+    }
+
+    fn unescaped(name: &str) -> Option<Tenant> {
+        let mut parts = name.split('=');
+        let mut text = parts.next()?.to_owned();
+        for part in parts {
+            let byte = u8::from_str_radix(part.get(..2)?, 16).ok()?;
+            text.push(char::from(byte));
+            text.push_str(&part[2..]);
+        }
+        text.parse().ok()
+    }
+
+    /// The letters of a tenant.
+    pub fn letters_of(tenant: &Tenant) -> String {
+        format!("{LETTERS}{}/", escaped(tenant))
+    }
+
+    /// A dead letter: of its job, if it is known, and the message's id.
+    pub fn letter(job: Option<&JobKey>, message_id: &str) -> String {
+        match job {
+            Some(job) => format!("{}{}/{message_id}", letters_of(&job.tenant), job.id),
+            // No tenant's name is escaped to this.
+            None => format!("{LETTERS}=/{message_id}"),
+        }
+    }
+
+    /// The job of a dead letter, by its key; `None` of one whose job is not known.
+    pub fn job_of_letter(key: &str) -> Option<JobKey> {
+        let mut parts = key.strip_prefix(LETTERS)?.split('/');
+        let tenant = unescaped(parts.next()?)?;
+        Some(JobKey { tenant, id: parts.next()?.parse().ok()? })
     }
 
     /// A payload: of its job and its content, so that a retry writes the same bytes to the same place, and another
@@ -168,5 +236,33 @@ pub mod keys {
     /// An upload, before a command names it.
     pub fn upload(tenant: &Tenant, upload: UploadId) -> String {
         format!("uploads/{}/{upload}", escaped(tenant))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom::JobKey;
+    use uuid::Uuid;
+
+    use super::keys;
+
+    #[test]
+    fn the_key_of_a_dead_letter_tells_its_job_whatever_its_tenants_name() {
+        for tenant in ["default", "a/b=c", "=", "sha256:0af7", "~!@#$%^&*()"] {
+            let job =
+                JobKey { tenant: tenant.parse().expect("a name"), id: cloakroom::JobId::from_uuid(Uuid::from_u128(7)) };
+            let key = keys::letter(Some(&job), "m-1");
+            assert!(key.starts_with(&keys::letters_of(&job.tenant)), "{key}");
+            assert_eq!(keys::job_of_letter(&key), Some(job), "{key}");
+        }
+        for key in [
+            keys::letter(None, "m-1").as_str(),
+            "dead-letters/",
+            "payloads/default/x",
+            "dead-letters/a=zz/x/y",
+            "dead-letters/a=",
+        ] {
+            assert_eq!(keys::job_of_letter(key), None, "{key}");
+        }
     }
 }

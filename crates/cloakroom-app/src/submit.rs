@@ -6,11 +6,13 @@
 //!   claim of an attempt is a conditional write, and only one message's claim holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::problem::FieldError;
 use cloakroom::{
-    ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, JobKey, Namespace, NewJob, Status, Tenant, UploadId,
+    ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, JobKey, Namespace, NewJob, Status, Tenant, Timestamp,
+    UploadId,
 };
 
 use crate::command::{Command, Registry, Takes};
@@ -40,6 +42,8 @@ pub struct Submission {
     pub body: Body,
     /// The query string, as sent, without its `?`.
     pub query: String,
+    /// When it may begin, if not at once.
+    pub not_before: Option<Timestamp>,
     /// What comes along.
     pub trace: Trace,
 }
@@ -85,6 +89,8 @@ pub enum SubmitError {
     Payload(PayloadError),
     /// No upload of this id is ready for this job.
     UploadNotFound,
+    /// It is to begin later than jobs of this command are kept: so long from now at most.
+    TooLate(Duration),
     /// The client job id belongs to another command.
     KeyReused,
     /// A port failed.
@@ -141,6 +147,11 @@ impl Submit {
         if command.limits().key_required && submission.client_job_id.is_none() {
             return Err(SubmitError::KeyRequired);
         }
+        let now = self.host.now();
+        let retention = command.limits().retention;
+        if submission.not_before.is_some_and(|at| at > now.after(retention)) {
+            return Err(SubmitError::TooLate(retention));
+        }
         let checked = match &submission.body {
             Body::Sent { content_type, bytes } => {
                 check_body(command, &submission.query, content_type.as_deref(), bytes)?
@@ -160,9 +171,10 @@ impl Submit {
                     checked.length,
                 ),
                 command: submission.command,
-                retention: command.limits().retention,
+                retention,
+                not_before: submission.not_before,
             },
-            self.host.now(),
+            now,
         );
         if let Source::Upload(_) = checked.source
             && let Some(existing) =
@@ -179,7 +191,7 @@ impl Submit {
                 self.replay(&job, *existing, envelope).await
             }
             Acceptance::Created | Acceptance::Exists(_) => {
-                self.queue.send(&job.tenant, envelope.write()).await?;
+                self.queue.send(&job.tenant, envelope.write(), job.ready_at.since(job.created_at)).await?;
                 tracing::info!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
                 Ok(Submitted { job, replayed: false })
             }
@@ -204,7 +216,8 @@ impl Submit {
         }
         if existing.status == Status::Accepted {
             // Whoever recorded it may have died before it sent the message; a second one does no harm.
-            self.queue.send(&existing.tenant, envelope.for_job(&existing).write()).await?;
+            let delay = existing.ready_at.since(self.host.now());
+            self.queue.send(&existing.tenant, envelope.for_job(&existing).write(), delay).await?;
         }
         Ok(Submitted { job: existing, replayed: true })
     }

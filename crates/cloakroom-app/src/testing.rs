@@ -69,6 +69,7 @@ pub fn new_job(now: Timestamp, n: u128) -> Job {
         fingerprint: Fingerprint::of(&command, "", "application/json", &Digest::of(b"{}"), 2),
         command,
         retention: Duration::from_secs(86_400),
+        not_before: None,
     };
     Job::accept(new, now)
 }
@@ -103,6 +104,7 @@ mod tests {
         let memory = Memory::default();
         conformance::job_store(&memory, TestHost::new(1).now()).await;
         conformance::objects(&memory).await;
+        conformance::letters(&memory).await;
         conformance::queue(&memory).await;
     }
 }

@@ -134,9 +134,25 @@ impl Worker {
             // No time for even a short attempt: it would count, and do nothing.
             return self.keep(delivery, Duration::ZERO).await;
         }
+        if let Some(limit) = command.limits().start_within.filter(|limit| envelope.accepted_at().after(*limit) <= now) {
+            // Perhaps too late. Whether it is, and was not begun before, the record says.
+            let lapse = Transition::lapse(envelope.accepted_at(), limit, now);
+            match self.store.change(key, &lapse).await {
+                Ok(Change::Made(_)) => {
+                    tracing::warn!(start_within_s = limit.as_secs(), "ended a job that was not begun in time");
+                    return Disposition::Done;
+                }
+                Ok(Change::Refused(_)) => {}
+                Err(error) => return self.fault(delivery, &error, "end a job that was not begun in time").await,
+            }
+        }
         let claim = Claim {
             created_at: envelope.accepted_at(),
-            lease: Lease { token: LeaseToken::from_uuid(self.host.uuid()), message_id: delivery.message_id.clone() },
+            lease: Lease {
+                token: LeaseToken::from_uuid(self.host.uuid()),
+                message_id: delivery.message_id.clone(),
+                ends_at: Some(ends_at),
+            },
             lease_time: self.settings.lease,
             max_attempts: command.limits().retry.max_attempts,
         };

@@ -88,6 +88,44 @@ impl WorkerConfig {
     }
 }
 
+/// What ending the jobs of dead letters needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLettersConfig {
+    /// `CLOAKROOM_TABLE`
+    pub table: String,
+    /// `CLOAKROOM_BUCKET`
+    pub bucket: String,
+    /// `CLOAKROOM_DEAD_LETTERS_URL`
+    pub dead_letters_url: String,
+}
+
+impl DeadLettersConfig {
+    /// Reads it.
+    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        let dead_letters_url = url_of_queue(lookup, "CLOAKROOM_DEAD_LETTERS_URL")?;
+        Ok(Self { table: table(lookup)?, bucket: bucket(lookup)?, dead_letters_url })
+    }
+}
+
+/// What ending abandoned jobs needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweeperConfig {
+    /// `CLOAKROOM_TABLE`
+    pub table: String,
+    /// `CLOAKROOM_QUEUE_URL`
+    pub queue_url: String,
+    /// `CLOAKROOM_LISTS_URL`: the sweeper's own queue.
+    pub lists_url: String,
+}
+
+impl SweeperConfig {
+    /// Reads it.
+    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        let lists_url = url_of_queue(lookup, "CLOAKROOM_LISTS_URL")?;
+        Ok(Self { table: table(lookup)?, queue_url: queue_url(lookup)?, lists_url })
+    }
+}
+
 /// What polling, finding and cancelling jobs needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobsConfig {
@@ -139,9 +177,11 @@ fn table(lookup: Lookup<'_>) -> Result<String, ConfigError> {
 }
 
 fn queue_url(lookup: Lookup<'_>) -> Result<String, ConfigError> {
-    required(lookup, "CLOAKROOM_QUEUE_URL", "the http(s) URL of the SQS queue", |text| {
-        after_scheme(text).map(|_| text.to_owned())
-    })
+    url_of_queue(lookup, "CLOAKROOM_QUEUE_URL")
+}
+
+fn url_of_queue(lookup: Lookup<'_>, name: &'static str) -> Result<String, ConfigError> {
+    required(lookup, name, "the http(s) URL of the SQS queue", |text| after_scheme(text).map(|_| text.to_owned()))
 }
 
 fn bucket(lookup: Lookup<'_>) -> Result<String, ConfigError> {

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom::{Guard, Patch, Timestamp, Transition};
 
 use crate::record::{
-    OF_A_SUCCESS, VERSION, failure_attributes, lease_attributes, millis, name, number, percent, success_attributes,
-    text,
+    OF_A_SUCCESS, VERSION, failure_attributes, lease_attributes, millis, name, number, percent, steps,
+    success_attributes, text,
 };
 
 /// A conditional update.
@@ -87,8 +87,26 @@ fn condition(guard: &Guard, words: &mut Words) -> String {
     if let Some(max) = guard.attempts_below {
         terms.push(format!("{} < {}", words.name(name::ATTEMPT), words.value("attempts_below", number(max))));
     }
+    if let Some(version) = guard.version {
+        terms.push(format!("{} = {}", words.name(name::VERSION), words.value("of_version", number(version))));
+    }
     terms.join(" AND ")
 }
+
+/// Every attribute that tells of attempts, but their number.
+const OF_THE_ATTEMPTS: [&str; 11] = [
+    name::LEASE_TOKEN,
+    name::LEASE_MESSAGE,
+    name::LEASE_ENDS_AT,
+    name::PROGRESS,
+    name::PROGRESS_MESSAGE,
+    name::ESTIMATED_FINISH_AT,
+    name::STARTED_AT,
+    name::FINISHED_AT,
+    name::FAILURE_STATUS,
+    name::FAILURE_CODE,
+    name::FAILURE_DETAIL,
+];
 
 /// What becomes of an attribute.
 enum Becomes {
@@ -98,6 +116,8 @@ enum Becomes {
     ValueOnce(AttributeValue),
     /// One more.
     OneMore,
+    /// A list with this list at its end.
+    Longer(AttributeValue),
     /// So many seconds, and the job's retention.
     Expiry(AttributeValue),
     /// Nothing.
@@ -113,8 +133,16 @@ fn assignments(patch: &Patch) -> BTreeMap<&'static str, Becomes> {
     if let Some(status) = patch.status {
         all.insert(name::STATUS, Becomes::Value(text(status.as_str())));
     }
+    if let Some(kept) = &patch.anew {
+        all.extend(OF_THE_ATTEMPTS.map(|name| (name, Becomes::Gone)));
+        all.insert(name::ATTEMPT, Becomes::Value(number(0)));
+        all.insert(name::HISTORY, Becomes::Value(steps(kept.iter().chain(&patch.step))));
+    } else if let Some(step) = &patch.step {
+        all.insert(name::HISTORY, Becomes::Longer(steps([step])));
+    }
     if let Some(lease) = &patch.begin {
-        all.extend(lease_attributes(lease).map(|(name, value)| (name, Becomes::Value(value))));
+        all.insert(name::LEASE_ENDS_AT, Becomes::Gone);
+        all.extend(lease_attributes(lease).into_iter().map(|(name, value)| (name, Becomes::Value(value))));
         all.insert(name::ATTEMPT, Becomes::OneMore);
         all.insert(name::STARTED_AT, Becomes::ValueOnce(millis(patch.updated_at)));
         all.extend(
@@ -155,6 +183,11 @@ fn render(assignments: BTreeMap<&'static str, Becomes>, words: &mut Words) -> St
                 set.push(format!("{name} = if_not_exists({name}, {})", words.value(attribute, value)));
             }
             Becomes::OneMore => set.push(format!("{name} = {name} + {}", words.value("one", number(1)))),
+            Becomes::Longer(more) => {
+                let none = words.value("none", AttributeValue::L(vec![]));
+                let more = words.value(attribute, more);
+                set.push(format!("{name} = list_append(if_not_exists({name}, {none}), {more})"));
+            }
             Becomes::Expiry(seconds) => {
                 let retention = words.name(name::RETENTION);
                 set.push(format!("{name} = {} + {retention}", words.value(attribute, seconds)));

@@ -25,8 +25,11 @@ pub mod wire;
 mod services;
 
 pub use clients::{Clients, Local};
-pub use config::{ConfigError, CorsOrigins, HttpConfig, JobsConfig, SubmitConfig, WorkerConfig, environment};
+pub use config::{
+    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, SubmitConfig, SweeperConfig, WorkerConfig,
+    environment,
+};
 pub use objects::S3Objects;
 pub use queue::{Queues, SqsQueue};
 pub use table::DynamoStore;
-pub use wire::{jobs, submit, worker};
+pub use wire::{dead_letters, jobs, redrive, rounds, submit, worker};

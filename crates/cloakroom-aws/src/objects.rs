@@ -19,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom::{Digest, Timestamp};
-use cloakroom_app::ports::{ObjectInfo, Objects, PortError, UploadLink, UploadTerms};
+use cloakroom_app::ports::{Letters, ObjectInfo, Objects, PortError, UploadLink, UploadTerms};
 
 use crate::clients::Clients;
 use crate::error::{OBJECTS, port_error};
@@ -170,6 +170,30 @@ impl Objects for S3Objects {
         let request = put.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
         let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(UploadLink { url: request.uri().to_owned(), headers })
+    }
+}
+
+#[async_trait]
+impl Letters for S3Objects {
+    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
+        self.put(key, "application/json", Bytes::copy_from_slice(body.as_bytes())).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
+        let list = self.client().list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let page = list.set_start_after(after.map(ToOwned::to_owned)).send().await;
+        let objects = page.map_err(|error| port_error(OBJECTS, &error))?.contents.unwrap_or_default();
+        Ok(objects.into_iter().filter_map(|object| object.key).collect())
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
+        let body = self.get(key).await?;
+        Ok(body.map(|body| String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    async fn forget(&self, key: &str) -> Result<(), PortError> {
+        let deleted = self.client().delete_object().bucket(&self.bucket).key(key).send().await;
+        deleted.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
     }
 }
 

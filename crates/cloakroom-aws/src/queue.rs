@@ -7,7 +7,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom::Tenant;
-use cloakroom_app::ports::{PortError, Queue};
+use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
 use cloakroom_app::work::Delivery;
 
 use crate::clients::{Clients, patient};
@@ -119,7 +119,8 @@ impl SqsQueue {
 
 #[async_trait]
 impl Queue for SqsQueue {
-    async fn send(&self, tenant: &Tenant, body: String) -> Result<(), PortError> {
+    async fn send(&self, tenant: &Tenant, body: String, delay: Duration) -> Result<(), PortError> {
+        let delay = Some(whole_seconds(delay, LONGEST_DELAY)).filter(|seconds| *seconds > 0);
         // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.
         let sent = self
             .client
@@ -127,6 +128,7 @@ impl Queue for SqsQueue {
             .queue_url(&self.url)
             .message_group_id(tenant.as_str())
             .message_body(body)
+            .set_delay_seconds(delay)
             .send()
             .await;
         sent.map(|_| ()).map_err(|error| port_error(QUEUE, &error))
@@ -152,6 +154,32 @@ impl Queue for SqsQueue {
             Err(error) => Err(port_error(QUEUE, &error)),
         }
     }
+
+    async fn state(&self) -> Result<QueueState, PortError> {
+        use QueueAttributeName::{
+            ApproximateNumberOfMessages, MessageRetentionPeriod, RedrivePolicy, VisibilityTimeout,
+        };
+        let names = vec![ApproximateNumberOfMessages, VisibilityTimeout, MessageRetentionPeriod, RedrivePolicy];
+        let get = self.client.get_queue_attributes().queue_url(&self.url).set_attribute_names(Some(names)).send();
+        let attributes = get.await.map_err(|error| port_error(QUEUE, &error))?.attributes.unwrap_or_default();
+        let number = |name| attributes.get(&name).and_then(|text| text.parse::<u64>().ok());
+        let (Some(waiting), Some(visibility), Some(retention)) =
+            (number(ApproximateNumberOfMessages), number(VisibilityTimeout), number(MessageRetentionPeriod))
+        else {
+            return Err(unexpected("does not tell of its messages and times"));
+        };
+        // Without dead letters a message comes back for as long as the queue keeps it.
+        let receipts = attributes.get(&RedrivePolicy).and_then(|policy| max_receive_count(policy));
+        let cycle = receipts.map_or(retention, |receipts| visibility.saturating_mul(receipts).min(retention));
+        Ok(QueueState { backlog: waiting > 0, cycle: Duration::from_secs(cycle) })
+    }
+}
+
+/// Of a redrive policy, in which it is a number or, as templates write it, a text.
+fn max_receive_count(policy: &str) -> Option<u64> {
+    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    let count = policy.get("maxReceiveCount")?;
+    count.as_u64().or_else(|| count.as_str()?.parse().ok())
 }
 
 /// Whether a receipt is no longer its message's: SQS says so in three ways, one of them in words alone.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::{Failure, Fingerprint, Job, JobKey, Lease, ResultRef, Success, Tenant, Timestamp, UploadId};
+use cloakroom::{Failure, Fingerprint, Job, JobKey, Lease, ResultRef, Step, Success, Tenant, Timestamp, UploadId};
 
 use reader::Reader;
 
@@ -38,6 +38,7 @@ pub(crate) mod name {
     pub(crate) const ATTEMPT: &str = "attempt";
     pub(crate) const LEASE_TOKEN: &str = "lease_token";
     pub(crate) const LEASE_MESSAGE: &str = "lease_message";
+    pub(crate) const LEASE_ENDS_AT: &str = "lease_ends_at";
     /// Milliseconds, as every time but `expires_at`.
     pub(crate) const READY_AT: &str = "ready_at";
     /// Percent.
@@ -61,6 +62,8 @@ pub(crate) mod name {
     pub(crate) const FAILURE_STATUS: &str = "failure_status";
     pub(crate) const FAILURE_CODE: &str = "failure_code";
     pub(crate) const FAILURE_DETAIL: &str = "failure_detail";
+    /// A list of steps, each a string.
+    pub(crate) const HISTORY: &str = "history";
     /// Of an upload: the job that took it.
     pub(crate) const JOB: &str = "job";
 }
@@ -150,11 +153,20 @@ pub(crate) fn write(job: &Job) -> Item {
     item.extend(times.into_iter().filter_map(|(name, time)| Some((name, millis(time?)))));
     item.extend(job.success.iter().flat_map(success_attributes));
     item.extend(job.failure.iter().flat_map(failure_attributes));
+    item.extend((!job.history.is_empty()).then(|| (name::HISTORY, steps(&job.history))));
     item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-pub(crate) fn lease_attributes(lease: &Lease) -> [(&'static str, AttributeValue); 2] {
-    [(name::LEASE_TOKEN, text(lease.token.to_string())), (name::LEASE_MESSAGE, text(&lease.message_id))]
+pub(crate) fn lease_attributes(lease: &Lease) -> Vec<(&'static str, AttributeValue)> {
+    let mut item =
+        vec![(name::LEASE_TOKEN, text(lease.token.to_string())), (name::LEASE_MESSAGE, text(&lease.message_id))];
+    item.extend(lease.ends_at.map(|at| (name::LEASE_ENDS_AT, millis(at))));
+    item
+}
+
+/// Steps of a history, as a list.
+pub(crate) fn steps<'a>(steps: impl IntoIterator<Item = &'a Step>) -> AttributeValue {
+    AttributeValue::L(steps.into_iter().map(|step| text(step.to_string())).collect())
 }
 
 pub(crate) fn success_attributes(success: &Success) -> Vec<(&'static str, AttributeValue)> {
@@ -187,6 +199,12 @@ pub(crate) fn failure_attributes(failure: &Failure) -> [(&'static str, Attribute
     ]
 }
 
+/// Which job an item is; `None` of what is none.
+pub(crate) fn key(item: &Item) -> Option<JobKey> {
+    let item = Reader(item);
+    Some(JobKey { tenant: item.parsed(name::TENANT).ok()?, id: item.parsed(name::ID).ok()? })
+}
+
 /// Reads a job.
 pub(crate) fn read(item: &Item) -> Result<Job, CorruptRecord> {
     let item = Reader(item);
@@ -215,6 +233,7 @@ pub(crate) fn read(item: &Item) -> Result<Job, CorruptRecord> {
         expires_at: Timestamp::from_seconds(item.number(name::EXPIRES_AT)?),
         success: item.if_any(name::RESULT, Reader::success)?,
         failure: item.if_any(name::FAILURE_CODE, Reader::failure)?,
+        history: item.if_any(name::HISTORY, Reader::steps)?.unwrap_or_default(),
     })
 }
 

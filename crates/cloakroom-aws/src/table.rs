@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use cloakroom::{Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use cloakroom::{Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::ports::{Acceptance, Change, JobStore, PortError};
 
 use crate::clients::Clients;
@@ -54,6 +54,35 @@ impl DynamoStore {
             Err(error) => return Err(port_error(TABLE, &error)),
         }
         self.delete_by_expiry().await
+    }
+
+    /// The jobs that are not over: a scan of the whole table, for the dev runner, whose table is small. A deployment's
+    /// sweeper is told of them by the table's stream.
+    pub async fn open_jobs(&self) -> Result<Vec<JobKey>, PortError> {
+        let mut words = Words::default();
+        let (status, name_of) = (words.name(name::STATUS), [words.name(name::TENANT), words.name(name::ID)]);
+        let open: Vec<_> = Status::ALL
+            .into_iter()
+            .filter(|status| !status.is_terminal())
+            .map(|status| words.value(status.as_str(), text(status.as_str())))
+            .collect();
+        let (names, values) = words.into_parts();
+        let mut pages = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression(format!("{status} IN ({})", open.join(", ")))
+            .projection_expression(name_of.join(", "))
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .into_paginator()
+            .send();
+        let mut jobs = vec![];
+        while let Some(page) = pages.next().await {
+            let items = page.map_err(|error| port_error(TABLE, &error))?.items.unwrap_or_default();
+            jobs.extend(items.iter().filter_map(record::key));
+        }
+        Ok(jobs)
     }
 
     async fn delete_by_expiry(&self) -> Result<(), PortError> {

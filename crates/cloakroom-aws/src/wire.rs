@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use cloakroom_app::ports::Objects;
-use cloakroom_app::{Jobs, Registry, Submit, SystemHost, Uploads, Worker};
+use cloakroom_app::sweep::Rounds;
+use cloakroom_app::{DeadLetters, Jobs, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker};
 
 use crate::clients::Clients;
-use crate::config::{JobsConfig, SubmitConfig, WorkerConfig};
+use crate::config::{DeadLettersConfig, JobsConfig, SubmitConfig, SweeperConfig, WorkerConfig};
 use crate::objects::S3Objects;
 use crate::queue::SqsQueue;
 use crate::table::DynamoStore;
@@ -36,6 +37,36 @@ pub fn worker(config: &WorkerConfig, clients: &Clients, commands: Registry) -> W
         host: Arc::new(SystemHost),
         commands,
         settings: config.settings,
+    }
+}
+
+/// Ending the jobs of dead letters.
+pub fn dead_letters(config: &DeadLettersConfig, clients: &Clients) -> DeadLetters {
+    DeadLetters {
+        store: Arc::new(DynamoStore::new(clients, &config.table)),
+        queue: Arc::new(SqsQueue::new(clients, &config.dead_letters_url)),
+        letters: Arc::new(S3Objects::new(clients, &config.bucket)),
+        host: Arc::new(SystemHost),
+    }
+}
+
+/// Ending abandoned jobs.
+pub fn rounds(config: &SweeperConfig, clients: &Clients) -> Rounds {
+    let sweeper = Sweeper {
+        store: Arc::new(DynamoStore::new(clients, &config.table)),
+        queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
+        host: Arc::new(SystemHost),
+    };
+    Rounds { sweeper, lists: Arc::new(SqsQueue::new(clients, &config.lists_url)) }
+}
+
+/// Sending dead letters back: for an operator, over a table, a queue of commands and a bucket.
+pub fn redrive(clients: &Clients, table: &str, queue_url: &str, bucket: &str) -> Redrive {
+    Redrive {
+        store: Arc::new(DynamoStore::new(clients, table)),
+        queue: Arc::new(SqsQueue::new(clients, queue_url)),
+        letters: Arc::new(S3Objects::new(clients, bucket)),
+        host: Arc::new(SystemHost),
     }
 }
 

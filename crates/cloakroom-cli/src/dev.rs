@@ -1,6 +1,7 @@
 //! `cloakroom dev`: everything on one machine, in one process. The same router, use cases and adapters as a deployment;
 //! only the services are embedded, and a poller stands in for Lambda's event source mapping.
 
+mod expiry;
 mod poller;
 mod sweeper;
 
@@ -15,8 +16,10 @@ use cloakroom_app::core::Namespace;
 use cloakroom_app::ports::PortError;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
-use cloakroom_app::{Jobs, Registry, Submit, Uploads, Worker, panics};
-use cloakroom_aws::{Clients, DynamoStore, JobsConfig, Local, S3Objects, SqsQueue, SubmitConfig, WorkerConfig};
+use cloakroom_app::{DeadLetters, Jobs, Registry, Submit, Sweeper, SystemHost, Uploads, Worker, panics};
+use cloakroom_aws::{
+    Clients, DeadLettersConfig, DynamoStore, JobsConfig, Local, Queues, S3Objects, SqsQueue, SubmitConfig, WorkerConfig,
+};
 use cloakroom_embedded::{Keep, Services};
 use cloakroom_http::{Cors, Site, router};
 use tokio::net::TcpListener;
@@ -68,8 +71,10 @@ pub(crate) async fn run(args: Args) -> Result<(), String> {
     let services = Arc::new(Services::start(keep).await.map_err(|error| format!("failed to {error}"))?);
     let parts = Parts::over(&services).await.map_err(|error| format!("failed to {error}"))?;
 
-    tokio::spawn(poller::poll(parts.queue, parts.worker, args.workers));
-    tokio::spawn(sweeper::sweep(Arc::clone(&services), parts.objects, parts.commands));
+    tokio::spawn(poller::work(parts.queue, parts.worker, args.workers));
+    tokio::spawn(poller::bury(parts.dead, parts.dead_letters));
+    tokio::spawn(sweeper::sweep(parts.store, parts.sweeper));
+    tokio::spawn(expiry::delete(Arc::clone(&services), parts.objects, parts.commands));
     let site = Site::new("").cors(Cors::Any);
     let app = router(site, Some(parts.submit), Some(parts.jobs));
     greet(address, &args).map_err(|failure| failure.message)?;
@@ -90,6 +95,10 @@ struct Parts {
     submit: (Submit, Uploads),
     jobs: Jobs,
     worker: Worker,
+    dead: Arc<SqsQueue>,
+    dead_letters: DeadLetters,
+    store: DynamoStore,
+    sweeper: Sweeper,
 }
 
 impl Parts {
@@ -103,10 +112,12 @@ impl Parts {
             secret_key: Services::SECRET_KEY,
         });
         let (table, bucket) = ("jobs".to_owned(), "cloakroom".to_owned());
-        DynamoStore::new(&clients, &table).create_table().await?;
+        let store = DynamoStore::new(&clients, &table);
+        store.create_table().await?;
         let objects = S3Objects::new(&clients, &bucket);
         objects.create_bucket().await?;
-        let queue = SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?.queue;
+        let Queues { queue, dead_letters: dead } =
+            SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?;
         let commands = commands::registry(true);
         let submit = SubmitConfig {
             table: table.clone(),
@@ -123,14 +134,21 @@ impl Parts {
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
             diagnostics: true,
         };
+        let dead_letters =
+            DeadLettersConfig { table: table.clone(), bucket: bucket.clone(), dead_letters_url: dead.url().to_owned() };
         let jobs = JobsConfig { table, bucket, namespace: NAMESPACE };
+        let queue = Arc::new(queue);
         Ok(Self {
             submit: cloakroom_aws::submit(&submit, &clients, commands.clone()),
             worker: cloakroom_aws::worker(&worker, &clients, commands.clone()),
             jobs: cloakroom_aws::jobs(&jobs, &clients),
             commands,
             objects,
-            queue: Arc::new(queue),
+            sweeper: Sweeper { store: Arc::new(store.clone()), queue: queue.clone(), host: Arc::new(SystemHost) },
+            store,
+            queue,
+            dead: Arc::new(dead),
+            dead_letters: cloakroom_aws::dead_letters(&dead_letters, &clients),
         })
     }
 }

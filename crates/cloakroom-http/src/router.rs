@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 use crate::around::around;
 use crate::problems::Refused;
-use crate::{Site, answer, cancel, find, openapi, poll, result, submit, uploads};
+use crate::{Site, answer, cancel, find, history, openapi, poll, result, submit, uploads};
 
 /// What the routes of jobs work with.
 #[derive(Clone)]
@@ -81,6 +81,7 @@ fn jobs(front: Front) -> Router {
     Router::new()
         .route("/jobs", only("GET, HEAD, OPTIONS", get(find::find)))
         .route("/jobs/{id}", only("GET, HEAD, DELETE, OPTIONS", get(poll::poll).merge(delete(cancel::cancel))))
+        .route("/jobs/{id}/history", only("GET, HEAD, OPTIONS", get(history::history)))
         .route("/jobs/{id}/result", only("GET, HEAD, OPTIONS", get(result::result)))
         .with_state(front)
 }

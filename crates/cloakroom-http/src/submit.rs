@@ -15,7 +15,7 @@ use crate::body::Incoming;
 use crate::prefer::{PREFERENCE_APPLIED, Prefer};
 use crate::problems::{ACCEPT_POST, Refused};
 use crate::router::Desk;
-use crate::{answer, idempotency_key, trace};
+use crate::{answer, idempotency_key, not_before, trace};
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
@@ -51,6 +51,7 @@ async fn accept(
     if limits.key_required && client_job_id.is_none() {
         return Err(refuse(SubmitError::KeyRequired));
     }
+    let not_before = not_before::of(&parts.headers)?;
     let body = match upload_id(&parts.headers)? {
         Some(id) => {
             body.read(0)
@@ -71,6 +72,7 @@ async fn accept(
         client_job_id,
         body,
         query: parts.uri.query().unwrap_or_default().to_owned(),
+        not_before,
         trace: trace::of(parts),
     };
     desk.submit.submit(submission).await.map_err(refuse)
@@ -177,6 +179,10 @@ fn refused(error: SubmitError, base: &str) -> Refused {
             Code::UploadNotFound,
             "no finished upload of this id can be had; it may be missing, over, or another job's, so upload the payload again",
         ),
+        SubmitError::TooLate(retention) => not_before::invalid(format!(
+            "Not-Before is more than {} s from now, as long as jobs of this command are kept; send an earlier time",
+            retention.as_secs()
+        )),
         SubmitError::KeyReused => Refused::new(
             Code::IdempotencyKeyReused,
             "this Idempotency-Key came with another command before; send a new key, or what was sent with it then",

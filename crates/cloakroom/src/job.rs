@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::history::Step;
 use crate::{ClientJobId, CommandType, Failure, Fingerprint, JobId, JobKey, LeaseToken, Success, Tenant, Timestamp};
 
 /// Where a job stands. `succeeded`, `failed` and `cancelled` are terminal: a job never leaves them.
@@ -62,6 +63,8 @@ pub struct Lease {
     pub token: LeaseToken,
     /// The queue's id of the message that brought the job: a second message of the same job is told by it.
     pub message_id: String,
+    /// When the worker itself is ended, whatever it does: the end of its function's time.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// How far a handler says it is.
@@ -107,7 +110,8 @@ pub struct Job {
     pub attempt: u32,
     /// Who runs it, or ran it last.
     pub lease: Option<Lease>,
-    /// From when on it may be claimed: its creation, the end of the wait for a retry, or the end of the lease.
+    /// From when on it may be claimed: its creation or the time that its client set, the end of the wait for a retry, or the
+    /// end of the lease.
     pub ready_at: Timestamp,
     /// How far the attempt is.
     pub progress: Option<Progress>,
@@ -127,6 +131,8 @@ pub struct Job {
     pub success: Option<Success>,
     /// What went wrong, last or in the end.
     pub failure: Option<Failure>,
+    /// What happened to it since its acceptance, in order.
+    pub history: Vec<Step>,
 }
 
 /// What is known of a job at its acceptance.
@@ -144,12 +150,15 @@ pub struct NewJob {
     pub fingerprint: Fingerprint,
     /// How long the record is kept after the end.
     pub retention: Duration,
+    /// When it may begin, if not at once.
+    pub not_before: Option<Timestamp>,
 }
 
 impl Job {
     /// The record of a command that is accepted now.
     pub fn accept(new: NewJob, now: Timestamp) -> Self {
-        let NewJob { tenant, id, client_job_id, command, fingerprint, retention } = new;
+        let NewJob { tenant, id, client_job_id, command, fingerprint, retention, not_before } = new;
+        let ready_at = not_before.map_or(now, |at| at.max(now));
         Self {
             tenant,
             id,
@@ -161,16 +170,17 @@ impl Job {
             version: 1,
             attempt: 0,
             lease: None,
-            ready_at: now,
+            ready_at,
             progress: None,
             estimated_finish_at: None,
             created_at: now,
             started_at: None,
             updated_at: now,
             finished_at: None,
-            expires_at: expiry(now, retention),
+            expires_at: expiry(ready_at, retention),
             success: None,
             failure: None,
+            history: Vec::new(),
         }
     }
 
@@ -211,8 +221,29 @@ pub(crate) mod tests {
             fingerprint: Fingerprint::of(&command, "", "application/json", &Digest::of(b"{}"), 2),
             command,
             retention: Duration::from_secs(86_400),
+            not_before: None,
         };
         Job::accept(new, now)
+    }
+
+    #[test]
+    fn a_job_that_begins_later_is_kept_from_then_on() {
+        let mut job = accepted(Timestamp::from_seconds(0));
+        let new = |not_before| NewJob {
+            tenant: job.tenant.clone(),
+            id: job.id,
+            client_job_id: None,
+            command: job.command.clone(),
+            fingerprint: job.fingerprint,
+            retention: job.retention,
+            not_before,
+        };
+        let (now, later) = (Timestamp::from_seconds(10), Timestamp::from_seconds(3610));
+        let (past, future) = (Job::accept(new(Some(job.created_at)), now), Job::accept(new(Some(later)), now));
+        assert_eq!((past.ready_at, future.ready_at), (now, later), "a time that is over is now");
+        assert_eq!(future.expires_at, later.after(job.retention));
+        job = Job::accept(new(None), now);
+        assert_eq!(job, past);
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! are arguments, so that every rule can be tested as a value.
 //!
 //! - [`job`] the record of a command, and [`transition`] the conditional writes that may change it;
+//! - [`history`] what happened to a job, as its record keeps it;
 //! - [`ids`] the names things go by, with the derivation of a job's id from the client's;
 //! - [`retry`] and [`poll`] the arithmetic of waiting;
 //! - [`view`] and [`problem`] what a client is shown: the contract's types, also read by the client library.
 
 pub mod cost;
 pub mod digest;
+pub mod history;
 pub mod ids;
 pub mod job;
 pub mod outcome;
@@ -21,6 +23,7 @@ pub mod transition;
 pub mod view;
 
 pub use digest::{Digest, Fingerprint};
+pub use history::Step;
 pub use ids::{ClientJobId, CommandType, JobId, JobKey, LeaseToken, Namespace, Tenant, UploadId};
 pub use job::{Job, Lease, NewJob, Progress, Status};
 pub use outcome::{AttemptEnd, Failure, Resource, ResultRef, Success};

@@ -14,8 +14,9 @@ pub const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
 pub fn retry_after(job: &Job, now: Timestamp) -> u64 {
     let planned = match job.status {
         Status::Running => job.estimated_finish_at,
-        Status::Retrying => Some(job.ready_at),
-        Status::Accepted | Status::Cancelling | Status::Succeeded | Status::Failed | Status::Cancelled => None,
+        // Of an accepted job: the time that its client set.
+        Status::Accepted | Status::Retrying => Some(job.ready_at),
+        Status::Cancelling | Status::Succeeded | Status::Failed | Status::Cancelled => None,
     };
     let wait = match planned {
         Some(at) if at > now => at.since(now),
@@ -62,6 +63,13 @@ mod tests {
         assert_eq!(retry_after(&job, at(12)), 8);
         // The end is overdue: back to growing with age.
         assert_eq!(retry_after(&job, at(100)), 10);
+    }
+
+    #[test]
+    fn a_job_that_begins_later_is_polled_seldom_until_then() {
+        let mut job = accepted(at(0));
+        job.ready_at = at(3600);
+        assert_eq!([0, 3590, 3600].map(|now| retry_after(&job, at(now))), [30, 10, 30]);
     }
 
     #[test]

@@ -57,6 +57,8 @@ codes! {
     UnknownCommand = "unknown-command", 404, "The command is unknown";
     /// The key breaks its rule.
     InvalidIdempotencyKey = "invalid-idempotency-key", 400, "The Idempotency-Key is not valid";
+    /// The time that a job is to wait for can't be read, or is too late.
+    InvalidNotBefore = "invalid-not-before", 400, "The Not-Before is not valid";
     /// The command asks for a key.
     IdempotencyKeyRequired = "idempotency-key-required", 400, "An Idempotency-Key is required";
     /// The command takes other media types.

@@ -7,8 +7,15 @@
 //!
 //! Whoever is refused is shown the record as it is, and decides by [`Refusal::of`] what that means.
 
+mod abandoned;
+mod claim;
+
 use std::time::Duration;
 
+pub use abandoned::{LAST_CALL, Verdict, cause_of_death};
+pub use claim::{Claim, Refusal};
+
+use crate::history::{KEPT_OVER_A_REDRIVE, Step};
 use crate::job::expiry;
 use crate::{AttemptEnd, Failure, Job, Lease, LeaseToken, Progress, RetryPolicy, Status, Success, Timestamp, poll};
 
@@ -33,11 +40,19 @@ pub enum Event {
     ConfirmCancel,
     /// A worker finds that the last attempt is over or dead, and none is left.
     GiveUp,
+    /// A worker finds that the job was not begun in time.
+    Lapse,
+    /// Its message is among the dead letters: no worker will be brought to it.
+    Bury,
+    /// It has no message any more, and nobody else will end it.
+    Sweep,
+    /// An operator sends a job that failed back to work: the one way out of a terminal status.
+    Redrive,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Claim,
         Self::Renew,
         Self::Succeed,
@@ -47,7 +62,30 @@ impl Event {
         Self::AskToCancel,
         Self::ConfirmCancel,
         Self::GiveUp,
+        Self::Lapse,
+        Self::Bury,
+        Self::Sweep,
+        Self::Redrive,
     ];
+
+    /// Its word in a job's history.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claim => "claim",
+            Self::Renew => "renew",
+            Self::Succeed => "succeed",
+            Self::Fail => "fail",
+            Self::Retry => "retry",
+            Self::Withdraw => "withdraw",
+            Self::AskToCancel => "ask-to-cancel",
+            Self::ConfirmCancel => "confirm-cancel",
+            Self::GiveUp => "give-up",
+            Self::Lapse => "lapse",
+            Self::Bury => "bury",
+            Self::Sweep => "sweep",
+            Self::Redrive => "redrive",
+        }
+    }
 }
 
 /// An event that a job in this status can't meet.
@@ -69,17 +107,22 @@ pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransit
         (Event::Renew, Running | Cancelling) => Ok(status),
         // Cancelling is a wish: a handler that is done first wins.
         (Event::Succeed, Running | Cancelling) => Ok(Succeeded),
-        (Event::Fail, Running | Cancelling) | (Event::GiveUp, Running | Retrying) => Ok(Failed),
+        (Event::Fail, Running | Cancelling)
+        | (Event::GiveUp, Running | Retrying)
+        | (Event::Lapse, Accepted)
+        | (Event::Bury | Event::Sweep, Accepted | Running | Retrying) => Ok(Failed),
         (Event::Retry, Running) => Ok(Retrying),
         (Event::Withdraw, Accepted | Retrying) | (Event::ConfirmCancel, Cancelling) => Ok(Cancelled),
         (Event::AskToCancel, Running) => Ok(Cancelling),
-        (Event::Claim, Cancelling)
+        (Event::Redrive, Failed) => Ok(Accepted),
+        (Event::Claim | Event::AskToCancel | Event::GiveUp | Event::Bury | Event::Sweep, Cancelling)
         | (Event::Renew | Event::Succeed | Event::Fail | Event::AskToCancel, Accepted | Retrying)
         | (Event::GiveUp, Accepted)
         | (Event::Retry, Accepted | Retrying | Cancelling)
         | (Event::Withdraw, Running | Cancelling)
-        | (Event::AskToCancel | Event::GiveUp, Cancelling)
         | (Event::ConfirmCancel, Accepted | Retrying | Running)
+        | (Event::Lapse, Retrying | Running | Cancelling)
+        | (Event::Redrive, Accepted | Retrying | Running | Cancelling)
         | (_, Succeeded | Failed | Cancelled) => Err(IllegalTransition { status, event }),
     }
 }
@@ -99,6 +142,8 @@ pub struct Guard {
     pub ready_by: Option<Timestamp>,
     /// Fewer attempts than this have begun.
     pub attempts_below: Option<u32>,
+    /// Nothing has changed since this version.
+    pub version: Option<u64>,
 }
 
 impl Guard {
@@ -110,6 +155,7 @@ impl Guard {
             && self.token.is_none_or(|token| job.lease.as_ref().is_some_and(|lease| lease.token == token))
             && self.ready_by.is_none_or(|by| job.ready_at <= by)
             && self.attempts_below.is_none_or(|max| job.attempt < max)
+            && self.version.is_none_or(|version| job.version == version)
     }
 }
 
@@ -134,6 +180,10 @@ pub struct Patch {
     pub success: Option<Success>,
     /// What went wrong.
     pub failure: Option<Failure>,
+    /// The job begins anew, without attempts, times and failure of before, and with these steps alone.
+    pub anew: Option<Vec<Step>>,
+    /// What the history says of this change.
+    pub step: Option<Step>,
 }
 
 /// One conditional write.
@@ -143,19 +193,6 @@ pub struct Transition {
     pub guard: Guard,
     /// What then changes.
     pub patch: Patch,
-}
-
-/// What a worker asks for when it claims an attempt.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Claim {
-    /// The incarnation that the message was sent for.
-    pub created_at: Timestamp,
-    /// Who the attempt will belong to.
-    pub lease: Lease,
-    /// How long without a sign of life.
-    pub lease_time: Duration,
-    /// How many attempts the command has.
-    pub max_attempts: u32,
 }
 
 impl Transition {
@@ -172,6 +209,7 @@ impl Transition {
                 token: None,
                 ready_by: None,
                 attempts_below: None,
+                version: None,
             },
             patch: Patch {
                 updated_at: now,
@@ -182,8 +220,16 @@ impl Transition {
                 finished_at: over.then_some(now),
                 success: None,
                 failure: None,
+                anew: None,
+                step: (event != Event::Renew).then_some(Step::new(event, now)),
             },
         }
+    }
+
+    fn because(mut self, failure: Failure) -> Self {
+        self.patch.step = self.patch.step.map(|step| step.because(&failure));
+        self.patch.failure = Some(failure);
+        self
     }
 
     fn fenced(event: Event, token: LeaseToken, now: Timestamp) -> Self {
@@ -254,9 +300,7 @@ impl Transition {
     }
 
     fn fail(token: LeaseToken, failure: Failure, now: Timestamp) -> Self {
-        let mut transition = Self::fenced(Event::Fail, token, now);
-        transition.patch.failure = Some(failure);
-        transition
+        Self::fenced(Event::Fail, token, now).because(failure)
     }
 
     fn retry(
@@ -279,9 +323,8 @@ impl Transition {
             return Self::fail(token, failure, now);
         }
         let at = now.after(after.unwrap_or_else(|| policy.delay(job.attempt, unit)).min(policy.cap));
-        let mut transition = Self::fenced(Event::Retry, token, now);
+        let mut transition = Self::fenced(Event::Retry, token, now).because(failure);
         transition.patch.ready_at = Some(at);
-        transition.patch.failure = Some(failure);
         transition
     }
 
@@ -305,16 +348,33 @@ impl Transition {
     /// Ends a job that has no attempt left, and whose last one, that of `token`, is dead or waits for another in vain
     /// (the command's attempts were lowered since).
     pub fn give_up(job: &Job, token: LeaseToken, now: Timestamp) -> Self {
-        let mut transition = Self::fenced(Event::GiveUp, token, now);
-        transition.guard.ready_by = Some(now);
-        let attempts = job.attempt;
-        transition.patch.failure = Some(match (&job.failure, job.status) {
+        let mut transition = Self::fenced(Event::GiveUp, token, now).because(match (&job.failure, job.status) {
             (Some(last), Status::Retrying) => last.clone(),
-            _ => Failure::new(format!(
-                "gave up after {attempts} attempts; the worker stopped in the middle of the last one"
-            ))
-            .with_code("worker-crashed"),
+            _ => cause_of_death(job),
         });
+        transition.guard.ready_by = Some(now);
+        transition
+    }
+
+    /// Ends a job of this incarnation that has been ready for longer than its command lets a job wait for its first attempt.
+    pub fn lapse(created_at: Timestamp, start_within: Duration, now: Timestamp) -> Self {
+        let failure = Failure::new(format!(
+            "the job was not begun within {} s; submit the command again under a new key if it is wanted still",
+            start_within.as_secs()
+        ));
+        let mut transition = Self::of(Event::Lapse, now).because(failure.with_code("expired"));
+        transition.guard.created_at = Some(created_at);
+        transition.guard.ready_by = Some(now.before(start_within));
+        transition
+    }
+
+    /// Sends a job that failed back to work, as an operator asked: with all its attempts, and ready at once.
+    pub fn redrive(job: &Job, now: Timestamp) -> Self {
+        let mut transition = Self::of(Event::Redrive, now);
+        transition.guard.version = Some(job.version);
+        transition.patch.ready_at = Some(now);
+        let forgotten = job.history.len().saturating_sub(KEPT_OVER_A_REDRIVE);
+        transition.patch.anew = Some(job.history[forgotten..].to_vec());
         transition
     }
 
@@ -331,6 +391,12 @@ impl Patch {
         job.updated_at = self.updated_at;
         job.expires_at = expiry(self.updated_at, job.retention);
         job.status = self.status.unwrap_or(job.status);
+        if let Some(steps) = &self.anew {
+            job.history.clone_from(steps);
+            job.attempt = 0;
+            (job.lease, job.progress, job.estimated_finish_at) = (None, None, None);
+            (job.started_at, job.finished_at, job.failure) = (None, None, None);
+        }
         if let Some(lease) = &self.begin {
             job.lease = Some(lease.clone());
             job.attempt += 1;
@@ -350,6 +416,7 @@ impl Patch {
         if let Some(failure) = &self.failure {
             job.failure = Some(failure.clone());
         }
+        job.history.extend(self.step.clone());
         job
     }
 }
@@ -362,58 +429,6 @@ pub fn progress_report(
 ) -> (Progress, Option<Timestamp>) {
     let estimate = poll::estimate(attempt_started_at, now, progress.percent);
     (progress, estimate)
-}
-
-/// Why a claim was refused, and so what is to be done with its message.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
-    /// It was not: an earlier try of this very claim went through, and its answer was lost.
-    Mine,
-    /// There is no such job, or only another incarnation of its id, or it is over: the message has done its work.
-    Over,
-    /// Another message of the same job is at work on it, or waits to be: this one is one too many.
-    Duplicate,
-    /// It is this message's job, but not yet free: come back at this time.
-    Later(Timestamp),
-    /// Its cancelling was asked for and its worker, the holder of this token, is gone.
-    Cancel(LeaseToken),
-    /// Its last attempt, that of this token, is over or dead, and none is left.
-    Exhausted(LeaseToken),
-}
-
-impl Refusal {
-    /// What the record says of a refused claim.
-    pub fn of(claim: &Claim, job: Option<&Job>, now: Timestamp) -> Self {
-        let Some(job) = job.filter(|job| job.is_alive(now) && job.created_at == claim.created_at) else {
-            return Self::Over;
-        };
-        let lease = match (job.status, &job.lease) {
-            (Status::Succeeded | Status::Failed | Status::Cancelled, _) => return Self::Over,
-            (_, None) => return Self::Later(job.ready_at), // by a clock that is behind: accepted, and not yet ready
-            (_, Some(lease)) => lease,
-        };
-        if lease.token == claim.lease.token {
-            return Self::Mine;
-        }
-        if job.ready_at > now {
-            return if lease.message_id == claim.lease.message_id {
-                Self::Later(job.ready_at)
-            } else {
-                Self::Duplicate
-            };
-        }
-        match job.status {
-            Status::Cancelling => Self::Cancel(lease.token),
-            Status::Running | Status::Retrying if job.attempt >= claim.max_attempts => Self::Exhausted(lease.token),
-            // It came free since the claim was refused.
-            Status::Accepted
-            | Status::Running
-            | Status::Retrying
-            | Status::Succeeded
-            | Status::Failed
-            | Status::Cancelled => Self::Later(job.ready_at),
-        }
-    }
 }
 
 #[cfg(test)]

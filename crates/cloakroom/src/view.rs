@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::ResultRef;
+use crate::transition::Event;
 use crate::{Job, Status, Timestamp};
 
 /// The job document. Members that do not apply are left out; new members may come.
@@ -36,6 +37,9 @@ pub struct JobView {
     /// When it will be over, by its progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_finish_at: Option<Timestamp>,
+    /// When the job may begin, while that is to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// When the next attempt is due, while `retrying`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
@@ -86,6 +90,9 @@ pub struct Links {
     pub this: String,
     /// The result, once there is one.
     pub result: String,
+    /// What happened to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<String>,
     /// `DELETE` here to cancel; left out once the job is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<String>,
@@ -113,6 +120,7 @@ impl JobView {
             updated_at: job.updated_at,
             finished_at: job.finished_at,
             estimated_finish_at: job.estimated_finish_at.filter(|_| job.status == Status::Running),
+            not_before: Some(job.ready_at).filter(|at| job.status == Status::Accepted && *at > job.updated_at),
             retry_at: (job.status == Status::Retrying).then_some(job.ready_at),
             expires_at: job.expires_at,
             result_url: kept.filter(|_| inline.is_none()).map(|_| format!("{this}/result")),
@@ -127,10 +135,51 @@ impl JobView {
             ),
             links: Links {
                 result: format!("{this}/result"),
+                history: Some(format!("{this}/history")),
                 cancel: (!job.status.is_terminal()).then(|| this.clone()),
                 this,
             },
         }
+    }
+}
+
+/// The story of a job: what happened to it, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryView {
+    /// The job as it is now.
+    pub job: JobView,
+    /// Its acceptance, and every step since. Of a job that was sent back to work, the oldest may be missing.
+    pub history: Vec<StepView>,
+}
+
+/// One thing that happened to a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepView {
+    /// When.
+    pub at: Timestamp,
+    /// What: `accept`, or the word of an [`Event`](crate::transition::Event). New words may come.
+    pub event: String,
+    /// Which attempt it belongs to, or follows; 0 before the first.
+    pub attempt: u32,
+    /// Why, where something went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl HistoryView {
+    /// Tells of a job. `base` is the path of the public base URL.
+    pub fn of(job: &Job, base: &str) -> Self {
+        let accepted = StepView { at: job.created_at, event: "accept".to_owned(), attempt: 0, reason: None };
+        let mut attempt = 0;
+        let steps = job.history.iter().map(|step| {
+            match step.event {
+                Event::Claim => attempt += 1,
+                Event::Redrive => attempt = 0,
+                _ => {}
+            }
+            StepView { at: step.at, event: step.event.as_str().to_owned(), attempt, reason: step.reason.clone() }
+        });
+        Self { history: std::iter::once(accepted).chain(steps).collect(), job: JobView::of(job, base) }
     }
 }
 

@@ -1,5 +1,6 @@
-//! What every function does at its start, and what lies between API Gateway and the router.
+//! What every function does at its start, what lies between API Gateway and the router, and between a queue and messages.
 
+pub mod batch;
 mod gateway;
 mod start;
 

@@ -1,11 +1,10 @@
 //! The function behind the queue: does the work that was accepted.
 
-mod batch;
-
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloakroom_app::SystemHost;
 use cloakroom_app::host::Host as _;
 use cloakroom_aws::{Clients, WorkerConfig, environment};
+use lambda::batch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 // Two threads: a handler that computes without waiting must not keep another one's heartbeat from beating.

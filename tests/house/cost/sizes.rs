@@ -29,6 +29,7 @@ fn job() -> Job {
         fingerprint: Fingerprint::of(&command, "", TYPE, &Digest::of(b"{}"), 2),
         command,
         retention: Duration::from_secs(86_400),
+        not_before: None,
     };
     Job::accept(new, Timestamp::from_millis(1_795_248_000_120))
 }
@@ -74,7 +75,7 @@ async fn a_record_weighs_its_result_and_the_rest() {
     let token: LeaseToken = UUID.parse().expect("a token");
     let claim = Claim {
         created_at: job.created_at,
-        lease: Lease { token, message_id: UUID.to_owned() },
+        lease: Lease { token, message_id: UUID.to_owned(), ends_at: Some(job.created_at) },
         lease_time: Duration::from_secs(30),
         max_attempts: 3,
     };

@@ -292,6 +292,7 @@ async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
         client_job_id: None,
         body: Body::Uploaded(id),
         query: String::new(),
+        not_before: None,
         trace: Trace::default(),
     };
     assert_eq!(room.submit.submit(foreign).await, Err(SubmitError::UploadNotFound));
@@ -323,4 +324,28 @@ async fn a_cancelled_job_is_replayed_as_it_is() {
     assert_eq!((replayed.replayed, replayed.job.status), (true, Status::Cancelled));
     room.work_until_idle().await;
     assert_eq!(runs.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
+    let (room, _) = room();
+    for (seconds, accepted) in [(0, true), (86_400, true), (86_401, false)] {
+        let submission = Submission {
+            tenant: Tenant::default(),
+            command: "note.keep".parse().expect("a name"),
+            client_job_id: None,
+            body: Body::Sent { content_type: None, bytes: "{}".into() },
+            query: String::new(),
+            not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
+            trace: Trace::default(),
+        };
+        let submitted = room.submit.submit(submission).await;
+        match submitted {
+            Ok(submitted) => {
+                assert!(accepted, "{seconds}");
+                assert_eq!(submitted.job.expires_at, submitted.job.ready_at.after(Duration::from_secs(86_400)));
+            }
+            Err(error) => assert_eq!((error, accepted), (SubmitError::TooLate(Duration::from_secs(86_400)), false)),
+        }
+    }
 }

@@ -9,7 +9,7 @@ mod queue;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::transition::{Claim, progress_report};
+use cloakroom::transition::{Claim, Verdict, progress_report};
 use cloakroom::{
     AttemptEnd, Digest, Failure, Job, Lease, LeaseToken, Progress, Resource, ResultRef, RetryPolicy, Status, Success,
     Tenant, Timestamp, Transition, UploadId,
@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub use queue::{WholeQueue, none, one, queue};
 
 use super::{new_job, split_mix};
-use crate::ports::{Acceptance, Change, JobStore, Objects, UploadTerms};
+use crate::ports::{Acceptance, Change, JobStore, Letters, Objects, UploadTerms};
 
 const POLICY: RetryPolicy = RetryPolicy { max_attempts: 3, base: Duration::from_secs(2), cap: Duration::from_secs(60) };
 
@@ -28,7 +28,11 @@ fn fresh() -> u128 {
 }
 
 fn lease(n: u64) -> Lease {
-    Lease { token: LeaseToken::from_uuid(Uuid::from_u128(u128::from(n))), message_id: format!("m-{n}") }
+    Lease {
+        token: LeaseToken::from_uuid(Uuid::from_u128(u128::from(n))),
+        message_id: format!("m-{n}"),
+        ends_at: Some(Timestamp::from_seconds(9)).filter(|_| n % 2 == 0),
+    }
 }
 
 fn claim(job: &Job, n: u64, now: Timestamp) -> Transition {
@@ -144,7 +148,7 @@ async fn any_sequence_of_changes(store: &dyn JobStore, now: Timestamp, seed: u64
         let n = (draw >> 20) % 3;
         let token = model.lease.as_ref().filter(|_| n > 0).map_or(lease(n).token, |lease| lease.token);
         let failure = Failure::new("the printer is out of paper").with_code("no-paper").with_status(422);
-        let transition = match (draw >> 40) % 10 {
+        let transition = match (draw >> 40) % 13 {
             0..=2 => claim(&model, n + 3 * step, now),
             3 => Transition::renew(token, Duration::from_secs(30), None, now),
             4 => {
@@ -156,6 +160,12 @@ async fn any_sequence_of_changes(store: &dyn JobStore, now: Timestamp, seed: u64
             6 => Transition::confirm_cancel(token, now),
             7 => Transition::settle(&model, token, AttemptEnd::Terminal(failure), &POLICY, now, 0.5),
             8 => Transition::give_up(&model, token, now),
+            9 => Transition::lapse(model.created_at, Duration::from_secs(draw % 50), now),
+            10 => Transition::redrive(&model, now),
+            11 => match Verdict::of_sweep(Some(&model), Duration::from_secs(20), false, now) {
+                Verdict::End(transition) => *transition,
+                Verdict::Over | Verdict::Another | Verdict::Wait(_) => Transition::redrive(&model, now),
+            },
             _ => Transition::withdraw(now),
         };
         let expected = match transition.apply(&model) {
@@ -205,4 +215,34 @@ pub async fn objects(objects: &dyn Objects) {
     let link = objects.upload_link(&key, &terms, Duration::from_secs(60)).await.expect("link");
     let named = |name: &str| link.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
     assert!(link.url.starts_with("http") && named("content-type"), "{link:?}");
+}
+
+/// Where dead letters are kept.
+///
+/// # Panics
+/// When the implementation is not one.
+pub async fn letters(letters: &dyn Letters) {
+    let prefix = format!("dead-letters/conformance-{}/", Uuid::new_v4());
+    let keys: Vec<_> = (0..7).map(|n| format!("{prefix}{n}/message")).collect();
+    assert_eq!(letters.list(&prefix, None).await, Ok(vec![]));
+    for key in &keys {
+        letters.keep(key, "first").await.expect("kept");
+        letters.keep(key, &format!("né {key}")).await.expect("kept over another");
+    }
+    let mut listed: Vec<String> = vec![];
+    loop {
+        let page = letters.list(&prefix, listed.last().map(String::as_str)).await.expect("a page");
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page);
+    }
+    assert_eq!(listed, keys, "in order, each once");
+    for key in &keys {
+        assert_eq!(letters.read(key).await, Ok(Some(format!("né {key}"))));
+        letters.forget(key).await.expect("forgotten");
+        letters.forget(key).await.expect("forgotten already");
+        assert_eq!(letters.read(key).await, Ok(None));
+    }
+    assert_eq!(letters.list(&prefix, None).await, Ok(vec![]));
 }

@@ -1,6 +1,6 @@
 //! All ports in memory: what the adapters do, without the services.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -9,11 +9,20 @@ use bytes::Bytes;
 use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
 use tokio::time::{Instant, sleep};
 
-use crate::ports::{Acceptance, Change, JobStore, ObjectInfo, Objects, PortError, Queue, UploadLink, UploadTerms};
+use crate::ports::{
+    Acceptance, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, PortError, Queue, QueueState,
+    UploadLink, UploadTerms,
+};
 use crate::work::Delivery;
 
 /// The longest that a message is hidden for: 12 hours, as a queue on SQS.
 const LONGEST_HIDE: Duration = Duration::from_secs(43_200);
+
+/// As a queue whose messages are hidden for 6 minutes and received 10 times.
+pub(super) const CYCLE: Duration = Duration::from_secs(3600);
+
+/// How many keys of letters are listed at once.
+const PAGE: usize = 3;
 
 /// What goes wrong at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +43,7 @@ struct State {
     uploads: HashMap<(Tenant, UploadId), JobId>,
     objects: HashMap<String, (String, Bytes)>,
     messages: VecDeque<Message>,
+    letters: BTreeMap<String, String>,
     sent: usize,
     receipts: usize,
     faults: VecDeque<(&'static str, Fault)>,
@@ -108,6 +118,11 @@ impl Memory {
         self.state().messages.retain(|message| message.receipt != delivery.receipt);
     }
 
+    /// Loses all messages.
+    pub fn purge(&self) {
+        self.state().messages.clear();
+    }
+
     /// How many messages there are, and when the first of them is visible.
     pub fn messages(&self) -> (usize, Option<Instant>) {
         let state = self.state();
@@ -115,7 +130,7 @@ impl Memory {
     }
 
     /// Loses an object.
-    pub fn forget(&self, key: &str) {
+    pub fn lose(&self, key: &str) {
         self.state().objects.remove(key);
     }
 
@@ -208,14 +223,14 @@ impl JobStore for Memory {
 
 #[async_trait]
 impl Queue for Memory {
-    async fn send(&self, _tenant: &Tenant, body: String) -> Result<(), PortError> {
+    async fn send(&self, _tenant: &Tenant, body: String, delay: Duration) -> Result<(), PortError> {
         self.call("send", |state| {
             state.sent += 1;
             let message = Message {
                 id: format!("message-{}", state.sent),
                 body,
                 receipt: String::new(),
-                visible_at: Instant::now(),
+                visible_at: Instant::now() + delay.min(LONGEST_DELAY),
                 receive_count: 0,
             };
             state.messages.push_back(message);
@@ -229,6 +244,43 @@ impl Queue for Memory {
                 let seconds = time.min(LONGEST_HIDE).as_millis().div_ceil(1000);
                 message.visible_at = Instant::now() + Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX));
             }
+        })
+        .await
+    }
+
+    async fn state(&self) -> Result<QueueState, PortError> {
+        self.call("state", |state| {
+            let now = Instant::now();
+            QueueState { backlog: state.messages.iter().any(|message| message.visible_at <= now), cycle: CYCLE }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Letters for Memory {
+    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
+        self.call("keep", |state| {
+            state.letters.insert(key.to_owned(), body.to_owned());
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
+        self.call("list", |state| {
+            let all = state.letters.keys().filter(|key| key.starts_with(prefix));
+            all.filter(|key| after.is_none_or(|after| key.as_str() > after)).take(PAGE).cloned().collect()
+        })
+        .await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
+        self.call("read", |state| state.letters.get(key).cloned()).await
+    }
+
+    async fn forget(&self, key: &str) -> Result<(), PortError> {
+        self.call("forget", |state| {
+            state.letters.remove(key);
         })
         .await
     }

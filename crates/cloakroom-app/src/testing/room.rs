@@ -14,7 +14,7 @@ use crate::envelope::Trace;
 use crate::host::Host;
 use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
 use crate::work::{Disposition, WorkerSettings};
-use crate::{Jobs, Submit, Uploads, Worker};
+use crate::{DeadLetters, Jobs, Redrive, Submit, Sweeper, Uploads, Worker};
 
 /// How long the queue hides a message that was received: longer than until the first heartbeat.
 const VISIBILITY: Duration = Duration::from_secs(15);
@@ -34,6 +34,12 @@ pub struct Room {
     pub jobs: Jobs,
     /// Runs the handlers.
     pub worker: Worker,
+    /// Ends the jobs of dead letters.
+    pub dead_letters: DeadLetters,
+    /// Ends abandoned jobs.
+    pub sweeper: Sweeper,
+    /// Sends dead letters back.
+    pub redrive: Redrive,
 }
 
 impl Room {
@@ -60,6 +66,19 @@ impl Room {
                 host: host.clone(),
                 commands,
                 settings: WorkerSettings::default(),
+            },
+            dead_letters: DeadLetters {
+                store: memory.clone(),
+                queue: memory.clone(),
+                letters: memory.clone(),
+                host: host.clone(),
+            },
+            sweeper: Sweeper { store: memory.clone(), queue: memory.clone(), host: host.clone() },
+            redrive: Redrive {
+                store: memory.clone(),
+                queue: memory.clone(),
+                letters: memory.clone(),
+                host: host.clone(),
             },
             memory,
             host,
@@ -92,6 +111,7 @@ impl Room {
             client_job_id: key.map(|key| key.parse().expect("a good key")),
             body,
             query: query.to_owned(),
+            not_before: None,
             trace: Trace::default(),
         };
         self.submit.submit(submission).await

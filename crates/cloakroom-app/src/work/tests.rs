@@ -323,7 +323,7 @@ async fn a_second_message_of_a_job_that_runs_is_done_with_at_once() {
     let room = room();
     let key = sent(&room, r#"[{"listen": 20}]"#).await;
     let body = room.memory.receive(Duration::ZERO).expect("a message").body;
-    room.worker.queue.send(&key.tenant, body).await.expect("memory");
+    room.worker.queue.send(&key.tenant, body, Duration::ZERO).await.expect("memory");
     let both = async {
         tokio::join!(room.work_once(), async {
             sleep(Duration::from_secs(1)).await;
@@ -361,7 +361,7 @@ async fn a_payload_that_is_gone_or_not_what_was_accepted_fails_the_job_truthfull
         let object = room.memory.object_keys().pop().expect("a payload");
         match mend {
             Some(other) => room.worker.objects.put(&object, "application/json", other.into()).await.expect("memory"),
-            None => room.memory.forget(&object),
+            None => room.memory.lose(&object),
         }
         room.work_until_idle().await;
         let job = room.poll(&key).await;
@@ -397,4 +397,51 @@ async fn the_end_of_an_attempt_is_written_again_and_again_and_never_the_work_don
     room.work_until_idle().await;
     room.memory.calm();
     assert_eq!((room.poll(&key).await.status, runs.load(Ordering::SeqCst)), (Status::Succeeded, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_not_begun_in_time_fails_as_expired_and_one_that_was_goes_on() {
+    let room = Room::new(vec![Command::json("play", play).start_within(Duration::from_secs(60))]);
+    let late = sent(&room, r#"["answer"]"#).await;
+    sleep(Duration::from_secs(61)).await;
+    let in_time = sent(&room, r#"["retryable", "answer"]"#).await;
+    assert!(room.work_once().await);
+    let job = room.poll(&late).await;
+    assert_eq!((job.status, job.attempt, failure(&job).1), (Status::Failed, 0, "expired"));
+    assert!(room.work_once().await);
+    sleep(Duration::from_secs(100)).await;
+    room.work_until_idle().await;
+    assert_eq!(room.poll(&in_time).await.status, Status::Succeeded, "its second attempt may be late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_not_begun_before_its_time_however_early_its_message_comes_and_can_be_cancelled_until_then() {
+    let room = room();
+    for (hours, cancel) in [(5, false), (20, false), (20, true)] {
+        let submission = crate::submit::Submission {
+            tenant: cloakroom::Tenant::default(),
+            command: "play".parse().expect("a name"),
+            client_job_id: None,
+            body: crate::submit::Body::Sent { content_type: None, bytes: r#"{"acts":["answer"]}"#.into() },
+            query: String::new(),
+            not_before: Some(room.host.now().after(Duration::from_secs(hours * 3600))),
+            trace: crate::envelope::Trace::default(),
+        };
+        let begun = Instant::now();
+        let key = room.submit.submit(submission).await.expect("accepted").job.key();
+        if cancel {
+            sleep(Duration::from_secs(2000)).await;
+            assert!(room.work_once().await, "its message came early");
+            room.jobs.cancel(&key).await.expect("cancelled");
+        }
+        room.work_until_idle().await;
+        let job = room.poll(&key).await;
+        let status = if cancel { Status::Cancelled } else { Status::Succeeded };
+        assert_eq!((job.status, job.attempt), (status, u32::from(!cancel)));
+        assert!(
+            cancel || (hours * 3600..hours * 3600 + 5).contains(&begun.elapsed().as_secs()),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
 }

@@ -35,7 +35,7 @@ pub(super) const USUAL: Needs = Needs {
     timeout: Duration::from_secs(60),
     attempts: 3,
     retention: Duration::from_secs(24 * 3600),
-    objects_life: Duration::from_secs(48 * 3600),
+    objects_life: Duration::from_secs(72 * 3600),
 };
 
 #[cfg(test)]
@@ -61,6 +61,6 @@ mod tests {
         let slow = command("a.d").timeout(Duration::from_secs(600)).attempts(7);
         let needs = Needs::of(&Registry::new(vec![command("a.b"), long, slow]));
         assert_eq!((needs.timeout.as_secs(), needs.attempts), (600, 7));
-        assert_eq!((needs.retention.as_secs(), needs.objects_life.as_secs()), (72 * 3600, 144 * 3600));
+        assert_eq!((needs.retention.as_secs(), needs.objects_life.as_secs()), (72 * 3600, 216 * 3600));
     }
 }

@@ -32,6 +32,9 @@ fn shown(transition: &Transition) -> String {
             (Some(name), _) => name.clone(),
             (_, Some(AttributeValue::S(value))) => format!("'{value}'"),
             (_, Some(AttributeValue::N(value))) => value.clone(),
+            (_, Some(AttributeValue::L(steps))) => {
+                format!("{:?}", steps.iter().map(|step| step.as_s().expect("text")).collect::<Vec<_>>())
+            }
             (_, Some(_)) => "bytes".into(),
             (None, None) => word.to_owned(),
         };
@@ -46,11 +49,11 @@ fn shown(transition: &Transition) -> String {
 fn a_claim_is_one_update() {
     let claim = Claim {
         created_at: NOW,
-        lease: Lease { token: token(), message_id: "m-1".into() },
+        lease: Lease { token: token(), message_id: "m-1".into(), ends_at: Some(NOW) },
         lease_time: Duration::from_secs(30),
         max_attempts: 3,
     };
-    insta::assert_snapshot!(shown(&Transition::claim(&claim, NOW)), @"
+    insta::assert_snapshot!(shown(&Transition::claim(&claim, NOW)), @r#"
         if attribute_exists(pk)
         and v <= 1
         and expires_at > 1795248000
@@ -60,6 +63,8 @@ fn a_claim_is_one_update() {
         and attempt < 3
         SET attempt = attempt + 1,
             expires_at = 1795248001 + retention,
+            history = list_append(if_not_exists(history, []), ["1795248000120 claim"]),
+            lease_ends_at = 1795248000120,
             lease_message = 'm-1',
             lease_token = '00000000-0000-4000-8000-000000000001',
             ready_at = 1795248030120,
@@ -70,7 +75,7 @@ fn a_claim_is_one_update() {
         REMOVE estimated_finish_at,
             progress,
             progress_message
-    ");
+    "#);
 }
 
 #[test]
@@ -114,7 +119,7 @@ fn a_success_writes_all_that_is_known_of_the_result() {
         resource: None,
     });
     let job = new_job(NOW, 1);
-    insta::assert_snapshot!(shown(&Transition::settle(&job, token(), end, &RetryPolicy::default(), NOW, 0.5)), @"
+    insta::assert_snapshot!(shown(&Transition::settle(&job, token(), end, &RetryPolicy::default(), NOW, 0.5)), @r#"
         if attribute_exists(pk)
         and v <= 1
         and expires_at > 1795248000
@@ -122,6 +127,7 @@ fn a_success_writes_all_that_is_known_of_the_result() {
         and lease_token = '00000000-0000-4000-8000-000000000001'
         SET expires_at = 1795248001 + retention,
             finished_at = 1795248000120,
+            history = list_append(if_not_exists(history, []), ["1795248000120 succeed"]),
             result = 'inline',
             result_bytes = bytes,
             result_type = 'text/plain',
@@ -132,14 +138,14 @@ fn a_success_writes_all_that_is_known_of_the_result() {
             result_key,
             result_length,
             result_sha256
-    ");
+    "#);
 }
 
 #[test]
 fn a_failure_is_written_in_its_parts() {
     let end = AttemptEnd::Terminal(Failure::new("the printer is out of paper").with_code("no-paper").with_status(422));
     let job = new_job(NOW, 1);
-    insta::assert_snapshot!(shown(&Transition::settle(&job, token(), end, &RetryPolicy::default(), NOW, 0.5)), @"
+    insta::assert_snapshot!(shown(&Transition::settle(&job, token(), end, &RetryPolicy::default(), NOW, 0.5)), @r#"
         if attribute_exists(pk)
         and v <= 1
         and expires_at > 1795248000
@@ -150,10 +156,42 @@ fn a_failure_is_written_in_its_parts() {
             failure_detail = 'the printer is out of paper',
             failure_status = 422,
             finished_at = 1795248000120,
+            history = list_append(if_not_exists(history, []), ["1795248000120 fail no-paper: the printer is out of paper"]),
             status = 'failed',
             updated_at = 1795248000120,
             version = version + 1
-    ");
+    "#);
+}
+
+#[test]
+fn a_job_that_is_sent_back_loses_all_that_its_attempts_left() {
+    let mut job = new_job(NOW, 1);
+    job.history = vec!["1795248000000 claim".parse().expect("a step")];
+    insta::assert_snapshot!(shown(&Transition::redrive(&job, NOW)), @r#"
+        if attribute_exists(pk)
+        and v <= 1
+        and expires_at > 1795248000
+        and status IN ('failed')
+        and version = 1
+        SET attempt = 0,
+            expires_at = 1795248001 + retention,
+            history = ["1795248000000 claim", "1795248000120 redrive"],
+            ready_at = 1795248000120,
+            status = 'accepted',
+            updated_at = 1795248000120,
+            version = version + 1
+        REMOVE estimated_finish_at,
+            failure_code,
+            failure_detail,
+            failure_status,
+            finished_at,
+            lease_ends_at,
+            lease_message,
+            lease_token,
+            progress,
+            progress_message,
+            started_at
+    "#);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::{Digest, Failure, Lease, Progress, Resource, ResultRef, Status, Success, Timestamp};
+use cloakroom::{Digest, Failure, Lease, Progress, Resource, ResultRef, Status, Step, Success, Timestamp};
 
 use super::{CorruptRecord, Item, name};
 
@@ -74,7 +74,11 @@ impl<'a> Reader<'a> {
         if !self.has(name::LEASE_TOKEN) && !self.has(name::LEASE_MESSAGE) {
             return Ok(None);
         }
-        Ok(Some(Lease { token: self.parsed(name::LEASE_TOKEN)?, message_id: self.string(name::LEASE_MESSAGE)? }))
+        Ok(Some(Lease {
+            token: self.parsed(name::LEASE_TOKEN)?,
+            message_id: self.string(name::LEASE_MESSAGE)?,
+            ends_at: self.if_any(name::LEASE_ENDS_AT, Self::time)?,
+        }))
     }
 
     pub(super) fn progress(self) -> Read<Option<Progress>> {
@@ -111,5 +115,12 @@ impl<'a> Reader<'a> {
             code: self.string(code)?,
             detail: self.string(name::FAILURE_DETAIL)?,
         })
+    }
+
+    /// Steps that are not known, of a later program, are passed over.
+    pub(super) fn steps(self, name: &'static str) -> Read<Vec<Step>> {
+        let steps = self.value(name)?.as_l().map_err(|_| CorruptRecord::Unreadable(name, "a list".into()))?;
+        let step = |step: &AttributeValue| step.as_s().ok().and_then(|text| text.parse().ok());
+        Ok(steps.iter().filter_map(step).collect())
     }
 }

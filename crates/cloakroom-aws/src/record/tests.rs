@@ -1,3 +1,4 @@
+use cloakroom::transition::Event;
 use cloakroom::{Digest, Progress, Resource, Status};
 use cloakroom_app::testing::new_job;
 
@@ -37,6 +38,14 @@ fn yesterdays() -> Item {
         ("failure_status", number(422)),
         ("failure_code", text("no-paper")),
         ("failure_detail", text("the printer is out of paper")),
+        ("lease_ends_at", number(1_795_248_056_000_i64)),
+        (
+            "history",
+            AttributeValue::L(vec![
+                text("1795248001000 claim"),
+                text("1795248002000 retry no-paper: the printer is out of paper"),
+            ]),
+        ),
     ];
     attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -55,6 +64,7 @@ fn the_job_of_yesterday() -> Job {
         lease: Some(Lease {
             token: "00000000-0000-4000-8000-000000000001".parse().expect("an id"),
             message_id: "m-1".into(),
+            ends_at: Some(Timestamp::from_millis(1_795_248_056_000)),
         }),
         ready_at: Timestamp::from_millis(1_795_248_030_120),
         progress: Some(Progress { percent: 100.0, message: Some("done".into()) }),
@@ -74,6 +84,14 @@ fn the_job_of_yesterday() -> Job {
             resource: Some(Resource::parse("/thumbnails/7").expect("a good place")),
         }),
         failure: Some(Failure { status: 422, code: "no-paper".into(), detail: "the printer is out of paper".into() }),
+        history: vec![
+            Step::new(Event::Claim, Timestamp::from_millis(1_795_248_001_000)),
+            Step {
+                at: Timestamp::from_millis(1_795_248_002_000),
+                event: Event::Retry,
+                reason: Some("no-paper: the printer is out of paper".into()),
+            },
+        ],
     }
 }
 
@@ -105,6 +123,14 @@ fn attributes_that_are_not_known_are_passed_over() {
 }
 
 #[test]
+fn steps_that_are_not_known_are_passed_over() {
+    let mut item = yesterdays();
+    let Some(AttributeValue::L(steps)) = item.get_mut("history") else { panic!("a list") };
+    steps.extend([text("1795248003000 teleport"), number(7)]);
+    assert_eq!(read(&item), Ok(the_job_of_yesterday()));
+}
+
+#[test]
 fn a_record_of_a_later_version_is_refused_in_clear_words() {
     let mut item = yesterdays();
     item.insert("v".into(), number(2));
@@ -128,6 +154,8 @@ fn a_record_without_a_part_it_must_have_names_that_part() {
         "result",
         "resource",
         "failure_code",
+        "lease_ends_at",
+        "history",
     ];
     for name in yesterdays().keys() {
         let mut item = yesterdays();

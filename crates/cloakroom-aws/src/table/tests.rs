@@ -19,7 +19,7 @@ async fn table(fixture: &Fixture) -> DynamoStore {
 
 fn claim(job: &Job) -> (LeaseToken, Transition) {
     let token = LeaseToken::from_uuid(Uuid::from_u128(1));
-    let lease = Lease { token, message_id: "m-1".into() };
+    let lease = Lease { token, message_id: "m-1".into(), ends_at: None };
     let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(30), max_attempts: 3 };
     (token, Transition::claim(&claim, NOW))
 }
@@ -147,4 +147,20 @@ async fn a_table_that_is_away_is_to_be_asked_again() {
     let store = DynamoStore::new(&Clients::local(&away), "jobs");
     let failed = store.load(&new_job(NOW, 1).key()).await;
     assert!(matches!(failed, Err(PortError::Unavailable { service: TABLE, .. })), "{failed:?}");
+}
+
+#[tokio::test]
+async fn the_jobs_that_are_not_over_are_found_by_a_scan() {
+    let fixture = Fixture::start().await;
+    let store = DynamoStore::new(&fixture.clients, "jobs");
+    store.create_table().await.expect("make the table");
+    let now = Timestamp::from_millis(1_795_248_000_120);
+    let (open, over) = (new_job(now, 1), new_job(now, 2));
+    for job in [&open, &over] {
+        store.accept(job).await.expect("accepted");
+    }
+    store.change(&over.key(), &Transition::withdraw(now)).await.expect("cancelled");
+    let upload = UploadId::from_uuid(Uuid::from_u128(9));
+    store.take_upload(&open.tenant, upload, open.id, now).await.expect("taken");
+    assert_eq!(store.open_jobs().await, Ok(vec![open.key()]));
 }

@@ -71,6 +71,7 @@ impl Deployment {
             client_job_id: Some("k".parse().expect("a good key")),
             body,
             query: String::new(),
+            not_before: None,
             trace: Trace::default(),
         };
         self.submit.submit(submission).await.expect("accepted").job

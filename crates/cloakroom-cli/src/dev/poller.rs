@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_app::Worker;
 use cloakroom_app::work::{Delivery, Disposition};
+use cloakroom_app::{DeadLetters, Worker};
 use cloakroom_aws::SqsQueue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -18,7 +18,7 @@ const WAIT: Duration = Duration::from_secs(20);
 const NO_END: Duration = Duration::from_secs(24 * 3600);
 
 /// Works the queue for ever, with so many jobs at once.
-pub(super) async fn poll(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
+pub(super) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
     let places = Arc::new(Semaphore::new(usize::from(workers)));
     loop {
         let mut permits = vec![Arc::clone(&places).acquire_owned().await.expect("it is never closed")];
@@ -33,6 +33,27 @@ pub(super) async fn poll(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
             Err(error) => {
                 tracing::error!(%error, "failed to receive messages");
                 tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// Ends the jobs of dead letters for ever.
+pub(super) async fn bury(queue: Arc<SqsQueue>, dead_letters: DeadLetters) {
+    let most = u8::try_from(BATCH).expect("ten");
+    loop {
+        let letters = match queue.receive(most, WAIT).await {
+            Ok(letters) => letters,
+            Err(error) => {
+                tracing::error!(%error, "failed to receive dead letters");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        };
+        let dispositions = dead_letters.handle_batch(&letters).await;
+        for (letter, _) in letters.iter().zip(dispositions).filter(|(_, end)| *end == Disposition::Done) {
+            if let Err(error) = queue.delete(&letter.receipt).await {
+                tracing::warn!(%error, "failed to delete a dead letter");
             }
         }
     }

@@ -21,7 +21,7 @@ fn token(n: u128) -> LeaseToken {
 fn claim(n: u128, message: &str) -> Claim {
     Claim {
         created_at: at(0),
-        lease: Lease { token: token(n), message_id: message.to_owned() },
+        lease: Lease { token: token(n), message_id: message.to_owned(), ends_at: Some(at(100_000)) },
         lease_time: LEASE,
         max_attempts: POLICY.max_attempts,
     }
@@ -55,9 +55,12 @@ fn every_event_but_renew_leads_to_one_status() {
 }
 
 #[test]
-fn nothing_leaves_a_terminal_status_and_the_refusal_names_the_pair() {
+fn nothing_leaves_a_terminal_status_but_by_an_operator_and_the_refusal_names_the_pair() {
     for status in Status::ALL.into_iter().filter(|status| status.is_terminal()) {
         for event in Event::ALL {
+            if (status, event) == (Status::Failed, Event::Redrive) {
+                continue;
+            }
             assert_eq!(next(status, event), Err(IllegalTransition { status, event }));
         }
     }
@@ -145,6 +148,10 @@ fn a_retry_whose_attempts_were_lowered_ends_with_its_last_failure() {
     assert_eq!(Refusal::of(&lowered, Some(&job), at(60)), Refusal::Exhausted(token(1)));
     let over = Transition::give_up(&job, token(1), at(60)).apply(&job).expect("none is left");
     assert_eq!(over.failure, job.failure);
+    assert_eq!(
+        over.history.iter().map(|step| step.event).collect::<Vec<_>>(),
+        [Event::Claim, Event::Retry, Event::GiveUp]
+    );
 }
 
 #[test]
@@ -210,6 +217,39 @@ fn a_job_that_is_worked_on_never_expires_however_long_it_takes() {
     assert!(settle(&job, 1, AttemptEnd::Done(Success::default()), at(300_000)).is_some());
 }
 
+#[test]
+fn a_job_that_is_not_begun_in_time_lapses_and_one_that_was_does_not() {
+    let job = accepted(at(0));
+    let lapse = |seconds| Transition::lapse(at(0), Duration::from_secs(60), at(seconds));
+    assert_eq!(lapse(59).apply(&job), None);
+    let over = lapse(60).apply(&job).expect("a minute is over");
+    assert_eq!((over.status, over.failure.expect("a failure").code.as_str()), (Status::Failed, "expired"));
+    let begun = settle(&claimed(1, at(0), &job), 1, retryable(), at(1)).expect("the lease holds");
+    assert_eq!(lapse(100).apply(&begun), None, "it was begun in time");
+    assert_eq!(lapse(100).apply(&accepted(at(10))), None, "another incarnation");
+}
+
+#[test]
+fn an_operator_sends_a_failed_job_back_with_all_its_attempts_and_its_latest_steps() {
+    let mut job = accepted(at(0));
+    for round in 0..30 {
+        let now = at(100 * round);
+        job = claimed(1, now, &job);
+        job = settle(&job, 1, AttemptEnd::Terminal(Failure::new("no")), now).expect("the lease holds");
+        let stale = Transition::redrive(&job, now);
+        let again = stale.apply(&job).expect("it failed");
+        assert_eq!(stale.apply(&again), None, "once");
+        assert_eq!((again.status, again.attempt, again.ready_at), (Status::Accepted, 0, now));
+        assert_eq!((again.failure.clone(), again.finished_at, again.lease.clone()), (None, None, None));
+        assert_eq!(again.version, job.version + 1, "polls never go backwards");
+        assert!(again.history.len() <= KEPT_OVER_A_REDRIVE + 1, "{}", again.history.len());
+        job = again;
+    }
+    for status in [Status::Accepted, Status::Running, Status::Retrying, Status::Succeeded, Status::Cancelled] {
+        assert!(next(status, Event::Redrive).is_err(), "{status:?}");
+    }
+}
+
 /// One thing that somebody does, sensibly or not.
 #[derive(Debug, Clone)]
 enum Act {
@@ -218,6 +258,9 @@ enum Act {
     Settle(u128, AttemptEnd),
     Cancel,
     Recover(u128),
+    Bury(bool),
+    Sweep(bool),
+    Redrive,
     Wait(u64),
 }
 
@@ -235,6 +278,9 @@ fn act() -> impl Strategy<Value = Act> {
         (worker.clone(), end).prop_map(|(worker, end)| Act::Settle(worker, end)),
         Just(Act::Cancel),
         worker.prop_map(Act::Recover),
+        any::<bool>().prop_map(Act::Bury),
+        any::<bool>().prop_map(Act::Sweep),
+        Just(Act::Redrive),
         (0u64..40_000).prop_map(Act::Wait),
     ]
 }
@@ -280,17 +326,31 @@ proptest! {
                         Refusal::Mine | Refusal::Over | Refusal::Duplicate | Refusal::Later(_) => continue,
                     }
                 }
+                Act::Bury(readable) => match Verdict::of_dead_letter(Some(&stale), at(0), "m1", readable, now) {
+                    Verdict::End(transition) => *transition,
+                    Verdict::Over | Verdict::Another | Verdict::Wait(_) => continue,
+                },
+                Act::Sweep(backlog) => match Verdict::of_sweep(Some(&stale), LEASE, backlog, now) {
+                    Verdict::End(transition) => *transition,
+                    Verdict::Over | Verdict::Another | Verdict::Wait(_) => continue,
+                },
+                Act::Redrive => Transition::redrive(&stale, now),
             };
             if let Some(after) = transition.apply(&before) {
                 stale = before.clone();
-                prop_assert!(!before.status.is_terminal(), "it left {:?}", before.status);
-                prop_assert!(after.attempt == before.attempt || after.attempt == before.attempt + 1);
+                let redriven = after.history.last().is_some_and(|step| step.event == Event::Redrive && step.at == now)
+                    && after.status == Status::Accepted;
+                prop_assert!(redriven || !before.status.is_terminal(), "it left {:?}", before.status);
+                prop_assert!(redriven || after.attempt == before.attempt || after.attempt == before.attempt + 1);
+                let begun = after.history.iter().rev().take_while(|step| step.event != Event::Redrive);
+                let begun = begun.filter(|step| step.event == Event::Claim).count();
+                prop_assert_eq!(begun, usize::try_from(after.attempt).expect("small"), "the history tells of every attempt");
                 prop_assert!(after.attempt <= POLICY.max_attempts);
                 prop_assert_eq!(after.version, before.version + 1);
                 prop_assert!(after.expires_at >= before.expires_at);
                 prop_assert_eq!(after.status.is_terminal(), after.finished_at.is_some());
                 prop_assert_eq!(after.created_at, before.created_at);
-                if after.attempt == before.attempt && before.lease.is_some() {
+                if !redriven && after.attempt == before.attempt && before.lease.is_some() {
                     prop_assert_eq!(&after.lease, &before.lease, "a lease changes only with its attempt");
                 }
                 job = after;

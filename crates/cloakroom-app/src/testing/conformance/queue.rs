@@ -33,6 +33,7 @@ pub async fn queue(queue: &dyn WholeQueue) {
     comes_hides_and_goes(queue).await;
     a_receipt_that_is_over_is_no_fault(queue).await;
     hides_for_very_long(queue).await;
+    holds_back(queue).await;
     for name in [('!'..='~').collect(), "a".repeat(128), "other/tenant#1".to_owned()] {
         takes_a_large_message_of(queue, &name.parse().expect("a good name")).await;
     }
@@ -57,7 +58,7 @@ pub async fn none(queue: &dyn WholeQueue) {
 }
 
 async fn send(queue: &dyn WholeQueue, tenant: &Tenant, body: &str) {
-    queue.port().send(tenant, body.to_owned()).await.expect("send");
+    queue.port().send(tenant, body.to_owned(), Duration::ZERO).await.expect("send");
 }
 
 async fn hide(queue: &dyn WholeQueue, delivery: &Delivery, time: Duration) {
@@ -109,6 +110,21 @@ async fn hides_for_very_long(queue: &dyn WholeQueue) {
     queue.pass(Duration::from_secs(2)).await;
     none(queue).await;
     queue.delete(&delivery).await;
+}
+
+async fn holds_back(queue: &dyn WholeQueue) {
+    for delay in [Duration::from_millis(1001), Duration::from_secs(2)] {
+        queue.port().send(&Tenant::default(), "later".to_owned(), delay).await.expect("send");
+        none(queue).await;
+        queue.pass(Duration::from_secs(3)).await;
+        let delivery = one(queue).await;
+        assert_eq!((delivery.body.as_str(), delivery.receive_count), ("later", 1));
+        queue.delete(&delivery).await;
+    }
+    // Longer than any queue holds a message back: it is taken all the same.
+    queue.port().send(&Tenant::default(), "much later".to_owned(), Duration::from_secs(86_400)).await.expect("send");
+    none(queue).await;
+    assert!(queue.port().state().await.expect("a state").cycle > Duration::ZERO);
 }
 
 async fn takes_a_large_message_of(queue: &dyn WholeQueue, tenant: &Tenant) {

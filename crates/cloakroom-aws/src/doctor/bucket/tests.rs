@@ -17,7 +17,7 @@ fn right() -> Facts {
         bucket: Answer::Is(()),
         open: Answer::Is(vec![]),
         encryption: Answer::Is(Some("AES256".to_owned())),
-        rules: Answer::Is(vec![expiring("payloads", 2), expiring("results", 2), expiring("uploads", 1), unfinished]),
+        rules: Answer::Is(vec![expiring("payloads", 3), expiring("results", 3), expiring("uploads", 1), unfinished]),
     }
 }
 

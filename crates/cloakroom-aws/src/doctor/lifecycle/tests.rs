@@ -16,7 +16,7 @@ fn expiring(prefix: &str, days: u64) -> Rule {
 /// As the template makes them.
 fn right() -> Vec<Rule> {
     let unfinished = Rule { id: "unfinished".to_owned(), enabled: true, aborts: true, ..Rule::default() };
-    vec![expiring("payloads/", 2), expiring("results/", 2), expiring("uploads/", 1), unfinished]
+    vec![expiring("payloads/", 3), expiring("results/", 3), expiring("uploads/", 1), unfinished]
 }
 
 /// What is not fine, by what it is about.

@@ -6,17 +6,18 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use cloakroom_app::core::Timestamp;
 use cloakroom_app::work::{Delivery, Disposition};
+use lambda_http::tracing;
 
 /// When the function is ended, of the deadline that came with the event: milliseconds since 1970, as Lambda says it, or from
 /// now on, as `cargo lambda watch` does.
-pub(crate) fn ends_at(deadline_ms: u64, now: Timestamp) -> Timestamp {
+pub fn ends_at(deadline_ms: u64, now: Timestamp) -> Timestamp {
     const A_TIME: i64 = 1_000_000_000_000; // 2001; as a duration, 31 years
     let deadline = i64::try_from(deadline_ms).unwrap_or(i64::MAX);
     Timestamp::from_millis(if deadline < A_TIME { now.as_millis() + deadline } else { deadline })
 }
 
 /// The messages of an event, in their order.
-pub(crate) fn deliveries(event: SqsEvent) -> Vec<Delivery> {
+pub fn deliveries(event: SqsEvent) -> Vec<Delivery> {
     event.records.into_iter().filter_map(delivery).collect()
 }
 
@@ -37,7 +38,7 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
 }
 
 /// Names every message that is not done. What is not known to be done is not.
-pub(crate) fn response(deliveries: &[Delivery], dispositions: &[Disposition]) -> SqsBatchResponse {
+pub fn response(deliveries: &[Delivery], dispositions: &[Disposition]) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for (at, delivery) in deliveries.iter().enumerate() {
         match dispositions.get(at) {

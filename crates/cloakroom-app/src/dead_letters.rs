@@ -1,0 +1,115 @@
+//! Dead letters: messages that came back as often as the queue allows. Nothing else will be brought to their jobs by them.
+//!
+//! Each is kept for an operator first, and then its job is ended with what is known of it. Kept first, ended then, deleted
+//! last: a crash between any two leaves the message where it was, and all of it is done again to the same effect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::transition::Verdict;
+use cloakroom::{Job, JobKey, Status, Timestamp};
+
+use crate::envelope::Envelope;
+use crate::host::Host;
+use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};
+use crate::work::{Delivery, Disposition};
+
+/// How long a letter waits after a port failed, or its job changed under our hands.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// The use case, over its ports.
+#[derive(Clone)]
+pub struct DeadLetters {
+    /// The table.
+    pub store: Arc<dyn JobStore>,
+    /// The queue of dead letters.
+    pub queue: Arc<dyn Queue>,
+    /// Where they are kept.
+    pub letters: Arc<dyn Letters>,
+    /// Clock and randomness.
+    pub host: Arc<dyn Host>,
+}
+
+impl DeadLetters {
+    /// Handles letters side by side; the dispositions are in their order.
+    pub async fn handle_batch(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
+        futures::future::join_all(deliveries.iter().map(|delivery| self.handle(delivery))).await
+    }
+
+    /// Handles one letter.
+    pub async fn handle(&self, delivery: &Delivery) -> Disposition {
+        let handled = match Envelope::address(&delivery.body) {
+            Some((key, accepted_at)) => self.bury(delivery, &key, accepted_at).await,
+            None => self.keep_stray(delivery).await,
+        };
+        match handled {
+            Ok(None) => Disposition::Done,
+            Ok(Some(wait)) => self.hide(delivery, wait).await,
+            Err(error) => {
+                tracing::error!(message_id = delivery.message_id, %error, "failed to handle a dead letter; it comes back");
+                self.hide(delivery, AGAIN).await
+            }
+        }
+    }
+
+    async fn keep_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
+        self.letters.keep(&keys::letter(None, &delivery.message_id), &delivery.body).await?;
+        tracing::error!(message_id = delivery.message_id, "a dead letter is no message of ours; it is kept");
+        Ok(None)
+    }
+
+    /// How long the letter is to wait, if it is.
+    async fn bury(
+        &self,
+        delivery: &Delivery,
+        key: &JobKey,
+        accepted_at: Timestamp,
+    ) -> Result<Option<Duration>, PortError> {
+        let job = self.store.load(key).await?;
+        let now = self.host.now();
+        let readable = Envelope::read(&delivery.body).is_ok();
+        let verdict = Verdict::of_dead_letter(job.as_ref(), accepted_at, &delivery.message_id, readable, now);
+        let transition = match verdict {
+            Verdict::Wait(at) => return Ok(Some(at.since(now))),
+            Verdict::Another => return Ok(None),
+            Verdict::Over => {
+                if worth_keeping(job.as_ref()) {
+                    self.keep(delivery, key).await?;
+                }
+                return Ok(None);
+            }
+            Verdict::End(transition) => transition,
+        };
+        self.keep(delivery, key).await?;
+        match self.store.change(key, &transition).await? {
+            Change::Made(job) => {
+                let code = job.failure.as_ref().map(|failure| failure.code.as_str());
+                tracing::error!(
+                    job_id = %key.id, tenant = %key.tenant, command = %job.command, message_id = delivery.message_id,
+                    status = job.status.as_str(), attempts = job.attempt, code, "ended the job of a dead letter"
+                );
+                Ok(None)
+            }
+            Change::Refused(_) => Ok(Some(AGAIN)),
+        }
+    }
+
+    async fn keep(&self, delivery: &Delivery, key: &JobKey) -> Result<(), PortError> {
+        self.letters.keep(&keys::letter(Some(key), &delivery.message_id), &delivery.body).await
+    }
+
+    async fn hide(&self, delivery: &Delivery, time: Duration) -> Disposition {
+        if let Err(error) = self.queue.hide(&delivery.receipt, time).await {
+            tracing::warn!(%error, "failed to hide a dead letter");
+        }
+        Disposition::Keep
+    }
+}
+
+/// Whether an operator may want the message of a job that is over: not where the work is done, or no longer wanted.
+fn worth_keeping(job: Option<&Job>) -> bool {
+    !job.is_some_and(|job| matches!(job.status, Status::Succeeded | Status::Cancelled))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Given a message that no worker could deal with, when it is found among the dead letters, then its job ends with what is
+//! known, and the message is kept.
+
+use cloakroom::{Status, Tenant};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::*;
+use crate::ports::keys;
+use crate::testing::{Fault, Room};
+use crate::{Command, HandlerError, JobContext, Output, Payload};
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Nothing {}
+
+impl Payload for Nothing {}
+
+async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
+    sleep(Duration::from_secs(100)).await;
+    Ok(Output::none())
+}
+
+fn room() -> Room {
+    Room::new(vec![Command::json("sleep", sleeps).timeout(Duration::from_secs(300)).attempts(1)])
+}
+
+/// A job, and its message as the dead-letter queue hands it out.
+async fn letter(room: &Room) -> (JobKey, Delivery) {
+    let key = room.send("sleep", None, "{}").await.expect("accepted").job.key();
+    (key, room.memory.receive(Duration::ZERO).expect("a message"))
+}
+
+async fn kept(room: &Room) -> Vec<String> {
+    room.memory.list(keys::LETTERS, None).await.expect("memory")
+}
+
+fn code(job: &Job) -> &str {
+    job.failure.as_ref().map_or("", |failure| failure.code.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
+    let room = room();
+    let (key, letter) = letter(&room).await;
+    room.memory.calls();
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
+    assert_eq!(room.memory.calls(), ["load", "keep", "change"], "kept before it is ended");
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, code(&job)), (Status::Failed, "never-started"));
+    assert_eq!(kept(&room).await, [keys::letter(Some(&key), &letter.message_id)]);
+    assert_eq!(room.memory.read(&kept(&room).await[0]).await, Ok(Some(letter.body.clone())));
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done, "again");
+    assert_eq!(room.poll(&key).await, job);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_worker_died_fails_when_its_lease_is_over() {
+    let room = room();
+    let (key, letter) = letter(&room).await;
+    assert!(timeout(Duration::from_secs(45), room.work_once()).await.is_err(), "the worker dies");
+    let begun = Instant::now();
+    let letter = Delivery { receipt: "receipt-2".into(), ..letter };
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Keep, "the lease may yet be alive");
+    assert_eq!(room.poll(&key).await.status, Status::Running);
+    let hidden = room.memory.messages().1.expect("hidden") - begun;
+    sleep(hidden).await;
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, code(&job)), (Status::Failed, "worker-crashed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cant_be_read_ends_its_job_where_it_tells_which_it_is() {
+    let room = room();
+    let (key, letter) = letter(&room).await;
+    let later = Delivery { body: letter.body.replace("\"v\":1", "\"v\":9"), ..letter };
+    assert_eq!(room.dead_letters.handle(&later).await, Disposition::Done);
+    assert_eq!(code(&room.poll(&key).await), "unreadable-message");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_message_of_ours_or_has_no_job_any_more_is_kept_and_does_no_harm() {
+    let room = room();
+    let (key, letter) = letter(&room).await;
+    let garbage = Delivery { message_id: "garbage".into(), body: "garbage".into(), ..letter.clone() };
+    assert_eq!(room.dead_letters.handle(&garbage).await, Disposition::Done);
+    let other = Tenant::default().as_str().replace("default", "other");
+    let of_nobody = Delivery { body: letter.body.replace("\"default\"", &format!("{other:?}")), ..letter.clone() };
+    assert_eq!(room.dead_letters.handle(&of_nobody).await, Disposition::Done);
+    let nobody = JobKey { tenant: other.parse().expect("a name"), id: key.id };
+    assert_eq!(kept(&room).await, [keys::letter(None, "garbage"), keys::letter(Some(&nobody), &letter.message_id)]);
+    assert_eq!(room.poll(&key).await.status, Status::Accepted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_done_or_no_longer_wanted_leaves_no_letter() {
+    for cancel in [true, false] {
+        let room = room();
+        let (key, letter) = letter(&room).await;
+        if cancel {
+            room.jobs.cancel(&key).await.expect("cancelled");
+        } else {
+            room.work_until_idle().await;
+        }
+        let over = room.poll(&key).await;
+        assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
+        assert_eq!((room.poll(&key).await, kept(&room).await), (over, vec![]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_call_fails_the_letter_comes_back_and_ends_its_job() {
+    for fault in [Fault::Before, Fault::After] {
+        for n in 0..4 {
+            let room = room();
+            let (key, letter) = letter(&room).await;
+            room.memory.fail_nth(n, fault);
+            let handled = room.dead_letters.handle(&letter).await;
+            assert_eq!(handled == Disposition::Done, n >= 3, "call {n}, {fault:?}: there are three");
+            room.memory.calm();
+            assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
+            assert_eq!((code(&room.poll(&key).await), kept(&room).await.len()), ("never-started", 1));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_are_handled_side_by_side_and_each_on_its_own() {
+    let room = room();
+    let (_, letter) = letter(&room).await;
+    let garbage = Delivery { message_id: "garbage".into(), body: String::new(), ..letter.clone() };
+    room.memory.fail("load", Fault::Before);
+    let handled = room.dead_letters.handle_batch(&[letter, garbage]).await;
+    assert_eq!(handled, [Disposition::Keep, Disposition::Done]);
+}

@@ -1,0 +1,111 @@
+//! Given dead letters, when an operator sends them back, then their jobs run again, and no others are touched.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cloakroom::transition::Event;
+use tokio::time::{sleep, timeout};
+
+use super::*;
+use crate::testing::{Fault, Room};
+use crate::work::Disposition;
+use crate::{Command, HandlerError, Output, Payload};
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Nothing {}
+
+impl Payload for Nothing {}
+
+/// A room whose handler takes a minute, and a job of it that died among the dead letters.
+async fn room() -> (Room, JobKey) {
+    let room = Room::new(vec![Command::json("sleep", |_: Nothing, _| async {
+        sleep(Duration::from_secs(60)).await;
+        Ok::<_, HandlerError>(Output::none())
+    })]);
+    let key = room.send("sleep", Some("k"), "{}").await.expect("accepted").job.key();
+    let letter = room.memory.receive(Duration::ZERO).expect("a message");
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
+    room.memory.delete(&letter);
+    (room, key)
+}
+
+async fn letters(room: &Room) -> Vec<Letter> {
+    let mut all: Vec<Letter> = vec![];
+    loop {
+        let page = room.redrive.list(None, all.last().map(|letter| letter.key.as_str())).await.expect("a page");
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_is_sent_back_runs_its_job_again() {
+    let (room, key) = room().await;
+    let [letter] = &letters(&room).await[..] else { panic!("one letter") };
+    assert_eq!((&letter.job, letter.record.as_ref().map(|job| job.status)), (&Some(key.clone()), Some(Status::Failed)));
+    let failed = room.poll(&key).await;
+    assert_eq!(room.redrive.send(letter).await, Ok(Redriven::Sent));
+    let accepted = room.poll(&key).await;
+    assert_eq!((accepted.status, accepted.version), (Status::Accepted, failed.version + 1));
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
+    let story: Vec<_> = job.history.iter().map(|step| step.event).collect();
+    assert_eq!(story, [Event::Bury, Event::Redrive, Event::Claim, Event::Succeed]);
+    assert_eq!(letters(&room).await, []);
+    assert_eq!(room.redrive.send(letter).await, Ok(Redriven::Refused("it is kept no longer")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
+    let (room, key) = room().await;
+    let letter = letters(&room).await.pop().expect("a letter");
+    let body = room.memory.read(&letter.key).await.expect("memory").expect("a body");
+    assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
+    room.memory.keep(&letter.key, &body).await.expect("another letter of the job");
+    let watch = async {
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Refused("its job is running")));
+    };
+    tokio::join!(room.work_until_idle(), watch);
+    assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Refused("its job succeeded")));
+    sleep(Duration::from_secs(90_000)).await;
+    assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Refused("its job is gone; submit the command again")));
+    assert_eq!(letters(&room).await.len(), 1);
+    assert_eq!(room.jobs.get(&key).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
+    let (room, _) = room().await;
+    room.memory.keep(&keys::letter(None, "garbage"), "garbage").await.expect("kept");
+    let all = letters(&room).await;
+    let stray = all.iter().find(|letter| letter.job.is_none()).expect("listed");
+    assert_eq!(room.redrive.send(stray).await, Ok(Redriven::Refused("it is no message of ours")));
+    let of_tenant = room.redrive.list(Some(&Tenant::default()), None).await.expect("a page");
+    assert_eq!(of_tenant.len(), 1, "a tenant's own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_call_fails_a_second_redrive_brings_the_job_to_its_end() {
+    for fault in [Fault::Before, Fault::After] {
+        for n in 0..5 {
+            let (room, key) = room().await;
+            let letter = letters(&room).await.pop().expect("a letter");
+            room.memory.fail_nth(n, fault);
+            assert!(room.redrive.send(&letter).await.is_err(), "call {n}, {fault:?}: there are five");
+            room.memory.calm();
+            let again = AtomicBool::new(false);
+            for letter in letters(&room).await {
+                assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
+                again.store(true, Ordering::Relaxed);
+            }
+            assert!(again.load(Ordering::Relaxed) || (n, fault) == (4, Fault::After), "the letter is gone too early");
+            timeout(Duration::from_secs(600), room.work_until_idle()).await.expect("an end");
+            let job = room.poll(&key).await;
+            assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "call {n}, {fault:?}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The sweeper: ends jobs that nothing else would. A submission that died between the record and the message, a message that
+//! was lost: such a job has a record and nobody who will touch it again.
+//!
+//! It is told of jobs by whoever calls it (the table's stream, or the dev runner's own list) and looks at each until it is
+//! over. Most are at the first look.
+
+mod rounds;
+
+use std::sync::Arc;
+
+use cloakroom::transition::Verdict;
+use cloakroom::{JobKey, Timestamp};
+use futures::StreamExt as _;
+
+pub use rounds::Rounds;
+
+use crate::host::Host;
+use crate::ports::{Change, JobStore, PortError, Queue, QueueState};
+
+/// How many jobs are looked at side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+/// The use case, over its ports.
+#[derive(Clone)]
+pub struct Sweeper {
+    /// The table.
+    pub store: Arc<dyn JobStore>,
+    /// The queue of commands.
+    pub queue: Arc<dyn Queue>,
+    /// Clock and randomness.
+    pub host: Arc<dyn Host>,
+}
+
+/// What a look at some jobs found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Looked {
+    /// Those that are not over, and when to look at each again.
+    pub open: Vec<(JobKey, Timestamp)>,
+    /// How many were ended.
+    pub ended: usize,
+}
+
+impl Looked {
+    /// When to look again, at the earliest; `None` when all are over.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.open.iter().map(|(_, at)| *at).min()
+    }
+}
+
+impl Sweeper {
+    /// Looks at these jobs, and ends those that are abandoned. When it fails, some may have been ended: look at all again.
+    pub async fn look(&self, jobs: &[JobKey]) -> Result<Looked, PortError> {
+        if jobs.is_empty() {
+            return Ok(Looked::default());
+        }
+        let queue = self.queue.state().await?;
+        let looks: Vec<_> = jobs.iter().map(|key| self.look_at(key, queue)).collect();
+        let mut looks = futures::stream::iter(looks).buffered(SIDE_BY_SIDE);
+        let mut looked = Looked::default();
+        while let Some(look) = looks.next().await {
+            match look? {
+                Look::Over => {}
+                Look::Ended => looked.ended += 1,
+                Look::Open(key, at) => looked.open.push((key, at)),
+            }
+        }
+        Ok(looked)
+    }
+
+    async fn look_at(&self, key: &JobKey, queue: QueueState) -> Result<Look, PortError> {
+        let job = self.store.load(key).await?;
+        let now = self.host.now();
+        let transition = match Verdict::of_sweep(job.as_ref(), queue.cycle, queue.backlog, now) {
+            Verdict::Over | Verdict::Another => return Ok(Look::Over),
+            Verdict::Wait(at) => return Ok(Look::Open(key.clone(), at)),
+            Verdict::End(transition) => transition,
+        };
+        match self.store.change(key, &transition).await? {
+            Change::Made(job) => {
+                let code = job.failure.as_ref().map(|failure| failure.code.as_str());
+                tracing::error!(
+                    job_id = %key.id, tenant = %key.tenant, command = %job.command,
+                    status = job.status.as_str(), attempts = job.attempt, code, "ended an abandoned job"
+                );
+                Ok(Look::Ended)
+            }
+            // It moved after all: look again when it could be abandoned anew.
+            Change::Refused(_) => Ok(Look::Open(key.clone(), now.after(queue.cycle))),
+        }
+    }
+}
+
+enum Look {
+    Over,
+    Ended,
+    Open(JobKey, Timestamp),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! The sweeper's rounds: jobs that were accepted a while ago are looked at; those that are not over are written on a list,
+//! and looked at again when the first of them may be abandoned, until all are over.
+//!
+//! A list is one message, hidden until its next look. It is never sent anew, so no chain of functions calling each other
+//! comes about.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::{JobId, JobKey, Tenant};
+use serde::{Deserialize, Serialize};
+
+use super::Sweeper;
+use crate::ports::{PortError, Queue};
+use crate::work::{Delivery, Disposition};
+
+const VERSION: u32 = 1;
+
+/// How many jobs are on one list: some 40 KB.
+const LIST: usize = 500;
+
+/// How long a list waits after a port failed.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// The use case, over its ports.
+#[derive(Clone)]
+pub struct Rounds {
+    /// Who looks.
+    pub sweeper: Sweeper,
+    /// The queue of lists.
+    pub lists: Arc<dyn Queue>,
+}
+
+/// A list: a boundary, read by later code.
+#[derive(Serialize, Deserialize)]
+struct List {
+    v: u32,
+    jobs: Vec<(Tenant, JobId)>,
+}
+
+impl Rounds {
+    /// Looks at jobs for the first time. When it fails, nothing is lost by doing all of it again.
+    pub async fn begin(&self, jobs: &[JobKey]) -> Result<(), PortError> {
+        let looked = self.sweeper.look(jobs).await?;
+        let now = self.sweeper.host.now();
+        for open in looked.open.chunks(LIST) {
+            let Some(next) = open.iter().map(|(_, at)| *at).min() else { continue };
+            let jobs = open.iter().map(|(key, _)| (key.tenant.clone(), key.id)).collect();
+            let list = serde_json::to_string(&List { v: VERSION, jobs }).expect("names and ids are always written");
+            self.lists.send(&Tenant::default(), list, next.since(now)).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks again at the jobs of these lists; the dispositions are in their order.
+    pub async fn go_on(&self, lists: &[Delivery]) -> Vec<Disposition> {
+        futures::future::join_all(lists.iter().map(|list| self.look_again(list))).await
+    }
+
+    async fn look_again(&self, delivery: &Delivery) -> Disposition {
+        let list = match serde_json::from_str(&delivery.body) {
+            Ok(List { v: VERSION, jobs }) => jobs,
+            Ok(List { v, .. }) => {
+                tracing::error!(version = v, "can't read a list of jobs; a later sweeper has to");
+                return self.keep(delivery, AGAIN).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a message is no list of jobs; it is deleted");
+                return Disposition::Done;
+            }
+        };
+        let jobs: Vec<_> = list.into_iter().map(|(tenant, id)| JobKey { tenant, id }).collect();
+        match self.sweeper.look(&jobs).await {
+            Ok(looked) => match looked.next() {
+                Some(next) => self.keep(delivery, next.since(self.sweeper.host.now())).await,
+                None => Disposition::Done,
+            },
+            Err(error) => {
+                tracing::error!(%error, "failed to look at jobs; the list comes back");
+                self.keep(delivery, AGAIN).await
+            }
+        }
+    }
+
+    async fn keep(&self, delivery: &Delivery, time: Duration) -> Disposition {
+        if let Err(error) = self.lists.hide(&delivery.receipt, time).await {
+            tracing::warn!(%error, "failed to hide a list");
+        }
+        Disposition::Keep
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep_until};
+
+    use super::*;
+    use crate::testing::{Fault, Memory, Room};
+    use crate::{Command, HandlerError, Output, Payload};
+
+    #[derive(Deserialize, schemars::JsonSchema)]
+    struct Nothing {}
+
+    impl Payload for Nothing {}
+
+    /// A room, `n` jobs of it that are stranded, and the rounds over a queue of lists.
+    async fn stranded(n: usize) -> (Room, Vec<JobKey>, Rounds, Arc<Memory>) {
+        let room =
+            Room::new(vec![Command::json("nothing", |_: Nothing, _| async { Ok::<_, HandlerError>(Output::none()) })]);
+        let mut keys = vec![];
+        for _ in 0..n {
+            keys.push(room.send("nothing", None, "{}").await.expect("accepted").job.key());
+        }
+        room.memory.purge();
+        let lists = Arc::new(Memory::default());
+        let rounds = Rounds { sweeper: room.sweeper.clone(), lists: lists.clone() };
+        (room, keys, rounds, lists)
+    }
+
+    async fn until_done(rounds: &Rounds, lists: &Memory) -> u32 {
+        let mut looks = 0;
+        while let (1.., Some(visible)) = lists.messages() {
+            sleep_until(visible.max(Instant::now() + Duration::from_millis(1))).await;
+            while let Some(delivery) = lists.receive(Duration::from_secs(60)) {
+                looks += 1;
+                if rounds.go_on(std::slice::from_ref(&delivery)).await == [Disposition::Done] {
+                    lists.delete(&delivery);
+                }
+            }
+            assert!(looks < 100, "there is no end to it");
+        }
+        looks
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stranded_jobs_are_all_ended_within_the_bound() {
+        let (room, keys, rounds, lists) = stranded(1200).await;
+        let begun = Instant::now();
+        rounds.begin(&keys).await.expect("a look");
+        assert_eq!(lists.messages().0, 3, "lists of 500");
+        let looks = until_done(&rounds, &lists).await;
+        // The queue holds a message back for 15 minutes, then it is hidden for the rest of the hour.
+        assert_eq!((looks, begun.elapsed().as_secs()), (6, 3600));
+        for key in &keys {
+            assert!(room.poll(key).await.status.is_terminal());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn jobs_that_are_over_at_the_first_look_make_no_list() {
+        let (room, keys, rounds, lists) = stranded(3).await;
+        for key in &keys {
+            room.jobs.cancel(key).await.expect("cancelled");
+        }
+        rounds.begin(&keys).await.expect("a look");
+        assert_eq!(lists.messages().0, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_survives_whatever_fails_and_what_is_none_is_deleted() {
+        let (room, keys, rounds, lists) = stranded(2).await;
+        rounds.begin(&keys).await.expect("a look");
+        room.memory.fail("load", Fault::Before);
+        room.memory.fail("change", Fault::After);
+        assert!(until_done(&rounds, &lists).await >= 3);
+        for key in &keys {
+            assert!(room.poll(key).await.status.is_terminal());
+        }
+        for (body, disposition) in [("garbage", Disposition::Done), (r#"{"v":2,"jobs":[]}"#, Disposition::Keep)] {
+            lists.send(&Tenant::default(), body.into(), Duration::ZERO).await.expect("sent");
+            let delivery = lists.receive(Duration::ZERO).expect("a message");
+            assert_eq!(rounds.go_on(std::slice::from_ref(&delivery)).await, [disposition], "{body}");
+            lists.delete(&delivery);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Given a job that nobody will touch again, when the sweeper looks at it late enough, then it ends truthfully; and no other
+//! job does.
+
+use std::time::Duration;
+
+use cloakroom::{Job, Status};
+use tokio::time::{sleep, timeout};
+
+use super::*;
+use crate::testing::{Fault, Room};
+use crate::{Command, HandlerError, JobContext, Output, Payload};
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Nothing {}
+
+impl Payload for Nothing {}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
+    sleep(Duration::from_secs(100)).await;
+    Ok(Output::none())
+}
+
+fn room() -> Room {
+    Room::new(vec![Command::json("sleep", sleeps).timeout(Duration::from_secs(300))])
+}
+
+async fn sent(room: &Room) -> JobKey {
+    room.send("sleep", None, "{}").await.expect("accepted").job.key()
+}
+
+fn end(job: &Job) -> (Status, &str) {
+    (job.status, job.failure.as_ref().map_or("", |failure| failure.code.as_str()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_recorded_and_never_sent_ends_when_no_message_can_be_on_its_way() {
+    let room = room();
+    room.memory.fail("send", Fault::Before);
+    room.send("sleep", Some("k"), "{}").await.expect_err("its submission dies");
+    let key = room.memory.only_job().key();
+    let due = room.poll(&key).await.created_at.after(HOUR);
+    let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+    assert_eq!((looked.next(), looked.ended), (Some(due), 0));
+    sleep(HOUR).await;
+    let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+    assert_eq!((looked.next(), looked.ended), (None, 1));
+    assert_eq!(end(&room.poll(&key).await), (Status::Failed, "never-started"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_job_whose_worker_died_and_whose_message_is_gone_ends() {
+    let room = room();
+    let key = sent(&room).await;
+    assert!(timeout(Duration::from_secs(45), room.work_once()).await.is_err(), "the worker dies");
+    room.memory.purge();
+    sleep(HOUR + Duration::from_secs(60)).await;
+    assert_eq!(room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look").ended, 1);
+    assert_eq!(end(&room.poll(&key).await), (Status::Failed, "worker-crashed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_waits_in_a_long_queue_is_left_alone_until_just_before_it_would_vanish() {
+    let room = room();
+    let key = sent(&room).await;
+    let mut looks = 0;
+    loop {
+        let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+        let Some(next) = looked.next() else { break };
+        looks += 1;
+        assert!(next > room.host.now(), "it would look without end");
+        sleep(next.since(room.host.now())).await;
+    }
+    let job = room.poll(&key).await;
+    assert_eq!(end(&job), (Status::Failed, "expired"));
+    assert!(job.finished_at.expect("over").since(job.created_at) > 23 * HOUR);
+    assert!(looks < 400, "{looks}");
+    room.work_until_idle().await;
+    assert_eq!(end(&room.poll(&key).await), (Status::Failed, "expired"), "its message finds it over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_are_at_work_over_or_unknown_are_none_of_its_business() {
+    let room = room();
+    let (running, over) = (sent(&room).await, sent(&room).await);
+    room.jobs.cancel(&over).await.expect("cancelled");
+    let unknown = JobKey { tenant: "nobody".parse().expect("a name"), id: over.id };
+    let watch = async {
+        sleep(Duration::from_secs(50)).await;
+        let looked = room.sweeper.look(&[running.clone(), over.clone(), unknown]).await.expect("a look");
+        assert_eq!((looked.ended, looked.open.len()), (0, 1));
+    };
+    tokio::join!(room.work_until_idle(), watch);
+    assert_eq!(room.poll(&running).await.status, Status::Succeeded);
+    assert_eq!(room.sweeper.look(&[running]).await.expect("a look"), Looked::default());
+    assert_eq!(room.sweeper.look(&[]).await.expect("nothing"), Looked::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_call_fails_another_look_ends_them_all() {
+    for fault in [Fault::Before, Fault::After] {
+        for n in 0..7 {
+            let room = room();
+            let keys = [sent(&room).await, sent(&room).await, sent(&room).await];
+            room.memory.purge();
+            sleep(HOUR).await;
+            room.memory.fail_nth(n, fault);
+            let looked = room.sweeper.look(&keys).await;
+            assert!(looked.is_err(), "call {n}, {fault:?}: a queue and three jobs, each read and changed");
+            room.memory.calm();
+            room.sweeper.look(&keys).await.expect("a look");
+            for key in &keys {
+                assert_eq!(end(&room.poll(key).await), (Status::Failed, "never-started"));
+            }
+        }
+    }
+}

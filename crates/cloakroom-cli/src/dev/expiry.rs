@@ -1,0 +1,31 @@
+//! Deletes what is over: what DynamoDB's time to live and the bucket's lifecycle rules do elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_app::core::Timestamp;
+use cloakroom_app::upload::UPLOAD_LIFE;
+use cloakroom_app::{Host as _, Registry, SystemHost};
+use cloakroom_aws::S3Objects;
+use cloakroom_embedded::Services;
+
+/// How often: elsewhere it takes hours, or days.
+const PAUSE: Duration = Duration::from_secs(300);
+
+/// Deletes for ever.
+pub(super) async fn delete(services: Arc<Services>, objects: S3Objects, commands: Registry) {
+    let life = commands.objects_life();
+    loop {
+        services.sweep_expired().await;
+        for (prefix, life) in [("uploads/", UPLOAD_LIFE), ("payloads/", life), ("results/", life)] {
+            let millis = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
+            let before = Timestamp::from_millis(SystemHost.now().as_millis().saturating_sub(millis));
+            match objects.sweep(prefix, before).await {
+                Ok(0) => {}
+                Ok(swept) => tracing::info!(prefix, swept, "swept objects that are over"),
+                Err(error) => tracing::warn!(prefix, %error, "failed to sweep objects"),
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

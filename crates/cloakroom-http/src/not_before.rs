@@ -1,0 +1,56 @@
+//! `Not-Before`: when a job may begin, as an RFC 3339 time.
+
+use cloakroom::{Code, Timestamp};
+use http::{HeaderMap, HeaderName};
+
+use crate::problems::Refused;
+
+const NOT_BEFORE: HeaderName = HeaderName::from_static("not-before");
+
+/// The time of a request, if it has one. One that is over means at once.
+pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Timestamp>, Refused> {
+    let mut lines = headers.get_all(NOT_BEFORE).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(invalid("there is more than one Not-Before; send one"));
+    }
+    let time = line.to_str().ok().and_then(|text| text.trim().parse().ok());
+    time.map(Some)
+        .ok_or_else(|| invalid("send Not-Before as an RFC 3339 time with its offset or Z, as in 2026-11-21T08:00:00Z"))
+}
+
+pub(crate) fn invalid(detail: impl Into<String>) -> Refused {
+    Refused::new(Code::InvalidNotBefore, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(lines: &[&str]) -> Result<Option<i64>, Refused> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(NOT_BEFORE, HeaderValue::from_str(line).expect("a header"));
+        }
+        of(&headers).map(|time| time.map(Timestamp::as_millis))
+    }
+
+    #[test]
+    fn a_time_is_read_in_any_offset() {
+        let millis = Some(1_795_248_000_000);
+        for text in ["2026-11-21T08:00:00Z", "2026-11-21T09:00:00.000+01:00", " 2026-11-21T08:00:00.000Z "] {
+            assert_eq!(read(&[text]).expect("a time"), millis, "{text}");
+        }
+        assert_eq!(read(&[]).expect("none"), None);
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["", "tomorrow", "2026-11-21", "2026-11-21T08:00:00", "1795248000", "2026-13-21T08:00:00Z"] {
+            assert!(read(&[text]).is_err(), "{text}");
+        }
+        assert!(read(&["2026-11-21T08:00:00Z", "2026-11-21T08:00:00Z"]).is_err(), "two lines");
+    }
+}

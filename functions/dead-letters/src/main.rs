@@ -1,0 +1,19 @@
+//! The function behind the queue of dead letters: ends their jobs, and keeps the messages for an operator.
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use cloakroom_aws::{Clients, DeadLettersConfig, environment};
+use lambda::batch;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::start();
+    let config = lambda::configured(|| DeadLettersConfig::from_env(&environment));
+    let dead_letters = cloakroom_aws::dead_letters(&config, &Clients::load().await);
+    let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
+        let deliveries = batch::deliveries(event.payload);
+        let dispositions = dead_letters.handle_batch(&deliveries).await;
+        Ok(batch::response(&deliveries, &dispositions))
+    };
+    lambda_runtime::run(service_fn(bury)).await
+}

@@ -1,0 +1,27 @@
+//! The function behind the table's stream and the sweeper's own queue: ends jobs that nothing else would.
+
+mod stream;
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use cloakroom_aws::{Clients, SweeperConfig, environment};
+use lambda::batch;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda::start();
+    let config = lambda::configured(|| SweeperConfig::from_env(&environment));
+    let rounds = cloakroom_aws::rounds(&config, &Clients::load().await);
+    let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
+        if let Some(jobs) = stream::accepted(&event.payload) {
+            // A failure fails the batch: it comes again, for as long as the stream keeps it.
+            rounds.begin(&jobs).await?;
+            return Ok(SqsBatchResponse::default());
+        }
+        let lists = batch::deliveries(serde_json::from_value(event.payload)?);
+        let dispositions = rounds.go_on(&lists).await;
+        Ok(batch::response(&lists, &dispositions))
+    };
+    lambda_runtime::run(service_fn(sweep)).await
+}

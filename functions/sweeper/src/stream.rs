@@ -1,0 +1,70 @@
+//! From the event of a table's stream to the jobs that were accepted.
+
+use cloakroom_app::core::JobKey;
+use serde_json::Value;
+
+/// The jobs whose records were written as `accepted`; `None` of an event that is no stream's.
+pub(crate) fn accepted(event: &Value) -> Option<Vec<JobKey>> {
+    let records = event["Records"].as_array()?;
+    if !records.iter().all(|record| record["eventSource"] == "aws:dynamodb") {
+        return None;
+    }
+    // The template's filter lets no other records through; a stream that is set up otherwise may have any.
+    let images = records.iter().map(|record| &record["dynamodb"]["NewImage"]);
+    Some(images.filter(|image| image["status"]["S"] == "accepted").filter_map(job).collect())
+}
+
+fn job(image: &Value) -> Option<JobKey> {
+    let text = |name: &str| image[name]["S"].as_str();
+    let key = text("tenant").zip(text("id"));
+    let key = key.and_then(|(tenant, id)| Some(JobKey { tenant: tenant.parse().ok()?, id: id.parse().ok()? }));
+    if key.is_none() {
+        tracing::error!("a record of the stream has no job that can be read; it is passed over");
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(status: &str) -> Value {
+        json!({
+            "eventID": "1", "eventName": "INSERT", "eventSource": "aws:dynamodb", "eventVersion": "1.1",
+            "dynamodb": {
+                "Keys": { "pk": { "S": "job#acme#0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11" } },
+                "NewImage": {
+                    "pk": { "S": "job#acme#0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11" },
+                    "tenant": { "S": "acme" },
+                    "id": { "S": "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11" },
+                    "status": { "S": status }
+                },
+                "StreamViewType": "NEW_AND_OLD_IMAGES"
+            }
+        })
+    }
+
+    #[test]
+    fn the_jobs_that_were_accepted_are_told_and_no_others() {
+        let deleted = json!({ "eventName": "REMOVE", "eventSource": "aws:dynamodb", "dynamodb": {} });
+        let upload = json!({ "eventSource": "aws:dynamodb", "dynamodb": { "NewImage": { "job": { "S": "x" } } } });
+        let event = json!({ "Records": [record("accepted"), record("running"), deleted, upload] });
+        let jobs = accepted(&event).expect("a stream's event");
+        let [job] = &jobs[..] else { panic!("{jobs:?}") };
+        assert_eq!(
+            (job.tenant.as_str(), job.id.to_string().as_str()),
+            ("acme", "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11")
+        );
+    }
+
+    #[test]
+    fn a_queues_event_is_none_of_a_stream_and_a_damaged_record_is_passed_over() {
+        assert_eq!(accepted(&json!({ "Records": [{ "eventSource": "aws:sqs", "messageId": "1" }] })), None);
+        assert_eq!(accepted(&json!({})), None);
+        let mut damaged = record("accepted");
+        damaged["dynamodb"]["NewImage"]["id"] = json!({ "S": "no id" });
+        assert_eq!(accepted(&json!({ "Records": [damaged, record("accepted")] })).map(|jobs| jobs.len()), Some(1));
+    }
+}
