@@ -10,6 +10,8 @@
 pub mod clients;
 pub mod config;
 #[cfg(feature = "doctor")]
+pub mod deployment;
+#[cfg(feature = "doctor")]
 pub mod doctor;
 mod error;
 mod expressions;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::service::Service;
-use crate::{cancel, completions, cost, dev, doctor, exit, find, result, submit, watch};
+use crate::{cancel, completions, cost, dev, doctor, exit, explain, find, redrive, result, submit, watch};
 
 /// Accept work now, do it later.
 ///
@@ -36,6 +36,12 @@ pub(crate) enum Command {
     /// Find a job by its idempotency key, and print its id
     #[command(after_help = exit::help())]
     Find(find::Args),
+    /// Tell what happened to a job, and why it ended as it did
+    #[command(after_help = exit::help())]
+    Explain(explain::Args),
+    /// List the dead letters of a deployment on AWS, or send chosen ones back to work
+    #[command(after_help = exit::help())]
+    Redrive(redrive::Args),
     /// Examine a deployment on AWS: what is wrong with it, why it matters, and the command that mends it
     #[command(after_help = exit::help())]
     Doctor(doctor::Args),

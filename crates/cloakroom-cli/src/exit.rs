@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use cloakroom_app::ports::PortError;
 use cloakroom_client::{Error, Status};
 
 /// An exit code.
@@ -54,6 +55,15 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    /// Of a service on AWS that an operator's command asked.
+    pub(crate) fn of_port(error: PortError) -> Self {
+        let exit = match error {
+            PortError::Unavailable { .. } => Exit::Unavailable,
+            PortError::Misconfigured { .. } => Exit::Usage,
+        };
+        Self { exit, message: format!("failed to {error}") }
     }
 }
 

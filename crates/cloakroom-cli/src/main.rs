@@ -8,7 +8,9 @@ mod cost;
 mod dev;
 mod doctor;
 mod exit;
+mod explain;
 mod find;
+mod redrive;
 mod result;
 mod service;
 mod show;
@@ -40,6 +42,8 @@ async fn run(Cli { service, command }: Cli) -> Result<Exit, Failure> {
         Command::Result(args) => result::run(args, &service).await,
         Command::Cancel(args) => cancel::run(args, &service).await,
         Command::Find(args) => find::run(args, &service).await,
+        Command::Explain(args) => explain::run(args, &service).await,
+        Command::Redrive(args) => redrive::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Cost(args) => cost::run(&args),
         Command::Completions(args) => completions::run(&args),

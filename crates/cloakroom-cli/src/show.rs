@@ -101,7 +101,7 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// A job in one line.
-fn describe(job: &JobView) -> String {
+pub(crate) fn describe(job: &JobView) -> String {
     let word = job.status.as_str();
     let error =
         job.error.as_ref().map(|error| format!(": {} ({})", printable(&error.detail), error.code)).unwrap_or_default();
@@ -121,7 +121,7 @@ fn describe(job: &JobView) -> String {
 }
 
 /// A text of a handler's, without what would steer the terminal or break the line.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

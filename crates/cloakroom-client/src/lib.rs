@@ -25,6 +25,7 @@ mod clock;
 mod download;
 mod error;
 mod find;
+mod history;
 mod poll;
 mod result;
 mod retry;
@@ -35,7 +36,7 @@ mod wait;
 
 pub use builder::Builder;
 pub use client::Client;
-pub use cloakroom::view::{ErrorView, JobView, Links, ProgressView};
+pub use cloakroom::view::{ErrorView, HistoryView, JobView, Links, ProgressView, StepView};
 pub use cloakroom::{Problem, RetryPolicy, Status};
 pub use clock::{Clock, Sleep};
 pub use download::Download;

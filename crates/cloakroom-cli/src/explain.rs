@@ -1,0 +1,144 @@
+//! `cloakroom explain`: one job's story in plain lines.
+
+use cloakroom_app::core::view::{HistoryView, StepView};
+use cloakroom_app::core::{Job, JobKey, Tenant, Timestamp};
+use cloakroom_app::ports::JobStore as _;
+use cloakroom_app::{Host as _, SystemHost};
+use cloakroom_aws::{Clients, DynamoStore, deployment};
+
+use crate::exit::{Exit, Failure};
+use crate::service::Service;
+use crate::show::{self, Screen, printable};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The job's id or URL
+    #[arg(value_name = "ID")]
+    job: String,
+    /// Ask the table of this stack on AWS, and not the service: as an operator, for any tenant
+    #[arg(long)]
+    stack: Option<String>,
+    /// Whose job it is
+    #[arg(long, requires = "stack", default_value = "default")]
+    tenant: Tenant,
+    /// Print the story as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> {
+    let story = match &args.stack {
+        None => service.client_of(&args.job, &Screen::new())?.history(&args.job).await?,
+        Some(stack) => HistoryView::of(&record(stack, &args).await?, ""),
+    };
+    if args.json {
+        show::line(&serde_json::to_string(&story).expect("a story is JSON"))?;
+    } else {
+        show::write(told(&story).as_bytes())?;
+    }
+    Ok(Exit::Success)
+}
+
+async fn record(stack: &str, args: &Args) -> Result<Job, Failure> {
+    let id = args.job.parse().map_err(|_| Failure::usage(format!("failed to read {:?} as a job's id", args.job)))?;
+    let clients = Clients::load().await;
+    let deployment = deployment::find(&clients, stack).await.map_err(Failure::of_port)?;
+    let key = JobKey { tenant: args.tenant.clone(), id };
+    let job = DynamoStore::new(&clients, deployment.table).load(&key).await.map_err(Failure::of_port)?;
+    job.filter(|job| job.is_alive(SystemHost.now())).ok_or_else(|| Failure {
+        exit: Exit::Unknown,
+        message: format!("the tenant {} has no job {id}, or no longer", args.tenant),
+    })
+}
+
+/// A line for the job, one for each step, and one for where it stands.
+fn told(story: &HistoryView) -> String {
+    let job = &story.job;
+    let key = job.client_job_id.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
+    let mut lines = vec![format!("{} {}{key}", job.command, job.id)];
+    let mut before: Option<&StepView> = None;
+    for step in &story.history {
+        lines.push(format!("{}  {}", step.at, sentence(step, before)));
+        before = Some(step);
+    }
+    lines.push(if job.status.is_terminal() {
+        format!("{}  kept until then", job.expires_at)
+    } else {
+        format!("{}  last change; it is {}", job.updated_at, show::describe(job))
+    });
+    lines.iter().map(|line| printable(line) + "\n").collect()
+}
+
+fn sentence(step: &StepView, before: Option<&StepView>) -> String {
+    let attempt = step.attempt;
+    let reason = step.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let after = before.map(|before| took(before.at, step.at)).unwrap_or_default();
+    match step.event.as_str() {
+        "accept" => "accepted".to_owned(),
+        "claim" if before.is_some_and(|before| before.event == "claim") => {
+            format!("attempt {attempt} began; the worker of the one before had given no more sign of life for {after}")
+        }
+        "claim" => format!("attempt {attempt} began, {after} later"),
+        "succeed" => format!("succeeded in attempt {attempt}, after {after}"),
+        "fail" => format!("failed in attempt {attempt}, after {after}{reason}"),
+        "retry" => format!("attempt {attempt} failed after {after}, and another one follows{reason}"),
+        "withdraw" => "cancelled by the client before it ran".to_owned(),
+        "ask-to-cancel" => "the client asked to cancel it".to_owned(),
+        "confirm-cancel" => "cancelled".to_owned(),
+        "give-up" => format!("failed, as no attempt was left{reason}"),
+        "lapse" => format!("failed, as it was not begun in time{reason}"),
+        "bury" => format!("failed, as its message was a dead letter{reason}"),
+        "sweep" => format!("failed, as nothing else would have ended it{reason}"),
+        "redrive" => "sent back to work by an operator, with all its attempts".to_owned(),
+        other => format!("{other}{reason}"),
+    }
+}
+
+/// How long something took, as people say it.
+fn took(from: Timestamp, to: Timestamp) -> String {
+    let time = to.since(from);
+    match time.as_secs() {
+        0..120 => format!("{:.1} s", time.as_secs_f64()),
+        120..7200 => format!("{} min", time.as_secs() / 60),
+        _ => format!("{:.1} h", (time / 3600).as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_story_is_told_in_plain_lines() {
+        let at = |seconds: u32| format!("2026-11-21T08:{:02}:{:02}.000Z", seconds / 60, seconds % 60);
+        let step = |seconds, event: &str, attempt: u32, reason: Option<&str>| json!({ "at": at(seconds), "event": event, "attempt": attempt, "reason": reason });
+        let story = json!({
+            "job": {
+                "id": "0d5f1c0e", "type": "thumbnail.create", "client_job_id": "order-1042", "status": "succeeded",
+                "attempt": 3, "created_at": at(0), "updated_at": at(400), "expires_at": at(900),
+                "links": { "self": "/jobs/1", "result": "/jobs/1/result" },
+            },
+            "history": [
+                step(0, "accept", 0, None),
+                step(1, "claim", 1, None),
+                step(5, "retry", 1, Some("job-failed: out of paper")),
+                step(7, "claim", 2, None),
+                step(67, "claim", 3, None),
+                step(367, "bury", 3, Some("worker-crashed: gave up")),
+                step(368, "redrive", 0, None),
+                step(370, "teleport", 0, Some("new: to this program\n")),
+                step(400, "succeed", 1, None),
+            ],
+        });
+        insta::assert_snapshot!(told(&serde_json::from_value(story).expect("a story")), @"");
+    }
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        let from = Timestamp::from_seconds(0);
+        let said = [300, 1500, 120_000, 7_300_000].map(|millis| took(from, Timestamp::from_millis(millis)));
+        assert_eq!(said, ["0.3 s", "1.5 s", "2 min", "2.0 h"]);
+    }
+}

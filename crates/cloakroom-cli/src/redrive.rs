@@ -1,0 +1,131 @@
+//! `cloakroom redrive`: the dead letters of a deployment, and the way back to work.
+
+use std::time::Duration;
+
+use cloakroom_app::core::{JobId, Tenant};
+use cloakroom_app::redrive::{Letter, Redriven};
+use cloakroom_aws::{Clients, deployment};
+use serde_json::json;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::exit::{Exit, Failure};
+use crate::show;
+
+/// Without ids and without --all: lists the dead letters that are kept, with their jobs, and changes nothing.
+///
+/// Region, credentials and `AWS_ENDPOINT_URL` are those of the environment, as for any AWS tool.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Jobs to send back to work
+    #[arg(value_name = "ID")]
+    jobs: Vec<JobId>,
+    /// Send all of them back
+    #[arg(long, conflicts_with = "jobs")]
+    all: bool,
+    /// Those of this tenant alone
+    #[arg(long)]
+    tenant: Option<Tenant>,
+    /// Those whose job failed with this code alone, as in worker-crashed
+    #[arg(long)]
+    code: Option<String>,
+    /// How many are sent back a second, at most
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+    /// The stack: its functions are STACK-submit and so on
+    #[arg(long, env = "CLOAKROOM_STACK", default_value = "cloakroom")]
+    stack: String,
+    /// Print a JSON object for each letter
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
+    let clients = Clients::load().await;
+    let found = deployment::find(&clients, &args.stack).await.map_err(Failure::of_port)?;
+    let redrive = cloakroom_aws::redrive(&clients, &found.table, &found.queue_url, &found.bucket);
+    let mut pace = interval(Duration::from_secs(1) / args.rate);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut seen, mut sent, mut refused) = (0_u64, 0_u64, 0_u64);
+    let mut missing = args.jobs.clone();
+    let mut after = None;
+    loop {
+        let letters = redrive.list(args.tenant.as_ref(), after.as_deref()).await.map_err(Failure::of_port)?;
+        let Some(last) = letters.last() else { break };
+        after = Some(last.key.clone());
+        for letter in letters.iter().filter(|letter| args.wants(letter)) {
+            seen += 1;
+            missing.retain(|id| letter.job.as_ref().is_none_or(|job| job.id != *id));
+            let mut came = None;
+            if args.sends() {
+                pace.tick().await;
+                let outcome = redrive.send(letter).await.map_err(Failure::of_port)?;
+                let count = if outcome == Redriven::Sent { &mut sent } else { &mut refused };
+                *count += 1;
+                came = Some(outcome);
+            }
+            show::line(&if args.json { document(letter, came.as_ref()) } else { line(letter, came.as_ref()) })?;
+        }
+    }
+    for id in &missing {
+        show::note(&format!("no dead letter of job {id} is kept"));
+    }
+    show::note(&match (args.sends(), seen) {
+        (false, 0) => "no dead letters are kept".to_owned(),
+        (false, _) => format!("{seen} dead letters; name their jobs, or say --all, to send them back to work"),
+        (true, _) => format!("{sent} sent back to work, {refused} refused"),
+    });
+    Ok(if refused > 0 || !missing.is_empty() { Exit::Refused } else { Exit::Success })
+}
+
+impl Args {
+    fn sends(&self) -> bool {
+        self.all || !self.jobs.is_empty()
+    }
+
+    fn wants(&self, letter: &Letter) -> bool {
+        let named = self.jobs.is_empty() || letter.job.as_ref().is_some_and(|job| self.jobs.contains(&job.id));
+        named && self.code.as_deref().is_none_or(|code| code_of(letter) == Some(code))
+    }
+}
+
+fn code_of(letter: &Letter) -> Option<&str> {
+    letter.record.as_ref()?.failure.as_ref().map(|failure| failure.code.as_str())
+}
+
+fn status_of(letter: &Letter) -> &'static str {
+    letter.record.as_ref().map_or("gone", |job| job.status.as_str())
+}
+
+fn line(letter: &Letter, came: Option<&Redriven>) -> String {
+    let Some(job) = &letter.job else { return format!("{}  no message of ours{}", letter.key, said(came)) };
+    let command = letter.record.as_ref().map_or("-", |job| job.command.as_str());
+    let at = letter.record.as_ref().map_or_else(|| "-".to_owned(), |job| job.updated_at.to_string());
+    let code = code_of(letter).map(|code| format!(" ({code})")).unwrap_or_default();
+    format!("{}  {at}  {}  {command}  {}{code}{}", job.id, job.tenant, status_of(letter), said(came))
+}
+
+fn said(came: Option<&Redriven>) -> String {
+    match came {
+        None => String::new(),
+        Some(Redriven::Sent) => "  sent back".to_owned(),
+        Some(Redriven::Refused(why)) => format!("  refused: {why}"),
+    }
+}
+
+fn document(letter: &Letter, came: Option<&Redriven>) -> String {
+    let refused = if let Some(Redriven::Refused(why)) = came { Some(why) } else { None };
+    let record = letter.record.as_ref();
+    json!({
+        "letter": letter.key,
+        "job": letter.job.as_ref().map(|job| job.id),
+        "tenant": letter.job.as_ref().map(|job| &job.tenant),
+        "type": record.map(|job| &job.command),
+        "status": status_of(letter),
+        "code": code_of(letter),
+        "attempt": record.map(|job| job.attempt),
+        "updated_at": record.map(|job| job.updated_at),
+        "sent": came.map(|came| *came == Redriven::Sent),
+        "refused": refused,
+    })
+    .to_string()
+}
