@@ -2,10 +2,10 @@
 //! and of one that takes longer than the worker function may run, with Lambda, its event source mapping and the queue's
 //! redrive in between.
 
+mod lost;
 mod queues;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use cloakroom::Status;
 use cloakroom::view::JobView;
@@ -23,7 +23,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// The job of the README's session.
 const README_JOB: &str = "ea78e066-c4f1-8063-b104-f4efb5c01a07";
 
-/// A message that a worker died over comes back after so many seconds, not after the minutes that are right for AWS.
+/// A message that a worker died over, or could not use, comes back after so many seconds, not after the minutes that are right for AWS.
 const SOON: &str = "5";
 
 /// Its job's id is of the dev runner's namespace and the README's key: both are others here, and so is the path of the API.
@@ -41,16 +41,6 @@ async fn the_readmes_session_goes_through_the_gateway() {
     session.play(adapted).await;
     let thumbnail = image::ImageReader::open(session.file("thumbnail.jpg")).expect("a file").into_dimensions();
     assert_eq!(thumbnail.expect("an image"), (200, 150));
-}
-
-async fn a_message_that_is_none_of_ours_ends_among_the_dead_letters() {
-    let queues = Queues::find().await;
-    let body = fresh_key("no message of ours");
-    queues.send(&body).await;
-    queues.await_dead_letter(&body, Duration::from_secs(180)).await;
-    let _alone = ALONE.lock().await;
-    let (status, job) = ended(&json!({"result": "on it goes"})).await;
-    assert_eq!((status, job.result), (200, Some(json!("on it goes"))));
 }
 
 async fn a_handler_that_ends_its_process_is_tried_again() {
@@ -88,12 +78,18 @@ fn main() -> ExitCode {
 }
 
 fn tests() -> Vec<suite::Test> {
+    use lost::*;
     suite![
         the_readmes_session_goes_through_the_gateway => [Deployment],
-        a_message_that_is_none_of_ours_ends_among_the_dead_letters => [Deployment],
         a_handler_that_ends_its_process_is_tried_again => [Deployment],
         a_handler_that_ends_its_process_every_time_fails_its_job => [Deployment],
         a_handler_that_takes_longer_than_its_function_may_run_fails_its_job => [Deployment],
+        a_message_that_is_none_of_ours_is_kept_and_harms_nothing => [Deployment],
+        the_job_of_a_message_that_cant_be_read_fails_and_tells_why => [Deployment],
+        a_dead_letter_is_sent_back_and_its_job_succeeds => [Deployment],
+        a_hundred_stranded_jobs_are_swept => [Deployment],
+        a_message_whose_job_is_gone_does_nothing => [Deployment],
+        a_job_begins_when_its_client_said_and_not_before => [Deployment],
     ]
 }
 

@@ -1,7 +1,6 @@
 //! The queues of the deployed stack, beside the API.
 
 use std::env;
-use std::time::{Duration, Instant};
 
 use aws_config::BehaviorVersion;
 use aws_sdk_sqs::Client;
@@ -39,24 +38,34 @@ impl Queues {
         self.sqs.set_queue_attributes().queue_url(&self.queue).attributes(name, seconds).send().await.expect("set");
     }
 
-    /// Sends a message as somebody else's program may.
-    pub(crate) async fn send(&self, body: &str) {
-        self.sqs.send_message().queue_url(&self.queue).message_body(body).send().await.expect("send");
+    /// Sends a message as somebody else's program may; its id.
+    pub(crate) async fn send(&self, body: &str) -> String {
+        let sent = self.sqs.send_message().queue_url(&self.queue).message_body(body).send().await.expect("send");
+        sent.message_id.expect("an id")
     }
 
-    /// Waits for this body among the dead letters, and takes it from there.
-    pub(crate) async fn await_dead_letter(&self, body: &str, patience: Duration) {
-        let begun = Instant::now();
-        while begun.elapsed() < patience {
-            let asked = self.sqs.receive_message().queue_url(&self.dead_letters).wait_time_seconds(5);
-            for message in asked.send().await.expect("receive").messages.unwrap_or_default() {
-                if message.body.as_deref() == Some(body) {
-                    let done = self.sqs.delete_message().queue_url(&self.dead_letters);
-                    done.set_receipt_handle(message.receipt_handle).send().await.expect("delete");
-                    return;
-                }
-            }
-        }
-        panic!("{body:?} is not among the dead letters after {} s", patience.as_secs());
+    /// Puts a message among the dead letters.
+    pub(crate) async fn send_dead(&self, body: &str) {
+        self.sqs.send_message().queue_url(&self.dead_letters).message_body(body).send().await.expect("send");
+    }
+
+    /// How many dead letters there are, handed out or not.
+    pub(crate) async fn count_dead_letters(&self) -> u64 {
+        self.count(&self.dead_letters).await
+    }
+
+    /// Whether no message is in the queue, handed out or not.
+    pub(crate) async fn is_empty(&self) -> bool {
+        self.count(&self.queue).await == 0
+    }
+
+    async fn count(&self, url: &str) -> u64 {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let asked = self.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec())).send();
+        let attributes = asked.await.expect("its attributes").attributes.expect("two of them");
+        names.iter().map(|name| attributes[name].parse::<u64>().expect("a number")).sum()
     }
 }

@@ -76,7 +76,9 @@ fn sentence(step: &StepView, before: Option<&StepView>) -> String {
     match step.event.as_str() {
         "accept" => "accepted".to_owned(),
         "claim" if before.is_some_and(|before| before.event == "claim") => {
-            format!("attempt {attempt} began; the worker of the one before had given no more sign of life for {after}")
+            format!(
+                "attempt {attempt} began, {after} after the one before, whose worker had stopped giving signs of life"
+            )
         }
         "claim" => format!("attempt {attempt} began, {after} later"),
         "succeed" => format!("succeeded in attempt {attempt}, after {after}"),
@@ -132,7 +134,19 @@ mod tests {
                 step(400, "succeed", 1, None),
             ],
         });
-        insta::assert_snapshot!(told(&serde_json::from_value(story).expect("a story")), @"");
+        insta::assert_snapshot!(told(&serde_json::from_value(story).expect("a story")), @"
+            thumbnail.create 0d5f1c0e, key order-1042
+            2026-11-21T08:00:00.000Z  accepted
+            2026-11-21T08:00:01.000Z  attempt 1 began, 1.0 s later
+            2026-11-21T08:00:05.000Z  attempt 1 failed after 4.0 s, and another one follows: job-failed: out of paper
+            2026-11-21T08:00:07.000Z  attempt 2 began, 2.0 s later
+            2026-11-21T08:01:07.000Z  attempt 3 began, 60.0 s after the one before, whose worker had stopped giving signs of life
+            2026-11-21T08:06:07.000Z  failed, as its message was a dead letter: worker-crashed: gave up
+            2026-11-21T08:06:08.000Z  sent back to work by an operator, with all its attempts
+            2026-11-21T08:06:10.000Z  teleport: new: to this program 
+            2026-11-21T08:06:40.000Z  succeeded in attempt 1, after 30.0 s
+            2026-11-21T08:15:00.000Z  kept until then
+        ");
     }
 
     #[test]

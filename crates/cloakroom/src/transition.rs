@@ -12,7 +12,7 @@ mod claim;
 
 use std::time::Duration;
 
-pub use abandoned::{LAST_CALL, Verdict, cause_of_death};
+pub use abandoned::{LAST_CALL, SLACK, Verdict, cause_of_death};
 pub use claim::{Claim, Refusal};
 
 use crate::history::{KEPT_OVER_A_REDRIVE, Step};

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use cloakroom::transition::SLACK;
 use cloakroom::{Job, Status};
 use tokio::time::{sleep, timeout};
 
@@ -16,6 +17,9 @@ struct Nothing {}
 impl Payload for Nothing {}
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// As long as a message of the queue in memory may come back, and some more.
+const DUE: Duration = Duration::from_secs(3600 + SLACK.as_secs());
 
 async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
     sleep(Duration::from_secs(100)).await;
@@ -40,10 +44,10 @@ async fn a_job_that_was_recorded_and_never_sent_ends_when_no_message_can_be_on_i
     room.memory.fail("send", Fault::Before);
     room.send("sleep", Some("k"), "{}").await.expect_err("its submission dies");
     let key = room.memory.only_job().key();
-    let due = room.poll(&key).await.created_at.after(HOUR);
+    let due = room.poll(&key).await.created_at.after(DUE);
     let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
     assert_eq!((looked.next(), looked.ended), (Some(due), 0));
-    sleep(HOUR).await;
+    sleep(DUE).await;
     let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
     assert_eq!((looked.next(), looked.ended), (None, 1));
     assert_eq!(end(&room.poll(&key).await), (Status::Failed, "never-started"));
@@ -55,7 +59,7 @@ async fn a_running_job_whose_worker_died_and_whose_message_is_gone_ends() {
     let key = sent(&room).await;
     assert!(timeout(Duration::from_secs(45), room.work_once()).await.is_err(), "the worker dies");
     room.memory.purge();
-    sleep(HOUR + Duration::from_secs(60)).await;
+    sleep(DUE + Duration::from_secs(60)).await;
     assert_eq!(room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look").ended, 1);
     assert_eq!(end(&room.poll(&key).await), (Status::Failed, "worker-crashed"));
 }
@@ -104,7 +108,7 @@ async fn whatever_call_fails_another_look_ends_them_all() {
             let room = room();
             let keys = [sent(&room).await, sent(&room).await, sent(&room).await];
             room.memory.purge();
-            sleep(HOUR).await;
+            sleep(DUE).await;
             room.memory.fail_nth(n, fault);
             let looked = room.sweeper.look(&keys).await;
             assert!(looked.is_err(), "call {n}, {fault:?}: a queue and three jobs, each read and changed");

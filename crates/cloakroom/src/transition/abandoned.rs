@@ -3,7 +3,7 @@
 //! A message that no worker can deal with comes back until it has been received as often as the queue's redrive policy
 //! allows; then it is among the dead letters, and its job is ended by whoever reads them. A job without a message is found
 //! by the sweeper. It may say so once the job has been ready for as long as a message can take to come back that often (a
-//! *cycle*: the receive count times the visibility timeout) and none waits in the queue; or shortly before the record
+//! *cycle*: the receive count times the visibility timeout; and some slack) and none waits in the queue; or shortly before the record
 //! expires, whatever waits there, as a job must not vanish without an end.
 
 use std::time::Duration;
@@ -13,6 +13,9 @@ use crate::{Failure, Job, Status, Timestamp};
 
 /// How long before its record expires a job is ended that still waits.
 pub const LAST_CALL: Duration = Duration::from_secs(600);
+
+/// How much longer than a cycle the sweeper waits: each time that it is visible, a message takes a moment to be received.
+pub const SLACK: Duration = Duration::from_secs(300);
 
 /// How long the sweeper lets a backlog be before it looks again.
 const PAUSE: Duration = Duration::from_secs(300);
@@ -62,7 +65,7 @@ impl Verdict {
     pub fn of_sweep(job: Option<&Job>, cycle: Duration, backlog: bool, now: Timestamp) -> Self {
         let Some(job) = open(job, now) else { return Self::Over };
         let last_call = job.expires_at.before(LAST_CALL).max(job.ready_at);
-        let gone = job.ready_at.after(cycle);
+        let gone = job.ready_at.after(cycle).after(SLACK);
         if now < gone.min(last_call) {
             return Self::Wait(gone.min(last_call));
         }
@@ -216,7 +219,7 @@ mod tests {
         let sweep = |job: &Job, backlog, now| Verdict::of_sweep(Some(job), CYCLE, backlog, at(now));
         for (job, code) in [(accepted(at(0)), "never-started"), (running(), "worker-crashed"), (retrying(), "no-paper")]
         {
-            let due = job.ready_at.after(CYCLE);
+            let due = job.ready_at.after(CYCLE).after(SLACK);
             assert_eq!(sweep(&job, false, 60), Verdict::Wait(due));
             assert_eq!(Verdict::of_sweep(Some(&job), CYCLE, true, due), Verdict::Wait(due.after(PAUSE)), "a backlog");
             assert_eq!(

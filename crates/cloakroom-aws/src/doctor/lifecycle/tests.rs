@@ -64,7 +64,7 @@ fn nothing_is_deleted_while_it_is_needed() {
     }
     let all: Vec<_> = right().into_iter().chain([expiring("", 1)]).collect();
     assert_eq!(judged(&all, USUAL), failed(&["payloads/", "results/"]));
-    let long = Needs { objects_life: Duration::from_secs(49 * 3600), ..USUAL };
+    let long = Needs { objects_life: Duration::from_secs(73 * 3600), ..USUAL };
     assert_eq!(judged(&right(), long), failed(&["payloads/", "results/"]));
 }
 
