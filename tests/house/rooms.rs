@@ -18,6 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("submit", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "commands", "lambda"]),
     ("worker", &["cloakroom-app", "cloakroom-aws", "commands", "lambda"]),
     ("status", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "lambda"]),
+    ("dead-letters", &["cloakroom-aws", "lambda"]),
+    ("sweeper", &["cloakroom-app", "cloakroom-aws", "lambda"]),
     (
         "cloakroom-cli",
         &["cloakroom-app", "cloakroom-aws", "cloakroom-client", "cloakroom-embedded", "cloakroom-http", "commands"],
@@ -30,8 +32,8 @@ const KEPT: &[(&str, &[&str])] = &[
     ("aws-", &["cloakroom-aws"]),
     ("axum", &["cloakroom-http", "cloakroom-cli", "lambda"]),
     ("http", &["cloakroom-http"]),
-    ("lambda_", &["lambda", "submit", "worker", "status"]),
-    ("aws_lambda_events", &["lambda", "worker"]),
+    ("lambda_", &["lambda", "submit", "worker", "status", "dead-letters", "sweeper"]),
+    ("aws_lambda_events", &["lambda", "worker", "dead-letters", "sweeper"]),
     ("rusqlite", &["cloakroom-embedded"]),
     ("reqwest", &["cloakroom-client", "cloakroom-tests"]),
 ];

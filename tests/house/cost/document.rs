@@ -63,7 +63,7 @@ fn without_options_it_is_the_templates_deployment() {
         lease.expect("seconds"),
     );
     assert_eq!(printed(&command), printed("cloakroom cost --json --duration 20s"));
-    assert_eq!(default("ObjectDays"), "2", "as objects are reckoned to be kept");
+    assert_eq!(default("ObjectDays"), "3", "as objects are reckoned to be kept");
     assert!(!template["Resources"]["Api"].is_null(), "a REST API");
     let batch = template["Parameters"]["BatchSize"]["MaxValue"].as_u64().expect("a number");
     assert!(run(&format!("cloakroom cost --batch {batch}")).status.success());

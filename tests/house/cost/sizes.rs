@@ -61,6 +61,7 @@ fn bytes(value: &AttributeValue) -> usize {
         AttributeValue::S(text) => text.len(),
         AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
         AttributeValue::B(blob) => blob.as_ref().len(),
+        AttributeValue::L(list) => 3 + list.iter().map(|it| 1 + bytes(it)).sum::<usize>(),
         _ => panic!("no such attribute is written: {value:?}"),
     }
 }

@@ -14,6 +14,8 @@ pub enum By {
     Worker,
     /// The status function.
     Status,
+    /// The sweeper.
+    Sweeper,
     /// The client: the API, or what a signed link leads to.
     Client,
     /// AWS itself: what gateway, queue and bucket do with the functions and objects.
@@ -43,11 +45,18 @@ const fn call(by: By, name: &'static str, meter: Meter, a_job: f64, units: f64) 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>.
 const POLLERS: f64 = 5.0;
 
+/// Queues that they wait on: of commands, of dead letters, and of the sweeper's lists.
+const QUEUES: f64 = 3.0;
+
+/// The sweeper is invoked once for so many seconds in which jobs were accepted, or for so many jobs.
+const SWEEPER_WINDOW: f64 = 60.0;
+const SWEEPER_BATCH: f64 = 1000.0;
+
 /// Seconds that a receive waits for a message, at most.
 const LONG_POLL: f64 = 20.0;
 
-/// Days that an object is kept: the template's two (for an upload one), and until the midnight at which the rules act.
-const OBJECT_DAYS: f64 = 2.5;
+/// Days that an object is kept: the template's three (for an upload one), and until the midnight at which the rules act.
+const OBJECT_DAYS: f64 = 3.5;
 const UPLOAD_DAYS: f64 = 1.5;
 
 const GIGABYTE: f64 = 1_073_741_824.0;
@@ -55,7 +64,7 @@ const GIGABYTE: f64 = 1_073_741_824.0;
 impl Workload {
     /// Every call for a job, its first attempts' included. What a job does not call is left out.
     pub fn calls(&self) -> Vec<Call> {
-        let all = [self.submit(), self.work(), self.poll(), self.functions(), self.keep()];
+        let all = [self.submit(), self.work(), self.poll(), self.functions(), self.sweep(), self.keep()];
         all.into_iter().flatten().filter(|call| call.a_job * call.units > 0.0).collect()
     }
 
@@ -111,7 +120,7 @@ impl Workload {
                 By::Aws,
                 "SQS.ReceiveMessage",
                 Meter::EmptyReceives,
-                POLLERS * DAYS * 86_400.0 / LONG_POLL / self.jobs,
+                QUEUES * POLLERS * DAYS * 86_400.0 / LONG_POLL / self.jobs,
                 1.0,
             ),
         ]
@@ -148,6 +157,17 @@ impl Workload {
             call(By::Aws, "Lambda.Invoke", Meter::WorkerInvocations, batches, 1.0),
             call(By::Aws, "a run", Meter::WorkerTime, batches, billed(self.duration) * gigabytes(self.worker_memory)),
             call(By::Aws, "a log", Meter::Logs, requests + batches, float(self.log) / GIGABYTE),
+        ]
+    }
+
+    /// A look at the job, within a minute or so. One that is not over by then costs another look for each hour.
+    fn sweep(&self) -> Vec<Call> {
+        let invocations = (DAYS * 86_400.0 / SWEEPER_WINDOW / self.jobs + 1.0 / SWEEPER_BATCH).min(1.0);
+        vec![
+            call(By::Aws, "Lambda.Invoke", Meter::SweeperInvocations, invocations, 1.0),
+            call(By::Aws, "a log", Meter::Logs, invocations, float(self.log) / GIGABYTE),
+            call(By::Sweeper, "SQS.GetQueueAttributes", Meter::Messages, invocations, 1.0),
+            call(By::Sweeper, "DynamoDB.GetItem", Meter::SweeperReads, 1.0, pieces(self.record(), READ_PIECE)),
         ]
     }
 

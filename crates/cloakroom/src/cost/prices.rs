@@ -21,6 +21,8 @@ pub enum Meter {
     WorkerInvocations,
     /// Its time by its memory.
     WorkerTime,
+    /// Invocations of the sweeper.
+    SweeperInvocations,
     /// Requests to the queue, by 64 KiB.
     Messages,
     /// Receives that find nothing, while no job waits.
@@ -29,6 +31,8 @@ pub enum Meter {
     Writes,
     /// Strongly consistent reads, by 4 KiB.
     Reads,
+    /// The sweeper's reads.
+    SweeperReads,
     /// Objects that are written.
     Puts,
     /// Objects that are read.
@@ -122,12 +126,12 @@ impl Meter {
         match (self, workload.api, workload.architecture) {
             (Self::Requests, Api::Rest, _) => REST_REQUEST,
             (Self::Requests, Api::Http, _) => HTTP_REQUEST,
-            (Self::HttpInvocations | Self::WorkerInvocations, ..) => INVOCATION,
+            (Self::HttpInvocations | Self::WorkerInvocations | Self::SweeperInvocations, ..) => INVOCATION,
             (Self::HttpTime | Self::WorkerTime, _, Architecture::Arm64) => ARM64,
             (Self::HttpTime | Self::WorkerTime, _, Architecture::X86) => X86,
             (Self::Messages | Self::EmptyReceives, ..) => MESSAGE,
             (Self::Writes, ..) => WRITE,
-            (Self::Reads, ..) => READ,
+            (Self::Reads | Self::SweeperReads, ..) => READ,
             (Self::Puts, ..) => PUT,
             (Self::Gets, ..) => GET,
             (Self::Storage, ..) => STORAGE,
@@ -143,6 +147,8 @@ impl Meter {
             Self::HttpTime => "GB-seconds of submit, status",
             Self::WorkerInvocations => "invocations of the worker",
             Self::WorkerTime => "GB-seconds of the worker",
+            Self::SweeperInvocations => "invocations of the sweeper",
+            Self::SweeperReads => "reads of the sweeper",
             Self::EmptyReceives => "receives while no job waits",
             Self::Storage => "GB-months",
             Self::Logs => "GB of logs",

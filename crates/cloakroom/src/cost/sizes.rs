@@ -7,7 +7,7 @@ use crate::outcome::INLINE_RESULT_LIMIT;
 pub const ENVELOPE_BYTES: u64 = 500;
 
 /// What the record of a job that is over weighs beside its result, in bytes, with names of usual length.
-pub const RECORD_BYTES: u64 = 560;
+pub const RECORD_BYTES: u64 = 640;
 
 /// The piece that a queue's request is billed by: 64 KiB.
 pub(super) const MESSAGE_PIECE: u64 = 64 * 1024;
