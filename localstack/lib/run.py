@@ -57,7 +57,7 @@ class Run:
         say(f"{emulator.kind} is up at {endpoint} after {time.monotonic() - begun:.1f} s; its log is {process['log']}")
 
     def stack(self, name):
-        return self.state["stacks"].setdefault(name, {"stack": name, "endpoint": self.state["endpoint"]})
+        return self.state["stacks"].setdefault(name, {"stack": name, "endpoint": self.state["endpoint"], "on": self.state["name"]})
 
     def stop(self):
         """Ends everything, and forgets the data; the logs stay."""

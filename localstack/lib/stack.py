@@ -47,8 +47,15 @@ def digest(built, parameters):
 
 def deploy(state, folder, built, given):
     """Deploys what was built, and notes in the state what came of it. Does nothing where nothing changed."""
-    # The shortest timeout, so that what goes wrong shows soon.
-    parameters = {"Architecture": architecture(), "WorkerTimeout": "10", "Diagnostics": "on", **given}
+    # The shortest timeout, so that what goes wrong shows soon. LocalStack's free edition keeps schedules and runs none.
+    scheduler = "on" if state.get("on") == "ministack" else "off"
+    parameters = {
+        "Architecture": architecture(),
+        "WorkerTimeout": "10",
+        "Diagnostics": "on",
+        "Scheduler": scheduler,
+        **given,
+    }
     new = digest(built, parameters)
     if state.get("deployed") == new and "url" in state:
         say(f"stack {state['stack']} is as it should be")

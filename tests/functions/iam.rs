@@ -14,6 +14,7 @@ const BESIDES: &[(&str, &[&str], &str)] = &[
     ("dead-letters", POLL, "likewise"),
     ("sweeper", POLL, "likewise"),
     ("sweeper", READ_STREAM, "likewise, the table's stream"),
+    ("submit", &["iam:PassRole"], "IAM asks for it where a schedule is given the role that it sends by"),
     ("submit", LOG, "Lambda writes the function's log by its role"),
     ("worker", LOG, "Lambda writes the function's log by its role"),
     ("status", LOG, "Lambda writes the function's log by its role"),
@@ -52,6 +53,11 @@ fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
     });
     let mut allowed = BTreeSet::new();
     for statement in statements {
+        // One that is there under a condition is allowed where the condition holds: all of them do here.
+        let statement = match statement {
+            Value::Tagged(tagged) if tagged.tag == "!If" => &tagged.value[1],
+            plain => plain,
+        };
         assert_eq!(statement["Effect"], "Allow", "{role}");
         let actions = match &statement["Action"] {
             Value::Sequence(actions) => actions.iter().collect(),

@@ -23,7 +23,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes the SDK say what it is asked for: a line of the log for every try, when its endpoint is known. The SDK's spans in
 /// between stay off, so that the span of the line is the one of the operation.
-const LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_sqs=debug,\
+const LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_scheduler=debug,\
+    aws_sdk_sqs=debug,\
     aws_smithy_runtime::client::orchestrator::endpoints=debug";
 
 /// A running function.

@@ -1,13 +1,19 @@
 //! What a deployment consists of, and the events that its gateway and its queue make.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
 use cloakroom::JobKey;
 use cloakroom_app::work::Delivery;
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_embedded::{Keep, Services};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::embedded;
 use crate::lambda::Function;
@@ -32,6 +38,7 @@ impl Stack {
         let lists = SqsQueue::create(&clients, "lists", Duration::from_secs(60), 5).await.expect("make it").queue;
         let queue = queues.queue;
         let mut variables = variables();
+        variables.insert("AWS_ENDPOINT_URL_SCHEDULER".to_owned(), scheduler().await);
         for (name, value) in [
             ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb_url()),
             ("AWS_ENDPOINT_URL_SQS", services.sqs_url()),
@@ -64,6 +71,29 @@ impl Stack {
     pub(crate) async fn shutdown(self) {
         self.services.shutdown().await;
     }
+}
+
+/// Stands in for `EventBridge` Scheduler: takes the first schedule of a name, and knows it again. Its URL.
+async fn scheduler() -> String {
+    let known = Arc::new(Mutex::new(HashSet::new()));
+    let create = async move |Path(name): Path<String>, Json(schedule): Json<Value>| {
+        assert_eq!(schedule["ActionAfterCompletion"], "DELETE", "{schedule}");
+        let input = schedule["Target"]["Input"].as_str().expect("a message");
+        assert!(cloakroom_app::envelope::Envelope::read(input).is_ok(), "{schedule}");
+        if known.lock().expect("no test panics here").insert(name) {
+            return (
+                StatusCode::OK,
+                [("x-amzn-errortype", "")],
+                Json(json!({"ScheduleArn": "arn:aws:scheduler:::schedule/a"})),
+            );
+        }
+        (StatusCode::CONFLICT, [("x-amzn-errortype", "ConflictException")], Json(json!({"Message": "it is there"})))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let routes = Router::new().route("/schedules/{name}", post(create));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    url
 }
 
 /// Messages of a queue, as the event that brings them to a function.
@@ -101,6 +131,9 @@ fn variables() -> HashMap<String, String> {
         ("CLOAKROOM_BUCKET", "a-bucket"),
         ("CLOAKROOM_NAMESPACE", "c10a6300-0000-4000-8000-000000000001"),
         ("CLOAKROOM_PUBLIC_BASE_URL", "https://example.org/v1"),
+        ("CLOAKROOM_SCHEDULE_GROUP", "schedules"),
+        ("CLOAKROOM_SCHEDULE_ROLE_ARN", "arn:aws:iam::000000000000:role/schedules"),
+        ("CLOAKROOM_SCHEDULE_QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:a-queue"),
         ("CLOAKROOM_DIAGNOSTICS", "on"),
     ];
     all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

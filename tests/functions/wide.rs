@@ -144,7 +144,9 @@ impl Flow {
     async fn end_what_nothing_else_ends(&self) {
         self.accepted(&[], &json!({})).await;
         let later = Timestamp::from_millis(SystemHost.now().as_millis() + 3_600_000).to_string();
-        let put_off = self.accepted(&[("not-before", &later)], &json!({})).await;
+        let late = [("not-before", later.as_str()), ("idempotency-key", "later")];
+        let put_off = self.accepted(&late, &json!({})).await;
+        assert_eq!(self.accepted(&late, &json!({})).await, put_off, "again, and no second schedule");
         let letters = self.stack.receive().await;
         assert_eq!(self.dead_letters.invoke(&letters).await, json!({"batchItemFailures": []}));
         let put_off = JobKey { tenant: Tenant::default(), id: put_off[6..].parse().expect("a path of a job") };

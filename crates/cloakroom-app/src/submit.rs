@@ -19,7 +19,7 @@ use crate::command::{Command, Registry, Takes};
 use crate::envelope::{Carried, Envelope, Trace};
 use crate::host::Host;
 use crate::payload::PayloadError;
-use crate::ports::{Acceptance, JobStore, Objects, PortError, Queue, keys};
+use crate::ports::{Acceptance, JobStore, LONGEST_DELAY, Objects, PortError, Queue, keys};
 use crate::upload;
 
 /// The largest message that carries its payload itself, in bytes: seven of the 64 KiB that a queue request is billed by.
@@ -28,6 +28,9 @@ use crate::upload;
 /// claim check 3 · 0.4 for itself, 5.0 for the put and 0.4 for the get: 6.6. So up to 7 pieces (6.0) inline is cheaper,
 /// and at 8 (6.8) the claim check is.
 pub const INLINE_LIMIT: usize = 7 * 64 * 1024;
+
+/// The largest message that is sent much later: what `EventBridge` Scheduler takes is 256 KB, as JSON in JSON.
+pub const SCHEDULED_LIMIT: usize = 128 * 1024;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -227,11 +230,13 @@ impl Submit {
         let key = keys::payload(&job.key(), &checked.sha256);
         match &checked.source {
             Source::Bytes(bytes) => {
-                if bytes.len() < self.inline_limit {
+                let much_later = job.ready_at.since(job.created_at) > LONGEST_DELAY;
+                let limit = if much_later { self.inline_limit.min(SCHEDULED_LIMIT) } else { self.inline_limit };
+                if bytes.len() < limit {
                     let carried = Carried::inline(bytes);
                     let envelope =
                         Envelope::new(job, &checked.content_type, query, carried, &checked.sha256, trace.clone());
-                    if envelope.write().len() <= self.inline_limit {
+                    if envelope.write().len() <= limit {
                         return Ok(envelope);
                     }
                 }

@@ -117,6 +117,11 @@ impl Clients {
         aws_sdk_sqs::Client::from_conf(config.build())
     }
 
+    /// Always as the environment says: nothing local stands in for it.
+    pub(crate) fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        aws_sdk_scheduler::Client::new(&self.sdk)
+    }
+
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::config::Builder::from(&self.sdk);
         config.set_force_path_style(Some(self.path_style)).set_timeout_config(Some(timeouts(TRANSFER, TRANSFER)));

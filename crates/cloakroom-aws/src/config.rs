@@ -42,8 +42,21 @@ pub struct SubmitConfig {
     pub namespace: Namespace,
     /// `CLOAKROOM_INLINE_LIMIT_BYTES`
     pub inline_limit: usize,
+    /// Who sends messages much later; `None` where the queue alone does.
+    pub schedule: Option<ScheduleConfig>,
     /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is served.
     pub diagnostics: bool,
+}
+
+/// What sending messages much later needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleConfig {
+    /// `CLOAKROOM_SCHEDULE_GROUP`: the group of `EventBridge` Scheduler that schedules are made in.
+    pub group: String,
+    /// `CLOAKROOM_SCHEDULE_ROLE_ARN`: whose rights it sends by.
+    pub role_arn: String,
+    /// `CLOAKROOM_SCHEDULE_QUEUE_ARN`: the queue of commands, as it knows it.
+    pub queue_arn: String,
 }
 
 impl SubmitConfig {
@@ -55,6 +68,7 @@ impl SubmitConfig {
             bucket: bucket(lookup)?,
             namespace: namespace(lookup)?,
             inline_limit: inline_limit(lookup)?,
+            schedule: schedule(lookup)?,
             diagnostics: diagnostics(lookup)?,
         })
     }
@@ -198,6 +212,17 @@ fn inline_limit(lookup: Lookup<'_>) -> Result<usize, ConfigError> {
         within(text, 0, 1_000_000)
     })?;
     Ok(limit.unwrap_or(INLINE_LIMIT))
+}
+
+fn schedule(lookup: Lookup<'_>) -> Result<Option<ScheduleConfig>, ConfigError> {
+    let name = |text: &str| Some(text.to_owned());
+    let Some(group) = optional(lookup, "CLOAKROOM_SCHEDULE_GROUP", "the name of the group of schedules", name)? else {
+        return Ok(None);
+    };
+    let arn = |name, want| required(lookup, name, want, |text| text.starts_with("arn:").then(|| text.to_owned()));
+    let role_arn = arn("CLOAKROOM_SCHEDULE_ROLE_ARN", "the ARN of the role that schedules send messages by")?;
+    let queue_arn = arn("CLOAKROOM_SCHEDULE_QUEUE_ARN", "the ARN of the SQS queue")?;
+    Ok(Some(ScheduleConfig { group, role_arn, queue_arn }))
 }
 
 fn lease(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {

@@ -17,6 +17,8 @@ use cloakroom_app::ports::PortError;
 pub(crate) const TABLE: &str = "the table";
 /// The queue.
 pub(crate) const QUEUE: &str = "the queue";
+/// What sends messages much later.
+pub(crate) const SCHEDULER: &str = "the scheduler";
 /// The store of objects.
 pub(crate) const OBJECTS: &str = "the object storage";
 

@@ -18,6 +18,7 @@ mod expressions;
 mod objects;
 mod queue;
 mod record;
+mod schedule;
 mod table;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -28,8 +29,8 @@ mod services;
 
 pub use clients::{Clients, Local};
 pub use config::{
-    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, SubmitConfig, SweeperConfig, WorkerConfig,
-    environment,
+    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, ScheduleConfig, SubmitConfig, SweeperConfig,
+    WorkerConfig, environment,
 };
 pub use objects::S3Objects;
 pub use queue::{Queues, SqsQueue};

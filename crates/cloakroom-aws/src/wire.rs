@@ -18,7 +18,7 @@ pub fn submit(config: &SubmitConfig, clients: &Clients, commands: Registry) -> (
     let host = Arc::new(SystemHost);
     let submit = Submit {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
-        queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
+        queue: Arc::new(SqsQueue::new(clients, &config.queue_url).scheduled_by(clients, config.schedule.as_ref())),
         objects: objects.clone(),
         host: host.clone(),
         commands,

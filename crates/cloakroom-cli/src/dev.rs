@@ -125,6 +125,7 @@ impl Parts {
             bucket: bucket.clone(),
             namespace: NAMESPACE,
             inline_limit: INLINE_LIMIT,
+            schedule: None,
             diagnostics: true,
         };
         let worker = WorkerConfig {

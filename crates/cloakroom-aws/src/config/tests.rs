@@ -136,3 +136,19 @@ fn origins_are_told_apart_by_commas() {
         assert!(cors(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn a_schedule_is_whole_or_none() {
+    assert_eq!(SubmitConfig::from_env(&with(&[])).expect("enough").schedule, None);
+    let whole = [
+        ("CLOAKROOM_SCHEDULE_GROUP", "jobs"),
+        ("CLOAKROOM_SCHEDULE_ROLE_ARN", "arn:aws:iam::123456789012:role/scheduler"),
+        ("CLOAKROOM_SCHEDULE_QUEUE_ARN", "arn:aws:sqs:eu-west-1:123456789012:work"),
+    ];
+    let schedule = SubmitConfig::from_env(&with(&whole)).expect("enough").schedule.expect("a schedule");
+    assert_eq!((schedule.group.as_str(), schedule.queue_arn.as_str()), (whole[0].1, whole[2].1));
+    let error = SubmitConfig::from_env(&with(&whole[..2])).expect_err("no queue");
+    assert_eq!(error.name, "CLOAKROOM_SCHEDULE_QUEUE_ARN");
+    let error = SubmitConfig::from_env(&with(&[whole[0], ("CLOAKROOM_SCHEDULE_ROLE_ARN", "scheduler")]));
+    assert_eq!(error.expect_err("no ARN").name, "CLOAKROOM_SCHEDULE_ROLE_ARN");
+}

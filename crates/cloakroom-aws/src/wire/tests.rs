@@ -48,6 +48,7 @@ impl Deployment {
             bucket: bucket.clone(),
             namespace,
             inline_limit: INLINE_LIMIT,
+            schedule: None,
             diagnostics: false,
         };
         let (submit, uploads) = submit(&config, &fixture.clients, commands.clone());

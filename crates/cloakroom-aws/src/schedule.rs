@@ -1,0 +1,77 @@
+//! Messages that are sent much later, by `EventBridge` Scheduler: one schedule a message, deleted once it is done.
+//!
+//! A schedule's name is the digest of its message, so that sending the same one again makes no second schedule. The
+//! scheduler is up to a minute late. It keeps on trying for a day if it can't send; a message that it gives up is missed by
+//! the sweeper, which ends its job.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_sdk_scheduler::Client;
+use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
+use aws_sdk_scheduler::types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
+use cloakroom::{Digest, Timestamp};
+use cloakroom_app::ports::PortError;
+
+use crate::clients::Clients;
+use crate::config::ScheduleConfig;
+use crate::error::{SCHEDULER, port_error};
+
+/// A group of schedules that send messages to one queue. Its client is built at its first use: few jobs are put off so long.
+#[derive(Debug, Clone)]
+pub(crate) struct Schedule {
+    clients: Clients,
+    client: Arc<OnceLock<Client>>,
+    config: ScheduleConfig,
+}
+
+impl Schedule {
+    pub(crate) fn new(clients: &Clients, config: &ScheduleConfig) -> Self {
+        Self { clients: clients.clone(), client: Arc::default(), config: config.clone() }
+    }
+
+    /// Sends this message then.
+    pub(crate) async fn send(&self, body: String, at: Timestamp) -> Result<(), PortError> {
+        let target = Target::builder().arn(&self.config.queue_arn).role_arn(&self.config.role_arn).input(&body).build();
+        let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build();
+        let created = self
+            .client
+            .get_or_init(|| self.clients.scheduler())
+            .create_schedule()
+            .group_name(&self.config.group)
+            .name(Digest::of(body.as_bytes()).to_string())
+            .schedule_expression(expression(at))
+            .action_after_completion(ActionAfterCompletion::Delete)
+            .flexible_time_window(window.expect("its mode is set"))
+            .target(target.expect("queue and role are set"))
+            .send()
+            .await;
+        match created {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => Ok(()),
+            Err(error) => Err(port_error(SCHEDULER, &error)),
+        }
+    }
+}
+
+/// A time to the second, in UTC; not before the one that is meant.
+fn expression(at: Timestamp) -> String {
+    let text = at.after(Duration::from_millis(999)).to_string();
+    format!("at({})", text.split('.').next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_to_the_second_and_never_earlier() {
+        for (millis, text) in [
+            (1_795_248_000_000, "at(2026-11-21T08:00:00)"),
+            (1_795_248_000_001, "at(2026-11-21T08:00:01)"),
+            (1_795_248_000_999, "at(2026-11-21T08:00:01)"),
+        ] {
+            assert_eq!(expression(Timestamp::from_millis(millis)), text);
+        }
+    }
+}
