@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use cloakroom_client::{Payload, Submission};
+use cloakroom_client::{Payload, Submission, Timestamp};
 
 use crate::content;
 use crate::exit::{Exit, Failure};
@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Your own id of the job: with the same key, the same submission is the same job; a random one if left out
     #[arg(long, short)]
     key: Option<String>,
+    /// When the job may begin, if not at once, as in 2026-11-21T08:00:00Z: at most a day ahead, unless the command says more
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<Timestamp>,
     /// Follow the job until it is over
     #[arg(long, short)]
     wait: bool,
@@ -43,7 +46,8 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     let screen = Screen::new();
     let client = service.client(&screen)?;
     let payload = payload(args.file, args.content_type)?;
-    let mut submission = Submission { query: args.query, payload, ..Submission::json(&args.command, ()) };
+    let (query, not_before) = (args.query, args.not_before);
+    let mut submission = Submission { query, payload, not_before, ..Submission::json(&args.command, ()) };
     if let Some(key) = args.key {
         submission = submission.key(key);
     }

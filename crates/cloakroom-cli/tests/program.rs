@@ -34,7 +34,19 @@ async fn submit_and_wait_prints_the_job_as_it_ended() {
     let path = file.path().to_str().expect("a path");
     let output = cloakroom(
         &server.url,
-        &["submit", "thumbnail.create", path, "-q", "width=9", "--key", "k", "--wait", "--json"],
+        &[
+            "submit",
+            "thumbnail.create",
+            path,
+            "-q",
+            "width=9",
+            "--key",
+            "k",
+            "--not-before",
+            "2026-11-21T09:00:00+01:00",
+            "--wait",
+            "--json",
+        ],
     )
     .await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -50,6 +62,7 @@ async fn submit_and_wait_prints_the_job_as_it_ended() {
     assert_eq!(seen[0].line, "POST /commands/thumbnail.create?width=9");
     assert_eq!(seen[0].header("content-type"), Some("image/png"));
     assert_eq!(seen[0].header("idempotency-key"), Some("\"k\""));
+    assert_eq!(seen[0].header("not-before"), Some("2026-11-21T08:00:00.000Z"));
     assert_eq!(seen[0].header("authorization"), Some("Bearer secret"));
 }
 
@@ -167,4 +180,30 @@ async fn help_tells_the_commands_and_the_exit_codes() {
 async fn says_its_version_and_completes_for_a_shell() {
     assert_eq!(stdout(&cloakroom("", &["--version"]).await), concat!("cloakroom ", env!("CARGO_PKG_VERSION"), "\n"));
     assert!(stdout(&cloakroom("", &["completions", "bash"]).await).contains("cloakroom"));
+}
+
+#[tokio::test]
+async fn explain_tells_a_jobs_story_and_unknown_jobs_apart() {
+    let story = json!({
+        "job": job("succeeded", &json!({})),
+        "history": [
+            { "at": "2026-11-21T08:00:00.000Z", "event": "accept", "attempt": 0 },
+            { "at": "2026-11-21T08:00:01.000Z", "event": "claim", "attempt": 1 },
+            { "at": "2026-11-21T08:00:03.500Z", "event": "succeed", "attempt": 1 },
+        ],
+    });
+    let server = Server::start([reply(200, &[], story.to_string()), problem(404, "unknown-job", None)]).await;
+    let output = cloakroom(&server.url, &["explain", ID]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<_> = stdout(&output).lines().skip(1).take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "2026-11-21T08:00:00.000Z  accepted",
+            "2026-11-21T08:00:01.000Z  attempt 1 began, 1.0 s later",
+            "2026-11-21T08:00:03.500Z  succeeded in attempt 1, after 2.5 s",
+        ]
+    );
+    assert_eq!(cloakroom(&server.url, &["explain", ID]).await.status.code(), Some(6));
+    assert_eq!(server.end()[0].line, format!("GET /jobs/{ID}/history"));
 }

@@ -37,7 +37,7 @@ mod wait;
 pub use builder::Builder;
 pub use client::Client;
 pub use cloakroom::view::{ErrorView, HistoryView, JobView, Links, ProgressView, StepView};
-pub use cloakroom::{Problem, RetryPolicy, Status};
+pub use cloakroom::{Problem, RetryPolicy, Status, Timestamp};
 pub use clock::{Clock, Sleep};
 pub use download::Download;
 pub use error::Error;

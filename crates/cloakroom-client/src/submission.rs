@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use cloakroom::Timestamp;
 
 /// A command with its payload.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Submission {
     pub query: Vec<(String, String)>,
     /// What tells the service that it has seen this submission before.
     pub key: Key,
+    /// When the job may begin, if not at once.
+    pub not_before: Option<Timestamp>,
 }
 
 /// What a command works on.
@@ -69,7 +72,7 @@ impl Submission {
     }
 
     fn new(command: &str, payload: Payload) -> Self {
-        Self { command: command.to_owned(), payload, query: Vec::new(), key: Key::default() }
+        Self { command: command.to_owned(), payload, query: Vec::new(), key: Key::default(), not_before: None }
     }
 
     /// Adds a parameter to the query string.
@@ -83,6 +86,13 @@ impl Submission {
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Key::Given(key.into());
+        self
+    }
+
+    /// Not to begin before this time, which is at most as far away as jobs of the command are kept: 24 h by default.
+    #[must_use]
+    pub fn not_before(mut self, time: Timestamp) -> Self {
+        self.not_before = Some(time);
         self
     }
 

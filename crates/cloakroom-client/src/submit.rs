@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::view::JobView;
-use cloakroom::{ClientJobId, CommandType, Problem};
+use cloakroom::{ClientJobId, CommandType, Problem, Timestamp};
 use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
@@ -26,12 +26,14 @@ pub struct Submitted {
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const NOT_BEFORE: HeaderName = HeaderName::from_static("not-before");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
 
 /// A submission that is checked, as it goes into each attempt's request.
 struct Call {
     url: Url,
     key: Option<String>,
+    not_before: Option<Timestamp>,
     timeout: Duration,
 }
 
@@ -48,14 +50,14 @@ impl Client {
     /// A payload over [`Builder::body_limit`](crate::Builder::body_limit), or one that the service finds too large for
     /// a body, is uploaded first.
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, Error> {
-        let Submission { command, payload, query, key } = submission;
+        let Submission { command, payload, query, key, not_before } = submission;
         let command: CommandType =
             command.parse().map_err(|error| Error::input(format!("{command:?} as a command type"), &error))?;
         let mut url = self.url(&["commands", command.as_str()]);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let call = Call { url, key: header_of(key)?, timeout: self.inner.settings.timeout };
+        let call = Call { url, key: header_of(key)?, not_before, timeout: self.inner.settings.timeout };
         let content = Content::of(payload).await?;
         if content.length() > self.inner.settings.body_limit {
             return self.submit_upload(&call, &content).await;
@@ -82,7 +84,10 @@ impl Client {
     }
 
     fn call(&self, call: &Call) -> RequestBuilder {
-        let request = self.request(Method::POST, call.url.clone());
+        let mut request = self.request(Method::POST, call.url.clone());
+        if let Some(time) = call.not_before {
+            request = request.header(NOT_BEFORE, time.to_string());
+        }
         match &call.key {
             Some(key) => request.header(IDEMPOTENCY_KEY, key),
             None => request,
