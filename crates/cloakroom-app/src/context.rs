@@ -52,6 +52,11 @@ impl JobContext {
         self.0.attempt
     }
 
+    /// When the job was accepted.
+    pub fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
     /// The media type that the payload was sent with.
     pub fn content_type(&self) -> &str {
         &self.0.content_type

@@ -150,7 +150,7 @@ impl UploadId {
 }
 
 /// Where a job's record is: its tenant is part of its key, so another tenant's job can't even be asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobKey {
     /// Whose job.
     pub tenant: Tenant,

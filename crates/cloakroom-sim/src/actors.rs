@@ -1,0 +1,340 @@
+//! Who acts: clients that submit, poll, cancel, give up and come back; workers; and the functions that end what nobody ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::{ClientJobId, Job, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant};
+use cloakroom_app::envelope::Trace;
+use cloakroom_app::submit::{Body, Submission, SubmitError};
+use cloakroom_app::sweep::Rounds;
+use cloakroom_app::work::{Disposition, WorkerSettings};
+use cloakroom_app::{
+    Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Registry, Submit, Sweeper, Worker,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::time::{sleep, timeout};
+
+use crate::Mutation;
+use crate::invariant::{ATTEMPTS, result_of};
+use crate::plan::Dice;
+use crate::port::{Process, ProcessQueue, short};
+use crate::world::{Lane, VISIBILITY, World};
+
+/// How long a worker's function may run.
+const FUNCTION: Duration = Duration::from_secs(30);
+
+/// How long a lease lasts.
+const LEASE: Duration = Duration::from_secs(9);
+
+/// The shortest that a command can be kept.
+const RETENTION: Duration = Duration::from_secs(3600);
+
+/// So small that some messages are claim checks.
+const INLINE_LIMIT: usize = 700;
+
+/// A payload: what is asked for, and something that makes it large.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Act {
+    n: u64,
+    #[serde(default)]
+    #[expect(dead_code, reason = "it makes the payload large")]
+    fill: String,
+}
+
+impl Payload for Act {}
+
+/// The commands, whose handler does what the plan says of each attempt.
+fn registry(world: &Arc<World>) -> Registry {
+    let world = Arc::clone(world);
+    let retry = RetryPolicy { max_attempts: ATTEMPTS, base: Duration::from_secs(1), cap: Duration::from_secs(5) };
+    let act = Command::json("act", move |act: Act, job| handle(Arc::clone(&world), act, job))
+        .attempts(retry.max_attempts)
+        .backoff(retry.base, retry.cap)
+        .timeout(Duration::from_secs(15))
+        .retention(RETENTION);
+    Registry::new(vec![act])
+}
+
+async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, HandlerError> {
+    let key = JobKey { tenant: job.tenant().clone(), id: job.id() };
+    let life = (key, job.created_at());
+    world.state().watch.handler(&life, job.attempt(), act.n);
+    world.tell(|| format!("handler of {}: attempt {} begins", short(job.id()), job.attempt()));
+    let drawn = job.id().as_uuid().as_u128() ^ u128::from(job.attempt());
+    let mut dice = Dice::new(world.plan.seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0));
+    let time = dice.millis(0, 4000);
+    match dice.below(20) {
+        0..9 => sleep(time).await,
+        9 => return Err(HandlerError::retryable("not now")),
+        10 => return Err(HandlerError::terminal("never")),
+        11 => std::panic::resume_unwind(Box::new("a handler's panic, of which no hook is told")),
+        // Longer than its time, listening or not.
+        12 | 13 => tokio::select! {
+            biased;
+            () = job.cancelled() => return Err(HandlerError::cancelled()),
+            () = sleep(time * 20) => {}
+        },
+        14 => sleep(time * 20).await,
+        15 => {
+            for percent in [20.0, 40.0, 60.0, 80.0] {
+                sleep(time).await;
+                job.progress(percent, "");
+            }
+        }
+        16 => {
+            let mut large = result_of(job.attempt()).into_bytes();
+            large.resize(33_000, b'.');
+            return Ok(Output::bytes("text/plain", large));
+        }
+        _ => sleep(time * 3).await,
+    }
+    Ok(Output::bytes("text/plain", result_of(job.attempt())))
+}
+
+fn submit(process: &Arc<Process>) -> Submit {
+    Submit {
+        store: process.clone(),
+        queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
+        objects: process.clone(),
+        host: process.clone(),
+        commands: registry(&process.world),
+        namespace: namespace(),
+        inline_limit: INLINE_LIMIT,
+    }
+}
+
+fn jobs(process: &Arc<Process>) -> Jobs {
+    Jobs { store: process.clone(), objects: process.clone(), host: process.clone(), namespace: namespace() }
+}
+
+fn namespace() -> Namespace {
+    Namespace::from_uuid(uuid::Uuid::from_u128(7))
+}
+
+/// A worker, over all its lives.
+pub(crate) async fn worker(world: Arc<World>, name: String) {
+    let early = world.plan.mutation == Some(Mutation::AckBeforeFinish);
+    let hasty = world.plan.mutation == Some(Mutation::AckARetry);
+    for life in 0.. {
+        let process = Process::start(&world, name.clone(), life);
+        let worker = Worker {
+            store: process.clone(),
+            queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
+            objects: process.clone(),
+            host: process.clone(),
+            commands: registry(&world),
+            settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
+        };
+        let work = async {
+            loop {
+                let batch = world.receive(Lane::Commands, 3, VISIBILITY).await;
+                let ends_at = process.now().after(FUNCTION);
+                for delivery in batch.iter().filter(|_| early) {
+                    process.delete(Lane::Commands, &delivery.receipt).await;
+                }
+                // What runs on at the function's end is ended with its process.
+                let Ok(dispositions) = timeout(FUNCTION, worker.handle_batch(&batch, ends_at)).await else { return };
+                for (delivery, disposition) in batch.iter().zip(dispositions) {
+                    if disposition == Disposition::Done || hasty {
+                        process.delete(Lane::Commands, &delivery.receipt).await;
+                    }
+                }
+            }
+        };
+        process.live(work).await;
+        process.die();
+        world.tell(|| format!("{name} died"));
+        sleep(Duration::from_secs(2)).await;
+    }
+}
+
+/// The function behind the dead letters, over all its lives.
+pub(crate) async fn dead_letters(world: Arc<World>) {
+    for life in 0.. {
+        let process = Process::start(&world, "dead-letters", life);
+        let dead_letters = DeadLetters {
+            store: process.clone(),
+            queue: Arc::new(ProcessQueue(process.clone(), Lane::DeadLetters)),
+            letters: process.clone(),
+            host: process.clone(),
+        };
+        let work = async {
+            loop {
+                let batch = world.receive(Lane::DeadLetters, 10, VISIBILITY).await;
+                let dispositions = dead_letters.handle_batch(&batch).await;
+                for (delivery, _) in batch.iter().zip(dispositions).filter(|(_, end)| *end == Disposition::Done) {
+                    process.delete(Lane::DeadLetters, &delivery.receipt).await;
+                }
+            }
+        };
+        process.live(work).await;
+        sleep(Duration::from_secs(5)).await;
+    }
+}
+
+/// The sweeper's function, over all its lives: told by the table's stream, and by its own lists.
+pub(crate) async fn sweeper(world: Arc<World>) {
+    for life in 0.. {
+        let process = Process::start(&world, "sweeper", life);
+        let lists = Arc::new(ProcessQueue(process.clone(), Lane::Lists));
+        let sweeper = Sweeper {
+            store: process.clone(),
+            queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
+            host: process.clone(),
+        };
+        let rounds = Rounds { sweeper, lists };
+        let stream = async {
+            loop {
+                sleep(Duration::from_secs(60)).await;
+                let accepted: Vec<_> = world.state().stream.iter().cloned().collect();
+                // A batch that failed comes again.
+                if !accepted.is_empty() && rounds.begin(&accepted).await.is_ok() {
+                    world.state().stream.drain(..accepted.len());
+                }
+            }
+        };
+        let again = async {
+            loop {
+                let batch = world.receive(Lane::Lists, 1, Duration::from_secs(360)).await;
+                let dispositions = rounds.go_on(&batch).await;
+                for (delivery, _) in batch.iter().zip(dispositions).filter(|(_, end)| *end == Disposition::Done) {
+                    process.delete(Lane::Lists, &delivery.receipt).await;
+                }
+            }
+        };
+        process.live(async { tokio::join!(stream, again) }).await;
+        sleep(Duration::from_secs(5)).await;
+    }
+}
+
+/// The table's own deletion of what has expired.
+pub(crate) async fn expiry(world: Arc<World>) {
+    loop {
+        sleep(Duration::from_secs(600)).await;
+        world.delete_expired();
+    }
+}
+
+/// A client: some commands, one after the other.
+pub(crate) async fn client(world: Arc<World>, n: u64) {
+    let mut dice = Dice::new(world.plan.seed, 50 + n);
+    let tenant: Tenant = ["default", "other"][usize::from(dice.chance(300))].parse().expect("a name");
+    sleep(dice.millis(0, 20_000)).await;
+    for nth in 0..=dice.below(3) {
+        // A few keys, so that clients meet on them.
+        let key: Option<ClientJobId> = dice.chance(800).then(|| format!("k{}", dice.below(2)).parse().expect("a key"));
+        let asked = if dice.chance(850) { 1 } else { 2 };
+        let fill = if dice.chance(300) { "x".repeat(INLINE_LIMIT) } else { String::new() };
+        let submission = Submission {
+            tenant: tenant.clone(),
+            command: "act".parse().expect("a name"),
+            client_job_id: key,
+            body: Body::Sent { content_type: None, bytes: format!("{{\"n\":{asked},\"fill\":{fill:?}}}").into() },
+            query: String::new(),
+            not_before: dice.chance(100).then(|| world.now().after(Duration::from_secs(dice.clone().below(2000)))),
+            trace: Trace::default(),
+        };
+        if let Some(ticket) = submitted(&world, n, nth, &submission, &mut dice, asked).await {
+            follow(&world, n, &ticket, &mut dice).await;
+        }
+        // Until the same key may be another job's, now and then.
+        sleep(if dice.chance(150) { dice.millis(3_600_000, 5_000_000) } else { dice.millis(0, 300_000) }).await;
+    }
+}
+
+/// Submits until there is an answer, or the client gives up.
+async fn submitted(
+    world: &Arc<World>,
+    n: u64,
+    nth: u64,
+    submission: &Submission,
+    dice: &mut Dice,
+    asked: u64,
+) -> Option<Job> {
+    for attempt in 0..6 {
+        let process = Process::start(world, format!("submit of client {n}"), nth * 10 + attempt);
+        let submit = submit(&process);
+        if world.plan.mutation == Some(Mutation::AnswerBeforeTheRecord) {
+            let id = submission.client_job_id.as_ref().map(|key| namespace().job_id(&submission.tenant, key));
+            let ticket = id.map(|id| promised(submission, id, world));
+            process.live(submit.submit(submission.clone())).await;
+            ticket.iter().for_each(|ticket| world.state().watch.answered(ticket, asked, world.now()));
+            return ticket;
+        }
+        match process.live(submit.submit(submission.clone())).await {
+            Some(Ok(submitted)) => {
+                let now = world.now();
+                world.tell(|| format!("client {n} has a ticket for {}", short(submitted.job.id)));
+                world.state().watch.answered(&submitted.job, asked, now);
+                return Some(submitted.job);
+            }
+            Some(Err(SubmitError::Unavailable(_))) | None => {}
+            // Of another command under the same key.
+            Some(Err(_)) => return None,
+        }
+        if dice.chance(200) {
+            return None;
+        }
+        sleep(dice.millis(500, 30_000)).await;
+    }
+    None
+}
+
+/// A ticket for what was perhaps never recorded.
+fn promised(submission: &Submission, id: cloakroom::JobId, world: &World) -> Job {
+    let new = cloakroom::NewJob {
+        tenant: submission.tenant.clone(),
+        id,
+        client_job_id: submission.client_job_id.clone(),
+        command: submission.command.clone(),
+        fingerprint: cloakroom::Fingerprint::from_digest(cloakroom::Digest::of(b"")),
+        retention: RETENTION,
+        not_before: None,
+    };
+    Job::accept(new, world.now())
+}
+
+/// Polls now and then, perhaps cancels, and looks for the result.
+async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
+    let cancel = dice.chance(200).then(|| dice.below(4));
+    let mut last = ticket.clone();
+    for poll in 0..dice.below(8) {
+        sleep(if dice.chance(700) { dice.millis(100, 10_000) } else { dice.millis(10_000, 900_000) }).await;
+        let process = Process::start(world, format!("status of client {n}"), poll);
+        let jobs = jobs(&process);
+        if cancel == Some(poll) {
+            process.live(jobs.cancel(&ticket.key())).await;
+            continue;
+        }
+        let foreign = JobKey { tenant: "third".parse().expect("a name"), id: ticket.id };
+        let asked = async { (jobs.get(&ticket.key()).await, jobs.get(&foreign).await) };
+        let Some((found, foreign)) = process.live(asked).await else { continue };
+        if let Ok(Some(job)) = foreign {
+            world.state().watch.foreign(&job);
+        }
+        let Ok(found) = found else { continue };
+        let now = world.now();
+        world.state().watch.polled(n, &last, found.as_ref(), now);
+        let Some(job) = found else { return };
+        check_objects(world, &job);
+        last = job;
+    }
+}
+
+/// What a finished job refers to is there, and is its own.
+fn check_objects(world: &World, job: &Job) {
+    let mut state = world.state();
+    if let Some(ResultRef::Stored { key, sha256, .. }) =
+        job.success.as_ref().and_then(|success| success.result.as_ref())
+    {
+        let found = state.objects.get(key).or_else(|| state.objects.get(&crate::port::without_token(key)));
+        if found.is_none_or(|bytes| cloakroom::Digest::of(bytes) != *sha256) {
+            state.watch.missing(job, "result of its own");
+        }
+    }
+    let lost = job.failure.as_ref().is_some_and(|failure| failure.code.starts_with("payload-"));
+    if job.status == Status::Failed && lost {
+        state.watch.missing(job, "payload");
+    }
+}

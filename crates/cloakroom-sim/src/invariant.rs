@@ -1,0 +1,232 @@
+//! What must hold: of every change as it is made, of every answer, and in the end. Time is the right time here; what a process
+//! does by a clock that is wrong is let pass within [`SKEW`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cloakroom::transition::{Event, LAST_CALL};
+use cloakroom::{Job, JobKey, LeaseToken, ResultRef, Status, Timestamp};
+
+use crate::port::short;
+use crate::world::SKEW;
+
+/// Attempts that a command has here.
+pub const ATTEMPTS: u32 = 3;
+
+/// The most that a change is made later than it was asked for: its times are of then.
+const LATE: Duration = Duration::from_secs(30);
+
+/// One life of a job's id.
+type Life = (JobKey, Timestamp);
+
+/// Watches.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// The first thing that was not as it must be.
+    pub violation: Option<String>,
+    /// Whose lease it is: the life of the process that claimed.
+    owners: BTreeMap<LeaseToken, u64>,
+    /// Jobs that were answered 202.
+    promised: BTreeSet<Life>,
+    /// Jobs that ended, and until when their records are kept.
+    ended: BTreeMap<Life, Timestamp>,
+    /// Jobs that were cancelled before they ran.
+    withdrawn: BTreeSet<Life>,
+    /// What each was accepted to do.
+    asked: BTreeMap<Life, u64>,
+    /// Attempts whose handlers ran.
+    ran: BTreeSet<(Life, u32)>,
+    /// What each client's last poll saw of a job.
+    seen: BTreeMap<(u64, Life), (u64, u32)>,
+    /// What happened, for the summary.
+    pub counts: Counts,
+}
+
+/// How much happened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Jobs that were recorded.
+    pub jobs: u64,
+    /// Attempts that began.
+    pub attempts: u64,
+    /// Handlers that began.
+    pub effects: u64,
+    /// Jobs that ended by their handlers, or by their clients' wish.
+    pub ended: u64,
+    /// Jobs that dead letters or the sweeper ended.
+    pub abandoned: u64,
+}
+
+fn life(job: &Job) -> Life {
+    (job.key(), job.created_at)
+}
+
+impl Watch {
+    /// Notes what is not as it must be; the first time counts.
+    pub(crate) fn break_(&mut self, invariant: &str, what: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            self.violation = Some(format!("{invariant}: {}", what()));
+        }
+    }
+
+    /// A record is made, perhaps in place of another.
+    pub(crate) fn accepted(&mut self, before: Option<&Job>, after: &Job, now: Timestamp) {
+        self.counts.jobs += 1;
+        if before.is_some_and(|before| before.expires_at > now.after(SKEW)) {
+            self.break_("I4 one job a key", || format!("{} was recorded over a live job", short(after.id)));
+        }
+    }
+
+    /// A record is changed.
+    pub(crate) fn changed(&mut self, before: &Job, after: &Job, event: Event, by: u64, waits: bool, now: Timestamp) {
+        let id = short(after.id);
+        if before.status.is_terminal() && event != Event::Redrive {
+            self.break_("I2 an end is an end", || {
+                format!("{id} was {}, then {}", before.status.as_str(), event.as_str())
+            });
+        }
+        if before.expires_at.after(SKEW) <= now {
+            self.break_("I2 an end is an end", || format!("{id} had expired, then {}", event.as_str()));
+        }
+        let kept = after.expires_at.after(2 * SKEW + LATE) >= now.after(after.retention);
+        if after.version != before.version + 1 || !kept {
+            self.break_("I5 no step back", || format!("{id}: {}", event.as_str()));
+        }
+        let leased = before.is_leased(now.after(SKEW));
+        let owner = before.lease.as_ref().and_then(|lease| self.owners.get(&lease.token)).copied();
+        match event {
+            Event::Claim => {
+                if let Some(lease) = &after.lease {
+                    self.owners.insert(lease.token, by);
+                }
+                self.counts.attempts += 1;
+                if leased
+                    && before.status == Status::Running
+                    && owner != Some(by)
+                    && before.ready_at > now.after(2 * SKEW)
+                {
+                    self.break_("I3 one attempt at a time", || format!("{id} was claimed under a live lease"));
+                }
+                if after.attempt > ATTEMPTS {
+                    self.break_("I3 bounded attempts", || format!("{id} has attempt {}", after.attempt));
+                }
+                if self.withdrawn.contains(&life(before)) {
+                    self.break_("I6 cancelled is cancelled", || format!("{id} was claimed"));
+                }
+            }
+            Event::Renew | Event::Succeed | Event::Fail | Event::Retry if owner != Some(by) => {
+                self.break_("I3 by the lease's holder", || format!("{id}: {} by another process", event.as_str()));
+            }
+            Event::Withdraw => {
+                if before.status == Status::Running {
+                    self.break_("I6 cancelled is cancelled", || format!("{id} ran, and was said not to"));
+                }
+                self.withdrawn.insert(life(before));
+            }
+            Event::Bury | Event::Sweep | Event::GiveUp => {
+                self.counts.abandoned += 1;
+                if before.is_leased(now) && before.ready_at > now.after(2 * SKEW) {
+                    self.break_("I3 not under a live lease", || format!("{id}: {}", event.as_str()));
+                }
+                let last_call = before.expires_at.before(LAST_CALL).before(2 * SKEW) <= now;
+                if event == Event::Sweep && waits && !last_call {
+                    self.break_("I1 swept too early", || format!("{id} had a message on its way"));
+                }
+            }
+            _ => {}
+        }
+        if event == Event::Succeed && !self.tells_of(after) {
+            self.break_("I3 one outcome", || format!("{id} has the result of another attempt"));
+        }
+        if after.status.is_terminal() {
+            self.ended.insert(life(after), after.expires_at);
+            self.counts.ended += u64::from(!matches!(event, Event::Bury | Event::Sweep | Event::GiveUp));
+            let kept = after.finished_at.map(|at| at.after(after.retention));
+            if kept.is_none_or(|until| after.expires_at < until) {
+                self.break_("I5 kept for its retention", || format!("{id} expires at {}", after.expires_at));
+            }
+        }
+    }
+
+    /// Whether a result in the record is that of the record's attempt.
+    fn tells_of(&self, job: &Job) -> bool {
+        match job.success.as_ref().and_then(|success| success.result.as_ref()) {
+            Some(ResultRef::Inline { bytes, .. }) => bytes.starts_with(result_of(job.attempt).as_bytes()),
+            Some(ResultRef::Stored { .. }) | None => true,
+        }
+    }
+
+    /// A submission was answered: with a job that is to end, and to do this.
+    pub(crate) fn answered(&mut self, job: &Job, asked: u64, now: Timestamp) {
+        if job.expires_at.after(SKEW) <= now {
+            self.break_("I5 no ticket for what is gone", || format!("{} had expired", short(job.id)));
+        }
+        self.promised.insert(life(job));
+        if *self.asked.entry(life(job)).or_insert(asked) != asked {
+            self.break_("I4 one job a key", || format!("{} is another command's job", short(job.id)));
+        }
+    }
+
+    /// A job was polled after its ticket was given.
+    pub(crate) fn polled(&mut self, client: u64, ticket: &Job, found: Option<&Job>, now: Timestamp) {
+        let id = short(ticket.id);
+        let Some(job) = found else {
+            let until = self.ended.get(&life(ticket)).copied().unwrap_or(ticket.expires_at);
+            if until > now.after(SKEW) {
+                self.break_("I5 a ticket is never unknown", || format!("{id} was 404"));
+            }
+            return;
+        };
+        if job.expires_at.after(SKEW) <= now {
+            self.break_("I5 what is gone is gone", || format!("{id} had expired, and was shown"));
+        }
+        if job.tenant != ticket.tenant {
+            self.break_("I8 tenants are apart", || {
+                format!("{id} is {}'s, and was shown to {}", job.tenant, ticket.tenant)
+            });
+        }
+        let (version, attempt) = self.seen.get(&(client, life(job))).copied().unwrap_or_default();
+        if job.version < version || job.attempt < attempt {
+            self.break_("I5 no step back", || format!("{id} was seen at version {version}, then {}", job.version));
+        }
+        self.seen.insert((client, life(job)), (job.version, job.attempt));
+    }
+
+    /// Another tenant's poll found something.
+    pub(crate) fn foreign(&mut self, job: &Job) {
+        self.break_("I8 tenants are apart", || format!("{} was shown to another tenant", short(job.id)));
+    }
+
+    /// A handler begins.
+    pub(crate) fn handler(&mut self, life: &Life, attempt: u32, does: u64) {
+        self.counts.effects += 1;
+        if !self.ran.insert((life.clone(), attempt)) {
+            self.break_("I3 an attempt runs once", || format!("{} ran attempt {attempt} twice", short(life.0.id)));
+        }
+        if self.withdrawn.contains(life) {
+            self.break_("I6 cancelled is cancelled", || format!("{} ran", short(life.0.id)));
+        }
+        if self.asked.get(life).is_some_and(|asked| *asked != does) {
+            self.break_("I4 its own command", || format!("{} ran another command", short(life.0.id)));
+        }
+    }
+
+    /// A payload or result that a live job needs is not there.
+    pub(crate) fn missing(&mut self, job: &Job, what: &str) {
+        self.break_("I7 nothing needed is deleted", || format!("{} has no {what}", short(job.id)));
+    }
+
+    /// In the end, long enough after the last trouble: every promised job has ended.
+    pub(crate) fn all_ended(&mut self, within: Duration) {
+        if let Some((key, _)) = self.promised.iter().find(|life| !self.ended.contains_key(life)).cloned() {
+            self.break_("I1 what was answered 202 ends", || {
+                format!("{} has not, {} s after the last trouble", short(key.id), within.as_secs())
+            });
+        }
+    }
+}
+
+/// What a handler's result begins with: which attempt it is of.
+pub(crate) fn result_of(attempt: u32) -> String {
+    format!("attempt {attempt};")
+}

@@ -1,0 +1,87 @@
+//! Deliberate faults of the code under test, made where it meets its ports: each is a line that somebody could leave out.
+//! The invariants must catch every one.
+
+use cloakroom::transition::Event;
+use cloakroom::{Status, Transition};
+
+macro_rules! mutations {
+    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+        /// A way to break the code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mutation { $($(#[$doc])* $name,)* }
+
+        impl Mutation {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+mutations! {
+    /// The end of an attempt does not ask whose lease it is.
+    DropTheFence = "drop-the-fence";
+    /// A claim does not ask whether the lease before it is over.
+    ClaimUnderALease = "claim-under-a-lease";
+    /// A claim does not count attempts.
+    EndlessAttempts = "endless-attempts";
+    /// A claim does not ask for the incarnation that its message is of.
+    AnyIncarnation = "any-incarnation";
+    /// No change asks for the status.
+    AnyStatus = "any-status";
+    /// A cancellation does not ask whether the job is over or runs.
+    CancelAnything = "cancel-anything";
+    /// The worker deletes a message before it has worked on it, and nobody sweeps.
+    AckBeforeFinish = "ack-before-finish";
+    /// The worker deletes a message whose job is to be tried again, and nobody sweeps.
+    AckARetry = "ack-a-retry";
+    /// Nobody sweeps.
+    NoSweeper = "no-sweeper";
+    /// The sweeper does not wait for messages that come back.
+    ImpatientSweeper = "impatient-sweeper";
+    /// The sweeper does not ask whether the job has changed since it looked.
+    SweepWhatMoved = "sweep-what-moved";
+    /// A record is there until the table has deleted it.
+    TrustTheTimeToLive = "trust-the-time-to-live";
+    /// A record is kept from its acceptance, and not from its last change.
+    NeverKeepLonger = "never-keep-longer";
+    /// A result's key does not hold the lease's token.
+    OneResultKey = "one-result-key";
+    /// Payloads are deleted when their job is claimed.
+    DropThePayload = "drop-the-payload";
+    /// The key of a record does not hold the tenant.
+    NoTenant = "no-tenant";
+    /// A second submission under a key is recorded over the first.
+    AcceptOver = "accept-over";
+    /// The submission answers before it has recorded anything.
+    AnswerBeforeTheRecord = "answer-before-the-record";
+}
+
+impl Mutation {
+    /// What becomes of a change.
+    pub(crate) fn change(self, transition: &mut Transition) {
+        let event = transition.patch.step.as_ref().map_or(Event::Renew, |step| step.event);
+        let guard = &mut transition.guard;
+        match self {
+            Self::DropTheFence => guard.token = None,
+            Self::ClaimUnderALease if event == Event::Claim => guard.ready_by = None,
+            Self::EndlessAttempts if event == Event::Claim => guard.attempts_below = None,
+            Self::AnyIncarnation if event == Event::Claim => guard.created_at = None,
+            Self::AnyStatus => guard.statuses = Status::ALL.to_vec(),
+            Self::CancelAnything if matches!(event, Event::Withdraw | Event::AskToCancel) => {
+                guard.statuses = Status::ALL.to_vec();
+            }
+            Self::SweepWhatMoved if event == Event::Sweep => guard.version = None,
+            _ => {}
+        }
+    }
+
+    /// Whether the sweeper is there.
+    pub(crate) fn sweeps(self) -> bool {
+        !matches!(self, Self::NoSweeper | Self::AckBeforeFinish | Self::AckARetry)
+    }
+}

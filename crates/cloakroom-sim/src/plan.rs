@@ -1,0 +1,106 @@
+//! What goes wrong, and when: drawn from a seed, one decision a call.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cloakroom_app::testing::split_mix;
+
+use crate::Mutation;
+
+/// A schedule of everything that happens by chance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Decides everything.
+    pub seed: u64,
+    /// Decisions in which nothing goes wrong all the same: what shrinking takes away.
+    pub spared: BTreeSet<u64>,
+    /// How the code under test is broken, if it is.
+    pub mutation: Option<Mutation>,
+    /// Whether the story is written down.
+    pub tell: bool,
+}
+
+/// What goes wrong at a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing; it takes so long.
+    None(Duration),
+    /// Nothing happened, and the caller is told so: throttled, or away.
+    Refused,
+    /// It happened, and the caller is told that it did not answer.
+    AnswerLost,
+    /// The caller is told that it did not answer; it happens so much later.
+    Late(Duration),
+    /// The caller's process dies before it.
+    DiesBefore,
+    /// The caller's process dies after it.
+    DiesAfter,
+}
+
+/// Draws numbers.
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Those of a seed, for one purpose.
+    pub fn new(seed: u64, purpose: u64) -> Self {
+        let mut state = seed ^ purpose.wrapping_mul(0x9e6c_63d0_876a_68bd);
+        split_mix(&mut state);
+        Self(state)
+    }
+
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
+        split_mix(&mut self.0)
+    }
+
+    /// One of 0 to `n` - 1.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.draw() % n.max(1)
+    }
+
+    /// A time from `least` to `most` milliseconds.
+    pub fn millis(&mut self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(least + self.below(most - least + 1))
+    }
+
+    /// True so many times in a thousand.
+    pub fn chance(&mut self, per_mille: u64) -> bool {
+        self.below(1000) < per_mille
+    }
+}
+
+impl Plan {
+    /// The plan of a seed, with nothing taken away.
+    pub fn of(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    /// How many calls in a thousand go wrong while there is trouble: in some runs none, in some many.
+    pub fn rate(&self) -> u64 {
+        [0, 10, 30, 100, 250][usize::try_from(Dice::new(self.seed, 1).below(5)).unwrap_or(0)]
+    }
+
+    /// How long there is trouble.
+    pub fn trouble(&self) -> Duration {
+        Dice::new(self.seed, 2).millis(10_000, 1_800_000)
+    }
+
+    /// What goes wrong at the n-th call.
+    pub fn at(&self, n: u64, rate: u64) -> Trouble {
+        let mut dice = Dice::new(self.seed, 1000 + n);
+        let usual = Trouble::None(dice.millis(1, 20));
+        if rate == 0 || self.spared.contains(&n) || !dice.chance(rate) {
+            return usual;
+        }
+        match dice.below(8) {
+            0 | 1 => Trouble::Refused,
+            2 => Trouble::AnswerLost,
+            3 => Trouble::Late(dice.millis(1, 20_000)),
+            4 => Trouble::DiesBefore,
+            5 => Trouble::DiesAfter,
+            6 => Trouble::None(dice.millis(100, 2_000)),
+            _ => Trouble::None(dice.millis(2_000, 8_000)),
+        }
+    }
+}

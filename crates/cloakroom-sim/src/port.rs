@@ -1,0 +1,357 @@
+//! The ports, as one process has them: every call takes its time, and may go wrong.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cloakroom::transition::Event;
+use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use cloakroom_app::Host;
+use cloakroom_app::ports::{
+    Acceptance, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, PortError, Queue, QueueState,
+    UploadLink, UploadTerms,
+};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::Mutation;
+use crate::plan::{Dice, Trouble};
+use crate::world::{CYCLE, Lane, State, World};
+
+/// The longest that a message is hidden for.
+const LONGEST_HIDE: Duration = Duration::from_secs(42_300);
+
+/// A process in one of its lives: it dies where the plan says so.
+#[derive(Debug)]
+pub struct Process {
+    pub(crate) world: Arc<World>,
+    pub(crate) name: String,
+    /// Its number among all lives of all processes.
+    pub(crate) life: u64,
+    /// What its clock is wrong by, in milliseconds.
+    skew: i64,
+    dice: Mutex<Dice>,
+    dead: CancellationToken,
+}
+
+impl Process {
+    /// A process that begins its life. Its clock and its randomness follow from the plan and its name.
+    pub fn start(world: &Arc<World>, name: impl Into<String>, nth: u64) -> Arc<Self> {
+        let name = name.into();
+        let purpose =
+            name.bytes().fold(nth.wrapping_mul(31), |sum, byte| sum.wrapping_mul(131).wrapping_add(byte.into()));
+        let mut dice = Dice::new(world.plan.seed, purpose ^ 0x5eed);
+        let skew = if world.plan.rate() == 0 { 0 } else { i64::try_from(dice.below(3000)).unwrap_or(0) - 1500 };
+        let life = world.number();
+        Arc::new(Self {
+            world: Arc::clone(world),
+            name,
+            life,
+            skew,
+            dice: Mutex::new(dice),
+            dead: CancellationToken::new(),
+        })
+    }
+
+    /// Does this while the process lives; `None` if it died.
+    pub async fn live<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.dead.cancelled() => None,
+            done = work => Some(done),
+        }
+    }
+
+    /// Ends the process.
+    pub fn die(&self) {
+        self.dead.cancel();
+    }
+
+    /// Deletes a message, as the host of a worker does.
+    pub(crate) async fn delete(&self, lane: Lane, receipt: &str) {
+        let receipt = receipt.to_owned();
+        let what = {
+            let receipt = receipt.clone();
+            move || format!("delete {receipt}")
+        };
+        // A message that is not deleted comes back, and finds its job over.
+        let _ = self.call(what, move |_, state| state.delete(lane, &receipt)).await;
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        what: impl FnOnce() -> String + Send,
+        effect: impl FnOnce(&World, &mut State) -> T + Send + 'static,
+    ) -> Result<T, PortError> {
+        let (n, trouble) = self.world.next_call();
+        let effect = move |world: &World| {
+            let done = effect(world, &mut world.state());
+            world.stir();
+            done
+        };
+        let lost = || PortError::Unavailable { service: "the world", reason: format!("trouble {n}") };
+        if !matches!(trouble, Trouble::None(_)) {
+            let (name, what) = (&self.name, what());
+            self.world.tell(|| format!("{name}: {what}: {trouble:?} (call {n})"));
+        } else if self.world.plan.tell {
+            let (name, what) = (&self.name, what());
+            self.world.tell(|| format!("{name}: {what}"));
+        }
+        match trouble {
+            Trouble::None(time) => {
+                // Half on the way there, half on the way back.
+                sleep(time / 2).await;
+                let done = effect(&self.world);
+                sleep(time / 2).await;
+                Ok(done)
+            }
+            Trouble::Refused => {
+                sleep(Duration::from_millis(5)).await;
+                Err(lost())
+            }
+            Trouble::AnswerLost => {
+                sleep(Duration::from_millis(5)).await;
+                effect(&self.world);
+                sleep(Duration::from_secs(9)).await;
+                Err(lost())
+            }
+            Trouble::Late(time) => {
+                let world = Arc::clone(&self.world);
+                tokio::spawn(async move {
+                    sleep(Duration::from_secs(9) + time).await;
+                    effect(&world);
+                });
+                sleep(Duration::from_secs(9)).await;
+                Err(lost())
+            }
+            Trouble::DiesBefore => {
+                self.die();
+                std::future::pending().await
+            }
+            Trouble::DiesAfter => {
+                sleep(Duration::from_millis(5)).await;
+                effect(&self.world);
+                self.die();
+                std::future::pending().await
+            }
+        }
+    }
+
+    fn mutation(&self) -> Option<Mutation> {
+        self.world.plan.mutation
+    }
+
+    fn key(&self, key: &JobKey) -> JobKey {
+        if self.mutation() == Some(Mutation::NoTenant) {
+            return JobKey { tenant: Tenant::default(), id: key.id };
+        }
+        key.clone()
+    }
+}
+
+impl Host for Process {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.world.now().as_millis() + self.skew)
+    }
+
+    fn random(&self) -> u128 {
+        let mut dice = self.dice.lock().expect("no simulation panics while it draws");
+        (u128::from(dice.draw()) << 64) | u128::from(dice.draw())
+    }
+}
+
+#[async_trait]
+impl JobStore for Process {
+    async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
+        let (job, key, mutation) = (job.clone(), self.key(&job.key()), self.mutation());
+        let what = {
+            let id = job.id;
+            move || format!("accept {}", short(id))
+        };
+        self.call(what, move |world, state| {
+            let alive = |existing: &Job| match mutation {
+                Some(Mutation::TrustTheTimeToLive) => true,
+                Some(Mutation::AcceptOver) => false,
+                _ => existing.is_alive(job.created_at),
+            };
+            if let Some(existing) = state.jobs.get(&key).filter(|existing| alive(existing)) {
+                return Acceptance::Exists(Box::new(existing.clone()));
+            }
+            let before = state.jobs.get(&key).cloned();
+            state.watch.accepted(before.as_ref(), &job, world.now());
+            state.stream.push_back(key.clone());
+            state.jobs.insert(key, job);
+            Acceptance::Created
+        })
+        .await
+    }
+
+    async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
+        let (key, life, mut transition) = (self.key(key), self.life, transition.clone());
+        if let Some(mutation) = self.mutation() {
+            mutation.change(&mut transition);
+        }
+        let mutation = self.mutation();
+        let event = transition.patch.step.as_ref().map_or(Event::Renew, |step| step.event);
+        let what = {
+            let id = key.id;
+            move || format!("{} {}", event.as_str(), short(id))
+        };
+        self.call(what, move |world, state| {
+            let found = state.jobs.get(&key).cloned();
+            let Some(mut after) = found.as_ref().and_then(|job| transition.apply(job)) else {
+                return Change::Refused(found.map(Box::new));
+            };
+            let before = found.expect("it was changed");
+            if mutation == Some(Mutation::NeverKeepLonger) {
+                after.expires_at = before.expires_at;
+            }
+            if mutation == Some(Mutation::DropThePayload) && event == Event::Claim {
+                let prefix = format!("payloads/{}/{}", key.tenant, key.id);
+                state.objects.retain(|object, _| !object.starts_with(&prefix));
+            }
+            let waits = state.messages(Lane::Commands).iter().any(|message| {
+                cloakroom_app::envelope::Envelope::address(&message.body) == Some((key.clone(), before.created_at))
+            });
+            state.watch.changed(&before, &after, event, life, waits, world.now());
+            state.jobs.insert(key, after.clone());
+            Change::Made(Box::new(after))
+        })
+        .await
+    }
+
+    async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
+        let (key, mutation) = (self.key(key), self.mutation());
+        let what = {
+            let id = key.id;
+            move || format!("load {}", short(id))
+        };
+        self.call(what, move |_, state| {
+            let mut job = state.jobs.get(&key).cloned();
+            if let Some(job) = job.as_mut().filter(|_| mutation == Some(Mutation::TrustTheTimeToLive)) {
+                job.expires_at = job.expires_at.after(Duration::from_secs(1_000_000));
+            }
+            job
+        })
+        .await
+    }
+
+    async fn take_upload(&self, _: &Tenant, _: UploadId, _: JobId, _: Timestamp) -> Result<bool, PortError> {
+        Ok(false) // No client here uploads.
+    }
+}
+
+/// One queue, as a process has it.
+#[derive(Debug)]
+pub struct ProcessQueue(pub Arc<Process>, pub Lane);
+
+#[async_trait]
+impl Queue for ProcessQueue {
+    async fn send(&self, _: &Tenant, body: String, delay: Duration) -> Result<(), PortError> {
+        let lane = self.1;
+        self.0
+            .call(move || format!("send to {lane:?}"), move |_, state| state.send(lane, body, delay.min(LONGEST_DELAY)))
+            .await
+    }
+
+    async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
+        let (lane, receipt) = (self.1, receipt.to_owned());
+        let what = {
+            let receipt = receipt.clone();
+            move || format!("hide {receipt} for {} s", time.as_secs())
+        };
+        self.0.call(what, move |_, state| state.hide(lane, &receipt, time.min(LONGEST_HIDE))).await
+    }
+
+    async fn state(&self) -> Result<QueueState, PortError> {
+        let impatient = self.0.mutation() == Some(Mutation::ImpatientSweeper);
+        self.0.call(|| "ask for the queue's state".to_owned(), |_, _| ()).await?;
+        let backlog = self.0.world.backlog() && !impatient;
+        Ok(QueueState { backlog, cycle: if impatient { Duration::ZERO } else { CYCLE } })
+    }
+}
+
+#[async_trait]
+impl Letters for Process {
+    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
+        let (key, body) = (key.to_owned(), body.to_owned());
+        self.call(|| "keep a letter".to_owned(), move |_, state| _ = state.letters.insert(key, body)).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
+        let (prefix, after) = (prefix.to_owned(), after.map(ToOwned::to_owned));
+        self.call(
+            || "list letters".to_owned(),
+            move |_, state| {
+                let keys = state.letters.keys().filter(|key| key.starts_with(&prefix));
+                keys.filter(|key| after.as_ref().is_none_or(|after| *key > after)).cloned().collect()
+            },
+        )
+        .await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
+        let key = key.to_owned();
+        self.call(|| "read a letter".to_owned(), move |_, state| state.letters.get(&key).cloned()).await
+    }
+
+    async fn forget(&self, key: &str) -> Result<(), PortError> {
+        let key = key.to_owned();
+        self.call(|| "forget a letter".to_owned(), move |_, state| _ = state.letters.remove(&key)).await
+    }
+}
+
+#[async_trait]
+impl Objects for Process {
+    async fn put(&self, key: &str, _: &str, bytes: Bytes) -> Result<(), PortError> {
+        let mut key = key.to_owned();
+        if self.mutation() == Some(Mutation::OneResultKey) && key.starts_with("results/") {
+            key = without_token(&key);
+        }
+        let what = {
+            let key = key.clone();
+            move || format!("put {key}")
+        };
+        self.call(what, move |_, state| _ = state.objects.insert(key, bytes)).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
+        let key = key.to_owned();
+        let what = {
+            let key = key.clone();
+            move || format!("get {key}")
+        };
+        self.call(what, move |_, state| state.objects.get(&key).cloned()).await
+    }
+
+    async fn info(&self, _: &str) -> Result<Option<ObjectInfo>, PortError> {
+        Ok(None)
+    }
+
+    async fn digest(&self, _: &str) -> Result<Option<Digest>, PortError> {
+        Ok(None)
+    }
+
+    async fn copy(&self, _: &str, _: &str) -> Result<bool, PortError> {
+        Ok(false)
+    }
+
+    async fn link(&self, key: &str, _: Duration) -> Result<String, PortError> {
+        Ok(key.to_owned())
+    }
+
+    async fn upload_link(&self, key: &str, _: &UploadTerms, _: Duration) -> Result<UploadLink, PortError> {
+        Ok(UploadLink { url: key.to_owned(), headers: vec![] })
+    }
+}
+
+/// The key of a result without the token of its lease: what a mutation makes of it.
+pub(crate) fn without_token(key: &str) -> String {
+    key.rsplit_once('/').map_or(key, |(job, _)| job).to_owned()
+}
+
+/// As much of an id as a story needs.
+pub(crate) fn short(id: JobId) -> String {
+    id.to_string()[..8].to_owned()
+}

@@ -1,0 +1,256 @@
+//! The world: table, queues, objects, letters and stream, and what is known of them all. One lock holds it; one thread uses it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloakroom::{Job, JobKey, Timestamp};
+use cloakroom_app::work::Delivery;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::invariant::Watch;
+use crate::plan::{Dice, Plan};
+
+/// How long a received command is hidden.
+pub const VISIBILITY: Duration = Duration::from_secs(180);
+
+/// How often a command is received before it is a dead letter.
+pub const MAX_RECEIVE_COUNT: u32 = 6;
+
+/// The longest that a command comes back.
+pub const CYCLE: Duration = Duration::from_secs(180 * 6);
+
+/// The most that a process's clock is wrong by, either way.
+pub const SKEW: Duration = Duration::from_millis(1500);
+
+/// How late the table deletes what has expired.
+const DELETED_LATE: Duration = Duration::from_secs(1200);
+
+/// When everything begins: 2026-11-21T08:00:00Z.
+const EPOCH: Timestamp = Timestamp::from_seconds(1_795_248_000);
+
+/// Which queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Commands.
+    Commands,
+    /// Their dead letters.
+    DeadLetters,
+    /// The sweeper's lists.
+    Lists,
+}
+
+/// A message.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub(crate) id: String,
+    pub(crate) body: String,
+    pub(crate) visible_at: Instant,
+    receipt: u64,
+    receive_count: u32,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) plan: Plan,
+    begun: Instant,
+    state: Mutex<State>,
+    moved: Notify,
+}
+
+/// What is there.
+#[derive(Debug)]
+pub struct State {
+    pub(crate) jobs: BTreeMap<JobKey, Job>,
+    pub(crate) objects: BTreeMap<String, Bytes>,
+    pub(crate) letters: BTreeMap<String, String>,
+    pub(crate) stream: VecDeque<JobKey>,
+    queues: BTreeMap<Lane, Vec<Message>>,
+    numbers: u64,
+    calls: u64,
+    dice: Dice,
+    pub(crate) watch: Watch,
+    story: Vec<String>,
+}
+
+impl World {
+    /// An empty world. Call it with tokio's time paused.
+    pub fn new(plan: Plan) -> Arc<Self> {
+        let state = State {
+            jobs: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            letters: BTreeMap::new(),
+            stream: VecDeque::new(),
+            queues: BTreeMap::new(),
+            numbers: 0,
+            calls: 0,
+            dice: Dice::new(plan.seed, 3),
+            watch: Watch::default(),
+            story: Vec::new(),
+        };
+        Arc::new(Self { plan, begun: Instant::now(), state: Mutex::new(state), moved: Notify::new() })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no simulation panics while it holds the world")
+    }
+
+    /// The right time.
+    pub fn now(&self) -> Timestamp {
+        EPOCH.after(self.begun.elapsed())
+    }
+
+    /// How many calls in a thousand go wrong now.
+    pub(crate) fn rate(&self) -> u64 {
+        if self.begun.elapsed() < self.plan.trouble() { self.plan.rate() } else { 0 }
+    }
+
+    /// The number of a call, and what goes wrong at it.
+    pub(crate) fn next_call(&self) -> (u64, crate::plan::Trouble) {
+        let rate = self.rate();
+        let mut state = self.state();
+        state.calls += 1;
+        (state.calls, self.plan.at(state.calls, rate))
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// Writes a line of the story, if it is told.
+    pub(crate) fn tell(&self, line: impl FnOnce() -> String) {
+        if self.plan.tell {
+            let at = self.begun.elapsed().as_secs_f64();
+            let line = format!("{at:10.3}  {}", line());
+            self.state().story.push(line);
+        }
+    }
+
+    /// The story so far.
+    pub fn story(&self) -> Vec<String> {
+        self.state().story.clone()
+    }
+
+    /// The first broken invariant.
+    pub fn violation(&self) -> Option<String> {
+        self.state().watch.violation.clone()
+    }
+
+    /// Deletes what expired long ago, as the table does in its own time.
+    pub(crate) fn delete_expired(&self) {
+        let now = self.now();
+        self.state().jobs.retain(|_, job| job.expires_at.after(DELETED_LATE) > now);
+    }
+
+    /// Wakes whoever waits for messages.
+    pub(crate) fn stir(&self) {
+        self.moved.notify_waiters();
+    }
+
+    /// A number that nothing else has.
+    pub(crate) fn number(&self) -> u64 {
+        let mut state = self.state();
+        state.numbers += 1;
+        state.numbers
+    }
+
+    /// Some visible messages, in any order, hidden for so long; once there are any.
+    pub(crate) async fn receive(&self, lane: Lane, most: usize, visibility: Duration) -> Vec<Delivery> {
+        loop {
+            let moved = self.moved.notified();
+            let (received, next) = self.try_receive(lane, most, visibility);
+            if !received.is_empty() {
+                return received;
+            }
+            match next {
+                Some(at) => tokio::select! { biased; () = moved => {}, () = sleep_until(at) => {} },
+                None => moved.await,
+            }
+        }
+    }
+
+    fn try_receive(&self, lane: Lane, most: usize, visibility: Duration) -> (Vec<Delivery>, Option<Instant>) {
+        let twice = self.rate();
+        let now = Instant::now();
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let messages = state.queues.entry(lane).or_default();
+        let mut received = vec![];
+        let mut dead = vec![];
+        while received.len() < most {
+            let visible: Vec<_> = (0..messages.len()).filter(|&at| messages[at].visible_at <= now).collect();
+            if visible.is_empty() {
+                break;
+            }
+            let at = visible[usize::try_from(state.dice.below(visible.len() as u64)).unwrap_or(0)];
+            if lane == Lane::Commands && messages[at].receive_count >= MAX_RECEIVE_COUNT {
+                dead.push(messages.remove(at));
+                continue;
+            }
+            state.numbers += 1;
+            let message = &mut messages[at];
+            message.receive_count += 1;
+            message.receipt = state.numbers;
+            // At least once: now and then another receiver gets it too, a moment later.
+            let hidden = if state.dice.chance(twice / 4) { Duration::from_millis(1) } else { visibility };
+            message.visible_at = now + hidden;
+            received.push(Delivery {
+                message_id: message.id.clone(),
+                receipt: format!("{}/{}", message.id, message.receipt),
+                body: message.body.clone(),
+                receive_count: message.receive_count,
+            });
+        }
+        let next = messages.iter().map(|message| message.visible_at).min();
+        if !dead.is_empty() {
+            for message in &mut dead {
+                message.visible_at = now;
+                message.receive_count = 0;
+            }
+            state.queues.entry(Lane::DeadLetters).or_default().extend(dead);
+            drop(guard);
+            self.stir();
+        }
+        (received, next)
+    }
+
+    /// Whether a command waits that nobody has received.
+    pub(crate) fn backlog(&self) -> bool {
+        let now = Instant::now();
+        self.state().queues.get(&Lane::Commands).is_some_and(|all| all.iter().any(|message| message.visible_at <= now))
+    }
+}
+
+fn is_of(message: &Message, receipt: &str) -> bool {
+    receipt.split_once('/').is_some_and(|(id, n)| message.id == id && n.parse() == Ok(message.receipt))
+}
+
+impl State {
+    pub(crate) fn send(&mut self, lane: Lane, body: String, delay: Duration) {
+        self.numbers += 1;
+        let id = format!("m{}", self.numbers);
+        let visible_at = Instant::now() + delay;
+        let message = Message { id, body, visible_at, receipt: 0, receive_count: 0 };
+        self.queues.entry(lane).or_default().push(message);
+    }
+
+    /// Deletes a message by its last receipt.
+    pub(crate) fn delete(&mut self, lane: Lane, receipt: &str) {
+        self.queues.entry(lane).or_default().retain(|message| !is_of(message, receipt));
+    }
+
+    pub(crate) fn hide(&mut self, lane: Lane, receipt: &str, time: Duration) {
+        if let Some(message) = self.queues.entry(lane).or_default().iter_mut().find(|it| is_of(it, receipt)) {
+            message.visible_at = Instant::now() + time;
+        }
+    }
+
+    /// The messages of a queue.
+    pub(crate) fn messages(&self, lane: Lane) -> &[Message] {
+        self.queues.get(&lane).map_or(&[], Vec::as_slice)
+    }
+}
