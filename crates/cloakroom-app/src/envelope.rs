@@ -32,9 +32,15 @@ pub struct Envelope {
     /// The W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// What tracing systems add to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
     /// The id of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Goes along beside the message, and is not of it.
+    #[serde(skip)]
+    pub xray: Option<String>,
 }
 
 /// A payload in a message.
@@ -57,10 +63,14 @@ pub struct Unreadable(String);
 /// What comes along with a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// The W3C trace context of the request.
+    /// The W3C trace context of the request: its well-formed `traceparent`.
     pub traceparent: Option<String>,
+    /// The `tracestate` that came with it.
+    pub tracestate: Option<String>,
     /// The id of the request.
     pub request_id: Option<String>,
+    /// X-Ray's header of the request, well-formed.
+    pub xray: Option<String>,
 }
 
 impl Envelope {
@@ -77,7 +87,9 @@ impl Envelope {
             payload,
             sha256: sha256.to_string(),
             traceparent: trace.traceparent,
+            tracestate: trace.tracestate,
             request_id: trace.request_id,
+            xray: trace.xray,
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! - [`submit`], [`work`], [`jobs`] (poll, find, cancel, result) and [`upload`]: the use cases, and the order of their effects;
 //! - [`command`], [`handler`], [`context`]: how a command is defined and what its handler is given;
-//! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message.
+//! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message; [`meter`]: what is counted
+//!   of it all, and [`trace`]: which trace it belongs to.
 //!
 //! No SDK types and no status codes: those are the rooms on either side.
 
@@ -13,12 +14,14 @@ pub mod envelope;
 pub mod handler;
 pub mod host;
 pub mod jobs;
+pub mod meter;
 pub mod panics;
 pub mod payload;
 pub mod ports;
 pub mod submit;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod trace;
 pub mod upload;
 pub mod work;
 
@@ -28,7 +31,9 @@ pub use context::JobContext;
 pub use handler::{HandlerError, Output};
 pub use host::{Host, SystemHost};
 pub use jobs::Jobs;
+pub use meter::Meter;
 pub use payload::{Payload, PayloadError};
 pub use submit::Submit;
+pub use trace::TraceContext;
 pub use upload::Uploads;
 pub use work::Worker;

@@ -73,8 +73,9 @@ pub trait JobStore: Send + Sync {
 /// The queue of messages.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Sends a message. The tenant is the fairness group.
-    async fn send(&self, tenant: &Tenant, body: String) -> Result<(), PortError>;
+    /// Sends a message. The tenant is the fairness group; `xray` is the trace header that goes along beside the message,
+    /// where the request came with one.
+    async fn send(&self, tenant: &Tenant, body: String, xray: Option<&str>) -> Result<(), PortError>;
 
     /// Hides a received message for so long from now (whole seconds, rounded up), whatever it was hidden for before.
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError>;

@@ -16,6 +16,7 @@ use cloakroom::{
 use crate::command::{Command, Registry, Takes};
 use crate::envelope::{Carried, Envelope, Trace};
 use crate::host::Host;
+use crate::meter::{Fact, Meter};
 use crate::payload::PayloadError;
 use crate::ports::{Acceptance, JobStore, Objects, PortError, Queue, keys};
 use crate::upload;
@@ -108,6 +109,8 @@ pub struct Submit {
     pub objects: Arc<dyn Objects>,
     /// Clock and randomness.
     pub host: Arc<dyn Host>,
+    /// What counts.
+    pub meter: Arc<dyn Meter>,
     /// What can be asked for.
     pub commands: Registry,
     /// What job ids are derived in.
@@ -179,7 +182,8 @@ impl Submit {
                 self.replay(&job, *existing, envelope).await
             }
             Acceptance::Created | Acceptance::Exists(_) => {
-                self.queue.send(&job.tenant, envelope.write()).await?;
+                self.meter.count(&job.command, Fact::Accepted);
+                self.queue.send(&job.tenant, envelope.write(), envelope.xray.as_deref()).await?;
                 tracing::info!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
                 Ok(Submitted { job, replayed: false })
             }
@@ -204,8 +208,10 @@ impl Submit {
         }
         if existing.status == Status::Accepted {
             // Whoever recorded it may have died before it sent the message; a second one does no harm.
-            self.queue.send(&existing.tenant, envelope.for_job(&existing).write()).await?;
+            let envelope = envelope.for_job(&existing);
+            self.queue.send(&existing.tenant, envelope.write(), envelope.xray.as_deref()).await?;
         }
+        self.meter.count(&existing.command, Fact::Replayed);
         Ok(Submitted { job: existing, replayed: true })
     }
 

@@ -1,10 +1,14 @@
 //! The queue of messages, on SQS: a standard queue, fair between tenants by the message group.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    Message, MessageSystemAttributeName, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    QueueAttributeName,
+};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom::Tenant;
 use cloakroom_app::ports::{PortError, Queue};
@@ -119,7 +123,7 @@ impl SqsQueue {
 
 #[async_trait]
 impl Queue for SqsQueue {
-    async fn send(&self, tenant: &Tenant, body: String) -> Result<(), PortError> {
+    async fn send(&self, tenant: &Tenant, body: String, xray: Option<&str>) -> Result<(), PortError> {
         // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.
         let sent = self
             .client
@@ -127,6 +131,7 @@ impl Queue for SqsQueue {
             .queue_url(&self.url)
             .message_group_id(tenant.as_str())
             .message_body(body)
+            .set_message_system_attributes(xray.map(trace_header))
             .send()
             .await;
         sent.map(|_| ()).map_err(|error| port_error(QUEUE, &error))
@@ -160,6 +165,14 @@ fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
     code == "ReceiptHandleIsInvalid"
         || code.ends_with("MessageNotInflight")
         || (code.starts_with("InvalidParameterValue") && message.contains("ReceiptHandle"))
+}
+
+/// Beside the message, and of no weight: X-Ray draws the line from the sender to the receiver by it, and Lambda tells
+/// endless loops.
+fn trace_header(xray: &str) -> HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue> {
+    let value = MessageSystemAttributeValue::builder().data_type("String").string_value(xray).build();
+    let value = value.expect("its type is set");
+    HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)])
 }
 
 fn delivery(message: Message) -> Option<Delivery> {

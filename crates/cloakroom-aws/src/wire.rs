@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloakroom_app::ports::Objects;
-use cloakroom_app::{Jobs, Registry, Submit, SystemHost, Uploads, Worker};
+use cloakroom_app::{Jobs, Meter, Registry, Submit, SystemHost, Uploads, Worker};
 
 use crate::clients::Clients;
 use crate::config::{JobsConfig, SubmitConfig, WorkerConfig};
@@ -12,7 +12,12 @@ use crate::queue::SqsQueue;
 use crate::table::DynamoStore;
 
 /// Accepting commands, and making uploads for them ready.
-pub fn submit(config: &SubmitConfig, clients: &Clients, commands: Registry) -> (Submit, Uploads) {
+pub fn submit(
+    config: &SubmitConfig,
+    clients: &Clients,
+    commands: Registry,
+    meter: Arc<dyn Meter>,
+) -> (Submit, Uploads) {
     let objects: Arc<dyn Objects> = Arc::new(S3Objects::new(clients, &config.bucket));
     let host = Arc::new(SystemHost);
     let submit = Submit {
@@ -20,6 +25,7 @@ pub fn submit(config: &SubmitConfig, clients: &Clients, commands: Registry) -> (
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
         objects: objects.clone(),
         host: host.clone(),
+        meter,
         commands,
         namespace: config.namespace,
         inline_limit: config.inline_limit,
@@ -28,23 +34,25 @@ pub fn submit(config: &SubmitConfig, clients: &Clients, commands: Registry) -> (
 }
 
 /// Doing what was accepted.
-pub fn worker(config: &WorkerConfig, clients: &Clients, commands: Registry) -> Worker {
+pub fn worker(config: &WorkerConfig, clients: &Clients, commands: Registry, meter: Arc<dyn Meter>) -> Worker {
     Worker {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
         host: Arc::new(SystemHost),
+        meter,
         commands,
         settings: config.settings,
     }
 }
 
 /// Polling, finding and cancelling jobs, and handing out their results.
-pub fn jobs(config: &JobsConfig, clients: &Clients) -> Jobs {
+pub fn jobs(config: &JobsConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Jobs {
     Jobs {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
         host: Arc::new(SystemHost),
+        meter,
         namespace: config.namespace,
     }
 }

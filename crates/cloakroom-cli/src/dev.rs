@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use cloakroom_app::core::Namespace;
+use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::PortError;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
@@ -125,9 +126,9 @@ impl Parts {
         };
         let jobs = JobsConfig { table, bucket, namespace: NAMESPACE };
         Ok(Self {
-            submit: cloakroom_aws::submit(&submit, &clients, commands.clone()),
-            worker: cloakroom_aws::worker(&worker, &clients, commands.clone()),
-            jobs: cloakroom_aws::jobs(&jobs, &clients),
+            submit: cloakroom_aws::submit(&submit, &clients, commands.clone(), Arc::new(LogMeter)),
+            worker: cloakroom_aws::worker(&worker, &clients, commands.clone(), Arc::new(LogMeter)),
+            jobs: cloakroom_aws::jobs(&jobs, &clients, Arc::new(LogMeter)),
             commands,
             objects,
             queue: Arc::new(queue),
