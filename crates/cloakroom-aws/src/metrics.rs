@@ -19,6 +19,12 @@ use crate::config::MeterConfig;
 /// What the metrics are found under.
 pub const NAMESPACE: &str = "Cloakroom";
 
+/// What is counted, and what is measured in milliseconds.
+pub const METRICS: ([&str; 9], [&str; 2]) = (
+    ["Accepted", "Replayed", "Started", "Retried", "Succeeded", "Failed", "Cancelled", "Dead", "Swept"],
+    ["QueueDelay", "RunTime"],
+);
+
 /// Writes metrics to standard output, which is a function's log.
 #[derive(Debug, Clone)]
 pub struct EmbeddedMetrics {

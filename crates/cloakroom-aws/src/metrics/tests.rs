@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
@@ -80,6 +81,17 @@ fn every_fact_is_written_as_the_specification_says() {
             );
         }
     }
+}
+
+#[test]
+fn the_names_of_all_metrics_are_known() {
+    let (mut counts, mut times) = (BTreeSet::new(), BTreeSet::new());
+    for fact in facts() {
+        let (name, _, time) = parts(&fact);
+        counts.insert(name);
+        times.extend(time.map(|(name, _)| name));
+    }
+    assert_eq!((counts, times), (METRICS.0.into(), METRICS.1.into()));
 }
 
 #[test]
