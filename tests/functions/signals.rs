@@ -159,7 +159,9 @@ async fn every_line_says_whose_it_is_and_none_what_was_in_it() {
         assert_eq!((&line["method"], &line["route"]), (&json!("POST"), &json!("/commands/{type}")));
         assert!(line["status"].is_u64() && line["duration_ms"].is_u64(), "{line}");
     }
-    assert_eq!(lines(&worker).iter().filter(|line| line["message"] == "ended an attempt").count(), 7);
+    let ended: Vec<_> = lines(&worker).into_iter().filter(|line| line["message"] == "ended an attempt").collect();
+    assert_eq!(ended.len(), 7);
+    assert!(ended.iter().all(|line| line["age_ms"].is_u64() && line["run_time_ms"].is_u64()), "{ended:?}");
     for line in submit.iter().chain(&worker).chain(&status) {
         assert!(!line.to_string().contains(SECRET), "{line}");
     }

@@ -261,7 +261,7 @@ impl Worker {
         let now = self.host.now();
         let code =
             job.failure.as_ref().filter(|_| job.status != Status::Succeeded).map(|failure| failure.code.as_str());
-        let (age_ms, run_time_ms) = (now.since(job.created_at).as_millis(), run_time.as_millis());
+        let (age_ms, run_time_ms) = (millis(now.since(job.created_at)), millis(run_time));
         tracing::info!(
             status = job.status.as_str(),
             attempt = job.attempt,
@@ -300,6 +300,11 @@ impl Worker {
         }
         Disposition::Keep
     }
+}
+
+/// For the log, where a number of 128 bits is written as text.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

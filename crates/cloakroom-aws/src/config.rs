@@ -111,7 +111,7 @@ impl JobsConfig {
 pub struct MeterConfig {
     /// `CLOAKROOM_SERVICE`: whose metrics they are.
     pub service: String,
-    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets: the least level of a line that it lets into the log.
+    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets: the least level of a line that it lets into the log, in capitals.
     pub level: String,
 }
 
@@ -119,7 +119,8 @@ impl MeterConfig {
     /// Reads it.
     pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
         let level = lookup("AWS_LAMBDA_LOG_LEVEL").filter(|level| !level.is_empty());
-        Ok(Self { service: service(lookup)?, level: level.unwrap_or_else(|| "INFO".to_owned()) })
+        let level = level.map_or_else(|| "INFO".to_owned(), |level| level.to_ascii_uppercase());
+        Ok(Self { service: service(lookup)?, level })
     }
 }
 
