@@ -19,7 +19,8 @@ pub struct Measure {
 /// What happens to jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
-    /// A job was recorded.
+    /// A job was recorded. Under a client job id, a write that was tried again because its answer was lost finds its own
+    /// record, which can't be told from another request's of that moment: it is counted as a replay.
     Accepted,
     /// A submission was answered with the job that was there already.
     Replayed,
