@@ -31,7 +31,7 @@ fn text(value: &Value) -> &str {
 fn an_alarm_is_silent_without_data_and_tells_whom_it_should() {
     let template = template();
     let alarms = of_type(&template, "AWS::CloudWatch::Alarm");
-    assert_eq!(alarms.len(), 10);
+    assert_eq!(alarms.len(), 12);
     for (name, alarm) in alarms {
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
         assert!(text(&alarm["AlarmDescription"]).ends_with('.'), "{name}");
