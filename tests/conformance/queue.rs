@@ -64,7 +64,7 @@ pub(crate) async fn puts_what_was_received_too_often_among_the_dead_letters(plac
     let visibility = Duration::from_secs(1);
     tested(&place, visibility, 2, async |place, queues| {
         let (queue, dead) = (Timed { queue: &queues.queue, place }, Timed { queue: &queues.dead_letters, place });
-        queue.port().send(&Tenant::default(), "poison".into(), Duration::ZERO).await.expect("send");
+        queue.port().send(&Tenant::default(), "poison".into(), Duration::ZERO, None).await.expect("send");
         for count in 1..=2 {
             assert_eq!(one(&queue).await.receive_count, count);
             place.pass(visibility + Duration::from_secs(1)).await;

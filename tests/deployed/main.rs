@@ -2,17 +2,20 @@
 //! and of one that takes longer than the worker function may run, with Lambda, its event source mapping and the queue's
 //! redrive in between.
 
+mod logs;
 mod lost;
 mod queues;
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cloakroom::Status;
 use cloakroom::view::JobView;
 use cloakroom_tests::session::Session;
 use cloakroom_tests::{Deployment, Target, fresh_key, location_of, suite};
+use logs::Logs;
 use queues::Queues;
-use reqwest::Url;
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -63,6 +66,48 @@ async fn a_handler_that_takes_longer_than_its_function_may_run_fails_its_job() {
     assert_eq!(job.error.expect("an error").code, "attempt-timed-out");
 }
 
+/// What CloudWatch makes metrics and answers of; that it does, no emulator shows.
+async fn a_jobs_metrics_and_its_trace_are_in_the_logs_of_its_functions() {
+    const SECRET: &str = "what-nobody-else-may-read";
+    let (cloakroom, logs) = (Deployment::get().await, Logs::find());
+    let _alone = ALONE.lock().await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let (begun, trace_id) = (now.as_millis(), format!("{:032x}", now.as_nanos()));
+    let submit = || {
+        let request = cloakroom.request(Method::POST, "/commands/diagnostic.run").json(&json!({"result": SECRET}));
+        request.header("traceparent", format!("00-{trace_id}-b7ad6b7169203331-01")).header("prefer", "wait=20").send()
+    };
+    let location = location_of(&submit().await.expect("an answer"));
+    let (status, job) = cloakroom.end_of(&location).await;
+    assert_eq!((status, job.result), (200, Some(json!(SECRET))));
+
+    // A log comes a little late.
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (submit, worker) = tokio::join!(logs.of("submit", begun), logs.of("worker", begun));
+        let of_job = |line: &&Value| line["span"]["trace_id"] == trace_id.as_str();
+        let said = |lines: &[Value], message: &str| {
+            lines.iter().filter(of_job).any(|line| {
+                line["message"] == message
+                    && line["span"]["job_id"] == job.id.as_str()
+                    && line["span"]["tenant"].is_string()
+            })
+        };
+        let metrics = logs::metrics(submit.iter().chain(&worker));
+        let counted = ["Accepted", "Started", "QueueDelay", "Succeeded", "RunTime"];
+        if counted.iter().all(|name| metrics.of(name, &format!("{}, diagnostic.run", logs.service())).is_some())
+            && said(&submit, "answered a request")
+            && said(&worker, "ended an attempt")
+        {
+            eprintln!("{metrics}");
+            assert!(submit.iter().chain(&worker).all(|line| !line.to_string().contains(SECRET)));
+            return;
+        }
+        assert!(Instant::now() < patience, "{metrics}\n{submit:#?}\n{worker:#?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
 async fn ended(payload: &Value) -> (u16, JobView) {
     let cloakroom = Deployment::get().await;
     let location = location_of(&cloakroom.diagnose(None, payload).await);
@@ -81,6 +126,7 @@ fn tests() -> Vec<suite::Test> {
     use lost::*;
     suite![
         the_readmes_session_goes_through_the_gateway => [Deployment],
+        a_jobs_metrics_and_its_trace_are_in_the_logs_of_its_functions => [Deployment],
         a_handler_that_ends_its_process_is_tried_again => [Deployment],
         a_handler_that_ends_its_process_every_time_fails_its_job => [Deployment],
         a_handler_that_takes_longer_than_its_function_may_run_fails_its_job => [Deployment],

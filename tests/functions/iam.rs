@@ -69,6 +69,21 @@ fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
     allowed
 }
 
+#[test]
+fn beyond_its_role_a_function_may_be_traced_where_that_is_wished_and_nothing_else() {
+    let template = cloakroom_tests::template();
+    let resources = template["Resources"].as_mapping().expect("resources");
+    let policies = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"];
+    let besides: Vec<_> = resources.iter().filter(|(_, it)| policies.iter().any(|kind| it["Type"] == *kind)).collect();
+    let [(_, policy)] = besides[..] else { panic!("one policy: {besides:?}") };
+    assert_eq!(policy["Condition"], "IsTraced");
+    let statements = policy["Properties"]["PolicyDocument"]["Statement"].as_sequence().expect("statements");
+    let [statement] = &statements[..] else { panic!("one statement: {statements:?}") };
+    // https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+    let actions = statement["Action"].as_sequence().expect("actions");
+    assert!(actions.iter().eq(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]), "{actions:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_allows_exactly_what_its_function_does() {
     let template = cloakroom_tests::template();

@@ -32,7 +32,7 @@ pub(crate) struct Function {
     events: mpsc::UnboundedSender<(String, Value)>,
     api: Api,
     child: Child,
-    operations: JoinHandle<BTreeSet<String>>,
+    log: JoinHandle<Vec<Value>>,
 }
 
 #[derive(Clone)]
@@ -55,8 +55,8 @@ impl Function {
         tokio::spawn(async move { axum::serve(listener, routes).await });
         let mut child =
             command(name, variables).env("AWS_LAMBDA_RUNTIME_API", address).spawn().expect("the function starts");
-        let operations = tokio::spawn(operations(child.stdout.take().expect("piped")));
-        Self { events, api, child, operations }
+        let log = tokio::spawn(lines(child.stdout.take().expect("piped")));
+        Self { events, api, child, log }
     }
 
     /// Invokes it.
@@ -69,30 +69,34 @@ impl Function {
     }
 
     /// Ends it: the operations of AWS that it called or signed a link for, as in `S3.GetObject`.
-    pub(crate) async fn end(mut self) -> BTreeSet<String> {
+    pub(crate) async fn end(self) -> BTreeSet<String> {
+        let name = |line: &Value| line["span"]["name"].as_str().expect("a name").to_owned();
+        let log = self.log().await;
+        log.iter().filter(|line| line["span"]["rpc.system"] == "aws-api").map(name).collect()
+    }
+
+    /// Ends it: the lines of its log.
+    pub(crate) async fn log(mut self) -> Vec<Value> {
         self.child.kill().await.expect("it was running");
-        self.operations.await.expect("its log is read to the end")
+        self.log.await.expect("its log is read to the end")
     }
 }
 
-async fn operations(log: ChildStdout) -> BTreeSet<String> {
-    let mut operations = BTreeSet::new();
+async fn lines(log: ChildStdout) -> Vec<Value> {
+    let mut read = vec![];
     let mut lines = BufReader::new(log).lines();
     while let Some(line) = lines.next_line().await.expect("UTF-8") {
-        let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in the log: {line}"));
-        if line["span"]["rpc.system"] == "aws-api" {
-            operations.insert(line["span"]["name"].as_str().expect("a name").to_owned());
-        }
+        read.push(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in the log: {line}")));
     }
-    operations
+    read
 }
 
 fn command(name: &str, variables: &HashMap<String, String>) -> Command {
     let mut command = Command::new(program(name));
     command
         .env_clear()
-        .envs(variables)
         .env("RUST_LOG", LOG)
+        .envs(variables)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -52,6 +52,12 @@ impl Stack {
         Self { services, store, queue, variables }
     }
 
+    /// With this variable for its functions.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     pub(crate) async fn function(&self, name: &str) -> Function {
         Function::start(name, &self.variables).await
     }

@@ -6,3 +6,4 @@ mod embedded;
 mod infra;
 mod readme;
 mod rooms;
+mod signals;

@@ -17,6 +17,7 @@ use crate::command::Command;
 use crate::context::{Inner, JobContext};
 use crate::envelope::Envelope;
 use crate::ports::Change;
+use crate::trace::TraceContext;
 use crate::work::{Delivery, Worker};
 
 /// The least time between two writes of progress.
@@ -29,6 +30,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) envelope: &'a Envelope,
     pub(crate) command: &'a Command,
     pub(crate) token: LeaseToken,
+    /// The attempt's own step in the trace of the request.
+    pub(crate) trace: TraceContext,
     /// The record as last seen.
     pub(crate) job: Job,
     /// When it is stopped at the latest.
@@ -56,7 +59,8 @@ impl Attempt<'_> {
             created_at: self.job.created_at,
             deadline: self.deadline,
             content_type: self.envelope.content_type.clone(),
-            traceparent: self.envelope.traceparent.clone(),
+            trace: self.trace.clone(),
+            tracestate: self.envelope.tracestate.clone(),
             host: Arc::clone(&self.worker.host),
             progress,
             stop: stop.clone(),

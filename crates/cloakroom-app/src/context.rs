@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::host::Host;
+use crate::trace::TraceContext;
 
 /// One attempt, as its handler sees it. Cheap to clone, and to move into `spawn_blocking`.
 #[derive(Clone)]
@@ -21,7 +22,8 @@ pub(crate) struct Inner {
     pub(crate) created_at: Timestamp,
     pub(crate) deadline: Timestamp,
     pub(crate) content_type: String,
-    pub(crate) traceparent: Option<String>,
+    pub(crate) trace: TraceContext,
+    pub(crate) tracestate: Option<String>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) progress: watch::Sender<Option<Progress>>,
     pub(crate) stop: CancellationToken,
@@ -62,9 +64,20 @@ impl JobContext {
         &self.0.content_type
     }
 
-    /// The W3C `traceparent` of the request, to be sent along.
-    pub fn traceparent(&self) -> Option<&str> {
-        self.0.traceparent.as_deref()
+    /// The W3C `traceparent` to send along with what the handler calls: of the request's trace, with this attempt as the
+    /// parent.
+    pub fn traceparent(&self) -> &str {
+        self.0.trace.as_str()
+    }
+
+    /// The W3C `tracestate` that came with the request, to be sent along with [`traceparent`](Self::traceparent).
+    pub fn tracestate(&self) -> Option<&str> {
+        self.0.tracestate.as_deref()
+    }
+
+    /// The id of the request's trace, as the log has it: 32 hexadecimal digits.
+    pub fn trace_id(&self) -> &str {
+        self.0.trace.trace_id()
     }
 
     /// When the attempt is stopped at the latest.

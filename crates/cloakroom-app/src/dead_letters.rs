@@ -11,6 +11,7 @@ use cloakroom::{Job, JobKey, Status, Timestamp};
 
 use crate::envelope::Envelope;
 use crate::host::Host;
+use crate::meter::{Fact, Measure, Meter};
 use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};
 use crate::work::{Delivery, Disposition};
 
@@ -28,6 +29,8 @@ pub struct DeadLetters {
     pub letters: Arc<dyn Letters>,
     /// Clock and randomness.
     pub host: Arc<dyn Host>,
+    /// What counts.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl DeadLetters {
@@ -54,6 +57,7 @@ impl DeadLetters {
 
     async fn keep_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
         self.letters.keep(&keys::letter(None, &delivery.message_id), &delivery.body).await?;
+        self.meter.record(&Measure { command: None, fact: Fact::Dead { code: "unreadable".to_owned() } });
         tracing::error!(message_id = delivery.message_id, "a dead letter is no message of ours; it is kept");
         Ok(None)
     }
@@ -84,6 +88,8 @@ impl DeadLetters {
         match self.store.change(key, &transition).await? {
             Change::Made(job) => {
                 let code = job.failure.as_ref().map(|failure| failure.code.as_str());
+                // One that was to be cancelled may have no failure.
+                self.meter.count(&job.command, Fact::Dead { code: code.unwrap_or(job.status.as_str()).to_owned() });
                 tracing::error!(
                     job_id = %key.id, tenant = %key.tenant, command = %job.command, message_id = delivery.message_id,
                     status = job.status.as_str(), attempts = job.attempt, code, "ended the job of a dead letter"

@@ -18,6 +18,9 @@ pub struct Envelope {
     job: JobId,
     /// The incarnation of the job's id, in milliseconds.
     accepted_at: i64,
+    /// From when on it is to be done, in milliseconds, where that is not at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ready_at: Option<i64>,
     /// What is to be done.
     #[serde(rename = "type")]
     pub command: CommandType,
@@ -32,9 +35,15 @@ pub struct Envelope {
     /// The W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// What tracing systems add to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
     /// The id of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Goes along beside the message, and is not of it.
+    #[serde(skip)]
+    pub xray: Option<String>,
 }
 
 /// A payload in a message.
@@ -57,10 +66,14 @@ pub struct Unreadable(String);
 /// What comes along with a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// The W3C trace context of the request.
+    /// The W3C trace context of the request: its well-formed `traceparent`.
     pub traceparent: Option<String>,
+    /// The `tracestate` that came with it.
+    pub tracestate: Option<String>,
     /// The id of the request.
     pub request_id: Option<String>,
+    /// X-Ray's header of the request, well-formed.
+    pub xray: Option<String>,
 }
 
 impl Envelope {
@@ -71,13 +84,16 @@ impl Envelope {
             tenant: job.tenant.clone(),
             job: job.id,
             accepted_at: job.created_at.as_millis(),
+            ready_at: ready_at(job),
             command: job.command.clone(),
             content_type: content_type.to_owned(),
             query: query.to_owned(),
             payload,
             sha256: sha256.to_string(),
             traceparent: trace.traceparent,
+            tracestate: trace.tracestate,
             request_id: trace.request_id,
+            xray: trace.xray,
         }
     }
 
@@ -119,10 +135,16 @@ impl Envelope {
         Timestamp::from_millis(self.accepted_at)
     }
 
+    /// From when on it is to be done: as its job was accepted, not as an attempt left it.
+    pub fn ready_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.ready_at.unwrap_or(self.accepted_at))
+    }
+
     /// The same message for another incarnation: that of the job that was there already.
     #[must_use]
     pub fn for_job(mut self, job: &Job) -> Self {
         self.accepted_at = job.created_at.as_millis();
+        self.ready_at = ready_at(job);
         self
     }
 
@@ -130,6 +152,11 @@ impl Envelope {
     pub fn is_payload(&self, bytes: &[u8]) -> bool {
         self.sha256.parse() == Ok(Digest::of(bytes))
     }
+}
+
+/// Of a job that no attempt has begun.
+fn ready_at(job: &Job) -> Option<i64> {
+    (job.ready_at != job.created_at).then(|| job.ready_at.as_millis())
 }
 
 impl Carried {

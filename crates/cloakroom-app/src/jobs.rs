@@ -7,6 +7,7 @@ use cloakroom::{ClientJobId, Job, JobKey, Namespace, Status, Tenant, Transition}
 use tokio::time::{Instant, sleep};
 
 use crate::host::Host;
+use crate::meter::{Fact, Meter};
 use crate::ports::{Change, JobStore, Objects, PortError};
 
 /// The longest that a poll waits.
@@ -37,6 +38,8 @@ pub struct Jobs {
     pub objects: Arc<dyn Objects>,
     /// Clock and randomness.
     pub host: Arc<dyn Host>,
+    /// What counts.
+    pub meter: Arc<dyn Meter>,
     /// What job ids are derived in.
     pub namespace: Namespace,
 }
@@ -80,6 +83,7 @@ impl Jobs {
         let now = self.host.now();
         let existing = match self.store.change(key, &Transition::withdraw(now)).await? {
             Change::Made(job) => {
+                self.meter.count(&job.command, Fact::Cancelled { run_time: None });
                 tracing::info!(job_id = %job.id, tenant = %job.tenant, "cancelled a job before it ran");
                 return Ok(Cancellation::Cancelled(job));
             }

@@ -3,7 +3,8 @@
 //! - [`submit`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`] and [`redrive`]: the
 //!   use cases, and the order of their effects;
 //! - [`command`], [`handler`], [`context`]: how a command is defined and what its handler is given;
-//! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message.
+//! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message; [`meter`]: what is counted
+//!   of it all, and [`trace`]: which trace it belongs to.
 //!
 //! No SDK types and no status codes: those are the rooms on either side.
 
@@ -15,6 +16,7 @@ pub mod envelope;
 pub mod handler;
 pub mod host;
 pub mod jobs;
+pub mod meter;
 pub mod panics;
 pub mod payload;
 pub mod ports;
@@ -23,6 +25,7 @@ pub mod submit;
 pub mod sweep;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod trace;
 pub mod upload;
 pub mod work;
 
@@ -33,9 +36,11 @@ pub use dead_letters::DeadLetters;
 pub use handler::{HandlerError, Output};
 pub use host::{Host, SystemHost};
 pub use jobs::Jobs;
+pub use meter::Meter;
 pub use payload::{Payload, PayloadError};
 pub use redrive::Redrive;
 pub use submit::Submit;
 pub use sweep::Sweeper;
+pub use trace::TraceContext;
 pub use upload::Uploads;
 pub use work::Worker;

@@ -87,8 +87,9 @@ pub struct QueueState {
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// Sends a message, to be handed out after `delay`; perhaps earlier, where that is more than [`LONGEST_DELAY`]: a message
-    /// that comes before its job is ready is hidden until then. The tenant is the fairness group.
-    async fn send(&self, tenant: &Tenant, body: String, delay: Duration) -> Result<(), PortError>;
+    /// that comes before its job is ready is hidden until then. The tenant is the fairness group;
+    /// `xray` is the trace header that goes along beside the message, where the request came with one.
+    async fn send(&self, tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError>;
 
     /// Hides a received message for so long from now (whole seconds, rounded up), whatever it was hidden for before.
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError>;

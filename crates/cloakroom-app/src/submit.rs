@@ -18,6 +18,7 @@ use cloakroom::{
 use crate::command::{Command, Registry, Takes};
 use crate::envelope::{Carried, Envelope, Trace};
 use crate::host::Host;
+use crate::meter::{Fact, Meter};
 use crate::payload::PayloadError;
 use crate::ports::{Acceptance, JobStore, LONGEST_DELAY, Objects, PortError, Queue, keys};
 use crate::upload;
@@ -117,6 +118,8 @@ pub struct Submit {
     pub objects: Arc<dyn Objects>,
     /// Clock and randomness.
     pub host: Arc<dyn Host>,
+    /// What counts.
+    pub meter: Arc<dyn Meter>,
     /// What can be asked for.
     pub commands: Registry,
     /// What job ids are derived in.
@@ -194,7 +197,9 @@ impl Submit {
                 self.replay(&job, *existing, envelope).await
             }
             Acceptance::Created | Acceptance::Exists(_) => {
-                self.queue.send(&job.tenant, envelope.write(), job.ready_at.since(job.created_at)).await?;
+                self.meter.count(&job.command, Fact::Accepted);
+                let delay = job.ready_at.since(job.created_at);
+                self.queue.send(&job.tenant, envelope.write(), delay, envelope.xray.as_deref()).await?;
                 tracing::info!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
                 Ok(Submitted { job, replayed: false })
             }
@@ -220,8 +225,10 @@ impl Submit {
         if existing.status == Status::Accepted {
             // Whoever recorded it may have died before it sent the message; a second one does no harm.
             let delay = existing.ready_at.since(self.host.now());
-            self.queue.send(&existing.tenant, envelope.for_job(&existing).write(), delay).await?;
+            let envelope = envelope.for_job(&existing);
+            self.queue.send(&existing.tenant, envelope.write(), delay, envelope.xray.as_deref()).await?;
         }
+        self.meter.count(&existing.command, Fact::Replayed);
         Ok(Submitted { job: existing, replayed: true })
     }
 

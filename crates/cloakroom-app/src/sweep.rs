@@ -15,6 +15,7 @@ use futures::StreamExt as _;
 pub use rounds::Rounds;
 
 use crate::host::Host;
+use crate::meter::{Fact, Meter};
 use crate::ports::{Change, JobStore, PortError, Queue, QueueState};
 
 /// How many jobs are looked at side by side.
@@ -29,6 +30,8 @@ pub struct Sweeper {
     pub queue: Arc<dyn Queue>,
     /// Clock and randomness.
     pub host: Arc<dyn Host>,
+    /// What counts.
+    pub meter: Arc<dyn Meter>,
 }
 
 /// What a look at some jobs found.
@@ -77,6 +80,7 @@ impl Sweeper {
         };
         match self.store.change(key, &transition).await? {
             Change::Made(job) => {
+                self.meter.count(&job.command, Fact::Swept);
                 let code = job.failure.as_ref().map(|failure| failure.code.as_str());
                 tracing::error!(
                     job_id = %key.id, tenant = %key.tenant, command = %job.command,

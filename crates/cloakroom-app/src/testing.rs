@@ -3,6 +3,7 @@
 
 pub mod conformance;
 mod memory;
+mod meter;
 mod room;
 
 use std::sync::Mutex;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use memory::{Fault, Memory};
+pub use meter::MemoryMeter;
 pub use room::Room;
 
 use crate::host::Host;

@@ -16,7 +16,9 @@ use crate::attempt::Attempt;
 use crate::command::{Command, Registry};
 use crate::envelope::Envelope;
 use crate::host::Host;
+use crate::meter::{Fact, Meter};
 use crate::ports::{Change, JobStore, Objects, PortError, Queue};
+use crate::trace::TraceContext;
 
 /// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct Worker {
     pub objects: Arc<dyn Objects>,
     /// Clock and randomness.
     pub host: Arc<dyn Host>,
+    /// What counts.
+    pub meter: Arc<dyn Meter>,
     /// What can be done.
     pub commands: Registry,
     /// Its times.
@@ -105,6 +109,9 @@ impl Worker {
             }
         };
         let key = envelope.key();
+        // A message of a time when none was carried begins a trace of its own.
+        let trace = envelope.traceparent.as_deref().and_then(TraceContext::parse);
+        let trace = trace.unwrap_or_else(|| TraceContext::begin(self.host.random())).child(self.host.random());
         let span = tracing::info_span!(
             "job",
             job_id = %key.id,
@@ -112,12 +119,19 @@ impl Worker {
             command = %envelope.command,
             attempt = tracing::field::Empty,
             request_id = envelope.request_id,
-            traceparent = envelope.traceparent,
+            trace_id = trace.trace_id(),
         );
-        self.work(delivery, &envelope, &key, ends_at).instrument(span).await
+        self.work(delivery, &envelope, &key, trace, ends_at).instrument(span).await
     }
 
-    async fn work(&self, delivery: &Delivery, envelope: &Envelope, key: &JobKey, ends_at: Timestamp) -> Disposition {
+    async fn work(
+        &self,
+        delivery: &Delivery,
+        envelope: &Envelope,
+        key: &JobKey,
+        trace: TraceContext,
+        ends_at: Timestamp,
+    ) -> Disposition {
         let Some(command) = self.commands.get(&envelope.command) else {
             if delivery.receive_count <= 1 {
                 tracing::error!(
@@ -138,7 +152,8 @@ impl Worker {
             // Perhaps too late. Whether it is, and was not begun before, the record says.
             let lapse = Transition::lapse(envelope.accepted_at(), limit, now);
             match self.store.change(key, &lapse).await {
-                Ok(Change::Made(_)) => {
+                Ok(Change::Made(job)) => {
+                    self.count(&job, None);
                     tracing::warn!(start_within_s = limit.as_secs(), "ended a job that was not begun in time");
                     return Disposition::Done;
                 }
@@ -165,11 +180,18 @@ impl Worker {
             Err(error) => return self.fault(delivery, &error, "claim the attempt").await,
         };
         tracing::Span::current().record("attempt", job.attempt);
+        if job.attempt == 1 {
+            self.meter.count(&job.command, Fact::Started { queue_delay: now.since(envelope.ready_at()) });
+        }
         let deadline = now.after(command.limits().timeout).min(last_moment);
         let token = claim.lease.token;
-        let mut attempt = Attempt { worker: self, delivery, envelope, command, token, job, deadline };
+        let mut attempt = Attempt { worker: self, delivery, envelope, command, token, trace, job, deadline };
+        let begun = self.host.now();
         match attempt.run().await {
-            Some(end) => self.settle(delivery, command, attempt.job, token, end).await,
+            Some(end) => {
+                let run_time = self.host.now().since(begun);
+                self.settle(delivery, command, attempt.job, token, end, run_time).await
+            }
             // Whoever took over has the message too, or one of its own.
             None => Disposition::Keep,
         }
@@ -193,6 +215,7 @@ impl Worker {
         };
         match self.store.change(key, &transition).await {
             Ok(Change::Made(job)) => {
+                self.count(&job, None);
                 tracing::warn!(
                     status = job.status.as_str(),
                     attempts = job.attempt,
@@ -214,19 +237,22 @@ impl Worker {
         mut job: Job,
         token: LeaseToken,
         end: AttemptEnd,
+        run_time: Duration,
     ) -> Disposition {
         let mut tries = 0;
         loop {
             let (now, unit) = (self.host.now(), self.host.unit());
             let transition = Transition::settle(&job, token, end.clone(), &command.limits().retry, now, unit);
             job = match self.store.change(&job.key(), &transition).await {
-                Ok(Change::Made(job)) => return self.settled(delivery, &job).await,
+                Ok(Change::Made(job)) => return self.settled(delivery, &job, run_time).await,
                 Ok(Change::Refused(found)) => {
                     match found.filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token)) {
                         // The client cancelled since the last sign of life: settle again, knowing it.
                         Some(found) if found.status == Status::Cancelling => *found,
                         // An earlier try went through, and its answer was lost.
-                        Some(found) if found.status != Status::Running => return self.settled(delivery, &found).await,
+                        Some(found) if found.status != Status::Running => {
+                            return self.settled(delivery, &found, run_time).await;
+                        }
                         _ => {
                             tracing::warn!("lost the lease: the outcome of this attempt does not count");
                             return Disposition::Keep;
@@ -247,13 +273,36 @@ impl Worker {
         }
     }
 
-    async fn settled(&self, delivery: &Delivery, job: &Job) -> Disposition {
+    async fn settled(&self, delivery: &Delivery, job: &Job, run_time: Duration) -> Disposition {
+        self.count(job, Some(run_time));
         let now = self.host.now();
         let code =
             job.failure.as_ref().filter(|_| job.status != Status::Succeeded).map(|failure| failure.code.as_str());
-        let age_ms = now.since(job.created_at).as_millis();
-        tracing::info!(status = job.status.as_str(), attempt = job.attempt, age_ms, code, "ended an attempt");
+        let (age_ms, run_time_ms) = (millis(now.since(job.created_at)), millis(run_time));
+        tracing::info!(
+            status = job.status.as_str(),
+            attempt = job.attempt,
+            age_ms,
+            run_time_ms,
+            code,
+            "ended an attempt"
+        );
         if job.status.is_terminal() { Disposition::Done } else { self.keep(delivery, job.ready_at.since(now)).await }
+    }
+
+    /// Counts what an attempt came to, by the record after it.
+    fn count(&self, job: &Job, run_time: Option<Duration>) {
+        let code = || job.failure.as_ref().map(|failure| failure.code.clone()).unwrap_or_default();
+        let fact = match (job.status, run_time) {
+            (Status::Succeeded, Some(run_time)) => Fact::Succeeded { run_time },
+            (Status::Failed, run_time) => Fact::Failed { code: code(), run_time },
+            (Status::Cancelled, run_time) => Fact::Cancelled { run_time },
+            (Status::Retrying, Some(run_time)) => Fact::Retried { run_time },
+            // None is the end of an attempt, or of a job whose worker is gone.
+            (Status::Succeeded | Status::Retrying, None)
+            | (Status::Accepted | Status::Running | Status::Cancelling, _) => return,
+        };
+        self.meter.count(&job.command, fact);
     }
 
     async fn fault(&self, delivery: &Delivery, error: &PortError, doing: &str) -> Disposition {
@@ -268,6 +317,11 @@ impl Worker {
         }
         Disposition::Keep
     }
+}
+
+/// For the log, where a number of 128 bits is written as text.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The only room that knows AWS: the ports over DynamoDB, SQS and S3, and configuration from the environment.
 //!
 //! - [`DynamoStore`], [`SqsQueue`], [`S3Objects`]: the ports; each call of a port is one call to AWS;
+//! - [`EmbeddedMetrics`]: the meter, as lines of the log that CloudWatch makes metrics of;
 //! - [`Clients`]: the SDK's clients, built when they are first needed, over one pool of connections;
 //! - `doctor` (a feature): whether the services of a deployment are set up as the functions need them;
 //! - [`config`]: what each function reads of the environment; [`wire`]: the use cases, ready to be run.
@@ -15,6 +16,7 @@ pub mod deployment;
 pub mod doctor;
 mod error;
 mod expressions;
+pub mod metrics;
 mod objects;
 mod queue;
 mod record;
@@ -29,9 +31,10 @@ mod services;
 
 pub use clients::{Clients, Local};
 pub use config::{
-    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, ScheduleConfig, SubmitConfig, SweeperConfig,
-    WorkerConfig, environment,
+    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, MeterConfig, ScheduleConfig, SubmitConfig,
+    SweeperConfig, WorkerConfig, environment,
 };
+pub use metrics::EmbeddedMetrics;
 pub use objects::S3Objects;
 pub use queue::{Queues, SqsQueue};
 pub use table::DynamoStore;

@@ -1,10 +1,14 @@
 //! The queue of messages, on SQS: a standard queue, fair between tenants by the message group.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    Message, MessageSystemAttributeName, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    QueueAttributeName,
+};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom::Tenant;
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
@@ -131,7 +135,7 @@ impl SqsQueue {
 
 #[async_trait]
 impl Queue for SqsQueue {
-    async fn send(&self, tenant: &Tenant, body: String, delay: Duration) -> Result<(), PortError> {
+    async fn send(&self, tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError> {
         if let Some(schedule) = self.schedule.as_ref().filter(|_| delay > LONGEST_DELAY) {
             return schedule.send(body, SystemHost.now().after(delay)).await;
         }
@@ -144,6 +148,7 @@ impl Queue for SqsQueue {
             .message_group_id(tenant.as_str())
             .message_body(body)
             .set_delay_seconds(delay)
+            .set_message_system_attributes(xray.map(trace_header))
             .send()
             .await;
         sent.map(|_| ()).map_err(|error| port_error(QUEUE, &error))
@@ -203,6 +208,14 @@ fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
     code == "ReceiptHandleIsInvalid"
         || code.ends_with("MessageNotInflight")
         || (code.starts_with("InvalidParameterValue") && message.contains("ReceiptHandle"))
+}
+
+/// Beside the message, and of no weight: X-Ray draws the line from the sender to the receiver by it, and Lambda tells
+/// endless loops.
+fn trace_header(xray: &str) -> HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue> {
+    let value = MessageSystemAttributeValue::builder().data_type("String").string_value(xray).build();
+    let value = value.expect("its type is set");
+    HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)])
 }
 
 fn delivery(message: Message) -> Option<Delivery> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cloakroom_app::ports::Objects;
 use cloakroom_app::sweep::Rounds;
-use cloakroom_app::{DeadLetters, Jobs, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker};
+use cloakroom_app::{DeadLetters, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker};
 
 use crate::clients::Clients;
 use crate::config::{DeadLettersConfig, JobsConfig, SubmitConfig, SweeperConfig, WorkerConfig};
@@ -13,7 +13,12 @@ use crate::queue::SqsQueue;
 use crate::table::DynamoStore;
 
 /// Accepting commands, and making uploads for them ready.
-pub fn submit(config: &SubmitConfig, clients: &Clients, commands: Registry) -> (Submit, Uploads) {
+pub fn submit(
+    config: &SubmitConfig,
+    clients: &Clients,
+    commands: Registry,
+    meter: Arc<dyn Meter>,
+) -> (Submit, Uploads) {
     let objects: Arc<dyn Objects> = Arc::new(S3Objects::new(clients, &config.bucket));
     let host = Arc::new(SystemHost);
     let submit = Submit {
@@ -21,6 +26,7 @@ pub fn submit(config: &SubmitConfig, clients: &Clients, commands: Registry) -> (
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url).scheduled_by(clients, config.schedule.as_ref())),
         objects: objects.clone(),
         host: host.clone(),
+        meter,
         commands,
         namespace: config.namespace,
         inline_limit: config.inline_limit,
@@ -29,33 +35,36 @@ pub fn submit(config: &SubmitConfig, clients: &Clients, commands: Registry) -> (
 }
 
 /// Doing what was accepted.
-pub fn worker(config: &WorkerConfig, clients: &Clients, commands: Registry) -> Worker {
+pub fn worker(config: &WorkerConfig, clients: &Clients, commands: Registry, meter: Arc<dyn Meter>) -> Worker {
     Worker {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
         host: Arc::new(SystemHost),
+        meter,
         commands,
         settings: config.settings,
     }
 }
 
 /// Ending the jobs of dead letters.
-pub fn dead_letters(config: &DeadLettersConfig, clients: &Clients) -> DeadLetters {
+pub fn dead_letters(config: &DeadLettersConfig, clients: &Clients, meter: Arc<dyn Meter>) -> DeadLetters {
     DeadLetters {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         queue: Arc::new(SqsQueue::new(clients, &config.dead_letters_url)),
         letters: Arc::new(S3Objects::new(clients, &config.bucket)),
         host: Arc::new(SystemHost),
+        meter,
     }
 }
 
 /// Ending abandoned jobs.
-pub fn rounds(config: &SweeperConfig, clients: &Clients) -> Rounds {
+pub fn rounds(config: &SweeperConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Rounds {
     let sweeper = Sweeper {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
         host: Arc::new(SystemHost),
+        meter,
     };
     Rounds { sweeper, lists: Arc::new(SqsQueue::new(clients, &config.lists_url)) }
 }
@@ -71,11 +80,12 @@ pub fn redrive(clients: &Clients, table: &str, queue_url: &str, bucket: &str) ->
 }
 
 /// Polling, finding and cancelling jobs, and handing out their results.
-pub fn jobs(config: &JobsConfig, clients: &Clients) -> Jobs {
+pub fn jobs(config: &JobsConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Jobs {
     Jobs {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
         host: Arc::new(SystemHost),
+        meter,
         namespace: config.namespace,
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use cloakroom_app::core::Namespace;
+use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::PortError;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
@@ -140,16 +141,21 @@ impl Parts {
         let jobs = JobsConfig { table, bucket, namespace: NAMESPACE };
         let queue = Arc::new(queue);
         Ok(Self {
-            submit: cloakroom_aws::submit(&submit, &clients, commands.clone()),
-            worker: cloakroom_aws::worker(&worker, &clients, commands.clone()),
-            jobs: cloakroom_aws::jobs(&jobs, &clients),
+            submit: cloakroom_aws::submit(&submit, &clients, commands.clone(), Arc::new(LogMeter)),
+            worker: cloakroom_aws::worker(&worker, &clients, commands.clone(), Arc::new(LogMeter)),
+            jobs: cloakroom_aws::jobs(&jobs, &clients, Arc::new(LogMeter)),
             commands,
             objects,
-            sweeper: Sweeper { store: Arc::new(store.clone()), queue: queue.clone(), host: Arc::new(SystemHost) },
+            sweeper: Sweeper {
+                store: Arc::new(store.clone()),
+                queue: queue.clone(),
+                host: Arc::new(SystemHost),
+                meter: Arc::new(LogMeter),
+            },
             store,
             queue,
             dead: Arc::new(dead),
-            dead_letters: cloakroom_aws::dead_letters(&dead_letters, &clients),
+            dead_letters: cloakroom_aws::dead_letters(&dead_letters, &clients, Arc::new(LogMeter)),
         })
     }
 }

@@ -13,24 +13,32 @@ use http::HeaderValue;
 use tracing::Instrument as _;
 
 use crate::problems::{self, Refused};
-use crate::trace::RequestId;
+use crate::trace::Ids;
 use crate::{Site, cors};
 
 pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let id = RequestId::of(request.headers());
+    let ids = Ids::of(request.headers());
     let asked = cors::Asked::of(request.method(), request.headers());
     let method = request.method().clone();
     let path = format!("{}{}", site.base_path, request.uri().path());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(ids.clone());
 
-    let span = tracing::info_span!("request", request_id = id.0);
+    // What is not known yet is recorded by the routes.
+    let span = tracing::info_span!(
+        "request",
+        request_id = ids.request_id,
+        trace_id = ids.trace.trace_id(),
+        tenant = tracing::field::Empty,
+        command = tracing::field::Empty,
+        job_id = tracing::field::Empty,
+    );
     let served = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
     let mut response = problems::finish(served.unwrap_or_else(|_| panicked(&span)), &path);
 
     let headers = response.headers_mut();
-    headers.insert("x-request-id", HeaderValue::try_from(&id.0).expect("an id is visible ASCII"));
+    headers.insert("x-request-id", HeaderValue::try_from(&ids.request_id).expect("an id is visible ASCII"));
     site.cors.answer(&asked, headers);
     span.in_scope(|| {
         let route = route.as_ref().map_or("none", MatchedPath::as_str);

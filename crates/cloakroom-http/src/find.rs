@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::answer;
 use crate::problems::Refused;
 use crate::router::Front;
+use crate::trace;
 
 /// What was found.
 #[derive(Serialize)]
@@ -21,6 +22,7 @@ pub(crate) async fn find(State(front): State<Front>, request: Request) -> Result
     let (parts, _) = request.into_parts();
     let key = client_job_id(parts.uri.query().unwrap_or_default())?;
     let tenant = (front.site.tenant)(&parts);
+    trace::about(Some(&tenant), None, None);
     let job = front.jobs.find(&tenant, &key).await?;
     let jobs = job.iter().map(|job| JobView::of(job, &front.site.base_path)).collect();
     let mut response = answer::json(StatusCode::OK, &Found { jobs });

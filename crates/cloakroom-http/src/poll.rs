@@ -13,6 +13,7 @@ use crate::conditional::IfNoneMatch;
 use crate::prefer::Prefer;
 use crate::problems::Refused;
 use crate::router::Front;
+use crate::trace;
 
 pub(crate) async fn poll(
     State(front): State<Front>,
@@ -29,7 +30,9 @@ pub(crate) async fn poll(
 pub(crate) fn key(front: &Front, id: Result<Path<String>, PathRejection>, parts: &Parts) -> Result<JobKey, Refused> {
     let Path(id) = id.map_err(|_| Refused::unknown_job())?;
     let id = id.parse().map_err(|_| Refused::unknown_job())?;
-    Ok(JobKey { tenant: (front.site.tenant)(parts), id })
+    let key = JobKey { tenant: (front.site.tenant)(parts), id };
+    trace::about(Some(&key.tenant), None, Some(key.id));
+    Ok(key)
 }
 
 /// How a job is asked for.

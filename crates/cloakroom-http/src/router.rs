@@ -62,6 +62,7 @@ fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads) -> Router {
         store: Arc::clone(&submit.store),
         objects: Arc::clone(&submit.objects),
         host: Arc::clone(&submit.host),
+        meter: Arc::clone(&submit.meter),
         namespace: submit.namespace,
     };
     Router::new()

@@ -66,8 +66,10 @@ async fn accept(
             Body::Sent { content_type: content_type(&parts.headers), bytes }
         }
     };
+    let tenant = (desk.front.site.tenant)(parts);
+    trace::about(Some(&tenant), Some(&name), None);
     let submission = Submission {
-        tenant: (desk.front.site.tenant)(parts),
+        tenant,
         command: name,
         client_job_id,
         body,
@@ -75,7 +77,9 @@ async fn accept(
         not_before,
         trace: trace::of(parts),
     };
-    desk.submit.submit(submission).await.map_err(refuse)
+    let submitted = desk.submit.submit(submission).await.map_err(refuse)?;
+    trace::about(None, None, Some(submitted.job.id));
+    Ok(submitted)
 }
 
 /// The job that was accepted, now or before, as its client wishes to see it.

@@ -1,86 +1,88 @@
 //! The ids that tie a request to its job's run and to the caller's own traces.
+//!
+//! A request belongs to the trace that its `traceparent` names; else to X-Ray's, where its `X-Amzn-Trace-Id` names one;
+//! else to one that begins here. So every request has a trace id, and every job.
 
+mod xray;
+
+use cloakroom::{CommandType, JobId, Tenant};
+use cloakroom_app::TraceContext;
 use cloakroom_app::envelope::Trace;
 use http::HeaderMap;
 use http::request::Parts;
+use tracing::field::display;
+use uuid::Uuid;
+use xray::XRay;
 
-/// The id of a request: the caller's own, if it is 1 to 128 visible ASCII characters, else made here.
+/// The most bytes of a `tracestate` that are carried: what the standard asks to be carried at least (section 3.3.1.5).
+const TRACESTATE_LIMIT: usize = 512;
+
+/// The ids of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RequestId(pub(crate) String);
+pub(crate) struct Ids {
+    /// The caller's own, if it is 1 to 128 visible ASCII characters, else made here.
+    pub(crate) request_id: String,
+    pub(crate) trace: TraceContext,
+    tracestate: Option<String>,
+    xray: Option<XRay>,
+}
 
-impl RequestId {
+impl Ids {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let sent = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+        let xray = one(headers, "x-amzn-trace-id").and_then(XRay::parse);
+        let sent = one(headers, "traceparent").and_then(|text| TraceContext::parse(text.trim()));
+        // It belongs to the `traceparent` that it came with, and to no other.
+        let tracestate = sent.as_ref().and_then(|_| tracestate(headers));
+        let trace = sent.or_else(|| xray.as_ref().map(|xray| xray.trace(random())));
+        let trace = trace.unwrap_or_else(|| TraceContext::begin(random()));
         let good = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
-        Self(sent.filter(good).map_or_else(|| uuid::Uuid::new_v4().to_string(), ToOwned::to_owned))
+        let request_id = headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(good);
+        let request_id = request_id.map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned);
+        Self { request_id, trace, tracestate, xray }
+    }
+
+    fn trace(&self) -> Trace {
+        Trace {
+            traceparent: Some(self.trace.to_string()),
+            tracestate: self.tracestate.clone(),
+            request_id: Some(self.request_id.clone()),
+            xray: self.xray.as_ref().map(XRay::to_string),
+        }
     }
 }
 
 /// What goes along with a command.
 pub(crate) fn of(parts: &Parts) -> Trace {
-    Trace {
-        traceparent: traceparent(&parts.headers),
-        request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
-    }
+    parts.extensions.get().map(Ids::trace).unwrap_or_default()
 }
 
-/// The W3C trace context (level 1, section 3.2), if it is sent once and well-formed.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
-    let mut lines = headers.get_all("traceparent").iter();
-    let text = lines.next()?.to_str().ok().filter(|_| lines.next().is_none())?.trim();
-    let mut fields = text.splitn(5, '-');
-    let hex = |digits: usize| {
-        move |field: &&str| field.len() == digits && field.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let some = |field: &&str| field.bytes().any(|b| b != b'0');
-    let version = fields.next().filter(hex(2)).filter(|&version| version != "ff")?;
-    fields.next().filter(hex(32)).filter(some)?;
-    fields.next().filter(hex(16)).filter(some)?;
-    fields.next().filter(hex(2))?;
-    // A later version may say more, which is passed on.
-    let more = fields.next().is_some();
-    (text.len() <= 256 && (!more || version != "00")).then(|| text.to_owned())
+/// Says in the lines of the log that are still to come whose request this is, and of which job; once each.
+pub(crate) fn about(tenant: Option<&Tenant>, command: Option<&CommandType>, job: Option<JobId>) {
+    let span = tracing::Span::current();
+    tenant.map(|tenant| span.record("tenant", display(tenant)));
+    command.map(|command| span.record("command", display(command)));
+    job.map(|job| span.record("job_id", display(job)));
+}
+
+/// A header that is sent once.
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut lines = headers.get_all(name).iter();
+    lines.next()?.to_str().ok().filter(|_| lines.next().is_none())
+}
+
+/// The lines of a `tracestate`, as one; none of it, where it is too long or no visible ASCII.
+fn tracestate(headers: &HeaderMap) -> Option<String> {
+    let lines: Option<Vec<_>> =
+        headers.get_all("tracestate").iter().map(|line| line.to_str().ok().map(str::trim)).collect();
+    let text = lines?.join(",");
+    let good = text.bytes().all(|b| matches!(b, b' '..=b'~')) && (1..=TRACESTATE_LIMIT).contains(&text.len());
+    good.then_some(text)
+}
+
+fn random() -> u128 {
+    // Its version and variant are six bits of 122; a trace id needs no more than to be another one each time.
+    Uuid::new_v4().as_u128()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        headers.insert("traceparent", text.parse().expect("a header"));
-        traceparent(&headers)
-    }
-
-    #[test]
-    fn a_well_formed_traceparent_is_carried_and_any_other_dropped() {
-        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(read(good).as_deref(), Some(good));
-        assert!(read(&format!("cc{}-what-comes", &good[2..])).is_some(), "a later version");
-        for bad in [
-            "",
-            "x",
-            &good.to_uppercase(),
-            &good[..54],
-            &format!("{good}-00"),
-            &format!("ff{}", &good[2..]),
-            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-        ] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_request_keeps_its_own_id_if_it_is_fit_to_log() {
-        let of = |value: &[u8]| {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-request-id", http::HeaderValue::from_bytes(value).expect("a header"));
-            RequestId::of(&headers).0
-        };
-        assert_eq!(of(b"abc-1"), "abc-1");
-        for bad in [&b""[..], b"a b", &[b'a'; 129], b"\xc3\xa9"] {
-            assert_eq!(of(bad).len(), 36);
-        }
-    }
-}
+mod tests;

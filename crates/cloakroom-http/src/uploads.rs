@@ -18,6 +18,7 @@ use crate::answer;
 use crate::body::Incoming;
 use crate::problems::{ACCEPT_POST, Refused};
 use crate::router::Desk;
+use crate::trace;
 
 /// The most bytes of the request itself, which names an upload and does not hold it.
 const BODY_LIMIT: u64 = 16 * 1024;
@@ -61,7 +62,9 @@ async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Respon
     let advice = "describe the upload here, and send its bytes to the url of the answer of POST /uploads";
     let bytes = body.read(BODY_LIMIT).await.map_err(|unread| unread.refused(BODY_LIMIT, advice))?;
     let terms = terms(&bytes)?;
-    let ready = desk.uploads.start(&(desk.front.site.tenant)(parts), &terms).await?;
+    let tenant = (desk.front.site.tenant)(parts);
+    trace::about(Some(&tenant), None, None);
+    let ready = desk.uploads.start(&tenant, &terms).await?;
     let upload = Upload {
         id: ready.id.to_string(),
         method: "PUT",

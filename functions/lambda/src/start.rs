@@ -11,12 +11,20 @@ use lambda_http::tracing::{self, Subscriber, subscriber};
 /// Sends the log to standard output, a JSON object a line, and panics to the log.
 ///
 /// Each line has the `timestamp` and `level` that Lambda's log filter goes by, its `message` and fields, and the `span` it
-/// belongs to. The level is `AWS_LAMBDA_LOG_LEVEL`, as the function's logging configuration sets it; `RUST_LOG` refines it.
+/// belongs to. The level is `AWS_LAMBDA_LOG_LEVEL`, as the function's logging configuration sets it; libraries don't go
+/// below `INFO`, as some of them then show requests with all that is in them. `RUST_LOG` says otherwise.
 pub fn start() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    log(filter, std::io::stdout).init();
+    let asked = env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
+    log(EnvFilter::new(asked.unwrap_or_else(|| directives(level))), std::io::stdout).init();
     cloakroom_app::panics::log_panics();
+}
+
+/// The level of our own crates and of the handlers, and of everything else.
+fn directives(level: LevelFilter) -> String {
+    // The one that lets less through is the smaller one.
+    let others = level.min(LevelFilter::INFO);
+    format!("{others},cloakroom={level},commands={level}")
 }
 
 fn log<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync + 'static
@@ -43,6 +51,18 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn libraries_are_no_more_talkative_than_is_safe() {
+        for (level, want) in [
+            (LevelFilter::TRACE, "info,cloakroom=trace,commands=trace"),
+            (LevelFilter::INFO, "info,cloakroom=info,commands=info"),
+            (LevelFilter::ERROR, "error,cloakroom=error,commands=error"),
+        ] {
+            assert_eq!(directives(level), want);
+            assert_eq!(EnvFilter::new(directives(level)).max_level_hint(), Some(level));
+        }
+    }
 
     #[test]
     fn a_panic_is_one_line_in_the_log_that_says_where_and_in_which_job() {

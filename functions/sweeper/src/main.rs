@@ -2,8 +2,10 @@
 
 mod stream;
 
+use std::sync::Arc;
+
 use aws_lambda_events::sqs::SqsBatchResponse;
-use cloakroom_aws::{Clients, SweeperConfig, environment};
+use cloakroom_aws::{Clients, EmbeddedMetrics, MeterConfig, SweeperConfig, environment};
 use lambda::batch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -11,8 +13,11 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda::start();
-    let config = lambda::configured(|| SweeperConfig::from_env(&environment));
-    let rounds = cloakroom_aws::rounds(&config, &Clients::load().await);
+    let (config, meter) = lambda::configured(|| {
+        Ok((SweeperConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
+    });
+    let meter = Arc::new(EmbeddedMetrics::new(meter));
+    let rounds = cloakroom_aws::rounds(&config, &Clients::load().await, meter);
     let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
         if let Some(jobs) = stream::accepted(&event.payload) {
             // A failure fails the batch: it comes again, for as long as the stream keeps it.

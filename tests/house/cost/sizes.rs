@@ -45,6 +45,7 @@ fn a_message_weighs_its_payload_and_the_envelope() {
     let trace = Trace {
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         request_id: Some(UUID.into()),
+        ..Trace::default()
     };
     let payload = [b'x'; 3000];
     let message = |carried| Envelope::new(&job(), TYPE, "width=200", carried, &Digest::of(&payload), trace.clone());

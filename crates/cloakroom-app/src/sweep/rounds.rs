@@ -47,7 +47,7 @@ impl Rounds {
             let Some(next) = open.iter().map(|(_, at)| *at).min() else { continue };
             let jobs = open.iter().map(|(key, _)| (key.tenant.clone(), key.id)).collect();
             let list = serde_json::to_string(&List { v: VERSION, jobs }).expect("names and ids are always written");
-            self.lists.send(&Tenant::default(), list, next.since(now)).await?;
+            self.lists.send(&Tenant::default(), list, next.since(now), None).await?;
         }
         Ok(())
     }
@@ -167,7 +167,7 @@ mod tests {
             assert!(room.poll(key).await.status.is_terminal());
         }
         for (body, disposition) in [("garbage", Disposition::Done), (r#"{"v":2,"jobs":[]}"#, Disposition::Keep)] {
-            lists.send(&Tenant::default(), body.into(), Duration::ZERO).await.expect("sent");
+            lists.send(&Tenant::default(), body.into(), Duration::ZERO, None).await.expect("sent");
             let delivery = lists.receive(Duration::ZERO).expect("a message");
             assert_eq!(rounds.go_on(std::slice::from_ref(&delivery)).await, [disposition], "{body}");
             lists.delete(&delivery);

@@ -31,7 +31,7 @@ fn lease(n: u64) -> Lease {
     Lease {
         token: LeaseToken::from_uuid(Uuid::from_u128(u128::from(n))),
         message_id: format!("m-{n}"),
-        ends_at: Some(Timestamp::from_seconds(9)).filter(|_| n % 2 == 0),
+        ends_at: Some(Timestamp::from_seconds(9)).filter(|_| n.is_multiple_of(2)),
     }
 }
 

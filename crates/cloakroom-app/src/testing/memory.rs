@@ -45,6 +45,7 @@ struct State {
     messages: VecDeque<Message>,
     letters: BTreeMap<String, String>,
     sent: usize,
+    xray: Option<String>,
     receipts: usize,
     faults: VecDeque<(&'static str, Fault)>,
     fault_at: Option<(usize, Fault)>,
@@ -127,6 +128,11 @@ impl Memory {
     pub fn messages(&self) -> (usize, Option<Instant>) {
         let state = self.state();
         (state.messages.len(), state.messages.iter().map(|message| message.visible_at).min())
+    }
+
+    /// The trace header that was sent beside the last message.
+    pub fn xray(&self) -> Option<String> {
+        self.state().xray.clone()
     }
 
     /// Loses an object.
@@ -223,9 +229,10 @@ impl JobStore for Memory {
 
 #[async_trait]
 impl Queue for Memory {
-    async fn send(&self, _tenant: &Tenant, body: String, delay: Duration) -> Result<(), PortError> {
+    async fn send(&self, _tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError> {
         self.call("send", |state| {
             state.sent += 1;
+            state.xray = xray.map(ToOwned::to_owned);
             let message = Message {
                 id: format!("message-{}", state.sent),
                 body,

@@ -8,7 +8,7 @@ use cloakroom::{Job, JobKey, Namespace, Tenant};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::{Memory, TestHost};
+use super::{Memory, MemoryMeter, TestHost};
 use crate::command::{Command, Registry};
 use crate::envelope::Trace;
 use crate::host::Host;
@@ -26,6 +26,8 @@ pub struct Room {
     pub memory: Arc<Memory>,
     /// Clock and randomness.
     pub host: Arc<TestHost>,
+    /// What was counted.
+    pub meter: Arc<MemoryMeter>,
     /// Submits.
     pub submit: Submit,
     /// Makes uploads ready.
@@ -46,6 +48,7 @@ impl Room {
     /// A deployment that serves these commands. Call it with tokio's time paused.
     pub fn new(commands: Vec<Command>) -> Self {
         let (memory, host) = (Arc::new(Memory::default()), Arc::new(TestHost::new(7)));
+        let meter = Arc::new(MemoryMeter::default());
         let (commands, namespace) = (Registry::new(commands), Namespace::from_uuid(Uuid::from_u128(7)));
         Self {
             submit: Submit {
@@ -53,17 +56,25 @@ impl Room {
                 queue: memory.clone(),
                 objects: memory.clone(),
                 host: host.clone(),
+                meter: meter.clone(),
                 commands: commands.clone(),
                 namespace,
                 inline_limit: INLINE_LIMIT,
             },
             uploads: Uploads { objects: memory.clone(), host: host.clone() },
-            jobs: Jobs { store: memory.clone(), objects: memory.clone(), host: host.clone(), namespace },
+            jobs: Jobs {
+                store: memory.clone(),
+                objects: memory.clone(),
+                host: host.clone(),
+                meter: meter.clone(),
+                namespace,
+            },
             worker: Worker {
                 store: memory.clone(),
                 queue: memory.clone(),
                 objects: memory.clone(),
                 host: host.clone(),
+                meter: meter.clone(),
                 commands,
                 settings: WorkerSettings::default(),
             },
@@ -72,8 +83,9 @@ impl Room {
                 queue: memory.clone(),
                 letters: memory.clone(),
                 host: host.clone(),
+                meter: meter.clone(),
             },
-            sweeper: Sweeper { store: memory.clone(), queue: memory.clone(), host: host.clone() },
+            sweeper: Sweeper { store: memory.clone(), queue: memory.clone(), host: host.clone(), meter: meter.clone() },
             redrive: Redrive {
                 store: memory.clone(),
                 queue: memory.clone(),
@@ -82,6 +94,7 @@ impl Room {
             },
             memory,
             host,
+            meter,
         }
     }
 

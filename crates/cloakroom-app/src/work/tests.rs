@@ -323,7 +323,7 @@ async fn a_second_message_of_a_job_that_runs_is_done_with_at_once() {
     let room = room();
     let key = sent(&room, r#"[{"listen": 20}]"#).await;
     let body = room.memory.receive(Duration::ZERO).expect("a message").body;
-    room.worker.queue.send(&key.tenant, body, Duration::ZERO).await.expect("memory");
+    room.worker.queue.send(&key.tenant, body, Duration::ZERO, None).await.expect("memory");
     let both = async {
         tokio::join!(room.work_once(), async {
             sleep(Duration::from_secs(1)).await;

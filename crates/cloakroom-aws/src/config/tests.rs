@@ -120,6 +120,21 @@ fn diagnostics_are_off_unless_they_are_on() {
 }
 
 #[test]
+fn metrics_are_the_services_and_as_loud_as_the_log() {
+    let read = |name: &'static str, value: &'static str| {
+        MeterConfig::from_env(&with(&[(name, value)])).map(|MeterConfig { service, level }| (service, level))
+    };
+    let (cloakroom, info) = ("cloakroom".to_owned(), "INFO".to_owned());
+    assert_eq!(read("CLOAKROOM_SERVICE", ""), Ok((cloakroom.clone(), info.clone())));
+    assert_eq!(read("CLOAKROOM_SERVICE", "jobs-2.eu_1"), Ok(("jobs-2.eu_1".to_owned(), info)));
+    assert_eq!(read("AWS_LAMBDA_LOG_LEVEL", "Warn"), Ok((cloakroom, "WARN".to_owned())));
+    let long: &'static str = "x".repeat(129).leak();
+    for bad in ["a b", "a:b", "é", long] {
+        assert_eq!(read("CLOAKROOM_SERVICE", bad).map_err(|error| error.name), Err("CLOAKROOM_SERVICE"), "{bad}");
+    }
+}
+
+#[test]
 fn origins_are_told_apart_by_commas() {
     let cors = |value| http("CLOAKROOM_CORS_ORIGINS", value).map(|config| config.cors);
     assert_eq!(cors("*"), Ok(CorsOrigins::Any));

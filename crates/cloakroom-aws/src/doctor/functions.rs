@@ -9,7 +9,7 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use super::answer::{Answer, Call, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
-use crate::config::{ConfigError, HttpConfig, JobsConfig, Lookup, SubmitConfig, WorkerConfig};
+use crate::config::{ConfigError, HttpConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig, WorkerConfig};
 
 mod agreement;
 
@@ -136,7 +136,8 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
             (config.table, config.bucket)
         }
     };
-    shared.extend([(TABLE, table), (BUCKET, bucket)]);
+    let MeterConfig { service, .. } = MeterConfig::from_env(lookup)?;
+    shared.extend([(TABLE, table), (BUCKET, bucket), (SERVICE, service)]);
     if kind != Kind::Worker {
         // The parser took it for a UUID; as a text, for comparing, without its capitals and braces.
         let text = lookup(NAMESPACE).unwrap_or_default();
@@ -148,6 +149,7 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
 
 const TABLE: &str = "CLOAKROOM_TABLE";
 const BUCKET: &str = "CLOAKROOM_BUCKET";
+const SERVICE: &str = "CLOAKROOM_SERVICE";
 const QUEUE: &str = "CLOAKROOM_QUEUE_URL";
 const NAMESPACE: &str = "CLOAKROOM_NAMESPACE";
 const DIAGNOSTICS: &str = "CLOAKROOM_DIAGNOSTICS";

@@ -24,7 +24,7 @@ async fn a_message_is_sent_received_hidden_and_deleted() {
     let fixture = Fixture::start().await;
     let Queues { queue, .. } = queues(&fixture).await;
     let tenant = Tenant::default();
-    queue.send(&tenant, "{\"n\":1}".into(), Duration::ZERO).await.expect("send");
+    queue.send(&tenant, "{\"n\":1}".into(), Duration::ZERO, None).await.expect("send");
     let first = one(&queue).await;
     assert_eq!((first.body.as_str(), first.receive_count), ("{\"n\":1}", 1));
     none(&queue).await;
@@ -46,14 +46,14 @@ async fn a_message_is_sent_received_hidden_and_deleted() {
 async fn a_message_that_is_no_longer_this_receipts_is_no_fault() {
     let fixture = Fixture::start().await;
     let Queues { queue, .. } = queues(&fixture).await;
-    queue.send(&Tenant::default(), "x".into(), Duration::ZERO).await.expect("send");
+    queue.send(&Tenant::default(), "x".into(), Duration::ZERO, None).await.expect("send");
     let delivery = one(&queue).await;
     queue.delete(&delivery.receipt).await.expect("delete");
     for receipt in [delivery.receipt.as_str(), "no receipt at all"] {
         assert_eq!(queue.hide(receipt, Duration::from_secs(5)).await, Ok(()), "{receipt}");
         assert_eq!(queue.delete(receipt).await, Ok(()), "{receipt}");
     }
-    queue.send(&Tenant::default(), "y".into(), Duration::ZERO).await.expect("send");
+    queue.send(&Tenant::default(), "y".into(), Duration::ZERO, None).await.expect("send");
     let late = one(&queue).await;
     fixture.later(VISIBILITY);
     assert_eq!(queue.hide(&late.receipt, Duration::from_secs(5)).await, Ok(()), "visible again");
@@ -64,7 +64,7 @@ async fn a_message_can_be_hidden_for_very_long_even_a_while_after_its_receipt() 
     let fixture = Fixture::start().await;
     let Queues { queue, .. } =
         SqsQueue::create(&fixture.clients, "slow", Duration::from_secs(5_400), 3).await.expect("make the queues");
-    queue.send(&Tenant::default(), "x".into(), Duration::ZERO).await.expect("send");
+    queue.send(&Tenant::default(), "x".into(), Duration::ZERO, None).await.expect("send");
     let delivery = one(&queue).await;
     fixture.later(Duration::from_secs(899));
     assert_eq!(queue.hide(&delivery.receipt, Duration::MAX).await, Ok(()));
@@ -79,7 +79,7 @@ async fn what_was_received_too_often_is_among_the_dead_letters() {
     let fixture = Fixture::start().await;
     let Queues { queue, dead_letters } = queues(&fixture).await;
     assert_eq!(dead_letters.url(), fixture.queue_url("work-dead"));
-    queue.send(&Tenant::default(), "poison".into(), Duration::ZERO).await.expect("send");
+    queue.send(&Tenant::default(), "poison".into(), Duration::ZERO, None).await.expect("send");
     for count in 1..=3 {
         assert_eq!(one(&queue).await.receive_count, count);
         fixture.later(VISIBILITY);
@@ -92,7 +92,7 @@ async fn what_was_received_too_often_is_among_the_dead_letters() {
 async fn queues_are_made_once_and_take_new_settings() {
     let fixture = Fixture::start().await;
     let Queues { queue, .. } = queues(&fixture).await;
-    queue.send(&Tenant::default(), "x".into(), Duration::ZERO).await.expect("send");
+    queue.send(&Tenant::default(), "x".into(), Duration::ZERO, None).await.expect("send");
     let again = SqsQueue::create(&fixture.clients, "work", Duration::from_secs(7), 1).await.expect("find the queues");
     assert_eq!(again.queue.url(), queue.url());
     one(&again.queue).await;
@@ -107,7 +107,10 @@ async fn any_tenant_is_a_group_and_a_message_may_be_large() {
     let Queues { queue, .. } = queues(&fixture).await;
     let visible: String = ('!'..='~').collect();
     for name in [visible, "a".repeat(128), "other/tenant#1".into()] {
-        queue.send(&name.parse().expect("a good name"), "x".repeat(1_000_000), Duration::ZERO).await.expect("send");
+        queue
+            .send(&name.parse().expect("a good name"), "x".repeat(1_000_000), Duration::ZERO, None)
+            .await
+            .expect("send");
         let delivery = one(&queue).await;
         assert_eq!(delivery.body.len(), 1_000_000);
         queue.delete(&delivery.receipt).await.expect("delete");
@@ -118,7 +121,7 @@ async fn any_tenant_is_a_group_and_a_message_may_be_large() {
 async fn each_call_of_the_port_is_one_call_to_sqs() {
     let fixture = Fixture::start().await;
     let Queues { queue, .. } = queues(&fixture).await;
-    queue.send(&Tenant::default(), "x".into(), Duration::ZERO).await.expect("send");
+    queue.send(&Tenant::default(), "x".into(), Duration::ZERO, None).await.expect("send");
     let delivery = one(&queue).await;
     queue.hide(&delivery.receipt, Duration::from_secs(1)).await.expect("hide");
     queue.delete(&delivery.receipt).await.expect("delete");
@@ -132,7 +135,7 @@ async fn each_call_of_the_port_is_one_call_to_sqs() {
 async fn a_queue_that_is_not_there_is_an_operators_to_mend() {
     let fixture = Fixture::start().await;
     let queue = SqsQueue::new(&fixture.clients, fixture.queue_url("no-such-queue"));
-    let failed = queue.send(&Tenant::default(), "x".into(), Duration::ZERO).await;
+    let failed = queue.send(&Tenant::default(), "x".into(), Duration::ZERO, None).await;
     assert!(matches!(failed, Err(PortError::Misconfigured { service: QUEUE, .. })), "{failed:?}");
 }
 
@@ -143,7 +146,7 @@ async fn a_queue_tells_of_its_backlog_and_how_long_a_message_may_come_back() {
     assert_eq!(queue.state().await, Ok(QueueState { backlog: false, cycle: VISIBILITY * 3 }));
     let without_dead_letters = dead_letters.state().await.expect("a state");
     assert_eq!(without_dead_letters.cycle.as_secs().to_string(), DEAD_LETTERS_KEPT_SECONDS, "its retention");
-    queue.send(&Tenant::default(), "x".into(), Duration::ZERO).await.expect("send");
+    queue.send(&Tenant::default(), "x".into(), Duration::ZERO, None).await.expect("send");
     assert!(queue.state().await.expect("a state").backlog);
     one(&queue).await;
     assert!(!queue.state().await.expect("a state").backlog, "a worker has it");
@@ -155,5 +158,21 @@ fn a_redrive_policy_counts_in_numbers_or_texts() {
         [(r#"{"maxReceiveCount":10}"#, Some(10)), (r#"{"maxReceiveCount":"10"}"#, Some(10)), ("{}", None), ("", None)]
     {
         assert_eq!(max_receive_count(policy), count, "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn xrays_header_goes_along_beside_the_message() {
+    let fixture = Fixture::start().await;
+    let Queues { queue, .. } = queues(&fixture).await;
+    let xray = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    for sent in [Some(xray), None] {
+        queue.send(&Tenant::default(), "x".into(), Duration::ZERO, sent).await.expect("send");
+        let name = MessageSystemAttributeName::AwsTraceHeader;
+        let receive = queue.client.receive_message().queue_url(queue.url());
+        let received = receive.message_system_attribute_names(name.clone()).send().await.expect("receive");
+        let [message] = received.messages() else { panic!("one message: {received:?}") };
+        let header = message.attributes().and_then(|attributes| attributes.get(&name));
+        assert_eq!((message.body(), header.map(String::as_str)), (Some("x"), sent));
     }
 }

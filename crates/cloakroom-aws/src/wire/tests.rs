@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom::{CommandType, Job, Namespace, Status, Tenant};
 use cloakroom_app::envelope::Trace;
+use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
 use cloakroom_app::work::{Disposition, WorkerSettings};
@@ -51,7 +52,7 @@ impl Deployment {
             schedule: None,
             diagnostics: false,
         };
-        let (submit, uploads) = submit(&config, &fixture.clients, commands.clone());
+        let (submit, uploads) = submit(&config, &fixture.clients, commands.clone(), Arc::new(LogMeter));
         let config = WorkerConfig {
             table: table.clone(),
             queue_url,
@@ -59,8 +60,8 @@ impl Deployment {
             settings: WorkerSettings::default(),
             diagnostics: false,
         };
-        let worker = worker(&config, &fixture.clients, commands);
-        let jobs = jobs(&JobsConfig { table, bucket, namespace }, &fixture.clients);
+        let worker = worker(&config, &fixture.clients, commands, Arc::new(LogMeter));
+        let jobs = jobs(&JobsConfig { table, bucket, namespace }, &fixture.clients, Arc::new(LogMeter));
         fixture.calls.take();
         Self { fixture, queue, submit, uploads, jobs, worker }
     }

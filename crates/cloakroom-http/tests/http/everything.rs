@@ -128,6 +128,7 @@ async fn a_preflight_is_told_the_methods_and_headers() {
         "If-None-Match",
         "X-Request-Id",
         "traceparent",
+        "tracestate",
         "Authorization",
     ] {
         assert!(headers.contains(name), "{name}");

@@ -11,7 +11,7 @@ use cloakroom_app::ports::Objects as _;
 use cloakroom_app::testing::Fault;
 use futures::{StreamExt as _, stream};
 use http::Request;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::house::{House, house};
@@ -279,9 +279,21 @@ async fn an_upload_that_can_not_be_had_or_does_not_fit_is_refused() {
 async fn the_trace_goes_along_with_the_command() {
     let house = house();
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    for (sent, carried) in [(traceparent, true), ("junk", false)] {
-        house.act("answer", &[("traceparent", sent), ("x-request-id", "r-1")]).await;
+    let carried = async |headers: &[(&str, &str)]| -> Value {
+        house.act("answer", headers).await;
         let body = house.room.memory.receive(Duration::from_secs(60)).expect("a message").body;
-        assert_eq!((body.contains(traceparent), body.contains("r-1"), body.contains("junk")), (carried, true, false));
-    }
+        serde_json::from_str(&body).expect("JSON")
+    };
+    let message = carried(&[("traceparent", traceparent), ("tracestate", "rojo=1"), ("x-request-id", "r-1")]).await;
+    assert_eq!((&message["traceparent"], &message["tracestate"]), (&json!(traceparent), &json!("rojo=1")));
+    assert_eq!((&message["request_id"], house.room.memory.xray()), (&json!("r-1"), None));
+
+    let xray = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let message = carried(&[("x-amzn-trace-id", xray)]).await;
+    assert_eq!(message["traceparent"], "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");
+    assert_eq!(house.room.memory.xray().as_deref(), Some(xray), "beside the message");
+
+    let message = carried(&[("traceparent", "junk")]).await;
+    let made = message["traceparent"].as_str().expect("one that was made");
+    assert!(cloakroom_app::TraceContext::parse(made).is_some(), "{made}");
 }

@@ -57,8 +57,11 @@ pub async fn none(queue: &dyn WholeQueue) {
     assert_eq!(queue.receive(false).await, []);
 }
 
+/// As Lambda hands it to a function: the trace, its own span, and what it tells endless loops by.
+const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=1:a87bd80c:0";
+
 async fn send(queue: &dyn WholeQueue, tenant: &Tenant, body: &str) {
-    queue.port().send(tenant, body.to_owned(), Duration::ZERO).await.expect("send");
+    queue.port().send(tenant, body.to_owned(), Duration::ZERO, Some(XRAY)).await.expect("send");
 }
 
 async fn hide(queue: &dyn WholeQueue, delivery: &Delivery, time: Duration) {
@@ -114,7 +117,7 @@ async fn hides_for_very_long(queue: &dyn WholeQueue) {
 
 async fn holds_back(queue: &dyn WholeQueue) {
     for delay in [Duration::from_millis(1001), Duration::from_secs(2)] {
-        queue.port().send(&Tenant::default(), "later".to_owned(), delay).await.expect("send");
+        queue.port().send(&Tenant::default(), "later".to_owned(), delay, None).await.expect("send");
         none(queue).await;
         queue.pass(Duration::from_secs(3)).await;
         let delivery = one(queue).await;
@@ -122,7 +125,11 @@ async fn holds_back(queue: &dyn WholeQueue) {
         queue.delete(&delivery).await;
     }
     // Longer than any queue holds a message back: it is taken all the same.
-    queue.port().send(&Tenant::default(), "much later".to_owned(), Duration::from_secs(86_400)).await.expect("send");
+    queue
+        .port()
+        .send(&Tenant::default(), "much later".to_owned(), Duration::from_secs(86_400), None)
+        .await
+        .expect("send");
     none(queue).await;
     assert!(queue.port().state().await.expect("a state").cycle > Duration::ZERO);
 }

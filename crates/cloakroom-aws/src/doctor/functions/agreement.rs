@@ -2,14 +2,15 @@
 
 use super::super::command::Aws;
 use super::super::finding::{Finding, check};
-use super::{BUCKET, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, TABLE, Told, name};
+use super::{BUCKET, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told, name};
 
 /// What all who have it must agree on, and what comes of it if they don't.
-const SHARED: [(&str, &str); 5] = [
+const SHARED: [(&str, &str); 6] = [
     (TABLE, "jobs are recorded in one table and looked for in another: they are never done, or never found"),
     (BUCKET, "payloads and results are put into one bucket and looked for in another"),
     (QUEUE, "messages are sent to one queue and received from another: jobs wait until they expire"),
     (NAMESPACE, "another id is derived from the same key: GET /jobs?client_job_id=… finds nothing"),
+    (SERVICE, "one service's metrics are found under several names, and its alarms hear of one of them"),
     (DIAGNOSTICS, "diagnostic jobs are accepted and nobody does them, or the worker does what nobody can ask for"),
 ];
 

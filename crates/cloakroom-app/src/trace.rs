@@ -1,0 +1,69 @@
+//! Which trace a job belongs to: the W3C trace context, level 1 (<https://www.w3.org/TR/trace-context-1/>).
+
+use std::fmt;
+
+/// A well-formed `traceparent`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceContext(String);
+
+/// The flag of version 00: whoever began the trace may have recorded it.
+const SAMPLED: u8 = 1;
+
+impl TraceContext {
+    /// Reads the value of a `traceparent` header (section 3.2); `None` when it is not well-formed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.splitn(5, '-');
+        let hex = |digits: usize| {
+            move |field: &&str| field.len() == digits && field.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let some = |field: &&str| field.bytes().any(|b| b != b'0');
+        let version = fields.next().filter(hex(2)).filter(|&version| version != "ff")?;
+        fields.next().filter(hex(32)).filter(some)?;
+        fields.next().filter(hex(16)).filter(some)?;
+        fields.next().filter(hex(2))?;
+        // A later version may say more, which is passed on.
+        let more = fields.next().is_some();
+        (text.len() <= 256 && (!more || version != "00")).then(|| Self(text.to_owned()))
+    }
+
+    /// A trace that begins here, of these random bits. Nobody has recorded any of it.
+    pub fn begin(random: u128) -> Self {
+        // Neither id may be zero.
+        let (trace, span) = (random.max(1), random ^ (random >> 64));
+        Self::of(&format!("{trace:032x}"), span, 0)
+    }
+
+    /// A step of the same trace, and the parent of what follows it; of these random bits.
+    #[must_use]
+    pub fn child(&self, random: u128) -> Self {
+        Self::of(self.trace_id(), random, self.flags() & SAMPLED)
+    }
+
+    fn of(trace_id: &str, random: u128, flags: u8) -> Self {
+        let span = u64::try_from(random & u128::from(u64::MAX)).unwrap_or(1).max(1);
+        Self(format!("00-{trace_id}-{span:016x}-{flags:02x}"))
+    }
+
+    /// What all steps of the trace share: 32 hexadecimal digits.
+    pub fn trace_id(&self) -> &str {
+        &self.0[3..35]
+    }
+
+    fn flags(&self) -> u8 {
+        u8::from_str_radix(&self.0[53..55], 16).unwrap_or(0)
+    }
+
+    /// The value of a `traceparent` header.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::*;
+
+fn config() -> MeterConfig {
+    MeterConfig { service: "jobs".into(), level: "WARN".into() }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_795_248_000_120)
+}
+
+/// Every kind of fact.
+fn facts() -> Vec<Fact> {
+    let (time, code) = (Duration::from_millis(1_234), || "no-such-paper".to_owned());
+    vec![
+        Fact::Accepted,
+        Fact::Replayed,
+        Fact::Started { queue_delay: time },
+        Fact::Retried { run_time: time },
+        Fact::Succeeded { run_time: Duration::MAX },
+        Fact::Failed { code: code(), run_time: Some(time) },
+        Fact::Failed { code: String::new(), run_time: None },
+        Fact::Cancelled { run_time: Some(Duration::ZERO) },
+        Fact::Cancelled { run_time: None },
+        Fact::Dead { code: code() },
+        Fact::Swept,
+    ]
+}
+
+fn written(fact: Fact, command: Option<&str>) -> Value {
+    let command = command.map(|name| name.parse().expect("a good name"));
+    let line = line(&config(), &Measure { command, fact }, now());
+    assert_eq!((line.matches('\n').count(), line.ends_with('\n')), (1, true), "one line");
+    serde_json::from_str(&line).expect("JSON")
+}
+
+/// What the specification asks of a document.
+fn check(document: &Value) {
+    let root = document.as_object().expect("an object");
+    let metadata = root["_aws"].as_object().expect("metadata");
+    assert_eq!(metadata.keys().collect::<Vec<_>>(), ["CloudWatchMetrics", "Timestamp"]);
+    assert!(metadata["Timestamp"].as_u64().is_some_and(|millis| millis > 1_000_000_000_000), "milliseconds");
+    let directives = metadata["CloudWatchMetrics"].as_array().expect("directives");
+    assert!(!directives.is_empty());
+    for directive in directives {
+        let directive = directive.as_object().expect("an object");
+        assert_eq!(directive.keys().collect::<Vec<_>>(), ["Dimensions", "Metrics", "Namespace"]);
+        assert!((1..=1024).contains(&directive["Namespace"].as_str().expect("a name").len()));
+        for set in directive["Dimensions"].as_array().expect("sets") {
+            let set = set.as_array().expect("a set");
+            assert!(set.len() <= 30);
+            for name in set {
+                let name = name.as_str().expect("a name");
+                let value = root[name].as_str().unwrap_or_else(|| panic!("{name} is no text: {document}"));
+                assert!((1..=1024).contains(&value.len()) && !value.starts_with(':'), "{name}: {value:?}");
+            }
+        }
+        let metrics = directive["Metrics"].as_array().expect("metrics");
+        assert!((1..=100).contains(&metrics.len()));
+        for metric in metrics {
+            assert!(["Count", "Milliseconds"].contains(&metric["Unit"].as_str().expect("a unit")));
+            let name = metric["Name"].as_str().expect("a name");
+            assert!((1..=1024).contains(&name.len()));
+            assert!(root[name].is_number(), "{name} is no number: {document}");
+        }
+    }
+}
+
+#[test]
+fn every_fact_is_written_as_the_specification_says() {
+    for command in [Some("thumbnail.create"), None] {
+        for fact in facts() {
+            let document = written(fact, command);
+            check(&document);
+            // Lambda's own filter takes it for a line of the level that is wanted.
+            assert_eq!(
+                (&document["level"], &document["timestamp"]),
+                (&json!("WARN"), &json!("2026-11-21T08:00:00.120Z"))
+            );
+        }
+    }
+}
+
+#[test]
+fn the_names_of_all_metrics_are_known() {
+    let (mut counts, mut times) = (BTreeSet::new(), BTreeSet::new());
+    for fact in facts() {
+        let (name, _, time) = parts(&fact);
+        counts.insert(name);
+        times.extend(time.map(|(name, _)| name));
+    }
+    assert_eq!((counts, times), (METRICS.0.into(), METRICS.1.into()));
+}
+
+#[test]
+fn a_failure_is_counted_for_the_service_the_command_and_the_code() {
+    let fact = Fact::Failed { code: "no-such-paper".into(), run_time: Some(Duration::from_millis(1_234)) };
+    let want = json!({
+        "_aws": {
+            "Timestamp": 1_795_248_000_120_u64,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "Cloakroom",
+                    "Dimensions": [["Service"], ["Service", "Command"]],
+                    "Metrics": [{"Name": "Failed", "Unit": "Count"}, {"Name": "RunTime", "Unit": "Milliseconds"}],
+                },
+                {
+                    "Namespace": "Cloakroom",
+                    "Dimensions": [["Service", "Command", "Code"]],
+                    "Metrics": [{"Name": "Failed", "Unit": "Count"}],
+                },
+            ],
+        },
+        "timestamp": "2026-11-21T08:00:00.120Z",
+        "level": "WARN",
+        "Service": "jobs",
+        "Command": "thumbnail.create",
+        "Code": "no-such-paper",
+        "Failed": 1,
+        "RunTime": 1_234,
+    });
+    assert_eq!(written(fact, Some("thumbnail.create")), want);
+}
+
+#[test]
+fn a_message_that_can_not_be_read_is_counted_for_the_service_alone() {
+    let document = written(Fact::Dead { code: "unreadable".into() }, None);
+    assert_eq!(document["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Service"]]));
+    assert_eq!(document["_aws"]["CloudWatchMetrics"].as_array().map(Vec::len), Some(1));
+}

@@ -1,0 +1,89 @@
+//! Metrics as CloudWatch makes them of the lines of a log, by the specification of the embedded metric format.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// What was counted: by metric and dimensions, how often and how much in all.
+#[derive(Debug, Default, PartialEq)]
+pub struct Metrics(BTreeMap<(String, String), (u64, f64, String)>);
+
+impl Metrics {
+    /// Takes in a line; whether it is one of metrics.
+    ///
+    /// # Panics
+    /// When it is one, and breaks the specification.
+    pub fn take_in(&mut self, line: &Value) -> bool {
+        let Some(metadata) = line.get("_aws") else { return false };
+        let root = line.as_object().expect("a line is an object");
+        assert!(
+            metadata["Timestamp"].as_u64().is_some_and(|millis| millis > 1_000_000_000_000),
+            "milliseconds: {line}"
+        );
+        let directives = metadata["CloudWatchMetrics"].as_array().expect("directives");
+        assert!(!directives.is_empty(), "{line}");
+        for directive in directives {
+            self.follow(directive, root);
+        }
+        true
+    }
+
+    fn follow(&mut self, directive: &Value, root: &Map<String, Value>) {
+        assert_eq!(directive["Namespace"], "Cloakroom");
+        let metrics = directive["Metrics"].as_array().expect("metrics");
+        let sets = directive["Dimensions"].as_array().expect("sets of dimensions");
+        assert!((1..=100).contains(&metrics.len()) && !sets.is_empty(), "{directive}");
+        for set in sets {
+            let names = set.as_array().expect("a set");
+            assert!(names.len() <= 30, "{directive}");
+            let dimension = |name: &Value| {
+                let name = name.as_str().expect("a name");
+                let value = root[name].as_str().unwrap_or_else(|| panic!("{name} is no text"));
+                assert!((1..=1024).contains(&value.len()), "{name}: {value:?}");
+                value
+            };
+            let dimensions = names.iter().map(dimension).collect::<Vec<_>>().join(", ");
+            for metric in metrics {
+                let name = metric["Name"].as_str().expect("a name");
+                let value = root[name].as_f64().unwrap_or_else(|| panic!("{name} is no number"));
+                let unit = metric["Unit"].as_str().expect("a unit").to_owned();
+                let seen = self.0.entry((name.to_owned(), dimensions.clone())).or_insert((0, 0.0, unit.clone()));
+                assert_eq!(seen.2, unit, "{name}");
+                *seen = (seen.0 + 1, seen.1 + value, unit);
+            }
+        }
+    }
+
+    /// How much of this metric there is in all, with these values of its dimensions, and how often it was seen.
+    pub fn of(&self, metric: &str, dimensions: &str) -> Option<(u64, f64)> {
+        self.0.get(&(metric.to_owned(), dimensions.to_owned())).map(|&(count, sum, _)| (count, sum))
+    }
+
+    /// The counts of those that have these dimensions, but for times, which no two runs have alike.
+    pub fn counts(&self, dimensions: &str) -> BTreeMap<&str, u64> {
+        let counted = self.0.iter().filter(|((_, of), (.., unit))| of == dimensions && unit == "Count");
+        counted.map(|((name, _), &(count, ..))| (name.as_str(), count)).collect()
+    }
+
+    /// How many metrics CloudWatch would bill.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A table for people.
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<11} {:<52} {:>7} {:>9} unit", "metric", "service, command, code", "samples", "sum")?;
+        for ((name, dimensions), (count, sum, unit)) in &self.0 {
+            writeln!(f, "{name:<11} {dimensions:<52} {count:>7} {sum:>9} {unit}")?;
+        }
+        write!(f, "{} metrics", self.len())
+    }
+}
