@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cloakroom::{ClientJobId, Job, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant};
 use cloakroom_app::envelope::Trace;
+use cloakroom_app::meter::LogMeter;
 use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::work::{Disposition, WorkerSettings};
@@ -64,6 +65,8 @@ async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, 
     let drawn = job.id().as_uuid().as_u128() ^ u128::from(job.attempt());
     let mut dice = Dice::new(world.plan.seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0));
     let time = dice.millis(0, 4000);
+    // Some jobs have a large result, whichever attempt makes it.
+    let large = job.id().as_uuid().as_u128() % 4 == 0;
     match dice.below(20) {
         0..9 => sleep(time).await,
         9 => return Err(HandlerError::retryable("not now")),
@@ -82,14 +85,13 @@ async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, 
                 job.progress(percent, "");
             }
         }
-        16 => {
-            let mut large = result_of(job.attempt()).into_bytes();
-            large.resize(33_000, b'.');
-            return Ok(Output::bytes("text/plain", large));
-        }
         _ => sleep(time * 3).await,
     }
-    Ok(Output::bytes("text/plain", result_of(job.attempt())))
+    let mut result = result_of(job.attempt()).into_bytes();
+    if large {
+        result.resize(33_000, b'.');
+    }
+    Ok(Output::bytes("text/plain", result))
 }
 
 fn submit(process: &Arc<Process>) -> Submit {
@@ -98,6 +100,7 @@ fn submit(process: &Arc<Process>) -> Submit {
         queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
         objects: process.clone(),
         host: process.clone(),
+        meter: Arc::new(LogMeter),
         commands: registry(&process.world),
         namespace: namespace(),
         inline_limit: INLINE_LIMIT,
@@ -105,7 +108,13 @@ fn submit(process: &Arc<Process>) -> Submit {
 }
 
 fn jobs(process: &Arc<Process>) -> Jobs {
-    Jobs { store: process.clone(), objects: process.clone(), host: process.clone(), namespace: namespace() }
+    Jobs {
+        store: process.clone(),
+        objects: process.clone(),
+        host: process.clone(),
+        meter: Arc::new(LogMeter),
+        namespace: namespace(),
+    }
 }
 
 fn namespace() -> Namespace {
@@ -123,6 +132,7 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
             objects: process.clone(),
             host: process.clone(),
+            meter: Arc::new(LogMeter),
             commands: registry(&world),
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
         };
@@ -158,6 +168,7 @@ pub(crate) async fn dead_letters(world: Arc<World>) {
             queue: Arc::new(ProcessQueue(process.clone(), Lane::DeadLetters)),
             letters: process.clone(),
             host: process.clone(),
+            meter: Arc::new(LogMeter),
         };
         let work = async {
             loop {
@@ -182,6 +193,7 @@ pub(crate) async fn sweeper(world: Arc<World>) {
             store: process.clone(),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
             host: process.clone(),
+            meter: Arc::new(LogMeter),
         };
         let rounds = Rounds { sweeper, lists };
         let stream = async {
@@ -205,6 +217,16 @@ pub(crate) async fn sweeper(world: Arc<World>) {
         };
         process.live(async { tokio::join!(stream, again) }).await;
         sleep(Duration::from_secs(5)).await;
+    }
+}
+
+/// Somebody who purges the queue, in some runs.
+pub(crate) async fn operator(world: Arc<World>) {
+    let mut dice = Dice::new(world.plan.seed, 6);
+    if world.plan.rate() > 0 && dice.chance(100) {
+        sleep(dice.millis(0, 600_000)).await;
+        world.tell(|| "an operator purges the queue".to_owned());
+        world.state().purge(Lane::Commands);
     }
 }
 
@@ -239,7 +261,7 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
             follow(&world, n, &ticket, &mut dice).await;
         }
         // Until the same key may be another job's, now and then.
-        sleep(if dice.chance(150) { dice.millis(3_600_000, 5_000_000) } else { dice.millis(0, 300_000) }).await;
+        sleep(if dice.chance(150) { dice.millis(3_600_000, 6_500_000) } else { dice.millis(0, 300_000) }).await;
     }
 }
 
@@ -323,7 +345,7 @@ async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
 }
 
 /// What a finished job refers to is there, and is its own.
-fn check_objects(world: &World, job: &Job) {
+pub(crate) fn check_objects(world: &World, job: &Job) {
     let mut state = world.state();
     if let Some(ResultRef::Stored { key, sha256, .. }) =
         job.success.as_ref().and_then(|success| success.result.as_ref())

@@ -83,7 +83,7 @@ impl Plan {
 
     /// How long there is trouble.
     pub fn trouble(&self) -> Duration {
-        Dice::new(self.seed, 2).millis(10_000, 1_800_000)
+        Dice::new(self.seed, 2).millis(10_000, 3_600_000)
     }
 
     /// What goes wrong at the n-th call.

@@ -189,6 +189,7 @@ impl JobStore for Process {
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
         let (key, life, mut transition) = (self.key(key), self.life, transition.clone());
+        let of = transition.guard.created_at;
         if let Some(mutation) = self.mutation() {
             mutation.change(&mut transition);
         }
@@ -211,9 +212,12 @@ impl JobStore for Process {
                 let prefix = format!("payloads/{}/{}", key.tenant, key.id);
                 state.objects.retain(|object, _| !object.starts_with(&prefix));
             }
-            let waits = state.messages(Lane::Commands).iter().any(|message| {
+            let waits = state.messages(Lane::Commands).iter().filter(|message| !message.held).any(|message| {
                 cloakroom_app::envelope::Envelope::address(&message.body) == Some((key.clone(), before.created_at))
             });
+            if of.is_some_and(|of| of != before.created_at) {
+                state.watch.break_("I4 its own incarnation", || format!("{} was an earlier one's", short(key.id)));
+            }
             state.watch.changed(&before, &after, event, life, waits, world.now());
             state.jobs.insert(key, after.clone());
             Change::Made(Box::new(after))
@@ -248,7 +252,7 @@ pub struct ProcessQueue(pub Arc<Process>, pub Lane);
 
 #[async_trait]
 impl Queue for ProcessQueue {
-    async fn send(&self, _: &Tenant, body: String, delay: Duration) -> Result<(), PortError> {
+    async fn send(&self, _: &Tenant, body: String, delay: Duration, _: Option<&str>) -> Result<(), PortError> {
         let lane = self.1;
         self.0
             .call(move || format!("send to {lane:?}"), move |_, state| state.send(lane, body, delay.min(LONGEST_DELAY)))

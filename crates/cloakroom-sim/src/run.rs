@@ -47,6 +47,7 @@ async fn run(plan: Plan) -> Outcome {
     }
     functions.spawn(actors::dead_letters(Arc::clone(&world)));
     functions.spawn(actors::expiry(Arc::clone(&world)));
+    functions.spawn(actors::operator(Arc::clone(&world)));
     if plan.mutation.is_none_or(Mutation::sweeps) {
         functions.spawn(actors::sweeper(Arc::clone(&world)));
     }
@@ -65,6 +66,8 @@ async fn run(plan: Plan) -> Outcome {
     if world.violation().is_none() {
         sleep(left + BOUND).await;
         world.state().watch.all_ended(BOUND);
+        let jobs: Vec<_> = world.state().jobs.values().cloned().collect();
+        jobs.iter().for_each(|job| actors::check_objects(&world, job));
     }
     functions.abort_all();
     let state = world.state();

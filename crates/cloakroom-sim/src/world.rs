@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom::transition::SLACK;
 use cloakroom::{Job, JobKey, Timestamp};
 use cloakroom_app::work::Delivery;
 use tokio::sync::Notify;
@@ -48,6 +49,8 @@ pub struct Message {
     pub(crate) id: String,
     pub(crate) body: String,
     pub(crate) visible_at: Instant,
+    /// It is held back for far longer than it should be: as good as lost.
+    pub(crate) held: bool,
     receipt: u64,
     receive_count: u32,
 }
@@ -196,7 +199,18 @@ impl World {
             message.receive_count += 1;
             message.receipt = state.numbers;
             // At least once: now and then another receiver gets it too, a moment later.
-            let hidden = if state.dice.chance(twice / 4) { Duration::from_millis(1) } else { visibility };
+            // And now and then one is held back, for far longer than it should be.
+            let drawn = state.dice.below(2000);
+            message.held = lane == Lane::Commands && (twice / 2..twice).contains(&drawn);
+            let hidden = match state.dice.below(3) {
+                _ if drawn < twice / 2 => Duration::from_millis(1),
+                _ if !message.held => visibility,
+                0 => state.dice.millis(60_000, 14_400_000),
+                // Until about when the sweeper comes.
+                1 => CYCLE + SLACK + state.dice.millis(0, 30_000),
+                // Until its job's id may be another life's.
+                _ => state.dice.millis(4_800_000, 9_000_000),
+            };
             message.visible_at = now + hidden;
             received.push(Delivery {
                 message_id: message.id.clone(),
@@ -234,8 +248,13 @@ impl State {
         self.numbers += 1;
         let id = format!("m{}", self.numbers);
         let visible_at = Instant::now() + delay;
-        let message = Message { id, body, visible_at, receipt: 0, receive_count: 0 };
+        let message = Message { id, body, visible_at, held: false, receipt: 0, receive_count: 0 };
         self.queues.entry(lane).or_default().push(message);
+    }
+
+    /// Loses every message of a queue.
+    pub(crate) fn purge(&mut self, lane: Lane) {
+        self.queues.remove(&lane);
     }
 
     /// Deletes a message by its last receipt.
