@@ -15,7 +15,7 @@ use crate::body::Incoming;
 use crate::prefer::{PREFERENCE_APPLIED, Prefer};
 use crate::problems::{ACCEPT_POST, Refused};
 use crate::router::Desk;
-use crate::{answer, idempotency_key, trace};
+use crate::{answer, caller, idempotency_key, trace};
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
@@ -66,7 +66,7 @@ async fn accept(
         }
     };
     let submission = Submission {
-        tenant: (desk.front.site.tenant)(parts),
+        tenant: caller::tenant(parts)?,
         command: name,
         client_job_id,
         body,
