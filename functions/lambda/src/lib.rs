@@ -2,6 +2,7 @@
 
 mod gateway;
 mod start;
+mod tenant;
 
 pub use gateway::{serve, site};
 pub use start::{configured, start};
