@@ -6,6 +6,7 @@ mod embedded;
 mod iam;
 mod lambda;
 mod stack;
+mod tenants;
 mod wide;
 
 use base64::Engine as _;
