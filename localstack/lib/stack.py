@@ -57,13 +57,23 @@ def deploy(state, folder, built, given):
     aws(state, ["s3api", "create-bucket", "--bucket", BUCKET])
     # Links in answers begin with the path of the API, and on an emulator that has the API's id in it, which is known
     # only once there is an API: so the first deployment is done twice.
-    if "api" not in state:
+    if "api" not in state and "PublicBaseUrl" not in given:
         _deploy(state, folder, built, parameters)
         state["api"] = outputs(state)["ApiId"]
-    path = f"/_aws/execute-api/{state['api']}/{parameters.get('StageName', 'v1')}"
-    _deploy(state, folder, built, {"PublicBaseUrl": path, **parameters})
+    stage = parameters.get("StageName", "v1")
+    if "PublicBaseUrl" not in given:
+        parameters["PublicBaseUrl"] = f"/_aws/execute-api/{state['api']}/{stage}"
+    _deploy(state, folder, built, parameters)
     made = outputs(state)
+    state["api"] = made["ApiId"]
+    path = f"/_aws/execute-api/{state['api']}/{stage}"
     state.update(url=state["endpoint"] + path, queue=made["Queue"], dead_letters=made["DeadLetters"])
+    # Of a stack whose callers have API keys: where keys are added.
+    state.pop("usage_plan", None)
+    if "UsagePlan" in made:
+        state["usage_plan"] = made["UsagePlan"]
+    if "Caution" in made:
+        say(f"caution, says the stack: {made['Caution']}")
     state["deployed"] = new
 
 

@@ -3,6 +3,7 @@
 //! redrive in between.
 
 mod queues;
+mod tenants;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -88,13 +89,15 @@ fn main() -> ExitCode {
 }
 
 fn tests() -> Vec<suite::Test> {
-    suite![
+    let mut all = suite![
         the_readmes_session_goes_through_the_gateway => [Deployment],
         a_message_that_is_none_of_ours_ends_among_the_dead_letters => [Deployment],
         a_handler_that_ends_its_process_is_tried_again => [Deployment],
         a_handler_that_ends_its_process_every_time_fails_its_job => [Deployment],
         a_handler_that_takes_longer_than_its_function_may_run_fails_its_job => [Deployment],
-    ]
+    ];
+    all.extend(tenants::tests());
+    all
 }
 
 /// With a queue that redelivers soon for as long as this takes.
