@@ -185,7 +185,8 @@ async fn uploads_are_apart(mine: &Tenant, theirs: &Tenant) {
 async fn the_group_of_every_message_is_its_tenant() {
     let (noisy, quiet) = (Tenant::new("noisy"), Tenant::new("quiet"));
     let key = fresh_key("order");
-    let payload = json!({});
+    // Long enough for messages to wait, where few workers are let to be busy.
+    let payload = json!({"duration_ms": 2000});
     let many = (0..30).map(|n| {
         let (noisy, payload, key) = (&noisy, &payload, format!("{key}-{n}"));
         async move { noisy.accepted(&key, payload).await }

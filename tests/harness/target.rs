@@ -48,9 +48,10 @@ const LACKS: &[(Target, Needs, &str)] = &[
         "its gateway matches no type by */*, and answers bytes in base64",
     ),
     (Target::MiniStack, Needs::PrivateObjects, UNSIGNED),
+    (Target::MiniStack, Needs::GatewayProblems, OWN_WORDS),
 ];
 
-const OWN_WORDS: &str = "its gateway has words of its own, whatever gateway responses a template has";
+const OWN_WORDS: &str = "its gateway has words of its own: it takes no gateway responses from an API's document";
 const UNSIGNED: &str = "its S3 serves an object to a request without a signature";
 
 impl Target {

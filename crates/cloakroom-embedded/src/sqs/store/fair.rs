@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::messages::Candidate;
 use crate::sqs::error::SqsError;
 
-/// The first message that is due of a group, after the one that was before it. Without being told, SQLite would look at all that
+/// The first message that is due of a group, after the one that was before it. Without being told, `SQLite` would look at all that
 /// are due.
 pub(super) const FIRST_DUE: &str = "SELECT seq, visible_at, receive_count FROM messages INDEXED BY messages_by_group
      WHERE queue = ?1 AND group_id IS ?2 AND visible_at <= ?3 AND (visible_at, seq) > (?4, ?5)
