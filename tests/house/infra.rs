@@ -67,6 +67,28 @@ fn what_the_gateway_answers_by_itself_is_a_problem_of_ours() {
     }
 }
 
+/// What an HTTP API has instead of it, or has not.
+const OF_THE_REST_API: &[&str] = &["Api", "UsagePlan"];
+
+#[test]
+fn the_stack_behind_an_http_api_is_the_same_stack() {
+    let made = std::fs::read_to_string(root().join("infra/http-api.yaml")).expect("a template");
+    let http: Value = serde_yaml_ng::from_str(&made).expect("YAML");
+    let rest = template();
+    // An HTTP API's stage is no part of its paths.
+    let written = |value: &Value| serde_yaml_ng::to_string(value).expect("YAML").replace("!Sub /${StageName}", "/");
+    for (name, resource) in rest["Resources"].as_mapping().expect("resources") {
+        if !OF_THE_REST_API.contains(&text(name)) {
+            assert_eq!(written(resource), written(&http["Resources"][name]), "run infra/http-api: {name:?}");
+        }
+    }
+    let routes = http["Resources"].as_mapping().expect("resources").values();
+    let routes: BTreeSet<_> =
+        routes.filter_map(|it| it["Properties"]["RouteKey"].as_str()).map(str::to_owned).collect();
+    let wanted = paths(&rest).flat_map(|(path, _)| [format!("ANY {path}"), format!("OPTIONS {path}")]).collect();
+    assert_eq!(routes, wanted);
+}
+
 #[test]
 fn the_routes_of_watch_are_those_of_the_template() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");

@@ -51,6 +51,7 @@ fn tenant(authorizer: Authorizer, event: &Value) -> Option<String> {
     callers.tenant(&parts).map(|tenant| tenant.as_str().to_owned())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be nobody")]
 fn some(name: &str) -> Option<String> {
     Some(name.to_owned())
 }

@@ -25,10 +25,8 @@ pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<
     let best = match variable {
         // The one that is read into the worker; else the one that jobs are sent to.
         QUEUE => values.iter().copied().find(|url| mapped.iter().any(|arn| is_of(url, arn))).or(of(Kind::Submit)),
-        // Ids were derived in it when jobs were accepted.
-        NAMESPACE => of(Kind::Submit),
-        // Jobs are accepted as its tenants'.
-        CLAIM => of(Kind::Submit),
+        // Ids were derived in it, and tenants named by it, when jobs were accepted.
+        NAMESPACE | CLAIM => of(Kind::Submit),
         // It is asked for in one of them: to ask can do no harm.
         AUTHORIZER => values.iter().copied().find(|value| *value != "none"),
         // It is off in one of them: off is what can do no harm.
