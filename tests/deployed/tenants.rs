@@ -186,8 +186,8 @@ async fn the_group_of_every_message_is_its_tenant() {
     let (noisy, quiet) = (Tenant::new("noisy"), Tenant::new("quiet"));
     let key = fresh_key("order");
     // Long enough for messages to wait, where few workers are let to be busy.
-    let payload = json!({"duration_ms": 2000});
-    let many = (0..30).map(|n| {
+    let payload = json!({"duration_ms": 1000});
+    let many = (0..20).map(|n| {
         let (noisy, payload, key) = (&noisy, &payload, format!("{key}-{n}"));
         async move { noisy.accepted(&key, payload).await }
     });
@@ -217,6 +217,6 @@ async fn the_group_of_every_message_is_its_tenant() {
         let back = sqs.change_message_visibility().queue_url(&queue).visibility_timeout(0);
         back.set_receipt_handle(message.receipt_handle).send().await.expect("given back");
     }
-    // Thirty of another's or not, it is done.
+    // Twenty of another's or not, it is done.
     quiet.result_of(&waiting).await;
 }
