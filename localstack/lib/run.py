@@ -68,7 +68,8 @@ class Run:
         emulators.of(self.state).stop(self.state["process"])
         emulators.forget(self.folder)
         self.file.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "build", ignore_errors=True)
+        for built in self.folder.glob("build*/"):
+            shutil.rmtree(built, ignore_errors=True)
         self.state = {}
         return True
 

@@ -11,6 +11,7 @@ from emulators import CREDENTIALS, REGION
 from tools import ROOT, program, run, say
 
 TEMPLATE = ROOT / "infra/template.yaml"
+HTTP_API = ROOT / "infra/http-api.yaml"
 BUCKET = "cloakroom-deployments"
 
 
@@ -19,17 +20,21 @@ def variables(state):
     return {**CREDENTIALS, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": state["endpoint"]}
 
 
-def build(folder, release):
-    """Builds the functions by cargo-lambda, for this machine. Returns the built template."""
+def built_in(folder, template):
+    """Where the built template is, once it is built."""
+    return folder / ("build" if template == TEMPLATE else f"build-{template.stem}") / "template.yaml"
+
+
+def build(folder, release, template):
+    """Builds the functions by cargo-lambda, for this machine."""
     tools.cargo()
     environment = {**quiet_sam(), "PATH": f"{program('sam').parent}:{os.environ['PATH']}"}
     if not release:
         environment["SAM_BUILD_MODE"] = "debug"
-    built = folder / "build"
+    built = built_in(folder, template).parent
     say(f"building the functions ({'release' if release else 'debug'})")
-    command = [program("sam"), "build", "--template-file", TEMPLATE, "--build-dir", built]
+    command = [program("sam"), "build", "--template-file", template, "--build-dir", built]
     run([*command, "--parameter-overrides", f"Architecture={architecture()}"], folder / "build.log", env=environment, cwd=ROOT)
-    return built / "template.yaml"
 
 
 def architecture():
@@ -45,8 +50,9 @@ def digest(built, parameters):
     return whole.hexdigest()
 
 
-def deploy(state, folder, built, given):
+def deploy(state, folder, template, given):
     """Deploys what was built, and notes in the state what came of it. Does nothing where nothing changed."""
+    built = built_in(folder, template)
     # The shortest timeout, so that what goes wrong shows soon. LocalStack's free edition keeps schedules and runs none.
     scheduler = "on" if state.get("on") == "ministack" else "off"
     parameters = {
@@ -60,17 +66,27 @@ def deploy(state, folder, built, given):
     if state.get("deployed") == new and "url" in state:
         say(f"stack {state['stack']} is as it should be")
         return
-    say(f"deploying infra/template.yaml as stack {state['stack']}")
+    say(f"deploying {template.relative_to(ROOT)} as stack {state['stack']}")
     aws(state, ["s3api", "create-bucket", "--bucket", BUCKET])
     # Links in answers begin with the path of the API, and on an emulator that has the API's id in it, which is known
     # only once there is an API: so the first deployment is done twice.
-    if "api" not in state:
+    if "api" not in state and "PublicBaseUrl" not in given:
         _deploy(state, folder, built, parameters)
         state["api"] = outputs(state)["ApiId"]
-    path = f"/_aws/execute-api/{state['api']}/{parameters.get('StageName', 'v1')}"
-    _deploy(state, folder, built, {"PublicBaseUrl": path, **parameters})
+    stage = parameters.get("StageName", "v1") if template == TEMPLATE else "$default"
+    if "PublicBaseUrl" not in given:
+        parameters["PublicBaseUrl"] = f"/_aws/execute-api/{state['api']}/{stage}"
+    _deploy(state, folder, built, parameters)
     made = outputs(state)
+    state["api"] = made["ApiId"]
+    path = f"/_aws/execute-api/{state['api']}/{stage}"
     state.update(url=state["endpoint"] + path, queue=made["Queue"], dead_letters=made["DeadLetters"])
+    # Of a stack whose callers have API keys: where keys are added.
+    state.pop("usage_plan", None)
+    if "UsagePlan" in made:
+        state["usage_plan"] = made["UsagePlan"]
+    if "Caution" in made:
+        say(f"caution, says the stack: {made['Caution']}")
     state["deployed"] = new
 
 

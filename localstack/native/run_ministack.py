@@ -1,10 +1,12 @@
-"""Starts MiniStack with two things put right, both of which AWS does and MiniStack 1.5.33 doesn't:
+"""Starts MiniStack with three things put right, which AWS does and MiniStack 1.5.33 doesn't:
 
 - an API's `ANY` method, as SAM writes it into an OpenAPI document, is imported; MiniStack passes over it, though it serves
   methods called ANY.
   https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-any-method.html
 - an event source mapping's MaximumConcurrency is a number, also where a template takes it from a parameter, whose values
-  CloudFormation passes on as text.
+  CloudFormation passes on as text;
+- a function is told the id of the API key that a request came with: MiniStack checks the key and says nothing of it.
+  https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 """
 
 from ministack.app import main
@@ -32,8 +34,20 @@ def as_number(concurrency):
     return counted
 
 
+def with_key_id(build_event):
+    def built(*given, **named):
+        event = build_event(*given, **named)
+        key = rest._resolve_api_key(rest._api_key_from_request(event["headers"]))
+        if key:
+            event["requestContext"]["identity"] |= {"apiKey": key["value"], "apiKeyId": key["id"]}
+        return event
+
+    return built
+
+
 if __name__ == "__main__":
     rest._OPENAPI_HTTP_METHODS.add("any")
     rest._import_path_item = import_any(rest._import_path_item)
+    rest._build_lambda_event_v1 = with_key_id(rest._build_lambda_event_v1)
     functions._sqs_esm_concurrency = as_number(functions._sqs_esm_concurrency)
     main()

@@ -9,7 +9,7 @@ use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{Clients, DynamoStore, deployment};
-use cloakroom_tests::{Deployment, fresh_key, json, location_of, program};
+use cloakroom_tests::{Deployment, Test, fresh_key, json, location_of, program, suite};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -21,7 +21,18 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-pub(crate) async fn a_message_that_is_none_of_ours_is_kept_and_harms_nothing() {
+pub(crate) fn tests() -> Vec<Test> {
+    suite![
+        a_message_that_is_none_of_ours_is_kept_and_harms_nothing => [Deployment],
+        the_job_of_a_message_that_cant_be_read_fails_and_tells_why => [Deployment],
+        a_dead_letter_is_sent_back_and_its_job_succeeds => [Deployment],
+        a_hundred_stranded_jobs_are_swept => [Deployment],
+        a_message_whose_job_is_gone_does_nothing => [Deployment],
+        a_job_begins_when_its_client_said_and_not_before => [Deployment],
+    ]
+}
+
+async fn a_message_that_is_none_of_ours_is_kept_and_harms_nothing() {
     let queues = Queues::find().await;
     let body = fresh_key("no message of ours");
     let id = queues.send(&body).await;
@@ -32,7 +43,7 @@ pub(crate) async fn a_message_that_is_none_of_ours_is_kept_and_harms_nothing() {
     assert_eq!((&letter.await["job"], queues.count_dead_letters().await), (&Value::Null, 0));
 }
 
-pub(crate) async fn the_job_of_a_message_that_cant_be_read_fails_and_tells_why() {
+async fn the_job_of_a_message_that_cant_be_read_fails_and_tells_why() {
     let job = recorded(Duration::ZERO, 1).await.remove(0);
     let unreadable = envelope(&job).replace("\"v\":1", "\"v\":9");
     Queues::find().await.send(&unreadable).await;
@@ -47,7 +58,7 @@ pub(crate) async fn the_job_of_a_message_that_cant_be_read_fails_and_tells_why()
     assert_eq!(as_operator, told);
 }
 
-pub(crate) async fn a_dead_letter_is_sent_back_and_its_job_succeeds() {
+async fn a_dead_letter_is_sent_back_and_its_job_succeeds() {
     let job = recorded(Duration::ZERO, 1).await.remove(0);
     // As if ten receipts were over.
     Queues::find().await.send_dead(&envelope(&job)).await;
@@ -67,7 +78,7 @@ pub(crate) async fn a_dead_letter_is_sent_back_and_its_job_succeeds() {
     assert_eq!(run(&["redrive", &id]).status.code(), Some(4), "there is no letter any more");
 }
 
-pub(crate) async fn a_hundred_stranded_jobs_are_swept() {
+async fn a_hundred_stranded_jobs_are_swept() {
     let jobs = recorded(HOUR, 100).await;
     let begun = Instant::now();
     for job in &jobs {
@@ -79,13 +90,13 @@ pub(crate) async fn a_hundred_stranded_jobs_are_swept() {
     eprintln!("a hundred stranded jobs were ended {:.1} s after they were recorded", begun.elapsed().as_secs_f64());
 }
 
-pub(crate) async fn a_message_whose_job_is_gone_does_nothing() {
+async fn a_message_whose_job_is_gone_does_nothing() {
     let queues = Queues::find().await;
     queues.send(&envelope(&new(Duration::ZERO, &fresh_key("gone")))).await;
     until("the message is deleted", || async { queues.is_empty().await.then_some(()) }).await;
 }
 
-pub(crate) async fn a_job_begins_when_its_client_said_and_not_before() {
+async fn a_job_begins_when_its_client_said_and_not_before() {
     let cloakroom = Deployment::get().await;
     let not_before = SystemHost.now().after(Duration::from_secs(4));
     let request = cloakroom.request(Method::POST, "/commands/diagnostic.run").json(&json!({}));

@@ -5,6 +5,7 @@
 mod logs;
 mod lost;
 mod queues;
+mod tenants;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -123,20 +124,16 @@ fn main() -> ExitCode {
 }
 
 fn tests() -> Vec<suite::Test> {
-    use lost::*;
-    suite![
+    let mut all = suite![
         the_readmes_session_goes_through_the_gateway => [Deployment],
         a_jobs_metrics_and_its_trace_are_in_the_logs_of_its_functions => [Deployment],
         a_handler_that_ends_its_process_is_tried_again => [Deployment],
         a_handler_that_ends_its_process_every_time_fails_its_job => [Deployment],
         a_handler_that_takes_longer_than_its_function_may_run_fails_its_job => [Deployment],
-        a_message_that_is_none_of_ours_is_kept_and_harms_nothing => [Deployment],
-        the_job_of_a_message_that_cant_be_read_fails_and_tells_why => [Deployment],
-        a_dead_letter_is_sent_back_and_its_job_succeeds => [Deployment],
-        a_hundred_stranded_jobs_are_swept => [Deployment],
-        a_message_whose_job_is_gone_does_nothing => [Deployment],
-        a_job_begins_when_its_client_said_and_not_before => [Deployment],
-    ]
+    ];
+    all.extend(lost::tests());
+    all.extend(tenants::tests());
+    all
 }
 
 /// With a queue that redelivers soon for as long as this takes.

@@ -88,9 +88,11 @@ fn variables(patient: &Patient) -> Vec<Ailment> {
         wrong("status", "CLOAKROOM_CORS_ORIGINS", Some("everywhere")),
         wrong("status", "CLOAKROOM_PUBLIC_BASE_URL", Some("v1")),
         wrong("worker", "CLOAKROOM_DIAGNOSTICS", Some("maybe")),
+        wrong("submit", "CLOAKROOM_AUTHORIZER", Some("cognito")),
         differs("status", "CLOAKROOM_TABLE", "another-table"),
         differs("worker", "CLOAKROOM_BUCKET", "another-bucket"),
         differs("worker", "CLOAKROOM_QUEUE_URL", "http://localhost/000000000000/another-queue"),
+        differs("submit", "CLOAKROOM_TENANT_CLAIM", "custom:tenant"),
         differs("status", "CLOAKROOM_NAMESPACE", "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11"),
     ]
 }

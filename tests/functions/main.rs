@@ -7,6 +7,7 @@ mod iam;
 mod lambda;
 mod signals;
 mod stack;
+mod tenants;
 mod wide;
 
 use base64::Engine as _;

@@ -58,6 +58,13 @@ impl Stack {
         self
     }
 
+    /// A deployment whose gateway asks for API keys.
+    pub(crate) async fn start_with_keys() -> Self {
+        let mut stack = Self::start().await;
+        stack.variables.insert("CLOAKROOM_AUTHORIZER".to_owned(), "api-key".to_owned());
+        stack
+    }
+
     pub(crate) async fn function(&self, name: &str) -> Function {
         Function::start(name, &self.variables).await
     }
@@ -171,6 +178,12 @@ pub(crate) fn request(method: &str, path: &str, query: &Value, headers: &Value, 
         "body": body,
         "isBase64Encoded": false,
     })
+}
+
+/// The same event, with the API key of this id.
+pub(crate) fn with_key(mut event: Value, id: &str) -> Value {
+    event["requestContext"]["identity"]["apiKeyId"] = json!(id);
+    event
 }
 
 /// A header of an answer; empty when there is none.

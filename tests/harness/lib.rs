@@ -48,6 +48,11 @@ impl Deployment {
         Self::at_url(&runner.url.clone(), Some(runner))
     }
 
+    /// The deployment of this base URL.
+    pub fn of(url: &str) -> Self {
+        Self::at_url(url, None)
+    }
+
     fn at_url(url: &str, runner: Option<Runner>) -> Self {
         let http = Client::builder().redirect(Policy::none()).timeout(PATIENCE).build().expect("a client");
         let url = Url::parse(url).expect("the base URL is one");

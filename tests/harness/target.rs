@@ -25,6 +25,8 @@ pub enum Needs {
     AnyBody,
     /// The stack of infra/template.yaml, with its queues and functions.
     Deployment,
+    /// The gateway answers whom it does not let in with the template's problem document.
+    GatewayProblems,
     /// The gateway hands an answer's bytes on as they are, whatever their type.
     BinaryAnswers,
     /// The store of objects serves nobody whose request is not signed.
@@ -37,6 +39,8 @@ pub enum Needs {
 const LACKS: &[(Target, Needs, &str)] = &[
     (Target::Dev, Needs::Deployment, "nothing is deployed there"),
     (Target::LocalStack, Needs::PrivateObjects, UNSIGNED),
+    (Target::LocalStack, Needs::GatewayProblems, OWN_WORDS),
+    (Target::LocalStackInDocker, Needs::GatewayProblems, OWN_WORDS),
     (Target::LocalStackInDocker, Needs::PrivateObjects, UNSIGNED),
     (
         Target::LocalStackInDocker,
@@ -44,8 +48,10 @@ const LACKS: &[(Target, Needs, &str)] = &[
         "its gateway matches no type by */*, and answers bytes in base64",
     ),
     (Target::MiniStack, Needs::PrivateObjects, UNSIGNED),
+    (Target::MiniStack, Needs::GatewayProblems, OWN_WORDS),
 ];
 
+const OWN_WORDS: &str = "its gateway has words of its own: it takes no gateway responses from an API's document";
 const UNSIGNED: &str = "its S3 serves an object to a request without a signature";
 
 impl Target {

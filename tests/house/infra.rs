@@ -57,10 +57,36 @@ fn what_the_gateway_answers_by_itself_is_a_problem_of_ours() {
         assert_eq!((problem.status, response["StatusCode"].as_u64()), (code.status(), Some(code.status().into())));
         let headers = &response["ResponseParameters"]["Headers"];
         assert_eq!(text(&headers["Content-Type"]), "'application/problem+json'");
-        assert_eq!(headers["Retry-After"].is_null(), problem.status == 413, "{kind:?}");
+        let again = problem.status == 429 || problem.status >= 500;
+        assert_eq!(!headers["Retry-After"].is_null(), again, "{kind:?}: these alone mean: ask again");
+        assert_eq!(!headers["WWW-Authenticate"].is_null(), problem.status == 401, "{kind:?}: RFC 9110, section 15.5.2");
         codes.insert(problem.code);
     }
-    assert!(codes.contains("temporarily-unavailable") && codes.contains("too-many-requests"));
+    for code in ["temporarily-unavailable", "too-many-requests", "unauthorized", "forbidden"] {
+        assert!(codes.contains(code), "{code}");
+    }
+}
+
+/// What an HTTP API has instead of it, or has not.
+const OF_THE_REST_API: &[&str] = &["Api", "UsagePlan"];
+
+#[test]
+fn the_stack_behind_an_http_api_is_the_same_stack() {
+    let made = std::fs::read_to_string(root().join("infra/http-api.yaml")).expect("a template");
+    let http: Value = serde_yaml_ng::from_str(&made).expect("YAML");
+    let rest = template();
+    // An HTTP API's stage is no part of its paths.
+    let written = |value: &Value| serde_yaml_ng::to_string(value).expect("YAML").replace("!Sub /${StageName}", "/");
+    for (name, resource) in rest["Resources"].as_mapping().expect("resources") {
+        if !OF_THE_REST_API.contains(&text(name)) {
+            assert_eq!(written(resource), written(&http["Resources"][name]), "run infra/http-api: {name:?}");
+        }
+    }
+    let routes = http["Resources"].as_mapping().expect("resources").values();
+    let routes: BTreeSet<_> =
+        routes.filter_map(|it| it["Properties"]["RouteKey"].as_str()).map(str::to_owned).collect();
+    let wanted = paths(&rest).flat_map(|(path, _)| [format!("ANY {path}"), format!("OPTIONS {path}")]).collect();
+    assert_eq!(routes, wanted);
 }
 
 #[test]
@@ -70,14 +96,49 @@ fn the_routes_of_watch_are_those_of_the_template() {
     let watched: BTreeSet<_> = routes.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect();
     let template = template();
     let mut deployed = BTreeSet::new();
-    for (function, program) in [("SubmitFunction", "submit"), ("StatusFunction", "status")] {
-        for (_, event) in template["Resources"][function]["Properties"]["Events"].as_mapping().expect("events") {
-            let path = text(&event["Properties"]["Path"]);
-            // What the rest goes to has the routes of jobs in it.
-            if path != "/jobs" {
-                deployed.insert(format!("{path:?} = {program:?}").replace("{proxy+}", "{*path}"));
-            }
+    for (path, methods) in paths(&template) {
+        let program = if uri(&methods[ANY]).contains("${SubmitFunction.Arn}") { "submit" } else { "status" };
+        // What the rest goes to has the routes of jobs in it.
+        if path != "/jobs" {
+            deployed.insert(format!("{path:?} = {program:?}").replace("{proxy+}", "{*path}"));
         }
     }
     assert_eq!(watched, deployed);
+}
+
+const ANY: &str = "x-amazon-apigateway-any-method";
+
+fn paths(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let document = &template["Resources"]["Api"]["Properties"]["DefinitionBody"];
+    document["paths"].as_mapping().expect("paths").iter().map(|(path, methods)| (text(path), methods))
+}
+
+fn uri(method: &Value) -> &str {
+    text(&method["x-amazon-apigateway-integration"]["uri"])
+}
+
+#[test]
+fn every_path_asks_who_calls_but_for_a_browsers_preflight() {
+    let template = template();
+    for (path, methods) in paths(&template) {
+        let names: BTreeSet<_> = methods.as_mapping().expect("methods").keys().map(text).collect();
+        assert_eq!(names, BTreeSet::from(["options", ANY]), "{path}");
+        let security = serde_json::to_value(&methods[ANY]["security"]).expect("JSON");
+        let asked = serde_json::json!({ "!If": ["AsksNobody", [], [{ "caller": [] }]] });
+        assert_eq!(security, asked, "{path}");
+        assert!(methods["options"]["security"].is_null(), "{path}");
+        assert_eq!(uri(&methods["options"]), uri(&methods[ANY]), "{path}");
+    }
+}
+
+#[test]
+fn the_authorizers_are_those_that_the_functions_know() {
+    let template = template();
+    for one in template["Parameters"]["Authorizer"]["AllowedValues"].as_sequence().expect("values") {
+        let set = |name: &str| (name == "CLOAKROOM_AUTHORIZER").then(|| text(one).to_owned());
+        assert!(cloakroom_aws::HttpConfig::from_env(&set).is_ok(), "{one:?}");
+    }
+    let rule = &template["Rules"]["TokensAreOfAUserPool"];
+    assert!(text(&rule["Assertions"][0]["AssertDescription"]).contains("UserPoolArn"), "and tokens are of a user pool");
+    assert!(text(&template["Outputs"]["Caution"]["Value"]).contains("ANYONE"), "a trial says so");
 }

@@ -177,12 +177,61 @@ impl MeterConfig {
 }
 
 /// What is common to everything that answers HTTP. All of it has a default.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
     /// `CLOAKROOM_PUBLIC_BASE_URL`: the path of it, empty or as in `/v1`, under which clients find the API.
     pub base_path: String,
     /// `CLOAKROOM_CORS_ORIGINS`: whose pages may call the API.
     pub cors: CorsOrigins,
+    /// `CLOAKROOM_AUTHORIZER`: by what the gateway in front knows its callers.
+    pub authorizer: Authorizer,
+    /// `CLOAKROOM_TENANT_CLAIM`: which claim of a token names the tenant.
+    pub tenant_claim: String,
+}
+
+/// The claim that names the tenant where nothing else is said: the user.
+pub const TENANT_CLAIM: &str = "sub";
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            base_path: String::new(),
+            cors: CorsOrigins::default(),
+            authorizer: Authorizer::default(),
+            tenant_claim: TENANT_CLAIM.to_owned(),
+        }
+    }
+}
+
+/// By what the gateway in front knows its callers. With any but the first, a request of nobody is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Authorizer {
+    /// It asks nobody: whoever is not named all the same is the tenant `default`.
+    #[default]
+    None,
+    /// Requests are signed with AWS credentials.
+    Iam,
+    /// Requests carry a token of a user pool, or of another issuer.
+    Jwt,
+    /// Requests carry an API key.
+    ApiKey,
+    /// A Lambda authorizer, which the template does not make, names a principal.
+    Custom,
+}
+
+impl Authorizer {
+    const ALL: [Self; 5] = [Self::None, Self::Iam, Self::Jwt, Self::ApiKey, Self::Custom];
+
+    /// As it is configured.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Iam => "iam",
+            Self::Jwt => "jwt",
+            Self::ApiKey => "api-key",
+            Self::Custom => "custom",
+        }
+    }
 }
 
 /// Whose pages a browser lets call the API.
@@ -200,7 +249,12 @@ pub enum CorsOrigins {
 impl HttpConfig {
     /// Reads it.
     pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
-        Ok(Self { base_path: base_path(lookup)?, cors: cors(lookup)? })
+        Ok(Self {
+            base_path: base_path(lookup)?,
+            cors: cors(lookup)?,
+            authorizer: authorizer(lookup)?,
+            tenant_claim: tenant_claim(lookup)?,
+        })
     }
 }
 
@@ -295,6 +349,21 @@ fn cors(lookup: Lookup<'_>) -> Result<CorsOrigins, ConfigError> {
         text.split(',').map(|text| origin(text.trim())).collect::<Option<_>>().map(CorsOrigins::These)
     })?;
     Ok(origins.unwrap_or_default())
+}
+
+fn authorizer(lookup: Lookup<'_>) -> Result<Authorizer, ConfigError> {
+    let authorizer = optional(lookup, "CLOAKROOM_AUTHORIZER", "none, iam, jwt, api-key or custom", |text| {
+        Authorizer::ALL.into_iter().find(|known| known.as_str() == text)
+    })?;
+    Ok(authorizer.unwrap_or_default())
+}
+
+fn tenant_claim(lookup: Lookup<'_>) -> Result<String, ConfigError> {
+    let want = "the name of a claim, without spaces, as in custom:tenant";
+    let claim = optional(lookup, "CLOAKROOM_TENANT_CLAIM", want, |text| {
+        text.bytes().all(|b| b.is_ascii_graphic()).then(|| text.to_owned())
+    })?;
+    Ok(claim.unwrap_or_else(|| TENANT_CLAIM.to_owned()))
 }
 
 /// What comes after `http://` or `https://`, if there is something.

@@ -20,7 +20,7 @@ pub(crate) async fn cancel(
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
-    match front.jobs.cancel(&key(&front, id, &parts)?).await? {
+    match front.jobs.cancel(&key(id, &parts)?).await? {
         Cancellation::Cancelled(job) => Ok(show(&front, StatusCode::OK, &job)),
         Cancellation::Asked(job) => {
             let mut response = show(&front, StatusCode::ACCEPTED, &job);

@@ -7,10 +7,9 @@ use cloakroom::view::JobView;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::answer;
 use crate::problems::Refused;
 use crate::router::Front;
-use crate::trace;
+use crate::{answer, caller, trace};
 
 /// What was found.
 #[derive(Serialize)]
@@ -21,7 +20,7 @@ struct Found {
 pub(crate) async fn find(State(front): State<Front>, request: Request) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
     let key = client_job_id(parts.uri.query().unwrap_or_default())?;
-    let tenant = (front.site.tenant)(&parts);
+    let tenant = caller::tenant(&parts)?;
     trace::about(Some(&tenant), None, None);
     let job = front.jobs.find(&tenant, &key).await?;
     let jobs = job.iter().map(|job| JobView::of(job, &front.site.base_path)).collect();

@@ -17,7 +17,7 @@ pub(crate) async fn history(
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
-    let job = front.jobs.get(&poll::key(&front, id, &parts)?).await?.ok_or_else(Refused::unknown_job)?;
+    let job = front.jobs.get(&poll::key(id, &parts)?).await?.ok_or_else(Refused::unknown_job)?;
     let mut response = answer::json(StatusCode::OK, &HistoryView::of(&job, &front.site.base_path));
     answer::personal(response.headers_mut());
     Ok(response)

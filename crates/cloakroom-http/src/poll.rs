@@ -8,12 +8,11 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use crate::accept::Variant;
-use crate::answer;
 use crate::conditional::IfNoneMatch;
 use crate::prefer::Prefer;
 use crate::problems::Refused;
 use crate::router::Front;
-use crate::trace;
+use crate::{answer, caller, trace};
 
 pub(crate) async fn poll(
     State(front): State<Front>,
@@ -22,15 +21,15 @@ pub(crate) async fn poll(
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
     let question = Question::of(&parts.headers);
-    let job = question.ask(&front, &key(&front, id, &parts)?).await?;
+    let job = question.ask(&front, &key(id, &parts)?).await?;
     Ok(question.answer(&front, &job))
 }
 
 /// Which job of the caller's. What is no id is the id of no job.
-pub(crate) fn key(front: &Front, id: Result<Path<String>, PathRejection>, parts: &Parts) -> Result<JobKey, Refused> {
+pub(crate) fn key(id: Result<Path<String>, PathRejection>, parts: &Parts) -> Result<JobKey, Refused> {
     let Path(id) = id.map_err(|_| Refused::unknown_job())?;
     let id = id.parse().map_err(|_| Refused::unknown_job())?;
-    let key = JobKey { tenant: (front.site.tenant)(parts), id };
+    let key = JobKey { tenant: caller::tenant(parts)?, id };
     trace::about(Some(&key.tenant), None, Some(key.id));
     Ok(key)
 }

@@ -19,7 +19,7 @@ pub(crate) async fn result(
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
     let question = Question::of(&parts.headers);
-    let job = question.ask(&front, &key(&front, id, &parts)?).await?;
+    let job = question.ask(&front, &key(id, &parts)?).await?;
     let Some(success) = &job.success else {
         return Ok(question.answer(&front, &job));
     };

@@ -16,6 +16,7 @@ use http::{HeaderValue, StatusCode, Uri};
 use tower::ServiceExt as _;
 
 use crate::around::around;
+use crate::caller::known;
 use crate::problems::Refused;
 use crate::{Site, answer, cancel, find, history, openapi, poll, result, submit, uploads};
 
@@ -47,7 +48,10 @@ pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jo
     if let Some(jobs) = jobs {
         routes = routes.merge(self::jobs(Front { site: Arc::clone(&site), jobs }));
     }
-    let routes = routes.fallback(not_found).layer(from_fn_with_state(Arc::clone(&site), around));
+    let routes = routes
+        .fallback(not_found)
+        .layer(from_fn_with_state(Arc::clone(&site), known))
+        .layer(from_fn_with_state(Arc::clone(&site), around));
     if site.base_path.is_empty() {
         return routes;
     }

@@ -8,8 +8,9 @@ use http::request::Parts;
 
 use crate::Cors;
 
-/// Finds out who the caller is, from the head of the request and what its host put into the extensions.
-pub type TenantOf = Arc<dyn Fn(&Parts) -> Tenant + Send + Sync>;
+/// Finds out who the caller is, from the head of the request and what its host put into the extensions. Nobody that is
+/// known: the request is refused, whatever it asks for.
+pub type TenantOf = Arc<dyn Fn(&Parts) -> Option<Tenant> + Send + Sync>;
 
 /// Where the service is, who may read it from a browser, and who the caller is.
 #[derive(Clone)]
@@ -44,7 +45,7 @@ impl Site {
 
     /// With this way to find the tenant.
     #[must_use]
-    pub fn tenant(mut self, tenant: impl Fn(&Parts) -> Tenant + Send + Sync + 'static) -> Self {
+    pub fn tenant(mut self, tenant: impl Fn(&Parts) -> Option<Tenant> + Send + Sync + 'static) -> Self {
         self.tenant = Arc::new(tenant);
         self
     }
@@ -62,7 +63,7 @@ impl Site {
 impl Default for Site {
     /// A site at the root, for no other origin, of the one tenant `default`.
     fn default() -> Self {
-        Self { base_path: String::new(), cors: Cors::None, tenant: Arc::new(|_| Tenant::default()) }
+        Self { base_path: String::new(), cors: Cors::None, tenant: Arc::new(|_| Some(Tenant::default())) }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::body::Incoming;
 use crate::prefer::{PREFERENCE_APPLIED, Prefer};
 use crate::problems::{ACCEPT_POST, Refused};
 use crate::router::Desk;
-use crate::{answer, idempotency_key, not_before, trace};
+use crate::{answer, caller, idempotency_key, not_before, trace};
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
@@ -66,7 +66,7 @@ async fn accept(
             Body::Sent { content_type: content_type(&parts.headers), bytes }
         }
     };
-    let tenant = (desk.front.site.tenant)(parts);
+    let tenant = caller::tenant(parts)?;
     trace::about(Some(&tenant), Some(&name), None);
     let submission = Submission {
         tenant,

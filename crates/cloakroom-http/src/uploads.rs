@@ -14,11 +14,10 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::answer;
 use crate::body::Incoming;
 use crate::problems::{ACCEPT_POST, Refused};
 use crate::router::Desk;
-use crate::trace;
+use crate::{answer, caller, trace};
 
 /// The most bytes of the request itself, which names an upload and does not hold it.
 const BODY_LIMIT: u64 = 16 * 1024;
@@ -62,7 +61,7 @@ async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Respon
     let advice = "describe the upload here, and send its bytes to the url of the answer of POST /uploads";
     let bytes = body.read(BODY_LIMIT).await.map_err(|unread| unread.refused(BODY_LIMIT, advice))?;
     let terms = terms(&bytes)?;
-    let tenant = (desk.front.site.tenant)(parts);
+    let tenant = caller::tenant(parts)?;
     trace::about(Some(&tenant), None, None);
     let ready = desk.uploads.start(&tenant, &terms).await?;
     let upload = Upload {

@@ -47,6 +47,10 @@ codes! {
     MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
     /// The gateway in front takes no more requests of this caller for now; the functions never answer it themselves.
     TooManyRequests = "too-many-requests", 429, "There are too many requests";
+    /// The gateway in front asks for credentials; the functions never answer it themselves.
+    Unauthorized = "unauthorized", 401, "The caller is not known";
+    /// The caller's credentials are not good for this service, or the gateway let it in without saying who it is.
+    Forbidden = "forbidden", 403, "The caller is not let in";
     /// Something that the service needs is throttled or away.
     TemporarilyUnavailable = "temporarily-unavailable", 503, "The service is temporarily unavailable";
     /// A fault of the service itself.

@@ -8,8 +8,6 @@
 
 use axum::Router;
 use axum::http::Uri;
-use axum::http::request::Parts;
-use cloakroom_app::core::{Digest, Tenant};
 use cloakroom_aws::HttpConfig;
 use cloakroom_aws::config::CorsOrigins;
 use cloakroom_http::{Cors, Site};
@@ -17,19 +15,22 @@ use lambda_http::request::RequestContext;
 use lambda_http::tower::ServiceExt as _;
 use lambda_http::{Error, Request, RequestExt as _};
 
+use crate::tenant::Callers;
+
 /// Answers requests by this router until the function ends.
 pub async fn serve(router: Router) -> Result<(), Error> {
     lambda_http::run(router.map_request(mended)).await
 }
 
-/// The site that the configuration describes; its tenants are whoever the gateway's authorizer says they are.
+/// The site that the configuration describes; its tenants are whoever the gateway says they are.
 pub fn site(config: &HttpConfig) -> Site {
     let cors = match &config.cors {
         CorsOrigins::Own => Cors::None,
         CorsOrigins::Any => Cors::Any,
         CorsOrigins::These(origins) => Cors::Only(origins.clone()),
     };
-    Site::new(&config.base_path).cors(cors).tenant(tenant)
+    let callers = Callers::of(config);
+    Site::new(&config.base_path).cors(cors).tenant(move |request| callers.tenant(request))
 }
 
 fn mended(mut request: Request) -> Request {
@@ -59,27 +60,6 @@ fn in_order(query: &str) -> String {
     let mut pairs: Vec<_> = query.split('&').collect();
     pairs.sort_by_key(|pair| pair.split('=').next());
     pairs.join("&")
-}
-
-/// Who the caller is: the authorizer's `principalId`, or the `sub` of a user pool's claims. Without an authorizer, or where
-/// callers sign with IAM credentials, all of them are one tenant.
-fn tenant(request: &Parts) -> Tenant {
-    let context = request.extensions.get::<RequestContext>();
-    let Some(fields) = context.and_then(RequestContext::authorizer).map(|authorizer| &authorizer.fields) else {
-        return Tenant::default();
-    };
-    let claim = fields.get("claims").and_then(|claims| claims.get("sub"));
-    let name = fields.get("principalId").or(claim).and_then(|name| name.as_str()).filter(|name| !name.is_empty());
-    name.map_or_else(Tenant::default, tenant_of)
-}
-
-/// A name that is no tenant's (too long, or with spaces) stands for one all the same; and no other name for the same one.
-fn tenant_of(name: &str) -> Tenant {
-    const DIGESTED: &str = "sha256:";
-    match name.parse() {
-        Ok(tenant) if !name.starts_with(DIGESTED) => tenant,
-        _ => format!("{DIGESTED}{}", Digest::of(name.as_bytes())).parse().expect("a digest is short and visible ASCII"),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod batch;
 mod gateway;
 mod start;
+mod tenant;
 
 pub use gateway::{serve, site};
 pub use start::{configured, start};

@@ -167,3 +167,17 @@ fn a_schedule_is_whole_or_none() {
     let error = SubmitConfig::from_env(&with(&[whole[0], ("CLOAKROOM_SCHEDULE_ROLE_ARN", "scheduler")]));
     assert_eq!(error.expect_err("no ARN").name, "CLOAKROOM_SCHEDULE_ROLE_ARN");
 }
+
+#[test]
+fn the_callers_are_known_by_what_is_said_and_by_nothing_else() {
+    let authorizer = |value| http("CLOAKROOM_AUTHORIZER", value).map(|config| config.authorizer);
+    for known in Authorizer::ALL {
+        assert_eq!(authorizer(known.as_str()), Ok(known));
+    }
+    assert_eq!(authorizer(""), Ok(Authorizer::None));
+    let error = authorizer("cognito").expect_err("none of them");
+    assert_eq!(error, "set CLOAKROOM_AUTHORIZER to none, iam, jwt, api-key or custom: it is \"cognito\"");
+    let claim = |value| http("CLOAKROOM_TENANT_CLAIM", value).map(|config| config.tenant_claim);
+    assert_eq!((claim(""), claim("custom:tenant")), (Ok("sub".to_owned()), Ok("custom:tenant".to_owned())));
+    assert!(claim("the tenant").is_err());
+}

@@ -9,7 +9,9 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use super::answer::{Answer, Call, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
-use crate::config::{ConfigError, HttpConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig, WorkerConfig};
+use crate::config::{
+    Authorizer, ConfigError, HttpConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig, TENANT_CLAIM, WorkerConfig,
+};
 
 mod agreement;
 
@@ -119,7 +121,8 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
     let mut shared = vec![];
     let (table, bucket) = match kind {
         Kind::Submit => {
-            let (config, _) = (SubmitConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
+            let (config, http) = (SubmitConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
+            shared.extend(callers(http));
             shared.push((QUEUE, config.queue_url));
             shared.push((DIAGNOSTICS, on_or_off(config.diagnostics)));
             (config.table, config.bucket)
@@ -132,7 +135,8 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
             (config.table, config.bucket)
         }
         Kind::Status => {
-            let (config, _) = (JobsConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
+            let (config, http) = (JobsConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
+            shared.extend(callers(http));
             (config.table, config.bucket)
         }
     };
@@ -153,6 +157,12 @@ const SERVICE: &str = "CLOAKROOM_SERVICE";
 const QUEUE: &str = "CLOAKROOM_QUEUE_URL";
 const NAMESPACE: &str = "CLOAKROOM_NAMESPACE";
 const DIAGNOSTICS: &str = "CLOAKROOM_DIAGNOSTICS";
+const AUTHORIZER: &str = "CLOAKROOM_AUTHORIZER";
+const CLAIM: &str = "CLOAKROOM_TENANT_CLAIM";
+
+fn callers(http: HttpConfig) -> [(&'static str, String); 2] {
+    [(AUTHORIZER, http.authorizer.as_str().to_owned()), (CLAIM, http.tenant_claim)]
+}
 
 fn on_or_off(on: bool) -> String {
     if on { "on" } else { "off" }.to_owned()
@@ -230,6 +240,8 @@ fn default_of(variable: &str) -> Option<String> {
         "CLOAKROOM_INLINE_LIMIT_BYTES" => cloakroom_app::submit::INLINE_LIMIT.to_string(),
         "CLOAKROOM_LEASE_SECONDS" => cloakroom_app::work::WorkerSettings::default().lease.as_secs().to_string(),
         DIAGNOSTICS => "off".to_owned(),
+        AUTHORIZER => Authorizer::default().as_str().to_owned(),
+        CLAIM => TENANT_CLAIM.to_owned(),
         "CLOAKROOM_PUBLIC_BASE_URL" => "/".to_owned(),
         "CLOAKROOM_CORS_ORIGINS" => String::new(),
         _ => return None,

@@ -94,6 +94,29 @@ async fn a_panic_is_an_internal_error_that_shows_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_of_nobody_is_refused_whatever_it_asks_for() {
+    let house = house_at(Site::default().tenant(|_| None));
+    for (method, path) in [
+        ("POST", "/commands/act"),
+        ("POST", "/commands/no.such"),
+        ("POST", "/uploads"),
+        ("GET", "/openapi.json"),
+        ("GET", "/jobs?client_job_id=k"),
+        ("GET", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"),
+        ("DELETE", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"),
+        ("GET", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11/result"),
+        ("PATCH", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"),
+        ("GET", "/nowhere"),
+    ] {
+        house.ask(method, path, &[], "{}").await.problem(403, "forbidden");
+    }
+    assert!(house.room.memory.calls().is_empty(), "nothing was read or written");
+    for path in ["/commands/act", "/uploads", "/openapi.json", "/jobs", "/jobs/x", "/jobs/x/result"] {
+        assert_eq!(house.ask("OPTIONS", path, &[], "").await.status, 204, "{path}: a preflight has no credentials");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn answers_are_for_the_origins_that_are_configured() {
     let origin = [("origin", "https://shop.example")];
     let exposed = "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
@@ -130,6 +153,9 @@ async fn a_preflight_is_told_the_methods_and_headers() {
         "traceparent",
         "tracestate",
         "Authorization",
+        "X-Api-Key",
+        "X-Amz-Date",
+        "X-Amz-Security-Token",
     ] {
         assert!(headers.contains(name), "{name}");
     }

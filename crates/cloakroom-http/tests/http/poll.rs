@@ -79,7 +79,7 @@ async fn a_cancelled_job_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn unknown_expired_malformed_and_another_tenants_are_one_answer() {
     let tenant = |parts: &http::request::Parts| {
-        parts.headers.get("authorization").map_or_else(Tenant::default, |_| "other".parse().expect("a tenant"))
+        Some(parts.headers.get("authorization").map_or_else(Tenant::default, |_| "other".parse().expect("a tenant")))
     };
     let house = house_at(Site::default().tenant(tenant));
     let location = house.done("answer").await;

@@ -2,16 +2,21 @@
 
 use super::super::command::Aws;
 use super::super::finding::{Finding, check};
-use super::{BUCKET, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told, name};
+use super::{AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told, name};
 
 /// What all who have it must agree on, and what comes of it if they don't.
-const SHARED: [(&str, &str); 6] = [
+const SHARED: [(&str, &str); 8] = [
     (TABLE, "jobs are recorded in one table and looked for in another: they are never done, or never found"),
     (BUCKET, "payloads and results are put into one bucket and looked for in another"),
     (QUEUE, "messages are sent to one queue and received from another: jobs wait until they expire"),
     (NAMESPACE, "another id is derived from the same key: GET /jobs?client_job_id=… finds nothing"),
     (SERVICE, "one service's metrics are found under several names, and its alarms hear of one of them"),
     (DIAGNOSTICS, "diagnostic jobs are accepted and nobody does them, or the worker does what nobody can ask for"),
+    (
+        AUTHORIZER,
+        "a job is accepted of one tenant and looked for as another's, or one of the two asks nobody who he is",
+    ),
+    (CLAIM, "a job is accepted of one tenant and looked for as another's: nobody finds it"),
 ];
 
 /// The value that they should all have.
@@ -21,8 +26,10 @@ pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<
     let best = match variable {
         // The one that is read into the worker; else the one that jobs are sent to.
         QUEUE => values.iter().copied().find(|url| mapped.iter().any(|arn| is_of(url, arn))).or(of(Kind::Submit)),
-        // Ids were derived in it when jobs were accepted.
-        NAMESPACE => of(Kind::Submit),
+        // Ids were derived in it, and tenants named by it, when jobs were accepted.
+        NAMESPACE | CLAIM => of(Kind::Submit),
+        // It is asked for in one of them: to ask can do no harm.
+        AUTHORIZER => values.iter().copied().find(|value| *value != "none"),
         // It is off in one of them: off is what can do no harm.
         DIAGNOSTICS => values.iter().copied().find(|value| *value == "off"),
         _ => {
@@ -49,10 +56,10 @@ pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding>
         let dissent = told.iter().filter(|one| one.shared.get(variable).is_some_and(|value| *value != right));
         let mut dissent = dissent.peekable();
         if dissent.peek().is_none() {
-            findings.push(if variable == DIAGNOSTICS && right == "on" {
-                diagnosed(aws)
-            } else {
-                check.clone().ok(right.clone())
+            findings.push(match (variable, right.as_str()) {
+                (DIAGNOSTICS, "on") => diagnosed(aws),
+                (AUTHORIZER, "none") => open(),
+                (_, right) => check.clone().ok(right),
             });
         }
         for one in dissent {
@@ -62,6 +69,14 @@ pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding>
         }
     }
     findings
+}
+
+fn open() -> Finding {
+    check("functions", format!("all: {AUTHORIZER}")).warn(
+        "none",
+        "whoever knows the URL may submit, and see and cancel everyone's jobs, as all of them are the tenant `default`: \
+         for a trial alone; deploy with the parameter Authorizer, which says who may call",
+    )
 }
 
 fn diagnosed(aws: &Aws) -> Finding {

@@ -13,11 +13,11 @@ fn function(variables: &[(&str, &str)]) -> Function {
 /// As the template makes them.
 fn right() -> Functions {
     let namespace = (NAMESPACE, "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11");
-    let (queue, off) = ((QUEUE, QUEUE_URL), (DIAGNOSTICS, "off"));
+    let (queue, off, keys) = ((QUEUE, QUEUE_URL), (DIAGNOSTICS, "off"), (AUTHORIZER, "api-key"));
     Functions(vec![
-        (Kind::Submit, Answer::Is(function(&[queue, off, namespace, ("CLOAKROOM_CORS_ORIGINS", "")]))),
+        (Kind::Submit, Answer::Is(function(&[queue, off, keys, namespace, ("CLOAKROOM_CORS_ORIGINS", "")]))),
         (Kind::Worker, Answer::Is(function(&[queue, off, ("CLOAKROOM_LEASE_SECONDS", "30")]))),
-        (Kind::Status, Answer::Is(function(&[namespace]))),
+        (Kind::Status, Answer::Is(function(&[keys, namespace]))),
     ])
 }
 
@@ -80,7 +80,14 @@ fn a_variable_that_is_missing_or_wrong_is_shown_in_the_functions_own_words_and_m
         assert_eq!((state, check, &*found), (State::Fail, format!("{function}: variables"), error));
         assert_eq!(mend, somewhere().set_variable(&function, variable, mended));
     }
-    for variable in ["CLOAKROOM_PUBLIC_BASE_URL", "CLOAKROOM_CORS_ORIGINS", "CLOAKROOM_INLINE_LIMIT_BYTES", NAMESPACE] {
+    for variable in [
+        "CLOAKROOM_PUBLIC_BASE_URL",
+        "CLOAKROOM_CORS_ORIGINS",
+        "CLOAKROOM_INLINE_LIMIT_BYTES",
+        NAMESPACE,
+        AUTHORIZER,
+        CLAIM,
+    ] {
         let (state, _, found, _) = judged(&with(&[(Kind::Submit, variable, "no such thing")]));
         assert!(state == State::Fail && found.starts_with(&format!("set {variable} to ")), "{found}");
     }
@@ -115,6 +122,9 @@ fn whoever_has_another_value_than_the_others_is_named() {
         (Kind::Status, NAMESPACE, uuid, "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11"),
         (Kind::Submit, DIAGNOSTICS, "on", "off"),
         (Kind::Worker, DIAGNOSTICS, "on", "off"),
+        (Kind::Submit, AUTHORIZER, "none", "api-key"),
+        (Kind::Status, AUTHORIZER, "none", "api-key"),
+        (Kind::Status, CLAIM, "custom:tenant", "sub"),
     ] {
         let (state, check, found, mend) = judged(&with(&[(kind, variable, value)]));
         let function = name("cloakroom", kind);
@@ -135,6 +145,14 @@ fn diagnostics_that_are_served_are_warned_of() {
         judged(&with(&[(Kind::Submit, DIAGNOSTICS, "on"), (Kind::Worker, DIAGNOSTICS, "on")]));
     assert_eq!((state, &*check, &*found), (State::Warn, "all: CLOAKROOM_DIAGNOSTICS", "on"));
     assert_eq!(mend.matches(r#"{"CLOAKROOM_DIAGNOSTICS":"off"}"#).count(), 2);
+}
+
+#[test]
+fn a_deployment_that_asks_nobody_is_warned_of() {
+    let found = ill(&with(&[(Kind::Submit, AUTHORIZER, "none"), (Kind::Status, AUTHORIZER, "")]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let it = (found[0].state, &*found[0].check, &*found[0].found);
+    assert_eq!(it, (State::Warn, "all: CLOAKROOM_AUTHORIZER", "none"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::dead_letters::bury;
+use super::fair::Turns;
 use super::queues::{expire, settings};
 use crate::sqs::attributes::{MessageAttributes, size_bytes};
 use crate::sqs::error::{Kind, SqsError};
@@ -93,7 +94,7 @@ impl Store {
         Ok(settings(&self.connection, queue)?.receive_wait_s)
     }
 
-    /// Receives up to `max` visible messages and hides them, for `visibility_s` or as the queue is set.
+    /// Receives up to `max` visible messages, fairly, and hides them, for `visibility_s` or as the queue is set.
     /// Those received too often before go to the dead-letter queue instead.
     pub(in crate::sqs) fn receive(
         &mut self,
@@ -107,24 +108,20 @@ impl Store {
         expire(&transaction, queue, &settings, now)?;
         let visible_at = now + visibility_s.unwrap_or(settings.visibility_timeout_s) * 1000;
         let mut received = Received::default();
-        // Where to go on: with a visibility of 0 a received message is still the first one visible.
-        let mut after = (i64::MIN, 0);
-        while received.messages.len() < max {
-            let wanted = max - received.messages.len();
-            let candidates = visible(&transaction, queue, after, wanted, now)?;
-            let last_page = candidates.len() < wanted;
-            for candidate in candidates {
-                after = (candidate.visible_at, candidate.seq);
-                if bury(&transaction, &settings, queue, &candidate, now)? {
-                    received.buried_in = settings.redrive.as_ref().map(|to| to.queue.clone());
-                    continue;
-                }
-                let message = take(&transaction, &candidate, visible_at, now)?;
-                received.messages.push(message);
+        let mut turns = Turns::of(&transaction, queue, now)?;
+        // All are chosen before one is taken: with a visibility of 0 a received message is due again at once.
+        let mut chosen = Vec::new();
+        while chosen.len() < max {
+            let Some(turn) = turns.next()? else { break };
+            if bury(&transaction, &settings, queue, &turn.candidate, now)? {
+                received.buried_in = settings.redrive.as_ref().map(|to| to.queue.clone());
+                continue;
             }
-            if last_page {
-                break;
-            }
+            turns.received(&turn);
+            chosen.push(turn.candidate);
+        }
+        for candidate in &chosen {
+            received.messages.push(take(&transaction, candidate, visible_at, now)?);
         }
         if received.messages.is_empty() {
             received.next_visible_at = transaction
@@ -191,27 +188,8 @@ impl Store {
 /// A visible message, before it is decided what becomes of it.
 pub(super) struct Candidate {
     pub(super) seq: i64,
-    visible_at: i64,
+    pub(super) visible_at: i64,
     pub(super) receive_count: i64,
-}
-
-fn visible(
-    connection: &Connection,
-    queue: &str,
-    after: (i64, i64),
-    limit: usize,
-    now: i64,
-) -> Result<Vec<Candidate>, SqsError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, visible_at, receive_count FROM messages
-         WHERE queue = ?1 AND visible_at <= ?2 AND (visible_at, seq) > (?3, ?4)
-         ORDER BY visible_at, seq LIMIT ?5",
-    )?;
-    let rows = statement.query_map(params![queue, now, after.0, after.1, limit], |row| {
-        Ok(Candidate { seq: row.get(0)?, visible_at: row.get(1)?, receive_count: row.get(2)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn take(connection: &Connection, candidate: &Candidate, visible_at: i64, now: i64) -> Result<StoredMessage, SqsError> {

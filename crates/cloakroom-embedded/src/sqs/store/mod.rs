@@ -4,6 +4,7 @@
 //! was answered is there after a kill; after a power cut the last moments may be missing.
 
 mod dead_letters;
+mod fair;
 mod messages;
 mod queues;
 #[cfg(test)]
@@ -55,6 +56,9 @@ CREATE TABLE move_tasks (
 );
 ";
 
+/// What came later and changes nothing for a program that doesn't know it: made where it is missing.
+const LATER: &str = "CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, group_id, visible_at, seq);";
+
 pub(crate) struct Store {
     connection: Connection,
 }
@@ -79,6 +83,7 @@ impl Store {
             SCHEMA_VERSION => {}
             other => return Err(OpenError::Version(other)),
         }
+        transaction.execute_batch(LATER)?;
         transaction.commit()?;
         Ok(Store { connection })
     }

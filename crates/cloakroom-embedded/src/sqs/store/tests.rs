@@ -88,18 +88,69 @@ fn what_is_due_is_found_by_an_index_in_order() {
     let store = store(&[]);
     let plan: Vec<String> = store
         .connection
-        .prepare(
-            "EXPLAIN QUERY PLAN SELECT seq FROM messages
-             WHERE queue = 'q' AND visible_at <= 9 AND (visible_at, seq) > (1, 1)
-             ORDER BY visible_at, seq LIMIT 10",
-        )
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", super::fair::FIRST_DUE))
         .expect("valid")
-        .query_map([], |row| row.get(3))
+        .query_map(rusqlite::params!["q", "g", 9, 1, 1], |row| row.get(3))
         .expect("valid")
         .collect::<Result<_, _>>()
         .expect("text");
     assert_eq!(plan.len(), 1, "one step, no sort: {plan:?}");
-    assert!(plan[0].contains("messages_to_receive"), "{plan:?}");
+    assert!(plan[0].contains("messages_by_group (queue=? AND group_id=? AND "), "{plan:?}");
+}
+
+fn send_of(store: &mut Store, group: Option<&str>, count: usize, now: i64) {
+    let group_id = group.map(str::to_owned);
+    let message = NewMessage { body: "x".to_owned(), group_id, ..NewMessage::default() };
+    store.send("q", vec![message; count], now).expect("sent");
+}
+
+/// The groups of the next messages.
+fn groups(store: &mut Store, max: usize, now: i64) -> Vec<String> {
+    let received = store.receive("q", max, None, now).expect("received").messages;
+    received.into_iter().map(|message| message.group_id.unwrap_or_else(|| "none".to_owned())).collect()
+}
+
+#[test]
+fn a_quiet_groups_message_is_not_behind_a_hundred_of_a_noisy_one() {
+    let mut store = store(&[("q", &[])]);
+    send_of(&mut store, Some("noisy"), 100, 0);
+    assert_eq!(groups(&mut store, 10, 1), ["noisy"; 10], "who is alone has all of it");
+    send_of(&mut store, Some("quiet"), 1, 2);
+    assert_eq!(groups(&mut store, 1, 3), ["quiet"]);
+    send_of(&mut store, None, 1, 4);
+    assert_eq!(groups(&mut store, 3, 5), ["none", "noisy", "noisy"], "and nobody waits for what is not there");
+}
+
+#[test]
+fn groups_take_turns_in_one_receive() {
+    let mut store = store(&[("q", &[])]);
+    for group in ["a", "b", "c"] {
+        send_of(&mut store, Some(group), 3, 0);
+    }
+    assert_eq!(groups(&mut store, 7, 1), ["a", "b", "c", "a", "b", "c", "a"]);
+    assert_eq!(groups(&mut store, 10, 1), ["b", "c"]);
+}
+
+#[test]
+fn a_group_is_busy_only_while_its_messages_are_in_flight() {
+    let mut store = store(&[("q", &[("VisibilityTimeout", "30")])]);
+    send_of(&mut store, Some("first"), 2, 0);
+    groups(&mut store, 1, 1);
+    send_of(&mut store, Some("second"), 2, 2);
+    assert_eq!(groups(&mut store, 1, 3), ["second"]);
+    assert_eq!(
+        groups(&mut store, 4, 40_000),
+        ["first", "second", "first", "second"],
+        "all are due again, the oldest first"
+    );
+}
+
+#[test]
+fn a_visibility_of_zero_gives_each_message_once_a_receive_also_when_they_have_waited() {
+    let mut store = store(&[("q", &[])]);
+    send(&mut store, "q", "a", 0);
+    send(&mut store, "q", "b", 0);
+    assert_eq!(store.receive("q", 10, Some(0), 5).expect("received").messages.len(), 2);
 }
 
 #[test]

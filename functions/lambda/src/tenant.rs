@@ -1,0 +1,108 @@
+//! Who the caller is, by what the gateway says of it, and so whose jobs its are.
+//!
+//! | authorizer | the tenant is |
+//! |---|---|
+//! | `none` | whoever a gateway names all the same (`principalId`, or the claim); else `default` |
+//! | `iam` | the caller's unique id: of a role without the session's name, as two sessions of a role are one tenant; of credentials from an identity pool the identity, as all of its users have one role |
+//! | `jwt` | the claim that is configured, `sub` (the user) unless it is another |
+//! | `api-key` | the key's id, never the key |
+//! | `custom` | the `principalId` of a Lambda authorizer |
+//!
+//! Only what the configured authorizer says counts. Where it says nothing, nobody is the caller, and not `default`: a
+//! gateway that is set up wrongly lets nobody in.
+
+use axum::http::request::Parts;
+use cloakroom_app::core::{Digest, Tenant};
+use cloakroom_aws::HttpConfig;
+use cloakroom_aws::config::Authorizer;
+use lambda_http::RequestExt as _;
+use lambda_http::request::RequestContext;
+
+/// How callers are known.
+#[derive(Debug, Clone)]
+pub(crate) struct Callers {
+    authorizer: Authorizer,
+    claim: String,
+}
+
+impl Callers {
+    pub(crate) fn of(config: &HttpConfig) -> Self {
+        Self { authorizer: config.authorizer, claim: config.tenant_claim.clone() }
+    }
+
+    /// The tenant that a request is of; nobody, where the gateway should have said who it is and did not.
+    pub(crate) fn tenant(&self, request: &Parts) -> Option<Tenant> {
+        let name = request.request_context_ref().and_then(|context| match self.authorizer {
+            Authorizer::None => principal(context).or_else(|| claim(context, &self.claim)),
+            Authorizer::Iam => signer(context),
+            Authorizer::Jwt => claim(context, &self.claim),
+            Authorizer::ApiKey => api_key_id(context),
+            Authorizer::Custom => principal(context),
+        });
+        match name.filter(|name| !name.is_empty()) {
+            Some(name) => Some(tenant_of(name)),
+            None => (self.authorizer == Authorizer::None).then(Tenant::default),
+        }
+    }
+}
+
+/// Whom a Lambda authorizer names.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html>
+fn principal(context: &RequestContext) -> Option<&str> {
+    context.authorizer()?.fields.get("principalId")?.as_str()
+}
+
+/// A claim of a token that the gateway has checked.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-enable-cognito-user-pool.html>
+fn claim<'a>(context: &'a RequestContext, name: &str) -> Option<&'a str> {
+    let authorizer = context.authorizer()?;
+    if let Some(jwt) = &authorizer.jwt {
+        return jwt.claims.get(name).map(String::as_str);
+    }
+    authorizer.fields.get("claims")?.get(name)?.as_str()
+}
+
+/// Who signed the request.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable>
+fn signer(context: &RequestContext) -> Option<&str> {
+    let (caller, identity) = match context {
+        RequestContext::ApiGatewayV1(context) => {
+            (context.identity.caller.as_deref(), context.identity.cognito_identity_id.as_deref())
+        }
+        RequestContext::ApiGatewayV2(context) => {
+            let iam = context.authorizer.as_ref()?.iam.as_ref()?;
+            (iam.caller_id.as_deref(), iam.cognito_identity.as_ref().and_then(|it| it.identity_id.as_deref()))
+        }
+        _ => return None,
+    };
+    let caller = caller?;
+    if let Some(identity) = identity.filter(|identity| !identity.is_empty()) {
+        return Some(identity);
+    }
+    // `AROA…:session` of a role. Of a federated user it is `account:name`, and there the name is who it is.
+    match caller.split_once(':') {
+        Some((role, _session)) if role.starts_with("AROA") => Some(role),
+        _ => Some(caller),
+    }
+}
+
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html>
+fn api_key_id(context: &RequestContext) -> Option<&str> {
+    match context {
+        RequestContext::ApiGatewayV1(context) => context.identity.api_key_id.as_deref(),
+        // An HTTP API knows no keys.
+        _ => None,
+    }
+}
+
+/// A name that is no tenant's (too long, or with spaces) stands for one all the same; and no other name for the same one.
+fn tenant_of(name: &str) -> Tenant {
+    const DIGESTED: &str = "sha256:";
+    match name.parse() {
+        Ok(tenant) if !name.starts_with(DIGESTED) => tenant,
+        _ => format!("{DIGESTED}{}", Digest::of(name.as_bytes())).parse().expect("a digest is short and visible ASCII"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
