@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cloakroom-cli",
         &["cloakroom-app", "cloakroom-aws", "cloakroom-client", "cloakroom-embedded", "cloakroom-http", "commands"],
     ),
+    ("cloakroom-sim", &["cloakroom", "cloakroom-app"]),
     ("cloakroom-tests", &["cloakroom", "cloakroom-client"]),
 ];
 

@@ -66,7 +66,7 @@ async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, 
     let mut dice = Dice::new(world.plan.seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0));
     let time = dice.millis(0, 4000);
     // Some jobs have a large result, whichever attempt makes it.
-    let large = job.id().as_uuid().as_u128() % 4 == 0;
+    let large = job.id().as_uuid().as_u128().is_multiple_of(4);
     match dice.below(20) {
         0..9 => sleep(time).await,
         9 => return Err(HandlerError::retryable("not now")),
@@ -223,8 +223,12 @@ pub(crate) async fn sweeper(world: Arc<World>) {
 /// Somebody who purges the queue, in some runs.
 pub(crate) async fn operator(world: Arc<World>) {
     let mut dice = Dice::new(world.plan.seed, 6);
-    if world.plan.rate() > 0 && dice.chance(100) {
-        sleep(dice.millis(0, 600_000)).await;
+    let trouble = u64::try_from(world.plan.trouble().as_millis()).unwrap_or(0);
+    while world.plan.rate() > 0 && dice.chance(200) {
+        sleep(dice.millis(0, trouble)).await;
+        if world.rate() == 0 {
+            return;
+        }
         world.tell(|| "an operator purges the queue".to_owned());
         world.state().purge(Lane::Commands);
     }
@@ -281,7 +285,9 @@ async fn submitted(
             let id = submission.client_job_id.as_ref().map(|key| namespace().job_id(&submission.tenant, key));
             let ticket = id.map(|id| promised(submission, id, world));
             process.live(submit.submit(submission.clone())).await;
-            ticket.iter().for_each(|ticket| world.state().watch.answered(ticket, asked, world.now()));
+            if let Some(ticket) = &ticket {
+                world.state().watch.answered(ticket, asked, world.now());
+            }
             return ticket;
         }
         match process.live(submit.submit(submission.clone())).await {

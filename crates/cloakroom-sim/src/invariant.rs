@@ -135,7 +135,7 @@ impl Watch {
             }
             _ => {}
         }
-        if event == Event::Succeed && !self.tells_of(after) {
+        if event == Event::Succeed && !tells_of(after) {
             self.break_("I3 one outcome", || format!("{id} has the result of another attempt"));
         }
         if after.status.is_terminal() {
@@ -145,14 +145,6 @@ impl Watch {
             if kept.is_none_or(|until| after.expires_at < until) {
                 self.break_("I5 kept for its retention", || format!("{id} expires at {}", after.expires_at));
             }
-        }
-    }
-
-    /// Whether a result in the record is that of the record's attempt.
-    fn tells_of(&self, job: &Job) -> bool {
-        match job.success.as_ref().and_then(|success| success.result.as_ref()) {
-            Some(ResultRef::Inline { bytes, .. }) => bytes.starts_with(result_of(job.attempt).as_bytes()),
-            Some(ResultRef::Stored { .. }) | None => true,
         }
     }
 
@@ -229,4 +221,12 @@ impl Watch {
 /// What a handler's result begins with: which attempt it is of.
 pub(crate) fn result_of(attempt: u32) -> String {
     format!("attempt {attempt};")
+}
+
+/// Whether a result in the record is that of the record's attempt.
+fn tells_of(job: &Job) -> bool {
+    match job.success.as_ref().and_then(|success| success.result.as_ref()) {
+        Some(ResultRef::Inline { bytes, .. }) => bytes.starts_with(result_of(job.attempt).as_bytes()),
+        Some(ResultRef::Stored { .. }) | None => true,
+    }
 }

@@ -29,8 +29,6 @@ mutations! {
     ClaimUnderALease = "claim-under-a-lease";
     /// A claim does not count attempts.
     EndlessAttempts = "endless-attempts";
-    /// A claim does not ask for the incarnation that its message is of.
-    AnyIncarnation = "any-incarnation";
     /// No change asks for the status.
     AnyStatus = "any-status";
     /// A cancellation does not ask whether the job is over or runs.
@@ -70,7 +68,6 @@ impl Mutation {
             Self::DropTheFence => guard.token = None,
             Self::ClaimUnderALease if event == Event::Claim => guard.ready_by = None,
             Self::EndlessAttempts if event == Event::Claim => guard.attempts_below = None,
-            Self::AnyIncarnation if event == Event::Claim => guard.created_at = None,
             Self::AnyStatus => guard.statuses = Status::ALL.to_vec(),
             Self::CancelAnything if matches!(event, Event::Withdraw | Event::AskToCancel) => {
                 guard.statuses = Status::ALL.to_vec();

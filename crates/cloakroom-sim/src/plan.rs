@@ -83,7 +83,9 @@ impl Plan {
 
     /// How long there is trouble.
     pub fn trouble(&self) -> Duration {
-        Dice::new(self.seed, 2).millis(10_000, 3_600_000)
+        let mut dice = Dice::new(self.seed, 2);
+        let longest = if dice.chance(250) { 9_000_000 } else { 3_600_000 };
+        dice.millis(10_000, longest)
     }
 
     /// What goes wrong at the n-th call.

@@ -55,29 +55,24 @@ async fn run(plan: Plan) -> Outcome {
     for n in 0..=dice.below(3) {
         clients.spawn(actors::client(Arc::clone(&world), n));
     }
-    while let Some(done) = clients.join_next().await {
-        done.expect("no client panics");
-        if world.violation().is_some() {
-            break;
+    let whole = async {
+        while let Some(done) = clients.join_next().await {
+            done.expect("no client panics");
         }
-    }
-    // The trouble ends at its time; what goes on then is given the time that is published.
-    let left = plan.trouble().saturating_sub(Duration::from_millis(u64::try_from(elapsed(&world)).unwrap_or(0)));
-    if world.violation().is_none() {
-        sleep(left + BOUND).await;
+        // The trouble ends at its time; what goes on then is given the time that is published.
+        sleep(plan.trouble().saturating_sub(world.age()) + BOUND).await;
         world.state().watch.all_ended(BOUND);
         let jobs: Vec<_> = world.state().jobs.values().cloned().collect();
-        jobs.iter().for_each(|job| actors::check_objects(&world, job));
-    }
+        for job in &jobs {
+            actors::check_objects(&world, job);
+        }
+    };
+    tokio::select! { biased; () = world.broken() => {}, () = whole => {} }
     functions.abort_all();
     let state = world.state();
     let (violation, counts) = (state.watch.violation.clone(), state.watch.counts);
     drop(state);
     Outcome { plan, violation, story: world.story(), calls: world.calls(), counts }
-}
-
-fn elapsed(world: &World) -> i64 {
-    world.now().as_millis() - 1_795_248_000_000
 }
 
 /// What came of many seeds.

@@ -10,6 +10,7 @@ use cloakroom::{Job, JobKey, Timestamp};
 use cloakroom_app::work::Delivery;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::invariant::Watch;
 use crate::plan::{Dice, Plan};
@@ -49,7 +50,7 @@ pub struct Message {
     pub(crate) id: String,
     pub(crate) body: String,
     pub(crate) visible_at: Instant,
-    /// It is held back for far longer than it should be: as good as lost.
+    /// It was held back for far longer than it should be: as good as lost.
     pub(crate) held: bool,
     receipt: u64,
     receive_count: u32,
@@ -62,6 +63,7 @@ pub struct World {
     begun: Instant,
     state: Mutex<State>,
     moved: Notify,
+    broken: CancellationToken,
 }
 
 /// What is there.
@@ -94,7 +96,13 @@ impl World {
             watch: Watch::default(),
             story: Vec::new(),
         };
-        Arc::new(Self { plan, begun: Instant::now(), state: Mutex::new(state), moved: Notify::new() })
+        Arc::new(Self {
+            plan,
+            begun: Instant::now(),
+            state: Mutex::new(state),
+            moved: Notify::new(),
+            broken: CancellationToken::new(),
+        })
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -104,6 +112,11 @@ impl World {
     /// The right time.
     pub fn now(&self) -> Timestamp {
         EPOCH.after(self.begun.elapsed())
+    }
+
+    /// How long it has been.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// How many calls in a thousand go wrong now.
@@ -152,6 +165,14 @@ impl World {
     /// Wakes whoever waits for messages.
     pub(crate) fn stir(&self) {
         self.moved.notify_waiters();
+        if self.violation().is_some() {
+            self.broken.cancel();
+        }
+    }
+
+    /// Resolves once an invariant is broken.
+    pub(crate) async fn broken(&self) {
+        self.broken.cancelled().await;
     }
 
     /// A number that nothing else has.
@@ -201,10 +222,11 @@ impl World {
             // At least once: now and then another receiver gets it too, a moment later.
             // And now and then one is held back, for far longer than it should be.
             let drawn = state.dice.below(2000);
-            message.held = lane == Lane::Commands && (twice / 2..twice).contains(&drawn);
+            let held = lane == Lane::Commands && (twice / 2..twice).contains(&drawn);
+            message.held |= held;
             let hidden = match state.dice.below(3) {
                 _ if drawn < twice / 2 => Duration::from_millis(1),
-                _ if !message.held => visibility,
+                _ if !held => visibility,
                 0 => state.dice.millis(60_000, 14_400_000),
                 // Until about when the sweeper comes.
                 1 => CYCLE + SLACK + state.dice.millis(0, 30_000),

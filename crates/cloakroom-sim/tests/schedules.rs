@@ -1,0 +1,43 @@
+//! What every run of the tests simulates.
+
+use cloakroom_sim::shrink::shrink;
+use cloakroom_sim::{Mutation, Plan, many, one};
+
+/// How many schedules: the program runs more on request.
+const SCHEDULES: u64 = 20_000;
+
+/// Within how many seeds each mutation must be found out.
+const FOUND_OUT: u64 = 40_000;
+
+#[test]
+fn no_schedule_of_troubles_breaks_an_invariant() {
+    let summary = many(0, SCHEDULES, None);
+    assert_eq!(summary.failed, None, "run `cargo run -p cloakroom-sim -- simulate` for its story");
+    assert_eq!(summary.seeds, SCHEDULES);
+    let counts = summary.counts;
+    // They are schedules of something: jobs end in both ways, and some attempts follow others.
+    assert!(counts.ended > SCHEDULES && counts.abandoned > SCHEDULES / 20, "{counts:?}");
+    assert!(counts.attempts > counts.jobs && counts.effects > SCHEDULES, "{counts:?}");
+}
+
+#[test]
+fn every_line_that_is_left_out_is_found_out() {
+    for mutation in Mutation::ALL {
+        let summary = many(0, FOUND_OUT, Some(*mutation));
+        assert!(summary.failed.is_some(), "{} was not found out in {FOUND_OUT} seeds", mutation.as_str());
+    }
+}
+
+#[test]
+fn a_seed_is_the_same_schedule_again_and_a_failing_one_shrinks() {
+    let plan = Plan { tell: true, ..Plan::of(7) };
+    let (once, again) = (one(plan.clone()), one(plan));
+    assert_eq!((once.story.len(), once.calls, once.counts), (again.story.len(), again.calls, again.counts));
+    assert_eq!(once.story, again.story);
+
+    let mutation = Some(Mutation::DropTheFence);
+    let (seed, _) = many(0, FOUND_OUT, mutation).failed.expect("it is found out");
+    let failed = one(Plan { mutation, tell: true, ..Plan::of(seed) });
+    let shrunk = shrink(&failed);
+    assert!(shrunk.violation.is_some() && shrunk.story.len() <= failed.story.len(), "{:#?}", shrunk.story);
+}
