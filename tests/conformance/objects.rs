@@ -42,7 +42,11 @@ async fn tested(place: &Place, test: impl AsyncFnOnce(&S3Objects)) {
 }
 
 pub(crate) async fn is_a_store_of_objects(place: Place) {
-    tested(&place, async |objects| conformance::objects(objects).await).await;
+    tested(&place, async |objects| {
+        conformance::objects(objects).await;
+        conformance::letters(objects).await;
+    })
+    .await;
 }
 
 pub(crate) async fn serves_by_a_link_and_by_no_other(place: Place) {
