@@ -61,10 +61,10 @@ fn told(story: &HistoryView) -> String {
         lines.push(format!("{}  {}", step.at, sentence(step, before)));
         before = Some(step);
     }
-    lines.push(if job.status.is_terminal() {
-        format!("{}  kept until then", job.expires_at)
-    } else {
-        format!("{}  last change; it is {}", job.updated_at, show::describe(job))
+    lines.push(match (job.status.is_terminal(), job.not_before) {
+        (true, _) => format!("{}  kept until then", job.expires_at),
+        (false, Some(at)) => format!("{at}  it may begin then"),
+        (false, None) => format!("{}  last change; it is {}", job.updated_at, show::describe(job)),
     });
     lines.iter().map(|line| printable(line) + "\n").collect()
 }
