@@ -6,4 +6,5 @@ mod embedded;
 mod infra;
 mod readme;
 mod rooms;
+mod security;
 mod signals;
