@@ -56,9 +56,11 @@ impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
     }
+}
 
-    /// Of a service on AWS that an operator's command asked.
-    pub(crate) fn of_port(error: PortError) -> Self {
+/// Of a service on AWS that an operator's command asked.
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
         let exit = match error {
             PortError::Unavailable { .. } => Exit::Unavailable,
             PortError::Misconfigured { .. } => Exit::Usage,

@@ -42,9 +42,9 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
 async fn record(stack: &str, args: &Args) -> Result<Job, Failure> {
     let id = args.job.parse().map_err(|_| Failure::usage(format!("failed to read {:?} as a job's id", args.job)))?;
     let clients = Clients::load().await;
-    let deployment = deployment::find(&clients, stack).await.map_err(Failure::of_port)?;
+    let deployment = deployment::find(&clients, stack).await?;
     let key = JobKey { tenant: args.tenant.clone(), id };
-    let job = DynamoStore::new(&clients, deployment.table).load(&key).await.map_err(Failure::of_port)?;
+    let job = DynamoStore::new(&clients, deployment.table).load(&key).await?;
     job.filter(|job| job.is_alive(SystemHost.now())).ok_or_else(|| Failure {
         exit: Exit::Unknown,
         message: format!("the tenant {} has no job {id}, or no longer", args.tenant),

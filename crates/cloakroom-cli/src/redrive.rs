@@ -41,7 +41,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
     let clients = Clients::load().await;
-    let found = deployment::find(&clients, &args.stack).await.map_err(Failure::of_port)?;
+    let found = deployment::find(&clients, &args.stack).await?;
     let redrive = cloakroom_aws::redrive(&clients, &found.table, &found.queue_url, &found.bucket);
     let mut pace = interval(Duration::from_secs(1) / args.rate);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -49,7 +49,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
     let mut missing = args.jobs.clone();
     let mut after = None;
     loop {
-        let letters = redrive.list(args.tenant.as_ref(), after.as_deref()).await.map_err(Failure::of_port)?;
+        let letters = redrive.list(args.tenant.as_ref(), after.as_deref()).await?;
         let Some(last) = letters.last() else { break };
         after = Some(last.key.clone());
         for letter in letters.iter().filter(|letter| args.wants(letter)) {
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
             let mut came = None;
             if args.sends() {
                 pace.tick().await;
-                let outcome = redrive.send(letter).await.map_err(Failure::of_port)?;
+                let outcome = redrive.send(letter).await?;
                 let count = if outcome == Redriven::Sent { &mut sent } else { &mut refused };
                 *count += 1;
                 came = Some(outcome);
