@@ -208,11 +208,12 @@ async fn the_group_of_every_message_is_its_tenant() {
         }
         let none = messages.is_empty();
         taken.extend(messages);
-        if none || seen.len() == 2 {
+        // There may be others: other tests have tenants of their own.
+        if none || (seen.contains(&noisy.id) && seen.contains(&quiet.id)) {
             break;
         }
     }
-    assert!(seen.contains(&noisy.id) && seen.len() <= 2, "{seen:?} of {} and {}", noisy.id, quiet.id);
+    assert!(seen.contains(&noisy.id), "{seen:?} without {}", noisy.id);
     for message in taken {
         let back = sqs.change_message_visibility().queue_url(&queue).visibility_timeout(0);
         back.set_receipt_handle(message.receipt_handle).send().await.expect("given back");

@@ -157,7 +157,7 @@ pub struct HistoryView {
 pub struct StepView {
     /// When.
     pub at: Timestamp,
-    /// What: `accept`, or the word of an [`Event`](crate::transition::Event). New words may come.
+    /// What: `accept`, or the word of an [`Event`]. New words may come.
     pub event: String,
     /// Which attempt it belongs to, or follows; 0 before the first.
     pub attempt: u32,
