@@ -9,6 +9,7 @@ use cloakroom_aws::{Clients, DynamoStore, deployment};
 use crate::exit::{Exit, Failure};
 use crate::service::Service;
 use crate::show::{self, Screen, printable};
+use crate::stack;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -16,7 +17,7 @@ pub(crate) struct Args {
     #[arg(value_name = "ID")]
     job: String,
     /// Ask the table of this stack on AWS, and not the service: as an operator, for any tenant
-    #[arg(long)]
+    #[arg(long, value_parser = stack::name)]
     stack: Option<String>,
     /// Whose job it is
     #[arg(long, requires = "stack", default_value = "default")]

@@ -14,6 +14,7 @@ mod redrive;
 mod result;
 mod service;
 mod show;
+mod stack;
 mod submit;
 mod watch;
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::exit::{Exit, Failure};
-use crate::show;
+use crate::{show, stack};
 
 /// Without ids and without --all: lists the dead letters that are kept, with their jobs, and changes nothing.
 ///
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
     /// The stack: its functions are STACK-submit and so on
-    #[arg(long, env = "CLOAKROOM_STACK", default_value = "cloakroom")]
+    #[arg(long, env = "CLOAKROOM_STACK", default_value = "cloakroom", value_parser = stack::name)]
     stack: String,
     /// Print a JSON object for each letter
     #[arg(long)]

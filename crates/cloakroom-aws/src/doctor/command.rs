@@ -41,9 +41,14 @@ impl Aws {
         self.merge_variable(function, name, &value.replace('`', "\\`").replace('\'', r"'\''"))
     }
 
-    /// Sets one variable of a function to an output of the stack.
-    pub(super) fn set_variable_to_output(&self, function: &str, name: &str, output: &str) -> String {
-        self.merge_variable(function, name, &spliced(&self.output_of_stack(output)))
+    /// Sets one variable of a function to what a command prints.
+    pub(super) fn set_variable_to(&self, function: &str, name: &str, command: &str) -> String {
+        self.merge_variable(function, name, &spliced(command))
+    }
+
+    /// The URL of a queue, by its name: for the inside of a single-quoted word, if the name is one that SQS gives.
+    pub(super) fn url_of_queue(&self, name: &str) -> String {
+        self.raw(&format!("sqs get-queue-url --queue-name {} --query QueueUrl --output text", quoted(name)))
     }
 
     fn merge_variable(&self, function: &str, name: &str, value: &str) -> String {
@@ -114,7 +119,7 @@ mod tests {
         let command = somewhere().set_variable("f", "A", "it's `b`");
         let said = words(&command).join(" ");
         assert!(said.contains(r#"merge(not_null(Environment.Variables, `{}`), `{"A":"it's \`b\`"}`)"#), "{said}");
-        let said = words(&somewhere().set_variable_to_output("f", "A", "Table")).join(" ");
+        let said = words(&somewhere().set_variable_to("f", "A", &somewhere().output_of_stack("Table"))).join(" ");
         assert!(said.contains(r#"`{"A":"out"}`"#), "{said}");
     }
 }

@@ -10,10 +10,13 @@ use super::answer::{Answer, Call, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
 use crate::config::{
-    Authorizer, ConfigError, HttpConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig, TENANT_CLAIM, WorkerConfig,
+    Authorizer, ConfigError, DeadLettersConfig, HttpConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig,
+    SweeperConfig, TENANT_CLAIM, WorkerConfig,
 };
 
 mod agreement;
+
+pub(super) use agreement::is_of;
 
 /// Which function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,16 +24,20 @@ pub(super) enum Kind {
     Submit,
     Worker,
     Status,
+    DeadLetters,
+    Sweeper,
 }
 
 /// Each of them, in the order in which they are shown.
-pub(super) const KINDS: [Kind; 3] = [Kind::Submit, Kind::Worker, Kind::Status];
+pub(super) const KINDS: [Kind; 5] = [Kind::Submit, Kind::Worker, Kind::Status, Kind::DeadLetters, Kind::Sweeper];
 
 pub(super) fn name(stack: &str, kind: Kind) -> String {
     let kind = match kind {
         Kind::Submit => "submit",
         Kind::Worker => "worker",
         Kind::Status => "status",
+        Kind::DeadLetters => "dead-letters",
+        Kind::Sweeper => "sweeper",
     };
     format!("{stack}-{kind}")
 }
@@ -89,6 +96,10 @@ pub(super) struct Known {
     pub(super) table: Option<String>,
     pub(super) bucket: Option<String>,
     pub(super) queue_url: Option<String>,
+    /// Where dead-letters says that it gets its messages.
+    pub(super) dead_letters_url: Option<String>,
+    /// The sweeper's own queue.
+    pub(super) lists_url: Option<String>,
     pub(super) diagnostics: bool,
     /// Of each function, after which it is ended.
     pub(super) timeouts: Vec<(Kind, Duration)>,
@@ -110,7 +121,7 @@ impl Known {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Told {
     kind: Kind,
-    /// Variables that others have too, each written in one way.
+    /// Variables that name what others have, or read, too; each written in one way.
     shared: BTreeMap<&'static str, String>,
     lease_and_margin: Option<(Duration, Duration)>,
 }
@@ -119,42 +130,50 @@ struct Told {
 fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
     let mut lease_and_margin = None;
     let mut shared = vec![];
-    let (table, bucket) = match kind {
+    match kind {
         Kind::Submit => {
             let (config, http) = (SubmitConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
             shared.extend(callers(http));
-            shared.push((QUEUE, config.queue_url));
-            shared.push((DIAGNOSTICS, on_or_off(config.diagnostics)));
-            (config.table, config.bucket)
+            shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (QUEUE, config.queue_url)]);
+            shared.extend([(NAMESPACE, namespace(lookup)), (DIAGNOSTICS, on_or_off(config.diagnostics))]);
         }
         Kind::Worker => {
             let config = WorkerConfig::from_env(lookup)?;
             lease_and_margin = Some((config.settings.lease, config.settings.margin));
-            shared.push((QUEUE, config.queue_url));
+            shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (QUEUE, config.queue_url)]);
             shared.push((DIAGNOSTICS, on_or_off(config.diagnostics)));
-            (config.table, config.bucket)
         }
         Kind::Status => {
             let (config, http) = (JobsConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
             shared.extend(callers(http));
-            (config.table, config.bucket)
+            shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (NAMESPACE, namespace(lookup))]);
         }
-    };
-    let MeterConfig { service, .. } = MeterConfig::from_env(lookup)?;
-    shared.extend([(TABLE, table), (BUCKET, bucket), (SERVICE, service)]);
-    if kind != Kind::Worker {
-        // The parser took it for a UUID; as a text, for comparing, without its capitals and braces.
-        let text = lookup(NAMESPACE).unwrap_or_default();
-        let uuid = uuid::Uuid::try_parse(text.trim()).map(|uuid| uuid.to_string());
-        shared.push((NAMESPACE, uuid.unwrap_or(text)));
+        Kind::DeadLetters => {
+            let config = DeadLettersConfig::from_env(lookup)?;
+            shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (DEAD_LETTERS, config.dead_letters_url)]);
+        }
+        Kind::Sweeper => {
+            let config = SweeperConfig::from_env(lookup)?;
+            shared.extend([(TABLE, config.table), (QUEUE, config.queue_url), (LISTS, config.lists_url)]);
+        }
     }
+    let MeterConfig { service, .. } = MeterConfig::from_env(lookup)?;
+    shared.push((SERVICE, service));
     Ok(Told { kind, shared: shared.into_iter().collect(), lease_and_margin })
+}
+
+/// The parser took it for a UUID; as a text, for comparing, without its capitals and braces.
+fn namespace(lookup: Lookup<'_>) -> String {
+    let text = lookup(NAMESPACE).unwrap_or_default();
+    uuid::Uuid::try_parse(text.trim()).map_or(text, |uuid| uuid.to_string())
 }
 
 const TABLE: &str = "CLOAKROOM_TABLE";
 const BUCKET: &str = "CLOAKROOM_BUCKET";
 const SERVICE: &str = "CLOAKROOM_SERVICE";
 const QUEUE: &str = "CLOAKROOM_QUEUE_URL";
+pub(super) const DEAD_LETTERS: &str = "CLOAKROOM_DEAD_LETTERS_URL";
+const LISTS: &str = "CLOAKROOM_LISTS_URL";
 const NAMESPACE: &str = "CLOAKROOM_NAMESPACE";
 const DIAGNOSTICS: &str = "CLOAKROOM_DIAGNOSTICS";
 const AUTHORIZER: &str = "CLOAKROOM_AUTHORIZER";
@@ -203,6 +222,7 @@ pub(super) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec
     findings.extend(agreement::judge(&told, mapped, aws));
     let agreed = |variable| agreement::right(&told, variable, mapped);
     (known.table, known.bucket, known.queue_url) = (agreed(TABLE), agreed(BUCKET), agreed(QUEUE));
+    (known.dead_letters_url, known.lists_url) = (agreed(DEAD_LETTERS), agreed(LISTS));
     known.diagnostics = agreed(DIAGNOSTICS).is_some_and(|text| text == "on");
     (findings, known)
 }
@@ -251,11 +271,14 @@ fn default_of(variable: &str) -> Option<String> {
 
 /// Sets a variable to this, or else to what the stack made under that name.
 fn mended(variable: &str, value: Option<&str>, function: &str, aws: &Aws) -> String {
+    let of_stack = |output| aws.set_variable_to(function, variable, &aws.output_of_stack(output));
     match (value, variable) {
         (Some(value), _) => aws.set_variable(function, variable, value),
-        (None, TABLE) => aws.set_variable_to_output(function, variable, "Table"),
-        (None, BUCKET) => aws.set_variable_to_output(function, variable, "Bucket"),
-        (None, QUEUE) => aws.set_variable_to_output(function, variable, "Queue"),
+        (None, TABLE) => of_stack("Table"),
+        (None, BUCKET) => of_stack("Bucket"),
+        (None, QUEUE) => of_stack("Queue"),
+        (None, DEAD_LETTERS) => of_stack("DeadLetters"),
+        (None, LISTS) => of_stack("Lists"),
         (None, _) => deploy(aws),
     }
 }

@@ -1,4 +1,4 @@
-//! The event source mapping: what reads the queue into the worker.
+//! The event source mappings: what reads each queue, and the table's stream, into its function.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType};
@@ -7,9 +7,14 @@ use super::answer::{Answer, Call, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
 use super::functions::{Kind, name};
-use super::queue;
+use super::queue::{self, Queue};
 
-/// One mapping of the worker's.
+mod link;
+mod stream;
+
+pub(super) use link::Link;
+
+/// One mapping of a function's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mapping {
     pub(super) uuid: String,
@@ -18,89 +23,157 @@ pub(super) struct Mapping {
     pub(super) state: String,
     pub(super) reports_failures: bool,
     pub(super) concurrency: Option<i32>,
+    /// The patterns of which one must fit a record; none lets all through.
+    pub(super) filters: Vec<String>,
+    /// Whether a batch that failed comes again in halves.
+    pub(super) bisects: bool,
 }
 
-/// What the template sets.
-const CONCURRENCY: &str = "MaximumConcurrency=10";
+/// What was asked: the mappings of each function that has some.
+#[derive(Debug)]
+pub(super) struct Mappings(Vec<(Kind, Answer<Vec<Mapping>>)>);
+
+/// What is to be read, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source<'a> {
+    Arn(&'a str),
+    /// Of a queue that could not be asked for its ARN.
+    Url(&'a str),
+}
+
+impl<'a> Source<'a> {
+    /// A queue.
+    pub(super) fn of(queue: &'a Answer<Queue>, url: &'a str) -> Self {
+        queue.read().map_or(Self::Url(url), |queue| Self::Arn(&queue.arn))
+    }
+
+    fn is(self, source: &str) -> bool {
+        match self {
+            Self::Arn(arn) => arn == source,
+            Self::Url(url) => queue::name(url) == queue::name(source),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Arn(it) | Self::Url(it) => shown(it),
+        }
+    }
+}
+
+/// A queue's name, or the table's and its stream's.
+fn shown(source: &str) -> &str {
+    source.split_once(":table/").map_or_else(|| queue::name(source), |(_, stream)| stream)
+}
+
 const REPORTS: &str = "ReportBatchItemFailures";
 
 const LIST: Call = Call { action: "lambda:ListEventSourceMappings", absent: &["ResourceNotFoundException"] };
 
-pub(super) async fn ask(client: &Client, worker: &str) -> Result<Answer<Vec<Mapping>>, Stop> {
-    let listed = client.list_event_source_mappings().function_name(worker).send().await;
-    let mappings = Answer::of(LIST, listed)?;
-    Ok(mappings.map(|it| it.event_source_mappings.unwrap_or_default().into_iter().map(read).collect()))
+pub(super) async fn ask(client: &Client, stack: &str) -> Result<Mappings, Stop> {
+    let mut all = vec![];
+    for kind in [Kind::Worker, Kind::DeadLetters, Kind::Sweeper] {
+        let listed = client.list_event_source_mappings().function_name(name(stack, kind)).send().await;
+        let mappings = Answer::of(LIST, listed)?;
+        let mappings = mappings.map(|it| it.event_source_mappings.unwrap_or_default().into_iter().map(read).collect());
+        all.push((kind, mappings));
+    }
+    Ok(Mappings(all))
 }
 
 fn read(mapping: EventSourceMappingConfiguration) -> Mapping {
+    let filters = mapping.filter_criteria.and_then(|criteria| criteria.filters).unwrap_or_default();
+    let response = mapping.function_response_types.unwrap_or_default();
     Mapping {
-        reports_failures: mapping.function_response_types().contains(&FunctionResponseType::ReportBatchItemFailures),
+        reports_failures: response.contains(&FunctionResponseType::ReportBatchItemFailures),
         concurrency: mapping.scaling_config.and_then(|scaling| scaling.maximum_concurrency),
+        filters: filters.into_iter().filter_map(|filter| filter.pattern).collect(),
+        bisects: mapping.bisect_batch_on_function_error.unwrap_or_default(),
         uuid: mapping.uuid.unwrap_or_default(),
         source: mapping.event_source_arn.unwrap_or_default(),
         state: mapping.state.unwrap_or_default(),
     }
 }
 
-pub(super) fn judge(mappings: &Answer<Vec<Mapping>>, queue: &queue::Facts, aws: &Aws) -> Vec<Finding> {
-    let named = check("mapping", "queue to worker");
-    let all = match mappings.or_finding(named.clone()) {
+impl Mappings {
+    fn of(&self, reader: Kind) -> &Answer<Vec<Mapping>> {
+        self.0.iter().find(|(kind, _)| *kind == reader).map_or(&Answer::Absent, |(_, mappings)| mappings)
+    }
+
+    /// What is read into this function, by its ARN.
+    pub(super) fn sources(&self, reader: Kind) -> Vec<String> {
+        self.of(reader).read().map(|all| all.iter().map(|one| one.source.clone()).collect()).unwrap_or_default()
+    }
+}
+
+/// Judges what is to read this source. `None`: nobody can say what that is, which is a finding of its own.
+pub(super) fn judge(link: Link, mappings: &Mappings, source: Option<Source<'_>>, aws: &Aws) -> Vec<Finding> {
+    let named = check("mapping", link.name());
+    let Some(source) = source else {
+        return vec![named.skip("not asked: it is not known what is to be read")];
+    };
+    let all = match mappings.of(link.reader()).or_finding(named.clone()) {
         Ok(all) => all.map(Vec::as_slice).unwrap_or_default(),
         Err(finding) => return vec![finding],
     };
-    // Without the queue its ARN is not known: its name is.
-    let arn = queue.queue.read().map(|queue| queue.arn.as_str());
-    let of_the_queue =
-        |source: &str| arn.map_or_else(|| queue::name(source) == queue::name(&queue.url), |arn| arn == source);
-    let Some(mapping) = all.iter().find(|it| of_the_queue(&it.source) && it.state != "Deleting") else {
-        return vec![missing(all, arn, &queue.url, aws)];
+    let Some(mapping) = all.iter().find(|it| source.is(&it.source) && it.state != DELETING) else {
+        return vec![missing(link, all, source, aws)];
     };
-    vec![named.ok(mapping.uuid.as_str()), state(mapping, aws), reports(mapping, aws), concurrency(mapping, aws)]
+    let mut findings = vec![named.ok(mapping.uuid.as_str()), state(link, mapping, aws)];
+    findings.extend(link.unreported().map(|why| reports(link, why, mapping, aws)));
+    match link {
+        Link::Queue => findings.push(concurrency(link, mapping, aws)),
+        Link::DeadLetters | Link::Lists => {}
+        Link::Stream => findings.extend([stream::filter(mapping, aws), stream::bisection(mapping, aws)]),
+    }
+    findings
 }
 
-fn missing(all: &[Mapping], arn: Option<&str>, url: &str, aws: &Aws) -> Finding {
-    let found = match all {
-        [] => "there is none".to_owned(),
-        [one, ..] if one.state == "Deleting" => "it is being deleted; when it is gone, another can be made".to_owned(),
-        [other, ..] => format!("it reads {}, and not {}", queue::name(&other.source), queue::name(url)),
+const DELETING: &str = "Deleting";
+
+fn missing(link: Link, all: &[Mapping], source: Source<'_>, aws: &Aws) -> Finding {
+    // The sweeper has mappings of two services: one of the other service is none that reads the wrong thing.
+    let other = all.iter().find(|it| it.source.contains(link.service()) && it.state != DELETING);
+    let found = match other {
+        _ if all.iter().any(|it| source.is(&it.source)) => {
+            "it is being deleted; when it is gone, another can be made".to_owned()
+        }
+        Some(other) => format!("it reads {}, and not {}", shown(&other.source), source.name()),
+        None => "there is none".to_owned(),
     };
-    let finding = check("mapping", "queue to worker")
-        .fail(found, "nothing brings messages to the worker: jobs wait until they expire");
-    let Some(arn) = arn else { return finding };
-    let worker = name(&aws.stack, Kind::Worker);
+    let finding = check("mapping", link.name()).fail(found, link.unread());
+    let Source::Arn(arn) = source else { return finding };
+    let reader = name(&aws.stack, link.reader());
     let mut words =
-        vec!["lambda", "create-event-source-mapping", "--function-name", &worker, "--event-source-arn", arn];
-    words.extend(["--batch-size", "5", "--function-response-types", REPORTS, "--scaling-config", CONCURRENCY]);
+        vec!["lambda", "create-event-source-mapping", "--function-name", &reader, "--event-source-arn", arn];
+    let criteria = stream::criteria();
+    words.extend(link.options(&criteria));
     finding.mended_by(aws.run(&words))
 }
 
-fn state(mapping: &Mapping, aws: &Aws) -> Finding {
-    let check = check("mapping", "state");
+fn state(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
+    let check = link.check("state");
     let finding = match mapping.state.as_str() {
         "Enabled" => return check.ok("Enabled"),
         state @ ("Creating" | "Enabling" | "Updating") => {
             return check.warn(state, "it is on its way: ask again in a minute");
         }
-        other => check.fail(other, "nothing brings messages to the worker: jobs wait until they expire"),
+        other => check.fail(other, link.unread()),
     };
     finding.mended_by(update(mapping, &["--enabled"], aws))
 }
 
-fn reports(mapping: &Mapping, aws: &Aws) -> Finding {
-    let check = check("mapping", REPORTS);
+fn reports(link: Link, why: &str, mapping: &Mapping, aws: &Aws) -> Finding {
+    let check = link.check(REPORTS);
     if mapping.reports_failures {
         return check.ok("on");
     }
-    let finding = check.fail(
-        "it is off",
-        "Lambda deletes the messages that the worker wants to keep: a job that is to be tried again, or whose worker \
-         is gone, never ends",
-    );
+    let finding = check.fail("it is off", why);
     finding.mended_by(update(mapping, &["--function-response-types", REPORTS], aws))
 }
 
-fn concurrency(mapping: &Mapping, aws: &Aws) -> Finding {
-    let check = check("mapping", "maximum concurrency");
+fn concurrency(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
+    let check = link.check("maximum concurrency");
     if let Some(most) = mapping.concurrency {
         return check.ok(most.to_string());
     }
@@ -109,7 +182,7 @@ fn concurrency(mapping: &Mapping, aws: &Aws) -> Finding {
         "a burst takes up the account's concurrency: other functions are throttled, and so is the worker, which uses \
          up its messages' receipts",
     );
-    finding.mended_by(update(mapping, &["--scaling-config", CONCURRENCY], aws))
+    finding.mended_by(update(mapping, &["--scaling-config", link::CONCURRENCY], aws))
 }
 
 fn update(mapping: &Mapping, change: &[&str], aws: &Aws) -> String {
@@ -119,67 +192,4 @@ fn update(mapping: &Mapping, change: &[&str], aws: &Aws) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::command::somewhere;
-    use super::super::finding::State;
-    use super::super::queue::tests::facts;
-    use super::*;
-
-    fn right() -> Mapping {
-        Mapping {
-            uuid: "u-1".to_owned(),
-            source: "arn:aws:sqs:eu-west-1:1:work".to_owned(),
-            state: "Enabled".to_owned(),
-            reports_failures: true,
-            concurrency: Some(10),
-        }
-    }
-
-    /// What is not fine.
-    fn judged(mappings: Vec<Mapping>) -> Vec<(State, String, Option<String>)> {
-        let findings = judge(&Answer::Is(mappings), &facts(), &somewhere());
-        let ill = findings.into_iter().filter(|it| it.state != State::Ok);
-        ill.map(|it| (it.state, it.found, it.mend)).collect()
-    }
-
-    #[test]
-    fn a_mapping_as_the_template_makes_it_is_fine() {
-        assert_eq!(judged(vec![right()]), []);
-    }
-
-    #[test]
-    fn without_a_mapping_of_this_queue_nothing_is_done() {
-        let mend = "aws lambda create-event-source-mapping --function-name cloakroom-worker --event-source-arn \
-                    arn:aws:sqs:eu-west-1:1:work --batch-size 5 --function-response-types ReportBatchItemFailures \
-                    --scaling-config MaximumConcurrency=10 --region eu-west-1";
-        assert_eq!(judged(vec![]), [(State::Fail, "there is none".to_owned(), Some(mend.to_owned()))]);
-        let other = Mapping { source: "arn:aws:sqs:eu-west-1:1:other".to_owned(), ..right() };
-        let found = "it reads other, and not work".to_owned();
-        assert_eq!(judged(vec![other]), [(State::Fail, found, Some(mend.to_owned()))]);
-    }
-
-    #[test]
-    fn a_mapping_that_is_off_is_turned_on() {
-        let mend = "aws lambda update-event-source-mapping --uuid u-1 --enabled --region eu-west-1".to_owned();
-        let off = Mapping { state: "Disabled".to_owned(), ..right() };
-        assert_eq!(judged(vec![off]), [(State::Fail, "Disabled".to_owned(), Some(mend))]);
-        let soon = Mapping { state: "Enabling".to_owned(), ..right() };
-        assert_eq!(judged(vec![soon]), [(State::Warn, "Enabling".to_owned(), None)]);
-    }
-
-    #[test]
-    fn without_reports_what_was_to_be_kept_is_deleted() {
-        let mend = "aws lambda update-event-source-mapping --uuid u-1 --function-response-types \
-                    ReportBatchItemFailures --region eu-west-1";
-        let mute = Mapping { reports_failures: false, ..right() };
-        assert_eq!(judged(vec![mute]), [(State::Fail, "it is off".to_owned(), Some(mend.to_owned()))]);
-    }
-
-    #[test]
-    fn a_burst_is_bounded() {
-        let mend = "aws lambda update-event-source-mapping --uuid u-1 --scaling-config MaximumConcurrency=10 \
-                    --region eu-west-1";
-        let unbounded = Mapping { concurrency: None, ..right() };
-        assert_eq!(judged(vec![unbounded]), [(State::Warn, "it is not set".to_owned(), Some(mend.to_owned()))]);
-    }
-}
+mod tests;

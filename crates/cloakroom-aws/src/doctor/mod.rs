@@ -12,6 +12,7 @@ mod credentials;
 mod finding;
 mod functions;
 mod lifecycle;
+mod lists;
 mod mapping;
 mod needs;
 mod queue;
@@ -25,6 +26,8 @@ use crate::clients::Clients;
 use answer::Stop;
 use finding::check;
 pub use finding::{Finding, State};
+use functions::{Kind, Known};
+use mapping::{Link, Source};
 use needs::Needs;
 
 /// Every call that the doctor makes, by the IAM action that allows it.
@@ -42,7 +45,7 @@ pub const ACTIONS: [&str; 11] = [
     "sqs:GetQueueUrl",
 ];
 
-/// Examines the deployment whose functions are `{stack}-submit`, `{stack}-worker` and `{stack}-status`. `commands` are
+/// Examines the deployment whose functions are `{stack}-submit` and so on. `commands` are
 /// those that it serves, with or without the diagnostic one.
 ///
 /// The findings are in the order in which things were asked. Where no answer can be had at all (no credentials, nothing
@@ -66,11 +69,9 @@ async fn ask_all(
 
     let lambda = clients.lambda();
     let seen = functions::ask(&lambda, stack).await?;
-    let mappings = mapping::ask(&lambda, &functions::name(stack, functions::Kind::Worker)).await?;
     functions::there_is_one(&seen, &aws)?;
-    let mapped: Vec<_> =
-        mappings.read().map(|all| all.iter().map(|one| one.source.clone()).collect()).unwrap_or_default();
-    let (found, known) = functions::judge(&seen, &mapped, &aws);
+    let mappings = mapping::ask(&lambda, stack).await?;
+    let (found, known) = functions::judge(&seen, &mappings.sources(Kind::Worker), &aws);
     findings.extend(found);
     let needs = Needs {
         // `diagnostic.run` may take as long as any function: that is no reason to lengthen one.
@@ -79,23 +80,53 @@ async fn ask_all(
     };
     findings.extend(times::judge(&known, needs, &aws));
 
-    match &known.table {
-        Some(name) => findings.extend(table::judge(&table::ask(&clients.dynamodb(), name).await?, &aws)),
+    let table = match &known.table {
+        Some(name) => Some(table::ask(&clients.dynamodb(), name).await?),
+        None => None,
+    };
+    match &table {
+        Some(facts) => findings.extend(table::judge(facts, &aws)),
         None => findings.push(unnamed("table", "CLOAKROOM_TABLE")),
     }
-    match &known.queue_url {
-        Some(url) => {
-            let facts = queue::ask(&clients.sqs(), url).await?;
-            findings.extend(queue::judge(&facts, known.worker_timeout(), needs, &aws));
-            findings.extend(mapping::judge(&mappings, &facts, &aws));
+    let queue = match &known.queue_url {
+        Some(url) => Some(queue::ask(&clients.sqs(), url).await?),
+        None => None,
+    };
+    match &queue {
+        Some(facts) => {
+            findings.extend(queue::judge(facts, known.worker_timeout(), needs, &aws));
+            findings.extend(redrive::told(facts, known.dead_letters_url.as_deref(), &aws));
         }
         None => findings.push(unnamed("queue", "CLOAKROOM_QUEUE_URL")),
+    }
+    let lists = match &known.lists_url {
+        Some(url) => Some(lists::ask(&clients.sqs(), url).await?),
+        None => None,
+    };
+    match &lists {
+        Some(facts) => findings.extend(lists::judge(facts, known.timeout(Kind::Sweeper), &aws)),
+        None => findings.push(unnamed("lists", "CLOAKROOM_LISTS_URL")),
+    }
+    for (link, source) in [
+        (Link::Queue, queue.as_ref().map(|it| Source::of(&it.queue, &it.url))),
+        (Link::DeadLetters, dead_letters(queue.as_ref(), &known)),
+        (Link::Lists, lists.as_ref().map(|it| Source::of(&it.queue, &it.url))),
+        (Link::Stream, table.as_ref().and_then(table::Facts::stream).map(Source::Arn)),
+    ] {
+        findings.extend(mapping::judge(link, &mappings, source, &aws));
     }
     match &known.bucket {
         Some(name) => findings.extend(bucket::judge(&bucket::ask(&clients.s3(), name).await?, needs, &aws)),
         None => findings.push(unnamed("bucket", "CLOAKROOM_BUCKET")),
     }
     Ok(())
+}
+
+/// The queue that the redrive policy names; where there is none, the one that dead-letters is told of.
+fn dead_letters<'a>(queue: Option<&'a queue::Facts>, known: &'a Known) -> Option<Source<'a>> {
+    let redrive = queue.and_then(|it| it.queue.read()?.redrive.as_ref());
+    let named = redrive.map(|redrive| Source::Arn(&redrive.arn));
+    named.or_else(|| known.dead_letters_url.as_deref().map(Source::Url))
 }
 
 fn unnamed(subject: &'static str, variable: &str) -> Finding {

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::answer::{Answer, Call, Stop};
 use super::command::Aws;
-use super::finding::{Finding, check};
+use super::finding::{Check, Finding, check};
 use super::needs::Needs;
 use super::redrive::{self, Redrive};
 use super::times::seconds;
@@ -39,6 +39,9 @@ const USUAL_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
 /// The longest that SQS hides a message.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
+/// The most that a redrive policy's receive count can be.
+pub(super) const MOST_RECEIPTS: u32 = 1000;
+
 /// What AWS advises for a queue that Lambda reads: so many times the function's timeout.
 const ADVISED: u32 = 6;
 
@@ -48,12 +51,16 @@ pub(super) const NOT_THERE: &[&str] =
 const GET: Call = Call { action: "sqs:GetQueueAttributes", absent: NOT_THERE };
 
 pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
-    let queue = attributes(client, url).await?.map(|attributes| read(&attributes));
+    let queue = one(client, url).await?;
     let dead_letters = match queue.read().and_then(|queue| queue.redrive.as_ref()) {
         Some(redrive) => Some(redrive::ask(client, redrive).await?),
         None => None,
     };
     Ok(Facts { url: url.to_owned(), queue, dead_letters })
+}
+
+pub(super) async fn one(client: &Client, url: &str) -> Result<Answer<Queue>, Stop> {
+    Ok(attributes(client, url).await?.map(|attributes| read(&attributes)))
 }
 
 pub(super) type Attributes = HashMap<QueueAttributeName, String>;
@@ -92,13 +99,14 @@ pub(super) fn judge(facts: &Facts, worker: Option<Duration>, needs: Needs, aws: 
         Err(finding) => return vec![finding],
     };
     let mut findings = vec![check("queue", "name").ok(name(&facts.url))];
-    findings.extend(worker.map(|worker| visibility(queue, worker, &facts.url, aws)));
+    let check = check("queue", "visibility timeout");
+    findings.extend(worker.map(|worker| visibility(check, queue, worker, WORKER, &facts.url, aws)));
     findings.push(retention(queue, needs, &facts.url, aws));
     findings.extend(redrive::judge(facts, queue, needs, aws));
     findings
 }
 
-fn advised(worker: Duration) -> Duration {
+pub(super) fn advised(worker: Duration) -> Duration {
     (worker * ADVISED).min(LONGEST_VISIBILITY)
 }
 
@@ -106,22 +114,42 @@ fn kept(needs: Needs) -> Duration {
     USUAL_RETENTION.max(needs.retention).min(LONGEST_RETENTION)
 }
 
-fn visibility(queue: &Queue, worker: Duration, url: &str, aws: &Aws) -> Finding {
-    let check = check("queue", "visibility timeout");
-    let (visible, worker) = (queue.visibility, worker);
-    let found = format!("{}, and the worker may take {}", seconds(visible), seconds(worker));
-    if visible >= advised(worker) {
+/// Whose function reads a queue.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader {
+    pub(super) name: &'static str,
+    /// What comes of it when a message is hidden for a shorter time than the function may take.
+    pub(super) early: &'static str,
+}
+
+const WORKER: Reader = Reader {
+    name: "the worker",
+    early: "a message comes back while its worker is still at it: receipts are used up, and Lambda refuses the mapping",
+};
+
+/// `timeout`: of the function that reads it.
+pub(super) fn visibility(
+    check: Check,
+    queue: &Queue,
+    timeout: Duration,
+    Reader { name, early }: Reader,
+    url: &str,
+    aws: &Aws,
+) -> Finding {
+    let visible = queue.visibility;
+    let found = format!("{}, and {name} may take {}", seconds(visible), seconds(timeout));
+    if visible >= advised(timeout) {
         return check.ok(seconds(visible));
     }
-    let finding = if visible < worker {
-        check.fail(found, "a message comes back while its worker is still at it: receipts are used up, and Lambda refuses the mapping")
+    let finding = if visible < timeout {
+        check.fail(found, early)
     } else {
         check.warn(
             format!("{found}; AWS advises {ADVISED} times that"),
-            "a batch that Lambda holds back, because the worker is throttled, comes back before it was tried",
+            format!("a batch that Lambda holds back, because {name} is throttled, comes back before it was tried"),
         )
     };
-    finding.mended_by(set(url, &format!("VisibilityTimeout={}", advised(worker).as_secs()), aws))
+    finding.mended_by(set(url, &format!("VisibilityTimeout={}", advised(timeout).as_secs()), aws))
 }
 
 fn retention(queue: &Queue, needs: Needs, url: &str, aws: &Aws) -> Finding {

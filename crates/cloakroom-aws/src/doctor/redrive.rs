@@ -8,8 +8,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use super::answer::{Answer, Call, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
+use super::functions::{DEAD_LETTERS, Kind, is_of, name as function};
 use super::needs::Needs;
-use super::queue::{Facts, LONGEST_RETENTION, NOT_THERE, Queue, attributes, name, time};
+use super::queue::{Facts, LONGEST_RETENTION, MOST_RECEIPTS, NOT_THERE, Queue, attributes, name, time};
 use super::times::seconds;
 
 /// A queue's redrive policy.
@@ -76,6 +77,23 @@ pub(super) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Ve
     findings
 }
 
+/// Whether dead-letters is told of the queue that the redrive policy names.
+pub(super) fn told(facts: &Facts, url: Option<&str>, aws: &Aws) -> Option<Finding> {
+    let (redrive, url) = (facts.queue.read()?.redrive.as_ref()?, url?);
+    let check = check("queue", format!("dead letters: {DEAD_LETTERS}"));
+    let right = name(&redrive.arn);
+    if is_of(url, &redrive.arn) {
+        return Some(check.ok(right));
+    }
+    let dead_letters = function(&aws.stack, Kind::DeadLetters);
+    let finding = check.fail(
+        format!("{dead_letters} has {url}, and the redrive policy names {right}"),
+        "dead letters that can't be kept yet are to be put off in a queue that they are not in, which fails: they come \
+         back at once, or are never looked at",
+    );
+    Some(finding.mended_by(aws.set_variable_to(&dead_letters, DEAD_LETTERS, &aws.url_of_queue(right))))
+}
+
 /// Every attempt is a receipt, and so is each look at a job whose time has not come.
 fn receipts(redrive: &Redrive, needs: Needs, url: &str, aws: &Aws) -> Finding {
     let check = check("queue", "receive count");
@@ -103,8 +121,7 @@ fn kept(retention: Duration, queue: &Queue, redrive: &Redrive, aws: &Aws) -> Fin
         "their time counts from when they were first sent: a message may be deleted as it gets there, unseen",
     );
     // Its URL is looked up: it differs from the queue's in more than the name, perhaps.
-    let name = super::command::quoted(name(&redrive.arn));
-    let url = aws.raw(&format!("sqs get-queue-url --queue-name {name} --query QueueUrl --output text"));
+    let url = aws.url_of_queue(name(&redrive.arn));
     let longest = LONGEST_RETENTION.as_secs();
     finding.mended_by(aws.raw(&format!(
         "sqs set-queue-attributes --queue-url \"$({url})\" --attributes MessageRetentionPeriod={longest}"
@@ -123,7 +140,7 @@ pub(super) fn policy(arn: Option<&str>, needs: Needs, aws: &Aws) -> String {
         },
         str::to_owned,
     );
-    let receipts = (2 * LEAST_RECEIPTS).max(needs.attempts.saturating_mul(2)).min(1000);
+    let receipts = (2 * LEAST_RECEIPTS).max(needs.attempts.saturating_mul(2)).min(MOST_RECEIPTS);
     format!(r#"{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"{receipts}\"}}"#)
 }
 

@@ -29,6 +29,16 @@ struct Table {
     key: Vec<String>,
     /// What the stream shows, if there is one.
     stream: Option<String>,
+    /// The stream's ARN.
+    stream_arn: Option<String>,
+}
+
+impl Facts {
+    /// The stream's ARN, if there is one.
+    pub(super) fn stream(&self) -> Option<&str> {
+        let table = self.table.read()?;
+        table.stream_arn.as_deref().filter(|_| table.stream.is_some())
+    }
 }
 
 /// The view of the stream that shows a change whole.
@@ -60,9 +70,10 @@ fn read(table: TableDescription) -> Table {
         let typed = typed.map_or("?", |it| it.attribute_type.as_str());
         format!("{} ({}, {typed})", part.attribute_name, part.key_type.as_str())
     });
+    let stream_arn = table.latest_stream_arn.filter(|arn| !arn.is_empty());
     let stream = table.stream_specification.filter(|it| it.stream_enabled);
     let stream = stream.map(|it| it.stream_view_type.map_or_else(|| "?".to_owned(), |view| view.as_str().to_owned()));
-    Table { key: key.collect(), stream }
+    Table { key: key.collect(), stream, stream_arn }
 }
 
 fn expiring(it: TimeToLiveDescription) -> Option<String> {

@@ -3,6 +3,8 @@ use super::super::finding::State;
 use super::*;
 
 const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/work";
+const DEAD_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/dead";
+const LISTS_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/lists";
 
 fn function(variables: &[(&str, &str)]) -> Function {
     let all = [(TABLE, "jobs"), (BUCKET, "things")].into_iter().chain(variables.iter().copied());
@@ -18,6 +20,8 @@ fn right() -> Functions {
         (Kind::Submit, Answer::Is(function(&[queue, off, keys, namespace, ("CLOAKROOM_CORS_ORIGINS", "")]))),
         (Kind::Worker, Answer::Is(function(&[queue, off, ("CLOAKROOM_LEASE_SECONDS", "30")]))),
         (Kind::Status, Answer::Is(function(&[keys, namespace]))),
+        (Kind::DeadLetters, Answer::Is(function(&[(DEAD_LETTERS, DEAD_URL)]))),
+        (Kind::Sweeper, Answer::Is(function(&[queue, (LISTS, LISTS_URL)]))),
     ])
 }
 
@@ -50,6 +54,7 @@ fn functions_as_the_template_makes_them_are_fine() {
     assert!(findings.iter().all(|it| it.state == State::Ok), "{findings:?}");
     assert_eq!((known.table.as_deref(), known.bucket.as_deref()), (Some("jobs"), Some("things")));
     assert_eq!((known.queue_url.as_deref(), known.diagnostics), (Some(QUEUE_URL), false));
+    assert_eq!((known.dead_letters_url.as_deref(), known.lists_url.as_deref()), (Some(DEAD_URL), Some(LISTS_URL)));
     assert_eq!(known.lease_and_margin.map(|(lease, _)| lease), Some(Duration::from_secs(30)));
 }
 
@@ -72,6 +77,14 @@ fn a_variable_that_is_missing_or_wrong_is_shown_in_the_functions_own_words_and_m
             "set CLOAKROOM_LEASE_SECONDS to a number of seconds from 3 to 900: it is \"1\"",
             "30",
         ),
+        (
+            Kind::Sweeper,
+            QUEUE,
+            "",
+            "set CLOAKROOM_QUEUE_URL to the http(s) URL of the SQS queue: it is not set",
+            QUEUE_URL,
+        ),
+        (Kind::DeadLetters, BUCKET, "", "set CLOAKROOM_BUCKET to the name of the S3 bucket: it is not set", "things"),
         (Kind::Submit, DIAGNOSTICS, "yes", "set CLOAKROOM_DIAGNOSTICS to on or off: it is \"yes\"", "off"),
     ];
     for (kind, variable, value, error, mended) in cases {
@@ -102,10 +115,18 @@ fn every_error_of_a_function_is_found_not_only_the_first() {
 
 #[test]
 fn what_no_function_has_is_looked_up_in_the_stack() {
-    let found = ill(&with(&[(Kind::Submit, QUEUE, ""), (Kind::Worker, QUEUE, "")]));
-    assert_eq!(found.len(), 2, "{found:?}");
-    for it in found {
-        assert!(it.mend.as_deref().is_some_and(|mend| mend.contains("OutputKey=='Queue'")), "{it:?}");
+    let nowhere = [(Kind::Submit, QUEUE, ""), (Kind::Worker, QUEUE, ""), (Kind::Sweeper, QUEUE, "")];
+    for (changes, output) in [
+        (&nowhere[..], "Queue"),
+        (&[(Kind::DeadLetters, DEAD_LETTERS, "dead")], "DeadLetters"),
+        (&[(Kind::Sweeper, LISTS, "")], "Lists"),
+    ] {
+        let found = ill(&with(changes));
+        assert_eq!(found.len(), changes.len(), "{found:?}");
+        for it in found {
+            let output = format!("OutputKey=='{output}'");
+            assert!(it.mend.as_deref().is_some_and(|mend| mend.contains(&output)), "{it:?}");
+        }
     }
 }
 
@@ -119,6 +140,11 @@ fn whoever_has_another_value_than_the_others_is_named() {
         // The queue that is read into the worker is the right one.
         (Kind::Submit, QUEUE, other, QUEUE_URL),
         (Kind::Worker, QUEUE, other, QUEUE_URL),
+        (Kind::Sweeper, QUEUE, other, QUEUE_URL),
+        (Kind::DeadLetters, TABLE, "others", "jobs"),
+        (Kind::Sweeper, TABLE, "others", "jobs"),
+        (Kind::DeadLetters, BUCKET, "others", "things"),
+        (Kind::Sweeper, SERVICE, "others", "cloakroom"),
         (Kind::Status, NAMESPACE, uuid, "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11"),
         (Kind::Submit, DIAGNOSTICS, "on", "off"),
         (Kind::Worker, DIAGNOSTICS, "on", "off"),

@@ -135,3 +135,22 @@ fn a_redrive_policy_has_its_count_as_a_number_or_a_text() {
     }
     assert_eq!(Redrive::read("{}"), None);
 }
+
+#[test]
+fn dead_letters_are_looked_after_in_the_queue_that_the_redrive_policy_names() {
+    let told = |facts: &Facts, url| redrive::told(facts, url, &somewhere());
+    let fine = told(&facts(), Some("http://localhost:4566/1/dead")).expect("both are known");
+    assert_eq!(fine.state, State::Ok);
+    let found = told(&facts(), Some("https://sqs.eu-west-1.amazonaws.com/1/work")).expect("both are known");
+    assert_eq!((found.state, &*found.check), (State::Fail, "dead letters: CLOAKROOM_DEAD_LETTERS_URL"));
+    let mend = found.mend.unwrap_or_default();
+    // As a shell and Lambda read it.
+    let script = format!("aws() {{ case \"$1\" in sqs) echo the-url;; *) echo \"$*\";; esac; }}; {mend}");
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().expect("a shell");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(said.contains("update-function-configuration --function-name cloakroom-dead-letters "), "{said}");
+    assert!(said.contains(r#"`{"CLOAKROOM_DEAD_LETTERS_URL":"the-url"}`"#), "{said}");
+    // Nothing to compare: each is a finding of its own.
+    assert_eq!(told(&facts(), None), None);
+    assert_eq!(told(&with(|queue| queue.redrive = None), Some("http://localhost:4566/1/dead")), None);
+}

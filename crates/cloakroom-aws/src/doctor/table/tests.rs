@@ -2,10 +2,16 @@ use super::super::command::somewhere;
 use super::super::finding::State;
 use super::*;
 
+const STREAM: &str = "arn:aws:dynamodb:eu-west-1:1:table/jobs/stream/2026-11-21T08:00:00.000";
+
 fn right() -> Facts {
     Facts {
         name: "jobs".to_owned(),
-        table: Answer::Is(Table { key: vec![right_key()], stream: Some(VIEW.to_owned()) }),
+        table: Answer::Is(Table {
+            key: vec![right_key()],
+            stream: Some(VIEW.to_owned()),
+            stream_arn: Some(STREAM.to_owned()),
+        }),
         expiry: Answer::Is(Some(EXPIRES_AT.to_owned())),
         recovery: Answer::Is(true),
     }
@@ -50,7 +56,7 @@ fn another_key_can_only_be_mended_by_another_table() {
         let (state, check, mend) = judged(&facts);
         assert_eq!((state, &*check), (State::Fail, "key schema"), "{key:?}");
         assert!(mend.contains("create-table --table-name jobs-pk "), "{mend}");
-        assert_eq!(mend.matches(r#"{"CLOAKROOM_TABLE":"jobs-pk"}"#).count(), 3, "{mend}");
+        assert_eq!(mend.matches(r#"{"CLOAKROOM_TABLE":"jobs-pk"}"#).count(), 5, "{mend}");
     }
 }
 
@@ -89,4 +95,11 @@ fn what_an_emulator_does_not_know_is_skipped() {
     let (state, check, _) =
         judged(&Facts { recovery: Answer::Unknown("dynamodb:DescribeContinuousBackups"), ..right() });
     assert_eq!((state, &*check), (State::Skip, "point-in-time recovery"));
+}
+
+#[test]
+fn a_stream_that_is_off_is_none_that_can_be_read() {
+    assert_eq!(right().stream(), Some(STREAM));
+    // DynamoDB goes on telling the ARN of the last one.
+    assert_eq!(with_table(|table| table.stream = None).stream(), None);
 }

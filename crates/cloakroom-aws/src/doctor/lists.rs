@@ -1,0 +1,136 @@
+//! The sweeper's own queue: lists of jobs that it must look at again, each hidden until then, until all are over.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+
+use super::answer::{Answer, Stop};
+use super::command::Aws;
+use super::finding::{Finding, check};
+use super::queue::{self, LONGEST_RETENTION, Queue, Reader, name};
+
+const SUBJECT: &str = "lists";
+
+/// Who reads it.
+const SWEEPER: Reader = Reader {
+    name: "the sweeper",
+    early: "a list comes back while the sweeper is still at it: its jobs are looked at twice, and Lambda refuses the mapping",
+};
+
+/// What the template gives the sweeper.
+const USUAL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) url: String,
+    pub(super) queue: Answer<Queue>,
+}
+
+pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
+    Ok(Facts { url: url.to_owned(), queue: queue::one(client, url).await? })
+}
+
+pub(super) fn judge(facts: &Facts, sweeper: Option<Duration>, aws: &Aws) -> Vec<Finding> {
+    let queue = match facts.queue.or_finding(check(SUBJECT, "attributes")) {
+        Ok(Some(queue)) => queue,
+        Ok(None) => {
+            let found = format!("there is no queue {}", facts.url);
+            let why = "a job that is not over at the sweeper's first look can't be noted down: the sweeper fails, and a \
+                       job whose message is lost never ends";
+            return vec![check(SUBJECT, "name").fail(found, why).mended_by(create(&facts.url, sweeper, aws))];
+        }
+        Err(finding) => return vec![finding],
+    };
+    let mut findings = vec![check(SUBJECT, "name").ok(name(&facts.url))];
+    let check = check(SUBJECT, "visibility timeout");
+    findings.extend(sweeper.map(|sweeper| queue::visibility(check, queue, sweeper, SWEEPER, &facts.url, aws)));
+    findings.push(redrive(queue, &facts.url, aws));
+    findings
+}
+
+/// A list is received until the last of its jobs is over: every five minutes, where messages wait.
+fn redrive(queue: &Queue, url: &str, aws: &Aws) -> Finding {
+    let check = check(SUBJECT, "redrive policy");
+    match &queue.redrive {
+        None => check.ok("none"),
+        Some(it) if it.receipts >= queue::MOST_RECEIPTS => check.ok(format!("after {} receipts", it.receipts)),
+        Some(it) => check
+            .fail(
+                format!("after {} receipts a list goes to {}", it.receipts, name(&it.arn)),
+                "a list is received until all of its jobs are over: one that is taken away has jobs that nobody looks at \
+                 again, and that never end if their messages are lost",
+            )
+            .mended_by(queue::set(url, r#"{"RedrivePolicy":""}"#, aws)),
+    }
+}
+
+fn create(url: &str, sweeper: Option<Duration>, aws: &Aws) -> String {
+    let visibility = queue::advised(sweeper.unwrap_or(USUAL_TIMEOUT)).as_secs();
+    let attributes = format!("VisibilityTimeout={visibility},MessageRetentionPeriod={}", LONGEST_RETENTION.as_secs());
+    aws.run(&["sqs", "create-queue", "--queue-name", name(url), "--attributes", &attributes])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::somewhere;
+    use super::super::finding::State;
+    use super::super::redrive::Redrive;
+    use super::*;
+
+    const URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/lists";
+
+    /// As the template makes it.
+    fn right() -> Queue {
+        Queue {
+            arn: "arn:aws:sqs:eu-west-1:1:lists".to_owned(),
+            visibility: Duration::from_secs(360),
+            retention: LONGEST_RETENTION,
+            redrive: None,
+        }
+    }
+
+    /// What is not fine: the check, and its mending.
+    fn judged(queue: Answer<Queue>) -> Vec<(State, String, String)> {
+        let facts = Facts { url: URL.to_owned(), queue };
+        let findings = judge(&facts, Some(Duration::from_secs(60)), &somewhere());
+        let ill = findings.into_iter().filter(|it| it.state != State::Ok);
+        ill.map(|it| (it.state, it.check, it.mend.unwrap_or_default())).collect()
+    }
+
+    fn setting(attributes: &str) -> String {
+        format!("aws sqs set-queue-attributes --queue-url {URL} --attributes {attributes} --region eu-west-1")
+    }
+
+    #[test]
+    fn a_queue_as_the_template_makes_it_is_fine() {
+        assert_eq!(judged(Answer::Is(right())), []);
+    }
+
+    #[test]
+    fn a_queue_that_is_not_there_is_made() {
+        let mend = "aws sqs create-queue --queue-name lists --attributes \
+                    VisibilityTimeout=360,MessageRetentionPeriod=1209600 --region eu-west-1";
+        assert_eq!(judged(Answer::Absent), [(State::Fail, "name".to_owned(), mend.to_owned())]);
+    }
+
+    #[test]
+    fn a_list_stays_hidden_for_as_long_as_the_sweeper_runs() {
+        for (seconds, state) in [(59, State::Fail), (60, State::Warn), (359, State::Warn)] {
+            let queue = Queue { visibility: Duration::from_secs(seconds), ..right() };
+            let want = (state, "visibility timeout".to_owned(), setting("VisibilityTimeout=360"));
+            assert_eq!(judged(Answer::Is(queue)), [want], "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_received_until_its_jobs_are_over() {
+        let after = |receipts| {
+            let redrive = Some(Redrive { arn: "arn:aws:sqs:eu-west-1:1:dead".to_owned(), receipts });
+            judged(Answer::Is(Queue { redrive, ..right() }))
+        };
+        let mend = setting(r#"'{"RedrivePolicy":""}'"#);
+        assert_eq!(after(10), [(State::Fail, "redrive policy".to_owned(), mend)]);
+        assert_eq!(after(1000), []);
+    }
+}

@@ -1,0 +1,112 @@
+//! What is to be read into which function, and what comes of it if it isn't.
+
+use super::REPORTS;
+use crate::doctor::finding::{Check, check};
+use crate::doctor::functions::Kind;
+
+/// From where to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::doctor) enum Link {
+    /// The queue of commands to the worker.
+    Queue,
+    /// The dead-letter queue to dead-letters.
+    DeadLetters,
+    /// The sweeper's own queue to the sweeper.
+    Lists,
+    /// The table's stream to the sweeper.
+    Stream,
+}
+
+/// How many workers at once, as the template sets it.
+pub(super) const CONCURRENCY: &str = "MaximumConcurrency=10";
+
+/// How many of the others.
+const FEW: &str = "MaximumConcurrency=2";
+
+impl Link {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue to worker",
+            Self::DeadLetters => "dead letters to dead-letters",
+            Self::Lists => "lists to sweeper",
+            Self::Stream => "stream to sweeper",
+        }
+    }
+
+    /// A check of the mapping.
+    pub(super) fn check(self, what: &str) -> Check {
+        check("mapping", format!("{}: {what}", self.name()))
+    }
+
+    pub(super) const fn reader(self) -> Kind {
+        match self {
+            Self::Queue => Kind::Worker,
+            Self::DeadLetters => Kind::DeadLetters,
+            Self::Lists | Self::Stream => Kind::Sweeper,
+        }
+    }
+
+    /// As in the ARN of what is read.
+    pub(super) const fn service(self) -> &'static str {
+        match self {
+            Self::Queue | Self::DeadLetters | Self::Lists => ":sqs:",
+            Self::Stream => ":dynamodb:",
+        }
+    }
+
+    /// What comes of it when nothing is read.
+    pub(super) const fn unread(self) -> &'static str {
+        match self {
+            Self::Queue => "nothing brings messages to the worker: jobs wait until they expire",
+            Self::DeadLetters => {
+                "the jobs of dead letters wait until the sweeper ends them; their messages are not kept in the bucket, \
+                 so that they can't be sent back, and are deleted after their time in the queue"
+            }
+            Self::Lists => {
+                "a job that was not over at the sweeper's first look is not looked at again: if its message is lost, it \
+                 never ends"
+            }
+            Self::Stream => {
+                "the sweeper is told of no job: one whose message is lost never ends; what is not read of the stream \
+                 within a day is gone"
+            }
+        }
+    }
+
+    /// What comes of it when Lambda isn't told which messages to keep. A batch of the stream fails as one.
+    pub(super) const fn unreported(self) -> Option<&'static str> {
+        match self {
+            Self::Queue => Some(
+                "Lambda deletes the messages that the worker wants to keep: a job that is to be tried again, or whose \
+                 worker is gone, never ends",
+            ),
+            Self::DeadLetters => Some(
+                "Lambda deletes the dead letters that could not be kept in the bucket: they are lost, and can't be sent \
+                 back",
+            ),
+            Self::Lists => Some(
+                "Lambda deletes the lists that the sweeper wants to keep, with jobs that are not over: one whose message \
+                 is lost never ends",
+            ),
+            Self::Stream => None,
+        }
+    }
+
+    /// How it is made, as the template makes it. `criteria`: what the stream's filter is.
+    pub(super) fn options(self, criteria: &str) -> Vec<&str> {
+        let of_queue = |batch, concurrency| {
+            vec!["--batch-size", batch, "--function-response-types", REPORTS, "--scaling-config", concurrency]
+        };
+        match self {
+            Self::Queue => of_queue("5", CONCURRENCY),
+            Self::DeadLetters => of_queue("10", FEW),
+            Self::Lists => of_queue("1", FEW),
+            Self::Stream => {
+                let mut words = vec!["--starting-position", "TRIM_HORIZON", "--batch-size", "1000"];
+                words.extend(["--maximum-batching-window-in-seconds", "60", "--bisect-batch-on-function-error"]);
+                words.extend(["--filter-criteria", criteria]);
+                words
+            }
+        }
+    }
+}

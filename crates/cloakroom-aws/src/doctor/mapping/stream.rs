@@ -1,0 +1,96 @@
+//! What a mapping of the table's stream lets through to the sweeper, and what it does when that fails.
+
+use serde_json::{Value, json};
+
+use super::{Link, Mapping, update};
+use crate::doctor::command::Aws;
+use crate::doctor::finding::Finding;
+
+/// Where a pattern says which status a record must have been written with.
+const STATUS: [&str; 4] = ["dynamodb", "NewImage", "status", "S"];
+
+/// The filter of the template.
+pub(super) fn criteria() -> String {
+    let pattern = STATUS.iter().rev().fold(json!(["accepted"]), |inner, name| json!({ *name: inner }));
+    json!({ "Filters": [{ "Pattern": pattern.to_string() }] }).to_string()
+}
+
+/// Whether a pattern lets records through that are written as `accepted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passes {
+    Yes,
+    No,
+    /// It asks for something else too, or in another way.
+    Perhaps,
+}
+
+fn passes(pattern: &str) -> Passes {
+    let pattern: Value = serde_json::from_str(pattern).unwrap_or_default();
+    let mut inner = &pattern;
+    let mut alone = true;
+    for name in STATUS {
+        alone &= inner.as_object().is_some_and(|all| all.len() == 1);
+        inner = &inner[name];
+    }
+    match inner.as_array() {
+        Some(statuses) if statuses.iter().any(|one| one == "accepted") => {
+            if alone {
+                Passes::Yes
+            } else {
+                Passes::Perhaps
+            }
+        }
+        Some(statuses) if statuses.iter().all(Value::is_string) => Passes::No,
+        Some(_) | None => Passes::Perhaps,
+    }
+}
+
+pub(super) fn filter(mapping: &Mapping, aws: &Aws) -> Finding {
+    let check = Link::Stream.check("filter");
+    let each: Vec<_> = mapping.filters.iter().map(|pattern| passes(pattern)).collect();
+    let found = || mapping.filters.join(" or ");
+    let finding = if each.contains(&Passes::Yes) {
+        return check.ok("accepted");
+    } else if each.is_empty() {
+        check.warn("there is none", "the sweeper is run for every change of every job, and is paid for it")
+    } else if each.contains(&Passes::Perhaps) {
+        check
+            .warn(found(), "it may keep jobs from the sweeper that were accepted: one whose message is lost never ends")
+    } else {
+        check.fail(found(), "no job that was accepted is let through: one whose message is lost never ends")
+    };
+    finding.mended_by(update(mapping, &["--filter-criteria", &criteria()], aws))
+}
+
+pub(super) fn bisection(mapping: &Mapping, aws: &Aws) -> Finding {
+    let check = Link::Stream.check("BisectBatchOnFunctionError");
+    if mapping.bisects {
+        return check.ok("on");
+    }
+    let finding = check.warn(
+        "it is off",
+        "a record that the sweeper fails on keeps up to 999 others from it with every try, and what is not read \
+         within a day is gone",
+    );
+    finding.mended_by(update(mapping, &["--bisect-batch-on-function-error"], aws))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_asks_for_more_than_the_status_may_keep_jobs_back() {
+        for (pattern, want) in [
+            (r#"{"dynamodb":{"NewImage":{"status":{"S":["accepted"]}}}}"#, Passes::Yes),
+            (r#"{ "dynamodb": { "NewImage": { "status": { "S": ["accepted", "running"] } } } }"#, Passes::Yes),
+            (r#"{"eventName":["INSERT"],"dynamodb":{"NewImage":{"status":{"S":["accepted"]}}}}"#, Passes::Perhaps),
+            (r#"{"dynamodb":{"NewImage":{"status":{"S":[{"prefix":"acc"}]}}}}"#, Passes::Perhaps),
+            (r#"{"eventName":["INSERT"]}"#, Passes::Perhaps),
+            ("", Passes::Perhaps),
+            (r#"{"dynamodb":{"NewImage":{"status":{"S":["running"]}}}}"#, Passes::No),
+        ] {
+            assert_eq!(passes(pattern), want, "{pattern}");
+        }
+    }
+}
