@@ -49,7 +49,7 @@ async fn the_job_of_a_message_that_cant_be_read_fails_and_tells_why() {
     Queues::find().await.send(&unreadable).await;
     let over = until_over(&job).await;
     assert_eq!((&over["status"], &over["code"]), (&json!(400), &json!("unreadable-message")));
-    let told = cloakroom(&["explain", &job.id.to_string()]);
+    let told = told(&job.id.to_string());
     assert!(
         told.contains("  accepted\n") && told.contains("  failed, as its message was a dead letter: unreadable-"),
         "{told}"
@@ -69,7 +69,7 @@ async fn a_dead_letter_is_sent_back_and_its_job_succeeds() {
     assert_eq!((&letter["sent"], &letter["refused"]), (&json!(true), &Value::Null));
     let over = until_over(&job).await;
     assert_eq!((&over["status"], &over["attempt"]), (&json!("succeeded"), &json!(1)));
-    let told = cloakroom(&["explain", &id]);
+    let told = told(&id);
     let story =
         ["accepted", "failed, as its message was a dead letter", "sent back to work", "attempt 1 began", "succeeded"];
     let places: Vec<_> =
@@ -85,7 +85,7 @@ async fn a_hundred_stranded_jobs_are_swept() {
         let over = until_over(job).await;
         assert_eq!((&over["status"], &over["code"]), (&json!(400), &json!("never-started")));
     }
-    let told = cloakroom(&["explain", &jobs[0].id.to_string()]);
+    let told = told(&jobs[0].id.to_string());
     assert!(told.contains("  failed, as nothing else would have ended it: never-started"), "{told}");
     eprintln!("a hundred stranded jobs were ended {:.1} s after they were recorded", begun.elapsed().as_secs_f64());
 }
@@ -174,6 +174,13 @@ fn cloakroom(args: &[&str]) -> String {
     let output = run(args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// A job's story, which is printed for whoever reads along.
+pub(crate) fn told(id: &str) -> String {
+    let told = cloakroom(&["explain", id]);
+    eprintln!("{told}");
+    told
 }
 
 fn run(args: &[&str]) -> Output {

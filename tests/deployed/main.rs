@@ -58,6 +58,8 @@ async fn a_handler_that_ends_its_process_every_time_fails_its_job() {
     let (status, job) = ended(&json!({"fail": "exit"})).await;
     assert_eq!((status, job.status, job.attempt), (400, Status::Failed, 3));
     assert_eq!(job.error.expect("an error").code, "worker-crashed");
+    let told = lost::told(&job.id);
+    assert!(told.contains("  failed, as no attempt was left: worker-crashed: gave up after 3 attempts"), "{told}");
 }
 
 async fn a_handler_that_takes_longer_than_its_function_may_run_fails_its_job() {
@@ -65,6 +67,8 @@ async fn a_handler_that_takes_longer_than_its_function_may_run_fails_its_job() {
     let (status, job) = ended(&json!({"duration_ms": 600_000})).await;
     assert_eq!((status, job.status, job.attempt), (400, Status::Failed, 3));
     assert_eq!(job.error.expect("an error").code, "attempt-timed-out");
+    let told = lost::told(&job.id);
+    assert!(told.contains("  failed in attempt 3, after ") && told.contains(": attempt-timed-out: "), "{told}");
 }
 
 /// What CloudWatch makes metrics and answers of; that it does, no emulator shows.
