@@ -95,6 +95,14 @@ impl Clients {
         self
     }
 
+    /// Clients that are built from now on have one call spoilt.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn spoilt_by(mut self, spoiler: &crate::testing::Spoiler) -> Self {
+        self.interceptor = Some(SharedInterceptor::new(spoiler.clone()));
+        self
+    }
+
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.sdk);
         if let Some(endpoints) = &self.endpoints {

@@ -91,4 +91,6 @@ pub fn jobs(config: &JobsConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Jo
 }
 
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
 mod tests;
