@@ -2,7 +2,7 @@
 
 use cloakroom_tests::Target;
 
-use crate::patient::Patient;
+use crate::patient::{KINDS, Patient};
 
 type Change = Box<dyn Fn(&Patient)>;
 
@@ -23,18 +23,26 @@ fn ailment(
     Ailment { name, inflict: Box::new(inflict), found: found.to_vec(), afterwards: Box::new(|_| {}) }
 }
 
-/// Runs a command line, with `TABLE`, `BUCKET`, `QUEUE`, `MAPPING` and `WORKER` in it.
+/// Runs a command line, with `TABLE`, `BUCKET`, `QUEUE`, `LISTS` and `WORKER` in it.
 fn run(line: &'static str) -> impl Fn(&Patient) {
     move |patient| {
         let mut text = line.to_owned();
-        for (word, name) in [("TABLE", &patient.table), ("BUCKET", &patient.bucket), ("QUEUE", &patient.queue)] {
+        let all = [
+            ("TABLE", &patient.table),
+            ("BUCKET", &patient.bucket),
+            ("QUEUE", &patient.queue),
+            ("LISTS", &patient.lists),
+        ];
+        for (word, name) in all {
             text = text.replace(word, name);
-        }
-        if text.contains("MAPPING") {
-            text = text.replace("MAPPING", &patient.mapping());
         }
         patient.shell(&text.replace("WORKER", &patient.function("worker")));
     }
+}
+
+/// The same of a mapping, `MAPPING`: that of a function, of something whose ARN has this in it.
+fn run_of(kind: &'static str, source: &'static str, line: &'static str) -> impl Fn(&Patient) {
+    move |patient| _ = patient.shell(&line.replace("MAPPING", &patient.mapping(kind, source)))
 }
 
 impl Ailment {
@@ -47,8 +55,6 @@ impl Ailment {
 fn of(patient: &Patient, kind: &str, check: &str) -> &'static str {
     format!("functions {}: {check}", patient.function(kind)).leak()
 }
-
-const KINDS: [&str; 3] = ["submit", "worker", "status"];
 
 /// A table, bucket or queue that the functions are led to, and away from again.
 fn led_to(patient: &Patient, variable: &str, value: &str) {
@@ -63,6 +69,7 @@ pub(crate) fn all(patient: &Patient) -> Vec<Ailment> {
     let mut all = variables(patient);
     all.extend(functions(patient));
     all.extend(queues());
+    all.extend(lists());
     all.extend(mappings());
     all.extend(tables(patient));
     all.extend(buckets(patient));
@@ -89,7 +96,14 @@ fn variables(patient: &Patient) -> Vec<Ailment> {
         wrong("status", "CLOAKROOM_PUBLIC_BASE_URL", Some("v1")),
         wrong("worker", "CLOAKROOM_DIAGNOSTICS", Some("maybe")),
         wrong("submit", "CLOAKROOM_AUTHORIZER", Some("cognito")),
+        wrong("dead-letters", "CLOAKROOM_DEAD_LETTERS_URL", None),
+        wrong("dead-letters", "CLOAKROOM_BUCKET", None),
+        wrong("sweeper", "CLOAKROOM_QUEUE_URL", Some("work")),
+        wrong("sweeper", "CLOAKROOM_LISTS_URL", None),
         differs("status", "CLOAKROOM_TABLE", "another-table"),
+        differs("sweeper", "CLOAKROOM_TABLE", "another-table"),
+        differs("dead-letters", "CLOAKROOM_BUCKET", "another-bucket"),
+        differs("sweeper", "CLOAKROOM_SERVICE", "another-service"),
         differs("worker", "CLOAKROOM_BUCKET", "another-bucket"),
         differs("worker", "CLOAKROOM_QUEUE_URL", "http://localhost/000000000000/another-queue"),
         differs("submit", "CLOAKROOM_TENANT_CLAIM", "custom:tenant"),
@@ -141,6 +155,11 @@ fn queues() -> Vec<Ailment> {
                 it.queue
             ));
         }),
+        ailment(
+            "dead letters that are looked after where they are not",
+            &[("queue dead letters: CLOAKROOM_DEAD_LETTERS_URL", "fail")],
+            |it| it.set("dead-letters", "CLOAKROOM_DEAD_LETTERS_URL", Some(&it.queue)),
+        ),
         ailment("dead letters that are kept for an hour", &[("queue dead letters", "fail")], |it| {
             let dead = it.dead_letters();
             it.shell(&format!(
@@ -164,13 +183,7 @@ fn queues() -> Vec<Ailment> {
     let led = ailment("no queue", &found, move |it| led_to(it, "CLOAKROOM_QUEUE_URL", &other(it)));
     all.push(led.then(move |it| {
         led_to(it, "CLOAKROOM_QUEUE_URL", &it.queue);
-        let (function, name) = (it.function("worker"), other(it));
-        let name = name.rsplit('/').next().expect("a URL has a path");
-        let query = format!("EventSourceMappings[?ends_with(EventSourceArn, `:{name}`)].UUID");
-        let uuid = it.shell(&format!(
-            "aws lambda list-event-source-mappings --function-name {function} --query '{query}' --output text"
-        ));
-        it.shell(&format!("aws lambda delete-event-source-mapping --uuid {uuid}"));
+        it.unmap("worker", "-nowhere");
         it.shell(&format!("aws sqs delete-queue --queue-url {}", other(it)));
     }));
     // Last: AWS takes a minute to let the name be used again.
@@ -184,42 +197,114 @@ fn queues() -> Vec<Ailment> {
     all
 }
 
-fn mappings() -> Vec<Ailment> {
+fn lists() -> Vec<Ailment> {
+    let nowhere = |it: &Patient| format!("{}-nowhere", it.lists);
     vec![
         ailment(
-            "a mapping that is off",
-            &[("mapping state", "fail")],
-            // It takes its time, in which it can't be turned on again.
-            run("aws lambda update-event-source-mapping --uuid MAPPING --no-enabled
-                until [ \"$(aws lambda get-event-source-mapping --uuid MAPPING --query State --output text)\" = Disabled ]
-                do sleep 1; done"),
-        )
-        .then(|it| it.says_untruths_of_the_mapping.set(it.on == Target::LocalStack)),
-        ailment(
-            "failures that are not reported",
-            &[("mapping ReportBatchItemFailures", "fail")],
-            run("aws lambda update-event-source-mapping --uuid MAPPING --function-response-types '[]'"),
+            "lists that come back while they are looked at",
+            &[("lists visibility timeout", "fail")],
+            run("aws sqs set-queue-attributes --queue-url LISTS --attributes VisibilityTimeout=5"),
         ),
+        ailment("lists that become dead letters", &[("lists redrive policy", "fail")], |it| {
+            let dead = it.dead_letters();
+            let arn = it.shell(&format!(
+                "aws sqs get-queue-attributes --queue-url {dead} --attribute-names QueueArn --query Attributes.QueueArn --output text"
+            ));
+            let policy = format!(r#"{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"10\"}}"#);
+            let lists = &it.lists;
+            it.shell(&format!(
+                "aws sqs set-queue-attributes --queue-url {lists} --attributes '{{\"RedrivePolicy\":\"{policy}\"}}'"
+            ));
+        }),
+        ailment("no queue of lists", &[("lists name", "fail"), ("mapping lists to sweeper", "fail")], move |it| {
+            led_to(it, "CLOAKROOM_LISTS_URL", &nowhere(it));
+        })
+        .then(move |it| {
+            led_to(it, "CLOAKROOM_LISTS_URL", &it.lists);
+            it.unmap("sweeper", "-nowhere");
+            it.shell(&format!("aws sqs delete-queue --queue-url {}", nowhere(it)));
+        }),
+    ]
+}
+
+fn mappings() -> Vec<Ailment> {
+    // Who reads what: as the check names it, and something of the ARN.
+    let links = [
+        ("queue to worker", "worker", ":sqs:"),
+        ("dead letters to dead-letters", "dead-letters", ":sqs:"),
+        ("lists to sweeper", "sweeper", ":sqs:"),
+        ("stream to sweeper", "sweeper", ":dynamodb:"),
+    ];
+    let named = |link: &str, check: &str| -> &'static str { format!("mapping {link}{check}").leak() };
+    let mut all = vec![];
+    for (link, kind, source) in links {
+        let off = ailment(
+            "a mapping that is off",
+            &[(named(link, ": state"), "fail")],
+            // It takes its time, in which it can't be turned on again.
+            run_of(
+                kind,
+                source,
+                "aws lambda update-event-source-mapping --uuid MAPPING --no-enabled
+                until [ \"$(aws lambda get-event-source-mapping --uuid MAPPING --query State --output text)\" = Disabled ]
+                do sleep 1; done",
+            ),
+        );
+        all.push(off.then(|it| it.says_untruths_of_the_mapping.set(it.on == Target::LocalStack)));
+        if source == ":sqs:" {
+            all.push(ailment(
+                "failures that are not reported",
+                &[(named(link, ": ReportBatchItemFailures"), "fail")],
+                run_of(
+                    kind,
+                    source,
+                    "aws lambda update-event-source-mapping --uuid MAPPING --function-response-types '[]'",
+                ),
+            ));
+        }
+    }
+    let changed = |name, check: &str, state, line| {
+        let set = run_of("sweeper", ":dynamodb:", line);
+        ailment(name, &[(named("stream to sweeper", check), state)], set)
+    };
+    all.extend([
         ailment(
             "no bound on workers",
-            &[("mapping maximum concurrency", "warn")],
-            run("aws lambda update-event-source-mapping --uuid MAPPING --scaling-config '{}'"),
+            &[("mapping queue to worker: maximum concurrency", "warn")],
+            run_of("worker", ":sqs:", "aws lambda update-event-source-mapping --uuid MAPPING --scaling-config '{}'"),
         ),
-        ailment(
-            "no mapping",
-            &[("mapping queue to worker", "fail")],
-            // So does this.
-            run("aws lambda delete-event-source-mapping --uuid MAPPING
-                while aws lambda get-event-source-mapping --uuid MAPPING > /dev/null 2>&1; do sleep 1; done"),
-        )
-        .then(|it| it.says_untruths_of_the_mapping.set(false)),
-    ]
+        changed(
+            "a filter that keeps back what was accepted",
+            ": filter",
+            "fail",
+            r#"aws lambda update-event-source-mapping --uuid MAPPING --filter-criteria '{"Filters":[{"Pattern":"{\"dynamodb\":{\"NewImage\":{\"status\":{\"S\":[\"running\"]}}}}"}]}'"#,
+        ),
+        changed(
+            "no filter",
+            ": filter",
+            "warn",
+            "aws lambda update-event-source-mapping --uuid MAPPING --filter-criteria '{}'",
+        ),
+        changed(
+            "batches that fail whole",
+            ": BisectBatchOnFunctionError",
+            "warn",
+            "aws lambda update-event-source-mapping --uuid MAPPING --no-bisect-batch-on-function-error",
+        ),
+    ]);
+    for (link, kind, source) in links {
+        all.push(ailment("no mapping", &[(named(link, ""), "fail")], move |it| it.unmap(kind, source)));
+    }
+    let last = all.pop().expect("there is one");
+    all.push(last.then(|it| it.says_untruths_of_the_mapping.set(false)));
+    all
 }
 
 fn tables(patient: &Patient) -> Vec<Ailment> {
     let away = |patient: &Patient, others: &[&str]| {
         led_to(patient, "CLOAKROOM_TABLE", &patient.table);
         for other in others {
+            patient.unmap("sweeper", &format!(":table/{other}/"));
             patient.shell(&format!("aws dynamodb delete-table --table-name {other}"));
         }
     };
@@ -238,7 +323,7 @@ fn tables(patient: &Patient) -> Vec<Ailment> {
             led_to(it, "CLOAKROOM_TABLE", &format!("{}-nowhere", it.stack));
         })
         .then(move |it| away(it, &[&format!("{}-nowhere", it.stack)])),
-        ailment("a table with another key", &[("table key schema", "fail")], |it| {
+        ailment("a table with another key", &[("mapping stream to sweeper", "fail"), ("table key schema", "fail")], |it| {
             let other = format!("{}-sorted", it.stack);
             it.shell(&format!(
                 "aws dynamodb create-table --table-name {other} --billing-mode PAY_PER_REQUEST \
