@@ -3,8 +3,8 @@
 - an API's `ANY` method, as SAM writes it into an OpenAPI document, is imported; MiniStack passes over it, though it serves
   methods called ANY.
   https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-any-method.html
-- an event source mapping's MaximumConcurrency is a number, also where a template takes it from a parameter, whose values
-  CloudFormation passes on as text;
+- an event source mapping's BatchSize and MaximumConcurrency are numbers, also where a template takes them from parameters,
+  whose values CloudFormation passes on as text;
 - a function is told the id of the API key that a request came with: MiniStack checks the key and says nothing of it.
   https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 """
@@ -26,6 +26,8 @@ def import_any(import_path_item):
 
 def as_number(concurrency):
     def counted(mapping, *rest_of_it):
+        if "BatchSize" in mapping:
+            mapping["BatchSize"] = int(mapping["BatchSize"])
         scaling = mapping.get("ScalingConfig") or {}
         if "MaximumConcurrency" in scaling:
             scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
