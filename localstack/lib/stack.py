@@ -4,7 +4,10 @@ import hashlib
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import tools
 from emulators import CREDENTIALS, REGION
@@ -25,8 +28,35 @@ def built_in(folder, template):
     return folder / ("build" if template == TEMPLATE else f"build-{template.stem}") / "template.yaml"
 
 
-def build(folder, release, template):
-    """Builds the functions by cargo-lambda, for this machine."""
+def build(folder, release, native, template):
+    """Builds the functions for this machine. Those that run as processes of it are the tests' own, which saves a second build
+    of everything; the others are built as for AWS."""
+    if native and not release:
+        assemble(folder, template)
+    else:
+        sam_build(folder, release, template)
+
+
+def assemble(folder, template):
+    """Puts what the tests are built with where the template looks for it, as `sam build` does."""
+    say("building the functions (with the tests)")
+    run(["cargo", "test", "--workspace", "--locked", "--no-run"], folder / "build.log", cwd=ROOT)
+    built = built_in(folder, template)
+    shutil.rmtree(built.parent, ignore_errors=True)
+    programs = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+
+    def put(found):
+        name = found["name"]
+        (built.parent / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(programs / name, built.parent / name / "bootstrap")
+        return f"CodeUri: {name}"
+
+    built.parent.mkdir(parents=True)
+    built.write_text(re.sub(r"CodeUri: \.\./functions/(?P<name>[a-z-]+)", put, template.read_text()))
+
+
+def sam_build(folder, release, template):
+    """Builds the functions by cargo-lambda."""
     tools.cargo()
     environment = {**quiet_sam(), "PATH": f"{program('sam').parent}:{os.environ['PATH']}"}
     if not release:
