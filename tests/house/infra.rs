@@ -67,8 +67,8 @@ fn what_the_gateway_answers_by_itself_is_a_problem_of_ours() {
     }
 }
 
-/// What an HTTP API has instead of it, or has not.
-const OF_THE_REST_API: &[&str] = &["Api", "UsagePlan"];
+/// What an HTTP API has instead of it, or has not; and what goes by the gateway's metrics, which have other names there.
+const OF_THE_REST_API: &[&str] = &["Api", "UsagePlan", "ServerErrorsAlarm", "LatencyAlarm", "DashboardOfAll"];
 
 #[test]
 fn the_stack_behind_an_http_api_is_the_same_stack() {
@@ -82,6 +82,17 @@ fn the_stack_behind_an_http_api_is_the_same_stack() {
             assert_eq!(written(resource), written(&http["Resources"][name]), "run infra/http-api: {name:?}");
         }
     }
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    for (alarm, metric) in [("ServerErrorsAlarm", "5xx"), ("LatencyAlarm", "Latency")] {
+        let properties = &http["Resources"][alarm]["Properties"];
+        let dimensions = properties["Dimensions"].as_sequence().expect("dimensions").iter().map(|it| text(&it["Name"]));
+        assert_eq!(
+            (text(&properties["MetricName"]), dimensions.collect()),
+            (metric, vec!["ApiId", "Stage"]),
+            "{alarm}"
+        );
+    }
+    assert!(!made.contains("5XXError") && !made.contains("ApiName"), "names of a REST API's metrics");
     let routes = http["Resources"].as_mapping().expect("resources").values();
     let routes: BTreeSet<_> =
         routes.filter_map(|it| it["Properties"]["RouteKey"].as_str()).map(str::to_owned).collect();
