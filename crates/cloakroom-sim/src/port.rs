@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cloakroom::transition::Event;
+use cloakroom::transition::{Event, SLACK};
 use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::Host;
 use cloakroom_app::ports::{
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Mutation;
 use crate::plan::{Dice, Trouble};
-use crate::world::{CYCLE, Lane, State, World};
+use crate::world::{CYCLE, Lane, Message, State, World};
 
 /// The longest that a message is hidden for.
 const LONGEST_HIDE: Duration = Duration::from_secs(42_300);
@@ -212,7 +212,10 @@ impl JobStore for Process {
                 let prefix = format!("payloads/{}/{}", key.tenant, key.id);
                 state.objects.retain(|object, _| !object.starts_with(&prefix));
             }
-            let waits = state.messages(Lane::Commands).iter().filter(|message| !message.held).any(|message| {
+            // Nor is one promised that was sent again long after the job was ready: the sweeper counts from then.
+            let latest = before.ready_at.after(SLACK);
+            let promised = |message: &&Message| !message.held && message.sent_at <= latest;
+            let waits = state.messages(Lane::Commands).iter().filter(promised).any(|message| {
                 cloakroom_app::envelope::Envelope::address(&message.body) == Some((key.clone(), before.created_at))
             });
             if of.is_some_and(|of| of != before.created_at) {
@@ -255,7 +258,10 @@ impl Queue for ProcessQueue {
     async fn send(&self, _: &Tenant, body: String, delay: Duration, _: Option<&str>) -> Result<(), PortError> {
         let lane = self.1;
         self.0
-            .call(move || format!("send to {lane:?}"), move |_, state| state.send(lane, body, delay.min(LONGEST_DELAY)))
+            .call(
+                move || format!("send to {lane:?}"),
+                move |world, state| state.send(lane, body, delay.min(LONGEST_DELAY), world.now()),
+            )
             .await
     }
 

@@ -50,6 +50,7 @@ pub struct Message {
     pub(crate) id: String,
     pub(crate) body: String,
     pub(crate) visible_at: Instant,
+    pub(crate) sent_at: Timestamp,
     /// It was held back for far longer than it should be: as good as lost.
     pub(crate) held: bool,
     receipt: u64,
@@ -266,11 +267,11 @@ fn is_of(message: &Message, receipt: &str) -> bool {
 }
 
 impl State {
-    pub(crate) fn send(&mut self, lane: Lane, body: String, delay: Duration) {
+    pub(crate) fn send(&mut self, lane: Lane, body: String, delay: Duration, sent_at: Timestamp) {
         self.numbers += 1;
         let id = format!("m{}", self.numbers);
         let visible_at = Instant::now() + delay;
-        let message = Message { id, body, visible_at, held: false, receipt: 0, receive_count: 0 };
+        let message = Message { id, body, visible_at, sent_at, held: false, receipt: 0, receive_count: 0 };
         self.queues.entry(lane).or_default().push(message);
     }
 
