@@ -13,7 +13,7 @@ use crate::envelope::Envelope;
 use crate::host::Host;
 use crate::meter::{Fact, Measure, Meter};
 use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};
-use crate::work::{Delivery, Disposition};
+use crate::work::{self, Delivery, Disposition};
 
 /// How long a letter waits after a port failed, or its job changed under our hands.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -47,10 +47,10 @@ impl DeadLetters {
         };
         match handled {
             Ok(None) => Disposition::Done,
-            Ok(Some(wait)) => self.hide(delivery, wait).await,
+            Ok(Some(wait)) => work::keep(&*self.queue, delivery, wait).await,
             Err(error) => {
                 tracing::error!(message_id = delivery.message_id, %error, "failed to handle a dead letter; it comes back");
-                self.hide(delivery, AGAIN).await
+                work::keep(&*self.queue, delivery, AGAIN).await
             }
         }
     }
@@ -102,13 +102,6 @@ impl DeadLetters {
 
     async fn keep(&self, delivery: &Delivery, key: &JobKey) -> Result<(), PortError> {
         self.letters.keep(&keys::letter(Some(key), &delivery.message_id), &delivery.body).await
-    }
-
-    async fn hide(&self, delivery: &Delivery, time: Duration) -> Disposition {
-        if let Err(error) = self.queue.hide(&delivery.receipt, time).await {
-            tracing::warn!(%error, "failed to hide a dead letter");
-        }
-        Disposition::Keep
     }
 }
 

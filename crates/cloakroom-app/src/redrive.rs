@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cloakroom::{Job, JobKey, Status, Tenant, Transition};
 
 use crate::host::Host;
-use crate::ports::{Change, JobStore, LONGEST_DELAY, Letters, PortError, Queue, keys};
+use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};
 
 /// The use cases, over their ports.
 #[derive(Clone)]
@@ -84,7 +84,7 @@ impl Redrive {
             Status::Succeeded => return Ok(Redriven::Refused("its job succeeded")),
             Status::Cancelled => return Ok(Redriven::Refused("its job was cancelled")),
         }
-        self.queue.send(&key.tenant, body, job.ready_at.since(now).min(LONGEST_DELAY), None).await?;
+        self.queue.send(&key.tenant, body, job.ready_at.since(now), None).await?;
         self.letters.forget(&letter.key).await?;
         tracing::info!(job_id = %key.id, tenant = %key.tenant, "sent a dead letter back");
         Ok(Redriven::Sent)

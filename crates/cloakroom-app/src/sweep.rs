@@ -46,8 +46,12 @@ pub struct Looked {
 impl Looked {
     /// When to look again, at the earliest; `None` when all are over.
     pub fn next(&self) -> Option<Timestamp> {
-        self.open.iter().map(|(_, at)| *at).min()
+        earliest(&self.open)
     }
+}
+
+fn earliest(open: &[(JobKey, Timestamp)]) -> Option<Timestamp> {
+    open.iter().map(|(_, at)| *at).min()
 }
 
 impl Sweeper {

@@ -18,6 +18,7 @@ pub use meter::MemoryMeter;
 pub use room::Room;
 
 use crate::host::Host;
+use crate::payload::Payload;
 
 /// A host whose clock is tokio's (pause it), and whose randomness follows from a seed.
 #[derive(Debug)]
@@ -48,6 +49,12 @@ impl Host for TestHost {
         (u128::from(self.next()) << 64) | u128::from(self.next())
     }
 }
+
+/// A payload that says nothing.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+pub struct Nothing {}
+
+impl Payload for Nothing {}
 
 /// The next number of the `SplitMix64` sequence.
 pub fn split_mix(state: &mut u64) -> u64 {

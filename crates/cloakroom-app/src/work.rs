@@ -310,13 +310,17 @@ impl Worker {
         self.keep(delivery, AFTER_A_FAULT).await
     }
 
-    /// Leaves the message in the queue, to come back after this time. If that can't be said, it comes back in the queue's own.
     async fn keep(&self, delivery: &Delivery, time: Duration) -> Disposition {
-        if let Err(error) = self.queue.hide(&delivery.receipt, time).await {
-            tracing::warn!(%error, "failed to hide a message");
-        }
-        Disposition::Keep
+        keep(&*self.queue, delivery, time).await
     }
+}
+
+/// Leaves the message in its queue, to come back after this time. If that can't be said, it comes back in the queue's own.
+pub(crate) async fn keep(queue: &dyn Queue, delivery: &Delivery, time: Duration) -> Disposition {
+    if let Err(error) = queue.hide(&delivery.receipt, time).await {
+        tracing::warn!(message_id = delivery.message_id, %error, "failed to hide a message");
+    }
+    Disposition::Keep
 }
 
 /// For the log, where a number of 128 bits is written as text.

@@ -195,9 +195,13 @@ impl Queue for SqsQueue {
     }
 }
 
-/// Of a redrive policy, in which it is a number or, as templates write it, a text.
 fn max_receive_count(policy: &str) -> Option<u64> {
-    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    receipts(&serde_json::from_str(policy).ok()?)
+}
+
+/// How often a message is received, by a redrive policy: a number or, as templates write it, a text. SQS gives back what it
+/// was given.
+pub(crate) fn receipts(policy: &serde_json::Value) -> Option<u64> {
     let count = policy.get("maxReceiveCount")?;
     count.as_u64().or_else(|| count.as_str()?.parse().ok())
 }

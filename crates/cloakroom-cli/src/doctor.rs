@@ -7,15 +7,15 @@ use cloakroom_aws::doctor::{Finding, State, examine};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
-use crate::{show, stack};
+use crate::show;
+use crate::stack::Stack;
 
 /// Region, credentials and `AWS_ENDPOINT_URL` are those of the environment, as for any AWS tool. Warnings leave the exit
 /// code at 0.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The stack: its functions are STACK-submit and so on
-    #[arg(long, env = "CLOAKROOM_STACK", default_value = "cloakroom", value_parser = stack::name)]
-    stack: String,
+    #[command(flatten)]
+    about: Stack,
     /// Print the findings as a JSON array
     #[arg(long)]
     json: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
     let clients = Clients::load().await;
-    let findings = examine(&clients, &args.stack, commands::registry).await;
+    let findings = examine(&clients, &args.about.stack, commands::registry).await;
     if args.json {
         show::line(&findings.iter().map(document).collect::<Value>().to_string())?;
     } else {

@@ -9,7 +9,8 @@ use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::exit::{Exit, Failure};
-use crate::{show, stack};
+use crate::show;
+use crate::stack::Stack;
 
 /// Without ids and without --all: lists the dead letters that are kept, with their jobs, and changes nothing.
 ///
@@ -31,9 +32,8 @@ pub(crate) struct Args {
     /// How many are sent back a second, at most
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
-    /// The stack: its functions are STACK-submit and so on
-    #[arg(long, env = "CLOAKROOM_STACK", default_value = "cloakroom", value_parser = stack::name)]
-    stack: String,
+    #[command(flatten)]
+    about: Stack,
     /// Print a JSON object for each letter
     #[arg(long)]
     json: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
     let clients = Clients::load().await;
-    let found = deployment::find(&clients, &args.stack).await?;
+    let found = deployment::find(&clients, &args.about.stack).await?;
     let redrive = cloakroom_aws::redrive(&clients, &found.table, &found.queue_url, &found.bucket);
     let mut pace = interval(Duration::from_secs(1) / args.rate);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);

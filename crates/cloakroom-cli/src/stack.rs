@@ -3,6 +3,14 @@
 /// The longest that leaves room for `-dead-letters`: a function's name has at most 64 characters.
 const LONGEST: usize = 64 - "-dead-letters".len();
 
+/// The stack that a tool is about.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stack {
+    /// The stack: its functions are STACK-submit and so on
+    #[arg(long, env = "CLOAKROOM_STACK", default_value = "cloakroom", value_parser = name)]
+    pub(crate) stack: String,
+}
+
 /// A stack's name, as `CloudFormation` takes it; short enough for the functions' names.
 pub(crate) fn name(text: &str) -> Result<String, String> {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

@@ -8,7 +8,7 @@ use cloakroom_app::envelope::Trace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
-use cloakroom_app::work::{Disposition, WorkerSettings};
+use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
 use cloakroom_app::{
     Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Registry, Submit, Sweeper, Worker,
 };
@@ -159,6 +159,13 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
     }
 }
 
+/// Deletes those of a batch that are done, as Lambda's event source mapping does.
+async fn delete_done(process: &Process, lane: Lane, batch: &[Delivery], dispositions: &[Disposition]) {
+    for (delivery, _) in batch.iter().zip(dispositions).filter(|(_, end)| **end == Disposition::Done) {
+        process.delete(lane, &delivery.receipt).await;
+    }
+}
+
 /// The function behind the dead letters, over all its lives.
 pub(crate) async fn dead_letters(world: Arc<World>) {
     for life in 0.. {
@@ -174,9 +181,7 @@ pub(crate) async fn dead_letters(world: Arc<World>) {
             loop {
                 let batch = world.receive(Lane::DeadLetters, 10, VISIBILITY).await;
                 let dispositions = dead_letters.handle_batch(&batch).await;
-                for (delivery, _) in batch.iter().zip(dispositions).filter(|(_, end)| *end == Disposition::Done) {
-                    process.delete(Lane::DeadLetters, &delivery.receipt).await;
-                }
+                delete_done(&process, Lane::DeadLetters, &batch, &dispositions).await;
             }
         };
         process.live(work).await;
@@ -210,9 +215,7 @@ pub(crate) async fn sweeper(world: Arc<World>) {
             loop {
                 let batch = world.receive(Lane::Lists, 1, Duration::from_secs(360)).await;
                 let dispositions = rounds.go_on(&batch).await;
-                for (delivery, _) in batch.iter().zip(dispositions).filter(|(_, end)| *end == Disposition::Done) {
-                    process.delete(Lane::Lists, &delivery.receipt).await;
-                }
+                delete_done(&process, Lane::Lists, &batch, &dispositions).await;
             }
         };
         process.live(async { tokio::join!(stream, again) }).await;

@@ -1,6 +1,7 @@
 //! The program itself, at its start.
 
-use std::process::Command;
+#[path = "../../../tests/shared/start.rs"]
+mod start;
 
 #[test]
 fn without_its_configuration_it_stops_and_names_the_variable() {
@@ -9,12 +10,5 @@ fn without_its_configuration_it_stops_and_names_the_variable() {
         ("CLOAKROOM_QUEUE_URL", "http://127.0.0.1:9/queue"),
         ("CLOAKROOM_LISTS_URL", "http://127.0.0.1:9/lists"),
     ];
-    let output = Command::new(env!("CARGO_BIN_EXE_sweeper")).env_clear().envs(set).output().expect("it starts");
-    assert_eq!(output.status.code(), Some(1));
-    let log = String::from_utf8(output.stdout).expect("UTF-8");
-    let lines: Vec<_> = log.lines().collect();
-    assert!(
-        lines.len() == 1 && lines[0].contains("set CLOAKROOM_TABLE to ") && lines[0].contains("it is not set"),
-        "{log}"
-    );
+    start::stops_for_want_of("CLOAKROOM_TABLE", env!("CARGO_BIN_EXE_sweeper"), &set);
 }

@@ -6,13 +6,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::ports::keys;
-use crate::testing::{Fault, Room};
-use crate::{Command, HandlerError, JobContext, Output, Payload};
-
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-struct Nothing {}
-
-impl Payload for Nothing {}
+use crate::testing::{Fault, Nothing, Room};
+use crate::{Command, HandlerError, JobContext, Output};
 
 async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
     sleep(Duration::from_secs(100)).await;

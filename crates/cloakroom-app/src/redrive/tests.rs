@@ -7,14 +7,9 @@ use cloakroom::transition::Event;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::testing::{Fault, Room};
+use crate::testing::{Fault, Nothing, Room};
 use crate::work::Disposition;
-use crate::{Command, HandlerError, Output, Payload};
-
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-struct Nothing {}
-
-impl Payload for Nothing {}
+use crate::{Command, HandlerError, Output};
 
 /// A room whose handler takes a minute, and a job of it that died among the dead letters.
 async fn room() -> (Room, JobKey) {

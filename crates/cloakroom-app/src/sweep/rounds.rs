@@ -10,9 +10,9 @@ use std::time::Duration;
 use cloakroom::{JobId, JobKey, Tenant};
 use serde::{Deserialize, Serialize};
 
-use super::Sweeper;
+use super::{Sweeper, earliest};
 use crate::ports::{PortError, Queue};
-use crate::work::{Delivery, Disposition};
+use crate::work::{self, Delivery, Disposition};
 
 const VERSION: u32 = 1;
 
@@ -44,7 +44,7 @@ impl Rounds {
         let looked = self.sweeper.look(jobs).await?;
         let now = self.sweeper.host.now();
         for open in looked.open.chunks(LIST) {
-            let Some(next) = open.iter().map(|(_, at)| *at).min() else { continue };
+            let Some(next) = earliest(open) else { continue };
             let jobs = open.iter().map(|(key, _)| (key.tenant.clone(), key.id)).collect();
             let list = serde_json::to_string(&List { v: VERSION, jobs }).expect("names and ids are always written");
             self.lists.send(&Tenant::default(), list, next.since(now), None).await?;
@@ -83,10 +83,7 @@ impl Rounds {
     }
 
     async fn keep(&self, delivery: &Delivery, time: Duration) -> Disposition {
-        if let Err(error) = self.lists.hide(&delivery.receipt, time).await {
-            tracing::warn!(%error, "failed to hide a list");
-        }
-        Disposition::Keep
+        work::keep(&*self.lists, delivery, time).await
     }
 }
 
@@ -95,13 +92,8 @@ mod tests {
     use tokio::time::{Instant, sleep_until};
 
     use super::*;
-    use crate::testing::{Fault, Memory, Room};
-    use crate::{Command, HandlerError, Output, Payload};
-
-    #[derive(Deserialize, schemars::JsonSchema)]
-    struct Nothing {}
-
-    impl Payload for Nothing {}
+    use crate::testing::{Fault, Memory, Nothing, Room};
+    use crate::{Command, HandlerError, Output};
 
     /// A room, `n` jobs of it that are stranded, and the rounds over a queue of lists.
     async fn stranded(n: usize) -> (Room, Vec<JobKey>, Rounds, Arc<Memory>) {

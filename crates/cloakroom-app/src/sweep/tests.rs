@@ -8,13 +8,8 @@ use cloakroom::{Job, Status};
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::testing::{Fault, Room};
-use crate::{Command, HandlerError, JobContext, Output, Payload};
-
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-struct Nothing {}
-
-impl Payload for Nothing {}
+use crate::testing::{Fault, Nothing, Room};
+use crate::{Command, HandlerError, JobContext, Output};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -1,14 +1,12 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::*;
 use crate::envelope::Trace;
 use crate::submit::{Body, Submission};
-use crate::testing::Room;
-use crate::{Command, HandlerError, JobContext, Output, Payload};
+use crate::testing::{Nothing, Room};
+use crate::{Command, HandlerError, JobContext, Output};
 
 const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -49,11 +47,6 @@ fn what_begins_here_is_well_formed_whatever_is_drawn() {
         assert_eq!(TraceContext::parse(child.as_str()), Some(child));
     }
 }
-
-#[derive(Deserialize, JsonSchema)]
-struct Nothing {}
-
-impl Payload for Nothing {}
 
 /// What the handler sees in each of two attempts of a job that came with this trace.
 async fn seen_in_two_attempts(trace: Trace) -> Vec<(TraceContext, Option<String>)> {

@@ -40,14 +40,10 @@ pub(super) const USUAL: Needs = Needs {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_app::{HandlerError, JobContext, Output, Payload};
+    use cloakroom_app::testing::Nothing;
+    use cloakroom_app::{HandlerError, JobContext, Output};
 
     use super::*;
-
-    #[derive(serde::Deserialize, schemars::JsonSchema)]
-    struct Nothing {}
-
-    impl Payload for Nothing {}
 
     async fn nothing(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
         Ok(Output::none())

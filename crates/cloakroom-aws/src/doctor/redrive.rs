@@ -29,9 +29,7 @@ impl Redrive {
     /// Reads the JSON of the attribute.
     pub(super) fn read(text: &str) -> Option<Self> {
         let policy: serde_json::Value = serde_json::from_str(text).ok()?;
-        let receipts = &policy["maxReceiveCount"];
-        // As a number or as a text: SQS gives back what it was given.
-        let receipts = receipts.as_u64().or_else(|| receipts.as_str()?.parse().ok())?;
+        let receipts = crate::queue::receipts(&policy)?;
         let arn = policy["deadLetterTargetArn"].as_str()?.to_owned();
         Some(Self { arn, receipts: u32::try_from(receipts).unwrap_or(u32::MAX) })
     }

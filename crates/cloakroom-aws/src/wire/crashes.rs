@@ -10,20 +10,15 @@ use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{JobStore as _, Letters as _, keys};
 use cloakroom_app::submit::{Body, Submission};
-use cloakroom_app::testing::new_job;
+use cloakroom_app::testing::{Nothing, new_job};
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
-use cloakroom_app::{Command, Host, JobContext, Output, Payload};
+use cloakroom_app::{Command, Host, JobContext, Output};
 use uuid::Uuid;
 
 use super::*;
 use crate::queue::Queues;
 use crate::services::Fixture;
 use crate::testing::{Spoil, Spoiler};
-
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-struct Nothing {}
-
-impl Payload for Nothing {}
 
 /// A clock that is set forward with the queue's.
 #[derive(Default)]

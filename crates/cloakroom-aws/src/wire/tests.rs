@@ -8,17 +8,13 @@ use cloakroom_app::envelope::Trace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
+use cloakroom_app::testing::Nothing;
 use cloakroom_app::work::{Disposition, WorkerSettings};
-use cloakroom_app::{Command, Host as _, JobContext, Output, Payload};
+use cloakroom_app::{Command, Host as _, JobContext, Output};
 use uuid::Uuid;
 
 use super::*;
 use crate::services::Fixture;
-
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-struct Nothing {}
-
-impl Payload for Nothing {}
 
 /// A deployment over the embedded services.
 struct Deployment {

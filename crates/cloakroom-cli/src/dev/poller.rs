@@ -52,18 +52,20 @@ pub(super) async fn bury(queue: Arc<SqsQueue>, dead_letters: DeadLetters) {
         };
         let dispositions = dead_letters.handle_batch(&letters).await;
         for (letter, _) in letters.iter().zip(dispositions).filter(|(_, end)| *end == Disposition::Done) {
-            if let Err(error) = queue.delete(&letter.receipt).await {
-                tracing::warn!(%error, "failed to delete a dead letter");
-            }
+            delete(&queue, letter).await;
         }
     }
 }
 
 async fn handle(queue: Arc<SqsQueue>, worker: Worker, delivery: Delivery, _place: OwnedSemaphorePermit) {
     let ends_at = worker.host.now().after(NO_END);
-    if worker.handle(&delivery, ends_at).await == Disposition::Done
-        && let Err(error) = queue.delete(&delivery.receipt).await
-    {
+    if worker.handle(&delivery, ends_at).await == Disposition::Done {
+        delete(&queue, &delivery).await;
+    }
+}
+
+async fn delete(queue: &SqsQueue, delivery: &Delivery) {
+    if let Err(error) = queue.delete(&delivery.receipt).await {
         // It comes back, finds its job over, and is deleted then.
         tracing::warn!(%error, "failed to delete a message");
     }
