@@ -243,6 +243,19 @@ async fn an_upload_serves_one_job_however_often_it_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_with_its_payload_in_its_message_may_be_sent_again_as_an_upload() {
+    let (room, runs) = room();
+    let first = room.send_body("file.keep", Some("k"), "", png(b"the picture")).await.expect("accepted");
+    // Only the second message is left, and it refers to the payload.
+    room.memory.purge();
+    let id = upload(&room, b"the picture").await;
+    let again = room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await.expect("known");
+    assert!(again.replayed && again.job.id == first.job.id);
+    room.work_until_idle().await;
+    assert_eq!((room.memory.only_job().status, runs.load(Ordering::SeqCst)), (Status::Succeeded, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upload_without_a_key_serves_one_request() {
     let (room, runs) = room();
     let id = upload(&room, b"the picture").await;
