@@ -192,7 +192,7 @@ impl Watch {
             }
             Some(before) if *before == job => {}
             Some(_) => {
-                self.break_("I4 one job an upload", || format!("{upload} was another job's, and is {job}'s now"))
+                self.break_("I4 one job an upload", || format!("{upload} was another job's, and is {job}'s now"));
             }
         }
     }
