@@ -8,6 +8,8 @@ use bytes::Bytes;
 use cloakroom::{CommandType, Digest, Job, JobId, JobKey, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::ports::keys;
+
 const VERSION: u32 = 1;
 
 /// The command of one message.
@@ -103,7 +105,13 @@ impl Envelope {
         if envelope.v != VERSION {
             return Err(Unreadable(format!("version {} where {VERSION} is known", envelope.v)));
         }
-        envelope.sha256.parse::<Digest>().map_err(|error| Unreadable(error.to_string()))?;
+        let sha256 = envelope.sha256.parse::<Digest>().map_err(|error| Unreadable(error.to_string()))?;
+        // Whoever may send messages may not have a job given what is another's, or whatever else is kept beside the payloads.
+        if let Carried::Stored(key) = &envelope.payload
+            && *key != keys::payload(&envelope.key(), &sha256)
+        {
+            return Err(Unreadable("its claim check is for no payload of its job".to_owned()));
+        }
         Ok(envelope)
     }
 
@@ -203,6 +211,29 @@ mod tests {
         assert_eq!(Envelope::address(&body.replace("44136f", "zz136f")), address);
         assert_eq!(Envelope::address("garbage"), None);
         assert_eq!(Envelope::address("{}"), None);
+    }
+
+    #[test]
+    fn a_claim_check_is_good_for_a_payload_of_its_own_job_alone() {
+        let job = new_job(Timestamp::from_millis(0), 1);
+        let other = new_job(Timestamp::from_millis(0), 2);
+        let sha256 = Digest::of(b"{}");
+        let message = |key: String| {
+            Envelope::new(&job, "x/y", "", Carried::Stored(key), &sha256, Trace::default()).write()
+        };
+        let own = keys::payload(&job.key(), &sha256);
+        assert!(Envelope::read(&message(own.clone())).is_ok());
+        for key in [
+            keys::payload(&other.key(), &sha256),
+            keys::payload(&job.key(), &Digest::of(b"x")),
+            format!("{own}/../x"),
+            "dead-letters/default/x".to_owned(),
+            String::new(),
+        ] {
+            let body = message(key.clone());
+            assert!(Envelope::read(&body).is_err(), "{key}");
+            assert_eq!(Envelope::address(&body).map(|(key, _)| key), Some(job.key()), "its job can be told all the same");
+        }
     }
 
     #[test]
