@@ -151,7 +151,7 @@ fn is_media_type(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
     };
     let (essence, parameters) =
-        text.split_once(';').map_or((text, None), |(essence, parameters)| (essence.trim_end(), Some(parameters)));
+        text.split_once(';').map_or((text, None), |(essence, rest)| (essence.trim_end_matches(' '), Some(rest)));
     let good = |parameters: &str| {
         !parameters.trim().is_empty()
             && parameters.trim_end() == parameters
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_media_type_is_two_tokens_and_perhaps_parameters() {
-        for good in ["image/png", "application/vnd.x+json", "text/plain; charset=utf-8", "text/plain;a=\"b c\""] {
+        for good in ["image/png", "application/vnd.x+json", "text/plain; charset=utf-8", "text/plain ;a=b", "text/plain;a=\"b c\""] {
             assert!(is_media_type(good), "{good}");
         }
         for bad in [
@@ -182,6 +182,8 @@ mod tests {
             " image/png",
             "image/é",
             "image/png\r\nx: y",
+            "image/png\n;a=b",
+            "image/png\u{a0};a=b",
             "a/b/c",
             &format!("a/{}", "b".repeat(254)),
         ] {
