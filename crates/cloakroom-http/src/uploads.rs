@@ -106,7 +106,7 @@ fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
         )
         .member("limit", UPLOAD_LIMIT));
     }
-    let length = length.and_then(Value::as_u64).filter(|length| *length > 0);
+    let length = length.and_then(whole).filter(|length| *length > 0);
     if length.is_none() {
         wrong("/content_length", "must be the number of bytes, 1 or more");
     }
@@ -130,6 +130,11 @@ fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
 /// The limit where numbers beyond it, however large, can be compared with it; 5 GiB is exact in it.
 #[expect(clippy::cast_precision_loss, reason = "5 GiB has 33 bits, of 53")]
 const LIMIT_AS_F64: f64 = UPLOAD_LIMIT as f64;
+
+/// A whole number, however it is written: `896.0` is one too, to JSON Schema.
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_f64()?.to_string().parse().ok())
+}
 
 fn malformed(error: &serde_json::Error) -> Refused {
     let (line, column) = (error.line(), error.column());
@@ -165,6 +170,18 @@ fn is_media_type(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_is_a_whole_number_however_it_is_written() {
+        for (text, length) in [("896", Some(896)), ("896.0", Some(896)), ("8.96e2", Some(896)), ("5e9", Some(5_000_000_000))] {
+            let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
+            assert_eq!(terms(body.as_bytes()).ok().map(|terms| terms.length), length, "{text}");
+        }
+        for text in ["0", "0.0", "-1", "-1.0", "896.5", "\"896\"", "null", "1e300", "5368709121.0"] {
+            let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
+            assert!(terms(body.as_bytes()).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_media_type_is_two_tokens_and_perhaps_parameters() {
