@@ -83,7 +83,9 @@ impl Answer {
     /// A path that is documented has this answer among its own; of any other there is nothing.
     fn check_documented(&self, method: &Method, path: &str) {
         let path = path.strip_prefix(BASE).filter(|rest| rest.starts_with('/')).unwrap_or(path);
-        let name = if method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
+        // Methods are case-sensitive (RFC 9110, section 9.1), and written in lower case there.
+        let name = if method == Method::HEAD { "GET" } else { method.as_str() };
+        let name = if name.bytes().all(|b| b.is_ascii_uppercase()) { name.to_lowercase() } else { String::new() };
         let status = self.status.as_u16();
         let Some(item) = DOCUMENT["paths"].as_object().expect("paths").iter().find(|(it, _)| is(it, path)) else {
             // Nobody is told so before it is known that it is somebody.
@@ -94,7 +96,10 @@ impl Answer {
             return assert!(options || matches!(status, 403 | 405), "{status} of {method} {path}");
         };
         let (exact, family) = (status.to_string(), format!("{}XX", status / 100));
-        assert!(responses.get(&exact).or(responses.get(&family)).is_some(), "openapi.yaml lacks {status} of {method} {path}");
+        assert!(
+            responses.get(&exact).or(responses.get(&family)).is_some(),
+            "openapi.yaml lacks {status} of {method} {path}"
+        );
     }
 }
 

@@ -31,7 +31,12 @@ pub fn run(input: &[u8]) {
                 }
             }
             if let [(one, true), (other, true)] = answers[..] {
-                assert_eq!(one.is_success(), other.is_success(), "{one} and {other}: {:?}", String::from_utf8_lossy(text));
+                assert_eq!(
+                    one.is_success(),
+                    other.is_success(),
+                    "{one} and {other}: {:?}",
+                    String::from_utf8_lossy(text)
+                );
             }
         }
     });

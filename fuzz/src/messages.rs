@@ -76,8 +76,7 @@ fn keep(seen: Seen) -> Command {
 
 /// What a job was given is its own payload, or was in a message itself: who sends that knows it already.
 fn saw_its_own(seen: &Seen, jobs: &[Job; 2], messages: &[String]) {
-    let inline: Vec<_> =
-        messages.iter().filter_map(|body| Envelope::read(body).ok()?.payload.bytes()?.ok()).collect();
+    let inline: Vec<_> = messages.iter().filter_map(|body| Envelope::read(body).ok()?.payload.bytes()?.ok()).collect();
     for (id, bytes) in seen.lock().expect("nobody panics while it holds it").iter() {
         let own = jobs.iter().zip(PAYLOADS).any(|(job, payload)| job.id == *id && bytes == payload);
         assert!(own || inline.contains(bytes), "{id} was given {bytes:?}");
@@ -129,7 +128,8 @@ fn written(payload: &[u8], job: &Job) {
     let envelope = Envelope::new(job, "x/y", "a=1", Carried::inline(payload), &sha256, Trace::default());
     let body = envelope.write();
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-    let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let legal =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     assert!(body.chars().all(legal), "{body:?}");
     let read = Envelope::read(&body).expect("what was written");
     assert_eq!(read, envelope);
@@ -155,7 +155,8 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
         let Ok(event) = serde_json::from_value::<SqsEvent>(event) else { continue };
         deliveries.extend(lambda::batch::deliveries(event));
     }
-    let ends_at = lambda::batch::ends_at(u64::try_from(deliveries.len()).unwrap_or(0) + 900_000, room.submit.host.now());
+    let ends_at =
+        lambda::batch::ends_at(u64::try_from(deliveries.len()).unwrap_or(0) + 900_000, room.submit.host.now());
     for dispositions in [
         room.worker.handle_batch(&deliveries, ends_at).await,
         room.dead_letters.handle_batch(&deliveries).await,

@@ -82,9 +82,16 @@ fn key(tenant: &str, name: &str) {
     let id = JobId::from_uuid(Uuid::from_u128(7));
     let job = JobKey { tenant: tenant.clone(), id };
     assert_eq!(keys::job_of_letter(&keys::letter(Some(&job), "m-1")), Some(job.clone()));
-    for key in [keys::letter(Some(&job), "m-1"), keys::payload(&job, &Digest::of(b"")), keys::upload(&tenant, UploadId::from_uuid(Uuid::nil()))] {
+    for key in [
+        keys::letter(Some(&job), "m-1"),
+        keys::payload(&job, &Digest::of(b"")),
+        keys::upload(&tenant, UploadId::from_uuid(Uuid::nil())),
+    ] {
         let parts: Vec<_> = key.split('/').collect();
-        assert!(parts.iter().all(|part| !matches!(*part, "" | "." | "..")) && key.bytes().all(|b| b.is_ascii_graphic()), "{key}");
+        assert!(
+            parts.iter().all(|part| !matches!(*part, "" | "." | "..")) && key.bytes().all(|b| b.is_ascii_graphic()),
+            "{key}"
+        );
     }
     let Ok(client_job_id) = name.parse::<ClientJobId>() else { return };
     let (one, other) = (Namespace::from_uuid(Uuid::nil()), Namespace::from_uuid(Uuid::max()));

@@ -85,8 +85,29 @@ fn malformed(body: &[u8], line: usize, column: usize, detail: &str) {
 
 /// Words that are Rust's, and no client's: looked for where the client did not send them itself.
 const OF_RUST: &[&str] = &[
-    "struct ", "enum", "tuple", "newtype", "Option", "Vec", "u8", "u16", "u32", "u64", "usize", "i8", "i32", "i64", "f32", "f64",
-    "variant identifier", "field identifier", "at line", "Error(", "unit variant", "map", "sequence",
+    "struct ",
+    "enum",
+    "tuple",
+    "newtype",
+    "Option",
+    "Vec",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "usize",
+    "i8",
+    "i32",
+    "i64",
+    "f32",
+    "f64",
+    "variant identifier",
+    "field identifier",
+    "at line",
+    "Error(",
+    "unit variant",
+    "map",
+    "sequence",
 ];
 
 fn invalid(errors: &[FieldError], sent: &[u8], document: Option<Value>) {
@@ -114,7 +135,9 @@ async fn upload(body: &[u8]) {
     let sent = request::read(b"", &text, "", "").expect("a request");
     let answer = scene.ask(&sent).await;
     match answer.status.as_u16() {
-        201 => assert!(serde_json::from_slice::<Value>(body).is_ok_and(|body| body["content_length"].as_u64() > Some(0))),
+        201 => {
+            assert!(serde_json::from_slice::<Value>(body).is_ok_and(|body| body["content_length"].as_u64() > Some(0)))
+        }
         422 => {
             let errors: Vec<_> = serde_json::from_value(answer.json()["errors"].clone()).expect("errors");
             invalid(&errors, body, serde_json::from_slice(body).ok());

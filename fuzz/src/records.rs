@@ -60,7 +60,9 @@ fn change(item: &mut HashMap<String, AttributeValue>, line: &str) {
 
 /// Whatever time it is, there is something to show and to say.
 fn shown(job: &Job) {
-    for now in [Timestamp::from_millis(0), job.created_at, job.ready_at, job.expires_at, Timestamp::from_millis(i64::MAX)] {
+    for now in
+        [Timestamp::from_millis(0), job.created_at, job.ready_at, job.expires_at, Timestamp::from_millis(i64::MAX)]
+    {
         assert!((1..=30).contains(&poll::retry_after(job, now)));
         for message in ["m-1", "m-2"] {
             _ = Verdict::of_dead_letter(Some(job), job.created_at, message, true, now);
@@ -91,8 +93,15 @@ async fn used(job: &Job) {
     let delivery = |message_id: &str| Delivery {
         message_id: message_id.into(),
         receipt: "receipt".into(),
-        body: Envelope::new(job, "application/json", "", Carried::inline(PAYLOAD), &Digest::of(PAYLOAD), Trace::default())
-            .write(),
+        body: Envelope::new(
+            job,
+            "application/json",
+            "",
+            Carried::inline(PAYLOAD),
+            &Digest::of(PAYLOAD),
+            Trace::default(),
+        )
+        .write(),
         receive_count: 2,
     };
     _ = room.worker.handle(&delivery("m-1"), room.host.now().after(Duration::from_secs(900))).await;

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use cloakroom::problem::FieldError;
 use cloakroom::{Code, Digest, Timestamp};
 use cloakroom_app::ports::UploadTerms;
+use cloakroom_app::submit::MEDIA_TYPE_LIMIT;
 use cloakroom_app::upload::UPLOAD_LIMIT;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
@@ -21,9 +22,6 @@ use crate::{answer, caller, trace};
 
 /// The most bytes of the request itself, which names an upload and does not hold it.
 const BODY_LIMIT: u64 = 16 * 1024;
-
-/// The most characters of a media type.
-const CONTENT_TYPE_LIMIT: usize = 255;
 
 /// An upload that was made ready.
 #[derive(Serialize)]
@@ -162,7 +160,7 @@ fn is_media_type(text: &str) -> bool {
             && parameters.trim_end() == parameters
             && parameters.bytes().all(|b| matches!(b, b' '..=b'~'))
     };
-    text.len() <= CONTENT_TYPE_LIMIT
+    text.len() <= MEDIA_TYPE_LIMIT
         && essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
         && parameters.is_none_or(good)
 }
@@ -173,7 +171,9 @@ mod tests {
 
     #[test]
     fn a_length_is_a_whole_number_however_it_is_written() {
-        for (text, length) in [("896", Some(896)), ("896.0", Some(896)), ("8.96e2", Some(896)), ("5e9", Some(5_000_000_000))] {
+        for (text, length) in
+            [("896", Some(896)), ("896.0", Some(896)), ("8.96e2", Some(896)), ("5e9", Some(5_000_000_000))]
+        {
             let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
             assert_eq!(terms(body.as_bytes()).ok().map(|terms| terms.length), length, "{text}");
         }
@@ -185,7 +185,13 @@ mod tests {
 
     #[test]
     fn a_media_type_is_two_tokens_and_perhaps_parameters() {
-        for good in ["image/png", "application/vnd.x+json", "text/plain; charset=utf-8", "text/plain ;a=b", "text/plain;a=\"b c\""] {
+        for good in [
+            "image/png",
+            "application/vnd.x+json",
+            "text/plain; charset=utf-8",
+            "text/plain ;a=b",
+            "text/plain;a=\"b c\"",
+        ] {
             assert!(is_media_type(good), "{good}");
         }
         for bad in [

@@ -59,7 +59,8 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What RFC 3339 has no words for comes of a corrupt record alone; the epoch is shown rather than a panic.
-        let time = Some(self.0).filter(|millis| *millis >= YEAR_0).and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
+        let time =
+            Some(self.0).filter(|millis| *millis >= YEAR_0).and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
         let time = time.unwrap_or_default();
         write!(f, "{time:.3}")
     }

@@ -12,10 +12,10 @@ use std::fmt::Write as _;
 
 use axum::Router;
 use axum::http::Uri;
+use axum::response::Response;
 use cloakroom_aws::HttpConfig;
 use cloakroom_aws::config::CorsOrigins;
 use cloakroom_http::{Cors, Site};
-use axum::response::Response;
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::tower::ServiceExt as _;
 use lambda_http::tower::util::MapRequest;
