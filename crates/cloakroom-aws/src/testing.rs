@@ -131,6 +131,7 @@ pub fn stored(job: &Job) -> HashMap<String, AttributeValue> {
 }
 
 /// The job of a stored record, or why it is none.
+#[expect(clippy::implicit_hasher, reason = "an item is what the SDK makes of one")]
 pub fn job_of(item: &HashMap<String, AttributeValue>) -> Result<Job, String> {
     record::read(item).map_err(|error| error.to_string())
 }

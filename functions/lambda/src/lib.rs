@@ -7,7 +7,5 @@ mod start;
 pub mod stream;
 mod tenant;
 
-#[cfg(feature = "testing")]
-pub use gateway::behind_gateway;
-pub use gateway::{serve, site};
+pub use gateway::{behind_gateway, serve, site};
 pub use start::{configured, start};
