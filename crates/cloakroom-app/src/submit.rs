@@ -33,6 +33,9 @@ pub const INLINE_LIMIT: usize = 7 * 64 * 1024;
 /// The largest message that is sent much later: what `EventBridge` Scheduler takes is 256 KB, as JSON in JSON.
 pub const SCHEDULED_LIMIT: usize = 128 * 1024;
 
+/// The most characters of a media type, its parameters counted.
+pub const MEDIA_TYPE_LIMIT: usize = 255;
+
 /// What a client asks for.
 #[derive(Debug, Clone)]
 pub struct Submission {
@@ -339,6 +342,8 @@ fn check_body(
 
 /// Whether the command takes this media type; a `charset` other than UTF-8 makes it another type.
 fn check_media_type(command: &Command, content_type: &str) -> Result<(), SubmitError> {
+    // It goes into messages and beside objects, where not every character may go.
+    let held = content_type.len() <= MEDIA_TYPE_LIMIT && content_type.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let utf_8 = |parameter: &str| match parameter.split_once('=') {
@@ -348,7 +353,11 @@ fn check_media_type(command: &Command, content_type: &str) -> Result<(), SubmitE
         _ => true,
     };
     let known = command.media_types().iter().any(|known| known.eq_ignore_ascii_case(essence));
-    if known && parts.all(utf_8) { Ok(()) } else { Err(SubmitError::UnsupportedMediaType(command.media_types())) }
+    if held && known && parts.all(utf_8) {
+        Ok(())
+    } else {
+        Err(SubmitError::UnsupportedMediaType(command.media_types()))
+    }
 }
 
 #[cfg(test)]

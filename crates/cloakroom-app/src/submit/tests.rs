@@ -192,10 +192,12 @@ async fn what_is_refused_leaves_nothing_behind() {
         Err(SubmitError::TooLarge { limit: 20 })
     );
     assert_eq!(room.send_body("note.keep", None, "", sent(Some("text/plain"), b"{}")).await, unsupported(json));
-    assert_eq!(
-        room.send_body("note.keep", None, "", sent(Some("application/json; charset=latin-1"), b"{}")).await,
-        unsupported(json)
-    );
+    // A message holds no U+FFFE, and a bucket's header nothing but ASCII, and not much of it.
+    let long = format!("application/json; a={}", "b".repeat(255));
+    for other in ["application/json; charset=latin-1", "application/json; a=\u{fffe}", "application/json; a=é", &long]
+    {
+        assert_eq!(room.send_body("note.keep", None, "", sent(Some(other), b"{}")).await, unsupported(json), "{other}");
+    }
     assert_eq!(room.send_body("file.keep", None, "", sent(None, b"x")).await, unsupported(images));
     assert!(matches!(
         room.send_body("file.keep", None, "", png(b"")).await,
