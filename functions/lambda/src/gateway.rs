@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 
 use axum::Router;
 use axum::http::Uri;
+use axum::http::header::HOST;
 use axum::response::Response;
 use cloakroom_aws::HttpConfig;
 use cloakroom_aws::config::CorsOrigins;
@@ -43,7 +44,12 @@ type BehindGateway =
 /// An event that `lambda_http` makes a request of without losing or breaking over anything.
 fn legible(mut event: Event) -> Event {
     match &mut event.payload {
-        LambdaRequest::ApiGatewayV1(request) if !request.multi_value_headers.is_empty() => request.headers.clear(),
+        LambdaRequest::ApiGatewayV1(request) => {
+            // The host is made a URL of, where it is beside the list.
+            for name in request.multi_value_headers.keys().filter(|name| *name != HOST) {
+                request.headers.remove(name);
+            }
+        }
         LambdaRequest::ApiGatewayV2(request) => {
             if let Some(query) = &mut request.raw_query_string {
                 *query = encoded(query);
