@@ -72,7 +72,8 @@ impl Site {
         Self { client, hasty, weak, run: fresh_key("soak"), deadline, counts }
     }
 
-    fn is_late(&self) -> bool {
+    /// Whether every job must be over by now.
+    pub(crate) fn is_late(&self) -> bool {
         self.deadline.borrow().is_some_and(|deadline| Instant::now() > deadline)
     }
 }

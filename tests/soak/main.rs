@@ -13,13 +13,13 @@ mod stack;
 mod troubles;
 mod verdict;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use cloakroom_tests::Target;
+use cloakroom_app::{Host as _, SystemHost};
+use cloakroom_tests::{Target, root};
 use futures::StreamExt as _;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -30,8 +30,12 @@ use report::Report;
 use stack::Stack;
 use troubles::Troubles;
 
+/// Where handlers note what they do: beside the emulator's logs.
+const LEDGER: &str = "localstack/.run/ledger";
+
 /// Soaks a deployment on an emulator of this machine.
 #[derive(Debug, Parser)]
+#[command(args_override_self = true)]
 struct Arguments {
     /// How many jobs; without it nothing is done, as it is nothing that every run of the tests should do
     #[arg(long)]
@@ -51,9 +55,6 @@ struct Arguments {
     /// Seconds that a message is hidden that a worker died over: the queue's visibility timeout
     #[arg(long, default_value_t = 10)]
     visibility: u32,
-    /// Where the ledger of effects is written
-    #[arg(long, default_value = "ledger")]
-    ledger: PathBuf,
 }
 
 #[tokio::main]
@@ -86,8 +87,8 @@ async fn soak(arguments: &Arguments, target: Target) -> Report {
     let troubles = Arc::new(Troubles::new(arguments.seed));
     let proxy = proxy::start(&stack.endpoint, Arc::clone(&troubles)).await;
     // A run of its own begins with a ledger of its own.
-    std::fs::write(&arguments.ledger, "").expect("the ledger can be written");
-    let ledger = std::path::absolute(&arguments.ledger).expect("a path");
+    let ledger = root().canonicalize().expect("a path").join(LEDGER);
+    std::fs::write(&ledger, "").expect("the ledger can be written");
     let undo = stack.hand_over(&proxy, &ledger, arguments.visibility).await;
 
     let (till, deadline) = watch::channel(None);
@@ -96,22 +97,22 @@ async fn soak(arguments: &Arguments, target: Target) -> Report {
     let (counts, bound, before) = (Arc::clone(&site.counts), stack.bound(arguments.visibility), stack.records().await);
     troubles.begin();
     let begun = Instant::now();
-    let killer = processes::kill(proxy.clone(), arguments.seed, arguments.kill_every, counts.accepted(), stopped);
-    let killer = tokio::spawn(killer);
+    let killing = processes::kill(proxy.clone(), arguments.seed, arguments.kill_every, counts.accepted(), stopped);
+    let killing = tokio::spawn(killing);
     let plans = (0..jobs).map(|n| Plan::of(arguments.seed, n, arguments.give_up));
-    let stories = futures::stream::iter(plans).map(|plan| client::play(&site, plan)).buffer_unordered(arguments.clients);
+    let stories =
+        futures::stream::iter(plans).map(|plan| client::play(&site, plan)).buffer_unordered(arguments.clients);
     let calm = async {
         counts.submitted(jobs).await;
         // What was accepted last is not to have it easier.
         sleep(Duration::from_secs(5)).await;
         stop.send_replace(true);
-        let killed = killer.await.expect("the killer lives");
+        let killed = killing.await.expect("nothing stops it but us");
         troubles.end();
         till.send_replace(Some(Instant::now() + bound));
-        (killed, begun.elapsed(), Instant::now())
+        (killed, begun.elapsed(), SystemHost.now())
     };
-    let (stories, (killed, troubled, calm)) = tokio::join!(stories.collect::<Vec<_>>(), calm);
-    let ended = calm.elapsed();
+    let (stories, (kills, trouble_time, calm)) = tokio::join!(stories.collect::<Vec<_>>(), calm);
     let verdict = verdict::of(&site, &stack, stories, before, &ledger).await;
     stack.take_back(undo).await;
     Report {
@@ -120,9 +121,9 @@ async fn soak(arguments: &Arguments, target: Target) -> Report {
         seed: arguments.seed,
         counts,
         troubles: troubles.counts(),
-        killed,
-        troubled,
-        ended,
+        kills,
+        trouble_time,
+        calm,
         bound,
         figures: verdict.figures,
         violations: verdict.violations,

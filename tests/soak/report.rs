@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use cloakroom::Timestamp;
 use cloakroom_tests::{Target, program};
 
 use crate::client;
@@ -23,12 +24,12 @@ pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) counts: Arc<client::Counts>,
     pub(crate) troubles: troubles::Counts,
-    pub(crate) killed: Killed,
+    pub(crate) kills: Killed,
     /// How long there were troubles.
-    pub(crate) troubled: Duration,
-    /// How long after them the last job ended.
-    pub(crate) ended: Duration,
-    /// How long that may be.
+    pub(crate) trouble_time: Duration,
+    /// When they ended.
+    pub(crate) calm: Timestamp,
+    /// How long after that the last job may end.
     pub(crate) bound: Duration,
     pub(crate) figures: Figures,
     pub(crate) violations: Vec<(String, String)>,
@@ -56,7 +57,7 @@ impl fmt::Display for Report {
         writeln!(f, "             {of_failures:>7}  effects of jobs that failed or were cancelled")?;
         writeln!(f, "             {late:>7}  lines that were noted after the job's end")?;
         writeln!(f, "             {:>7}  jobs with more than one attempt", self.figures.tried_again)?;
-        writeln!(f, "kills        {:>7}  {}", self.killed.values().sum::<u64>(), listed(self.killed.iter()))?;
+        writeln!(f, "kills        {:>7}  {}", self.kills.values().sum::<u64>(), listed(self.kills.iter()))?;
         for trouble in ["calls", "throttled", "refused", "answers lost", "delayed", "sent twice"] {
             let found = || self.troubles.iter().filter(|((_, it), _)| *it == trouble);
             let all: u64 = found().map(|(_, count)| count).sum();
@@ -65,7 +66,8 @@ impl fmt::Display for Report {
         }
         let (polls, again, cancels) = (of(&counts.polls), of(&counts.again), of(&counts.cancels));
         writeln!(f, "clients      {polls:>7}  polls, {again} requests made again, {cancels} cancellations")?;
-        let (troubled, ended) = (self.troubled.as_secs_f64(), self.ended.as_secs_f64());
+        let ended = self.figures.last_end.map(|end| end.since(self.calm)).unwrap_or_default().as_secs_f64();
+        let troubled = self.trouble_time.as_secs_f64();
         writeln!(f, "seconds      {troubled:>7.1}  of troubles")?;
         writeln!(f, "             {ended:>7.1}  from their end to the last job's; {} at most", self.bound.as_secs())?;
         writeln!(f, "violations   {:>7}", self.violations.len())?;

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 const FUNCTIONS: [&str; 5] = ["submit", "worker", "status", "dead-letters", "sweeper"];
 
 /// What SDKs take an endpoint from. Some emulators set the first themselves; the others go before it.
-const ENDPOINTS: [&str; 4] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"];
+const ENDPOINTS: [&str; 4] =
+    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"];
 
 /// No signature, but what an emulator tells by whom a request is for.
 const FOR_LAMBDA: &str =
@@ -41,7 +42,8 @@ pub(crate) struct Undo {
 
 impl Stack {
     pub(crate) async fn find() -> Self {
-        let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("set {name}: see localstack/status --env"));
+        let variable =
+            |name: &str| env::var(name).unwrap_or_else(|_| panic!("set {name}: see localstack/status --env"));
         let mut stack = Self {
             url: variable("CLOAKROOM_URL"),
             endpoint: variable("AWS_ENDPOINT_URL"),
@@ -54,7 +56,12 @@ impl Stack {
         let redrive: Value =
             serde_json::from_str(&stack.attribute(QueueAttributeName::RedrivePolicy).await).expect("a redrive policy");
         let receives = &redrive["maxReceiveCount"];
-        stack.receives = receives.as_u64().or_else(|| receives.as_str()?.parse().ok()).map(u32::try_from).expect("a count").expect("of receipts");
+        stack.receives = receives
+            .as_u64()
+            .or_else(|| receives.as_str()?.parse().ok())
+            .map(u32::try_from)
+            .expect("a count")
+            .expect("of receipts");
         let submit = stack.variables("submit").await;
         stack.table.push_str(submit["CLOAKROOM_TABLE"].as_str().expect("it is deployed"));
         stack
@@ -67,7 +74,10 @@ impl Stack {
 
     /// Sends the functions through the proxy from now on.
     pub(crate) async fn hand_over(&self, proxy: &str, ledger: &Path, visibility: u32) -> Undo {
-        let undo = Undo { variables: self.all_variables().await, visibility: self.attribute(QueueAttributeName::VisibilityTimeout).await };
+        let undo = Undo {
+            variables: self.all_variables().await,
+            visibility: self.attribute(QueueAttributeName::VisibilityTimeout).await,
+        };
         for (function, before) in FUNCTIONS.iter().zip(&undo.variables) {
             let mut variables: Map<String, Value> = before.as_object().expect("variables").clone();
             variables.extend(ENDPOINTS.map(|name| (name.to_owned(), json!(proxy))));

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
-use cloakroom::Status;
-use cloakroom_client::{Error, HistoryView};
+use cloakroom::{Status, Timestamp};
+use cloakroom_client::HistoryView;
 use cloakroom_tests::audit::{Entry, Ledger, Mark, Story, wrongs};
 use futures::StreamExt as _;
+use tokio::time::sleep;
 
 use crate::client::Site;
 use crate::stack::Stack;
@@ -48,34 +49,36 @@ pub(crate) struct Figures {
     pub(crate) late: u64,
     /// Jobs with more than one attempt.
     pub(crate) tried_again: u64,
-    /// What all jobs saw of their end, by who recorded it.
+    /// When the last of them ended.
+    pub(crate) last_end: Option<Timestamp>,
+    /// By the step that ended them.
     pub(crate) ended_by: BTreeMap<String, u64>,
 }
 
-pub(crate) async fn of(site: &Site, stack: &Stack, stories: Vec<Story>, before: u64, ledger: &Path) -> Verdict {
-    let ledger = Ledger::read(&std::fs::read_to_string(ledger).expect("the ledger"));
+pub(crate) async fn of(site: &Site, stack: &Stack, mut stories: Vec<Story>, before: u64, ledger: &Path) -> Verdict {
     let mut verdict = Verdict::default();
-    let known: HashSet<_> = {
-        let mut looks = futures::stream::iter(stories).map(|story| look(site, story)).buffer_unordered(AT_ONCE);
-        let mut known = HashSet::new();
-        while let Some((story, last)) = looks.next().await {
-            match last {
-                Ok(None) => {}
-                Ok(Some(last)) => {
-                    let noted = ledger.of(&story.id);
-                    let found = wrongs(&story, &last, noted, LOST_LEASE);
-                    verdict.violations.extend(found.into_iter().map(|what| (story.id.clone(), what)));
-                    verdict.figures.count(&story, &last, noted);
-                    known.insert(story.id);
-                }
-                Err(what) => {
-                    verdict.violations.extend(story.wrongs.iter().map(|wrong| (story.id.clone(), wrong.clone())));
-                    verdict.violations.push((story.id, what));
-                }
+    // Jobs whose clients gave up may have to be waited for.
+    stories.sort_by_key(|story| !story.promised);
+    let looks = futures::stream::iter(stories).map(|story| look(site, story)).buffer_unordered(AT_ONCE);
+    let looks: Vec<_> = looks.collect().await;
+    let ledger = Ledger::read(&std::fs::read_to_string(ledger).expect("the ledger"));
+    let mut known = HashSet::new();
+    for (story, last) in looks {
+        match last {
+            Ok(None) => {}
+            Ok(Some(last)) => {
+                let noted = ledger.of(&story.id);
+                let found = wrongs(&story, &last, noted, LOST_LEASE);
+                verdict.violations.extend(found.into_iter().map(|what| (story.id.clone(), what)));
+                verdict.figures.count(&story, &last, noted);
+                known.insert(story.id);
+            }
+            Err(what) => {
+                verdict.violations.extend(story.wrongs.iter().map(|wrong| (story.id.clone(), wrong.clone())));
+                verdict.violations.push((story.id, what));
             }
         }
-        known
-    };
+    }
     for job in ledger.jobs().filter(|job| !known.contains(*job)) {
         verdict.violations.push((job.to_owned(), "ran, and nobody asked for it".to_owned()));
     }
@@ -100,8 +103,13 @@ async fn look(site: &Site, mut story: Story) -> (Story, Result<Option<HistoryVie
     if !story.promised {
         story.id.clone_from(&job.id);
     }
-    let last = site.client.history(&job.id).await;
-    (story, last.map(Some).map_err(|error: Error| format!("its history can't be had: failed to {error}")))
+    loop {
+        match site.client.history(&job.id).await {
+            Ok(last) if last.job.status.is_terminal() || site.is_late() => return (story, Ok(Some(last))),
+            Ok(_) => sleep(Duration::from_secs(2)).await,
+            Err(error) => return (story, Err(format!("its history can't be had: failed to {error}"))),
+        }
+    }
 }
 
 impl Figures {
@@ -122,6 +130,7 @@ impl Figures {
             self.effects_of_failures += effects;
         }
         self.late += noted.iter().filter(|entry| job.finished_at.is_some_and(|end| entry.at > end)).count() as u64;
+        self.last_end = self.last_end.max(job.finished_at);
         self.tried_again += u64::from(job.attempt > 1);
     }
 }

@@ -26,7 +26,9 @@ fn succeeded() -> JobView {
 
 fn failed(code: &str, attempt: u32) -> JobView {
     let error = json!({"code": code, "detail": "", "status": 400});
-    job(json!({"status": "failed", "attempt": attempt, "error": error, "updated_at": seconds(3), "finished_at": seconds(3)}))
+    job(
+        json!({"status": "failed", "attempt": attempt, "error": error, "updated_at": seconds(3), "finished_at": seconds(3)}),
+    )
 }
 
 fn history(job: JobView, events: &[&str]) -> HistoryView {
@@ -43,7 +45,8 @@ fn story(wish: Wish, sights: Vec<Sight>) -> Story {
 }
 
 fn noted(lines: &[(&str, u32, i64)]) -> Vec<Entry> {
-    let line = |(mark, attempt, at): &(&str, u32, i64)| format!("{mark} {ID} {attempt} 42 {}\n", seconds(*at).as_millis());
+    let line =
+        |(mark, attempt, at): &(&str, u32, i64)| format!("{mark} {ID} {attempt} 42 {}\n", seconds(*at).as_millis());
     Ledger::read(&lines.iter().map(line).collect::<String>()).of(ID).to_vec()
 }
 

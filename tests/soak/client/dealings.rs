@@ -115,10 +115,14 @@ async fn fetch(site: &Site, location: &str, length: usize) -> Result<(), String>
             Err(error) => Err(error),
         };
         match bytes {
-            Ok(bytes) if bytes.len() == length && bytes.iter().enumerate().all(|(n, &it)| usize::from(it) == n % 251) => {
+            Ok(bytes)
+                if bytes.len() == length && bytes.iter().enumerate().all(|(n, &it)| usize::from(it) == n % 251) =>
+            {
                 return Ok(());
             }
-            Ok(bytes) => return Err(format!("its result has {} bytes, and not the {length} that were made", bytes.len())),
+            Ok(bytes) => {
+                return Err(format!("its result has {} bytes, and not the {length} that were made", bytes.len()));
+            }
             Err(Error::Unavailable { .. } | Error::Transport { .. }) if !site.is_late() => sleep(PATIENCE).await,
             Err(error) => return Err(format!("its result could not be had: failed to {error}")),
         }
