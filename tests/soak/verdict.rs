@@ -89,22 +89,17 @@ pub(crate) async fn of(site: &Site, stack: &Stack, mut stories: Vec<Story>, befo
     verdict
 }
 
-/// The job as it is now, found by its key, with its history; nothing, where there is no job and none was promised.
+/// The job as it is now, with its history; nothing, where its client gave up, and its key finds none.
 async fn look(site: &Site, mut story: Story) -> (Story, Result<Option<HistoryView>, String>) {
-    let found = match site.client.find(&story.key).await {
-        Ok(found) => found,
-        Err(error) => return (story, Err(format!("could not be found by its key: failed to {error}"))),
-    };
-    let Some(job) = found else {
-        let what = format!("was answered 202, and its key {} finds nothing", story.key);
-        let last = if story.promised { Err(what) } else { Ok(None) };
-        return (story, last);
-    };
     if !story.promised {
-        story.id.clone_from(&job.id);
+        match site.client.find(&story.key).await {
+            Ok(Some(job)) => story.id = job.id,
+            Ok(None) => return (story, Ok(None)),
+            Err(error) => return (story, Err(format!("could not be found by its key: failed to {error}"))),
+        }
     }
     loop {
-        match site.client.history(&job.id).await {
+        match site.client.history(&story.id).await {
             Ok(last) if last.job.status.is_terminal() || site.is_late() => return (story, Ok(Some(last))),
             Ok(_) => sleep(Duration::from_secs(2)).await,
             Err(error) => return (story, Err(format!("its history can't be had: failed to {error}"))),

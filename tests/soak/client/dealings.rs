@@ -57,12 +57,16 @@ pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Optio
     submitted
 }
 
-/// Tries its key for another command, which must be refused.
+/// Tries its key for another command, which must be refused, and finds its own job by it.
 pub(super) async fn reuse_key(site: &Site, story: &mut Story) {
     let another = Submission::json(COMMAND, json!({"result": "of another command"})).key(&story.key);
     match site.client.submit(another).await {
         Err(Error::Problem(problem)) if problem.code == "idempotency-key-reused" => {}
         answered => story.wrongs.push(format!("its key was taken for another command: {answered:?}")),
+    }
+    match site.client.find(&story.key).await {
+        Ok(Some(job)) if job.id == story.id => {}
+        found => story.wrongs.push(format!("its key {} finds {found:?}", story.key)),
     }
 }
 
