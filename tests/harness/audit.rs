@@ -16,8 +16,10 @@ pub use ledger::{Entry, Ledger, Mark};
 /// How a job is to end, where nothing goes wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wish {
-    /// It succeeds, with this result, not before this attempt.
-    Result(Value, u32),
+    /// It succeeds, with this result.
+    Result(Value),
+    /// Likewise, but not in the first attempt, which fails with this code.
+    ResultAfter(&'static str, Value),
     /// It succeeds, with a result of so many bytes.
     Bytes(usize),
     /// It fails, with this code.
@@ -64,9 +66,11 @@ const BY_STORAGE: [&str; 2] = ["the payload could not be fetched", "the result c
 /// The steps that end a job.
 const ENDS: [&str; 8] = ["succeed", "fail", "withdraw", "confirm-cancel", "give-up", "lapse", "bury", "sweep"];
 
-/// What is wrong with a story, given the job's last state and history, and what its handler noted. `lost_lease` is how long
-/// an attempt may go on that nothing was heard of.
-pub fn wrongs(story: &Story, last: &HistoryView, noted: &[Entry], lost_lease: Duration) -> Vec<String> {
+/// How much longer than its lease an attempt may go on that nothing was heard of: its handler's grace, and a moment.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// What is wrong with a story, given the job's last state and history, what its handler noted, and how long a lease lasts.
+pub fn wrongs(story: &Story, last: &HistoryView, noted: &[Entry], lease: Duration) -> Vec<String> {
     let mut found = story.wrongs.clone();
     let mut unless = |good: bool, what: String| {
         if !good {
@@ -87,17 +91,30 @@ pub fn wrongs(story: &Story, last: &HistoryView, noted: &[Entry], lost_lease: Du
     unless((ends, ends_last) == (1, true), format!("{ends} ends are recorded: {:?}", last.history));
     let claims = last.history.iter().filter(|step| step.event == "claim").count();
     unless(claims == job.attempt as usize, format!("{claims} attempts are recorded, and it tells of {}", job.attempt));
-    if let Err(what) = ended_truly(story, job, noted) {
+    for pair in last.history.windows(2).filter(|pair| is_taken_over(&pair[0], &pair[1])) {
+        unless(pair[1].at >= pair[0].at.after(lease), format!("was taken over from a worker with a lease: {pair:?}"));
+    }
+    let by = last.history.last().map_or("", |step| step.event.as_str());
+    unless(
+        !(story.promised && by == "sweep"),
+        "was swept, though it was answered 202, and so has a message".to_owned(),
+    );
+    if let Err(what) = ended_truly(story, job, by, noted) {
         unless(false, what);
     }
     for (n, entry) in noted.iter().enumerate() {
         let again = noted[..n].iter().any(|other| (other.mark, other.attempt) == (entry.mark, entry.attempt));
         unless(!again, format!("an attempt ran twice: {entry:?}"));
         unless(entry.attempt <= job.attempt, format!("an attempt ran that is not recorded: {entry:?}"));
-        let latest = job.finished_at.map(|end| end.after(lost_lease));
+        let latest = job.finished_at.map(|end| end.after(lease + GRACE));
         unless(latest.is_none_or(|latest| entry.at <= latest), format!("ran on after its end: {entry:?}"));
     }
     found
+}
+
+/// Whether the second step takes a job from a worker that began an attempt and was not heard of since.
+pub fn is_taken_over(first: &StepView, second: &StepView) -> bool {
+    first.event == "claim" && ["claim", "give-up", "bury", "sweep"].contains(&second.event.as_str())
 }
 
 fn is_end(step: &StepView) -> bool {
@@ -120,13 +137,14 @@ fn goes_on(before: &Sight, after: &Sight) -> bool {
         && (!before.job.status.is_terminal() || before == after)
 }
 
-/// Whether the end is one that the job may have, and what the ledger knows of it agrees.
-fn ended_truly(story: &Story, job: &JobView, noted: &[Entry]) -> Result<(), String> {
+/// Whether the end is one that the job may have, and what the ledger knows of it agrees. `by` is the step that ended it.
+fn ended_truly(story: &Story, job: &JobView, by: &str, noted: &[Entry]) -> Result<(), String> {
     let has = |mark| noted.iter().any(|entry| entry.mark == mark && entry.attempt == job.attempt);
     match job.status {
         Status::Succeeded => {
             let right = match &story.wish {
-                Wish::Result(result, attempts) => job.result.as_ref() == Some(result) && job.attempt >= *attempts,
+                Wish::Result(result) => job.result.as_ref() == Some(result),
+                Wish::ResultAfter(_, result) => job.result.as_ref() == Some(result) && job.attempt > 1,
                 Wish::Bytes(_) => job.result.is_none() && job.result_url.is_some(),
                 Wish::Failure(_) | Wish::Crash => false,
             };
@@ -141,7 +159,12 @@ fn ended_truly(story: &Story, job: &JobView, noted: &[Entry]) -> Result<(), Stri
             let error = job.error.as_ref().ok_or("failed without an error")?;
             let by_trouble = BY_TROUBLE.contains(&(error.code.as_str(), job.attempt > 0));
             let by_storage = error.code == "job-failed" && BY_STORAGE.iter().any(|it| error.detail.contains(it));
-            let as_asked = matches!(story.wish, Wish::Failure(code) if code == error.code);
+            let as_asked = match story.wish {
+                Wish::Failure(code) => code == error.code,
+                // No worker went on: the last that is known of it is how its first attempt ended.
+                Wish::ResultAfter(code, _) => code == error.code && by != "fail",
+                Wish::Result(_) | Wish::Bytes(_) | Wish::Crash => false,
+            };
             if !(by_trouble || by_storage || as_asked) {
                 return Err(format!("failed as nothing makes it fail: {job:?}"));
             }

@@ -98,17 +98,17 @@ impl Plan {
 fn what(dice: &mut Dice, n: u64) -> (Value, Wish) {
     let duration = dice.below(400);
     match dice.below(100) {
-        0..60 => (json!({"duration_ms": duration, "result": {"n": n}}), Wish::Result(json!({"n": n}), 1)),
+        0..60 => (json!({"duration_ms": duration, "result": {"n": n}}), Wish::Result(json!({"n": n}))),
         60..70 => {
             let (duration, steps) = (1000 + dice.below(3000), dice.below(4));
             let payload = json!({"duration_ms": duration, "progress_steps": steps, "result": n});
-            (payload, Wish::Result(json!(n), 1))
+            (payload, Wish::Result(json!(n)))
         }
         // More than a message carries.
         70..76 => {
             let message = format!("{n} ").repeat(100_000);
             let digest = Digest::of(message.as_bytes()).to_string();
-            (json!({"digest": true, "message": message}), Wish::Result(json!({"sha256_message": digest}), 1))
+            (json!({"digest": true, "message": message}), Wish::Result(json!({"sha256_message": digest})))
         }
         // More than a record keeps.
         76..82 => {
@@ -121,11 +121,13 @@ fn what(dice: &mut Dice, n: u64) -> (Value, Wish) {
         }
         88..94 => {
             let payload = json!({"fail": "retryable", "fail_attempts": 1, "code": "no-ink", "result": n});
-            (payload, Wish::Result(json!(n), 2))
+            (payload, Wish::ResultAfter("no-ink", json!(n)))
         }
-        94..96 => (json!({"fail": "panic", "fail_attempts": 1, "result": n}), Wish::Result(json!(n), 2)),
+        94..96 => {
+            (json!({"fail": "panic", "fail_attempts": 1, "result": n}), Wish::ResultAfter("job-failed", json!(n)))
+        }
         96..98 => (json!({"fail": "retryable", "code": "no-ink"}), Wish::Failure("no-ink")),
-        98 => (json!({"fail": "exit", "fail_attempts": 1, "result": n}), Wish::Result(json!(n), 2)),
+        98 => (json!({"fail": "exit", "fail_attempts": 1, "result": n}), Wish::ResultAfter("worker-crashed", json!(n))),
         _ => (json!({"fail": "exit"}), Wish::Crash),
     }
 }

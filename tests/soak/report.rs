@@ -56,7 +56,11 @@ impl fmt::Display for Report {
         let (of_failures, late) = (self.figures.effects_of_failures, self.figures.late);
         writeln!(f, "             {of_failures:>7}  effects of jobs that failed or were cancelled")?;
         writeln!(f, "             {late:>7}  lines that were noted after the job's end")?;
-        writeln!(f, "             {:>7}  jobs with more than one attempt", self.figures.tried_again)?;
+        let (again, taken_over) = (self.figures.tried_again, self.figures.taken_over);
+        writeln!(
+            f,
+            "             {again:>7}  jobs with more than one attempt; {taken_over} attempts were of a worker that was gone"
+        )?;
         writeln!(f, "kills        {:>7}  {}", self.kills.values().sum::<u64>(), listed(self.kills.iter()))?;
         for trouble in ["calls", "throttled", "refused", "answers lost", "delayed", "sent twice"] {
             let found = || self.troubles.iter().filter(|((_, it), _)| *it == trouble);

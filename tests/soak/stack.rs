@@ -30,7 +30,9 @@ pub(crate) struct Stack {
     name: String,
     queue: String,
     receives: u32,
-    pub(crate) table: String,
+    table: String,
+    /// How long a lease of the worker lasts.
+    pub(crate) lease: Duration,
     http: Client,
 }
 
@@ -51,6 +53,7 @@ impl Stack {
             queue: variable("CLOAKROOM_QUEUE_URL"),
             receives: 0,
             table: String::new(),
+            lease: Duration::ZERO,
             http: Client::builder().no_proxy().build().expect("a client"),
         };
         let redrive: Value =
@@ -62,8 +65,10 @@ impl Stack {
             .map(u32::try_from)
             .expect("a count")
             .expect("of receipts");
-        let submit = stack.variables("submit").await;
-        stack.table.push_str(submit["CLOAKROOM_TABLE"].as_str().expect("it is deployed"));
+        let worker = stack.variables("worker").await;
+        stack.table.push_str(worker["CLOAKROOM_TABLE"].as_str().expect("it is deployed"));
+        let seconds = worker["CLOAKROOM_LEASE_SECONDS"].as_str().and_then(|it| it.parse().ok());
+        stack.lease = Duration::from_secs(seconds.expect("the template says how long"));
         stack
     }
 

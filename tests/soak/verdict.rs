@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cloakroom::{Status, Timestamp};
 use cloakroom_client::HistoryView;
-use cloakroom_tests::audit::{Entry, Ledger, Mark, Story, wrongs};
+use cloakroom_tests::audit::{Entry, Ledger, Mark, Story, is_taken_over, wrongs};
 use futures::StreamExt as _;
 use tokio::time::sleep;
 
@@ -15,10 +15,6 @@ use crate::stack::Stack;
 
 /// How many jobs are looked at side by side.
 const AT_ONCE: usize = 8;
-
-/// How long an attempt may go on after its end was recorded by another: a lease as the template has it for the shortest
-/// timeout, its handler's grace, and a moment.
-const LOST_LEASE: Duration = Duration::from_secs(13);
 
 /// What a run comes to.
 #[derive(Debug, Default)]
@@ -49,6 +45,8 @@ pub(crate) struct Figures {
     pub(crate) late: u64,
     /// Jobs with more than one attempt.
     pub(crate) tried_again: u64,
+    /// Attempts whose worker was gone.
+    pub(crate) taken_over: u64,
     /// When the last of them ended.
     pub(crate) last_end: Option<Timestamp>,
     /// By the step that ended them.
@@ -68,7 +66,7 @@ pub(crate) async fn of(site: &Site, stack: &Stack, mut stories: Vec<Story>, befo
             Ok(None) => {}
             Ok(Some(last)) => {
                 let noted = ledger.of(&story.id);
-                let found = wrongs(&story, &last, noted, LOST_LEASE);
+                let found = wrongs(&story, &last, noted, stack.lease);
                 verdict.violations.extend(found.into_iter().map(|what| (story.id.clone(), what)));
                 verdict.figures.count(&story, &last, noted);
                 known.insert(story.id);
@@ -125,6 +123,8 @@ impl Figures {
             self.effects_of_failures += effects;
         }
         self.late += noted.iter().filter(|entry| job.finished_at.is_some_and(|end| entry.at > end)).count() as u64;
+        let taken_over = last.history.windows(2).filter(|pair| is_taken_over(&pair[0], &pair[1]));
+        self.taken_over += taken_over.count() as u64;
         self.last_end = self.last_end.max(job.finished_at);
         self.tried_again += u64::from(job.attempt > 1);
     }

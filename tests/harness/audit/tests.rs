@@ -59,7 +59,27 @@ fn nothing_is_wrong_with_a_job_that_went_well() {
     let sights = vec![sight("a-1", job(json!({}))), sight("a-3", succeeded())];
     let told = history(succeeded(), &["accept", "claim", "succeed"]);
     let ran = [("began", 1, 1), ("did", 1, 2)];
-    assert_eq!(found(&story(Wish::Result(json!(7), 1), sights), &told, &ran), "");
+    assert_eq!(found(&story(Wish::Result(json!(7)), sights), &told, &ran), "");
+}
+
+#[test]
+fn an_attempt_under_a_live_lease_and_a_job_swept_with_a_message_are_found() {
+    for (events, second, is_found) in [
+        (["accept", "claim", "claim"], 9, true),
+        (["accept", "claim", "give-up"], 9, true),
+        (["accept", "claim", "claim"], 10, false),
+        (["accept", "claim", "retry"], 1, false),
+    ] {
+        let mut told = history(job(json!({"status": "failed", "attempt": 2})), &events);
+        told.history[2].at = seconds(second);
+        let found = found(&story(Wish::Crash, vec![]), &told, &[]);
+        assert_eq!(found.contains("from a worker with a lease"), is_found, "{found}");
+    }
+    let told = history(failed("never-started", 0), &["accept", "sweep"]);
+    for promised in [true, false] {
+        let found = found(&Story { promised, ..story(Wish::Crash, vec![]) }, &told, &[]);
+        assert_eq!(found.contains("was swept"), promised, "{found}");
+    }
 }
 
 #[test]
@@ -75,14 +95,14 @@ fn what_a_client_may_not_see_is_found() {
     ] {
         let told = history(succeeded(), &["accept", "claim", "succeed"]);
         let ran = [("began", 1, 1), ("did", 1, 2)];
-        let found = found(&story(Wish::Result(json!(7), 1), vec![before, after]), &told, &ran);
+        let found = found(&story(Wish::Result(json!(7)), vec![before, after]), &told, &ran);
         assert!(found.contains("went backwards"), "{found}");
     }
 }
 
 #[test]
 fn an_end_that_changes_or_comes_twice_or_not_at_all_is_found() {
-    let seen = story(Wish::Result(json!(7), 1), vec![sight("a-3", failed("worker-crashed", 1))]);
+    let seen = story(Wish::Result(json!(7)), vec![sight("a-3", failed("worker-crashed", 1))]);
     let ran = [("began", 1, 1), ("did", 1, 2)];
     let twice = found(&seen, &history(succeeded(), &["accept", "claim", "give-up", "succeed"]), &ran);
     assert!(twice.contains("and changed to") && twice.contains("2 ends are recorded"), "{twice}");
@@ -93,13 +113,13 @@ fn an_end_that_changes_or_comes_twice_or_not_at_all_is_found() {
 #[test]
 fn what_the_ledger_does_not_bear_out_is_found() {
     let told = history(succeeded(), &["accept", "claim", "succeed"]);
-    let well = story(Wish::Result(json!(7), 1), vec![]);
+    let well = story(Wish::Result(json!(7)), vec![]);
     for (ran, what) in [
         (&[("began", 1, 1)][..], "did nothing"),
         (&[("began", 1, 1), ("began", 1, 1), ("did", 1, 2)], "ran twice"),
         (&[("did", 1, 2), ("did", 1, 2)], "ran twice"),
         (&[("did", 1, 2), ("began", 2, 4)], "not recorded"),
-        (&[("began", 1, 1), ("did", 1, 14)], "ran on after its end"),
+        (&[("began", 1, 1), ("did", 1, 17)], "ran on after its end"),
     ] {
         let found = found(&well, &told, ran);
         assert!(found.contains(what), "{what}: {found}");
@@ -114,19 +134,22 @@ fn what_the_ledger_does_not_bear_out_is_found() {
 fn an_end_that_is_not_the_truth_is_found() {
     let claimed = ["accept", "claim", "fail"];
     for (wish, last, ran, what) in [
-        (Wish::Result(json!(8), 1), history(succeeded(), &["claim", "succeed"]), "did", "not asked for"),
-        (Wish::Result(json!(7), 2), history(succeeded(), &["claim", "succeed"]), "did", "not asked for"),
+        (Wish::Result(json!(8)), history(succeeded(), &["claim", "succeed"]), "did", "not asked for"),
+        (Wish::ResultAfter("no-ink", json!(7)), history(succeeded(), &["claim", "succeed"]), "did", "not asked for"),
         (Wish::Crash, history(succeeded(), &["claim", "succeed"]), "did", "not asked for"),
         (Wish::Failure("no-paper"), history(failed("worker-crashed", 0), &["fail"]), "began", "nothing makes it"),
         (Wish::Failure("no-paper"), history(failed("never-started", 1), &claimed), "began", "nothing makes it"),
         (Wish::Failure("no-paper"), history(failed("no-pencil", 1), &claimed), "began", "nothing makes it"),
         (Wish::Bytes(1), history(failed("no-paper", 1), &claimed), "began", "nothing makes it"),
+        (Wish::ResultAfter("no-ink", json!(7)), history(failed("no-ink", 1), &claimed), "began", "nothing makes it"),
         (Wish::Bytes(1), history(job(json!({"status": "cancelled"})), &["withdraw"]), "", "nobody asked"),
     ] {
         let ran: Vec<_> = Some((ran, 1, 1)).into_iter().filter(|(mark, ..)| !mark.is_empty()).collect();
         let found = found(&story(wish, vec![]), &last, &ran);
         assert!(found.contains(what), "{what}: {found}");
     }
+    let buried = history(failed("no-ink", 1), &["accept", "claim", "retry", "bury"]);
+    assert_eq!(found(&story(Wish::ResultAfter("no-ink", json!(7)), vec![]), &buried, &[("began", 1, 1)]), "");
     let never = found(&story(Wish::Failure("no-paper"), vec![]), &history(failed("no-paper", 1), &claimed), &[]);
     assert!(never.contains("never ran"), "{never}");
     let met = Story { wrongs: vec!["a ticket is unknown".into()], ..story(Wish::Crash, vec![]) };
