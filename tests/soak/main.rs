@@ -30,8 +30,8 @@ use report::Report;
 use stack::Stack;
 use troubles::Troubles;
 
-/// Where handlers note what they do: beside the emulator's logs.
-const LEDGER: &str = "localstack/.run/ledger";
+/// Where handlers note what they do: in a folder for each emulator, beside its logs.
+const LEDGERS: &str = "localstack/.run";
 
 /// Soaks a deployment on an emulator of this machine.
 #[derive(Debug, Parser)]
@@ -87,7 +87,7 @@ async fn soak(arguments: &Arguments, target: Target) -> Report {
     let troubles = Arc::new(Troubles::new(arguments.seed));
     let proxy = proxy::start(&stack.endpoint, Arc::clone(&troubles)).await;
     // A run of its own begins with a ledger of its own.
-    let ledger = root().canonicalize().expect("a path").join(LEDGER);
+    let ledger = root().canonicalize().expect("a path").join(LEDGERS).join(target.to_string()).join("ledger");
     std::fs::write(&ledger, "").expect("the ledger can be written");
     let undo = stack.hand_over(&proxy, &ledger, arguments.visibility).await;
 
