@@ -28,6 +28,7 @@ LOCKS = {
     "ministack": HERE / "requirements/ministack.txt",
     "deploy": ROOT / "infra/requirements/deploy.txt",
     "checkov": ROOT / "infra/requirements/checkov.txt",
+    "schemathesis": ROOT / "tests/openapi/requirements.txt",
 }
 
 

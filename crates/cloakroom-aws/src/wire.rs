@@ -91,6 +91,4 @@ pub fn jobs(config: &JobsConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Jo
 }
 
 #[cfg(test)]
-mod crashes;
-#[cfg(test)]
 mod tests;
