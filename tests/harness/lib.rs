@@ -3,6 +3,7 @@
 //! With `CLOAKROOM_URL` set, that deployment is tested as it is, and `CLOAKROOM_ON` says what it runs on (see [`Target`]).
 //! Otherwise each test starts a dev runner of its own, and ends it, by its process id.
 
+pub mod audit;
 pub mod metrics;
 mod runner;
 pub mod session;

@@ -1,5 +1,7 @@
 //! `diagnostic.run`: takes its time, reports progress, and succeeds or fails as it is told. For trying things, and for tests.
 
+mod ledger;
+
 use std::time::Duration;
 
 use cloakroom_app::core::problem::FieldError;
@@ -9,6 +11,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
+
+use ledger::{Ledger, Mark};
 
 const MAX_DURATION_MS: u64 = 900_000;
 const MAX_STEPS: u32 = 1000;
@@ -102,17 +106,22 @@ impl Payload for Diagnostic {
 
 /// The command. Its waits between attempts are short, so that they can be watched.
 pub(crate) fn command() -> Command {
-    Command::json("diagnostic.run", run)
+    let ledger = Ledger::of_environment();
+    Command::json("diagnostic.run", move |todo, job| run(todo, job, ledger.clone()))
         .timeout(Duration::from_secs(900))
         .attempts(3)
         .backoff(Duration::from_secs(1), Duration::from_secs(10))
 }
 
-async fn run(todo: Diagnostic, job: JobContext) -> Result<Output, HandlerError> {
+async fn run(todo: Diagnostic, job: JobContext, ledger: Ledger) -> Result<Output, HandlerError> {
+    ledger.note(Mark::Began, job.id(), job.attempt())?;
     take_time(&todo, &job).await?;
     let fails = todo.fail_attempts.is_none_or(|attempts| job.attempt() <= attempts);
     match todo.fail.filter(|_| fails) {
-        None => answer(&todo),
+        None => {
+            ledger.note(Mark::Did, job.id(), job.attempt())?;
+            answer(&todo)
+        }
         Some(Fail::Terminal) => Err(failure(&todo, HandlerError::terminal)),
         Some(Fail::Retryable) => Err(failure(&todo, HandlerError::retryable)),
         Some(Fail::Panic) => panic!("panicked, as the command asked"),

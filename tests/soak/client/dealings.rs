@@ -1,0 +1,134 @@
+//! What a client does, one thing each.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use cloakroom::{Status, Timestamp};
+use cloakroom_app::{Host as _, SystemHost};
+use cloakroom_client::{Ask, Error, JobResult, JobView, Poll, Snapshot, Submission, Submitted};
+use cloakroom_tests::audit::{Sight, Story, Wish};
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::Site;
+use crate::plan::{Plan, Sends};
+
+/// However seldom a client is told to come back, it comes so soon.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+const COMMAND: &str = "diagnostic.run";
+
+/// Submits its command as it does; nothing where it gave up.
+pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Option<Submitted> {
+    let command = Submission::json(COMMAND, plan.payload.clone()).key(&story.key);
+    let command = match plan.not_before {
+        Some(wait) => command.not_before(Timestamp::from_millis(SystemHost.now().after(wait).as_millis())),
+        None => command,
+    };
+    let (client, again) = (&site.client, command.clone());
+    let answers = match plan.sends {
+        Sends::Once => vec![client.submit(command).await],
+        Sends::Twice => {
+            let (one, other) = tokio::join!(client.submit(command), client.submit(again));
+            vec![one, other]
+        }
+        Sends::HangsUp => match site.hasty.submit(command).await {
+            Err(Error::Unavailable { .. }) => vec![client.submit(again).await],
+            answered => vec![answered, client.submit(again).await],
+        },
+        Sends::GivesUp => match site.weak.submit(command).await {
+            Err(Error::Unavailable { .. }) => return None,
+            answered => vec![answered],
+        },
+    };
+    let mut submitted: Option<Submitted> = None;
+    for answer in answers {
+        match answer {
+            Ok(answer) => {
+                site.counts.replayed.fetch_add(u64::from(answer.replayed), Relaxed);
+                if let Some(first) = submitted.as_ref().filter(|first| first.job.id != answer.job.id) {
+                    story.wrongs.push(format!("one key made two jobs: {} and {}", first.job.id, answer.job.id));
+                }
+                submitted = Some(answer);
+            }
+            Err(error) => story.wrongs.push(format!("a client could not submit it: failed to {error}")),
+        }
+    }
+    submitted
+}
+
+/// Tries its key for another command, which must be refused, and finds its own job by it.
+pub(super) async fn reuse_key(site: &Site, story: &mut Story) {
+    let another = Submission::json(COMMAND, json!({"result": "of another command"})).key(&story.key);
+    match site.client.submit(another).await {
+        Err(Error::Problem(problem)) if problem.code == "idempotency-key-reused" => {}
+        answered => story.wrongs.push(format!("its key was taken for another command: {answered:?}")),
+    }
+    match site.client.find(&story.key).await {
+        Ok(Some(job)) if job.id == story.id => {}
+        found => story.wrongs.push(format!("its key {} finds {found:?}", story.key)),
+    }
+}
+
+/// Cancels its job, if it does.
+pub(super) async fn cancel(site: &Site, plan: &Plan, location: &str) -> Option<Result<JobView, Error>> {
+    sleep(plan.cancels_after?).await;
+    Some(site.client.cancel(location).await)
+}
+
+/// Polls until the job is over, or should be; then fetches what was too large for the poll.
+pub(super) async fn follow(site: &Site, plan: &Plan, location: &str, story: &mut Story) {
+    let mut etag = None;
+    while !site.is_late() {
+        let ask = Ask { etag: etag.as_deref(), wait_seconds: plan.waits };
+        let wait = match site.client.poll(location, ask).await {
+            Ok(Poll::Unchanged { retry_after }) => retry_after,
+            Ok(Poll::Job(seen)) => {
+                let Snapshot { job, etag: tag, retry_after, .. } = *seen;
+                let (status, tag) = (job.status, tag.unwrap_or_default());
+                story.sights.push(Sight { etag: tag.trim_matches('"').to_owned(), job });
+                if status.is_terminal() {
+                    break;
+                }
+                etag = Some(tag);
+                retry_after
+            }
+            Err(Error::Unavailable { .. }) => None,
+            Err(error) => {
+                story.wrongs.push(format!("a poll failed to {error}"));
+                break;
+            }
+        };
+        site.counts.polls.fetch_add(1, Relaxed);
+        sleep(wait.unwrap_or(PATIENCE).min(PATIENCE)).await;
+    }
+    let over = story.sights.last().is_some_and(|sight| sight.job.status == Status::Succeeded);
+    if let Wish::Bytes(length) = story.wish
+        && over
+        && let Err(what) = fetch(site, location, length).await
+    {
+        story.wrongs.push(what);
+    }
+}
+
+async fn fetch(site: &Site, location: &str, length: usize) -> Result<(), String> {
+    loop {
+        let bytes = match site.client.result(location).await {
+            Ok(JobResult::Content(content)) => content.bytes().await,
+            Ok(answered) => return Err(format!("it succeeded, and its result is {answered:?}")),
+            Err(error) => Err(error),
+        };
+        match bytes {
+            Ok(bytes)
+                if bytes.len() == length && bytes.iter().enumerate().all(|(n, &it)| usize::from(it) == n % 251) =>
+            {
+                return Ok(());
+            }
+            Ok(bytes) => {
+                return Err(format!("its result has {} bytes, and not the {length} that were made", bytes.len()));
+            }
+            Err(Error::Unavailable { .. } | Error::Transport { .. }) if !site.is_late() => sleep(PATIENCE).await,
+            Err(error) => return Err(format!("its result could not be had: failed to {error}")),
+        }
+    }
+}
