@@ -120,9 +120,9 @@ fn add(headers: &mut HeaderMap, name: &str, value: &Value) {
 fn headers(sent: &Sent) -> BTreeMap<String, Vec<String>> {
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in &sent.headers {
-        if let Ok(value) = value.to_str() {
-            headers.entry(name.to_string()).or_default().push(value.to_owned());
-        }
+        // An event is text: bytes that are not ASCII are taken for Latin-1.
+        let value = value.as_bytes().iter().copied().map(char::from).collect();
+        headers.entry(name.to_string()).or_default().push(value);
     }
     headers.insert("host".into(), vec!["abc.execute-api.eu-central-1.amazonaws.com".into()]);
     headers.insert("x-forwarded-proto".into(), vec!["https".into()]);
