@@ -44,6 +44,17 @@ fn every_route_is_in_the_document() {
 }
 
 #[test]
+fn every_operation_may_be_refused_or_fail() {
+    for (path, item) in DOCUMENT["paths"].as_object().expect("paths") {
+        for method in ["get", "post", "delete"].iter().filter(|method| item.get(**method).is_some()) {
+            for status in ["401", "403", "429", "500"] {
+                assert!(item[*method]["responses"].get(status).is_some(), "{method} {path} lacks {status}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_problems_of_the_document_are_those_of_the_code() {
     let problems: Vec<_> = Code::ALL
         .iter()
