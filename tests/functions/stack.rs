@@ -78,7 +78,7 @@ impl Stack {
     pub(crate) fn list(jobs: &[JobKey]) -> Value {
         let jobs: Vec<_> = jobs.iter().map(|job| json!([job.tenant, job.id])).collect();
         let body = json!({"v": 1, "jobs": jobs}).to_string();
-        event(vec![Delivery { message_id: "l".into(), receipt: "r".into(), body, receive_count: 1 }])
+        event(vec![Delivery { message_id: "l".into(), receipt: "r".into(), body, receive_count: 1, produced: None }])
     }
 
     pub(crate) async fn shutdown(self) {

@@ -240,6 +240,7 @@ impl World {
                 receipt: format!("{}/{}", message.id, message.receipt),
                 body: message.body.clone(),
                 receive_count: message.receive_count,
+                produced: None,
             });
         }
         let next = messages.iter().map(|message| message.visible_at).min();

@@ -193,7 +193,7 @@ async fn stranded(room: &Room) -> (Job, Delivery) {
     DynamoStore::new(&room.fixture.clients, "jobs").accept(&job).await.expect("recorded");
     let digest = cloakroom::Digest::of(b"x");
     let body = Envelope::new(&job, "text/plain", "", Carried::inline(b"x"), &digest, Trace::default()).write();
-    (job, Delivery { message_id: "m-1".into(), receipt: "r".into(), body, receive_count: 1 })
+    (job, Delivery { message_id: "m-1".into(), receipt: "r".into(), body, receive_count: 1, produced: None })
 }
 
 #[tokio::test]
