@@ -6,6 +6,7 @@
 
 #[path = "../shared/embedded.rs"]
 mod embedded;
+mod extended;
 mod objects;
 mod place;
 mod queue;
@@ -53,7 +54,18 @@ fn tests(place: &Place) -> Vec<Test> {
             objects::serves_by_a_link_and_by_no_other => [SignedLinks],
             objects::serves_nobody_without_a_link => [PrivateObjects],
             objects::takes_by_a_link_what_it_was_made_for_and_nothing_else => [SignedLinks],
+            extended::our_client_puts_away_what_is_large_and_brings_it_back,
+            extended::our_client_sends_a_batch_that_is_too_large_in_total,
+            extended::our_client_hands_out_what_can_be_fetched_of_every_class_and_attribute,
         ]);
+        if std::env::var_os("CLOAKROOM_EXTENDED_PYTHON").is_some() {
+            tests.extend(at![
+                place,
+                extended::pythons_library_reads_what_our_client_sends,
+                extended::our_client_reads_what_pythons_library_sends,
+                extended::pythons_library_reads_a_command_from_the_workers_queue,
+            ]);
+        }
     }
     tests
 }

@@ -109,7 +109,7 @@ async fn put(link: &UploadLink, body: &'static str, changed: (&str, &str)) -> u1
     request.send().await.map_or(0, |answer| answer.status().as_u16())
 }
 
-async fn make(sdk: &SdkConfig, name: &str) -> aws_sdk_s3::Client {
+pub(crate) async fn make(sdk: &SdkConfig, name: &str) -> aws_sdk_s3::Client {
     // Elsewhere than on AWS there is no name for each bucket.
     let config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some());
     let client = aws_sdk_s3::Client::from_conf(config.build());

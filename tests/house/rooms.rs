@@ -10,8 +10,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloakroom", &[]),
     ("cloakroom-app", &["cloakroom"]),
     ("cloakroom-http", &["cloakroom", "cloakroom-app"]),
-    ("cloakroom-aws", &["cloakroom", "cloakroom-app"]),
+    ("cloakroom-aws", &["cloakroom", "cloakroom-app", "sqs-extended-client"]),
     ("cloakroom-embedded", &[]),
+    ("sqs-extended-client", &[]),
     ("cloakroom-client", &["cloakroom"]),
     ("commands", &["cloakroom-app"]),
     ("lambda", &["cloakroom-app", "cloakroom-aws", "cloakroom-http"]),
@@ -30,7 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates that only these rooms may use.
 const KEPT: &[(&str, &[&str])] = &[
-    ("aws-", &["cloakroom-aws"]),
+    ("aws-", &["cloakroom-aws", "sqs-extended-client"]),
     ("axum", &["cloakroom-http", "cloakroom-cli", "lambda"]),
     ("http", &["cloakroom-http"]),
     ("lambda_", &["lambda", "submit", "worker", "status", "dead-letters", "sweeper"]),

@@ -14,9 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloakroom::transition::{LAST_CALL, Verdict};
-use cloakroom::{
-    ClientJobId, Code, CommandType, Digest, Failure, Fingerprint, Job, NewJob, Tenant, Timestamp,
-};
+use cloakroom::{ClientJobId, Code, CommandType, Digest, Failure, Fingerprint, Job, NewJob, Tenant, Timestamp};
 use serde_json::json;
 use tracing::Instrument as _;
 
@@ -130,7 +128,8 @@ impl Intake {
 
     fn order(&self, delivery: &Delivery, produced: &Produced) -> Result<Order, Refused> {
         let said = |name: &str| produced.attributes.get(name).map(String::as_str);
-        let invalid = |name: &str, error: cloakroom::ids::InvalidName| refused(Code::InvalidRequest, format!("{name}: {error}"));
+        let invalid =
+            |name: &str, error: cloakroom::ids::InvalidName| refused(Code::InvalidRequest, format!("{name}: {error}"));
         let command = said(attributes::COMMAND).unwrap_or_default();
         let command = command.parse().map_err(|error| invalid(attributes::COMMAND, error))?;
         let tenant = match (&self.tenants, said(attributes::TENANT)) {
@@ -225,9 +224,10 @@ impl Intake {
                 let name = attributes::CONTENT_TYPE;
                 of_code(Code::UnsupportedMediaType, format!("{name} is to be one of {}", types.join(", ")))
             }
-            Err(SubmitError::Payload(PayloadError::Malformed { line, column, detail })) => {
-                of_code(Code::MalformedJson, format!("the payload is no JSON: {detail} at line {line}, column {column}"))
-            }
+            Err(SubmitError::Payload(PayloadError::Malformed { line, column, detail })) => of_code(
+                Code::MalformedJson,
+                format!("the payload is no JSON: {detail} at line {line}, column {column}"),
+            ),
             Err(SubmitError::Payload(PayloadError::Invalid(errors))) => {
                 let errors: Vec<_> = errors.iter().map(|error| format!("{} {}", error.pointer, error.detail)).collect();
                 of_code(Code::InvalidPayload, format!("the payload is refused: {}", errors.join("; ")))
@@ -295,7 +295,12 @@ impl Intake {
     ) -> Result<Disposition, PortError> {
         let letter = letter(delivery, produced, Some((code, &detail)));
         self.letters.keep(&keys::letter(None, &delivery.message_id), &letter).await?;
-        tracing::error!(message_id = delivery.message_id, code, detail, "kept a producer's message among the dead letters");
+        tracing::error!(
+            message_id = delivery.message_id,
+            code,
+            detail,
+            "kept a producer's message among the dead letters"
+        );
         let fact = Fact::Dead { code: code.to_owned() };
         self.submit.meter.record(&Measure { command: order.map(|order| order.command.clone()), fact });
         Ok(Disposition::Done)

@@ -23,12 +23,9 @@ use crate::payload::PayloadError;
 use crate::ports::{Acceptance, JobStore, LONGEST_DELAY, Objects, PortError, Queue, keys};
 use crate::upload;
 
-/// The largest message that carries its payload itself, in bytes: seven of the 64 KiB that a queue request is billed by.
-///
-/// A message of n such pieces costs n sends and n receives and one delete, 0.4 (2n + 1) dollars per million; one with a
-/// claim check 3 · 0.4 for itself, 5.0 for the put and 0.4 for the get: 6.6. So up to 7 pieces (6.0) inline is cheaper,
-/// and at 8 (6.8) the claim check is.
-pub const INLINE_LIMIT: usize = 7 * 64 * 1024;
+/// The largest message that carries its payload itself, in bytes: beyond it a claim check is cheaper, by the table of prices.
+#[expect(clippy::cast_possible_truncation, reason = "at most 1 MiB, a message's own limit")]
+pub const INLINE_LIMIT: usize = cloakroom::cost::inline::LIMIT as usize;
 
 /// The largest message that is sent much later: what `EventBridge` Scheduler takes is 256 KB, as JSON in JSON.
 pub const SCHEDULED_LIMIT: usize = 128 * 1024;

@@ -62,7 +62,11 @@ mod tests {
     #[test]
     fn a_batch_that_fits_stays_as_it_is_and_one_entry_over_the_threshold_goes_alone() {
         assert_eq!(to_offload(&[], 10, 10), Ok(vec![]));
-        assert_eq!(to_offload(&[entry(500), entry(500)], 500, 1000), Ok(vec![false, false]), "the limits themselves fit");
+        assert_eq!(
+            to_offload(&[entry(500), entry(500)], 500, 1000),
+            Ok(vec![false, false]),
+            "the limits themselves fit"
+        );
         assert_eq!(to_offload(&[entry(501), entry(300)], 500, 1000), Ok(vec![true, false]));
     }
 

@@ -11,6 +11,7 @@ mod send;
 
 pub use receive::Received;
 
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use uuid::Uuid;
 
@@ -154,7 +155,8 @@ impl ExtendedClient {
     pub async fn put(&self, payload: String) -> Result<Pointer, Error> {
         let Settings { bucket, key_prefix, .. } = &self.settings;
         let pointer = Pointer::new(bucket, format!("{key_prefix}{}", Uuid::new_v4()));
-        let put = self.s3.put_object().bucket(&pointer.bucket).key(&pointer.key).content_type("text/plain; charset=utf-8");
+        let put =
+            self.s3.put_object().bucket(&pointer.bucket).key(&pointer.key).content_type("text/plain; charset=utf-8");
         put.body(ByteStream::from(payload.into_bytes())).send().await.map_err(Error::s3)?;
         Ok(pointer)
     }
@@ -167,7 +169,7 @@ impl ExtendedClient {
     pub async fn get(&self, pointer: &Pointer) -> Result<String, Error> {
         let got = self.s3.get_object().bucket(&pointer.bucket).key(&pointer.key).send().await;
         let object = got.map_err(|error| {
-            if error.as_service_error().is_some_and(|error| error.is_no_such_key()) {
+            if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) {
                 Error::PayloadGone(pointer.clone())
             } else {
                 Error::s3(error)

@@ -101,7 +101,9 @@ mod tests {
 
     #[test]
     fn every_librarys_pointer_is_read() {
-        for class in ["software.amazon.payloadoffloading.PayloadS3Pointer", "com.amazon.sqs.javamessaging.MessageS3Pointer"] {
+        for class in
+            ["software.amazon.payloadoffloading.PayloadS3Pointer", "com.amazon.sqs.javamessaging.MessageS3Pointer"]
+        {
             for body in [
                 format!(r#"["{class}",{{"s3BucketName":"b","s3Key":"k"}}]"#),
                 format!(r#"["{class}", {{"s3BucketName": "b", "s3Key": "k"}}]"#),

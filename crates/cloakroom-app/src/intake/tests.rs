@@ -183,7 +183,7 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
         let (_, letter) = letters.iter().find(|(key, _)| *key == keys::letter(None, &id)).expect("a letter");
         let letter: Value = serde_json::from_str(letter).expect("JSON");
         assert_eq!((&letter["refused"]["code"], &letter["body"]), (&code.into(), &"{}".into()), "{letter}");
-        assert_eq!(letter["attributes"].as_object().map(|all| all.len()), Some(produced.attributes.len()));
+        assert_eq!(letter["attributes"].as_object().map(serde_json::Map::len), Some(produced.attributes.len()));
         assert_eq!(room.meter.facts(), [Fact::Dead { code: code.to_owned() }]);
     }
     assert_eq!(runs.load(Ordering::SeqCst), 1, "of the first alone");

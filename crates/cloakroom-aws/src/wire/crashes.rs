@@ -82,6 +82,7 @@ impl Room {
             bucket: bucket.clone(),
             settings: WorkerSettings::default(),
             diagnostics: false,
+            producers: None,
         };
         let mut worker = worker(&config, &spoilt, commands, Arc::new(LogMeter));
         worker.host = clock.clone();

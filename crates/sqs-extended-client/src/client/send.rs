@@ -16,7 +16,7 @@ use crate::{Pointer, SizeAttribute};
 
 type Attributes = HashMap<String, MessageAttributeValue>;
 
-/// A bucket's name has 63 bytes at most, a key 1024, and JSON makes six of one at worst.
+/// As long as the random part of a key.
 const NO_KEY: &str = "00000000-0000-0000-0000-000000000000";
 
 impl ExtendedClient {
@@ -71,11 +71,8 @@ impl ExtendedClient {
         }
         let whole = message_size(body, attributes.iter().map(weighed));
         let bytes = body.len().to_string();
-        let one_more = Attribute {
-            name: self.settings.attribute.as_str(),
-            data_type: DATA_TYPE,
-            value: bytes.as_bytes(),
-        };
+        let one_more =
+            Attribute { name: self.settings.attribute.as_str(), data_type: DATA_TYPE, value: bytes.as_bytes() };
         let key = format!("{}{NO_KEY}", self.settings.key_prefix);
         let pointer = Pointer::new(&self.settings.bucket, key).to_body(self.settings.class);
         Ok(EntrySize { whole, pointed: whole - body.len() + pointer.len() + one_more.size() })
