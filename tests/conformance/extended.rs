@@ -243,10 +243,9 @@ pub(crate) async fn pythons_library_reads_what_our_client_sends(place: Place) {
 pub(crate) async fn our_client_reads_what_pythons_library_sends(place: Place) {
     tested(&place, async |room| {
         let body = "né".repeat(LARGE);
-        for legacy in [false, true] {
-            let asked = json!({"legacy": legacy, "bodies": [body, "small"], "attributes": {"colour": "red"}});
-            room.python("send", asked).await;
-        }
+        let message = |legacy, body: &str| json!({"legacy": legacy, "body": body, "attributes": {"colour": "red"}});
+        let messages = [false, true].map(|legacy| [message(legacy, &body), message(legacy, "small")]);
+        room.python("send", json!({"messages": messages.concat()})).await;
         let messages = room.received(&room.client(|_| ()), 4).await;
         for expected in [body.as_str(), "small"] {
             assert_eq!(messages.iter().filter(|message| message.body() == Some(expected)).count(), 2);

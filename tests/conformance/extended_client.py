@@ -1,6 +1,6 @@
 """Amazon's SQS Extended Client for Python, for the tests: the library itself, asked by one JSON document.
 
-    extended_client.py send    < {"queue", "bucket", "legacy", "always", "bodies": […], "attributes": {NAME: TEXT}}
+    extended_client.py send    < {"queue", "bucket", "messages": [{"legacy", "body", "attributes": {NAME: TEXT}}]}
     extended_client.py receive < {"queue", "bucket", "most", "delete"}
 
 `receive` prints the messages that it was handed, as they are given to its user: body, attributes, receipt handle.
@@ -20,16 +20,14 @@ def client(asked):
     session.set_default_client_config(Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}))
     sqs = SQSExtendedClientSession(botocore_session=session).client("sqs")
     sqs.large_payload_support = asked["bucket"]
-    sqs.use_legacy_attribute = asked.get("legacy", False)
-    sqs.always_through_s3 = asked.get("always", False)
     return sqs
 
 
 def send(sqs, asked):
-    for body in asked["bodies"]:
-        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in asked["attributes"].items()}
-        sent = sqs.send_message(QueueUrl=asked["queue"], MessageBody=body, MessageAttributes=attributes)
-        print(sent["MessageId"])
+    for message in asked["messages"]:
+        sqs.use_legacy_attribute = message["legacy"]
+        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in message["attributes"].items()}
+        sqs.send_message(QueueUrl=asked["queue"], MessageBody=message["body"], MessageAttributes=attributes)
 
 
 def receive(sqs, asked):

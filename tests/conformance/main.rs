@@ -43,7 +43,12 @@ macro_rules! at {
     };
 }
 
-fn tests(place: &Place) -> Vec<Test> {
+/// Whether Amazon's library for Python is asked there: beside another place the embedded services are not, as it takes its time.
+fn asks_python(place: &Place, target: Target) -> bool {
+    std::env::var_os("CLOAKROOM_EXTENDED_PYTHON").is_some() && (target == Target::Dev || *place != Place::Embedded)
+}
+
+fn tests(place: &Place, target: Target) -> Vec<Test> {
     let mut tests = at![place, table::is_a_table_of_jobs];
     if !matches!(place, Place::DynamoDbLocal(_)) {
         tests.extend(at![
@@ -58,7 +63,7 @@ fn tests(place: &Place) -> Vec<Test> {
             extended::our_client_sends_a_batch_that_is_too_large_in_total,
             extended::our_client_hands_out_what_can_be_fetched_of_every_class_and_attribute,
         ]);
-        if std::env::var_os("CLOAKROOM_EXTENDED_PYTHON").is_some() {
+        if asks_python(place, target) {
             tests.extend(at![
                 place,
                 extended::pythons_library_reads_what_our_client_sends,
@@ -71,5 +76,5 @@ fn tests(place: &Place) -> Vec<Test> {
 }
 
 fn main() -> ExitCode {
-    suite::main(Target::of_services(), |target| places(target).iter().flat_map(tests).collect())
+    suite::main(Target::of_services(), |target| places(target).iter().flat_map(|place| tests(place, target)).collect())
 }

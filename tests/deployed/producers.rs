@@ -58,26 +58,27 @@ async fn commands_that_the_extended_client_sends_are_done() {
     // On AWS it is there; on an emulator perhaps since the last time.
     let _ = s3.create_bucket().bucket(&bucket).send().await;
     let large = json!({"message": "x".repeat(600_000), "digest": true});
-    for (legacy, payload) in [(false, json!({"result": "small"})), (false, large.clone()), (true, large)] {
-        let key = fresh_key("extended");
-        // Twice, as a producer does that lost its answer.
-        python(&bucket, &key, legacy, &payload);
-        python(&bucket, &key, legacy, &payload);
+    let commands = [(false, json!({"result": "small"})), (false, large.clone()), (true, large)];
+    let commands = commands.map(|(legacy, payload)| (fresh_key("extended"), legacy, payload));
+    // Twice, as a producer does that lost its answer.
+    let message = |(key, legacy, payload): &(String, bool, Value)| {
+        let attributes = json!({"Cloakroom-Command-Type": "diagnostic.run", "Cloakroom-Client-Job-Id": key});
+        json!({"legacy": legacy, "body": payload.to_string(), "attributes": attributes})
+    };
+    let messages: Vec<_> = commands.iter().chain(&commands).map(message).collect();
+    python(&json!({"queue": queue(), "bucket": bucket, "messages": messages}));
+    for (key, ..) in commands {
         let (status, job) = end_of(&key).await;
         assert_eq!((status, job.attempt), (200, 1), "{key}: {job:?}");
     }
 }
 
-fn python(bucket: &str, key: &str, legacy: bool, payload: &Value) {
-    let asked = json!({
-        "queue": queue(), "bucket": bucket, "legacy": legacy, "bodies": [payload.to_string()],
-        "attributes": {"Cloakroom-Command-Type": "diagnostic.run", "Cloakroom-Client-Job-Id": key},
-    });
+fn python(asked: &Value) {
     let script = cloakroom_tests::root().join("tests/conformance/extended_client.py");
     let mut command = Command::new(env::var("CLOAKROOM_EXTENDED_PYTHON").expect("looked for before"));
     let mut child =
         command.arg(script).arg("send").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it runs");
-    serde_json::to_writer(child.stdin.take().expect("piped"), &asked).expect("it reads");
+    serde_json::to_writer(child.stdin.take().expect("piped"), asked).expect("it reads");
     assert!(child.wait().expect("it ends").success());
 }
 
