@@ -66,7 +66,7 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
         if asks_python(place, target) {
             tests.extend(at![
                 place,
-                extended::pythons_library_reads_what_our_client_sends,
+                extended::pythons_library_reads_what_our_client_sends => [PlainHandles],
                 extended::our_client_reads_what_pythons_library_sends,
                 extended::pythons_library_reads_a_command_from_the_workers_queue,
             ]);
