@@ -29,6 +29,7 @@ LOCKS = {
     "extended": HERE / "requirements/extended.txt",
     "deploy": ROOT / "infra/requirements/deploy.txt",
     "checkov": ROOT / "infra/requirements/checkov.txt",
+    "schemathesis": ROOT / "tests/openapi/requirements.txt",
 }
 
 

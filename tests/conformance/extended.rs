@@ -12,7 +12,7 @@ use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageAttributeValue, 
 use bytes::Bytes;
 use cloakroom::{Digest, Tenant, Timestamp};
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
-use cloakroom_app::ports::{Objects as _, Queue as _};
+use cloakroom_app::ports::{Objects as _, Queue as _, keys};
 use cloakroom_app::testing::new_job;
 use cloakroom_aws::{Queues, S3Objects, SqsQueue};
 use cloakroom_tests::fresh_key;
@@ -41,27 +41,20 @@ async fn tested(place: &Place, test: impl AsyncFnOnce(&Room<'_>)) {
     let name = fresh_key("cloakroom-extended");
     let made = SqsQueue::create(&open.clients, &name, Duration::from_secs(60), 9).await.expect("make the queues");
     let Queues { queue, dead_letters } = made;
-    let objects = S3Objects::new(&open.clients, &name);
-    let sqs = Sqs::new(&open.sdk_of(Service::Sqs).await);
-    let s3 = match &open.sdk {
-        Some(sdk) => crate::objects::make(sdk, &name).await,
-        None => {
-            objects.create_bucket().await.expect("make the bucket");
-            let sdk = open.sdk_of(Service::S3).await;
-            S3::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build())
-        }
-    };
+    // Large, and so boxed.
+    let sqs = Sqs::new(&Box::pin(open.sdk_of(Service::Sqs)).await);
+    let s3 = crate::objects::client(&Box::pin(open.sdk_of(Service::S3)).await);
+    Box::pin(crate::objects::make(&open, &name)).await;
     let queue = queue.pointing_into(&name);
     let room = Room { place: &open, queue: &queue, bucket: name.clone(), sqs, s3 };
     let removal = Box::pin(async {
-        if open.sdk.is_none() {
+        if open.is_embedded() {
             return;
         }
         for url in [queue.url(), dead_letters.url()] {
             room.sqs.delete_queue().queue_url(url).send().await.expect("remove the queue");
         }
-        objects.sweep("", Timestamp::from_millis(i64::MAX)).await.expect("empty the bucket");
-        room.s3.delete_bucket().bucket(&name).send().await.expect("remove the bucket");
+        crate::objects::remove(&open, &name).await;
     });
     cleaned_up(Box::pin(test(&room)), removal).await;
 }
@@ -258,12 +251,12 @@ pub(crate) async fn our_client_reads_what_pythons_library_sends(place: Place) {
 /// A message of the worker's queue whose payload is text in the bucket, as submit sends it.
 pub(crate) async fn pythons_library_reads_a_command_from_the_workers_queue(place: Place) {
     tested(&place, async |room| {
-        let (payload, key) = (json!({"text": "né".repeat(LARGE)}).to_string(), "payloads/default/x");
-        let objects = S3Objects::new(&room.place.clients, &room.bucket);
-        objects.put(key, "application/json", Bytes::from(payload.clone())).await.expect("put");
+        let payload = json!({"text": "né".repeat(LARGE)}).to_string();
         let (job, digest) = (new_job(Timestamp::from_millis(7), 1), Digest::of(payload.as_bytes()));
+        let (objects, key) = (S3Objects::new(&room.place.clients, &room.bucket), keys::payload(&job.key(), &digest));
+        objects.put(&key, "application/json", Bytes::from(payload.clone())).await.expect("put");
         let envelope = |carried| Envelope::new(&job, "application/json", "", carried, &digest, Trace::default());
-        let stored = envelope(Carried::Stored(key.to_owned())).of_text(payload.len() as u64).write();
+        let stored = envelope(Carried::Stored(key)).of_text(payload.len() as u64).write();
         let whole = envelope(Carried::Text("{}".to_owned())).write();
         let tenant = Tenant::default();
         for body in [&stored, &whole] {

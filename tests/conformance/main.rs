@@ -4,6 +4,7 @@
 //! (`AWS_ENDPOINT_URL`, the region, the credentials), and `CLOAKROOM_DYNAMODB_LOCAL_URL` Amazon's DynamoDB Local. What the
 //! tests make there has names of its own, and is removed after them.
 
+mod crashes;
 #[path = "../shared/embedded.rs"]
 mod embedded;
 mod extended;
@@ -53,6 +54,10 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
     if !matches!(place, Place::DynamoDbLocal(_)) {
         tests.extend(at![
             place,
+            crashes::whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_outcome_is_recorded_once,
+            crashes::whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes_through_when_it_is_asked_again,
+            crashes::whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_and_it_is_kept,
+            crashes::whichever_call_of_a_sweep_is_spoilt_the_stranded_job_ends,
             queue::is_a_queue_of_messages,
             queue::puts_what_was_received_too_often_among_the_dead_letters,
             objects::is_a_store_of_objects,

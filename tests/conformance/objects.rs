@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use bytes::Bytes;
 use cloakroom::{Digest, Timestamp};
@@ -10,9 +11,8 @@ use cloakroom_app::ports::{ObjectInfo, Objects as _, UploadLink, UploadTerms};
 use cloakroom_app::testing::conformance;
 use cloakroom_aws::S3Objects;
 use cloakroom_tests::fresh_key;
-use reqwest::Client;
 
-use crate::place::{Place, cleaned_up};
+use crate::place::{Open, Place, cleaned_up};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -23,22 +23,9 @@ const FIRST_REGION: &str = "us-east-1";
 async fn tested(place: &Place, test: impl AsyncFnOnce(&S3Objects)) {
     let open = place.open().await;
     let name = fresh_key("cloakroom-conformance");
+    make(&open, &name).await;
     let objects = S3Objects::new(&open.clients, &name);
-    let test = Box::pin(test(&objects));
-    match &open.sdk {
-        None => {
-            objects.create_bucket().await.expect("make the bucket");
-            test.await;
-        }
-        Some(sdk) => {
-            let client = make(sdk, &name).await;
-            let removal = Box::pin(async {
-                objects.sweep("", Timestamp::from_millis(i64::MAX)).await.expect("empty the bucket");
-                client.delete_bucket().bucket(&name).send().await.expect("remove the bucket");
-            });
-            cleaned_up(test, removal).await;
-        }
-    }
+    cleaned_up(Box::pin(test(&objects)), Box::pin(remove(&open, &name))).await;
 }
 
 pub(crate) async fn is_a_store_of_objects(place: Place) {
@@ -99,7 +86,7 @@ pub(crate) async fn takes_by_a_link_what_it_was_made_for_and_nothing_else(place:
 /// Uploads as the link says, but for the length, which is the body's, and one header with another value; or, where that
 /// is empty, without it. The status; 0, where the connection was ended instead.
 async fn put(link: &UploadLink, body: &'static str, changed: (&str, &str)) -> u16 {
-    let mut request = Client::new().put(&link.url).body(body);
+    let mut request = reqwest::Client::new().put(&link.url).body(body);
     for (name, value) in link.headers.iter().filter(|(name, _)| name != "content-length") {
         let value = if name == changed.0 { changed.1 } else { value };
         if !value.is_empty() {
@@ -109,13 +96,30 @@ async fn put(link: &UploadLink, body: &'static str, changed: (&str, &str)) -> u1
     request.send().await.map_or(0, |answer| answer.status().as_u16())
 }
 
-pub(crate) async fn make(sdk: &SdkConfig, name: &str) -> aws_sdk_s3::Client {
-    // Elsewhere than on AWS there is no name for each bucket.
-    let config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some());
-    let client = aws_sdk_s3::Client::from_conf(config.build());
+/// Makes a bucket.
+pub(crate) async fn make(open: &Open, name: &str) {
+    let Some(sdk) = &open.sdk else {
+        return S3Objects::new(&open.clients, name).create_bucket().await.expect("make the bucket");
+    };
     let region = sdk.region().map(|region| BucketLocationConstraint::from(region.as_ref()));
     let place = region.filter(|region| region.as_str() != FIRST_REGION);
     let place = place.map(|region| CreateBucketConfiguration::builder().location_constraint(region).build());
-    client.create_bucket().bucket(name).set_create_bucket_configuration(place).send().await.expect("make the bucket");
-    client
+    let made = client(sdk).create_bucket().bucket(name).set_create_bucket_configuration(place).send().await;
+    made.expect("make the bucket");
+}
+
+/// Removes a bucket, with all that is in it.
+pub(crate) async fn remove(open: &Open, name: &str) {
+    if let Some(sdk) = &open.sdk {
+        let objects = S3Objects::new(&open.clients, name);
+        objects.sweep("", Timestamp::from_millis(i64::MAX)).await.expect("empty the bucket");
+        client(sdk).delete_bucket().bucket(name).send().await.expect("remove the bucket");
+    }
+}
+
+/// Of buckets.
+pub(crate) fn client(sdk: &SdkConfig) -> Client {
+    // Elsewhere than on AWS there is no name for each bucket.
+    let config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some());
+    Client::from_conf(config.build())
 }

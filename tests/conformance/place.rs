@@ -100,12 +100,17 @@ impl Open {
 
     /// How long to wait for a message that must come: not at all, where it is there at once or never.
     pub(crate) fn patience(&self) -> Duration {
-        if self.services.is_some() { Duration::ZERO } else { Duration::from_secs(5) }
+        if self.is_embedded() { Duration::ZERO } else { Duration::from_secs(5) }
+    }
+
+    /// Whether its queue's time is the test's own.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.services.is_some()
     }
 
     /// Lets the queue's time pass: at once, where it is ours.
     pub(crate) async fn pass(&self, time: Duration) {
-        if self.services.is_some() {
+        if self.is_embedded() {
             self.clock.fetch_add(i64::try_from(time.as_millis()).expect("not so long"), Ordering::SeqCst);
         } else {
             sleep(time).await;

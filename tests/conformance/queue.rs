@@ -44,13 +44,15 @@ async fn tested(place: &Place, visibility: Duration, max_receive_count: u32, tes
     let open = place.open().await;
     let name = fresh_key("cloakroom-conformance");
     let queues = SqsQueue::create(&open.clients, &name, visibility, max_receive_count).await.expect("make the queues");
-    let removal = Box::pin(async {
-        let Some(sdk) = &open.sdk else { return };
-        for queue in [&queues.queue, &queues.dead_letters] {
-            Client::new(sdk).delete_queue().queue_url(queue.url()).send().await.expect("remove the queue");
-        }
-    });
-    cleaned_up(Box::pin(test(&open, &queues)), removal).await;
+    cleaned_up(Box::pin(test(&open, &queues)), Box::pin(remove(&open, &queues))).await;
+}
+
+/// Removes queues.
+pub(crate) async fn remove(open: &Open, queues: &Queues) {
+    let Some(sdk) = &open.sdk else { return };
+    for queue in [&queues.queue, &queues.dead_letters] {
+        Client::new(sdk).delete_queue().queue_url(queue.url()).send().await.expect("remove the queue");
+    }
 }
 
 pub(crate) async fn is_a_queue_of_messages(place: Place) {

@@ -10,31 +10,23 @@ use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::DynamoStore;
 use cloakroom_tests::fresh_key;
 
-use crate::place::{Place, cleaned_up};
+use crate::place::{Open, Place, cleaned_up};
 
 pub(crate) async fn is_a_table_of_jobs(place: Place) {
     let open = place.open().await;
     let name = fresh_key("cloakroom-conformance");
+    make(&open, &name).await;
     let store = DynamoStore::new(&open.clients, &name);
     let test = Box::pin(conformance::job_store(&store, SystemHost.now()));
-    match &open.sdk {
-        None => {
-            store.create_table().await.expect("make the table");
-            test.await;
-        }
-        Some(sdk) => {
-            let client = Client::new(sdk);
-            make(&client, &name).await;
-            let removal = Box::pin(async {
-                client.delete_table().table_name(&name).send().await.expect("remove the table");
-            });
-            cleaned_up(test, removal).await;
-        }
-    }
+    cleaned_up(test, Box::pin(remove(&open, &name))).await;
 }
 
 /// Makes the table as the template does, but for its time to live; AWS takes a while for it.
-async fn make(client: &Client, name: &str) {
+pub(crate) async fn make(open: &Open, name: &str) {
+    let Some(sdk) = &open.sdk else {
+        return DynamoStore::new(&open.clients, name).create_table().await.expect("make the table");
+    };
+    let client = Client::new(sdk);
     let attribute = AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S).build();
     let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build();
     let made = client
@@ -48,4 +40,11 @@ async fn make(client: &Client, name: &str) {
     made.expect("make the table");
     let there = client.wait_until_table_exists().table_name(name).wait(Duration::from_secs(60)).await;
     there.expect("the table is there in a minute");
+}
+
+/// Removes the table.
+pub(crate) async fn remove(open: &Open, name: &str) {
+    if let Some(sdk) = &open.sdk {
+        Client::new(sdk).delete_table().table_name(name).send().await.expect("remove the table");
+    }
 }

@@ -20,22 +20,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("worker", &["cloakroom-app", "cloakroom-aws", "commands", "lambda"]),
     ("status", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "lambda"]),
     ("dead-letters", &["cloakroom-aws", "lambda"]),
-    ("sweeper", &["cloakroom-app", "cloakroom-aws", "lambda"]),
+    ("sweeper", &["cloakroom-aws", "lambda"]),
     (
         "cloakroom-cli",
         &["cloakroom-app", "cloakroom-aws", "cloakroom-client", "cloakroom-embedded", "cloakroom-http", "commands"],
     ),
     ("cloakroom-sim", &["cloakroom", "cloakroom-app"]),
     ("cloakroom-tests", &["cloakroom", "cloakroom-client"]),
+    ("cloakroom-fuzz", &["cloakroom", "cloakroom-app", "cloakroom-aws", "cloakroom-http", "commands", "lambda"]),
 ];
 
 /// Crates that only these rooms may use.
 const KEPT: &[(&str, &[&str])] = &[
-    ("aws-", &["cloakroom-aws", "sqs-extended-client"]),
-    ("axum", &["cloakroom-http", "cloakroom-cli", "lambda"]),
-    ("http", &["cloakroom-http"]),
-    ("lambda_", &["lambda", "submit", "worker", "status", "dead-letters", "sweeper"]),
-    ("aws_lambda_events", &["lambda", "worker", "dead-letters", "sweeper"]),
+    ("aws-", &["cloakroom-aws", "cloakroom-fuzz", "sqs-extended-client"]),
+    ("axum", &["cloakroom-http", "cloakroom-cli", "lambda", "cloakroom-fuzz"]),
+    ("http", &["cloakroom-http", "cloakroom-fuzz"]),
+    ("lambda_", &["lambda", "submit", "worker", "status", "dead-letters", "sweeper", "cloakroom-fuzz"]),
+    ("aws_lambda_events", &["lambda", "worker", "dead-letters", "sweeper", "cloakroom-fuzz"]),
     ("rusqlite", &["cloakroom-embedded"]),
     ("reqwest", &["cloakroom-client", "cloakroom-tests"]),
 ];

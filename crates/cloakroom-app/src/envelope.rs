@@ -8,6 +8,8 @@ use bytes::Bytes;
 use cloakroom::{CommandType, Digest, Job, JobId, JobKey, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::ports::keys;
+
 const VERSION: u32 = 1;
 
 /// The command of one message.
@@ -123,7 +125,13 @@ impl Envelope {
         if envelope.v != VERSION {
             return Err(Unreadable(format!("version {} where {VERSION} is known", envelope.v)));
         }
-        envelope.sha256.parse::<Digest>().map_err(|error| Unreadable(error.to_string()))?;
+        let sha256 = envelope.sha256.parse::<Digest>().map_err(|error| Unreadable(error.to_string()))?;
+        // Whoever may send messages may not have a job given what is another's, or whatever else is kept beside the payloads.
+        if let Carried::Stored(key) = &envelope.payload
+            && *key != keys::payload(&envelope.key(), &sha256)
+        {
+            return Err(Unreadable("its claim check is for no payload of its job".to_owned()));
+        }
         Ok(envelope)
     }
 
@@ -142,7 +150,12 @@ impl Envelope {
 
     /// The body of a message.
     pub fn write(&self) -> String {
-        serde_json::to_string(self).expect("strings and numbers are always written")
+        let text = serde_json::to_string(self).expect("strings and numbers are always written");
+        // A message holds what XML 1.0 does; JSON escapes all that it lacks but these two, which a query may have as well.
+        if text.contains(['\u{fffe}', '\u{ffff}']) {
+            return text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
+        }
+        text
     }
 
     /// Which job.
@@ -183,9 +196,8 @@ impl Carried {
     /// Carries a payload in the message itself.
     pub fn inline(payload: &[u8]) -> Self {
         match std::str::from_utf8(payload) {
-            // A message holds what XML 1.0 does; JSON escapes all that it lacks but these two.
-            Ok(text) if !text.contains(['\u{fffe}', '\u{ffff}']) => Self::Text(text.to_owned()),
-            _ => Self::Base64(BASE64.encode(payload)),
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Base64(BASE64.encode(payload)),
         }
     }
 
@@ -226,6 +238,32 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_check_is_good_for_a_payload_of_its_own_job_alone() {
+        let job = new_job(Timestamp::from_millis(0), 1);
+        let other = new_job(Timestamp::from_millis(0), 2);
+        let sha256 = Digest::of(b"{}");
+        let message =
+            |key: String| Envelope::new(&job, "x/y", "", Carried::Stored(key), &sha256, Trace::default()).write();
+        let own = keys::payload(&job.key(), &sha256);
+        assert!(Envelope::read(&message(own.clone())).is_ok());
+        for key in [
+            keys::payload(&other.key(), &sha256),
+            keys::payload(&job.key(), &Digest::of(b"x")),
+            format!("{own}/../x"),
+            "dead-letters/default/x".to_owned(),
+            String::new(),
+        ] {
+            let body = message(key.clone());
+            assert!(Envelope::read(&body).is_err(), "{key}");
+            assert_eq!(
+                Envelope::address(&body).map(|(key, _)| key),
+                Some(job.key()),
+                "its job can be told all the same"
+            );
+        }
+    }
+
+    #[test]
     fn any_payload_comes_back_byte_for_byte_from_a_message_that_the_queue_takes() {
         let job = new_job(Timestamp::from_millis(0), 1);
         for payload in [
@@ -235,8 +273,14 @@ mod tests {
             "\u{fffe}\u{ffff}\u{7f}".as_bytes(),
             "né\t\r\n😀".as_bytes(),
         ] {
-            let envelope =
-                Envelope::new(&job, "x/y", "a=1", Carried::inline(payload), &Digest::of(payload), Trace::default());
+            let envelope = Envelope::new(
+                &job,
+                "x/y",
+                "a=\u{ffff}",
+                Carried::inline(payload),
+                &Digest::of(payload),
+                Trace::default(),
+            );
             let body = envelope.write();
             let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
             assert!(body.chars().all(legal), "{body:?}");

@@ -85,12 +85,26 @@ fn plain(text: &str) -> String {
     if let Some((_, plain)) = PLAIN.iter().find(|(said, _)| *said == text) {
         return (*plain).to_owned();
     }
-    let Some((said, expected)) = text.split_once(", expected ") else { return text.to_owned() };
-    let expected = match expected.split_once(' ').map_or(expected, |(first, _)| first) {
-        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number that is not negative",
-        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
-        "f32" | "f64" => "a number",
-        "struct" => "an object",
+    // The last one: what was sent may say it too, and comes first.
+    let Some((said, expected)) = text.rsplit_once(", expected ") else { return text.to_owned() };
+    let said = match said {
+        "invalid type: sequence" => "invalid type: array",
+        "invalid type: map" => "invalid type: object",
+        "invalid type: unit variant" => "invalid type: a name alone",
+        "invalid type: newtype variant" => "invalid type: a name with a value",
+        _ => said,
+    };
+    let expected = match expected.split(' ').collect::<Vec<_>>()[..] {
+        ["u8" | "u16" | "u32" | "u64" | "u128" | "usize", ..] => "a whole number that is not negative",
+        ["i8" | "i16" | "i32" | "i64" | "i128" | "isize", ..] => "a whole number",
+        ["f32" | "f64", ..] => "a number",
+        ["struct", ..] | ["a", "map"] | ["internally" | "adjacently", ..] => "an object",
+        ["a", "sequence"] | ["tuple", ..] => "an array",
+        ["a", "tuple", "of", "size", n] => return format!("{said}, expected an array of {n}"),
+        ["enum", ..] | ["string", "or", "map"] => "a string or an object",
+        ["unit"] => "null",
+        ["unit", ..] => "a name alone",
+        ["newtype", ..] => "a name with a value",
         _ => expected,
     };
     format!("{said}, expected {expected}")

@@ -217,7 +217,8 @@ pub mod keys {
             text.push(char::from(byte));
             text.push_str(&part[2..]);
         }
-        text.parse().ok()
+        // Only what was written is read: no two keys are of one tenant.
+        text.parse().ok().filter(|tenant| escaped(tenant) == name)
     }
 
     /// The letters of a tenant.
@@ -280,6 +281,9 @@ mod tests {
             "payloads/default/x",
             "dead-letters/a=zz/x/y",
             "dead-letters/a=",
+            "dead-letters/a=61/00000000-0000-0000-0000-000000000007/m-1",
+            "dead-letters/a=2F/00000000-0000-0000-0000-000000000007/m-1",
+            "dead-letters/a=+f/00000000-0000-0000-0000-000000000007/m-1",
         ] {
             assert_eq!(keys::job_of_letter(key), None, "{key}");
         }

@@ -67,8 +67,9 @@ impl Redrive {
         let Some(body) = self.letters.read(&letter.key).await? else {
             return Ok(Redriven::Refused("it is kept no longer"));
         };
+        let found = self.store.load(key).await?;
         let now = self.host.now();
-        let Some(job) = self.store.load(key).await?.filter(|job| job.is_alive(now)) else {
+        let Some(job) = found.filter(|job| job.is_alive(now)) else {
             return Ok(Redriven::Refused("its job is gone; submit the command again"));
         };
         match job.status {

@@ -30,6 +30,9 @@ pub const INLINE_LIMIT: usize = cloakroom::cost::inline::LIMIT as usize;
 /// The largest message that is sent much later: what `EventBridge` Scheduler takes is 256 KB, as JSON in JSON.
 pub const SCHEDULED_LIMIT: usize = 128 * 1024;
 
+/// The most characters of a media type, its parameters counted.
+pub const MEDIA_TYPE_LIMIT: usize = 255;
+
 /// What a client asks for.
 #[derive(Debug, Clone)]
 pub struct Submission {
@@ -144,7 +147,8 @@ struct Checked {
 
 enum Source {
     Bytes(Bytes),
-    Upload(UploadId),
+    /// Until when another command could name it.
+    Upload(UploadId, Timestamp),
 }
 
 impl Submit {
@@ -191,11 +195,15 @@ impl Submit {
             },
             now,
         );
-        if let Source::Upload(_) = checked.source
-            && let Some(existing) =
-                self.store.load(&job.key()).await?.filter(|existing| existing.is_alive(job.created_at))
+        // The upload may be another job's by now, and needs not be taken again: unless the job still waits for a message. That
+        // may need a copy of the upload, as the one before carried the payload itself.
+        let settled = |existing: &Job| {
+            existing.is_alive(job.created_at)
+                && (existing.status != Status::Accepted || existing.fingerprint != job.fingerprint)
+        };
+        if let Source::Upload(..) = checked.source
+            && let Some(existing) = self.store.load(&job.key()).await?.filter(settled)
         {
-            // The upload may be gone by now, and need not be taken again: its copy is the job's.
             let envelope = stored(&job, &submission.query, &checked, submission.trace);
             return self.replay(&job, existing, envelope).await;
         }
@@ -258,8 +266,9 @@ impl Submit {
                 }
                 self.objects.put(&key, &checked.content_type, bytes.clone()).await?;
             }
-            Source::Upload(id) => {
-                if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at).await? {
+            Source::Upload(id, until) => {
+                // As long as the upload can be named it is known whose it is, however short the job is kept.
+                if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at.max(*until)).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
                 if !self.objects.copy(&keys::upload(&job.tenant, *id), &key).await? {
@@ -276,9 +285,7 @@ impl Submit {
         submission: &Submission,
         id: UploadId,
     ) -> Result<Checked, SubmitError> {
-        if !upload::is_live(id, self.host.now()) {
-            return Err(SubmitError::UploadNotFound);
-        }
+        let until = upload::live_until(id, self.host.now()).ok_or(SubmitError::UploadNotFound)?;
         let key = keys::upload(&submission.tenant, id);
         let info = self.objects.info(&key).await?.ok_or(SubmitError::UploadNotFound)?;
         check_media_type(command, &info.content_type)?;
@@ -302,7 +309,13 @@ impl Submit {
         };
         // What was read as JSON is text; of other bytes only their digest is known.
         let text = matches!(command.takes(), Takes::Json);
-        Ok(Checked { content_type: info.content_type, sha256, length: info.length, text, source: Source::Upload(id) })
+        Ok(Checked {
+            content_type: info.content_type,
+            sha256,
+            length: info.length,
+            text,
+            source: Source::Upload(id, until),
+        })
     }
 }
 
@@ -349,6 +362,8 @@ fn check_body(
 
 /// Whether the command takes this media type; a `charset` other than UTF-8 makes it another type.
 fn check_media_type(command: &Command, content_type: &str) -> Result<(), SubmitError> {
+    // It goes into messages and beside objects, where not every character may go.
+    let held = content_type.len() <= MEDIA_TYPE_LIMIT && content_type.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let utf_8 = |parameter: &str| match parameter.split_once('=') {
@@ -358,7 +373,11 @@ fn check_media_type(command: &Command, content_type: &str) -> Result<(), SubmitE
         _ => true,
     };
     let known = command.media_types().iter().any(|known| known.eq_ignore_ascii_case(essence));
-    if known && parts.all(utf_8) { Ok(()) } else { Err(SubmitError::UnsupportedMediaType(command.media_types())) }
+    if held && known && parts.all(utf_8) {
+        Ok(())
+    } else {
+        Err(SubmitError::UnsupportedMediaType(command.media_types()))
+    }
 }
 
 #[cfg(test)]

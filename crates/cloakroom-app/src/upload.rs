@@ -58,10 +58,12 @@ fn new_id(now: Timestamp, random: u128) -> UploadId {
     UploadId::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
 }
 
-/// Whether a command may still name it. The lifecycle deletes late; an upload that is over is as if it were gone.
-pub(crate) fn is_live(id: UploadId, now: Timestamp) -> bool {
+/// Until when a command may name it; `None` of an id that is none of ours. The lifecycle deletes late: an upload that is over
+/// is as if it were gone.
+pub(crate) fn live_until(id: UploadId, now: Timestamp) -> Option<Timestamp> {
     // A clock that is a little ahead made it, perhaps.
-    id.created_at().is_some_and(|made| now < made.after(UPLOAD_LIFE) && made < now.after(Duration::from_secs(60)))
+    let made = id.created_at().filter(|made| *made < now.after(Duration::from_secs(60)))?;
+    Some(made.after(UPLOAD_LIFE)).filter(|until| now < *until)
 }
 
 #[cfg(test)]
@@ -74,8 +76,10 @@ mod tests {
         let id = new_id(Timestamp::from_millis(1_795_248_000_120), u128::MAX);
         let after = |millis: i64| Timestamp::from_millis(1_795_248_000_120 + millis);
         assert_eq!(id.created_at(), Some(after(0)));
-        assert!(is_live(id, after(0)) && is_live(id, after(86_399_999)));
-        assert!(!is_live(id, after(86_400_000)) && !is_live(id, after(-60_001)));
-        assert!(!is_live(UploadId::from_uuid(Uuid::from_u128(1)), after(0)));
+        for (now, until) in [(0, Some(86_400_000)), (86_399_999, Some(86_400_000)), (86_400_000, None), (-60_001, None)]
+        {
+            assert_eq!(live_until(id, after(now)), until.map(after), "{now}");
+        }
+        assert_eq!(live_until(UploadId::from_uuid(Uuid::from_u128(1)), after(0)), None);
     }
 }

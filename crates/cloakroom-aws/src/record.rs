@@ -118,7 +118,11 @@ fn blob(bytes: &[u8]) -> AttributeValue {
 
 /// A percentage, as DynamoDB takes it: its numbers go down to 1e-130 only.
 pub(crate) fn percent(value: f64) -> AttributeValue {
-    number(if value.is_finite() && value.abs() > 1e-100 { value } else { 0.0 })
+    number(rounded(value))
+}
+
+fn rounded(percent: f64) -> f64 {
+    if percent.is_finite() && percent.abs() > 1e-100 { percent } else { 0.0 }
 }
 
 /// A job as it is stored.

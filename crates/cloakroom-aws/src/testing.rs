@@ -1,9 +1,11 @@
 //! What reaches AWS, counted: so that a test can hold what a flow costs. And spoilt: so that a test can show what becomes of a
-//! call that fails, or whose caller dies, before its effect or after it.
+//! call that fails, or whose caller dies, before its effect or after it. And how records are read and written, without a table.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
@@ -12,6 +14,9 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use cloakroom::Job;
+
+use crate::record;
 
 /// Notes each answered call, in order, as in `DynamoDB.PutItem`; a repeated try is a call of its own. Its clones share
 /// one list. Made for [`Clients::counted_by`](crate::Clients::counted_by).
@@ -118,4 +123,15 @@ impl Intercept for Spoiler {
     ) -> Result<(), BoxError> {
         self.spoil(false)
     }
+}
+
+/// A job as it is stored.
+pub fn stored(job: &Job) -> HashMap<String, AttributeValue> {
+    record::write(job)
+}
+
+/// The job of a stored record, or why it is none.
+#[expect(clippy::implicit_hasher, reason = "an item is what the SDK makes of one")]
+pub fn job_of(item: &HashMap<String, AttributeValue>) -> Result<Job, String> {
+    record::read(item).map_err(|error| error.to_string())
 }

@@ -121,6 +121,4 @@ pub fn jobs(config: &JobsConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Jo
 }
 
 #[cfg(test)]
-mod crashes;
-#[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ mod cancel;
 mod conditional;
 mod cors;
 mod find;
+mod held;
 mod history;
 mod idempotency_key;
 mod list;

@@ -16,7 +16,7 @@ pub(crate) fn document(base_path: &str, commands: &Registry) -> Bytes {
     for command in commands.iter() {
         let (schema, definitions) = embedded(command);
         document["paths"][format!("/commands/{}", command.name())] =
-            json!({ "post": operation(command, &general, schema) });
+            json!({ "post": operation(command, &document, &general, schema) });
         for (name, definition) in definitions {
             document["components"]["schemas"][name] = definition;
         }
@@ -25,7 +25,7 @@ pub(crate) fn document(base_path: &str, commands: &Registry) -> Bytes {
 }
 
 /// What a command takes, in place of what any does.
-fn operation(command: &Command, general: &Value, schema: Value) -> Value {
+fn operation(command: &Command, document: &Value, general: &Value, schema: Value) -> Value {
     let mut operation = general.clone();
     let limits = command.limits();
     operation["operationId"] = format!("submit:{}", command.name()).into();
@@ -44,8 +44,8 @@ fn operation(command: &Command, general: &Value, schema: Value) -> Value {
     if limits.key_required {
         let key = parameters.iter_mut().find(|parameter| parameter["$ref"] == "#/components/parameters/IdempotencyKey");
         if let Some(key) = key {
-            *key =
-                json!({ "name": "Idempotency-Key", "in": "header", "required": true, "schema": { "type": "string" } });
+            *key = document["components"]["parameters"]["IdempotencyKey"].clone();
+            key["required"] = true.into();
         }
     }
     let binary = json!({ "type": "string", "format": "binary" });

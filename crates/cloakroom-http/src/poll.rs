@@ -20,7 +20,7 @@ pub(crate) async fn poll(
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
-    let question = Question::of(&parts.headers);
+    let mut question = Question::of(&parts.headers);
     let job = question.ask(&front, &key(id, &parts)?).await?;
     Ok(question.answer(&front, &job))
 }
@@ -47,7 +47,8 @@ impl Question {
     }
 
     /// The job: now, or once it is over or not as the client knows it, or when the wait is.
-    pub(crate) async fn ask(&self, front: &Front, key: &JobKey) -> Result<Job, Refused> {
+    pub(crate) async fn ask(&mut self, front: &Front, key: &JobKey) -> Result<Job, Refused> {
+        let _hold = self.prefer.hold(&front.held, &key.tenant);
         let job = match self.prefer.wait() {
             None => front.jobs.get(key).await?,
             Some(wait) => {

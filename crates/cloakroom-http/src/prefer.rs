@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use cloakroom::Tenant;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
+use crate::held::{Held, Hold};
 use crate::list;
 
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -45,6 +47,13 @@ impl Prefer {
     /// How long to wait, if that is wished.
     pub(crate) fn wait(self) -> Option<Duration> {
         self.wait.map(Duration::from_secs)
+    }
+
+    /// Holds the answer, if that is wished. Where too many are held already the wish is dropped, as wishes may be.
+    pub(crate) fn hold(&mut self, held: &Held, tenant: &Tenant) -> Option<Hold> {
+        let place = self.wait.and_then(|_| held.hold(tenant));
+        self.wait = self.wait.filter(|_| place.is_some());
+        place
     }
 
     /// Says that the answer was held.

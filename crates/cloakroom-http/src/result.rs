@@ -18,7 +18,7 @@ pub(crate) async fn result(
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
-    let question = Question::of(&parts.headers);
+    let mut question = Question::of(&parts.headers);
     let job = question.ask(&front, &key(id, &parts)?).await?;
     let Some(success) = &job.success else {
         return Ok(question.answer(&front, &job));

@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 
 use crate::around::around;
 use crate::caller::known;
+use crate::held::Held;
 use crate::problems::Refused;
 use crate::{Site, answer, cancel, find, history, openapi, poll, result, submit, uploads};
 
@@ -25,6 +26,7 @@ use crate::{Site, answer, cancel, find, history, openapi, poll, result, submit, 
 pub(crate) struct Front {
     pub(crate) site: Arc<Site>,
     pub(crate) jobs: Jobs,
+    pub(crate) held: Held,
 }
 
 /// What the routes of commands and uploads work with.
@@ -41,12 +43,13 @@ pub(crate) struct Desk {
 pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
     site.base_path.truncate(site.base_path.trim_end_matches('/').len());
     let site = Arc::new(site);
+    let held = Held::default();
     let mut routes = Router::new();
     if let Some((submit, uploads)) = submit {
-        routes = routes.merge(commands(&site, submit, uploads));
+        routes = routes.merge(commands(&site, submit, uploads, held.clone()));
     }
     if let Some(jobs) = jobs {
-        routes = routes.merge(self::jobs(Front { site: Arc::clone(&site), jobs }));
+        routes = routes.merge(self::jobs(Front { site: Arc::clone(&site), jobs, held }));
     }
     let routes = routes
         .fallback(not_found)
@@ -58,7 +61,7 @@ pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jo
     Router::new().fallback_service(routes.map_request(move |request| below(&site, request)))
 }
 
-fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads) -> Router {
+fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads, held: Held) -> Router {
     // Made at its first request: most functions' lives never see one, and all would pay for it at their start.
     let (base_path, served) = (site.base_path.clone(), submit.commands.clone());
     let document = Arc::new(LazyLock::new(move || openapi::document(&base_path, &served)));
@@ -79,7 +82,7 @@ fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads) -> Router {
                 get(move || async move { ([(CONTENT_TYPE, "application/json")], Bytes::clone(&document)) }),
             ),
         )
-        .with_state(Desk { front: Front { site: Arc::clone(site), jobs }, submit, uploads })
+        .with_state(Desk { front: Front { site: Arc::clone(site), jobs, held }, submit, uploads })
 }
 
 fn jobs(front: Front) -> Router {

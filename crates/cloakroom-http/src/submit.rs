@@ -87,11 +87,12 @@ async fn shown(desk: &Desk, submitted: Submitted, headers: &HeaderMap) -> Respon
     let Submitted { mut job, replayed } = submitted;
     let front = &desk.front;
     let location = answer::location(&front.site, &job);
-    let prefer = Prefer::of(headers);
+    let mut prefer = Prefer::of(headers);
     let mut response = if Variant::of(headers) == Variant::Page {
         // A browser's form: on to the page that follows the job.
         StatusCode::SEE_OTHER.into_response()
     } else {
+        let _hold = prefer.hold(&front.held, &job.tenant);
         if let Some(wait) = prefer.wait() {
             match front.jobs.wait(&job.key(), wait, |_| false).await {
                 Ok(Some(now)) => job = now,

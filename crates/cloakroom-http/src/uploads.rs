@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use cloakroom::problem::FieldError;
 use cloakroom::{Code, Digest, Timestamp};
 use cloakroom_app::ports::UploadTerms;
+use cloakroom_app::submit::MEDIA_TYPE_LIMIT;
 use cloakroom_app::upload::UPLOAD_LIMIT;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
@@ -21,9 +22,6 @@ use crate::{answer, caller, trace};
 
 /// The most bytes of the request itself, which names an upload and does not hold it.
 const BODY_LIMIT: u64 = 16 * 1024;
-
-/// The most characters of a media type.
-const CONTENT_TYPE_LIMIT: usize = 255;
 
 /// An upload that was made ready.
 #[derive(Serialize)]
@@ -106,7 +104,7 @@ fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
         )
         .member("limit", UPLOAD_LIMIT));
     }
-    let length = length.and_then(Value::as_u64).filter(|length| *length > 0);
+    let length = length.and_then(whole).filter(|length| *length > 0);
     if length.is_none() {
         wrong("/content_length", "must be the number of bytes, 1 or more");
     }
@@ -131,6 +129,11 @@ fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
 #[expect(clippy::cast_precision_loss, reason = "5 GiB has 33 bits, of 53")]
 const LIMIT_AS_F64: f64 = UPLOAD_LIMIT as f64;
 
+/// A whole number, however it is written: `896.0` is one too, to JSON Schema.
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_f64()?.to_string().parse().ok())
+}
+
 fn malformed(error: &serde_json::Error) -> Refused {
     let (line, column) = (error.line(), error.column());
     Refused::new(
@@ -151,13 +154,13 @@ fn is_media_type(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
     };
     let (essence, parameters) =
-        text.split_once(';').map_or((text, None), |(essence, parameters)| (essence.trim_end(), Some(parameters)));
+        text.split_once(';').map_or((text, None), |(essence, rest)| (essence.trim_end_matches(' '), Some(rest)));
     let good = |parameters: &str| {
         !parameters.trim().is_empty()
             && parameters.trim_end() == parameters
             && parameters.bytes().all(|b| matches!(b, b' '..=b'~'))
     };
-    text.len() <= CONTENT_TYPE_LIMIT
+    text.len() <= MEDIA_TYPE_LIMIT
         && essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
         && parameters.is_none_or(good)
 }
@@ -167,8 +170,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_length_is_a_whole_number_however_it_is_written() {
+        for (text, length) in
+            [("896", Some(896)), ("896.0", Some(896)), ("8.96e2", Some(896)), ("5e9", Some(5_000_000_000))]
+        {
+            let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
+            assert_eq!(terms(body.as_bytes()).ok().map(|terms| terms.length), length, "{text}");
+        }
+        for text in ["0", "0.0", "-1", "-1.0", "896.5", "\"896\"", "null", "1e300", "5368709121.0"] {
+            let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
+            assert!(terms(body.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_media_type_is_two_tokens_and_perhaps_parameters() {
-        for good in ["image/png", "application/vnd.x+json", "text/plain; charset=utf-8", "text/plain;a=\"b c\""] {
+        for good in [
+            "image/png",
+            "application/vnd.x+json",
+            "text/plain; charset=utf-8",
+            "text/plain ;a=b",
+            "text/plain;a=\"b c\"",
+        ] {
             assert!(is_media_type(good), "{good}");
         }
         for bad in [
@@ -182,6 +205,8 @@ mod tests {
             " image/png",
             "image/é",
             "image/png\r\nx: y",
+            "image/png\n;a=b",
+            "image/png\u{a0};a=b",
             "a/b/c",
             &format!("a/{}", "b".repeat(254)),
         ] {

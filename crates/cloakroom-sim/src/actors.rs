@@ -3,21 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::{ClientJobId, Job, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant};
+use bytes::Bytes;
+use cloakroom::transition::Event;
+use cloakroom::{ClientJobId, Job, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId};
 use cloakroom_app::envelope::Trace;
 use cloakroom_app::meter::LogMeter;
+use cloakroom_app::ports::UploadTerms;
 use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
 use cloakroom_app::{
-    Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Registry, Submit, Sweeper, Worker,
+    Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Redrive, Registry, Submit,
+    Sweeper, Uploads, Worker,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use crate::Mutation;
-use crate::invariant::{ATTEMPTS, result_of};
+use crate::invariant::{ATTEMPTS, SOON, SOON_ENOUGH, result_of};
 use crate::plan::Dice;
 use crate::port::{Process, ProcessQueue, short};
 use crate::world::{Lane, VISIBILITY, World};
@@ -47,14 +51,17 @@ impl Payload for Act {}
 
 /// The commands, whose handler does what the plan says of each attempt.
 fn registry(world: &Arc<World>) -> Registry {
+    Registry::new(vec![command(world, "act"), command(world, SOON).start_within(SOON_ENOUGH)])
+}
+
+fn command(world: &Arc<World>, name: &'static str) -> Command {
     let world = Arc::clone(world);
     let retry = RetryPolicy { max_attempts: ATTEMPTS, base: Duration::from_secs(1), cap: Duration::from_secs(5) };
-    let act = Command::json("act", move |act: Act, job| handle(Arc::clone(&world), act, job))
+    Command::json(name, move |act: Act, job| handle(Arc::clone(&world), act, job))
         .attempts(retry.max_attempts)
         .backoff(retry.base, retry.cap)
         .timeout(Duration::from_secs(15))
-        .retention(RETENTION);
-    Registry::new(vec![act])
+        .retention(RETENTION)
 }
 
 async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, HandlerError> {
@@ -224,8 +231,34 @@ pub(crate) async fn sweeper(world: Arc<World>) {
     }
 }
 
+/// Somebody who sends dead letters back to work while there is trouble.
+pub(crate) async fn redriver(world: Arc<World>) {
+    let mut dice = Dice::new(world.plan.seed, 8);
+    for life in 0.. {
+        sleep(dice.millis(60_000, 1_800_000)).await;
+        if world.rate() == 0 {
+            return;
+        }
+        let process = Process::start(&world, "redrive", life);
+        let redrive = Redrive {
+            store: process.clone(),
+            queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
+            letters: process.clone(),
+            host: process.clone(),
+        };
+        let work = async {
+            for letter in redrive.list(None, None).await.unwrap_or_default() {
+                if dice.chance(500) && redrive.send(&letter).await.is_err() {
+                    return;
+                }
+            }
+        };
+        process.live(work).await;
+    }
+}
+
 /// Somebody who purges the queue, in some runs.
-pub(crate) async fn operator(world: Arc<World>) {
+pub(crate) async fn purger(world: Arc<World>) {
     let mut dice = Dice::new(world.plan.seed, 6);
     let trouble = u64::try_from(world.plan.trouble().as_millis()).unwrap_or(0);
     while world.plan.rate() > 0 && dice.chance(200) {
@@ -238,11 +271,12 @@ pub(crate) async fn operator(world: Arc<World>) {
     }
 }
 
-/// The table's own deletion of what has expired.
+/// What table and bucket delete by themselves.
 pub(crate) async fn expiry(world: Arc<World>) {
+    let life = registry(&world).objects_life();
     loop {
         sleep(Duration::from_secs(600)).await;
-        world.delete_expired();
+        world.delete_expired(life);
     }
 }
 
@@ -251,16 +285,33 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
     let mut dice = Dice::new(world.plan.seed, 50 + n);
     let tenant: Tenant = ["default", "other"][usize::from(dice.chance(300))].parse().expect("a name");
     sleep(dice.millis(0, 20_000)).await;
+    let late = world.plan.late();
+    let mut last_upload = None;
     for nth in 0..=dice.below(3) {
         // A few keys, so that clients meet on them.
-        let key: Option<ClientJobId> = dice.chance(800).then(|| format!("k{}", dice.below(2)).parse().expect("a key"));
-        let asked = if dice.chance(850) { 1 } else { 2 };
+        let keys = if late { 1 } else { 2 };
+        let key: Option<ClientJobId> =
+            (late || dice.chance(800)).then(|| format!("k{}", dice.below(keys)).parse().expect("a key"));
+        let mut asked = if late || dice.chance(850) { 1 } else { 2 };
         let fill = if dice.chance(300) { "x".repeat(INLINE_LIMIT) } else { String::new() };
+        let bytes = Bytes::from(format!("{{\"n\":{asked},\"fill\":{fill:?}}}"));
+        let body = if dice.chance(150) {
+            let again = last_upload.filter(|_| dice.chance(500));
+            last_upload = match again {
+                Some(upload) => Some(upload),
+                None => uploaded(&world, n, nth, &tenant, &bytes).await.map(|id| (id, asked)),
+            };
+            let Some((id, of_it)) = last_upload else { continue };
+            asked = of_it;
+            Body::Uploaded(id)
+        } else {
+            Body::Sent { content_type: None, bytes }
+        };
         let submission = Submission {
             tenant: tenant.clone(),
-            command: "act".parse().expect("a name"),
+            command: if dice.chance(200) { SOON } else { "act" }.parse().expect("a name"),
             client_job_id: key,
-            body: Body::Sent { content_type: None, bytes: format!("{{\"n\":{asked},\"fill\":{fill:?}}}").into() },
+            body,
             query: String::new(),
             not_before: dice.chance(100).then(|| world.now().after(Duration::from_secs(dice.clone().below(2000)))),
             trace: Trace::default(),
@@ -269,8 +320,18 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
             follow(&world, n, &ticket, &mut dice).await;
         }
         // Until the same key may be another job's, now and then.
-        sleep(if dice.chance(150) { dice.millis(3_600_000, 6_500_000) } else { dice.millis(0, 300_000) }).await;
+        sleep(if late || dice.chance(150) { dice.millis(3_600_000, 6_500_000) } else { dice.millis(0, 300_000) }).await;
     }
+}
+
+/// Uploads a payload.
+async fn uploaded(world: &Arc<World>, n: u64, nth: u64, tenant: &Tenant, bytes: &Bytes) -> Option<UploadId> {
+    let process = Process::start(world, format!("uploads of client {n}"), nth);
+    let uploads = Uploads { objects: process.clone(), host: process.clone() };
+    let terms = UploadTerms { content_type: "application/json".to_owned(), length: bytes.len() as u64, sha256: None };
+    let ready = process.live(uploads.start(tenant, &terms)).await?.ok()?;
+    world.state().put(ready.link.url, bytes.clone(), world.now());
+    Some(ready.id)
 }
 
 /// Submits until there is an answer, or the client gives up.
@@ -356,17 +417,23 @@ async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
 
 /// What a finished job refers to is there, and is its own.
 pub(crate) fn check_objects(world: &World, job: &Job) {
+    let now = world.now();
     let mut state = world.state();
+    if !job.is_alive(now) {
+        return;
+    }
     if let Some(ResultRef::Stored { key, sha256, .. }) =
         job.success.as_ref().and_then(|success| success.result.as_ref())
     {
         let found = state.objects.get(key).or_else(|| state.objects.get(&crate::port::without_token(key)));
-        if found.is_none_or(|bytes| cloakroom::Digest::of(bytes) != *sha256) {
+        if found.is_none_or(|object| cloakroom::Digest::of(&object.bytes) != *sha256) {
             state.watch.missing(job, "result of its own");
         }
     }
+    // What an operator sends back late may be older than its payload's life.
+    let redriven = job.history.iter().any(|step| step.event == Event::Redrive);
     let lost = job.failure.as_ref().is_some_and(|failure| failure.code.starts_with("payload-"));
-    if job.status == Status::Failed && lost {
+    if job.status == Status::Failed && lost && !redriven {
         state.watch.missing(job, "payload");
     }
 }

@@ -10,6 +10,12 @@ use cloakroom::{Job, JobKey, LeaseToken, ResultRef, Status, Timestamp};
 use crate::port::short;
 use crate::world::SKEW;
 
+/// The command whose jobs are to begin soon, or not at all.
+pub const SOON: &str = "soon";
+
+/// How soon.
+pub const SOON_ENOUGH: Duration = Duration::from_secs(120);
+
 /// Attempts that a command has here.
 pub const ATTEMPTS: u32 = 3;
 
@@ -36,6 +42,8 @@ pub struct Watch {
     asked: BTreeMap<Life, u64>,
     /// Attempts whose handlers ran.
     ran: BTreeSet<(Life, u32)>,
+    /// Which job each upload went to.
+    uploads: BTreeMap<String, String>,
     /// What each client's last poll saw of a job.
     seen: BTreeMap<(u64, Life), (u64, u32)>,
     /// What happened, for the summary.
@@ -55,6 +63,12 @@ pub struct Counts {
     pub ended: u64,
     /// Jobs that dead letters or the sweeper ended.
     pub abandoned: u64,
+    /// Jobs that were not begun in time.
+    pub lapsed: u64,
+    /// Jobs that an operator sent back to work.
+    pub redriven: u64,
+    /// Jobs whose payload was uploaded.
+    pub uploaded: u64,
 }
 
 fn life(job: &Job) -> Life {
@@ -107,6 +121,12 @@ impl Watch {
                 {
                     self.break_("I3 one attempt at a time", || format!("{id} was claimed under a live lease"));
                 }
+                if after.command.as_str() == SOON
+                    && before.status == Status::Accepted
+                    && before.ready_at.after(SOON_ENOUGH + 2 * SKEW + LATE) < now
+                {
+                    self.break_("I6 late is not begun", || format!("{id} was claimed long after it was ready"));
+                }
                 if after.attempt > ATTEMPTS {
                     self.break_("I3 bounded attempts", || format!("{id} has attempt {}", after.attempt));
                 }
@@ -123,6 +143,8 @@ impl Watch {
                 }
                 self.withdrawn.insert(life(before));
             }
+            Event::Redrive => self.redriven(&life(before)),
+            Event::Lapse => self.counts.lapsed += 1,
             Event::Bury | Event::Sweep | Event::GiveUp => {
                 self.counts.abandoned += 1;
                 if before.is_leased(now) && before.ready_at > now.after(2 * SKEW) {
@@ -144,6 +166,33 @@ impl Watch {
             let kept = after.finished_at.map(|at| at.after(after.retention));
             if kept.is_none_or(|until| after.expires_at < until) {
                 self.break_("I5 kept for its retention", || format!("{id} expires at {}", after.expires_at));
+            }
+        }
+    }
+
+    /// An operator sent a job back to work: it may end once more, and its attempts begin anew.
+    fn redriven(&mut self, life: &Life) {
+        self.counts.redriven += 1;
+        self.ended.remove(life);
+        self.ran.retain(|(of, _)| of != life);
+        for ((_, of), (_, attempt)) in &mut self.seen {
+            if of == life {
+                *attempt = 0;
+            }
+        }
+    }
+
+    /// An upload was copied to be a job's payload: it serves that job's id alone.
+    pub(crate) fn copied(&mut self, upload: &str, payload: &str) {
+        let job = crate::port::without_token(payload);
+        match self.uploads.get(upload) {
+            None => {
+                self.counts.uploaded += 1;
+                self.uploads.insert(upload.to_owned(), job);
+            }
+            Some(before) if *before == job => {}
+            Some(_) => {
+                self.break_("I4 one job an upload", || format!("{upload} was another job's, and is {job}'s now"));
             }
         }
     }

@@ -77,12 +77,16 @@ fn simulate(from: u64, seeds: u64, mutation: Option<Mutation>) -> ExitCode {
 fn print_summary(summary: &Summary, begun: Instant) {
     let Summary { seeds, calls, counts, .. } = summary;
     println!(
-        "{seeds} schedules, {calls} calls, {} jobs, {} attempts, {} effects, {} ended, {} abandoned, in {:.1} s",
+        "{seeds} schedules, {calls} calls, {} jobs ({} of uploads), {} attempts, {} effects, {} ended, {} abandoned, {} lapsed, \
+         {} redriven, in {:.1} s",
         counts.jobs,
+        counts.uploaded,
         counts.attempts,
         counts.effects,
         counts.ended,
         counts.abandoned,
+        counts.lapsed,
+        counts.redriven,
         begun.elapsed().as_secs_f64()
     );
 }

@@ -55,6 +55,14 @@ mutations! {
     NoTenant = "no-tenant";
     /// A second submission under a key is recorded over the first.
     AcceptOver = "accept-over";
+    /// An upload is taken without asking whose it is.
+    TakeAnyUpload = "take-any-upload";
+    /// Whose an upload is, is known for an hour, and not for as long as it can be named.
+    ForgetUploads = "forget-uploads";
+    /// A message's job is not held to be of the message's time: an earlier life of the same id will do.
+    AnyIncarnation = "any-incarnation";
+    /// A job that was not begun in time is begun all the same.
+    BeginLate = "begin-late";
     /// The submission answers before it has recorded anything.
     AnswerBeforeTheRecord = "answer-before-the-record";
 }
@@ -72,6 +80,8 @@ impl Mutation {
             Self::CancelAnything if matches!(event, Event::Withdraw | Event::AskToCancel) => {
                 guard.statuses = Status::ALL.to_vec();
             }
+            Self::AnyIncarnation => guard.created_at = None,
+            Self::BeginLate if event == Event::Lapse => guard.statuses.clear(),
             Self::SweepWhatMoved if event == Event::Sweep => guard.version = None,
             _ => {}
         }

@@ -78,12 +78,24 @@ impl Plan {
 
     /// How many calls in a thousand go wrong while there is trouble: in some runs none, in some many.
     pub fn rate(&self) -> u64 {
+        if self.late() {
+            return 100;
+        }
         [0, 10, 30, 100, 250][usize::try_from(Dice::new(self.seed, 1).below(5)).unwrap_or(0)]
+    }
+
+    /// Whether much comes late: clients come back with their keys about when these are free again, old messages with them, and
+    /// some messages just when the sweeper does.
+    pub fn late(&self) -> bool {
+        Dice::new(self.seed, 7).chance(20)
     }
 
     /// How long there is trouble.
     pub fn trouble(&self) -> Duration {
         let mut dice = Dice::new(self.seed, 2);
+        if self.late() {
+            return Duration::from_secs(9000);
+        }
         let longest = if dice.chance(250) { 9_000_000 } else { 3_600_000 };
         dice.millis(10_000, longest)
     }

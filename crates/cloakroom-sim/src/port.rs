@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloakroom::transition::{Event, SLACK};
-use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use cloakroom::{Digest, Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::Host;
 use cloakroom_app::ports::{
     Acceptance, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, PortError, Queue, QueueState,
@@ -222,6 +222,9 @@ impl JobStore for Process {
                 state.watch.break_("I4 its own incarnation", || format!("{} was an earlier one's", short(key.id)));
             }
             state.watch.changed(&before, &after, event, life, waits, world.now());
+            if after.status == Status::Accepted {
+                state.stream.push_back(key.clone());
+            }
             state.jobs.insert(key, after.clone());
             Change::Made(Box::new(after))
         })
@@ -244,8 +247,25 @@ impl JobStore for Process {
         .await
     }
 
-    async fn take_upload(&self, _: &Tenant, _: UploadId, _: JobId, _: Timestamp) -> Result<bool, PortError> {
-        Ok(false) // No client here uploads.
+    async fn take_upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+        job: JobId,
+        until: Timestamp,
+    ) -> Result<bool, PortError> {
+        let (key, anyones) = ((tenant.clone(), upload), self.mutation() == Some(Mutation::TakeAnyUpload));
+        let forgetful = self.mutation() == Some(Mutation::ForgetUploads);
+        let until = if forgetful { self.now().after(Duration::from_secs(3600)) } else { until };
+        let what = move || format!("take an upload for {}", short(job));
+        self.call(what, move |_, state| {
+            let free = anyones || state.uploads.get(&key).is_none_or(|(taker, _)| *taker == job);
+            if free {
+                state.uploads.insert(key, (job, until));
+            }
+            free
+        })
+        .await
     }
 }
 
@@ -323,7 +343,7 @@ impl Objects for Process {
             let key = key.clone();
             move || format!("put {key}")
         };
-        self.call(what, move |_, state| _ = state.objects.insert(key, bytes)).await
+        self.call(what, move |world, state| state.put(key, bytes, world.now())).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
@@ -332,19 +352,39 @@ impl Objects for Process {
             let key = key.clone();
             move || format!("get {key}")
         };
-        self.call(what, move |_, state| state.objects.get(&key).cloned()).await
+        self.call(what, move |_, state| state.objects.get(&key).map(|object| object.bytes.clone())).await
     }
 
-    async fn info(&self, _: &str) -> Result<Option<ObjectInfo>, PortError> {
-        Ok(None)
+    async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
+        let key = key.to_owned();
+        self.call(
+            || "look at an object".to_owned(),
+            move |_, state| {
+                let object = state.objects.get(&key)?;
+                let (content_type, length) = ("application/json".to_owned(), object.bytes.len() as u64);
+                Some(ObjectInfo { content_type, length, sha256: None })
+            },
+        )
+        .await
     }
 
-    async fn digest(&self, _: &str) -> Result<Option<Digest>, PortError> {
-        Ok(None)
+    async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError> {
+        Ok(self.get(key).await?.map(|bytes| Digest::of(&bytes)))
     }
 
-    async fn copy(&self, _: &str, _: &str) -> Result<bool, PortError> {
-        Ok(false)
+    async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let what = {
+            let to = to.clone();
+            move || format!("copy to {to}")
+        };
+        self.call(what, move |world, state| {
+            let Some(object) = state.objects.get(&from).cloned() else { return false };
+            state.watch.copied(&from, &to);
+            state.put(to, object.bytes, world.now());
+            true
+        })
+        .await
     }
 
     async fn link(&self, key: &str, _: Duration) -> Result<String, PortError> {
@@ -356,7 +396,7 @@ impl Objects for Process {
     }
 }
 
-/// The key of a result without the token of its lease: what a mutation makes of it.
+/// The key of a result without the token of its lease (what a mutation makes of it), or of a payload without its digest.
 pub(crate) fn without_token(key: &str) -> String {
     key.rsplit_once('/').map_or(key, |(job, _)| job).to_owned()
 }

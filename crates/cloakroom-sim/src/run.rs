@@ -47,7 +47,8 @@ async fn run(plan: Plan) -> Outcome {
     }
     functions.spawn(actors::dead_letters(Arc::clone(&world)));
     functions.spawn(actors::expiry(Arc::clone(&world)));
-    functions.spawn(actors::operator(Arc::clone(&world)));
+    functions.spawn(actors::purger(Arc::clone(&world)));
+    functions.spawn(actors::redriver(Arc::clone(&world)));
     if plan.mutation.is_none_or(Mutation::sweeps) {
         functions.spawn(actors::sweeper(Arc::clone(&world)));
     }
@@ -119,6 +120,9 @@ impl Summary {
         all.effects += one.effects;
         all.ended += one.ended;
         all.abandoned += one.abandoned;
+        all.lapsed += one.lapsed;
+        all.redriven += one.redriven;
+        all.uploaded += one.uploaded;
         if let Some(violation) = &outcome.violation
             && self.failed.as_ref().is_none_or(|(seed, _)| outcome.plan.seed < *seed)
         {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::transition::SLACK;
-use cloakroom::{Job, JobKey, Timestamp};
+use cloakroom::{Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use cloakroom_app::work::Delivery;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -57,6 +57,13 @@ pub struct Message {
     receive_count: u32,
 }
 
+/// An object.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub(crate) bytes: Bytes,
+    pub(crate) put_at: Timestamp,
+}
+
 /// Everything.
 #[derive(Debug)]
 pub struct World {
@@ -71,7 +78,9 @@ pub struct World {
 #[derive(Debug)]
 pub struct State {
     pub(crate) jobs: BTreeMap<JobKey, Job>,
-    pub(crate) objects: BTreeMap<String, Bytes>,
+    pub(crate) objects: BTreeMap<String, Object>,
+    /// Which job has which upload, and until when that is known.
+    pub(crate) uploads: BTreeMap<(Tenant, UploadId), (JobId, Timestamp)>,
     pub(crate) letters: BTreeMap<String, String>,
     pub(crate) stream: VecDeque<JobKey>,
     queues: BTreeMap<Lane, Vec<Message>>,
@@ -88,6 +97,7 @@ impl World {
         let state = State {
             jobs: BTreeMap::new(),
             objects: BTreeMap::new(),
+            uploads: BTreeMap::new(),
             letters: BTreeMap::new(),
             stream: VecDeque::new(),
             queues: BTreeMap::new(),
@@ -157,10 +167,13 @@ impl World {
         self.state().watch.violation.clone()
     }
 
-    /// Deletes what expired long ago, as the table does in its own time.
-    pub(crate) fn delete_expired(&self) {
+    /// Deletes what expired long ago, as the table does in its own time, and the bucket what has had its life.
+    pub(crate) fn delete_expired(&self, objects_life: Duration) {
         let now = self.now();
-        self.state().jobs.retain(|_, job| job.expires_at.after(DELETED_LATE) > now);
+        let mut state = self.state();
+        state.jobs.retain(|_, job| job.expires_at.after(DELETED_LATE) > now);
+        state.uploads.retain(|_, (_, until)| until.after(DELETED_LATE) > now);
+        state.objects.retain(|_, object| object.put_at.after(objects_life) > now);
     }
 
     /// Wakes whoever waits for messages.
@@ -206,6 +219,7 @@ impl World {
         let messages = state.queues.entry(lane).or_default();
         let mut received = vec![];
         let mut dead = vec![];
+        let mut copies = vec![];
         while received.len() < most {
             let visible: Vec<_> = (0..messages.len()).filter(|&at| messages[at].visible_at <= now).collect();
             if visible.is_empty() {
@@ -223,18 +237,29 @@ impl World {
             // At least once: now and then another receiver gets it too, a moment later.
             // And now and then one is held back, for far longer than it should be.
             let drawn = state.dice.below(2000);
-            let held = lane == Lane::Commands && (twice / 2..twice).contains(&drawn);
+            let commands = lane == Lane::Commands;
+            let returns = commands && self.plan.late() && (600..1200).contains(&drawn);
+            let held = commands && (twice / 2..twice).contains(&drawn) || returns;
             message.held |= held;
-            let hidden = match state.dice.below(3) {
+            let hidden = match if returns { 1 } else { state.dice.below(3) } {
                 _ if drawn < twice / 2 => Duration::from_millis(1),
                 _ if !held => visibility,
                 0 => state.dice.millis(60_000, 14_400_000),
                 // Until about when the sweeper comes.
-                1 => CYCLE + SLACK + state.dice.millis(0, 30_000),
+                1 => CYCLE + SLACK + state.dice.millis(0, 10_000),
                 // Until its job's id may be another life's.
                 _ => state.dice.millis(4_800_000, 9_000_000),
             };
+            if commands && self.plan.late() && drawn < 600 {
+                // Another copy, until its job's id may be another life's; deleting this one does not touch it.
+                let visible_at = now + state.dice.millis(4_800_000, 9_000_000);
+                copies.push(Message { held: true, visible_at, receipt: 0, ..message.clone() });
+            }
             message.visible_at = now + hidden;
+            if returns {
+                // Whoever received it never heard of it.
+                continue;
+            }
             received.push(Delivery {
                 message_id: message.id.clone(),
                 receipt: format!("{}/{}", message.id, message.receipt),
@@ -243,6 +268,7 @@ impl World {
                 produced: None,
             });
         }
+        messages.extend(copies);
         let next = messages.iter().map(|message| message.visible_at).min();
         if !dead.is_empty() {
             for message in &mut dead {
@@ -290,6 +316,11 @@ impl State {
         if let Some(message) = self.queues.entry(lane).or_default().iter_mut().find(|it| is_of(it, receipt)) {
             message.visible_at = Instant::now() + time;
         }
+    }
+
+    /// Writes an object, over any other of its key.
+    pub(crate) fn put(&mut self, key: String, bytes: Bytes, put_at: Timestamp) {
+        self.objects.insert(key, Object { bytes, put_at });
     }
 
     /// The messages of a queue.

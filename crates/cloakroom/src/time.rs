@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
 
+/// The beginning of the year 0, which RFC 3339 has no words for what was before.
+const YEAR_0: i64 = -62_167_219_200_000;
+
 /// A text that is no RFC 3339 time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("read a time: want RFC 3339, as in 2026-11-21T08:00:00.123Z")]
@@ -55,8 +58,10 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Out of the calendar's range only by a corrupt record; the epoch is shown rather than a panic.
-        let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        // What RFC 3339 has no words for comes of a corrupt record alone; the epoch is shown rather than a panic.
+        let time =
+            Some(self.0).filter(|millis| *millis >= YEAR_0).and_then(|it| jiff::Timestamp::from_millisecond(it).ok());
+        let time = time.unwrap_or_default();
         write!(f, "{time:.3}")
     }
 }
@@ -65,9 +70,21 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if !has_the_form(text) {
+            return Err(InvalidTimestamp);
+        }
         let time: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
         Ok(Self(time.as_millisecond()))
     }
+}
+
+/// Whether a text has the form of RFC 3339, section 5.6: the calendar's parser takes all of ISO 8601, and more.
+fn has_the_form(text: &str) -> bool {
+    let shape: Vec<_> = text.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b.to_ascii_uppercase() }).collect();
+    let Some(rest) = shape.strip_prefix(b"0000-00-00T00:00:00") else { return false };
+    let digits = rest.strip_prefix(b".0").map(|more| 2 + more.iter().take_while(|b| **b == b'0').count());
+    let offset = &rest[digits.unwrap_or(0)..];
+    matches!(offset, b"Z" | b"+00:00" | b"-00:00")
 }
 
 impl TryFrom<String> for Timestamp {
@@ -94,6 +111,35 @@ mod tests {
         assert_eq!(time.to_string(), "2026-11-21T08:00:00.120Z");
         assert_eq!("2026-11-21T08:00:00.120Z".parse(), Ok(time));
         assert_eq!(Timestamp::from_seconds(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn what_rfc_3339_does_not_have_is_refused() {
+        for text in ["2026-11-21T08:00:00Z", "2026-11-21t08:00:00.5z", "2026-11-21T09:00:00.123456789+01:00"] {
+            assert!(text.parse::<Timestamp>().is_ok(), "{text}");
+        }
+        for text in [
+            "2026-11-21T08:23Z",
+            "2026-11-21 08:00:00Z",
+            "20261121T080000Z",
+            "2026-11-21T08:00:00,5Z",
+            "2026-11-21T08:00:00.Z",
+            "2026-11-21T08:00:00+01",
+            "2026-11-21T08:00:00+0100",
+            "2026-11-21T08:00:00+01:00[Europe/Berlin]",
+            "+002026-11-21T08:00:00Z",
+            "2026-02-30T08:00:00Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_time_is_shown_as_one_that_can_be_read() {
+        for millis in [i64::MIN, YEAR_0 - 1, YEAR_0, 0, 253_402_300_799_999, 253_402_300_800_000, i64::MAX] {
+            let text = Timestamp::from_millis(millis).to_string();
+            assert!(text.parse::<Timestamp>().is_ok(), "{text}");
+        }
     }
 
     #[test]

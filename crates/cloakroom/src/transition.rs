@@ -387,7 +387,8 @@ impl Transition {
 impl Patch {
     /// Makes the change.
     pub fn apply(&self, mut job: Job) -> Job {
-        job.version += 1;
+        // No job changes so often; a damaged record may say that one did.
+        job.version = job.version.saturating_add(1);
         job.updated_at = self.updated_at;
         job.expires_at = expiry(self.updated_at, job.retention);
         job.status = self.status.unwrap_or(job.status);
@@ -399,7 +400,7 @@ impl Patch {
         }
         if let Some(lease) = &self.begin {
             job.lease = Some(lease.clone());
-            job.attempt += 1;
+            job.attempt = job.attempt.saturating_add(1);
             job.started_at.get_or_insert(self.updated_at);
             job.progress = None;
             job.estimated_finish_at = None;

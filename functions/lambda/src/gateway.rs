@@ -1,25 +1,77 @@
 //! Between API Gateway's REST API and the router.
 //!
-//! The event has no request as it was sent, and `lambda_http` makes one of what there is. Two things are put right here:
+//! The event has no request as it was sent, and `lambda_http` makes one of what there is. Four things are put right here:
 //! - it writes the stage before the path (unless `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH` is set, which works as well): the
 //!   routes know no stage, and behind a domain of one's own the client doesn't either;
+//! - of several lines of a header it takes the last, where the event has a list of all and the last beside it;
+//! - it panics at a query that no URI has, and an HTTP API passes on what was sent;
 //! - query parameters come as a map, and in another order each time. The query string is part of what tells one command
 //!   from another under the same `Idempotency-Key`, so it must be the same at every retry: by name, then as they came.
 
+use std::fmt::Write as _;
+
 use axum::Router;
 use axum::http::Uri;
+use axum::http::header::HOST;
+use axum::response::Response;
 use cloakroom_aws::HttpConfig;
 use cloakroom_aws::config::CorsOrigins;
 use cloakroom_http::{Cors, Site};
-use lambda_http::request::RequestContext;
+use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::tower::ServiceExt as _;
-use lambda_http::{Error, Request, RequestExt as _};
+use lambda_http::tower::util::MapRequest;
+use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt as _, lambda_runtime};
 
 use crate::tenant::Callers;
 
 /// Answers requests by this router until the function ends.
 pub async fn serve(router: Router) -> Result<(), Error> {
-    lambda_http::run(router.map_request(mended)).await
+    lambda_runtime::run(behind_gateway(router)).await
+}
+
+/// The router, for events.
+pub fn behind_gateway(router: Router) -> BehindGateway {
+    let served = Adapter::from(router.map_request(mended as fn(Request) -> Request));
+    served.map_request(legible as fn(Event) -> Event)
+}
+
+type Event = LambdaEvent<LambdaRequest>;
+
+/// What serves events.
+type BehindGateway =
+    MapRequest<Adapter<'static, Response, MapRequest<Router, fn(Request) -> Request>>, fn(Event) -> Event>;
+
+/// An event that `lambda_http` makes a request of without losing or breaking over anything.
+fn legible(mut event: Event) -> Event {
+    match &mut event.payload {
+        LambdaRequest::ApiGatewayV1(request) => {
+            // The host is made a URL of, where it is beside the list.
+            for name in request.multi_value_headers.keys().filter(|name| *name != HOST) {
+                request.headers.remove(name);
+            }
+        }
+        LambdaRequest::ApiGatewayV2(request) => {
+            if let Some(query) = &mut request.raw_query_string {
+                *query = encoded(query);
+            }
+        }
+        // No other events come to these functions.
+        _ => {}
+    }
+    event
+}
+
+/// A query with all characters percent-encoded that no URI has.
+fn encoded(query: &str) -> String {
+    let mut encoded = String::with_capacity(query.len());
+    for byte in query.bytes() {
+        match byte {
+            b'!' | b'$'..=b';' | b'=' | b'?'..=b'_' | b'a'..=b'~' => encoded.push(char::from(byte)),
+            // Writing to a string does not fail.
+            _ => _ = write!(encoded, "%{byte:02X}"),
+        }
+    }
+    encoded
 }
 
 /// The site that the configuration describes; its tenants are whoever the gateway says they are.

@@ -1,9 +1,11 @@
-//! What every function does at its start, what lies between API Gateway and the router, and between a queue and messages.
+//! What every function does at its start, what lies between API Gateway and the router, between a queue and messages,
+//! and between a table's stream and jobs.
 
 pub mod batch;
 mod gateway;
 mod start;
+pub mod stream;
 mod tenant;
 
-pub use gateway::{serve, site};
+pub use gateway::{behind_gateway, serve, site};
 pub use start::{configured, start};

@@ -1,12 +1,10 @@
 //! The function behind the table's stream and the sweeper's own queue: ends jobs that nothing else would.
 
-mod stream;
-
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use cloakroom_aws::{Clients, EmbeddedMetrics, MeterConfig, SweeperConfig, environment};
-use lambda::batch;
+use lambda::{batch, stream};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 

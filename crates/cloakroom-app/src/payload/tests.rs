@@ -106,3 +106,28 @@ fn what_is_said_is_for_a_person_who_knows_no_rust() {
     assert_eq!(invalid(from_json(br#"{"amount":"x"}"#)).1, text);
     assert_eq!(invalid(from_json(b"7")).1, "invalid type: integer `7`, expected an object");
 }
+
+#[test]
+fn what_is_of_the_wrong_kind_is_told_in_words_of_json() {
+    for (said, told) in [
+        ("invalid type: sequence, expected a string", "invalid type: array, expected a string"),
+        ("invalid type: map, expected a sequence", "invalid type: object, expected an array"),
+        ("invalid type: integer `1`, expected a map", "invalid type: integer `1`, expected an object"),
+        (
+            "invalid type: integer `1`, expected internally tagged enum Part",
+            "invalid type: integer `1`, expected an object",
+        ),
+        (
+            "invalid type: unit variant, expected newtype variant",
+            "invalid type: a name alone, expected a name with a value",
+        ),
+        ("invalid length 1, expected a tuple of size 2", "invalid length 1, expected an array of 2"),
+        (
+            "invalid type: string \"x, expected u8\", expected u8",
+            "invalid type: string \"x, expected u8\", expected a whole number that is not negative",
+        ),
+        ("unknown variant `x`, expected one of `a`, `b`", "unknown variant `x`, expected one of `a`, `b`"),
+    ] {
+        assert_eq!(plain(said), told);
+    }
+}

@@ -192,10 +192,12 @@ async fn what_is_refused_leaves_nothing_behind() {
         Err(SubmitError::TooLarge { limit: 20 })
     );
     assert_eq!(room.send_body("note.keep", None, "", sent(Some("text/plain"), b"{}")).await, unsupported(json));
-    assert_eq!(
-        room.send_body("note.keep", None, "", sent(Some("application/json; charset=latin-1"), b"{}")).await,
-        unsupported(json)
-    );
+    // A message holds no U+FFFE, and a bucket's header nothing but ASCII, and not much of it.
+    let long = format!("application/json; a={}", "b".repeat(255));
+    for other in ["application/json; charset=latin-1", "application/json; a=\u{fffe}", "application/json; a=é", &long]
+    {
+        assert_eq!(room.send_body("note.keep", None, "", sent(Some(other), b"{}")).await, unsupported(json), "{other}");
+    }
     assert_eq!(room.send_body("file.keep", None, "", sent(None, b"x")).await, unsupported(images));
     assert!(matches!(
         room.send_body("file.keep", None, "", png(b"")).await,
@@ -240,6 +242,19 @@ async fn an_upload_serves_one_job_however_often_it_is_asked_for() {
     assert_eq!(room.memory.only_job().status, Status::Succeeded);
     let same_bytes = room.send_body("file.keep", Some("a"), "", png(b"the picture")).await.expect("known");
     assert!(same_bytes.replayed, "an upload counts by its checksum and length");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_with_its_payload_in_its_message_may_be_sent_again_as_an_upload() {
+    let (room, runs) = room();
+    let first = room.send_body("file.keep", Some("k"), "", png(b"the picture")).await.expect("accepted");
+    // Only the second message is left, and it refers to the payload.
+    room.memory.purge();
+    let id = upload(&room, b"the picture").await;
+    let again = room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await.expect("known");
+    assert!(again.replayed && again.job.id == first.job.id);
+    room.work_until_idle().await;
+    assert_eq!((room.memory.only_job().status, runs.load(Ordering::SeqCst)), (Status::Succeeded, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -254,6 +254,12 @@ impl JobStore for Memory {
 #[async_trait]
 impl Queue for Memory {
     async fn send(&self, _tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError> {
+        // As SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+        let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
+        if !body.chars().all(legal) {
+            let reason = "a message has a character that none may have".into();
+            return Err(PortError::Misconfigured { service: "the memory", reason });
+        }
         self.call("send", |state| {
             state.sent += 1;
             state.xray = xray.map(ToOwned::to_owned);

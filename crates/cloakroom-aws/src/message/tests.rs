@@ -1,5 +1,6 @@
 use cloakroom::Digest;
 use cloakroom_app::envelope::{Carried, Trace};
+use cloakroom_app::ports::keys;
 use cloakroom_app::testing::new_job;
 
 use super::*;
@@ -7,6 +8,11 @@ use super::*;
 fn envelope(payload: Carried) -> Envelope {
     let job = new_job(Timestamp::from_millis(7), 1);
     Envelope::new(&job, "application/json", "", payload, &Digest::of(b"{}"), Trace::default())
+}
+
+/// Where the payload of the job above is: a claim check is good for nothing else.
+fn key() -> String {
+    keys::payload(&new_job(Timestamp::from_millis(7), 1).key(), &Digest::of(b"{}"))
 }
 
 fn received(body: &str, attributes: &[(&str, &str)]) -> Delivery {
@@ -17,12 +23,10 @@ fn received(body: &str, attributes: &[(&str, &str)]) -> Delivery {
 
 #[test]
 fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelope() {
-    let written = envelope(Carried::Stored("payloads/default/x".into())).of_text(2).write();
+    let written = envelope(Carried::Stored(key())).of_text(2).write();
     let (body, attributes) = carried(written.clone(), Some("ours"));
-    assert_eq!(
-        body,
-        r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"ours","s3Key":"payloads/default/x"}]"#
-    );
+    let pointer = r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"ours","s3Key":"KEY"}]"#;
+    assert_eq!(body, pointer.replace("KEY", &key()));
     let attributes = attributes.expect("attributes");
     assert_eq!(attributes["ExtendedPayloadSize"].data_type(), "Number");
     let texts = texts(attributes);
@@ -34,13 +38,13 @@ fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelop
 #[test]
 fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
     let large = Carried::Text("x".repeat(LARGEST_WITH_A_CLAIM_CHECK));
-    for payload in [Carried::Stored("k".into()), Carried::Text("{}".into()), Carried::Base64("AA==".into()), large] {
+    for payload in [Carried::Stored(key()), Carried::Text("{}".into()), Carried::Base64("AA==".into()), large] {
         let written = envelope(payload).write();
         assert_eq!(carried(written.clone(), Some("ours")), (written.clone(), None));
         let delivery = received(&written, &[("colour", "red")]);
         assert_eq!((delivery.body, delivery.produced), (written, None));
     }
-    let text = envelope(Carried::Stored("k".into())).of_text(2).write();
+    let text = envelope(Carried::Stored(key())).of_text(2).write();
     assert_eq!(carried(text.clone(), None), (text, None), "nor where the bucket is not said");
 }
 

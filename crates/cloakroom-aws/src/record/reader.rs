@@ -6,7 +6,7 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom::{Digest, Failure, Lease, Progress, Resource, ResultRef, Status, Step, Success, Timestamp};
 
-use super::{CorruptRecord, Item, name};
+use super::{CorruptRecord, Item, name, rounded};
 
 /// The attributes of an item, each of the kind that is asked for.
 #[derive(Clone, Copy)]
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn progress(self) -> Read<Option<Progress>> {
         let Some(percent) = self.if_any(name::PROGRESS, Self::number)? else { return Ok(None) };
-        Ok(Some(Progress { percent, message: self.if_any(name::PROGRESS_MESSAGE, Self::string)? }))
+        Ok(Some(Progress::new(rounded(percent), self.if_any(name::PROGRESS_MESSAGE, Self::string)?)))
     }
 
     pub(super) fn success(self, kind: &'static str) -> Read<Success> {
@@ -110,11 +110,16 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn failure(self, code: &'static str) -> Read<Failure> {
-        Ok(Failure {
-            status: self.number(name::FAILURE_STATUS)?,
-            code: self.string(code)?,
-            detail: self.string(name::FAILURE_DETAIL)?,
-        })
+        let (status, word) = (self.number(name::FAILURE_STATUS)?, self.text(code)?);
+        let failure = Failure::new(self.text(name::FAILURE_DETAIL)?).with_code(word).with_status(status);
+        // Polls answer it: another status would not say that the job is over.
+        if failure.status != status {
+            return Err(CorruptRecord::Unreadable(name::FAILURE_STATUS, "400 to 499".into()));
+        }
+        if failure.code != word {
+            return Err(CorruptRecord::Unreadable(code, "a kebab-case word of at most 64 characters".into()));
+        }
+        Ok(failure)
     }
 
     /// Steps that are not known, of a later program, are passed over.

@@ -184,12 +184,25 @@ fn a_part_of_the_wrong_kind_is_named() {
         ("version", number(-1)),
         ("id", text("0D5F1C0E-8A51-8F0B-9C6E-2F4F2F7C9A11")),
         ("result", text("lost")),
+        ("failure_status", number(673)),
+        ("failure_status", number(200)),
+        ("failure_code", text("No paper")),
         ("resource", text("javascript:alert(1)")),
     ] {
         let mut item = yesterdays();
         item.insert(name.into(), value);
         let error = read(&item).expect_err(name).to_string();
         assert!(error.starts_with(&format!("attribute {name} of the record is not")), "{error}");
+    }
+}
+
+#[test]
+fn a_percentage_that_is_none_is_brought_into_its_bounds() {
+    for (value, read_as) in [("NaN", 0.0), ("1e400", 0.0), ("101", 100.0), ("-1", 0.0), ("1e-200", 0.0)] {
+        let mut item = yesterdays();
+        item.insert("progress".into(), AttributeValue::N(value.into()));
+        let percent = read(&item).expect("a job").progress.map(|progress| progress.percent);
+        assert_eq!(percent, Some(read_as), "{value}");
     }
 }
 

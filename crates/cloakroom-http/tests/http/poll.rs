@@ -1,11 +1,12 @@
 //! Section 4: `GET /jobs/{id}`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use cloakroom::Tenant;
 use cloakroom_http::Site;
-use tokio::time::{Instant, advance};
+use tokio::time::{Instant, advance, sleep};
 
 use crate::house::{house, house_at};
 
@@ -187,4 +188,28 @@ async fn an_unknown_job_is_not_waited_for() {
         .await
         .problem(404, "unknown-job");
     assert!(begun.elapsed().is_zero());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_answers_are_held_for_a_tenant_and_the_next_one_is_given_at_once() {
+    let house = Arc::new(house());
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let held: Vec<_> = (0..1000)
+        .map(|_| {
+            let (house, location) = (Arc::clone(&house), location.clone());
+            tokio::spawn(async move { house.get(&location, &[("prefer", "wait=25")]).await })
+        })
+        .collect();
+    // Time goes on once all of them wait.
+    sleep(Duration::from_millis(1)).await;
+    let begun = Instant::now();
+    let answer = house.get(&location, &[("prefer", "wait=25")]).await;
+    assert_eq!((answer.status, answer.header("preference-applied")), (202, ""));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    for answer in held {
+        let answer = answer.await.expect("no panic");
+        assert_eq!((answer.status, answer.header("preference-applied")), (202, "wait=25"));
+    }
+    let answer = house.get(&location, &[("prefer", "wait=1")]).await;
+    assert_eq!(answer.header("preference-applied"), "wait=1", "there is room again");
 }

@@ -54,3 +54,42 @@ async fn the_routes_match_behind_the_gateway() {
     let response = router.map_request(mended).oneshot(event("/jobs/1", &Value::Null)).await;
     assert_eq!(response.map(|response| response.status().as_u16()), Ok(200));
 }
+
+/// Answers with the lines of one header, and the query.
+fn echo() -> Router {
+    Router::new().fallback(|request: axum::extract::Request| async move {
+        let lines = request.headers().get_all("idempotency-key").iter().count();
+        format!("{lines} {}", request.uri().query().unwrap_or_default())
+    })
+}
+
+async fn answer(event: &Value) -> String {
+    let event = serde_json::from_value(event.clone()).expect("an event");
+    let response = behind_gateway(echo()).oneshot(LambdaEvent::new(event, lambda_http::Context::default())).await;
+    let response = serde_json::to_value(response.expect("a router does not fail")).expect("JSON");
+    response["body"].as_str().expect("a text").to_owned()
+}
+
+#[tokio::test]
+async fn each_line_of_a_header_comes_through() {
+    let event = json!({
+        "resource": "/{proxy+}", "path": "/jobs", "httpMethod": "GET",
+        "headers": { "Idempotency-Key": "b" }, "multiValueHeaders": { "Idempotency-Key": ["a", "b"] },
+        "requestContext": { "stage": "v1", "httpMethod": "GET", "identity": {} }
+    });
+    let unmended = from_str(&event.to_string()).expect("an event");
+    assert_eq!(unmended.headers().get_all("idempotency-key").iter().count(), 1, "what is to be mended");
+    assert_eq!(answer(&event).await, "2 ");
+}
+
+#[tokio::test]
+async fn a_query_that_no_uri_has_is_encoded() {
+    let event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": "/jobs", "headers": {},
+        "rawQueryString": "k=<a>\"b\"`|^\\{é}%20+/?#",
+        "requestContext": { "stage": "$default", "http": { "method": "GET", "path": "/jobs" } }
+    });
+    let unmended = std::panic::catch_unwind(|| from_str(&event.to_string()).is_ok());
+    assert!(unmended.is_err(), "what is to be mended");
+    assert_eq!(answer(&event).await, "0 k=%3Ca%3E%22b%22%60|^\\{%C3%A9}%20+/?%23");
+}

@@ -1,10 +1,11 @@
 //! From the event of a table's stream to the jobs that were accepted.
 
 use cloakroom_app::core::JobKey;
+use lambda_http::tracing;
 use serde_json::Value;
 
 /// The jobs whose records were written as `accepted`; `None` of an event that is no stream's.
-pub(crate) fn accepted(event: &Value) -> Option<Vec<JobKey>> {
+pub fn accepted(event: &Value) -> Option<Vec<JobKey>> {
     let records = event["Records"].as_array()?;
     if !records.iter().all(|record| record["eventSource"] == "aws:dynamodb") {
         return None;

@@ -1,0 +1,129 @@
+//! The crash matrix: each call to AWS of a job's whole life fails once, or kills its caller, before its effect and after it; over
+//! the real clients and adapters. However it was, the job ends as it must, and its outcome is recorded once.
+
+mod room;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloakroom::{ResultRef, Status};
+use cloakroom_app::jobs::Cancellation;
+use cloakroom_app::ports::{Letters as _, Objects as _, keys};
+use cloakroom_app::work::Disposition;
+use cloakroom_aws::testing::Spoil;
+use futures::future::join_all;
+
+use crate::place::Place;
+use room::{Ground, Room};
+
+/// Spoils the first call, then the second, and so on, in each way side by side, until a room has no such call; `least` tells how
+/// many there are at the least. On the embedded services each way has a ground of its own, as a ground has one time.
+async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)) {
+    let row = async |ground: &Ground, spoil: Spoil| {
+        let mut n = 1;
+        loop {
+            let room = Room::start(ground, spoil, n).await;
+            case(&room, &format!("{spoil:?}, call {n}")).await;
+            if !room.leave().await {
+                break;
+            }
+            n += 1;
+        }
+        assert!(n > least, "{spoil:?}: only {} calls were spoilt", n - 1);
+    };
+    if *place == Place::Embedded {
+        for spoil in Spoil::ALL {
+            Ground::under(place, async |ground| row(ground, spoil).await).await;
+        }
+    } else {
+        Ground::under(place, async |ground| _ = join_all(Spoil::ALL.map(|spoil| row(ground, spoil))).await).await;
+    }
+}
+
+pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_outcome_is_recorded_once(place: Place) {
+    // A payload in the message with a result in the record: accept, send, claim, settle; and both in object storage.
+    for (size, least) in [(10, 4), (40_000, 7)] {
+        let payload = Bytes::from(vec![b'x'; size]);
+        matrix(&place, least, async |room, case| {
+            let case = format!("{size} bytes, {case}");
+            let ticket = room.accepted(&payload).await;
+            let over = room.worked(&ticket).await;
+            assert_eq!(over.status, Status::Succeeded, "{case}");
+            let runs = room.runs.load(Ordering::SeqCst);
+            assert!((1..=2).contains(&runs) && over.attempt <= 2, "{case}: {runs} runs, attempt {}", over.attempt);
+            let bytes = match over.success.as_ref().and_then(|success| success.result.clone()) {
+                Some(ResultRef::Inline { bytes, .. }) => bytes.into(),
+                Some(ResultRef::Stored { key, .. }) => room.objects().get(&key).await.expect("read").expect("a result"),
+                None => Bytes::new(),
+            };
+            assert_eq!(bytes, payload, "{case}");
+            // Whatever messages are left find it over.
+            room.later().await;
+            assert_eq!(room.worked(&ticket).await, over, "{case}");
+        })
+        .await;
+    }
+}
+
+pub(crate) async fn whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes_through_when_it_is_asked_again(
+    place: Place,
+) {
+    // A load, and one change.
+    matrix(&place, 2, async |room, case| {
+        let (job, _) = room.stranded().await;
+        let mut looks = 0;
+        loop {
+            let (jobs, key) = (room.jobs.clone(), job.key());
+            let asked = tokio::spawn(async move { (jobs.get(&key).await, jobs.cancel(&key).await) }).await;
+            looks += 1;
+            if let Ok((Ok(polled), Ok(Cancellation::Cancelled(cancelled)))) = asked {
+                let polled = polled.expect("a ticket is never unknown");
+                assert!(polled == job || polled == *cancelled, "{case}: {polled:?}");
+                break;
+            }
+            assert!(looks < 2, "{case}: {asked:?}");
+        }
+        let over = room.load(&job).await;
+        assert_eq!((over.status, over.version), (Status::Cancelled, job.version + 1), "{case}: cancelled once");
+    })
+    .await;
+}
+
+pub(crate) async fn whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_and_it_is_kept(place: Place) {
+    // Load, keep and change.
+    matrix(&place, 3, async |room, case| {
+        let (job, letter) = room.stranded().await;
+        let mut looks = 0;
+        loop {
+            let (dead_letters, given) = (room.dead_letters.clone(), letter.clone());
+            let handled = tokio::spawn(async move { dead_letters.handle(&given).await }).await;
+            looks += 1;
+            if matches!(handled, Ok(Disposition::Done)) {
+                break;
+            }
+            assert!(looks < 3, "{case}");
+        }
+        assert_eq!(room.load(&job).await.status, Status::Failed, "{case}");
+        let key = keys::letter(Some(&job.key()), &letter.message_id);
+        assert_eq!(room.objects().read(&key).await, Ok(Some(letter.body)), "{case}");
+    })
+    .await;
+}
+
+pub(crate) async fn whichever_call_of_a_sweep_is_spoilt_the_stranded_job_ends(place: Place) {
+    // The queue's state, load and change.
+    matrix(&place, 3, async |room, case| {
+        let (job, _) = room.stranded().await;
+        room.forward(Duration::from_secs(3 * 3600));
+        for _ in 0..2 {
+            let (rounds, jobs) = (room.rounds.clone(), vec![job.key()]);
+            // The stream brings its batch again if it failed.
+            if matches!(tokio::spawn(async move { rounds.begin(&jobs).await }).await, Ok(Ok(()))) {
+                break;
+            }
+        }
+        assert_eq!(room.load(&job).await.status, Status::Failed, "{case}");
+    })
+    .await;
+}

@@ -1,0 +1,228 @@
+//! A deployment of which one call to AWS is spoilt.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloakroom::{Digest, Job, Namespace, Tenant, Timestamp};
+use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::meter::LogMeter;
+use cloakroom_app::ports::JobStore as _;
+use cloakroom_app::submit::{Body, Submission};
+use cloakroom_app::sweep::Rounds;
+use cloakroom_app::testing::{Nothing, new_job};
+use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
+use cloakroom_app::{Command, DeadLetters, Host, JobContext, Jobs, Output, Registry, Submit, SystemHost, Worker};
+use cloakroom_aws::testing::{Spoil, Spoiler};
+use cloakroom_aws::{
+    DeadLettersConfig, DynamoStore, JobsConfig, Queues, S3Objects, SqsQueue, SubmitConfig, SweeperConfig, WorkerConfig,
+};
+use cloakroom_tests::fresh_key;
+use uuid::Uuid;
+
+use crate::place::{Open, Place, cleaned_up};
+use crate::{objects, queue, table};
+
+/// After so long a message or lease is free again.
+const LEASE: Duration = Duration::from_secs(4);
+
+/// Longer than that, and than a message waits after a port failed.
+const LATER: Duration = Duration::from_secs(6);
+
+/// A table, a bucket and a queue of lists, for many rooms.
+pub(super) struct Ground {
+    open: Open,
+    name: String,
+    lists: Queues,
+}
+
+impl Ground {
+    /// Runs a test on fresh ground, and clears it.
+    pub(super) async fn under(place: &Place, test: impl AsyncFnOnce(&Self)) {
+        let open = place.open().await;
+        let name = fresh_key("crashes");
+        table::make(&open, &name).await;
+        objects::make(&open, &name).await;
+        let lists = SqsQueue::create(&open.clients, &format!("{name}-lists"), LEASE, 9).await.expect("make the queues");
+        let ground = Self { open, name, lists };
+        let removal = Box::pin(async {
+            table::remove(&ground.open, &ground.name).await;
+            objects::remove(&ground.open, &ground.name).await;
+            queue::remove(&ground.open, &ground.lists).await;
+        });
+        cleaned_up(Box::pin(test(&ground)), removal).await;
+    }
+}
+
+/// A clock that can be set forward.
+#[derive(Default)]
+struct Clock(AtomicI64);
+
+impl Host for Clock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(SystemHost.now().as_millis() + self.0.load(Ordering::SeqCst))
+    }
+
+    fn random(&self) -> u128 {
+        SystemHost.random()
+    }
+}
+
+/// What is deployed on a ground, with queues and a tenant of its own.
+pub(super) struct Room<'a> {
+    ground: &'a Ground,
+    tenant: Tenant,
+    clock: Arc<Clock>,
+    spoiler: Spoiler,
+    pub(super) runs: Arc<AtomicUsize>,
+    queues: Queues,
+    pub(super) submit: Submit,
+    worker: Worker,
+    pub(super) jobs: Jobs,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) rounds: Rounds,
+}
+
+impl<'a> Room<'a> {
+    /// A room of which the n-th call is spoilt.
+    pub(super) async fn start(ground: &'a Ground, spoil: Spoil, n: usize) -> Self {
+        let spoiler = Spoiler::new(spoil, n);
+        let spoilt = ground.open.clients.clone().spoilt_by(&spoiler);
+        let name = fresh_key("crashes");
+        let queues = SqsQueue::create(&ground.open.clients, &name, LEASE, 9).await.expect("make the queues");
+        let (table, bucket, queue_url) = (ground.name.clone(), ground.name.clone(), queues.queue.url().to_owned());
+        let namespace = Namespace::from_uuid(Uuid::nil());
+        let runs = Arc::new(AtomicUsize::new(0));
+        let commands = Registry::new(vec![echo(Arc::clone(&runs))]);
+        let clock = Arc::new(Clock::default());
+        let config = SubmitConfig {
+            table: table.clone(),
+            queue_url: queue_url.clone(),
+            bucket: bucket.clone(),
+            namespace,
+            inline_limit: 2000,
+            schedule: None,
+            diagnostics: false,
+        };
+        let mut submit = cloakroom_aws::submit(&config, &spoilt, commands.clone(), Arc::new(LogMeter)).0;
+        submit.host = clock.clone();
+        let settings = WorkerSettings { lease: LEASE, ..WorkerSettings::default() };
+        let (of_worker, of_bucket) = (queue_url.clone(), bucket.clone());
+        let config = WorkerConfig {
+            table: table.clone(),
+            queue_url: of_worker,
+            bucket: of_bucket,
+            settings,
+            diagnostics: false,
+            producers: None,
+        };
+        let mut worker = cloakroom_aws::worker(&config, &spoilt, commands, Arc::new(LogMeter));
+        worker.host = clock.clone();
+        let config = JobsConfig { table: table.clone(), bucket: bucket.clone(), namespace };
+        let mut jobs = cloakroom_aws::jobs(&config, &spoilt, Arc::new(LogMeter));
+        jobs.host = clock.clone();
+        let dead_letters_url = queues.dead_letters.url().to_owned();
+        let config = DeadLettersConfig { table: table.clone(), bucket, dead_letters_url };
+        let mut dead_letters = cloakroom_aws::dead_letters(&config, &spoilt, Arc::new(LogMeter));
+        dead_letters.host = clock.clone();
+        let config = SweeperConfig { table, queue_url, lists_url: ground.lists.queue.url().to_owned() };
+        let mut rounds = cloakroom_aws::rounds(&config, &spoilt, Arc::new(LogMeter));
+        rounds.sweeper.host = clock.clone();
+        let tenant = format!("{spoil:?}-{n}").parse().expect("a good name");
+        Self { ground, tenant, clock, spoiler, runs, queues, submit, worker, jobs, dead_letters, rounds }
+    }
+
+    /// Removes what is the room's own. Whether there was a call to spoil.
+    pub(super) async fn leave(self) -> bool {
+        queue::remove(&self.ground.open, &self.queues).await;
+        self.spoiler.is_done()
+    }
+
+    /// Lets the time pass after which hidden messages and leases are free, where that costs none. Elsewhere whoever waits for a
+    /// message lets it pass.
+    pub(super) async fn later(&self) {
+        if self.ground.open.is_embedded() {
+            self.ground.open.pass(LATER).await;
+            self.forward(LATER);
+        }
+    }
+
+    /// Sets the clock of all functions forward, and no other.
+    pub(super) fn forward(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_millis()).expect("not so late"), Ordering::SeqCst);
+    }
+
+    pub(super) async fn load(&self, job: &Job) -> Job {
+        let store = DynamoStore::new(&self.ground.open.clients, &self.ground.name);
+        store.load(&job.key()).await.expect("read").expect("known")
+    }
+
+    /// The bucket, by calls that are not spoilt.
+    pub(super) fn objects(&self) -> S3Objects {
+        S3Objects::new(&self.ground.open.clients, &self.ground.name)
+    }
+
+    /// A client that sends until it has an answer.
+    pub(super) async fn accepted(&self, payload: &Bytes) -> Job {
+        let submission = Submission {
+            tenant: self.tenant.clone(),
+            command: "echo".parse().expect("a good name"),
+            client_job_id: Some("k".parse().expect("a good key")),
+            body: Body::Sent { content_type: Some("text/plain".into()), bytes: payload.clone() },
+            query: String::new(),
+            not_before: None,
+            trace: Trace::default(),
+        };
+        let send = || {
+            let (submit, submission) = (self.submit.clone(), submission.clone());
+            tokio::spawn(async move { submit.submit(submission).await })
+        };
+        match send().await {
+            Ok(Ok(submitted)) => submitted.job,
+            // One call is spoilt, and no other.
+            Ok(Err(_)) | Err(_) => send().await.expect("it lives").expect("accepted").job,
+        }
+    }
+
+    /// Workers, one after the other, until the job is over.
+    pub(super) async fn worked(&self, job: &Job) -> Job {
+        for _ in 0..12 {
+            for delivery in self.queues.queue.receive(10, self.ground.open.patience()).await.expect("receive") {
+                let (worker, given) = (self.worker.clone(), delivery.clone());
+                let ends_at = self.clock.now().after(Duration::from_secs(900));
+                let handled = tokio::spawn(async move { worker.handle(&given, ends_at).await }).await;
+                if matches!(handled, Ok(Disposition::Done)) {
+                    self.queues.queue.delete(&delivery.receipt).await.expect("delete");
+                }
+            }
+            let found = self.load(job).await;
+            if found.status.is_terminal() {
+                return found;
+            }
+            self.later().await;
+        }
+        panic!("it does not end: {:?}", self.load(job).await)
+    }
+
+    /// A job that was accepted, and that no message is on its way for; and what one would be.
+    pub(super) async fn stranded(&self) -> (Job, Delivery) {
+        let mut job = new_job(self.clock.now(), 7);
+        job.command = "echo".parse().expect("a good name");
+        job.tenant = self.tenant.clone();
+        let store = DynamoStore::new(&self.ground.open.clients, &self.ground.name);
+        store.accept(&job).await.expect("recorded");
+        let carried = Carried::inline(b"x");
+        let body = Envelope::new(&job, "text/plain", "", carried, &Digest::of(b"x"), Trace::default()).write();
+        (job, Delivery { message_id: "m-1".into(), receipt: "r".into(), body, receive_count: 1, produced: None })
+    }
+}
+
+/// A command whose handler answers with its payload, and counts its runs.
+fn echo(runs: Arc<AtomicUsize>) -> Command {
+    let echo = move |_: Nothing, bytes: Bytes, _: JobContext| {
+        runs.fetch_add(1, Ordering::SeqCst);
+        async move { Ok(Output::bytes("text/plain", bytes)) }
+    };
+    Command::binary("echo", &["text/plain"], echo).backoff(Duration::from_secs(1), Duration::from_secs(1))
+}
