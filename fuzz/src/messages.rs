@@ -147,7 +147,13 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
     let mut deliveries = vec![];
     for (n, body) in messages.iter().enumerate() {
         let receipt = format!("receipt {n}");
-        deliveries.push(Delivery { message_id: format!("m-{n}"), receipt, body: body.clone(), receive_count: 1 });
+        deliveries.push(Delivery {
+            message_id: format!("m-{n}"),
+            receipt,
+            body: body.clone(),
+            receive_count: 1,
+            produced: None,
+        });
         let Ok(event) = serde_json::from_str::<Value>(body) else { continue };
         if let Some(jobs) = lambda::stream::accepted(&event) {
             rounds.begin(&jobs).await.expect("the memory does not fail");

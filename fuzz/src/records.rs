@@ -103,6 +103,7 @@ async fn used(job: &Job) {
         )
         .write(),
         receive_count: 2,
+        produced: None,
     };
     _ = room.worker.handle(&delivery("m-1"), room.host.now().after(Duration::from_secs(900))).await;
     get(&["", "/history"]).await;

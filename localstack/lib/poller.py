@@ -6,6 +6,7 @@ The function's answer names the messages that stay (a partial batch response); o
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
+import base64
 import json
 import sys
 import threading
@@ -38,7 +39,7 @@ def poll_for_ever(queue_url, invoke_url):
 
 
 def poll(sqs, queue_url, invoke_url):
-    asked = {"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20, "MessageSystemAttributeNames": ["All"]}
+    asked = {"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20, "MessageSystemAttributeNames": ["All"], "MessageAttributeNames": ["All"]}
     messages = sqs.receive_message(**asked).get("Messages", [])
     if not messages:
         return
@@ -56,10 +57,18 @@ def record(message):
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": message.get("Attributes", {}),
-        "messageAttributes": {},
+        "messageAttributes": {name: attribute(value) for name, value in message.get("MessageAttributes", {}).items()},
         "eventSource": "aws:sqs",
         "awsRegion": REGION,
     }
+
+
+def attribute(value):
+    """As Lambda writes it."""
+    told = {"dataType": value["DataType"], "stringListValues": [], "binaryListValues": []}
+    if "BinaryValue" in value:
+        return {**told, "binaryValue": base64.b64encode(value["BinaryValue"]).decode()}
+    return {**told, "stringValue": value["StringValue"]}
 
 
 def invoke(url, event):

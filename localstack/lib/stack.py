@@ -111,6 +111,10 @@ def deploy(state, folder, template, given):
     state["api"] = made["ApiId"]
     path = f"/_aws/execute-api/{state['api']}/{stage}"
     state.update(url=state["endpoint"] + path, queue=made["Queue"], dead_letters=made["DeadLetters"])
+    # Of a stack that lets producers in: where they keep payloads.
+    state.pop("producer_bucket", None)
+    if parameters.get("Producers") and parameters.get("ProducerBucket"):
+        state["producer_bucket"] = parameters["ProducerBucket"]
     # Of a stack whose callers have API keys: where keys are added.
     state.pop("usage_plan", None)
     if "UsagePlan" in made:

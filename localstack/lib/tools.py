@@ -26,6 +26,7 @@ LOCKS = {
     "uv": HERE / "requirements/uv.txt",
     "localstack": HERE / "requirements/localstack.txt",
     "ministack": HERE / "requirements/ministack.txt",
+    "extended": HERE / "requirements/extended.txt",
     "deploy": ROOT / "infra/requirements/deploy.txt",
     "checkov": ROOT / "infra/requirements/checkov.txt",
     "schemathesis": ROOT / "tests/openapi/requirements.txt",

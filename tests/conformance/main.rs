@@ -7,6 +7,7 @@
 mod crashes;
 #[path = "../shared/embedded.rs"]
 mod embedded;
+mod extended;
 mod objects;
 mod place;
 mod queue;
@@ -43,7 +44,12 @@ macro_rules! at {
     };
 }
 
-fn tests(place: &Place) -> Vec<Test> {
+/// Whether Amazon's library for Python is asked there: beside another place the embedded services are not, as it takes its time.
+fn asks_python(place: &Place, target: Target) -> bool {
+    std::env::var_os("CLOAKROOM_EXTENDED_PYTHON").is_some() && (target == Target::Dev || *place != Place::Embedded)
+}
+
+fn tests(place: &Place, target: Target) -> Vec<Test> {
     let mut tests = at![place, table::is_a_table_of_jobs];
     if !matches!(place, Place::DynamoDbLocal(_)) {
         tests.extend(at![
@@ -58,11 +64,22 @@ fn tests(place: &Place) -> Vec<Test> {
             objects::serves_by_a_link_and_by_no_other => [SignedLinks],
             objects::serves_nobody_without_a_link => [PrivateObjects],
             objects::takes_by_a_link_what_it_was_made_for_and_nothing_else => [SignedLinks],
+            extended::our_client_puts_away_what_is_large_and_brings_it_back,
+            extended::our_client_sends_a_batch_that_is_too_large_in_total,
+            extended::our_client_hands_out_what_can_be_fetched_of_every_class_and_attribute,
         ]);
+        if asks_python(place, target) {
+            tests.extend(at![
+                place,
+                extended::pythons_library_reads_what_our_client_sends => [PlainHandles],
+                extended::our_client_reads_what_pythons_library_sends,
+                extended::pythons_library_reads_a_command_from_the_workers_queue,
+            ]);
+        }
     }
     tests
 }
 
 fn main() -> ExitCode {
-    suite::main(Target::of_services(), |target| places(target).iter().flat_map(tests).collect())
+    suite::main(Target::of_services(), |target| places(target).iter().flat_map(|place| tests(place, target)).collect())
 }

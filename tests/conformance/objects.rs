@@ -117,7 +117,8 @@ pub(crate) async fn remove(open: &Open, name: &str) {
     }
 }
 
-fn client(sdk: &SdkConfig) -> Client {
+/// Of buckets.
+pub(crate) fn client(sdk: &SdkConfig) -> Client {
     // Elsewhere than on AWS there is no name for each bucket.
     let config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some());
     Client::from_conf(config.build())

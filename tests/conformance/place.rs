@@ -67,7 +67,37 @@ impl Place {
     }
 }
 
+/// What a client of the SDK's own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Sqs,
+    S3,
+}
+
 impl Open {
+    /// What a client of the SDK's own is made from.
+    pub(crate) async fn sdk_of(&self, service: Service) -> SdkConfig {
+        match (&self.sdk, &self.services, service) {
+            (None, Some(services), Service::Sqs) => embedded::sdk_at(services.sqs_url()).await,
+            (None, Some(services), Service::S3) => embedded::sdk_at(services.s3_url()).await,
+            (sdk, ..) => sdk.clone().expect("the place has the service"),
+        }
+    }
+
+    /// The variables by which another program's SDK finds the services; none where it finds them as we do.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let Some(services) = &self.services else { return vec![] };
+        let all = [
+            ("AWS_ENDPOINT_URL_SQS", services.sqs_url()),
+            ("AWS_ENDPOINT_URL_S3", services.s3_url()),
+            ("AWS_REGION", Services::REGION),
+            ("AWS_DEFAULT_REGION", Services::REGION),
+            ("AWS_ACCESS_KEY_ID", Services::ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", Services::SECRET_KEY),
+        ];
+        all.map(|(name, value)| (name, value.to_owned())).to_vec()
+    }
+
     /// How long to wait for a message that must come: not at all, where it is there at once or never.
     pub(crate) fn patience(&self) -> Duration {
         if self.is_embedded() { Duration::ZERO } else { Duration::from_secs(5) }

@@ -4,6 +4,7 @@
 
 mod logs;
 mod lost;
+mod producers;
 mod queues;
 mod tenants;
 
@@ -137,6 +138,7 @@ fn tests() -> Vec<suite::Test> {
     ];
     all.extend(lost::tests());
     all.extend(tenants::tests());
+    all.extend(producers::tests());
     all
 }
 

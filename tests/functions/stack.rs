@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use cloakroom::JobKey;
+use cloakroom_app::ports::Objects as _;
 use cloakroom_app::work::Delivery;
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_embedded::{Keep, Services};
@@ -17,6 +18,8 @@ use tokio::net::TcpListener;
 
 use crate::embedded;
 use crate::lambda::Function;
+
+const PRODUCERS_BUCKET: &str = "theirs";
 
 /// The services of one deployment.
 pub(crate) struct Stack {
@@ -33,7 +36,9 @@ impl Stack {
         let clients = embedded::clients(&services);
         let store = DynamoStore::new(&clients, "jobs-table");
         store.create_table().await.expect("make the table");
-        S3Objects::new(&clients, "a-bucket").create_bucket().await.expect("make the bucket");
+        for bucket in ["a-bucket", PRODUCERS_BUCKET] {
+            S3Objects::new(&clients, bucket).create_bucket().await.expect("make the bucket");
+        }
         let queues = SqsQueue::create(&clients, "a-queue", Duration::from_secs(60), 5).await.expect("make the queue");
         let lists = SqsQueue::create(&clients, "lists", Duration::from_secs(60), 5).await.expect("make it").queue;
         let queue = queues.queue;
@@ -74,11 +79,17 @@ impl Stack {
         event(self.queue.receive(10, Duration::ZERO).await.expect("receive"))
     }
 
+    /// Puts a payload into the producers' bucket.
+    pub(crate) async fn keep_for_a_producer(&self, key: &str, payload: String) {
+        let objects = S3Objects::new(&embedded::clients(&self.services), PRODUCERS_BUCKET);
+        objects.put(key, "text/plain", payload.into()).await.expect("put");
+    }
+
     /// A list of the sweeper's, as the event that brings it.
     pub(crate) fn list(jobs: &[JobKey]) -> Value {
         let jobs: Vec<_> = jobs.iter().map(|job| json!([job.tenant, job.id])).collect();
         let body = json!({"v": 1, "jobs": jobs}).to_string();
-        event(vec![Delivery { message_id: "l".into(), receipt: "r".into(), body, receive_count: 1 }])
+        event(vec![Delivery { message_id: "l".into(), receipt: "r".into(), body, receive_count: 1, produced: None }])
     }
 
     pub(crate) async fn shutdown(self) {
@@ -148,6 +159,8 @@ fn variables() -> HashMap<String, String> {
         ("CLOAKROOM_SCHEDULE_ROLE_ARN", "arn:aws:iam::000000000000:role/schedules"),
         ("CLOAKROOM_SCHEDULE_QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:a-queue"),
         ("CLOAKROOM_DIAGNOSTICS", "on"),
+        ("CLOAKROOM_PRODUCERS", "default"),
+        ("CLOAKROOM_PRODUCER_BUCKETS", PRODUCERS_BUCKET),
     ];
     all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

@@ -44,6 +44,7 @@ pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
     flow.work().await;
     flow.cancel_while_it_runs().await;
     flow.keep_large_things().await;
+    flow.take_in_what_producers_send().await;
     flow.end_what_nothing_else_ends().await;
     let Flow { submit, worker, status, dead_letters, sweeper, .. } = flow;
     let (submit, worker, status) = tokio::join!(submit.end(), worker.end(), status.end());
@@ -137,6 +138,27 @@ impl Flow {
         self.work().await;
         let result = self.ask("GET", &format!("{path}/result"), &json!({})).await;
         assert_eq!(result["statusCode"], 303, "{result}");
+    }
+
+    /// A command of a producer's: a large one, whose payload is in a bucket of its own; and a message that is no command.
+    async fn take_in_what_producers_send(&self) {
+        self.stack.keep_for_a_producer("large", json!({"message": "x".repeat(LARGE)}).to_string()).await;
+        let pointer =
+            r#"["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": "theirs", "s3Key": "large"}]"#;
+        for (command, refused) in [("diagnostic.run", false), ("No Command", true)] {
+            let text = |text: &str| json!({"stringValue": text, "dataType": "String"});
+            let record = json!({
+                "messageId": format!("p-{refused}"), "receiptHandle": "r", "eventSource": "aws:sqs", "body": pointer,
+                "messageAttributes": {"Cloakroom-Command-Type": text(command), "SQSLargePayloadSize": text("500014")},
+            });
+            let answer = self.worker.invoke(&json!({"Records": [record]})).await;
+            assert_eq!(answer, json!({"batchItemFailures": []}), "{command}");
+        }
+        self.work().await;
+        let key = json!({"client_job_id": ["sqs:p-false"]});
+        let found = self.ask("GET", "/jobs", &key).await;
+        let found: Value = serde_json::from_str(found["body"].as_str().expect("a body")).expect("JSON");
+        assert_eq!(found["jobs"][0]["status"], "succeeded", "{found}");
     }
 
     /// Dead letters, of which one is to be looked at again; and jobs of which one was stranded an hour ago, and another is to

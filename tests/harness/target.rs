@@ -29,6 +29,8 @@ pub enum Needs {
     GatewayProblems,
     /// The gateway hands an answer's bytes on as they are, whatever their type.
     BinaryAnswers,
+    /// The queue's receipt handles have no hyphen in them, as SQS's.
+    PlainHandles,
     /// The store of objects serves nobody whose request is not signed.
     PrivateObjects,
     /// The store of objects checks the signature of a link, and all that it binds.
@@ -49,6 +51,11 @@ const LACKS: &[(Target, Needs, &str)] = &[
     ),
     (Target::MiniStack, Needs::PrivateObjects, UNSIGNED),
     (Target::MiniStack, Needs::GatewayProblems, OWN_WORDS),
+    (
+        Target::MiniStack,
+        Needs::PlainHandles,
+        "its receipt handles have hyphens, and Amazon's library for Python deletes by what is after the last one",
+    ),
 ];
 
 const OWN_WORDS: &str = "its gateway has words of its own: it takes no gateway responses from an API's document";

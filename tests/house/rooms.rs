@@ -10,8 +10,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloakroom", &[]),
     ("cloakroom-app", &["cloakroom"]),
     ("cloakroom-http", &["cloakroom", "cloakroom-app"]),
-    ("cloakroom-aws", &["cloakroom", "cloakroom-app"]),
+    ("cloakroom-aws", &["cloakroom", "cloakroom-app", "sqs-extended-client"]),
     ("cloakroom-embedded", &[]),
+    ("sqs-extended-client", &[]),
     ("cloakroom-client", &["cloakroom"]),
     ("commands", &["cloakroom-app"]),
     ("lambda", &["cloakroom-app", "cloakroom-aws", "cloakroom-http"]),
@@ -31,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates that only these rooms may use.
 const KEPT: &[(&str, &[&str])] = &[
-    ("aws-", &["cloakroom-aws", "cloakroom-fuzz"]),
+    ("aws-", &["cloakroom-aws", "cloakroom-fuzz", "sqs-extended-client"]),
     ("axum", &["cloakroom-http", "cloakroom-cli", "lambda", "cloakroom-fuzz"]),
     ("http", &["cloakroom-http", "cloakroom-fuzz"]),
     ("lambda_", &["lambda", "submit", "worker", "status", "dead-letters", "sweeper", "cloakroom-fuzz"]),

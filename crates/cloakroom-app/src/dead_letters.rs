@@ -11,6 +11,7 @@ use cloakroom::{Job, JobKey, Status, Timestamp};
 
 use crate::envelope::Envelope;
 use crate::host::Host;
+use crate::intake;
 use crate::meter::{Fact, Measure, Meter};
 use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};
 use crate::work::{self, Delivery, Disposition};
@@ -41,7 +42,8 @@ impl DeadLetters {
 
     /// Handles one letter.
     pub async fn handle(&self, delivery: &Delivery) -> Disposition {
-        let handled = match Envelope::address(&delivery.body) {
+        let address = Envelope::address(&delivery.body).filter(|_| delivery.produced.is_none());
+        let handled = match address {
             Some((key, accepted_at)) => self.bury(delivery, &key, accepted_at).await,
             None => self.keep_stray(delivery).await,
         };
@@ -56,7 +58,11 @@ impl DeadLetters {
     }
 
     async fn keep_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
-        self.letters.keep(&keys::letter(None, &delivery.message_id), &delivery.body).await?;
+        let key = keys::letter(None, &delivery.message_id);
+        match &delivery.produced {
+            Some(produced) => self.letters.keep(&key, &intake::letter(delivery, produced, None)).await?,
+            None => self.letters.keep(&key, &delivery.body).await?,
+        }
         self.meter.record(&Measure { command: None, fact: Fact::Dead { code: "unreadable".to_owned() } });
         tracing::error!(message_id = delivery.message_id, "a dead letter is no message of ours; it is kept");
         Ok(None)

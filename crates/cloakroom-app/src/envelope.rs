@@ -34,6 +34,9 @@ pub struct Envelope {
     /// The payload, or where it is.
     pub payload: Carried,
     sha256: String,
+    /// The bytes of a stored payload that is text in UTF-8, and that others may be shown as such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text_bytes: Option<u64>,
     /// The W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -92,10 +95,27 @@ impl Envelope {
             query: query.to_owned(),
             payload,
             sha256: sha256.to_string(),
+            text_bytes: None,
             traceparent: trace.traceparent,
             tracestate: trace.tracestate,
             request_id: trace.request_id,
             xray: trace.xray,
+        }
+    }
+
+    /// With a stored payload of so many bytes that is text in UTF-8.
+    #[must_use]
+    pub fn of_text(mut self, bytes: u64) -> Self {
+        self.text_bytes = Some(bytes);
+        self
+    }
+
+    /// The claim check in the body of a message, where the payload is text: its key, and how many bytes of UTF-8.
+    pub fn claim_check(body: &str) -> Option<(String, u64)> {
+        let envelope = Self::read(body).ok()?;
+        match (envelope.payload, envelope.text_bytes) {
+            (Carried::Stored(key), Some(bytes)) => Some((key, bytes)),
+            (Carried::Stored(_) | Carried::Text(_) | Carried::Base64(_), _) => None,
         }
     }
 

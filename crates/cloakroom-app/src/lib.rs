@@ -1,6 +1,6 @@
 //! The hall: one use case a file, the ports they need, and what a handler sees.
 //!
-//! - [`submit`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`] and [`redrive`]: the
+//! - [`submit`], [`intake`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`] and [`redrive`]: the
 //!   use cases, and the order of their effects;
 //! - [`command`], [`handler`], [`context`]: how a command is defined and what its handler is given;
 //! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message; [`meter`]: what is counted
@@ -15,6 +15,7 @@ pub mod dead_letters;
 pub mod envelope;
 pub mod handler;
 pub mod host;
+pub mod intake;
 pub mod jobs;
 pub mod meter;
 pub mod panics;
@@ -35,6 +36,7 @@ pub use context::JobContext;
 pub use dead_letters::DeadLetters;
 pub use handler::{HandlerError, Output};
 pub use host::{Host, SystemHost};
+pub use intake::Intake;
 pub use jobs::Jobs;
 pub use meter::Meter;
 pub use payload::{Payload, PayloadError};

@@ -170,6 +170,24 @@ pub trait Objects: Send + Sync {
     async fn upload_link(&self, key: &str, terms: &UploadTerms, valid: Duration) -> Result<UploadLink, PortError>;
 }
 
+/// What came of fetching a payload that a producer keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parcel {
+    /// All of it.
+    Whole(Bytes),
+    /// There is none, or none any more.
+    Gone,
+    /// It has so many bytes, and none was read.
+    TooLarge(u64),
+}
+
+/// Where producers keep payloads that are too large for a message.
+#[async_trait]
+pub trait Parcels: Send + Sync {
+    /// Reads a whole object of at most so many bytes.
+    async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError>;
+}
+
 /// The keys of objects. A tenant's name may hold anything visible; what could mean something in a key is escaped.
 pub mod keys {
     use std::fmt::Write as _;

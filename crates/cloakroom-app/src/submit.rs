@@ -23,12 +23,9 @@ use crate::payload::PayloadError;
 use crate::ports::{Acceptance, JobStore, LONGEST_DELAY, Objects, PortError, Queue, keys};
 use crate::upload;
 
-/// The largest message that carries its payload itself, in bytes: seven of the 64 KiB that a queue request is billed by.
-///
-/// A message of n such pieces costs n sends and n receives and one delete, 0.4 (2n + 1) dollars per million; one with a
-/// claim check 3 · 0.4 for itself, 5.0 for the put and 0.4 for the get: 6.6. So up to 7 pieces (6.0) inline is cheaper,
-/// and at 8 (6.8) the claim check is.
-pub const INLINE_LIMIT: usize = 7 * 64 * 1024;
+/// The largest message that carries its payload itself, in bytes: beyond it a claim check is cheaper, by the table of prices.
+#[expect(clippy::cast_possible_truncation, reason = "at most 1 MiB, a message's own limit")]
+pub const INLINE_LIMIT: usize = cloakroom::cost::inline::LIMIT as usize;
 
 /// The largest message that is sent much later: what `EventBridge` Scheduler takes is 256 KB, as JSON in JSON.
 pub const SCHEDULED_LIMIT: usize = 128 * 1024;
@@ -61,6 +58,13 @@ pub enum Body {
     /// In the request.
     Sent {
         /// The `Content-Type`, as sent.
+        content_type: Option<String>,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// Fetched from where a producer keeps it: as large as an upload may be.
+    Fetched {
+        /// The media type, as the producer said it.
         content_type: Option<String>,
         /// The bytes.
         bytes: Bytes,
@@ -136,6 +140,8 @@ struct Checked {
     content_type: String,
     sha256: Digest,
     length: u64,
+    /// Whether it is known to be UTF-8.
+    text: bool,
     source: Source,
 }
 
@@ -164,7 +170,10 @@ impl Submit {
         }
         let checked = match &submission.body {
             Body::Sent { content_type, bytes } => {
-                check_body(command, &submission.query, content_type.as_deref(), bytes)?
+                check_body(command, &submission.query, content_type.as_deref(), bytes, command.limits().body)?
+            }
+            Body::Fetched { content_type, bytes } => {
+                check_body(command, &submission.query, content_type.as_deref(), bytes, command.limits().upload)?
             }
             Body::Uploaded(id) => self.check_upload(command, &submission, *id).await?,
         };
@@ -218,7 +227,7 @@ impl Submit {
         match (&submission.client_job_id, &submission.body) {
             (Some(id), _) => self.namespace.job_id(&submission.tenant, id),
             (None, Body::Uploaded(upload)) => self.namespace.job_id_of_upload(&submission.tenant, *upload),
-            (None, Body::Sent { .. }) => JobId::from_uuid(self.host.uuid()),
+            (None, Body::Sent { .. } | Body::Fetched { .. }) => JobId::from_uuid(self.host.uuid()),
         }
     }
 
@@ -298,13 +307,22 @@ impl Submit {
                 }
             }
         };
-        Ok(Checked { content_type: info.content_type, sha256, length: info.length, source: Source::Upload(id, until) })
+        // What was read as JSON is text; of other bytes only their digest is known.
+        let text = matches!(command.takes(), Takes::Json);
+        Ok(Checked {
+            content_type: info.content_type,
+            sha256,
+            length: info.length,
+            text,
+            source: Source::Upload(id, until),
+        })
     }
 }
 
 fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
     let key = keys::payload(&JobKey { tenant: job.tenant.clone(), id: job.id }, &checked.sha256);
-    Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace)
+    let envelope = Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace);
+    if checked.text { envelope.of_text(checked.length) } else { envelope }
 }
 
 fn check_body(
@@ -312,6 +330,7 @@ fn check_body(
     query: &str,
     content_type: Option<&str>,
     bytes: &Bytes,
+    limit: u64,
 ) -> Result<Checked, SubmitError> {
     // A client that names no type is taken at the word of a command that takes one only.
     let content_type = match (content_type, command.media_types()) {
@@ -320,7 +339,7 @@ fn check_body(
         (None, several) => return Err(SubmitError::UnsupportedMediaType(several)),
     };
     check_media_type(command, content_type)?;
-    let (length, limit) = (bytes.len() as u64, command.limits().body);
+    let length = bytes.len() as u64;
     if length > limit {
         return Err(SubmitError::TooLarge { limit });
     }
@@ -336,6 +355,7 @@ fn check_body(
         content_type: content_type.to_owned(),
         sha256: Digest::of(bytes),
         length,
+        text: std::str::from_utf8(bytes).is_ok(),
         source: Source::Bytes(bytes.clone()),
     })
 }

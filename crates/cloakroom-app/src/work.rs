@@ -16,6 +16,7 @@ use crate::attempt::Attempt;
 use crate::command::{Command, Registry};
 use crate::envelope::Envelope;
 use crate::host::Host;
+use crate::intake::{Intake, Produced};
 use crate::meter::{Fact, Meter};
 use crate::ports::{Change, JobStore, Objects, PortError, Queue};
 use crate::trace::TraceContext;
@@ -31,6 +32,8 @@ pub struct Delivery {
     pub body: String,
     /// How often it was received, this time counted.
     pub receive_count: u32,
+    /// What came with it, if a producer sent it.
+    pub produced: Option<Box<Produced>>,
 }
 
 /// What is to become of a message.
@@ -82,6 +85,8 @@ pub struct Worker {
     pub commands: Registry,
     /// Its times.
     pub settings: WorkerSettings,
+    /// What accepts the commands of producers; without it their messages are left for the dead letters.
+    pub intake: Option<Arc<Intake>>,
 }
 
 impl Worker {
@@ -98,6 +103,9 @@ impl Worker {
 
     /// Handles one message.
     pub async fn handle(&self, delivery: &Delivery, ends_at: Timestamp) -> Disposition {
+        if let Some(produced) = &delivery.produced {
+            return self.take_in(delivery, produced).await;
+        }
         let envelope = match Envelope::read(&delivery.body) {
             Ok(envelope) => envelope,
             Err(error) => {
@@ -122,6 +130,23 @@ impl Worker {
             trace_id = trace.trace_id(),
         );
         self.work(delivery, &envelope, &key, trace, ends_at).instrument(span).await
+    }
+
+    /// A command of a producer's: once it is accepted, a message of our own brings its job.
+    async fn take_in(&self, delivery: &Delivery, produced: &Produced) -> Disposition {
+        let Some(intake) = &self.intake else {
+            if delivery.receive_count <= 1 {
+                tracing::error!(
+                    message_id = delivery.message_id,
+                    "a producer sent a command, and producers are not let in; it is left for the dead letters"
+                );
+            }
+            return Disposition::Keep;
+        };
+        match intake.take(delivery, produced).await {
+            Ok(disposition) => disposition,
+            Err(error) => self.fault(delivery, &error, "accept a producer's command").await,
+        }
     }
 
     async fn work(

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use cloakroom::Namespace;
+use cloakroom_app::intake::Tenants;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
 use uuid::Uuid;
@@ -87,6 +88,21 @@ pub struct WorkerConfig {
     pub settings: WorkerSettings,
     /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is served.
     pub diagnostics: bool,
+    /// What letting producers in needs; `None` where they are not.
+    pub producers: Option<ProducersConfig>,
+}
+
+/// What accepting the commands of producers needs: of programs that send to the queue themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducersConfig {
+    /// `CLOAKROOM_PRODUCERS`: whose jobs they are; `*` where each message names its tenant.
+    pub tenants: Tenants,
+    /// `CLOAKROOM_PRODUCER_BUCKETS`: where they may keep payloads.
+    pub buckets: Vec<String>,
+    /// `CLOAKROOM_NAMESPACE`, as submit has it.
+    pub namespace: Namespace,
+    /// `CLOAKROOM_INLINE_LIMIT_BYTES`
+    pub inline_limit: usize,
 }
 
 impl WorkerConfig {
@@ -98,6 +114,7 @@ impl WorkerConfig {
             bucket: bucket(lookup)?,
             settings: WorkerSettings { lease: lease(lookup)?, ..WorkerSettings::default() },
             diagnostics: diagnostics(lookup)?,
+            producers: producers(lookup)?,
         })
     }
 }
@@ -295,6 +312,24 @@ fn schedule(lookup: Lookup<'_>) -> Result<Option<ScheduleConfig>, ConfigError> {
     let role_arn = arn("CLOAKROOM_SCHEDULE_ROLE_ARN", "the ARN of the role that schedules send messages by")?;
     let queue_arn = arn("CLOAKROOM_SCHEDULE_QUEUE_ARN", "the ARN of the SQS queue")?;
     Ok(Some(ScheduleConfig { group, role_arn, queue_arn }))
+}
+
+fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError> {
+    let want = "the tenant whose jobs producers' commands are, or * where each message names its tenant";
+    let tenants = optional(lookup, "CLOAKROOM_PRODUCERS", want, |text| match text {
+        "*" => Some(Tenants::Named),
+        name => name.parse().ok().map(Tenants::One),
+    })?;
+    let Some(tenants) = tenants else { return Ok(None) };
+    let bucket = bucket(lookup)?;
+    let want = "names of S3 buckets with commas between them, and not the service's own";
+    let buckets = optional(lookup, "CLOAKROOM_PRODUCER_BUCKETS", want, |text| {
+        let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        // Whoever points into ours reads what is another tenant's.
+        names.iter().all(|name| !name.is_empty() && *name != bucket).then_some(names)
+    })?;
+    let (namespace, inline_limit) = (namespace(lookup)?, inline_limit(lookup)?);
+    Ok(Some(ProducersConfig { tenants, buckets: buckets.unwrap_or_default(), namespace, inline_limit }))
 }
 
 fn lease(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {

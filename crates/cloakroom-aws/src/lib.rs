@@ -1,6 +1,7 @@
 //! The only room that knows AWS: the ports over DynamoDB, SQS and S3, and configuration from the environment.
 //!
 //! - [`DynamoStore`], [`SqsQueue`], [`S3Objects`]: the ports; each call of a port is one call to AWS;
+//! - [`message`]: what is a body's and what is an attribute's, also of messages that others read and write;
 //! - [`EmbeddedMetrics`]: the meter, as lines of the log that CloudWatch makes metrics of;
 //! - [`Clients`]: the SDK's clients, built when they are first needed, over one pool of connections;
 //! - `doctor` (a feature): whether the services of a deployment are set up as the functions need them;
@@ -16,6 +17,7 @@ pub mod deployment;
 pub mod doctor;
 mod error;
 mod expressions;
+pub mod message;
 pub mod metrics;
 mod objects;
 mod queue;
@@ -31,8 +33,8 @@ mod services;
 
 pub use clients::{Clients, Local};
 pub use config::{
-    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, MeterConfig, ScheduleConfig, SubmitConfig,
-    SweeperConfig, WorkerConfig, environment,
+    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, MeterConfig, ProducersConfig, ScheduleConfig,
+    SubmitConfig, SweeperConfig, WorkerConfig, environment,
 };
 pub use metrics::EmbeddedMetrics;
 pub use objects::S3Objects;

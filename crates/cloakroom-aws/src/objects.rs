@@ -19,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom::{Digest, Timestamp};
-use cloakroom_app::ports::{Letters, ObjectInfo, Objects, PortError, UploadLink, UploadTerms};
+use cloakroom_app::ports::{Letters, ObjectInfo, Objects, Parcel, Parcels, PortError, UploadLink, UploadTerms};
 
 use crate::clients::Clients;
 use crate::error::{OBJECTS, port_error};
@@ -170,6 +170,30 @@ impl Objects for S3Objects {
         let request = put.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
         let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(UploadLink { url: request.uri().to_owned(), headers })
+    }
+}
+
+/// Payloads that producers keep, in buckets of theirs. Needs `s3:ListBucket` there too.
+#[derive(Debug, Clone)]
+pub(crate) struct S3Parcels(Clients);
+
+impl S3Parcels {
+    /// Built at no cost: each fetch is over a client of the bucket's own.
+    pub(crate) fn new(clients: &Clients) -> Self {
+        Self(clients.clone())
+    }
+}
+
+#[async_trait]
+impl Parcels for S3Parcels {
+    async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
+        let Some(object) = S3Objects::new(&self.0, bucket).open(key).await? else { return Ok(Parcel::Gone) };
+        // What is too large is not read: the connection is given up instead.
+        let length = object.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
+        if length > limit {
+            return Ok(Parcel::TooLarge(length));
+        }
+        object.body.collect().await.map(|body| Parcel::Whole(body.into_bytes())).map_err(|error| cut_off(&error))
     }
 }
 

@@ -18,6 +18,7 @@ use cloakroom_app::{Host as _, SystemHost};
 use crate::clients::{Clients, patient};
 use crate::config::ScheduleConfig;
 use crate::error::{QUEUE, port_error};
+use crate::message;
 use crate::schedule::Schedule;
 
 /// The longest that a message is hidden for: SQS counts 12 hours from the receipt, of which up to 15 minutes (the
@@ -33,6 +34,7 @@ pub struct SqsQueue {
     client: Client,
     url: String,
     schedule: Option<Schedule>,
+    bucket: Option<String>,
 }
 
 /// A queue, and the one for what it gave up on.
@@ -47,7 +49,7 @@ pub struct Queues {
 impl SqsQueue {
     /// The queue at this URL.
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
-        Self { client: clients.sqs(), url: url.into(), schedule: None }
+        Self { client: clients.sqs(), url: url.into(), schedule: None, bucket: None }
     }
 
     /// With messages that are held back for longer than the queue can (15 minutes) sent by the scheduler. Without it they come
@@ -55,6 +57,14 @@ impl SqsQueue {
     #[must_use]
     pub fn scheduled_by(mut self, clients: &Clients, config: Option<&ScheduleConfig>) -> Self {
         self.schedule = config.map(|config| Schedule::new(clients, config));
+        self
+    }
+
+    /// With payloads in this bucket, which messages point to as Amazon's SQS Extended Client's do. Without it a claim check is
+    /// for us alone.
+    #[must_use]
+    pub fn pointing_into(mut self, bucket: impl Into<String>) -> Self {
+        self.bucket = Some(bucket.into());
         self
     }
 
@@ -74,6 +84,8 @@ impl SqsQueue {
             .max_number_of_messages(i32::from(max.clamp(1, 10)))
             .wait_time_seconds(wait)
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .message_attribute_names("All")
             .customize()
             .config_override(patient(Duration::from_secs(wait.unsigned_abs().into())))
             .send()
@@ -117,7 +129,7 @@ impl SqsQueue {
         let client = clients.sqs();
         let made = client.create_queue().queue_name(&name).send().await.map_err(|error| port_error(QUEUE, &error))?;
         let url = made.queue_url.ok_or_else(|| unexpected("made a queue without telling its URL"))?;
-        Ok(Self { client, url, schedule: None })
+        Ok(Self { client, url, schedule: None, bucket: None })
     }
 
     async fn set(&self, attribute: QueueAttributeName, value: String) -> Result<(), PortError> {
@@ -140,6 +152,7 @@ impl Queue for SqsQueue {
             return schedule.send(body, SystemHost.now().after(delay)).await;
         }
         let delay = Some(whole_seconds(delay, LONGEST_DELAY)).filter(|seconds| *seconds > 0);
+        let (body, attributes) = message::carried(body, self.bucket.as_deref());
         // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.
         let sent = self
             .client
@@ -147,6 +160,7 @@ impl Queue for SqsQueue {
             .queue_url(&self.url)
             .message_group_id(tenant.as_str())
             .message_body(body)
+            .set_message_attributes(attributes)
             .set_delay_seconds(delay)
             .set_message_system_attributes(xray.map(trace_header))
             .send()
@@ -223,17 +237,18 @@ fn trace_header(xray: &str) -> HashMap<MessageSystemAttributeNameForSends, Messa
 }
 
 fn delivery(message: Message) -> Option<Delivery> {
-    let count = message
-        .attributes
-        .as_ref()
-        .and_then(|attributes| attributes.get(&MessageSystemAttributeName::ApproximateReceiveCount));
-    let receive_count = count.and_then(|count| count.parse().ok()).unwrap_or(1);
-    Some(Delivery {
+    let said = |name| message.attributes.as_ref().and_then(|attributes| attributes.get(&name)?.parse::<i64>().ok());
+    let receive_count = said(MessageSystemAttributeName::ApproximateReceiveCount);
+    let sent_at = said(MessageSystemAttributeName::SentTimestamp);
+    let received = message::Received {
         message_id: message.message_id?,
         receipt: message.receipt_handle?,
         body: message.body?,
-        receive_count,
-    })
+        attributes: message::texts(message.message_attributes.unwrap_or_default()),
+        sent_at,
+        receive_count: receive_count.and_then(|count| count.try_into().ok()).unwrap_or(1),
+    };
+    Some(received.delivery())
 }
 
 fn whole_seconds(time: Duration, most: Duration) -> i32 {

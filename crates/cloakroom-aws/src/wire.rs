@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use cloakroom_app::ports::Objects;
 use cloakroom_app::sweep::Rounds;
-use cloakroom_app::{DeadLetters, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker};
+use cloakroom_app::{
+    DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker,
+};
 
 use crate::clients::Clients;
-use crate::config::{DeadLettersConfig, JobsConfig, SubmitConfig, SweeperConfig, WorkerConfig};
-use crate::objects::S3Objects;
+use crate::config::{DeadLettersConfig, JobsConfig, ProducersConfig, SubmitConfig, SweeperConfig, WorkerConfig};
+use crate::objects::{S3Objects, S3Parcels};
 use crate::queue::SqsQueue;
 use crate::table::DynamoStore;
 
@@ -21,9 +23,10 @@ pub fn submit(
 ) -> (Submit, Uploads) {
     let objects: Arc<dyn Objects> = Arc::new(S3Objects::new(clients, &config.bucket));
     let host = Arc::new(SystemHost);
+    let queue = SqsQueue::new(clients, &config.queue_url).pointing_into(&config.bucket);
     let submit = Submit {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
-        queue: Arc::new(SqsQueue::new(clients, &config.queue_url).scheduled_by(clients, config.schedule.as_ref())),
+        queue: Arc::new(queue.scheduled_by(clients, config.schedule.as_ref())),
         objects: objects.clone(),
         host: host.clone(),
         meter,
@@ -41,9 +44,36 @@ pub fn worker(config: &WorkerConfig, clients: &Clients, commands: Registry, mete
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
         host: Arc::new(SystemHost),
+        intake: config.producers.as_ref().map(|it| Arc::new(intake(config, it, clients, &commands, &meter))),
         meter,
         commands,
         settings: config.settings,
+    }
+}
+
+/// Accepting the commands of producers.
+fn intake(
+    config: &WorkerConfig,
+    producers: &ProducersConfig,
+    clients: &Clients,
+    commands: &Registry,
+    meter: &Arc<dyn Meter>,
+) -> Intake {
+    let as_submit = SubmitConfig {
+        table: config.table.clone(),
+        queue_url: config.queue_url.clone(),
+        bucket: config.bucket.clone(),
+        namespace: producers.namespace,
+        inline_limit: producers.inline_limit,
+        schedule: None,
+        diagnostics: config.diagnostics,
+    };
+    Intake {
+        submit: submit(&as_submit, clients, commands.clone(), Arc::clone(meter)).0,
+        parcels: Arc::new(S3Parcels::new(clients)),
+        buckets: producers.buckets.clone(),
+        letters: Arc::new(S3Objects::new(clients, &config.bucket)),
+        tenants: producers.tenants.clone(),
     }
 }
 
@@ -73,7 +103,7 @@ pub fn rounds(config: &SweeperConfig, clients: &Clients, meter: Arc<dyn Meter>) 
 pub fn redrive(clients: &Clients, table: &str, queue_url: &str, bucket: &str) -> Redrive {
     Redrive {
         store: Arc::new(DynamoStore::new(clients, table)),
-        queue: Arc::new(SqsQueue::new(clients, queue_url)),
+        queue: Arc::new(SqsQueue::new(clients, queue_url).pointing_into(bucket)),
         letters: Arc::new(S3Objects::new(clients, bucket)),
         host: Arc::new(SystemHost),
     }

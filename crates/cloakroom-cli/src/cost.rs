@@ -1,5 +1,6 @@
 //! `cloakroom cost`: what a month of jobs costs, by the counts and prices of `cloakroom`'s model.
 
+mod crossover;
 mod page;
 mod read;
 
@@ -67,6 +68,9 @@ pub(crate) struct Args {
     /// Processor of the functions
     #[arg(long, value_name = "NAME", default_value = "arm64")]
     architecture: Processor,
+    /// In place of a month: from which size on a payload is cheaper in the bucket than in its message
+    #[arg(long)]
+    crossover: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -127,6 +131,11 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.crossover {
+        let text = if args.json { format!("{}\n", crossover::document()) } else { crossover::page() };
+        show::write(text.as_bytes())?;
+        return Ok(Exit::Success);
+    }
     let workload = args.workload();
     let (bill, levers) = (workload.bill(), workload.levers());
     if args.json {

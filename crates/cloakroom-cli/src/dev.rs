@@ -135,6 +135,7 @@ impl Parts {
             bucket: bucket.clone(),
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
             diagnostics: true,
+            producers: None,
         };
         let dead_letters =
             DeadLettersConfig { table: table.clone(), bucket: bucket.clone(), dead_letters_url: dead.url().to_owned() };

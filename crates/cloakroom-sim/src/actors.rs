@@ -142,6 +142,7 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
             meter: Arc::new(LogMeter),
             commands: registry(&world),
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
+            intake: None,
         };
         let work = async {
             loop {

@@ -265,6 +265,7 @@ impl World {
                 receipt: format!("{}/{}", message.id, message.receipt),
                 body: message.body.clone(),
                 receive_count: message.receive_count,
+                produced: None,
             });
         }
         messages.extend(copies);

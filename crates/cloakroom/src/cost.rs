@@ -1,6 +1,7 @@
 //! What a month of jobs costs on AWS: the calls that the code makes, counted, by the prices of a table.
 //!
 //! - [`Workload`] what is asked about, and [`Call`] what is called for it: the counts of the code, which tests hold them to;
+//! - [`inline`] up to which size a payload is cheaper in its message than in the bucket;
 //! - [`sizes`] what a message and a record weigh, as queue and table bill by size;
 //! - [`prices`] what AWS asks; [`Bill`] all of it together, and [`Lever`] what would make it less.
 //!
@@ -8,6 +9,7 @@
 
 mod bill;
 mod calls;
+pub mod inline;
 mod levers;
 pub mod prices;
 pub mod sizes;

@@ -6,6 +6,7 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use cloakroom_app::core::Timestamp;
 use cloakroom_app::work::{Delivery, Disposition};
+use cloakroom_aws::message::Received;
 use lambda_http::tracing;
 
 /// When the function is ended, of the deadline that came with the event: milliseconds since 1970, as Lambda says it, or from
@@ -27,14 +28,19 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
         tracing::error!("a record has no message id; it is passed over");
         return None;
     };
-    let receive_count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-    Some(Delivery {
+    let said = |name: &str| record.attributes.get(name).and_then(|text| text.parse::<i64>().ok());
+    let (receive_count, sent_at) = (said("ApproximateReceiveCount"), said("SentTimestamp"));
+    let attributes = record.message_attributes.into_iter();
+    let received = Received {
         message_id,
         receipt: record.receipt_handle.unwrap_or_default(),
         // No body is one that can't be read: it stays, for the dead letters.
         body: record.body.unwrap_or_default(),
-        receive_count: receive_count.unwrap_or(1),
-    })
+        attributes: attributes.filter_map(|(name, attribute)| Some((name, attribute.string_value?))).collect(),
+        sent_at,
+        receive_count: receive_count.and_then(|count| count.try_into().ok()).unwrap_or(1),
+    };
+    Some(received.delivery())
 }
 
 /// Names every message that is not done. What is not known to be done is not.
@@ -96,8 +102,23 @@ mod tests {
             receipt: "receipt of b".into(),
             body: "body of b".into(),
             receive_count: 2,
+            produced: None,
         };
         assert_eq!(deliveries[0], want);
+    }
+
+    #[test]
+    fn a_producers_message_comes_with_its_attributes_and_its_time() {
+        let mut record = record("a");
+        for (name, value) in [("Cloakroom-Command-Type", "note.keep"), ("Cloakroom-Tenant", "b")] {
+            record["messageAttributes"][name] = json!({"stringValue": value, "dataType": "String"});
+        }
+        record["messageAttributes"]["bytes"] = json!({"binaryValue": "AA==", "dataType": "Binary"});
+        let deliveries = read(&[record]);
+        let produced = deliveries[0].produced.as_ref().expect("a producer's");
+        assert_eq!(produced.sent_at, Some(Timestamp::from_millis(1_795_248_000_120)));
+        let names: Vec<_> = produced.attributes.keys().collect();
+        assert_eq!(names, ["Cloakroom-Command-Type", "Cloakroom-Tenant", "n"]);
     }
 
     #[test]

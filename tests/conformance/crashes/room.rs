@@ -115,6 +115,7 @@ impl<'a> Room<'a> {
             bucket: of_bucket,
             settings,
             diagnostics: false,
+            producers: None,
         };
         let mut worker = cloakroom_aws::worker(&config, &spoilt, commands, Arc::new(LogMeter));
         worker.host = clock.clone();
@@ -213,7 +214,7 @@ impl<'a> Room<'a> {
         store.accept(&job).await.expect("recorded");
         let carried = Carried::inline(b"x");
         let body = Envelope::new(&job, "text/plain", "", carried, &Digest::of(b"x"), Trace::default()).write();
-        (job, Delivery { message_id: "m-1".into(), receipt: "r".into(), body, receive_count: 1 })
+        (job, Delivery { message_id: "m-1".into(), receipt: "r".into(), body, receive_count: 1, produced: None })
     }
 }
 

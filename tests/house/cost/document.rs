@@ -64,6 +64,9 @@ fn without_options_it_is_the_templates_deployment() {
     );
     assert_eq!(printed(&command), printed("cloakroom cost --json --duration 20s"));
     assert_eq!(default("ObjectDays"), "3", "as objects are reckoned to be kept");
+    let limit = cloakroom::cost::inline::LIMIT.to_string();
+    assert_eq!(default("InlineLimitBytes"), limit, "as the prices have it");
+    assert_eq!(cloakroom_app::submit::INLINE_LIMIT.to_string(), limit);
     assert!(!template["Resources"]["Api"].is_null(), "a REST API");
     let batch = template["Parameters"]["BatchSize"]["MaxValue"].as_u64().expect("a number");
     assert!(run(&format!("cloakroom cost --batch {batch}")).status.success());

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
 use tokio::time::{Instant, sleep};
 
+use crate::intake::Produced;
 use crate::ports::{
-    Acceptance, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, PortError, Queue, QueueState,
-    UploadLink, UploadTerms,
+    Acceptance, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Parcel, Parcels, PortError, Queue,
+    QueueState, UploadLink, UploadTerms,
 };
 use crate::work::Delivery;
 
@@ -61,6 +62,7 @@ struct Message {
     receipt: String,
     visible_at: Instant,
     receive_count: u32,
+    produced: Option<Box<Produced>>,
 }
 
 impl Memory {
@@ -111,7 +113,29 @@ impl Memory {
             receipt,
             body: message.body.clone(),
             receive_count: message.receive_count,
+            produced: message.produced.clone(),
         })
+    }
+
+    /// Puts a producer's message into the queue, as the producer does; its id.
+    pub fn produce(&self, body: &str, produced: Produced) -> String {
+        let mut state = self.state();
+        state.sent += 1;
+        let id = format!("message-{}", state.sent);
+        state.messages.push_back(Message {
+            id: id.clone(),
+            body: body.to_owned(),
+            receipt: String::new(),
+            visible_at: Instant::now(),
+            receive_count: 0,
+            produced: Some(Box::new(produced)),
+        });
+        id
+    }
+
+    /// The letters that are kept, in the order of their keys.
+    pub fn letters(&self) -> Vec<(String, String)> {
+        self.state().letters.iter().map(|(key, body)| (key.clone(), body.clone())).collect()
     }
 
     /// Deletes a message, if the receipt is its last one.
@@ -245,6 +269,7 @@ impl Queue for Memory {
                 receipt: String::new(),
                 visible_at: Instant::now() + delay.min(LONGEST_DELAY),
                 receive_count: 0,
+                produced: None,
             };
             state.messages.push_back(message);
         })
@@ -294,6 +319,19 @@ impl Letters for Memory {
     async fn forget(&self, key: &str) -> Result<(), PortError> {
         self.call("forget", |state| {
             state.letters.remove(key);
+        })
+        .await
+    }
+}
+
+/// An object of another bucket is one whose key begins with it.
+#[async_trait]
+impl Parcels for Memory {
+    async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
+        self.call("fetch", |state| match state.objects.get(&format!("{bucket}/{key}")) {
+            Some((_, bytes)) if bytes.len() as u64 > limit => Parcel::TooLarge(bytes.len() as u64),
+            Some((_, bytes)) => Parcel::Whole(bytes.clone()),
+            None => Parcel::Gone,
         })
         .await
     }

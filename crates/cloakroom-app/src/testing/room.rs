@@ -77,6 +77,7 @@ impl Room {
                 meter: meter.clone(),
                 commands,
                 settings: WorkerSettings::default(),
+                intake: None,
             },
             dead_letters: DeadLetters {
                 store: memory.clone(),

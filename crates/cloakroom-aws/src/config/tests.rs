@@ -181,3 +181,20 @@ fn the_callers_are_known_by_what_is_said_and_by_nothing_else() {
     assert_eq!((claim(""), claim("custom:tenant")), (Ok("sub".to_owned()), Ok("custom:tenant".to_owned())));
     assert!(claim("the tenant").is_err());
 }
+
+#[test]
+fn producers_are_let_in_where_that_is_said_and_never_into_our_bucket() {
+    let producers = |variables: &[(&str, &str)]| WorkerConfig::from_env(&with(variables)).map(|it| it.producers);
+    assert_eq!(producers(&[("CLOAKROOM_PRODUCER_BUCKETS", "theirs")]), Ok(None));
+    let on = |value| producers(&[("CLOAKROOM_PRODUCERS", value)]).map(|it| it.map(|it| it.tenants));
+    assert_eq!(on("*"), Ok(Some(Tenants::Named)));
+    assert_eq!(on("warehouse"), Ok(Some(Tenants::One("warehouse".parse().expect("a name")))));
+    assert!(on("a b").is_err());
+    for (value, buckets) in [("", Some(vec![])), ("a, b", Some(vec!["a", "b"])), ("a,,b", None), ("a,payloads", None)] {
+        let read = producers(&[("CLOAKROOM_PRODUCERS", "*"), ("CLOAKROOM_PRODUCER_BUCKETS", value)]);
+        let read = read.ok().flatten().map(|it| it.buckets);
+        assert_eq!(read, buckets.map(|all| all.into_iter().map(str::to_owned).collect()), "{value}");
+    }
+    let without = |name: &str| with(&[("CLOAKROOM_PRODUCERS", "*")])(name).filter(|_| name != "CLOAKROOM_NAMESPACE");
+    assert_eq!(WorkerConfig::from_env(&without).map_err(|error| error.name), Err("CLOAKROOM_NAMESPACE"));
+}

@@ -142,6 +142,8 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
             lease_and_margin = Some((config.settings.lease, config.settings.margin));
             shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (QUEUE, config.queue_url)]);
             shared.push((DIAGNOSTICS, on_or_off(config.diagnostics)));
+            // It derives ids where it accepts the commands of producers.
+            shared.extend(config.producers.map(|_| (NAMESPACE, namespace(lookup))));
         }
         Kind::Status => {
             let (config, http) = (JobsConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
@@ -263,7 +265,7 @@ fn default_of(variable: &str) -> Option<String> {
         AUTHORIZER => Authorizer::default().as_str().to_owned(),
         CLAIM => TENANT_CLAIM.to_owned(),
         "CLOAKROOM_PUBLIC_BASE_URL" => "/".to_owned(),
-        "CLOAKROOM_CORS_ORIGINS" => String::new(),
+        "CLOAKROOM_CORS_ORIGINS" | "CLOAKROOM_PRODUCERS" | "CLOAKROOM_PRODUCER_BUCKETS" => String::new(),
         _ => return None,
     };
     Some(value)

@@ -55,6 +55,7 @@ impl Deployment {
             bucket: bucket.clone(),
             settings: WorkerSettings::default(),
             diagnostics: false,
+            producers: None,
         };
         let worker = worker(&config, &fixture.clients, commands, Arc::new(LogMeter));
         let jobs = jobs(&JobsConfig { table, bucket, namespace }, &fixture.clients, Arc::new(LogMeter));

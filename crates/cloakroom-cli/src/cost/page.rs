@@ -80,7 +80,7 @@ pub(super) fn document(bill: &Bill, levers: &[Lever]) -> Value {
     })
 }
 
-fn money(dollars: f64) -> String {
+pub(super) fn money(dollars: f64) -> String {
     let text = format!("{dollars:.2}");
     let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
     format!("{}.{cents}", commas(whole))

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -144,14 +146,16 @@ pub(super) struct Receipt {
 }
 
 impl Receipt {
+    /// In Base64, as SQS's: clients rely on it that there is no hyphen in one.
     pub(super) fn handle(&self, queue: &str) -> String {
-        format!("{queue}.{}.{}", self.message_id, self.token)
+        BASE64.encode(format!("{queue}.{}.{}", self.message_id, self.token))
     }
 
     pub(super) fn parse(handle: &str, queue: &str) -> Result<Self, SqsError> {
         if handle.is_empty() {
             return Err(SqsError::missing("ReceiptHandle"));
         }
+        let handle = BASE64.decode(handle).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let mut parts = handle.splitn(3, '.');
         let of_this_queue = parts.next() == Some(queue);
         let mut uuid = || parts.next().filter(|text| Uuid::try_parse(text).is_ok());

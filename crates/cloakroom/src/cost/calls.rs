@@ -56,10 +56,10 @@ const SWEEPER_BATCH: f64 = 1000.0;
 const LONG_POLL: f64 = 20.0;
 
 /// Days that an object is kept: the template's three (for an upload one), and until the midnight at which the rules act.
-const OBJECT_DAYS: f64 = 3.5;
+pub(super) const OBJECT_DAYS: f64 = 3.5;
 const UPLOAD_DAYS: f64 = 1.5;
 
-const GIGABYTE: f64 = 1_073_741_824.0;
+pub(super) const GIGABYTE: f64 = 1_073_741_824.0;
 
 impl Workload {
     /// Every call for a job, its first attempts' included. What a job does not call is left out.

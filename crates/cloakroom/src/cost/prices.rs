@@ -107,12 +107,12 @@ const HTTP_REQUEST: Price = price("API Gateway", "requests to an HTTP API, by 51
 const INVOCATION: Price = price("Lambda", "invocations", 0.20, Per::Million, LAMBDA);
 const ARM64: Price = price("Lambda", "GB-seconds on arm64", 13.33, Per::Million, LAMBDA);
 const X86: Price = price("Lambda", "GB-seconds on x86_64", 16.67, Per::Million, LAMBDA);
-const MESSAGE: Price = price("SQS", "requests, by 64 KiB", 0.40, Per::Million, SQS);
+pub(super) const MESSAGE: Price = price("SQS", "requests, by 64 KiB", 0.40, Per::Million, SQS);
 const WRITE: Price = price("DynamoDB", "writes, by 1 KiB", 0.625, Per::Million, DYNAMODB);
 const READ: Price = price("DynamoDB", "reads, by 4 KiB", 0.125, Per::Million, DYNAMODB);
-const PUT: Price = price("S3", "puts and copies", 5.00, Per::Million, S3);
-const GET: Price = price("S3", "gets and heads", 0.40, Per::Million, S3);
-const STORAGE: Price = price("S3", "storage", 0.023, Per::GigabyteMonth, S3);
+pub(super) const PUT: Price = price("S3", "puts and copies", 5.00, Per::Million, S3);
+pub(super) const GET: Price = price("S3", "gets and heads", 0.40, Per::Million, S3);
+pub(super) const STORAGE: Price = price("S3", "storage", 0.023, Per::GigabyteMonth, S3);
 const LOG: Price = price("CloudWatch", "logs", 0.50, Per::Gigabyte, CLOUDWATCH);
 const TRANSFER: Price = price("Data transfer", "results to the internet", 0.09, Per::Gigabyte, EC2);
 

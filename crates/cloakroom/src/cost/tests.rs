@@ -197,3 +197,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_payload_is_in_its_message_for_as_long_as_that_is_the_cheaper_way() {
+    let ways: Vec<_> = inline::ways().collect();
+    assert_eq!(ways.len() as u64 * sizes::MESSAGE_PIECE, 1024 * KIB, "up to the largest message");
+    let (inline, stored): (Vec<inline::Ways>, Vec<inline::Ways>) =
+        ways.iter().copied().partition(|it| it.inline <= it.claim_check);
+    assert_eq!(inline.last().map(|it| it.pieces * sizes::MESSAGE_PIECE), Some(inline::LIMIT));
+    assert!(stored.iter().all(|it| it.pieces * sizes::MESSAGE_PIECE > inline::LIMIT));
+}
+
+#[test]
+fn either_way_costs_what_the_bill_says_of_its_messages_and_objects() {
+    for pieces in [1, 6, 7] {
+        let ways = inline::ways().nth(pieces - 1).expect("so many");
+        let payload = pieces as u64 * sizes::MESSAGE_PIECE - sizes::ENVELOPE_BYTES;
+        let bill = |inline_limit| {
+            let it = Workload { jobs: 1e12, payload, inline_limit, body_limit: u64::MAX, ..workload() };
+            let lines = it.bill().lines;
+            let of = |service: &str| -> f64 {
+                let lines = lines.iter().filter(|line| line.price.service == service);
+                lines.map(|line| line.dollars).sum()
+            };
+            (of("SQS") / 1e6, of("S3") / 1e6)
+        };
+        // Beside what a sweeper asks of the queue, once for a thousand jobs.
+        let near = |one: f64, other: f64| (one - other).abs() < 0.02;
+        let ((queue, bucket), (small, stored)) = (bill(u64::MAX), bill(0));
+        assert!(near(queue + bucket, ways.inline), "{queue} {bucket} {ways:?}");
+        assert!(near(small + stored, ways.claim_check + ways.storage), "{small} {stored} {ways:?}");
+    }
+}

@@ -81,6 +81,14 @@ impl Verdict {
         Self::end(job, Event::Sweep, failure, now)
     }
 
+    /// Of a job that was accepted of a producer's message, and that no worker could begin: its payload is refused. `None` if it
+    /// is over, or under way: then another message brought it further.
+    pub fn of_refused(job: &Job, failure: Failure, now: Timestamp) -> Option<Transition> {
+        let mut transition = Transition::of(Event::Bury, now).because(failure);
+        transition.guard.version = Some(job.version);
+        (job.is_alive(now) && job.status == Status::Accepted).then_some(transition)
+    }
+
     fn end(job: &Job, event: Event, failure: Failure, now: Timestamp) -> Self {
         let mut transition = if job.status == Status::Cancelling {
             Transition::of(Event::ConfirmCancel, now)

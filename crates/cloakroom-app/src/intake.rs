@@ -1,0 +1,327 @@
+//! Intake: commands that producers send to the queue themselves, by any SDK or by Amazon's SQS Extended Client.
+//!
+//! The message's body is the payload, or points to it in S3; its attributes say what is to be done ([`attributes`]). It is
+//! submitted as a request would be: recorded, and sent on as a message of our own, and only then is the producer's deleted. So
+//! a job has one kind of message, and all that ends, sweeps, buries and redrives jobs knows no other. Each step can be the
+//! last one before a crash: the producer's message comes back, and finds its job.
+//!
+//! - a payload that the command refuses, or that is gone, fails the job: whoever polls is told why;
+//! - what no job can be recorded of is kept among the dead letters, with the reason, and is not tried again;
+//! - a command that is not known stays in the queue: it may be deployed in a moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cloakroom::transition::{LAST_CALL, Verdict};
+use cloakroom::{ClientJobId, Code, CommandType, Digest, Failure, Fingerprint, Job, NewJob, Tenant, Timestamp};
+use serde_json::json;
+use tracing::Instrument as _;
+
+use crate::command::Command;
+use crate::envelope::Trace;
+use crate::meter::{Fact, Measure};
+use crate::payload::PayloadError;
+use crate::ports::{Acceptance, Change, Letters, Parcel, Parcels, PortError, keys};
+use crate::submit::{Body, Submission, Submit, SubmitError};
+use crate::work::{Delivery, Disposition};
+
+/// The attributes of a producer's message, all of type `String`.
+pub mod attributes {
+    /// What is to be done, as in `thumbnail.create`. It makes a message a producer's.
+    pub const COMMAND: &str = "Cloakroom-Command-Type";
+    /// The producer's own id of the job, as a request's `Idempotency-Key`. Without it the job's client job id is `sqs:` and the
+    /// message's id.
+    pub const CLIENT_JOB_ID: &str = "Cloakroom-Client-Job-Id";
+    /// Whose job it is, where producers may say that.
+    pub const TENANT: &str = "Cloakroom-Tenant";
+    /// The media type of the payload, where the command takes several.
+    pub const CONTENT_TYPE: &str = "Cloakroom-Content-Type";
+    /// The query string of a command that takes its parameters there.
+    pub const QUERY: &str = "Cloakroom-Query";
+}
+
+/// What came with a message that a producer sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Produced {
+    /// Its attributes that are text.
+    pub attributes: BTreeMap<String, String>,
+    /// Where its payload is.
+    pub payload: Place,
+    /// When it was sent, by the queue's clock; `None` where the queue does not say.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// Where a producer's payload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// It is the body.
+    Body,
+    /// In S3.
+    Object {
+        /// In this bucket.
+        bucket: String,
+        /// Under this key.
+        key: String,
+    },
+    /// The body should point to it, and does not: why.
+    Unknown(String),
+}
+
+/// Whose jobs producers' commands are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tenants {
+    /// All are this tenant's.
+    One(Tenant),
+    /// The message says whose: whoever may send to the queue may act for anyone.
+    Named,
+}
+
+/// The use case, over its ports.
+#[derive(Clone)]
+pub struct Intake {
+    /// What records jobs, and sends their messages.
+    pub submit: Submit,
+    /// Where producers keep large payloads.
+    pub parcels: Arc<dyn Parcels>,
+    /// The buckets that they may point into. Never our own: whoever points into that reads what is another's.
+    pub buckets: Vec<String>,
+    /// Where messages are kept that no job can be recorded of.
+    pub letters: Arc<dyn Letters>,
+    /// Whose jobs they are.
+    pub tenants: Tenants,
+}
+
+/// What a message asks for.
+struct Order {
+    tenant: Tenant,
+    command: CommandType,
+    /// As the producer gave it.
+    key: Option<ClientJobId>,
+    client_job_id: ClientJobId,
+    content_type: Option<String>,
+    query: String,
+}
+
+/// Why a message is refused.
+struct Refused {
+    code: &'static str,
+    detail: String,
+}
+
+fn refused(code: Code, detail: impl Into<String>) -> Refused {
+    Refused { code: code.as_str(), detail: detail.into() }
+}
+
+impl Intake {
+    /// Accepts the command of a message, or ends it. An error says that it is not known what came of it: it comes back.
+    pub async fn take(&self, delivery: &Delivery, produced: &Produced) -> Result<Disposition, PortError> {
+        let order = match self.order(delivery, produced) {
+            Ok(order) => order,
+            Err(refused) => return self.keep(delivery, produced, None, refused).await,
+        };
+        let span = tracing::info_span!(
+            "produced", message_id = delivery.message_id, tenant = %order.tenant, command = %order.command
+        );
+        self.accept(delivery, produced, order).instrument(span).await
+    }
+
+    fn order(&self, delivery: &Delivery, produced: &Produced) -> Result<Order, Refused> {
+        let said = |name: &str| produced.attributes.get(name).map(String::as_str);
+        let invalid =
+            |name: &str, error: cloakroom::ids::InvalidName| refused(Code::InvalidRequest, format!("{name}: {error}"));
+        let command = said(attributes::COMMAND).unwrap_or_default();
+        let command = command.parse().map_err(|error| invalid(attributes::COMMAND, error))?;
+        let tenant = match (&self.tenants, said(attributes::TENANT)) {
+            (Tenants::One(tenant), None) => tenant.clone(),
+            (Tenants::One(tenant), Some(said)) if said == tenant.as_str() => tenant.clone(),
+            (Tenants::One(_), Some(_)) => {
+                return Err(refused(Code::Forbidden, "producers may not name another tenant here"));
+            }
+            (Tenants::Named, said) => {
+                said.unwrap_or_default().parse().map_err(|error| invalid(attributes::TENANT, error))?
+            }
+        };
+        let key = said(attributes::CLIENT_JOB_ID).map(str::parse::<ClientJobId>).transpose();
+        let key = key.map_err(|error| invalid(attributes::CLIENT_JOB_ID, error))?;
+        let client_job_id = match &key {
+            Some(key) => key.clone(),
+            None => format!("sqs:{}", delivery.message_id).parse().map_err(|error| invalid("message id", error))?,
+        };
+        let content_type = said(attributes::CONTENT_TYPE).map(ToOwned::to_owned);
+        let query = said(attributes::QUERY).unwrap_or_default().to_owned();
+        Ok(Order { tenant, command, key, client_job_id, content_type, query })
+    }
+
+    async fn accept(&self, delivery: &Delivery, produced: &Produced, order: Order) -> Result<Disposition, PortError> {
+        let Ok(command) = self.submit.command(&order.command) else {
+            if delivery.receive_count <= 1 {
+                tracing::error!("no such command is deployed; the message waits for one, or for the dead letters");
+            }
+            return Ok(Disposition::Keep);
+        };
+        // One that came before, and whose deletion was lost, must not come again when its job is forgotten.
+        let kept_until = produced.sent_at.map(|at| at.after(command.limits().retention).before(LAST_CALL));
+        if kept_until.is_some_and(|until| until <= self.submit.host.now()) {
+            let detail = "the message is older than jobs of its command are kept; send it again if it is wanted still";
+            let refused = Refused { code: "expired", detail: detail.to_owned() };
+            return self.keep(delivery, produced, Some(&order), refused).await;
+        }
+        if command.limits().key_required && order.key.is_none() {
+            let detail = format!("this command asks for {}", attributes::CLIENT_JOB_ID);
+            let refused = refused(Code::IdempotencyKeyRequired, detail);
+            return self.keep(delivery, produced, Some(&order), refused).await;
+        }
+        let (bytes, fetched) = match &produced.payload {
+            Place::Body => (Bytes::copy_from_slice(delivery.body.as_bytes()), false),
+            Place::Object { bucket, .. } if !self.buckets.contains(bucket) => {
+                let detail = format!("producers may not keep payloads in the bucket {bucket:?}");
+                return self.keep(delivery, produced, Some(&order), refused(Code::Forbidden, detail)).await;
+            }
+            Place::Object { bucket, key } => {
+                let limit = command.limits().upload;
+                match self.parcels.fetch(bucket, key, limit).await? {
+                    Parcel::Whole(bytes) => (bytes, true),
+                    Parcel::Gone => {
+                        let failure = Failure::new("the payload is not where the message says; send both again")
+                            .with_code("payload-lost");
+                        return self.fail(delivery, produced, command, &order, &Bytes::new(), failure).await;
+                    }
+                    Parcel::TooLarge(bytes) => {
+                        let failure = too_large(bytes, limit);
+                        return self.fail(delivery, produced, command, &order, &Bytes::new(), failure).await;
+                    }
+                }
+            }
+            Place::Unknown(why) => {
+                let refused = refused(Code::InvalidRequest, why);
+                return self.keep(delivery, produced, Some(&order), refused).await;
+            }
+        };
+        let content_type = order.content_type.clone();
+        let submission = Submission {
+            tenant: order.tenant.clone(),
+            command: order.command.clone(),
+            client_job_id: Some(order.client_job_id.clone()),
+            body: if fetched {
+                Body::Fetched { content_type, bytes: bytes.clone() }
+            } else {
+                Body::Sent { content_type, bytes: bytes.clone() }
+            },
+            query: order.query.clone(),
+            not_before: None,
+            trace: Trace::default(),
+        };
+        let failure = match self.submit.submit(submission).await {
+            Ok(_) => return Ok(Disposition::Done),
+            Err(SubmitError::Unavailable(error)) => return Err(error),
+            Err(SubmitError::KeyReused) => {
+                let refused = refused(Code::IdempotencyKeyReused, "the client job id belongs to another command");
+                return self.keep(delivery, produced, Some(&order), refused).await;
+            }
+            Err(SubmitError::TooLarge { limit }) => too_large(bytes.len() as u64, limit),
+            Err(SubmitError::UnsupportedMediaType(types)) => {
+                let name = attributes::CONTENT_TYPE;
+                of_code(Code::UnsupportedMediaType, format!("{name} is to be one of {}", types.join(", ")))
+            }
+            Err(SubmitError::Payload(PayloadError::Malformed { line, column, detail })) => of_code(
+                Code::MalformedJson,
+                format!("the payload is no JSON: {detail} at line {line}, column {column}"),
+            ),
+            Err(SubmitError::Payload(PayloadError::Invalid(errors))) => {
+                let errors: Vec<_> = errors.iter().map(|error| format!("{} {}", error.pointer, error.detail)).collect();
+                of_code(Code::InvalidPayload, format!("the payload is refused: {}", errors.join("; ")))
+            }
+            // None of these is said of what is asked here; should one be, the dead letters will have it.
+            Err(
+                SubmitError::UnknownCommand
+                | SubmitError::KeyRequired
+                | SubmitError::UploadNotFound
+                | SubmitError::TooLate(_),
+            ) => return Ok(Disposition::Keep),
+        };
+        self.fail(delivery, produced, command, &order, &bytes, failure).await
+    }
+
+    /// Records the job, and that it failed.
+    async fn fail(
+        &self,
+        delivery: &Delivery,
+        produced: &Produced,
+        command: &Command,
+        order: &Order,
+        bytes: &Bytes,
+        failure: Failure,
+    ) -> Result<Disposition, PortError> {
+        let Submit { store, host, meter, namespace, .. } = &self.submit;
+        let now = host.now();
+        let content_type = order.content_type.as_deref().unwrap_or_default();
+        let (digest, length) = (Digest::of(bytes), bytes.len() as u64);
+        let new = NewJob {
+            id: namespace.job_id(&order.tenant, &order.client_job_id),
+            tenant: order.tenant.clone(),
+            client_job_id: Some(order.client_job_id.clone()),
+            fingerprint: Fingerprint::of(&order.command, &order.query, content_type, &digest, length),
+            command: order.command.clone(),
+            retention: command.limits().retention,
+            not_before: None,
+        };
+        let mut job = Job::accept(new, now);
+        match store.accept(&job).await? {
+            Acceptance::Created => meter.count(&order.command, Fact::Accepted),
+            Acceptance::Exists(existing) if existing.fingerprint == job.fingerprint => job = *existing,
+            Acceptance::Exists(_) => {
+                let refused = refused(Code::IdempotencyKeyReused, "the client job id belongs to another command");
+                return self.keep(delivery, produced, Some(order), refused).await;
+            }
+        }
+        let code = failure.code.clone();
+        if let Some(transition) = Verdict::of_refused(&job, failure, now)
+            && let Change::Made(job) = store.change(&job.key(), &transition).await?
+        {
+            tracing::warn!(job_id = %job.id, code, "failed the job of a producer's message");
+            meter.count(&order.command, Fact::Failed { code, run_time: None });
+        }
+        Ok(Disposition::Done)
+    }
+
+    /// Keeps a message that no job can be recorded of, and why.
+    async fn keep(
+        &self,
+        delivery: &Delivery,
+        produced: &Produced,
+        order: Option<&Order>,
+        Refused { code, detail }: Refused,
+    ) -> Result<Disposition, PortError> {
+        let letter = letter(delivery, produced, Some((code, &detail)));
+        self.letters.keep(&keys::letter(None, &delivery.message_id), &letter).await?;
+        tracing::error!(
+            message_id = delivery.message_id,
+            code,
+            detail,
+            "kept a producer's message among the dead letters"
+        );
+        let fact = Fact::Dead { code: code.to_owned() };
+        self.submit.meter.record(&Measure { command: order.map(|order| order.command.clone()), fact });
+        Ok(Disposition::Done)
+    }
+}
+
+/// A producer's message as it is kept for an operator, with the reason if it is known.
+pub(crate) fn letter(delivery: &Delivery, produced: &Produced, refused: Option<(&str, &str)>) -> String {
+    let refused = refused.map(|(code, detail)| json!({ "code": code, "detail": detail }));
+    let sent_at = produced.sent_at.map(|at| at.to_string());
+    let Produced { attributes, .. } = produced;
+    json!({ "refused": refused, "sent_at": sent_at, "attributes": attributes, "body": delivery.body }).to_string()
+}
+
+fn of_code(code: Code, detail: String) -> Failure {
+    Failure::new(detail).with_code(code.as_str()).with_status(code.status())
+}
+
+fn too_large(bytes: u64, limit: u64) -> Failure {
+    of_code(Code::PayloadTooLarge, format!("the payload has {bytes} bytes, and the command takes {limit}"))
+}
+
+#[cfg(test)]
+mod tests;

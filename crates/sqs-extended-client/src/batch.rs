@@ -1,0 +1,119 @@
+//! Which entries of a batch go to S3: SQS limits each message and their total, and the total is what the libraries for Java and
+//! Python overlook.
+
+/// What an entry of a batch weighs, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntrySize {
+    /// As it is.
+    pub whole: usize,
+    /// With a pointer in place of its body, and one attribute more.
+    pub pointed: usize,
+}
+
+/// A batch that is too large even with pointers in place of bodies: its attributes are. Send it as several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the batch is {total} bytes with every payload in S3, and SQS takes {limit}")]
+pub struct BatchTooLarge {
+    /// Its least size in bytes.
+    pub total: usize,
+    /// The limit that it breaks.
+    pub limit: usize,
+}
+
+/// Whether each entry goes to S3: those over the threshold do, and then, while the total is over the limit, of the others the
+/// one that saves most.
+///
+/// # Errors
+/// [`BatchTooLarge`], if that is not enough.
+///
+/// ```
+/// use sqs_extended_client::batch::{EntrySize, to_offload};
+///
+/// let entry = |whole| EntrySize { whole, pointed: 200 };
+/// // Each fits by itself, and all of them do not.
+/// let entries = [entry(200_000), entry(400_000), entry(300_000), entry(250_000)];
+/// assert_eq!(to_offload(&entries, 1_000_000, 1_048_576), Ok(vec![false, true, false, false]));
+/// ```
+pub fn to_offload(entries: &[EntrySize], threshold: usize, limit: usize) -> Result<Vec<bool>, BatchTooLarge> {
+    let mut offload: Vec<_> = entries.iter().map(|entry| entry.whole > threshold).collect();
+    loop {
+        let size = |(entry, offload): (&EntrySize, &bool)| if *offload { entry.pointed } else { entry.whole };
+        let total = entries.iter().zip(&offload).map(size).sum();
+        if total <= limit {
+            return Ok(offload);
+        }
+        let saving = |at: &usize| entries[*at].whole.saturating_sub(entries[*at].pointed);
+        let largest = (0..entries.len()).filter(|at| !offload[*at] && saving(at) > 0).max_by_key(saving);
+        let Some(largest) = largest else { return Err(BatchTooLarge { total, limit }) };
+        offload[largest] = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn entry(whole: usize) -> EntrySize {
+        EntrySize { whole, pointed: 200 }
+    }
+
+    #[test]
+    fn a_batch_that_fits_stays_as_it_is_and_one_entry_over_the_threshold_goes_alone() {
+        assert_eq!(to_offload(&[], 10, 10), Ok(vec![]));
+        assert_eq!(
+            to_offload(&[entry(500), entry(500)], 500, 1000),
+            Ok(vec![false, false]),
+            "the limits themselves fit"
+        );
+        assert_eq!(to_offload(&[entry(501), entry(300)], 500, 1000), Ok(vec![true, false]));
+    }
+
+    #[test]
+    fn the_largest_go_until_the_rest_fits() {
+        let entries = [entry(300), entry(500), entry(400), entry(350)];
+        assert_eq!(to_offload(&entries, 1000, 1260), Ok(vec![false, true, false, false]));
+        assert_eq!(to_offload(&entries, 1000, 1250), Ok(vec![false, true, false, false]));
+        assert_eq!(to_offload(&entries, 1000, 1249), Ok(vec![false, true, true, false]));
+        assert_eq!(to_offload(&entries, 1000, 799), Err(BatchTooLarge { total: 800, limit: 799 }));
+    }
+
+    #[test]
+    fn an_entry_that_is_smaller_than_its_pointer_is_not_made_larger() {
+        let entries = [entry(100), entry(150), entry(400)];
+        assert_eq!(to_offload(&entries, 1000, 450), Ok(vec![false, false, true]));
+        assert_eq!(to_offload(&entries, 1000, 449), Err(BatchTooLarge { total: 450, limit: 449 }));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_planned_fits_and_no_entry_goes_for_nothing(
+            entries in prop::collection::vec((0_usize..2000, 100_usize..300), 0..11),
+            threshold in 0_usize..2000,
+            limit in 0_usize..5000,
+        ) {
+            let entries: Vec<_> = entries.iter().map(|&(whole, pointed)| EntrySize { whole, pointed }).collect();
+            let least = entries.iter().map(|it| if it.whole > threshold { it.pointed } else { it.whole.min(it.pointed) });
+            let least: usize = least.sum();
+            match to_offload(&entries, threshold, limit) {
+                Ok(offload) => {
+                    let size = |at: usize| if offload[at] { entries[at].pointed } else { entries[at].whole };
+                    let total: usize = (0..entries.len()).map(size).sum();
+                    prop_assert!(total <= limit);
+                    for at in 0..entries.len() {
+                        prop_assert!(offload[at] || entries[at].whole <= threshold);
+                        // Taken back, one that went for the total's sake would break it, but for those that went before it.
+                        prop_assert!(!offload[at] || entries[at].whole > threshold || entries[at].whole > entries[at].pointed);
+                    }
+                    let smallest = (0..entries.len()).filter(|&at| offload[at] && entries[at].whole <= threshold)
+                        .min_by_key(|&at| entries[at].whole - entries[at].pointed);
+                    if let Some(at) = smallest {
+                        prop_assert!(total + entries[at].whole - entries[at].pointed > limit);
+                    }
+                }
+                Err(error) => prop_assert!(error.total > limit && error.total == least),
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Receiving.
+
+use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
+use aws_sdk_sqs::types::Message;
+
+use super::{Error, ExtendedClient};
+use crate::{Pointer, SizeAttribute, embed};
+
+/// What was received.
+#[derive(Debug, Default)]
+pub struct Received {
+    /// The messages with their payloads, without the attribute that marked them. Their receipt handles remember the payload:
+    /// use them with this client's other requests.
+    pub messages: Vec<Message>,
+    /// Those whose payload could not be fetched, as SQS handed them out, and why. They come back after the visibility timeout,
+    /// unless they are deleted.
+    pub failed: Vec<(Message, Error)>,
+}
+
+impl ExtendedClient {
+    /// Receives messages, and fetches the payloads that are in S3, one after another. One request, and one for each of those.
+    ///
+    /// # Errors
+    /// [`Error::Sqs`]: nothing was received.
+    pub async fn receive_message(&self, request: ReceiveMessageFluentBuilder) -> Result<Received, Error> {
+        let mut names = request.get_message_attribute_names().clone().unwrap_or_default();
+        for attribute in SizeAttribute::ALL {
+            if !names.iter().any(|name| name == attribute.as_str() || name == "All" || name == ".*") {
+                names.push(attribute.as_str().to_owned());
+            }
+        }
+        let output = request.set_message_attribute_names(Some(names)).send().await.map_err(Error::sqs)?;
+        let mut received = Received::default();
+        for message in output.messages.unwrap_or_default() {
+            match self.resolved(&message).await {
+                Ok(resolved) => received.messages.push(resolved),
+                Err(error) => received.failed.push((message, error)),
+            }
+        }
+        Ok(received)
+    }
+
+    /// The message with its payload; any other as it is. For messages that came another way, as by Lambda.
+    ///
+    /// # Errors
+    /// [`Error::NoPointer`], and those of [`ExtendedClient::get`].
+    pub async fn resolved(&self, message: &Message) -> Result<Message, Error> {
+        let mut message = message.clone();
+        let attributes = message.message_attributes.iter().flatten().map(|(name, _)| name.as_str());
+        if SizeAttribute::of(attributes).is_none() {
+            return Ok(message);
+        }
+        let pointer = Pointer::parse(message.body().unwrap_or_default())?;
+        message.body = Some(self.get(&pointer).await?);
+        // Theirs is of the pointer.
+        message.md5_of_body = None;
+        if let Some(attributes) = &mut message.message_attributes {
+            for attribute in SizeAttribute::ALL {
+                attributes.remove(attribute.as_str());
+            }
+        }
+        message.receipt_handle = message.receipt_handle.map(|handle| embed(&pointer, &handle));
+        Ok(message)
+    }
+}

@@ -1,0 +1,150 @@
+//! The body of a message whose payload is an object in S3: a JSON array of the name of a Java class and an object of two
+//! members, as Jackson writes a typed value.
+
+use serde_json::Value;
+
+/// Where a payload is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pointer {
+    /// The bucket.
+    pub bucket: String,
+    /// The key of the object in it.
+    pub key: String,
+}
+
+/// By which name a pointer is written. Both are read, whichever attribute comes with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PointerClass {
+    /// `software.amazon.payloadoffloading.PayloadS3Pointer`: of Java's library from 1.1 on, and of Python's.
+    #[default]
+    PayloadS3Pointer,
+    /// `com.amazon.sqs.javamessaging.MessageS3Pointer`: of older ones, and of Python's with `use_legacy_attribute`.
+    MessageS3Pointer,
+}
+
+/// A body that is no pointer. What follows "the body is no pointer: ".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the body is no pointer: {0}")]
+pub struct NoPointer(String);
+
+impl PointerClass {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PayloadS3Pointer => "software.amazon.payloadoffloading.PayloadS3Pointer",
+            Self::MessageS3Pointer => "com.amazon.sqs.javamessaging.MessageS3Pointer",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::PayloadS3Pointer, Self::MessageS3Pointer].into_iter().find(|class| class.as_str() == name)
+    }
+}
+
+impl Pointer {
+    /// To the object of this key in this bucket.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), key: key.into() }
+    }
+
+    /// The body of a message, byte for byte as Java's library writes it.
+    ///
+    /// ```
+    /// use sqs_extended_client::{Pointer, PointerClass};
+    ///
+    /// let body = Pointer::new("bucket", "key").to_body(PointerClass::PayloadS3Pointer);
+    /// assert_eq!(body, r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"bucket","s3Key":"key"}]"#);
+    /// ```
+    pub fn to_body(&self, class: PointerClass) -> String {
+        let text = |text: &str| Value::from(text);
+        let (class, bucket, key) = (text(class.as_str()), text(&self.bucket), text(&self.key));
+        format!(r#"[{class},{{"s3BucketName":{bucket},"s3Key":{key}}}]"#)
+    }
+
+    /// Reads the body of a message, by whichever library it was written: white space and further members make no difference.
+    ///
+    /// Ask for an attribute first ([`SizeAttribute::of`](crate::SizeAttribute::of)): without one a message that looks like a
+    /// pointer is a payload that looks so.
+    ///
+    /// # Errors
+    /// [`NoPointer`], if it is not an array of one of the two classes and an object that names a bucket and a key.
+    ///
+    /// ```
+    /// use sqs_extended_client::Pointer;
+    ///
+    /// let python = r#"["com.amazon.sqs.javamessaging.MessageS3Pointer", {"s3BucketName": "bucket", "s3Key": "key"}]"#;
+    /// assert_eq!(Pointer::parse(python), Ok(Pointer::new("bucket", "key")));
+    /// assert!(Pointer::parse("hello").is_err());
+    /// ```
+    pub fn parse(body: &str) -> Result<Self, NoPointer> {
+        let no = |why: &str| NoPointer(why.to_owned());
+        let value: Value = serde_json::from_str(body).map_err(|error| NoPointer(format!("it is no JSON: {error}")))?;
+        let Some([class, members]) = value.as_array().map(Vec::as_slice) else {
+            return Err(no("it is no array of two"));
+        };
+        let Some(_) = class.as_str().and_then(PointerClass::named) else {
+            return Err(no("it is of no known class"));
+        };
+        let member = |name: &str| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        match (member("s3BucketName"), member("s3Key")) {
+            (Some(bucket), Some(key)) => Ok(Self::new(bucket, key)),
+            _ => Err(no("it lacks s3BucketName or s3Key")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_librarys_pointer_is_read() {
+        for class in
+            ["software.amazon.payloadoffloading.PayloadS3Pointer", "com.amazon.sqs.javamessaging.MessageS3Pointer"]
+        {
+            for body in [
+                format!(r#"["{class}",{{"s3BucketName":"b","s3Key":"k"}}]"#),
+                format!(r#"["{class}", {{"s3BucketName": "b", "s3Key": "k"}}]"#),
+                format!("[\n\"{class}\", {{\"s3Key\": \"k\", \"later\": 1, \"s3BucketName\": \"b\"}} ]"),
+            ] {
+                assert_eq!(Pointer::parse(&body), Ok(Pointer::new("b", "k")), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_pointer_is_said_to_be_none() {
+        let good = Pointer::new("b", "k").to_body(PointerClass::default());
+        for body in [
+            "",
+            "hello",
+            "{}",
+            "[]",
+            "[1,2]",
+            &good.replace("PayloadS3Pointer", "PayloadS3Pointers"),
+            &good.replace("s3Key", "s3key"),
+            &good.replace("\"k\"", "7"),
+            &good.replace("\"k\"", "\"\""),
+            &good.replace("}]", "},1]"),
+            &good[..good.len() - 1],
+        ] {
+            assert!(Pointer::parse(body).is_err(), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_pointer_is_read_as_it_was_written(bucket in ".+", key in ".+", legacy: bool) {
+            let class = if legacy { PointerClass::MessageS3Pointer } else { PointerClass::PayloadS3Pointer };
+            let pointer = Pointer::new(bucket, key);
+            prop_assert_eq!(Pointer::parse(&pointer.to_body(class)), Ok(pointer));
+        }
+
+        #[test]
+        fn no_body_breaks_the_reader(body in ".*") {
+            prop_assert!(Pointer::parse(&body).is_err());
+        }
+    }
+}
