@@ -188,14 +188,7 @@ impl<'a> Room<'a> {
     /// Workers, one after the other, until the job is over.
     pub(super) async fn worked(&self, job: &Job) -> Job {
         for _ in 0..12 {
-            for delivery in self.queues.queue.receive(10, self.ground.open.patience()).await.expect("receive") {
-                let (worker, given) = (self.worker.clone(), delivery.clone());
-                let ends_at = self.clock.now().after(Duration::from_secs(900));
-                let handled = tokio::spawn(async move { worker.handle(&given, ends_at).await }).await;
-                if matches!(handled, Ok(Disposition::Done)) {
-                    self.queues.queue.delete(&delivery.receipt).await.expect("delete");
-                }
-            }
+            self.work(self.ground.open.patience()).await;
             let found = self.load(job).await;
             if found.status.is_terminal() {
                 return found;
@@ -203,6 +196,18 @@ impl<'a> Room<'a> {
             self.later().await;
         }
         panic!("it does not end: {:?}", self.load(job).await)
+    }
+
+    /// Works on the messages that are there, or come within this time.
+    pub(super) async fn work(&self, wait: Duration) {
+        for delivery in self.queues.queue.receive(10, wait).await.expect("receive") {
+            let (worker, given) = (self.worker.clone(), delivery.clone());
+            let ends_at = self.clock.now().after(Duration::from_secs(900));
+            let handled = tokio::spawn(async move { worker.handle(&given, ends_at).await }).await;
+            if matches!(handled, Ok(Disposition::Done)) {
+                self.queues.queue.delete(&delivery.receipt).await.expect("delete");
+            }
+        }
     }
 
     /// A job that was accepted, and that no message is on its way for; and what one would be.
