@@ -140,15 +140,17 @@ struct Checked {
     content_type: String,
     sha256: Digest,
     length: u64,
-    /// Whether it is known to be UTF-8.
-    text: bool,
     source: Source,
 }
 
 enum Source {
     Bytes(Bytes),
-    /// Until when another command could name it.
-    Upload(UploadId, Timestamp),
+    /// Until when another command could name it, and whether it is known to be UTF-8.
+    Upload {
+        id: UploadId,
+        until: Timestamp,
+        text: bool,
+    },
 }
 
 impl Submit {
@@ -201,7 +203,7 @@ impl Submit {
             existing.is_alive(job.created_at)
                 && (existing.status != Status::Accepted || existing.fingerprint != job.fingerprint)
         };
-        if let Source::Upload(..) = checked.source
+        if let Source::Upload { .. } = checked.source
             && let Some(existing) = self.store.load(&job.key()).await?.filter(settled)
         {
             let envelope = stored(&job, &submission.query, &checked, submission.trace);
@@ -266,7 +268,7 @@ impl Submit {
                 }
                 self.objects.put(&key, &checked.content_type, bytes.clone()).await?;
             }
-            Source::Upload(id, until) => {
+            Source::Upload { id, until, .. } => {
                 // As long as the upload can be named it is known whose it is, however short the job is kept.
                 if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at.max(*until)).await? {
                     return Err(SubmitError::UploadNotFound);
@@ -309,20 +311,19 @@ impl Submit {
         };
         // What was read as JSON is text; of other bytes only their digest is known.
         let text = matches!(command.takes(), Takes::Json);
-        Ok(Checked {
-            content_type: info.content_type,
-            sha256,
-            length: info.length,
-            text,
-            source: Source::Upload(id, until),
-        })
+        let source = Source::Upload { id, until, text };
+        Ok(Checked { content_type: info.content_type, sha256, length: info.length, source })
     }
 }
 
 fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
     let key = keys::payload(&JobKey { tenant: job.tenant.clone(), id: job.id }, &checked.sha256);
     let envelope = Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace);
-    if checked.text { envelope.of_text(checked.length) } else { envelope }
+    let text = match &checked.source {
+        Source::Bytes(bytes) => std::str::from_utf8(bytes).is_ok(),
+        Source::Upload { text, .. } => *text,
+    };
+    if text { envelope.of_text(checked.length) } else { envelope }
 }
 
 fn check_body(
@@ -355,7 +356,6 @@ fn check_body(
         content_type: content_type.to_owned(),
         sha256: Digest::of(bytes),
         length,
-        text: std::str::from_utf8(bytes).is_ok(),
         source: Source::Bytes(bytes.clone()),
     })
 }

@@ -56,6 +56,17 @@ pub struct Nothing {}
 
 impl Payload for Nothing {}
 
+/// A payload that may say something, and nothing else.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// What it says.
+    #[serde(default)]
+    pub text: String,
+}
+
+impl Payload for Note {}
+
 /// The next number of the `SplitMix64` sequence.
 pub fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

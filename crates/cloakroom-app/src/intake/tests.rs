@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cloakroom::{JobKey, Status};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -14,17 +12,8 @@ use super::attributes::{CLIENT_JOB_ID, COMMAND, CONTENT_TYPE, QUERY, TENANT};
 use super::*;
 use crate::host::Host as _;
 use crate::ports::Objects as _;
-use crate::testing::{Fault, Room};
-use crate::{HandlerError, Output, Payload};
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Note {
-    #[serde(default)]
-    text: String,
-}
-
-impl Payload for Note {}
+use crate::testing::{Fault, Note, Room};
+use crate::{HandlerError, Output};
 
 /// A deployment that lets producers in as the tenant `warehouse`, with payloads in `theirs`; and how often handlers ran.
 fn room() -> (Room, Arc<AtomicUsize>) {

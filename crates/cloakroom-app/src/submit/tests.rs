@@ -5,22 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cloakroom::transition::Transition;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::*;
 use crate::ports::{Change, UploadTerms};
-use crate::testing::{Fault, Room};
-use crate::{HandlerError, Output, Payload};
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Note {
-    #[serde(default)]
-    text: String,
-}
-
-impl Payload for Note {}
+use crate::testing::{Fault, Note, Room};
+use crate::{HandlerError, Output};
 
 /// A deployment whose handlers count their runs.
 fn room() -> (Room, Arc<AtomicUsize>) {
