@@ -8,6 +8,7 @@ use bytes::Bytes;
 use cloakroom::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
 
+use crate::body::{BodyError, BodyStream, FromBody};
 use crate::context::JobContext;
 use crate::handler::{HandlerError, Output};
 use crate::payload::{self, Payload, PayloadError};
@@ -64,7 +65,7 @@ pub enum Takes {
 }
 
 type Check = Arc<dyn Fn(&str, &[u8]) -> Result<(), PayloadError> + Send + Sync>;
-type Run = Arc<dyn Fn(&str, Bytes, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
+type Run = Arc<dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
 
 /// One command type: its definition and its handler.
 ///
@@ -108,27 +109,41 @@ impl Command {
         F: Fn(P, JobContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
     {
-        let run: Run = Arc::new(move |_, body, context| match payload::from_json::<P>(&body) {
-            Ok(payload) => Box::pin(handler(payload, context)),
-            Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
+        let handler = Arc::new(handler);
+        let run: Run = Arc::new(move |_, body, context| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let body = Bytes::from_body(body).await.map_err(unread)?;
+                match payload::from_json::<P>(&body) {
+                    Ok(payload) => handler(payload, context).await,
+                    Err(error) => Err(no_longer_valid(&error)),
+                }
+            })
         });
         let check: Check = Arc::new(|_, body| payload::from_json::<P>(body).map(drop));
         Self::new::<P>(name, Takes::Json, check, run)
     }
 
-    /// A command that takes a body of one of these media types, and its payload from the query string.
+    /// A command that takes a body of one of these media types, and its payload from the query string. The handler says by
+    /// its second parameter how it takes the body: as [`Bytes`], held in memory; as a [`BodyStream`]; or as a
+    /// [`BodyFile`](crate::BodyFile) on disk.
     ///
     /// # Panics
     /// At start, when the name is no command type.
-    pub fn binary<P, F, A>(name: &str, media_types: &'static [&'static str], handler: F) -> Self
+    pub fn binary<P, B, F, A>(name: &str, media_types: &'static [&'static str], handler: F) -> Self
     where
         P: Payload,
-        F: Fn(P, Bytes, JobContext) -> A + Send + Sync + 'static,
+        B: FromBody,
+        F: Fn(P, B, JobContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
     {
-        let run: Run = Arc::new(move |query, body, context| match payload::from_query::<P>(query) {
-            Ok(payload) => Box::pin(handler(payload, body, context)),
-            Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
+        let handler = Arc::new(handler);
+        let run: Run = Arc::new(move |query, body, context| {
+            let (payload, handler) = (payload::from_query::<P>(query), Arc::clone(&handler));
+            Box::pin(async move {
+                let payload = payload.map_err(|error| no_longer_valid(&error))?;
+                handler(payload, B::from_body(body).await.map_err(unread)?, context).await
+            })
         });
         Self::new::<P>(
             name,
@@ -152,7 +167,7 @@ impl Command {
         self
     }
 
-    /// With a limit in bytes on uploads; 64 MiB by default. A payload is held in the worker's memory.
+    /// With a limit in bytes on uploads; 64 MiB by default. What is taken as JSON or [`Bytes`] is held in the worker's memory.
     #[must_use]
     pub fn upload_limit(mut self, bytes: u64) -> Self {
         self.limits.upload = bytes;
@@ -239,10 +254,18 @@ impl Command {
     pub(crate) fn run(
         &self,
         query: &str,
-        body: Bytes,
+        body: BodyStream,
         context: JobContext,
     ) -> BoxFuture<'static, Result<Output, HandlerError>> {
         (self.run)(query, body, context)
+    }
+}
+
+/// What a handler would say of a payload that it did not get. Of all but the disk the attempt knows better.
+fn unread(error: BodyError) -> HandlerError {
+    match error {
+        BodyError::Disk(reason) => HandlerError::retryable("the payload could not be kept on disk").because(reason),
+        BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
     }
 }
 

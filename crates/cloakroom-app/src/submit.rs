@@ -20,7 +20,7 @@ use crate::envelope::{Carried, Envelope, Trace};
 use crate::host::Host;
 use crate::meter::{Fact, Meter};
 use crate::payload::PayloadError;
-use crate::ports::{Acceptance, JobStore, LONGEST_DELAY, Objects, PortError, Queue, keys};
+use crate::ports::{Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PortError, Queue, ReadError, keys};
 use crate::upload;
 
 /// The largest message that carries its payload itself, in bytes: beyond it a claim check is cheaper, by the table of prices.
@@ -32,6 +32,10 @@ pub const SCHEDULED_LIMIT: usize = 128 * 1024;
 
 /// The most characters of a media type, its parameters counted.
 pub const MEDIA_TYPE_LIMIT: usize = 255;
+
+/// The largest upload that is read for its digest, where neither client nor store said one: 256 MiB, some seconds within the
+/// gateway's 29. A larger one is told from others by its `ETag`.
+pub const DIGEST_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -114,6 +118,16 @@ impl From<PortError> for SubmitError {
     }
 }
 
+impl From<ReadError> for SubmitError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Port(error) => Self::Unavailable(error),
+            // It has to be uploaded again.
+            ReadError::Corrupted => Self::UploadNotFound,
+        }
+    }
+}
+
 /// The use case, over its ports.
 #[derive(Clone)]
 pub struct Submit {
@@ -150,6 +164,9 @@ enum Source {
         id: UploadId,
         until: Timestamp,
         text: bool,
+        info: ObjectInfo,
+        /// Whether the digest is only of what names this state of it.
+        unread: bool,
     },
 }
 
@@ -268,12 +285,12 @@ impl Submit {
                 }
                 self.objects.put(&key, &checked.content_type, bytes.clone()).await?;
             }
-            Source::Upload { id, until, .. } => {
+            Source::Upload { id, until, info, .. } => {
                 // As long as the upload can be named it is known whose it is, however short the job is kept.
                 if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at.max(*until)).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
-                if !self.objects.copy(&keys::upload(&job.tenant, *id), &key).await? {
+                if !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
             }
@@ -295,35 +312,48 @@ impl Submit {
         if info.length > limit {
             return Err(SubmitError::TooLarge { limit });
         }
-        let sha256 = match command.takes() {
+        let (sha256, unread) = match command.takes() {
             Takes::Json => {
                 let bytes = self.objects.get(&key).await?.ok_or(SubmitError::UploadNotFound)?;
                 command.check(&submission.query, &bytes).map_err(SubmitError::Payload)?;
-                Digest::of(&bytes)
+                (Digest::of(&bytes), false)
             }
             Takes::Binary(_) => {
                 command.check(&submission.query, &[]).map_err(SubmitError::Payload)?;
-                match info.sha256 {
-                    Some(sha256) => sha256,
-                    None => self.objects.digest(&key).await?.ok_or(SubmitError::UploadNotFound)?,
-                }
+                self.identity(&key, &info).await?
             }
         };
         // What was read as JSON is text; of other bytes only their digest is known.
         let text = matches!(command.takes(), Takes::Json);
-        let source = Source::Upload { id, until, text };
-        Ok(Checked { content_type: info.content_type, sha256, length: info.length, source })
+        let (content_type, length) = (info.content_type.clone(), info.length);
+        Ok(Checked { content_type, sha256, length, source: Source::Upload { id, until, text, info, unread } })
+    }
+
+    /// The digest of an upload; of one that takes too long to read and that nobody said it of, the digest of what names this
+    /// state of it, and `true`.
+    async fn identity(&self, key: &str, info: &ObjectInfo) -> Result<(Digest, bool), SubmitError> {
+        Ok(match info.sha256 {
+            Some(sha256) => (sha256, false),
+            None if info.length <= DIGEST_LIMIT => {
+                (self.objects.digest(key).await?.ok_or(SubmitError::UploadNotFound)?, false)
+            }
+            None => (Digest::of(info.etag.as_bytes()), true),
+        })
     }
 }
 
 fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
     let key = keys::payload(&JobKey { tenant: job.tenant.clone(), id: job.id }, &checked.sha256);
     let envelope = Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace);
-    let text = match &checked.source {
-        Source::Bytes(bytes) => std::str::from_utf8(bytes).is_ok(),
-        Source::Upload { text, .. } => *text,
+    let (text, unread) = match &checked.source {
+        Source::Bytes(bytes) => (std::str::from_utf8(bytes).is_ok(), false),
+        Source::Upload { text, unread, .. } => (*text, *unread),
     };
-    if text { envelope.of_text(checked.length) } else { envelope }
+    match (text, unread) {
+        (true, _) => envelope.of_text(checked.length),
+        (false, true) => envelope.of_length(checked.length),
+        (false, false) => envelope,
+    }
 }
 
 fn check_body(

@@ -176,9 +176,9 @@ async fn a_long_attempt_keeps_its_lease_and_hides_its_message_so_that_nobody_els
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_object_storage_costs_no_lease() {
-    for (call, acts) in [("get", r#"["answer"]"#), ("put", r#"["answer-large"]"#)] {
+    for (call, acts) in [("open", r#"["answer"]"#), ("put", r#"["answer-large"]"#)] {
         let mut room = room();
-        room.submit.inline_limit = if call == "get" { 0 } else { 1000 };
+        room.submit.inline_limit = if call == "open" { 0 } else { 1000 };
         let key = sent(&room, acts).await;
         room.memory.slow(call, Duration::from_secs(100));
         let second_worker = async {
