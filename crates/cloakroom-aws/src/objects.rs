@@ -30,9 +30,6 @@ use futures::stream::BoxStream;
 use crate::clients::Clients;
 use crate::error::{OBJECTS, port_error};
 
-/// The shortest part that S3 takes, but for the last: 5 MiB.
-const SHORTEST_PART: usize = 5 * 1024 * 1024;
-
 /// The port over one bucket.
 ///
 /// Its client is built at its first use: most submissions are small, most polls find no stored result, and neither
@@ -42,29 +39,20 @@ pub struct S3Objects {
     clients: Clients,
     client: Arc<OnceLock<Client>>,
     bucket: String,
-    parts: Parts,
-}
-
-/// How long the parts are in which large objects are written and copied.
-#[derive(Debug, Clone, Copy)]
-struct Parts {
-    /// What is held of an object while it is written.
-    write: usize,
-    /// A part of a copy goes through nobody's hands. An object of one part is copied in one call.
-    copy: u64,
+    /// The length of the parts in which a larger object is copied.
+    copied_part: u64,
 }
 
 impl S3Objects {
     /// The bucket of this name.
     pub fn new(clients: &Clients, bucket: impl Into<String>) -> Self {
-        let parts = Parts { write: write::PART, copy: copy::PART };
-        Self { clients: clients.clone(), client: Arc::default(), bucket: bucket.into(), parts }
+        Self { clients: clients.clone(), client: Arc::default(), bucket: bucket.into(), copied_part: copy::PART }
     }
 
-    /// With the shortest parts that S3 takes, so that tests need no large objects.
+    /// Copies objects of more than 5 MiB, the least that S3 lets it, in parts: so that tests need no large ones.
     #[must_use]
     pub fn in_small_parts(mut self) -> Self {
-        self.parts = Parts { write: SHORTEST_PART, copy: SHORTEST_PART as u64 };
+        self.copied_part = 5 * 1024 * 1024;
         self
     }
 

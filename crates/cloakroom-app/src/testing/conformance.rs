@@ -221,14 +221,16 @@ pub async fn objects(objects: &dyn Objects) {
     assert!(link.url.starts_with("http") && named("content-type"), "{link:?}");
 }
 
-/// Of sizes below, at and above 5 and 8 MiB, where stores begin to write in parts.
+/// Of sizes below, at and above 5 MiB, where a store begins to write in parts.
 async fn pieces(objects: &dyn Objects, key: &str) {
     const MIB: usize = 1024 * 1024;
     let sent = |length: usize, piece: usize| -> Vec<Bytes> {
         let bytes: Bytes = (0..=250).cycle().take(length).collect();
         (0..length).step_by(piece).map(|at| bytes.slice(at..(at + piece).min(length))).collect()
     };
-    for (length, piece) in [(0, 1), (5, 2), (8 * MIB, 3 * MIB), (17 * MIB + 1, 20 * MIB), (17 * MIB + 1, MIB - 1)] {
+    for (length, piece) in
+        [(0, 1), (5, 2), (5 * MIB, 3 * MIB), (10 * MIB, 10 * MIB), (17 * MIB + 1, 20 * MIB), (17 * MIB + 1, MIB - 1)]
+    {
         let (all, key) = (sent(length, piece), &format!("{key}-{length}-{piece}"));
         let whole = futures::stream::iter(all.clone().into_iter().map(Ok)).boxed();
         assert_eq!(objects.put_pieces(key, "image/png", whole).await, Ok(true), "{length}");

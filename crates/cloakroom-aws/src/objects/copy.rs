@@ -19,7 +19,7 @@ impl S3Objects {
     /// Copies an object of which this is known; `false` when there is none, or another by now.
     pub(super) async fn copy_object(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError> {
         let source = format!("{}/{}", self.bucket, percent_encoded(from));
-        if info.length > self.parts.copy {
+        if info.length > self.copied_part {
             return self.copy_parts(&source, to, info).await;
         }
         let copy = self.client().copy_object().bucket(&self.bucket).key(to).copy_source(source);
@@ -36,9 +36,9 @@ impl S3Objects {
             self.client().create_multipart_upload().bucket(&self.bucket).key(to).content_type(&info.content_type);
         let created = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
         let upload = created.upload_id.unwrap_or_default();
-        let starts = (0..info.length).step_by(usize::try_from(self.parts.copy).unwrap_or(usize::MAX));
+        let starts = (0..info.length).step_by(usize::try_from(self.copied_part).unwrap_or(usize::MAX));
         let parts = (1..).zip(starts).map(|(number, start)| {
-            let end = (start + self.parts.copy).min(info.length) - 1;
+            let end = (start + self.copied_part).min(info.length) - 1;
             let part = self.client().upload_part_copy().bucket(&self.bucket).key(to).upload_id(&upload);
             let part = part.part_number(number).copy_source(source).copy_source_range(format!("bytes={start}-{end}"));
             // All parts of one state of the object.

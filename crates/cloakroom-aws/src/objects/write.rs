@@ -12,14 +12,14 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use super::S3Objects;
 use crate::error::{OBJECTS, port_error};
 
-/// The length of a part: 8 MiB.
-pub(super) const PART: usize = 8 * 1024 * 1024;
+/// The length of a part: the shortest that S3 takes but for the last, 5 MiB.
+const PART: usize = 5 * 1024 * 1024;
 
 /// How many parts are on their way at once. Two are sent while the next is filled: three are in memory.
 const AT_ONCE: usize = 2;
 
 /// An object has at most 10,000 parts. After each thousand of them they are longer by one length, so that an object of
-/// 430 GiB has room, and only such a one takes more memory.
+/// 268 GiB has room, and only such a one takes more memory.
 const LONGER_AFTER: usize = 1000;
 
 type Source = BoxStream<'static, Result<Bytes, BrokenOff>>;
@@ -28,8 +28,8 @@ impl S3Objects {
     /// Writes an object; `false` when its pieces broke off.
     pub(super) async fn write(&self, key: &str, content_type: &str, pieces: Source) -> Result<bool, PortError> {
         let mut source = Parts { source: pieces, rest: Bytes::new() };
-        let Ok(first) = source.next(self.parts.write).await else { return Ok(false) };
-        if first.len() < self.parts.write {
+        let Ok(first) = source.next(PART).await else { return Ok(false) };
+        if first.len() < PART {
             return self.put(key, content_type, first).await.map(|()| true);
         }
         let create = self.client().create_multipart_upload().bucket(&self.bucket).key(key).content_type(content_type);
@@ -49,8 +49,8 @@ impl S3Objects {
         loop {
             let length = part.len();
             sending.push_back(self.write_part(key, upload, number, part));
-            let wanted = self.parts.write * (1 + sent.len() / LONGER_AFTER);
-            if length < self.parts.write {
+            let wanted = PART * (1 + sent.len() / LONGER_AFTER);
+            if length < PART {
                 break;
             }
             // The next part is filled while these are sent; filling alone would leave them waiting.
