@@ -9,11 +9,11 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use super::S3Objects;
 use crate::error::{OBJECTS, port_error};
 
-/// The length of a part: 256 MiB, so that an object of 5 GiB has 20.
-pub(super) const PART: u64 = 256 * 1024 * 1024;
+/// The length of a part: 64 MiB, so that an object of 5 GiB has 80.
+pub(super) const PART: u64 = 64 * 1024 * 1024;
 
 /// How many parts are copied at once.
-const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 16;
 
 impl S3Objects {
     /// Copies an object of which this is known; `false` when there is none, or another by now.
