@@ -203,6 +203,14 @@ impl Envelope {
         self
     }
 
+    /// The key of a stored payload that is its job's alone.
+    pub fn own_payload(&self) -> Option<&str> {
+        match &self.payload {
+            Carried::Stored(key) if *key == keys::payload(&self.key(), &self.sha256) => Some(key),
+            Carried::Stored(_) | Carried::Text(_) | Carried::Base64(_) => None,
+        }
+    }
+
     /// What the payload must turn out to be.
     pub fn expected(&self) -> Expected {
         self.length.map_or(Expected::Sha256(self.sha256), Expected::Length)

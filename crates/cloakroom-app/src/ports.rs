@@ -226,6 +226,9 @@ pub trait Objects: Send + Sync {
     /// Copies an object of which this is known; `false` when there is none, or another by now.
     async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError>;
 
+    /// Deletes an object, if it is there.
+    async fn delete(&self, key: &str) -> Result<(), PortError>;
+
     /// A link that serves an object for so long. Costs no call.
     async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError>;
 
@@ -311,9 +314,15 @@ pub mod keys {
         format!("payloads/{}/{}/{sha256}", escaped(&job.tenant), job.id)
     }
 
-    /// A result: of its attempt, so that a worker that lost its lease can't touch what another one recorded.
-    pub fn result(job: &JobKey, token: LeaseToken) -> String {
-        format!("results/{}/{}/{token}", escaped(&job.tenant), job.id)
+    /// What the keys of results begin with that are kept for so many days.
+    pub fn results_of(days: u32) -> String {
+        format!("results/{days}d/")
+    }
+
+    /// A result that is kept for so many days: of its attempt, so that a worker that lost its lease can't touch what another
+    /// one recorded.
+    pub fn result(job: &JobKey, token: LeaseToken, days: u32) -> String {
+        format!("{}{}/{}/{token}", results_of(days), escaped(&job.tenant), job.id)
     }
 
     /// An upload, before a command names it.

@@ -151,6 +151,11 @@ impl Objects for S3Objects {
         self.copy_object(from, info, to).await
     }
 
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        let deleted = self.client().delete_object().bucket(&self.bucket).key(key).send().await;
+        deleted.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
+    }
+
     async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError> {
         let get = self.client().get_object().bucket(&self.bucket).key(key);
         let request = get.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
@@ -223,8 +228,7 @@ impl Letters for S3Objects {
     }
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {
-        let deleted = self.client().delete_object().bucket(&self.bucket).key(key).send().await;
-        deleted.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
+        self.delete(key).await
     }
 }
 

@@ -399,6 +399,18 @@ impl Objects for Process {
         .await
     }
 
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        let key = key.to_owned();
+        let what = {
+            let key = key.clone();
+            move || format!("delete {key}")
+        };
+        self.call(what, move |_, state| {
+            state.objects.remove(&key);
+        })
+        .await
+    }
+
     async fn link(&self, key: &str, _: Duration) -> Result<String, PortError> {
         Ok(key.to_owned())
     }

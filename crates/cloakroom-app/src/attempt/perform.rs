@@ -1,6 +1,7 @@
 //! What is done in an attempt: fetch the payload and check it, run the handler, keep its result.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::outcome::INLINE_RESULT_LIMIT;
@@ -31,9 +32,10 @@ pub(super) async fn perform(
         Err(end) => return end,
     };
     let (work, objects) = (command.run(&envelope.query, body.shared(), context), Arc::clone(&worker.objects));
-    let key = keys::result(&envelope.key(), token);
+    let (days, retention) = (command.limits().result_days(), command.limits().shorter_result());
+    let key = keys::result(&envelope.key(), token, days);
     // A task of its own: a handler that computes without waiting must not keep the heartbeat from beating.
-    let handler = tokio::spawn(async move { keep(&*objects, key, work.await?).await }.in_current_span());
+    let handler = tokio::spawn(async move { keep(&*objects, key, retention, work.await?).await }.in_current_span());
     let end = match AbortOnDropHandle::new(handler).await {
         Ok(Ok(success)) => AttemptEnd::Done(success),
         Ok(Err(error)) => {
@@ -85,7 +87,12 @@ async fn body(worker: &Worker, envelope: &Envelope) -> Result<BodyStream, Attemp
 }
 
 /// Puts the result where it is kept: in the record, or, when it is large, in object storage before the record names it.
-async fn keep(objects: &dyn Objects, key: String, output: Output) -> Result<Success, HandlerError> {
+async fn keep(
+    objects: &dyn Objects,
+    key: String,
+    retention: Option<Duration>,
+    output: Output,
+) -> Result<Success, HandlerError> {
     let Output { result, resource } = output;
     let Some(Made { content_type, mut pieces }) = result else { return Ok(Success { result: None, resource }) };
     let mut first = Vec::new();
@@ -100,17 +107,24 @@ async fn keep(objects: &dyn Objects, key: String, output: Output) -> Result<Succ
         ResultRef::Inline { content_type, bytes: first.concat() }
     } else {
         let first = futures::stream::iter(first).map(Ok);
-        store(objects, key, content_type, first.chain(pieces).boxed()).await?
+        let Stored { length, sha256 } = store(objects, &key, &content_type, first.chain(pieces).boxed()).await?;
+        ResultRef::Stored { content_type, key, length, sha256, retention }
     };
     Ok(Success { result: Some(result), resource })
 }
 
+/// A result that was stored.
+struct Stored {
+    length: u64,
+    sha256: Digest,
+}
+
 async fn store(
     objects: &dyn Objects,
-    key: String,
-    content_type: String,
+    key: &str,
+    content_type: &str,
     pieces: BoxStream<'static, Result<Bytes, HandlerError>>,
-) -> Result<ResultRef, HandlerError> {
+) -> Result<Stored, HandlerError> {
     let making = Arc::new(Mutex::new(Making { sum: Digest::builder(), length: 0, error: None }));
     let making_ = Arc::clone(&making);
     let pieces = pieces.map(move |piece| {
@@ -127,15 +141,13 @@ async fn store(
             }
         }
     });
-    let stored = objects.put_pieces(&key, &content_type, pieces.boxed()).await;
+    let stored = objects.put_pieces(key, content_type, pieces.boxed()).await;
     let mut making = making.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = making.error.take() {
         return Err(error);
     }
     match stored {
-        Ok(_) => {
-            Ok(ResultRef::Stored { content_type, key, length: making.length, sha256: making.sum.clone().finish() })
-        }
+        Ok(_) => Ok(Stored { length: making.length, sha256: making.sum.clone().finish() }),
         Err(error) => Err(HandlerError::retryable("the result could not be stored").because(error)),
     }
 }

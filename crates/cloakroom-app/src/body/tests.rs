@@ -98,7 +98,9 @@ async fn a_payload_comes_as_its_handler_takes_it_and_a_result_goes_as_its_handle
             let job = worked(&room, &key).await;
             let (content_type, result) = match job.success.as_ref().and_then(|success| success.result.clone()) {
                 Some(ResultRef::Inline { content_type, bytes }) if length <= 32 * 1024 => (content_type, bytes),
-                Some(ResultRef::Stored { content_type, key, length: stored, sha256 }) if length > 32 * 1024 => {
+                Some(ResultRef::Stored { content_type, key, length: stored, sha256, retention: None })
+                    if length > 32 * 1024 =>
+                {
                     let bytes = room.worker.objects.get(&key).await.expect("memory").expect("a result");
                     assert_eq!((stored, sha256), (length as u64, Digest::of(&payload)));
                     (content_type, bytes.to_vec())

@@ -71,7 +71,7 @@ async fn a_large_payload_is_checked_in_before_anything_refers_to_it() {
     let submitted = room.send("note.keep", Some("k"), &large()).await.expect("accepted");
     assert_eq!(room.memory.calls(), ["put", "accept", "send"]);
     room.work_until_idle().await;
-    assert_eq!(room.memory.calls(), ["change", "open", "change"]);
+    assert_eq!(room.memory.calls(), ["change", "open", "change", "delete"]);
     assert_eq!((runs.load(Ordering::SeqCst), room.poll(&submitted.job.key()).await.status), (1, Status::Succeeded));
 }
 

@@ -100,6 +100,7 @@ async fn every_member_comes_back(store: &dyn JobStore, now: Timestamp) {
             key: "results/x".into(),
             length: 1 << 40,
             sha256: Digest::of(b"x"),
+            retention: Some(Duration::from_secs(3600)),
         }),
     ];
     for result in results {

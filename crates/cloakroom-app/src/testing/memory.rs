@@ -386,6 +386,13 @@ impl Objects for Memory {
         .await
     }
 
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        self.call("delete", |state| {
+            state.objects.remove(key);
+        })
+        .await
+    }
+
     async fn link(&self, key: &str, _valid: Duration) -> Result<String, PortError> {
         Ok(format!("https://objects.example/{key}"))
     }
