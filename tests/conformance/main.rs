@@ -64,6 +64,8 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
             objects::serves_by_a_link_and_by_no_other => [SignedLinks],
             objects::serves_nobody_without_a_link => [PrivateObjects],
             objects::takes_by_a_link_what_it_was_made_for_and_nothing_else => [SignedLinks],
+            objects::takes_objects_in_parts,
+            objects::takes_by_a_link_the_part_it_was_made_for_and_nothing_else => [SignedLinks],
             extended::our_client_puts_away_what_is_large_and_brings_it_back,
             extended::our_client_sends_a_batch_that_is_too_large_in_total,
             extended::our_client_hands_out_what_can_be_fetched_of_every_class_and_attribute,

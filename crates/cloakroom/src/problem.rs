@@ -73,6 +73,8 @@ codes! {
     IdempotencyKeyReused = "idempotency-key-reused", 422, "The Idempotency-Key was used for another command";
     /// No such upload is ready.
     UploadNotFound = "upload-not-found", 422, "The upload was not found";
+    /// No such upload in parts, or no longer.
+    UnknownUpload = "unknown-upload", 404, "The upload is unknown";
     /// No such job, or no longer.
     UnknownJob = "unknown-job", 404, "The job is unknown";
     /// The job failed.

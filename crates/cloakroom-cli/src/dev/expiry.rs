@@ -17,6 +17,7 @@ pub(super) async fn delete(services: Arc<Services>, objects: S3Objects, commands
     let life = commands.objects_life();
     loop {
         services.sweep_expired().await;
+        services.give_up_unfinished(UPLOAD_LIFE).await;
         for (prefix, life) in [("uploads/", UPLOAD_LIFE), ("payloads/", life), ("results/", life)] {
             let millis = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
             let before = Timestamp::from_millis(SystemHost.now().as_millis().saturating_sub(millis));
