@@ -61,7 +61,7 @@ async fn a_photo_in_parts_is_put_together_by_the_command_that_names_it() {
     answers.sort_by_key(|(answer, _)| answer.status());
     let [(accepted, key), (refused, _)] = answers;
     assert_eq!((accepted.status().as_u16(), refused.status().as_u16()), (202, 422), "an upload serves one job");
-    assert_eq!(thumbnail(&cloakroom, &location_of(&accepted)).await, (200, 154));
+    assert_eq!(thumbnail(&cloakroom, &location_of(&accepted)).await, (200, 155));
     let again = submit(&cloakroom, &upload, key).await;
     assert_eq!((again.status().as_u16(), header(&again, "idempotent-replayed")), (200, Some("true")));
     assert_eq!(there(&look(&cloakroom, &place).await), [true, true]);
