@@ -98,7 +98,7 @@ impl Unfinished {
             file.write_all(&piece).await.map_err(internal)?;
         }
         file.flush().await.map_err(internal)?;
-        let etag: String = md5.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let etag = format!("{:032x}", u128::from_be_bytes(md5.finalize().into()));
         let _placing = self.placing.lock().await;
         let before = self.parts(folder).await?;
         let file = folder.join(format!("{number}-{etag}"));

@@ -99,7 +99,7 @@ async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
     let place = answer.header("location").to_owned();
     assert_eq!(place, format!("/v1/uploads/{id}"));
     let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
-    assert!(house.room.memory.put_part(&key, 2, Bytes::from(vec![0; 5 * MIB as usize])));
+    assert!(house.room.memory.put_part(&key, 2, Bytes::from(vec![0; 5 << 20])));
     let looked = house.get(&place, &[]).await;
     assert_eq!((looked.status, looked.header("cache-control")), (200, "no-store"));
     assert_eq!(parts(&looked), [(1, 5 * MIB + 1, false), (2, 5 * MIB, true)]);
@@ -117,7 +117,7 @@ async fn a_command_that_comes_before_all_parts_is_told_which_are_missing() {
     let answer = ask_for_parts(&house, &terms).await;
     let id = answer.json()["upload_id"].as_str().expect("an id").to_owned();
     let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
-    assert!(house.room.memory.put_part(&key, 2, Bytes::from(vec![b' '; 5 * MIB as usize])));
+    assert!(house.room.memory.put_part(&key, 2, Bytes::from(vec![b' '; 5 << 20])));
     let early = house.ask("POST", "/commands/act", &[("upload-id", &id)], Body::empty()).await;
     let problem = early.problem(422, "upload-not-found");
     assert_eq!(
