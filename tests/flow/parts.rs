@@ -10,6 +10,7 @@ use crate::photos::{photo, put, submit, thumbnail};
 pub(crate) fn tests() -> Vec<Test> {
     suite![
         a_photo_in_parts_is_put_together_by_the_command_that_names_it,
+        two_commands_that_name_an_upload_in_parts_at_once_make_one_job => [JoinsAtOnce],
         an_upload_that_is_not_in_parts_or_nowhere_can_not_be_looked_at,
     ]
 }
@@ -55,18 +56,30 @@ async fn a_photo_in_parts_is_put_together_by_the_command_that_names_it() {
     assert_eq!(put(&cloakroom, &looked["parts"][0], parts[0].clone()).await.expect("an answer"), 200);
     assert_eq!(there(&look(&cloakroom, &place).await), [true, true]);
 
-    let keys = [fresh_key("one"), fresh_key("other")];
-    let answers = tokio::join!(submit(&cloakroom, &upload, &keys[0]), submit(&cloakroom, &upload, &keys[1]));
-    let mut answers = [(answers.0, &keys[0]), (answers.1, &keys[1])];
-    answers.sort_by_key(|(answer, _)| answer.status());
-    let [(accepted, key), (refused, _)] = answers;
-    assert_eq!((accepted.status().as_u16(), refused.status().as_u16()), (202, 422), "an upload serves one job");
-    assert_eq!(thumbnail(&cloakroom, &location_of(&accepted)).await, (200, 155));
-    let again = submit(&cloakroom, &upload, key).await;
+    let key = fresh_key("photo");
+    let answer = submit(&cloakroom, &upload, &key).await;
+    assert_eq!(answer.status(), 202);
+    assert_eq!(thumbnail(&cloakroom, &location_of(&answer)).await, (200, 155));
+    let again = submit(&cloakroom, &upload, &key).await;
     assert_eq!((again.status().as_u16(), header(&again, "idempotent-replayed")), (200, Some("true")));
+    assert_eq!(submit(&cloakroom, &upload, &fresh_key("second")).await.status(), 422, "an upload serves one job");
     assert_eq!(there(&look(&cloakroom, &place).await), [true, true]);
     let late = put(&cloakroom, &looked["parts"][0], parts[0].clone()).await;
     assert!(!late.is_ok_and(|status| status.is_success()), "its links are dead");
+}
+
+async fn two_commands_that_name_an_upload_in_parts_at_once_make_one_job() {
+    let cloakroom = Deployment::get().await;
+    let photo = photo(80, 50, ImageFormat::Png);
+    let terms = json!({"content_type": "image/png", "content_length": photo.len(), "parts": 1});
+    let answer = cloakroom.request(Method::POST, "/uploads").json(&terms).send().await;
+    let (_, upload) = json(answer.expect("an answer")).await;
+    assert_eq!(put(&cloakroom, &upload["parts"][0], photo).await.expect("an answer"), 200);
+    let keys = [fresh_key("one"), fresh_key("other")];
+    let (one, other) = tokio::join!(submit(&cloakroom, &upload, &keys[0]), submit(&cloakroom, &upload, &keys[1]));
+    let (accepted, refused) = if one.status() == 202 { (one, other) } else { (other, one) };
+    assert_eq!((accepted.status().as_u16(), refused.status().as_u16()), (202, 422));
+    assert_eq!(thumbnail(&cloakroom, &location_of(&accepted)).await, (80, 50), "none is enlarged");
 }
 
 async fn an_upload_that_is_not_in_parts_or_nowhere_can_not_be_looked_at() {

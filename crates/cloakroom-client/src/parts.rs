@@ -65,7 +65,6 @@ impl Client {
             }
         };
         let mut told = 0;
-        progress.there(0);
         loop {
             // Parts of a page that is read again are counted once.
             let there = upload.parts.iter().filter(|part| part.uploaded && part.number > told);
