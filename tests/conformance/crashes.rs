@@ -67,6 +67,20 @@ pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_
     }
 }
 
+pub(crate) async fn whichever_call_of_an_upload_in_parts_is_spoilt_it_becomes_one_job(place: Place) {
+    let payload = Bytes::from_static(b"a payload");
+    // Begin and keep; look, load, list, complete, look, read, load, take, accept, send; claim, fetch, settle.
+    matrix(&place, 15, async |room, case| {
+        let ticket = room.accepted_in_parts(&payload).await;
+        let over = room.worked(&ticket).await;
+        assert_eq!((over.status, over.attempt <= 2), (Status::Succeeded, true), "{case}: attempt {}", over.attempt);
+        let result = over.success.as_ref().and_then(|success| success.result.clone());
+        let result = if let Some(ResultRef::Inline { bytes, .. }) = result { bytes } else { vec![] };
+        assert_eq!(result, payload, "{case}");
+    })
+    .await;
+}
+
 pub(crate) async fn whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes_through_when_it_is_asked_again(
     place: Place,
 ) {

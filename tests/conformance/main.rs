@@ -55,6 +55,7 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
         tests.extend(at![
             place,
             crashes::whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_outcome_is_recorded_once,
+            crashes::whichever_call_of_an_upload_in_parts_is_spoilt_it_becomes_one_job,
             crashes::whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes_through_when_it_is_asked_again,
             crashes::whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_and_it_is_kept,
             crashes::whichever_call_of_a_sweep_is_spoilt_the_stranded_job_ends,
@@ -64,6 +65,8 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
             objects::serves_by_a_link_and_by_no_other => [SignedLinks],
             objects::serves_nobody_without_a_link => [PrivateObjects],
             objects::takes_by_a_link_what_it_was_made_for_and_nothing_else => [SignedLinks],
+            objects::takes_objects_in_parts,
+            objects::takes_by_a_link_the_part_it_was_made_for_and_nothing_else => [SignedLinks],
             extended::our_client_puts_away_what_is_large_and_brings_it_back,
             extended::our_client_sends_a_batch_that_is_too_large_in_total,
             extended::our_client_hands_out_what_can_be_fetched_of_every_class_and_attribute,

@@ -7,7 +7,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use bytes::Bytes;
 use cloakroom::{Digest, Timestamp};
-use cloakroom_app::ports::{Objects as _, UploadLink, UploadTerms};
+use cloakroom_app::ports::{Objects as _, PartTerms, UploadLink, UploadTerms};
 use cloakroom_app::testing::conformance;
 use cloakroom_aws::S3Objects;
 use cloakroom_tests::fresh_key;
@@ -83,9 +83,43 @@ pub(crate) async fn takes_by_a_link_what_it_was_made_for_and_nothing_else(place:
     .await;
 }
 
+pub(crate) async fn takes_objects_in_parts(place: Place) {
+    tested(&place, async |objects| {
+        let put = async |link: UploadLink, _: PartTerms, bytes: Bytes| put(&link, bytes, ("", "")).await == 200;
+        conformance::parts(objects, put).await;
+    })
+    .await;
+}
+
+pub(crate) async fn takes_by_a_link_the_part_it_was_made_for_and_nothing_else(place: Place) {
+    tested(&place, async |objects| {
+        let terms = UploadTerms { content_type: "image/png".into(), length: 6, sha256: None };
+        let store_id = objects.begin_parts("payloads/a", &terms).await.expect("begun");
+        let part = PartTerms { number: 1, length: 6 };
+        let link = objects.part_link("payloads/a", &store_id, part, MINUTE).await.expect("link");
+        let changed = |from: &str, to: &str| {
+            let url = link.url.replace(from, to);
+            assert_ne!(url, link.url);
+            UploadLink { url, ..link.clone() }
+        };
+        for (link, body) in [
+            (link.clone(), "pixel"),
+            (link.clone(), "pixels?"),
+            (changed("partNumber=1", "partNumber=2"), "pixels"),
+            (changed("payloads/a", "payloads/b"), "pixels"),
+            (changed("X-Amz-Expires=60", "X-Amz-Expires=6000"), "pixels"),
+        ] {
+            assert_ne!(put(&link, body, ("", "")).await / 100, 2, "{body} to {}", link.url);
+        }
+        assert_eq!(objects.parts("payloads/a", &store_id, 1..=10_000).await, Ok(Some(vec![])), "none of it was kept");
+        assert_eq!(put(&link, "pixels", ("", "")).await, 200);
+    })
+    .await;
+}
+
 /// Uploads as the link says, but for the length, which is the body's, and one header with another value; or, where that
 /// is empty, without it. The status; 0, where the connection was ended instead.
-async fn put(link: &UploadLink, body: &'static str, changed: (&str, &str)) -> u16 {
+async fn put(link: &UploadLink, body: impl Into<reqwest::Body>, changed: (&str, &str)) -> u16 {
     let mut request = reqwest::Client::new().put(&link.url).body(body);
     for (name, value) in link.headers.iter().filter(|(name, _)| name != "content-length") {
         let value = if name == changed.0 { changed.1 } else { value };

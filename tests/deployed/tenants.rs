@@ -101,6 +101,7 @@ async fn strangers() -> Vec<(String, Response)> {
         for (method, path) in [
             (Method::POST, "/commands/diagnostic.run"),
             (Method::POST, "/uploads"),
+            (Method::GET, "/uploads/0d5f1c0e-8a51-7f0b-9c6e-2f4f2f7c9a11"),
             (Method::GET, "/openapi.json"),
             (Method::GET, "/jobs?client_job_id=k"),
             (Method::GET, UNKNOWN),
@@ -121,7 +122,7 @@ async fn whoever_has_no_key_is_not_let_in() {
     for (asked, answer) in strangers().await {
         assert_eq!(answer.status(), 403, "{asked}");
     }
-    for path in ["/commands/diagnostic.run", "/uploads", "/openapi.json", "/jobs", UNKNOWN] {
+    for path in ["/commands/diagnostic.run", "/uploads", "/uploads/x", "/openapi.json", "/jobs", UNKNOWN] {
         let preflight = keyed().request(Method::OPTIONS, path).header("Access-Control-Request-Method", "GET");
         assert_eq!(preflight.send().await.expect("an answer").status(), 204, "a preflight of {path}");
     }
@@ -178,6 +179,13 @@ async fn uploads_are_apart(mine: &Tenant, theirs: &Tenant) {
         let request = request.header("Upload-Id", ready["upload_id"].as_str().expect("an id"));
         let (status, answer) = json(request.send().await.expect("an answer")).await;
         assert_eq!(status, want, "{answer}");
+    }
+    let terms = json!({"content_type": "application/json", "content_length": bytes.len(), "parts": 1});
+    let request = mine.request(Method::POST, "/uploads").json(&terms);
+    let (_, ready) = json(request.send().await.expect("an answer")).await;
+    let place = format!("/uploads/{}", ready["upload_id"].as_str().expect("an id"));
+    for (tenant, want) in [(theirs, 404), (mine, 200)] {
+        assert_eq!(tenant.ask(Method::GET, &place).await.0, want);
     }
 }
 

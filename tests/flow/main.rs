@@ -4,6 +4,7 @@ mod cancel;
 mod find;
 mod handlers;
 mod once;
+mod parts;
 mod photos;
 mod poll;
 mod refuse;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
             find::tests(),
             handlers::tests(),
             once::tests(),
+            parts::tests(),
             photos::tests(),
             poll::tests(),
             refuse::tests(),

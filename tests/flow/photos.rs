@@ -20,7 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// A picture that hardly compresses, so that its file is as large as a photo's.
-fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let mut state = 1u32;
     let noise = RgbImage::from_fn(width, height, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -32,7 +32,7 @@ fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-async fn thumbnail(cloakroom: &Deployment, location: &str) -> (u32, u32) {
+pub(crate) async fn thumbnail(cloakroom: &Deployment, location: &str) -> (u32, u32) {
     let (status, job) = cloakroom.end_of(location).await;
     assert_eq!(status, 200, "{job:?}");
     let mut answer = cloakroom.get_at(&cloakroom.resolve(&job.result_url.expect("a result_url"))).await;
@@ -75,7 +75,7 @@ async fn upload_of(cloakroom: &Deployment, bytes: &[u8]) -> Value {
 }
 
 /// Uploads as the client was told to, if these are the bytes that it promised.
-async fn put(cloakroom: &Deployment, upload: &Value, body: Vec<u8>) -> reqwest::Result<StatusCode> {
+pub(crate) async fn put(cloakroom: &Deployment, upload: &Value, body: Vec<u8>) -> reqwest::Result<StatusCode> {
     let mut request = cloakroom.request(Method::PUT, upload["url"].as_str().expect("a url"));
     for (name, value) in upload["headers"].as_object().expect("headers") {
         if name != "content-length" {
@@ -85,7 +85,7 @@ async fn put(cloakroom: &Deployment, upload: &Value, body: Vec<u8>) -> reqwest::
     Ok(request.body(body).send().await?.status())
 }
 
-async fn submit(cloakroom: &Deployment, upload: &Value, key: &str) -> Response {
+pub(crate) async fn submit(cloakroom: &Deployment, upload: &Value, key: &str) -> Response {
     let request = cloakroom.request(Method::POST, "/commands/thumbnail.create?width=200&format=png");
     let request = request.header("Upload-Id", upload["upload_id"].as_str().expect("an id"));
     request.header("Idempotency-Key", key).send().await.expect("an answer")

@@ -38,8 +38,9 @@ const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 fn actions(operation: &str) -> Vec<String> {
     match operation {
         "S3.HeadObject" => vec!["s3:GetObject".to_owned()],
-        "S3.CreateMultipartUpload" | "S3.UploadPart" | "S3.CompleteMultipartUpload" => vec!["s3:PutObject".to_owned()],
         "S3.CopyObject" | "S3.UploadPartCopy" => vec!["s3:GetObject".to_owned(), "s3:PutObject".to_owned()],
+        "S3.CreateMultipartUpload" | "S3.UploadPart" | "S3.CompleteMultipartUpload" => vec!["s3:PutObject".to_owned()],
+        "S3.ListParts" => vec!["s3:ListMultipartUploadParts".to_owned()],
         _ => {
             let (service, name) = operation.split_once('.').expect("a service and a name");
             vec![format!("{}:{name}", service.to_lowercase())]

@@ -133,6 +133,20 @@ async fn another_tenants_upload_is_as_one_that_never_was() {
     assert_eq!((theirs["statusCode"].as_u64(), &body(&theirs)["code"]), (Some(422), &json!("upload-not-found")));
     assert_eq!(theirs, used("other", "0d5f1c0e-8a51-7f0b-9c6e-2f4f2f7c9a11").await);
     assert_eq!(used("acme", upload).await["statusCode"], 202, "it is still its owner's to use");
+
+    let terms = json!({"content_type": "application/json", "content_length": bytes.len(), "parts": 1}).to_string();
+    let ready = house.ask("acme", "POST", "/uploads", &[], Some(&terms)).await;
+    let place = header(&ready, "location").trim_start_matches("/v1").to_owned();
+    let looked = async |tenant: &str, place: &str| {
+        let answer = house.ask(tenant, "GET", place, &[("x-request-id", "r")], None).await;
+        answer.to_string().replace(place, "/uploads/ID")
+    };
+    let theirs = looked("other", &place).await;
+    assert!(theirs.contains("unknown-upload"), "{theirs}");
+    assert_eq!(theirs, looked("other", "/uploads/0d5f1c0e-8a51-7f0b-9c6e-2f4f2f7c9a11").await);
+    assert_eq!(house.ask("acme", "GET", &place, &[], None).await["statusCode"], 200);
+    let upload = place.trim_start_matches("/uploads/");
+    assert_eq!(used("other", upload).await, used("other", "0d5f1c0e-8a51-7f0b-9c6e-2f4f2f7c9a11").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,6 +156,7 @@ async fn whom_the_gateway_should_have_named_and_did_not_gets_nothing() {
     for (method, path) in [
         ("POST", "/commands/diagnostic.run"),
         ("POST", "/uploads"),
+        ("GET", "/uploads/0d5f1c0e-8a51-7f0b-9c6e-2f4f2f7c9a11"),
         ("GET", "/openapi.json"),
         ("GET", "/jobs?client_job_id=order-1"),
         ("GET", &job),
@@ -152,7 +167,7 @@ async fn whom_the_gateway_should_have_named_and_did_not_gets_nothing() {
         let answer = house.ask("", method, path, &[("x-api-key", "acme"), ("authorization", "acme")], Some("{}")).await;
         assert_eq!((answer["statusCode"].as_u64(), &body(&answer)["code"]), (Some(403), &json!("forbidden")), "{path}");
     }
-    for path in ["/commands/diagnostic.run", "/uploads", "/openapi.json", "/jobs", &job] {
+    for path in ["/commands/diagnostic.run", "/uploads", "/uploads/x", "/openapi.json", "/jobs", &job] {
         assert_eq!(house.ask("", "OPTIONS", path, &[], None).await["statusCode"], 204, "a preflight of {path}");
     }
 }

@@ -43,6 +43,7 @@ pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
     flow.upload("application/json", b"{\"result\": 1}", "diagnostic.run", true).await;
     flow.upload("image/png", b"no picture", "thumbnail.create", true).await;
     flow.upload("image/png", b"none either", "thumbnail.create", false).await;
+    flow.upload_in_parts().await;
     flow.cancel_before_it_runs().await;
     flow.work().await;
     flow.cancel_while_it_runs().await;
@@ -107,6 +108,29 @@ impl Flow {
         for (name, value) in ready["headers"].as_object().expect("headers") {
             put = put.header(name, value.as_str().expect("a header"));
         }
+        assert_eq!(put.send().await.expect("an answer").status(), 200);
+        for _ in 0..2 {
+            let answer = self.submit.invoke(&submit).await;
+            assert_eq!(answer["statusCode"], 202, "{answer}");
+        }
+    }
+
+    /// Uploads JSON in parts, of which there may be one, and submits, twice; and before that too early.
+    async fn upload_in_parts(&self) {
+        let bytes = r#"{"result": 1}"#;
+        let terms = json!({"content_type": "application/json", "content_length": bytes.len(), "parts": 1});
+        let headers = json!({"content-type": "application/json"});
+        let ready =
+            self.submit.invoke(&request("POST", "/uploads", &json!({}), &headers, Some(&terms.to_string()))).await;
+        assert_eq!(ready["statusCode"], 201, "{ready}");
+        let place = header(&ready, "location").trim_start_matches("/v1").to_owned();
+        let id = place.trim_start_matches("/uploads/");
+        let headers = json!({"upload-id": id, "idempotency-key": id});
+        let submit = request("POST", "/commands/diagnostic.run", &json!({}), &headers, None);
+        assert_eq!(self.submit.invoke(&submit).await["statusCode"], 422, "a part is missing");
+        let looked = self.submit.invoke(&request("GET", &place, &json!({}), &json!({}), None)).await;
+        let upload: Value = serde_json::from_str(looked["body"].as_str().expect("a body")).expect("JSON");
+        let put = Client::new().put(upload["parts"][0]["url"].as_str().expect("a url")).body(bytes);
         assert_eq!(put.send().await.expect("an answer").status(), 200);
         for _ in 0..2 {
             let answer = self.submit.invoke(&submit).await;

@@ -35,12 +35,16 @@ pub enum Needs {
     PrivateObjects,
     /// The store of objects checks the signature of a link, and all that it binds.
     SignedLinks,
+    /// The store of objects may be asked to put the same parts together by two at once.
+    JoinsAtOnce,
 }
 
 /// What is known not to be had, and why. A test that needs it is left out there, by name.
 const LACKS: &[(Target, Needs, &str)] = &[
     (Target::Dev, Needs::Deployment, "nothing is deployed there"),
     (Target::LocalStack, Needs::PrivateObjects, UNSIGNED),
+    (Target::LocalStack, Needs::JoinsAtOnce, TANGLED),
+    (Target::LocalStackInDocker, Needs::JoinsAtOnce, TANGLED),
     (Target::LocalStack, Needs::GatewayProblems, OWN_WORDS),
     (Target::LocalStackInDocker, Needs::GatewayProblems, OWN_WORDS),
     (Target::LocalStackInDocker, Needs::PrivateObjects, UNSIGNED),
@@ -59,6 +63,7 @@ const LACKS: &[(Target, Needs, &str)] = &[
 ];
 
 const OWN_WORDS: &str = "its gateway has words of its own: it takes no gateway responses from an API's document";
+const TANGLED: &str = "its S3 writes both over each other: the object does not keep to its checksum then";
 const UNSIGNED: &str = "its S3 serves an object to a request without a signature";
 
 impl Target {

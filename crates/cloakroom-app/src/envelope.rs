@@ -151,6 +151,7 @@ impl Envelope {
         // Whoever may send messages may not have a job given what is another's, or whatever else is kept beside the payloads.
         if let Carried::Stored(key) = &envelope.payload
             && *key != keys::payload(&envelope.key(), &envelope.sha256)
+            && !keys::is_parts(&envelope.tenant, key)
         {
             return Err(Unreadable("its claim check is for no payload of its job".to_owned()));
         }
@@ -260,6 +261,8 @@ impl Carried {
 
 #[cfg(test)]
 mod tests {
+    use cloakroom::UploadId;
+
     use super::*;
     use crate::testing::new_job;
 
@@ -292,11 +295,19 @@ mod tests {
         let message =
             |key: String| Envelope::new(&job, "x/y", "", Carried::Stored(key), &sha256, Trace::default()).write();
         let own = keys::payload(&job.key(), &sha256);
-        assert!(Envelope::read(&message(own.clone())).is_ok());
+        let upload = UploadId::from_uuid(uuid::Uuid::from_u128(9));
+        let in_parts = keys::parts(&job.tenant, upload);
+        for key in [&own, &in_parts] {
+            assert!(Envelope::read(&message(key.clone())).is_ok(), "{key}");
+        }
         for key in [
             keys::payload(&other.key(), &sha256),
             keys::payload(&job.key(), &Digest::of(b"x")),
             format!("{own}/../x"),
+            keys::parts(&"another".parse().expect("a good name"), upload),
+            format!("{in_parts}/x"),
+            in_parts.to_uppercase(),
+            keys::upload(&job.tenant, upload),
             "dead-letters/default/x".to_owned(),
             String::new(),
         ] {

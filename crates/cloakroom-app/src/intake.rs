@@ -237,6 +237,7 @@ impl Intake {
                 SubmitError::UnknownCommand
                 | SubmitError::KeyRequired
                 | SubmitError::UploadNotFound
+                | SubmitError::PartsMissing { .. }
                 | SubmitError::TooLate(_),
             ) => return Ok(Disposition::Keep),
         };

@@ -3,6 +3,7 @@
 //! Error policy: a port fails with [`PortError`], which says whether the effect may have happened. The adapter's own
 //! text is for the log alone; a client is told "temporarily unavailable", and to ask again.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -70,6 +71,29 @@ pub trait JobStore: Send + Sync {
         job: JobId,
         until: Timestamp,
     ) -> Result<bool, PortError>;
+
+    /// Keeps what must be known of an upload in parts until a command names it: one write.
+    async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError>;
+
+    /// What was kept of an upload in parts, over or not: one strongly consistent read.
+    async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError>;
+}
+
+/// What must be known of an upload in parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartsRecord {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What the command names it by.
+    pub id: UploadId,
+    /// What the store of objects names it by, while it is unfinished.
+    pub store_id: String,
+    /// What it must be.
+    pub terms: UploadTerms,
+    /// How many bytes each part has, but the last, which has the rest.
+    pub part_length: u64,
+    /// When it may be forgotten.
+    pub expires_at: Timestamp,
 }
 
 /// The longest that the queue itself holds a message back before it is handed out: 15 minutes.
@@ -234,6 +258,51 @@ pub trait Objects: Send + Sync {
 
     /// A link that takes exactly this upload, for so long. Costs no call.
     async fn upload_link(&self, key: &str, terms: &UploadTerms, valid: Duration) -> Result<UploadLink, PortError>;
+
+    /// Begins an object that comes in parts; the store's own name of it. Nothing is at its key until it is put together.
+    async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError>;
+
+    /// A link that takes exactly this part, for so long. Costs no call.
+    async fn part_link(
+        &self,
+        key: &str,
+        store_id: &str,
+        part: PartTerms,
+        valid: Duration,
+    ) -> Result<UploadLink, PortError>;
+
+    /// The parts of these numbers that are there, in order; `None` when the object is not unfinished: it was put together, or given
+    /// up, or never begun.
+    async fn parts(
+        &self,
+        key: &str,
+        store_id: &str,
+        numbers: RangeInclusive<u32>,
+    ) -> Result<Option<Vec<Part>>, PortError>;
+
+    /// Puts the parts together, however often it is asked to. `false` when these parts are not there, or not any more: the object
+    /// is finished by another then, or can't be.
+    async fn join_parts(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError>;
+}
+
+/// What one part of an object must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartTerms {
+    /// Which part, from 1 on.
+    pub number: u32,
+    /// How many bytes.
+    pub length: u64,
+}
+
+/// A part that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Which part, from 1 on.
+    pub number: u32,
+    /// How many bytes.
+    pub length: u64,
+    /// What the store knows its bytes by.
+    pub etag: String,
 }
 
 /// What came of fetching a payload that a producer keeps.
@@ -328,6 +397,17 @@ pub mod keys {
     /// An upload, before a command names it.
     pub fn upload(tenant: &Tenant, upload: UploadId) -> String {
         format!("uploads/{}/{upload}", escaped(tenant))
+    }
+
+    /// An upload that comes in parts: beside the payloads, as nothing has to be copied then. No job's id is `uploads`.
+    pub fn parts(tenant: &Tenant, upload: UploadId) -> String {
+        format!("payloads/{}/uploads/{upload}", escaped(tenant))
+    }
+
+    /// Whether it is the key of an upload in parts of this tenant.
+    pub fn is_parts(tenant: &Tenant, key: &str) -> bool {
+        let upload = key.rsplit_once('/').and_then(|(_, id)| id.parse().ok());
+        upload.is_some_and(|upload| parts(tenant, upload) == key)
     }
 }
 

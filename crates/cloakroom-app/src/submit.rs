@@ -11,8 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom::problem::FieldError;
 use cloakroom::{
-    ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, JobKey, Namespace, NewJob, Status, Tenant, Timestamp,
-    UploadId,
+    ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, Namespace, NewJob, Status, Tenant, Timestamp, UploadId,
 };
 
 use crate::command::{Command, Registry, Takes};
@@ -20,8 +19,10 @@ use crate::envelope::{Carried, Envelope, Trace};
 use crate::host::Host;
 use crate::meter::{Fact, Meter};
 use crate::payload::PayloadError;
-use crate::ports::{Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PortError, Queue, ReadError, keys};
-use crate::upload;
+use crate::ports::{
+    Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PortError, Queue, ReadError, UploadTerms, keys,
+};
+use crate::upload::{self, Unfinished};
 
 /// The largest message that carries its payload itself, in bytes: beyond it a claim check is cheaper, by the table of prices.
 #[expect(clippy::cast_possible_truncation, reason = "at most 1 MiB, a message's own limit")]
@@ -104,6 +105,13 @@ pub enum SubmitError {
     Payload(PayloadError),
     /// No upload of this id is ready for this job.
     UploadNotFound,
+    /// Of the upload, which has so many parts, some are not there yet.
+    PartsMissing {
+        /// Their numbers.
+        missing: Vec<u32>,
+        /// How many there are to be.
+        parts: u32,
+    },
     /// It is to begin later than jobs of this command are kept: so long from now at most.
     TooLate(Duration),
     /// The client job id belongs to another command.
@@ -159,10 +167,11 @@ struct Checked {
 
 enum Source {
     Bytes(Bytes),
-    /// Until when another command could name it, and whether it is known to be UTF-8.
+    /// Until when another command could name it, whether it came in parts, and whether it is known to be UTF-8.
     Upload {
         id: UploadId,
         until: Timestamp,
+        in_parts: bool,
         text: bool,
         info: ObjectInfo,
         /// Whether the digest is only of what names this state of it.
@@ -285,12 +294,13 @@ impl Submit {
                 }
                 self.objects.put(&key, &checked.content_type, bytes.clone()).await?;
             }
-            Source::Upload { id, until, info, .. } => {
+            Source::Upload { id, until, in_parts, info, .. } => {
                 // As long as the upload can be named it is known whose it is, however short the job is kept.
                 if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at.max(*until)).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
-                if !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key).await? {
+                // What came in parts is among the payloads already.
+                if !in_parts && !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
             }
@@ -305,13 +315,16 @@ impl Submit {
         id: UploadId,
     ) -> Result<Checked, SubmitError> {
         let until = upload::live_until(id, self.host.now()).ok_or(SubmitError::UploadNotFound)?;
-        let key = keys::upload(&submission.tenant, id);
-        let info = self.objects.info(&key).await?.ok_or(SubmitError::UploadNotFound)?;
-        check_media_type(command, &info.content_type)?;
-        let limit = command.limits().upload;
-        if info.length > limit {
-            return Err(SubmitError::TooLarge { limit });
-        }
+        let whole = keys::upload(&submission.tenant, id);
+        let (key, info, in_parts) = match self.objects.info(&whole).await? {
+            Some(info) => {
+                check_description(command, &info.content_type, info.length)?;
+                (whole, info, false)
+            }
+            None => {
+                (keys::parts(&submission.tenant, id), self.check_parts(command, &submission.tenant, id).await?, true)
+            }
+        };
         let (sha256, unread) = match command.takes() {
             Takes::Json => {
                 let bytes = self.objects.get(&key).await?.ok_or(SubmitError::UploadNotFound)?;
@@ -326,7 +339,7 @@ impl Submit {
         // What was read as JSON is text; of other bytes only their digest is known.
         let text = matches!(command.takes(), Takes::Json);
         let (content_type, length) = (info.content_type.clone(), info.length);
-        Ok(Checked { content_type, sha256, length, source: Source::Upload { id, until, text, info, unread } })
+        Ok(Checked { content_type, sha256, length, source: Source::Upload { id, until, in_parts, text, info, unread } })
     }
 
     /// The digest of an upload; of one that takes too long to read and that nobody said it of, the digest of what names this
@@ -340,10 +353,36 @@ impl Submit {
             None => (Digest::of(info.etag.as_bytes()), true),
         })
     }
+
+    /// Puts an upload in parts together, if it is one that the command takes. That comes before it is known whose it will be: it
+    /// changes nothing of it but that it can be read.
+    async fn check_parts(&self, command: &Command, tenant: &Tenant, id: UploadId) -> Result<ObjectInfo, SubmitError> {
+        let record = self.store.upload(tenant, id).await?.ok_or(SubmitError::UploadNotFound)?;
+        check_description(command, &record.terms.content_type, record.terms.length)?;
+        match upload::put_together(&*self.objects, &record).await? {
+            Ok(info) => {
+                let UploadTerms { content_type, length, sha256 } = record.terms;
+                // The client's word for the digest: the worker holds the bytes to it.
+                Ok(ObjectInfo { content_type, length, sha256: sha256.or(info.sha256), etag: info.etag })
+            }
+            Err(Unfinished::Missing(missing, parts)) => Err(SubmitError::PartsMissing { missing, parts }),
+            Err(Unfinished::Gone) => Err(SubmitError::UploadNotFound),
+        }
+    }
+}
+
+/// Whether the command takes what an upload is said to be.
+fn check_description(command: &Command, content_type: &str, length: u64) -> Result<(), SubmitError> {
+    check_media_type(command, content_type)?;
+    let limit = command.limits().upload;
+    if length > limit { Err(SubmitError::TooLarge { limit }) } else { Ok(()) }
 }
 
 fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
-    let key = keys::payload(&JobKey { tenant: job.tenant.clone(), id: job.id }, &checked.sha256);
+    let key = match checked.source {
+        Source::Upload { id, in_parts: true, .. } => keys::parts(&job.tenant, id),
+        Source::Upload { .. } | Source::Bytes(_) => keys::payload(&job.key(), &checked.sha256),
+    };
     let envelope = Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace);
     let (text, unread) = match &checked.source {
         Source::Bytes(bytes) => (std::str::from_utf8(bytes).is_ok(), false),

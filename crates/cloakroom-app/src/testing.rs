@@ -96,8 +96,10 @@ pub fn new_job(now: Timestamp, n: u128) -> Job {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::ports::Queue;
+    use crate::ports::{PartTerms, Queue, UploadLink};
     use crate::work::Delivery;
 
     #[async_trait::async_trait]
@@ -124,6 +126,12 @@ mod tests {
         let memory = Memory::default();
         conformance::job_store(&memory, TestHost::new(1).now()).await;
         conformance::objects(&memory).await;
+        let put = async |link: UploadLink, part: PartTerms, bytes: Bytes| {
+            let (_, key) = link.url.split_once("example/").expect("a link");
+            let (key, _) = key.split_once('?').expect("a part");
+            memory.put_part(key, part.number, bytes)
+        };
+        conformance::parts(&memory, put).await;
         conformance::letters(&memory).await;
         conformance::queue(&memory).await;
     }

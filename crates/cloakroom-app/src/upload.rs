@@ -1,15 +1,19 @@
 //! Uploads: payloads too large for the gateway go to object storage by a presigned link, and a command names them.
 //!
 //! An upload has no record of its own until a command names it: its id tells when it was asked for, its key whose it
-//! is, and the link's signature binds its type, length and checksum.
+//! is, and the link's signature binds its type, length and checksum. An upload in parts has one, as the store has a name of its own
+//! for it; it is put together when a command names it, and lies where payloads do, so that nothing has to be copied.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::{Tenant, Timestamp, UploadId};
+use cloakroom::parts::{LARGEST_PART, MOST_PARTS};
+use cloakroom::{Division, Tenant, Timestamp, UploadId};
 
 use crate::host::Host;
-use crate::ports::{Objects, PortError, UploadLink, UploadTerms, keys};
+use crate::ports::{
+    JobStore, ObjectInfo, Objects, Part, PartTerms, PartsRecord, PortError, UploadLink, UploadTerms, keys,
+};
 
 /// How long an upload that no command names is kept.
 pub const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -17,8 +21,11 @@ pub const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// How long a link takes an upload.
 pub const LINK_LIFE: Duration = Duration::from_secs(3600);
 
-/// The most bytes of one upload: what object storage takes in one `PUT`, 5 GiB. A command's own limit may be lower.
-pub const UPLOAD_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
+/// The most bytes of an upload in one part: what object storage takes in one `PUT`, 5 GiB. A command's own limit may be lower.
+pub const UPLOAD_LIMIT: u64 = LARGEST_PART;
+
+/// The most parts that are told of at once: a link may have 2 KB, and a function's answer 6 MB.
+pub const PARTS_AT_ONCE: u32 = 500;
 
 /// An upload that was made ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +38,35 @@ pub struct Ready {
     pub expires_at: Timestamp,
 }
 
+/// How it is with an upload in parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InParts {
+    /// What the command names it by.
+    pub id: UploadId,
+    /// How it is divided.
+    pub division: Division,
+    /// Some of its parts, in order.
+    pub parts: Vec<PartState>,
+    /// The first part that was not told of, if any.
+    pub next: Option<u32>,
+    /// Until when the links take their parts.
+    pub expires_at: Timestamp,
+}
+
+/// How it is with one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartState {
+    /// Which one, and how many bytes it must have.
+    pub terms: PartTerms,
+    /// Where and how to `PUT` it; `None` of one that is there.
+    pub link: Option<UploadLink>,
+}
+
 /// The use case, over its ports.
 #[derive(Clone)]
 pub struct Uploads {
+    /// The table.
+    pub store: Arc<dyn JobStore>,
     /// The object storage.
     pub objects: Arc<dyn Objects>,
     /// Clock and randomness.
@@ -48,6 +81,120 @@ impl Uploads {
         let link = self.objects.upload_link(&keys::upload(tenant, id), terms, LINK_LIFE).await?;
         Ok(Ready { id, link, expires_at: now.after(LINK_LIFE) })
     }
+
+    /// Makes an upload in parts ready. If it can't be kept, what was begun in the store is given up by the store itself.
+    pub async fn start_parts(
+        &self,
+        tenant: &Tenant,
+        terms: &UploadTerms,
+        division: Division,
+    ) -> Result<InParts, PortError> {
+        let now = self.host.now();
+        let id = new_id(now, self.host.random());
+        let store_id = self.objects.begin_parts(&keys::parts(tenant, id), terms).await?;
+        let record = PartsRecord {
+            tenant: tenant.clone(),
+            id,
+            store_id,
+            terms: terms.clone(),
+            part_length: division.part_length,
+            expires_at: now.after(UPLOAD_LIFE),
+        };
+        self.store.keep_upload(&record).await?;
+        self.told(&record, 1, &[], now).await
+    }
+
+    /// How it is with an upload in parts, from this part on, with fresh links; `None` of one that is over, or of no such upload.
+    pub async fn look(&self, tenant: &Tenant, id: UploadId, from: u32) -> Result<Option<InParts>, PortError> {
+        let now = self.host.now();
+        if live_until(id, now).is_none() {
+            return Ok(None);
+        }
+        let Some(record) = self.store.upload(tenant, id).await? else { return Ok(None) };
+        let from = from.max(1);
+        let there: Vec<u32> = match found(&*self.objects, &record, from, PARTS_AT_ONCE).await? {
+            Found::Unfinished(parts) => parts.into_iter().map(|part| part.number).collect(),
+            Found::Whole(_) => (1..=division(&record).count()).collect(),
+            Found::Gone => return Ok(None),
+        };
+        self.told(&record, from, &there, now).await.map(Some)
+    }
+
+    async fn told(&self, record: &PartsRecord, from: u32, there: &[u32], now: Timestamp) -> Result<InParts, PortError> {
+        let (division, key) = (division(record), keys::parts(&record.tenant, record.id));
+        // A link is good for no longer than the upload is.
+        let expires_at = now.after(LINK_LIFE).min(record.expires_at);
+        let (valid, last) = (expires_at.since(now), division.count());
+        let next = from.saturating_add(PARTS_AT_ONCE);
+        let mut parts = vec![];
+        for number in from..next.min(last + 1) {
+            let terms = PartTerms { number, length: division.length_of(number) };
+            let link = match there.binary_search(&number) {
+                Ok(_) => None,
+                Err(_) => Some(self.objects.part_link(&key, &record.store_id, terms, valid).await?),
+            };
+            parts.push(PartState { terms, link });
+        }
+        Ok(InParts { id: record.id, division, parts, next: Some(next).filter(|next| *next <= last), expires_at })
+    }
+}
+
+fn division(record: &PartsRecord) -> Division {
+    Division { length: record.terms.length, part_length: record.part_length }
+}
+
+/// What is there of an upload in parts.
+enum Found {
+    /// These parts, each of the length that it must have.
+    Unfinished(Vec<Part>),
+    /// All of it.
+    Whole(ObjectInfo),
+    /// Nothing, and nothing can come any more.
+    Gone,
+}
+
+/// Looks for so many of its parts from one on, or for the whole.
+async fn found(objects: &dyn Objects, record: &PartsRecord, from: u32, most: u32) -> Result<Found, PortError> {
+    let (key, division) = (keys::parts(&record.tenant, record.id), division(record));
+    let numbers = from..=from.saturating_add(most - 1).min(division.count());
+    if let Some(mut parts) = objects.parts(&key, &record.store_id, numbers).await? {
+        parts.retain(|part| part.length == division.length_of(part.number));
+        return Ok(Found::Unfinished(parts));
+    }
+    Ok(objects.info(&key).await?.map_or(Found::Gone, Found::Whole))
+}
+
+/// Why an upload in parts can't be put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// These parts are missing, of so many.
+    Missing(Vec<u32>, u32),
+    /// It is there no longer.
+    Gone,
+}
+
+/// Puts an upload in parts together, unless it is already: what is known of the whole then.
+///
+/// It is the same however often, and by however many at once, it is asked for: whose upload it is is another matter.
+pub(crate) async fn put_together(
+    objects: &dyn Objects,
+    record: &PartsRecord,
+) -> Result<Result<ObjectInfo, Unfinished>, PortError> {
+    let parts = match found(objects, record, 1, MOST_PARTS).await? {
+        Found::Unfinished(parts) => parts,
+        Found::Whole(info) => return Ok(Ok(info)),
+        Found::Gone => return Ok(Err(Unfinished::Gone)),
+    };
+    let last = division(record).count();
+    let there = |number: &u32| parts.binary_search_by_key(number, |part| part.number).is_ok();
+    let missing: Vec<_> = (1..=last).filter(|number| !there(number)).collect();
+    if !missing.is_empty() {
+        return Ok(Err(Unfinished::Missing(missing, last)));
+    }
+    let key = keys::parts(&record.tenant, record.id);
+    objects.join_parts(&key, &record.store_id, &parts).await?;
+    // It may be that another one was first.
+    Ok(objects.info(&key).await?.ok_or(Unfinished::Gone))
 }
 
 /// An id that tells its time; the rest is random.

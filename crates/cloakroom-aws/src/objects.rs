@@ -4,9 +4,11 @@
 //! is not there.
 
 mod copy;
+mod parts;
 mod read;
 mod write;
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use base64::Engine as _;
@@ -22,7 +24,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
 use cloakroom::{Digest, Timestamp};
 use cloakroom_app::ports::{
-    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, PortError, UploadLink, UploadTerms,
+    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError, UploadLink,
+    UploadTerms,
 };
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
@@ -175,9 +178,40 @@ impl Objects for S3Objects {
             .content_length(length);
         let put = put.set_checksum_sha256(terms.sha256.map(|sha256| BASE64.encode(sha256.as_bytes())));
         let request = put.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
-        let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(UploadLink { url: request.uri().to_owned(), headers })
+        Ok(link_of(&request))
     }
+
+    async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
+        self.begin_parts_of(key, terms).await
+    }
+
+    async fn part_link(
+        &self,
+        key: &str,
+        store_id: &str,
+        part: PartTerms,
+        valid: Duration,
+    ) -> Result<UploadLink, PortError> {
+        self.link_of_part(key, store_id, part, valid).await
+    }
+
+    async fn parts(
+        &self,
+        key: &str,
+        store_id: &str,
+        numbers: RangeInclusive<u32>,
+    ) -> Result<Option<Vec<Part>>, PortError> {
+        self.list_parts_of(key, store_id, numbers).await
+    }
+
+    async fn join_parts(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
+        self.complete(key, store_id, parts).await
+    }
+}
+
+fn link_of(request: &PresignedRequest) -> UploadLink {
+    let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    UploadLink { url: request.uri().to_owned(), headers }
 }
 
 /// Payloads that producers keep, in buckets of theirs. Needs `s3:ListBucket` there too.

@@ -1,10 +1,11 @@
 //! The stored form of a job: a boundary. What was written yesterday is read tomorrow.
 //!
-//! One table holds the jobs, and notes of which job took which upload. Its only key is the string `pk`; `expires_at` is
+//! One table holds the jobs, what must be known of uploads in parts, and notes of which job took which upload. Its only key is the string `pk`; `expires_at` is
 //! the attribute that DynamoDB deletes by. What this program writes is version 1 (`v`). A later version is refused;
 //! attributes that are not known are passed over.
 
 mod reader;
+mod upload;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -15,6 +16,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom::{Failure, Fingerprint, Job, JobKey, Lease, ResultRef, Step, Success, Tenant, Timestamp, UploadId};
 
 use reader::Reader;
+pub(crate) use upload::{parts_pk, read_upload, write_upload};
 
 /// An item of the table.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -68,6 +70,12 @@ pub(crate) mod name {
     pub(crate) const HISTORY: &str = "history";
     /// Of an upload: the job that took it.
     pub(crate) const JOB: &str = "job";
+    /// Of an upload in parts: what the store of objects names it by, and what it must be.
+    pub(crate) const STORE_ID: &str = "store_id";
+    pub(crate) const CONTENT_TYPE: &str = "content_type";
+    pub(crate) const LENGTH: &str = "length";
+    pub(crate) const PART_LENGTH: &str = "part_length";
+    pub(crate) const SHA256: &str = "sha256";
 }
 
 /// Every attribute that tells of a success.

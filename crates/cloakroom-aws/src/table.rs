@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom::{Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
-use cloakroom_app::ports::{Acceptance, Change, JobStore, PortError};
+use cloakroom_app::ports::{Acceptance, Change, JobStore, PartsRecord, PortError};
 
 use crate::clients::Clients;
 use crate::error::{TABLE, port_error};
@@ -198,6 +198,25 @@ impl JobStore for DynamoStore {
             Ok(_) => Ok(true),
             Err(error) => refused(&error, refused_put).map(|_| false),
         }
+    }
+
+    async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
+        let item = record::write_upload(upload);
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await;
+        put.map(|_| ()).map_err(|error| port_error(TABLE, &error))
+    }
+
+    async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError> {
+        let key = record::parts_pk(tenant, upload);
+        let got = self.client.get_item().table_name(&self.table).key(name::PK, key).consistent_read(true).send().await;
+        let item = got.map_err(|error| port_error(TABLE, &error))?.item;
+        let read = |item: Item| {
+            record::read_upload(&item).map_err(|error| {
+                tracing::error!(%tenant, %upload, %error, "can't read the record of an upload");
+                unexpected(&error.to_string())
+            })
+        };
+        item.map(read).transpose()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_app::ports::Objects;
+use cloakroom_app::ports::{JobStore, Objects};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::{
     DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker,
@@ -24,8 +24,9 @@ pub fn submit(
     let objects: Arc<dyn Objects> = Arc::new(S3Objects::new(clients, &config.bucket));
     let host = Arc::new(SystemHost);
     let queue = SqsQueue::new(clients, &config.queue_url).pointing_into(&config.bucket);
+    let store: Arc<dyn JobStore> = Arc::new(DynamoStore::new(clients, &config.table));
     let submit = Submit {
-        store: Arc::new(DynamoStore::new(clients, &config.table)),
+        store: store.clone(),
         queue: Arc::new(queue.scheduled_by(clients, config.schedule.as_ref())),
         objects: objects.clone(),
         host: host.clone(),
@@ -34,7 +35,7 @@ pub fn submit(
         namespace: config.namespace,
         inline_limit: config.inline_limit,
     };
-    (submit, Uploads { objects, host })
+    (submit, Uploads { store, objects, host })
 }
 
 /// Doing what was accepted.

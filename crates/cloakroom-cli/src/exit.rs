@@ -34,7 +34,7 @@ pub(crate) const CODES: [(Exit, &str); 9] = [
     (Exit::Unavailable, "no answer yet, or none that can be used: ask again"),
     (Exit::Unknown, "no such job, or no longer"),
     (Exit::Unfit, "the doctor found something that has to be mended"),
-    (Exit::Interrupted, "interrupted while waiting; the job goes on"),
+    (Exit::Interrupted, "interrupted; a job that was accepted goes on"),
 ];
 
 /// The codes as a paragraph of `--help`.

@@ -16,6 +16,7 @@ mod service;
 mod show;
 mod stack;
 mod submit;
+mod unfinished;
 mod watch;
 
 use std::process::ExitCode;

@@ -26,7 +26,16 @@ pub(crate) struct Service {
 impl Service {
     /// A client of the service.
     pub(crate) fn client(&self, screen: &Screen) -> Result<Client, Failure> {
-        Ok(self.with_token(self.builder(&self.url, screen)).build()?)
+        self.client_with(screen, |builder| builder)
+    }
+
+    /// A client of the service that is told more.
+    pub(crate) fn client_with(
+        &self,
+        screen: &Screen,
+        more: impl FnOnce(Builder) -> Builder,
+    ) -> Result<Client, Failure> {
+        Ok(more(self.with_token(self.builder(&self.url, screen))).build()?)
     }
 
     /// A client of the service that has the job. A full URL says which one that is; the token goes along only if that

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cloakroom_client::{JobView, Status};
+use cloakroom_client::{JobView, Status, Uploading};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::{Exit, Failure};
@@ -75,6 +75,22 @@ impl Screen {
         }
     }
 
+    /// Shows how far an upload has come, if somebody watches.
+    pub(crate) fn uploading(&self, uploading: &Uploading) {
+        let Some(bar) = &self.bar else { return };
+        if bar.length() != Some(uploading.length) {
+            bar.set_style(style(
+                "{spinner} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left",
+            ));
+            bar.set_length(uploading.length);
+            bar.set_position(uploading.sent);
+            // What is there already did not come at this speed.
+            bar.reset_eta();
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        bar.set_position(uploading.sent);
+    }
+
     /// Takes the bar away.
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
@@ -84,6 +100,7 @@ impl Screen {
 }
 
 fn draw(bar: &ProgressBar, job: &JobView, text: String) {
+    bar.set_length(100);
     if let Some(progress) = job.progress.as_ref().filter(|_| job.status == Status::Running) {
         bar.set_style(style("{spinner} [{bar:30}] {msg} {elapsed}"));
         // From 0 to 100, says the contract; the cast keeps to it whatever comes.

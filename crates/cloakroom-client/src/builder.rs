@@ -8,9 +8,10 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Url, redirect};
 
 use crate::clock::SystemClock;
-use crate::{Client, Clock, Error, Retry, client::Inner, error};
+use crate::{Client, Clock, Error, Retry, Uploading, client::Inner, error};
 
 type OnRetry = dyn Fn(&Retry) + Send + Sync;
+type OnUpload = dyn Fn(&Uploading) + Send + Sync;
 
 /// Makes a [`Client`]. What is not said stays at the default, which each method names.
 pub struct Builder {
@@ -20,10 +21,13 @@ pub struct Builder {
     pub(crate) retry: RetryPolicy,
     pub(crate) retry_within: Duration,
     pub(crate) body_limit: u64,
+    pub(crate) parts_from: u64,
+    pub(crate) parts_at_once: usize,
     pub(crate) long_poll_seconds: u64,
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) on_retry: Option<Box<OnRetry>>,
+    pub(crate) on_upload: Option<Box<OnUpload>>,
 }
 
 impl Builder {
@@ -35,10 +39,13 @@ impl Builder {
             retry: RetryPolicy { max_attempts: 8, base: Duration::from_millis(250), cap: Duration::from_secs(10) },
             retry_within: Duration::from_mins(1),
             body_limit: 4 * 1024 * 1024,
+            parts_from: 16 * 1024 * 1024,
+            parts_at_once: 4,
             long_poll_seconds: 20,
             timeout: Duration::from_secs(30),
             clock: Arc::new(SystemClock::start()),
             on_retry: None,
+            on_upload: None,
         }
     }
 
@@ -89,6 +96,28 @@ impl Builder {
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// The most bytes that are uploaded in one part, 16 MiB: a larger payload goes in parts of as many bytes, or more where there would
+    /// be over 10,000.
+    #[must_use]
+    pub fn parts_from(mut self, bytes: u64) -> Self {
+        self.parts_from = bytes;
+        self
+    }
+
+    /// How many parts are sent at the same time: 4.
+    #[must_use]
+    pub fn parts_at_once(mut self, parts: usize) -> Self {
+        self.parts_at_once = parts.max(1);
+        self
+    }
+
+    /// Is called as an upload goes on, some times a second or more, by whichever thread sends; does nothing by default.
+    #[must_use]
+    pub fn on_upload(mut self, report: impl Fn(&Uploading) + Send + Sync + 'static) -> Self {
+        self.on_upload = Some(Box::new(report));
         self
     }
 

@@ -18,6 +18,8 @@ pub struct Submission {
     pub key: Key,
     /// When the job may begin, if not at once.
     pub not_before: Option<Timestamp>,
+    /// An upload in parts of the same payload that was interrupted, if there is one.
+    pub upload: Option<String>,
 }
 
 /// What a command works on.
@@ -72,7 +74,8 @@ impl Submission {
     }
 
     fn new(command: &str, payload: Payload) -> Self {
-        Self { command: command.to_owned(), payload, query: Vec::new(), key: Key::default(), not_before: None }
+        let (command, query, key) = (command.to_owned(), Vec::new(), Key::default());
+        Self { command, payload, query, key, not_before: None, upload: None }
     }
 
     /// Adds a parameter to the query string.
@@ -93,6 +96,14 @@ impl Submission {
     #[must_use]
     pub fn not_before(mut self, time: Timestamp) -> Self {
         self.not_before = Some(time);
+        self
+    }
+
+    /// With an upload in parts of the same payload that was interrupted: what is there of it is not sent again. One that is not known
+    /// any more, or of another length, is begun anew.
+    #[must_use]
+    pub fn upload(mut self, id: impl Into<String>) -> Self {
+        self.upload = Some(id.into());
         self
     }
 

@@ -8,8 +8,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use crate::answer::Answer;
+use crate::content::Content;
 use crate::retry::Repeat;
-use crate::upload::Content;
 use crate::{Client, Error, Key, Snapshot, Submission};
 
 /// A command that the service has accepted: the job will reach a terminal state, whatever crashes.
@@ -48,9 +48,10 @@ impl Client {
     /// Submits a command. Asks again under the same key until the service has answered.
     ///
     /// A payload over [`Builder::body_limit`](crate::Builder::body_limit), or one that the service finds too large for
-    /// a body, is uploaded first.
+    /// a body, is uploaded first; in parts, if it is over [`Builder::parts_from`](crate::Builder::parts_from). An upload in parts that is
+    /// interrupted goes on where it was if the same is submitted again with its id: see [`Submission::upload`].
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, Error> {
-        let Submission { command, payload, query, key, not_before } = submission;
+        let Submission { command, payload, query, key, not_before, upload } = submission;
         let command: CommandType =
             command.parse().map_err(|error| Error::input(format!("{command:?} as a command type"), &error))?;
         let mut url = self.url(&["commands", command.as_str()]);
@@ -59,11 +60,11 @@ impl Client {
         }
         let call = Call { url, key: header_of(key)?, not_before, timeout: self.inner.settings.timeout };
         let content = Content::of(payload).await?;
-        if content.length() > self.inner.settings.body_limit {
-            return self.submit_upload(&call, &content).await;
+        if upload.is_some() || content.length() > self.inner.settings.body_limit {
+            return self.submit_upload(&call, &content, upload.as_deref()).await;
         }
         match self.submit_body(&call, &content).await {
-            Err(Error::Problem(problem)) if is_too_large(&problem) => self.submit_upload(&call, &content).await,
+            Err(Error::Problem(problem)) if is_too_large(&problem) => self.submit_upload(&call, &content, None).await,
             answered => answered,
         }
     }
@@ -77,8 +78,8 @@ impl Client {
         self.submitted(self.ask(call.repeat(), make).await?)
     }
 
-    async fn submit_upload(&self, call: &Call, content: &Content) -> Result<Submitted, Error> {
-        let upload = self.upload(content).await?;
+    async fn submit_upload(&self, call: &Call, content: &Content, begun: Option<&str>) -> Result<Submitted, Error> {
+        let upload = self.upload(content, begun).await?;
         let make = || self.call(call).timeout(call.timeout).header(UPLOAD_ID, &upload);
         self.submitted(self.ask(call.repeat(), make).await?)
     }

@@ -1,122 +1,59 @@
 //! `POST /uploads`: payloads too large for the gateway go to object storage first.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use cloakroom::Digest;
 use reqwest::header::CONTENT_LENGTH;
-use reqwest::{Body, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
-use tokio::io::AsyncReadExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::content::{Content, Range};
+use crate::progress::Progress;
 use crate::retry::{Again, Repeat, Retries};
-use crate::{Client, Error, Payload};
+use crate::{Client, Error};
 
-/// A payload that can be sent more than once.
-pub(crate) struct Content {
-    media_type: String,
-    length: u64,
-    source: Source,
+/// A link that takes a payload, or a part of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Link<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a BTreeMap<String, String>,
 }
 
-enum Source {
-    Memory(Bytes),
-    File(PathBuf),
-}
-
-impl Content {
-    pub(crate) async fn of(payload: Payload) -> Result<Self, Error> {
-        let (media_type, bytes) = match payload {
-            Payload::Json(value) => ("application/json".to_owned(), Bytes::from(value.to_string())),
-            Payload::Bytes { content_type, bytes } => (content_type, bytes),
-            Payload::File { content_type: media_type, path } => {
-                let metadata = tokio::fs::metadata(&path).await.map_err(|error| unreadable(&path, &error))?;
-                return Ok(Self { media_type, length: metadata.len(), source: Source::File(path) });
-            }
-        };
-        Ok(Self { media_type, length: bytes.len() as u64, source: Source::Memory(bytes) })
-    }
-
-    pub(crate) fn media_type(&self) -> &str {
-        &self.media_type
-    }
-
-    pub(crate) fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// What sending it may take on a slow line: a second for each 64 KiB.
-    pub(crate) fn sending_time(&self) -> Duration {
-        Duration::from_secs(self.length / (64 * 1024))
-    }
-
-    /// The whole of it, in memory.
-    pub(crate) async fn to_bytes(&self) -> Result<Bytes, Error> {
-        match &self.source {
-            Source::Memory(bytes) => Ok(bytes.clone()),
-            Source::File(path) => {
-                tokio::fs::read(path).await.map(Bytes::from).map_err(|error| unreadable(path, &error))
-            }
-        }
-    }
-
-    async fn body(&self) -> Result<Body, Error> {
-        match &self.source {
-            Source::Memory(bytes) => Ok(bytes.clone().into()),
-            Source::File(path) => {
-                Ok(tokio::fs::File::open(path).await.map_err(|error| unreadable(path, &error))?.into())
-            }
-        }
-    }
-
-    async fn sha256(&self) -> Result<Digest, Error> {
-        let path = match &self.source {
-            Source::Memory(bytes) => return Ok(Digest::of(bytes)),
-            Source::File(path) => path,
-        };
-        let mut file = tokio::fs::File::open(path).await.map_err(|error| unreadable(path, &error))?;
-        let mut sum = Digest::builder();
-        let mut buffer = vec![0; 256 * 1024];
-        loop {
-            match file.read(&mut buffer).await.map_err(|error| unreadable(path, &error))? {
-                0 => return Ok(sum.finish()),
-                length => sum.update(&buffer[..length]),
-            }
-        }
-    }
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::input(path.display().to_string(), error)
+/// How an upload is sent.
+#[derive(Deserialize)]
+struct By {
+    method: String,
 }
 
 /// Where to put it.
 #[derive(Deserialize)]
 struct Ticket {
     upload_id: String,
-    method: String,
     url: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
 }
 
 impl Client {
-    /// Uploads a payload; the id is for `Upload-Id`.
-    pub(crate) async fn upload(&self, content: &Content) -> Result<String, Error> {
-        let asked = serde_json::json!({
-            "content_type": content.media_type,
-            "content_length": content.length,
-            "sha256": STANDARD.encode(content.sha256().await?.as_bytes()),
-        });
+    /// Uploads a payload, or what is missing of it; the id is for `Upload-Id`.
+    pub(crate) async fn upload(&self, content: &Content, begun: Option<&str>) -> Result<String, Error> {
+        if begun.is_some() || content.length() > self.inner.settings.parts_from {
+            return self.upload_in_parts(content, begun).await;
+        }
+        let sha256 = content.sha256().await?;
+        let asked = description(content, &sha256);
         let mut fresh = true;
         loop {
-            let ticket = self.ticket(&asked).await?;
-            let answer = self.put(&ticket, content).await?;
+            let ticket: Ticket = self.ticket(&asked).await?;
+            let progress = Progress::new(self, &ticket.upload_id, Some(sha256), content.length());
+            let link = Link { url: &ticket.url, headers: &ticket.headers };
+            let answer = self.put(link, content, content.whole(), content.sending_time(), &progress).await?;
             match answer.status {
                 status if status.is_success() => return Ok(ticket.upload_id),
                 // The presigned URL may have expired over the attempts: one more, with a new one.
@@ -126,33 +63,48 @@ impl Client {
         }
     }
 
-    async fn ticket(&self, asked: &serde_json::Value) -> Result<Ticket, Error> {
+    /// Asks for an upload.
+    pub(crate) async fn ticket<T: DeserializeOwned>(&self, asked: &Value) -> Result<T, Error> {
         let make =
             || self.request(Method::POST, self.url(&["uploads"])).timeout(self.inner.settings.timeout).json(asked);
         // An upload that no command names is gone after a day: a second one does no harm.
         let answer = self.ask(Repeat::Safe, make).await?;
-        let ticket: Ticket =
-            if answer.status.is_success() { answer.json()? } else { return Err(answer.into_refusal()) };
-        if ticket.method == "PUT" { Ok(ticket) } else { Err(answer.unexpected("an upload by another method than PUT")) }
+        if !answer.status.is_success() {
+            return Err(answer.into_refusal());
+        }
+        let By { method } = answer.json()?;
+        if method == "PUT" { answer.json() } else { Err(answer.unexpected("an upload by another method than PUT")) }
     }
 
-    async fn put(&self, ticket: &Ticket, content: &Content) -> Result<Answer, Error> {
-        let url = self.resolve(&ticket.url)?;
+    /// Sends a payload, or a part of it, until there is an answer below 500.
+    pub(crate) async fn put(
+        &self,
+        link: Link<'_>,
+        content: &Content,
+        range: Range,
+        time: Duration,
+        progress: &Progress,
+    ) -> Result<Answer, Error> {
+        let url = self.resolve(link.url)?;
         let mut retries = Retries::new(self);
         loop {
             // With the headers that were signed, and none of the caller's: they are not for the storage.
-            let mut request =
-                self.inner.http.put(url.clone()).timeout(self.inner.settings.timeout + content.sending_time());
-            for (name, value) in ticket.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"))
-            {
+            let mut request = self.inner.http.put(url.clone()).timeout(self.inner.settings.timeout + time);
+            for (name, value) in link.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length")) {
                 request = request.header(name, value);
             }
+            let attempt = progress.attempt();
             // A presigned URL takes no chunked body, which a stream of unknown length would be.
-            let request = request.header(CONTENT_LENGTH, content.length).body(content.body().await?);
+            let request = request.header(CONTENT_LENGTH, range.length).body(content.body(range, &attempt).await?);
             let again = match request.send().await {
                 Ok(response) => match Answer::read(response).await {
                     Ok(answer) => match answer.again() {
-                        None => return Ok(answer),
+                        None => {
+                            if answer.status.is_success() {
+                                attempt.is_done();
+                            }
+                            return Ok(answer);
+                        }
                         Some(again) => again,
                     },
                     Err(error) => Again::broken(error),
@@ -162,7 +114,17 @@ impl Client {
                 }
                 Err(error) => Again::broken(error),
             };
+            drop(attempt);
             retries.pause(again, Repeat::Safe).await?;
         }
     }
+}
+
+/// What an upload is to be.
+pub(crate) fn description(content: &Content, sha256: &Digest) -> Value {
+    json!({
+        "content_type": content.media_type(),
+        "content_length": content.length(),
+        "sha256": STANDARD.encode(sha256.as_bytes()),
+    })
 }

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use s3s::service::S3Service;
 use tempfile::TempDir;
@@ -60,6 +61,7 @@ pub struct Services {
     sqs_url: String,
     s3_url: String,
     database: dynoxide::Database,
+    objects: PathBuf,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     // Held, not read: the lock on the folder, and the temporary folder.
@@ -104,6 +106,7 @@ impl Services {
             sqs_url,
             s3_url: url(&ports.s3)?,
             database: database.clone(),
+            objects: place.objects.clone(),
             stop,
             tasks: vec![
                 tokio::spawn(dynamodb::serve(ports.dynamodb, database, stopped.clone())),
@@ -141,6 +144,17 @@ impl Services {
     /// many. Nothing else does it here: call it now and then. A failure is logged.
     pub async fn sweep_expired(&self) -> usize {
         dynamodb::sweep(self.database.clone()).await
+    }
+
+    /// Gives up objects in parts that were begun longer ago than this and are unfinished, as a bucket's lifecycle rule does; gives how
+    /// many. Nothing else does it here: call it now and then. A failure is logged.
+    pub async fn give_up_unfinished(&self, life: Duration) -> usize {
+        let folder = self.objects.clone();
+        let given_up = tokio::task::spawn_blocking(move || s3::give_up(&folder, life)).await;
+        given_up.map_err(io::Error::other).flatten().unwrap_or_else(|error| {
+            tracing::warn!(%error, "failed to give up unfinished objects");
+            0
+        })
     }
 
     /// Stops accepting, lets requests under way finish (waiting receives are answered empty), and

@@ -75,6 +75,7 @@ fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads, held: Held) -> R
     Router::new()
         .route("/commands/{type}", only("POST, OPTIONS", post(submit::submit)))
         .route("/uploads", only("POST, OPTIONS", post(uploads::upload)))
+        .route("/uploads/{id}", only("GET, HEAD, OPTIONS", get(uploads::look)))
         .route(
             "/openapi.json",
             only(

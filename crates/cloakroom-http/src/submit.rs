@@ -20,6 +20,9 @@ use crate::{answer, caller, idempotency_key, not_before, trace};
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
 
+/// How many of the parts that are missing are named.
+const PARTS_NAMED: usize = 5;
+
 pub(crate) async fn submit(
     State(desk): State<Desk>,
     command: Result<Path<String>, PathRejection>,
@@ -184,6 +187,18 @@ fn refused(error: SubmitError, base: &str) -> Refused {
             Code::UploadNotFound,
             "no finished upload of this id can be had; it may be missing, over, or another job's, so upload the payload again",
         ),
+        SubmitError::PartsMissing { missing, parts } => {
+            let first: Vec<_> = missing.iter().take(PARTS_NAMED).map(ToString::to_string).collect();
+            let more = match missing.len().saturating_sub(PARTS_NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let detail = format!(
+                "of {parts} parts of this upload some are not there: {}{more}; GET {base}/uploads/{{id}} shows where to send them",
+                first.join(", ")
+            );
+            Refused::new(Code::UploadNotFound, detail)
+        }
         SubmitError::TooLate(retention) => not_before::invalid(format!(
             "Not-Before is more than {} s from now, as long as jobs of this command are kept; send an earlier time",
             retention.as_secs()

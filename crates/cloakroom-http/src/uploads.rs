@@ -1,11 +1,14 @@
-//! `POST /uploads`.
+//! `POST /uploads`, and how it is with an upload in parts.
+
+mod parts;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use cloakroom::parts::{LARGEST_PART, LARGEST_UPLOAD, LEAST_PART, MOST_PARTS, Undivided};
 use cloakroom::problem::FieldError;
-use cloakroom::{Code, Digest, Timestamp};
+use cloakroom::{Code, Digest, Division, Timestamp};
 use cloakroom_app::ports::UploadTerms;
 use cloakroom_app::submit::MEDIA_TYPE_LIMIT;
 use cloakroom_app::upload::UPLOAD_LIMIT;
@@ -20,8 +23,13 @@ use crate::problems::{ACCEPT_POST, Refused};
 use crate::router::Desk;
 use crate::{answer, caller, trace};
 
+pub(crate) use parts::look;
+
 /// The most bytes of the request itself, which names an upload and does not hold it.
 const BODY_LIMIT: u64 = 16 * 1024;
+
+/// What an upload is described by.
+const MEMBERS: [&str; 4] = ["content_type", "content_length", "sha256", "parts"];
 
 /// An upload that was made ready.
 #[derive(Serialize)]
@@ -58,21 +66,33 @@ async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Respon
     }
     let advice = "describe the upload here, and send its bytes to the url of the answer of POST /uploads";
     let bytes = body.read(BODY_LIMIT).await.map_err(|unread| unread.refused(BODY_LIMIT, advice))?;
-    let terms = terms(&bytes)?;
+    let (terms, division) = terms(&bytes)?;
     let tenant = caller::tenant(parts)?;
     trace::about(Some(&tenant), None, None);
+    if let Some(division) = division {
+        let ready = desk.uploads.start_parts(&tenant, &terms, division).await?;
+        return Ok(parts::created(&desk.front.site, ready));
+    }
     let ready = desk.uploads.start(&tenant, &terms).await?;
     let upload = Upload {
         id: ready.id.to_string(),
         method: "PUT",
         url: ready.link.url,
-        headers: ready.link.headers.into_iter().map(|(name, value)| (name, value.into())).collect(),
+        headers: headers(ready.link.headers),
         expires_at: ready.expires_at,
     };
-    let mut response = answer::json(StatusCode::CREATED, &upload);
-    // Whoever has the link may use it.
+    Ok(secret(answer::json(StatusCode::CREATED, &upload)))
+}
+
+/// The headers of a link.
+fn headers(headers: Vec<(String, String)>) -> Map<String, Value> {
+    headers.into_iter().map(|(name, value)| (name, value.into())).collect()
+}
+
+/// An answer with links: whoever has one may use it.
+fn secret(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    response
 }
 
 fn is_json(content_type: &[u8]) -> bool {
@@ -80,8 +100,8 @@ fn is_json(content_type: &[u8]) -> bool {
     essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
 }
 
-/// Reads what the upload is to be; says all that is wrong with it at once.
-fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
+/// Reads what the upload is to be, and how it is divided if it is to come in parts; says all that is wrong with it at once.
+fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
     let value: Value = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
     let mut errors = Vec::new();
     let mut wrong = |pointer: &str, detail: &str| errors.push(FieldError::new(pointer, detail));
@@ -89,7 +109,7 @@ fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
         wrong("", "must be an object");
         Map::new()
     });
-    for name in members.keys().filter(|name| !["content_type", "content_length", "sha256"].contains(&name.as_str())) {
+    for name in members.keys().filter(|name| !MEMBERS.contains(&name.as_str())) {
         wrong(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), "is not known here; leave it out");
     }
     let content_type = members.get("content_type").and_then(Value::as_str).filter(|text| is_media_type(text));
@@ -100,9 +120,9 @@ fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
     if length.and_then(Value::as_f64).is_some_and(|length| length > LIMIT_AS_F64) {
         return Err(Refused::new(
             Code::PayloadTooLarge,
-            format!("an upload by POST /uploads has at most {UPLOAD_LIMIT} bytes; send a smaller one"),
+            format!("an upload by POST /uploads has at most {LARGEST_UPLOAD} bytes; send a smaller one"),
         )
-        .member("limit", UPLOAD_LIMIT));
+        .member("limit", LARGEST_UPLOAD));
     }
     let length = length.and_then(whole).filter(|length| *length > 0);
     if length.is_none() {
@@ -113,9 +133,29 @@ fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
     if sha256.is_some() && digest.is_none() {
         wrong("/sha256", "must be the SHA-256 of the bytes in base64: 44 characters");
     }
+    let wish = members.get("parts").filter(|value| !value.is_null());
+    let parts = wish.and_then(whole).and_then(|parts| parts.try_into().ok()).filter(|n| (1..=MOST_PARTS).contains(n));
+    if wish.is_some() && parts.is_none() {
+        wrong("/parts", &format!("must be a whole number from 1 to {MOST_PARTS}; leave it out where any will do"));
+    }
+    let in_parts = length.filter(|length| parts.is_some() || *length > UPLOAD_LIMIT);
+    let division = match in_parts.map(|length| Division::of(length, parts)).transpose() {
+        Ok(division) => division,
+        Err(Undivided::TooMany(most)) => {
+            wrong(
+                "/parts",
+                &format!("must be at most {most}: a part that is not the last has {LEAST_PART} bytes or more"),
+            );
+            None
+        }
+        Err(Undivided::TooFew(least)) => {
+            wrong("/parts", &format!("must be at least {least}: a part has at most {LARGEST_PART} bytes"));
+            None
+        }
+    };
     match (content_type, length) {
         (Some(content_type), Some(length)) if errors.is_empty() => {
-            Ok(UploadTerms { content_type: content_type.to_owned(), length, sha256: digest })
+            Ok((UploadTerms { content_type: content_type.to_owned(), length, sha256: digest }, division))
         }
         _ => Err(Refused::new(
             Code::InvalidPayload,
@@ -125,9 +165,9 @@ fn terms(body: &[u8]) -> Result<UploadTerms, Refused> {
     }
 }
 
-/// The limit where numbers beyond it, however large, can be compared with it; 5 GiB is exact in it.
-#[expect(clippy::cast_precision_loss, reason = "5 GiB has 33 bits, of 53")]
-const LIMIT_AS_F64: f64 = UPLOAD_LIMIT as f64;
+/// The limit where numbers beyond it, however large, can be compared with it; 5 TiB is exact in it.
+#[expect(clippy::cast_precision_loss, reason = "5 TiB has 43 bits, of 53")]
+const LIMIT_AS_F64: f64 = LARGEST_UPLOAD as f64;
 
 /// A whole number, however it is written: `896.0` is one too, to JSON Schema.
 fn whole(value: &Value) -> Option<u64> {
@@ -175,9 +215,9 @@ mod tests {
             [("896", Some(896)), ("896.0", Some(896)), ("8.96e2", Some(896)), ("5e9", Some(5_000_000_000))]
         {
             let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
-            assert_eq!(terms(body.as_bytes()).ok().map(|terms| terms.length), length, "{text}");
+            assert_eq!(terms(body.as_bytes()).ok().map(|(terms, _)| terms.length), length, "{text}");
         }
-        for text in ["0", "0.0", "-1", "-1.0", "896.5", "\"896\"", "null", "1e300", "5368709121.0"] {
+        for text in ["0", "0.0", "-1", "-1.0", "896.5", "\"896\"", "null", "1e300", "5497558138881.0"] {
             let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
             assert!(terms(body.as_bytes()).is_err(), "{text}");
         }

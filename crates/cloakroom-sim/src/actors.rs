@@ -327,7 +327,7 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
 /// Uploads a payload.
 async fn uploaded(world: &Arc<World>, n: u64, nth: u64, tenant: &Tenant, bytes: &Bytes) -> Option<UploadId> {
     let process = Process::start(world, format!("uploads of client {n}"), nth);
-    let uploads = Uploads { objects: process.clone(), host: process.clone() };
+    let uploads = Uploads { store: process.clone(), objects: process.clone(), host: process.clone() };
     let terms = UploadTerms { content_type: "application/json".to_owned(), length: bytes.len() as u64, sha256: None };
     let ready = process.live(uploads.start(tenant, &terms)).await?.ok()?;
     world.state().put(ready.link.url, bytes.clone(), world.now());

@@ -1,5 +1,7 @@
 //! The ports, as one process has them: every call takes its time, and may go wrong.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,8 +11,8 @@ use cloakroom::transition::{Event, SLACK};
 use cloakroom::{Digest, Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::Host;
 use cloakroom_app::ports::{
-    Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, PortError, Queue,
-    QueueState, UploadLink, UploadTerms,
+    Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, Part, PartTerms,
+    PartsRecord, PortError, Queue, QueueState, UploadLink, UploadTerms,
 };
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
@@ -269,6 +271,16 @@ impl JobStore for Process {
         })
         .await
     }
+
+    async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
+        let (key, upload) = ((upload.tenant.clone(), upload.id), upload.clone());
+        self.call(|| "keep an upload".to_owned(), move |_, state| _ = state.records.insert(key, upload)).await
+    }
+
+    async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError> {
+        let key = (tenant.clone(), upload);
+        self.call(|| "load an upload".to_owned(), move |_, state| state.records.get(&key).cloned()).await
+    }
 }
 
 /// One queue, as a process has it.
@@ -417,6 +429,55 @@ impl Objects for Process {
 
     async fn upload_link(&self, key: &str, _: &UploadTerms, _: Duration) -> Result<UploadLink, PortError> {
         Ok(UploadLink { url: key.to_owned(), headers: vec![] })
+    }
+
+    async fn begin_parts(&self, key: &str, _: &UploadTerms) -> Result<String, PortError> {
+        let store_id = format!("{key}#{}", self.world.number());
+        let begun = store_id.clone();
+        let what = || "begin an object in parts".to_owned();
+        self.call(what, move |_, state| _ = state.unfinished.insert(begun, BTreeMap::new())).await?;
+        Ok(store_id)
+    }
+
+    async fn part_link(&self, _: &str, store_id: &str, _: PartTerms, _: Duration) -> Result<UploadLink, PortError> {
+        Ok(UploadLink { url: store_id.to_owned(), headers: vec![] })
+    }
+
+    async fn parts(
+        &self,
+        _: &str,
+        store_id: &str,
+        numbers: RangeInclusive<u32>,
+    ) -> Result<Option<Vec<Part>>, PortError> {
+        let store_id = store_id.to_owned();
+        self.call(
+            || "list parts".to_owned(),
+            move |_, state| {
+                let asked = state.unfinished.get(&store_id)?.iter().filter(|(number, _)| numbers.contains(number));
+                let part = |(number, bytes): (&u32, &Bytes)| Part {
+                    number: *number,
+                    length: bytes.len() as u64,
+                    etag: String::new(),
+                };
+                Some(asked.map(part).collect())
+            },
+        )
+        .await
+    }
+
+    async fn join_parts(&self, key: &str, store_id: &str, _: &[Part]) -> Result<bool, PortError> {
+        let (key, store_id) = (key.to_owned(), store_id.to_owned());
+        let what = {
+            let key = key.clone();
+            move || format!("join the parts of {key}")
+        };
+        self.call(what, move |world, state| {
+            let Some(parts) = state.unfinished.remove(&store_id) else { return false };
+            let bytes: Vec<_> = parts.into_values().flatten().collect();
+            state.put(key, bytes.into(), world.now());
+            true
+        })
+        .await
     }
 }
 

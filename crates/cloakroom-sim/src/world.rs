@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom::transition::SLACK;
 use cloakroom::{Job, JobId, JobKey, Tenant, Timestamp, UploadId};
+use cloakroom_app::ports::PartsRecord;
 use cloakroom_app::work::Delivery;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -81,6 +82,10 @@ pub struct State {
     pub(crate) objects: BTreeMap<String, Object>,
     /// Which job has which upload, and until when that is known.
     pub(crate) uploads: BTreeMap<(Tenant, UploadId), (JobId, Timestamp)>,
+    /// What is known of uploads in parts.
+    pub(crate) records: BTreeMap<(Tenant, UploadId), PartsRecord>,
+    /// The parts of objects that are unfinished.
+    pub(crate) unfinished: BTreeMap<String, BTreeMap<u32, Bytes>>,
     pub(crate) letters: BTreeMap<String, String>,
     pub(crate) stream: VecDeque<JobKey>,
     queues: BTreeMap<Lane, Vec<Message>>,
@@ -98,6 +103,8 @@ impl World {
             jobs: BTreeMap::new(),
             objects: BTreeMap::new(),
             uploads: BTreeMap::new(),
+            records: BTreeMap::new(),
+            unfinished: BTreeMap::new(),
             letters: BTreeMap::new(),
             stream: VecDeque::new(),
             queues: BTreeMap::new(),
@@ -173,6 +180,7 @@ impl World {
         let mut state = self.state();
         state.jobs.retain(|_, job| job.expires_at.after(DELETED_LATE) > now);
         state.uploads.retain(|_, (_, until)| until.after(DELETED_LATE) > now);
+        state.records.retain(|_, upload| upload.expires_at.after(DELETED_LATE) > now);
         state.objects.retain(|_, object| object.put_at.after(objects_life) > now);
     }
 

@@ -1,4 +1,4 @@
-//! The function behind `POST /commands/{type}` and `POST /uploads`: takes commands, and leaves the work to the worker.
+//! The function behind `POST /commands/{type}` and `/uploads`: takes commands, and leaves the work to the worker.
 
 use std::sync::Arc;
 

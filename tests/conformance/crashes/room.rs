@@ -1,24 +1,28 @@
 //! A deployment of which one call to AWS is spoilt.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{Digest, Job, Namespace, Tenant, Timestamp};
+use cloakroom::{Digest, Division, Job, Namespace, Tenant, Timestamp};
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::meter::LogMeter;
-use cloakroom_app::ports::JobStore as _;
+use cloakroom_app::ports::{JobStore as _, UploadTerms};
 use cloakroom_app::submit::{Body, Submission};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::testing::{Nothing, new_job};
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
-use cloakroom_app::{Command, DeadLetters, Host, JobContext, Jobs, Output, Registry, Submit, SystemHost, Worker};
+use cloakroom_app::{
+    Command, DeadLetters, Host, JobContext, Jobs, Output, Registry, Submit, SystemHost, Uploads, Worker,
+};
 use cloakroom_aws::testing::{Spoil, Spoiler};
 use cloakroom_aws::{
     DeadLettersConfig, DynamoStore, JobsConfig, Queues, S3Objects, SqsQueue, SubmitConfig, SweeperConfig, WorkerConfig,
 };
 use cloakroom_tests::fresh_key;
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 use crate::place::{Open, Place, cleaned_up};
@@ -78,6 +82,7 @@ pub(super) struct Room<'a> {
     pub(super) runs: Arc<AtomicUsize>,
     queues: Queues,
     pub(super) submit: Submit,
+    uploads: Uploads,
     worker: Worker,
     pub(super) jobs: Jobs,
     pub(super) dead_letters: DeadLetters,
@@ -105,8 +110,8 @@ impl<'a> Room<'a> {
             schedule: None,
             diagnostics: false,
         };
-        let mut submit = cloakroom_aws::submit(&config, &spoilt, commands.clone(), Arc::new(LogMeter)).0;
-        submit.host = clock.clone();
+        let (mut submit, mut uploads) = cloakroom_aws::submit(&config, &spoilt, commands.clone(), Arc::new(LogMeter));
+        (submit.host, uploads.host) = (clock.clone(), clock.clone());
         let settings = WorkerSettings { lease: LEASE, ..WorkerSettings::default() };
         let (of_worker, of_bucket) = (queue_url.clone(), bucket.clone());
         let config = WorkerConfig {
@@ -130,7 +135,7 @@ impl<'a> Room<'a> {
         let mut rounds = cloakroom_aws::rounds(&config, &spoilt, Arc::new(LogMeter));
         rounds.sweeper.host = clock.clone();
         let tenant = format!("{spoil:?}-{n}").parse().expect("a good name");
-        Self { ground, tenant, clock, spoiler, runs, queues, submit, worker, jobs, dead_letters, rounds }
+        Self { ground, tenant, clock, spoiler, runs, queues, submit, uploads, worker, jobs, dead_letters, rounds }
     }
 
     /// Removes what is the room's own. Whether there was a call to spoil.
@@ -165,24 +170,39 @@ impl<'a> Room<'a> {
 
     /// A client that sends until it has an answer.
     pub(super) async fn accepted(&self, payload: &Bytes) -> Job {
+        self.sent(Body::Sent { content_type: Some("text/plain".into()), bytes: payload.clone() }).await
+    }
+
+    /// A client that uploads in parts, and then sends until it has an answer.
+    pub(super) async fn accepted_in_parts(&self, payload: &Bytes) -> Job {
+        let terms = UploadTerms { content_type: "text/plain".into(), length: payload.len() as u64, sha256: None };
+        let upload = twice(async || {
+            let (uploads, tenant, terms) = (self.uploads.clone(), self.tenant.clone(), terms.clone());
+            let division = Division::of(terms.length, Some(1)).expect("one part may have any length");
+            tokio::spawn(async move { uploads.start_parts(&tenant, &terms, division).await }).await
+        })
+        .await;
+        let link = upload.parts[0].link.as_ref().expect("a link");
+        let put = reqwest::Client::new().put(&link.url).body(payload.clone()).send().await.expect("an answer");
+        assert_eq!(put.status(), 200);
+        self.sent(Body::Uploaded(upload.id)).await
+    }
+
+    async fn sent(&self, body: Body) -> Job {
         let submission = Submission {
             tenant: self.tenant.clone(),
             command: "echo".parse().expect("a good name"),
             client_job_id: Some("k".parse().expect("a good key")),
-            body: Body::Sent { content_type: Some("text/plain".into()), bytes: payload.clone() },
+            body,
             query: String::new(),
             not_before: None,
             trace: Trace::default(),
         };
-        let send = || {
+        let submitted = twice(async || {
             let (submit, submission) = (self.submit.clone(), submission.clone());
-            tokio::spawn(async move { submit.submit(submission).await })
-        };
-        match send().await {
-            Ok(Ok(submitted)) => submitted.job,
-            // One call is spoilt, and no other.
-            Ok(Err(_)) | Err(_) => send().await.expect("it lives").expect("accepted").job,
-        }
+            tokio::spawn(async move { submit.submit(submission).await }).await
+        });
+        submitted.await.job
     }
 
     /// Workers, one after the other, until the job is over.
@@ -220,6 +240,14 @@ impl<'a> Room<'a> {
         let carried = Carried::inline(b"x");
         let body = Envelope::new(&job, "text/plain", "", carried, &Digest::of(b"x"), Trace::default()).write();
         (job, Delivery { message_id: "m-1".into(), receipt: "r".into(), body, receive_count: 1, produced: None })
+    }
+}
+
+/// Asks again, if there was no answer: one call is spoilt, and no other.
+async fn twice<T, E: Debug>(ask: impl AsyncFn() -> Result<Result<T, E>, JoinError>) -> T {
+    match ask().await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) | Err(_) => ask().await.expect("it lives").expect("an answer"),
     }
 }
 

@@ -318,6 +318,8 @@ async fn an_upload_for_a_command_is_checked_like_a_body() {
     assert!(room.send_body("note.keep", None, "", Body::Uploaded(id)).await.is_ok());
 }
 
+mod parts;
+
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_is_replayed_as_it_is() {
     let (room, runs) = room();

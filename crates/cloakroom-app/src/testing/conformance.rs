@@ -4,6 +4,7 @@
 //! Each suite keeps to ids of its own, so that it may run beside anything else on the same table and bucket. A queue is its
 //! own.
 
+mod parts;
 mod queue;
 
 use std::time::Duration;
@@ -17,10 +18,11 @@ use cloakroom::{
 use futures::StreamExt as _;
 use uuid::Uuid;
 
+pub use parts::{LEAST_PART, parts};
 pub use queue::{WholeQueue, none, one, queue};
 
 use super::{new_job, split_mix};
-use crate::ports::{Acceptance, BrokenOff, Change, JobStore, Letters, ObjectInfo, Objects, UploadTerms};
+use crate::ports::{Acceptance, BrokenOff, Change, JobStore, Letters, ObjectInfo, Objects, PartsRecord, UploadTerms};
 
 const POLICY: RetryPolicy = RetryPolicy { max_attempts: 3, base: Duration::from_secs(2), cap: Duration::from_secs(60) };
 
@@ -136,6 +138,21 @@ async fn uploads(store: &dyn JobStore, now: Timestamp) {
     assert_eq!(store.take_upload(&tenant, upload, first, until).await, Ok(true));
     assert_eq!(store.take_upload(&tenant, upload, first, until).await, Ok(true), "again by the same job");
     assert_eq!(store.take_upload(&tenant, upload, second, until).await, Ok(false), "an upload serves one job");
+    for sha256 in [None, Some(Digest::of(b"x"))] {
+        let id = UploadId::from_uuid(Uuid::new_v4());
+        let terms = UploadTerms { content_type: "text/plain; charset=utf-8".into(), length: 5 << 40, sha256 };
+        let (tenant, part_length) = ("other/tenant#1".parse::<Tenant>().expect("a good name"), 6 << 20);
+        let expires_at = Timestamp::from_seconds(now.as_seconds_ceil() + 60);
+        let record =
+            PartsRecord { tenant: tenant.clone(), id, store_id: "2~a/b+c=".into(), terms, part_length, expires_at };
+        assert_eq!(store.upload(&tenant, id).await, Ok(None), "nothing is there at first");
+        for _ in 0..2 {
+            assert_eq!(store.keep_upload(&record).await, Ok(()));
+        }
+        assert_eq!(store.take_upload(&tenant, id, first, until).await, Ok(true));
+        assert_eq!(store.upload(&tenant, id).await, Ok(Some(record)), "whoever took it");
+        assert_eq!(store.upload(&Tenant::default(), id).await, Ok(None), "another tenant's is another one");
+    }
 }
 
 /// Whatever is asked in whatever order: the implementation answers as the rules themselves do.

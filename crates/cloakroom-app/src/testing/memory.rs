@@ -1,6 +1,7 @@
 //! All ports in memory: what the adapters do, without the services.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::intake::Produced;
 use crate::ports::{
     Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels,
-    PortError, Queue, QueueState, UploadLink, UploadTerms,
+    Part, PartTerms, PartsRecord, PortError, Queue, QueueState, UploadLink, UploadTerms,
 };
 use crate::work::Delivery;
 
@@ -45,6 +46,9 @@ struct State {
     jobs: HashMap<JobKey, Job>,
     uploads: HashMap<(Tenant, UploadId), JobId>,
     objects: HashMap<String, (String, Bytes)>,
+    records: HashMap<(Tenant, UploadId), PartsRecord>,
+    /// Objects that come in parts, by the store's own name: their key, media type and parts.
+    unfinished: HashMap<String, (String, String, BTreeMap<u32, Bytes>)>,
     messages: VecDeque<Message>,
     letters: BTreeMap<String, String>,
     sent: usize,
@@ -166,6 +170,18 @@ impl Memory {
         self.state().objects.remove(key);
     }
 
+    /// Does what the link of a part takes; `false` when it takes nothing any more.
+    pub fn put_part(&self, key: &str, number: u32, bytes: Bytes) -> bool {
+        let mut state = self.state();
+        let unfinished = state.unfinished.values_mut().find(|(of, ..)| of == key);
+        unfinished.map(|(_, _, parts)| parts.insert(number, bytes)).is_some()
+    }
+
+    /// Gives up whatever came in parts and is not finished.
+    pub fn give_up_parts(&self) {
+        self.state().unfinished.clear();
+    }
+
     /// The keys of all objects, in order.
     pub fn object_keys(&self) -> Vec<String> {
         let mut keys: Vec<_> = self.state().objects.keys().cloned().collect();
@@ -250,6 +266,17 @@ impl JobStore for Memory {
         _until: Timestamp,
     ) -> Result<bool, PortError> {
         self.call("take_upload", |state| *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job).await
+    }
+
+    async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
+        self.call("keep_upload", |state| {
+            state.records.insert((upload.tenant.clone(), upload.id), upload.clone());
+        })
+        .await
+    }
+
+    async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError> {
+        self.call("upload", |state| state.records.get(&(tenant.clone(), upload)).cloned()).await
     }
 }
 
@@ -404,4 +431,59 @@ impl Objects for Memory {
         ];
         Ok(UploadLink { url: format!("https://objects.example/{key}"), headers })
     }
+    async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
+        self.call("begin_parts", |state| {
+            let store_id = format!("store-{}", state.made);
+            state.unfinished.insert(store_id.clone(), (key.to_owned(), terms.content_type.clone(), BTreeMap::new()));
+            store_id
+        })
+        .await
+    }
+
+    async fn part_link(
+        &self,
+        key: &str,
+        store_id: &str,
+        part: PartTerms,
+        _valid: Duration,
+    ) -> Result<UploadLink, PortError> {
+        let headers = vec![("content-length".into(), part.length.to_string())];
+        Ok(UploadLink { url: format!("https://objects.example/{key}?of={store_id}&part={}", part.number), headers })
+    }
+
+    async fn parts(
+        &self,
+        key: &str,
+        store_id: &str,
+        numbers: RangeInclusive<u32>,
+    ) -> Result<Option<Vec<Part>>, PortError> {
+        self.call("parts", |state| {
+            let (_, _, parts) = state.unfinished.get(store_id).filter(|(of, ..)| of == key)?;
+            let asked = parts.iter().filter(|(number, _)| numbers.contains(number));
+            Some(asked.map(|(number, bytes)| part(*number, bytes)).collect())
+        })
+        .await
+    }
+
+    async fn join_parts(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
+        self.call("join_parts", |state| {
+            let Some((_, content_type, there)) = state.unfinished.get(store_id).filter(|(of, ..)| of == key) else {
+                return false;
+            };
+            let same = |asked: &Part| there.get(&asked.number).is_some_and(|bytes| part(asked.number, bytes) == *asked);
+            if !parts.iter().all(same) {
+                return false;
+            }
+            let bytes: Vec<_> = parts.iter().flat_map(|part| there[&part.number].clone()).collect();
+            let object = (content_type.clone(), Bytes::from(bytes));
+            state.objects.insert(key.to_owned(), object);
+            state.unfinished.remove(store_id);
+            true
+        })
+        .await
+    }
+}
+
+fn part(number: u32, bytes: &Bytes) -> Part {
+    Part { number, length: bytes.len() as u64, etag: Digest::of(bytes).to_string() }
 }

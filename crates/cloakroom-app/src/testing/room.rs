@@ -61,7 +61,7 @@ impl Room {
                 namespace,
                 inline_limit: INLINE_LIMIT,
             },
-            uploads: Uploads { objects: memory.clone(), host: host.clone() },
+            uploads: Uploads { store: memory.clone(), objects: memory.clone(), host: host.clone() },
             jobs: Jobs {
                 store: memory.clone(),
                 objects: memory.clone(),

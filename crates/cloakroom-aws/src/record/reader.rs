@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
         self.value(name)?.as_s().map(String::as_str).map_err(|_| CorruptRecord::Unreadable(name, "a string".into()))
     }
 
-    fn string(self, name: &'static str) -> Read<String> {
+    pub(super) fn string(self, name: &'static str) -> Read<String> {
         self.text(name).map(str::to_owned)
     }
 

@@ -19,6 +19,7 @@ pub(super) async fn delete(services: Arc<Services>, objects: S3Objects, commands
     let life = commands.objects_life();
     loop {
         services.sweep_expired().await;
+        services.give_up_unfinished(UPLOAD_LIFE).await;
         let results =
             RESULT_DAYS.map(|days| (keys::results_of(days), Duration::from_secs(u64::from(days) * 24 * 3600)));
         let others = [("uploads/".to_owned(), UPLOAD_LIFE), ("payloads/".to_owned(), life)];

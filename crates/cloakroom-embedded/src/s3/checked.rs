@@ -4,7 +4,8 @@
 //!   replace what was there. Here the end of the body is only let through when the checksum agrees;
 //! - it finds a "folder" of keys where an object is asked for. Here there is no such key;
 //! - it gives an object out whatever `If-Match` says. Here it does not;
-//! - creating one's own bucket again says that it is one's own.
+//! - creating one's own bucket again says that it is one's own;
+//! - objects in parts are ours: see `unfinished`.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,15 +23,31 @@ use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, StdError, TrailingHeaders};
 use s3s_fs::FileSystem;
 
+use super::unfinished::{self, Unfinished, Upload};
+
+/// What the checksums of a request's body are to be: of a whole object and of a part they are said alike.
+macro_rules! expected {
+    ($request:ident) => {
+        Expected {
+            named: $request.input.checksum_algorithm.clone(),
+            crc32: $request.input.checksum_crc32.clone(),
+            crc32c: $request.input.checksum_crc32c.clone(),
+            sha1: $request.input.checksum_sha1.clone(),
+            sha256: $request.input.checksum_sha256.clone(),
+            crc64nvme: $request.input.checksum_crc64nvme.clone(),
+        }
+    };
+}
 #[derive(Debug)]
 pub(super) struct CheckedFiles {
     files: FileSystem,
     folder: PathBuf,
+    unfinished: Unfinished,
 }
 
 impl CheckedFiles {
     pub(super) fn new(files: FileSystem, folder: PathBuf) -> Self {
-        Self { files, folder }
+        Self { files, unfinished: Unfinished::below(&folder), folder }
     }
 
     /// Keys lie as paths below their bucket, so part of a key is a folder.
@@ -69,64 +86,188 @@ impl CheckedFiles {
         &self,
         mut request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
-        let disagrees = Arc::new(AtomicBool::new(false));
+        let expected = expected!(request);
+        let mut disagrees = Disagrees::default();
         if let Some(body) = request.input.body.take() {
-            request.input.body = Some(StreamingBlob::wrap(CheckedBody {
-                body,
-                hasher: Some(hasher(&request.input)),
-                expected: Expected {
-                    crc32: request.input.checksum_crc32.clone(),
-                    crc32c: request.input.checksum_crc32c.clone(),
-                    sha1: request.input.checksum_sha1.clone(),
-                    sha256: request.input.checksum_sha256.clone(),
-                    crc64nvme: request.input.checksum_crc64nvme.clone(),
-                },
-                trailers: request.trailing_headers.clone(),
-                disagrees: Arc::clone(&disagrees),
-            }));
+            request.input.body = Some(disagrees.if_not(body, expected, request.trailing_headers.clone()));
         }
-        self.files.put_object(request).await.map_err(|error| {
-            if disagrees.load(Ordering::Acquire) {
-                S3Error::with_message(
-                    S3ErrorCode::BadDigest,
-                    "the checksum you specified did not match what was received",
-                )
-            } else {
-                error
-            }
-        })
+        self.files.put_object(request).await.map_err(|error| disagrees.or(error))
+    }
+
+    async fn begin(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let CreateMultipartUploadInput { bucket, key, content_type, metadata, .. } = request.input;
+        let upload = Upload { bucket: bucket.clone(), key: key.clone(), content_type, metadata };
+        let upload_id = Some(self.unfinished.begin(&upload).await?);
+        let output =
+            CreateMultipartUploadOutput { bucket: Some(bucket), key: Some(key), upload_id, ..Default::default() };
+        Ok(S3Response::new(output))
+    }
+
+    async fn put_part(&self, mut request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        let expected = expected!(request);
+        let UploadPartInput { bucket, key, upload_id, part_number, body, .. } = &mut request.input;
+        let (folder, _) = self.unfinished.find(bucket, key, upload_id).await?;
+        let body = body.take().ok_or_else(|| S3Error::new(S3ErrorCode::IncompleteBody))?;
+        let mut disagrees = Disagrees::default();
+        let body = disagrees.if_not(body, expected, request.trailing_headers.clone());
+        let etag = self.unfinished.put(&folder, *part_number, body).await.map_err(|error| disagrees.or(error))?;
+        Ok(S3Response::new(UploadPartOutput { e_tag: Some(ETag::Strong(etag)), ..Default::default() }))
+    }
+
+    async fn copy_part(&self, request: S3Request<UploadPartCopyInput>) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let UploadPartCopyInput { bucket, key, upload_id, part_number, copy_source, copy_source_range, .. } =
+            request.input.clone();
+        let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
+        let CopySource::Bucket { bucket, key, .. } = copy_source else {
+            return Err(S3Error::new(S3ErrorCode::NotImplemented));
+        };
+        let wrong = |_| S3Error::new(S3ErrorCode::InvalidArgument);
+        let range = copy_source_range.map(|range| Range::parse(&range)).transpose().map_err(wrong)?;
+        let source = GetObjectInput { bucket: bucket.into(), key: key.into(), range, ..Default::default() };
+        let source = self.files.get_object(request.map_input(|_| source)).await?.output;
+        let body = source.body.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchKey))?;
+        let etag = ETag::Strong(self.unfinished.put(&folder, part_number, body).await?);
+        let result = CopyPartResult { e_tag: Some(etag), ..Default::default() };
+        Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() }))
+    }
+
+    async fn list(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        let ListPartsInput { bucket, key, upload_id, max_parts, part_number_marker, .. } = request.input;
+        let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
+        let most = max_parts.filter(|most| (1..MOST_LISTED).contains(most)).unwrap_or(MOST_LISTED);
+        let after = part_number_marker.unwrap_or(0);
+        let mut parts = self.unfinished.parts(&folder).await?;
+        parts.retain(|part| part.number > after);
+        let page: Vec<_> = parts.iter().take(usize::try_from(most).unwrap_or(0)).collect();
+        let output = ListPartsOutput {
+            is_truncated: Some(page.len() < parts.len()),
+            next_part_number_marker: page.last().map(|part| part.number),
+            part_number_marker,
+            max_parts: Some(most),
+            parts: Some(page.into_iter().map(listed).collect()),
+            bucket: Some(bucket),
+            key: Some(key),
+            upload_id: Some(upload_id),
+            ..Default::default()
+        };
+        Ok(S3Response::new(output))
+    }
+
+    /// A crash before the end leaves an upload that may be completed again, with the same end.
+    async fn complete(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let CompleteMultipartUploadInput { bucket, key, upload_id, multipart_upload, if_match, if_none_match, .. } =
+            request.input.clone();
+        let _hold = self.unfinished.hold().await;
+        let (folder, upload) = self.unfinished.find(&bucket, &key, &upload_id).await?;
+        let named = multipart_upload.and_then(|upload| upload.parts).unwrap_or_default().into_iter();
+        let named = named.filter_map(|part| Some((part.part_number?, part.e_tag.map(|etag| etag.value().to_owned()))));
+        let body = self.unfinished.whole(&folder, named.collect()).await?;
+        let whole = PutObjectInput {
+            body: Some(body),
+            bucket: bucket.clone(),
+            key: key.clone(),
+            content_type: upload.content_type,
+            metadata: upload.metadata,
+            if_match,
+            if_none_match,
+            ..Default::default()
+        };
+        let put = self.files.put_object(request.map_input(|_| whole)).await?.output;
+        self.unfinished.end(&folder).await?;
+        let output = CompleteMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            e_tag: put.e_tag,
+            ..Default::default()
+        };
+        Ok(S3Response::new(output))
+    }
+
+    async fn abort(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let AbortMultipartUploadInput { bucket, key, upload_id, .. } = request.input;
+        let _hold = self.unfinished.hold().await;
+        let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
+        self.unfinished.end(&folder).await?;
+        Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 }
 
-fn hasher(input: &PutObjectInput) -> ChecksumHasher {
-    let named = input.checksum_algorithm.as_ref().map(ChecksumAlgorithm::as_str);
-    let wanted = |header: &Option<String>, name| header.is_some() || named == Some(name);
-    let mut hasher = ChecksumHasher::default();
-    if wanted(&input.checksum_crc32, ChecksumAlgorithm::CRC32) {
-        hasher.crc32 = Some(Crc32::default());
+/// The most parts of a page.
+const MOST_LISTED: i32 = 1000;
+
+fn listed(part: &unfinished::Part) -> Part {
+    Part {
+        part_number: Some(part.number),
+        e_tag: Some(ETag::Strong(part.etag.clone())),
+        size: i64::try_from(part.size).ok(),
+        last_modified: Some(part.written.into()),
+        ..Default::default()
     }
-    if wanted(&input.checksum_crc32c, ChecksumAlgorithm::CRC32C) {
-        hasher.crc32c = Some(Crc32c::default());
+}
+
+/// Whether a body's checksums were others than those that were named.
+#[derive(Default)]
+struct Disagrees(Arc<AtomicBool>);
+
+impl Disagrees {
+    /// The body, whose end comes only if they are not.
+    fn if_not(&mut self, body: StreamingBlob, expected: Expected, trailers: Option<TrailingHeaders>) -> StreamingBlob {
+        let disagrees = Arc::clone(&self.0);
+        StreamingBlob::wrap(CheckedBody { body, hasher: Some(expected.hasher()), expected, trailers, disagrees })
     }
-    if wanted(&input.checksum_sha1, ChecksumAlgorithm::SHA1) {
-        hasher.sha1 = Some(Sha1::default());
+
+    /// Why a body was refused.
+    fn or(&self, error: S3Error) -> S3Error {
+        if self.0.load(Ordering::Acquire) {
+            let reason = "the checksum you specified did not match what was received";
+            return S3Error::with_message(S3ErrorCode::BadDigest, reason);
+        }
+        error
     }
-    if wanted(&input.checksum_sha256, ChecksumAlgorithm::SHA256) {
-        hasher.sha256 = Some(Sha256::default());
-    }
-    if wanted(&input.checksum_crc64nvme, ChecksumAlgorithm::CRC64NVME) {
-        hasher.crc64nvme = Some(Crc64Nvme::default());
-    }
-    hasher
 }
 
 /// The checksums the request's headers name.
 struct Expected {
+    /// The algorithm of one that comes after the body.
+    named: Option<ChecksumAlgorithm>,
     crc32: Option<String>,
     crc32c: Option<String>,
     sha1: Option<String>,
     sha256: Option<String>,
     crc64nvme: Option<String>,
+}
+
+impl Expected {
+    fn hasher(&self) -> ChecksumHasher {
+        let named = self.named.as_ref().map(ChecksumAlgorithm::as_str);
+        let wanted = |header: &Option<String>, name| header.is_some() || named == Some(name);
+        let mut hasher = ChecksumHasher::default();
+        if wanted(&self.crc32, ChecksumAlgorithm::CRC32) {
+            hasher.crc32 = Some(Crc32::default());
+        }
+        if wanted(&self.crc32c, ChecksumAlgorithm::CRC32C) {
+            hasher.crc32c = Some(Crc32c::default());
+        }
+        if wanted(&self.sha1, ChecksumAlgorithm::SHA1) {
+            hasher.sha1 = Some(Sha1::default());
+        }
+        if wanted(&self.sha256, ChecksumAlgorithm::SHA256) {
+            hasher.sha256 = Some(Sha256::default());
+        }
+        if wanted(&self.crc64nvme, ChecksumAlgorithm::CRC64NVME) {
+            hasher.crc64nvme = Some(Crc64Nvme::default());
+        }
+        hasher
+    }
 }
 
 /// A body whose end comes only if its checksums, named before or after it, agree.
@@ -235,6 +376,48 @@ macro_rules! pass_on {
                 self.files.head_object(request).await
             }
 
+            async fn create_multipart_upload(
+                &self,
+                request: S3Request<CreateMultipartUploadInput>,
+            ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+                self.begin(request).await
+            }
+
+            async fn upload_part(
+                &self,
+                request: S3Request<UploadPartInput>,
+            ) -> S3Result<S3Response<UploadPartOutput>> {
+                self.put_part(request).await
+            }
+
+            async fn upload_part_copy(
+                &self,
+                request: S3Request<UploadPartCopyInput>,
+            ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+                self.copy_part(request).await
+            }
+
+            async fn list_parts(
+                &self,
+                request: S3Request<ListPartsInput>,
+            ) -> S3Result<S3Response<ListPartsOutput>> {
+                self.list(request).await
+            }
+
+            async fn complete_multipart_upload(
+                &self,
+                request: S3Request<CompleteMultipartUploadInput>,
+            ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+                self.complete(request).await
+            }
+
+            async fn abort_multipart_upload(
+                &self,
+                request: S3Request<AbortMultipartUploadInput>,
+            ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+                self.abort(request).await
+            }
+
             $(async fn $method(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
                 self.files.$method(request).await
             })*
@@ -243,10 +426,7 @@ macro_rules! pass_on {
 }
 
 pass_on! {
-    abort_multipart_upload: AbortMultipartUploadInput -> AbortMultipartUploadOutput,
-    complete_multipart_upload: CompleteMultipartUploadInput -> CompleteMultipartUploadOutput,
     copy_object: CopyObjectInput -> CopyObjectOutput,
-    create_multipart_upload: CreateMultipartUploadInput -> CreateMultipartUploadOutput,
     delete_bucket: DeleteBucketInput -> DeleteBucketOutput,
     delete_object: DeleteObjectInput -> DeleteObjectOutput,
     delete_objects: DeleteObjectsInput -> DeleteObjectsOutput,
@@ -255,7 +435,4 @@ pass_on! {
     list_buckets: ListBucketsInput -> ListBucketsOutput,
     list_objects: ListObjectsInput -> ListObjectsOutput,
     list_objects_v2: ListObjectsV2Input -> ListObjectsV2Output,
-    list_parts: ListPartsInput -> ListPartsOutput,
-    upload_part: UploadPartInput -> UploadPartOutput,
-    upload_part_copy: UploadPartCopyInput -> UploadPartCopyOutput,
 }

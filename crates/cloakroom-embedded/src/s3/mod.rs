@@ -1,6 +1,7 @@
 //! S3, by `s3s` over files.
 
 mod checked;
+mod unfinished;
 
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use s3s_fs::FileSystem;
 
 use crate::{ACCESS_KEY, SECRET_KEY};
 use checked::CheckedFiles;
+pub(crate) use unfinished::give_up;
 
 /// The service over a folder that exists. Unsigned requests are refused.
 pub(crate) fn service(folder: &Path) -> Result<S3Service, String> {

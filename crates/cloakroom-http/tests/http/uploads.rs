@@ -1,8 +1,12 @@
 //! Section 7: `POST /uploads`.
 
+use axum::body::Body;
+use bytes::Bytes;
+use cloakroom::Tenant;
+use cloakroom_app::ports::keys;
 use serde_json::{Value, json};
 
-use crate::house::{Answer, house};
+use crate::house::{Answer, House, house, house_at};
 
 async fn ask(body: impl Into<String>) -> Answer {
     house().ask("POST", "/uploads", &[("content-type", "application/json; charset=utf-8")], body.into()).await
@@ -38,6 +42,11 @@ async fn what_is_wrong_is_told_by_pointers_all_at_once() {
         (json!({ "content_type": "a/b", "content_length": "1" }), "/content_length"),
         (json!({ "content_type": "a/b", "content_length": 1, "sha256": 1 }), "/sha256"),
         (json!({ "content_type": "a/b", "content_length": 1, "sha256": "AAAA" }), "/sha256"),
+        (json!({ "content_type": "a/b", "content_length": 1, "parts": 0 }), "/parts"),
+        (json!({ "content_type": "a/b", "content_length": 1, "parts": 1.5 }), "/parts"),
+        (json!({ "content_type": "a/b", "content_length": 1, "parts": "1" }), "/parts"),
+        (json!({ "content_type": "a/b", "content_length": 1, "parts": 10_001 }), "/parts"),
+        (json!({ "content_type": "a/b", "content_length": 1, "parts": 2 }), "/parts"),
     ] {
         let problem = ask(body.to_string()).await.problem(422, "invalid-payload");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
@@ -45,10 +54,10 @@ async fn what_is_wrong_is_told_by_pointers_all_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_is_at_most_5_gib_and_described_in_a_little_json() {
-    for length in ["5368709121", "1e30", "99999999999999999999999"] {
+async fn an_upload_is_at_most_5_tib_and_described_in_a_little_json() {
+    for length in ["5497558138881", "1e30", "99999999999999999999999"] {
         let body = format!(r#"{{"content_type":"a/b","content_length":{length}}}"#);
-        assert_eq!(ask(body).await.problem(413, "payload-too-large")["limit"], 5_368_709_120_u64);
+        assert_eq!(ask(body).await.problem(413, "payload-too-large")["limit"], 5_497_558_138_880_u64);
     }
     ask(" ".repeat(20_000)).await.problem(413, "payload-too-large");
     let malformed: Value = ask("{\n?").await.problem(400, "malformed-json");
@@ -56,4 +65,106 @@ async fn an_upload_is_at_most_5_gib_and_described_in_a_little_json() {
     let other = house().ask("POST", "/uploads", &[("content-type", "image/png")], "png").await;
     other.problem(415, "unsupported-media-type");
     assert_eq!(other.header("accept-post"), "application/json");
+}
+
+const MIB: u64 = 1024 * 1024;
+
+/// Asks for an upload in parts.
+async fn ask_for_parts(house: &House, terms: &Value) -> Answer {
+    house.ask("POST", "/uploads", &[("content-type", "application/json")], terms.to_string()).await
+}
+
+/// Of each part, its number, its bytes, and whether it is there.
+fn parts(answer: &Answer) -> Vec<(u64, u64, bool)> {
+    let answer = answer.json();
+    let parts = answer["parts"].as_array().expect("parts").iter();
+    parts
+        .map(|part| {
+            let uploaded = part["uploaded"].as_bool().expect("whether");
+            assert_eq!((part["url"].is_string(), part["headers"].is_object()), (!uploaded, !uploaded), "{part}");
+            let number = |name: &str| part[name].as_u64().expect("a number");
+            (number("number"), number("content_length"), uploaded)
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
+    let house = house_at(cloakroom_http::Site::new("/v1"));
+    let terms = json!({ "content_type": "image/png", "content_length": 10 * MIB + 1, "parts": 2 });
+    let answer = ask_for_parts(&house, &terms).await;
+    assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"));
+    insta::assert_json_snapshot!(answer.json());
+    let id = answer.json()["upload_id"].as_str().expect("an id").to_owned();
+    let place = answer.header("location").to_owned();
+    assert_eq!(place, format!("/v1/uploads/{id}"));
+    let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
+    assert!(house.room.memory.put_part(&key, 2, Bytes::from(vec![0; 5 << 20])));
+    let looked = house.get(&place, &[]).await;
+    assert_eq!((looked.status, looked.header("cache-control")), (200, "no-store"));
+    assert_eq!(parts(&looked), [(1, 5 * MIB + 1, false), (2, 5 * MIB, true)]);
+    assert_eq!(parts(&house.get(&format!("{place}?from=2"), &[]).await), [(2, 5 * MIB, true)]);
+    assert_eq!(house.ask("HEAD", &place, &[], Body::empty()).await.status, 200);
+    house.get(&format!("{place}?from=0"), &[]).await.problem(400, "invalid-request");
+    let early = house.ask("POST", "/v1/commands/image.keep?width=1", &[("upload-id", &id)], Body::empty()).await;
+    early.problem(413, "payload-too-large");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_comes_before_all_parts_is_told_which_are_missing() {
+    let house = house();
+    let terms = json!({ "content_type": "application/json", "content_length": 40 * MIB, "parts": 8 });
+    let answer = ask_for_parts(&house, &terms).await;
+    let id = answer.json()["upload_id"].as_str().expect("an id").to_owned();
+    let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
+    assert!(house.room.memory.put_part(&key, 2, Bytes::from(vec![b' '; 5 << 20])));
+    let early = house.ask("POST", "/commands/act", &[("upload-id", &id)], Body::empty()).await;
+    let problem = early.problem(422, "upload-not-found");
+    assert_eq!(
+        problem["detail"],
+        "of 8 parts of this upload some are not there: 1, 3, 4, 5, 6 and 2 more; GET /uploads/{id} shows where to send them"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_over_5_gib_comes_in_parts_and_many_of_them_are_told_of_page_by_page() {
+    let house = house();
+    let terms = |length: u64| json!({ "content_type": "a/b", "content_length": length });
+    let answer = ask_for_parts(&house, &terms(5 * 1024 * MIB + 1)).await;
+    assert_eq!((answer.status, parts(&answer).len(), &answer.json()["next"]), (201, 81, &Value::Null));
+    let answer = ask_for_parts(&house, &terms(5 * 1024 * 1024 * MIB)).await;
+    assert!(answer.body.len() < 1_000_000, "{} bytes", answer.body.len());
+    let (mut told, mut page) = (parts(&answer), answer);
+    while let Some(next) = page.json()["next"].as_str() {
+        page = house.get(next, &[]).await;
+        told.extend(parts(&page));
+    }
+    assert_eq!(told.iter().map(|(_, length, _)| length).sum::<u64>(), 5 * 1024 * 1024 * MIB);
+    assert!(told.iter().map(|(number, ..)| *number).eq(1..=9_987), "{}", told.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_for_parts_that_can_not_be_is_told_what_can() {
+    let ask = async |length: u64, parts: u32| {
+        let terms = json!({ "content_type": "a/b", "content_length": length, "parts": parts });
+        let problem = ask(terms.to_string()).await.problem(422, "invalid-payload");
+        assert_eq!(problem["errors"][0]["pointer"], "/parts");
+        problem["errors"][0]["detail"].as_str().expect("a text").to_owned()
+    };
+    let small = ask(100 * MIB, 21).await;
+    assert_eq!(small, "must be at most 20: a part that is not the last has 5242880 bytes or more");
+    let large = ask(20 * 1024 * MIB, 3).await;
+    assert_eq!(large, "must be at least 4: a part has at most 5368709120 bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_can_not_be_looked_at_is_unknown() {
+    let house = house();
+    let whole = ask_for_parts(&house, &json!({ "content_type": "a/b", "content_length": 1 })).await;
+    assert_eq!(whole.header("location"), "");
+    let whole = whole.json()["upload_id"].as_str().expect("an id").to_owned();
+    for id in [whole.as_str(), "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", "x", "%FF"] {
+        house.get(&format!("/uploads/{id}"), &[]).await.problem(404, "unknown-upload");
+    }
+    house.get("/uploads/", &[]).await.problem(404, "not-found");
 }

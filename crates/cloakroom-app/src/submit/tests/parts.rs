@@ -1,0 +1,184 @@
+//! Uploads in parts. Those of the memory may be small.
+
+use cloakroom::Division;
+
+use super::*;
+use crate::upload::{PARTS_AT_ONCE, UPLOAD_LIFE};
+
+/// In two parts, of 8 and 3 bytes.
+const PICTURE: &[u8] = b"the picture";
+
+fn terms(content_type: &str, bytes: &[u8], sha256: Option<Digest>) -> UploadTerms {
+    UploadTerms { content_type: content_type.into(), length: bytes.len() as u64, sha256 }
+}
+
+async fn started(room: &Room, terms: &UploadTerms) -> UploadId {
+    let division = Division { length: terms.length, part_length: 8 };
+    room.uploads.start_parts(&Tenant::default(), terms, division).await.expect("ready").id
+}
+
+fn put(room: &Room, id: UploadId, number: u32, bytes: &'static [u8]) -> bool {
+    room.memory.put_part(&keys::parts(&Tenant::default(), id), number, Bytes::from_static(bytes))
+}
+
+/// All of it is there.
+async fn uploaded(room: &Room, sha256: Option<Digest>) -> UploadId {
+    let id = started(room, &terms("image/png", PICTURE, sha256)).await;
+    assert!(put(room, id, 2, &PICTURE[8..]) && put(room, id, 1, &PICTURE[..8]));
+    id
+}
+
+async fn there(room: &Room, id: UploadId) -> Option<Vec<bool>> {
+    let upload = room.uploads.look(&Tenant::default(), id, 1).await.expect("the memory");
+    upload.map(|upload| upload.parts.iter().map(|part| part.link.is_none()).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_in_parts_is_put_together_when_a_command_names_it_and_not_copied() {
+    let (room, runs) = room();
+    let id = uploaded(&room, Some(Digest::of(PICTURE))).await;
+    assert_eq!(room.memory.object_keys(), Vec::<String>::new());
+    room.memory.calls();
+    room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("accepted");
+    let calls = ["info", "upload", "parts", "join_parts", "info", "load", "take_upload", "accept", "send"];
+    assert_eq!(room.memory.calls(), calls);
+    assert_eq!(room.memory.object_keys(), [keys::parts(&Tenant::default(), id)]);
+    assert_eq!(there(&room, id).await, Some(vec![true, true]), "it can be looked at all the same");
+    assert!(room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("known").replayed);
+    for key in [Some("b"), None] {
+        let again = room.send_body("file.keep", key, "", Body::Uploaded(id)).await;
+        assert_eq!(again, Err(SubmitError::UploadNotFound), "an upload serves one job");
+    }
+    room.work_until_idle().await;
+    assert_eq!((room.memory.only_job().status, runs.load(Ordering::SeqCst)), (Status::Succeeded, 1));
+    let same_bytes = room.send_body("file.keep", Some("a"), "", png(PICTURE)).await.expect("known");
+    assert!(same_bytes.replayed, "it counts by its checksum and length");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_of_an_upload_in_parts_is_told_and_may_still_come() {
+    let (room, _) = room();
+    let id = started(&room, &terms("image/png", PICTURE, None)).await;
+    let submit = async || room.send_body("file.keep", None, "", Body::Uploaded(id)).await.map(|_| ());
+    let missing = |missing: &[u32]| Err(SubmitError::PartsMissing { missing: missing.to_vec(), parts: 2 });
+    assert_eq!(submit().await, missing(&[1, 2]));
+    assert!(put(&room, id, 2, b"ure"));
+    assert_eq!(submit().await, missing(&[1]));
+    assert!(put(&room, id, 1, b"short"));
+    assert_eq!((submit().await, there(&room, id).await), (missing(&[1]), Some(vec![false, true])), "of another length");
+    assert!(put(&room, id, 1, b"the pict"));
+    assert_eq!(submit().await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_in_parts_that_is_gone_over_or_of_another_tenant_is_not_found() {
+    let (room, _) = room();
+    let id = uploaded(&room, None).await;
+    let other: Tenant = "other".parse().expect("a good name");
+    assert_eq!(room.uploads.look(&other, id, 1).await, Ok(None));
+    let submission = Submission {
+        tenant: other,
+        command: "file.keep".parse().expect("a good name"),
+        client_job_id: None,
+        body: Body::Uploaded(id),
+        query: String::new(),
+        not_before: None,
+        trace: Trace::default(),
+    };
+    assert_eq!(room.submit.submit(submission).await, Err(SubmitError::UploadNotFound));
+    let over = uploaded(&room, None).await;
+    room.memory.give_up_parts();
+    assert_eq!(there(&room, id).await, None);
+    let gone = room.send_body("file.keep", None, "", Body::Uploaded(id)).await;
+    assert_eq!(gone, Err(SubmitError::UploadNotFound));
+    tokio::time::advance(UPLOAD_LIFE).await;
+    assert_eq!(there(&room, over).await, None);
+    let over = room.send_body("file.keep", None, "", Body::Uploaded(over)).await;
+    assert_eq!(over, Err(SubmitError::UploadNotFound));
+    let whole = upload(&room, b"x").await;
+    assert_eq!(there(&room, whole).await, None, "an upload in one part can't be looked at");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_in_parts_is_checked_like_a_body_and_before_it_is_put_together() {
+    let (room, _) = room();
+    let id = uploaded(&room, None).await;
+    room.memory.calls();
+    let answer = room.send_body("note.keep", None, "", Body::Uploaded(id)).await;
+    assert_eq!(answer, Err(SubmitError::UnsupportedMediaType(&["application/json"])));
+    assert_eq!(room.memory.calls(), ["info", "upload"]);
+    let large = UploadTerms { length: 1 << 40, ..terms("image/png", PICTURE, None) };
+    let large = started(&room, &large).await;
+    let answer = room.send_body("file.keep", None, "", Body::Uploaded(large)).await;
+    assert!(matches!(answer, Err(SubmitError::TooLarge { .. })), "{answer:?}");
+    for (json, good) in [(&b"{\"x\":1}"[..], false), (b"{}", true)] {
+        let id = started(&room, &terms("application/json", json, None)).await;
+        assert!(put(&room, id, 1, json));
+        let answer = room.send_body("note.keep", None, "", Body::Uploaded(id)).await;
+        assert_eq!(answer.is_ok(), good, "{answer:?}");
+        let refused = matches!(answer, Err(SubmitError::Payload(PayloadError::Invalid(_))));
+        assert_eq!(refused, !good, "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_are_others_than_the_client_said_end_the_job() {
+    let (room, runs) = room();
+    let id = uploaded(&room, Some(Digest::of(b"another picture"))).await;
+    room.send_body("file.keep", None, "", Body::Uploaded(id)).await.expect("its word is taken");
+    room.work_until_idle().await;
+    let job = room.memory.only_job();
+    assert_eq!((job.status, runs.load(Ordering::SeqCst)), (Status::Failed, 0));
+    assert_eq!(job.failure.map(|failure| failure.code).as_deref(), Some("payload-corrupted"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_call_fails_an_upload_in_parts_becomes_its_job() {
+    for fault in [Fault::Before, Fault::After] {
+        for n in 0..10 {
+            let (room, runs) = room();
+            let id = uploaded(&room, None).await;
+            room.memory.fail_nth(n, fault);
+            while room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await.is_err() {}
+            room.work_until_idle().await;
+            assert_eq!(
+                (room.memory.only_job().status, runs.load(Ordering::SeqCst)),
+                (Status::Succeeded, 1),
+                "{fault:?} at call {n}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_commands_that_name_an_upload_in_parts_at_once_make_one_job() {
+    for call in ["parts", "join_parts", "take_upload"] {
+        let (room, _) = room();
+        let id = uploaded(&room, None).await;
+        // Each waits for the other there.
+        room.memory.slow(call, Duration::from_secs(1));
+        let send = |key| room.send_body("file.keep", Some(key), "", Body::Uploaded(id));
+        let (one, other) = tokio::join!(send("a"), send("b"));
+        let refused = [&one, &other].into_iter().filter(|it| **it == Err(SubmitError::UploadNotFound)).count();
+        assert!(refused == 1, "{one:?}, {other:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
+    let (room, _) = room();
+    let bytes = u64::from(PARTS_AT_ONCE) * 8 + 1;
+    let upload = UploadTerms { length: bytes, ..terms("image/png", PICTURE, None) };
+    let division = Division { length: bytes, part_length: 8 };
+    let ready = room.uploads.start_parts(&Tenant::default(), &upload, division).await.expect("ready");
+    assert_eq!((ready.parts.len(), ready.next), (PARTS_AT_ONCE as usize, Some(PARTS_AT_ONCE + 1)));
+    assert_eq!(ready.expires_at, room.host.now().after(upload::LINK_LIFE));
+    assert!(put(&room, ready.id, PARTS_AT_ONCE + 1, b"x"));
+    let look = async |from: u32| room.uploads.look(&Tenant::default(), ready.id, from).await.expect("the memory");
+    let rest = look(PARTS_AT_ONCE + 1).await.expect("known");
+    assert_eq!((rest.parts.len(), rest.next), (1, None));
+    assert_eq!((rest.parts[0].terms.length, &rest.parts[0].link), (1, &None));
+    assert_eq!(look(PARTS_AT_ONCE + 2).await.expect("known").parts, []);
+    tokio::time::advance(Duration::from_secs(86_340)).await;
+    assert_eq!(look(1).await.expect("known").expires_at, room.host.now().after(Duration::from_secs(60)));
+}

@@ -1,0 +1,103 @@
+//! Objects that come in parts: multipart uploads, of which nobody but us knows the id.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use aws_sdk_s3::operation::list_parts::ListPartsError;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+use cloakroom_app::ports::{Part, PartTerms, PortError, UploadLink, UploadTerms};
+
+use super::{S3Objects, link_of, presigning};
+use crate::error::{OBJECTS, port_error};
+
+/// The upload is finished, was given up, or never was.
+const GONE: &str = "NoSuchUpload";
+
+/// Parts are not there, or are others than they were: for one who asks to put them together, the same.
+const OTHER_PARTS: &str = "InvalidPart";
+
+impl S3Objects {
+    /// Without a checksum of S3's own kinds, as every part would have to come with one.
+    pub(super) async fn begin_parts_of(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
+        let create = self.client().create_multipart_upload().bucket(&self.bucket).key(key);
+        let mut create = create.content_type(&terms.content_type);
+        if let Some(sha256) = terms.sha256 {
+            create = create.metadata("sha256", sha256.to_string());
+        }
+        let begun = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
+        begun.upload_id.ok_or_else(|| PortError::Misconfigured {
+            service: OBJECTS,
+            reason: "began an upload in parts without naming it".to_owned(),
+        })
+    }
+
+    /// The length is signed.
+    pub(super) async fn link_of_part(
+        &self,
+        key: &str,
+        store_id: &str,
+        part: PartTerms,
+        valid: Duration,
+    ) -> Result<UploadLink, PortError> {
+        let put = self.client().upload_part().bucket(&self.bucket).key(key).upload_id(store_id);
+        let put = put.part_number(number(part.number)).content_length(i64::try_from(part.length).unwrap_or(i64::MAX));
+        let request = put.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
+        Ok(link_of(&request))
+    }
+
+    /// A page of a thousand at a time.
+    pub(super) async fn list_parts_of(
+        &self,
+        key: &str,
+        store_id: &str,
+        numbers: RangeInclusive<u32>,
+    ) -> Result<Option<Vec<Part>>, PortError> {
+        let list = self.client().list_parts().bucket(&self.bucket).key(key).upload_id(store_id);
+        let marker = Some(numbers.start().saturating_sub(1)).filter(|before| *before > 0);
+        let list = list.set_part_number_marker(marker.map(|before| before.to_string()));
+        let mut pages = list.into_paginator().send();
+        let mut parts = vec![];
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if is_gone(&error) => return Ok(None),
+                Err(error) => return Err(port_error(OBJECTS, &error)),
+            };
+            let listed = page.parts.unwrap_or_default().into_iter().filter_map(|part| {
+                Some(Part {
+                    number: part.part_number?.try_into().ok()?,
+                    length: part.size?.try_into().ok()?,
+                    etag: part.e_tag?,
+                })
+            });
+            parts.extend(listed.filter(|part| numbers.contains(&part.number)));
+            if parts.last().is_some_and(|part| part.number == *numbers.end()) {
+                break;
+            }
+        }
+        Ok(Some(parts))
+    }
+
+    pub(super) async fn complete(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
+        let named =
+            |part: &Part| CompletedPart::builder().part_number(number(part.number)).e_tag(part.etag.clone()).build();
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.iter().map(named).collect())).build();
+        let complete = self.client().complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(store_id);
+        match complete.multipart_upload(parts).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code().is_some_and(|code| [GONE, OTHER_PARTS].contains(&code)) => Ok(false),
+            Err(error) => Err(port_error(OBJECTS, &error)),
+        }
+    }
+}
+
+fn is_gone(error: &SdkError<ListPartsError, HttpResponse>) -> bool {
+    error.code() == Some(GONE)
+}
+
+fn number(part: u32) -> i32 {
+    i32::try_from(part).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,96 @@
+//! The stored form of an upload in parts.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use cloakroom::{Tenant, Timestamp, UploadId};
+use cloakroom_app::ports::{PartsRecord, UploadTerms};
+
+use super::{CorruptRecord, Item, Reader, VERSION, blob, name, number, text};
+
+/// The key of an upload in parts.
+pub(crate) fn parts_pk(tenant: &Tenant, upload: UploadId) -> AttributeValue {
+    text(format!("parts#{tenant}#{upload}"))
+}
+
+/// An upload in parts as it is stored.
+pub(crate) fn write_upload(upload: &PartsRecord) -> Item {
+    let UploadTerms { content_type, length, sha256 } = &upload.terms;
+    let mut item = vec![
+        (name::PK, parts_pk(&upload.tenant, upload.id)),
+        (name::V, number(VERSION)),
+        (name::TENANT, text(upload.tenant.as_str())),
+        (name::ID, text(upload.id.to_string())),
+        (name::STORE_ID, text(&upload.store_id)),
+        (name::CONTENT_TYPE, text(content_type)),
+        (name::LENGTH, number(length)),
+        (name::PART_LENGTH, number(upload.part_length)),
+        (name::EXPIRES_AT, number(upload.expires_at.as_seconds_ceil())),
+    ];
+    item.extend(sha256.map(|sha256| (name::SHA256, blob(sha256.as_bytes()))));
+    item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Reads an upload in parts.
+pub(crate) fn read_upload(item: &Item) -> Result<PartsRecord, CorruptRecord> {
+    let item = Reader(item);
+    let version: u32 = item.number(name::V)?;
+    if version > VERSION {
+        return Err(CorruptRecord::Later(version));
+    }
+    Ok(PartsRecord {
+        tenant: item.parsed(name::TENANT)?,
+        id: item.parsed(name::ID)?,
+        store_id: item.string(name::STORE_ID)?,
+        terms: UploadTerms {
+            content_type: item.string(name::CONTENT_TYPE)?,
+            length: item.number(name::LENGTH)?,
+            sha256: item.if_any(name::SHA256, Reader::digest)?,
+        },
+        part_length: item.number(name::PART_LENGTH)?,
+        expires_at: Timestamp::from_seconds(item.number(name::EXPIRES_AT)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom::Digest;
+
+    use super::*;
+
+    /// Read by every later program.
+    #[test]
+    fn yesterdays_record_of_an_upload_is_read_by_todays_code() {
+        let id = "019c10a6-3000-7000-8000-000000000000";
+        let mut item: Item = [
+            ("pk", text(format!("parts#acme#{id}"))),
+            ("v", number(1)),
+            ("tenant", text("acme")),
+            ("id", text(id)),
+            ("store_id", text("2~abc")),
+            ("content_type", text("image/png")),
+            ("length", number(5_497_558_138_880_u64)),
+            ("part_length", number(5_242_880)),
+            ("sha256", blob(Digest::of(b"x").as_bytes())),
+            ("expires_at", number(1_795_334_400)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let upload = PartsRecord {
+            tenant: "acme".parse().expect("a good name"),
+            id: id.parse().expect("an id"),
+            store_id: "2~abc".into(),
+            terms: UploadTerms {
+                content_type: "image/png".into(),
+                length: 5_497_558_138_880,
+                sha256: Some(Digest::of(b"x")),
+            },
+            part_length: 5_242_880,
+            expires_at: Timestamp::from_seconds(1_795_334_400),
+        };
+        assert_eq!(read_upload(&item), Ok(upload.clone()));
+        assert_eq!(write_upload(&upload), item);
+        item.insert("of_tomorrow".into(), text("?"));
+        assert_eq!(read_upload(&item), Ok(upload));
+        item.insert("v".into(), number(2));
+        assert_eq!(read_upload(&item), Err(CorruptRecord::Later(2)));
+    }
+}

@@ -1,0 +1,168 @@
+//! What is remembered of a submission's upload, so that it goes on after an interruption, whatever that was: a small file, written when
+//! the upload begins, and deleted once the command is accepted. It says which upload, and by which key the command is submitted, so
+//! that the same again is the same job.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use cloakroom_app::core::Digest;
+use cloakroom_app::upload::UPLOAD_LIFE;
+use cloakroom_client::{Error, Uploading};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Failure;
+use crate::service::Service;
+use crate::show;
+use crate::submit::Args;
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    upload_id: String,
+    key: String,
+    /// Of the payload, in hex.
+    sha256: String,
+}
+
+/// The upload of one submission. Clones are of the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unfinished {
+    /// Where it is remembered; nowhere, where there is no file that could be uploaded again.
+    place: Option<PathBuf>,
+    /// By which key the command is submitted, if it is the program that chooses it.
+    key: String,
+    before: Option<Note>,
+    kept: Arc<Mutex<bool>>,
+}
+
+impl Unfinished {
+    /// What is remembered of this submission of this file, as it is now.
+    pub(crate) fn of(args: &Args, service: &Service) -> Result<Self, Failure> {
+        let Some(file) = args.file.as_deref().filter(|file| *file != "-") else { return Ok(Self::default()) };
+        let Some(folder) = folder() else { return Ok(Self::default()) };
+        drop_stale(&folder, UPLOAD_LIFE);
+        let about = fs::canonicalize(file).and_then(|path| fs::metadata(&path).map(|about| (path, about)));
+        let (path, about) = about.map_err(|error| Failure::usage(format!("failed to read {file}: {error}")))?;
+        let modified = about.modified().ok().and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let submission = serde_json::json!([
+            service.url,
+            args.command,
+            path,
+            about.len(),
+            modified.map(|at| at.as_nanos().to_string()),
+            args.key,
+            args.content_type,
+            args.query,
+            args.not_before.map(|at| at.to_string()),
+        ]);
+        let place = folder.join(format!("{}.json", Digest::of(submission.to_string().as_bytes())));
+        let mut before = fs::read(&place).ok().and_then(|text| serde_json::from_slice::<Note>(&text).ok());
+        let other = |note: &Note| digest(&path).is_ok_and(|sha256| sha256 != note.sha256);
+        if args.no_resume || before.as_ref().is_some_and(other) {
+            before = None;
+        }
+        let key = match (&args.key, &before) {
+            (Some(given), _) => given.clone(),
+            (None, Some(note)) => note.key.clone(),
+            (None, None) => uuid::Uuid::new_v4().to_string(),
+        };
+        Ok(Self { place: Some(place), key, before, kept: Arc::default() })
+    }
+
+    /// By which key to submit, where it is not said: the same as before.
+    pub(crate) fn key(&self) -> Option<String> {
+        self.place.is_some().then(|| self.key.clone())
+    }
+
+    /// The upload that was interrupted.
+    pub(crate) fn upload(&self) -> Option<String> {
+        self.before.as_ref().map(|note| note.upload_id.clone())
+    }
+
+    /// Remembers the upload, once.
+    pub(crate) fn keep(&self, uploading: &Uploading) {
+        let Some(place) = self.place.as_deref().filter(|_| uploading.in_parts) else { return };
+        let mut kept = self.kept.lock().expect("no one panics while keeping");
+        if *kept {
+            return;
+        }
+        *kept = true;
+        // Of one that goes on it is remembered already.
+        let Some(sha256) = uploading.sha256.clone() else {
+            show::note(&format!("going on with an upload: {} of {} bytes are there", uploading.sent, uploading.length));
+            return;
+        };
+        let note = Note { upload_id: uploading.upload_id.clone(), key: self.key.clone(), sha256 };
+        if let Err(error) = write(place, &note) {
+            show::note(&format!(
+                "if this is interrupted it will begin anew: failed to write {}: {error}",
+                place.display()
+            ));
+        }
+    }
+
+    /// Whether there is an upload to go on with.
+    pub(crate) fn is_kept(&self) -> bool {
+        *self.kept.lock().expect("no one panics while keeping")
+    }
+
+    /// Forgets what is over: the command was accepted, or its upload is of no use any more.
+    pub(crate) fn end(&self, error: Option<&Error>) {
+        let useless = |error: &Error| error.problem().is_some_and(|problem| problem.code == "upload-not-found");
+        if error.is_none_or(useless) {
+            self.remove();
+        }
+    }
+
+    fn remove(&self) {
+        if let Some(place) = &self.place
+            && let Err(error) = fs::remove_file(place)
+            && error.kind() != ErrorKind::NotFound
+        {
+            show::note(&format!("failed to delete {}: {error}", place.display()));
+        }
+    }
+}
+
+/// Where programs keep what they remember (XDG Base Directory Specification).
+fn folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")))?;
+    Some(state.join("cloakroom/uploads"))
+}
+
+/// Whole or not at all.
+fn write(place: &Path, note: &Note) -> std::io::Result<()> {
+    let folder = place.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let new = place.with_extension("new");
+    fs::write(&new, serde_json::to_vec(note)?)?;
+    fs::rename(new, place)
+}
+
+/// Deletes what no service knows any more.
+fn drop_stale(folder: &Path, life: Duration) {
+    let Ok(notes) = fs::read_dir(folder) else { return };
+    for note in notes.flatten() {
+        let written = note.metadata().and_then(|about| about.modified());
+        if written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > life)) {
+            // One that can't be deleted is looked at by nobody either.
+            let _ = fs::remove_file(note.path());
+        }
+    }
+}
+
+/// In hex.
+fn digest(path: &Path) -> std::io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let (mut digest, mut piece) = (Digest::builder(), vec![0; 1024 * 1024]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(digest.finish().to_string()),
+            length => digest.update(&piece[..length]),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Uploads in parts: several at once, each sent again by itself, and gone on with after an interruption.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cloakroom::parts::MOST_PARTS;
+use futures::future::BoxFuture;
+use futures::{StreamExt as _, TryStreamExt as _};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+
+use crate::content::{Content, Range};
+use crate::progress::Progress;
+use crate::retry::Repeat;
+use crate::upload::{Link, description};
+use crate::{Client, Error};
+
+/// The bytes of a part, unless there are so many that it must have more.
+const PART: u64 = 16 * 1024 * 1024;
+
+/// How long links are used: the service makes them for an hour, and the last one has to be used in time.
+const FRESH: Duration = Duration::from_secs(2400);
+
+/// How it is with an upload in parts.
+#[derive(Deserialize)]
+struct Upload {
+    upload_id: String,
+    content_length: u64,
+    part_length: u64,
+    parts: Vec<Part>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    number: u32,
+    content_length: u64,
+    uploaded: bool,
+    url: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
+impl Client {
+    /// Uploads a payload in parts, or what is missing of it; the upload's id.
+    pub(crate) async fn upload_in_parts(&self, content: &Content, begun: Option<&str>) -> Result<String, Error> {
+        let length = content.length();
+        let before = match begun {
+            Some(id) => self.upload_begun(id).await?.filter(|upload| upload.content_length == length),
+            None => None,
+        };
+        let (mut upload, progress) = match before {
+            Some(upload) => {
+                let progress = Progress::in_parts(self, &upload.upload_id, None, length);
+                (upload, progress)
+            }
+            None => {
+                let sha256 = content.sha256().await?;
+                let mut asked = description(content, &sha256);
+                asked["parts"] = length.div_ceil(PART).clamp(1, MOST_PARTS.into()).into();
+                let upload: Upload = self.ticket(&asked).await?;
+                let progress = Progress::in_parts(self, &upload.upload_id, Some(sha256), length);
+                (upload, progress)
+            }
+        };
+        let mut told = 0;
+        loop {
+            // Parts of a page that is read again are counted once.
+            let there = upload.parts.iter().filter(|part| part.uploaded && part.number > told);
+            progress.there(there.map(|part| part.content_length).sum());
+            told = upload.parts.last().map_or(told, |part| part.number.max(told));
+            let stale = self.put_parts(&upload, content, &progress).await?;
+            let next = match (stale, &upload.next) {
+                (true, _) => upload.parts.first().map_or(1, |part| part.number).to_string(),
+                (false, Some(next)) => next.rsplit('=').next().unwrap_or_default().to_owned(),
+                (false, None) => return Ok(upload.upload_id),
+            };
+            upload = self.upload_from(&upload.upload_id, &next).await?;
+        }
+    }
+
+    /// Sends the parts that are not there; whether the links became stale before the last of them.
+    async fn put_parts(&self, upload: &Upload, content: &Content, progress: &Progress) -> Result<bool, Error> {
+        let settings = &self.inner.settings;
+        let (began, stale) = (settings.clock.now(), AtomicBool::new(false));
+        let send = async |part: &Part| {
+            if settings.clock.now().saturating_sub(began) > FRESH {
+                stale.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            self.put_part(upload, part, content, progress).await
+        };
+        let missing = upload.parts.iter().filter(|part| !part.uploaded);
+        // Boxed, or the compiler finds no proof that they may be moved from thread to thread.
+        let sending: Vec<_> = missing.map(|part| -> BoxFuture<'_, _> { Box::pin(send(part)) }).collect();
+        futures::stream::iter(sending).buffer_unordered(settings.parts_at_once).try_collect::<()>().await?;
+        Ok(stale.load(Ordering::Relaxed))
+    }
+
+    /// Sends a part; by a fresh link, if its own is not good any more.
+    async fn put_part(
+        &self,
+        upload: &Upload,
+        part: &Part,
+        content: &Content,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let range = Range {
+            offset: u64::from(part.number.saturating_sub(1)) * upload.part_length,
+            length: part.content_length,
+        };
+        // They share the line.
+        let time = Content::time_of(range.length) * u32::try_from(self.inner.settings.parts_at_once).unwrap_or(1);
+        let mut fresh: Option<Part> = None;
+        loop {
+            let Part { url, headers, .. } = fresh.as_ref().unwrap_or(part);
+            let url = url.as_deref().ok_or_else(|| Error::Protocol(format!("part {} has no url", part.number)))?;
+            let answer = self.put(Link { url, headers }, content, range, time, progress).await?;
+            match answer.status {
+                status if status.is_success() => return Ok(()),
+                StatusCode::FORBIDDEN if fresh.is_none() => {
+                    let now = self.upload_from(&upload.upload_id, &part.number.to_string()).await?;
+                    let now = now.parts.into_iter().find(|now| now.number == part.number);
+                    let now = now.ok_or_else(|| answer.unexpected("the upload has lost a part"))?;
+                    if now.uploaded {
+                        progress.there(now.content_length);
+                        return Ok(());
+                    }
+                    fresh = Some(now);
+                }
+                _ => return Err(answer.unexpected("the storage did not take a part of the upload")),
+            }
+        }
+    }
+
+    /// An upload that was begun before, if it is still known.
+    async fn upload_begun(&self, id: &str) -> Result<Option<Upload>, Error> {
+        match self.upload_from(id, "1").await {
+            Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND.as_u16() => Ok(None),
+            answered => answered.map(Some),
+        }
+    }
+
+    async fn upload_from(&self, id: &str, from: &str) -> Result<Upload, Error> {
+        let mut url = self.url(&["uploads", id]);
+        url.query_pairs_mut().append_pair("from", from);
+        let make = || self.request(Method::GET, url.clone()).timeout(self.inner.settings.timeout);
+        let answer = self.ask(Repeat::Safe, make).await?;
+        if answer.status.is_success() { answer.json() } else { Err(answer.into_refusal()) }
+    }
+}

@@ -1,0 +1,117 @@
+//! How far an upload has come.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cloakroom::Digest;
+
+use crate::Client;
+
+/// How far an upload has come, for those who watch. Told first when the upload is known to the service, and then as it goes on;
+/// what has to be sent again is taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Uploading {
+    /// The service's id of the upload: what was interrupted goes on by [`Submission::upload`](crate::Submission::upload).
+    pub upload_id: String,
+    /// The SHA-256 of the payload in hex, unless the upload was begun by an earlier call.
+    pub sha256: Option<String>,
+    /// How many bytes are there, or on their way.
+    pub sent: u64,
+    /// How many there are.
+    pub length: u64,
+    /// Whether it comes in parts: only then can it go on after an interruption.
+    pub in_parts: bool,
+}
+
+/// What is counted of one upload.
+pub(crate) struct Progress(Arc<Counted>);
+
+struct Counted {
+    client: Client,
+    upload_id: String,
+    sha256: Option<String>,
+    length: u64,
+    in_parts: bool,
+    sent: AtomicU64,
+}
+
+impl Counted {
+    fn tell(&self) {
+        if let Some(report) = &self.client.inner.settings.on_upload {
+            report(&Uploading {
+                upload_id: self.upload_id.clone(),
+                sha256: self.sha256.clone(),
+                sent: self.sent.load(Ordering::Relaxed),
+                length: self.length,
+                in_parts: self.in_parts,
+            });
+        }
+    }
+}
+
+impl Progress {
+    pub(crate) fn new(client: &Client, upload_id: &str, sha256: Option<Digest>, length: u64) -> Self {
+        Self::of(client, upload_id, sha256, length, false)
+    }
+
+    pub(crate) fn in_parts(client: &Client, upload_id: &str, sha256: Option<Digest>, length: u64) -> Self {
+        Self::of(client, upload_id, sha256, length, true)
+    }
+
+    fn of(client: &Client, upload_id: &str, sha256: Option<Digest>, length: u64, in_parts: bool) -> Self {
+        let (client, upload_id) = (client.clone(), upload_id.to_owned());
+        let sha256 = sha256.map(|sha256| sha256.to_string());
+        Self(Arc::new(Counted { client, upload_id, sha256, length, in_parts, sent: AtomicU64::new(0) }))
+    }
+
+    /// So many bytes are there already.
+    pub(crate) fn there(&self, bytes: u64) {
+        self.0.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.0.tell();
+    }
+
+    /// Another try at sending some of it.
+    pub(crate) fn attempt(&self) -> Attempt {
+        Attempt(Counter { of: Arc::clone(&self.0), sent: Arc::default() })
+    }
+}
+
+/// One try. What it sent is taken back with it, unless it is done.
+pub(crate) struct Attempt(Counter);
+
+/// Counts what one try sends.
+#[derive(Clone)]
+pub(crate) struct Counter {
+    of: Arc<Counted>,
+    sent: Arc<AtomicU64>,
+}
+
+impl Attempt {
+    pub(crate) fn counter(&self) -> Counter {
+        self.0.clone()
+    }
+
+    /// It was taken.
+    pub(crate) fn is_done(&self) {
+        self.0.sent.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let sent = self.0.sent.swap(0, Ordering::Relaxed);
+        if sent > 0 {
+            self.0.of.sent.fetch_sub(sent, Ordering::Relaxed);
+            self.0.of.tell();
+        }
+    }
+}
+
+impl Counter {
+    pub(crate) fn add(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.of.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.of.tell();
+    }
+}

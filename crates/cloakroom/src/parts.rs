@@ -1,0 +1,143 @@
+//! How an upload is divided into parts: into equal ones, but for the last, within what object storage takes.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+
+const MIB: u64 = 1024 * 1024;
+const GIB: u64 = 1024 * MIB;
+
+/// The most parts of an upload.
+pub const MOST_PARTS: u32 = 10_000;
+
+/// The least bytes of a part, but of the last.
+pub const LEAST_PART: u64 = 5 * MIB;
+
+/// The most bytes of a part: what is taken by one `PUT`.
+pub const LARGEST_PART: u64 = 5 * GIB;
+
+/// The most bytes of an upload in parts, 5 TiB.
+pub const LARGEST_UPLOAD: u64 = 5 * 1024 * GIB;
+
+/// The bytes of a part where nobody wishes otherwise.
+const USUAL_PART: u64 = 64 * MIB;
+
+/// An upload's length, divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Division {
+    /// The bytes of it all.
+    pub length: u64,
+    /// The bytes of each part, but of the last, which has the rest.
+    pub part_length: u64,
+}
+
+/// A wish for a number of parts that can't be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undivided {
+    /// They would be too small: so many would do at most.
+    TooMany(u32),
+    /// They would be too large: so many would do at least.
+    TooFew(u32),
+}
+
+impl Division {
+    /// Into so many parts; or as many as is usual, of which there are never too many.
+    pub fn of(length: u64, wish: Option<u32>) -> Result<Self, Undivided> {
+        let Some(parts) = wish.map(|parts| parts.clamp(1, MOST_PARTS)) else {
+            let least = length.div_ceil(MOST_PARTS.into()).next_multiple_of(MIB);
+            return Ok(Self { length, part_length: least.max(USUAL_PART) });
+        };
+        let part_length = length.div_ceil(parts.into()).max(1);
+        if part_length > LARGEST_PART {
+            return Err(Undivided::TooFew(number(length.div_ceil(LARGEST_PART))));
+        }
+        if parts > 1 && part_length < LEAST_PART {
+            let most = length.div_ceil(LEAST_PART - 1).saturating_sub(1);
+            return Err(Undivided::TooMany(number(most)));
+        }
+        Ok(Self { length, part_length })
+    }
+
+    /// How many parts.
+    pub fn count(&self) -> u32 {
+        number(self.length.div_ceil(self.part_length.max(1)))
+    }
+
+    /// Where a part begins; parts are counted from 1 on.
+    pub fn offset(&self, number: u32) -> u64 {
+        u64::from(number.saturating_sub(1)) * self.part_length
+    }
+
+    /// How many bytes a part has.
+    pub fn length_of(&self, number: u32) -> u64 {
+        self.length.saturating_sub(self.offset(number)).min(self.part_length)
+    }
+}
+
+/// As a number of parts: within what there may be of them.
+fn number(parts: u64) -> u32 {
+    u32::try_from(parts).unwrap_or(MOST_PARTS).clamp(1, MOST_PARTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_wish_that_can_not_be_is_told_what_can() {
+        let five = LEAST_PART;
+        for (length, wish, said) in [
+            (five + 1, 2, Err(Undivided::TooMany(1))),
+            (2 * five, 2, Ok(2)),
+            (2 * five - 1, 2, Ok(2)),
+            (2 * five - 2, 2, Err(Undivided::TooMany(1))),
+            (100 * five, 101, Err(Undivided::TooMany(100))),
+            (1, 1, Ok(1)),
+            (1, 2, Err(Undivided::TooMany(1))),
+            (LARGEST_PART + 1, 1, Err(Undivided::TooFew(2))),
+            (LARGEST_UPLOAD, 10_000, Ok(10_000)),
+            (LARGEST_UPLOAD, 1_023, Err(Undivided::TooFew(1_024))),
+        ] {
+            assert_eq!(Division::of(length, Some(wish)).map(|it| it.count()), said, "{length} in {wish}");
+        }
+    }
+
+    #[test]
+    fn where_nobody_wishes_otherwise_parts_are_of_a_usual_size_and_never_too_many() {
+        for (length, parts, part_length) in
+            [(1, 1, 64), (64 * MIB + 1, 2, 64), (700 * GIB, 9_956, 72), (LARGEST_UPLOAD, 9_987, 525)]
+        {
+            let it = Division::of(length, None).expect("no wish");
+            assert_eq!((it.count(), it.part_length / MIB), (parts, part_length), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parts_are_as_many_as_were_wished_for_and_make_up_the_whole(
+            length in prop_oneof![1..LARGEST_UPLOAD, 1..300 * MIB],
+            wish in prop_oneof![1..=MOST_PARTS, 1u32..40],
+        ) {
+            let it = match Division::of(length, Some(wish)) {
+                Ok(it) => it,
+                Err(Undivided::TooMany(would)) => {
+                    prop_assert!(would < wish && Division::of(length, Some(would + 1)).is_err());
+                    Division::of(length, Some(would)).expect("it would do")
+                }
+                Err(Undivided::TooFew(would)) => {
+                    prop_assert!(would > wish && Division::of(length, Some(would - 1)).is_err());
+                    Division::of(length, Some(would)).expect("it would do")
+                }
+            };
+            let last = it.count();
+            prop_assert!(last == 1 || it.part_length >= LEAST_PART);
+            prop_assert!(it.part_length <= LARGEST_PART);
+            prop_assert!(it.length_of(last) > 0);
+            prop_assert_eq!(it.offset(last) + it.length_of(last), length);
+            prop_assert_eq!(it.length_of(last + 1), 0);
+            if Division::of(length, Some(wish)).is_ok() {
+                prop_assert_eq!(last, wish);
+            }
+        }
+    }
+}
