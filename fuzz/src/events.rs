@@ -67,7 +67,7 @@ impl Events {
         let answer = self.send(sent).await;
         answer.check(&sent.method, sent.uri.path());
         if sent.method == Method::POST
-            && let Some(place) = answer.location()
+            && let Some(place) = answer.location().filter(|place| place.contains("/jobs/"))
         {
             place.clone_into(&mut self.place);
             if sent.headers.iter().any(|(name, _)| name == "idempotency-key") {

@@ -86,6 +86,7 @@ fn key(tenant: &str, name: &str) {
         keys::letter(Some(&job), "m-1"),
         keys::payload(&job, &Digest::of(b"")),
         keys::upload(&tenant, UploadId::from_uuid(Uuid::nil())),
+        keys::parts(&tenant, UploadId::from_uuid(Uuid::nil())),
     ] {
         let parts: Vec<_> = key.split('/').collect();
         assert!(

@@ -22,6 +22,9 @@ const WHO: &str = "x-tenant";
 /// The most bytes of a result that is asked for: more of them show nothing more, and take their time.
 const MOST_RESULT_BYTES: u64 = 100_000;
 
+/// The most bytes of an upload in parts that are sent.
+const MOST_SENT_BYTES: usize = 1000;
+
 /// A deployment and its router.
 pub(crate) struct Scene {
     pub(crate) room: Room,
@@ -104,17 +107,23 @@ impl Scene {
         self.send(request.body(Body::empty()).expect("a good request")).await
     }
 
-    /// Does what an upload's link takes: a few bytes, of its type.
+    /// Does what an upload's link takes: a few bytes, of its type; or, of an upload in parts, as many as were promised, if they are few.
     async fn uploaded(&mut self, sent: &Sent, answer: &Value) {
         answer["upload_id"].as_str().expect("an id").clone_into(&mut self.upload);
+        let (tenant, id) = (Self::tenant(sent).expect("nobody makes no uploads"), self.upload.parse().expect("an id"));
+        if let Some(parts) = answer["parts"].as_array() {
+            parts.iter().for_each(can_be_sent);
+            let length = answer["content_length"].as_u64().and_then(|length| usize::try_from(length).ok());
+            if let Some(length) = length.filter(|length| *length <= MOST_SENT_BYTES) {
+                let bytes: Vec<_> = b"{}".iter().copied().chain(std::iter::repeat(b' ')).take(length).collect();
+                assert!(self.room.memory.put_part(&keys::parts(&tenant, id), 1, bytes.into()));
+            }
+            return;
+        }
         let terms: Value = serde_json::from_slice(&sent.body).expect("it was read");
         let content_type = terms["content_type"].as_str().expect("it was read");
-        for (name, value) in answer["headers"].as_object().expect("headers") {
-            let value = value.as_str().expect("a text");
-            assert!(http::HeaderValue::from_str(value).is_ok(), "the header {name} of an upload: {value:?}");
-        }
-        let tenant = Self::tenant(sent).expect("nobody makes no uploads");
-        let key = keys::upload(&tenant, self.upload.parse().expect("an id"));
+        can_be_sent(answer);
+        let key = keys::upload(&tenant, id);
         self.room.memory.put(&key, content_type, Bytes::from_static(b"{}")).await.expect("the memory does not fail");
     }
 
@@ -124,6 +133,14 @@ impl Scene {
             self.room.work_until_idle().await;
         }
         !self.harmful
+    }
+}
+
+/// Whether the headers of a link are some.
+fn can_be_sent(link: &Value) {
+    for (name, value) in link["headers"].as_object().expect("headers") {
+        let value = value.as_str().expect("a text");
+        assert!(http::HeaderValue::from_str(value).is_ok(), "the header {name} of an upload: {value:?}");
     }
 }
 

@@ -12,6 +12,7 @@ use crate::body::{BodyError, BodyStream, FromBody};
 use crate::context::JobContext;
 use crate::handler::{HandlerError, Output};
 use crate::payload::{self, Payload, PayloadError};
+use crate::upload::PARTS_LIFE;
 
 /// What fits through the gateway: 6 MB of a function's input, less a third for base64.
 pub const BODY_LIMIT: u64 = 4 * 1024 * 1024;
@@ -78,6 +79,13 @@ impl Default for Limits {
             result_retention: None,
             key_required: false,
         }
+    }
+}
+
+impl Limits {
+    /// What all attempts may take, with the waits between them.
+    fn all_attempts(&self) -> Duration {
+        (self.timeout + self.retry.cap) * self.retry.max_attempts
     }
 }
 
@@ -333,11 +341,16 @@ impl Registry {
     /// How long payloads must be kept after they were written: until their job, which may be put off for its retention and
     /// then wait in the queue for as long again, is over; and for its retention then, as it may be sent back to work.
     pub fn objects_life(&self) -> Duration {
-        let life = |limits: &Limits| {
-            let attempts = (limits.timeout + limits.retry.cap) * limits.retry.max_attempts;
-            2 * limits.retention + attempts.max(limits.retention)
-        };
+        let life = |limits: &Limits| 2 * limits.retention + limits.all_attempts().max(limits.retention);
         self.iter().map(|command| life(&command.limits)).max().unwrap_or_default()
+    }
+
+    /// How long a bucket must keep them, which counts from when an upload in parts was begun
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>): a command may name it hours later.
+    pub fn bucket_life(&self) -> Duration {
+        let of_parts = |limits: &Limits| PARTS_LIFE + 2 * limits.retention + limits.all_attempts();
+        let of_parts = self.iter().map(|command| of_parts(&command.limits)).max().unwrap_or_default();
+        self.objects_life().max(of_parts)
     }
 
     /// Every command, by name.

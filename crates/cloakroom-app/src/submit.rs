@@ -357,7 +357,8 @@ impl Submit {
     /// Puts an upload in parts together, if it is one that the command takes. That comes before it is known whose it will be: it
     /// changes nothing of it but that it can be read.
     async fn check_parts(&self, command: &Command, tenant: &Tenant, id: UploadId) -> Result<ObjectInfo, SubmitError> {
-        let record = self.store.upload(tenant, id).await?.ok_or(SubmitError::UploadNotFound)?;
+        let record = upload::live(&*self.store, tenant, id, self.host.now()).await?;
+        let record = record.ok_or(SubmitError::UploadNotFound)?;
         check_description(command, &record.terms.content_type, record.terms.length)?;
         match upload::put_together(&*self.objects, &record).await? {
             Ok(info) => {

@@ -18,6 +18,10 @@ use crate::ports::{
 /// How long an upload that no command names is kept.
 pub const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 3600);
 
+/// How long an upload in parts can be named. A little shorter, so that its bytes are kept as long as those of any other payload: a
+/// bucket counts from when it was begun.
+pub const PARTS_LIFE: Duration = Duration::from_secs(23 * 3600);
+
 /// How long a link takes an upload.
 pub const LINK_LIFE: Duration = Duration::from_secs(3600);
 
@@ -98,7 +102,7 @@ impl Uploads {
             store_id,
             terms: terms.clone(),
             part_length: division.part_length,
-            expires_at: now.after(UPLOAD_LIFE),
+            expires_at: now.after(PARTS_LIFE),
         };
         self.store.keep_upload(&record).await?;
         self.told(&record, 1, &[], now).await
@@ -107,10 +111,7 @@ impl Uploads {
     /// How it is with an upload in parts, from this part on, with fresh links; `None` of one that is over, or of no such upload.
     pub async fn look(&self, tenant: &Tenant, id: UploadId, from: u32) -> Result<Option<InParts>, PortError> {
         let now = self.host.now();
-        if live_until(id, now).is_none() {
-            return Ok(None);
-        }
-        let Some(record) = self.store.upload(tenant, id).await? else { return Ok(None) };
+        let Some(record) = live(&*self.store, tenant, id, now).await? else { return Ok(None) };
         let from = from.max(1);
         let there: Vec<u32> = match found(&*self.objects, &record, from, PARTS_AT_ONCE).await? {
             Found::Unfinished(parts) => parts.into_iter().map(|part| part.number).collect(),
@@ -137,6 +138,16 @@ impl Uploads {
         }
         Ok(InParts { id: record.id, division, parts, next: Some(next).filter(|next| *next <= last), expires_at })
     }
+}
+
+/// What is known of an upload in parts that can be named.
+pub(crate) async fn live(
+    store: &dyn JobStore,
+    tenant: &Tenant,
+    id: UploadId,
+    now: Timestamp,
+) -> Result<Option<PartsRecord>, PortError> {
+    Ok(store.upload(tenant, id).await?.filter(|upload| now < upload.expires_at))
 }
 
 fn division(record: &PartsRecord) -> Division {

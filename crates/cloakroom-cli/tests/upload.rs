@@ -47,7 +47,7 @@ impl Service {
             .route("/uploads", post(async |State(this): State<Self>| this.begin()))
             .route("/uploads/{id}", get(async |State(this): State<Self>| Json(this.upload())))
             .route("/parts/{n}", put(Self::take))
-            .route("/commands/{type}", post(Self::accept))
+            .route("/commands/{type}", post(async |State(this): State<Self>, request: Request| this.accept(&request)))
             .with_state(this.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         this
@@ -84,9 +84,9 @@ impl Service {
         StatusCode::OK
     }
 
-    async fn accept(State(this): State<Self>, request: Request) -> (StatusCode, Json<Value>) {
-        let header = |name: &str| request.headers()[name].to_str().expect("text").to_owned();
-        this.0.keys.lock().expect("a lock").push(header("idempotency-key"));
+    fn accept(&self, request: &Request) -> (StatusCode, Json<Value>) {
+        let key = request.headers()["idempotency-key"].to_str().expect("text").to_owned();
+        self.0.keys.lock().expect("a lock").push(key);
         let at = "2026-11-21T08:00:00.123Z";
         let id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
         let job = json!({

@@ -25,7 +25,8 @@ const FRESH: Duration = Duration::from_secs(2400);
 /// How it is with an upload in parts.
 #[derive(Deserialize)]
 struct Upload {
-    upload_id: String,
+    #[serde(rename = "upload_id")]
+    id: String,
     content_length: u64,
     part_length: u64,
     parts: Vec<Part>,
@@ -52,7 +53,7 @@ impl Client {
         };
         let (mut upload, progress) = match before {
             Some(upload) => {
-                let progress = Progress::in_parts(self, &upload.upload_id, None, length);
+                let progress = Progress::in_parts(self, &upload.id, None, length);
                 (upload, progress)
             }
             None => {
@@ -60,7 +61,7 @@ impl Client {
                 let mut asked = description(content, &sha256);
                 asked["parts"] = length.div_ceil(PART).clamp(1, MOST_PARTS.into()).into();
                 let upload: Upload = self.ticket(&asked).await?;
-                let progress = Progress::in_parts(self, &upload.upload_id, Some(sha256), length);
+                let progress = Progress::in_parts(self, &upload.id, Some(sha256), length);
                 (upload, progress)
             }
         };
@@ -74,9 +75,9 @@ impl Client {
             let next = match (stale, &upload.next) {
                 (true, _) => upload.parts.first().map_or(1, |part| part.number).to_string(),
                 (false, Some(next)) => next.rsplit('=').next().unwrap_or_default().to_owned(),
-                (false, None) => return Ok(upload.upload_id),
+                (false, None) => return Ok(upload.id),
             };
-            upload = self.upload_from(&upload.upload_id, &next).await?;
+            upload = self.upload_from(&upload.id, &next).await?;
         }
     }
 
@@ -120,7 +121,7 @@ impl Client {
             match answer.status {
                 status if status.is_success() => return Ok(()),
                 StatusCode::FORBIDDEN if fresh.is_none() => {
-                    let now = self.upload_from(&upload.upload_id, &part.number.to_string()).await?;
+                    let now = self.upload_from(&upload.id, &part.number.to_string()).await?;
                     let now = now.parts.into_iter().find(|now| now.number == part.number);
                     let now = now.ok_or_else(|| answer.unexpected("the upload has lost a part"))?;
                     if now.uploaded {

@@ -27,7 +27,7 @@ impl Needs {
             timeout: limits().map(|it| it.timeout).max().unwrap_or_default(),
             attempts: limits().map(|it| it.retry.max_attempts).max().unwrap_or_default(),
             retention: limits().map(|it| it.retention).max().unwrap_or_default(),
-            objects_life: commands.objects_life(),
+            objects_life: commands.bucket_life(),
             results: RESULT_DAYS.map(|days| limits().any(|it| it.result_days() == days)),
         }
     }
@@ -64,5 +64,8 @@ mod tests {
         assert_eq!((needs.timeout.as_secs(), needs.attempts), (600, 7));
         assert_eq!((needs.retention.as_secs(), needs.objects_life.as_secs()), (72 * 3600, 216 * 3600));
         assert_eq!(needs.results, [false, true, true, false, false, false], "2 and 8 days");
+        // Of a command whose jobs are kept shortly, the time until an upload in parts is named counts for more.
+        let short = command("a.e").retention(Duration::from_secs(16 * 3600));
+        assert_eq!(Needs::of(&Registry::new(vec![short])).objects_life.as_secs(), (23 + 2 * 16) * 3600 + 3 * 360);
     }
 }

@@ -81,6 +81,7 @@ impl S3Objects {
         Ok(Some(parts))
     }
 
+    /// Some minutes, perhaps, of very many parts: whoever has no answer by then asks again, and finds it done.
     pub(super) async fn complete(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
         let named =
             |part: &Part| CompletedPart::builder().part_number(number(part.number)).e_tag(part.etag.clone()).build();

@@ -138,3 +138,25 @@ async fn an_upload_without_a_checksum_is_taken_and_digested_later() {
     assert_eq!(put(&link, b"pixels", &[]).await, 200);
     assert_eq!(objects.digest("uploads/a").await, Ok(Some(Digest::of(b"pixels"))));
 }
+
+#[tokio::test]
+async fn a_link_takes_exactly_the_part_it_was_made_for() {
+    let fixture = Fixture::start().await;
+    let objects = bucket(&fixture).await;
+    let store_id = objects.begin_parts("payloads/a", &terms(b"pixels", None)).await.expect("begun");
+    let part = PartTerms { number: 1, length: 6 };
+    let link = objects.part_link("payloads/a", &store_id, part, MINUTE).await.expect("link");
+    assert_eq!(link.headers, [("content-length".to_owned(), "6".to_owned())]);
+    assert_eq!(fixture.calls.take(), ["S3.CreateMultipartUpload"], "and the link costs none");
+    assert_eq!(put(&link, b"pixels and more", &[("content-length", None)]).await / 100, 4, "another length");
+    for (from, to) in [("partNumber=1", "partNumber=2"), ("payloads/a", "payloads/b"), ("Expires=60", "Expires=99")] {
+        let other = UploadLink { url: link.url.replace(from, to), ..link.clone() };
+        assert_eq!(put(&other, b"pixels", &[]).await, 403, "{to}");
+    }
+    assert_eq!(objects.parts("payloads/a", &store_id, 1..=9).await, Ok(Some(vec![])), "none of it was kept");
+    assert_eq!(put(&link, b"pixels", &[]).await, 200);
+    let parts = objects.parts("payloads/a", &store_id, 1..=9).await.expect("listed").expect("unfinished");
+    assert_eq!(objects.join_parts("payloads/a", &store_id, &parts).await, Ok(true));
+    assert_eq!(put(&link, b"PIXELS", &[]).await, 404, "it is put together");
+    assert_eq!(objects.get("payloads/a").await, Ok(Some(Bytes::from_static(b"pixels"))));
+}

@@ -156,3 +156,35 @@ async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
     let calls = ["DynamoDB.UpdateItem", "S3.GetObject", "DynamoDB.UpdateItem", "S3.DeleteObject"];
     assert_eq!(it.work().await, calls);
 }
+
+#[tokio::test]
+async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
+    let it = Deployment::start().await;
+    let sha256 = Some(cloakroom::Digest::of(b"hello"));
+    let terms = UploadTerms { content_type: "text/plain".into(), length: 5, sha256 };
+    let division = cloakroom::Division { length: 5, part_length: 5 };
+    let ready = it.uploads.start_parts(&Tenant::default(), &terms, division).await.expect("ready");
+    assert_eq!(it.fixture.calls.take(), ["S3.CreateMultipartUpload", "DynamoDB.PutItem"]);
+    let link = ready.parts[0].link.as_ref().expect("a link");
+    let put = reqwest::Client::new().put(&link.url).body("hello").send().await.expect("an answer");
+    assert_eq!(put.status(), 200);
+    it.uploads.look(&Tenant::default(), ready.id, 1).await.expect("looked").expect("known");
+    assert_eq!(it.fixture.calls.take(), ["DynamoDB.GetItem", "S3.ListParts"]);
+    let job = it.accept(Body::Uploaded(ready.id)).await;
+    assert_eq!(
+        it.fixture.calls.take(),
+        [
+            "S3.HeadObject",
+            "DynamoDB.GetItem",
+            "S3.ListParts",
+            "S3.CompleteMultipartUpload",
+            "S3.HeadObject",
+            "DynamoDB.GetItem",
+            "DynamoDB.PutItem",
+            "DynamoDB.PutItem",
+            "SQS.SendMessage"
+        ]
+    );
+    assert_eq!(it.work().await, ["DynamoDB.UpdateItem", "S3.GetObject", "DynamoDB.UpdateItem"]);
+    assert_eq!(it.poll(&job).await.status, Status::Succeeded);
+}

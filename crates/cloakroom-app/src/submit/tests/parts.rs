@@ -3,7 +3,7 @@
 use cloakroom::Division;
 
 use super::*;
-use crate::upload::{PARTS_AT_ONCE, UPLOAD_LIFE};
+use crate::upload::{PARTS_AT_ONCE, PARTS_LIFE};
 
 /// In two parts, of 8 and 3 bytes.
 const PICTURE: &[u8] = b"the picture";
@@ -91,7 +91,7 @@ async fn an_upload_in_parts_that_is_gone_over_or_of_another_tenant_is_not_found(
     assert_eq!(there(&room, id).await, None);
     let gone = room.send_body("file.keep", None, "", Body::Uploaded(id)).await;
     assert_eq!(gone, Err(SubmitError::UploadNotFound));
-    tokio::time::advance(UPLOAD_LIFE).await;
+    tokio::time::advance(PARTS_LIFE).await;
     assert_eq!(there(&room, over).await, None);
     let over = room.send_body("file.keep", None, "", Body::Uploaded(over)).await;
     assert_eq!(over, Err(SubmitError::UploadNotFound));
@@ -179,6 +179,6 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
     assert_eq!((rest.parts.len(), rest.next), (1, None));
     assert_eq!((rest.parts[0].terms.length, &rest.parts[0].link), (1, &None));
     assert_eq!(look(PARTS_AT_ONCE + 2).await.expect("known").parts, []);
-    tokio::time::advance(Duration::from_secs(86_340)).await;
+    tokio::time::advance(Duration::from_secs(23 * 3600 - 60)).await;
     assert_eq!(look(1).await.expect("known").expires_at, room.host.now().after(Duration::from_secs(60)));
 }
