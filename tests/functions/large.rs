@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use cloakroom::Digest;
 use futures::TryStreamExt as _;
-use reqwest::{Body, Client};
+use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -18,25 +18,19 @@ const MIB: u64 = 1024 * 1024;
 /// How much memory a worker's process has at most, whatever is the length of what it copies.
 const MOST_MEMORY: u64 = 64 * MIB;
 
-/// What is sent again and again: of a length that divides nothing.
-fn piece() -> bytes::Bytes {
-    (0..=250).cycle().take(251 * 1021).collect()
-}
-
-/// So many bytes, in pieces.
-fn pieces(length: u64) -> impl Iterator<Item = bytes::Bytes> {
-    let piece = piece();
-    let mut left = length;
-    std::iter::from_fn(move || {
-        let next = left.min(piece.len() as u64);
-        left -= next;
-        (next > 0).then(|| piece.slice(..usize::try_from(next).expect("a piece")))
-    })
+/// What is sent, from a place on: 0 to 250, over and over.
+fn bytes(start: usize, length: usize) -> Vec<u8> {
+    let mut once: Vec<u8> = (0..=250).collect();
+    once.rotate_left(start % 251);
+    let mut bytes = once.repeat(length.div_ceil(once.len()));
+    bytes.truncate(length);
+    bytes
 }
 
 fn digest(length: u64) -> Digest {
     let mut sum = Digest::builder();
-    pieces(length).for_each(|piece| sum.update(&piece));
+    let (piece, length) = (MIB as usize, usize::try_from(length).expect("a length"));
+    (0..length).step_by(piece).for_each(|start| sum.update(&bytes(start, piece.min(length - start))));
     sum.finish()
 }
 
@@ -60,17 +54,22 @@ async fn copied(stack: &Stack, length: u64) -> (Vec<u64>, u64) {
         "content_type": "application/octet-stream",
         "content_length": length,
         "sha256": BASE64.encode(sha256.as_bytes()),
+        "parts": length.div_ceil(64 * MIB),
     });
     let headers = json!({"content-type": "application/json"});
     let ready = submit.invoke(&request("POST", "/uploads", &json!({}), &headers, Some(&asked.to_string()))).await;
     let ready = body(&ready);
-    let mut put = Client::new().put(ready["url"].as_str().expect("a link"));
-    for (name, value) in ready["headers"].as_object().expect("headers") {
-        put = put.header(name, value.as_str().expect("a value"));
+    let mut start = 0;
+    for part in ready["parts"].as_array().expect("parts") {
+        let mut put = Client::new().put(part["url"].as_str().expect("a link"));
+        for (name, value) in part["headers"].as_object().expect("headers") {
+            put = put.header(name, value.as_str().expect("a value"));
+        }
+        let length = part["content_length"].as_u64().and_then(|length| length.try_into().ok()).expect("a length");
+        let answer = put.body(bytes(start, length)).send().await.expect("an answer");
+        start += length;
+        assert!(answer.status().is_success(), "{answer:?}");
     }
-    let stream = futures::stream::iter(pieces(length).map(Ok::<_, std::io::Error>));
-    let answer = put.body(Body::wrap_stream(stream)).send().await.expect("an answer");
-    assert!(answer.status().is_success(), "{answer:?}");
 
     let headers = json!({"upload-id": ready["upload_id"]});
     let accepted = submit.invoke(&request("POST", "/commands/diagnostic.copy", &json!({}), &headers, None)).await;
