@@ -3,7 +3,7 @@
 //! by the bucket's lifecycle, if it could not be aborted.
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use cloakroom_app::ports::{BrokenOff, Objects as _, PortError};
 use futures::stream::{BoxStream, FuturesOrdered};
@@ -33,6 +33,8 @@ impl S3Objects {
             return self.put(key, content_type, first).await.map(|()| true);
         }
         let create = self.client().create_multipart_upload().bucket(&self.bucket).key(key).content_type(content_type);
+        // What the SDK reckons of each part, and S3 holds it to.
+        let create = create.checksum_algorithm(ChecksumAlgorithm::Crc32);
         let created = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
         let upload = created.upload_id.unwrap_or_default();
         let written = self.write_parts(key, &upload, first, source).await;
@@ -86,10 +88,10 @@ impl S3Objects {
 
     async fn write_part(&self, key: &str, upload: &str, number: i32, part: Bytes) -> Result<CompletedPart, PortError> {
         let send = self.client().upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number);
+        let send = send.checksum_algorithm(ChecksumAlgorithm::Crc32);
         let sent = send.body(ByteStream::from(part)).send().await.map_err(|error| port_error(OBJECTS, &error))?;
         let part = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
-        let part = part.set_checksum_crc32(sent.checksum_crc32).set_checksum_crc64_nvme(sent.checksum_crc64_nvme);
-        Ok(part.build())
+        Ok(part.set_checksum_crc32(sent.checksum_crc32).build())
     }
 }
 
