@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
 use cloakroom::{Digest, Job, JobId, JobKey};
+use cloakroom_app::body::Expected;
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::ports::keys;
 use cloakroom_app::submit::{Body, Submission};
@@ -134,7 +135,8 @@ fn written(payload: &[u8], job: &Job) {
     let read = Envelope::read(&body).expect("what was written");
     assert_eq!(read, envelope);
     let bytes = read.payload.bytes().expect("inline").expect("base64");
-    assert!(read.is_payload(&bytes) && bytes == payload);
+    assert_eq!(read.expected(), Expected::Sha256(sha256));
+    assert_eq!(bytes, payload);
 }
 
 /// Whether a message, or an event or list that it is, speaks of this job.

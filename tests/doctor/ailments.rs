@@ -353,7 +353,7 @@ fn buckets(patient: &Patient) -> Vec<Ailment> {
     let nowhere: &'static str = format!("{}-nowhere-{:x}", patient.stack.to_lowercase(), std::process::id()).leak();
     let early = r#"{"Rules":[
         {"ID":"payloads","Status":"Enabled","Filter":{"Prefix":"payloads/"},"Expiration":{"Days":1}},
-        {"ID":"results","Status":"Enabled","Filter":{"Prefix":"results/"},"Expiration":{"Days":2}},
+        {"ID":"results-2d","Status":"Enabled","Filter":{"Prefix":"results/2d/"},"Expiration":{"Days":2}},
         {"ID":"uploads","Status":"Enabled","Filter":{"Prefix":"uploads/"},"Expiration":{"Days":1}},
         {"ID":"unfinished","Status":"Enabled","Filter":{"Prefix":""},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":1}},
         {"ID":"somebody'\''s","Status":"Enabled","Filter":{"Prefix":"other/"},"Expiration":{"Days":9}}]}"#;
@@ -383,7 +383,7 @@ fn buckets(patient: &Patient) -> Vec<Ailment> {
             "a bucket that keeps everything for ever",
             &[
                 ("bucket lifecycle of payloads/", "fail"),
-                ("bucket lifecycle of results/", "fail"),
+                ("bucket lifecycle of results/2d/", "fail"),
                 ("bucket lifecycle of unfinished uploads", "warn"),
                 ("bucket lifecycle of uploads/", "fail"),
             ],

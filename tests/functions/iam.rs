@@ -9,6 +9,8 @@ use crate::wide;
 /// What a role needs that the SDK is not heard to ask for.
 const BESIDES: &[(&str, &[&str], &str)] = &[
     ("submit", &["s3:ListBucket"], "without it S3 answers 403, not 404, for an upload that is not there"),
+    ("submit", GIVE_UP, "an object that is copied in parts is given up when one fails; none does here"),
+    ("worker", GIVE_UP, "a result that is written in parts is given up when it breaks off; none does here"),
     ("worker", &["s3:ListBucket"], "without it S3 answers 403, not 404, for a payload that is gone"),
     ("worker", POLL, "Lambda's event source mapping polls the queue by the role of its function"),
     ("dead-letters", POLL, "likewise"),
@@ -27,6 +29,8 @@ const POLL: &[&str] = &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueue
 const READ_STREAM: &[&str] =
     &["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
 
+const GIVE_UP: &[&str] = &["s3:AbortMultipartUpload"];
+
 /// The template makes the groups.
 const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 
@@ -34,7 +38,7 @@ const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 fn actions(operation: &str) -> Vec<String> {
     match operation {
         "S3.HeadObject" => vec!["s3:GetObject".to_owned()],
-        "S3.CopyObject" => vec!["s3:GetObject".to_owned(), "s3:PutObject".to_owned()],
+        "S3.CopyObject" | "S3.UploadPartCopy" => vec!["s3:GetObject".to_owned(), "s3:PutObject".to_owned()],
         "S3.CreateMultipartUpload" | "S3.UploadPart" | "S3.CompleteMultipartUpload" => vec!["s3:PutObject".to_owned()],
         "S3.ListParts" => vec!["s3:ListMultipartUploadParts".to_owned()],
         _ => {

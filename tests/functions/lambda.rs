@@ -21,6 +21,9 @@ use tokio::time::timeout;
 /// How long an invocation may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long an invocation is told that it may take.
+const LIFE: Duration = Duration::from_secs(900);
+
 /// Makes the SDK say what it is asked for: a line of the log for every try, when its endpoint is known. The SDK's spans in
 /// between stay off, so that the span of the line is the one of the operation.
 const LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_scheduler=debug,\
@@ -59,13 +62,23 @@ impl Function {
         Self { events, api, child, log }
     }
 
+    /// Its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Invokes it.
     pub(crate) async fn invoke(&self, event: &Value) -> Value {
+        timeout(TIMEOUT, self.invoked(event)).await.expect("it answers in time")
+    }
+
+    /// Invokes it, and waits for as long as it takes.
+    pub(crate) async fn invoked(&self, event: &Value) -> Value {
         let id = format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos());
         let (sender, receiver) = oneshot::channel();
         self.api.answers.lock().expect("no test panics here").insert(id.clone(), sender);
         self.events.send((id, event.clone())).expect("the function asks for events");
-        timeout(TIMEOUT, receiver).await.expect("it answers in time").expect("it answers")
+        receiver.await.expect("it answers")
     }
 
     /// Ends it: the operations of AWS that it called or signed a link for, as in `S3.GetObject`.
@@ -113,7 +126,7 @@ async fn next(State(api): State<Api>) -> (HeaderMap, Json<Value>) {
         Some(event) => event,
         None => std::future::pending().await,
     };
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + TIMEOUT;
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + LIFE;
     let headers = [
         ("lambda-runtime-aws-request-id", id),
         ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),

@@ -5,6 +5,7 @@
 mod embedded;
 mod iam;
 mod lambda;
+mod large;
 mod signals;
 mod stack;
 mod tenants;

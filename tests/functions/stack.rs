@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use cloakroom::JobKey;
-use cloakroom_app::ports::Objects as _;
+use cloakroom_app::ports::{Letters as _, Objects as _};
 use cloakroom_app::work::Delivery;
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_embedded::{Keep, Services};
@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 
 use crate::embedded;
 use crate::lambda::Function;
+
+const BUCKET: &str = "a-bucket";
 
 const PRODUCERS_BUCKET: &str = "theirs";
 
@@ -36,7 +38,7 @@ impl Stack {
         let clients = embedded::clients(&services);
         let store = DynamoStore::new(&clients, "jobs-table");
         store.create_table().await.expect("make the table");
-        for bucket in ["a-bucket", PRODUCERS_BUCKET] {
+        for bucket in [BUCKET, PRODUCERS_BUCKET] {
             S3Objects::new(&clients, bucket).create_bucket().await.expect("make the bucket");
         }
         let queues = SqsQueue::create(&clients, "a-queue", Duration::from_secs(60), 5).await.expect("make the queue");
@@ -83,6 +85,16 @@ impl Stack {
     pub(crate) async fn keep_for_a_producer(&self, key: &str, payload: String) {
         let objects = S3Objects::new(&embedded::clients(&self.services), PRODUCERS_BUCKET);
         objects.put(key, "text/plain", payload.into()).await.expect("put");
+    }
+
+    /// Changes a byte of every payload that is stored, where it lies.
+    pub(crate) async fn damage_payloads(&self) {
+        let objects = S3Objects::new(&embedded::clients(&self.services), BUCKET);
+        for key in objects.list("payloads/", None).await.expect("list") {
+            let mut bytes = objects.get(&key).await.expect("get").expect("an object").to_vec();
+            bytes[0] ^= 1;
+            objects.put(&key, "application/json", bytes.into()).await.expect("put");
+        }
     }
 
     /// A list of the sweeper's, as the event that brings it.
@@ -152,7 +164,7 @@ fn variables() -> HashMap<String, String> {
         ("AWS_ACCESS_KEY_ID", Services::ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", Services::SECRET_KEY),
         ("CLOAKROOM_TABLE", "jobs-table"),
-        ("CLOAKROOM_BUCKET", "a-bucket"),
+        ("CLOAKROOM_BUCKET", BUCKET),
         ("CLOAKROOM_NAMESPACE", "c10a6300-0000-4000-8000-000000000001"),
         ("CLOAKROOM_PUBLIC_BASE_URL", "https://example.org/v1"),
         ("CLOAKROOM_SCHEDULE_GROUP", "schedules"),

@@ -19,6 +19,9 @@ use crate::stack::{Stack, header, request, stream};
 /// More than one message carries by itself.
 const LARGE: usize = 500_000;
 
+/// More than is written in one call.
+const LARGER: usize = 6_000_000;
+
 /// The functions, and what they are asked for.
 struct Flow {
     stack: Stack,
@@ -157,11 +160,13 @@ impl Flow {
     }
 
     async fn keep_large_things(&self) {
-        let payload = json!({"message": "x".repeat(LARGE), "result_bytes": LARGE});
-        let path = self.accepted(&[], &payload).await;
-        self.work().await;
-        let result = self.ask("GET", &format!("{path}/result"), &json!({})).await;
-        assert_eq!(result["statusCode"], 303, "{result}");
+        for length in [LARGE, LARGER] {
+            let payload = json!({"message": "x".repeat(LARGE), "result_bytes": length});
+            let path = self.accepted(&[], &payload).await;
+            self.work().await;
+            let result = self.ask("GET", &format!("{path}/result"), &json!({})).await;
+            assert_eq!(result["statusCode"], 303, "{result}");
+        }
     }
 
     /// A command of a producer's: a large one, whose payload is in a bucket of its own; and a message that is no command.

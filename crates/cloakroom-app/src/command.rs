@@ -8,6 +8,7 @@ use bytes::Bytes;
 use cloakroom::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
 
+use crate::body::{BodyError, BodyStream, FromBody};
 use crate::context::JobContext;
 use crate::handler::{HandlerError, Output};
 use crate::payload::{self, Payload, PayloadError};
@@ -19,8 +20,16 @@ pub const BODY_LIMIT: u64 = 4 * 1024 * 1024;
 /// The shortest retention: longer than any lease or wait for a retry, so that no job expires while it is worked on.
 const SHORTEST_RETENTION: Duration = Duration::from_secs(3600);
 
+/// The longest retention: 500 days, for each of which object storage has a rule that deletes results.
+const LONGEST_RETENTION: Duration = Duration::from_secs(500 * DAY);
+
+const DAY: u64 = 24 * 3600;
+
 /// The most attempts: a record keeps what happened in each.
 const MOST_ATTEMPTS: u32 = 100;
+
+/// For how many days object storage may keep results: each has a prefix of its own, and a rule that deletes what is below it.
+pub const RESULT_DAYS: [u32; 6] = [1, 2, 8, 32, 128, 512];
 
 /// Everything that is to be known of a command but its code.
 #[derive(Debug, Clone)]
@@ -37,8 +46,25 @@ pub struct Limits {
     pub start_within: Option<Duration>,
     /// How long a job is kept after its end.
     pub retention: Duration,
+    /// How long a result that object storage holds is kept after the end, where that is not as long as the job.
+    pub result_retention: Option<Duration>,
     /// Whether a submission must carry an `Idempotency-Key`.
     pub key_required: bool,
+}
+
+impl Limits {
+    /// How long a result that object storage holds is kept after the end, where that is not as long as the job.
+    pub(crate) fn shorter_result(&self) -> Option<Duration> {
+        self.result_retention.filter(|time| *time < self.retention)
+    }
+
+    /// The days for which object storage keeps its results: one of [`RESULT_DAYS`].
+    pub fn result_days(&self) -> u32 {
+        // It is written before the end, but within what a function lives.
+        let needed = self.shorter_result().unwrap_or(self.retention) + Duration::from_secs(3600);
+        let days = |days: u32| Duration::from_secs(u64::from(days) * DAY);
+        RESULT_DAYS.into_iter().find(|it| days(*it) >= needed).unwrap_or(u32::MAX)
+    }
 }
 
 impl Default for Limits {
@@ -50,6 +76,7 @@ impl Default for Limits {
             retry: RetryPolicy::default(),
             retention: Duration::from_secs(24 * 3600),
             start_within: None,
+            result_retention: None,
             key_required: false,
         }
     }
@@ -72,7 +99,7 @@ pub enum Takes {
 }
 
 type Check = Arc<dyn Fn(&str, &[u8]) -> Result<(), PayloadError> + Send + Sync>;
-type Run = Arc<dyn Fn(&str, Bytes, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
+type Run = Arc<dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
 
 /// One command type: its definition and its handler.
 ///
@@ -116,27 +143,41 @@ impl Command {
         F: Fn(P, JobContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
     {
-        let run: Run = Arc::new(move |_, body, context| match payload::from_json::<P>(&body) {
-            Ok(payload) => Box::pin(handler(payload, context)),
-            Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
+        let handler = Arc::new(handler);
+        let run: Run = Arc::new(move |_, body, context| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let body = Bytes::from_body(body).await.map_err(unread)?;
+                match payload::from_json::<P>(&body) {
+                    Ok(payload) => handler(payload, context).await,
+                    Err(error) => Err(no_longer_valid(&error)),
+                }
+            })
         });
         let check: Check = Arc::new(|_, body| payload::from_json::<P>(body).map(drop));
         Self::new::<P>(name, Takes::Json, check, run)
     }
 
-    /// A command that takes a body of one of these media types, and its payload from the query string.
+    /// A command that takes a body of one of these media types, and its payload from the query string. The handler says by
+    /// its second parameter how it takes the body: as [`Bytes`], held in memory; as a [`BodyStream`]; or as a
+    /// [`BodyFile`](crate::BodyFile) on disk.
     ///
     /// # Panics
     /// At start, when the name is no command type.
-    pub fn binary<P, F, A>(name: &str, media_types: &'static [&'static str], handler: F) -> Self
+    pub fn binary<P, B, F, A>(name: &str, media_types: &'static [&'static str], handler: F) -> Self
     where
         P: Payload,
-        F: Fn(P, Bytes, JobContext) -> A + Send + Sync + 'static,
+        B: FromBody,
+        F: Fn(P, B, JobContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
     {
-        let run: Run = Arc::new(move |query, body, context| match payload::from_query::<P>(query) {
-            Ok(payload) => Box::pin(handler(payload, body, context)),
-            Err(error) => Box::pin(std::future::ready(Err(no_longer_valid(&error)))),
+        let handler = Arc::new(handler);
+        let run: Run = Arc::new(move |query, body, context| {
+            let (payload, handler) = (payload::from_query::<P>(query), Arc::clone(&handler));
+            Box::pin(async move {
+                let payload = payload.map_err(|error| no_longer_valid(&error))?;
+                handler(payload, B::from_body(body).await.map_err(unread)?, context).await
+            })
         });
         Self::new::<P>(
             name,
@@ -160,7 +201,7 @@ impl Command {
         self
     }
 
-    /// With a limit in bytes on uploads; 64 MiB by default. A payload is held in the worker's memory.
+    /// With a limit in bytes on uploads; 64 MiB by default. What is taken as JSON or [`Bytes`] is held in the worker's memory.
     #[must_use]
     pub fn upload_limit(mut self, bytes: u64) -> Self {
         self.limits.upload = bytes;
@@ -197,10 +238,18 @@ impl Command {
         self
     }
 
-    /// Kept for so long after the end; 24 h by default, at least one hour.
+    /// Kept for so long after the end; 24 h by default, one hour to 500 days.
     #[must_use]
     pub fn retention(mut self, time: Duration) -> Self {
-        self.limits.retention = Duration::from_secs(time.max(SHORTEST_RETENTION).as_secs());
+        self.limits.retention = Duration::from_secs(time.clamp(SHORTEST_RETENTION, LONGEST_RETENTION).as_secs());
+        self
+    }
+
+    /// With a result that goes before the job does: when so much time is over after the end, at least one hour. A result of
+    /// at most 32 KiB stands in the job itself, and goes with it.
+    #[must_use]
+    pub fn result_retention(mut self, time: Duration) -> Self {
+        self.limits.result_retention = Some(Duration::from_secs(time.max(SHORTEST_RETENTION).as_secs()));
         self
     }
 
@@ -247,10 +296,18 @@ impl Command {
     pub(crate) fn run(
         &self,
         query: &str,
-        body: Bytes,
+        body: BodyStream,
         context: JobContext,
     ) -> BoxFuture<'static, Result<Output, HandlerError>> {
         (self.run)(query, body, context)
+    }
+}
+
+/// What a handler would say of a payload that it did not get. Of all but the disk the attempt knows better.
+fn unread(error: BodyError) -> HandlerError {
+    match error {
+        BodyError::Disk(reason) => HandlerError::retryable("the payload could not be kept on disk").because(reason),
+        BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
     }
 }
 
@@ -281,8 +338,8 @@ impl Registry {
         self.0.binary_search_by(|command| command.name.cmp(name)).ok().map(|at| &self.0[at])
     }
 
-    /// How long payloads and results must be kept after they were written: a payload until its job, which may be put off for
-    /// its retention and then wait in the queue for as long again, is over; a result for the retention after its job.
+    /// How long payloads must be kept after they were written: until their job, which may be put off for its retention and
+    /// then wait in the queue for as long again, is over; and for its retention then, as it may be sent back to work.
     pub fn objects_life(&self) -> Duration {
         let life = |limits: &Limits| 2 * limits.retention + limits.all_attempts().max(limits.retention);
         self.iter().map(|command| life(&command.limits)).max().unwrap_or_default()
@@ -299,5 +356,31 @@ impl Registry {
     /// Every command, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Command> {
         self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_kept_for_the_fewest_days_that_will_do() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        for (retention, result, days) in [
+            (hours(1), None, 1),
+            (hours(23), None, 1),
+            (hours(24), None, 2),
+            (hours(47), None, 2),
+            (hours(48), None, 8),
+            (hours(24 * 500), None, 512),
+            (hours(24 * 30), Some(hours(2)), 1),
+            (hours(24 * 30), Some(hours(24)), 2),
+            (hours(2), Some(hours(24)), 1),
+        ] {
+            let limits = Limits { retention, result_retention: result, ..Limits::default() };
+            assert_eq!(limits.result_days(), days, "{limits:?}");
+        }
+        let longest = Limits { retention: LONGEST_RETENTION, ..Limits::default() };
+        assert!(RESULT_DAYS.contains(&longest.result_days()));
     }
 }

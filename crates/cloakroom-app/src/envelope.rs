@@ -1,6 +1,7 @@
 //! What travels in a message: the command, with its payload or the claim check for it.
 //!
-//! A boundary: messages written by yesterday's code are read by today's. Version 1; unknown members are passed over.
+//! A boundary: messages written by yesterday's code are read by today's. Unknown members are passed over. Version 1; or 2,
+//! where the digest is not of the payload's bytes, as yesterday's code would take it to be.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,9 +9,13 @@ use bytes::Bytes;
 use cloakroom::{CommandType, Digest, Job, JobId, JobKey, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::body::Expected;
 use crate::ports::keys;
 
 const VERSION: u32 = 1;
+
+/// Of a message with a `length`.
+const VERSION_OF_LENGTH: u32 = 2;
 
 /// The command of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +38,12 @@ pub struct Envelope {
     pub query: String,
     /// The payload, or where it is.
     pub payload: Carried,
-    sha256: String,
+    /// Of the payload; or, of a stored one whose digest nobody knows, of what names this state of it.
+    #[serde(with = "hex")]
+    sha256: Digest,
+    /// How many bytes it has, where that is all that is known of them here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    length: Option<u64>,
     /// The bytes of a stored payload that is text in UTF-8, and that others may be shown as such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text_bytes: Option<u64>,
@@ -94,7 +104,8 @@ impl Envelope {
             content_type: content_type.to_owned(),
             query: query.to_owned(),
             payload,
-            sha256: sha256.to_string(),
+            sha256: *sha256,
+            length: None,
             text_bytes: None,
             traceparent: trace.traceparent,
             tracestate: trace.tracestate,
@@ -110,6 +121,14 @@ impl Envelope {
         self
     }
 
+    /// With a stored payload of so many bytes whose digest nobody knows.
+    #[must_use]
+    pub fn of_length(mut self, bytes: u64) -> Self {
+        self.v = VERSION_OF_LENGTH;
+        self.length = Some(bytes);
+        self
+    }
+
     /// The claim check in the body of a message, where the payload is text: its key, and how many bytes of UTF-8.
     pub fn claim_check(body: &str) -> Option<(String, u64)> {
         let envelope = Self::read(body).ok()?;
@@ -122,13 +141,16 @@ impl Envelope {
     /// Reads the body of a message.
     pub fn read(body: &str) -> Result<Self, Unreadable> {
         let envelope: Self = serde_json::from_str(body).map_err(|error| Unreadable(error.to_string()))?;
-        if envelope.v != VERSION {
-            return Err(Unreadable(format!("version {} where {VERSION} is known", envelope.v)));
+        let version = if envelope.length.is_some() { VERSION_OF_LENGTH } else { VERSION };
+        if envelope.v != version {
+            return Err(Unreadable(format!("version {} where {version} is known", envelope.v)));
         }
-        let sha256 = envelope.sha256.parse::<Digest>().map_err(|error| Unreadable(error.to_string()))?;
+        if envelope.length.is_some() && !matches!(envelope.payload, Carried::Stored(_)) {
+            return Err(Unreadable("it carries a payload, and not its digest".to_owned()));
+        }
         // Whoever may send messages may not have a job given what is another's, or whatever else is kept beside the payloads.
         if let Carried::Stored(key) = &envelope.payload
-            && *key != keys::payload(&envelope.key(), &sha256)
+            && *key != keys::payload(&envelope.key(), &envelope.sha256)
             && !keys::is_parts(&envelope.tenant, key)
         {
             return Err(Unreadable("its claim check is for no payload of its job".to_owned()));
@@ -182,9 +204,32 @@ impl Envelope {
         self
     }
 
-    /// Whether these bytes are the payload that was accepted.
-    pub fn is_payload(&self, bytes: &[u8]) -> bool {
-        self.sha256.parse() == Ok(Digest::of(bytes))
+    /// The key of a stored payload that is its job's alone.
+    pub fn own_payload(&self) -> Option<&str> {
+        match &self.payload {
+            Carried::Stored(key) if *key == keys::payload(&self.key(), &self.sha256) => Some(key),
+            Carried::Stored(_) | Carried::Text(_) | Carried::Base64(_) => None,
+        }
+    }
+
+    /// What the payload must turn out to be.
+    pub fn expected(&self) -> Expected {
+        self.length.map_or(Expected::Sha256(self.sha256), Expected::Length)
+    }
+}
+
+/// A digest as it is shown.
+mod hex {
+    use cloakroom::Digest;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(digest)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -228,10 +273,12 @@ mod tests {
             "sha256":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}"#;
         let envelope = Envelope::read(body).expect("version 1");
         assert_eq!(envelope.accepted_at().as_millis(), 1_795_248_000_120);
-        assert!(envelope.is_payload(b"{}") && !envelope.is_payload(b"{ }"));
+        assert_eq!(envelope.expected(), Expected::Sha256(Digest::of(b"{}")));
         assert_eq!(envelope.payload, Carried::Text("{}".into()));
         assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":2")).is_err());
         assert!(Envelope::read(&body.replace("44136f", "zz136f")).is_err());
+        assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":1,\"length\":2")).is_err());
+        assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":2,\"length\":2")).is_err(), "of a stored one alone");
         assert!(Envelope::read("garbage").is_err());
         let address = Some((envelope.key(), envelope.accepted_at()));
         assert_eq!(Envelope::address(&body.replace("\"v\":1", "\"v\":2")), address, "a later version's");
@@ -272,6 +319,16 @@ mod tests {
                 "its job can be told all the same"
             );
         }
+    }
+
+    #[test]
+    fn a_payload_whose_digest_nobody_knows_is_held_to_its_length() {
+        let (job, named) = (new_job(Timestamp::from_millis(0), 1), Digest::of(b"an etag"));
+        let carried = Carried::Stored(keys::payload(&job.key(), &named));
+        let envelope = Envelope::new(&job, "x/y", "", carried, &named, Trace::default()).of_length(7);
+        assert_eq!(Envelope::read(&envelope.write()).expect("version 2"), envelope);
+        assert_eq!(envelope.expected(), Expected::Length(7));
+        assert!(Envelope::read(&envelope.write().replace("\"v\":2", "\"v\":1")).is_err());
     }
 
     #[test]

@@ -1,17 +1,37 @@
 //! What a handler answers.
 
 use std::fmt;
+use std::fs::File;
+use std::io::SeekFrom;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cloakroom::{AttemptEnd, Failure, Resource};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+
+/// How much of a file is read at once.
+const FILE_PIECE: usize = 256 * 1024;
 
 /// What a handler made of a command.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Output {
-    pub(crate) result: Option<(String, Bytes)>,
+    pub(crate) result: Option<Made>,
     pub(crate) resource: Option<Resource>,
+}
+
+/// A result as its handler hands it over.
+pub(crate) struct Made {
+    pub(crate) content_type: String,
+    pub(crate) pieces: BoxStream<'static, Result<Bytes, HandlerError>>,
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made").field("content_type", &self.content_type).finish_non_exhaustive()
+    }
 }
 
 impl Output {
@@ -29,7 +49,32 @@ impl Output {
 
     /// A result of any media type, served from `/jobs/{id}/result`.
     pub fn bytes(content_type: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        Self { result: Some((content_type.into(), bytes.into())), resource: None }
+        let bytes = bytes.into();
+        Self::stream(content_type, futures::stream::iter([Ok::<_, HandlerError>(bytes)]))
+    }
+
+    /// A result that is made piece by piece, and stored as it is made: it is never whole in memory. An error of the stream
+    /// is the handler's, and nothing of the result is kept then.
+    pub fn stream<E: Into<HandlerError> + 'static>(
+        content_type: impl Into<String>,
+        pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+    ) -> Self {
+        let made = Made { content_type: content_type.into(), pieces: pieces.map_err(Into::into).boxed() };
+        Self { result: Some(made), resource: None }
+    }
+
+    /// A result in a file, read from its beginning, wherever the handler left it.
+    pub fn file(content_type: impl Into<String>, file: File) -> Self {
+        let opened = async move {
+            let mut file = tokio::fs::File::from_std(file);
+            file.seek(SeekFrom::Start(0)).await?;
+            Ok::<_, std::io::Error>(futures::stream::try_unfold(file, async |mut file| {
+                let mut piece = BytesMut::with_capacity(FILE_PIECE);
+                let read = file.read_buf(&mut piece).await?;
+                Ok::<_, std::io::Error>((read > 0).then(|| (piece.freeze(), file)))
+            }))
+        };
+        Self::stream(content_type, futures::stream::once(opened).try_flatten())
     }
 
     /// Also names the place of what was made: an absolute path on this site (`/reports/7`) or an `http(s)` URL.

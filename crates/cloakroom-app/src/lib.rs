@@ -2,13 +2,14 @@
 //!
 //! - [`submit`], [`intake`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`] and [`redrive`]: the
 //!   use cases, and the order of their effects;
-//! - [`command`], [`handler`], [`context`]: how a command is defined and what its handler is given;
+//! - [`command`], [`handler`], [`body`], [`context`]: how a command is defined and what its handler is given;
 //! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message; [`meter`]: what is counted
 //!   of it all, and [`trace`]: which trace it belongs to.
 //!
 //! No SDK types and no status codes: those are the rooms on either side.
 
 pub mod attempt;
+pub mod body;
 pub mod command;
 pub mod context;
 pub mod dead_letters;
@@ -30,6 +31,7 @@ pub mod trace;
 pub mod upload;
 pub mod work;
 
+pub use body::{BodyError, BodyFile, BodyStream, FromBody};
 pub use cloakroom as core;
 pub use command::{Command, Registry};
 pub use context::JobContext;

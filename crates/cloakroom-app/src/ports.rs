@@ -7,8 +7,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 
 /// A port that did not do what it was asked, or did and could not say so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -147,6 +149,8 @@ pub struct ObjectInfo {
     pub length: u64,
     /// Their SHA-256, where the store keeps it.
     pub sha256: Option<Digest>,
+    /// What changes whenever the object is written anew with other bytes.
+    pub etag: String,
 }
 
 /// What an upload must be, all of it bound by the link's signature.
@@ -169,23 +173,85 @@ pub struct UploadLink {
     pub headers: Vec<(String, String)>,
 }
 
+/// Why an object could not be read to its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It may be, at another time.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The store's own checksum disagrees with what it holds.
+    #[error("the object is not what was stored")]
+    Corrupted,
+}
+
+/// The bytes of an object, in pieces of any size.
+pub type Pieces = BoxStream<'static, Result<Bytes, ReadError>>;
+
+/// Pieces that end before their end: whoever makes them knows why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrokenOff;
+
+/// An object that is read piece by piece.
+pub struct Opened {
+    /// How many bytes it has.
+    pub length: u64,
+    /// The bytes.
+    pub pieces: Pieces,
+}
+
+impl Opened {
+    /// What is in memory already.
+    pub fn of(bytes: Bytes) -> Self {
+        Self { length: bytes.len() as u64, pieces: futures::stream::iter([Ok(bytes)]).boxed() }
+    }
+}
+
 /// The store of large payloads and results.
 #[async_trait]
 pub trait Objects: Send + Sync {
     /// Writes a whole object, over any other of its key.
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError>;
 
+    /// Writes an object of a key that has none as its pieces come, and holds few of them at a time: all of it once they are over, or nothing.
+    /// `false` when they broke off.
+    async fn put_pieces(
+        &self,
+        key: &str,
+        content_type: &str,
+        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+    ) -> Result<bool, PortError>;
+
+    /// Opens an object, to be read piece by piece; `None` when there is none.
+    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError>;
+
     /// Reads a whole object; `None` when there is none.
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError>;
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
+        let Some(Opened { length, mut pieces }) = self.open(key).await? else { return Ok(None) };
+        let mut bytes = BytesMut::with_capacity(length.try_into().unwrap_or(0));
+        while let Some(piece) = pieces.try_next().await? {
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Some(bytes.freeze()))
+    }
 
     /// What is known of an object; `None` when there is none.
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError>;
 
     /// Digests an object piece by piece; `None` when there is none.
-    async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError>;
+    async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
+        let Some(Opened { mut pieces, .. }) = self.open(key).await? else { return Ok(None) };
+        let mut digest = Digest::builder();
+        while let Some(piece) = pieces.try_next().await? {
+            digest.update(&piece);
+        }
+        Ok(Some(digest.finish()))
+    }
 
-    /// Copies an object; `false` when there is none.
-    async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError>;
+    /// Copies an object of which this is known; `false` when there is none, or another by now.
+    async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError>;
+
+    /// Deletes an object, if it is there.
+    async fn delete(&self, key: &str) -> Result<(), PortError>;
 
     /// A link that serves an object for so long. Costs no call.
     async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError>;
@@ -317,9 +383,15 @@ pub mod keys {
         format!("payloads/{}/{}/{sha256}", escaped(&job.tenant), job.id)
     }
 
-    /// A result: of its attempt, so that a worker that lost its lease can't touch what another one recorded.
-    pub fn result(job: &JobKey, token: LeaseToken) -> String {
-        format!("results/{}/{}/{token}", escaped(&job.tenant), job.id)
+    /// What the keys of results begin with that are kept for so many days.
+    pub fn results_of(days: u32) -> String {
+        format!("results/{days}d/")
+    }
+
+    /// A result that is kept for so many days: of its attempt, so that a worker that lost its lease can't touch what another
+    /// one recorded.
+    pub fn result(job: &JobKey, token: LeaseToken, days: u32) -> String {
+        format!("{}{}/{}/{token}", results_of(days), escaped(&job.tenant), job.id)
     }
 
     /// An upload, before a command names it.

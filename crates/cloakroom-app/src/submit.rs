@@ -19,7 +19,9 @@ use crate::envelope::{Carried, Envelope, Trace};
 use crate::host::Host;
 use crate::meter::{Fact, Meter};
 use crate::payload::PayloadError;
-use crate::ports::{Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PortError, Queue, UploadTerms, keys};
+use crate::ports::{
+    Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PortError, Queue, ReadError, UploadTerms, keys,
+};
 use crate::upload::{self, Unfinished};
 
 /// The largest message that carries its payload itself, in bytes: beyond it a claim check is cheaper, by the table of prices.
@@ -31,6 +33,10 @@ pub const SCHEDULED_LIMIT: usize = 128 * 1024;
 
 /// The most characters of a media type, its parameters counted.
 pub const MEDIA_TYPE_LIMIT: usize = 255;
+
+/// The largest upload that is read for its digest, where neither client nor store said one: 256 MiB, some seconds within the
+/// gateway's 29. A larger one is told from others by its `ETag`.
+pub const DIGEST_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -120,6 +126,16 @@ impl From<PortError> for SubmitError {
     }
 }
 
+impl From<ReadError> for SubmitError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Port(error) => Self::Unavailable(error),
+            // It has to be uploaded again.
+            ReadError::Corrupted => Self::UploadNotFound,
+        }
+    }
+}
+
 /// The use case, over its ports.
 #[derive(Clone)]
 pub struct Submit {
@@ -157,6 +173,9 @@ enum Source {
         until: Timestamp,
         in_parts: bool,
         text: bool,
+        info: ObjectInfo,
+        /// Whether the digest is only of what names this state of it.
+        unread: bool,
     },
 }
 
@@ -275,13 +294,13 @@ impl Submit {
                 }
                 self.objects.put(&key, &checked.content_type, bytes.clone()).await?;
             }
-            Source::Upload { id, until, in_parts, .. } => {
+            Source::Upload { id, until, in_parts, info, .. } => {
                 // As long as the upload can be named it is known whose it is, however short the job is kept.
                 if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at.max(*until)).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
                 // What came in parts is among the payloads already.
-                if !in_parts && !self.objects.copy(&keys::upload(&job.tenant, *id), &key).await? {
+                if !in_parts && !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
             }
@@ -306,24 +325,33 @@ impl Submit {
                 (keys::parts(&submission.tenant, id), self.check_parts(command, &submission.tenant, id).await?, true)
             }
         };
-        let sha256 = match command.takes() {
+        let (sha256, unread) = match command.takes() {
             Takes::Json => {
                 let bytes = self.objects.get(&key).await?.ok_or(SubmitError::UploadNotFound)?;
                 command.check(&submission.query, &bytes).map_err(SubmitError::Payload)?;
-                Digest::of(&bytes)
+                (Digest::of(&bytes), false)
             }
             Takes::Binary(_) => {
                 command.check(&submission.query, &[]).map_err(SubmitError::Payload)?;
-                match info.sha256 {
-                    Some(sha256) => sha256,
-                    None => self.objects.digest(&key).await?.ok_or(SubmitError::UploadNotFound)?,
-                }
+                self.identity(&key, &info).await?
             }
         };
         // What was read as JSON is text; of other bytes only their digest is known.
         let text = matches!(command.takes(), Takes::Json);
-        let source = Source::Upload { id, until, in_parts, text };
-        Ok(Checked { content_type: info.content_type, sha256, length: info.length, source })
+        let (content_type, length) = (info.content_type.clone(), info.length);
+        Ok(Checked { content_type, sha256, length, source: Source::Upload { id, until, in_parts, text, info, unread } })
+    }
+
+    /// The digest of an upload; of one that takes too long to read and that nobody said it of, the digest of what names this
+    /// state of it, and `true`.
+    async fn identity(&self, key: &str, info: &ObjectInfo) -> Result<(Digest, bool), SubmitError> {
+        Ok(match info.sha256 {
+            Some(sha256) => (sha256, false),
+            None if info.length <= DIGEST_LIMIT => {
+                (self.objects.digest(key).await?.ok_or(SubmitError::UploadNotFound)?, false)
+            }
+            None => (Digest::of(info.etag.as_bytes()), true),
+        })
     }
 
     /// Puts an upload in parts together, if it is one that the command takes. That comes before it is known whose it will be: it
@@ -336,7 +364,7 @@ impl Submit {
             Ok(info) => {
                 let UploadTerms { content_type, length, sha256 } = record.terms;
                 // The client's word for the digest: the worker holds the bytes to it.
-                Ok(ObjectInfo { content_type, length, sha256: sha256.or(info.sha256) })
+                Ok(ObjectInfo { content_type, length, sha256: sha256.or(info.sha256), etag: info.etag })
             }
             Err(Unfinished::Missing(missing, parts)) => Err(SubmitError::PartsMissing { missing, parts }),
             Err(Unfinished::Gone) => Err(SubmitError::UploadNotFound),
@@ -357,11 +385,15 @@ fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
         Source::Upload { .. } | Source::Bytes(_) => keys::payload(&job.key(), &checked.sha256),
     };
     let envelope = Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace);
-    let text = match &checked.source {
-        Source::Bytes(bytes) => std::str::from_utf8(bytes).is_ok(),
-        Source::Upload { text, .. } => *text,
+    let (text, unread) = match &checked.source {
+        Source::Bytes(bytes) => (std::str::from_utf8(bytes).is_ok(), false),
+        Source::Upload { text, unread, .. } => (*text, *unread),
     };
-    if text { envelope.of_text(checked.length) } else { envelope }
+    match (text, unread) {
+        (true, _) => envelope.of_text(checked.length),
+        (false, true) => envelope.of_length(checked.length),
+        (false, false) => envelope,
+    }
 }
 
 fn check_body(

@@ -65,6 +65,10 @@ impl Default for WorkerSettings {
 /// How long a message waits after a port failed.
 const AFTER_A_FAULT: Duration = Duration::from_secs(5);
 
+/// How long before its job expires a payload is still deleted: longer than any function lives. After that the job's id may be
+/// another job's, and a payload of the same bytes under the same key that one's.
+const BEFORE_EXPIRY: Duration = Duration::from_secs(1800);
+
 /// How often the end of an attempt is written before it is left to the lease.
 const TRIES_TO_SETTLE: u32 = 5;
 
@@ -200,7 +204,7 @@ impl Worker {
             Ok(Change::Made(job)) => *job,
             Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
                 (Refusal::Mine, Some(job)) => *job,
-                (refusal, found) => return self.refused(delivery, key, refusal, found.as_deref(), now).await,
+                (refusal, found) => return self.refused(delivery, envelope, refusal, found.as_deref(), now).await,
             },
             Err(error) => return self.fault(delivery, &error, "claim the attempt").await,
         };
@@ -215,7 +219,7 @@ impl Worker {
         match attempt.run().await {
             Some(end) => {
                 let run_time = self.host.now().since(begun);
-                self.settle(delivery, command, attempt.job, token, end, run_time).await
+                self.settle(delivery, envelope, command, attempt.job, token, end, run_time).await
             }
             // Whoever took over has the message too, or one of its own.
             None => Disposition::Keep,
@@ -225,12 +229,16 @@ impl Worker {
     async fn refused(
         &self,
         delivery: &Delivery,
-        key: &JobKey,
+        envelope: &Envelope,
         refusal: Refusal,
         job: Option<&Job>,
         now: Timestamp,
     ) -> Disposition {
         let transition = match (refusal, job) {
+            (Refusal::Over, Some(job)) => {
+                self.let_go(envelope, job).await;
+                return Disposition::Done;
+            }
             (Refusal::Over | Refusal::Duplicate, _) => return Disposition::Done,
             (Refusal::Later(at), _) => return self.keep(delivery, at.since(now)).await,
             (Refusal::Cancel(token), _) => Transition::confirm_cancel(token, now),
@@ -238,9 +246,10 @@ impl Worker {
             // Neither is said of a job that was not found; should it be, the next receipt decides anew.
             (Refusal::Exhausted(_) | Refusal::Mine, _) => return self.keep(delivery, Duration::ZERO).await,
         };
-        match self.store.change(key, &transition).await {
+        match self.store.change(&envelope.key(), &transition).await {
             Ok(Change::Made(job)) => {
                 self.count(&job, None);
+                self.let_go(envelope, &job).await;
                 tracing::warn!(
                     status = job.status.as_str(),
                     attempts = job.attempt,
@@ -258,6 +267,7 @@ impl Worker {
     async fn settle(
         &self,
         delivery: &Delivery,
+        envelope: &Envelope,
         command: &Command,
         mut job: Job,
         token: LeaseToken,
@@ -269,14 +279,14 @@ impl Worker {
             let (now, unit) = (self.host.now(), self.host.unit());
             let transition = Transition::settle(&job, token, end.clone(), &command.limits().retry, now, unit);
             job = match self.store.change(&job.key(), &transition).await {
-                Ok(Change::Made(job)) => return self.settled(delivery, &job, run_time).await,
+                Ok(Change::Made(job)) => return self.settled(delivery, envelope, &job, run_time).await,
                 Ok(Change::Refused(found)) => {
                     match found.filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token)) {
                         // The client cancelled since the last sign of life: settle again, knowing it.
                         Some(found) if found.status == Status::Cancelling => *found,
                         // An earlier try went through, and its answer was lost.
                         Some(found) if found.status != Status::Running => {
-                            return self.settled(delivery, &found, run_time).await;
+                            return self.settled(delivery, envelope, &found, run_time).await;
                         }
                         _ => {
                             tracing::warn!("lost the lease: the outcome of this attempt does not count");
@@ -298,8 +308,9 @@ impl Worker {
         }
     }
 
-    async fn settled(&self, delivery: &Delivery, job: &Job, run_time: Duration) -> Disposition {
+    async fn settled(&self, delivery: &Delivery, envelope: &Envelope, job: &Job, run_time: Duration) -> Disposition {
         self.count(job, Some(run_time));
+        self.let_go(envelope, job).await;
         let now = self.host.now();
         let code =
             job.failure.as_ref().filter(|_| job.status != Status::Succeeded).map(|failure| failure.code.as_str());
@@ -313,6 +324,19 @@ impl Worker {
             "ended an attempt"
         );
         if job.status.is_terminal() { Disposition::Done } else { self.keep(delivery, job.ready_at.since(now)).await }
+    }
+
+    /// Deletes a payload that is needed no more, once its job's end is recorded. One that can't be deleted goes by the bucket's
+    /// lifecycle; so does that of a job that failed, which may be sent back to work.
+    async fn let_go(&self, envelope: &Envelope, job: &Job) {
+        let over = matches!(job.status, Status::Succeeded | Status::Cancelled);
+        let its_own = job.created_at == envelope.accepted_at();
+        let in_time = job.expires_at.since(self.host.now()) > BEFORE_EXPIRY;
+        if let Some(key) = envelope.own_payload().filter(|_| over && its_own && in_time)
+            && let Err(error) = self.objects.delete(key).await
+        {
+            tracing::warn!(%error, "failed to delete a payload; it goes by the bucket's lifecycle");
+        }
     }
 
     /// Counts what an attempt came to, by the record after it.

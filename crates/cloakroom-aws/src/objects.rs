@@ -3,7 +3,10 @@
 //! Needs `s3:ListBucket` on the bucket besides the rights to its objects: without it S3 answers "forbidden" for what
 //! is not there.
 
+mod copy;
 mod parts;
+mod read;
+mod write;
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
@@ -12,19 +15,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
-use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cloakroom::{Digest, Timestamp};
 use cloakroom_app::ports::{
-    Letters, ObjectInfo, Objects, Parcel, Parcels, Part, PartTerms, PortError, UploadLink, UploadTerms,
+    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError, UploadLink,
+    UploadTerms,
 };
+use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
 
 use crate::clients::Clients;
 use crate::error::{OBJECTS, port_error};
@@ -38,12 +42,21 @@ pub struct S3Objects {
     clients: Clients,
     client: Arc<OnceLock<Client>>,
     bucket: String,
+    /// The length of the parts in which a larger object is copied.
+    copied_part: u64,
 }
 
 impl S3Objects {
     /// The bucket of this name.
     pub fn new(clients: &Clients, bucket: impl Into<String>) -> Self {
-        Self { clients: clients.clone(), client: Arc::default(), bucket: bucket.into() }
+        Self { clients: clients.clone(), client: Arc::default(), bucket: bucket.into(), copied_part: copy::PART }
+    }
+
+    /// Copies objects of more than 5 MiB, the least that S3 lets it, in parts: so that tests need no large ones.
+    #[must_use]
+    pub fn in_small_parts(mut self) -> Self {
+        self.copied_part = 5 * 1024 * 1024;
+        self
     }
 
     fn client(&self) -> &Client {
@@ -78,14 +91,6 @@ impl S3Objects {
         }
         Ok(swept)
     }
-
-    async fn open(&self, key: &str) -> Result<Option<GetObjectOutput>, PortError> {
-        match self.client().get_object().bucket(&self.bucket).key(key).send().await {
-            Ok(object) => Ok(Some(object)),
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
-            Err(error) => Err(port_error(OBJECTS, &error)),
-        }
-    }
 }
 
 #[async_trait]
@@ -103,9 +108,17 @@ impl Objects for S3Objects {
         put.body(ByteStream::from(bytes)).send().await.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        let Some(object) = self.open(key).await? else { return Ok(None) };
-        object.body.collect().await.map(|body| Some(body.into_bytes())).map_err(|error| cut_off(&error))
+    async fn put_pieces(
+        &self,
+        key: &str,
+        content_type: &str,
+        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+    ) -> Result<bool, PortError> {
+        self.write(key, content_type, pieces).await
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
+        self.read(key).await
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
@@ -133,25 +146,17 @@ impl Objects for S3Objects {
             content_type: head.content_type.unwrap_or_else(|| "binary/octet-stream".to_owned()),
             length: head.content_length.and_then(|length| length.try_into().ok()).unwrap_or(0),
             sha256: sha256.map(Digest::from_bytes),
+            etag: head.e_tag.unwrap_or_default(),
         }))
     }
 
-    async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError> {
-        let Some(mut object) = self.open(key).await? else { return Ok(None) };
-        let mut digest = Digest::builder();
-        while let Some(piece) = object.body.try_next().await.map_err(|error| cut_off(&error))? {
-            digest.update(&piece);
-        }
-        Ok(Some(digest.finish()))
+    async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError> {
+        self.copy_object(from, info, to).await
     }
 
-    async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError> {
-        let source = format!("{}/{}", self.bucket, percent_encoded(from));
-        match self.client().copy_object().bucket(&self.bucket).key(to).copy_source(source).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some("NoSuchKey") => Ok(false),
-            Err(error) => Err(port_error(OBJECTS, &error)),
-        }
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        let deleted = self.client().delete_object().bucket(&self.bucket).key(key).send().await;
+        deleted.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
     }
 
     async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError> {
@@ -223,13 +228,18 @@ impl S3Parcels {
 #[async_trait]
 impl Parcels for S3Parcels {
     async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
-        let Some(object) = S3Objects::new(&self.0, bucket).open(key).await? else { return Ok(Parcel::Gone) };
+        let Some(Opened { length, mut pieces }) = S3Objects::new(&self.0, bucket).read(key).await? else {
+            return Ok(Parcel::Gone);
+        };
         // What is too large is not read: the connection is given up instead.
-        let length = object.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
         if length > limit {
             return Ok(Parcel::TooLarge(length));
         }
-        object.body.collect().await.map(|body| Parcel::Whole(body.into_bytes())).map_err(|error| cut_off(&error))
+        let mut bytes = BytesMut::with_capacity(length.try_into().unwrap_or(0));
+        while let Some(piece) = pieces.try_next().await.map_err(read::unavailable)? {
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Parcel::Whole(bytes.freeze()))
     }
 }
 
@@ -247,39 +257,18 @@ impl Letters for S3Objects {
     }
 
     async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
-        let body = self.get(key).await?;
+        let body = self.get(key).await.map_err(read::unavailable)?;
         Ok(body.map(|body| String::from_utf8_lossy(&body).into_owned()))
     }
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {
-        let deleted = self.client().delete_object().bucket(&self.bucket).key(key).send().await;
-        deleted.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
+        self.delete(key).await
     }
 }
 
 fn presigning(valid: Duration) -> Result<PresigningConfig, PortError> {
     PresigningConfig::expires_in(valid)
         .map_err(|error| PortError::Misconfigured { service: OBJECTS, reason: error.to_string() })
-}
-
-/// The body ended before its length, or did not keep to its checksum.
-fn cut_off(error: &aws_sdk_s3::primitives::ByteStreamError) -> PortError {
-    let reason = aws_smithy_types::error::display::DisplayErrorContext(error).to_string();
-    PortError::Unavailable { service: OBJECTS, reason }
-}
-
-/// A key as the source of a copy is written: the SDK leaves that to its caller.
-fn percent_encoded(key: &str) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => text.push(char::from(byte)),
-            // Writing to a string does not fail.
-            _ => _ = write!(text, "%{byte:02X}"),
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -60,6 +60,8 @@ pub(crate) mod name {
     pub(crate) const RESULT_KEY: &str = "result_key";
     pub(crate) const RESULT_LENGTH: &str = "result_length";
     pub(crate) const RESULT_SHA256: &str = "result_sha256";
+    /// How long a stored result is kept, where that is not as long as the job.
+    pub(crate) const RESULT_SECONDS: &str = "result_seconds";
     pub(crate) const RESOURCE: &str = "resource";
     pub(crate) const FAILURE_STATUS: &str = "failure_status";
     pub(crate) const FAILURE_CODE: &str = "failure_code";
@@ -77,13 +79,14 @@ pub(crate) mod name {
 }
 
 /// Every attribute that tells of a success.
-pub(crate) const OF_A_SUCCESS: [&str; 7] = [
+pub(crate) const OF_A_SUCCESS: [&str; 8] = [
     name::RESULT,
     name::RESULT_TYPE,
     name::RESULT_BYTES,
     name::RESULT_KEY,
     name::RESULT_LENGTH,
     name::RESULT_SHA256,
+    name::RESULT_SECONDS,
     name::RESOURCE,
 ];
 
@@ -191,13 +194,17 @@ pub(crate) fn success_attributes(success: &Success) -> Vec<(&'static str, Attrib
                 (name::RESULT_BYTES, blob(bytes)),
             ]
         }
-        Some(ResultRef::Stored { content_type, key, length, sha256 }) => vec![
-            (name::RESULT, text("stored")),
-            (name::RESULT_TYPE, text(content_type)),
-            (name::RESULT_KEY, text(key)),
-            (name::RESULT_LENGTH, number(length)),
-            (name::RESULT_SHA256, blob(sha256.as_bytes())),
-        ],
+        Some(ResultRef::Stored { content_type, key, length, sha256, retention }) => {
+            let mut item = vec![
+                (name::RESULT, text("stored")),
+                (name::RESULT_TYPE, text(content_type)),
+                (name::RESULT_KEY, text(key)),
+                (name::RESULT_LENGTH, number(length)),
+                (name::RESULT_SHA256, blob(sha256.as_bytes())),
+            ];
+            item.extend(retention.map(|time| (name::RESULT_SECONDS, number(time.as_secs()))));
+            item
+        }
     };
     item.extend(success.resource.as_ref().map(|resource| (name::RESOURCE, text(resource.as_str()))));
     item

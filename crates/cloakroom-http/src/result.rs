@@ -3,7 +3,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use cloakroom::{ResultRef, Success};
+use cloakroom::{Code, ResultRef, Success};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 
@@ -23,6 +23,10 @@ pub(crate) async fn result(
     let Some(success) = &job.success else {
         return Ok(question.answer(&front, &job));
     };
+    if job.result_expires_at().is_some_and(|at| at <= front.jobs.host.now()) {
+        let detail = "the result was kept for a shorter time than the job, and is gone; submit the command again to have it made anew";
+        return Err(Refused::new(Code::ResultExpired, detail));
+    }
     let mut response = match success {
         Success { result: Some(ResultRef::Inline { content_type, bytes }), .. } => inline(content_type, bytes.clone()),
         Success { result: Some(ResultRef::Stored { key, .. }), .. } => {

@@ -11,9 +11,11 @@ use cloakroom::transition::{Event, SLACK};
 use cloakroom::{Digest, Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::Host;
 use cloakroom_app::ports::{
-    Acceptance, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Part, PartTerms, PartsRecord, PortError,
-    Queue, QueueState, UploadLink, UploadTerms,
+    Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, Part, PartTerms,
+    PartsRecord, PortError, Queue, QueueState, UploadLink, UploadTerms,
 };
+use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -358,13 +360,26 @@ impl Objects for Process {
         self.call(what, move |world, state| state.put(key, bytes, world.now())).await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
+    async fn put_pieces(
+        &self,
+        key: &str,
+        content_type: &str,
+        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+    ) -> Result<bool, PortError> {
+        match pieces.try_collect::<Vec<_>>().await {
+            Ok(pieces) => self.put(key, content_type, pieces.concat().into()).await.map(|()| true),
+            Err(BrokenOff) => Ok(false),
+        }
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
         let key = key.to_owned();
         let what = {
             let key = key.clone();
-            move || format!("get {key}")
+            move || format!("open {key}")
         };
-        self.call(what, move |_, state| state.objects.get(&key).map(|object| object.bytes.clone())).await
+        let bytes = self.call(what, move |_, state| state.objects.get(&key).map(|object| object.bytes.clone())).await?;
+        Ok(bytes.map(Opened::of))
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
@@ -374,17 +389,14 @@ impl Objects for Process {
             move |_, state| {
                 let object = state.objects.get(&key)?;
                 let (content_type, length) = ("application/json".to_owned(), object.bytes.len() as u64);
-                Some(ObjectInfo { content_type, length, sha256: None })
+                let etag = format!("\"{}\"", Digest::of(&object.bytes));
+                Some(ObjectInfo { content_type, length, sha256: None, etag })
             },
         )
         .await
     }
 
-    async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError> {
-        Ok(self.get(key).await?.map(|bytes| Digest::of(&bytes)))
-    }
-
-    async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError> {
+    async fn copy(&self, from: &str, _: &ObjectInfo, to: &str) -> Result<bool, PortError> {
         let (from, to) = (from.to_owned(), to.to_owned());
         let what = {
             let to = to.clone();
@@ -395,6 +407,18 @@ impl Objects for Process {
             state.watch.copied(&from, &to);
             state.put(to, object.bytes, world.now());
             true
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        let key = key.to_owned();
+        let what = {
+            let key = key.clone();
+            move || format!("delete {key}")
+        };
+        self.call(what, move |_, state| {
+            state.objects.remove(&key);
         })
         .await
     }

@@ -189,6 +189,12 @@ impl Job {
         JobKey { tenant: self.tenant.clone(), id: self.id }
     }
 
+    /// From when on its result is not there any more, where that is before the job is unknown.
+    pub fn result_expires_at(&self) -> Option<Timestamp> {
+        let retention = self.success.as_ref()?.result.as_ref()?.retention()?;
+        Some(self.finished_at?.after(retention))
+    }
+
     /// Whether it still counts. The table deletes late; an expired record is as if it were not there.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.expires_at > now

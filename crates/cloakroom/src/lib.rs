@@ -23,7 +23,7 @@ pub mod time;
 pub mod transition;
 pub mod view;
 
-pub use digest::{Digest, Fingerprint};
+pub use digest::{Digest, DigestBuilder, Fingerprint};
 pub use history::Step;
 pub use ids::{ClientJobId, CommandType, JobId, JobKey, LeaseToken, Namespace, Tenant, UploadId};
 pub use job::{Job, Lease, NewJob, Progress, Status};

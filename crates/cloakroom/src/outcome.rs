@@ -37,10 +37,20 @@ pub enum ResultRef {
         length: u64,
         /// Their SHA-256.
         sha256: Digest,
+        /// How long it is kept after the job's end, where that is not as long as the job.
+        retention: Option<Duration>,
     },
 }
 
 impl ResultRef {
+    /// How long it is kept after the job's end, where that is not as long as the job.
+    pub fn retention(&self) -> Option<Duration> {
+        match self {
+            Self::Inline { .. } => None,
+            Self::Stored { retention, .. } => *retention,
+        }
+    }
+
     /// The media type of the result.
     pub fn content_type(&self) -> &str {
         match self {

@@ -73,6 +73,8 @@ codes! {
     IdempotencyKeyReused = "idempotency-key-reused", 422, "The Idempotency-Key was used for another command";
     /// No such upload is ready.
     UploadNotFound = "upload-not-found", 422, "The upload was not found";
+    /// The result was kept for a shorter time than the job.
+    ResultExpired = "result-expired", 410, "The result is no longer kept";
     /// No such upload in parts, or no longer.
     UnknownUpload = "unknown-upload", 404, "The upload is unknown";
     /// No such job, or no longer.

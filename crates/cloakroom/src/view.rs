@@ -51,6 +51,9 @@ pub struct JobView {
     /// Where to get any other result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_url: Option<String>,
+    /// From when on the result is not there any more, where that is before `expires_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_expires_at: Option<Timestamp>,
     /// The place that the handler named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
@@ -125,6 +128,7 @@ impl JobView {
             expires_at: job.expires_at,
             result_url: kept.filter(|_| inline.is_none()).map(|_| format!("{this}/result")),
             result: inline,
+            result_expires_at: job.result_expires_at(),
             resource: success.and_then(|success| success.resource.as_ref()).map(|place| place.as_str().to_owned()),
             error: job.failure.as_ref().filter(|_| matches!(job.status, Status::Retrying | Status::Failed)).map(
                 |failure| ErrorView {

@@ -41,19 +41,20 @@
 
 #[cfg(test)]
 mod bench;
+mod copy;
 mod diagnostic;
 mod thumbnail;
 
 use cloakroom_app::Registry;
 
 /// Every command that is served. `diagnostics` adds `diagnostic.run`, which takes up workers, panics and ends processes
-/// as it is told: for development and tests.
+/// as it is told, and `diagnostic.copy`: for development and tests.
 pub fn registry(diagnostics: bool) -> Registry {
     let mut commands = vec![
         thumbnail::command(), //
     ];
     if diagnostics {
-        commands.push(diagnostic::command());
+        commands.extend([copy::command(), diagnostic::command()]);
     }
     Registry::new(commands)
 }
@@ -66,6 +67,6 @@ mod tests {
     fn diagnostics_are_served_only_where_they_are_allowed() {
         let names = |diagnostics| registry(diagnostics).iter().map(|it| it.name().to_string()).collect::<Vec<_>>();
         assert_eq!(names(false), ["thumbnail.create"]);
-        assert_eq!(names(true), ["diagnostic.run", "thumbnail.create"]);
+        assert_eq!(names(true), ["diagnostic.copy", "diagnostic.run", "thumbnail.create"]);
     }
 }

@@ -1,15 +1,22 @@
 //! What is done in an attempt: fetch the payload and check it, run the handler, keep its result.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use bytes::Bytes;
-use cloakroom::{AttemptEnd, Digest, Failure, JobKey, LeaseToken, ResultRef, Success};
+use cloakroom::outcome::INLINE_RESULT_LIMIT;
+use cloakroom::{AttemptEnd, Digest, DigestBuilder, Failure, LeaseToken, ResultRef, Success};
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
+use crate::body::{BodyError, BodyStream};
 use crate::command::Command;
 use crate::context::JobContext;
 use crate::envelope::{Carried, Envelope};
-use crate::handler::Output;
-use crate::ports::keys;
+use crate::handler::{HandlerError, Made, Output};
+use crate::ports::{BrokenOff, Objects, Opened, keys};
 use crate::work::Worker;
 
 /// Does the work of an attempt, to its end. Dropped, it stops the handler at its next `await`.
@@ -20,27 +27,51 @@ pub(super) async fn perform(
     token: LeaseToken,
     context: JobContext,
 ) -> AttemptEnd {
-    let payload = match payload(worker, envelope).await {
-        Ok(payload) => payload,
+    let body = match body(worker, envelope).await {
+        Ok(body) => body,
         Err(end) => return end,
     };
+    let (work, objects) = (command.run(&envelope.query, body.shared(), context), Arc::clone(&worker.objects));
+    let (days, retention) = (command.limits().result_days(), command.limits().shorter_result());
+    let key = keys::result(&envelope.key(), token, days);
     // A task of its own: a handler that computes without waiting must not keep the heartbeat from beating.
-    let handler = tokio::spawn(command.run(&envelope.query, payload, context).in_current_span());
-    match AbortOnDropHandle::new(handler).await {
-        Ok(Ok(output)) => keep(worker, &envelope.key(), token, output).await,
+    let handler = tokio::spawn(async move { keep(&*objects, key, retention, work.await?).await }.in_current_span());
+    let end = match AbortOnDropHandle::new(handler).await {
+        Ok(Ok(success)) => AttemptEnd::Done(success),
         Ok(Err(error)) => {
             tracing::warn!(?error, "the handler failed");
             error.into_end()
         }
         // The panic hook logged it, with its place.
         Err(_panic) => retryable("the handler panicked"),
+    };
+    judged(end, body).await
+}
+
+/// The end of an attempt, by what is known of its payload: whatever a handler made of other bytes does not count.
+async fn judged(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
+    let trouble = match end {
+        // What it left unread is read now: no job succeeds on a payload that was not checked.
+        AttemptEnd::Done(_) => body.finish().await.err(),
+        AttemptEnd::Terminal(_) | AttemptEnd::Retryable { .. } => body.trouble(),
+        AttemptEnd::Cancelled => None,
+    };
+    match trouble {
+        None => end,
+        Some(BodyError::Corrupted) => lost("payload-corrupted", "the payload is not what was accepted"),
+        Some(BodyError::Unfetched(error)) => {
+            tracing::warn!(%error, "failed to fetch the payload");
+            retryable("the payload could not be fetched")
+        }
+        // It was read, and is what it should be; the handler's end says what it lacked.
+        Some(BodyError::Disk(_)) => end,
     }
 }
 
-async fn payload(worker: &Worker, envelope: &Envelope) -> Result<Bytes, AttemptEnd> {
-    let bytes = match &envelope.payload {
-        Carried::Stored(key) => match worker.objects.get(key).await {
-            Ok(Some(bytes)) => bytes,
+async fn body(worker: &Worker, envelope: &Envelope) -> Result<BodyStream, AttemptEnd> {
+    let opened = match &envelope.payload {
+        Carried::Stored(key) => match worker.objects.open(key).await {
+            Ok(Some(opened)) => opened,
             Ok(None) => return Err(lost("payload-lost", "the payload is gone")),
             Err(error) => {
                 tracing::warn!(%error, "failed to fetch the payload");
@@ -48,36 +79,84 @@ async fn payload(worker: &Worker, envelope: &Envelope) -> Result<Bytes, AttemptE
             }
         },
         carried => match carried.bytes() {
-            Some(Ok(bytes)) => bytes,
+            Some(Ok(bytes)) => Opened::of(bytes),
             _ => return Err(lost("payload-corrupted", "the payload can't be read")),
         },
     };
-    if envelope.is_payload(&bytes) {
-        Ok(bytes)
-    } else {
-        Err(lost("payload-corrupted", "the payload is not what was accepted"))
-    }
+    Ok(BodyStream::new(opened, envelope.expected()))
 }
 
 /// Puts the result where it is kept: in the record, or, when it is large, in object storage before the record names it.
-async fn keep(worker: &Worker, job: &JobKey, token: LeaseToken, output: Output) -> AttemptEnd {
+async fn keep(
+    objects: &dyn Objects,
+    key: String,
+    retention: Option<Duration>,
+    output: Output,
+) -> Result<Success, HandlerError> {
     let Output { result, resource } = output;
-    let result = match result {
-        None => None,
-        Some((content_type, bytes)) if bytes.len() <= cloakroom::outcome::INLINE_RESULT_LIMIT => {
-            Some(ResultRef::Inline { content_type, bytes: bytes.to_vec() })
-        }
-        Some((content_type, bytes)) => {
-            let key = keys::result(job, token);
-            let (length, sha256) = (bytes.len() as u64, Digest::of(&bytes));
-            if let Err(error) = worker.objects.put(&key, &content_type, bytes).await {
-                tracing::warn!(%error, "failed to store the result");
-                return retryable("the result could not be stored");
-            }
-            Some(ResultRef::Stored { content_type, key, length, sha256 })
-        }
+    let Some(Made { content_type, mut pieces }) = result else { return Ok(Success { result: None, resource }) };
+    let mut first = Vec::new();
+    let mut length = 0;
+    while length <= INLINE_RESULT_LIMIT
+        && let Some(piece) = pieces.try_next().await?
+    {
+        length += piece.len();
+        first.push(piece);
+    }
+    let result = if length <= INLINE_RESULT_LIMIT {
+        ResultRef::Inline { content_type, bytes: first.concat() }
+    } else {
+        let first = futures::stream::iter(first).map(Ok);
+        let Stored { length, sha256 } = store(objects, &key, &content_type, first.chain(pieces).boxed()).await?;
+        ResultRef::Stored { content_type, key, length, sha256, retention }
     };
-    AttemptEnd::Done(Success { result, resource })
+    Ok(Success { result: Some(result), resource })
+}
+
+/// A result that was stored.
+struct Stored {
+    length: u64,
+    sha256: Digest,
+}
+
+async fn store(
+    objects: &dyn Objects,
+    key: &str,
+    content_type: &str,
+    pieces: BoxStream<'static, Result<Bytes, HandlerError>>,
+) -> Result<Stored, HandlerError> {
+    let making = Arc::new(Mutex::new(Making { sum: Digest::builder(), length: 0, error: None }));
+    let making_ = Arc::clone(&making);
+    let pieces = pieces.map(move |piece| {
+        let mut making = making_.lock().unwrap_or_else(PoisonError::into_inner);
+        match piece {
+            Ok(piece) => {
+                making.sum.update(&piece);
+                making.length += piece.len() as u64;
+                Ok(piece)
+            }
+            Err(error) => {
+                making.error = Some(error);
+                Err(BrokenOff)
+            }
+        }
+    });
+    let stored = objects.put_pieces(key, content_type, pieces.boxed()).await;
+    let mut making = making.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = making.error.take() {
+        return Err(error);
+    }
+    match stored {
+        Ok(_) => Ok(Stored { length: making.length, sha256: making.sum.clone().finish() }),
+        Err(error) => Err(HandlerError::retryable("the result could not be stored").because(error)),
+    }
+}
+
+/// A result while it is stored.
+struct Making {
+    sum: DigestBuilder,
+    length: u64,
+    error: Option<HandlerError>,
 }
 
 fn retryable(detail: &str) -> AttemptEnd {

@@ -26,7 +26,7 @@ fn room() -> (Room, Arc<AtomicUsize>) {
         })
         .upload_limit(2_000_000),
         Command::json("note.strict", |_: Note, _| async { Ok(Output::none()) }).key_required(),
-        Command::binary("file.keep", &["image/png", "image/jpeg"], move |_: Note, bytes, _| {
+        Command::binary("file.keep", &["image/png", "image/jpeg"], move |_: Note, bytes: Bytes, _| {
             file.fetch_add(1, Ordering::SeqCst);
             async move { Ok::<_, HandlerError>(Output::bytes("image/png", bytes)) }
         }),

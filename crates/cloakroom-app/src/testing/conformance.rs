@@ -15,13 +15,14 @@ use cloakroom::{
     AttemptEnd, Digest, Failure, Job, Lease, LeaseToken, Progress, Resource, ResultRef, RetryPolicy, Status, Success,
     Tenant, Timestamp, Transition, UploadId,
 };
+use futures::StreamExt as _;
 use uuid::Uuid;
 
 pub use parts::{LEAST_PART, parts};
 pub use queue::{WholeQueue, none, one, queue};
 
 use super::{new_job, split_mix};
-use crate::ports::{Acceptance, Change, JobStore, Letters, Objects, PartsRecord, UploadTerms};
+use crate::ports::{Acceptance, BrokenOff, Change, JobStore, Letters, ObjectInfo, Objects, PartsRecord, UploadTerms};
 
 const POLICY: RetryPolicy = RetryPolicy { max_attempts: 3, base: Duration::from_secs(2), cap: Duration::from_secs(60) };
 
@@ -101,6 +102,7 @@ async fn every_member_comes_back(store: &dyn JobStore, now: Timestamp) {
             key: "results/x".into(),
             length: 1 << 40,
             sha256: Digest::of(b"x"),
+            retention: Some(Duration::from_secs(3600)),
         }),
     ];
     for result in results {
@@ -210,7 +212,8 @@ pub async fn objects(objects: &dyn Objects) {
     assert_eq!(objects.get(&key).await, Ok(None));
     assert_eq!(objects.info(&key).await, Ok(None));
     assert_eq!(objects.digest(&key).await, Ok(None));
-    assert_eq!(objects.copy(&key, &copy).await, Ok(false));
+    let nothing = ObjectInfo { content_type: "image/png".into(), length: 5, sha256: None, etag: "\"0\"".into() };
+    assert_eq!(objects.copy(&key, &nothing, &copy).await, Ok(false));
     let bytes: Bytes = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
     for bytes in [Bytes::from_static(b"first"), bytes] {
         objects.put(&key, "image/png", bytes.clone()).await.expect("put");
@@ -219,19 +222,51 @@ pub async fn objects(objects: &dyn Objects) {
         let info = objects.info(&key).await.expect("info").expect("an object");
         assert_eq!((info.content_type.as_str(), info.length), ("image/png", bytes.len() as u64));
         assert!(info.sha256.is_none_or(|sha256| sha256 == Digest::of(&bytes)));
-        assert_eq!(objects.copy(&key, &copy).await, Ok(true));
+        assert_eq!(objects.copy(&key, &nothing, &copy).await, Ok(false), "another than was known");
+        assert_eq!(objects.copy(&key, &info, &copy).await, Ok(true));
         assert_eq!(objects.get(&copy).await, Ok(Some(bytes)));
         assert_eq!(
             objects.info(&copy).await.expect("info").map(|info| info.content_type).as_deref(),
             Some("image/png")
         );
     }
+    pieces(objects, &key).await;
     let link = objects.link(&key, Duration::from_secs(60)).await.expect("link");
     assert!(link.starts_with("http"), "{link}");
     let terms = UploadTerms { content_type: "image/png".into(), length: 7, sha256: Some(Digest::of(b"x")) };
     let link = objects.upload_link(&key, &terms, Duration::from_secs(60)).await.expect("link");
     let named = |name: &str| link.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
     assert!(link.url.starts_with("http") && named("content-type"), "{link:?}");
+}
+
+/// Of sizes below, at and above 5 MiB, where a store begins to write in parts.
+async fn pieces(objects: &dyn Objects, key: &str) {
+    const MIB: usize = 1024 * 1024;
+    let sent = |length: usize, piece: usize| -> Vec<Bytes> {
+        let bytes: Bytes = (0..=250).cycle().take(length).collect();
+        (0..length).step_by(piece).map(|at| bytes.slice(at..(at + piece).min(length))).collect()
+    };
+    for (length, piece) in
+        [(0, 1), (5, 2), (5 * MIB, 3 * MIB), (10 * MIB, 10 * MIB), (17 * MIB + 1, 20 * MIB), (17 * MIB + 1, MIB - 1)]
+    {
+        let (all, key) = (sent(length, piece), &format!("{key}-{length}-{piece}"));
+        let whole = futures::stream::iter(all.clone().into_iter().map(Ok)).boxed();
+        assert_eq!(objects.put_pieces(key, "image/png", whole).await, Ok(true), "{length}");
+        let info = objects.info(key).await.expect("info").expect("an object");
+        assert_eq!((info.content_type.as_str(), info.length), ("image/png", length as u64));
+        assert!(objects.get(key).await.expect("get").is_some_and(|got| got == all.concat()), "{length}");
+        let to = format!("{key}-copy");
+        assert_eq!(objects.copy(key, &info, &to).await, Ok(true), "{length}");
+        assert_eq!(objects.digest(&to).await, Ok(Some(Digest::of(&all.concat()))), "{length}");
+        let copied = objects.info(&to).await.expect("info").expect("an object");
+        assert_eq!((copied.content_type.as_str(), copied.length), ("image/png", length as u64));
+    }
+    let key = &format!("{key}-broken-off");
+    for length in [5, 6 * MIB, 18 * MIB] {
+        let pieces = sent(length, MIB).into_iter().map(Ok).chain([Err(BrokenOff)]);
+        assert_eq!(objects.put_pieces(key, "image/png", futures::stream::iter(pieces).boxed()).await, Ok(false));
+        assert_eq!(objects.info(key).await, Ok(None), "what broke off was never there");
+    }
 }
 
 /// Where dead letters are kept.

@@ -8,12 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
 use tokio::time::{Instant, sleep};
 
 use crate::intake::Produced;
 use crate::ports::{
-    Acceptance, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Parcel, Parcels, Part, PartTerms,
-    PartsRecord, PortError, Queue, QueueState, UploadLink, UploadTerms,
+    Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels,
+    Part, PartTerms, PartsRecord, PortError, Queue, QueueState, UploadLink, UploadTerms,
 };
 use crate::work::Delivery;
 
@@ -364,6 +366,10 @@ impl Parcels for Memory {
     }
 }
 
+fn etag(bytes: &Bytes) -> String {
+    format!("\"{}\"", Digest::of(bytes))
+}
+
 #[async_trait]
 impl Objects for Memory {
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
@@ -373,26 +379,43 @@ impl Objects for Memory {
         .await
     }
 
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        self.call("get", |state| state.objects.get(key).map(|(_, bytes)| bytes.clone())).await
+    async fn put_pieces(
+        &self,
+        key: &str,
+        content_type: &str,
+        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+    ) -> Result<bool, PortError> {
+        match pieces.try_collect::<Vec<_>>().await {
+            Ok(pieces) => self.put(key, content_type, pieces.concat().into()).await.map(|()| true),
+            Err(BrokenOff) => Ok(false),
+        }
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
+        let bytes = self.call("open", |state| state.objects.get(key).map(|(_, bytes)| bytes.clone())).await?;
+        Ok(bytes.map(Opened::of))
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
         self.call("info", |state| {
             let (content_type, bytes) = state.objects.get(key)?;
-            Some(ObjectInfo { content_type: content_type.clone(), length: bytes.len() as u64, sha256: None })
+            let (content_type, etag) = (content_type.clone(), etag(bytes));
+            Some(ObjectInfo { content_type, length: bytes.len() as u64, sha256: None, etag })
         })
         .await
     }
 
-    async fn digest(&self, key: &str) -> Result<Option<Digest>, PortError> {
-        self.call("digest", |state| state.objects.get(key).map(|(_, bytes)| Digest::of(bytes))).await
+    async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError> {
+        self.call("copy", |state| {
+            let object = state.objects.get(from).filter(|(_, bytes)| etag(bytes) == info.etag).cloned();
+            object.map(|object| state.objects.insert(to.to_owned(), object)).is_some()
+        })
+        .await
     }
 
-    async fn copy(&self, from: &str, to: &str) -> Result<bool, PortError> {
-        self.call("copy", |state| {
-            let object = state.objects.get(from).cloned();
-            object.map(|object| state.objects.insert(to.to_owned(), object)).is_some()
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        self.call("delete", |state| {
+            state.objects.remove(key);
         })
         .await
     }

@@ -113,7 +113,7 @@ async fn an_answer_is_kept_in_the_record_and_a_large_one_in_object_storage_befor
         panic!("not stored: {job:?}");
     };
     assert_eq!((content_type.as_str(), *length), ("image/png", 40_000));
-    assert_eq!(*key, keys::result(&job.key(), job.lease.as_ref().expect("it ran").token));
+    assert_eq!(*key, keys::result(&job.key(), job.lease.as_ref().expect("it ran").token, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,9 +176,9 @@ async fn a_long_attempt_keeps_its_lease_and_hides_its_message_so_that_nobody_els
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_object_storage_costs_no_lease() {
-    for (call, acts) in [("get", r#"["answer"]"#), ("put", r#"["answer-large"]"#)] {
+    for (call, acts) in [("open", r#"["answer"]"#), ("put", r#"["answer-large"]"#)] {
         let mut room = room();
-        room.submit.inline_limit = if call == "get" { 0 } else { 1000 };
+        room.submit.inline_limit = if call == "open" { 0 } else { 1000 };
         let key = sent(&room, acts).await;
         room.memory.slow(call, Duration::from_secs(100));
         let second_worker = async {
@@ -366,6 +366,48 @@ async fn a_payload_that_is_gone_or_not_what_was_accepted_fails_the_job_truthfull
         room.work_until_idle().await;
         let job = room.poll(&key).await;
         assert_eq!((job.status, failure(&job).1), (Status::Failed, code));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_is_deleted_once_its_job_succeeded_or_was_cancelled_and_kept_to_send_a_failed_one_back() {
+    for (acts, cancel, kept) in [
+        (r#"["answer"]"#, false, false),
+        (r#"["retryable", "answer"]"#, false, false),
+        (r#"["terminal"]"#, false, true),
+        (r#"["answer"]"#, true, false),
+    ] {
+        let mut room = room();
+        room.submit.inline_limit = 0;
+        let key = sent(&room, acts).await;
+        let objects = room.memory.object_keys();
+        if cancel {
+            room.jobs.cancel(&key).await.expect("cancelled");
+        }
+        room.work_until_idle().await;
+        assert!(room.poll(&key).await.status.is_terminal());
+        let left = room.memory.object_keys();
+        assert_eq!(left, if kept { objects } else { vec![] }, "{acts}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_message_of_a_job_that_expired_leaves_the_payload_of_the_next_one_alone() {
+    let mut room = room();
+    room.submit.inline_limit = 0;
+    let submitted = room.send("play", Some("order-1"), r#"{"acts":["answer"]}"#).await.expect("accepted");
+    let late = room.memory.receive(Duration::ZERO).expect("a message");
+    room.work_until_idle().await;
+    let ends_at = || room.host.now().after(Duration::from_secs(900));
+    // The next one has its payload where the first one's was, and is not recorded yet.
+    for before_expiry in [600, 1] {
+        let expires_at = room.poll(&submitted.job.key()).await.expires_at;
+        sleep(expires_at.since(room.host.now()).saturating_sub(Duration::from_secs(before_expiry))).await;
+        let envelope = Envelope::read(&late.body).expect("its envelope");
+        let payload = envelope.own_payload().expect("it is stored");
+        room.worker.objects.put(payload, "application/json", "{}".into()).await.expect("memory");
+        assert_eq!(room.worker.handle(&late, ends_at()).await, Disposition::Done);
+        assert_eq!(room.memory.object_keys(), [payload.to_owned()]);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_s3::types::{ExpirationStatus, LifecycleRule};
+use cloakroom_app::command::RESULT_DAYS;
+use cloakroom_app::ports::keys;
 use cloakroom_app::upload::UPLOAD_LIFE;
 use serde_json::{Value, json};
 
@@ -11,6 +13,9 @@ use super::finding::{Finding, check};
 use super::needs::Needs;
 
 const DAY: u64 = 24 * 3600;
+
+/// What is kept lies below these.
+const OURS: [&str; 3] = ["payloads/", "results/", "uploads/"];
 
 /// One rule, as far as it matters here.
 #[expect(clippy::struct_excessive_bools, reason = "a rule says yes or no to each")]
@@ -66,28 +71,33 @@ impl Rule {
 }
 
 /// Each prefix, with the days for which what is below it is needed.
-fn wanted(needs: Needs) -> [(&'static str, u64); 3] {
+fn wanted(needs: Needs) -> Vec<(String, u64)> {
     let days = |life: Duration| life.as_secs().div_ceil(DAY).max(1);
-    let life = days(needs.objects_life);
-    [("payloads", life), ("results", life), ("uploads", days(UPLOAD_LIFE))]
+    let kept = [("payloads/".to_owned(), days(needs.objects_life)), ("uploads/".to_owned(), days(UPLOAD_LIFE))];
+    let results = RESULT_DAYS.into_iter().zip(needs.results).filter(|(_, needed)| *needed);
+    kept.into_iter().chain(results.map(|(days, _)| (keys::results_of(days), u64::from(days)))).collect()
+}
+
+/// The name of the rule of a prefix.
+fn name(prefix: &str) -> String {
+    prefix.trim_end_matches('/').replace('/', "-")
 }
 
 pub(super) fn judge(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let mend = put(rules, bucket, needs, aws);
-    let expiry = wanted(needs).map(|(name, days)| expiry(rules, name, days, &mend));
-    expiry.into_iter().chain([parts(rules, mend.clone())]).collect()
+    let expiry = wanted(needs).into_iter().map(|(prefix, days)| expiry(rules, &prefix, days, &mend));
+    expiry.chain([parts(rules, mend.clone())]).collect()
 }
 
-fn expiry(rules: &[Rule], name: &str, days: u64, mend: &str) -> Finding {
-    let prefix = format!("{name}/");
+fn expiry(rules: &[Rule], prefix: &str, days: u64, mend: &str) -> Finding {
     let check = check("bucket", format!("lifecycle of {prefix}"));
-    if let Some(early) = rules.iter().find(|rule| rule.is_too_early(&prefix, days)) {
+    if let Some(early) = rules.iter().find(|rule| rule.is_too_early(prefix, days)) {
         let after = early.expires.filter(|days| *days > 0);
         let after = after.map_or_else(|| "on a date".to_owned(), |after| format!("after {after} d"));
         let found = format!("deleted {after} by the rule {:?}, and needed for {days} d", early.id);
         return check.fail(found, "a job that waited finds its payload gone, or a client its result").mended_by(mend);
     }
-    let soonest = rules.iter().filter(|rule| rule.covers(&prefix)).filter_map(|rule| rule.expires).min();
+    let soonest = rules.iter().filter(|rule| rule.covers(prefix)).filter_map(|rule| rule.expires).min();
     match soonest {
         Some(after) => check.ok(format!("deleted after {after} d")),
         None => {
@@ -99,8 +109,7 @@ fn expiry(rules: &[Rule], name: &str, days: u64, mend: &str) -> Finding {
 
 fn parts(rules: &[Rule], mend: String) -> Finding {
     let check = check("bucket", "lifecycle of unfinished uploads");
-    let prefixes = ["payloads/", "results/", "uploads/"];
-    if prefixes.iter().all(|prefix| rules.iter().any(|rule| rule.aborts && rule.covers(prefix))) {
+    if OURS.iter().all(|prefix| rules.iter().any(|rule| rule.aborts && rule.covers(prefix))) {
         return check.ok("given up");
     }
     let why = "the parts of uploads that nobody ends are seen in no list, and paid for, for ever";
@@ -110,7 +119,8 @@ fn parts(rules: &[Rule], mend: String) -> Finding {
 /// Puts the rules as they must be. A bucket has one set of rules, and putting it replaces all: those that are not about
 /// what is kept here are put with it, as they are then.
 pub(super) fn put(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> String {
-    let ours: Vec<_> = wanted(needs).into_iter().map(rule).chain([unfinished()]).collect();
+    let all = wanted(Needs { results: [true; RESULT_DAYS.len()], ..needs });
+    let ours: Vec<_> = all.into_iter().map(rule).chain([unfinished()]).collect();
     let (dropped, kept): (Vec<_>, Vec<_>) = rules.iter().partition(|rule| is_replaced(rule, needs));
     let put = format!("s3api put-bucket-lifecycle-configuration --bucket {}", quoted(bucket));
     if kept.is_empty() {
@@ -128,15 +138,16 @@ pub(super) fn put(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> Stri
 /// Whether a rule gives way to the right ones: it is about what is kept here alone, has the name of one of them, or
 /// deletes too early.
 fn is_replaced(rule: &Rule, needs: Needs) -> bool {
-    let named = rule.id == "unfinished" || wanted(needs).iter().any(|(name, _)| rule.id == *name);
-    let alone = wanted(needs).iter().any(|(name, _)| rule.prefix.starts_with(&format!("{name}/")));
-    let early = wanted(needs).iter().any(|(name, days)| rule.is_too_early(&format!("{name}/"), *days));
+    let wanted = wanted(needs);
+    let named = rule.id == "unfinished" || wanted.iter().any(|(prefix, _)| rule.id == name(prefix));
+    let alone = OURS.iter().any(|ours| rule.prefix.starts_with(ours));
+    let early = wanted.iter().any(|(prefix, days)| rule.is_too_early(prefix, *days));
     let only_aborts = rule.aborts && rule.prefix.is_empty() && rule.expires.is_none() && !rule.more;
     named || alone || early || only_aborts
 }
 
-fn rule((name, days): (&str, u64)) -> Value {
-    json!({ "ID": name, "Status": "Enabled", "Filter": { "Prefix": format!("{name}/") }, "Expiration": { "Days": days } })
+fn rule((prefix, days): (String, u64)) -> Value {
+    json!({ "ID": name(&prefix), "Status": "Enabled", "Filter": { "Prefix": prefix }, "Expiration": { "Days": days } })
 }
 
 fn unfinished() -> Value {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cloakroom_app::command::RESULT_DAYS;
 use cloakroom_app::{Command, Registry};
 
 /// The most that any command asks for.
@@ -13,8 +14,10 @@ pub(super) struct Needs {
     pub(super) attempts: u32,
     /// How long a job may wait in the queue, and is kept after its end.
     pub(super) retention: Duration,
-    /// How long payloads and results are needed.
+    /// How long payloads are needed.
     pub(super) objects_life: Duration,
+    /// Which of [`RESULT_DAYS`] there are results of.
+    pub(super) results: [bool; RESULT_DAYS.len()],
 }
 
 impl Needs {
@@ -25,6 +28,7 @@ impl Needs {
             attempts: limits().map(|it| it.retry.max_attempts).max().unwrap_or_default(),
             retention: limits().map(|it| it.retention).max().unwrap_or_default(),
             objects_life: commands.bucket_life(),
+            results: RESULT_DAYS.map(|days| limits().any(|it| it.result_days() == days)),
         }
     }
 }
@@ -36,6 +40,7 @@ pub(super) const USUAL: Needs = Needs {
     attempts: 3,
     retention: Duration::from_secs(24 * 3600),
     objects_life: Duration::from_secs(72 * 3600),
+    results: [false, true, false, false, false, false],
 };
 
 #[cfg(test)]
@@ -58,6 +63,7 @@ mod tests {
         let needs = Needs::of(&Registry::new(vec![command("a.b"), long, slow]));
         assert_eq!((needs.timeout.as_secs(), needs.attempts), (600, 7));
         assert_eq!((needs.retention.as_secs(), needs.objects_life.as_secs()), (72 * 3600, 216 * 3600));
+        assert_eq!(needs.results, [false, true, true, false, false, false], "2 and 8 days");
         // Of a command whose jobs are kept shortly, the time until an upload in parts is named counts for more.
         let short = command("a.e").retention(Duration::from_secs(16 * 3600));
         assert_eq!(Needs::of(&Registry::new(vec![short])).objects_life.as_secs(), (23 + 2 * 16) * 3600 + 3 * 360);

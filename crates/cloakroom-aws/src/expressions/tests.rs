@@ -137,6 +137,7 @@ fn a_success_writes_all_that_is_known_of_the_result() {
         REMOVE resource,
             result_key,
             result_length,
+            result_seconds,
             result_sha256
     "#);
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom::{Digest, Failure, Lease, Progress, Resource, ResultRef, Status, Step, Success, Timestamp};
@@ -98,6 +99,7 @@ impl<'a> Reader<'a> {
                 key: self.string(name::RESULT_KEY)?,
                 length: self.number(name::RESULT_LENGTH)?,
                 sha256: self.digest(name::RESULT_SHA256)?,
+                retention: self.if_any(name::RESULT_SECONDS, Self::number)?.map(Duration::from_secs),
             }),
             _ => return Err(CorruptRecord::Unreadable(kind, "one of none, inline, stored".into())),
         };

@@ -113,7 +113,8 @@ async fn a_large_payload_and_a_large_result_cost_a_put_each_and_a_get() {
     let it = Deployment::start().await;
     let job = it.accept(sent(vec![b'x'; INLINE_LIMIT])).await;
     assert_eq!(it.fixture.calls.take(), ["S3.PutObject", "DynamoDB.PutItem", "SQS.SendMessage"]);
-    assert_eq!(it.work().await, ["DynamoDB.UpdateItem", "S3.GetObject", "S3.PutObject", "DynamoDB.UpdateItem"]);
+    let calls = ["DynamoDB.UpdateItem", "S3.GetObject", "S3.PutObject", "DynamoDB.UpdateItem", "S3.DeleteObject"];
+    assert_eq!(it.work().await, calls, "deleting is free");
     assert_eq!(it.poll(&job).await.status, Status::Succeeded);
 }
 
@@ -152,7 +153,8 @@ async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
         "SQS.SendMessage",
     ];
     assert_eq!(it.fixture.calls.take(), calls);
-    assert_eq!(it.work().await, ["DynamoDB.UpdateItem", "S3.GetObject", "DynamoDB.UpdateItem"]);
+    let calls = ["DynamoDB.UpdateItem", "S3.GetObject", "DynamoDB.UpdateItem", "S3.DeleteObject"];
+    assert_eq!(it.work().await, calls);
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloakroom_app::command::RESULT_DAYS;
 use cloakroom_app::core::Timestamp;
+use cloakroom_app::ports::keys;
 use cloakroom_app::upload::UPLOAD_LIFE;
 use cloakroom_app::{Host as _, Registry, SystemHost};
 use cloakroom_aws::S3Objects;
@@ -18,10 +20,13 @@ pub(super) async fn delete(services: Arc<Services>, objects: S3Objects, commands
     loop {
         services.sweep_expired().await;
         services.give_up_unfinished(UPLOAD_LIFE).await;
-        for (prefix, life) in [("uploads/", UPLOAD_LIFE), ("payloads/", life), ("results/", life)] {
+        let results =
+            RESULT_DAYS.map(|days| (keys::results_of(days), Duration::from_secs(u64::from(days) * 24 * 3600)));
+        let others = [("uploads/".to_owned(), UPLOAD_LIFE), ("payloads/".to_owned(), life)];
+        for (prefix, life) in others.into_iter().chain(results) {
             let millis = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
             let before = Timestamp::from_millis(SystemHost.now().as_millis().saturating_sub(millis));
-            match objects.sweep(prefix, before).await {
+            match objects.sweep(&prefix, before).await {
                 Ok(0) => {}
                 Ok(swept) => tracing::info!(prefix, swept, "swept objects that are over"),
                 Err(error) => tracing::warn!(prefix, %error, "failed to sweep objects"),

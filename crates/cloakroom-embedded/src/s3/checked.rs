@@ -3,6 +3,7 @@
 //! - it puts an upload in place first and compares its checksum then, so a refused upload would stay, and
 //!   replace what was there. Here the end of the body is only let through when the checksum agrees;
 //! - it finds a "folder" of keys where an object is asked for. Here there is no such key;
+//! - it gives an object out whatever `If-Match` says. Here it does not;
 //! - creating one's own bucket again says that it is one's own;
 //! - objects in parts are ours: see `unfinished`.
 
@@ -68,6 +69,17 @@ impl CheckedFiles {
                 error
             }
         })
+    }
+
+    async fn get_matching_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let wanted = request.input.if_match.clone();
+        let response = self.files.get_object(request).await?;
+        match (wanted, &response.output.e_tag) {
+            (Some(ETagCondition::ETag(wanted)), Some(found)) if !found.strong_cmp(&wanted) => {
+                Err(S3Error::with_message(S3ErrorCode::PreconditionFailed, "the object is another by now"))
+            }
+            _ => Ok(response),
+        }
     }
 
     async fn put_checked_object(
@@ -353,7 +365,7 @@ macro_rules! pass_on {
                 request: S3Request<GetObjectInput>,
             ) -> S3Result<S3Response<GetObjectOutput>> {
                 self.check_no_folder(&request.input.bucket, &request.input.key)?;
-                self.files.get_object(request).await
+                self.get_matching_object(request).await
             }
 
             async fn head_object(

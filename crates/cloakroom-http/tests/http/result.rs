@@ -1,9 +1,11 @@
 //! Section 5: `GET /jobs/{id}/result`.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use tokio::time::Instant;
 
-use crate::house::house;
+use crate::house::{House, house};
 
 #[tokio::test(start_paused = true)]
 async fn a_small_result_is_served_with_its_own_type_and_runs_nothing() {
@@ -33,6 +35,34 @@ async fn a_large_result_is_a_link_away_and_a_resource_is_where_the_handler_says(
         assert_eq!(answer.status, 303);
         assert!(answer.header("location").starts_with(place), "{}", answer.header("location"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_result_that_goes_before_its_job_says_when_and_is_said_to_be_gone_then() {
+    let house = house();
+    let location = house.done("large").await;
+    let (path, job) = (format!("{location}/result"), house.get(&location, &[]).await.json());
+    let time = |name: &str| job[name].as_str().unwrap_or_default().parse::<cloakroom::Timestamp>().expect("a time");
+    assert_eq!(time("result_expires_at").since(time("finished_at")).as_secs(), 7200);
+    assert!(time("result_expires_at") < time("expires_at"));
+    tokio::time::sleep(Duration::from_secs(7190)).await;
+    assert_eq!(house.get(&path, &[]).await.status, 303);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    house.get(&path, &[]).await.problem(410, "result-expired");
+    assert_eq!(house.get(&location, &[]).await.status, 200, "the job is still known");
+
+    let small = house_small(&house).await;
+    assert_eq!(small, (200, 200), "a small one stands in the job, and stays as long");
+}
+
+/// The statuses of a small result, at once and after two hours.
+async fn house_small(house: &House) -> (u16, u16) {
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    house.room.work_until_idle().await;
+    let path = format!("{location}/result");
+    let first = house.get(&path, &[]).await.status;
+    tokio::time::sleep(Duration::from_secs(7200)).await;
+    (first, house.get(&path, &[]).await.status)
 }
 
 #[tokio::test(start_paused = true)]

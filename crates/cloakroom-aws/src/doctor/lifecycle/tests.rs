@@ -9,14 +9,15 @@ use super::*;
 
 fn expiring(prefix: &str, days: u64) -> Rule {
     let id = if prefix.is_empty() { "everything" } else { prefix.trim_end_matches('/') };
-    let (id, prefix) = (id.to_owned(), prefix.to_owned());
+    let (id, prefix) = (id.replace('/', "-"), prefix.to_owned());
     Rule { id, enabled: true, prefix, expires: Some(days), ..Rule::default() }
 }
 
 /// As the template makes them.
 fn right() -> Vec<Rule> {
     let unfinished = Rule { id: "unfinished".to_owned(), enabled: true, aborts: true, ..Rule::default() };
-    vec![expiring("payloads/", 3), expiring("results/", 3), expiring("uploads/", 1), unfinished]
+    let results = RESULT_DAYS.map(|days| expiring(&keys::results_of(days), days.into()));
+    [expiring("payloads/", 3), expiring("uploads/", 1), unfinished].into_iter().chain(results).collect()
 }
 
 /// What is not fine, by what it is about.
@@ -33,12 +34,14 @@ fn failed(prefixes: &[&str]) -> Vec<(State, String)> {
 fn the_rules_of_the_template_are_fine_and_so_is_one_for_all() {
     assert_eq!(judged(&right(), USUAL), []);
     let all = Rule { aborts: true, ..expiring("", 7) };
+    let unused: Vec<_> = right().into_iter().filter(|rule| rule.prefix != "results/512d/").collect();
+    assert_eq!(judged(&unused, USUAL), []);
     assert_eq!(judged(&[all], USUAL), []);
 }
 
 #[test]
 fn each_prefix_needs_a_rule_that_is_on_and_for_all_of_it() {
-    for (at, prefix) in ["payloads/", "results/", "uploads/"].into_iter().enumerate() {
+    for (at, prefix) in [(0, "payloads/"), (1, "uploads/"), (4, "results/2d/")] {
         let changed = |change: fn(&mut Rule)| {
             let mut rules = right();
             change(&mut rules[at]);
@@ -49,7 +52,8 @@ fn each_prefix_needs_a_rule_that_is_on_and_for_all_of_it() {
         assert_eq!(changed(|rule| rule.expires = None), failed(&[prefix]));
         assert_eq!(changed(|rule| rule.prefix.push_str("default/")), failed(&[prefix]));
     }
-    assert_eq!(judged(&right()[..3], USUAL), [(State::Warn, "unfinished uploads".to_owned())]);
+    let without: Vec<_> = right().into_iter().filter(|rule| !rule.aborts).collect();
+    assert_eq!(judged(&without, USUAL), [(State::Warn, "unfinished uploads".to_owned())]);
 }
 
 #[test]
@@ -58,14 +62,16 @@ fn nothing_is_deleted_while_it_is_needed() {
     rules[0].expires = Some(1);
     assert_eq!(judged(&rules, USUAL), failed(&["payloads/"]));
     // By any rule that meets it, narrowed or not, and by one on a date.
-    for early in [Rule { narrowed: true, ..expiring("results/one/", 1) }, expiring("res", 1), expiring("results/", 0)] {
+    for early in
+        [Rule { narrowed: true, ..expiring("results/2d/one/", 1) }, expiring("res", 1), expiring("results/", 0)]
+    {
         let rules: Vec<_> = right().into_iter().chain([early]).collect();
-        assert_eq!(judged(&rules, USUAL), failed(&["results/"]));
+        assert_eq!(judged(&rules, USUAL), failed(&["results/2d/"]));
     }
     let all: Vec<_> = right().into_iter().chain([expiring("", 1)]).collect();
-    assert_eq!(judged(&all, USUAL), failed(&["payloads/", "results/"]));
+    assert_eq!(judged(&all, USUAL), failed(&["payloads/", "results/2d/"]));
     let long = Needs { objects_life: Duration::from_secs(73 * 3600), ..USUAL };
-    assert_eq!(judged(&right(), long), failed(&["payloads/", "results/"]));
+    assert_eq!(judged(&right(), long), failed(&["payloads/"]));
 }
 
 #[test]
@@ -74,7 +80,10 @@ fn the_mending_command_puts_all_the_rules() {
     let json = command.split('\'').nth(1).expect("a quoted word");
     let rules: Value = serde_json::from_str(json).expect("JSON");
     let prefixes: Vec<_> = rules["Rules"].as_array().expect("rules").iter().map(|it| &it["Filter"]["Prefix"]).collect();
-    assert_eq!(prefixes, ["payloads/", "results/", "uploads/", ""]);
+    let results = RESULT_DAYS.map(keys::results_of);
+    let all: Vec<_> =
+        ["payloads/", "uploads/"].into_iter().chain(results.iter().map(String::as_str)).chain([""]).collect();
+    assert_eq!(prefixes, all);
     assert!(command.starts_with("aws s3api put-bucket-lifecycle-configuration --bucket things "), "{command}");
 }
 
@@ -105,5 +114,5 @@ fn a_rule_is_read_from_all_of_its_shapes() {
     assert!(rule(LifecycleRuleFilter::builder().tag(tag()).build()).narrowed);
     let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(1).build();
     let bare = LifecycleRule::builder().id("unfinished").status(status).abort_incomplete_multipart_upload(abort);
-    assert_eq!(Rule::read(&bare.build().expect("its status is set")), right()[3]);
+    assert_eq!(Rule::read(&bare.build().expect("its status is set")), right()[2]);
 }

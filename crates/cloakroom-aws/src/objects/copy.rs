@@ -1,0 +1,96 @@
+//! Objects that are copied where they are. A large one is copied in parts, all at once: in one call it might take longer than
+//! a request may.
+
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use cloakroom_app::ports::{ObjectInfo, PortError};
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::S3Objects;
+use crate::error::{OBJECTS, port_error};
+
+/// The length of a part: 64 MiB, so that an object of 5 GiB has 80.
+pub(super) const PART: u64 = 64 * 1024 * 1024;
+
+/// How many parts are copied at once.
+const AT_ONCE: usize = 16;
+
+impl S3Objects {
+    /// Copies an object of which this is known; `false` when there is none, or another by now.
+    pub(super) async fn copy_object(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError> {
+        let source = format!("{}/{}", self.bucket, percent_encoded(from));
+        if info.length > self.copied_part {
+            return self.copy_parts(&source, to, info).await;
+        }
+        let copy = self.client().copy_object().bucket(&self.bucket).key(to).copy_source(source);
+        let copy = copy.copy_source_if_match(&info.etag);
+        match copy.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_gone(&error) => Ok(false),
+            Err(error) => Err(port_error(OBJECTS, &error)),
+        }
+    }
+
+    async fn copy_parts(&self, source: &str, to: &str, info: &ObjectInfo) -> Result<bool, PortError> {
+        let create =
+            self.client().create_multipart_upload().bucket(&self.bucket).key(to).content_type(&info.content_type);
+        let created = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
+        let upload = created.upload_id.unwrap_or_default();
+        let starts = (0..info.length).step_by(usize::try_from(self.copied_part).unwrap_or(usize::MAX));
+        let parts = (1..).zip(starts).map(|(number, start)| {
+            let end = (start + self.copied_part).min(info.length) - 1;
+            let part = self.client().upload_part_copy().bucket(&self.bucket).key(to).upload_id(&upload);
+            let part = part.part_number(number).copy_source(source).copy_source_range(format!("bytes={start}-{end}"));
+            // All parts of one state of the object.
+            let part = part.copy_source_if_match(&info.etag);
+            async move {
+                let copied = part.send().await?.copy_part_result;
+                let etag = copied.and_then(|copied| copied.e_tag);
+                Ok(CompletedPart::builder().part_number(number).set_e_tag(etag).build())
+            }
+        });
+        let copied: Result<Vec<_>, aws_sdk_s3::error::SdkError<_>> =
+            futures::stream::iter(parts).buffered(AT_ONCE).try_collect().await;
+        let copied = match copied {
+            Ok(parts) => {
+                let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+                let complete = self.client().complete_multipart_upload().bucket(&self.bucket).key(to);
+                let completed = complete.upload_id(&upload).multipart_upload(parts).send().await;
+                completed.map(|_| true).map_err(|error| port_error(OBJECTS, &error))
+            }
+            Err(error) if is_gone(&error) => Ok(false),
+            Err(error) => Err(port_error(OBJECTS, &error)),
+        };
+        if copied != Ok(true) {
+            self.abort(to, &upload).await;
+        }
+        copied
+    }
+
+    /// Forgets what is there of an object that will not be whole. If that can't be said, the bucket's lifecycle does it.
+    pub(super) async fn abort(&self, key: &str, upload: &str) {
+        let abort = self.client().abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
+        if let Err(error) = abort.send().await {
+            tracing::warn!(error = %port_error(OBJECTS, &error), "failed to abort an object that will not be whole");
+        }
+    }
+}
+
+/// Whether there is nothing to copy, or not what was there.
+fn is_gone(error: &impl ProvideErrorMetadata) -> bool {
+    matches!(error.code(), Some("NoSuchKey" | "PreconditionFailed"))
+}
+
+/// A key as the source of a copy is written: the SDK leaves that to its caller.
+pub(super) fn percent_encoded(key: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => text.push(char::from(byte)),
+            // Writing to a string does not fail.
+            _ => _ = write!(text, "%{byte:02X}"),
+        }
+    }
+    text
+}

@@ -1,0 +1,156 @@
+//! Objects that are read piece by piece.
+//!
+//! A connection that ends too early is taken up again where it ended, on the same state of the object: one that brought a
+//! gigabyte must not be for nothing.
+
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
+use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
+use aws_smithy_types::error::display::DisplayErrorContext;
+use bytes::Bytes;
+use cloakroom_app::ports::{Opened, PortError, ReadError};
+use futures::StreamExt as _;
+
+use super::S3Objects;
+use crate::error::{OBJECTS, port_error};
+
+/// How often in a row an object is taken up again without a byte of it.
+const TRIES: u32 = 3;
+
+/// What S3 says of a checksum that does not agree, wherever the SDK puts it.
+const MISMATCH: &str = "checksum mismatch";
+
+struct Reading {
+    objects: S3Objects,
+    key: String,
+    etag: Option<String>,
+    body: ByteStream,
+    length: u64,
+    read: u64,
+    tries: u32,
+}
+
+impl S3Objects {
+    /// Opens an object.
+    pub(super) async fn read(&self, key: &str) -> Result<Option<Opened>, PortError> {
+        let object = match self.get_from(key, None).await {
+            Ok(object) => object,
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error) => return Err(port_error(OBJECTS, &error)),
+        };
+        let length = object.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
+        let reading = Reading {
+            objects: self.clone(),
+            key: key.to_owned(),
+            etag: object.e_tag,
+            body: object.body,
+            length,
+            read: 0,
+            tries: 0,
+        };
+        let pieces = futures::stream::try_unfold(reading, |mut reading| async {
+            Ok(reading.next().await?.map(|piece| (piece, reading)))
+        });
+        Ok(Some(Opened { length, pieces: pieces.boxed() }))
+    }
+
+    async fn get_from(
+        &self,
+        key: &str,
+        from: Option<(u64, Option<String>)>,
+    ) -> Result<GetObjectOutput, aws_sdk_s3::error::SdkError<GetObjectError>> {
+        let get = self.client().get_object().bucket(&self.bucket).key(key);
+        match from {
+            None => get.send().await,
+            Some((at, etag)) => get.range(format!("bytes={at}-")).set_if_match(etag).send().await,
+        }
+    }
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
+        loop {
+            let error = match self.body.next().await {
+                Some(Ok(piece)) => {
+                    self.read += piece.len() as u64;
+                    self.tries = 0;
+                    return Ok(Some(piece));
+                }
+                None if self.read == self.length => return Ok(None),
+                None => unavailable_because(format!("the object ended at byte {} of {}", self.read, self.length)),
+                Some(Err(error)) if is_mismatch(&error) => return Err(ReadError::Corrupted),
+                Some(Err(error)) => unavailable_because(DisplayErrorContext(&error).to_string()),
+            };
+            self.tries += 1;
+            if self.tries > TRIES || self.read >= self.length {
+                return Err(error.into());
+            }
+            tracing::info!(read = self.read, length = self.length, %error, "an object broke off; reading on");
+            let rest = self.objects.get_from(&self.key, Some((self.read, self.etag.clone()))).await;
+            self.body = rest.map_err(|error| port_error(OBJECTS, &error))?.body;
+        }
+    }
+}
+
+fn is_mismatch(error: &ByteStreamError) -> bool {
+    DisplayErrorContext(error).to_string().to_ascii_lowercase().contains(MISMATCH)
+}
+
+fn unavailable_because(reason: String) -> PortError {
+    PortError::Unavailable { service: OBJECTS, reason }
+}
+
+/// Where what is damaged can only be asked for again.
+pub(super) fn unavailable(error: ReadError) -> PortError {
+    match error {
+        ReadError::Port(error) => error,
+        ReadError::Corrupted => unavailable_because(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_app::ports::Objects as _;
+
+    use super::*;
+    use crate::services::Fixture;
+
+    const WHOLE: &[u8] = b"a gigabyte, as it were";
+
+    /// As if the first answer had ended after so many bytes.
+    async fn broken_off(objects: &S3Objects, at: usize, etag: Option<String>) -> Reading {
+        objects.put("a", "text/plain", Bytes::from_static(WHOLE)).await.expect("put");
+        let (body, length) = (ByteStream::from_static(&WHOLE[..at]), WHOLE.len() as u64);
+        Reading { objects: objects.clone(), key: "a".into(), etag, body, length, read: 0, tries: 0 }
+    }
+
+    async fn rest(mut reading: Reading) -> Result<Vec<u8>, ReadError> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = reading.next().await? {
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
+    }
+
+    #[tokio::test]
+    async fn an_object_that_breaks_off_is_read_on_from_there() {
+        let fixture = Fixture::start().await;
+        let objects = S3Objects::new(&fixture.clients, "payloads");
+        objects.create_bucket().await.expect("make the bucket");
+        for at in [0, 1, WHOLE.len() - 1, WHOLE.len()] {
+            let etag = objects.info("a").await.expect("info").map(|info| info.etag);
+            assert_eq!(rest(broken_off(&objects, at, etag).await).await.as_deref(), Ok(WHOLE), "{at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_not_read_on_from_another_state_of_the_object_nor_for_ever() {
+        let fixture = Fixture::start().await;
+        let objects = S3Objects::new(&fixture.clients, "payloads");
+        objects.create_bucket().await.expect("make the bucket");
+        let other = broken_off(&objects, 5, Some("\"0123456789abcdef0123456789abcdef\"".into())).await;
+        assert!(matches!(rest(other).await, Err(ReadError::Port(_))));
+        let mut longer = broken_off(&objects, 5, None).await;
+        longer.length += 1;
+        assert!(matches!(rest(longer).await, Err(ReadError::Port(_))));
+    }
+}

@@ -1,0 +1,129 @@
+//! Objects that are written as their pieces come: what fits into one part in one call, anything else in parts, so that
+//! little of it is in memory. It is there when its last part is, and not before. What is left of one that broke off goes
+//! by the bucket's lifecycle, if it could not be aborted.
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::{Bytes, BytesMut};
+use cloakroom_app::ports::{BrokenOff, Objects as _, PortError};
+use futures::stream::{BoxStream, FuturesOrdered};
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::S3Objects;
+use crate::error::{OBJECTS, port_error};
+
+/// The length of a part: the shortest that S3 takes but for the last, 5 MiB.
+const PART: usize = 5 * 1024 * 1024;
+
+/// How many parts are on their way at once. Two are sent while the next is filled: three are in memory.
+const AT_ONCE: usize = 2;
+
+/// An object has at most 10,000 parts. After each thousand of them they are longer by one length, so that an object of
+/// 268 GiB has room, and only such a one takes more memory.
+const LONGER_AFTER: usize = 1000;
+
+type Source = BoxStream<'static, Result<Bytes, BrokenOff>>;
+
+impl S3Objects {
+    /// Writes an object; `false` when its pieces broke off.
+    pub(super) async fn write(&self, key: &str, content_type: &str, pieces: Source) -> Result<bool, PortError> {
+        let mut source = Parts { source: pieces, rest: Bytes::new() };
+        let Ok(first) = source.next(PART).await else { return Ok(false) };
+        if first.len() < PART {
+            return self.put(key, content_type, first).await.map(|()| true);
+        }
+        let create = self.client().create_multipart_upload().bucket(&self.bucket).key(key).content_type(content_type);
+        let created = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
+        let upload = created.upload_id.unwrap_or_default();
+        let written = self.write_parts(key, &upload, first, source).await;
+        if !matches!(written, Ok(true)) {
+            self.abort(key, &upload).await;
+        }
+        written
+    }
+
+    async fn write_parts(&self, key: &str, upload: &str, first: Bytes, mut source: Parts) -> Result<bool, PortError> {
+        let (mut sending, mut sent) = (FuturesOrdered::new(), Vec::new());
+        let mut part = first;
+        let mut number = 1;
+        loop {
+            let length = part.len();
+            sending.push_back(self.write_part(key, upload, number, part));
+            let wanted = PART * (1 + sent.len() / LONGER_AFTER);
+            if length < PART {
+                break;
+            }
+            // The next part is filled while these are sent; filling alone would leave them waiting.
+            let filled = {
+                let mut filling = std::pin::pin!(source.next(wanted));
+                loop {
+                    tokio::select! {
+                        filled = &mut filling => break filled,
+                        Some(part) = sending.next() => sent.push(part?),
+                    }
+                }
+            };
+            let Ok(next) = filled else { return Ok(false) };
+            while sending.len() >= AT_ONCE
+                && let Some(part) = sending.try_next().await?
+            {
+                sent.push(part);
+            }
+            if next.is_empty() {
+                break;
+            }
+            part = next;
+            number += 1;
+        }
+        while let Some(part) = sending.try_next().await? {
+            sent.push(part);
+        }
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(sent)).build();
+        let complete = self.client().complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
+        let completed = complete.multipart_upload(parts).send().await;
+        completed.map(|_| true).map_err(|error| port_error(OBJECTS, &error))
+    }
+
+    async fn write_part(&self, key: &str, upload: &str, number: i32, part: Bytes) -> Result<CompletedPart, PortError> {
+        let send = self.client().upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number);
+        let sent = send.body(ByteStream::from(part)).send().await.map_err(|error| port_error(OBJECTS, &error))?;
+        let part = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
+        let part = part.set_checksum_crc32(sent.checksum_crc32).set_checksum_crc64_nvme(sent.checksum_crc64_nvme);
+        Ok(part.build())
+    }
+}
+
+/// Pieces of any size, made into parts of one.
+struct Parts {
+    source: Source,
+    rest: Bytes,
+}
+
+impl Parts {
+    /// The next part: shorter than wanted only at the end, and empty after it.
+    async fn next(&mut self, wanted: usize) -> Result<Bytes, BrokenOff> {
+        let mut part = BytesMut::new();
+        loop {
+            let room = wanted - part.len();
+            if self.rest.len() >= room {
+                let end = self.rest.split_to(room);
+                if part.is_empty() {
+                    return Ok(end);
+                }
+                part.extend_from_slice(&end);
+                return Ok(part.freeze());
+            }
+            if part.is_empty() && !self.rest.is_empty() {
+                part.reserve(wanted);
+            }
+            part.extend_from_slice(&self.rest);
+            self.rest = match self.source.try_next().await? {
+                Some(piece) => piece,
+                None => {
+                    self.rest = Bytes::new();
+                    return Ok(part.freeze());
+                }
+            };
+        }
+    }
+}

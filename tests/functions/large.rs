@@ -1,0 +1,162 @@
+//! Payloads and results that no function holds whole: what a worker's process takes of memory while it copies one.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use cloakroom::Digest;
+use futures::TryStreamExt as _;
+use reqwest::{Body, Client};
+use serde_json::{Value, json};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::body;
+use crate::stack::{Stack, header, request};
+
+const MIB: u64 = 1024 * 1024;
+
+/// How much memory a worker's process has at most, whatever is the length of what it copies.
+const MOST_MEMORY: u64 = 64 * MIB;
+
+/// What is sent again and again: of a length that divides nothing.
+fn piece() -> bytes::Bytes {
+    (0..=250).cycle().take(251 * 1021).collect()
+}
+
+/// So many bytes, in pieces.
+fn pieces(length: u64) -> impl Iterator<Item = bytes::Bytes> {
+    let piece = piece();
+    let mut left = length;
+    std::iter::from_fn(move || {
+        let next = left.min(piece.len() as u64);
+        left -= next;
+        (next > 0).then(|| piece.slice(..usize::try_from(next).expect("a piece")))
+    })
+}
+
+fn digest(length: u64) -> Digest {
+    let mut sum = Digest::builder();
+    pieces(length).for_each(|piece| sum.update(&piece));
+    sum.finish()
+}
+
+/// What of a process is in memory, and the most of it that ever was, in bytes.
+fn memory(process: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("Linux tells of processes");
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") * 1024
+    };
+    (of("VmRSS"), of("VmHWM"))
+}
+
+/// Uploads so many bytes, copies them in a worker, and fetches what came of it: the worker's memory over time, and the most
+/// of it, in bytes.
+async fn copied(stack: &Stack, length: u64) -> (Vec<u64>, u64) {
+    let (submit, worker, status) =
+        tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
+    let sha256 = digest(length);
+    let asked = json!({
+        "content_type": "application/octet-stream",
+        "content_length": length,
+        "sha256": BASE64.encode(sha256.as_bytes()),
+    });
+    let headers = json!({"content-type": "application/json"});
+    let ready = submit.invoke(&request("POST", "/uploads", &json!({}), &headers, Some(&asked.to_string()))).await;
+    let ready = body(&ready);
+    let mut put = Client::new().put(ready["url"].as_str().expect("a link"));
+    for (name, value) in ready["headers"].as_object().expect("headers") {
+        put = put.header(name, value.as_str().expect("a value"));
+    }
+    let stream = futures::stream::iter(pieces(length).map(Ok::<_, std::io::Error>));
+    let answer = put.body(Body::wrap_stream(stream)).send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{answer:?}");
+
+    let headers = json!({"upload-id": ready["upload_id"]});
+    let accepted = submit.invoke(&request("POST", "/commands/diagnostic.copy", &json!({}), &headers, None)).await;
+    assert_eq!(accepted["statusCode"], 202, "{accepted}");
+    let path = header(&accepted, "location").trim_start_matches("/v1").to_owned();
+
+    let messages = stack.receive().await;
+    let mut over_time = vec![];
+    let mut ticks = interval(Duration::from_millis(20));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let done = {
+        let mut working = std::pin::pin!(worker.invoked(&messages));
+        loop {
+            tokio::select! {
+                done = &mut working => break done,
+                _ = ticks.tick() => over_time.push(memory(worker.process_id()).0),
+            }
+        }
+    };
+    assert_eq!(done, json!({"batchItemFailures": []}));
+
+    let poll = body(&status.invoke(&request("GET", &path, &json!({}), &json!({}), None)).await);
+    assert_eq!(poll["status"], "succeeded", "{poll}");
+    let answer = status.invoke(&request("GET", &format!("{path}/result"), &json!({}), &json!({}), None)).await;
+    let fetched = reqwest::get(header(&answer, "location")).await.expect("an answer");
+    let mut sum = Digest::builder();
+    let mut stream = fetched.bytes_stream();
+    while let Some(piece) = stream.try_next().await.expect("a piece") {
+        sum.update(&piece);
+    }
+    assert_eq!(sum.finish(), sha256, "what comes back is what was sent");
+    let most = memory(worker.process_id()).1;
+    for function in [submit, worker, status] {
+        function.end().await;
+    }
+    (over_time, most)
+}
+
+async fn shown(stack: &Stack, length: u64) {
+    let (mut over_time, most) = copied(stack, length).await;
+    over_time.sort_unstable();
+    let at = |part: usize| over_time[(over_time.len() - 1) * part / 100] / MIB;
+    println!(
+        "{} MiB copied: of the worker {} MiB in memory at most; over time {} samples: least {}, median {}, nine of ten {}, most {} MiB",
+        length / MIB,
+        most / MIB,
+        over_time.len(),
+        at(0),
+        at(50),
+        at(90),
+        at(100)
+    );
+    assert!(most < MOST_MEMORY, "{} MiB of memory for {} MiB", most / MIB, length / MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_copied_is_never_whole_in_memory() {
+    let stack = Stack::start().await;
+    for length in [MIB, 100 * MIB] {
+        shown(&stack, length).await;
+    }
+    stack.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "2 GiB take a minute, and 8 GiB of disk: .ci/release does it"]
+async fn two_gibibytes_take_no_more_memory() {
+    let stack = Stack::start().await;
+    shown(&stack, 2048 * MIB).await;
+    stack.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_that_was_changed_where_it_lay_is_caught() {
+    let stack = Stack::start().await;
+    let (submit, worker, status) =
+        tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
+    // More than a message carries.
+    let payload = json!({"message": "x".repeat(500_000), "digest": true}).to_string();
+    let headers = json!({"content-type": "application/json"});
+    let event = request("POST", "/commands/diagnostic.run", &json!({}), &headers, Some(&payload));
+    let accepted = submit.invoke(&event).await;
+    let path = header(&accepted, "location").trim_start_matches("/v1").to_owned();
+    stack.damage_payloads().await;
+    assert_eq!(worker.invoke(&stack.receive().await).await, json!({"batchItemFailures": []}));
+    let poll: Value = body(&status.invoke(&request("GET", &path, &json!({}), &json!({}), None)).await);
+    assert_eq!((&poll["job"]["status"], &poll["code"]), (&json!("failed"), &json!("payload-corrupted")), "{poll}");
+    stack.shutdown().await;
+}
