@@ -88,33 +88,37 @@ async fn two_commands_that_name_an_upload_in_parts_at_once_make_one_job() {
     assert_eq!(thumbnail(&cloakroom, &location_of(&accepted)).await, (80, 50), "none is enlarged");
 }
 
+/// A client that keeps what it is told of an upload, and says when more than so much is on its way.
+fn telling(cloakroom: &Deployment, much: u64, told: &Arc<Mutex<Vec<Uploading>>>, over: &Arc<Notify>) -> Client {
+    let (told, over) = (Arc::clone(told), Arc::clone(over));
+    let tell = move |uploading: &Uploading| {
+        told.lock().expect("no one panics while telling").push(uploading.clone());
+        if uploading.sent > much {
+            over.notify_one();
+        }
+    };
+    Client::builder(cloakroom.url()).parts_at_once(1).on_upload(tell).build().expect("a client")
+}
+
 async fn an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was() {
     let cloakroom = Deployment::get().await;
     let photo = Bytes::from(photo(2700, 2200, ImageFormat::Png));
     assert!(photo.len() > 17_000_000, "{}", photo.len());
-    let told: Arc<Mutex<Vec<Uploading>>> = Arc::default();
     // One after the other: once there is more than the first part has, that one is there.
-    let (first, over) = (photo.len() as u64 / 2 + 1, Arc::new(Notify::new()));
-    let client = {
-        let (told, over) = (Arc::clone(&told), Arc::clone(&over));
-        let tell = move |uploading: &Uploading| {
-            told.lock().expect("no one panics while telling").push(uploading.clone());
-            if uploading.sent > first {
-                over.notify_one();
-            }
-        };
-        Client::builder(cloakroom.url()).parts_at_once(1).on_upload(tell).build().expect("a client")
-    };
+    let first = photo.len() as u64 / 2 + 1;
     let submission = Submission::bytes("thumbnail.create", "image/png", photo.clone()).query("width", 200);
     let submission = submission.query("format", "png").key(fresh_key("interrupted"));
+    let (told, over) = (Arc::new(Mutex::new(vec![])), Arc::new(Notify::new()));
+    let client = telling(&cloakroom, first, &told, &over);
     tokio::select! {
-        submitted = client.submit(submission.clone()) => panic!("it was not interrupted: {submitted:?}"),
+        submitted = client.submit(submission.clone()) => panic!("{submitted:?}"),
         () = over.notified() => {}
     }
-    let uploading = std::mem::take(&mut *told.lock().expect("no one panics while telling")).swap_remove(0);
-    assert_eq!(there(&look(&cloakroom, &format!("/uploads/{}", uploading.upload_id)).await), [true, false]);
+    let id = told.lock().expect("no one panics while telling")[0].upload_id.clone();
+    assert_eq!(there(&look(&cloakroom, &format!("/uploads/{id}")).await), [true, false]);
 
-    let submitted = client.submit(submission.upload(&uploading.upload_id)).await.expect("accepted");
+    let told = Arc::new(Mutex::new(vec![]));
+    let submitted = telling(&cloakroom, first, &told, &over).submit(submission.upload(&id)).await.expect("accepted");
     let sent: Vec<_> = told.lock().expect("no one panics while telling").iter().map(|it| it.sent).collect();
     assert_eq!((sent.first(), sent.last()), (Some(&first), Some(&(photo.len() as u64))), "the first part went once");
     assert_eq!(thumbnail(&cloakroom, &submitted.location).await, (200, 163));
