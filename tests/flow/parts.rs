@@ -1,9 +1,14 @@
 //! Uploads in parts.
 
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use cloakroom_client::{Client, Submission, Uploading};
 use cloakroom_tests::{Deployment, Test, fresh_key, header, json, location_of, suite};
 use image::ImageFormat;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::photos::{photo, put, submit, thumbnail};
 
@@ -11,6 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
     suite![
         a_photo_in_parts_is_put_together_by_the_command_that_names_it,
         two_commands_that_name_an_upload_in_parts_at_once_make_one_job => [JoinsAtOnce],
+        an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was,
         an_upload_that_is_not_in_parts_or_nowhere_can_not_be_looked_at,
     ]
 }
@@ -80,6 +86,42 @@ async fn two_commands_that_name_an_upload_in_parts_at_once_make_one_job() {
     let (accepted, refused) = if one.status() == 202 { (one, other) } else { (other, one) };
     assert_eq!((accepted.status().as_u16(), refused.status().as_u16()), (202, 422));
     assert_eq!(thumbnail(&cloakroom, &location_of(&accepted)).await, (80, 50), "none is enlarged");
+}
+
+/// A client that keeps what it is told of an upload, and says when more than so much is on its way.
+fn telling(cloakroom: &Deployment, much: u64, told: &Arc<Mutex<Vec<Uploading>>>, over: &Arc<Notify>) -> Client {
+    let (told, over) = (Arc::clone(told), Arc::clone(over));
+    let tell = move |uploading: &Uploading| {
+        told.lock().expect("no one panics while telling").push(uploading.clone());
+        if uploading.sent > much {
+            over.notify_one();
+        }
+    };
+    Client::builder(cloakroom.url()).parts_at_once(1).on_upload(tell).build().expect("a client")
+}
+
+async fn an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was() {
+    let cloakroom = Deployment::get().await;
+    let photo = Bytes::from(photo(2700, 2200, ImageFormat::Png));
+    assert!(photo.len() > 17_000_000, "{}", photo.len());
+    // One after the other: once there is more than the first part has, that one is there.
+    let first = photo.len() as u64 / 2 + 1;
+    let submission = Submission::bytes("thumbnail.create", "image/png", photo.clone()).query("width", 200);
+    let submission = submission.query("format", "png").key(fresh_key("interrupted"));
+    let (told, over) = (Arc::new(Mutex::new(vec![])), Arc::new(Notify::new()));
+    let client = telling(&cloakroom, first, &told, &over);
+    tokio::select! {
+        submitted = client.submit(submission.clone()) => panic!("{submitted:?}"),
+        () = over.notified() => {}
+    }
+    let id = told.lock().expect("no one panics while telling")[0].upload_id.clone();
+    assert_eq!(there(&look(&cloakroom, &format!("/uploads/{id}")).await), [true, false]);
+
+    let told = Arc::new(Mutex::new(vec![]));
+    let submitted = telling(&cloakroom, first, &told, &over).submit(submission.upload(&id)).await.expect("accepted");
+    let sent: Vec<_> = told.lock().expect("no one panics while telling").iter().map(|it| it.sent).collect();
+    assert_eq!((sent.first(), sent.last()), (Some(&first), Some(&(photo.len() as u64))), "the first part went once");
+    assert_eq!(thumbnail(&cloakroom, &submitted.location).await, (200, 163));
 }
 
 async fn an_upload_that_is_not_in_parts_or_nowhere_can_not_be_looked_at() {

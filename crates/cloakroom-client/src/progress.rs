@@ -1,7 +1,7 @@
 //! How far an upload has come.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use cloakroom::Digest;
 
@@ -73,18 +73,24 @@ impl Progress {
 
     /// Another try at sending some of it.
     pub(crate) fn attempt(&self) -> Attempt {
-        Attempt(Counter { of: Arc::clone(&self.0), sent: Arc::default() })
+        Attempt(Counter { of: Arc::clone(&self.0), sent: Arc::new(Mutex::new(Some(0))) })
     }
 }
 
 /// One try. What it sent is taken back with it, unless it is done.
 pub(crate) struct Attempt(Counter);
 
-/// Counts what one try sends.
+/// Counts what one try sends, until the try is over: what reads its body may be about to read on then.
 #[derive(Clone)]
 pub(crate) struct Counter {
     of: Arc<Counted>,
-    sent: Arc<AtomicU64>,
+    sent: Arc<Mutex<Option<u64>>>,
+}
+
+impl Counter {
+    fn sent(&self) -> MutexGuard<'_, Option<u64>> {
+        self.sent.lock().expect("no one panics while counting")
+    }
 }
 
 impl Attempt {
@@ -94,14 +100,14 @@ impl Attempt {
 
     /// It was taken.
     pub(crate) fn is_done(&self) {
-        self.0.sent.store(0, Ordering::Relaxed);
+        self.0.sent().take();
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        let sent = self.0.sent.swap(0, Ordering::Relaxed);
-        if sent > 0 {
+        let sent = self.0.sent().take();
+        if let Some(sent) = sent.filter(|sent| *sent > 0) {
             self.0.of.sent.fetch_sub(sent, Ordering::Relaxed);
             self.0.of.tell();
         }
@@ -110,8 +116,10 @@ impl Drop for Attempt {
 
 impl Counter {
     pub(crate) fn add(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
-        self.of.sent.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(sent) = self.sent().as_mut() {
+            *sent += bytes;
+            self.of.sent.fetch_add(bytes, Ordering::Relaxed);
+        }
         self.of.tell();
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Ground {
     open: Open,
     name: String,
     lists: Queues,
+    /// As clients send by.
+    http: reqwest::Client,
 }
 
 impl Ground {
@@ -49,7 +51,7 @@ impl Ground {
         table::make(&open, &name).await;
         objects::make(&open, &name).await;
         let lists = SqsQueue::create(&open.clients, &format!("{name}-lists"), LEASE, 9).await.expect("make the queues");
-        let ground = Self { open, name, lists };
+        let ground = Self { open, name, lists, http: reqwest::Client::new() };
         let removal = Box::pin(async {
             table::remove(&ground.open, &ground.name).await;
             objects::remove(&ground.open, &ground.name).await;
@@ -183,7 +185,7 @@ impl<'a> Room<'a> {
         })
         .await;
         let link = upload.parts[0].link.as_ref().expect("a link");
-        let put = reqwest::Client::new().put(&link.url).body(payload.clone()).send().await.expect("an answer");
+        let put = self.ground.http.put(&link.url).body(payload.clone()).send().await.expect("an answer");
         assert_eq!(put.status(), 200);
         self.sent(Body::Uploaded(upload.id)).await
     }
