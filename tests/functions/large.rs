@@ -15,6 +15,9 @@ use crate::stack::{Stack, header, request};
 
 const MIB: u64 = 1024 * 1024;
 
+/// What is digested at once.
+const PIECE: usize = 1 << 20;
+
 /// How much memory a worker's process has at most, whatever is the length of what it copies.
 const MOST_MEMORY: u64 = 64 * MIB;
 
@@ -29,8 +32,8 @@ fn bytes(start: usize, length: usize) -> Vec<u8> {
 
 fn digest(length: u64) -> Digest {
     let mut sum = Digest::builder();
-    let (piece, length) = (MIB as usize, usize::try_from(length).expect("a length"));
-    (0..length).step_by(piece).for_each(|start| sum.update(&bytes(start, piece.min(length - start))));
+    let length = usize::try_from(length).expect("a length");
+    (0..length).step_by(PIECE).for_each(|start| sum.update(&bytes(start, PIECE.min(length - start))));
     sum.finish()
 }
 
@@ -108,6 +111,7 @@ async fn copied(stack: &Stack, length: u64) -> (Vec<u64>, u64) {
     (over_time, most)
 }
 
+#[expect(clippy::print_stdout, reason = "a measurement is there to be seen")]
 async fn shown(stack: &Stack, length: u64) {
     let (mut over_time, most) = copied(stack, length).await;
     over_time.sort_unstable();

@@ -13,7 +13,7 @@ use futures::FutureExt as _;
 use tracing::Instrument as _;
 
 use crate::attempt::Attempt;
-use crate::command::{Command, Registry};
+use crate::command::Registry;
 use crate::envelope::Envelope;
 use crate::host::Host;
 use crate::intake::{Intake, Produced};
@@ -219,7 +219,7 @@ impl Worker {
         match attempt.run().await {
             Some(end) => {
                 let run_time = self.host.now().since(begun);
-                self.settle(delivery, envelope, command, attempt.job, token, end, run_time).await
+                self.settle(attempt, end, run_time).await
             }
             // Whoever took over has the message too, or one of its own.
             None => Disposition::Keep,
@@ -264,16 +264,8 @@ impl Worker {
     }
 
     /// Writes the end of an attempt, again and again while the table is away: the work is done, and its record all that is missing.
-    async fn settle(
-        &self,
-        delivery: &Delivery,
-        envelope: &Envelope,
-        command: &Command,
-        mut job: Job,
-        token: LeaseToken,
-        end: AttemptEnd,
-        run_time: Duration,
-    ) -> Disposition {
+    async fn settle(&self, attempt: Attempt<'_>, end: AttemptEnd, run_time: Duration) -> Disposition {
+        let Attempt { delivery, envelope, command, token, mut job, .. } = attempt;
         let mut tries = 0;
         loop {
             let (now, unit) = (self.host.now(), self.host.unit());

@@ -57,14 +57,13 @@ async fn judged(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
         AttemptEnd::Cancelled => None,
     };
     match trouble {
-        None => end,
+        // What the disk lacked, the handler's end says.
+        None | Some(BodyError::Disk(_)) => end,
         Some(BodyError::Corrupted) => lost("payload-corrupted", "the payload is not what was accepted"),
         Some(BodyError::Unfetched(error)) => {
             tracing::warn!(%error, "failed to fetch the payload");
             retryable("the payload could not be fetched")
         }
-        // It was read, and is what it should be; the handler's end says what it lacked.
-        Some(BodyError::Disk(_)) => end,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::*;
 use crate::ports::keys;
 use crate::testing::{Fault, Room};
-use crate::{HandlerError, JobContext, Output, Payload};
+use crate::{Command, HandlerError, JobContext, Output, Payload};
 
 /// What the handler is to do in each attempt; the last one stands for all that follow.
 #[derive(Deserialize, JsonSchema)]

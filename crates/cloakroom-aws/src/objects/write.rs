@@ -87,9 +87,10 @@ impl S3Objects {
     }
 
     async fn write_part(&self, key: &str, upload: &str, number: i32, part: Bytes) -> Result<CompletedPart, PortError> {
-        let send = self.client().upload_part().bucket(&self.bucket).key(key).upload_id(upload).part_number(number);
-        let send = send.checksum_algorithm(ChecksumAlgorithm::Crc32);
-        let sent = send.body(ByteStream::from(part)).send().await.map_err(|error| port_error(OBJECTS, &error))?;
+        let upload_part = self.client().upload_part().bucket(&self.bucket).key(key).upload_id(upload);
+        let upload_part = upload_part.part_number(number).checksum_algorithm(ChecksumAlgorithm::Crc32);
+        let sent = upload_part.body(ByteStream::from(part)).send().await;
+        let sent = sent.map_err(|error| port_error(OBJECTS, &error))?;
         let part = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
         Ok(part.set_checksum_crc32(sent.checksum_crc32).build())
     }
