@@ -1,12 +1,16 @@
 //! How a command is defined: a name, a payload type, limits, and an async function; and the list of all of them.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::context::JobContext;
 use crate::handler::{HandlerError, Output};
@@ -236,6 +240,21 @@ impl Command {
         (self.check)(query, body)
     }
 
+    fn run_on(self, handlers: Handle) -> Self {
+        let run: Run = Arc::new(move |query, body, context| {
+            let handler = (self.run)(query, body, context).in_current_span();
+            // What drops the one drops the other.
+            let there = AbortOnDropHandle::new(handlers.spawn(handler));
+            Box::pin(async move {
+                there.await.unwrap_or_else(|error| match error.try_into_panic() {
+                    Ok(panic) => resume_unwind(panic),
+                    Err(_) => Err(HandlerError::retryable("the process is about to end")),
+                })
+            })
+        });
+        Self { run, ..self }
+    }
+
     pub(crate) fn run(
         &self,
         query: &str,
@@ -281,6 +300,12 @@ impl Registry {
             2 * limits.retention + attempts.max(limits.retention)
         };
         self.iter().map(|command| life(&command.limits)).max().unwrap_or_default()
+    }
+
+    /// The same, with handlers that run on this runtime: one that computes without waiting keeps nothing else from its turn.
+    #[must_use]
+    pub fn run_on(&self, handlers: &Handle) -> Self {
+        Self(Arc::new(self.iter().map(|command| command.clone().run_on(handlers.clone())).collect()))
     }
 
     /// Every command, by name.
