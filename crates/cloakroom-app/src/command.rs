@@ -1,12 +1,16 @@
 //! How a command is defined: a name, a payload type, limits, and an async function; and the list of all of them.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::body::{BodyError, BodyStream, FromBody};
 use crate::context::JobContext;
@@ -293,6 +297,23 @@ impl Command {
         (self.check)(query, body)
     }
 
+    fn run_on(self, handlers: Handle) -> Self {
+        let run: Run = Arc::new(move |query, body, context| {
+            let handler = (self.run)(query, body, context).in_current_span();
+            // What drops the one drops the other.
+            let there = AbortOnDropHandle::new(handlers.spawn(handler));
+            let handlers = handlers.clone();
+            Box::pin(async move {
+                let made = there.await.unwrap_or_else(|error| match error.try_into_panic() {
+                    Ok(panic) => resume_unwind(panic),
+                    Err(_) => Err(HandlerError::retryable("the process is about to end")),
+                });
+                made.map(|output| output.made_on(&handlers))
+            })
+        });
+        Self { run, ..self }
+    }
+
     pub(crate) fn run(
         &self,
         query: &str,
@@ -351,6 +372,12 @@ impl Registry {
         let of_parts = |limits: &Limits| PARTS_LIFE + 2 * limits.retention + limits.all_attempts();
         let of_parts = self.iter().map(|command| of_parts(&command.limits)).max().unwrap_or_default();
         self.objects_life().max(of_parts)
+    }
+
+    /// The same, with handlers that run on this runtime: one that computes without waiting keeps nothing else from its turn.
+    #[must_use]
+    pub fn run_on(&self, handlers: &Handle) -> Self {
+        Self(Arc::new(self.iter().map(|command| command.clone().run_on(handlers.clone())).collect()))
     }
 
     /// Every command, by name.

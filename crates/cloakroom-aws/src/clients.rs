@@ -1,7 +1,9 @@
 //! The SDK's clients, over one pool of connections.
 
+use std::env;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::Provider;
@@ -28,17 +30,19 @@ const IDLE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct Clients {
     sdk: SdkConfig,
-    endpoints: Option<Endpoints>,
+    endpoints: Endpoints,
     path_style: bool,
     /// Sees every call; only tests have one.
     interceptor: Option<SharedInterceptor>,
 }
 
-#[derive(Debug, Clone)]
+/// Where services are, if not where the SDK finds them.
+#[derive(Debug, Clone, Default)]
 struct Endpoints {
-    dynamodb: String,
-    sqs: String,
-    s3: String,
+    dynamodb: Option<String>,
+    sqs: Option<String>,
+    s3: Option<String>,
+    scheduler: Option<String>,
 }
 
 /// Services that are not AWS's own.
@@ -63,8 +67,33 @@ impl Clients {
     pub async fn load() -> Self {
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
         let sdk = loader.retry_config(retries()).timeout_config(timeouts(ATTEMPT, OPERATION)).load().await;
-        let path_style = sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        Self::over(sdk, None, path_style)
+        let path_style = sdk.endpoint_url().is_some() || env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        Self::over(sdk, Endpoints::default(), path_style)
+    }
+
+    /// As a function's environment says, where Lambda itself sets region and credentials. The same as [`load`](Self::load), but
+    /// that nothing is looked for elsewhere: files, other sign-ins and machines' own services are not asked, and not linked.
+    pub fn of_function() -> Self {
+        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let is_on = |name: &str| set(name).map(|value| value.eq_ignore_ascii_case("true"));
+        let mut sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .http_client(http_client())
+            .retry_config(retries())
+            .timeout_config(timeouts(ATTEMPT, OPERATION));
+        sdk.set_region(set("AWS_REGION").map(Region::new))
+            .set_endpoint_url(set("AWS_ENDPOINT_URL"))
+            .set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
+            .set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"));
+        let endpoints = Endpoints {
+            dynamodb: set("AWS_ENDPOINT_URL_DYNAMODB"),
+            sqs: set("AWS_ENDPOINT_URL_SQS"),
+            s3: set("AWS_ENDPOINT_URL_S3"),
+            scheduler: set("AWS_ENDPOINT_URL_SCHEDULER"),
+        };
+        let path_style = set("AWS_ENDPOINT_URL").is_some() || endpoints.s3.is_some();
+        Self::over(sdk.build(), endpoints, path_style)
     }
 
     /// Over services elsewhere, whatever the environment says.
@@ -78,12 +107,16 @@ impl Clients {
             .retry_config(retries())
             .timeout_config(timeouts(ATTEMPT, OPERATION))
             .build();
-        let endpoints =
-            Endpoints { dynamodb: local.dynamodb_url.into(), sqs: local.sqs_url.into(), s3: local.s3_url.into() };
-        Self::over(sdk, Some(endpoints), true)
+        let endpoints = Endpoints {
+            dynamodb: Some(local.dynamodb_url.into()),
+            sqs: Some(local.sqs_url.into()),
+            s3: Some(local.s3_url.into()),
+            scheduler: None,
+        };
+        Self::over(sdk, endpoints, true)
     }
 
-    fn over(sdk: SdkConfig, endpoints: Option<Endpoints>, path_style: bool) -> Self {
+    fn over(sdk: SdkConfig, endpoints: Endpoints, path_style: bool) -> Self {
         Self { sdk, endpoints, path_style, interceptor: None }
     }
 
@@ -92,6 +125,14 @@ impl Clients {
     #[must_use]
     pub fn counted_by(mut self, calls: &crate::testing::CallCounter) -> Self {
         self.interceptor = Some(SharedInterceptor::new(calls.clone()));
+        self
+    }
+
+    /// Clients that are built from now on are answered by this, and reach nobody.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn answered_by(mut self, http: SharedHttpClient) -> Self {
+        self.sdk = self.sdk.into_builder().http_client(http).build();
         self
     }
 
@@ -105,8 +146,8 @@ impl Clients {
 
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.sdk);
-        if let Some(endpoints) = &self.endpoints {
-            config.set_endpoint_url(Some(endpoints.dynamodb.clone()));
+        if let Some(url) = &self.endpoints.dynamodb {
+            config.set_endpoint_url(Some(url.clone()));
         }
         if let Some(interceptor) = &self.interceptor {
             config.push_interceptor(interceptor.clone());
@@ -116,8 +157,8 @@ impl Clients {
 
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_sdk_sqs::config::Builder::from(&self.sdk);
-        if let Some(endpoints) = &self.endpoints {
-            config.set_endpoint_url(Some(endpoints.sqs.clone()));
+        if let Some(url) = &self.endpoints.sqs {
+            config.set_endpoint_url(Some(url.clone()));
         }
         if let Some(interceptor) = &self.interceptor {
             config.push_interceptor(interceptor.clone());
@@ -127,14 +168,18 @@ impl Clients {
 
     /// Always as the environment says: nothing local stands in for it.
     pub(crate) fn scheduler(&self) -> aws_sdk_scheduler::Client {
-        aws_sdk_scheduler::Client::new(&self.sdk)
+        let mut config = aws_sdk_scheduler::config::Builder::from(&self.sdk);
+        if let Some(url) = &self.endpoints.scheduler {
+            config.set_endpoint_url(Some(url.clone()));
+        }
+        aws_sdk_scheduler::Client::from_conf(config.build())
     }
 
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::config::Builder::from(&self.sdk);
         config.set_force_path_style(Some(self.path_style)).set_timeout_config(Some(timeouts(TRANSFER, TRANSFER)));
-        if let Some(endpoints) = &self.endpoints {
-            config.set_endpoint_url(Some(endpoints.s3.clone()));
+        if let Some(url) = &self.endpoints.s3 {
+            config.set_endpoint_url(Some(url.clone()));
         }
         if let Some(interceptor) = &self.interceptor {
             config.push_interceptor(interceptor.clone());

@@ -13,13 +13,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom::Tenant;
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
 use cloakroom_app::work::Delivery;
-use cloakroom_app::{Host as _, SystemHost};
 
 use crate::clients::{Clients, patient};
-use crate::config::ScheduleConfig;
 use crate::error::{QUEUE, port_error};
 use crate::message;
-use crate::schedule::Schedule;
 
 /// The longest that a message is hidden for: SQS counts 12 hours from the receipt, of which up to 15 minutes (the
 /// longest life of a function) may be over. Whatever must wait longer comes back, and is hidden again.
@@ -28,12 +25,12 @@ const LONGEST_HIDE: Duration = Duration::from_secs(43_200 - 900);
 /// How long the queue that is made here keeps dead letters: as long as SQS can, 14 days.
 const DEAD_LETTERS_KEPT_SECONDS: &str = "1209600";
 
-/// The port over one queue.
+/// The port over one queue. Messages that are held back for longer than the queue can (15 minutes) come early, and are hidden
+/// by whoever receives them; see `schedule`.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
     url: String,
-    schedule: Option<Schedule>,
     bucket: Option<String>,
 }
 
@@ -49,15 +46,7 @@ pub struct Queues {
 impl SqsQueue {
     /// The queue at this URL.
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
-        Self { client: clients.sqs(), url: url.into(), schedule: None, bucket: None }
-    }
-
-    /// With messages that are held back for longer than the queue can (15 minutes) sent by the scheduler. Without it they come
-    /// early, and are hidden by whoever receives them.
-    #[must_use]
-    pub fn scheduled_by(mut self, clients: &Clients, config: Option<&ScheduleConfig>) -> Self {
-        self.schedule = config.map(|config| Schedule::new(clients, config));
-        self
+        Self { client: clients.sqs(), url: url.into(), bucket: None }
     }
 
     /// With payloads in this bucket, which messages point to as Amazon's SQS Extended Client's do. Without it a claim check is
@@ -129,7 +118,7 @@ impl SqsQueue {
         let client = clients.sqs();
         let made = client.create_queue().queue_name(&name).send().await.map_err(|error| port_error(QUEUE, &error))?;
         let url = made.queue_url.ok_or_else(|| unexpected("made a queue without telling its URL"))?;
-        Ok(Self { client, url, schedule: None, bucket: None })
+        Ok(Self { client, url, bucket: None })
     }
 
     async fn set(&self, attribute: QueueAttributeName, value: String) -> Result<(), PortError> {
@@ -148,9 +137,6 @@ impl SqsQueue {
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError> {
-        if let Some(schedule) = self.schedule.as_ref().filter(|_| delay > LONGEST_DELAY) {
-            return schedule.send(body, SystemHost.now().after(delay)).await;
-        }
         let delay = Some(whole_seconds(delay, LONGEST_DELAY)).filter(|seconds| *seconds > 0);
         let (body, attributes) = message::carried(body, self.bucket.as_deref());
         // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.

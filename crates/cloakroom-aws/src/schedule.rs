@@ -4,34 +4,39 @@
 //! scheduler is up to a minute late. It keeps on trying for a day if it can't send; a message that it gives up is missed by
 //! the sweeper, which ends its job.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
 use aws_sdk_scheduler::types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
-use cloakroom::{Digest, Timestamp};
-use cloakroom_app::ports::PortError;
+use cloakroom::{Digest, Tenant, Timestamp};
+use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
+use cloakroom_app::{Host as _, SystemHost};
 
 use crate::clients::Clients;
 use crate::config::ScheduleConfig;
 use crate::error::{SCHEDULER, port_error};
+use crate::queue::SqsQueue;
 
-/// A group of schedules that send messages to one queue. Its client is built at its first use: few jobs are put off so long.
-#[derive(Debug, Clone)]
-pub(crate) struct Schedule {
+/// A queue, and a group of schedules that send to it what it can't hold back for so long itself. A type of its own, so that
+/// no function links the client but the one that puts jobs off; it is built at its first use, as few are.
+#[derive(Debug)]
+pub(crate) struct ScheduledQueue {
+    queue: SqsQueue,
     clients: Clients,
-    client: Arc<OnceLock<Client>>,
+    client: OnceLock<Client>,
     config: ScheduleConfig,
 }
 
-impl Schedule {
-    pub(crate) fn new(clients: &Clients, config: &ScheduleConfig) -> Self {
-        Self { clients: clients.clone(), client: Arc::default(), config: config.clone() }
+impl ScheduledQueue {
+    pub(crate) fn new(queue: SqsQueue, clients: &Clients, config: &ScheduleConfig) -> Self {
+        Self { queue, clients: clients.clone(), client: OnceLock::new(), config: config.clone() }
     }
 
     /// Sends this message then.
-    pub(crate) async fn send(&self, body: String, at: Timestamp) -> Result<(), PortError> {
+    async fn schedule(&self, body: String, at: Timestamp) -> Result<(), PortError> {
         let target = Target::builder().arn(&self.config.queue_arn).role_arn(&self.config.role_arn).input(&body).build();
         let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build();
         let created = self
@@ -51,6 +56,24 @@ impl Schedule {
             Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => Ok(()),
             Err(error) => Err(port_error(SCHEDULER, &error)),
         }
+    }
+}
+
+#[async_trait]
+impl Queue for ScheduledQueue {
+    async fn send(&self, tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError> {
+        if delay > LONGEST_DELAY {
+            return self.schedule(body, SystemHost.now().after(delay)).await;
+        }
+        self.queue.send(tenant, body, delay, xray).await
+    }
+
+    async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
+        self.queue.hide(receipt, time).await
+    }
+
+    async fn state(&self) -> Result<QueueState, PortError> {
+        self.queue.state().await
     }
 }
 

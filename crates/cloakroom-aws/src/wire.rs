@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom_app::ports::{JobStore, Objects};
+use cloakroom_app::ports::Queue;
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::{
     DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker,
@@ -12,6 +12,7 @@ use crate::clients::Clients;
 use crate::config::{DeadLettersConfig, JobsConfig, ProducersConfig, SubmitConfig, SweeperConfig, WorkerConfig};
 use crate::objects::{S3Objects, S3Parcels};
 use crate::queue::SqsQueue;
+use crate::schedule::ScheduledQueue;
 use crate::table::DynamoStore;
 
 /// Accepting commands, and making uploads for them ready.
@@ -21,21 +22,41 @@ pub fn submit(
     commands: Registry,
     meter: Arc<dyn Meter>,
 ) -> (Submit, Uploads) {
-    let objects: Arc<dyn Objects> = Arc::new(S3Objects::new(clients, &config.bucket));
-    let host = Arc::new(SystemHost);
-    let queue = SqsQueue::new(clients, &config.queue_url).pointing_into(&config.bucket);
-    let store: Arc<dyn JobStore> = Arc::new(DynamoStore::new(clients, &config.table));
-    let submit = Submit {
-        store: store.clone(),
-        queue: Arc::new(queue.scheduled_by(clients, config.schedule.as_ref())),
-        objects: objects.clone(),
-        host: host.clone(),
+    let queue = queue(config, clients);
+    let queue: Arc<dyn Queue> = match &config.schedule {
+        Some(schedule) => Arc::new(ScheduledQueue::new(queue, clients, schedule)),
+        None => Arc::new(queue),
+    };
+    let submit = accepting(config, clients, queue, commands, meter);
+    let uploads = Uploads {
+        store: Arc::clone(&submit.store),
+        objects: Arc::clone(&submit.objects),
+        host: Arc::clone(&submit.host),
+    };
+    (submit, uploads)
+}
+
+fn queue(config: &SubmitConfig, clients: &Clients) -> SqsQueue {
+    SqsQueue::new(clients, &config.queue_url).pointing_into(&config.bucket)
+}
+
+fn accepting(
+    config: &SubmitConfig,
+    clients: &Clients,
+    queue: Arc<dyn Queue>,
+    commands: Registry,
+    meter: Arc<dyn Meter>,
+) -> Submit {
+    Submit {
+        store: Arc::new(DynamoStore::new(clients, &config.table)),
+        queue,
+        objects: Arc::new(S3Objects::new(clients, &config.bucket)),
+        host: Arc::new(SystemHost),
         meter,
         commands,
         namespace: config.namespace,
         inline_limit: config.inline_limit,
-    };
-    (submit, Uploads { store, objects, host })
+    }
 }
 
 /// Doing what was accepted.
@@ -69,8 +90,9 @@ fn intake(
         schedule: None,
         diagnostics: config.diagnostics,
     };
+    let queue = Arc::new(queue(&as_submit, clients));
     Intake {
-        submit: submit(&as_submit, clients, commands.clone(), Arc::clone(meter)).0,
+        submit: accepting(&as_submit, clients, queue, commands.clone(), Arc::clone(meter)),
         parcels: Arc::new(S3Parcels::new(clients)),
         buckets: producers.buckets.clone(),
         letters: Arc::new(S3Objects::new(clients, &config.bucket)),

@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
         Ok((DeadLettersConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
     });
     let meter = Arc::new(EmbeddedMetrics::new(meter));
-    let dead_letters = cloakroom_aws::dead_letters(&config, &Clients::load().await, meter);
+    let dead_letters = cloakroom_aws::dead_letters(&config, &Clients::of_function(), meter);
     let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
         let deliveries = batch::deliveries(event.payload);
         let dispositions = dead_letters.handle_batch(&deliveries).await;

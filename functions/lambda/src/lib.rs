@@ -3,6 +3,7 @@
 
 pub mod batch;
 mod gateway;
+mod log;
 mod start;
 pub mod stream;
 mod tenant;

@@ -3,36 +3,41 @@
 use std::env;
 
 use cloakroom_aws::ConfigError;
-use lambda_http::tracing::subscriber::filter::{EnvFilter, LevelFilter};
+use lambda_http::tracing::subscriber::filter::{LevelFilter, Targets};
 use lambda_http::tracing::subscriber::fmt::MakeWriter;
+use lambda_http::tracing::subscriber::layer::SubscriberExt as _;
 use lambda_http::tracing::subscriber::util::SubscriberInitExt as _;
 use lambda_http::tracing::{self, Subscriber, subscriber};
+
+use crate::log::{Fields, Line};
 
 /// Sends the log to standard output, a JSON object a line, and panics to the log.
 ///
 /// Each line has the `timestamp` and `level` that Lambda's log filter goes by, its `message` and fields, and the `span` it
 /// belongs to. The level is `AWS_LAMBDA_LOG_LEVEL`, as the function's logging configuration sets it; libraries don't go
-/// below `INFO`, as some of them then show requests with all that is in them. `RUST_LOG` says otherwise.
+/// below `INFO`, as some of them then show requests with all that is in them. `RUST_LOG` says otherwise, by targets and
+/// levels (`info,aws_sdk_sqs=debug`).
 pub fn start() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let asked = env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
-    log(EnvFilter::new(asked.unwrap_or_else(|| directives(level))), std::io::stdout).init();
+    let asked = asked.and_then(|asked| asked.parse().ok());
+    log(asked.unwrap_or_else(|| directives(level)), std::io::stdout).init();
     cloakroom_app::panics::log_panics();
 }
 
 /// The level of our own crates and of the handlers, and of everything else.
-fn directives(level: LevelFilter) -> String {
+fn directives(level: LevelFilter) -> Targets {
     // The one that lets less through is the smaller one.
     let others = level.min(LevelFilter::INFO);
-    format!("{others},cloakroom={level},commands={level}")
+    Targets::new().with_default(others).with_target("cloakroom", level).with_target("commands", level)
 }
 
-fn log<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync + 'static
+fn log<W>(targets: Targets, writer: W) -> impl Subscriber + Send + Sync + 'static
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let log = subscriber::fmt().json().flatten_event(true).with_span_list(false);
-    log.with_env_filter(filter).with_writer(writer).finish()
+    let log = subscriber::fmt::layer().event_format(Line).fmt_fields(Fields);
+    subscriber::registry().with(targets).with(log.with_writer(writer))
 }
 
 /// Reads the configuration; ends the process with one line in the log where it is wrong.
@@ -59,8 +64,7 @@ mod tests {
             (LevelFilter::INFO, "info,cloakroom=info,commands=info"),
             (LevelFilter::ERROR, "error,cloakroom=error,commands=error"),
         ] {
-            assert_eq!(directives(level), want);
-            assert_eq!(EnvFilter::new(directives(level)).max_level_hint(), Some(level));
+            assert_eq!(directives(level).to_string(), want.parse::<Targets>().expect("directives").to_string());
         }
     }
 
@@ -68,7 +72,7 @@ mod tests {
     fn a_panic_is_one_line_in_the_log_that_says_where_and_in_which_job() {
         let mut file = tempfile::tempfile().expect("a file for a while");
         let written: File = file.try_clone().expect("a file for a while");
-        let _log = log(EnvFilter::new("info"), written).set_default();
+        let _log = log(directives(LevelFilter::INFO), written).set_default();
         let printed = std::panic::take_hook();
         cloakroom_app::panics::log_panics();
         let ended = std::panic::catch_unwind(|| {
@@ -87,5 +91,32 @@ mod tests {
         let place = line["place"].as_str().expect("a place");
         assert!(place.contains("start.rs:"), "{place}");
         assert!(line["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "Lambda filters nothing without");
+    }
+
+    #[test]
+    fn whatever_is_said_is_a_line_of_json_that_says_it() {
+        let mut file = tempfile::tempfile().expect("a file for a while");
+        let _log = log(directives(LevelFilter::INFO), file.try_clone().expect("a file for a while")).set_default();
+        let said = "a \"quote\", a \\, two\nlines,\ta \u{1}\u{7f}, and ä😀";
+        let span =
+            tracing::info_span!("job", job_id = 7, tenant = tracing::field::Empty, r#type = said, of = ?Some(said));
+        span.record("tenant", tracing::field::display(said));
+        span.in_scope(|| {
+            tracing::warn!(ratio = 0.5, none = f64::NAN, over = true, less = -1, code = None::<u8>, "{said}");
+        });
+        tracing::info!(name: "no span", parent: None, "one more");
+
+        let mut lines = String::new();
+        file.rewind().and_then(|()| file.read_to_string(&mut lines)).expect("what was written");
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let [line, other] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((&line["message"], &line["level"]), (&said.into(), &"WARN".into()));
+        assert_eq!((&line["ratio"], &line["less"], &line["over"]), (&0.5.into(), &(-1).into(), &true.into()));
+        assert!(line["none"].is_null() && line.get("code").is_none());
+        let span = &line["span"];
+        assert_eq!((&span["name"], &span["job_id"]), (&"job".into(), &7.into()));
+        assert_eq!((&span["tenant"], &span["type"]), (&said.into(), &said.into()));
+        assert_eq!(span["of"], format!("{:?}", Some(said)));
+        assert!(other.get("span").is_none() && other["message"] == "one more");
     }
 }

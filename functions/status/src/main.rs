@@ -12,6 +12,6 @@ async fn main() -> Result<(), lambda_http::Error> {
         Ok((JobsConfig::from_env(&environment)?, http, MeterConfig::from_env(&environment)?))
     });
     let meter = Arc::new(EmbeddedMetrics::new(meter));
-    let jobs = cloakroom_aws::jobs(&config, &Clients::load().await, meter);
+    let jobs = cloakroom_aws::jobs(&config, &Clients::of_function(), meter);
     lambda::serve(cloakroom_http::router(lambda::site(&http), None, Some(jobs))).await
 }

@@ -13,6 +13,6 @@ async fn main() -> Result<(), lambda_http::Error> {
     });
     let meter = Arc::new(EmbeddedMetrics::new(meter));
     let commands = commands::registry(config.diagnostics);
-    let submit = cloakroom_aws::submit(&config, &Clients::load().await, commands, meter);
+    let submit = cloakroom_aws::submit(&config, &Clients::of_function(), commands, meter);
     lambda::serve(cloakroom_http::router(lambda::site(&http), Some(submit), None)).await
 }

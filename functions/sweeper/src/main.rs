@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
         Ok((SweeperConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
     });
     let meter = Arc::new(EmbeddedMetrics::new(meter));
-    let rounds = cloakroom_aws::rounds(&config, &Clients::load().await, meter);
+    let rounds = cloakroom_aws::rounds(&config, &Clients::of_function(), meter);
     let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
         if let Some(jobs) = stream::accepted(&event.payload) {
             // A failure fails the batch: it comes again, for as long as the stream keeps it.

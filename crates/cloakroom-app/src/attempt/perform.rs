@@ -93,7 +93,8 @@ async fn keep(
     output: Output,
 ) -> Result<Success, HandlerError> {
     let Output { result, resource } = output;
-    let Some(Made { content_type, mut pieces }) = result else { return Ok(Success { result: None, resource }) };
+    let Some(Made { content_type, pieces }) = result else { return Ok(Success { result: None, resource }) };
+    let mut pieces = pieces.into_stream();
     let mut first = Vec::new();
     let mut length = 0;
     while length <= INLINE_RESULT_LIMIT

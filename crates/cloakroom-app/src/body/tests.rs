@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use cloakroom::{Job, JobKey, ResultRef, Status, Tenant};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::runtime::Handle;
 
 use super::*;
 use crate::envelope::Trace;
@@ -49,6 +50,20 @@ async fn broken(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, Hand
     Ok(Output::stream("text/plain", futures::stream::iter(pieces)))
 }
 
+/// Panics while its result is made.
+async fn panicking(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
+    let pieces =
+        (0..100).map(|n| if n < 99 { Ok::<_, HandlerError>(Bytes::from(vec![0; 1024])) } else { panic!("it jammed") });
+    Ok(Output::stream("text/plain", futures::stream::iter(pieces)))
+}
+
+/// A deployment whose handlers run with all else, and one whose run by themselves.
+fn rooms() -> [Room; 2] {
+    let mut other = room();
+    other.worker.commands = other.worker.commands.run_on(&Handle::current());
+    [room(), other]
+}
+
 fn room() -> Room {
     const TEXT: &[&str] = &["text/plain"];
     Room::new(
@@ -59,6 +74,7 @@ fn room() -> Room {
             Command::binary("beginning", TEXT, beginning),
             Command::binary("careless", TEXT, careless),
             Command::binary("broken", TEXT, broken),
+            Command::binary("panicking", TEXT, panicking),
         ]
         .map(|command| command.attempts(1))
         .into(),
@@ -91,23 +107,24 @@ fn code(job: &Job) -> &str {
 async fn a_payload_comes_as_its_handler_takes_it_and_a_result_goes_as_its_handler_makes_it() {
     for command in ["bytes", "stream", "file"] {
         for (length, inline_limit) in [(1, 100_000), (1000, 100_000), (1000, 0), (40_000, 100_000), (70_000, 0)] {
-            let mut room = room();
-            room.submit.inline_limit = inline_limit;
-            let payload: Vec<u8> = (0..=250).cycle().take(length).collect();
-            let key = sent(&room, command, payload.clone()).await;
-            let job = worked(&room, &key).await;
-            let (content_type, result) = match job.success.as_ref().and_then(|success| success.result.clone()) {
-                Some(ResultRef::Inline { content_type, bytes }) if length <= 32 * 1024 => (content_type, bytes),
-                Some(ResultRef::Stored { content_type, key, length: stored, sha256, retention: None })
-                    if length > 32 * 1024 =>
-                {
-                    let bytes = room.worker.objects.get(&key).await.expect("memory").expect("a result");
-                    assert_eq!((stored, sha256), (length as u64, Digest::of(&payload)));
-                    (content_type, bytes.to_vec())
-                }
-                other => panic!("{command} of {length}: {other:?}, {:?}", job.failure),
-            };
-            assert!(content_type == "text/plain" && result == payload, "{command} of {length}");
+            for mut room in rooms() {
+                room.submit.inline_limit = inline_limit;
+                let payload: Vec<u8> = (0..=250).cycle().take(length).collect();
+                let key = sent(&room, command, payload.clone()).await;
+                let job = worked(&room, &key).await;
+                let (content_type, result) = match job.success.as_ref().and_then(|success| success.result.clone()) {
+                    Some(ResultRef::Inline { content_type, bytes }) if length <= 32 * 1024 => (content_type, bytes),
+                    Some(ResultRef::Stored { content_type, key, length: stored, sha256, retention: None })
+                        if length > 32 * 1024 =>
+                    {
+                        let bytes = room.worker.objects.get(&key).await.expect("memory").expect("a result");
+                        assert_eq!((stored, sha256), (length as u64, Digest::of(&payload)));
+                        (content_type, bytes.to_vec())
+                    }
+                    other => panic!("{command} of {length}: {other:?}, {:?}", job.failure),
+                };
+                assert!(content_type == "text/plain" && result == payload, "{command} of {length}");
+            }
         }
     }
 }
@@ -127,11 +144,14 @@ async fn a_payload_that_is_not_what_was_accepted_fails_the_job_whatever_its_hand
 
 #[tokio::test(start_paused = true)]
 async fn a_result_that_breaks_off_fails_as_its_handler_says_and_nothing_of_it_is_kept() {
-    let room = room();
-    let key = sent(&room, "broken", vec![1]).await;
-    let job = worked(&room, &key).await;
-    assert_eq!((job.status, code(&job)), (Status::Failed, "no-ink"));
-    assert_eq!(room.memory.object_keys(), Vec::<String>::new());
+    for room in rooms() {
+        for (command, failed) in [("broken", "no-ink"), ("panicking", "job-failed")] {
+            let key = sent(&room, command, vec![1]).await;
+            let job = worked(&room, &key).await;
+            assert_eq!((job.status, code(&job)), (Status::Failed, failed));
+            assert_eq!(room.memory.object_keys(), Vec::<String>::new());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,6 +214,6 @@ async fn a_result_in_a_file_is_all_of_it_wherever_its_handler_left_it() {
     file.write_all(b"abcdef").expect("written");
     file.seek(SeekFrom::Start(3)).expect("a seek");
     let made = Output::file("text/plain", file).result.expect("a result");
-    let pieces: Vec<Bytes> = made.pieces.try_collect().await.expect("read");
+    let pieces: Vec<Bytes> = made.pieces.into_stream().try_collect().await.expect("read");
     assert_eq!(pieces.concat(), b"abcdef");
 }

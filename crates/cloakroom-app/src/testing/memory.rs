@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::intake::Produced;
 use crate::ports::{
     Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels,
-    Part, PartTerms, PartsRecord, PortError, Queue, QueueState, UploadLink, UploadTerms,
+    Part, PartTerms, PartsRecord, PortError, Queue, QueueState, ReadError, UploadLink, UploadTerms,
 };
 use crate::work::Delivery;
 
@@ -394,6 +394,11 @@ impl Objects for Memory {
     async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
         let bytes = self.call("open", |state| state.objects.get(key).map(|(_, bytes)| bytes.clone())).await?;
         Ok(bytes.map(Opened::of))
+    }
+
+    /// A call of its own name, which tells what an object was opened for.
+    async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
+        Ok(self.call("digest", |state| state.objects.get(key).map(|(_, bytes)| Digest::of(bytes))).await?)
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {

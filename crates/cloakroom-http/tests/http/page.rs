@@ -49,7 +49,7 @@ async fn the_page_of_a_running_job_follows_it_with_script_and_without() {
 async fn without_script_the_page_is_loaded_again_within_5_seconds() {
     let house = house();
     let location = house.act("answer", &[]).await.header("location").to_owned();
-    for (age, advice, refresh) in [(0, "1", "1"), (40, "4", "4"), (260, "30", "5")] {
+    for (age, advice, refresh) in [(0, "1", "1"), (20, "4", "4"), (280, "30", "5")] {
         tokio::time::sleep(Duration::from_secs(age)).await;
         let page = house.get(&location, &[BROWSER]).await;
         assert_eq!(page.header("retry-after"), advice);

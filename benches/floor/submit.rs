@@ -1,0 +1,83 @@
+//! Submit, by hand: the same calls as Cloakroom's in a straight line. No log, no routes, no problems, no metrics.
+
+mod clients;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue::{B, N, S};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+use aws_sdk_sqs::types::MessageSystemAttributeNameForSends::AwsTraceHeader;
+use aws_sdk_sqs::types::MessageSystemAttributeValue;
+use clients::variable;
+use lambda_http::{Body, Error, Request, Response, run, service_fn};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let sdk = clients::load().await;
+    let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_sqs::Client::new(&sdk));
+    let (table, queue) = (variable("CLOAKROOM_TABLE"), variable("CLOAKROOM_QUEUE_URL"));
+    let submit = async |request: Request| -> Result<Response<Body>, Error> {
+        let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
+        let body = std::str::from_utf8(request.body().as_ref())?;
+        let _payload: Value = serde_json::from_str(body)?;
+        let digest = Sha256::digest(body);
+        let id = Uuid::new_v4().to_string();
+        let now = now_ms();
+        let (now_text, now_s) = (now.to_string(), (now / 1000).to_string());
+        dynamodb
+            .put_item()
+            .table_name(&table)
+            .item("pk", S(format!("job#default#{id}")))
+            .item("v", N("1".to_owned()))
+            .item("tenant", S("default".to_owned()))
+            .item("id", S(id.clone()))
+            .item("client_job_id", S(key.to_owned()))
+            .item("type", S("diagnostic.run".to_owned()))
+            .item("fingerprint", B(Blob::new(digest.as_slice())))
+            .item("retention", N("86400".to_owned()))
+            .item("status", S("accepted".to_owned()))
+            .item("version", N("1".to_owned()))
+            .item("attempt", N("0".to_owned()))
+            .item("ready_at", N(now_text.clone()))
+            .item("created_at", N(now_text.clone()))
+            .item("updated_at", N(now_text))
+            .item("expires_at", N((now / 1000 + 86400).to_string()))
+            .condition_expression("attribute_not_exists(#pk) OR #expires_at <= :now")
+            .expression_attribute_names("#pk", "pk")
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":now", N(now_s))
+            .return_values_on_condition_check_failure(AllOld)
+            .send()
+            .await?;
+        let message = json!({
+            "v": 1, "tenant": "default", "job": id, "accepted_at": u64::try_from(now)?, "type": "diagnostic.run",
+            "content_type": "application/json", "payload": {"text": body}, "sha256": format!("{digest:x}"),
+            "traceparent": "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00", "request_id": id,
+        });
+        let trace = request.headers().get("x-amzn-trace-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let trace = MessageSystemAttributeValue::builder().data_type("String").string_value(trace).build()?;
+        sqs.send_message()
+            .queue_url(&queue)
+            .message_group_id("default")
+            .message_body(message.to_string())
+            .message_system_attributes(AwsTraceHeader, trace)
+            .send()
+            .await?;
+        let job = json!({"id": id, "client_job_id": key, "type": "diagnostic.run", "status": "accepted"});
+        Ok(Response::builder()
+            .status(202)
+            .header("location", format!("/jobs/{id}"))
+            .header("retry-after", 1)
+            .header("content-type", "application/json")
+            .body(Body::from(job.to_string()))?)
+    };
+    run(service_fn(submit)).await
+}
+
+fn now_ms() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis()
+}

@@ -1,0 +1,160 @@
+//! Work, by hand: two conditional updates for each message, all messages side by side; the work itself is nothing.
+
+mod clients;
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue::{B, L, N, S};
+use aws_sdk_dynamodb::types::ReturnValue::AllNew;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+use clients::variable;
+use futures::future::join_all;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+use uuid::Uuid;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let sdk = clients::load().await;
+    let dynamodb = Client::new(&sdk);
+    let table = variable("CLOAKROOM_TABLE");
+    let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
+        let deadline = event.context.deadline;
+        let each = event.payload.records.iter().map(|message| one(&dynamodb, &table, message, deadline));
+        let mut response = SqsBatchResponse::default();
+        for (ended, message) in join_all(each).await.into_iter().zip(&event.payload.records) {
+            if ended.is_err() {
+                response.add_failure(message.message_id.clone().unwrap_or_default());
+            }
+        }
+        Ok(response)
+    };
+    run(service_fn(work)).await
+}
+
+const CLAIMABLE: &str = "attribute_exists(#pk) AND #v <= :known_v AND #expires_at > :now_s AND \
+    #status IN (:from_0, :from_1, :from_2) AND #created_at = :incarnation AND #ready_at <= :now AND \
+    #attempt < :attempts_below";
+const CLAIM: &str = "SET #attempt = #attempt + :one, #expires_at = :now_s + #retention, \
+    #history = list_append(if_not_exists(#history, :none), :history), #lease_ends_at = :ends_at, \
+    #lease_message = :message, #lease_token = :token, #ready_at = :ready_at, \
+    #started_at = if_not_exists(#started_at, :now), #status = :from_1, #updated_at = :now, #version = #version + :one \
+    REMOVE #estimated_finish_at, #progress, #progress_message";
+const CLAIM_NAMES: [&str; 18] = [
+    "attempt",
+    "created_at",
+    "estimated_finish_at",
+    "expires_at",
+    "history",
+    "lease_ends_at",
+    "lease_message",
+    "lease_token",
+    "pk",
+    "progress",
+    "progress_message",
+    "ready_at",
+    "retention",
+    "started_at",
+    "status",
+    "updated_at",
+    "v",
+    "version",
+];
+const HELD: &str = "attribute_exists(#pk) AND #v <= :known_v AND #expires_at > :now_s AND \
+    #status IN (:from_0, :from_1) AND #lease_token = :held_by";
+const SETTLE: &str = "SET #expires_at = :now_s + #retention, #finished_at = :now, \
+    #history = list_append(if_not_exists(#history, :none), :history), #result = :result, \
+    #result_bytes = :result_bytes, #result_type = :result_type, #status = :status, #updated_at = :now, \
+    #version = #version + :one REMOVE #resource, #result_key, #result_length, #result_sha256";
+const SETTLE_NAMES: [&str; 17] = [
+    "expires_at",
+    "finished_at",
+    "history",
+    "lease_token",
+    "pk",
+    "resource",
+    "result",
+    "result_bytes",
+    "result_key",
+    "result_length",
+    "result_sha256",
+    "result_type",
+    "retention",
+    "status",
+    "updated_at",
+    "v",
+    "version",
+];
+
+fn names(all: &[&str]) -> HashMap<String, String> {
+    all.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect()
+}
+
+async fn one(dynamodb: &Client, table: &str, message: &SqsMessage, deadline: u64) -> Result<(), Error> {
+    let command: Value = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
+    let text = |member: &Value| member.as_str().unwrap_or_default().to_owned();
+    let pk = format!("job#default#{}", text(&command["job"]));
+    let (token, now) = (Uuid::new_v4().to_string(), now_ms());
+    dynamodb
+        .update_item()
+        .table_name(table)
+        .key("pk", S(pk.clone()))
+        .condition_expression(CLAIMABLE)
+        .update_expression(CLAIM)
+        .expression_attribute_values(":known_v", N("1".to_owned()))
+        .expression_attribute_values(":from_0", S("accepted".to_owned()))
+        .expression_attribute_values(":from_1", S("running".to_owned()))
+        .expression_attribute_values(":from_2", S("retrying".to_owned()))
+        .expression_attribute_values(":incarnation", N(command["accepted_at"].to_string()))
+        .expression_attribute_values(":attempts_below", N("3".to_owned()))
+        .expression_attribute_values(":one", N("1".to_owned()))
+        .expression_attribute_values(":none", L(vec![]))
+        .expression_attribute_values(":history", L(vec![S(format!("{now} claim"))]))
+        .expression_attribute_values(":now", N(now.to_string()))
+        .expression_attribute_values(":now_s", N((now / 1000).to_string()))
+        .expression_attribute_values(":ready_at", N((now + 30_000).to_string()))
+        .expression_attribute_values(":token", S(token.clone()))
+        .expression_attribute_values(":message", S(message.message_id.clone().unwrap_or_default()))
+        .expression_attribute_values(":ends_at", N(deadline.to_string()))
+        .set_expression_attribute_names(Some(names(&CLAIM_NAMES)))
+        .return_values(AllNew)
+        .return_values_on_condition_check_failure(AllOld)
+        .send()
+        .await?;
+    let payload: Value = serde_json::from_str(command["payload"]["text"].as_str().unwrap_or_default())?;
+    let result = payload["result"].to_string();
+    let now = now_ms();
+    dynamodb
+        .update_item()
+        .table_name(table)
+        .key("pk", S(pk))
+        .condition_expression(HELD)
+        .update_expression(SETTLE)
+        .expression_attribute_values(":known_v", N("1".to_owned()))
+        .expression_attribute_values(":from_0", S("running".to_owned()))
+        .expression_attribute_values(":from_1", S("cancelling".to_owned()))
+        .expression_attribute_values(":held_by", S(token))
+        .expression_attribute_values(":one", N("1".to_owned()))
+        .expression_attribute_values(":none", L(vec![]))
+        .expression_attribute_values(":history", L(vec![S(format!("{now} succeed"))]))
+        .expression_attribute_values(":now", N(now.to_string()))
+        .expression_attribute_values(":now_s", N((now / 1000).to_string()))
+        .expression_attribute_values(":status", S("succeeded".to_owned()))
+        .expression_attribute_values(":result", S("inline".to_owned()))
+        .expression_attribute_values(":result_type", S("application/json".to_owned()))
+        .expression_attribute_values(":result_bytes", B(Blob::new(result)))
+        .set_expression_attribute_names(Some(names(&SETTLE_NAMES)))
+        .return_values(AllNew)
+        .return_values_on_condition_check_failure(AllOld)
+        .send()
+        .await?;
+    Ok(())
+}
+
+fn now_ms() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis()
+}

@@ -1,0 +1,93 @@
+//! A stand-in for AWS: answers at once, and counts. In this process, so that a function's CPU time is its own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rustls::{ServerConnection, StreamOwned};
+use serde_json::{Value, json};
+
+use crate::http::{self, Request};
+use crate::table::{Table, Units};
+use crate::tls;
+
+/// What was called.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    /// By operation.
+    pub(crate) calls: BTreeMap<String, usize>,
+    /// Bytes of requests, headers counted.
+    pub(crate) sent: usize,
+    pub(crate) units: Units,
+}
+
+#[derive(Default)]
+struct State {
+    table: Table,
+    messages: Vec<String>,
+    counts: Counts,
+}
+
+/// The services, and where they are: a port for each, as each of AWS's is a host and so a connection of its own.
+pub(crate) struct Aws {
+    state: Arc<Mutex<State>>,
+    /// URLs of DynamoDB and SQS.
+    pub(crate) urls: [String; 2],
+    /// The same over TLS.
+    pub(crate) secure_urls: [String; 2],
+}
+
+impl Aws {
+    pub(crate) fn start(certificate: &tls::Certificate) -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let urls = [(); 2].map(|()| {
+            let state = Arc::clone(&state);
+            format!("http://{}", http::serve(|stream| stream, move |request| answer(&state, &request)))
+        });
+        let secure_urls = [(); 2].map(|()| {
+            let (state, config) = (Arc::clone(&state), certificate.server());
+            let wrap = move |stream| {
+                StreamOwned::new(ServerConnection::new(Arc::clone(&config)).expect("a good configuration"), stream)
+            };
+            format!("https://{}", http::serve(wrap, move |request| answer(&state, &request)))
+        });
+        Self { state, urls, secure_urls }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it answers")
+    }
+
+    /// What was called since the last time.
+    pub(crate) fn counts(&self) -> Counts {
+        std::mem::take(&mut self.state().counts)
+    }
+
+    /// The bodies of the messages that were sent since the last time.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().messages)
+    }
+}
+
+fn answer(state: &Mutex<State>, request: &Request) -> Vec<u8> {
+    let target = request.header("x-amz-target").unwrap_or_else(|| panic!("{} {}", request.method, request.path));
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let call: Value = serde_json::from_slice(&request.body).expect("JSON");
+    let mut state = state.lock().expect("nothing panics while it answers");
+    let (answer, units) = match operation {
+        "PutItem" => state.table.put(&call),
+        "GetItem" => state.table.get(&call),
+        "UpdateItem" => state.table.update(&call),
+        "SendMessage" => {
+            state.messages.push(call["MessageBody"].as_str().expect("a body").to_owned());
+            (json!({"MessageId": "c10a6300-0000-4000-8000-000000000002"}), Units::default())
+        }
+        "ChangeMessageVisibility" => (json!({}), Units::default()),
+        other => panic!("nothing stands in for {other}"),
+    };
+    *state.counts.calls.entry(operation.to_owned()).or_default() += 1;
+    state.counts.sent += request.bytes;
+    state.counts.units.write += units.write;
+    state.counts.units.read += units.read;
+    drop(state);
+    http::answer("200 OK", "Content-Type: application/x-amz-json-1.0\r\n", answer.to_string().as_bytes())
+}

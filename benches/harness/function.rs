@@ -1,0 +1,200 @@
+//! What is measured of a function: its start, and its invocations.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::aws::Counts;
+use crate::events;
+use crate::place::Place;
+use crate::process::Function;
+use crate::statistics::median;
+
+/// Messages in a batch.
+pub(crate) const BATCH: usize = 10;
+
+/// Which function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Hello,
+    Submit,
+    Worker,
+    Status,
+}
+
+impl Kind {
+    /// In the order of a job's way.
+    pub(crate) const ALL: [Self; 4] = [Self::Hello, Self::Submit, Self::Worker, Self::Status];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Submit => "submit",
+            Self::Worker => "worker",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// Whose function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Maker {
+    Floor,
+    Ours,
+}
+
+impl Maker {
+    pub(crate) fn program(self, kind: Kind) -> Option<String> {
+        match (self, kind) {
+            (Self::Floor, kind) => Some(format!("floor-{}", kind.name())),
+            (Self::Ours, Kind::Hello) => None,
+            (Self::Ours, kind) => Some(kind.name().to_owned()),
+        }
+    }
+}
+
+/// Of one process. Times in microseconds, memory in KiB.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sample {
+    pub(crate) start: f64,
+    pub(crate) start_cpu: f64,
+    pub(crate) first: f64,
+    pub(crate) wall: f64,
+    pub(crate) cpu: f64,
+    pub(crate) memory: f64,
+    /// With TLS: to the first `next`; the first invocation; CPU of both.
+    pub(crate) secure_start: f64,
+    pub(crate) secure_first: f64,
+    pub(crate) secure_cpu: f64,
+    pub(crate) counts: Counts,
+    /// The invocations that `counts` is of.
+    pub(crate) counted: usize,
+}
+
+pub(crate) type Samples = BTreeMap<(Kind, Maker), Vec<Sample>>;
+
+/// A field's median over the processes.
+pub(crate) fn of(samples: &[Sample], field: impl Fn(&Sample) -> f64) -> f64 {
+    median(samples.iter().map(field))
+}
+
+/// The blocks that the invocations of a process are made in: one's, the other's, and so on. Whatever else the machine does
+/// slows both. The first ones are to warm up by.
+const BLOCKS: (usize, usize) = (4, 10);
+
+/// Everything, by turns.
+pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Samples {
+    let mut samples = Samples::new();
+    for round in 0..rounds {
+        let mut messages: BTreeMap<Maker, Vec<String>> = BTreeMap::new();
+        for kind in Kind::ALL {
+            let mut pair = vec![];
+            for maker in [Maker::Floor, Maker::Ours] {
+                let Some(program) = maker.program(kind) else { continue };
+                let events = events(kind, messages.entry(maker).or_default(), invocations);
+                let sample = start(place, &program, &events[0]);
+                pair.push(Pair { maker, function: place.start(&program, false), events, sample, blocks: vec![] });
+            }
+            for block in 0..BLOCKS.0 + BLOCKS.1 {
+                for one in &mut pair {
+                    one.run_block(place, block);
+                    if kind == Kind::Submit {
+                        messages.entry(one.maker).or_default().extend(place.aws.messages());
+                    }
+                }
+            }
+            for one in pair {
+                samples.entry((kind, one.maker)).or_default().push(one.done());
+            }
+        }
+        eprintln!("round {} of {rounds}", round + 1);
+    }
+    samples
+}
+
+/// One of two processes that are measured side by side.
+struct Pair {
+    maker: Maker,
+    function: Function,
+    events: Vec<Vec<u8>>,
+    sample: Sample,
+    blocks: Vec<(f64, f64)>,
+}
+
+impl Pair {
+    fn run_block(&mut self, place: &Place, block: usize) {
+        let length = self.events.len() / (BLOCKS.0 + BLOCKS.1);
+        let events = &self.events[block * length..][..length];
+        place.aws.counts();
+        let before = self.function.cpu();
+        let walls = run(&mut self.function, events);
+        if block >= BLOCKS.0 {
+            let cpu = micros(self.function.cpu().saturating_sub(before)) / count(length);
+            self.blocks.push((cpu, median(walls.into_iter().map(micros))));
+            (self.sample.counts, self.sample.counted) = (place.aws.counts(), length);
+        }
+    }
+
+    fn done(mut self) -> Sample {
+        self.sample.cpu = median(self.blocks.iter().map(|(cpu, _)| *cpu));
+        self.sample.wall = median(self.blocks.iter().map(|(_, wall)| *wall));
+        self.sample.memory = kib(self.function.peak_memory());
+        self.sample
+    }
+}
+
+/// What a start costs, over TLS and without.
+fn start(place: &Place, program: &str, event: &[u8]) -> Sample {
+    let mut sample = Sample::default();
+    let mut function = place.start(program, true);
+    sample.secure_start = micros(function.start);
+    sample.secure_first = micros(function.invoke(event).1);
+    sample.secure_cpu = micros(function.cpu());
+    drop(function);
+    let mut function = place.start(program, false);
+    sample.start = micros(function.start);
+    sample.start_cpu = micros(function.cpu());
+    sample.first = micros(function.invoke(event).1);
+    sample
+}
+
+/// The events of a process.
+fn events(kind: Kind, bodies: &[String], invocations: usize) -> Vec<Vec<u8>> {
+    let all = invocations * (BLOCKS.0 + BLOCKS.1) / BLOCKS.1;
+    match kind {
+        Kind::Hello => vec![events::request("GET", "/", None, None); all],
+        Kind::Submit => (0..all).map(submission).collect(),
+        Kind::Worker => bodies.chunks_exact(BATCH).map(events::batch).collect(),
+        Kind::Status => bodies.iter().take(all).map(|body| poll(body)).collect(),
+    }
+}
+
+/// The request that submits the job of this number.
+pub(crate) fn submission(n: usize) -> Vec<u8> {
+    const BODY: &str = r#"{"result":{"order":1042,"total":49,"lines":["coat hanger","coat hanger","coat hanger"]}}"#;
+    events::request("POST", "/commands/diagnostic.run", Some(&format!("order-{n}")), Some(BODY))
+}
+
+/// The request that polls the job of a message.
+pub(crate) fn poll(body: &str) -> Vec<u8> {
+    let message: serde_json::Value = serde_json::from_str(body).expect("a message of ours");
+    events::request("GET", &format!("/jobs/{}", message["job"].as_str().expect("a job")), None, None)
+}
+
+/// How long each took.
+pub(crate) fn run(function: &mut Function, events: &[Vec<u8>]) -> Vec<Duration> {
+    events.iter().map(|event| function.invoke(event).1).collect()
+}
+
+pub(crate) fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are small")]
+pub(crate) fn count(n: usize) -> f64 {
+    n as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "memory is small")]
+fn kib(n: u64) -> f64 {
+    n as f64
+}

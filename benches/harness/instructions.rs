@@ -1,0 +1,60 @@
+//! Instructions of an invocation, by callgrind over the real binaries: what no other load of the machine changes. The kernel's
+//! are not among them.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+
+use crate::events;
+use crate::function::{BATCH, Kind, Maker, poll, run, submission};
+use crate::place::Place;
+use crate::process::Function;
+
+/// How many invocations, at first and then.
+const TIMES: [usize; 2] = [20, 100];
+
+/// Of an invocation; `None` where there is no valgrind.
+pub(crate) fn each(place: &Place, maker: Maker, kind: Kind) -> Option<u64> {
+    let program = maker.program(kind)?;
+    let [few, many] = TIMES.map(|times| if kind == Kind::Worker { times / BATCH } else { times });
+    let made = jobs(place, maker, many * BATCH);
+    let of = |times: usize| -> Option<u64> {
+        let events: Vec<_> = match kind {
+            Kind::Hello => vec![events::request("GET", "/", None, None); times],
+            Kind::Submit => (0..times).map(submission).collect(),
+            Kind::Worker => made.chunks(BATCH).take(times).map(events::batch).collect(),
+            Kind::Status => made.iter().take(times).map(|body| poll(body)).collect(),
+        };
+        let mut function = place.under_callgrind(&program)?;
+        run(&mut function, &events);
+        Some(collected(function))
+    };
+    let (few_took, many_took) = (of(few)?, of(many)?);
+    Some((many_took - few_took) / u64::try_from(many - few).expect("a few"))
+}
+
+/// The messages of so many jobs.
+fn jobs(place: &Place, maker: Maker, jobs: usize) -> Vec<String> {
+    let program = maker.program(Kind::Submit).expect("both have one");
+    place.aws.messages();
+    run(&mut place.start(&program, false), &(0..jobs).map(submission).collect::<Vec<_>>());
+    place.aws.messages()
+}
+
+/// Ends it, and reads what callgrind says then.
+fn collected(mut function: Function) -> u64 {
+    let child = function.child();
+    let ended = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+    assert!(ended.success());
+    let mut said = String::new();
+    child.stderr.take().expect("it is piped").read_to_string(&mut said).expect("text");
+    let count = said.lines().find_map(|line| line.split_once("Collected : "));
+    count.and_then(|(_, count)| count.trim().parse().ok()).unwrap_or_else(|| panic!("callgrind says {said}"))
+}
+
+/// The command that counts.
+pub(crate) fn callgrind() -> Option<Command> {
+    let mut command = Command::new("valgrind");
+    let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok_and(|it| it.success());
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).stderr(Stdio::piped());
+    there.then_some(command)
+}

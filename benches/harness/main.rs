@@ -1,0 +1,52 @@
+//! Measures the functions beside what is written by hand, and writes the table that the README quotes.
+//!
+//! `benches/run` builds what is measured and runs this. Everything is measured in one run on one machine, processes of one
+//! and the other by turns; of several processes the median counts. CPU time is the figure to trust.
+
+#![expect(clippy::print_stdout, reason = "it is a program that says what it finds")]
+
+mod aws;
+mod dev;
+mod events;
+mod function;
+mod http;
+mod instructions;
+mod place;
+mod polls;
+mod process;
+mod report;
+mod scale;
+mod statistics;
+mod table;
+mod tls;
+
+use std::path::PathBuf;
+
+use place::Place;
+
+/// Processes of each function, and invocations of each process.
+const ROUNDS: (usize, usize) = (7, 1000);
+/// The same, for a look.
+const QUICK: (usize, usize) = (3, 300);
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let is = |name: &str| arguments.iter().any(|argument| argument == name);
+    let programs = PathBuf::from(arguments.first().filter(|it| !it.starts_with("--")).expect("the folder of programs"));
+    let place = Place::new(programs);
+    let (rounds, invocations) = if is("--quick") { QUICK } else { ROUNDS };
+
+    let mut page = report::head(rounds, invocations);
+    page += &report::functions(&place, &function::measure(&place, rounds, invocations));
+    page += &report::sizes(&place);
+    if !is("--functions") {
+        page += &scale::measure(&place);
+        page += &scale::waiting(&place);
+        page += &polls::measure();
+        page += &dev::measure(&place);
+    }
+    println!("{page}");
+    if let Some(at) = arguments.iter().position(|argument| argument == "--write") {
+        std::fs::write(&arguments[at + 1], page).expect("a file that can be written");
+    }
+}

@@ -1,0 +1,62 @@
+//! Where the programs are, and what their functions are told.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::aws::Aws;
+use crate::instructions::callgrind;
+use crate::process::Function;
+use crate::tls::Certificate;
+
+/// Programs, and the stand-in for AWS that they call.
+pub(crate) struct Place {
+    programs: PathBuf,
+    pub(crate) aws: Aws,
+    roots: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(programs: PathBuf) -> Self {
+        let folder = programs.join("bench");
+        std::fs::create_dir_all(&folder).expect("a folder that can be made");
+        let certificate = Certificate::make(&folder);
+        Self { programs, aws: Aws::start(&certificate), roots: certificate.roots }
+    }
+
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// A function, over TLS or without.
+    pub(crate) fn start(&self, name: &str, secure: bool) -> Function {
+        Function::start(Command::new(self.program(name)), &self.variables(secure))
+    }
+
+    /// A function whose instructions are counted, where there is what counts them.
+    pub(crate) fn under_callgrind(&self, name: &str) -> Option<Function> {
+        let mut command = callgrind()?;
+        command.arg(self.program(name));
+        Some(Function::start(command, &self.variables(false)))
+    }
+
+    fn variables(&self, secure: bool) -> Vec<(&'static str, String)> {
+        let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
+        let [dynamodb, sqs] = if secure { &self.aws.secure_urls } else { &self.aws.urls };
+        vec![
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned()),
+            ("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2Vj".repeat(40)),
+            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.clone()),
+            ("AWS_ENDPOINT_URL_SQS", sqs.clone()),
+            ("SSL_CERT_FILE", text(&self.roots)),
+            ("CLOAKROOM_TABLE", "jobs".to_owned()),
+            ("CLOAKROOM_BUCKET", "bucket".to_owned()),
+            ("CLOAKROOM_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/work".to_owned()),
+            ("CLOAKROOM_NAMESPACE", "c10a6300-0000-4000-8000-000000000001".to_owned()),
+            ("CLOAKROOM_PUBLIC_BASE_URL", "https://example.org/v1".to_owned()),
+            ("CLOAKROOM_DIAGNOSTICS", "on".to_owned()),
+        ]
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether a job costs the same however many there are; and whether a batch's messages wait side by side.
+
+use std::fmt::Write as _;
+
+use crate::aws::Counts;
+use crate::events;
+use crate::function::{BATCH, count, micros, poll, run};
+use crate::place::Place;
+use crate::process::Function;
+
+/// How many jobs are in the table, all of one tenant and each under a key of its own.
+const JOBS: [usize; 6] = [1, 10, 100, 1000, 10_000, 100_000];
+
+/// How many are measured at each mark.
+const MEASURED: usize = 500;
+
+/// From one job to a hundred thousand: CPU time, calls, bytes and units of each.
+pub(crate) fn measure(place: &Place) -> String {
+    let mut page = "\n## Scale\n\nA job's way through the same three processes, with so many jobs of one tenant in the table. \
+        Every call is of one item by its key, so what DynamoDB charges is what is counted here.\n\n\
+        | jobs in the table | CPU a submit, µs | CPU a job worked on, µs | CPU a poll, µs | AWS calls a job | bytes sent a job | write units | read units a poll |\n\
+        |--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        .to_owned();
+    let (mut submit, mut worker, mut status) =
+        (place.start("submit", false), place.start("worker", false), place.start("status", false));
+    let mut jobs = 0;
+    // One lot before the first mark, to warm up by.
+    lot(place, &mut submit, &mut worker, &mut status, &mut jobs);
+    for mark in JOBS {
+        while jobs < mark {
+            submit.invoke(&crate::function::submission(jobs));
+            jobs += 1;
+        }
+        let before = jobs;
+        let (cpu, job, poll) = lot(place, &mut submit, &mut worker, &mut status, &mut jobs);
+        let calls: usize = job.calls.values().sum();
+        let each = |n: usize| count(n) / count(MEASURED);
+        _ = writeln!(
+            page,
+            "| {before} | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} | {:.1} | {:.1} |",
+            cpu[0] / count(MEASURED),
+            cpu[1] / count(MEASURED),
+            cpu[2] / count(MEASURED),
+            each(calls),
+            each(job.sent),
+            each(job.units.write),
+            each(poll.units.read),
+        );
+        eprintln!("{before} jobs");
+    }
+    page
+}
+
+/// Brings some jobs from their submission to their end, and polls each: CPU of the three in microseconds, and what was
+/// called for the jobs and for the polls.
+fn lot(
+    place: &Place,
+    submit: &mut Function,
+    worker: &mut Function,
+    status: &mut Function,
+    jobs: &mut usize,
+) -> ([f64; 3], Counts, Counts) {
+    let submissions: Vec<_> = (*jobs..*jobs + MEASURED).map(crate::function::submission).collect();
+    *jobs += MEASURED;
+    place.aws.messages();
+    place.aws.counts();
+    let in_submit = cpu(submit, &submissions);
+    let bodies = place.aws.messages();
+    let batches: Vec<_> = bodies.chunks(BATCH).map(events::batch).collect();
+    let in_worker = cpu(worker, &batches);
+    let job = place.aws.counts();
+    let polls: Vec<_> = bodies.iter().map(|body| poll(body)).collect();
+    let in_status = cpu(status, &polls);
+    ([in_submit, in_worker, in_status], job, place.aws.counts())
+}
+
+fn cpu(function: &mut Function, events: &[Vec<u8>]) -> f64 {
+    let before = function.cpu();
+    run(function, events);
+    micros(function.cpu().saturating_sub(before))
+}
+
+/// One batch of jobs that wait for a second each.
+pub(crate) fn waiting(place: &Place) -> String {
+    let body = r#"{"duration_ms":1000}"#;
+    let submission =
+        |n: usize| events::request("POST", "/commands/diagnostic.run", Some(&format!("wait-{n}")), Some(body));
+    place.aws.messages();
+    run(&mut place.start("submit", false), &(0..BATCH).map(submission).collect::<Vec<_>>());
+    let took = place.start("worker", false).invoke(&events::batch(&place.aws.messages())).1;
+    format!("\nA batch of {BATCH} jobs that wait for 1 s each takes {:.2} s.\n", took.as_secs_f64())
+}

@@ -1,0 +1,113 @@
+use super::*;
+use crate::job::tests::accepted;
+
+const fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+#[test]
+fn without_progress_the_advice_grows_with_age_from_1_to_30_seconds() {
+    let job = accepted(at(0));
+    assert_eq!([0, 5, 60, 150, 86_400].map(|age| retry_after(&job, at(age))), [1, 1, 12, 30, 30]);
+}
+
+#[test]
+fn with_progress_the_advice_is_the_time_to_the_estimated_end() {
+    let mut job = accepted(at(0));
+    job.status = Status::Running;
+    job.estimated_finish_at = estimate(at(0), at(10), 50.0);
+    assert_eq!(job.estimated_finish_at, Some(at(20)));
+    assert_eq!(retry_after(&job, at(12)), 8);
+    // The end is overdue: back to growing with age.
+    assert_eq!(retry_after(&job, at(100)), 20);
+}
+
+#[test]
+fn a_job_that_begins_later_is_polled_seldom_until_then() {
+    let mut job = accepted(at(0));
+    job.ready_at = at(3600);
+    assert_eq!([0, 3590, 3600].map(|now| retry_after(&job, at(now))), [30, 10, 30]);
+}
+
+#[test]
+fn an_estimate_needs_progress() {
+    assert_eq!(estimate(at(0), at(10), 0.0), None);
+    assert_eq!(estimate(at(0), at(10), f64::NAN), None);
+    assert_eq!(estimate(at(0), at(1000), 1e-300), None);
+    assert_eq!(estimate(at(0), at(10), 100.0), Some(at(10)));
+}
+
+/// What it takes to learn of the end of a job: how many polls, and how late, in seconds.
+#[derive(Clone, Copy, Default)]
+struct Polls {
+    polls: f64,
+    late: f64,
+}
+
+/// Polls of a job without progress, after these waits.
+fn polled(seconds: f64, wait: impl Fn(f64) -> f64) -> Polls {
+    let (mut polls, mut now) = (0.0, 0.0);
+    while now < seconds {
+        now += wait(now);
+        polls += 1.0;
+    }
+    Polls { polls, late: now - seconds }
+}
+
+/// Jobs of all lengths from one to the other, each as likely: polled as advised, and every second.
+fn mixed(from: f64, to: f64) -> (f64, [Polls; 2]) {
+    let mut job = accepted(at(0));
+    job.status = Status::Running;
+    let advised =
+        |now: f64| f64::from(u32::try_from(retry_after(&job, at(0).after(Duration::from_secs_f64(now)))).expect("30"));
+    let (mut length, mut all) = (0.0, [Polls::default(); 2]);
+    for n in 0..=2000 {
+        let seconds = from * (to / from).powf(f64::from(n) / 2000.0);
+        length += seconds;
+        for (sum, one) in all.iter_mut().zip([polled(seconds, advised), polled(seconds, |_| 1.0)]) {
+            sum.polls += one.polls;
+            sum.late += one.late;
+        }
+    }
+    (length, all)
+}
+
+/// The goal: a quarter of the polls of whoever asks every second, for a tenth more of time. Jobs of less than a minute are polled
+/// too seldom for a quarter; but as jobs come, it holds.
+#[test]
+fn the_advice_saves_three_polls_of_four_for_a_tenth_of_the_time() {
+    // From, to; at most so many of the polls; at most so much later.
+    for (from, to, share, delay) in
+        [(0.1, 600.0, 0.25, 0.10), (60.0, 120.0, 0.25, 0.10), (120.0, 300.0, 0.15, 0.10), (300.0, 600.0, 0.10, 0.10)]
+    {
+        let (length, [advised, every_second]) = mixed(from, to);
+        let (of_the_polls, later) = (advised.polls / every_second.polls, advised.late / length);
+        assert!(of_the_polls <= share, "{from} to {to} s: {of_the_polls:.3} of the polls");
+        assert!(later <= delay, "{from} to {to} s: {later:.3} later");
+    }
+}
+
+/// A second is the least that can be said, and a tenth of less than ten is less: who asks every second is no sooner there.
+#[test]
+fn short_jobs_are_learned_of_about_as_soon_as_by_asking_every_second() {
+    for (from, to, share, delay) in [(0.1, 3.0, 1.0, 0.0), (3.0, 10.0, 1.0, 0.02), (10.0, 60.0, 0.55, 0.10)] {
+        let (length, [advised, every_second]) = mixed(from, to);
+        assert!(
+            advised.polls <= share * every_second.polls,
+            "{from} to {to} s: {}",
+            advised.polls / every_second.polls
+        );
+        assert!(advised.late - every_second.late <= delay * length, "{from} to {to} s: {}", advised.late / length);
+    }
+}
+
+#[test]
+fn a_job_that_reports_progress_is_polled_once_or_twice() {
+    let mut job = accepted(at(0));
+    job.status = Status::Running;
+    // It says after a second how far it is, and goes on like that.
+    for seconds in [2, 10, 25] {
+        job.estimated_finish_at = Some(at(seconds));
+        assert_eq!(at(1 + i64::try_from(retry_after(&job, at(1))).expect("30")), at(seconds));
+    }
+}
