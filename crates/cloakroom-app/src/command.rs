@@ -1,16 +1,12 @@
 //! How a command is defined: a name, a payload type, limits, and an async function; and the list of all of them.
 
-use std::future::Future;
-use std::panic::resume_unwind;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
-use tokio::runtime::Handle;
-use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
 
 use crate::body::{BodyError, BodyStream, FromBody};
 use crate::context::JobContext;
@@ -103,7 +99,8 @@ pub enum Takes {
 }
 
 type Check = Arc<dyn Fn(&str, &[u8]) -> Result<(), PayloadError> + Send + Sync>;
-type Run = Arc<dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
+pub(crate) type Run =
+    Arc<dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
 
 /// One command type: its definition and its handler.
 ///
@@ -133,7 +130,7 @@ pub struct Command {
     limits: Limits,
     schema: fn() -> serde_json::Value,
     check: Check,
-    run: Run,
+    pub(crate) run: Run,
 }
 
 impl Command {
@@ -147,17 +144,19 @@ impl Command {
         F: Fn(P, JobContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
     {
-        let handler = Arc::new(handler);
-        let run: Run = Arc::new(move |_, body, context| {
-            let handler = Arc::clone(&handler);
-            Box::pin(async move {
-                let body = Bytes::from_body(body).await.map_err(unread)?;
-                match payload::from_json::<P>(&body) {
-                    Ok(payload) => handler(payload, context).await,
-                    Err(error) => Err(no_longer_valid(&error)),
-                }
+        let run = || -> Run {
+            let handler = Arc::new(handler);
+            Arc::new(move |_, body, context| {
+                let handler = Arc::clone(&handler);
+                Box::pin(async move {
+                    let body = Bytes::from_body(body).await.map_err(unread)?;
+                    match payload::from_json::<P>(&body) {
+                        Ok(payload) => handler(payload, context).await,
+                        Err(error) => Err(no_longer_valid(&error)),
+                    }
+                })
             })
-        });
+        };
         let check: Check = Arc::new(|_, body| payload::from_json::<P>(body).map(drop));
         Self::new::<P>(name, Takes::Json, check, run)
     }
@@ -175,14 +174,16 @@ impl Command {
         F: Fn(P, B, JobContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
     {
-        let handler = Arc::new(handler);
-        let run: Run = Arc::new(move |query, body, context| {
-            let (payload, handler) = (payload::from_query::<P>(query), Arc::clone(&handler));
-            Box::pin(async move {
-                let payload = payload.map_err(|error| no_longer_valid(&error))?;
-                handler(payload, B::from_body(body).await.map_err(unread)?, context).await
+        let run = || -> Run {
+            let handler = Arc::new(handler);
+            Arc::new(move |query, body, context| {
+                let (payload, handler) = (payload::from_query::<P>(query), Arc::clone(&handler));
+                Box::pin(async move {
+                    let payload = payload.map_err(|error| no_longer_valid(&error))?;
+                    handler(payload, B::from_body(body).await.map_err(unread)?, context).await
+                })
             })
-        });
+        };
         Self::new::<P>(
             name,
             Takes::Binary(media_types),
@@ -191,10 +192,12 @@ impl Command {
         )
     }
 
-    fn new<P: Payload>(name: &str, takes: Takes, check: Check, run: Run) -> Self {
+    fn new<P: Payload>(name: &str, takes: Takes, check: Check, run: impl FnOnce() -> Run) -> Self {
         let name = name.parse().unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
         // Made when it is asked for: no function but the one that serves the document ever does.
         let schema = || schemars::schema_for!(P).to_value();
+        // A function that runs none leaves out what is never called.
+        let run = if cfg!(feature = "handlers") { run() } else { Arc::new(|_: &str, _, _| no_handlers()) };
         Self { name, takes, limits: Limits::default(), schema, check, run }
     }
 
@@ -297,23 +300,6 @@ impl Command {
         (self.check)(query, body)
     }
 
-    fn run_on(self, handlers: Handle) -> Self {
-        let run: Run = Arc::new(move |query, body, context| {
-            let handler = (self.run)(query, body, context).in_current_span();
-            // What drops the one drops the other.
-            let there = AbortOnDropHandle::new(handlers.spawn(handler));
-            let handlers = handlers.clone();
-            Box::pin(async move {
-                let made = there.await.unwrap_or_else(|error| match error.try_into_panic() {
-                    Ok(panic) => resume_unwind(panic),
-                    Err(_) => Err(HandlerError::retryable("the process is about to end")),
-                });
-                made.map(|output| output.made_on(&handlers))
-            })
-        });
-        Self { run, ..self }
-    }
-
     pub(crate) fn run(
         &self,
         query: &str,
@@ -332,6 +318,11 @@ fn unread(error: BodyError) -> HandlerError {
     }
 }
 
+fn no_handlers() -> BoxFuture<'static, Result<Output, HandlerError>> {
+    let error = HandlerError::retryable("no handler is here");
+    Box::pin(ready(Err(error.because("built without the feature `handlers` of cloakroom-app"))))
+}
+
 /// A payload that was accepted by an earlier version of the command than the one that is to run it.
 fn no_longer_valid(error: &PayloadError) -> HandlerError {
     HandlerError::terminal("the payload is no longer what the command takes").because(format!("{error:?}"))
@@ -339,7 +330,7 @@ fn no_longer_valid(error: &PayloadError) -> HandlerError {
 
 /// The command types that a deployment serves.
 #[derive(Clone, Default)]
-pub struct Registry(Arc<Vec<Command>>);
+pub struct Registry(pub(crate) Arc<Vec<Command>>);
 
 impl Registry {
     /// All of these.
@@ -372,12 +363,6 @@ impl Registry {
         let of_parts = |limits: &Limits| PARTS_LIFE + 2 * limits.retention + limits.all_attempts();
         let of_parts = self.iter().map(|command| of_parts(&command.limits)).max().unwrap_or_default();
         self.objects_life().max(of_parts)
-    }
-
-    /// The same, with handlers that run on this runtime: one that computes without waiting keeps nothing else from its turn.
-    #[must_use]
-    pub fn run_on(&self, handlers: &Handle) -> Self {
-        Self(Arc::new(self.iter().map(|command| command.clone().run_on(handlers.clone())).collect()))
     }
 
     /// Every command, by name.

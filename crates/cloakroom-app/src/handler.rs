@@ -3,20 +3,14 @@
 use std::fmt;
 use std::fs::File;
 use std::io::SeekFrom;
-use std::panic::resume_unwind;
-use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use cloakroom::{AttemptEnd, Failure, Resource};
 use futures::stream::BoxStream;
-use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio::task::JoinError;
-use tokio_util::task::AbortOnDropHandle;
 
 /// How much of a file is read at once.
 const FILE_PIECE: usize = 256 * 1024;
@@ -48,38 +42,6 @@ impl Pieces {
             Self::Whole(bytes) => futures::stream::iter([Ok(bytes)]).boxed(),
             Self::Made(pieces) => pieces,
         }
-    }
-
-    /// The same, made on this runtime. What drops the one drops the other.
-    fn made_on(self, runtime: &Handle) -> Self {
-        let mut pieces = match self {
-            Self::Whole(_) => return self,
-            Self::Made(pieces) => pieces,
-        };
-        let (sender, mut receiver) = mpsc::channel(1);
-        let making = runtime.spawn(async move {
-            while let Some(piece) = pieces.next().await {
-                if sender.send(piece).await.is_err() {
-                    break;
-                }
-            }
-        });
-        let mut making = Some(AbortOnDropHandle::new(making));
-        let received = futures::stream::poll_fn(move |cx| match ready!(receiver.poll_recv(cx)) {
-            Some(piece) => Poll::Ready(Some(piece)),
-            None => {
-                // It ended; or it panicked, and so does whoever asked for more.
-                let Some(ended) = &mut making else { return Poll::Ready(None) };
-                let ended = ready!(ended.poll_unpin(cx));
-                making = None;
-                match ended.map_err(JoinError::try_into_panic) {
-                    Ok(()) => Poll::Ready(None),
-                    Err(Ok(panic)) => resume_unwind(panic),
-                    Err(Err(_)) => Poll::Ready(Some(Err(HandlerError::retryable("the process is about to end")))),
-                }
-            }
-        });
-        Self::Made(received.boxed())
     }
 }
 
@@ -130,12 +92,6 @@ impl Output {
             }))
         };
         Self::stream(content_type, futures::stream::once(opened).try_flatten())
-    }
-
-    /// The same, whose result is made on this runtime.
-    pub(crate) fn made_on(mut self, runtime: &Handle) -> Self {
-        self.result = self.result.map(|made| Made { pieces: made.pieces.made_on(runtime), ..made });
-        self
     }
 
     /// Also names the place of what was made: an absolute path on this site (`/reports/7`) or an `http(s)` URL.
