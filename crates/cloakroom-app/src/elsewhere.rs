@@ -67,7 +67,7 @@ impl Pieces {
             }
         });
         let mut making = Some(AbortOnDropHandle::new(making));
-        let received = futures::stream::poll_fn(move |cx| match ready!(receiver.poll_recv(cx)) {
+        let made = futures::stream::poll_fn(move |cx| match ready!(receiver.poll_recv(cx)) {
             Some(piece) => Poll::Ready(Some(piece)),
             None => {
                 // It ended; or it panicked, and so does whoever asked for more.
@@ -81,6 +81,6 @@ impl Pieces {
                 }
             }
         });
-        Self::Made(received.boxed())
+        Self::Made(made.boxed())
     }
 }
