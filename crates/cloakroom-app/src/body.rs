@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cloakroom::{Digest, DigestBuilder};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::ports::{Opened, Pieces, PortError, ReadError};
+use crate::ports::{Opened, Pieces, PortError, ReadError, gathered};
 
 /// What a payload must turn out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +58,8 @@ pub trait FromBody: Send + Sized {
 /// Held whole in memory, and checked before the handler has it.
 #[async_trait]
 impl FromBody for Bytes {
-    async fn from_body(mut body: BodyStream) -> Result<Self, BodyError> {
-        let mut bytes = BytesMut::with_capacity(body.length().try_into().unwrap_or(0));
-        while let Some(piece) = body.try_next().await? {
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(bytes.freeze())
+    async fn from_body(body: BodyStream) -> Result<Self, BodyError> {
+        gathered(body.length(), body).await
     }
 }
 

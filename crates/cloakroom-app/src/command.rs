@@ -20,7 +20,7 @@ pub const BODY_LIMIT: u64 = 4 * 1024 * 1024;
 /// The shortest retention: longer than any lease or wait for a retry, so that no job expires while it is worked on.
 const SHORTEST_RETENTION: Duration = Duration::from_secs(3600);
 
-/// The longest retention: 500 days, for each of which object storage has a rule that deletes results.
+/// The longest retention, 500 days: within the last of [`RESULT_DAYS`].
 const LONGEST_RETENTION: Duration = Duration::from_secs(500 * DAY);
 
 const DAY: u64 = 24 * 3600;
@@ -65,6 +65,11 @@ impl Limits {
         let days = |days: u32| Duration::from_secs(u64::from(days) * DAY);
         RESULT_DAYS.into_iter().find(|it| days(*it) >= needed).unwrap_or(u32::MAX)
     }
+
+    /// What all attempts may take, with the waits between them.
+    fn all_attempts(&self) -> Duration {
+        (self.timeout + self.retry.cap) * self.retry.max_attempts
+    }
 }
 
 impl Default for Limits {
@@ -79,13 +84,6 @@ impl Default for Limits {
             result_retention: None,
             key_required: false,
         }
-    }
-}
-
-impl Limits {
-    /// What all attempts may take, with the waits between them.
-    fn all_attempts(&self) -> Duration {
-        (self.timeout + self.retry.cap) * self.retry.max_attempts
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
@@ -31,10 +30,7 @@ impl Command {
             let there = AbortOnDropHandle::new(handlers.spawn(handler));
             let handlers = handlers.clone();
             Box::pin(async move {
-                let made = there.await.unwrap_or_else(|error| match error.try_into_panic() {
-                    Ok(panic) => resume_unwind(panic),
-                    Err(_) => Err(HandlerError::retryable("the process is about to end")),
-                });
+                let made = there.await.unwrap_or_else(|error| Err(ended(error)));
                 made.map(|output| output.made_on(&handlers))
             })
         });
@@ -58,7 +54,7 @@ impl Pieces {
             Self::Whole(_) => return self,
             Self::Made(pieces) => pieces,
         };
-        let (sender, mut receiver) = mpsc::channel(1);
+        let (sender, receiver) = mpsc::channel(1);
         let making = runtime.spawn(async move {
             while let Some(piece) = pieces.next().await {
                 if sender.send(piece).await.is_err() {
@@ -66,21 +62,20 @@ impl Pieces {
                 }
             }
         });
-        let mut making = Some(AbortOnDropHandle::new(making));
-        let made = futures::stream::poll_fn(move |cx| match ready!(receiver.poll_recv(cx)) {
-            Some(piece) => Poll::Ready(Some(piece)),
-            None => {
-                // It ended; or it panicked, and so does whoever asked for more.
-                let Some(ended) = &mut making else { return Poll::Ready(None) };
-                let ended = ready!(ended.poll_unpin(cx));
-                making = None;
-                match ended.map_err(JoinError::try_into_panic) {
-                    Ok(()) => Poll::Ready(None),
-                    Err(Ok(panic)) => resume_unwind(panic),
-                    Err(Err(_)) => Poll::Ready(Some(Err(HandlerError::retryable("the process is about to end")))),
-                }
-            }
-        });
+        let making = Some(AbortOnDropHandle::new(making));
+        let made =
+            futures::stream::unfold((receiver, making), async |(mut receiver, making)| match receiver.recv().await {
+                Some(piece) => Some((piece, (receiver, making))),
+                None => making?.await.err().map(|error| (Err(ended(error)), (receiver, None))),
+            });
         Self::Made(made.boxed())
+    }
+}
+
+/// A task that ended before its end. Who waits for one that panicked, panics.
+fn ended(error: JoinError) -> HandlerError {
+    match error.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(_) => HandlerError::retryable("the process is about to end"),
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 /// A port that did not do what it was asked, or did and could not say so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -204,6 +204,27 @@ impl Opened {
     pub fn of(bytes: Bytes) -> Self {
         Self { length: bytes.len() as u64, pieces: futures::stream::iter([Ok(bytes)]).boxed() }
     }
+
+    /// All of it, in memory.
+    pub async fn whole(self) -> Result<Bytes, ReadError> {
+        gathered(self.length, self.pieces).await
+    }
+}
+
+/// Pieces of so many bytes, in memory. One that is all of them, as of what was there already, is not copied.
+pub(crate) async fn gathered<E>(
+    length: u64,
+    mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Result<Bytes, E> {
+    let Some(first) = pieces.try_next().await? else { return Ok(Bytes::new()) };
+    let Some(second) = pieces.try_next().await? else { return Ok(first) };
+    let mut bytes = BytesMut::with_capacity(length.try_into().unwrap_or(0));
+    bytes.extend_from_slice(&first);
+    bytes.extend_from_slice(&second);
+    while let Some(piece) = pieces.try_next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
 }
 
 /// The store of large payloads and results.
@@ -212,8 +233,8 @@ pub trait Objects: Send + Sync {
     /// Writes a whole object, over any other of its key.
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError>;
 
-    /// Writes an object of a key that has none as its pieces come, and holds few of them at a time: all of it once they are over, or nothing.
-    /// `false` when they broke off.
+    /// Writes an object of a key that has none as its pieces come, and holds few of them at a time: all of it once they are
+    /// over, or nothing. `false` when they broke off.
     async fn put_pieces(
         &self,
         key: &str,
@@ -226,12 +247,10 @@ pub trait Objects: Send + Sync {
 
     /// Reads a whole object; `None` when there is none.
     async fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
-        let Some(Opened { length, mut pieces }) = self.open(key).await? else { return Ok(None) };
-        let mut bytes = BytesMut::with_capacity(length.try_into().unwrap_or(0));
-        while let Some(piece) = pieces.try_next().await? {
-            bytes.extend_from_slice(&piece);
+        match self.open(key).await? {
+            Some(opened) => opened.whole().await.map(Some),
+            None => Ok(None),
         }
-        Ok(Some(bytes.freeze()))
     }
 
     /// What is known of an object; `None` when there is none.

@@ -9,7 +9,10 @@ mod room;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use bytes::Bytes;
 use cloakroom::{CommandType, Digest, Fingerprint, Job, JobId, NewJob, Tenant, Timestamp};
+use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -19,6 +22,7 @@ pub use room::Room;
 
 use crate::host::Host;
 use crate::payload::Payload;
+use crate::ports::{BrokenOff, Objects, PortError};
 
 /// A host whose clock is tokio's (pause it), and whose randomness follows from a seed.
 #[derive(Debug)]
@@ -67,6 +71,19 @@ pub struct Note {
 
 impl Payload for Note {}
 
+/// What a store that holds its objects in memory does with pieces: it puts them as a whole.
+pub async fn put_whole(
+    objects: &dyn Objects,
+    key: &str,
+    content_type: &str,
+    pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+) -> Result<bool, PortError> {
+    match pieces.try_collect::<Vec<_>>().await {
+        Ok(pieces) => objects.put(key, content_type, pieces.concat().into()).await.map(|()| true),
+        Err(BrokenOff) => Ok(false),
+    }
+}
+
 /// The next number of the `SplitMix64` sequence.
 pub fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -96,8 +113,6 @@ pub fn new_job(now: Timestamp, n: u128) -> Job {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::ports::{PartTerms, Queue, UploadLink};
     use crate::work::Delivery;

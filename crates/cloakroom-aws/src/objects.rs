@@ -21,13 +21,12 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cloakroom::{Digest, Timestamp};
 use cloakroom_app::ports::{
     BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError, UploadLink,
     UploadTerms,
 };
-use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
 
 use crate::clients::Clients;
@@ -205,7 +204,7 @@ impl Objects for S3Objects {
     }
 
     async fn join_parts(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
-        self.complete(key, store_id, parts).await
+        self.join_parts_of(key, store_id, parts).await
     }
 }
 
@@ -228,18 +227,12 @@ impl S3Parcels {
 #[async_trait]
 impl Parcels for S3Parcels {
     async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
-        let Some(Opened { length, mut pieces }) = S3Objects::new(&self.0, bucket).read(key).await? else {
-            return Ok(Parcel::Gone);
-        };
+        let Some(object) = S3Objects::new(&self.0, bucket).read(key).await? else { return Ok(Parcel::Gone) };
         // What is too large is not read: the connection is given up instead.
-        if length > limit {
-            return Ok(Parcel::TooLarge(length));
+        if object.length > limit {
+            return Ok(Parcel::TooLarge(object.length));
         }
-        let mut bytes = BytesMut::with_capacity(length.try_into().unwrap_or(0));
-        while let Some(piece) = pieces.try_next().await.map_err(read::unavailable)? {
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(Parcel::Whole(bytes.freeze()))
+        object.whole().await.map(Parcel::Whole).map_err(read::unavailable)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The stored form of a job: a boundary. What was written yesterday is read tomorrow.
 //!
-//! One table holds the jobs, what must be known of uploads in parts, and notes of which job took which upload. Its only key is the string `pk`; `expires_at` is
-//! the attribute that DynamoDB deletes by. What this program writes is version 1 (`v`). A later version is refused;
-//! attributes that are not known are passed over.
+//! One table holds the jobs, what must be known of uploads in parts, and notes of which job took which upload. Its only key
+//! is the string `pk`; `expires_at` is the attribute that DynamoDB deletes by. What this program writes is version 1 (`v`).
+//! A later version is refused; attributes that are not known are passed over.
 
 mod reader;
 mod upload;

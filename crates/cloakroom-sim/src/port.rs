@@ -14,7 +14,7 @@ use cloakroom_app::ports::{
     Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, Part, PartTerms,
     PartsRecord, PortError, Queue, QueueState, UploadLink, UploadTerms,
 };
-use futures::TryStreamExt as _;
+use cloakroom_app::testing::put_whole;
 use futures::stream::BoxStream;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -366,10 +366,7 @@ impl Objects for Process {
         content_type: &str,
         pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
     ) -> Result<bool, PortError> {
-        match pieces.try_collect::<Vec<_>>().await {
-            Ok(pieces) => self.put(key, content_type, pieces.concat().into()).await.map(|()| true),
-            Err(BrokenOff) => Ok(false),
-        }
+        put_whole(self, key, content_type, pieces).await
     }
 
     async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {

@@ -263,10 +263,14 @@ async fn an_upload_without_a_key_serves_one_request() {
 
 #[tokio::test(start_paused = true)]
 async fn whichever_call_fails_an_upload_becomes_its_job() {
+    becomes_its_job_whichever_call_fails(async |room| upload(room, b"the picture").await).await;
+}
+
+async fn becomes_its_job_whichever_call_fails(upload: impl AsyncFn(&Room) -> UploadId) {
     for fault in [Fault::Before, Fault::After] {
         for n in 0..10 {
             let (room, runs) = room();
-            let id = upload(&room, b"the picture").await;
+            let id = upload(&room).await;
             room.memory.fail_nth(n, fault);
             while room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await.is_err() {}
             room.work_until_idle().await;

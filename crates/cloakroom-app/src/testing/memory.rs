@@ -8,7 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
-use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
 use tokio::time::{Instant, sleep};
 
@@ -385,10 +384,7 @@ impl Objects for Memory {
         content_type: &str,
         pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
     ) -> Result<bool, PortError> {
-        match pieces.try_collect::<Vec<_>>().await {
-            Ok(pieces) => self.put(key, content_type, pieces.concat().into()).await.map(|()| true),
-            Err(BrokenOff) => Ok(false),
-        }
+        super::put_whole(self, key, content_type, pieces).await
     }
 
     async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {

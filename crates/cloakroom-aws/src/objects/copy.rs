@@ -1,12 +1,13 @@
 //! Objects that are copied where they are. A large one is copied in parts, all at once: in one call it might take longer than
 //! a request may.
 
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::CompletedPart;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom_app::ports::{ObjectInfo, PortError};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::S3Objects;
+use super::parts::begun;
 use crate::error::{OBJECTS, port_error};
 
 /// The length of a part: 64 MiB, so that an object of 5 GiB has 80.
@@ -32,10 +33,7 @@ impl S3Objects {
     }
 
     async fn copy_parts(&self, source: &str, to: &str, info: &ObjectInfo) -> Result<bool, PortError> {
-        let create =
-            self.client().create_multipart_upload().bucket(&self.bucket).key(to).content_type(&info.content_type);
-        let created = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
-        let upload = created.upload_id.unwrap_or_default();
+        let upload = begun(self.in_parts(to, &info.content_type)).await?;
         let starts = (0..info.length).step_by(usize::try_from(self.copied_part).unwrap_or(usize::MAX));
         let parts = (1..).zip(starts).map(|(number, start)| {
             let end = (start + self.copied_part).min(info.length) - 1;
@@ -53,10 +51,8 @@ impl S3Objects {
             futures::stream::iter(parts).buffered(AT_ONCE).try_collect().await;
         let copied = match copied {
             Ok(parts) => {
-                let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-                let complete = self.client().complete_multipart_upload().bucket(&self.bucket).key(to);
-                let completed = complete.upload_id(&upload).multipart_upload(parts).send().await;
-                completed.map(|_| true).map_err(|error| port_error(OBJECTS, &error))
+                let completed = self.complete(to, &upload, parts).await;
+                completed.map(|()| true).map_err(|error| port_error(OBJECTS, &error))
             }
             Err(error) if is_gone(&error) => Ok(false),
             Err(error) => Err(port_error(OBJECTS, &error)),

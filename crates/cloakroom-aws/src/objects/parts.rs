@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
+use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
 use aws_sdk_s3::operation::list_parts::ListPartsError;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -22,16 +24,16 @@ const OTHER_PARTS: &str = "InvalidPart";
 impl S3Objects {
     /// Without a checksum of S3's own kinds, as every part would have to come with one.
     pub(super) async fn begin_parts_of(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
-        let create = self.client().create_multipart_upload().bucket(&self.bucket).key(key);
-        let mut create = create.content_type(&terms.content_type);
+        let mut create = self.in_parts(key, &terms.content_type);
         if let Some(sha256) = terms.sha256 {
             create = create.metadata("sha256", sha256.to_string());
         }
-        let begun = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
-        begun.upload_id.ok_or_else(|| PortError::Misconfigured {
-            service: OBJECTS,
-            reason: "began an upload in parts without naming it".to_owned(),
-        })
+        begun(create).await
+    }
+
+    /// An object that is to come in parts.
+    pub(super) fn in_parts(&self, key: &str, content_type: &str) -> CreateMultipartUploadFluentBuilder {
+        self.client().create_multipart_upload().bucket(&self.bucket).key(key).content_type(content_type)
     }
 
     /// The length is signed.
@@ -82,17 +84,36 @@ impl S3Objects {
     }
 
     /// Some minutes, perhaps, of very many parts: whoever has no answer by then asks again, and finds it done.
-    pub(super) async fn complete(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
+    pub(super) async fn join_parts_of(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
         let named =
             |part: &Part| CompletedPart::builder().part_number(number(part.number)).e_tag(part.etag.clone()).build();
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.iter().map(named).collect())).build();
-        let complete = self.client().complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(store_id);
-        match complete.multipart_upload(parts).send().await {
-            Ok(_) => Ok(true),
+        match self.complete(key, store_id, parts.iter().map(named).collect()).await {
+            Ok(()) => Ok(true),
             Err(error) if error.code().is_some_and(|code| [GONE, OTHER_PARTS].contains(&code)) => Ok(false),
             Err(error) => Err(port_error(OBJECTS, &error)),
         }
     }
+
+    /// Puts these parts together.
+    pub(super) async fn complete(
+        &self,
+        key: &str,
+        store_id: &str,
+        parts: Vec<CompletedPart>,
+    ) -> Result<(), SdkError<CompleteMultipartUploadError, HttpResponse>> {
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let complete = self.client().complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(store_id);
+        complete.multipart_upload(parts).send().await.map(drop)
+    }
+}
+
+/// Begins an object in parts: S3's own name of it.
+pub(super) async fn begun(create: CreateMultipartUploadFluentBuilder) -> Result<String, PortError> {
+    let begun = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
+    begun.upload_id.ok_or_else(|| PortError::Misconfigured {
+        service: OBJECTS,
+        reason: "began an upload in parts without naming it".to_owned(),
+    })
 }
 
 fn is_gone(error: &SdkError<ListPartsError, HttpResponse>) -> bool {

@@ -3,13 +3,14 @@
 //! by the bucket's lifecycle, if it could not be aborted.
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use cloakroom_app::ports::{BrokenOff, Objects as _, PortError};
 use futures::stream::{BoxStream, FuturesOrdered};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::S3Objects;
+use super::parts::begun;
 use crate::error::{OBJECTS, port_error};
 
 /// The length of a part: the shortest that S3 takes but for the last, 5 MiB.
@@ -32,11 +33,8 @@ impl S3Objects {
         if first.len() < PART {
             return self.put(key, content_type, first).await.map(|()| true);
         }
-        let create = self.client().create_multipart_upload().bucket(&self.bucket).key(key).content_type(content_type);
         // What the SDK reckons of each part, and S3 holds it to.
-        let create = create.checksum_algorithm(ChecksumAlgorithm::Crc32);
-        let created = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
-        let upload = created.upload_id.unwrap_or_default();
+        let upload = begun(self.in_parts(key, content_type).checksum_algorithm(ChecksumAlgorithm::Crc32)).await?;
         let written = self.write_parts(key, &upload, first, source).await;
         if !matches!(written, Ok(true)) {
             self.abort(key, &upload).await;
@@ -80,10 +78,7 @@ impl S3Objects {
         while let Some(part) = sending.try_next().await? {
             sent.push(part);
         }
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(sent)).build();
-        let complete = self.client().complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
-        let completed = complete.multipart_upload(parts).send().await;
-        completed.map(|_| true).map_err(|error| port_error(OBJECTS, &error))
+        self.complete(key, upload, sent).await.map(|()| true).map_err(|error| port_error(OBJECTS, &error))
     }
 
     async fn write_part(&self, key: &str, upload: &str, number: i32, part: Bytes) -> Result<CompletedPart, PortError> {

@@ -134,20 +134,7 @@ async fn bytes_that_are_others_than_the_client_said_end_the_job() {
 
 #[tokio::test(start_paused = true)]
 async fn whichever_call_fails_an_upload_in_parts_becomes_its_job() {
-    for fault in [Fault::Before, Fault::After] {
-        for n in 0..10 {
-            let (room, runs) = room();
-            let id = uploaded(&room, None).await;
-            room.memory.fail_nth(n, fault);
-            while room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await.is_err() {}
-            room.work_until_idle().await;
-            assert_eq!(
-                (room.memory.only_job().status, runs.load(Ordering::SeqCst)),
-                (Status::Succeeded, 1),
-                "{fault:?} at call {n}"
-            );
-        }
-    }
+    becomes_its_job_whichever_call_fails(async |room| uploaded(room, None).await).await;
 }
 
 #[tokio::test(start_paused = true)]
