@@ -1,28 +1,40 @@
-//! The SDK's clients, as the functions have them: one pool of connections, AWS-LC, the same retries and times.
+//! The SDK's clients, as the functions have them: one pool of connections, AWS-LC, the same retries and times, and of the
+//! environment what Lambda sets.
 
+use std::env;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-pub(crate) async fn load() -> SdkConfig {
+pub(crate) fn sdk() -> SdkConfig {
     let http = Builder::new().pool_idle_timeout(Duration::from_secs(20));
     let times = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .operation_attempt_timeout(Duration::from_secs(3))
         .operation_timeout(Duration::from_secs(9));
-    aws_config::defaults(BehaviorVersion::latest())
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(variable("AWS_REGION")))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .http_client(http.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
         .retry_config(RetryConfig::standard())
         .timeout_config(times.build())
-        .load()
-        .await
+        .build()
+}
+
+pub(crate) fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let mut config = aws_sdk_dynamodb::config::Builder::from(sdk);
+    config.set_endpoint_url(env::var("AWS_ENDPOINT_URL_DYNAMODB").ok());
+    aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
 pub(crate) fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is set"))
+    env::var(name).unwrap_or_else(|_| panic!("{name} is set"))
 }

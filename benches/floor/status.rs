@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let sdk = clients::load().await;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let sdk = clients::sdk();
+    let dynamodb = clients::dynamodb(&sdk);
     let table = variable("CLOAKROOM_TABLE");
     let status = async |request: Request| -> Result<Response<Body>, Error> {
         let id = request.raw_http_path().rsplit('/').next().unwrap_or_default();

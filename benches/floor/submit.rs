@@ -17,8 +17,10 @@ use uuid::Uuid;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let sdk = clients::load().await;
-    let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_sqs::Client::new(&sdk));
+    let sdk = clients::sdk();
+    let mut config = aws_sdk_sqs::config::Builder::from(&sdk);
+    config.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL_SQS").ok());
+    let (dynamodb, sqs) = (clients::dynamodb(&sdk), aws_sdk_sqs::Client::from_conf(config.build()));
     let (table, queue) = (variable("CLOAKROOM_TABLE"), variable("CLOAKROOM_QUEUE_URL"));
     let submit = async |request: Request| -> Result<Response<Body>, Error> {
         let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let sdk = clients::load().await;
-    let dynamodb = Client::new(&sdk);
+    let sdk = clients::sdk();
+    let dynamodb = clients::dynamodb(&sdk);
     let table = variable("CLOAKROOM_TABLE");
     let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
         let deadline = event.context.deadline;

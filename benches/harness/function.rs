@@ -61,6 +61,7 @@ pub(crate) struct Sample {
     pub(crate) wall: f64,
     pub(crate) cpu: f64,
     pub(crate) memory: f64,
+    pub(crate) anonymous_memory: f64,
     /// With TLS: to the first `next`; the first invocation; CPU of both.
     pub(crate) secure_start: f64,
     pub(crate) secure_first: f64,
@@ -138,6 +139,7 @@ impl Pair {
         self.sample.cpu = median(self.blocks.iter().map(|(cpu, _)| *cpu));
         self.sample.wall = median(self.blocks.iter().map(|(_, wall)| *wall));
         self.sample.memory = kib(self.function.peak_memory());
+        self.sample.anonymous_memory = kib(self.function.anonymous_memory());
         self.sample
     }
 }

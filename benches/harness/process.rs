@@ -97,8 +97,17 @@ impl Function {
 
     /// The most memory that it had at any time, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory that it has now and that is no file's, in KiB.
+    pub(crate) fn anonymous_memory(&self) -> u64 {
+        self.memory("RssAnon:")
+    }
+
+    fn memory(&self, kind: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says so");
+        let line = status.lines().find_map(|line| line.strip_prefix(kind)).expect("Linux says so");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn head(rounds: usize, invocations: usize) -> String {
 /// One line of a table: what, its figure of a sample, and how much more than the floor's it may be.
 type Line = (&'static str, fn(&Sample) -> f64, usize, Option<f64>);
 
-const LINES: [Line; 11] = [
+const LINES: [Line; 12] = [
     ("CPU an invocation, µs", |it| it.cpu, 0, Some(1.15)),
     ("wall an invocation, µs", |it| it.wall, 0, None),
     ("start to first `next`, ms", |it| it.start / 1000.0, 2, Some(1.10)),
@@ -36,6 +36,7 @@ const LINES: [Line; 11] = [
     ("with TLS: start and first invocation, ms", |it| (it.secure_start + it.secure_first) / 1000.0, 2, Some(1.10)),
     ("its CPU, ms", |it| it.secure_cpu / 1000.0, 2, None),
     ("peak memory, MiB", |it| it.memory / 1024.0, 1, Some(1.3)),
+    ("memory at the end that is no file's, MiB", |it| it.anonymous_memory / 1024.0, 1, None),
     ("AWS calls", |it| count(it.counts.calls.values().sum()) / count(it.counted), 1, None),
     ("their bytes", |it| count(it.counts.sent) / count(it.counted), 0, None),
     ("write and read units", |it| count(it.counts.units.write + it.counts.units.read) / count(it.counted), 1, None),

@@ -175,7 +175,8 @@ impl Envelope {
     pub fn write(&self) -> String {
         let text = serde_json::to_string(self).expect("strings and numbers are always written");
         // A message holds what XML 1.0 does; JSON escapes all that it lacks but these two, which a query may have as well.
-        if text.contains(['\u{fffe}', '\u{ffff}']) {
+        // Both begin with the same byte, which hardly any message has.
+        if text.as_bytes().contains(&0xef) && text.contains(['\u{fffe}', '\u{ffff}']) {
             return text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
         }
         text

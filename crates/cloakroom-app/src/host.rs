@@ -36,8 +36,8 @@ impl Host for SystemHost {
     }
 
     fn random(&self) -> u128 {
-        // The version and variant bits of the one are filled from the other.
-        let (high, low) = (Uuid::new_v4().as_u128(), Uuid::new_v4().as_u128());
-        (high << 64) ^ low ^ (low >> 61)
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).expect("the system has random bits");
+        u128::from_ne_bytes(bits)
     }
 }

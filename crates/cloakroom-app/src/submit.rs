@@ -179,6 +179,18 @@ enum Source {
     },
 }
 
+/// A message that is written.
+struct Message {
+    envelope: Envelope,
+    body: String,
+}
+
+impl Message {
+    fn of(envelope: Envelope) -> Self {
+        Self { body: envelope.write(), envelope }
+    }
+}
+
 impl Submit {
     /// The command of a type.
     pub fn command(&self, name: &CommandType) -> Result<&Command, SubmitError> {
@@ -235,7 +247,7 @@ impl Submit {
             let envelope = stored(&job, &submission.query, &checked, submission.trace);
             return self.replay(&job, existing, envelope).await;
         }
-        let envelope = self.check_in(&job, &submission.query, checked, submission.trace).await?;
+        let Message { envelope, body } = self.check_in(&job, &submission.query, checked, submission.trace).await?;
         match self.store.accept(&job).await? {
             // Without a key what is found may be the very job: the adapter wrote it, lost the answer, and tried again.
             Acceptance::Exists(existing) if job.client_job_id.is_some() || *existing != job => {
@@ -244,8 +256,8 @@ impl Submit {
             Acceptance::Created | Acceptance::Exists(_) => {
                 self.meter.count(&job.command, Fact::Accepted);
                 let delay = job.ready_at.since(job.created_at);
-                self.queue.send(&job.tenant, envelope.write(), delay, envelope.xray.as_deref()).await?;
-                tracing::info!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
+                self.queue.send(&job.tenant, body, delay, envelope.xray.as_deref()).await?;
+                tracing::debug!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
                 Ok(Submitted { job, replayed: false })
             }
         }
@@ -278,8 +290,8 @@ impl Submit {
     }
 
     /// Puts the payload where the worker will find it, before anything refers to it.
-    async fn check_in(&self, job: &Job, query: &str, checked: Checked, trace: Trace) -> Result<Envelope, SubmitError> {
-        let key = keys::payload(&job.key(), &checked.sha256);
+    async fn check_in(&self, job: &Job, query: &str, checked: Checked, trace: Trace) -> Result<Message, SubmitError> {
+        let key = || keys::payload(&job.key(), &checked.sha256);
         match &checked.source {
             Source::Bytes(bytes) => {
                 let much_later = job.ready_at.since(job.created_at) > LONGEST_DELAY;
@@ -288,11 +300,12 @@ impl Submit {
                     let carried = Carried::inline(bytes);
                     let envelope =
                         Envelope::new(job, &checked.content_type, query, carried, &checked.sha256, trace.clone());
-                    if envelope.write().len() <= limit {
-                        return Ok(envelope);
+                    let message = Message::of(envelope);
+                    if message.body.len() <= limit {
+                        return Ok(message);
                     }
                 }
-                self.objects.put(&key, &checked.content_type, bytes.clone()).await?;
+                self.objects.put(&key(), &checked.content_type, bytes.clone()).await?;
             }
             Source::Upload { id, until, in_parts, info, .. } => {
                 // As long as the upload can be named it is known whose it is, however short the job is kept.
@@ -300,12 +313,12 @@ impl Submit {
                     return Err(SubmitError::UploadNotFound);
                 }
                 // What came in parts is among the payloads already.
-                if !in_parts && !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key).await? {
+                if !in_parts && !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key()).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
             }
         }
-        Ok(stored(job, query, &checked, trace))
+        Ok(Message::of(stored(job, query, &checked, trace)))
     }
 
     async fn check_upload(

@@ -6,13 +6,13 @@
 //! which it is seen). So the dimensions are few: the service, the command type, and of what ends badly its code. No tenant
 //! and no job: the log is asked for those.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use cloakroom_app::core::Timestamp;
 use cloakroom_app::host::{Host as _, SystemHost};
 use cloakroom_app::meter::{Fact, Measure, Meter};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
 
 use crate::config::MeterConfig;
 
@@ -25,60 +25,98 @@ pub const METRICS: ([&str; 9], [&str; 2]) = (
     ["QueueDelay", "RunTime"],
 );
 
-/// Writes metrics to standard output, which is a function's log.
+/// Writes metrics as lines of a function's log.
 #[derive(Debug, Clone)]
 pub struct EmbeddedMetrics {
     config: MeterConfig,
+    log: fn(&str),
 }
 
 impl EmbeddedMetrics {
-    /// For this service.
-    pub fn new(config: MeterConfig) -> Self {
-        Self { config }
+    /// For this service; its lines, each with its end, are written by `log`.
+    pub fn new(config: MeterConfig, log: fn(&str)) -> Self {
+        Self { config, log }
     }
 }
 
 impl Meter for EmbeddedMetrics {
     fn record(&self, measure: &Measure) {
-        let line = line(&self.config, measure, SystemHost.now());
-        // In one piece, as the log's own lines are. Where there is nobody to read it, there is nothing to be done.
-        _ = std::io::stdout().lock().write_all(line.as_bytes());
+        (self.log)(&line(&self.config, measure, SystemHost.now()));
     }
 }
 
 /// One fact, as one line.
 fn line(config: &MeterConfig, measure: &Measure, now: Timestamp) -> String {
-    let (name, code, time) = parts(&measure.fact);
-    let code = code.filter(|code| !code.is_empty()); // no dimension is empty
-    let mut metrics = vec![json!({"Name": name, "Unit": "Count"})];
-    // Lambda takes a line without a level and a time for one of level INFO, and drops it where only warnings are wanted.
-    // So it says the level that is wanted, whichever that is.
-    let mut root = Map::from_iter([
-        ("timestamp".to_owned(), json!(now.to_string())),
-        ("level".to_owned(), json!(config.level)),
-        ("Service".to_owned(), json!(config.service)),
-        (name.to_owned(), json!(1)),
-    ]);
-    if let Some((name, time)) = time {
-        metrics.push(json!({"Name": name, "Unit": "Milliseconds"}));
-        root.insert(name.to_owned(), json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)));
+    let mut line = serde_json::to_string(&Document { config, measure, now }).expect("its members are named by text");
+    line.push('\n');
+    line
+}
+
+/// A fact, as the specification has it.
+struct Document<'a> {
+    config: &'a MeterConfig,
+    measure: &'a Measure,
+    now: Timestamp,
+}
+
+/// What of a document becomes metrics.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: i64,
+    cloud_watch_metrics: &'a [Directive<'a>],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'static str,
+    dimensions: &'a [&'a [&'static str]],
+    metrics: &'a [Metric],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { config, measure, now } = self;
+        let (name, code, time) = parts(&measure.fact);
+        let code = code.filter(|code| !code.is_empty()); // no dimension is empty
+        let mut document = serializer.serialize_map(None)?;
+        // Lambda takes a line without a level and a time for one of level INFO, and drops it where only warnings are wanted.
+        // So it says the level that is wanted, whichever that is.
+        document.serialize_entry("timestamp", &format_args!("{now}"))?;
+        document.serialize_entry("level", &config.level)?;
+        document.serialize_entry("Service", &config.service)?;
+        let mut dimensions: &[&[_]] = &[&["Service"]];
+        if let Some(command) = &measure.command {
+            dimensions = &[&["Service"], &["Service", "Command"]];
+            document.serialize_entry("Command", command.as_str())?;
+        }
+        if let Some(code) = code {
+            document.serialize_entry("Code", code)?;
+        }
+        document.serialize_entry(name, &1)?;
+        let mut metrics = vec![Metric { name, unit: "Count" }];
+        if let Some((name, time)) = time {
+            document.serialize_entry(name, &u64::try_from(time.as_millis()).unwrap_or(u64::MAX))?;
+            metrics.push(Metric { name, unit: "Milliseconds" });
+        }
+        let mut directives = vec![Directive { namespace: NAMESPACE, dimensions, metrics: &metrics }];
+        if code.is_some() && measure.command.is_some() {
+            // The count alone: how long it took is not asked by code.
+            let dimensions: &[&[_]] = &[&["Service", "Command", "Code"]];
+            directives.push(Directive { namespace: NAMESPACE, dimensions, metrics: &metrics[..1] });
+        }
+        let metadata = Metadata { timestamp: now.as_millis(), cloud_watch_metrics: &directives };
+        document.serialize_entry("_aws", &metadata)?;
+        document.end()
     }
-    let mut dimensions = vec![json!(["Service"])];
-    if let Some(command) = &measure.command {
-        dimensions.push(json!(["Service", "Command"]));
-        root.insert("Command".to_owned(), json!(command.as_str()));
-    }
-    let mut directives = vec![json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics})];
-    if code.is_some() && measure.command.is_some() {
-        // The count alone: how long it took is not asked by code.
-        let dimensions = json!([["Service", "Command", "Code"]]);
-        directives.push(json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": [metrics[0]]}));
-    }
-    if let Some(code) = code {
-        root.insert("Code".to_owned(), json!(code));
-    }
-    root.insert("_aws".to_owned(), json!({"Timestamp": now.as_millis(), "CloudWatchMetrics": directives}));
-    format!("{}\n", Value::Object(root))
 }
 
 /// The metric that counts a fact; its code; the metric of its time.

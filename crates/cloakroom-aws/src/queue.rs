@@ -1,6 +1,7 @@
 //! The queue of messages, on SQS: a standard queue, fair between tenants by the message group.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,7 +30,9 @@ const DEAD_LETTERS_KEPT_SECONDS: &str = "1209600";
 /// by whoever receives them; see `schedule`.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
-    client: Client,
+    clients: Clients,
+    /// Built at its first use: most batches of a worker ask its queue nothing.
+    client: Arc<OnceLock<Client>>,
     url: String,
     bucket: Option<String>,
 }
@@ -46,7 +49,18 @@ pub struct Queues {
 impl SqsQueue {
     /// The queue at this URL.
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
-        Self { client: clients.sqs(), url: url.into(), bucket: None }
+        Self { clients: clients.clone(), client: Arc::default(), url: url.into(), bucket: None }
+    }
+
+    /// With its client built now, where it is sure to be needed.
+    #[must_use]
+    pub fn ready(self) -> Self {
+        self.client();
+        self
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| self.clients.sqs())
     }
 
     /// With payloads in this bucket, which messages point to as Amazon's SQS Extended Client's do. Without it a claim check is
@@ -67,7 +81,7 @@ impl SqsQueue {
     pub async fn receive(&self, max: u8, wait: Duration) -> Result<Vec<Delivery>, PortError> {
         let wait = whole_seconds(wait, Duration::from_secs(20));
         let received = self
-            .client
+            .client()
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(i32::from(max.clamp(1, 10)))
@@ -85,7 +99,7 @@ impl SqsQueue {
 
     /// Deletes a message, by its last receipt. With an older one nothing happens: the message is someone else's by now.
     pub async fn delete(&self, receipt: &str) -> Result<(), PortError> {
-        match self.client.delete_message().queue_url(&self.url).receipt_handle(receipt).send().await {
+        match self.client().delete_message().queue_url(&self.url).receipt_handle(receipt).send().await {
             Ok(_) => Ok(()),
             Err(error) if is_stale(&error) => {
                 tracing::debug!("nothing to delete: the receipt is no longer a message's");
@@ -115,20 +129,19 @@ impl SqsQueue {
 
     /// Without attributes: SQS refuses to make a queue that is there with others.
     async fn create_plain(clients: &Clients, name: String) -> Result<Self, PortError> {
-        let client = clients.sqs();
-        let made = client.create_queue().queue_name(&name).send().await.map_err(|error| port_error(QUEUE, &error))?;
-        let url = made.queue_url.ok_or_else(|| unexpected("made a queue without telling its URL"))?;
-        Ok(Self { client, url, bucket: None })
+        let made = clients.sqs().create_queue().queue_name(&name).send().await;
+        let made = made.map_err(|error| port_error(QUEUE, &error))?;
+        Ok(Self::new(clients, made.queue_url.ok_or_else(|| unexpected("made a queue without telling its URL"))?))
     }
 
     async fn set(&self, attribute: QueueAttributeName, value: String) -> Result<(), PortError> {
-        let set = self.client.set_queue_attributes().queue_url(&self.url).attributes(attribute, value).send().await;
+        let set = self.client().set_queue_attributes().queue_url(&self.url).attributes(attribute, value).send().await;
         set.map(|_| ()).map_err(|error| port_error(QUEUE, &error))
     }
 
     async fn arn(&self) -> Result<String, PortError> {
         let arn = QueueAttributeName::QueueArn;
-        let got = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(arn.clone()).send().await;
+        let got = self.client().get_queue_attributes().queue_url(&self.url).attribute_names(arn.clone()).send().await;
         let attributes = got.map_err(|error| port_error(QUEUE, &error))?.attributes.unwrap_or_default();
         attributes.get(&arn).cloned().ok_or_else(|| unexpected("has a queue without an ARN"))
     }
@@ -141,7 +154,7 @@ impl Queue for SqsQueue {
         let (body, attributes) = message::carried(body, self.bucket.as_deref());
         // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.
         let sent = self
-            .client
+            .client()
             .send_message()
             .queue_url(&self.url)
             .message_group_id(tenant.as_str())
@@ -158,7 +171,7 @@ impl Queue for SqsQueue {
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
         let seconds = whole_seconds(time, LONGEST_HIDE);
         let hidden = self
-            .client
+            .client()
             .change_message_visibility()
             .queue_url(&self.url)
             .receipt_handle(receipt)
@@ -180,7 +193,7 @@ impl Queue for SqsQueue {
             ApproximateNumberOfMessages, MessageRetentionPeriod, RedrivePolicy, VisibilityTimeout,
         };
         let names = vec![ApproximateNumberOfMessages, VisibilityTimeout, MessageRetentionPeriod, RedrivePolicy];
-        let get = self.client.get_queue_attributes().queue_url(&self.url).set_attribute_names(Some(names)).send();
+        let get = self.client().get_queue_attributes().queue_url(&self.url).set_attribute_names(Some(names)).send();
         let attributes = get.await.map_err(|error| port_error(QUEUE, &error))?.attributes.unwrap_or_default();
         let number = |name| attributes.get(&name).and_then(|text| text.parse::<u64>().ok());
         let (Some(waiting), Some(visibility), Some(retention)) =

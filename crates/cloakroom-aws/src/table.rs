@@ -64,7 +64,7 @@ impl DynamoStore {
         let open: Vec<_> = Status::ALL
             .into_iter()
             .filter(|status| !status.is_terminal())
-            .map(|status| words.value(status.as_str(), text(status.as_str())))
+            .map(|status| words.value(status.as_str(), text(status.as_str())).to_string())
             .collect();
         let (names, values) = words.into_parts();
         let mut pages = self
@@ -72,7 +72,7 @@ impl DynamoStore {
             .scan()
             .table_name(&self.table)
             .filter_expression(format!("{status} IN ({})", open.join(", ")))
-            .projection_expression(name_of.join(", "))
+            .projection_expression(name_of.map(|name| name.to_string()).join(", "))
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .into_paginator()

@@ -22,7 +22,7 @@ pub fn submit(
     commands: Registry,
     meter: Arc<dyn Meter>,
 ) -> (Submit, Uploads) {
-    let queue = queue(config, clients);
+    let queue = queue(config, clients).ready();
     let queue: Arc<dyn Queue> = match &config.schedule {
         Some(schedule) => Arc::new(ScheduledQueue::new(queue, clients, schedule)),
         None => Arc::new(queue),

@@ -1,24 +1,22 @@
 //! The function behind the queue of dead letters: ends their jobs, and keeps the messages for an operator.
 
-use std::sync::Arc;
-
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use cloakroom_aws::{Clients, DeadLettersConfig, EmbeddedMetrics, MeterConfig, environment};
+use cloakroom_aws::{Clients, DeadLettersConfig, MeterConfig, environment};
 use lambda::batch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    lambda::start();
-    let (config, meter) = lambda::configured(|| {
-        Ok((DeadLettersConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
-    });
-    let meter = Arc::new(EmbeddedMetrics::new(meter));
-    let dead_letters = cloakroom_aws::dead_letters(&config, &Clients::of_function(), meter);
-    let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
-        let deliveries = batch::deliveries(event.payload);
-        let dispositions = dead_letters.handle_batch(&deliveries).await;
-        Ok(batch::response(&deliveries, &dispositions))
-    };
-    lambda_runtime::run(service_fn(bury)).await
+fn main() -> Result<(), Error> {
+    lambda::run(async {
+        let (config, meter) = lambda::configured(|| {
+            Ok((DeadLettersConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
+        });
+        let meter = lambda::meter(meter);
+        let dead_letters = cloakroom_aws::dead_letters(&config, &Clients::of_function(), meter);
+        let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
+            let deliveries = batch::deliveries(event.payload);
+            let dispositions = dead_letters.handle_batch(&deliveries).await;
+            Ok(batch::response(&deliveries, &dispositions))
+        };
+        lambda_runtime::run(service_fn(bury)).await
+    })
 }

@@ -1,6 +1,8 @@
 //! The lines of the log: a JSON object each, written in one go. `tracing-subscriber`'s own do the same, and read what is known
 //! of a span anew for each line and each member of it, which takes longer than anything else that a request does here.
 
+pub(crate) mod lines;
+
 use std::fmt::{self, Debug, Write};
 
 use lambda_http::tracing::field::{Field, Visit};

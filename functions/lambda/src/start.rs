@@ -1,35 +1,51 @@
-//! The start of a function: its log, and its end where the configuration is wrong.
+//! The start of a function: its log, its thread, and its end where the configuration is wrong.
 
 use std::env;
+use std::sync::Arc;
 
-use cloakroom_aws::ConfigError;
+use cloakroom_aws::{ConfigError, EmbeddedMetrics, MeterConfig};
+use lambda_http::Error;
 use lambda_http::tracing::subscriber::filter::{LevelFilter, Targets};
 use lambda_http::tracing::subscriber::fmt::MakeWriter;
 use lambda_http::tracing::subscriber::layer::SubscriberExt as _;
 use lambda_http::tracing::subscriber::util::SubscriberInitExt as _;
 use lambda_http::tracing::{self, Subscriber, subscriber};
+use tokio::runtime::Builder;
 
+use crate::log::lines::{self, Lines};
 use crate::log::{Fields, Line};
 
-/// Sends the log to standard output, a JSON object a line, and panics to the log.
+/// Runs a function to its end, on this thread, and sends its log to standard output, a JSON object a line, and panics to the log.
 ///
 /// Each line has the `timestamp` and `level` that Lambda's log filter goes by, its `message` and fields, and the `span` it
 /// belongs to. The level is `AWS_LAMBDA_LOG_LEVEL`, as the function's logging configuration sets it; libraries don't go
 /// below `INFO`, as some of them then show requests with all that is in them. `RUST_LOG` says otherwise, by targets and
 /// levels (`info,aws_sdk_sqs=debug`).
-pub fn start() {
+pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let asked = env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
     let asked = asked.and_then(|asked| asked.parse().ok());
-    log(asked.unwrap_or_else(|| directives(level)), std::io::stdout).init();
+    log(asked.unwrap_or_else(|| directives(level)), Lines).init();
     cloakroom_app::panics::log_panics();
+    lines::hold();
+    let ended = Builder::new_current_thread().enable_all().on_thread_park(lines::write).build()?.block_on(function);
+    lines::write();
+    ended
+}
+
+/// The meter of a function, whose lines are its log's.
+pub fn meter(config: MeterConfig) -> Arc<EmbeddedMetrics> {
+    Arc::new(EmbeddedMetrics::new(config, lines::say))
 }
 
 /// The level of our own crates and of the handlers, and of everything else.
 fn directives(level: LevelFilter) -> Targets {
     // The one that lets less through is the smaller one.
     let others = level.min(LevelFilter::INFO);
-    Targets::new().with_default(others).with_target("cloakroom", level).with_target("commands", level)
+    // Its span around each invocation would be made, and no line of ours shows it: each is of a request or a job.
+    let runtime = level.min(LevelFilter::WARN);
+    let ours = Targets::new().with_target("cloakroom", level).with_target("commands", level);
+    ours.with_default(others).with_target("lambda_runtime", runtime)
 }
 
 fn log<W>(targets: Targets, writer: W) -> impl Subscriber + Send + Sync + 'static
@@ -60,9 +76,9 @@ mod tests {
     #[test]
     fn libraries_are_no_more_talkative_than_is_safe() {
         for (level, want) in [
-            (LevelFilter::TRACE, "info,cloakroom=trace,commands=trace"),
-            (LevelFilter::INFO, "info,cloakroom=info,commands=info"),
-            (LevelFilter::ERROR, "error,cloakroom=error,commands=error"),
+            (LevelFilter::TRACE, "info,lambda_runtime=warn,cloakroom=trace,commands=trace"),
+            (LevelFilter::INFO, "info,lambda_runtime=warn,cloakroom=info,commands=info"),
+            (LevelFilter::ERROR, "error,lambda_runtime=error,cloakroom=error,commands=error"),
         ] {
             assert_eq!(directives(level).to_string(), want.parse::<Targets>().expect("directives").to_string());
         }

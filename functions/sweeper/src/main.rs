@@ -1,30 +1,28 @@
 //! The function behind the table's stream and the sweeper's own queue: ends jobs that nothing else would.
 
-use std::sync::Arc;
-
 use aws_lambda_events::sqs::SqsBatchResponse;
-use cloakroom_aws::{Clients, EmbeddedMetrics, MeterConfig, SweeperConfig, environment};
+use cloakroom_aws::{Clients, MeterConfig, SweeperConfig, environment};
 use lambda::{batch, stream};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    lambda::start();
-    let (config, meter) = lambda::configured(|| {
-        Ok((SweeperConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
-    });
-    let meter = Arc::new(EmbeddedMetrics::new(meter));
-    let rounds = cloakroom_aws::rounds(&config, &Clients::of_function(), meter);
-    let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
-        if let Some(jobs) = stream::accepted(&event.payload) {
-            // A failure fails the batch: it comes again, for as long as the stream keeps it.
-            rounds.begin(&jobs).await?;
-            return Ok(SqsBatchResponse::default());
-        }
-        let lists = batch::deliveries(serde_json::from_value(event.payload)?);
-        let dispositions = rounds.go_on(&lists).await;
-        Ok(batch::response(&lists, &dispositions))
-    };
-    lambda_runtime::run(service_fn(sweep)).await
+fn main() -> Result<(), Error> {
+    lambda::run(async {
+        let (config, meter) = lambda::configured(|| {
+            Ok((SweeperConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
+        });
+        let meter = lambda::meter(meter);
+        let rounds = cloakroom_aws::rounds(&config, &Clients::of_function(), meter);
+        let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
+            if let Some(jobs) = stream::accepted(&event.payload) {
+                // A failure fails the batch: it comes again, for as long as the stream keeps it.
+                rounds.begin(&jobs).await?;
+                return Ok(SqsBatchResponse::default());
+            }
+            let lists = batch::deliveries(serde_json::from_value(event.payload)?);
+            let dispositions = rounds.go_on(&lists).await;
+            Ok(batch::response(&lists, &dispositions))
+        };
+        lambda_runtime::run(service_fn(sweep)).await
+    })
 }

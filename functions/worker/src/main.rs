@@ -1,33 +1,31 @@
 //! The function behind the queue: does the work that was accepted.
 
-use std::sync::Arc;
-
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloakroom_app::SystemHost;
 use cloakroom_app::host::Host as _;
-use cloakroom_aws::{Clients, EmbeddedMetrics, MeterConfig, WorkerConfig, environment};
+use cloakroom_aws::{Clients, MeterConfig, WorkerConfig, environment};
 use lambda::batch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use tokio::runtime::Builder;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    lambda::start();
-    let (config, meter) = lambda::configured(|| {
-        Ok((WorkerConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
-    });
-    // Threads of their own: a handler that computes without waiting must not keep a heartbeat from beating.
-    let handlers = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let commands = commands::registry(config.diagnostics).run_on(handlers.handle());
-    let meter = Arc::new(EmbeddedMetrics::new(meter));
-    let worker = cloakroom_aws::worker(&config, &Clients::of_function(), commands, meter);
-    let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
-        let ends_at = batch::ends_at(event.context.deadline, SystemHost.now());
-        let deliveries = batch::deliveries(event.payload);
-        let dispositions = worker.handle_batch(&deliveries, ends_at).await;
-        Ok(batch::response(&deliveries, &dispositions))
-    };
-    let served = lambda_runtime::run(service_fn(work)).await;
-    handlers.shutdown_background();
-    served
+fn main() -> Result<(), Error> {
+    lambda::run(async {
+        let (config, meter) = lambda::configured(|| {
+            Ok((WorkerConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
+        });
+        // Threads of their own: a handler that computes without waiting must not keep a heartbeat from beating.
+        let handlers = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let commands = commands::registry(config.diagnostics).run_on(handlers.handle());
+        let meter = lambda::meter(meter);
+        let worker = cloakroom_aws::worker(&config, &Clients::of_function(), commands, meter);
+        let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
+            let ends_at = batch::ends_at(event.context.deadline, SystemHost.now());
+            let deliveries = batch::deliveries(event.payload);
+            let dispositions = worker.handle_batch(&deliveries, ends_at).await;
+            Ok(batch::response(&deliveries, &dispositions))
+        };
+        let served = lambda_runtime::run(service_fn(work)).await;
+        handlers.shutdown_background();
+        served
+    })
 }

@@ -169,7 +169,7 @@ async fn xrays_header_goes_along_beside_the_message() {
     for sent in [Some(xray), None] {
         queue.send(&Tenant::default(), "x".into(), Duration::ZERO, sent).await.expect("send");
         let name = MessageSystemAttributeName::AwsTraceHeader;
-        let receive = queue.client.receive_message().queue_url(queue.url());
+        let receive = queue.client().receive_message().queue_url(queue.url());
         let received = receive.message_system_attribute_names(name.clone()).send().await.expect("receive");
         let [message] = received.messages() else { panic!("one message: {received:?}") };
         let header = message.attributes().and_then(|attributes| attributes.get(&name));
