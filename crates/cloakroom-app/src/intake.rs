@@ -23,7 +23,7 @@ use crate::envelope::Trace;
 use crate::meter::{Fact, Measure};
 use crate::payload::PayloadError;
 use crate::ports::{Acceptance, Change, Letters, Parcel, Parcels, PortError, keys};
-use crate::submit::{Body, Submission, Submit, SubmitError};
+use crate::submit::{Body, Submission, Submit, SubmitError, Submitted};
 use crate::work::{Delivery, Disposition};
 
 /// The attributes of a producer's message, all of type `String`.
@@ -213,7 +213,11 @@ impl Intake {
             trace: Trace::default(),
         };
         let failure = match self.submit.submit(submission).await {
-            Ok(_) => return Ok(Disposition::Done),
+            Ok(Submitted { job, replayed }) => {
+                // No line of a request says it, as of other jobs.
+                tracing::info!(job_id = %job.id, replayed, "accepted a producer's command");
+                return Ok(Disposition::Done);
+            }
             Err(SubmitError::Unavailable(error)) => return Err(error),
             Err(SubmitError::KeyReused) => {
                 let refused = refused(Code::IdempotencyKeyReused, "the client job id belongs to another command");
