@@ -146,7 +146,8 @@ impl HandlerError {
         self
     }
 
-    /// With the status that polls answer once the job failed: 400 (the default) to 499.
+    /// With the status that polls answer once the job failed: 400 (the default) to 499, if it
+    /// [may tell of a failed job](Failure::may_be_answered); as it was otherwise.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.failure = self.failure.with_status(status);

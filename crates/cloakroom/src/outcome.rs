@@ -86,7 +86,7 @@ impl Resource {
 /// Work that can't be done, or wasn't: what the client is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The status that polls answer: 400 to 499.
+    /// The status that polls answer: one that [may tell of a failed job](Self::may_be_answered).
     pub status: u16,
     /// A stable kebab-case word.
     pub code: String,
@@ -115,10 +115,16 @@ impl Failure {
         self
     }
 
-    /// With this status, if it is 400 to 499: a 5xx would say "ask again", and the job is over.
+    /// Whether a status may tell of a job that failed: 400 to 499, but none that says to ask again (408, 425 and 429, as
+    /// a 5xx would), as the job is over, or to ask otherwise, which takes a header that says how (401, 405, 407 and 426).
+    pub const fn may_be_answered(status: u16) -> bool {
+        matches!(status, 400..=499) && !matches!(status, 401 | 405 | 407 | 408 | 425 | 426 | 429)
+    }
+
+    /// With this status, if it [may tell of a failed job](Self::may_be_answered); as it was otherwise.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
-        if (400..=499).contains(&status) {
+        if Self::may_be_answered(status) {
             self.status = status;
         }
         self

@@ -81,7 +81,7 @@ pub struct ErrorView {
     pub code: String,
     /// Fit to show a person.
     pub detail: String,
-    /// The status that polls answer when it ended the job: 400 to 499.
+    /// The status that polls answer when it ended the job: a 4xx.
     pub status: u16,
 }
 

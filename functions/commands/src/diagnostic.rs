@@ -83,8 +83,8 @@ impl Payload for Diagnostic {
             "/progress_steps",
             "the number of steps is 0 to 1000",
         );
-        let status_is_good = self.status.is_none_or(|status| (400..=499).contains(&status));
-        unless(status_is_good, "/status", "the status of a failure is 400 to 499");
+        let status_rule = "the status of a failure is 400 to 499, but not 401, 405, 407, 408, 425, 426 or 429";
+        unless(self.status.is_none_or(Failure::may_be_answered), "/status", status_rule);
         let code_is_good = self.code.as_ref().is_none_or(|code| Failure::new("").with_code(code).code == *code);
         unless(code_is_good, "/code", "a code is a kebab-case word of at most 64 characters");
         let length_is_good = self.result_bytes.is_none_or(|bytes| bytes <= MAX_RESULT_BYTES);

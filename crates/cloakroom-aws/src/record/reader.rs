@@ -112,10 +112,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn failure(self, code: &'static str) -> Read<Failure> {
-        let (status, word) = (self.number(name::FAILURE_STATUS)?, self.text(code)?);
+        let (status, word): (u16, _) = (self.number(name::FAILURE_STATUS)?, self.text(code)?);
         let failure = Failure::new(self.text(name::FAILURE_DETAIL)?).with_code(word).with_status(status);
-        // Polls answer it: another status would not say that the job is over.
-        if failure.status != status {
+        // Polls answer it. An earlier program took every 4xx; one that is no longer answered is read as a 400.
+        if !(400..=499).contains(&status) {
             return Err(CorruptRecord::Unreadable(name::FAILURE_STATUS, "400 to 499".into()));
         }
         if failure.code != word {

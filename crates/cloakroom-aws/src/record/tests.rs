@@ -200,6 +200,16 @@ fn a_part_of_the_wrong_kind_is_named() {
 }
 
 #[test]
+fn a_status_that_says_to_ask_again_or_otherwise_is_read_as_a_400() {
+    for status in [401, 405, 407, 408, 425, 426, 429] {
+        let mut item = yesterdays();
+        item.insert("failure_status".into(), number(status));
+        let job = read(&item).expect("a record that an earlier program wrote");
+        assert_eq!(job.failure.map(|failure| failure.status), Some(400), "{status}");
+    }
+}
+
+#[test]
 fn a_percentage_that_is_none_is_brought_into_its_bounds() {
     for (value, read_as) in [("NaN", 0.0), ("1e400", 0.0), ("101", 100.0), ("-1", 0.0), ("1e-200", 0.0)] {
         let mut item = yesterdays();

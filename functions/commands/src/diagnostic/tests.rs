@@ -159,6 +159,8 @@ async fn what_is_out_of_range_is_refused_by_its_name() {
         (json!({ "result_bytes": 67_108_865 }), &["/result_bytes"]),
         (json!({ "status": 399 }), &["/status"]),
         (json!({ "status": 500 }), &["/status"]),
+        (json!({ "status": 405 }), &["/status"]),
+        (json!({ "status": 429 }), &["/status"]),
         (json!({ "code": "Not Kebab" }), &["/code"]),
         (json!({ "code": "" }), &["/code"]),
         (json!({ "resource": "javascript:alert(1)" }), &["/resource"]),
