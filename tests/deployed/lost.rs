@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::queues::Queues;
 
 /// As long as a message takes to be received ten times with [`super::SOON`] between, and some more.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -50,6 +50,17 @@ impl Words {
         Placeholder(':', label)
     }
 
+    /// That the status is one of these.
+    pub(crate) fn status_is_one_of(&mut self, statuses: impl IntoIterator<Item = Status>) -> String {
+        let name = self.name(name::STATUS);
+        let mut list = String::new();
+        for status in statuses {
+            let value = self.value(status.as_str(), text(status.as_str()));
+            add(&mut list, ", ", format_args!("{value}"));
+        }
+        format!("{name} IN ({list})")
+    }
+
     pub(crate) fn into_parts(self) -> (HashMap<String, String>, HashMap<String, AttributeValue>) {
         let names = self.names.into_iter().map(|name| (["#", name].concat(), name.to_owned()));
         let values = self.values.into_iter().map(|(label, value)| ([":", label].concat(), value));
@@ -86,16 +97,6 @@ impl Condition<'_> {
         let (name, value) = (self.words.name(attribute), self.words.value(label, value));
         self.and(format_args!("{name} {how} {value}"));
     }
-
-    fn and_one_of(&mut self, statuses: &[Status]) {
-        let name = self.words.name(name::STATUS);
-        let mut list = String::new();
-        for status in statuses {
-            let value = self.words.value(status.as_str(), text(status.as_str()));
-            add(&mut list, ", ", format_args!("{value}"));
-        }
-        self.and(format_args!("{name} IN ({list})"));
-    }
 }
 
 /// Writes one more of several.
@@ -117,7 +118,8 @@ fn condition(guard: &Guard, words: &mut Words) -> String {
         // None of no statuses: never. DynamoDB takes no empty list.
         condition.and(format_args!("attribute_not_exists({pk})"));
     } else {
-        condition.and_one_of(&guard.statuses);
+        let one_of = condition.words.status_is_one_of(guard.statuses.iter().copied());
+        condition.and(format_args!("{one_of}"));
     }
     if let Some(at) = guard.created_at {
         condition.and_is(name::CREATED_AT, "=", "incarnation", millis(at));

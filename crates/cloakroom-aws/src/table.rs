@@ -60,19 +60,15 @@ impl DynamoStore {
     /// sweeper is told of them by the table's stream.
     pub async fn open_jobs(&self) -> Result<Vec<JobKey>, PortError> {
         let mut words = Words::default();
-        let (status, name_of) = (words.name(name::STATUS), [words.name(name::TENANT), words.name(name::ID)]);
-        let open: Vec<_> = Status::ALL
-            .into_iter()
-            .filter(|status| !status.is_terminal())
-            .map(|status| words.value(status.as_str(), text(status.as_str())).to_string())
-            .collect();
+        let open = words.status_is_one_of(Status::ALL.into_iter().filter(|status| !status.is_terminal()));
+        let (tenant, id) = (words.name(name::TENANT), words.name(name::ID));
         let (names, values) = words.into_parts();
         let mut pages = self
             .client
             .scan()
             .table_name(&self.table)
-            .filter_expression(format!("{status} IN ({})", open.join(", ")))
-            .projection_expression(name_of.map(|name| name.to_string()).join(", "))
+            .filter_expression(open)
+            .projection_expression(format!("{tenant}, {id}"))
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .into_paginator()

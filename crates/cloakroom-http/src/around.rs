@@ -43,12 +43,12 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
     span.in_scope(|| {
         let route = route.as_ref().map_or("none", MatchedPath::as_str);
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let status = response.status();
+        let status = response.status().as_u16();
         // Polls are most of what is asked, and a line for each would cost more than its answer did.
-        if method.is_safe() && !status.is_client_error() && !status.is_server_error() {
-            tracing::debug!(%method, route, status = status.as_u16(), duration_ms, "answered a request");
+        if method.is_safe() && status < 400 {
+            tracing::debug!(%method, route, status, duration_ms, "answered a request");
         } else {
-            tracing::info!(%method, route, status = status.as_u16(), duration_ms, "answered a request");
+            tracing::info!(%method, route, status, duration_ms, "answered a request");
         }
     });
     response

@@ -1,16 +1,14 @@
 //! The function behind the queue of dead letters: ends their jobs, and keeps the messages for an operator.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use cloakroom_aws::{Clients, DeadLettersConfig, MeterConfig, environment};
+use cloakroom_aws::{Clients, DeadLettersConfig, environment};
 use lambda::batch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 fn main() -> Result<(), Error> {
     lambda::run(async {
-        let (config, meter) = lambda::configured(|| {
-            Ok((DeadLettersConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
-        });
-        let meter = lambda::meter(meter);
+        let config = lambda::configured(|| DeadLettersConfig::from_env(&environment));
+        let meter = lambda::meter();
         let dead_letters = cloakroom_aws::dead_letters(&config, &Clients::of_function(), meter);
         let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
             let deliveries = batch::deliveries(event.payload);

@@ -3,7 +3,7 @@
 use std::env;
 use std::sync::Arc;
 
-use cloakroom_aws::{ConfigError, EmbeddedMetrics, MeterConfig};
+use cloakroom_aws::{ConfigError, EmbeddedMetrics, MeterConfig, environment};
 use lambda_http::Error;
 use lambda_http::tracing::subscriber::filter::{LevelFilter, Targets};
 use lambda_http::tracing::subscriber::fmt::MakeWriter;
@@ -33,9 +33,9 @@ pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Erro
     ended
 }
 
-/// The meter of a function, whose lines are its log's.
-pub fn meter(config: MeterConfig) -> Arc<EmbeddedMetrics> {
-    Arc::new(EmbeddedMetrics::new(config, lines::say))
+/// The meter of a function, as its environment says, whose lines are its log's.
+pub fn meter() -> Arc<EmbeddedMetrics> {
+    Arc::new(EmbeddedMetrics::new(configured(|| MeterConfig::from_env(&environment)), lines::say))
 }
 
 /// The level of our own crates and of the handlers, and of everything else.

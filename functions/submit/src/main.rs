@@ -1,14 +1,12 @@
 //! The function behind `POST /commands/{type}` and `/uploads`: takes commands, and leaves the work to the worker.
 
-use cloakroom_aws::{Clients, HttpConfig, MeterConfig, SubmitConfig, environment};
+use cloakroom_aws::{Clients, HttpConfig, SubmitConfig, environment};
 
 fn main() -> Result<(), lambda_http::Error> {
     lambda::run(async {
-        let (config, http, meter) = lambda::configured(|| {
-            let http = HttpConfig::from_env(&environment)?;
-            Ok((SubmitConfig::from_env(&environment)?, http, MeterConfig::from_env(&environment)?))
-        });
-        let meter = lambda::meter(meter);
+        let http = lambda::configured(|| HttpConfig::from_env(&environment));
+        let config = lambda::configured(|| SubmitConfig::from_env(&environment));
+        let meter = lambda::meter();
         let commands = commands::registry(config.diagnostics);
         let submit = cloakroom_aws::submit(&config, &Clients::of_function(), commands, meter);
         lambda::serve(cloakroom_http::router(lambda::site(&http), Some(submit), None)).await

@@ -1,17 +1,15 @@
 //! The function behind the table's stream and the sweeper's own queue: ends jobs that nothing else would.
 
 use aws_lambda_events::sqs::SqsBatchResponse;
-use cloakroom_aws::{Clients, MeterConfig, SweeperConfig, environment};
+use cloakroom_aws::{Clients, SweeperConfig, environment};
 use lambda::{batch, stream};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
 fn main() -> Result<(), Error> {
     lambda::run(async {
-        let (config, meter) = lambda::configured(|| {
-            Ok((SweeperConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
-        });
-        let meter = lambda::meter(meter);
+        let config = lambda::configured(|| SweeperConfig::from_env(&environment));
+        let meter = lambda::meter();
         let rounds = cloakroom_aws::rounds(&config, &Clients::of_function(), meter);
         let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
             if let Some(jobs) = stream::accepted(&event.payload) {

@@ -3,20 +3,18 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloakroom_app::SystemHost;
 use cloakroom_app::host::Host as _;
-use cloakroom_aws::{Clients, MeterConfig, WorkerConfig, environment};
+use cloakroom_aws::{Clients, WorkerConfig, environment};
 use lambda::batch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use tokio::runtime::Builder;
 
 fn main() -> Result<(), Error> {
     lambda::run(async {
-        let (config, meter) = lambda::configured(|| {
-            Ok((WorkerConfig::from_env(&environment)?, MeterConfig::from_env(&environment)?)) //
-        });
+        let config = lambda::configured(|| WorkerConfig::from_env(&environment));
+        let meter = lambda::meter();
         // Threads of their own: a handler that computes without waiting must not keep a heartbeat from beating.
         let handlers = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let commands = commands::registry(config.diagnostics).run_on(handlers.handle());
-        let meter = lambda::meter(meter);
         let worker = cloakroom_aws::worker(&config, &Clients::of_function(), commands, meter);
         let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
             let ends_at = batch::ends_at(event.context.deadline, SystemHost.now());

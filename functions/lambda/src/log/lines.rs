@@ -25,12 +25,7 @@ pub(crate) fn hold() {
 
 /// Writes the lines that this thread holds.
 pub(crate) fn write() {
-    HELD.with_borrow_mut(|held| {
-        if let Some(held) = held.as_mut().filter(|held| !held.is_empty()) {
-            put(held);
-            held.clear();
-        }
-    });
+    HELD.with_borrow_mut(|held| held.as_mut().map(let_go));
 }
 
 /// Says a line, with its end.
@@ -43,8 +38,7 @@ fn add(line: &[u8], urgent: bool) {
         Some(held) => {
             held.extend_from_slice(line);
             if urgent || held.len() > MOST {
-                put(held);
-                held.clear();
+                let_go(held);
             }
             true
         }
@@ -53,6 +47,13 @@ fn add(line: &[u8], urgent: bool) {
     // A thread that is ending holds none either.
     if held != Ok(true) {
         put(line);
+    }
+}
+
+fn let_go(held: &mut Vec<u8>) {
+    if !held.is_empty() {
+        put(held);
+        held.clear();
     }
 }
 
