@@ -100,9 +100,13 @@ impl Failure {
     /// The code of a failure that the handler gave none.
     pub const JOB_FAILED: &str = "job-failed";
 
-    /// A failure of status 400 and code `job-failed`.
+    /// A failure of status 400 and code `job-failed`. A detail that is blank says nothing, which is said in its place.
     pub fn new(detail: impl Into<String>) -> Self {
-        Self { status: 400, code: Self::JOB_FAILED.to_owned(), detail: cut(detail.into(), Self::DETAIL_LIMIT) }
+        let mut detail = detail.into();
+        if detail.trim().is_empty() {
+            "no reason was given".clone_into(&mut detail);
+        }
+        Self { status: 400, code: Self::JOB_FAILED.to_owned(), detail: cut(detail, Self::DETAIL_LIMIT) }
     }
 
     /// With this code, if it is a kebab-case word of at most 64 characters; as it was otherwise.

@@ -1,8 +1,8 @@
 //! Between API Gateway's REST API and the router.
 //!
 //! The event has no request as it was sent, and `lambda_http` makes one of what there is. Four things are put right here:
-//! - it writes the stage before the path (unless `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH` is set, which works as well): the
-//!   routes know no stage, and behind a domain of one's own the client doesn't either;
+//! - it writes the stage before the path, which no route knows, nor the client behind a domain of one's own; and reads the
+//!   path as a browser does, for which `\` is `/`, and `..` goes up: what was sent is what is served;
 //! - of several lines of a header it takes the last, where the event has a list of all and the last beside it;
 //! - it panics at a query that no URI has, and an HTTP API passes on what was sent;
 //! - query parameters come as a map, and in another order each time. The query string is part of what tells one command
@@ -17,7 +17,7 @@ use axum::response::Response;
 use cloakroom_aws::HttpConfig;
 use cloakroom_aws::config::CorsOrigins;
 use cloakroom_http::{Cors, Site};
-use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::request::LambdaRequest;
 use lambda_http::tower::ServiceExt as _;
 use lambda_http::tower::util::MapRequest;
 use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt as _, lambda_runtime};
@@ -45,12 +45,14 @@ type BehindGateway =
 fn legible(mut event: Event) -> Event {
     match &mut event.payload {
         LambdaRequest::ApiGatewayV1(request) => {
+            request.path = request.path.as_deref().map(path);
             // The host is made a URL of, where it is beside the list.
             for name in request.multi_value_headers.keys().filter(|name| *name != HOST) {
                 request.headers.remove(name);
             }
         }
         LambdaRequest::ApiGatewayV2(request) => {
+            request.raw_path = request.raw_path.as_deref().map(path);
             if let Some(query) = &mut request.raw_query_string {
                 *query = encoded(query);
             }
@@ -61,10 +63,16 @@ fn legible(mut event: Event) -> Event {
     event
 }
 
-/// A query with all characters percent-encoded that no URI has.
-fn encoded(query: &str) -> String {
-    let mut encoded = String::with_capacity(query.len());
-    for byte in query.bytes() {
+/// A path that begins with a slash, and is no more than a path.
+fn path(text: &str) -> String {
+    let slash = if text.starts_with('/') { "" } else { "/" };
+    slash.to_owned() + &encoded(text).replace('?', "%3F")
+}
+
+/// A path or a query with all characters percent-encoded that no URI has.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
         match byte {
             b'!' | b'$'..=b';' | b'=' | b'?'..=b'_' | b'a'..=b'~' => encoded.push(char::from(byte)),
             // Writing to a string does not fail.
@@ -86,26 +94,11 @@ pub fn site(config: &HttpConfig) -> Site {
 }
 
 fn mended(mut request: Request) -> Request {
-    let path = without_stage(&request).to_owned();
+    let path = request.raw_http_path();
     let query = request.uri().query().map(in_order).filter(|query| !query.is_empty());
-    let target = query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+    let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     *request.uri_mut() = Uri::try_from(target).expect("parts of a good URI make one");
     request
-}
-
-/// The path as it was before `lambda_http` wrote the stage before it, if it did.
-fn without_stage(request: &Request) -> &str {
-    let path = request.uri().path();
-    let stage = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref().unwrap_or_default(),
-        _ => return path,
-    };
-    // A path that begins like the stage is left alone by it, and is here.
-    if request.raw_http_path().starts_with(&format!("/{stage}/")) {
-        return path;
-    }
-    let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
-    rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
 fn in_order(query: &str) -> String {

@@ -64,8 +64,12 @@ fn echo() -> Router {
 }
 
 async fn answer(event: &Value) -> String {
+    answer_of(echo(), event).await
+}
+
+async fn answer_of(router: Router, event: &Value) -> String {
     let event = serde_json::from_value(event.clone()).expect("an event");
-    let response = behind_gateway(echo()).oneshot(LambdaEvent::new(event, lambda_http::Context::default())).await;
+    let response = behind_gateway(router).oneshot(LambdaEvent::new(event, lambda_http::Context::default())).await;
     let response = serde_json::to_value(response.expect("a router does not fail")).expect("JSON");
     response["body"].as_str().expect("a text").to_owned()
 }
@@ -92,4 +96,34 @@ async fn a_query_that_no_uri_has_is_encoded() {
     let unmended = std::panic::catch_unwind(|| from_str(&event.to_string()).is_ok());
     assert!(unmended.is_err(), "what is to be mended");
     assert_eq!(answer(&event).await, "0 k=%3Ca%3E%22b%22%60|^\\{%C3%A9}%20+/?%23");
+}
+
+#[tokio::test]
+async fn the_path_is_the_one_that_was_sent() {
+    let target = async |event: Value| {
+        let echo = Router::new().fallback(|request: axum::extract::Request| async move { request.uri().to_string() });
+        answer_of(echo, &event).await
+    };
+    for (path, served) in [
+        ("/a\\b", "/a\\b"),
+        ("/a/../b", "/a/../b"),
+        ("/a/%2e%2e/b", "/a/%2e%2e/b"),
+        ("/a//b", "/a//b"),
+        ("/a?b#c \t\"é", "/a%3Fb%23c%20%09%22%C3%A9"),
+        ("a", "/a"),
+        ("", "/"),
+    ] {
+        let rest = json!({
+            "resource": "/{proxy+}", "path": path, "httpMethod": "GET", "headers": {}, "multiValueHeaders": {},
+            "multiValueQueryStringParameters": { "k": ["v"] },
+            "requestContext": { "stage": "v1", "httpMethod": "GET", "identity": {} }
+        });
+        assert_eq!(target(rest).await, format!("{served}?k=v"));
+        let http_api = json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "headers": {}, "rawQueryString": "k=v",
+            "requestContext": { "stage": "$default", "http": { "method": "GET", "path": path } }
+        });
+        assert_eq!(target(http_api).await, format!("{served}?k=v"));
+    }
+    assert_eq!(event("/a/../b", &Value::Null).uri().path(), "/jobs/b", "what is to be mended");
 }
