@@ -422,7 +422,7 @@ impl Objects for Memory {
     }
 
     async fn link(&self, key: &str, _valid: Duration) -> Result<String, PortError> {
-        Ok(format!("https://objects.example/{key}"))
+        Ok(url_of(key))
     }
 
     async fn upload_link(&self, key: &str, terms: &UploadTerms, _valid: Duration) -> Result<UploadLink, PortError> {
@@ -430,7 +430,7 @@ impl Objects for Memory {
             ("content-type".into(), terms.content_type.clone()),
             ("content-length".into(), terms.length.to_string()),
         ];
-        Ok(UploadLink { url: format!("https://objects.example/{key}"), headers })
+        Ok(UploadLink { url: url_of(key), headers })
     }
     async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
         self.call("begin_parts", |state| {
@@ -449,7 +449,7 @@ impl Objects for Memory {
         _valid: Duration,
     ) -> Result<UploadLink, PortError> {
         let headers = vec![("content-length".into(), part.length.to_string())];
-        Ok(UploadLink { url: format!("https://objects.example/{key}?of={store_id}&part={}", part.number), headers })
+        Ok(UploadLink { url: format!("{}?of={store_id}&part={}", url_of(key), part.number), headers })
     }
 
     async fn parts(
@@ -487,4 +487,11 @@ impl Objects for Memory {
 
 fn part(number: u32, bytes: &Bytes) -> Part {
     Part { number, length: bytes.len() as u64, etag: Digest::of(bytes).to_string() }
+}
+
+/// Percent-encoded, as S3 has it.
+fn url_of(key: &str) -> String {
+    let encoded = |name: &str| form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>();
+    let path: Vec<_> = key.split('/').map(encoded).collect();
+    format!("https://objects.example/{}", path.join("/"))
 }
