@@ -2,6 +2,7 @@
 //! environment what Lambda sets.
 
 use std::env;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -33,6 +34,27 @@ pub(crate) fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let mut config = aws_sdk_dynamodb::config::Builder::from(sdk);
     config.set_endpoint_url(env::var("AWS_ENDPOINT_URL_DYNAMODB").ok());
     aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+/// Where large payloads and results are. Most jobs have none, so the client is built at its first use.
+pub(crate) struct Bucket {
+    pub(crate) name: String,
+    sdk: SdkConfig,
+    client: OnceLock<aws_sdk_s3::Client>,
+}
+
+impl Bucket {
+    pub(crate) fn new(sdk: SdkConfig) -> Self {
+        Self { name: variable("CLOAKROOM_BUCKET"), sdk, client: OnceLock::new() }
+    }
+
+    pub(crate) fn client(&self) -> &aws_sdk_s3::Client {
+        self.client.get_or_init(|| {
+            let mut config = aws_sdk_s3::config::Builder::from(&self.sdk);
+            config.set_endpoint_url(env::var("AWS_ENDPOINT_URL_S3").ok());
+            aws_sdk_s3::Client::from_conf(config.build())
+        })
+    }
 }
 
 pub(crate) fn variable(name: &str) -> String {

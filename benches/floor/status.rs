@@ -2,8 +2,11 @@
 
 mod clients;
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
-use clients::variable;
+use aws_sdk_s3::presigning::PresigningConfig;
+use clients::{Bucket, variable};
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, run, service_fn};
 use serde_json::{Map, Value};
 
@@ -11,7 +14,7 @@ use serde_json::{Map, Value};
 async fn main() -> Result<(), Error> {
     let sdk = clients::sdk();
     let dynamodb = clients::dynamodb(&sdk);
-    let table = variable("CLOAKROOM_TABLE");
+    let (table, bucket) = (variable("CLOAKROOM_TABLE"), Bucket::new(sdk));
     let status = async |request: Request| -> Result<Response<Body>, Error> {
         let id = request.raw_http_path().rsplit('/').next().unwrap_or_default();
         let got = dynamodb
@@ -27,8 +30,13 @@ async fn main() -> Result<(), Error> {
             _ => None,
         };
         let names = ["id", "client_job_id", "type", "status", "attempt", "created_at", "updated_at", "expires_at"];
-        let job: Map<String, Value> =
+        let mut job: Map<String, Value> =
             names.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?.into()))).collect();
+        if let Some(key) = text("result_key") {
+            let valid = PresigningConfig::expires_in(Duration::from_secs(300))?;
+            let link = bucket.client().get_object().bucket(&bucket.name).key(key).presigned(valid).await?;
+            job.insert("result_url".to_owned(), link.uri().into());
+        }
         let over = text("status") == Some("succeeded");
         Ok(Response::builder()
             .status(if over { 200 } else { 202 })

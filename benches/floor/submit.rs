@@ -7,13 +7,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue::{B, N, S};
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::MessageSystemAttributeNameForSends::AwsTraceHeader;
 use aws_sdk_sqs::types::MessageSystemAttributeValue;
-use clients::variable;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use clients::{Bucket, variable};
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
+
+/// The most bytes of a payload in its message: about as many as with Cloakroom.
+const INLINE: usize = 400_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -22,9 +28,11 @@ async fn main() -> Result<(), Error> {
     config.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL_SQS").ok());
     let (dynamodb, sqs) = (clients::dynamodb(&sdk), aws_sdk_sqs::Client::from_conf(config.build()));
     let (table, queue) = (variable("CLOAKROOM_TABLE"), variable("CLOAKROOM_QUEUE_URL"));
+    let bucket = Bucket::new(sdk);
     let submit = async |request: Request| -> Result<Response<Body>, Error> {
         let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
-        let body = std::str::from_utf8(request.body().as_ref())?;
+        let content = request.body().as_ref();
+        let body = std::str::from_utf8(content)?;
         let _payload: Value = serde_json::from_str(body)?;
         let digest = Sha256::digest(body);
         let id = Uuid::new_v4().to_string();
@@ -55,9 +63,18 @@ async fn main() -> Result<(), Error> {
             .return_values_on_condition_check_failure(AllOld)
             .send()
             .await?;
+        let payload = if body.len() > INLINE {
+            let key = format!("payloads/default/{id}/{digest:x}");
+            let put = bucket.client().put_object().bucket(&bucket.name).key(&key).content_type("application/json");
+            let put = put.checksum_sha256(BASE64.encode(digest));
+            put.body(ByteStream::from(content.to_vec())).send().await?;
+            json!({"key": key})
+        } else {
+            json!({"text": body})
+        };
         let message = json!({
             "v": 1, "tenant": "default", "job": id, "accepted_at": u64::try_from(now)?, "type": "diagnostic.run",
-            "content_type": "application/json", "payload": {"text": body}, "sha256": format!("{digest:x}"),
+            "content_type": "application/json", "payload": payload, "sha256": format!("{digest:x}"),
             "traceparent": "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00", "request_id": id,
         });
         let trace = request.headers().get("x-amzn-trace-id").and_then(|id| id.to_str().ok()).unwrap_or_default();

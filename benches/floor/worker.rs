@@ -11,20 +11,24 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue::{B, L, N, S};
 use aws_sdk_dynamodb::types::ReturnValue::AllNew;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
-use clients::variable;
+use aws_sdk_s3::primitives::ByteStream;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use clients::{Bucket, variable};
 use futures::future::join_all;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let sdk = clients::sdk();
     let dynamodb = clients::dynamodb(&sdk);
-    let table = variable("CLOAKROOM_TABLE");
+    let (table, bucket) = (variable("CLOAKROOM_TABLE"), Bucket::new(sdk));
     let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
         let deadline = event.context.deadline;
-        let each = event.payload.records.iter().map(|message| one(&dynamodb, &table, message, deadline));
+        let each = event.payload.records.iter().map(|message| one(&dynamodb, &table, &bucket, message, deadline));
         let mut response = SqsBatchResponse::default();
         for (ended, message) in join_all(each).await.into_iter().zip(&event.payload.records) {
             if ended.is_err() {
@@ -70,6 +74,12 @@ const SETTLE: &str = "SET #expires_at = :now_s + #retention, #finished_at = :now
     #history = list_append(if_not_exists(#history, :none), :history), #result = :result, \
     #result_bytes = :result_bytes, #result_type = :result_type, #status = :status, #updated_at = :now, \
     #version = #version + :one REMOVE #resource, #result_key, #result_length, #result_sha256";
+const SETTLE_STORED: &str = "SET #expires_at = :now_s + #retention, #finished_at = :now, \
+    #history = list_append(if_not_exists(#history, :none), :history), #result = :result, #result_key = :result_key, \
+    #result_length = :result_length, #result_sha256 = :result_sha256, #result_type = :result_type, #status = :status, \
+    #updated_at = :now, #version = #version + :one REMOVE #resource, #result_bytes";
+/// The most bytes of a result in its record.
+const INLINE_RESULT: usize = 32 * 1024;
 const SETTLE_NAMES: [&str; 17] = [
     "expires_at",
     "finished_at",
@@ -94,7 +104,13 @@ fn names(all: &[&str]) -> HashMap<String, String> {
     all.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect()
 }
 
-async fn one(dynamodb: &Client, table: &str, message: &SqsMessage, deadline: u64) -> Result<(), Error> {
+async fn one(
+    dynamodb: &Client,
+    table: &str,
+    bucket: &Bucket,
+    message: &SqsMessage,
+    deadline: u64,
+) -> Result<(), Error> {
     let command: Value = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
     let text = |member: &Value| member.as_str().unwrap_or_default().to_owned();
     let pk = format!("job#default#{}", text(&command["job"]));
@@ -125,15 +141,36 @@ async fn one(dynamodb: &Client, table: &str, message: &SqsMessage, deadline: u64
         .return_values_on_condition_check_failure(AllOld)
         .send()
         .await?;
-    let payload: Value = serde_json::from_str(command["payload"]["text"].as_str().unwrap_or_default())?;
+    let payload: Value = match command["payload"]["key"].as_str() {
+        Some(key) => {
+            let got = bucket.client().get_object().bucket(&bucket.name).key(key).send().await?;
+            serde_json::from_slice(&got.body.collect().await?.into_bytes())?
+        }
+        None => serde_json::from_str(command["payload"]["text"].as_str().unwrap_or_default())?,
+    };
     let result = payload["result"].to_string();
     let now = now_ms();
-    dynamodb
-        .update_item()
-        .table_name(table)
-        .key("pk", S(pk))
-        .condition_expression(HELD)
-        .update_expression(SETTLE)
+    let settle = dynamodb.update_item().table_name(table).key("pk", S(pk)).condition_expression(HELD);
+    let settle = if result.len() > INLINE_RESULT {
+        let key = format!("results/1d/default/{}/{token}", text(&command["job"]));
+        let digest = Sha256::digest(&result);
+        let length = result.len().to_string();
+        let put = bucket.client().put_object().bucket(&bucket.name).key(&key).content_type("application/json");
+        let put = put.checksum_sha256(BASE64.encode(digest));
+        put.body(ByteStream::from(result.into_bytes())).send().await?;
+        settle
+            .update_expression(SETTLE_STORED)
+            .expression_attribute_values(":result", S("stored".to_owned()))
+            .expression_attribute_values(":result_key", S(key))
+            .expression_attribute_values(":result_length", N(length))
+            .expression_attribute_values(":result_sha256", B(Blob::new(digest.as_slice())))
+    } else {
+        settle
+            .update_expression(SETTLE)
+            .expression_attribute_values(":result", S("inline".to_owned()))
+            .expression_attribute_values(":result_bytes", B(Blob::new(result)))
+    };
+    settle
         .expression_attribute_values(":known_v", N("1".to_owned()))
         .expression_attribute_values(":from_0", S("running".to_owned()))
         .expression_attribute_values(":from_1", S("cancelling".to_owned()))
@@ -144,14 +181,15 @@ async fn one(dynamodb: &Client, table: &str, message: &SqsMessage, deadline: u64
         .expression_attribute_values(":now", N(now.to_string()))
         .expression_attribute_values(":now_s", N((now / 1000).to_string()))
         .expression_attribute_values(":status", S("succeeded".to_owned()))
-        .expression_attribute_values(":result", S("inline".to_owned()))
         .expression_attribute_values(":result_type", S("application/json".to_owned()))
-        .expression_attribute_values(":result_bytes", B(Blob::new(result)))
         .set_expression_attribute_names(Some(names(&SETTLE_NAMES)))
         .return_values(AllNew)
         .return_values_on_condition_check_failure(AllOld)
         .send()
         .await?;
+    if let Some(key) = command["payload"]["key"].as_str() {
+        bucket.client().delete_object().bucket(&bucket.name).key(key).send().await?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! A stand-in for AWS: answers at once, and counts. In this process, so that a function's CPU time is its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustls::{ServerConnection, StreamOwned};
@@ -23,6 +23,7 @@ pub(crate) struct Counts {
 #[derive(Default)]
 struct State {
     table: Table,
+    objects: HashMap<String, Vec<u8>>,
     messages: Vec<String>,
     counts: Counts,
 }
@@ -30,20 +31,20 @@ struct State {
 /// The services, and where they are: a port for each, as each of AWS's is a host and so a connection of its own.
 pub(crate) struct Aws {
     state: Arc<Mutex<State>>,
-    /// URLs of DynamoDB and SQS.
-    pub(crate) urls: [String; 2],
+    /// URLs of DynamoDB, SQS and S3.
+    pub(crate) urls: [String; 3],
     /// The same over TLS.
-    pub(crate) secure_urls: [String; 2],
+    pub(crate) secure_urls: [String; 3],
 }
 
 impl Aws {
     pub(crate) fn start(certificate: &tls::Certificate) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
-        let urls = [(); 2].map(|()| {
+        let urls = [(); 3].map(|()| {
             let state = Arc::clone(&state);
             format!("http://{}", http::serve(|stream| stream, move |request| answer(&state, &request)))
         });
-        let secure_urls = [(); 2].map(|()| {
+        let secure_urls = [(); 3].map(|()| {
             let (state, config) = (Arc::clone(&state), certificate.server());
             let wrap = move |stream| {
                 StreamOwned::new(ServerConnection::new(Arc::clone(&config)).expect("a good configuration"), stream)
@@ -69,7 +70,7 @@ impl Aws {
 }
 
 fn answer(state: &Mutex<State>, request: &Request) -> Vec<u8> {
-    let target = request.header("x-amz-target").unwrap_or_else(|| panic!("{} {}", request.method, request.path));
+    let Some(target) = request.header("x-amz-target") else { return object(state, request) };
     let operation = target.rsplit('.').next().unwrap_or_default();
     let call: Value = serde_json::from_slice(&request.body).expect("JSON");
     let mut state = state.lock().expect("nothing panics while it answers");
@@ -90,4 +91,26 @@ fn answer(state: &Mutex<State>, request: &Request) -> Vec<u8> {
     state.counts.units.read += units.read;
     drop(state);
     http::answer("200 OK", "Content-Type: application/x-amz-json-1.0\r\n", answer.to_string().as_bytes())
+}
+
+/// As much of S3 as is needed for a large payload or result.
+fn object(state: &Mutex<State>, request: &Request) -> Vec<u8> {
+    let key = request.path.split('?').next().unwrap_or_default().to_owned();
+    let mut state = state.lock().expect("nothing panics while it answers");
+    let (status, body) = match request.method.as_str() {
+        "PUT" => {
+            state.objects.insert(key, request.body.clone());
+            ("200 OK", vec![])
+        }
+        "GET" => ("200 OK", state.objects.get(&key).expect("an object that was put").clone()),
+        "DELETE" => {
+            state.objects.remove(&key);
+            ("204 No Content", vec![])
+        }
+        other => panic!("nothing stands in for {other} {key}"),
+    };
+    *state.counts.calls.entry(format!("{} object", request.method)).or_default() += 1;
+    state.counts.sent += request.bytes;
+    drop(state);
+    http::answer(status, "", &body)
 }

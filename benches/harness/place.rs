@@ -41,7 +41,7 @@ impl Place {
 
     fn variables(&self, secure: bool) -> Vec<(&'static str, String)> {
         let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
-        let [dynamodb, sqs] = if secure { &self.aws.secure_urls } else { &self.aws.urls };
+        let [dynamodb, sqs, s3] = if secure { &self.aws.secure_urls } else { &self.aws.urls };
         vec![
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("AWS_REGION", "us-east-1".to_owned()),
@@ -50,6 +50,7 @@ impl Place {
             ("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2Vj".repeat(40)),
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.clone()),
             ("AWS_ENDPOINT_URL_SQS", sqs.clone()),
+            ("AWS_ENDPOINT_URL_S3", s3.clone()),
             ("SSL_CERT_FILE", text(&self.roots)),
             ("CLOAKROOM_TABLE", "jobs".to_owned()),
             ("CLOAKROOM_BUCKET", "bucket".to_owned()),
