@@ -87,7 +87,7 @@ const STARTS: usize = 5;
 
 /// Everything, by turns.
 pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Samples {
-    assert_eq!(calls_of_a_large_job(place, Maker::Floor), calls_of_a_large_job(place, Maker::Ours));
+    assert_eq!(calls_of_large_jobs(place, Maker::Floor), calls_of_large_jobs(place, Maker::Ours));
     let mut samples = Samples::new();
     for round in 0..rounds {
         let mut messages: BTreeMap<Maker, Vec<String>> = BTreeMap::new();
@@ -186,19 +186,20 @@ fn usual(starts: &[Sample]) -> Sample {
     }
 }
 
-/// What is called for a job whose payload and result are kept in the bucket.
-fn calls_of_a_large_job(place: &Place, maker: Maker) -> BTreeMap<String, usize> {
-    let body = format!(r#"{{"result":"{}"}}"#, "x".repeat(600_000));
+/// What is called for a job whose result is kept in the bucket, and for the submission of one whose payload is.
+fn calls_of_large_jobs(place: &Place, maker: Maker) -> BTreeMap<String, usize> {
     let program = |kind| place.start(&maker.program(kind).expect("both have one"), false);
     place.aws.messages();
     place.aws.counts();
-    let submission = events::request("POST", "/commands/diagnostic.run", Some("a-large-one"), Some(&body));
-    let answer = |(answer, _): (Vec<u8>, Duration)| String::from_utf8(answer).expect("text");
-    program(Kind::Submit).invoke(&submission);
-    let messages = place.aws.messages();
-    program(Kind::Worker).invoke(&events::batch(&messages));
-    let polled = answer(program(Kind::Status).invoke(&poll(&messages[0])));
-    assert!(polled.contains("/results/"), "a link to the result: {polled}");
+    for length in [200_000, 600_000] {
+        let body = format!(r#"{{"result":"{}"}}"#, "x".repeat(length));
+        let key = format!("of-{length}-bytes");
+        program(Kind::Submit).invoke(&events::request("POST", "/commands/diagnostic.run", Some(&key), Some(&body)));
+    }
+    let message = place.aws.messages().swap_remove(0);
+    program(Kind::Worker).invoke(&events::batch(std::slice::from_ref(&message)));
+    let (polled, _) = program(Kind::Status).invoke(&poll(&message));
+    assert!(String::from_utf8_lossy(&polled).contains("result_url"), "{}", String::from_utf8_lossy(&polled));
     place.aws.counts().calls
 }
 
