@@ -83,7 +83,7 @@ pub(crate) fn of(samples: &[Sample], field: impl Fn(&Sample) -> f64) -> f64 {
 const BLOCKS: (usize, usize) = (4, 10);
 
 /// How often a program is started in a round: one start differs from the next by more than one program from another.
-const STARTS: usize = 5;
+const STARTS: usize = 3;
 
 /// Everything, by turns.
 pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Samples {

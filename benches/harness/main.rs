@@ -25,9 +25,9 @@ use std::path::PathBuf;
 use place::Place;
 
 /// Processes of each function, and invocations of each process.
-const ROUNDS: (usize, usize) = (7, 1000);
+const ROUNDS: (usize, usize) = (21, 300);
 /// The same, for a look.
-const QUICK: (usize, usize) = (3, 300);
+const QUICK: (usize, usize) = (5, 300);
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();

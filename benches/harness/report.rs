@@ -8,6 +8,7 @@ use std::process::Command;
 use crate::function::{BATCH, Kind, Maker, Sample, Samples, count, of};
 use crate::instructions::each;
 use crate::place::Place;
+use crate::statistics::median;
 
 /// What was measured on what.
 pub(crate) fn head(rounds: usize, invocations: usize) -> String {
@@ -17,7 +18,8 @@ pub(crate) fn head(rounds: usize, invocations: usize) -> String {
     format!(
         "# Measured\n\nWritten by `benches/run`; [README.md](README.md) says what is measured, and what was changed for it.\n\n\
          {cores} cores ({}, {}). {rounds} processes of each function, each beside one of its floor; {invocations} \
-         invocations of each (batches of {BATCH}: {}) in ten blocks by turns, after four blocks to warm up; medians. CPU time is the figure to trust.\n",
+         invocations of each (batches of {BATCH}: {}) in ten blocks by turns, after four blocks to warm up; medians, \
+         and of ratios the median over the pairs. CPU time is the figure to trust.\n",
         model.trim_start_matches([' ', '\t', ':']),
         std::env::consts::ARCH,
         invocations / BATCH,
@@ -54,12 +56,13 @@ pub(crate) fn functions(place: &Place, samples: &Samples) -> String {
             kind.name()
         );
         for (what, figure, digits, goal) in LINES {
-            let [floor, ours] = [Maker::Floor, Maker::Ours].map(|maker| of(&samples[&(kind, maker)], figure));
+            let [floors, ours] = [Maker::Floor, Maker::Ours].map(|maker| &samples[&(kind, maker)]);
+            let ratio = median(floors.iter().zip(ours).map(|(floor, ours)| figure(ours) / figure(floor)));
+            let (floor, ours) = (of(floors, figure), of(ours, figure));
             let hello = of(hello, figure);
             let hello = if hello > 0.0 { format!("{hello:.digits$}") } else { String::new() };
-            let ratio = if floor > 0.0 { format!("{:.2}", ours / floor) } else { String::new() };
             let goal = goal.map_or_else(String::new, |goal| format!("{goal:.2}"));
-            _ = writeln!(page, "| {what} | {hello} | {floor:.digits$} | {ours:.digits$} | {ratio} | {goal} |");
+            _ = writeln!(page, "| {what} | {hello} | {floor:.digits$} | {ours:.digits$} | {ratio:.2} | {goal} |");
         }
         let instructions = |maker, kind| each(place, maker, kind).map(|n| n / 1000);
         if let (Some(hello), Some(floor), Some(ours)) =
