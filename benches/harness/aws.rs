@@ -20,6 +20,15 @@ pub(crate) struct Counts {
     pub(crate) units: Units,
 }
 
+impl Counts {
+    fn add(&mut self, operation: String, request: &Request, units: Units) {
+        *self.calls.entry(operation).or_default() += 1;
+        self.sent += request.bytes;
+        self.units.write += units.write;
+        self.units.read += units.read;
+    }
+}
+
 #[derive(Default)]
 struct State {
     table: Table,
@@ -85,10 +94,7 @@ fn answer(state: &Mutex<State>, request: &Request) -> Vec<u8> {
         "ChangeMessageVisibility" => (json!({}), Units::default()),
         other => panic!("nothing stands in for {other}"),
     };
-    *state.counts.calls.entry(operation.to_owned()).or_default() += 1;
-    state.counts.sent += request.bytes;
-    state.counts.units.write += units.write;
-    state.counts.units.read += units.read;
+    state.counts.add(operation.to_owned(), request, units);
     drop(state);
     http::answer("200 OK", "Content-Type: application/x-amz-json-1.0\r\n", answer.to_string().as_bytes())
 }
@@ -109,8 +115,7 @@ fn object(state: &Mutex<State>, request: &Request) -> Vec<u8> {
         }
         other => panic!("nothing stands in for {other} {key}"),
     };
-    *state.counts.calls.entry(format!("{} object", request.method)).or_default() += 1;
-    state.counts.sent += request.bytes;
+    state.counts.add(format!("{} object", request.method), request, Units::default());
     drop(state);
     http::answer(status, "", &body)
 }

@@ -1,13 +1,13 @@
 //! The function behind the queue of dead letters: ends their jobs, and keeps the messages for an operator.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use cloakroom_aws::{Clients, DeadLettersConfig, environment};
+use cloakroom_aws::{Clients, DeadLettersConfig};
 use lambda::batch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 fn main() -> Result<(), Error> {
     lambda::run(async {
-        let config = lambda::configured(|| DeadLettersConfig::from_env(&environment));
+        let config = lambda::configured(DeadLettersConfig::from_env);
         let meter = lambda::meter();
         let dead_letters = cloakroom_aws::dead_letters(&config, &Clients::of_function(), meter);
         let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {

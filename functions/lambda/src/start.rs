@@ -3,6 +3,7 @@
 use std::env;
 use std::sync::Arc;
 
+use cloakroom_aws::config::Lookup;
 use cloakroom_aws::{ConfigError, EmbeddedMetrics, MeterConfig, environment};
 use lambda_http::Error;
 use lambda_http::tracing::subscriber::filter::{LevelFilter, Targets};
@@ -35,7 +36,7 @@ pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Erro
 
 /// The meter of a function, as its environment says, whose lines are its log's.
 pub fn meter() -> Arc<EmbeddedMetrics> {
-    Arc::new(EmbeddedMetrics::new(configured(|| MeterConfig::from_env(&environment)), lines::say))
+    Arc::new(EmbeddedMetrics::new(configured(MeterConfig::from_env), lines::say))
 }
 
 /// The level of our own crates and of the handlers, and of everything else.
@@ -56,9 +57,9 @@ where
     subscriber::registry().with(targets).with(log.with_writer(writer))
 }
 
-/// Reads the configuration; ends the process with one line in the log where it is wrong.
-pub fn configured<T>(read: impl FnOnce() -> Result<T, ConfigError>) -> T {
-    read().unwrap_or_else(|error| {
+/// Reads a configuration from the environment; ends the process with one line in the log where it is wrong.
+pub fn configured<T>(read: impl FnOnce(Lookup<'_>) -> Result<T, ConfigError>) -> T {
+    read(&environment).unwrap_or_else(|error| {
         tracing::error!("can't start: {error}");
         std::process::exit(1)
     })

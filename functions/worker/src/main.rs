@@ -3,14 +3,14 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use cloakroom_app::SystemHost;
 use cloakroom_app::host::Host as _;
-use cloakroom_aws::{Clients, WorkerConfig, environment};
+use cloakroom_aws::{Clients, WorkerConfig};
 use lambda::batch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use tokio::runtime::Builder;
 
 fn main() -> Result<(), Error> {
     lambda::run(async {
-        let config = lambda::configured(|| WorkerConfig::from_env(&environment));
+        let config = lambda::configured(WorkerConfig::from_env);
         let meter = lambda::meter();
         // Threads of their own: a handler that computes without waiting must not keep a heartbeat from beating.
         let handlers = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

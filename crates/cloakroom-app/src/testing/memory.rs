@@ -489,7 +489,7 @@ fn part(number: u32, bytes: &Bytes) -> Part {
     Part { number, length: bytes.len() as u64, etag: Digest::of(bytes).to_string() }
 }
 
-/// Percent-encoded, as S3 has it.
+/// Encoded, so that it is a URL whatever the key.
 fn url_of(key: &str) -> String {
     let encoded = |name: &str| form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>();
     let path: Vec<_> = key.split('/').map(encoded).collect();
