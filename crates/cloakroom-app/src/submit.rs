@@ -254,9 +254,11 @@ impl Submit {
                 self.replay(&job, *existing, envelope).await
             }
             Acceptance::Created | Acceptance::Exists(_) => {
-                self.meter.count(&job.command, Fact::Accepted);
                 let delay = job.ready_at.since(job.created_at);
-                self.queue.send(&job.tenant, body, delay, envelope.xray.as_deref()).await?;
+                let sent = self.queue.send(&job.tenant, body, delay, envelope.xray.as_deref()).await;
+                // Recorded, whatever became of the message; and only now, so that its line goes along with the request's own.
+                self.meter.count(&job.command, Fact::Accepted);
+                sent?;
                 tracing::debug!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
                 Ok(Submitted { job, replayed: false })
             }
