@@ -183,7 +183,6 @@ async fn one(
         .expression_attribute_values(":status", S("succeeded".to_owned()))
         .expression_attribute_values(":result_type", S("application/json".to_owned()))
         .set_expression_attribute_names(Some(names(&SETTLE_NAMES)))
-        .return_values(AllNew)
         .return_values_on_condition_check_failure(AllOld)
         .send()
         .await?;

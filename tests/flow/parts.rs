@@ -1,6 +1,6 @@
 //! Uploads in parts.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{self, Arc};
 
 use bytes::Bytes;
 use cloakroom_client::{Client, Submission, Uploading};
@@ -8,7 +8,8 @@ use cloakroom_tests::{Deployment, Test, fresh_key, header, json, location_of, su
 use image::ImageFormat;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::block_in_place;
 
 use crate::photos::{photo, put, submit, thumbnail};
 
@@ -88,17 +89,21 @@ async fn two_commands_that_name_an_upload_in_parts_at_once_make_one_job() {
     assert_eq!(thumbnail(&cloakroom, &location_of(&accepted)).await, (80, 50), "none is enlarged");
 }
 
-/// A client that keeps what it is told of an upload, and says when more than so much is on its way.
-fn telling(cloakroom: &Deployment, much: u64, told: &Arc<Mutex<Vec<Uploading>>>, over: &Arc<Notify>) -> Client {
-    let (told, over) = (Arc::clone(told), Arc::clone(over));
+/// A client that keeps what it is told of an upload; and when more than so much is on its way, says so and sends nothing more while
+/// `stay` is held.
+fn telling(cloakroom: &Deployment, much: u64, told: &Told, over: &Arc<Notify>, stay: &Arc<Mutex<()>>) -> Client {
+    let (told, over, stay) = (Arc::clone(told), Arc::clone(over), Arc::clone(stay));
     let tell = move |uploading: &Uploading| {
         told.lock().expect("no one panics while telling").push(uploading.clone());
         if uploading.sent > much {
             over.notify_one();
+            block_in_place(|| drop(stay.blocking_lock()));
         }
     };
     Client::builder(cloakroom.url()).parts_at_once(1).on_upload(tell).build().expect("a client")
 }
+
+type Told = Arc<sync::Mutex<Vec<Uploading>>>;
 
 async fn an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was() {
     let cloakroom = Deployment::get().await;
@@ -108,17 +113,20 @@ async fn an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was() {
     let first = photo.len() as u64 / 2 + 1;
     let submission = Submission::bytes("thumbnail.create", "image/png", photo.clone()).query("width", 200);
     let submission = submission.query("format", "png").key(fresh_key("interrupted"));
-    let (told, over) = (Arc::new(Mutex::new(vec![])), Arc::new(Notify::new()));
-    let client = telling(&cloakroom, first, &told, &over);
+    let (told, over, stay) = (Told::default(), Arc::new(Notify::new()), Arc::new(Mutex::new(())));
+    let stays = stay.lock().await;
+    let client = telling(&cloakroom, first, &told, &over, &stay);
     tokio::select! {
         submitted = client.submit(submission.clone()) => panic!("{submitted:?}"),
         () = over.notified() => {}
     }
+    drop(stays);
     let id = told.lock().expect("no one panics while telling")[0].upload_id.clone();
     assert_eq!(there(&look(&cloakroom, &format!("/uploads/{id}")).await), [true, false]);
 
-    let told = Arc::new(Mutex::new(vec![]));
-    let submitted = telling(&cloakroom, first, &told, &over).submit(submission.upload(&id)).await.expect("accepted");
+    let told = Told::default();
+    let submitted =
+        telling(&cloakroom, first, &told, &over, &stay).submit(submission.upload(&id)).await.expect("accepted");
     let sent: Vec<_> = told.lock().expect("no one panics while telling").iter().map(|it| it.sent).collect();
     assert_eq!((sent.first(), sent.last()), (Some(&first), Some(&(photo.len() as u64))), "the first part went once");
     assert_eq!(thumbnail(&cloakroom, &submitted.location).await, (200, 163));

@@ -60,6 +60,12 @@ pub trait JobStore: Send + Sync {
     /// Makes a change if its guard holds: one conditional write.
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError>;
 
+    /// As [`change`](Self::change), for who needs not know what the record then is: of a change that was made this tells what it
+    /// makes of the job as it was `seen`. What others changed meanwhile, and the guard let pass, is not in that.
+    async fn change_unseen(&self, seen: &Job, transition: &Transition) -> Result<Change, PortError> {
+        self.change(&seen.key(), transition).await
+    }
+
     /// The record as it is, expired or not: one strongly consistent read.
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError>;
 

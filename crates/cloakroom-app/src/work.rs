@@ -270,7 +270,7 @@ impl Worker {
         loop {
             let (now, unit) = (self.host.now(), self.host.unit());
             let transition = Transition::settle(&job, token, end.clone(), &command.limits().retry, now, unit);
-            job = match self.store.change(&job.key(), &transition).await {
+            job = match self.store.change_unseen(&job, &transition).await {
                 Ok(Change::Made(job)) => return self.settled(delivery, envelope, &job, run_time).await,
                 Ok(Change::Refused(found)) => {
                     match found.filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token)) {

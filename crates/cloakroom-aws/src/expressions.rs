@@ -1,7 +1,6 @@
 //! The rules of a change, as DynamoDB's expressions: exactly `Guard::holds` and `Patch::apply`, and nothing of its own.
 
 use std::collections::HashMap;
-use std::fmt::{self, Display, Write as _};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom::{Guard, Patch, Status, Timestamp, Transition};
@@ -19,52 +18,67 @@ pub(crate) struct Update {
     pub(crate) words: Words,
 }
 
-/// What the placeholders of an expression stand for. All names have one, as many are reserved words.
+/// What the placeholders of expressions stand for. All names have one, as many are reserved words.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     names: Vec<&'static str>,
     values: Vec<(&'static str, AttributeValue)>,
 }
 
-/// A placeholder, as it is written in an expression.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Placeholder(char, &'static str);
-
-impl Display for Placeholder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char(self.0)?;
-        f.write_str(self.1)
-    }
-}
-
 impl Words {
-    pub(crate) fn name(&mut self, attribute: &'static str) -> Placeholder {
-        if !self.names.contains(&attribute) {
-            self.names.push(attribute);
-        }
-        Placeholder('#', attribute)
-    }
-
-    pub(crate) fn value(&mut self, label: &'static str, value: AttributeValue) -> Placeholder {
-        self.values.push((label, value));
-        Placeholder(':', label)
-    }
-
-    /// That the status is one of these.
-    pub(crate) fn status_is_one_of(&mut self, statuses: impl IntoIterator<Item = Status>) -> String {
-        let name = self.name(name::STATUS);
-        let mut list = String::new();
-        for status in statuses {
-            let value = self.value(status.as_str(), text(status.as_str()));
-            add(&mut list, ", ", format_args!("{value}"));
-        }
-        format!("{name} IN ({list})")
-    }
-
     pub(crate) fn into_parts(self) -> (HashMap<String, String>, HashMap<String, AttributeValue>) {
         let names = self.names.into_iter().map(|name| (["#", name].concat(), name.to_owned()));
         let values = self.values.into_iter().map(|(label, value)| ([":", label].concat(), value));
         (names.collect(), values.collect())
+    }
+}
+
+/// An expression while it is written.
+pub(crate) struct Expression<'a> {
+    text: String,
+    words: &'a mut Words,
+}
+
+impl<'a> Expression<'a> {
+    pub(crate) fn new(words: &'a mut Words) -> Self {
+        // Longer than any that there is, as growing takes longer than writing.
+        Self { text: String::with_capacity(1024), words }
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    pub(crate) fn name(&mut self, attribute: &'static str) -> &mut Self {
+        if !self.words.names.contains(&attribute) {
+            self.words.names.push(attribute);
+        }
+        self.text("#").text(attribute)
+    }
+
+    pub(crate) fn value(&mut self, label: &'static str, value: AttributeValue) -> &mut Self {
+        self.words.values.push((label, value));
+        self.text(":").text(label)
+    }
+
+    /// That the status is one of these.
+    pub(crate) fn status_is_one_of(&mut self, statuses: impl IntoIterator<Item = Status>) -> &mut Self {
+        self.name(name::STATUS);
+        let mut before = " IN (";
+        for status in statuses {
+            self.text(before).value(status.as_str(), text(status.as_str()));
+            before = ", ";
+        }
+        self.text(")")
+    }
+
+    fn and_is(&mut self, attribute: &'static str, how: &str, label: &'static str, value: AttributeValue) {
+        self.text(" AND ").name(attribute).text(how).value(label, value);
+    }
+
+    pub(crate) fn written(self) -> String {
+        self.text
     }
 }
 
@@ -82,61 +96,34 @@ pub(crate) fn update(transition: &Transition) -> Update {
     Update { condition, changes, words }
 }
 
-/// A condition while it is written.
-struct Condition<'a> {
-    text: String,
-    words: &'a mut Words,
-}
-
-impl Condition<'_> {
-    fn and(&mut self, term: fmt::Arguments<'_>) {
-        add(&mut self.text, " AND ", term);
-    }
-
-    fn and_is(&mut self, attribute: &'static str, how: &str, label: &'static str, value: AttributeValue) {
-        let (name, value) = (self.words.name(attribute), self.words.value(label, value));
-        self.and(format_args!("{name} {how} {value}"));
-    }
-}
-
-/// Writes one more of several.
-fn add(text: &mut String, between: &str, one: fmt::Arguments<'_>) {
-    if !text.is_empty() {
-        text.push_str(between);
-    }
-    // Writing to a string does not fail.
-    _ = text.write_fmt(one);
-}
-
 fn condition(guard: &Guard, words: &mut Words) -> String {
-    let pk = words.name(name::PK);
-    let mut condition = Condition { text: format!("attribute_exists({pk})"), words };
+    let mut condition = Expression::new(words);
+    condition.text("attribute_exists(").name(name::PK).text(")");
     // Not the guard's: a later program's record is not changed by a program that can't read it.
-    condition.and_is(name::V, "<=", "known_v", number(VERSION));
-    condition.and_is(name::EXPIRES_AT, ">", "alive_at", second(guard.alive_at));
+    condition.and_is(name::V, " <= ", "known_v", number(VERSION));
+    condition.and_is(name::EXPIRES_AT, " > ", "alive_at", second(guard.alive_at));
     if guard.statuses.is_empty() {
         // None of no statuses: never. DynamoDB takes no empty list.
-        condition.and(format_args!("attribute_not_exists({pk})"));
+        condition.text(" AND attribute_not_exists(").name(name::PK).text(")");
     } else {
-        let one_of = condition.words.status_is_one_of(guard.statuses.iter().copied());
-        condition.and(format_args!("{one_of}"));
+        condition.text(" AND ").status_is_one_of(guard.statuses.iter().copied());
     }
     if let Some(at) = guard.created_at {
-        condition.and_is(name::CREATED_AT, "=", "incarnation", millis(at));
+        condition.and_is(name::CREATED_AT, " = ", "incarnation", millis(at));
     }
     if let Some(token) = guard.token {
-        condition.and_is(name::LEASE_TOKEN, "=", "held_by", text(token.to_string()));
+        condition.and_is(name::LEASE_TOKEN, " = ", "held_by", text(token.to_string()));
     }
     if let Some(by) = guard.ready_by {
-        condition.and_is(name::READY_AT, "<=", "ready_by", millis(by));
+        condition.and_is(name::READY_AT, " <= ", "ready_by", millis(by));
     }
     if let Some(max) = guard.attempts_below {
-        condition.and_is(name::ATTEMPT, "<", "attempts_below", number(max));
+        condition.and_is(name::ATTEMPT, " < ", "attempts_below", number(max));
     }
     if let Some(version) = guard.version {
-        condition.and_is(name::VERSION, "=", "of_version", number(version));
+        condition.and_is(name::VERSION, " = ", "of_version", number(version));
     }
-    condition.text
+    condition.written()
 }
 
 /// Every attribute that tells of attempts, but their number.
@@ -166,17 +153,16 @@ enum Becomes {
     Longer(AttributeValue),
     /// So many seconds, and the job's retention.
     Expiry(AttributeValue),
-    /// Nothing.
-    Gone,
 }
 
-/// What becomes of which attributes.
+/// What becomes of which attributes; nothing, of those that go.
 #[derive(Default)]
-struct Assignments(Vec<(&'static str, Becomes)>);
+struct Assignments(Vec<(&'static str, Option<Becomes>)>);
 
 impl Assignments {
     /// What comes later in the patch's order takes the place of what came before.
-    fn set(&mut self, attribute: &'static str, becomes: Becomes) {
+    fn set(&mut self, attribute: &'static str, becomes: impl Into<Option<Becomes>>) {
+        let becomes = becomes.into();
         match self.0.iter_mut().find(|(name, _)| *name == attribute) {
             Some((_, before)) => *before = becomes,
             None => self.0.push((attribute, becomes)),
@@ -191,7 +177,7 @@ impl Assignments {
 
     fn take_away(&mut self, attributes: &[&'static str]) {
         for name in attributes {
-            self.set(name, Becomes::Gone);
+            self.set(name, None);
         }
     }
 }
@@ -223,9 +209,8 @@ fn assignments(patch: &Patch) -> Assignments {
     }
     if let Some((progress, estimate)) = &patch.progress {
         all.set(name::PROGRESS, Becomes::Value(percent(progress.percent)));
-        let message = progress.message.as_ref();
-        all.set(name::PROGRESS_MESSAGE, message.map_or(Becomes::Gone, |message| Becomes::Value(text(message))));
-        all.set(name::ESTIMATED_FINISH_AT, estimate.map_or(Becomes::Gone, |at| Becomes::Value(millis(at))));
+        all.set(name::PROGRESS_MESSAGE, progress.message.as_ref().map(|message| Becomes::Value(text(message))));
+        all.set(name::ESTIMATED_FINISH_AT, estimate.map(|at| Becomes::Value(millis(at))));
     }
     if let Some(at) = patch.finished_at {
         all.set(name::FINISHED_AT, Becomes::Value(millis(at)));
@@ -243,29 +228,35 @@ fn assignments(patch: &Patch) -> Assignments {
 /// In the order of the attributes' names: one patch is always the same text.
 fn render(Assignments(mut all): Assignments, words: &mut Words) -> String {
     all.sort_unstable_by_key(|(attribute, _)| *attribute);
-    let (mut set, mut remove) = (String::new(), String::new());
+    let mut changes = Expression::new(words);
+    let mut gone = vec![];
+    let mut before = "SET ";
     for (attribute, becomes) in all {
-        let name = words.name(attribute);
-        let mut set = |value: fmt::Arguments<'_>| add(&mut set, ", ", format_args!("{name} = {value}"));
+        let Some(becomes) = becomes else {
+            gone.push(attribute);
+            continue;
+        };
+        changes.text(before).name(attribute).text(" = ");
+        before = ", ";
         match becomes {
-            Becomes::Value(value) => set(format_args!("{}", words.value(attribute, value))),
+            Becomes::Value(value) => changes.value(attribute, value),
             Becomes::ValueOnce(value) => {
-                set(format_args!("if_not_exists({name}, {})", words.value(attribute, value)));
+                changes.text("if_not_exists(").name(attribute).text(", ").value(attribute, value).text(")")
             }
-            Becomes::OneMore => set(format_args!("{name} + {}", words.value("one", number(1)))),
+            Becomes::OneMore => changes.name(attribute).text(" + ").value("one", number(1)),
             Becomes::Longer(more) => {
-                let none = words.value("none", AttributeValue::L(vec![]));
-                let more = words.value(attribute, more);
-                set(format_args!("list_append(if_not_exists({name}, {none}), {more})"));
+                changes.text("list_append(if_not_exists(").name(attribute).text(", ");
+                changes.value("none", AttributeValue::L(vec![])).text("), ").value(attribute, more).text(")")
             }
-            Becomes::Expiry(seconds) => {
-                let retention = words.name(name::RETENTION);
-                set(format_args!("{} + {retention}", words.value(attribute, seconds)));
-            }
-            Becomes::Gone => add(&mut remove, ", ", format_args!("{name}")),
-        }
+            Becomes::Expiry(seconds) => changes.value(attribute, seconds).text(" + ").name(name::RETENTION),
+        };
     }
-    if remove.is_empty() { format!("SET {set}") } else { format!("SET {set} REMOVE {remove}") }
+    let mut before = " REMOVE ";
+    for attribute in gone {
+        changes.text(before).name(attribute);
+        before = ", ";
+    }
+    changes.written()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use cloakroom_app::ports::{Acceptance, Change, JobStore, PartsRecord, PortError}
 
 use crate::clients::Clients;
 use crate::error::{TABLE, port_error};
-use crate::expressions::{Update, Words, second, update};
+use crate::expressions::{Expression, Update, Words, second, update};
 use crate::record::{self, Item, job_pk, name, number, text, upload_pk};
 
 /// The port over one table.
@@ -60,15 +60,19 @@ impl DynamoStore {
     /// sweeper is told of them by the table's stream.
     pub async fn open_jobs(&self) -> Result<Vec<JobKey>, PortError> {
         let mut words = Words::default();
-        let open = words.status_is_one_of(Status::ALL.into_iter().filter(|status| !status.is_terminal()));
-        let (tenant, id) = (words.name(name::TENANT), words.name(name::ID));
+        let mut open = Expression::new(&mut words);
+        open.status_is_one_of(Status::ALL.into_iter().filter(|status| !status.is_terminal()));
+        let open = open.written();
+        let mut which = Expression::new(&mut words);
+        which.name(name::TENANT).text(", ").name(name::ID);
+        let which = which.written();
         let (names, values) = words.into_parts();
         let mut pages = self
             .client
             .scan()
             .table_name(&self.table)
             .filter_expression(open)
-            .projection_expression(format!("{tenant}, {id}"))
+            .projection_expression(which)
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .into_paginator()
@@ -79,6 +83,37 @@ impl DynamoStore {
             jobs.extend(items.iter().filter_map(record::key));
         }
         Ok(jobs)
+    }
+
+    /// Makes a change: what the table then shows of it, or the record that the guard met.
+    async fn update(
+        &self,
+        key: &JobKey,
+        transition: &Transition,
+        shown: ReturnValue,
+    ) -> Result<Result<Option<Item>, Option<Box<Job>>>, PortError> {
+        let Update { condition, changes, words } = update(transition);
+        let (names, values) = words.into_parts();
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(name::PK, job_pk(key))
+            .condition_expression(condition)
+            .update_expression(changes)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .return_values(shown)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match updated {
+            Ok(answer) => Ok(Ok(answer.attributes)),
+            Err(error) => {
+                let found = refused(&error, refused_update)?;
+                Ok(Err(found.map(|item| read(key, &item).map(Box::new)).transpose()?))
+            }
+        }
     }
 
     async fn delete_by_expiry(&self) -> Result<(), PortError> {
@@ -102,15 +137,17 @@ impl JobStore for DynamoStore {
     /// nobody has sent yet.
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
         let mut words = Words::default();
-        let (pk, expires_at) = (words.name(name::PK), words.name(name::EXPIRES_AT));
-        let now = words.value("now", second(job.created_at));
+        let mut free = Expression::new(&mut words);
+        free.text("attribute_not_exists(").name(name::PK).text(") OR ");
+        free.name(name::EXPIRES_AT).text(" <= ").value("now", second(job.created_at));
+        let free = free.written();
         let (names, values) = words.into_parts();
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(record::write(job)))
-            .condition_expression(format!("attribute_not_exists({pk}) OR {expires_at} <= {now}"))
+            .condition_expression(free)
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -126,31 +163,20 @@ impl JobStore for DynamoStore {
     }
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
-        let Update { condition, changes, words } = update(transition);
-        let (names, values) = words.into_parts();
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(name::PK, job_pk(key))
-            .condition_expression(condition)
-            .update_expression(changes)
-            .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values(Some(values))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match updated {
-            Ok(answer) => {
-                let item = answer.attributes.ok_or_else(|| unexpected("changed a job without showing it"))?;
-                read(key, &item).map(|job| Change::Made(Box::new(job)))
+        Ok(match self.update(key, transition, ReturnValue::AllNew).await? {
+            Ok(item) => {
+                let item = item.ok_or_else(|| unexpected("changed a job without showing it"))?;
+                Change::Made(Box::new(read(key, &item)?))
             }
-            Err(error) => {
-                let found = refused(&error, refused_update)?;
-                found.map(|item| read(key, &item).map(Box::new)).transpose().map(Change::Refused)
-            }
-        }
+            Err(found) => Change::Refused(found),
+        })
+    }
+
+    async fn change_unseen(&self, seen: &Job, transition: &Transition) -> Result<Change, PortError> {
+        Ok(match self.update(&seen.key(), transition, ReturnValue::None).await? {
+            Ok(_) => Change::Made(Box::new(transition.patch.apply(seen.clone()))),
+            Err(found) => Change::Refused(found),
+        })
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
@@ -174,8 +200,10 @@ impl JobStore for DynamoStore {
         until: Timestamp,
     ) -> Result<bool, PortError> {
         let mut words = Words::default();
-        let (pk, taken_by) = (words.name(name::PK), words.name(name::JOB));
-        let this = words.value("job", text(job.to_string()));
+        let mut free = Expression::new(&mut words);
+        free.text("attribute_not_exists(").name(name::PK).text(") OR ");
+        free.name(name::JOB).text(" = ").value("job", text(job.to_string()));
+        let free = free.written();
         let (names, values) = words.into_parts();
         let put = self
             .client
@@ -185,7 +213,7 @@ impl JobStore for DynamoStore {
             .item(name::V, number(record::VERSION))
             .item(name::JOB, text(job.to_string()))
             .item(name::EXPIRES_AT, number(until.as_seconds_ceil()))
-            .condition_expression(format!("attribute_not_exists({pk}) OR {taken_by} = {this}"))
+            .condition_expression(free)
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .send()
