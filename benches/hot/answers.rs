@@ -67,11 +67,10 @@ impl HttpConnector for Answers {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();
         let answer = match target.rsplit('.').next().unwrap_or_default() {
-            "PutItem" => "{}",
             "GetItem" => self.found.as_str(),
             // The claim alone wants to see what it made.
             "UpdateItem" if body.windows(7).any(|word| word == b"ALL_NEW") => self.claimed.as_str(),
-            "UpdateItem" => "{}",
+            "PutItem" | "UpdateItem" => "{}",
             "SendMessage" => {
                 self.messages.lock().expect("nothing panics while it answers").push(body.to_owned());
                 r#"{"MessageId":"c10a6300-0000-4000-8000-000000000002"}"#
