@@ -83,13 +83,15 @@ pub(crate) fn of(samples: &[Sample], field: impl Fn(&Sample) -> f64) -> f64 {
 const BLOCKS: (usize, usize) = (4, 10);
 
 /// How often a program is started in a round: one start differs from the next by more than one program from another.
-const STARTS: usize = 3;
+const STARTS: usize = 8;
 
 /// Everything, by turns.
 pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Samples {
+    copy_all(place);
     assert_eq!(calls_of_large_jobs(place, Maker::Floor), calls_of_large_jobs(place, Maker::Ours));
     let mut samples = Samples::new();
     for round in 0..rounds {
+        copy_all(place);
         let mut messages: BTreeMap<Maker, Vec<String>> = BTreeMap::new();
         for kind in Kind::ALL {
             let mut pair = vec![];
@@ -100,8 +102,8 @@ pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Sampl
                 pair.push(Pair { maker, program, function, events, sample: Sample::default(), blocks: vec![] });
             }
             let mut starts: BTreeMap<Maker, Vec<Sample>> = BTreeMap::new();
-            for _ in 0..STARTS {
-                for one in &pair {
+            for turn in 0..STARTS {
+                for one in in_order(&mut pair, turn) {
                     starts.entry(one.maker).or_default().push(start(place, &one.program, &one.events[0]));
                 }
             }
@@ -109,7 +111,7 @@ pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Sampl
                 one.sample = usual(&starts[&one.maker]);
             }
             for block in 0..BLOCKS.0 + BLOCKS.1 {
-                for one in &mut pair {
+                for one in in_order(&mut pair, block) {
                     one.run_block(place, block);
                     if kind == Kind::Submit {
                         messages.entry(one.maker).or_default().extend(place.aws.messages());
@@ -123,6 +125,23 @@ pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Sampl
         eprintln!("round {} of {rounds}", round + 1);
     }
     samples
+}
+
+fn copy_all(place: &Place) {
+    for kind in Kind::ALL {
+        for program in [Maker::Floor, Maker::Ours].into_iter().filter_map(|maker| maker.program(kind)) {
+            place.copy(&program);
+        }
+    }
+}
+
+/// Each is the first as often as the other, as whoever comes after another finds the machine as that one left it.
+fn in_order(pair: &mut [Pair], turn: usize) -> Vec<&mut Pair> {
+    let mut order: Vec<_> = pair.iter_mut().collect();
+    if turn % 2 == 1 {
+        order.reverse();
+    }
+    order
 }
 
 /// One of two processes that are measured side by side.

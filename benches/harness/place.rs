@@ -1,5 +1,8 @@
 //! Where the programs are, and what their functions are told.
 
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +14,8 @@ use crate::tls::Certificate;
 /// Programs, and the stand-in for AWS that they call.
 pub(crate) struct Place {
     programs: PathBuf,
+    /// What is started, once it was copied.
+    copies: PathBuf,
     pub(crate) aws: Aws,
     roots: PathBuf,
 }
@@ -18,9 +23,23 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new(programs: PathBuf) -> Self {
         let folder = programs.join("bench");
-        std::fs::create_dir_all(&folder).expect("a folder that can be made");
+        let copies = folder.join("functions");
+        fs::create_dir_all(&copies).expect("a folder that can be made");
         let certificate = Certificate::make(&folder);
-        Self { programs, aws: Aws::start(&certificate), roots: certificate.roots }
+        Self { programs, copies, aws: Aws::start(&certificate), roots: certificate.roots }
+    }
+
+    /// Copies a function anew. Where the machine happened to put the pages of its file makes it slower or quicker by some
+    /// percent, for as long as they stay there: the next copy is put elsewhere.
+    pub(crate) fn copy(&self, name: &str) {
+        let (from, to) = (self.program(name), self.copies.join(name));
+        // One may be running that was started of the last copy.
+        _ = fs::remove_file(&to);
+        let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o755).open(to).expect("a new file");
+        // Page by page, as the linker does: what is written at once is kept and mapped at once.
+        for page in fs::read(from).expect("a program that was built").chunks(4096) {
+            copy.write_all(page).expect("space for a copy");
+        }
     }
 
     pub(crate) fn program(&self, name: &str) -> PathBuf {
@@ -29,13 +48,13 @@ impl Place {
 
     /// A function, over TLS or without.
     pub(crate) fn start(&self, name: &str, secure: bool) -> Function {
-        Function::start(Command::new(self.program(name)), &self.variables(secure))
+        Function::start(Command::new(self.copies.join(name)), &self.variables(secure))
     }
 
     /// A function whose instructions are counted, where there is what counts them.
     pub(crate) fn under_callgrind(&self, name: &str) -> Option<Function> {
         let mut command = callgrind()?;
-        command.arg(self.program(name));
+        command.arg(self.copies.join(name));
         Some(Function::start(command, &self.variables(false)))
     }
 
