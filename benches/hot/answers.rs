@@ -19,6 +19,7 @@ const ACCEPTED: &str = r#"{"pk":{"S":"job#default#c304c489-1e2e-8a1e-9e8e-b02b76
 const LEASE: &str = r#","lease_token":{"S":"f9e56d72-ba9b-4115-991c-f5b0f04fe8dd"},
     "lease_message":{"S":"059f36b4-87a3-44ab-83d2-661975100000"},"lease_ends_at":{"N":"9795306440970"},
     "started_at":{"N":"1795306380970"}"#;
+
 /// Answers every call.
 #[derive(Debug, Clone)]
 pub(crate) struct Answers {
@@ -29,12 +30,12 @@ pub(crate) struct Answers {
 
 impl Default for Answers {
     fn default() -> Self {
-        let item = |name: &str, status: &str, more: &[&str]| {
-            format!("{{\"{name}\":{}{}}}}}", ACCEPTED.replace("STATUS", status), more.concat())
+        let item = |name: &str, status: &str, more: &str| {
+            format!("{{\"{name}\":{}{}}}}}", ACCEPTED.replace("STATUS", status), more)
         };
         Self {
-            found: item("Item", "accepted", &[]),
-            claimed: item("Attributes", "running", &[LEASE]),
+            found: item("Item", "accepted", ""),
+            claimed: item("Attributes", "running", LEASE),
             messages: Arc::default(),
         }
     }

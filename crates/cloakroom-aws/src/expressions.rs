@@ -73,12 +73,28 @@ impl<'a> Expression<'a> {
         self.text(")")
     }
 
-    fn and_is(&mut self, attribute: &'static str, how: &str, label: &'static str, value: AttributeValue) {
-        self.text(" AND ").name(attribute).text(how).value(label, value);
+    fn is(&mut self, attribute: &'static str, how: &str, label: &'static str, value: AttributeValue) -> &mut Self {
+        self.name(attribute).text(how).value(label, value)
     }
 
-    pub(crate) fn written(self) -> String {
-        self.text
+    fn and_is(&mut self, attribute: &'static str, how: &str, label: &'static str, value: AttributeValue) {
+        self.text(" AND ").is(attribute, how, label, value);
+    }
+
+    /// That there is no record, or one of which this is so.
+    pub(crate) fn none_or(
+        &mut self,
+        attribute: &'static str,
+        how: &str,
+        label: &'static str,
+        value: AttributeValue,
+    ) -> &mut Self {
+        self.text("attribute_not_exists(").name(name::PK).text(") OR ").is(attribute, how, label, value)
+    }
+
+    /// What was written; it begins anew.
+    pub(crate) fn written(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 }
 

@@ -60,12 +60,9 @@ impl DynamoStore {
     /// sweeper is told of them by the table's stream.
     pub async fn open_jobs(&self) -> Result<Vec<JobKey>, PortError> {
         let mut words = Words::default();
-        let mut open = Expression::new(&mut words);
-        open.status_is_one_of(Status::ALL.into_iter().filter(|status| !status.is_terminal()));
-        let open = open.written();
-        let mut which = Expression::new(&mut words);
-        which.name(name::TENANT).text(", ").name(name::ID);
-        let which = which.written();
+        let open = Status::ALL.into_iter().filter(|status| !status.is_terminal());
+        let open = Expression::new(&mut words).status_is_one_of(open).written();
+        let which = Expression::new(&mut words).name(name::TENANT).text(", ").name(name::ID).written();
         let (names, values) = words.into_parts();
         let mut pages = self
             .client
@@ -85,13 +82,14 @@ impl DynamoStore {
         Ok(jobs)
     }
 
-    /// Makes a change: what the table then shows of it, or the record that the guard met.
+    /// Makes a change; `made` tells the job by what is then shown of it.
     async fn update(
         &self,
         key: &JobKey,
         transition: &Transition,
         shown: ReturnValue,
-    ) -> Result<Result<Option<Item>, Option<Box<Job>>>, PortError> {
+        made: impl FnOnce(Option<Item>) -> Result<Job, PortError> + Send,
+    ) -> Result<Change, PortError> {
         let Update { condition, changes, words } = update(transition);
         let (names, values) = words.into_parts();
         let updated = self
@@ -108,10 +106,10 @@ impl DynamoStore {
             .send()
             .await;
         match updated {
-            Ok(answer) => Ok(Ok(answer.attributes)),
+            Ok(answer) => made(answer.attributes).map(|job| Change::Made(Box::new(job))),
             Err(error) => {
                 let found = refused(&error, refused_update)?;
-                Ok(Err(found.map(|item| read(key, &item).map(Box::new)).transpose()?))
+                found.map(|item| read(key, &item).map(Box::new)).transpose().map(Change::Refused)
             }
         }
     }
@@ -137,10 +135,8 @@ impl JobStore for DynamoStore {
     /// nobody has sent yet.
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
         let mut words = Words::default();
-        let mut free = Expression::new(&mut words);
-        free.text("attribute_not_exists(").name(name::PK).text(") OR ");
-        free.name(name::EXPIRES_AT).text(" <= ").value("now", second(job.created_at));
-        let free = free.written();
+        let now = second(job.created_at);
+        let free = Expression::new(&mut words).none_or(name::EXPIRES_AT, " <= ", "now", now).written();
         let (names, values) = words.into_parts();
         let put = self
             .client
@@ -163,20 +159,16 @@ impl JobStore for DynamoStore {
     }
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
-        Ok(match self.update(key, transition, ReturnValue::AllNew).await? {
-            Ok(item) => {
-                let item = item.ok_or_else(|| unexpected("changed a job without showing it"))?;
-                Change::Made(Box::new(read(key, &item)?))
-            }
-            Err(found) => Change::Refused(found),
-        })
+        let made = |item: Option<Item>| {
+            let item = item.ok_or_else(|| unexpected("changed a job without showing it"))?;
+            read(key, &item)
+        };
+        self.update(key, transition, ReturnValue::AllNew, made).await
     }
 
     async fn change_unseen(&self, seen: &Job, transition: &Transition) -> Result<Change, PortError> {
-        Ok(match self.update(&seen.key(), transition, ReturnValue::None).await? {
-            Ok(_) => Change::Made(Box::new(transition.patch.apply(seen.clone()))),
-            Err(found) => Change::Refused(found),
-        })
+        let made = |_| Ok(transition.patch.apply(seen.clone()));
+        self.update(&seen.key(), transition, ReturnValue::None, made).await
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
@@ -200,10 +192,8 @@ impl JobStore for DynamoStore {
         until: Timestamp,
     ) -> Result<bool, PortError> {
         let mut words = Words::default();
-        let mut free = Expression::new(&mut words);
-        free.text("attribute_not_exists(").name(name::PK).text(") OR ");
-        free.name(name::JOB).text(" = ").value("job", text(job.to_string()));
-        let free = free.written();
+        let this = text(job.to_string());
+        let free = Expression::new(&mut words).none_or(name::JOB, " = ", "job", this).written();
         let (names, values) = words.into_parts();
         let put = self
             .client
