@@ -64,7 +64,7 @@ async fn main() -> Result<(), Error> {
             .send()
             .await?;
         let payload = if body.len() > INLINE {
-            let key = format!("payloads/default/{id}/{digest:x}");
+            let key = format!("payloads/default/{id}/{}", hex::encode(digest));
             let put = bucket.client().put_object().bucket(&bucket.name).key(&key).content_type("application/json");
             let put = put.checksum_sha256(BASE64.encode(digest));
             put.body(ByteStream::from(content.to_vec())).send().await?;
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Error> {
         };
         let message = json!({
             "v": 1, "tenant": "default", "job": id, "accepted_at": u64::try_from(now)?, "type": "diagnostic.run",
-            "content_type": "application/json", "payload": payload, "sha256": format!("{digest:x}"),
+            "content_type": "application/json", "payload": payload, "sha256": hex::encode(digest),
             "traceparent": "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00", "request_id": id,
         });
         let trace = request.headers().get("x-amzn-trace-id").and_then(|id| id.to_str().ok()).unwrap_or_default();

@@ -31,7 +31,7 @@ async fn accepted_polled_and_done() {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest as _;
-    format!("{:x}", sha2::Sha256::digest(text))
+    sha2::Sha256::digest(text).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 async fn a_hundred_requests_at_once_with_one_key_are_one_job_and_one_run() {

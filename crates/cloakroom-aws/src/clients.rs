@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -146,6 +146,7 @@ impl Clients {
 
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.sdk);
+        config.set_stalled_stream_protection(Some(unwatched()));
         if let Some(url) = &self.endpoints.dynamodb {
             config.set_endpoint_url(Some(url.clone()));
         }
@@ -157,6 +158,7 @@ impl Clients {
 
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_sdk_sqs::config::Builder::from(&self.sdk);
+        config.set_stalled_stream_protection(Some(unwatched()));
         if let Some(url) = &self.endpoints.sqs {
             config.set_endpoint_url(Some(url.clone()));
         }
@@ -212,6 +214,11 @@ fn http_client() -> SharedHttpClient {
     builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
+/// Where nothing is streamed, a try's own timeout ends one that stalls sooner than the SDK's watch over its bytes would.
+fn unwatched() -> StalledStreamProtectionConfig {
+    StalledStreamProtectionConfig::disabled()
+}
+
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(TRIES)
 }
@@ -223,3 +230,6 @@ fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .operation_timeout(operation)
         .build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+use cloakroom::{JobId, JobKey, Tenant};
+use cloakroom_app::ports::{JobStore as _, PortError, Queue as _};
+use tokio::time::timeout;
+
+use super::*;
+use crate::{DynamoStore, SqsQueue};
+
+/// A service that begins each of its answers, and says no more. Its URL.
+fn one_that_stalls() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it has one");
+    thread::spawn(move || {
+        let mut held = vec![];
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            _ = stream.read(&mut [0; 65536]).expect("a request");
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"").expect("it is read");
+            held.push(stream);
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_answer_stalls_ends_in_its_time() {
+    let url = &*one_that_stalls();
+    let clients = Clients::local(&Local {
+        dynamodb_url: url,
+        sqs_url: url,
+        s3_url: url,
+        region: "us-east-1",
+        access_key: "test",
+        secret_key: "test",
+    });
+    let (store, queue) = (DynamoStore::new(&clients, "jobs"), SqsQueue::new(&clients, "https://sqs/jobs"));
+    let key = JobKey { tenant: Tenant::default(), id: JobId::from_uuid(uuid::Uuid::nil()) };
+    let read = timeout(OPERATION + ATTEMPT, store.load(&key)).await.expect("it ends in time");
+    assert!(matches!(read, Err(PortError::Unavailable { .. })), "{read:?}");
+    let hidden = timeout(OPERATION + ATTEMPT, queue.hide("receipt", Duration::ZERO)).await.expect("it ends in time");
+    assert!(matches!(hidden, Err(PortError::Unavailable { .. })), "{hidden:?}");
+}
