@@ -2,7 +2,6 @@
 
 mod clients;
 
-use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -40,70 +39,26 @@ async fn main() -> Result<(), Error> {
     run(service_fn(work)).await
 }
 
-const CLAIMABLE: &str = "attribute_exists(#pk) AND #v <= :known_v AND #expires_at > :now_s AND \
-    #status IN (:from_0, :from_1, :from_2) AND #created_at = :incarnation AND #ready_at <= :now AND \
-    #attempt < :attempts_below";
-const CLAIM: &str = "SET #attempt = #attempt + :one, #expires_at = :now_s + #retention, \
-    #history = list_append(if_not_exists(#history, :none), :history), #lease_ends_at = :ends_at, \
-    #lease_message = :message, #lease_token = :token, #ready_at = :ready_at, \
-    #started_at = if_not_exists(#started_at, :now), #status = :from_1, #updated_at = :now, #version = #version + :one \
-    REMOVE #estimated_finish_at, #progress, #progress_message";
-const CLAIM_NAMES: [&str; 18] = [
-    "attempt",
-    "created_at",
-    "estimated_finish_at",
-    "expires_at",
-    "history",
-    "lease_ends_at",
-    "lease_message",
-    "lease_token",
-    "pk",
-    "progress",
-    "progress_message",
-    "ready_at",
-    "retention",
-    "started_at",
-    "status",
-    "updated_at",
-    "v",
-    "version",
-];
-const HELD: &str = "attribute_exists(#pk) AND #v <= :known_v AND #expires_at > :now_s AND \
-    #status IN (:from_0, :from_1) AND #lease_token = :held_by";
-const SETTLE: &str = "SET #expires_at = :now_s + #retention, #finished_at = :now, \
-    #history = list_append(if_not_exists(#history, :none), :history), #result = :result, \
-    #result_bytes = :result_bytes, #result_type = :result_type, #status = :status, #updated_at = :now, \
-    #version = #version + :one REMOVE #resource, #result_key, #result_length, #result_sha256";
-const SETTLE_STORED: &str = "SET #expires_at = :now_s + #retention, #finished_at = :now, \
-    #history = list_append(if_not_exists(#history, :none), :history), #result = :result, #result_key = :result_key, \
-    #result_length = :result_length, #result_sha256 = :result_sha256, #result_type = :result_type, #status = :status, \
-    #updated_at = :now, #version = #version + :one REMOVE #resource, #result_bytes";
+const CLAIMABLE: &str = "attribute_exists(pk) AND v <= :one AND expires_at > :now_s AND \
+    #status IN (:from_0, :from_1, :from_2) AND created_at = :incarnation AND ready_at <= :now AND \
+    attempt < :attempts_below";
+const CLAIM: &str = "SET version = version + :one, updated_at = :now, expires_at = :now_s + retention, \
+    #status = :from_1, history = list_append(if_not_exists(history, :none), :history), lease_ends_at = :ends_at, \
+    lease_token = :token, lease_message = :message, attempt = attempt + :one, \
+    started_at = if_not_exists(started_at, :now), ready_at = :ready_at \
+    REMOVE progress, progress_message, estimated_finish_at";
+const HELD: &str = "attribute_exists(pk) AND v <= :one AND expires_at > :now_s AND \
+    #status IN (:from_0, :from_1) AND lease_token = :held_by";
+const SETTLE: &str = "SET version = version + :one, updated_at = :now, expires_at = :now_s + retention, \
+    #status = :status, history = list_append(if_not_exists(history, :none), :history), finished_at = :now, \
+    #result = :result, result_type = :result_type, result_bytes = :result_bytes \
+    REMOVE result_key, result_length, result_sha256, result_seconds, #resource";
+const SETTLE_STORED: &str = "SET version = version + :one, updated_at = :now, expires_at = :now_s + retention, \
+    #status = :status, history = list_append(if_not_exists(history, :none), :history), finished_at = :now, \
+    #result = :result, result_type = :result_type, result_key = :result_key, result_length = :result_length, \
+    result_sha256 = :result_sha256 REMOVE result_bytes, result_seconds, #resource";
 /// The most bytes of a result in its record.
 const INLINE_RESULT: usize = 32 * 1024;
-const SETTLE_NAMES: [&str; 17] = [
-    "expires_at",
-    "finished_at",
-    "history",
-    "lease_token",
-    "pk",
-    "resource",
-    "result",
-    "result_bytes",
-    "result_key",
-    "result_length",
-    "result_sha256",
-    "result_type",
-    "retention",
-    "status",
-    "updated_at",
-    "v",
-    "version",
-];
-
-fn names(all: &[&str]) -> HashMap<String, String> {
-    all.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect()
-}
-
 async fn one(
     dynamodb: &Client,
     table: &str,
@@ -121,7 +76,6 @@ async fn one(
         .key("pk", S(pk.clone()))
         .condition_expression(CLAIMABLE)
         .update_expression(CLAIM)
-        .expression_attribute_values(":known_v", N("1".to_owned()))
         .expression_attribute_values(":from_0", S("accepted".to_owned()))
         .expression_attribute_values(":from_1", S("running".to_owned()))
         .expression_attribute_values(":from_2", S("retrying".to_owned()))
@@ -136,7 +90,7 @@ async fn one(
         .expression_attribute_values(":token", S(token.clone()))
         .expression_attribute_values(":message", S(message.message_id.clone().unwrap_or_default()))
         .expression_attribute_values(":ends_at", N(deadline.to_string()))
-        .set_expression_attribute_names(Some(names(&CLAIM_NAMES)))
+        .expression_attribute_names("#status", "status")
         .return_values(AllNew)
         .return_values_on_condition_check_failure(AllOld)
         .send()
@@ -171,7 +125,6 @@ async fn one(
             .expression_attribute_values(":result_bytes", B(Blob::new(result)))
     };
     settle
-        .expression_attribute_values(":known_v", N("1".to_owned()))
         .expression_attribute_values(":from_0", S("running".to_owned()))
         .expression_attribute_values(":from_1", S("cancelling".to_owned()))
         .expression_attribute_values(":held_by", S(token))
@@ -182,7 +135,9 @@ async fn one(
         .expression_attribute_values(":now_s", N((now / 1000).to_string()))
         .expression_attribute_values(":status", S("succeeded".to_owned()))
         .expression_attribute_values(":result_type", S("application/json".to_owned()))
-        .set_expression_attribute_names(Some(names(&SETTLE_NAMES)))
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_names("#result", "result")
+        .expression_attribute_names("#resource", "resource")
         .return_values_on_condition_check_failure(AllOld)
         .send()
         .await?;

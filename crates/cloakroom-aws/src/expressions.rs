@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom::{Guard, Patch, Status, Timestamp, Transition};
 
 use crate::record::{
-    OF_A_SUCCESS, VERSION, failure_attributes, lease_attributes, millis, name, number, percent, steps,
+    OF_A_SUCCESS, RESERVED, VERSION, failure_attributes, lease_attributes, millis, name, number, percent, steps,
     success_attributes, text,
 };
 
@@ -18,7 +18,8 @@ pub(crate) struct Update {
     pub(crate) words: Words,
 }
 
-/// What the placeholders of expressions stand for. All names have one, as many are reserved words.
+/// What the placeholders of expressions stand for. A name has one where it is a reserved word, and a value only one however
+/// often it is said: each costs a signature, a writer and a reader some bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     names: Vec<&'static str>,
@@ -26,10 +27,12 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    pub(crate) fn into_parts(self) -> (HashMap<String, String>, HashMap<String, AttributeValue>) {
+    /// The names, if there are any (DynamoDB takes no empty map), and the values.
+    pub(crate) fn into_parts(self) -> (Option<HashMap<String, String>>, HashMap<String, AttributeValue>) {
         let names = self.names.into_iter().map(|name| (["#", name].concat(), name.to_owned()));
+        let names = names.collect::<HashMap<_, _>>();
         let values = self.values.into_iter().map(|(label, value)| ([":", label].concat(), value));
-        (names.collect(), values.collect())
+        ((!names.is_empty()).then_some(names), values.collect())
     }
 }
 
@@ -51,14 +54,25 @@ impl<'a> Expression<'a> {
     }
 
     pub(crate) fn name(&mut self, attribute: &'static str) -> &mut Self {
-        if !self.words.names.contains(&attribute) {
-            self.words.names.push(attribute);
+        if RESERVED.contains(&attribute) {
+            if !self.words.names.contains(&attribute) {
+                self.words.names.push(attribute);
+            }
+            self.text("#");
         }
-        self.text("#").text(attribute)
+        self.text(attribute)
     }
 
+    /// A value, by this label unless it has one already.
     pub(crate) fn value(&mut self, label: &'static str, value: AttributeValue) -> &mut Self {
-        self.words.values.push((label, value));
+        let values = &mut self.words.values;
+        let label = match values.iter().find(|(_, said)| *said == value) {
+            Some((label, _)) => label,
+            None => {
+                values.push((label, value));
+                label
+            }
+        };
         self.text(":").text(label)
     }
 
@@ -241,9 +255,7 @@ fn assignments(patch: &Patch) -> Assignments {
     all
 }
 
-/// In the order of the attributes' names: one patch is always the same text.
-fn render(Assignments(mut all): Assignments, words: &mut Words) -> String {
-    all.sort_unstable_by_key(|(attribute, _)| *attribute);
+fn render(Assignments(all): Assignments, words: &mut Words) -> String {
     let mut changes = Expression::new(words);
     let mut gone = vec![];
     let mut before = "SET ";

@@ -78,6 +78,10 @@ pub(crate) mod name {
     pub(crate) const SHA256: &str = "sha256";
 }
 
+/// Those of the names that are words of DynamoDB's own, and so can't stand in an expression:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
+pub(crate) const RESERVED: [&str; 5] = [name::TYPE, name::STATUS, name::RESULT, name::RESOURCE, name::LENGTH];
+
 /// Every attribute that tells of a success.
 pub(crate) const OF_A_SUCCESS: [&str; 8] = [
     name::RESULT,

@@ -17,7 +17,7 @@ fn one_that_stalls() -> String {
         let mut held = vec![];
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
-            _ = stream.read(&mut [0; 65536]).expect("a request");
+            _ = stream.read(&mut [0; 8192]).expect("a request");
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"").expect("it is read");
             held.push(stream);
         }

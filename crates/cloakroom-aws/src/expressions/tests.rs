@@ -18,10 +18,17 @@ fn token() -> LeaseToken {
 fn shown(transition: &Transition) -> String {
     let Update { condition, changes, words } = update(transition);
     let (names, values) = words.into_parts();
-    let lines = format!("if {condition}\n{changes}")
-        .replace(" AND ", "\nand ")
-        .replace(", #", ",\n    #")
-        .replace(" REMOVE ", "\nREMOVE ");
+    let names = names.unwrap_or_default();
+    let mut depth = 0;
+    let mut changed = String::new();
+    for c in changes.replace(" REMOVE ", "\nREMOVE ").chars() {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        changed.push(c);
+        if c == ',' && depth == 0 {
+            changed.push_str("\n   ");
+        }
+    }
+    let lines = format!("if {condition}\n{changed}").replace(" AND ", "\nand ");
     let of_a_word = |c: char| c.is_ascii_alphanumeric() || "#:_".contains(c);
     let mut left: Vec<_> = names.keys().chain(values.keys()).collect();
     let mut text = String::new();
@@ -61,20 +68,20 @@ fn a_claim_is_one_update() {
         and created_at = 1795248000120
         and ready_at <= 1795248000120
         and attempt < 3
-        SET attempt = attempt + 1,
+        SET version = version + 1,
+            updated_at = 1795248000120,
             expires_at = 1795248001 + retention,
+            status = 'running',
             history = list_append(if_not_exists(history, []), ["1795248000120 claim"]),
             lease_ends_at = 1795248000120,
-            lease_message = 'm-1',
             lease_token = '00000000-0000-4000-8000-000000000001',
-            ready_at = 1795248030120,
+            lease_message = 'm-1',
+            attempt = attempt + 1,
             started_at = if_not_exists(started_at, 1795248000120),
-            status = 'running',
-            updated_at = 1795248000120,
-            version = version + 1
-        REMOVE estimated_finish_at,
-            progress,
-            progress_message
+            ready_at = 1795248030120
+        REMOVE progress,
+            progress_message,
+            estimated_finish_at
     "#);
 }
 
@@ -86,10 +93,10 @@ fn a_sign_of_life_leaves_the_progress_as_it_is() {
         and expires_at > 1795248000
         and status IN ('running', 'cancelling')
         and lease_token = '00000000-0000-4000-8000-000000000001'
-        SET expires_at = 1795248001 + retention,
-            ready_at = 1795248030120,
+        SET version = version + 1,
             updated_at = 1795248000120,
-            version = version + 1
+            expires_at = 1795248001 + retention,
+            ready_at = 1795248030120
     ");
 }
 
@@ -102,13 +109,13 @@ fn a_report_without_message_and_estimate_takes_those_of_the_last_away() {
         and expires_at > 1795248000
         and status IN ('running', 'cancelling')
         and lease_token = '00000000-0000-4000-8000-000000000001'
-        SET expires_at = 1795248001 + retention,
-            progress = 12.5,
-            ready_at = 1795248030120,
+        SET version = version + 1,
             updated_at = 1795248000120,
-            version = version + 1
-        REMOVE estimated_finish_at,
-            progress_message
+            expires_at = 1795248001 + retention,
+            ready_at = 1795248030120,
+            progress = 12.5
+        REMOVE progress_message,
+            estimated_finish_at
     ");
 }
 
@@ -125,20 +132,20 @@ fn a_success_writes_all_that_is_known_of_the_result() {
         and expires_at > 1795248000
         and status IN ('running', 'cancelling')
         and lease_token = '00000000-0000-4000-8000-000000000001'
-        SET expires_at = 1795248001 + retention,
-            finished_at = 1795248000120,
-            history = list_append(if_not_exists(history, []), ["1795248000120 succeed"]),
-            result = 'inline',
-            result_bytes = bytes,
-            result_type = 'text/plain',
-            status = 'succeeded',
+        SET version = version + 1,
             updated_at = 1795248000120,
-            version = version + 1
-        REMOVE resource,
-            result_key,
+            expires_at = 1795248001 + retention,
+            status = 'succeeded',
+            history = list_append(if_not_exists(history, []), ["1795248000120 succeed"]),
+            finished_at = 1795248000120,
+            result = 'inline',
+            result_type = 'text/plain',
+            result_bytes = bytes
+        REMOVE result_key,
             result_length,
+            result_sha256,
             result_seconds,
-            result_sha256
+            resource
     "#);
 }
 
@@ -152,15 +159,15 @@ fn a_failure_is_written_in_its_parts() {
         and expires_at > 1795248000
         and status IN ('running', 'cancelling')
         and lease_token = '00000000-0000-4000-8000-000000000001'
-        SET expires_at = 1795248001 + retention,
-            failure_code = 'no-paper',
-            failure_detail = 'the printer is out of paper',
-            failure_status = 422,
-            finished_at = 1795248000120,
-            history = list_append(if_not_exists(history, []), ["1795248000120 fail no-paper: the printer is out of paper"]),
-            status = 'failed',
+        SET version = version + 1,
             updated_at = 1795248000120,
-            version = version + 1
+            expires_at = 1795248001 + retention,
+            status = 'failed',
+            history = list_append(if_not_exists(history, []), ["1795248000120 fail no-paper: the printer is out of paper"]),
+            finished_at = 1795248000120,
+            failure_status = 422,
+            failure_code = 'no-paper',
+            failure_detail = 'the printer is out of paper'
     "#);
 }
 
@@ -174,24 +181,24 @@ fn a_job_that_is_sent_back_loses_all_that_its_attempts_left() {
         and expires_at > 1795248000
         and status IN ('failed')
         and version = 1
-        SET attempt = 0,
-            expires_at = 1795248001 + retention,
-            history = ["1795248000000 claim", "1795248000120 redrive"],
-            ready_at = 1795248000120,
-            status = 'accepted',
+        SET version = version + 1,
             updated_at = 1795248000120,
-            version = version + 1
-        REMOVE estimated_finish_at,
-            failure_code,
-            failure_detail,
-            failure_status,
-            finished_at,
-            lease_ends_at,
+            expires_at = 1795248001 + retention,
+            status = 'accepted',
+            attempt = 0,
+            history = ["1795248000000 claim", "1795248000120 redrive"],
+            ready_at = 1795248000120
+        REMOVE lease_token,
             lease_message,
-            lease_token,
+            lease_ends_at,
             progress,
             progress_message,
-            started_at
+            estimated_finish_at,
+            started_at,
+            finished_at,
+            failure_status,
+            failure_code,
+            failure_detail
     "#);
 }
 
@@ -201,7 +208,7 @@ fn a_guard_without_statuses_never_holds() {
     transition.guard.statuses = vec![];
     let condition = update(&transition).condition;
     assert!(
-        condition.contains("attribute_exists(#pk)") && condition.contains("attribute_not_exists(#pk)"),
+        condition.contains("attribute_exists(pk)") && condition.contains("attribute_not_exists(pk)"),
         "{condition}"
     );
     transition.guard.statuses = Status::ALL.to_vec();
