@@ -46,11 +46,14 @@ impl Metrics {
             let dimensions = names.iter().map(dimension).collect::<Vec<_>>().join(", ");
             for metric in metrics {
                 let name = metric["Name"].as_str().expect("a name");
-                let value = root[name].as_f64().unwrap_or_else(|| panic!("{name} is no number"));
+                let values = root[name].as_array().map_or_else(|| std::slice::from_ref(&root[name]), Vec::as_slice);
+                assert!((1..=100).contains(&values.len()), "{name}: {values:?}");
+                let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{name}: {value} is no number"));
+                let sum = values.iter().map(number).sum::<f64>();
                 let unit = metric["Unit"].as_str().expect("a unit").to_owned();
                 let seen = self.0.entry((name.to_owned(), dimensions.clone())).or_insert((0, 0.0, unit.clone()));
                 assert_eq!(seen.2, unit, "{name}");
-                *seen = (seen.0 + 1, seen.1 + value, unit);
+                *seen = (seen.0 + values.len() as u64, seen.1 + sum, unit);
             }
         }
     }
@@ -60,10 +63,11 @@ impl Metrics {
         self.0.get(&(metric.to_owned(), dimensions.to_owned())).map(|&(count, sum, _)| (count, sum))
     }
 
-    /// The counts of those that have these dimensions, but for times, which no two runs have alike.
+    /// The sums of the counts that have these dimensions: not of times, which no two runs have alike.
     pub fn counts(&self, dimensions: &str) -> BTreeMap<&str, u64> {
         let counted = self.0.iter().filter(|((_, of), (.., unit))| of == dimensions && unit == "Count");
-        counted.map(|((name, _), &(count, ..))| (name.as_str(), count)).collect()
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
+        counted.map(|((name, _), &(_, sum, _))| (name.as_str(), sum as u64)).collect()
     }
 
     /// How many metrics CloudWatch would bill.

@@ -1,14 +1,17 @@
-//! The meter of a deployment: CloudWatch's embedded metric format, a line of the log for every fact
+//! The meter of a deployment: lines of the log in CloudWatch's embedded metric format
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
-//! It costs no call and no waiting: CloudWatch makes the metrics of the lines as they come in.
+//! It costs no call and no waiting: CloudWatch makes the metrics of the lines as they come in. It is paid for by the bytes of
+//! the lines, so what is counted at one time, as of the jobs of a batch, is one line: counts as their sum, times as a list.
 //!
 //! Every combination of dimensions that is seen is a metric, and each metric costs (0.30 dollars a month, by the hours in
 //! which it is seen). So the dimensions are few: the service, the command type, and of what ends badly its code. No tenant
 //! and no job: the log is asked for those.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cloakroom_app::core::Timestamp;
+use cloakroom_app::core::{CommandType, Timestamp};
 use cloakroom_app::host::{Host as _, SystemHost};
 use cloakroom_app::meter::{Fact, Measure, Meter};
 use serde::Serialize;
@@ -25,37 +28,85 @@ pub const METRICS: ([&str; 9], [&str; 2]) = (
     ["QueueDelay", "RunTime"],
 );
 
-/// Writes metrics as lines of a function's log.
-#[derive(Debug, Clone)]
+/// The most values of a metric in a line, by the specification.
+const MOST_VALUES: usize = 100;
+
+/// Writes metrics as lines of a function's log. What is counted is held until [`write`](Self::write).
+#[derive(Debug)]
 pub struct EmbeddedMetrics {
     config: MeterConfig,
     log: fn(&str),
+    held: Mutex<Vec<Sum>>,
 }
 
 impl EmbeddedMetrics {
     /// For this service; its lines, each with its end, are written by `log`.
     pub fn new(config: MeterConfig, log: fn(&str)) -> Self {
-        Self { config, log }
+        Self { config, log, held: Mutex::default() }
+    }
+
+    /// Writes what was counted since the last time.
+    pub fn write(&self) {
+        for sum in std::mem::take(&mut *self.held()) {
+            self.say(&sum);
+        }
+    }
+
+    fn say(&self, sum: &Sum) {
+        (self.log)(&line(&self.config, sum, SystemHost.now()));
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<Sum>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Meter for EmbeddedMetrics {
     fn record(&self, measure: &Measure) {
-        (self.log)(&line(&self.config, measure, SystemHost.now()));
+        if let Some(full) = add(&mut self.held(), measure) {
+            self.say(&full);
+        }
     }
 }
 
-/// One fact, as one line.
-fn line(config: &MeterConfig, measure: &Measure, now: Timestamp) -> String {
-    let mut line = serde_json::to_string(&Document { config, measure, now }).expect("its members are named by text");
+/// What was counted of facts that have their dimensions alike.
+#[derive(Debug)]
+struct Sum {
+    command: Option<CommandType>,
+    code: Option<String>,
+    counts: BTreeMap<&'static str, u64>,
+    /// Milliseconds.
+    times: BTreeMap<&'static str, Vec<u64>>,
+}
+
+/// Adds a fact to its sum. The sum, when no more can be said in its line.
+fn add(sums: &mut Vec<Sum>, Measure { command, fact }: &Measure) -> Option<Sum> {
+    let (name, code, time) = parts(fact);
+    let code = code.filter(|code| !code.is_empty()); // no dimension is empty
+    let found = sums.iter().position(|sum| sum.command == *command && sum.code.as_deref() == code);
+    let at = found.unwrap_or(sums.len());
+    if found.is_none() {
+        let (counts, times) = (BTreeMap::new(), BTreeMap::new());
+        sums.push(Sum { command: command.clone(), code: code.map(str::to_owned), counts, times });
+    }
+    *sums[at].counts.entry(name).or_default() += 1;
+    let (name, time) = time?;
+    let times = sums[at].times.entry(name).or_default();
+    times.push(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    (times.len() == MOST_VALUES).then(|| sums.swap_remove(at))
+}
+
+/// A sum, as one line.
+fn line(config: &MeterConfig, sum: &Sum, now: Timestamp) -> String {
+    let mut line = serde_json::to_string(&Document { config, sum, now }).expect("its members are named by text");
     line.push('\n');
     line
 }
 
-/// A fact, as the specification has it.
+/// A sum, as the specification has it.
 struct Document<'a> {
     config: &'a MeterConfig,
-    measure: &'a Measure,
+    sum: &'a Sum,
     now: Timestamp,
 }
 
@@ -84,9 +135,7 @@ struct Metric {
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { config, measure, now } = self;
-        let (name, code, time) = parts(&measure.fact);
-        let code = code.filter(|code| !code.is_empty()); // no dimension is empty
+        let Self { config, sum: Sum { command, code, counts, times }, now } = self;
         let mut document = serializer.serialize_map(None)?;
         // Lambda takes a line without a level and a time for one of level INFO, and drops it where only warnings are wanted.
         // So it says the level that is wanted, whichever that is.
@@ -94,24 +143,30 @@ impl Serialize for Document<'_> {
         document.serialize_entry("level", &config.level)?;
         document.serialize_entry("Service", &config.service)?;
         let mut dimensions: &[&[_]] = &[&["Service"]];
-        if let Some(command) = &measure.command {
+        if let Some(command) = command {
             dimensions = &[&["Service"], &["Service", "Command"]];
             document.serialize_entry("Command", command.as_str())?;
         }
         if let Some(code) = code {
             document.serialize_entry("Code", code)?;
         }
-        document.serialize_entry(name, &1)?;
-        let mut metrics = vec![Metric { name, unit: "Count" }];
-        if let Some((name, time)) = time {
-            document.serialize_entry(name, &u64::try_from(time.as_millis()).unwrap_or(u64::MAX))?;
+        let mut metrics = vec![];
+        for (name, count) in counts {
+            document.serialize_entry(name, count)?;
+            metrics.push(Metric { name, unit: "Count" });
+        }
+        for (name, times) in times {
+            match &times[..] {
+                [time] => document.serialize_entry(name, time)?,
+                times => document.serialize_entry(name, times)?,
+            }
             metrics.push(Metric { name, unit: "Milliseconds" });
         }
         let mut directives = vec![Directive { namespace: NAMESPACE, dimensions, metrics: &metrics }];
-        if code.is_some() && measure.command.is_some() {
-            // The count alone: how long it took is not asked by code.
+        if code.is_some() && command.is_some() {
+            // The counts alone: how long it took is not asked by code.
             let dimensions: &[&[_]] = &[&["Service", "Command", "Code"]];
-            directives.push(Directive { namespace: NAMESPACE, dimensions, metrics: &metrics[..1] });
+            directives.push(Directive { namespace: NAMESPACE, dimensions, metrics: &metrics[..counts.len()] });
         }
         let metadata = Metadata { timestamp: now.as_millis(), cloud_watch_metrics: &directives };
         document.serialize_entry("_aws", &metadata)?;

@@ -1,7 +1,7 @@
 //! The start of a function: its log, its thread, and its end where the configuration is wrong.
 
 use std::env;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cloakroom_aws::config::Lookup;
 use cloakroom_aws::{ConfigError, EmbeddedMetrics, MeterConfig, environment};
@@ -29,14 +29,25 @@ pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Erro
     log(asked.unwrap_or_else(|| directives(level)), Lines).init();
     cloakroom_app::panics::log_panics();
     lines::hold();
-    let ended = Builder::new_current_thread().enable_all().on_thread_park(lines::write).build()?.block_on(function);
-    lines::write();
+    let ended = Builder::new_current_thread().enable_all().on_thread_park(write).build()?.block_on(function);
+    write();
     ended
 }
 
-/// The meter of a function, as its environment says, whose lines are its log's.
+/// Writes what is held: the metrics are among the lines.
+fn write() {
+    if let Some(meter) = METER.get() {
+        meter.write();
+    }
+    lines::write();
+}
+
+static METER: OnceLock<Arc<EmbeddedMetrics>> = OnceLock::new();
+
+/// The meter of this function, as its environment says, whose lines are its log's.
 pub fn meter() -> Arc<EmbeddedMetrics> {
-    Arc::new(EmbeddedMetrics::new(configured(MeterConfig::from_env), lines::say))
+    let made = || Arc::new(EmbeddedMetrics::new(configured(MeterConfig::from_env), lines::say));
+    Arc::clone(METER.get_or_init(made))
 }
 
 /// The level of our own crates and of the handlers, and of everything else.

@@ -33,7 +33,14 @@ fn facts() -> Vec<Fact> {
 
 fn written(fact: Fact, command: Option<&str>) -> Value {
     let command = command.map(|name| name.parse().expect("a good name"));
-    let line = line(&config(), &Measure { command, fact }, now());
+    let mut sums = vec![];
+    assert!(add(&mut sums, &Measure { command, fact }).is_none());
+    let [sum] = &sums[..] else { panic!("{sums:?}") };
+    document(sum)
+}
+
+fn document(sum: &Sum) -> Value {
+    let line = line(&config(), sum, now());
     assert_eq!((line.matches('\n').count(), line.ends_with('\n')), (1, true), "one line");
     serde_json::from_str(&line).expect("JSON")
 }
@@ -65,7 +72,9 @@ fn check(document: &Value) {
             assert!(["Count", "Milliseconds"].contains(&metric["Unit"].as_str().expect("a unit")));
             let name = metric["Name"].as_str().expect("a name");
             assert!((1..=1024).contains(&name.len()));
-            assert!(root[name].is_number(), "{name} is no number: {document}");
+            let values = root[name].as_array().map_or_else(|| std::slice::from_ref(&root[name]), Vec::as_slice);
+            assert!((1..=100).contains(&values.len()), "{document}");
+            assert!(values.iter().all(Value::is_number), "{name} is no number: {document}");
         }
     }
 }
@@ -131,4 +140,42 @@ fn a_message_that_can_not_be_read_is_counted_for_the_service_alone() {
     let document = written(Fact::Dead { code: "unreadable".into() }, None);
     assert_eq!(document["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Service"]]));
     assert_eq!(document["_aws"]["CloudWatchMetrics"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn facts_whose_dimensions_are_alike_are_one_line() {
+    let of = |command: &str, fact| Measure { command: Some(command.parse().expect("a good name")), fact };
+    let time = Duration::from_millis;
+    let mut sums = vec![];
+    for measure in [
+        of("a.b", Fact::Started { queue_delay: time(5) }),
+        of("a.b", Fact::Succeeded { run_time: time(7) }),
+        of("c.d", Fact::Succeeded { run_time: time(8) }),
+        of("a.b", Fact::Failed { code: "no-paper".into(), run_time: Some(time(9)) }),
+        of("a.b", Fact::Started { queue_delay: time(6) }),
+        of("a.b", Fact::Retried { run_time: time(10) }),
+    ] {
+        assert!(add(&mut sums, &measure).is_none());
+    }
+    let documents: Vec<_> = sums.iter().map(document).collect();
+    documents.iter().for_each(check);
+    let [ours, others, failed] = &documents[..] else { panic!("{documents:?}") };
+    assert_eq!((&ours["Started"], &ours["QueueDelay"]), (&json!(2), &json!([5, 6])));
+    assert_eq!((&ours["Succeeded"], &ours["Retried"], &ours["RunTime"]), (&json!(1), &json!(1), &json!([7, 10])));
+    assert_eq!((&others["Command"], &others["Succeeded"], &others["RunTime"]), (&json!("c.d"), &json!(1), &json!(8)));
+    assert_eq!((&failed["Code"], &failed["Failed"], &failed["RunTime"]), (&json!("no-paper"), &json!(1), &json!(9)));
+}
+
+#[test]
+fn a_line_has_no_more_values_than_the_specification_lets_it() {
+    let mut sums = vec![];
+    let mut full = vec![];
+    for millis in 0..250 {
+        let fact = Fact::Started { queue_delay: Duration::from_millis(millis) };
+        full.extend(add(&mut sums, &Measure { command: None, fact }));
+    }
+    let documents: Vec<_> = full.iter().chain(&sums).map(document).collect();
+    documents.iter().for_each(check);
+    assert_eq!(documents.iter().map(|it| it["Started"].as_u64().expect("a count")).collect::<Vec<_>>(), [100, 100, 50]);
+    assert_eq!(documents[1]["QueueDelay"][0], 100);
 }
