@@ -19,11 +19,11 @@ pub(crate) struct Update {
 }
 
 /// What the placeholders of expressions stand for. A name has one where it is a reserved word, and a value only one however
-/// often it is said: each costs a signature, a writer and a reader some bytes.
+/// often it is said, its number: they are escaped, digested, signed and sent with every call.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     names: Vec<&'static str>,
-    values: Vec<(&'static str, AttributeValue)>,
+    values: Vec<AttributeValue>,
 }
 
 impl Words {
@@ -31,7 +31,8 @@ impl Words {
     pub(crate) fn into_parts(self) -> (Option<HashMap<String, String>>, HashMap<String, AttributeValue>) {
         let names = self.names.into_iter().map(|name| (["#", name].concat(), name.to_owned()));
         let names = names.collect::<HashMap<_, _>>();
-        let values = self.values.into_iter().map(|(label, value)| ([":", label].concat(), value));
+        let values = self.values.into_iter().enumerate();
+        let values = values.map(|(number, value)| ([":", &number.to_string()].concat(), value));
         ((!names.is_empty()).then_some(names), values.collect())
     }
 }
@@ -63,17 +64,13 @@ impl<'a> Expression<'a> {
         self.text(attribute)
     }
 
-    /// A value, by this label unless it has one already.
-    pub(crate) fn value(&mut self, label: &'static str, value: AttributeValue) -> &mut Self {
+    pub(crate) fn value(&mut self, value: AttributeValue) -> &mut Self {
         let values = &mut self.words.values;
-        let label = match values.iter().find(|(_, said)| *said == value) {
-            Some((label, _)) => label,
-            None => {
-                values.push((label, value));
-                label
-            }
-        };
-        self.text(":").text(label)
+        let number = values.iter().position(|said| *said == value).unwrap_or(values.len());
+        if number == values.len() {
+            values.push(value);
+        }
+        self.text(":").text(&number.to_string())
     }
 
     /// That the status is one of these.
@@ -81,29 +78,23 @@ impl<'a> Expression<'a> {
         self.name(name::STATUS);
         let mut before = " IN (";
         for status in statuses {
-            self.text(before).value(status.as_str(), text(status.as_str()));
+            self.text(before).value(text(status.as_str()));
             before = ", ";
         }
         self.text(")")
     }
 
-    fn is(&mut self, attribute: &'static str, how: &str, label: &'static str, value: AttributeValue) -> &mut Self {
-        self.name(attribute).text(how).value(label, value)
+    fn is(&mut self, attribute: &'static str, how: &str, value: AttributeValue) -> &mut Self {
+        self.name(attribute).text(how).value(value)
     }
 
-    fn and_is(&mut self, attribute: &'static str, how: &str, label: &'static str, value: AttributeValue) {
-        self.text(" AND ").is(attribute, how, label, value);
+    fn and_is(&mut self, attribute: &'static str, how: &str, value: AttributeValue) {
+        self.text(" AND ").is(attribute, how, value);
     }
 
     /// That there is no record, or one of which this is so.
-    pub(crate) fn none_or(
-        &mut self,
-        attribute: &'static str,
-        how: &str,
-        label: &'static str,
-        value: AttributeValue,
-    ) -> &mut Self {
-        self.text("attribute_not_exists(").name(name::PK).text(") OR ").is(attribute, how, label, value)
+    pub(crate) fn none_or(&mut self, attribute: &'static str, how: &str, value: AttributeValue) -> &mut Self {
+        self.text("attribute_not_exists(").name(name::PK).text(") OR ").is(attribute, how, value)
     }
 
     /// What was written; it begins anew.
@@ -130,8 +121,8 @@ fn condition(guard: &Guard, words: &mut Words) -> String {
     let mut condition = Expression::new(words);
     condition.text("attribute_exists(").name(name::PK).text(")");
     // Not the guard's: a later program's record is not changed by a program that can't read it.
-    condition.and_is(name::V, " <= ", "known_v", number(VERSION));
-    condition.and_is(name::EXPIRES_AT, " > ", "alive_at", second(guard.alive_at));
+    condition.and_is(name::V, " <= ", number(VERSION));
+    condition.and_is(name::EXPIRES_AT, " > ", second(guard.alive_at));
     if guard.statuses.is_empty() {
         // None of no statuses: never. DynamoDB takes no empty list.
         condition.text(" AND attribute_not_exists(").name(name::PK).text(")");
@@ -139,19 +130,19 @@ fn condition(guard: &Guard, words: &mut Words) -> String {
         condition.text(" AND ").status_is_one_of(guard.statuses.iter().copied());
     }
     if let Some(at) = guard.created_at {
-        condition.and_is(name::CREATED_AT, " = ", "incarnation", millis(at));
+        condition.and_is(name::CREATED_AT, " = ", millis(at));
     }
     if let Some(token) = guard.token {
-        condition.and_is(name::LEASE_TOKEN, " = ", "held_by", text(token.to_string()));
+        condition.and_is(name::LEASE_TOKEN, " = ", text(token.to_string()));
     }
     if let Some(by) = guard.ready_by {
-        condition.and_is(name::READY_AT, " <= ", "ready_by", millis(by));
+        condition.and_is(name::READY_AT, " <= ", millis(by));
     }
     if let Some(max) = guard.attempts_below {
-        condition.and_is(name::ATTEMPT, " < ", "attempts_below", number(max));
+        condition.and_is(name::ATTEMPT, " < ", number(max));
     }
     if let Some(version) = guard.version {
-        condition.and_is(name::VERSION, " = ", "of_version", number(version));
+        condition.and_is(name::VERSION, " = ", number(version));
     }
     condition.written()
 }
@@ -267,16 +258,16 @@ fn render(Assignments(all): Assignments, words: &mut Words) -> String {
         changes.text(before).name(attribute).text(" = ");
         before = ", ";
         match becomes {
-            Becomes::Value(value) => changes.value(attribute, value),
+            Becomes::Value(value) => changes.value(value),
             Becomes::ValueOnce(value) => {
-                changes.text("if_not_exists(").name(attribute).text(", ").value(attribute, value).text(")")
+                changes.text("if_not_exists(").name(attribute).text(", ").value(value).text(")")
             }
-            Becomes::OneMore => changes.name(attribute).text(" + ").value("one", number(1)),
+            Becomes::OneMore => changes.name(attribute).text(" + ").value(number(1)),
             Becomes::Longer(more) => {
                 changes.text("list_append(if_not_exists(").name(attribute).text(", ");
-                changes.value("none", AttributeValue::L(vec![])).text("), ").value(attribute, more).text(")")
+                changes.value(AttributeValue::L(vec![])).text("), ").value(more).text(")")
             }
-            Becomes::Expiry(seconds) => changes.value(attribute, seconds).text(" + ").name(name::RETENTION),
+            Becomes::Expiry(seconds) => changes.value(seconds).text(" + ").name(name::RETENTION),
         };
     }
     let mut before = " REMOVE ";

@@ -136,7 +136,7 @@ impl JobStore for DynamoStore {
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
         let mut words = Words::default();
         let now = second(job.created_at);
-        let free = Expression::new(&mut words).none_or(name::EXPIRES_AT, " <= ", "now", now).written();
+        let free = Expression::new(&mut words).none_or(name::EXPIRES_AT, " <= ", now).written();
         let (names, values) = words.into_parts();
         let put = self
             .client
@@ -193,7 +193,7 @@ impl JobStore for DynamoStore {
     ) -> Result<bool, PortError> {
         let mut words = Words::default();
         let this = text(job.to_string());
-        let free = Expression::new(&mut words).none_or(name::JOB, " = ", "job", this).written();
+        let free = Expression::new(&mut words).none_or(name::JOB, " = ", this).written();
         let (names, values) = words.into_parts();
         let put = self
             .client
