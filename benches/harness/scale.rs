@@ -7,12 +7,16 @@ use crate::events;
 use crate::function::{BATCH, count, micros, poll, run};
 use crate::place::Place;
 use crate::process::Function;
+use crate::statistics::median;
 
 /// How many jobs are in the table, all of one tenant and each under a key of its own.
 const JOBS: [usize; 6] = [1, 10, 100, 1000, 10_000, 100_000];
 
 /// How many are measured at each mark.
 const MEASURED: usize = 500;
+
+/// How many processes have a batch that waits.
+const PROCESSES: usize = 5;
 
 /// From one job to a hundred thousand: CPU time, calls, bytes and units of each.
 pub(crate) fn measure(place: &Place) -> String {
@@ -80,13 +84,15 @@ fn cpu(function: &mut Function, events: &[Vec<u8>]) -> f64 {
     micros(function.cpu().saturating_sub(before))
 }
 
-/// One batch of jobs that wait for a second each.
+/// One batch of jobs that wait for a second each; the median of some processes, as one may be held up by the machine.
 pub(crate) fn waiting(place: &Place) -> String {
     let body = r#"{"duration_ms":1000}"#;
     let submission =
         |n: usize| events::request("POST", "/commands/diagnostic.run", Some(&format!("wait-{n}")), Some(body));
     place.aws.messages();
     run(&mut place.start("submit", false), &(0..BATCH).map(submission).collect::<Vec<_>>());
-    let took = place.start("worker", false).invoke(&events::batch(&place.aws.messages())).1;
-    format!("\nA batch of {BATCH} jobs that wait for 1 s each takes {:.2} s.\n", took.as_secs_f64())
+    let batch = events::batch(&place.aws.messages());
+    let took = || place.start("worker", false).invoke(&batch).1.as_secs_f64();
+    let took = median((0..PROCESSES).map(|_| took()));
+    format!("\nA batch of {BATCH} jobs that wait for 1 s each takes {took:.2} s.\n")
 }
