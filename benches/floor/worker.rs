@@ -59,6 +59,7 @@ const SETTLE_STORED: &str = "SET version = version + :one, updated_at = :now, ex
     result_sha256 = :result_sha256 REMOVE result_bytes, result_seconds, #resource";
 /// The most bytes of a result in its record.
 const INLINE_RESULT: usize = 32 * 1024;
+
 async fn one(
     dynamodb: &Client,
     table: &str,

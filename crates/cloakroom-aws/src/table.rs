@@ -193,7 +193,7 @@ impl JobStore for DynamoStore {
     ) -> Result<bool, PortError> {
         let mut words = Words::default();
         let this = text(job.to_string());
-        let free = Expression::new(&mut words).none_or(name::JOB, " = ", this).written();
+        let free = Expression::new(&mut words).none_or(name::JOB, " = ", this.clone()).written();
         let (names, values) = words.into_parts();
         let put = self
             .client
@@ -201,7 +201,7 @@ impl JobStore for DynamoStore {
             .table_name(&self.table)
             .item(name::PK, upload_pk(tenant, upload))
             .item(name::V, number(record::VERSION))
-            .item(name::JOB, text(job.to_string()))
+            .item(name::JOB, this)
             .item(name::EXPIRES_AT, number(until.as_seconds_ceil()))
             .condition_expression(free)
             .set_expression_attribute_names(names)
