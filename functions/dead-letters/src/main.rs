@@ -15,6 +15,6 @@ fn main() -> Result<(), Error> {
             let dispositions = dead_letters.handle_batch(&deliveries).await;
             Ok(batch::response(&deliveries, &dispositions))
         };
-        lambda_runtime::run(service_fn(bury)).await
+        lambda::answer(service_fn(bury)).await
     })
 }

@@ -20,13 +20,14 @@ use cloakroom_http::{Cors, Site};
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::ServiceExt as _;
 use lambda_http::tower::util::MapRequest;
-use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt as _, lambda_runtime};
+use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt as _};
 
+use crate::start::answer;
 use crate::tenant::Callers;
 
 /// Answers requests by this router until the function ends.
 pub async fn serve(router: Router) -> Result<(), Error> {
-    lambda_runtime::run(behind_gateway(router)).await
+    answer(behind_gateway(router)).await
 }
 
 /// The router, for events.

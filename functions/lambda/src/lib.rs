@@ -9,4 +9,4 @@ pub mod stream;
 mod tenant;
 
 pub use gateway::{behind_gateway, serve, site};
-pub use start::{configured, meter, run};
+pub use start::{answer, configured, meter, run};

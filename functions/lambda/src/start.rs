@@ -1,16 +1,21 @@
 //! The start of a function: its log, its thread, and its end where the configuration is wrong.
 
 use std::env;
+use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
 
 use cloakroom_aws::config::Lookup;
 use cloakroom_aws::{ConfigError, EmbeddedMetrics, MeterConfig, environment};
-use lambda_http::Error;
+use lambda_http::lambda_runtime::{self, Diagnostic};
+use lambda_http::tower::{Service, ServiceExt as _};
 use lambda_http::tracing::subscriber::filter::{LevelFilter, Targets};
 use lambda_http::tracing::subscriber::fmt::MakeWriter;
 use lambda_http::tracing::subscriber::layer::SubscriberExt as _;
 use lambda_http::tracing::subscriber::util::SubscriberInitExt as _;
 use lambda_http::tracing::{self, Subscriber, subscriber};
+use lambda_http::{Error, LambdaEvent};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Builder;
 
 use crate::log::lines::{self, Lines};
@@ -32,6 +37,25 @@ pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Erro
     let ended = Builder::new_current_thread().enable_all().on_thread_park(write).build()?.block_on(function);
     write();
     ended
+}
+
+/// Answers events by this service until the function ends. What was said of an event is written before its answer goes out: who
+/// reads the log once there is an answer finds it there.
+pub async fn answer<A, R, S>(service: S) -> Result<(), Error>
+where
+    A: DeserializeOwned,
+    R: Serialize,
+    S: Service<LambdaEvent<A>, Response = R>,
+    S::Error: Into<Diagnostic> + Debug,
+{
+    lambda_runtime::run(service.map_future(written)).await
+}
+
+/// This answer, once what it left in the log is written.
+async fn written<T>(answer: impl Future<Output = T>) -> T {
+    let answer = answer.await;
+    write();
+    answer
 }
 
 /// Writes what is held: the metrics are among the lines.
@@ -94,6 +118,20 @@ mod tests {
         ] {
             assert_eq!(directives(level).to_string(), want.parse::<Targets>().expect("directives").to_string());
         }
+    }
+
+    #[test]
+    fn what_was_said_of_an_event_is_written_before_its_answer_goes_out() {
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            lines::hold();
+            written(async {
+                lines::say("of an event\n");
+                assert!(lines::any_held());
+            })
+            .await;
+            assert!(!lines::any_held());
+        });
     }
 
     #[test]

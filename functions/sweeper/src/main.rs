@@ -21,6 +21,6 @@ fn main() -> Result<(), Error> {
             let dispositions = rounds.go_on(&lists).await;
             Ok(batch::response(&lists, &dispositions))
         };
-        lambda_runtime::run(service_fn(sweep)).await
+        lambda::answer(service_fn(sweep)).await
     })
 }

@@ -22,7 +22,7 @@ fn main() -> Result<(), Error> {
             let dispositions = worker.handle_batch(&deliveries, ends_at).await;
             Ok(batch::response(&deliveries, &dispositions))
         };
-        let served = lambda_runtime::run(service_fn(work)).await;
+        let served = lambda::answer(service_fn(work)).await;
         handlers.shutdown_background();
         served
     })

@@ -1,7 +1,7 @@
 //! Where the lines of the log go: to standard output, in as few writes as can be, as each costs more than the line did.
 //!
 //! The thread that a function runs on holds its lines until it has nothing more to do than wait, and so writes those of a batch at
-//! once; warnings and errors at once, with what is held before them. Other threads hold none. What a process that is killed in
+//! once, and before its answer goes out; warnings and errors at once, with what is held before them. Other threads hold none. What a process that is killed in
 //! the midst of computing takes along are the lines of less than a moment; of one that waits, none.
 
 use std::cell::RefCell;
@@ -26,6 +26,12 @@ pub(crate) fn hold() {
 /// Writes the lines that this thread holds.
 pub(crate) fn write() {
     HELD.with_borrow_mut(|held| held.as_mut().map(let_go));
+}
+
+/// Whether this thread holds lines.
+#[cfg(test)]
+pub(crate) fn any_held() -> bool {
+    HELD.with_borrow(|held| held.as_ref().is_some_and(|held| !held.is_empty()))
 }
 
 /// Says a line, with its end.
