@@ -23,7 +23,8 @@ pub(crate) struct Update {
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     names: Vec<&'static str>,
-    values: Vec<AttributeValue>,
+    /// With what is said for each.
+    values: Vec<(String, AttributeValue)>,
 }
 
 impl Words {
@@ -31,9 +32,7 @@ impl Words {
     pub(crate) fn into_parts(self) -> (Option<HashMap<String, String>>, HashMap<String, AttributeValue>) {
         let names = self.names.into_iter().map(|name| (["#", name].concat(), name.to_owned()));
         let names = names.collect::<HashMap<_, _>>();
-        let values = self.values.into_iter().enumerate();
-        let values = values.map(|(number, value)| ([":", &number.to_string()].concat(), value));
-        ((!names.is_empty()).then_some(names), values.collect())
+        ((!names.is_empty()).then_some(names), self.values.into_iter().collect())
     }
 }
 
@@ -66,11 +65,12 @@ impl<'a> Expression<'a> {
 
     pub(crate) fn value(&mut self, value: AttributeValue) -> &mut Self {
         let values = &mut self.words.values;
-        let number = values.iter().position(|said| *said == value).unwrap_or(values.len());
+        let number = values.iter().position(|(_, said)| *said == value).unwrap_or(values.len());
         if number == values.len() {
-            values.push(value);
+            values.push((format!(":{number}"), value));
         }
-        self.text(":").text(&number.to_string())
+        self.text.push_str(&values[number].0);
+        self
     }
 
     /// That the status is one of these.

@@ -36,7 +36,8 @@ where
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty());
             if let Some(fields) = fields {
-                write!(line, "{fields},")?;
+                line.write_str(&fields.fields)?;
+                line.write_char(',')?;
             }
             write!(line, "\"name\":\"{}\"}}", span.name())?;
         }
@@ -70,9 +71,10 @@ struct Members<'a> {
 
 impl Members<'_> {
     fn member(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let comma = if std::mem::take(&mut self.first) { "" } else { "," };
-        let name = field.name().trim_start_matches("r#");
-        self.written = self.written.and(write!(self.to, "{comma}\"{name}\":")).and_then(|()| value(&mut self.to));
+        let before = if std::mem::take(&mut self.first) { "\"" } else { ",\"" };
+        let name = field.name().strip_prefix("r#").unwrap_or(field.name());
+        let said = [before, name, "\":"].into_iter().try_for_each(|text| self.to.write_str(text));
+        self.written = self.written.and(said).and_then(|()| value(&mut self.to));
     }
 }
 
@@ -95,17 +97,17 @@ impl Visit for Members<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.member(field, |to| text(to, format_args!("{value}")));
+        self.member(field, |to| text(to, |to| to.write_str(value)));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.member(field, |to| text(to, format_args!("{value:?}")));
+        self.member(field, |to| text(to, |to| write!(to, "{value:?}")));
     }
 }
 
-fn text(to: &mut Writer<'_>, value: fmt::Arguments<'_>) -> fmt::Result {
+fn text<'a>(to: &mut Writer<'a>, value: impl FnOnce(&mut Escaped<'_, 'a>) -> fmt::Result) -> fmt::Result {
     to.write_char('"')?;
-    Escaped(to).write_fmt(value)?;
+    value(&mut Escaped(to))?;
     to.write_char('"')
 }
 

@@ -32,8 +32,9 @@ pub(super) async fn perform(
         Err(end) => return end,
     };
     let (work, objects) = (command.run(&envelope.query, body.shared(), context), Arc::clone(&worker.objects));
-    let (days, retention) = (command.limits().result_days(), command.limits().shorter_result());
-    let key = keys::result(&envelope.key(), token, days);
+    let (job, days) = (envelope.key(), command.limits().result_days());
+    let key = move || keys::result(&job, token, days);
+    let retention = command.limits().shorter_result();
     // A task of its own: a handler that computes without waiting must not keep the heartbeat from beating.
     let handler = tokio::spawn(async move { keep(&*objects, key, retention, work.await?).await }.in_current_span());
     let end = match AbortOnDropHandle::new(handler).await {
@@ -88,7 +89,7 @@ async fn body(worker: &Worker, envelope: &Envelope) -> Result<BodyStream, Attemp
 /// Puts the result where it is kept: in the record, or, when it is large, in object storage before the record names it.
 async fn keep(
     objects: &dyn Objects,
-    key: String,
+    key: impl FnOnce() -> String,
     retention: Option<Duration>,
     output: Output,
 ) -> Result<Success, HandlerError> {
@@ -106,7 +107,7 @@ async fn keep(
     let result = if length <= INLINE_RESULT_LIMIT {
         ResultRef::Inline { content_type, bytes: first.concat() }
     } else {
-        let first = futures::stream::iter(first).map(Ok);
+        let (key, first) = (key(), futures::stream::iter(first).map(Ok));
         let Stored { length, sha256 } = store(objects, &key, &content_type, first.chain(pieces).boxed()).await?;
         ResultRef::Stored { content_type, key, length, sha256, retention }
     };
