@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -23,6 +24,8 @@ pub struct Runner {
     /// Where it listens.
     pub url: String,
     child: Child,
+    // Held, not read: what it keeps for a while, and doesn't remove when it is killed.
+    _temporary: TempDir,
 }
 
 /// A program of the workspace (`cloakroom`, or a function), as `cargo test --workspace` built it beside the tests. Building
@@ -38,7 +41,9 @@ pub fn program(name: &str) -> PathBuf {
 impl Runner {
     /// Starts one on a free port, and waits until it listens.
     pub async fn start(keep: Keep<'_>) -> Self {
+        let temporary = tempfile::tempdir().expect("a folder for a while");
         let mut command = Command::new(program("cloakroom"));
+        command.env("TMPDIR", temporary.path());
         command.args(["dev", "--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         match keep {
             Keep::Nothing => command.arg("--memory").stderr(Stdio::null()),
@@ -60,7 +65,7 @@ impl Runner {
         let url = timeout(Duration::from_secs(60), listening).await.expect("it listens within a minute");
         // What else it prints must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { url, child }
+        Self { url, child, _temporary: temporary }
     }
 
     /// Ends it at once, as `kill -9` does.
