@@ -27,6 +27,10 @@ pub(crate) struct Words {
     values: Vec<(String, AttributeValue)>,
 }
 
+/// What is said for the first values: as many as most expressions have, so that no number is formatted for them.
+const SAID: [&str; 16] =
+    [":0", ":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9", ":10", ":11", ":12", ":13", ":14", ":15"];
+
 impl Words {
     /// The names, if there are any (DynamoDB takes no empty map), and the values.
     pub(crate) fn into_parts(self) -> (Option<HashMap<String, String>>, HashMap<String, AttributeValue>) {
@@ -67,7 +71,8 @@ impl<'a> Expression<'a> {
         let values = &mut self.words.values;
         let number = values.iter().position(|(_, said)| *said == value).unwrap_or(values.len());
         if number == values.len() {
-            values.push((format!(":{number}"), value));
+            let said = SAID.get(number).map_or_else(|| format!(":{number}"), |said| (*said).to_owned());
+            values.push((said, value));
         }
         self.text.push_str(&values[number].0);
         self
