@@ -142,10 +142,16 @@ async fn take_time(todo: &Diagnostic, job: &JobContext) -> Result<(), HandlerErr
 }
 
 async fn wait(until: Instant, job: &JobContext) -> Result<(), HandlerError> {
+    let waited = async {
+        // A timer is set for a millisecond at least.
+        if Instant::now() < until {
+            sleep_until(until).await;
+        }
+    };
     tokio::select! {
         biased;
         () = job.cancelled() => Err(HandlerError::cancelled()),
-        () = sleep_until(until) => Ok(()),
+        () = waited => Ok(()),
     }
 }
 
