@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
+use tokio::runtime::Handle;
 
 use crate::body::{BodyError, BodyStream, FromBody};
 use crate::context::JobContext;
@@ -129,6 +130,8 @@ pub struct Command {
     schema: fn() -> serde_json::Value,
     check: Check,
     pub(crate) run: Run,
+    /// Where its handler runs; where it is asked to, if there is none.
+    pub(crate) runtime: Option<Handle>,
 }
 
 impl Command {
@@ -196,7 +199,7 @@ impl Command {
         let schema = || schemars::schema_for!(P).to_value();
         // A function that runs none leaves out what is never called.
         let run = if cfg!(feature = "handlers") { run() } else { Arc::new(|_: &str, _, _| no_handlers()) };
-        Self { name, takes, limits: Limits::default(), schema, check, run }
+        Self { name, takes, limits: Limits::default(), schema, check, run, runtime: None }
     }
 
     /// With a body limit in bytes: at most, and by default, 4 MiB.
@@ -296,15 +299,6 @@ impl Command {
     /// Whether the payload is what it takes. The body of a binary command is for its handler to judge.
     pub fn check(&self, query: &str, body: &[u8]) -> Result<(), PayloadError> {
         (self.check)(query, body)
-    }
-
-    pub(crate) fn run(
-        &self,
-        query: &str,
-        body: BodyStream,
-        context: JobContext,
-    ) -> BoxFuture<'static, Result<Output, HandlerError>> {
-        (self.run)(query, body, context)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Handlers on a runtime of their own: whatever they compute, and for however long, a heartbeat is not kept from its turn.
+//! Handlers in tasks of their own, on a runtime of their own where there is one: whatever they compute, and for however long, a
+//! heartbeat is not kept from its turn.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -10,32 +11,28 @@ use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use crate::command::{Command, Registry, Run};
+use crate::body::BodyStream;
+use crate::command::{Command, Registry};
+use crate::context::JobContext;
 use crate::handler::{HandlerError, Made, Output, Pieces};
 
 impl Registry {
     /// The same, with handlers that run on this runtime: one that computes without waiting keeps nothing else from its turn.
     #[must_use]
     pub fn run_on(&self, handlers: &Handle) -> Self {
-        Self(Arc::new(self.iter().map(|command| command.clone().run_on(handlers.clone())).collect()))
+        let mut commands: Vec<_> = self.iter().cloned().collect();
+        commands.iter_mut().for_each(|command| command.runtime = Some(handlers.clone()));
+        Self(Arc::new(commands))
     }
 }
 
 impl Command {
-    fn run_on(mut self, handlers: Handle) -> Self {
-        let here = self.run;
-        let run: Run = Arc::new(move |query, body, context| {
-            let handler = here(query, body, context).in_current_span();
-            // What drops the one drops the other.
-            let there = AbortOnDropHandle::new(handlers.spawn(handler));
-            let handlers = handlers.clone();
-            Box::pin(async move {
-                let made = there.await.unwrap_or_else(|error| Err(ended(error)));
-                made.map(|output| output.made_on(&handlers))
-            })
-        });
-        self.run = run;
-        self
+    /// Runs its handler in a task. What drops the one drops the other; who waits for one that panicked, panics.
+    pub(crate) async fn run(&self, query: &str, body: BodyStream, context: JobContext) -> Result<Output, HandlerError> {
+        let runtime = self.runtime.clone().unwrap_or_else(Handle::current);
+        let handler = (self.run)(query, body, context).in_current_span();
+        let made = AbortOnDropHandle::new(runtime.spawn(handler)).await;
+        made.unwrap_or_else(|error| Err(ended(error))).map(|output| output.made_on(&runtime))
     }
 }
 

@@ -13,7 +13,6 @@ pub mod body;
 pub mod command;
 pub mod context;
 pub mod dead_letters;
-#[cfg(feature = "handlers")]
 mod elsewhere;
 pub mod envelope;
 pub mod handler;

@@ -1,5 +1,6 @@
 //! What is done in an attempt: fetch the payload and check it, run the handler, keep its result.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,9 +8,7 @@ use bytes::Bytes;
 use cloakroom::outcome::INLINE_RESULT_LIMIT;
 use cloakroom::{AttemptEnd, Digest, DigestBuilder, Failure, LeaseToken, ResultRef, Success};
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
-use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use crate::body::{BodyError, BodyStream};
 use crate::command::Command;
@@ -31,13 +30,13 @@ pub(super) async fn perform(
         Ok(body) => body,
         Err(end) => return end,
     };
-    let (work, objects) = (command.run(&envelope.query, body.shared(), context), Arc::clone(&worker.objects));
     let (job, days) = (envelope.key(), command.limits().result_days());
-    let key = move || keys::result(&job, token, days);
-    let retention = command.limits().shorter_result();
-    // A task of its own: a handler that computes without waiting must not keep the heartbeat from beating.
-    let handler = tokio::spawn(async move { keep(&*objects, key, retention, work.await?).await }.in_current_span());
-    let end = match AbortOnDropHandle::new(handler).await {
+    let key = || keys::result(&job, token, days);
+    let made = async {
+        let output = command.run(&envelope.query, body.shared(), context).await?;
+        keep(&*worker.objects, key, command.limits().shorter_result(), output).await
+    };
+    let end = match AssertUnwindSafe(made).catch_unwind().await {
         Ok(Ok(success)) => AttemptEnd::Done(success),
         Ok(Err(error)) => {
             tracing::warn!(?error, "the handler failed");
