@@ -21,7 +21,9 @@ impl Registry {
     #[must_use]
     pub fn run_on(&self, handlers: &Handle) -> Self {
         let mut commands: Vec<_> = self.iter().cloned().collect();
-        commands.iter_mut().for_each(|command| command.runtime = Some(handlers.clone()));
+        for command in &mut commands {
+            command.runtime = Some(handlers.clone());
+        }
         Self(Arc::new(commands))
     }
 }
