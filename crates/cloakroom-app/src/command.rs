@@ -98,8 +98,7 @@ pub enum Takes {
 }
 
 type Check = Arc<dyn Fn(&str, &[u8]) -> Result<(), PayloadError> + Send + Sync>;
-pub(crate) type Run =
-    Arc<dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
+type Run = Arc<dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
 
 /// One command type: its definition and its handler.
 ///

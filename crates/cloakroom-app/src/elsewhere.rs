@@ -40,7 +40,7 @@ impl Command {
 
 impl Output {
     /// The same, whose result is made on this runtime.
-    pub(crate) fn made_on(mut self, runtime: &Handle) -> Self {
+    fn made_on(mut self, runtime: &Handle) -> Self {
         self.result = self.result.map(|made| Made { pieces: made.pieces.made_on(runtime), ..made });
         self
     }

@@ -30,8 +30,7 @@ pub(super) async fn perform(
         Ok(body) => body,
         Err(end) => return end,
     };
-    let (job, days) = (envelope.key(), command.limits().result_days());
-    let key = || keys::result(&job, token, days);
+    let key = || keys::result(&envelope.key(), token, command.limits().result_days());
     let made = async {
         let output = command.run(&envelope.query, body.shared(), context).await?;
         keep(&*worker.objects, key, command.limits().shorter_result(), output).await

@@ -1,8 +1,8 @@
 //! Where the lines of the log go: to standard output, in as few writes as can be, as each costs more than the line did.
 //!
 //! The thread that a function runs on holds its lines until it has nothing more to do than wait, and so writes those of a batch at
-//! once, and before its answer goes out; warnings and errors at once, with what is held before them. Other threads hold none. What a process that is killed in
-//! the midst of computing takes along are the lines of less than a moment; of one that waits, none.
+//! once, and before its answer goes out; warnings and errors at once, with what is held before them. Other threads hold none. What
+//! a process that is killed in the midst of computing takes along are the lines of less than a moment; of one that waits, none.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
