@@ -1,5 +1,7 @@
 //! The SDK's clients, over one pool of connections.
 
+mod user_agent;
+
 use std::env;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use user_agent::UserAgent;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -147,6 +150,7 @@ impl Clients {
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.sdk);
         config.set_stalled_stream_protection(Some(unwatched()));
+        config.push_interceptor(SharedInterceptor::permanent(UserAgent));
         if let Some(url) = &self.endpoints.dynamodb {
             config.set_endpoint_url(Some(url.clone()));
         }
@@ -159,6 +163,7 @@ impl Clients {
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_sdk_sqs::config::Builder::from(&self.sdk);
         config.set_stalled_stream_protection(Some(unwatched()));
+        config.push_interceptor(SharedInterceptor::permanent(UserAgent));
         if let Some(url) = &self.endpoints.sqs {
             config.set_endpoint_url(Some(url.clone()));
         }

@@ -1,5 +1,6 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::mpsc;
 use std::thread;
 
 use cloakroom::{JobId, JobKey, Tenant};
@@ -25,21 +26,43 @@ fn one_that_stalls() -> String {
     format!("http://{address}")
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_call_whose_answer_stalls_ends_in_its_time() {
-    let url = &*one_that_stalls();
-    let clients = Clients::local(&Local {
+/// Clients of services that are all there.
+fn clients(url: &str) -> Clients {
+    Clients::local(&Local {
         dynamodb_url: url,
         sqs_url: url,
         s3_url: url,
         region: "us-east-1",
         access_key: "test",
         secret_key: "test",
-    });
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_answer_stalls_ends_in_its_time() {
+    let clients = clients(&one_that_stalls());
     let (store, queue) = (DynamoStore::new(&clients, "jobs"), SqsQueue::new(&clients, "https://sqs/jobs"));
     let key = JobKey { tenant: Tenant::default(), id: JobId::from_uuid(uuid::Uuid::nil()) };
     let read = timeout(OPERATION + ATTEMPT, store.load(&key)).await.expect("it ends in time");
     assert!(matches!(read, Err(PortError::Unavailable { .. })), "{read:?}");
     let hidden = timeout(OPERATION + ATTEMPT, queue.hide("receipt", Duration::ZERO)).await.expect("it ends in time");
     assert!(matches!(hidden, Err(PortError::Unavailable { .. })), "{hidden:?}");
+}
+
+#[tokio::test]
+async fn a_call_says_who_makes_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it has one"));
+    let (sender, heads) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut head = vec![0; 8192];
+        let length = stream.read(&mut head).expect("a request");
+        sender.send(String::from_utf8_lossy(&head[..length]).to_lowercase()).expect("it is waited for");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").expect("it is read");
+    });
+    SqsQueue::new(&clients(&url), "https://sqs/jobs").hide("receipt", Duration::ZERO).await.expect("it is answered");
+    let head = heads.recv().expect("it was asked");
+    let said: Vec<_> = head.lines().filter(|line| line.contains("user-agent:")).collect();
+    assert_eq!(said, [concat!("user-agent: cloakroom/", env!("CARGO_PKG_VERSION"))], "{head}");
 }
