@@ -26,7 +26,7 @@ use crate::log::{Fields, Line};
 /// Each line has the `timestamp` and `level` that Lambda's log filter goes by, its `message` and fields, and the `span` it
 /// belongs to. The level is `AWS_LAMBDA_LOG_LEVEL`, as the function's logging configuration sets it; libraries don't go
 /// below `INFO`, as some of them then show requests with all that is in them. `RUST_LOG` says otherwise, by targets and
-/// levels (`info,aws_sdk_sqs=debug`).
+/// levels (`info,aws_sdk_sqs=debug`). A release has no lines below `DEBUG`.
 pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let asked = env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
