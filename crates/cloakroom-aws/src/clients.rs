@@ -1,5 +1,6 @@
 //! The SDK's clients, over one pool of connections.
 
+mod http;
 mod user_agent;
 
 use std::env;
@@ -8,9 +9,6 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -68,7 +66,7 @@ pub struct Local<'a> {
 impl Clients {
     /// As the environment says: region, credentials, and `AWS_ENDPOINT_URL` where the services are not AWS's own.
     pub async fn load() -> Self {
-        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
         let sdk = loader.retry_config(retries()).timeout_config(timeouts(ATTEMPT, OPERATION)).load().await;
         let path_style = sdk.endpoint_url().is_some() || env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         Self::over(sdk, Endpoints::default(), path_style)
@@ -82,7 +80,7 @@ impl Clients {
         let mut sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-            .http_client(http_client())
+            .http_client(http::client())
             .retry_config(retries())
             .timeout_config(timeouts(ATTEMPT, OPERATION));
         sdk.set_region(set("AWS_REGION").map(Region::new))
@@ -106,7 +104,7 @@ impl Clients {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(local.region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client())
+            .http_client(http::client())
             .retry_config(retries())
             .timeout_config(timeouts(ATTEMPT, OPERATION))
             .build();
@@ -134,7 +132,7 @@ impl Clients {
     /// Clients that are built from now on are answered by this, and reach nobody.
     #[cfg(feature = "testing")]
     #[must_use]
-    pub fn answered_by(mut self, http: SharedHttpClient) -> Self {
+    pub fn answered_by(mut self, http: aws_smithy_runtime_api::client::http::SharedHttpClient) -> Self {
         self.sdk = self.sdk.into_builder().http_client(http).build();
         self
     }
@@ -211,12 +209,6 @@ impl Clients {
 /// For a call that waits for so long before it answers.
 pub(crate) fn patient(wait: Duration) -> aws_sdk_sqs::config::Builder {
     aws_sdk_sqs::config::Builder::new().timeout_config(timeouts(wait + ATTEMPT, wait + OPERATION))
-}
-
-/// One for all clients: the trusted roots are read once, and connections to the same host are shared.
-fn http_client() -> SharedHttpClient {
-    let builder = aws_smithy_http_client::Builder::new().pool_idle_timeout(IDLE);
-    builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
 /// Where nothing is streamed, a try's own timeout ends one that stalls sooner than the SDK's watch over its bytes would.

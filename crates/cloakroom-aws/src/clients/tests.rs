@@ -1,8 +1,13 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_types::config_bag::ConfigBag;
 use cloakroom::{JobId, JobKey, Tenant};
 use cloakroom_app::ports::{JobStore as _, PortError, Queue as _};
 use tokio::time::timeout;
@@ -65,4 +70,30 @@ async fn a_call_says_who_makes_it() {
     let head = heads.recv().expect("it was asked");
     let said: Vec<_> = head.lines().filter(|line| line.contains("user-agent:")).collect();
     assert_eq!(said, [concat!("user-agent: cloakroom/", env!("CARGO_PKG_VERSION"))], "{head}");
+}
+
+/// Counts how often it is made ready, and never calls anybody.
+#[derive(Debug, Default)]
+struct Counted(Arc<AtomicUsize>);
+
+impl HttpClient for Counted {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        unreachable!("nothing is called")
+    }
+
+    fn validate_base_client_config(&self, _: &RuntimeComponentsBuilder, _: &ConfigBag) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn connections_are_made_ready_with_the_first_client_and_not_again() {
+    let counted = Counted::default();
+    let times = Arc::clone(&counted.0);
+    let mut clients = clients("http://127.0.0.1:9");
+    clients.sdk = clients.sdk.into_builder().http_client(http::once_ready(SharedHttpClient::new(counted))).build();
+    assert_eq!(times.load(Ordering::Relaxed), 0);
+    _ = (clients.dynamodb(), clients.sqs(), clients.s3());
+    assert_eq!(times.load(Ordering::Relaxed), 1);
 }

@@ -1,0 +1,57 @@
+//! The pool of connections of all clients.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_types::config_bag::ConfigBag;
+
+use super::IDLE;
+
+/// One for all clients: the trusted roots are read once, and connections to the same host are shared.
+pub(super) fn client() -> SharedHttpClient {
+    let builder = Builder::new().pool_idle_timeout(IDLE);
+    once_ready(builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
+}
+
+/// The same, made ready for the first of the services' clients alone. The SDK has it made ready for each: all that a connection
+/// needs is built, so that the trusted roots are read before the first call, and thrown away.
+pub(super) fn once_ready(shared: SharedHttpClient) -> SharedHttpClient {
+    SharedHttpClient::new(OnceReady { shared, ready: AtomicBool::new(false) })
+}
+
+#[derive(Debug)]
+struct OnceReady {
+    shared: SharedHttpClient,
+    ready: AtomicBool,
+}
+
+impl HttpClient for OnceReady {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        self.shared.http_connector(settings, components)
+    }
+
+    fn validate_base_client_config(
+        &self,
+        components: &RuntimeComponentsBuilder,
+        bag: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.ready.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.shared.validate_base_client_config(components, bag)
+    }
+
+    fn validate_final_config(&self, components: &RuntimeComponents, bag: &ConfigBag) -> Result<(), BoxError> {
+        self.shared.validate_final_config(components, bag)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.shared.connector_metadata()
+    }
+}
