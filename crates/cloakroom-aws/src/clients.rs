@@ -24,8 +24,6 @@ const OPERATION: Duration = Duration::from_secs(9);
 const TRANSFER: Duration = Duration::from_secs(25);
 /// How often a call is tried.
 const TRIES: u32 = 3;
-/// How long an idle connection is kept. Those that a frozen function wakes with are dead more often than not.
-const IDLE: Duration = Duration::from_secs(20);
 
 /// What clients are built from. Building this builds none.
 #[derive(Debug, Clone)]

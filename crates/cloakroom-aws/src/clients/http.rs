@@ -1,6 +1,7 @@
 //! The pool of connections of all clients.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
@@ -11,7 +12,8 @@ use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, Sh
 use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
 use aws_smithy_types::config_bag::ConfigBag;
 
-use super::IDLE;
+/// How long an idle connection is kept. Those that a frozen function wakes with are dead more often than not.
+const IDLE: Duration = Duration::from_secs(20);
 
 /// One for all clients: the trusted roots are read once, and connections to the same host are shared.
 pub(super) fn client() -> SharedHttpClient {
