@@ -64,7 +64,7 @@ impl Keeper<'_> {
             ResultRef::Inline { content_type, bytes: first.concat() }
         } else {
             let pieces = futures::stream::iter(first).map(Ok).chain(pieces).boxed();
-            self.store(content_type, pieces, again.as_ref()).await?
+            self.store(content_type, pieces, again).await?
         };
         Ok(Success { result: Some(result), resource })
     }
@@ -73,7 +73,7 @@ impl Keeper<'_> {
         &self,
         content_type: String,
         mut pieces: BoxStream<'static, Result<Bytes, HandlerError>>,
-        again: Option<&Pieces>,
+        again: Option<Pieces>,
     ) -> Result<ResultRef, HandlerError> {
         let limits = self.command.limits();
         let key = keys::result(&self.envelope.key(), self.token, limits.result_days());
@@ -88,7 +88,7 @@ impl Keeper<'_> {
             };
             tries += 1;
             let unstored = || HandlerError::unavailable("the result could not be stored").because(&error);
-            let Some(same) = again.and_then(Pieces::again) else { return Err(unstored()) };
+            let Some(same) = again.as_ref().and_then(Pieces::again) else { return Err(unstored()) };
             tracing::warn!(%error, tries, "failed to store the result; trying again");
             if tries == 1 {
                 self.worker.meter.count(self.command.name(), Fact::StorageUnavailable);
