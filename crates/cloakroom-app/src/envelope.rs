@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use cloakroom::{CommandType, Digest, Job, JobId, JobKey, Tenant, Timestamp};
+use cloakroom::{CommandType, Digest, Job, JobId, JobKey, LeaseToken, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::body::Expected;
@@ -47,6 +47,9 @@ pub struct Envelope {
     /// The bytes of a stored payload that is text in UTF-8, and that others may be shown as such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text_bytes: Option<u64>,
+    /// The lease of an attempt whose begin or end could not be recorded, as the table was unavailable. Nobody works on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unrecorded: Option<LeaseToken>,
     /// The W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -107,6 +110,7 @@ impl Envelope {
             sha256: *sha256,
             length: None,
             text_bytes: None,
+            unrecorded: None,
             traceparent: trace.traceparent,
             tracestate: trace.tracestate,
             request_id: trace.request_id,
@@ -203,6 +207,23 @@ impl Envelope {
         self.accepted_at = job.created_at.as_millis();
         self.ready_at = ready_at(job);
         self
+    }
+
+    /// The same message, with the lease of an attempt whose begin or end could not be recorded.
+    #[must_use]
+    pub fn with_unrecorded(mut self, token: LeaseToken) -> Self {
+        self.unrecorded = Some(token);
+        self
+    }
+
+    /// Returns the lease of an attempt whose begin or end could not be recorded.
+    pub fn unrecorded(&self) -> Option<LeaseToken> {
+        self.unrecorded
+    }
+
+    /// Returns the key under which the payload is, or would be, stored.
+    pub fn payload_key(&self) -> String {
+        keys::payload(&self.key(), &self.sha256)
     }
 
     /// The key of a stored payload that is its job's alone.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::transition::Event;
-use cloakroom::{ClientJobId, Job, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId};
+use cloakroom::{ClientJobId, Job, JobId, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId};
 use cloakroom_app::envelope::Trace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::UploadTerms;
@@ -29,11 +29,14 @@ use crate::world::{Lane, VISIBILITY, World};
 /// How long a worker's function may run.
 const FUNCTION: Duration = Duration::from_secs(30);
 
+/// Time limit of an attempt.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
 /// How long a lease lasts.
 const LEASE: Duration = Duration::from_secs(9);
 
-/// The shortest that a command can be kept.
-const RETENTION: Duration = Duration::from_secs(3600);
+/// Twice the shortest that a command can be kept: the sweeper has time for several looks after it waited for an outage.
+const RETENTION: Duration = Duration::from_secs(7200);
 
 /// So small that some messages are claim checks.
 const INLINE_LIMIT: usize = 700;
@@ -60,7 +63,7 @@ fn command(world: &Arc<World>, name: &'static str) -> Command {
     Command::json(name, move |act: Act, job| handle(Arc::clone(&world), act, job))
         .attempts(retry.max_attempts)
         .backoff(retry.base, retry.cap)
-        .timeout(Duration::from_secs(15))
+        .timeout(TIMEOUT)
         .retention(RETENTION)
 }
 
@@ -69,8 +72,7 @@ async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, 
     let life = (key, job.created_at());
     world.state().watch.handler(&life, job.attempt(), act.n);
     world.tell(|| format!("handler of {}: attempt {} begins", short(job.id()), job.attempt()));
-    let drawn = job.id().as_uuid().as_u128() ^ u128::from(job.attempt());
-    let mut dice = Dice::new(world.plan.seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0));
+    let mut dice = dice_of(world.plan.seed, job.id(), job.attempt());
     let time = dice.millis(0, 4000);
     // Some jobs have a large result, whichever attempt makes it.
     let large = job.id().as_uuid().as_u128().is_multiple_of(4);
@@ -99,6 +101,31 @@ async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, 
         result.resize(33_000, b'.');
     }
     Ok(Output::bytes("text/plain", result))
+}
+
+fn dice_of(seed: u64, job: JobId, attempt: u32) -> Dice {
+    let drawn = job.as_uuid().as_u128() ^ u128::from(attempt);
+    Dice::new(seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0))
+}
+
+/// Reports whether the handler of a job may fail it: it says so, or no attempt is sure to end in time.
+pub(crate) fn may_fail(seed: u64, job: JobId) -> bool {
+    for attempt in 1..=ATTEMPTS {
+        let mut dice = dice_of(seed, job, attempt);
+        let time = dice.millis(0, 4000);
+        let takes = match dice.below(20) {
+            0..9 => time,
+            9 | 11 => continue,
+            10 => return true,
+            12..15 => time * 20,
+            15 => time * 4,
+            _ => time * 3,
+        };
+        if takes < TIMEOUT.saturating_sub(Duration::from_millis(500)) {
+            return false;
+        }
+    }
+    true
 }
 
 fn submit(process: &Arc<Process>) -> Submit {
@@ -320,7 +347,8 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
             follow(&world, n, &ticket, &mut dice).await;
         }
         // Until the same key may be another job's, now and then.
-        sleep(if late || dice.chance(150) { dice.millis(3_600_000, 6_500_000) } else { dice.millis(0, 300_000) }).await;
+        sleep(if late || dice.chance(150) { dice.millis(7_200_000, 10_100_000) } else { dice.millis(0, 300_000) })
+            .await;
     }
 }
 
@@ -375,7 +403,7 @@ async fn submitted(
 }
 
 /// A ticket for what was perhaps never recorded.
-fn promised(submission: &Submission, id: cloakroom::JobId, world: &World) -> Job {
+fn promised(submission: &Submission, id: JobId, world: &World) -> Job {
     let new = cloakroom::NewJob {
         tenant: submission.tenant.clone(),
         id,

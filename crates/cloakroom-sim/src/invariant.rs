@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cloakroom::transition::{Event, LAST_CALL};
+use cloakroom::transition::{Event, LAST_CALL, latest_attempt};
 use cloakroom::{Job, JobKey, LeaseToken, ResultRef, Status, Timestamp};
 
 use crate::port::short;
@@ -57,6 +57,8 @@ pub struct Counts {
     pub jobs: u64,
     /// Attempts that began.
     pub attempts: u64,
+    /// Attempts that were not counted, as a service was unavailable.
+    pub deferred: u64,
     /// Handlers that began.
     pub effects: u64,
     /// Jobs that ended by their handlers, or by their clients' wish.
@@ -143,6 +145,11 @@ impl Watch {
                 }
                 self.withdrawn.insert(life(before));
             }
+            Event::Defer => {
+                self.counts.deferred += 1;
+                // The next attempt has its number.
+                self.ran.remove(&(life(before), before.attempt));
+            }
             Event::Redrive => self.redriven(&life(before)),
             Event::Lapse => self.counts.lapsed += 1,
             Event::Bury | Event::Sweep | Event::GiveUp => {
@@ -167,6 +174,14 @@ impl Watch {
             if kept.is_none_or(|until| after.expires_at < until) {
                 self.break_("I5 kept for its retention", || format!("{id} expires at {}", after.expires_at));
             }
+        }
+    }
+
+    /// A job changed whose handler succeeds in time, in a run whose only trouble is an outage: it must not have failed.
+    pub(crate) fn failed_in_an_outage(&mut self, job: &Job, event: Event) {
+        if job.status == Status::Failed && self.promised.contains(&life(job)) {
+            let code = job.failure.as_ref().map_or("", |failure| failure.code.as_str());
+            self.break_("I9 an outage fails no job", || format!("{}: {}, {code}", short(job.id), event.as_str()));
         }
     }
 
@@ -227,10 +242,11 @@ impl Watch {
             });
         }
         let (version, attempt) = self.seen.get(&(client, life(job))).copied().unwrap_or_default();
-        if job.version < version || job.attempt < attempt {
+        let shown = latest_attempt(job);
+        if job.version < version || shown < attempt {
             self.break_("I5 no step back", || format!("{id} was seen at version {version}, then {}", job.version));
         }
-        self.seen.insert((client, life(job)), (job.version, job.attempt));
+        self.seen.insert((client, life(job)), (job.version, shown));
     }
 
     /// Another tenant's poll found something.

@@ -3,12 +3,12 @@
 //! A message that no worker can deal with comes back until it has been received as often as the queue's redrive policy
 //! allows; then it is among the dead letters, and its job is ended by whoever reads them. A job without a message is found
 //! by the sweeper. It may say so once the job has been ready for as long as a message can take to come back that often (a
-//! *cycle*: the receive count times the visibility timeout; and some slack) and none waits in the queue; or shortly before the record
+//! *cycle*: the receive count times the visibility timeout; an outage; and some slack) and none waits in the queue; or shortly before the record
 //! expires, whatever waits there, as a job must not vanish without an end.
 
 use std::time::Duration;
 
-use super::{Event, Transition};
+use super::{Event, Transition, latest_attempt};
 use crate::{Failure, Job, Status, Timestamp};
 
 /// How long before its record expires a job is ended that still waits.
@@ -16,6 +16,13 @@ pub const LAST_CALL: Duration = Duration::from_secs(600);
 
 /// How much longer than a cycle the sweeper waits: each time that it is visible, a message takes a moment to be received.
 pub const SLACK: Duration = Duration::from_secs(300);
+
+/// Longest outage after which the sweeper still waits for messages that were hidden during it: half an hour, and the longest
+/// wait of a message that comes back.
+pub const OUTAGE: Duration = Duration::from_secs(2100);
+
+/// Time before the last call from which on the sweeper does not wait for an outage any more.
+const LAST_LOOKS: Duration = Duration::from_secs(900);
 
 /// How long the sweeper lets a backlog be before it looks again.
 const PAUSE: Duration = Duration::from_secs(300);
@@ -66,6 +73,8 @@ impl Verdict {
         let Some(job) = open(job, now) else { return Self::Over };
         let last_call = job.expires_at.before(LAST_CALL).max(job.ready_at);
         let gone = job.ready_at.after(cycle).after(SLACK);
+        // An outage may have kept its message, but there must be time for several looks before the last call.
+        let gone = gone.after(OUTAGE).min(last_call.before(LAST_LOOKS)).max(gone);
         if now < gone.min(last_call) {
             return Self::Wait(gone.min(last_call));
         }
@@ -109,7 +118,7 @@ fn open(job: Option<&Job>, now: Timestamp) -> Option<&Job> {
 /// A worker that was alive at its last beat (a third of the lease) before its function's own end is taken to have run into
 /// that end: `worker-timed-out`; any other to have crashed: `worker-crashed`.
 pub fn cause_of_death(job: &Job) -> Failure {
-    let attempts = job.attempt;
+    let attempts = latest_attempt(job);
     match (job.status, &job.failure) {
         (Status::Retrying, Some(last)) => Failure {
             detail: crate::outcome::cut(
@@ -227,7 +236,7 @@ mod tests {
         let sweep = |job: &Job, backlog, now| Verdict::of_sweep(Some(job), CYCLE, backlog, at(now));
         for (job, code) in [(accepted(at(0)), "never-started"), (running(), "worker-crashed"), (retrying(), "no-paper")]
         {
-            let due = job.ready_at.after(CYCLE).after(SLACK);
+            let due = job.ready_at.after(CYCLE).after(OUTAGE).after(SLACK);
             assert_eq!(sweep(&job, false, 60), Verdict::Wait(due));
             assert_eq!(Verdict::of_sweep(Some(&job), CYCLE, true, due), Verdict::Wait(due.after(PAUSE)), "a backlog");
             assert_eq!(
