@@ -13,8 +13,8 @@ use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
 use cloakroom_app::{
-    Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Redrive, Registry, Submit,
-    Sweeper, Uploads, Worker,
+    Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Redrive, Registry,
+    Submit, Sweeper, Uploads, Worker,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -142,6 +142,7 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
             meter: Arc::new(LogMeter),
             commands: registry(&world),
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
+            admission: Admission::unlimited(),
             intake: None,
         };
         let work = async {
