@@ -1,17 +1,22 @@
 //! One attempt under its supervisor, which keeps the lease alive, writes the handler's progress, and stops it when the
 //! client, the clock or a lost lease says so.
 
+mod keep;
 mod perform;
+mod stage;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::transition::progress_report;
+use cloakroom::transition::{latest_attempt, progress_report, was_deferred};
 use cloakroom::{AttemptEnd, Failure, Job, LeaseToken, Progress, Status, Timestamp, Transition};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
+
+use perform::Performance;
+use stage::Stages;
 
 use crate::admission::Permit;
 use crate::command::Command;
@@ -24,6 +29,9 @@ use crate::work::{Delivery, Worker};
 /// The least time between two writes of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often an attempt that stores its result is looked at after its handler's deadline.
+const WHILE_STORING: Duration = Duration::from_secs(1);
+
 /// An attempt that its worker holds the lease of.
 pub(crate) struct Attempt<'a> {
     pub(crate) worker: &'a Worker,
@@ -35,8 +43,10 @@ pub(crate) struct Attempt<'a> {
     pub(crate) trace: TraceContext,
     /// The record as last seen.
     pub(crate) job: Job,
-    /// When it is stopped at the latest.
+    /// When its handler is stopped at the latest.
     pub(crate) deadline: Timestamp,
+    /// When it is stopped, whatever it does: just before its function's end.
+    pub(crate) last_moment: Timestamp,
 }
 
 /// Why a handler was stopped.
@@ -56,7 +66,7 @@ impl Attempt<'_> {
             id: self.job.id,
             tenant: self.job.tenant.clone(),
             command: self.job.command.clone(),
-            attempt: self.job.attempt,
+            attempt: latest_attempt(&self.job),
             created_at: self.job.created_at,
             deadline: self.deadline,
             content_type: self.envelope.content_type.clone(),
@@ -69,12 +79,25 @@ impl Attempt<'_> {
         });
         // The result is in memory until it is stored: it counts for as long.
         let _counted = context.clone();
-        let work = perform::perform(self.worker, self.envelope, self.command, self.token, context);
-        match self.supervise(work, reports, &stop).await {
+        let stages = Stages::new();
+        let performance = Performance {
+            worker: self.worker,
+            envelope: self.envelope,
+            command: self.command,
+            token: self.token,
+            context,
+            stages: stages.clone(),
+            deferred: was_deferred(&self.job),
+        };
+        let (end, why) = self.supervise(performance.perform(), reports, &stop, &stages).await;
+        match (end, why) {
             (_, Some(Stop::LeaseLost)) => None,
-            (Some(AttemptEnd::Cancelled) | None, Some(Stop::Deadline)) => Some(AttemptEnd::Retryable {
-                failure: Failure::new("the attempt ran out of time").with_code("attempt-timed-out"),
-                after: None,
+            (Some(AttemptEnd::Cancelled) | None, Some(Stop::Deadline)) => Some(match stages.held_up() {
+                Some(detail) => AttemptEnd::Unavailable(Failure::unavailable(detail)),
+                None => AttemptEnd::Retryable {
+                    failure: Failure::new("the attempt ran out of time").with_code("attempt-timed-out"),
+                    after: None,
+                },
             }),
             (Some(end), _) => Some(end),
             (None, _) => Some(AttemptEnd::Cancelled),
@@ -87,12 +110,14 @@ impl Attempt<'_> {
         work: impl Future<Output = AttemptEnd>,
         mut reports: watch::Receiver<Option<Progress>>,
         stop: &CancellationToken,
+        stages: &Stages,
     ) -> (Option<AttemptEnd>, Option<Stop>) {
         let mut work = pin!(work);
         let beat = self.worker.settings.lease / 3;
         let begun = Instant::now();
         let begun_at = self.worker.host.now();
-        let deadline = begun + self.deadline.since(begun_at);
+        let mut deadline = begun + self.deadline.since(begun_at);
+        let last_moment = begun + self.last_moment.since(begun_at);
         let mut next_beat = begun + beat;
         let mut progress_from = begun;
         let mut stopped: Option<(Stop, Instant)> = None;
@@ -104,6 +129,11 @@ impl Attempt<'_> {
                 end = &mut work => return (Some(end), stopped.map(|(why, _)| why)),
                 () = sleep_until(until) => match stopped {
                     Some((why, _)) => return (None, Some(why)),
+                    // The time that storing takes is not the handler's.
+                    None if stages.is_storing() && deadline < last_moment => {
+                        deadline = (Instant::now() + WHILE_STORING).min(last_moment);
+                        None
+                    }
                     None => {
                         halt = Some(Stop::Deadline);
                         None
@@ -143,10 +173,7 @@ impl Attempt<'_> {
         match worker.store.change(&self.job.key(), &transition).await {
             Ok(Change::Made(job)) => {
                 self.job = *job;
-                if let Err(error) = worker.queue.hide(&self.delivery.receipt, worker.settings.lease).await {
-                    // At worst the message comes back early and finds the lease alive.
-                    tracing::warn!(%error, "failed to hide the message on");
-                }
+                self.hide_on().await;
                 (self.job.status == Status::Cancelling).then_some(Stop::Client)
             }
             Ok(Change::Refused(_)) => {
@@ -154,10 +181,19 @@ impl Attempt<'_> {
                 Some(Stop::LeaseLost)
             }
             Err(error) => {
-                // The next beat tries again; there is time for one before the lease is over.
+                // The next beat tries again; there is time for one before the lease is over. The message must not come back
+                // meanwhile, as a receipt in vain is counted.
                 tracing::warn!(%error, "failed to renew the lease");
+                self.hide_on().await;
                 None
             }
+        }
+    }
+
+    async fn hide_on(&self) {
+        if let Err(error) = self.worker.queue.hide(&self.delivery.receipt, self.worker.settings.lease).await {
+            // At worst the message comes back early and finds the lease alive.
+            tracing::warn!(%error, "failed to hide the message on");
         }
     }
 }

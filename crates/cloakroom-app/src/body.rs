@@ -9,6 +9,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,8 +17,12 @@ use cloakroom::{Digest, DigestBuilder};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
 
 use crate::ports::{Opened, Pieces, PortError, ReadError, gathered};
+
+/// How long a piece may take to come.
+const STALLED: Duration = Duration::from_secs(5);
 
 /// The beginning of a body, and the length of the whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,13 +107,23 @@ struct Reading {
     expected: Expected,
     sum: DigestBuilder,
     read: u64,
+    /// Since when the next piece is awaited.
+    awaited: Option<Instant>,
     end: Option<Result<(), BodyError>>,
 }
 
 impl BodyStream {
     pub(crate) fn new(opened: Opened, expected: Expected) -> Self {
         let Opened { length, pieces } = opened;
-        Self(Arc::new(Mutex::new(Reading { length, pieces, expected, sum: Digest::builder(), read: 0, end: None })))
+        Self(Arc::new(Mutex::new(Reading {
+            length,
+            pieces,
+            expected,
+            sum: Digest::builder(),
+            read: 0,
+            awaited: None,
+            end: None,
+        })))
     }
 
     /// The same stream, for whoever looks after its reader.
@@ -125,6 +140,11 @@ impl BodyStream {
     pub(crate) async fn finish(mut self) -> Result<(), BodyError> {
         while self.try_next().await?.is_some() {}
         Ok(())
+    }
+
+    /// Reports whether its reader has waited in vain for long.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.reading().awaited.is_some_and(|since| since.elapsed() >= STALLED)
     }
 
     /// Why it could not be read, if that is known by now.
@@ -157,7 +177,9 @@ impl Stream for BodyStream {
         if let Some(end) = &reading.end {
             return Poll::Ready(end.clone().err().map(Err));
         }
-        let end = match ready!(reading.pieces.poll_next_unpin(cx)) {
+        let next = reading.pieces.poll_next_unpin(cx);
+        reading.awaited = next.is_pending().then(|| reading.awaited.unwrap_or_else(Instant::now));
+        let end = match ready!(next) {
             Some(Ok(piece)) => {
                 if let Expected::Sha256(_) = reading.expected {
                     reading.sum.update(&piece);

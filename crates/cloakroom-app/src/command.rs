@@ -383,10 +383,11 @@ impl Command {
     }
 }
 
-/// What a handler would say of a payload that it did not get. Of all but the disk the attempt knows better.
+/// Converts the error of a payload that its handler did not get. The attempt knows better of all but the disk, which is a part
+/// of the service.
 fn unread(error: BodyError) -> HandlerError {
     match error {
-        BodyError::Disk(reason) => HandlerError::retryable("the payload could not be kept on disk").because(reason),
+        BodyError::Disk(reason) => HandlerError::unavailable("the payload could not be kept on disk").because(reason),
         BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
     }
 }

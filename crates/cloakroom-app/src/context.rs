@@ -110,6 +110,11 @@ impl JobContext {
         self.0.progress.send_replace(Some(Progress::new(percent, message)));
     }
 
+    /// Reports what the attempt waits for after its handler's end.
+    pub(crate) fn waits(&self, message: &str) {
+        self.0.progress.send_replace(Some(Progress::new(100.0, Some(message.to_owned()))));
+    }
+
     /// Resolves when the attempt is to stop: the client cancelled, the time is nearly over, or the lease was lost.
     /// A handler that answers [`crate::HandlerError::cancelled`] soon after ends in order; one that goes on is
     /// dropped at its next `await` when the grace is over, but what is done first still counts.

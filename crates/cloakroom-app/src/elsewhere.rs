@@ -50,7 +50,7 @@ impl Pieces {
     /// The same, made on this runtime. What drops the one drops the other.
     fn made_on(self, runtime: &Handle) -> Self {
         let mut pieces = match self {
-            Self::Whole(_) => return self,
+            Self::Whole(_) | Self::File(_) => return self,
             Self::Made(pieces) => pieces,
         };
         let (sender, receiver) = mpsc::channel(1);

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use cloakroom::{CommandType, Digest, Job, JobId, JobKey, Tenant, Timestamp};
+use cloakroom::{CommandType, Digest, Job, JobId, JobKey, LeaseToken, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::body::Expected;
@@ -50,6 +50,9 @@ pub struct Envelope {
     /// Bytes of any other stored payload. A message of an earlier program does not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
+    /// The lease of an attempt whose begin or end could not be recorded, as the table was unavailable. Nobody works on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unrecorded: Option<LeaseToken>,
     /// The W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -111,6 +114,7 @@ impl Envelope {
             length: None,
             text_bytes: None,
             bytes: None,
+            unrecorded: None,
             traceparent: trace.traceparent,
             tracestate: trace.tracestate,
             request_id: trace.request_id,
@@ -214,6 +218,23 @@ impl Envelope {
         self.accepted_at = job.created_at.as_millis();
         self.ready_at = ready_at(job);
         self
+    }
+
+    /// The same message, with the lease of an attempt whose begin or end could not be recorded.
+    #[must_use]
+    pub fn with_unrecorded(mut self, token: LeaseToken) -> Self {
+        self.unrecorded = Some(token);
+        self
+    }
+
+    /// Returns the lease of an attempt whose begin or end could not be recorded.
+    pub fn unrecorded(&self) -> Option<LeaseToken> {
+        self.unrecorded
+    }
+
+    /// Returns the key under which the payload is, or would be, stored.
+    pub fn payload_key(&self) -> String {
+        keys::payload(&self.key(), &self.sha256)
     }
 
     /// The key of a stored payload that is its job's alone.

@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::SeekFrom;
+use std::io::{Read, Seek as _, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cloakroom::{AttemptEnd, Failure, Resource};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 /// How much of a file is read at once.
 const FILE_PIECE: usize = 256 * 1024;
@@ -32,17 +32,46 @@ pub(crate) struct Made {
 pub(crate) enum Pieces {
     /// There are no more than these.
     Whole(Bytes),
+    /// They are in a file, which can be read again.
+    File(Arc<Mutex<File>>),
     /// They are made one after the other.
     Made(BoxStream<'static, Result<Bytes, HandlerError>>),
 }
 
 impl Pieces {
+    /// Returns the same bytes, where they can be had again.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
+            Self::File(file) => Some(Self::File(Arc::clone(file))),
+            Self::Made(_) => None,
+        }
+    }
+
     pub(crate) fn into_stream(self) -> BoxStream<'static, Result<Bytes, HandlerError>> {
         match self {
             Self::Whole(bytes) => futures::stream::iter([Ok(bytes)]).boxed(),
+            Self::File(file) => read_from(file).boxed(),
             Self::Made(pieces) => pieces,
         }
     }
+}
+
+/// Reads a file from its beginning. Each piece is sought first: a read of an earlier stream may not have ended yet.
+fn read_from(file: Arc<Mutex<File>>) -> impl Stream<Item = Result<Bytes, HandlerError>> {
+    futures::stream::try_unfold((file, 0), async |(file, at)| {
+        let reading = Arc::clone(&file);
+        let piece = tokio::task::spawn_blocking(move || {
+            let mut file = reading.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::Start(at))?;
+            let mut piece = Vec::with_capacity(FILE_PIECE);
+            Read::by_ref(&mut *file).take(FILE_PIECE as u64).read_to_end(&mut piece)?;
+            Ok::<_, std::io::Error>(piece)
+        });
+        let piece = piece.await??;
+        let next = at + piece.len() as u64;
+        Ok((!piece.is_empty()).then(|| (Bytes::from(piece), (file, next))))
+    })
 }
 
 impl fmt::Debug for Made {
@@ -82,16 +111,8 @@ impl Output {
 
     /// A result in a file, read from its beginning, wherever the handler left it.
     pub fn file(content_type: impl Into<String>, file: File) -> Self {
-        let opened = async move {
-            let mut file = tokio::fs::File::from_std(file);
-            file.seek(SeekFrom::Start(0)).await?;
-            Ok::<_, std::io::Error>(futures::stream::try_unfold(file, async |mut file| {
-                let mut piece = BytesMut::with_capacity(FILE_PIECE);
-                let read = file.read_buf(&mut piece).await?;
-                Ok::<_, std::io::Error>((read > 0).then(|| (piece.freeze(), file)))
-            }))
-        };
-        Self::stream(content_type, futures::stream::once(opened).try_flatten())
+        let made = Made { content_type: content_type.into(), pieces: Pieces::File(Arc::new(Mutex::new(file))) };
+        Self { result: Some(made), resource: None }
     }
 
     /// Also names the place of what was made: an absolute path on this site (`/reports/7`) or an `http(s)` URL.
@@ -115,7 +136,11 @@ pub struct HandlerError {
 
 enum Kind {
     Terminal,
-    Retryable { after: Option<Duration> },
+    Retryable {
+        after: Option<Duration>,
+    },
+    /// What the service itself needs was unavailable.
+    Unavailable,
     Cancelled,
 }
 
@@ -132,6 +157,11 @@ impl HandlerError {
     /// The work wasn't done, but may be in another attempt. `detail` is shown to the client.
     pub fn retryable(detail: impl Into<String>) -> Self {
         Self::new(Kind::Retryable { after: None }, detail)
+    }
+
+    /// The attempt could not go on as a part of the service was unavailable: it is not counted.
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        Self { kind: Kind::Unavailable, failure: Failure::unavailable(detail), because: None }
     }
 
     /// The handler stopped because it was told to (see [`crate::JobContext::cancelled`]).
@@ -175,6 +205,7 @@ impl HandlerError {
         match self.kind {
             Kind::Terminal => AttemptEnd::Terminal(self.failure),
             Kind::Retryable { after } => AttemptEnd::Retryable { failure: self.failure, after },
+            Kind::Unavailable => AttemptEnd::Unavailable(self.failure),
             Kind::Cancelled => AttemptEnd::Cancelled,
         }
     }
@@ -185,6 +216,7 @@ impl fmt::Debug for HandlerError {
         let kind = match self.kind {
             Kind::Terminal => "terminal",
             Kind::Retryable { .. } => "retryable",
+            Kind::Unavailable => "unavailable",
             Kind::Cancelled => "cancelled",
         };
         write!(f, "{kind}: {}", self.failure.detail)?;

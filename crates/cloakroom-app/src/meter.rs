@@ -35,6 +35,8 @@ pub enum Fact {
         /// How long it took; see [`Fact::Succeeded`].
         run_time: Duration,
     },
+    /// An attempt found the object storage or the table unavailable: its result waits to be stored, or it ended and is not counted.
+    StorageUnavailable,
     /// A job ended: the work is done.
     Succeeded {
         /// Of its last attempt: from its claim to its end, with the fetch of the payload and the keeping of the result,

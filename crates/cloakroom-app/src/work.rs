@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use begin::{Begun, Order};
-use cloakroom::transition::Refusal;
-use cloakroom::{AttemptEnd, Job, JobKey, Status, Timestamp, Transition};
+use cloakroom::transition::{Event, Refusal};
+use cloakroom::{AttemptEnd, Job, JobKey, LeaseToken, Status, Timestamp, Transition};
 use futures::FutureExt as _;
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 
 use crate::admission::Admission;
@@ -66,15 +67,30 @@ impl Default for WorkerSettings {
     }
 }
 
-/// How long a message waits after a port failed.
+/// How long a message waits after a port failed for the first time; four times as long each further time.
 const AFTER_A_FAULT: Duration = Duration::from_secs(5);
+
+/// Longest wait of a message of our own after a port failed: jobs go on so soon after an outage.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// Longest wait of a message that can't be sent again: ten receipts last longer than an hour.
+const LONGEST_WAIT_OF_OTHERS: Duration = Duration::from_secs(900);
+
+/// From this receipt on a message is sent again, so that its receipts begin anew.
+const RECEIVED_OFTEN: u32 = 4;
+
+/// How long before its function's end a worker stops trying to write the end of an attempt.
+const LAST_CHANCE: Duration = Duration::from_millis(1500);
+
+/// Longest wait between two tries to write the end of an attempt.
+const LONGEST_WAIT_TO_SETTLE: Duration = Duration::from_secs(10);
 
 /// How long before its job expires a payload is still deleted: longer than any function lives. After that the job's id may be
 /// another job's, and a payload of the same bytes under the same key that one's.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(1800);
 
-/// How often the end of an attempt is written before it is left to the lease.
-const TRIES_TO_SETTLE: u32 = 5;
+/// How often the end of an attempt is written anew because the job changed.
+const CHANGES_TO_SETTLE: u32 = 10;
 
 /// The use case, over its ports.
 #[derive(Clone)]
@@ -155,7 +171,10 @@ impl Worker {
         };
         match intake.take(delivery, produced).await {
             Ok(disposition) => disposition,
-            Err(error) => self.fault(delivery, &error, "accept a producer's command").await,
+            Err(error) => {
+                tracing::error!(%error, "failed to accept a producer's command; the message comes back");
+                self.keep(delivery, after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS)).await
+            }
         }
     }
 
@@ -176,11 +195,12 @@ impl Worker {
             return Disposition::Keep;
         };
         let order = Order { delivery, envelope, key, command, ends_at };
-        let Begun { job, token, permit, deadline } = match self.begin(&order).await {
+        let Begun { job, token, permit, deadline, last_moment } = match self.begin(&order).await {
             Ok(begun) => begun,
             Err(disposition) => return disposition,
         };
-        let mut attempt = Attempt { worker: self, delivery, envelope, command, token, trace, job, deadline };
+        let mut attempt =
+            Attempt { worker: self, delivery, envelope, command, token, trace, job, deadline, last_moment };
         let begun = self.host.now();
         let end = match permit {
             Ok(permit) => attempt.run(permit).await,
@@ -209,8 +229,21 @@ impl Worker {
                 self.let_go(envelope, job).await;
                 return Disposition::Done;
             }
+            // Perhaps of a late claim whose answer was lost, and that nobody works on.
+            (Refusal::Duplicate, Some(job)) if envelope.unrecorded().is_some() => {
+                return self.bring_back(delivery, envelope, job.ready_at.since(now)).await;
+            }
             (Refusal::Over | Refusal::Duplicate, _) => return Disposition::Done,
-            (Refusal::Later(at), _) => return self.keep(delivery, at.since(now)).await,
+            (Refusal::Later(at), job) => {
+                let wait = at.since(now);
+                // Of a job that runs, this very message has to come back: another one would be taken for one too many.
+                let runs = job.is_some_and(|job| !matches!(job.status, Status::Accepted | Status::Retrying));
+                return if runs {
+                    self.keep(delivery, wait).await
+                } else {
+                    self.bring_back(delivery, envelope, wait).await
+                };
+            }
             (Refusal::Cancel(token), _) => Transition::confirm_cancel(token, now),
             (Refusal::Exhausted(token), Some(job)) => Transition::give_up(job, token, now),
             // Neither is said of a job that was not found, nor is a job taken over here; the next receipt decides again.
@@ -231,25 +264,30 @@ impl Worker {
             }
             // Something else happened to it meanwhile: the next receipt sees what.
             Ok(Change::Refused(_)) => self.keep(delivery, Duration::ZERO).await,
-            Err(error) => self.fault(delivery, &error, "end the job").await,
+            Err(error) => self.fault(delivery, envelope, &error, "end the job").await,
         }
     }
 
-    /// Writes the end of an attempt, again and again while the table is away: the work is done, and its record all that is missing.
+    /// Writes the end of an attempt, again and again while the table is away: the work is done, and its record all that is
+    /// missing. Just before the function's end the message is sent again, and says that the attempt is not to be counted.
     async fn settle(&self, attempt: Attempt<'_>, end: AttemptEnd, run_time: Duration) -> Disposition {
         let Attempt { delivery, envelope, command, token, mut job, .. } = attempt;
-        let mut tries = 0;
+        let ends_at = job.lease.as_ref().and_then(|lease| lease.ends_at).unwrap_or_else(|| self.host.now());
+        let left = ends_at.since(self.host.now()).saturating_sub(LAST_CHANCE);
+        let last_chance = Instant::now() + left.max(Duration::from_millis(500));
+        let (mut tries, mut changes) = (0, 0);
         loop {
             let (now, unit) = (self.host.now(), self.host.unit());
             let transition = Transition::settle(&job, token, end.clone(), &command.limits().retry, now, unit);
-            job = match self.store.change_unseen(&job, &transition).await {
+            let written = timeout_at(last_chance, self.store.change_unseen(&job, &transition)).await;
+            job = match written.unwrap_or_else(|_| Err(no_answer())) {
                 Ok(Change::Made(job)) => return self.settled(delivery, envelope, &job, run_time).await,
                 Ok(Change::Refused(found)) => {
                     match found.filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token)) {
                         // The client cancelled since the last sign of life: settle again, knowing it.
-                        Some(found) if found.status == Status::Cancelling => *found,
+                        Some(found) if found.status == Status::Cancelling && changes < CHANGES_TO_SETTLE => *found,
                         // An earlier try went through, and its answer was lost.
-                        Some(found) if found.status != Status::Running => {
+                        Some(found) if !matches!(found.status, Status::Running | Status::Cancelling) => {
                             return self.settled(delivery, envelope, &found, run_time).await;
                         }
                         _ => {
@@ -258,18 +296,34 @@ impl Worker {
                         }
                     }
                 }
-                Err(error) if tries + 1 < TRIES_TO_SETTLE => {
+                Err(error) => {
+                    let wait = Duration::from_millis(200 << tries.min(6)).min(LONGEST_WAIT_TO_SETTLE);
+                    if Instant::now() + wait >= last_chance {
+                        return self
+                            .unrecorded(delivery, envelope, token, &error, "write the end of the attempt")
+                            .await;
+                    }
                     tracing::warn!(%error, "failed to write the end of the attempt; trying again");
-                    tokio::time::sleep(Duration::from_millis(200 << tries)).await;
-                    job
+                    if wait > Duration::from_secs(2) {
+                        self.keep(delivery, self.settings.lease + wait).await;
+                    }
+                    sleep(wait).await;
+                    tries += 1;
+                    continue;
                 }
-                Err(error) => return self.fault(delivery, &error, "write the end of the attempt").await,
             };
-            tries += 1;
-            if tries > 2 * TRIES_TO_SETTLE {
-                return Disposition::Keep;
-            }
+            changes += 1;
         }
+    }
+
+    /// Stops counting an attempt whose begin or end could not be recorded, as its message says.
+    async fn give_back(&self, envelope: &Envelope, key: &JobKey, now: Timestamp) -> Result<(), PortError> {
+        let Some(token) = envelope.unrecorded() else { return Ok(()) };
+        if let Change::Made(job) = self.store.change(key, &Transition::give_back(token, now)).await? {
+            tracing::warn!("an attempt is not counted: the table was unavailable");
+            self.meter.count(&job.command, Fact::StorageUnavailable);
+        }
+        Ok(())
     }
 
     async fn settled(&self, delivery: &Delivery, envelope: &Envelope, job: &Job, run_time: Duration) -> Disposition {
@@ -287,7 +341,11 @@ impl Worker {
             code,
             "ended an attempt"
         );
-        if job.status.is_terminal() { Disposition::Done } else { self.keep(delivery, job.ready_at.since(now)).await }
+        if job.status.is_terminal() {
+            Disposition::Done
+        } else {
+            self.bring_back(delivery, envelope, job.ready_at.since(now)).await
+        }
     }
 
     /// Deletes a payload that is needed no more, once its job's end is recorded. One that can't be deleted goes by the bucket's
@@ -306,7 +364,9 @@ impl Worker {
     /// Counts what an attempt came to, by the record after it.
     fn count(&self, job: &Job, run_time: Option<Duration>) {
         let code = || job.failure.as_ref().map(|failure| failure.code.clone()).unwrap_or_default();
+        let deferred = job.history.last().is_some_and(|step| step.event == Event::Defer);
         let fact = match (job.status, run_time) {
+            (Status::Retrying, Some(_)) if deferred => Fact::StorageUnavailable,
             (Status::Succeeded, Some(run_time)) => Fact::Succeeded { run_time },
             (Status::Failed, run_time) => Fact::Failed { code: code(), run_time },
             (Status::Cancelled, run_time) => Fact::Cancelled { run_time },
@@ -318,14 +378,63 @@ impl Worker {
         self.meter.count(&job.command, fact);
     }
 
-    async fn fault(&self, delivery: &Delivery, error: &PortError, doing: &str) -> Disposition {
+    async fn fault(&self, delivery: &Delivery, envelope: &Envelope, error: &PortError, doing: &str) -> Disposition {
         tracing::error!(%error, "failed to {doing}; the message comes back");
-        self.keep(delivery, AFTER_A_FAULT).await
+        self.bring_back(delivery, envelope, after_a_fault(delivery, LONGEST_WAIT)).await
+    }
+
+    /// Handles a fault after which nobody knows whether the record holds the attempt of `token` as running. The message that
+    /// comes back says so.
+    async fn unrecorded(
+        &self,
+        delivery: &Delivery,
+        envelope: &Envelope,
+        token: LeaseToken,
+        error: &PortError,
+        doing: &str,
+    ) -> Disposition {
+        tracing::error!(%error, "failed to {doing}; the attempt is not counted, and the message is sent again");
+        let wait = after_a_fault(delivery, LONGEST_WAIT);
+        self.send_again(delivery, &envelope.clone().with_unrecorded(token), wait).await
+    }
+
+    /// Brings a message back after this time. One that was received often is sent again, so that its receipts begin anew: those
+    /// that are no fault of its job's must not make it a dead letter.
+    ///
+    /// Not for the message of a live attempt: the one that is sent again is another message.
+    pub(crate) async fn bring_back(&self, delivery: &Delivery, envelope: &Envelope, wait: Duration) -> Disposition {
+        if delivery.receive_count < RECEIVED_OFTEN {
+            self.keep(delivery, wait).await
+        } else {
+            self.send_again(delivery, envelope, wait).await
+        }
+    }
+
+    /// Sends a message again, and lets the received one be deleted. If it can't be sent, the received one is hidden.
+    async fn send_again(&self, delivery: &Delivery, envelope: &Envelope, wait: Duration) -> Disposition {
+        match self.queue.send(&envelope.key().tenant, envelope.write(), wait, None).await {
+            Ok(()) => Disposition::Done,
+            Err(error) => {
+                tracing::error!(%error, "failed to send a message again; it is hidden");
+                self.keep(delivery, wait.max(after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS))).await
+            }
+        }
     }
 
     async fn keep(&self, delivery: &Delivery, time: Duration) -> Disposition {
         keep(&*self.queue, delivery, time).await
     }
+}
+
+/// How long a message waits after a fault, by how often it was received.
+fn after_a_fault(delivery: &Delivery, longest: Duration) -> Duration {
+    let times = delivery.receive_count.saturating_sub(1).min(8);
+    AFTER_A_FAULT.saturating_mul(1 << (2 * times)).min(longest)
+}
+
+/// The error of a call that was given up.
+fn no_answer() -> PortError {
+    PortError::Unavailable { service: "the table", reason: "no answer before the function's end".to_owned() }
 }
 
 /// Leaves the message in its queue, to come back after this time. If that can't be said, it comes back in the queue's own.

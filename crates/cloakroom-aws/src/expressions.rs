@@ -176,6 +176,8 @@ enum Becomes {
     ValueOnce(AttributeValue),
     /// One more.
     OneMore,
+    /// So many less.
+    Less(AttributeValue),
     /// A list with this list at its end.
     Longer(AttributeValue),
     /// So many seconds, and the job's retention.
@@ -221,6 +223,8 @@ fn assignments(patch: &Patch) -> Assignments {
         all.take_away(&OF_THE_ATTEMPTS);
         all.set(name::ATTEMPT, Becomes::Value(number(0)));
         all.set(name::HISTORY, Becomes::Value(steps(kept.iter().chain(&patch.step))));
+    } else if let Some(kept) = &patch.kept {
+        all.set(name::HISTORY, Becomes::Value(steps(kept.iter().chain(&patch.step))));
     } else if let Some(step) = &patch.step {
         all.set(name::HISTORY, Becomes::Longer(steps([step])));
     }
@@ -230,6 +234,9 @@ fn assignments(patch: &Patch) -> Assignments {
         all.set(name::ATTEMPT, Becomes::OneMore);
         all.set(name::STARTED_AT, Becomes::ValueOnce(millis(patch.updated_at)));
         all.take_away(&[name::PROGRESS, name::PROGRESS_MESSAGE, name::ESTIMATED_FINISH_AT]);
+    }
+    if patch.uncounted > 0 {
+        all.set(name::ATTEMPT, Becomes::Less(number(patch.uncounted)));
     }
     if let Some(at) = patch.ready_at {
         all.set(name::READY_AT, Becomes::Value(millis(at)));
@@ -269,6 +276,7 @@ fn render(Assignments(all): Assignments, words: &mut Words) -> String {
                 changes.text("if_not_exists(").name(attribute).text(", ").value(value).text(")")
             }
             Becomes::OneMore => changes.name(attribute).text(" + ").value(number(1)),
+            Becomes::Less(count) => changes.name(attribute).text(" - ").value(count),
             Becomes::Longer(more) => {
                 changes.text("list_append(if_not_exists(").name(attribute).text(", ");
                 changes.value(AttributeValue::L(vec![])).text("), ").value(more).text(")")

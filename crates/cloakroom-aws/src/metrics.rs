@@ -23,8 +23,19 @@ use crate::config::MeterConfig;
 pub const NAMESPACE: &str = "Cloakroom";
 
 /// What is counted, and what is measured in milliseconds.
-pub const METRICS: ([&str; 9], [&str; 2]) = (
-    ["Accepted", "Replayed", "Started", "Retried", "Succeeded", "Failed", "Cancelled", "Dead", "Swept"],
+pub const METRICS: ([&str; 10], [&str; 2]) = (
+    [
+        "Accepted",
+        "Replayed",
+        "Started",
+        "Retried",
+        "StorageUnavailable",
+        "Succeeded",
+        "Failed",
+        "Cancelled",
+        "Dead",
+        "Swept",
+    ],
     ["QueueDelay", "RunTime"],
 );
 
@@ -182,6 +193,7 @@ fn parts(fact: &Fact) -> (&'static str, Option<&str>, Option<(&'static str, Dura
         Fact::Replayed => ("Replayed", None, None),
         Fact::Started { queue_delay } => ("Started", None, Some(("QueueDelay", *queue_delay))),
         Fact::Retried { run_time } => ("Retried", None, run(Some(*run_time))),
+        Fact::StorageUnavailable => ("StorageUnavailable", None, None),
         Fact::Succeeded { run_time } => ("Succeeded", None, run(Some(*run_time))),
         Fact::Failed { code, run_time } => ("Failed", Some(code), run(*run_time)),
         Fact::Cancelled { run_time } => ("Cancelled", None, run(*run_time)),

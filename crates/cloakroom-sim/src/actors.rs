@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::transition::Event;
-use cloakroom::{ClientJobId, Job, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId};
+use cloakroom::{ClientJobId, Job, JobId, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId};
 use cloakroom_app::envelope::Trace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::UploadTerms;
@@ -21,13 +21,16 @@ use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use crate::Mutation;
-use crate::invariant::{ATTEMPTS, SOON, SOON_ENOUGH, result_of};
+use crate::invariant::{ATTEMPTS, Life, SOON, SOON_ENOUGH, result_of};
 use crate::plan::Dice;
 use crate::port::{Process, ProcessQueue, short};
 use crate::world::{Lane, VISIBILITY, World};
 
 /// How long a worker's function may run.
 const FUNCTION: Duration = Duration::from_secs(30);
+
+/// How long an attempt may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a lease lasts.
 const LEASE: Duration = Duration::from_secs(9);
@@ -50,28 +53,35 @@ struct Act {
 impl Payload for Act {}
 
 /// The commands, whose handler does what the plan says of each attempt.
-fn registry(world: &Arc<World>) -> Registry {
-    Registry::new(vec![command(world, "act"), command(world, SOON).start_within(SOON_ENOUGH)])
+fn registry(process: &Arc<Process>) -> Registry {
+    Registry::new(vec![command(process, "act"), command(process, SOON).start_within(SOON_ENOUGH)])
 }
 
-fn command(world: &Arc<World>, name: &'static str) -> Command {
-    let world = Arc::clone(world);
+fn command(process: &Arc<Process>, name: &'static str) -> Command {
+    let process = Arc::clone(process);
     let retry = RetryPolicy { max_attempts: ATTEMPTS, base: Duration::from_secs(1), cap: Duration::from_secs(5) };
-    Command::json(name, move |act: Act, job| handle(Arc::clone(&world), act, job))
+    Command::json(name, move |act: Act, job| handle(Arc::clone(&process), act, job))
         .attempts(retry.max_attempts)
         .backoff(retry.base, retry.cap)
-        .timeout(Duration::from_secs(15))
+        .timeout(TIMEOUT)
         .retention(RETENTION)
 }
 
-async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, HandlerError> {
+async fn handle(process: Arc<Process>, act: Act, job: JobContext) -> Result<Output, HandlerError> {
+    let world = Arc::clone(&process.world);
     let key = JobKey { tenant: job.tenant().clone(), id: job.id() };
     let life = (key, job.created_at());
     world.state().watch.handler(&life, job.attempt(), act.n);
     world.tell(|| format!("handler of {}: attempt {} begins", short(job.id()), job.attempt()));
-    let drawn = job.id().as_uuid().as_u128() ^ u128::from(job.attempt());
-    let mut dice = Dice::new(world.plan.seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0));
+    let mut dice = dice_of(world.plan.seed, job.id(), job.attempt());
     let time = dice.millis(0, 4000);
+    let _runs = Runs::begin(&process, life, job.attempt());
+    if world.plan.poisons(job.id()) {
+        sleep(time).await;
+        world.tell(|| format!("handler of {}: kills its process", short(job.id())));
+        process.die();
+        std::future::pending::<()>().await;
+    }
     // Some jobs have a large result, whichever attempt makes it.
     let large = job.id().as_uuid().as_u128().is_multiple_of(4);
     match dice.below(20) {
@@ -101,6 +111,50 @@ async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, 
     Ok(Output::bytes("text/plain", result))
 }
 
+/// A handler while it runs in its process.
+struct Runs {
+    process: Arc<Process>,
+    attempt: (Life, u32),
+}
+
+impl Runs {
+    fn begin(process: &Arc<Process>, life: Life, attempt: u32) -> Self {
+        process.world.state().runs(process.life, &(life.clone(), attempt));
+        Self { process: Arc::clone(process), attempt: (life, attempt) }
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        self.process.world.state().watch.ran_out(self.process.life, &self.attempt);
+    }
+}
+
+fn dice_of(seed: u64, job: JobId, attempt: u32) -> Dice {
+    let drawn = job.as_uuid().as_u128() ^ u128::from(attempt);
+    Dice::new(seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0))
+}
+
+/// Whether the handler of a job may fail it: it says so, or no attempt is sure to end in time.
+pub(crate) fn may_fail(seed: u64, job: JobId) -> bool {
+    for attempt in 1..=ATTEMPTS {
+        let mut dice = dice_of(seed, job, attempt);
+        let time = dice.millis(0, 4000);
+        let takes = match dice.below(20) {
+            0..9 => time,
+            9 | 11 => continue,
+            10 => return true,
+            12..15 => time * 20,
+            15 => time * 4,
+            _ => time * 3,
+        };
+        if takes < TIMEOUT.saturating_sub(Duration::from_millis(500)) {
+            return false;
+        }
+    }
+    true
+}
+
 fn submit(process: &Arc<Process>) -> Submit {
     Submit {
         store: process.clone(),
@@ -108,7 +162,7 @@ fn submit(process: &Arc<Process>) -> Submit {
         objects: process.clone(),
         host: process.clone(),
         meter: Arc::new(LogMeter),
-        commands: registry(&process.world),
+        commands: registry(process),
         namespace: namespace(),
         inline_limit: INLINE_LIMIT,
     }
@@ -140,7 +194,7 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
             objects: process.clone(),
             host: process.clone(),
             meter: Arc::new(LogMeter),
-            commands: registry(&world),
+            commands: registry(&process),
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
             admission: Admission::unlimited(),
             intake: None,
@@ -274,7 +328,7 @@ pub(crate) async fn purger(world: Arc<World>) {
 
 /// What table and bucket delete by themselves.
 pub(crate) async fn expiry(world: Arc<World>) {
-    let life = registry(&world).objects_life();
+    let life = registry(&Process::start(&world, "expiry", 0)).objects_life();
     loop {
         sleep(Duration::from_secs(600)).await;
         world.delete_expired(life);
@@ -376,7 +430,7 @@ async fn submitted(
 }
 
 /// A ticket for what was perhaps never recorded.
-fn promised(submission: &Submission, id: cloakroom::JobId, world: &World) -> Job {
+fn promised(submission: &Submission, id: JobId, world: &World) -> Job {
     let new = cloakroom::NewJob {
         tenant: submission.tenant.clone(),
         id,

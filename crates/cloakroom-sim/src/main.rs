@@ -77,11 +77,12 @@ fn simulate(from: u64, seeds: u64, mutation: Option<Mutation>) -> ExitCode {
 fn print_summary(summary: &Summary, begun: Instant) {
     let Summary { seeds, calls, counts, .. } = summary;
     println!(
-        "{seeds} schedules, {calls} calls, {} jobs ({} of uploads), {} attempts, {} effects, {} ended, {} abandoned, {} lapsed, \
+        "{seeds} schedules, {calls} calls, {} jobs ({} of uploads), {} attempts ({} deferred), {} effects, {} ended, {} abandoned, {} lapsed, \
          {} redriven, in {:.1} s",
         counts.jobs,
         counts.uploaded,
         counts.attempts,
+        counts.deferred,
         counts.effects,
         counts.ended,
         counts.abandoned,

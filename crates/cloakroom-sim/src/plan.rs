@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cloakroom::JobId;
 use cloakroom_app::testing::split_mix;
 
 use crate::Mutation;
@@ -36,6 +37,31 @@ pub enum Trouble {
     /// The caller's process dies after it.
     DiesAfter,
 }
+
+/// A service that the use cases need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// The table.
+    Table,
+    /// The queues.
+    Queue,
+    /// The store of objects.
+    Objects,
+}
+
+/// A time in which every call to a service fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// Which service.
+    pub service: Service,
+    /// When it begins.
+    pub from: Duration,
+    /// When it is over.
+    pub to: Duration,
+}
+
+/// How long the answers of an outage's first calls are lost.
+const ANSWERS_LOST: Duration = Duration::from_secs(5);
 
 /// Draws numbers.
 #[derive(Debug, Clone)]
@@ -90,7 +116,39 @@ impl Plan {
         Dice::new(self.seed, 7).chance(20)
     }
 
-    /// How long there is trouble.
+    /// The outage of a service, of up to half an hour. More often where there is no other trouble: jobs fail there only as their
+    /// handlers say.
+    pub fn outage(&self) -> Option<Outage> {
+        let mut dice = Dice::new(self.seed, 9);
+        if !dice.chance(if self.rate() == 0 { 600 } else { 100 }) {
+            return None;
+        }
+        let service = [Service::Table, Service::Queue, Service::Objects][usize::try_from(dice.below(3)).unwrap_or(0)];
+        let from = dice.millis(0, 300_000);
+        Some(Outage { service, from, to: from + dice.millis(1000, 1_800_000) })
+    }
+
+    /// Returns true if the handler of this job kills its process. Most often in runs without other trouble: there, no other job may
+    /// end because of it.
+    pub fn poisons(&self, job: JobId) -> bool {
+        let often = if self.rate() == 0 { 500 } else { 100 };
+        let poisoned = self.outage().is_none() && Dice::new(self.seed, 10).chance(often);
+        poisoned && job.as_uuid().as_u128().is_multiple_of(3)
+    }
+
+    /// Returns what goes wrong at a call to a service that is unavailable at this time.
+    pub fn in_outage(&self, service: Service, age: Duration, n: u64) -> Option<Trouble> {
+        let outage = self.outage().filter(|it| it.service == service && it.from <= age && age < it.to)?;
+        let lost = age < outage.from + ANSWERS_LOST && Dice::new(self.seed, 1000 + n).chance(500);
+        Some(if lost { Trouble::AnswerLost } else { Trouble::Refused })
+    }
+
+    /// When the last trouble is over.
+    pub fn calm_from(&self) -> Duration {
+        self.outage().map_or(self.trouble(), |outage| self.trouble().max(outage.to))
+    }
+
+    /// How long there is trouble, other than an outage.
     pub fn trouble(&self) -> Duration {
         let mut dice = Dice::new(self.seed, 2);
         if self.late() {

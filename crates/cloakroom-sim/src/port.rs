@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::Mutation;
-use crate::plan::{Dice, Trouble};
+use crate::plan::{Dice, Service, Trouble};
 use crate::world::{CYCLE, Lane, Message, State, World};
 
 /// The longest that a message is hidden for.
@@ -80,15 +80,16 @@ impl Process {
             move || format!("delete {receipt}")
         };
         // A message that is not deleted comes back, and finds its job over.
-        let _ = self.call(what, move |_, state| state.delete(lane, &receipt)).await;
+        let _ = self.call(Service::Queue, what, move |_, state| state.delete(lane, &receipt)).await;
     }
 
     async fn call<T: Send + 'static>(
         &self,
+        service: Service,
         what: impl FnOnce() -> String + Send,
         effect: impl FnOnce(&World, &mut State) -> T + Send + 'static,
     ) -> Result<T, PortError> {
-        let (n, trouble) = self.world.next_call();
+        let (n, trouble) = self.world.next_call(service);
         let effect = move |world: &World| {
             let done = effect(world, &mut world.state());
             world.stir();
@@ -173,7 +174,7 @@ impl JobStore for Process {
             let id = job.id;
             move || format!("accept {}", short(id))
         };
-        self.call(what, move |world, state| {
+        self.call(Service::Table, what, move |world, state| {
             let alive = |existing: &Job| match mutation {
                 Some(Mutation::TrustTheTimeToLive) => true,
                 Some(Mutation::AcceptOver) => false,
@@ -203,7 +204,7 @@ impl JobStore for Process {
             let id = key.id;
             move || format!("{} {}", event.as_str(), short(id))
         };
-        self.call(what, move |world, state| {
+        self.call(Service::Table, what, move |world, state| {
             let found = state.jobs.get(&key).cloned();
             let Some(mut after) = found.as_ref().and_then(|job| transition.apply(job)) else {
                 return Change::Refused(found.map(Box::new));
@@ -226,6 +227,14 @@ impl JobStore for Process {
                 state.watch.break_("I4 its own incarnation", || format!("{} was an earlier one's", short(key.id)));
             }
             state.watch.changed(&before, &after, event, life, waits, world.now());
+            let alone = world.plan.rate() == 0 && world.plan.outage().is_some();
+            if alone && event != Event::Lapse && !crate::actors::may_fail(world.plan.seed, after.id) {
+                state.watch.failed_in_an_outage(&after, event);
+            }
+            let calm = world.plan.rate() == 0 && world.plan.outage().is_none();
+            if calm && !world.plan.poisons(after.id) {
+                state.watch.killed_by_another(&after, event);
+            }
             if after.status == Status::Accepted {
                 state.stream.push_back(key.clone());
             }
@@ -241,7 +250,7 @@ impl JobStore for Process {
             let id = key.id;
             move || format!("load {}", short(id))
         };
-        self.call(what, move |_, state| {
+        self.call(Service::Table, what, move |_, state| {
             let mut job = state.jobs.get(&key).cloned();
             if let Some(job) = job.as_mut().filter(|_| mutation == Some(Mutation::TrustTheTimeToLive)) {
                 job.expires_at = job.expires_at.after(Duration::from_secs(1_000_000));
@@ -262,7 +271,7 @@ impl JobStore for Process {
         let forgetful = self.mutation() == Some(Mutation::ForgetUploads);
         let until = if forgetful { self.now().after(Duration::from_secs(3600)) } else { until };
         let what = move || format!("take an upload for {}", short(job));
-        self.call(what, move |_, state| {
+        self.call(Service::Table, what, move |_, state| {
             let free = anyones || state.uploads.get(&key).is_none_or(|(taker, _)| *taker == job);
             if free {
                 state.uploads.insert(key, (job, until));
@@ -274,12 +283,14 @@ impl JobStore for Process {
 
     async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
         let (key, upload) = ((upload.tenant.clone(), upload.id), upload.clone());
-        self.call(|| "keep an upload".to_owned(), move |_, state| _ = state.records.insert(key, upload)).await
+        self.call(Service::Table, || "keep an upload".to_owned(), move |_, state| _ = state.records.insert(key, upload))
+            .await
     }
 
     async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError> {
         let key = (tenant.clone(), upload);
-        self.call(|| "load an upload".to_owned(), move |_, state| state.records.get(&key).cloned()).await
+        self.call(Service::Table, || "load an upload".to_owned(), move |_, state| state.records.get(&key).cloned())
+            .await
     }
 }
 
@@ -293,6 +304,7 @@ impl Queue for ProcessQueue {
         let lane = self.1;
         self.0
             .call(
+                Service::Queue,
                 move || format!("send to {lane:?}"),
                 move |world, state| state.send(lane, body, delay.min(LONGEST_DELAY), world.now()),
             )
@@ -305,12 +317,12 @@ impl Queue for ProcessQueue {
             let receipt = receipt.clone();
             move || format!("hide {receipt} for {} s", time.as_secs())
         };
-        self.0.call(what, move |_, state| state.hide(lane, &receipt, time.min(LONGEST_HIDE))).await
+        self.0.call(Service::Queue, what, move |_, state| state.hide(lane, &receipt, time.min(LONGEST_HIDE))).await
     }
 
     async fn state(&self) -> Result<QueueState, PortError> {
         let impatient = self.0.mutation() == Some(Mutation::ImpatientSweeper);
-        self.0.call(|| "ask for the queue's state".to_owned(), |_, _| ()).await?;
+        self.0.call(Service::Queue, || "ask for the queue's state".to_owned(), |_, _| ()).await?;
         let backlog = self.0.world.backlog() && !impatient;
         Ok(QueueState { backlog, cycle: if impatient { Duration::ZERO } else { CYCLE } })
     }
@@ -320,12 +332,14 @@ impl Queue for ProcessQueue {
 impl Letters for Process {
     async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
         let (key, body) = (key.to_owned(), body.to_owned());
-        self.call(|| "keep a letter".to_owned(), move |_, state| _ = state.letters.insert(key, body)).await
+        self.call(Service::Objects, || "keep a letter".to_owned(), move |_, state| _ = state.letters.insert(key, body))
+            .await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
         let (prefix, after) = (prefix.to_owned(), after.map(ToOwned::to_owned));
         self.call(
+            Service::Objects,
             || "list letters".to_owned(),
             move |_, state| {
                 let keys = state.letters.keys().filter(|key| key.starts_with(&prefix));
@@ -337,12 +351,14 @@ impl Letters for Process {
 
     async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
         let key = key.to_owned();
-        self.call(|| "read a letter".to_owned(), move |_, state| state.letters.get(&key).cloned()).await
+        self.call(Service::Objects, || "read a letter".to_owned(), move |_, state| state.letters.get(&key).cloned())
+            .await
     }
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {
         let key = key.to_owned();
-        self.call(|| "forget a letter".to_owned(), move |_, state| _ = state.letters.remove(&key)).await
+        self.call(Service::Objects, || "forget a letter".to_owned(), move |_, state| _ = state.letters.remove(&key))
+            .await
     }
 }
 
@@ -357,7 +373,7 @@ impl Objects for Process {
             let key = key.clone();
             move || format!("put {key}")
         };
-        self.call(what, move |world, state| state.put(key, bytes, world.now())).await
+        self.call(Service::Objects, what, move |world, state| state.put(key, bytes, world.now())).await
     }
 
     async fn put_pieces(
@@ -375,13 +391,16 @@ impl Objects for Process {
             let key = key.clone();
             move || format!("open {key}")
         };
-        let bytes = self.call(what, move |_, state| state.objects.get(&key).map(|object| object.bytes.clone())).await?;
+        let bytes = self
+            .call(Service::Objects, what, move |_, state| state.objects.get(&key).map(|object| object.bytes.clone()))
+            .await?;
         Ok(bytes.map(Opened::of))
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
         let key = key.to_owned();
         self.call(
+            Service::Objects,
             || "look at an object".to_owned(),
             move |_, state| {
                 let object = state.objects.get(&key)?;
@@ -399,7 +418,7 @@ impl Objects for Process {
             let to = to.clone();
             move || format!("copy to {to}")
         };
-        self.call(what, move |world, state| {
+        self.call(Service::Objects, what, move |world, state| {
             let Some(object) = state.objects.get(&from).cloned() else { return false };
             state.watch.copied(&from, &to);
             state.put(to, object.bytes, world.now());
@@ -414,7 +433,7 @@ impl Objects for Process {
             let key = key.clone();
             move || format!("delete {key}")
         };
-        self.call(what, move |_, state| {
+        self.call(Service::Objects, what, move |_, state| {
             state.objects.remove(&key);
         })
         .await
@@ -432,7 +451,7 @@ impl Objects for Process {
         let store_id = format!("{key}#{}", self.world.number());
         let begun = store_id.clone();
         let what = || "begin an object in parts".to_owned();
-        self.call(what, move |_, state| _ = state.unfinished.insert(begun, BTreeMap::new())).await?;
+        self.call(Service::Objects, what, move |_, state| _ = state.unfinished.insert(begun, BTreeMap::new())).await?;
         Ok(store_id)
     }
 
@@ -448,6 +467,7 @@ impl Objects for Process {
     ) -> Result<Option<Vec<Part>>, PortError> {
         let store_id = store_id.to_owned();
         self.call(
+            Service::Objects,
             || "list parts".to_owned(),
             move |_, state| {
                 let asked = state.unfinished.get(&store_id)?.iter().filter(|(number, _)| numbers.contains(number));
@@ -468,7 +488,7 @@ impl Objects for Process {
             let key = key.clone();
             move || format!("join the parts of {key}")
         };
-        self.call(what, move |world, state| {
+        self.call(Service::Objects, what, move |world, state| {
             let Some(parts) = state.unfinished.remove(&store_id) else { return false };
             let bytes: Vec<_> = parts.into_values().flatten().collect();
             state.put(key, bytes.into(), world.now());

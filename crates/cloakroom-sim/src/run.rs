@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cloakroom::transition::SLACK;
+use cloakroom::transition::{OUTAGE, SLACK};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -14,8 +14,9 @@ use crate::world::{CYCLE, World};
 use crate::{Mutation, actors};
 
 /// By when every job has ended, counted from the last trouble: a job that was put off for half an hour may begin then; its
-/// attempts take their times; and if its message is gone by then, the sweeper waits for a cycle and its slack.
-pub const BOUND: Duration = Duration::from_secs(2000 + 900 + CYCLE.as_secs() + SLACK.as_secs() + 120);
+/// attempts take their times; and if its message is gone by then, the sweeper waits for a cycle, an outage and its slack.
+pub const BOUND: Duration =
+    Duration::from_secs(2000 + 900 + CYCLE.as_secs() + OUTAGE.as_secs() + SLACK.as_secs() + 120);
 
 /// What came of a seed.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ async fn run(plan: Plan) -> Outcome {
             done.expect("no client panics");
         }
         // The trouble ends at its time; what goes on then is given the time that is published.
-        sleep(plan.trouble().saturating_sub(world.age()) + BOUND).await;
+        sleep(plan.calm_from().saturating_sub(world.age()) + BOUND).await;
         world.state().watch.all_ended(BOUND);
         let jobs: Vec<_> = world.state().jobs.values().cloned().collect();
         for job in &jobs {
@@ -117,6 +118,7 @@ impl Summary {
         let (all, one) = (&mut self.counts, outcome.counts);
         all.jobs += one.jobs;
         all.attempts += one.attempts;
+        all.deferred += one.deferred;
         all.effects += one.effects;
         all.ended += one.ended;
         all.abandoned += one.abandoned;

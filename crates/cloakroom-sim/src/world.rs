@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::transition::SLACK;
-use cloakroom::{Job, JobId, JobKey, Tenant, Timestamp, UploadId};
+use cloakroom::transition::{OUTAGE, SLACK};
+use cloakroom::{Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use cloakroom_app::ports::PartsRecord;
 use cloakroom_app::work::Delivery;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::invariant::Watch;
-use crate::plan::{Dice, Plan};
+use crate::invariant::{Life, Watch};
+use crate::plan::{Dice, Plan, Service, Trouble};
 
 /// How long a received command is hidden.
 pub const VISIBILITY: Duration = Duration::from_secs(180);
@@ -143,11 +143,12 @@ impl World {
     }
 
     /// The number of a call, and what goes wrong at it.
-    pub(crate) fn next_call(&self) -> (u64, crate::plan::Trouble) {
-        let rate = self.rate();
+    pub(crate) fn next_call(&self, service: Service) -> (u64, Trouble) {
+        let (rate, age) = (self.rate(), self.age());
         let mut state = self.state();
         state.calls += 1;
-        (state.calls, self.plan.at(state.calls, rate))
+        let n = state.calls;
+        (n, self.plan.in_outage(service, age, n).unwrap_or_else(|| self.plan.at(n, rate)))
     }
 
     /// How many calls there were.
@@ -207,6 +208,12 @@ impl World {
     /// Some visible messages, in any order, hidden for so long; once there are any.
     pub(crate) async fn receive(&self, lane: Lane, most: usize, visibility: Duration) -> Vec<Delivery> {
         loop {
+            // No queue hands out messages while it is unavailable.
+            if let Some(outage) = self.plan.outage().filter(|it| it.service == Service::Queue)
+                && (outage.from..outage.to).contains(&self.age())
+            {
+                sleep_until(self.begun + outage.to).await;
+            }
             let moved = self.moved.notified();
             let (received, next) = self.try_receive(lane, most, visibility);
             if !received.is_empty() {
@@ -254,7 +261,7 @@ impl World {
                 _ if !held => visibility,
                 0 => state.dice.millis(60_000, 14_400_000),
                 // Until about when the sweeper comes.
-                1 => CYCLE + SLACK + state.dice.millis(0, 10_000),
+                1 => CYCLE + OUTAGE + SLACK + state.dice.millis(0, 10_000),
                 // Until its job's id may be another life's.
                 _ => state.dice.millis(4_800_000, 9_000_000),
             };
@@ -324,6 +331,15 @@ impl State {
         if let Some(message) = self.queues.entry(lane).or_default().iter_mut().find(|it| is_of(it, receipt)) {
             message.visible_at = Instant::now() + time;
         }
+    }
+
+    /// A handler runs in this life of a process.
+    pub(crate) fn runs(&mut self, process: u64, attempt: &(Life, u32)) {
+        let Self { jobs, watch, .. } = self;
+        watch.runs(process, attempt, |(key, _)| {
+            let lease = jobs.get(key)?.lease.as_ref()?;
+            (lease.isolation == Isolation::Alone).then_some(lease.token)
+        });
     }
 
     /// Writes an object, over any other of its key.

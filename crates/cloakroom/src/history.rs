@@ -1,7 +1,7 @@
 //! What happened to a job, step by step, as its record keeps it.
 //!
 //! Every transition but a renewal adds a step. That bounds the list: two steps an attempt, and the attempts of a command
-//! are bounded; when an operator sends a job back, only the last [`KEPT_OVER_A_REDRIVE`] steps go along.
+//! are bounded; of an outage, whose attempts are not counted, only the first and the latest are kept. When an operator sends a job back, only the last [`KEPT_OVER_A_REDRIVE`] steps go along.
 
 use std::fmt;
 use std::str::FromStr;

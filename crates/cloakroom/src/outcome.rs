@@ -97,6 +97,8 @@ pub struct Failure {
 impl Failure {
     /// The most bytes a detail may have; the rest is cut.
     pub const DETAIL_LIMIT: usize = 2048;
+    /// The code of a failure of what the service itself needs: the object storage, the table, the queue.
+    pub const STORAGE_UNAVAILABLE: &str = "storage-unavailable";
     /// The code of a failure that the handler gave none.
     pub const JOB_FAILED: &str = "job-failed";
 
@@ -107,6 +109,11 @@ impl Failure {
             "no reason was given".clone_into(&mut detail);
         }
         Self { status: 400, code: Self::JOB_FAILED.to_owned(), detail: cut(detail, Self::DETAIL_LIMIT) }
+    }
+
+    /// Creates a failure of what the service itself needs.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(detail).with_code(Self::STORAGE_UNAVAILABLE)
     }
 
     /// With this code, if it is a kebab-case word of at most 64 characters; as it was otherwise.
@@ -157,6 +164,8 @@ pub enum AttemptEnd {
         /// When to try again, where the handler knows better than the backoff.
         after: Option<Duration>,
     },
+    /// A service that the attempt needs was unavailable: the attempt is not counted.
+    Unavailable(Failure),
     /// The handler stopped because it was told to.
     Cancelled,
 }

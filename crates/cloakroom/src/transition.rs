@@ -9,11 +9,13 @@
 
 mod abandoned;
 mod claim;
+mod outage;
 
 use std::time::Duration;
 
-pub use abandoned::{LAST_CALL, SLACK, Verdict, cause_of_death};
+pub use abandoned::{LAST_CALL, OUTAGE, SLACK, Verdict, cause_of_death};
 pub use claim::{Claim, Refusal};
+pub use outage::{OUTAGE_LIMIT, latest_attempt, was_deferred};
 
 use crate::history::{KEPT_OVER_A_REDRIVE, Step};
 use crate::job::expiry;
@@ -32,6 +34,8 @@ pub enum Event {
     Fail,
     /// The attempt failed, and another follows.
     Retry,
+    /// A service was unavailable during the attempt. The attempt is not counted, and another one follows.
+    Defer,
     /// The client cancels before an attempt runs.
     Withdraw,
     /// The client cancels while an attempt runs.
@@ -52,12 +56,13 @@ pub enum Event {
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Claim,
         Self::Renew,
         Self::Succeed,
         Self::Fail,
         Self::Retry,
+        Self::Defer,
         Self::Withdraw,
         Self::AskToCancel,
         Self::ConfirmCancel,
@@ -76,6 +81,7 @@ impl Event {
             Self::Succeed => "succeed",
             Self::Fail => "fail",
             Self::Retry => "retry",
+            Self::Defer => "defer",
             Self::Withdraw => "withdraw",
             Self::AskToCancel => "ask-to-cancel",
             Self::ConfirmCancel => "confirm-cancel",
@@ -111,14 +117,14 @@ pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransit
         | (Event::GiveUp, Running | Retrying)
         | (Event::Lapse, Accepted)
         | (Event::Bury | Event::Sweep, Accepted | Running | Retrying) => Ok(Failed),
-        (Event::Retry, Running) => Ok(Retrying),
+        (Event::Retry | Event::Defer, Running) => Ok(Retrying),
         (Event::Withdraw, Accepted | Retrying) | (Event::ConfirmCancel, Cancelling) => Ok(Cancelled),
         (Event::AskToCancel, Running) => Ok(Cancelling),
         (Event::Redrive, Failed) => Ok(Accepted),
         (Event::Claim | Event::AskToCancel | Event::GiveUp | Event::Bury | Event::Sweep, Cancelling)
         | (Event::Renew | Event::Succeed | Event::Fail | Event::AskToCancel, Accepted | Retrying)
         | (Event::GiveUp, Accepted)
-        | (Event::Retry, Accepted | Retrying | Cancelling)
+        | (Event::Retry | Event::Defer, Accepted | Retrying | Cancelling)
         | (Event::Withdraw, Running | Cancelling)
         | (Event::ConfirmCancel, Accepted | Retrying | Running)
         | (Event::Lapse, Retrying | Running | Cancelling)
@@ -170,6 +176,8 @@ pub struct Patch {
     /// A new attempt begins under this lease: the attempt is counted, its start noted if it is the first, and the
     /// progress of the one before forgotten.
     pub begin: Option<Lease>,
+    /// Number of attempts that began and are not counted.
+    pub uncounted: u32,
     /// From when on the job may be claimed.
     pub ready_at: Option<Timestamp>,
     /// How far the attempt is, and when it will be over.
@@ -182,6 +190,8 @@ pub struct Patch {
     pub failure: Option<Failure>,
     /// The job begins anew, without attempts, times and failure of before, and with these steps alone.
     pub anew: Option<Vec<Step>>,
+    /// The steps that are kept, where some are dropped.
+    pub kept: Option<Vec<Step>>,
     /// What the history says of this change.
     pub step: Option<Step>,
 }
@@ -215,12 +225,14 @@ impl Transition {
                 updated_at: now,
                 status: to,
                 begin: None,
+                uncounted: 0,
                 ready_at: None,
                 progress: None,
                 finished_at: over.then_some(now),
                 success: None,
                 failure: None,
                 anew: None,
+                kept: None,
                 step: (event != Event::Renew).then_some(Step::new(event, now)),
             },
         }
@@ -296,10 +308,13 @@ impl Transition {
                 transition
             }
             AttemptEnd::Terminal(failure) => Self::fail(token, failure, now),
-            AttemptEnd::Retryable { .. } | AttemptEnd::Cancelled if job.status == Status::Cancelling => {
+            AttemptEnd::Retryable { .. } | AttemptEnd::Unavailable(_) | AttemptEnd::Cancelled
+                if job.status == Status::Cancelling =>
+            {
                 Self::fenced(Event::ConfirmCancel, token, now)
             }
             AttemptEnd::Retryable { failure, after } => Self::retry(job, token, failure, after, policy, now, unit),
+            AttemptEnd::Unavailable(failure) => Self::defer(job, token, failure, now, unit),
             // Told to stop, but not by the client: by the end of its time.
             AttemptEnd::Cancelled => Self::retry(
                 job,
@@ -422,6 +437,7 @@ impl Patch {
             job.progress = None;
             job.estimated_finish_at = None;
         }
+        job.attempt = job.attempt.saturating_sub(self.uncounted);
         job.ready_at = self.ready_at.unwrap_or(job.ready_at);
         if let Some((progress, estimate)) = &self.progress {
             job.progress = Some(progress.clone());
@@ -433,6 +449,9 @@ impl Patch {
         }
         if let Some(failure) = &self.failure {
             job.failure = Some(failure.clone());
+        }
+        if let Some(steps) = &self.kept {
+            job.history.clone_from(steps);
         }
         job.history.extend(self.step.clone());
         job

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::ResultRef;
-use crate::transition::Event;
+use crate::transition::{Event, latest_attempt};
 use crate::{Job, Status, Timestamp};
 
 /// The job document. Members that do not apply are left out; new members may come.
@@ -113,7 +113,7 @@ impl JobView {
             client_job_id: job.client_job_id.as_ref().map(ToString::to_string),
             command: job.command.to_string(),
             status: job.status,
-            attempt: job.attempt,
+            attempt: latest_attempt(job),
             progress: job
                 .progress
                 .as_ref()
@@ -152,7 +152,8 @@ impl JobView {
 pub struct HistoryView {
     /// The job as it is now.
     pub job: JobView,
-    /// Its acceptance, and every step since. Of a job that was sent back to work, the oldest may be missing.
+    /// Its acceptance, and every step since. Of a job that was sent back to work, the oldest may be missing; of a long
+    /// outage, all but the first and the latest attempts.
     pub history: Vec<StepView>,
 }
 
@@ -174,11 +175,13 @@ impl HistoryView {
     /// Tells of a job. `base` is the path of the public base URL.
     pub fn of(job: &Job, base: &str) -> Self {
         let accepted = StepView { at: job.created_at, event: "accept".to_owned(), attempt: 0, reason: None };
-        let mut attempt = 0;
+        let (mut attempt, mut deferred) = (0, false);
         let steps = job.history.iter().map(|step| {
             match step.event {
-                Event::Claim => attempt += 1,
-                Event::Redrive => attempt = 0,
+                // After a deferred attempt, which is not counted, the next one has its number.
+                Event::Claim => attempt += u32::from(!std::mem::take(&mut deferred)),
+                Event::Defer => deferred = true,
+                Event::Redrive => (attempt, deferred) = (0, false),
                 _ => {}
             }
             StepView { at: step.at, event: step.event.as_str().to_owned(), attempt, reason: step.reason.clone() }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cloakroom::transition::SLACK;
+use cloakroom::transition::{OUTAGE, SLACK};
 use cloakroom::{Job, Status};
 use tokio::time::{sleep, timeout};
 
@@ -14,7 +14,7 @@ use crate::{Command, HandlerError, JobContext, Output};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// As long as a message of the queue in memory may come back, and some more.
-const DUE: Duration = Duration::from_secs(3600 + SLACK.as_secs());
+const DUE: Duration = Duration::from_secs(3600 + OUTAGE.as_secs() + SLACK.as_secs());
 
 async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
     sleep(Duration::from_secs(100)).await;

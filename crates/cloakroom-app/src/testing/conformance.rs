@@ -64,6 +64,23 @@ pub async fn job_store(store: &dyn JobStore, now: Timestamp) {
     for seed in 0..8 {
         any_sequence_of_changes(store, now, seed).await;
     }
+    a_long_outage(store, now).await;
+}
+
+/// Whose history is shortened.
+async fn a_long_outage(store: &dyn JobStore, mut now: Timestamp) {
+    let mut job = new_job(now, fresh());
+    store.accept(&job).await.expect("accept");
+    for n in 0..12 {
+        let claim = claim(&job, n, now);
+        made(store, &job, &claim).await;
+        let claimed = store.load(&job.key()).await.expect("load").expect("the job");
+        let end = AttemptEnd::Unavailable(Failure::unavailable("the result could not be stored"));
+        let token = lease(n).token;
+        job = made(store, &claimed, &Transition::settle(&claimed, token, end, &POLICY, now, 0.5)).await;
+        now = job.ready_at;
+    }
+    assert_eq!((job.attempt, job.history.len()), (0, 16));
 }
 
 async fn acceptance(store: &dyn JobStore, now: Timestamp) {
@@ -172,7 +189,7 @@ async fn any_sequence_of_changes(store: &dyn JobStore, now: Timestamp, seed: u64
         let n = (draw >> 20) % 3;
         let token = model.lease.as_ref().filter(|_| n > 0).map_or(lease(n).token, |lease| lease.token);
         let failure = Failure::new("the printer is out of paper").with_code("no-paper").with_status(422);
-        let transition = match (draw >> 40) % 13 {
+        let transition = match (draw >> 40) % 15 {
             0 | 1 => claim(&model, n + 3 * step, now),
             2 => Transition::take_over(&asked(&model, n + 3 * step), token, now),
             3 => Transition::renew(token, Duration::from_secs(30), None, now),
@@ -191,7 +208,9 @@ async fn any_sequence_of_changes(store: &dyn JobStore, now: Timestamp, seed: u64
                 Verdict::End(transition) => *transition,
                 Verdict::Over | Verdict::Another | Verdict::Wait(_) => Transition::redrive(&model, now),
             },
-            _ => Transition::withdraw(now),
+            12 => Transition::withdraw(now),
+            13 => Transition::give_back(token, now),
+            _ => Transition::settle(&model, token, AttemptEnd::Unavailable(failure), &POLICY, now, 0.5),
         };
         let expected = match transition.apply(&model) {
             Some(job) => Change::Made(Box::new(job)),

@@ -57,6 +57,8 @@ struct State {
     fault_at: Option<(usize, Fault)>,
     made: usize,
     slow: Option<(&'static str, Duration)>,
+    down: &'static [&'static str],
+    most_received: u32,
     calls: Vec<&'static str>,
 }
 
@@ -91,10 +93,21 @@ impl Memory {
         self.state().slow = Some((call, time));
     }
 
-    /// Makes no more calls go wrong.
+    /// Makes every call of these names go wrong, until it is [calm](Self::calm).
+    pub fn down(&self, calls: &'static [&'static str]) {
+        self.state().down = calls;
+    }
+
+    /// Returns how often the message was received that was received most often.
+    pub fn most_received(&self) -> u32 {
+        self.state().most_received
+    }
+
+    /// Makes no more calls go wrong, and none slow.
     pub fn calm(&self) {
         let mut state = self.state();
         state.faults.clear();
+        (state.down, state.slow) = (&[], None);
         state.fault_at = None;
     }
 
@@ -109,10 +122,12 @@ impl Memory {
         state.receipts += 1;
         let receipt = format!("receipt-{}", state.receipts);
         let now = Instant::now();
+        let state = &mut *state;
         let message = state.messages.iter_mut().find(|message| message.visible_at <= now)?;
         message.receipt.clone_from(&receipt);
         message.visible_at = now + visibility;
         message.receive_count += 1;
+        state.most_received = state.most_received.max(message.receive_count);
         Some(Delivery {
             message_id: message.id.clone(),
             receipt,
@@ -212,6 +227,7 @@ impl Memory {
                 Some(fault)
             }
             (_, Some((n, fault))) if n + 1 == state.made => Some(fault),
+            _ if state.down.contains(&name) => Some(Fault::Before),
             _ => None,
         };
         let lost = || PortError::Unavailable { service: "the memory", reason: format!("{name} was made to fail") };

@@ -14,7 +14,7 @@ use crate::body::BodyHead;
 use crate::command::Command;
 use crate::envelope::{Carried, Envelope};
 use crate::meter::Fact;
-use crate::ports::{Change, ReadError};
+use crate::ports::{Change, PortError, ReadError};
 
 /// A message that asks for an attempt.
 pub(super) struct Order<'a> {
@@ -34,6 +34,8 @@ pub(super) struct Begun {
     pub(super) permit: Result<Permit, TooLarge>,
     /// When the attempt is stopped at the latest.
     pub(super) deadline: Timestamp,
+    /// When its end must be written at the latest.
+    pub(super) last_moment: Timestamp,
 }
 
 impl Worker {
@@ -43,13 +45,18 @@ impl Worker {
         let need = match self.memory_of(order).await {
             Ok(need) => need,
             Err(ReadError::Port(error)) => {
-                return Err(self.fault(order.delivery, &error, "read the beginning of the payload").await);
+                return Err(self
+                    .fault(order.delivery, order.envelope, &error, "read the beginning of the payload")
+                    .await);
             }
             // The attempt reads it again, and judges it.
             Err(ReadError::Corrupted) => 0,
         };
         let permit = self.wait(order, self.admission.admit(need)).await?;
         let now = self.in_time(order).await?;
+        if let Err(error) = self.give_back(order.envelope, order.key, now).await {
+            return Err(self.fault(order.delivery, order.envelope, &error, "give an attempt back").await);
+        }
         self.unless_lapsed(order, now).await?;
         let claim = self.claim_of(order);
         match self.store.change(order.key, &Transition::claim(&claim, now)).await {
@@ -63,7 +70,7 @@ impl Worker {
                     Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref(), now).await)
                 }
             },
-            Err(error) => Err(self.fault(order.delivery, &error, "claim the attempt").await),
+            Err(error) => Err(self.unrecorded_claim(order, &claim, &error, "claim the attempt").await),
         }
     }
 
@@ -91,8 +98,12 @@ impl Worker {
                     Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref(), now).await)
                 }
             },
-            Err(error) => Err(self.fault(order.delivery, &error, "take over the attempt").await),
+            Err(error) => Err(self.unrecorded_claim(order, &claim, &error, "take over the attempt").await),
         }
+    }
+
+    async fn unrecorded_claim(&self, order: &Order<'_>, claim: &Claim, error: &PortError, doing: &str) -> Disposition {
+        self.unrecorded(order.delivery, order.envelope, claim.lease.token, error, doing).await
     }
 
     fn begun(
@@ -104,14 +115,15 @@ impl Worker {
         now: Timestamp,
     ) -> Begun {
         tracing::Span::current().record("attempt", job.attempt);
-        if job.attempt == 1 {
+        if job.started_at == Some(now) {
             self.meter.count(&job.command, Fact::Started { queue_delay: now.since(order.envelope.ready_at()) });
         }
         if let Err(error) = &permit {
             tracing::error!(%error, "ended a job that no worker of this size can run; give the worker more memory");
         }
-        let deadline = now.after(order.command.limits().timeout).min(self.last_moment(order));
-        Begun { job, token: claim.lease.token, permit, deadline }
+        let last_moment = self.last_moment(order);
+        let deadline = now.after(order.command.limits().timeout).min(last_moment);
+        Begun { job, token: claim.lease.token, permit, deadline, last_moment }
     }
 
     fn claim_of(&self, order: &Order<'_>) -> Claim {
@@ -136,7 +148,11 @@ impl Worker {
     /// Returns the time, while there is enough for a short attempt: a shorter one would count, and do nothing.
     async fn in_time(&self, order: &Order<'_>) -> Result<Timestamp, Disposition> {
         let now = self.host.now();
-        if now < self.last_moment(order) { Ok(now) } else { Err(self.keep(order.delivery, Duration::ZERO).await) }
+        if now < self.last_moment(order) {
+            Ok(now)
+        } else {
+            Err(self.bring_back(order.delivery, order.envelope, Duration::ZERO).await)
+        }
     }
 
     /// Ends a job that was not begun in time.
@@ -152,7 +168,9 @@ impl Worker {
                 Err(Disposition::Done)
             }
             Ok(Change::Refused(_)) => Ok(()),
-            Err(error) => Err(self.fault(order.delivery, &error, "end a job that was not begun in time").await),
+            Err(error) => {
+                Err(self.fault(order.delivery, order.envelope, &error, "end a job that was not begun in time").await)
+            }
         }
     }
 
@@ -170,7 +188,7 @@ impl Worker {
                 }
                 () = sleep_until(end) => {
                     tracing::info!("no memory became free in time; the message comes back");
-                    return Err(self.keep(order.delivery, Duration::ZERO).await);
+                    return Err(self.bring_back(order.delivery, order.envelope, Duration::ZERO).await);
                 }
                 () = sleep_until(next_beat) => {
                     next_beat += self.settings.lease / 3;

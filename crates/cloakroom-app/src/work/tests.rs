@@ -1,5 +1,7 @@
 //! Given a message, when its handler does what handlers do, or its worker dies, or a port fails, then its job ends truthfully.
 
+mod outage;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -21,6 +21,7 @@ fn facts() -> Vec<Fact> {
         Fact::Replayed,
         Fact::Started { queue_delay: time },
         Fact::Retried { run_time: time },
+        Fact::StorageUnavailable,
         Fact::Succeeded { run_time: Duration::MAX },
         Fact::Failed { code: code(), run_time: Some(time) },
         Fact::Failed { code: String::new(), run_time: None },

@@ -3,12 +3,12 @@
 //! A message that no worker can deal with comes back until it has been received as often as the queue's redrive policy
 //! allows; then it is among the dead letters, and its job is ended by whoever reads them. A job without a message is found
 //! by the sweeper. It may say so once the job has been ready for as long as a message can take to come back that often (a
-//! *cycle*: the receive count times the visibility timeout; and some slack) and none waits in the queue; or shortly before the record
+//! *cycle*: the receive count times the visibility timeout; an outage; and some slack) and none waits in the queue; or shortly before the record
 //! expires, whatever waits there, as a job must not vanish without an end.
 
 use std::time::Duration;
 
-use super::{Event, Transition};
+use super::{Event, Transition, latest_attempt};
 use crate::{Failure, Isolation, Job, Status, Timestamp};
 
 /// How long before its record expires a job is ended that still waits.
@@ -16,6 +16,10 @@ pub const LAST_CALL: Duration = Duration::from_secs(600);
 
 /// How much longer than a cycle the sweeper waits: each time that it is visible, a message takes a moment to be received.
 pub const SLACK: Duration = Duration::from_secs(300);
+
+/// Longest outage after which the sweeper still waits for messages that were hidden during it: half an hour, and the longest
+/// wait of a message that comes back.
+pub const OUTAGE: Duration = Duration::from_secs(2100);
 
 /// How long the sweeper lets a backlog be before it looks again.
 const PAUSE: Duration = Duration::from_secs(300);
@@ -65,7 +69,7 @@ impl Verdict {
     pub fn of_sweep(job: Option<&Job>, cycle: Duration, backlog: bool, now: Timestamp) -> Self {
         let Some(job) = open(job, now) else { return Self::Over };
         let last_call = job.expires_at.before(LAST_CALL).max(job.ready_at);
-        let gone = job.ready_at.after(cycle).after(SLACK);
+        let gone = job.ready_at.after(cycle).after(OUTAGE).after(SLACK);
         if now < gone.min(last_call) {
             return Self::Wait(gone.min(last_call));
         }
@@ -112,7 +116,7 @@ fn open(job: Option<&Job>, now: Timestamp) -> Option<&Job> {
 /// A job whose attempt shared its process with others is ended by this only when no message brings it another attempt:
 /// the text does not blame it.
 pub fn cause_of_death(job: &Job) -> Failure {
-    let attempts = job.attempt;
+    let attempts = latest_attempt(job);
     match (job.status, &job.failure) {
         (Status::Retrying, Some(last)) => Failure {
             detail: crate::outcome::cut(
@@ -240,7 +244,7 @@ mod tests {
         let sweep = |job: &Job, backlog, now| Verdict::of_sweep(Some(job), CYCLE, backlog, at(now));
         for (job, code) in [(accepted(at(0)), "never-started"), (running(), "worker-crashed"), (retrying(), "no-paper")]
         {
-            let due = job.ready_at.after(CYCLE).after(SLACK);
+            let due = job.ready_at.after(CYCLE).after(OUTAGE).after(SLACK);
             assert_eq!(sweep(&job, false, 60), Verdict::Wait(due));
             assert_eq!(Verdict::of_sweep(Some(&job), CYCLE, true, due), Verdict::Wait(due.after(PAUSE)), "a backlog");
             assert_eq!(

@@ -56,7 +56,9 @@ impl Refusal {
             return Self::Mine;
         }
         if job.ready_at > now {
-            return if lease.message_id == claim.lease.message_id {
+            // Nobody works on a job that waits for its next attempt: any of its messages may bring it.
+            let waits = job.status == Status::Retrying;
+            return if waits || lease.message_id == claim.lease.message_id {
                 Self::Later(job.ready_at)
             } else {
                 Self::Duplicate

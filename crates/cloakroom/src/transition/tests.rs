@@ -313,6 +313,7 @@ enum Act {
     Settle(u128, AttemptEnd),
     Cancel,
     Recover(u128),
+    GiveBack(u128),
     Bury(bool),
     Sweep(bool),
     Redrive,
@@ -325,6 +326,7 @@ fn act() -> impl Strategy<Value = Act> {
         Just(AttemptEnd::Done(Success::default())),
         Just(AttemptEnd::Terminal(Failure::new("no"))),
         Just(retryable()),
+        Just(AttemptEnd::Unavailable(Failure::unavailable("the result could not be stored"))),
         Just(AttemptEnd::Cancelled),
     ];
     prop_oneof![
@@ -332,7 +334,8 @@ fn act() -> impl Strategy<Value = Act> {
         (worker.clone(), 0.0..120.0).prop_map(|(worker, percent)| Act::Renew(worker, percent)),
         (worker.clone(), end).prop_map(|(worker, end)| Act::Settle(worker, end)),
         Just(Act::Cancel),
-        worker.prop_map(Act::Recover),
+        worker.clone().prop_map(Act::Recover),
+        worker.prop_map(Act::GiveBack),
         any::<bool>().prop_map(Act::Bury),
         any::<bool>().prop_map(Act::Sweep),
         Just(Act::Redrive),
@@ -391,6 +394,7 @@ proptest! {
                         Refusal::Mine | Refusal::Over | Refusal::Duplicate | Refusal::Later(_) => continue,
                     }
                 }
+                Act::GiveBack(worker) => Transition::give_back(token(draw + worker), now),
                 Act::Bury(readable) => match Verdict::of_dead_letter(Some(&stale), at(0), "m1", readable, now) {
                     Verdict::End(transition) => *transition,
                     Verdict::Over | Verdict::Another | Verdict::Wait(_) => continue,
@@ -406,10 +410,16 @@ proptest! {
                 let redriven = after.history.last().is_some_and(|step| step.event == Event::Redrive && step.at == now)
                     && after.status == Status::Accepted;
                 prop_assert!(redriven || !before.status.is_terminal(), "it left {:?}", before.status);
-                prop_assert!(redriven || after.attempt == before.attempt || after.attempt == before.attempt + 1);
+                let deferred = after.version == before.version + 1
+                    && after.history.last().is_some_and(|step| step.event == Event::Defer)
+                    && before.status == Status::Running
+                    && after.status == Status::Retrying;
+                let counted = if deferred { before.attempt - 1 } else { before.attempt };
+                prop_assert!(redriven || after.attempt == counted || after.attempt == counted + 1);
+                prop_assert!(redriven || latest_attempt(&after) >= latest_attempt(&before), "no poll goes back");
                 let begun = after.history.iter().rev().take_while(|step| step.event != Event::Redrive);
-                let begun = begun.filter(|step| step.event == Event::Claim).count();
-                prop_assert_eq!(begun, usize::try_from(after.attempt).expect("small"), "the history tells of every attempt");
+                let counted = |event| begun.clone().filter(|step| step.event == event).count();
+                prop_assert_eq!(counted(Event::Claim) - counted(Event::Defer), usize::try_from(after.attempt).expect("small"), "the history tells of every attempt");
                 prop_assert!(after.attempt <= POLICY.max_attempts + 1);
                 prop_assert_eq!(after.version, before.version + 1);
                 prop_assert!(after.expires_at >= before.expires_at);

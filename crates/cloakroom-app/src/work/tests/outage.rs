@@ -1,0 +1,216 @@
+//! Given an outage of what the service itself needs, when it is over, then every job ends as its handler says, and no attempt was
+//! counted for it.
+
+use std::io::Write as _;
+
+use cloakroom::transition::Event;
+
+use super::*;
+use crate::meter::Fact;
+
+/// The calls of each service.
+const OBJECTS: &[&str] = &["put", "open", "info", "delete"];
+const TABLE: &[&str] = &["change", "load", "accept"];
+const QUEUE: &[&str] = &["send", "hide", "state"];
+
+const HALF_AN_HOUR: Duration = Duration::from_secs(1800);
+
+/// How a handler hands over its result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Bytes,
+    File,
+    Stream,
+}
+
+/// A room with a command of one attempt whose handler takes ten seconds and makes a large result; and how often it ran.
+fn large(by: By) -> (Room, Arc<AtomicUsize>) {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&runs);
+    let make = move |_: crate::testing::Nothing, _| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            sleep(Duration::from_secs(10)).await;
+            let bytes = vec![7; 40_000];
+            Ok::<_, HandlerError>(match by {
+                By::Bytes => Output::bytes("image/png", bytes),
+                By::File => {
+                    let mut file = tempfile::tempfile()?;
+                    file.write_all(&bytes)?;
+                    Output::file("image/png", file)
+                }
+                By::Stream => Output::stream("image/png", futures::stream::iter([Ok::<_, HandlerError>(bytes.into())])),
+            })
+        }
+    };
+    let mut room = Room::new(vec![Command::json("make", make).attempts(1).timeout(Duration::from_secs(30))]);
+    room.submit.inline_limit = 0;
+    (room, runs)
+}
+
+async fn made(room: &Room) -> JobKey {
+    room.send("make", None, "{}").await.expect("accepted").job.key()
+}
+
+/// Works everything to its end, with these calls failing from then until then.
+async fn through(room: &Room, calls: &'static [&'static str], from: Duration, lasts: Duration) {
+    let outage = async {
+        sleep(from).await;
+        room.memory.down(calls);
+        sleep(lasts).await;
+        room.memory.calm();
+    };
+    tokio::join!(room.work_until_idle(), outage);
+    assert!(room.memory.most_received() < 10, "a message would be a dead letter");
+}
+
+fn deferred(job: &Job) -> usize {
+    job.history.iter().filter(|step| step.event == Event::Defer).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_outage_of_half_an_hour_fails_a_job_whenever_it_begins() {
+    for calls in [OBJECTS, TABLE, QUEUE] {
+        for from in [0, 5, 10] {
+            let (room, _) = large(By::Bytes);
+            let key = made(&room).await;
+            through(&room, calls, Duration::from_secs(from), HALF_AN_HOUR).await;
+            let job = room.poll(&key).await;
+            assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "{calls:?} from {from} s: {job:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_is_over_is_noticed_within_five_minutes() {
+    for calls in [OBJECTS, TABLE] {
+        let (room, _) = large(By::Bytes);
+        let key = made(&room).await;
+        through(&room, calls, Duration::ZERO, HALF_AN_HOUR).await;
+        let job = room.poll(&key).await;
+        let late = job.finished_at.expect("over").since(job.created_at).saturating_sub(HALF_AN_HOUR);
+        assert!(late < Duration::from_secs(320), "{calls:?}: {late:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_is_stored_again_before_its_handler_runs_again() {
+    for by in [By::Bytes, By::File] {
+        let (room, runs) = large(by);
+        let key = made(&room).await;
+        let watch = async {
+            // Longer than its handler's time.
+            sleep(Duration::from_secs(60)).await;
+            let job = room.poll(&key).await;
+            let message = job.progress.and_then(|progress| progress.message);
+            let waits = "storing the result: the object storage is unavailable, trying again";
+            assert_eq!((job.status, message.as_deref()), (Status::Running, Some(waits)));
+        };
+        tokio::join!(through(&room, OBJECTS, Duration::from_secs(5), Duration::from_secs(600)), watch);
+        let job = room.poll(&key).await;
+        assert_eq!((job.status, deferred(&job), runs.load(Ordering::SeqCst)), (Status::Succeeded, 0, 1));
+        let measured = room.meter.facts().into_iter().filter(|fact| *fact == Fact::StorageUnavailable).count();
+        assert_eq!(measured, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_was_a_stream_is_made_again_and_not_in_vain() {
+    let (room, runs) = large(By::Stream);
+    let key = made(&room).await;
+    through(&room, OBJECTS, Duration::from_secs(5), HALF_AN_HOUR).await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
+    assert!(deferred(&job) > 2, "{:?}", job.history);
+    assert_eq!(runs.load(Ordering::SeqCst), 2, "an attempt that finds the storage unavailable runs no handler");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_stopped_while_it_stores_is_not_counted() {
+    let (room, _) = large(By::Bytes);
+    let key = made(&room).await;
+    for calls in [OBJECTS, &[]] {
+        let delivery = room.memory.receive(Duration::from_secs(60)).expect("a message");
+        let ends_at = room.host.now().after(Duration::from_secs(60));
+        room.memory.slow("put", Duration::from_secs(100));
+        let outage = async {
+            sleep(Duration::from_secs(5)).await;
+            room.memory.down(calls);
+        };
+        let (disposition, ()) = tokio::join!(room.worker.handle(&delivery, ends_at), outage);
+        assert_eq!(disposition, Disposition::Keep);
+        let job = room.poll(&key).await;
+        assert_eq!((job.status, job.attempt, failure(&job).1), (Status::Retrying, 0, "storage-unavailable"));
+        room.memory.calm();
+        sleep(Duration::from_secs(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_cancelled_while_it_waits_to_store_its_result() {
+    let (room, _) = large(By::Bytes);
+    let key = made(&room).await;
+    let cancels = async {
+        sleep(Duration::from_secs(60)).await;
+        room.jobs.cancel(&key).await.expect("it runs");
+    };
+    tokio::join!(through(&room, &["put"], Duration::from_secs(5), Duration::from_secs(300)), cancels);
+    let job = room.poll(&key).await;
+    assert_eq!(job.status, Status::Cancelled);
+    assert!(job.finished_at.expect("over").since(job.created_at) < Duration::from_secs(80));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_was_lost_costs_no_attempt() {
+    let (room, runs) = large(By::Bytes);
+    let key = made(&room).await;
+    room.memory.fail("change", Fault::After);
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt, deferred(&job)), (Status::Succeeded, 1, 1));
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_not_recorded_costs_no_attempt_and_is_known_to_the_message_alone() {
+    let (room, runs) = large(By::Bytes);
+    let key = made(&room).await;
+    let delivery = room.memory.receive(Duration::from_secs(600)).expect("a message");
+    let ends_at = room.host.now().after(Duration::from_secs(60));
+    let outage = async {
+        sleep(Duration::from_secs(5)).await;
+        room.memory.down(TABLE);
+    };
+    let (disposition, ()) = tokio::join!(room.worker.handle(&delivery, ends_at), outage);
+    assert_eq!(disposition, Disposition::Done, "another message was sent");
+    room.memory.delete(&delivery);
+    room.memory.calm();
+    assert_eq!(room.poll(&key).await.status, Status::Running);
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt, runs.load(Ordering::SeqCst)), (Status::Succeeded, 1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_begun_once_for_the_meter_however_often_it_is_deferred() {
+    let (room, _) = large(By::Bytes);
+    made(&room).await;
+    through(&room, OBJECTS, Duration::ZERO, HALF_AN_HOUR).await;
+    let facts = room.meter.facts();
+    let started = facts.iter().filter(|fact| matches!(fact, Fact::Started { .. })).count();
+    assert_eq!(started, 1, "{facts:?}");
+    assert!(!facts.iter().any(|fact| matches!(fact, Fact::Retried { .. })), "{facts:?}");
+}
+
+#[test]
+fn a_message_that_cant_be_sent_again_outlasts_an_hour() {
+    let received = |receive_count| Delivery {
+        message_id: "m".into(),
+        receipt: "r".into(),
+        body: String::new(),
+        receive_count,
+        produced: None,
+    };
+    let all: Duration = (1..10).map(|n| after_a_fault(&received(n), LONGEST_WAIT_OF_OTHERS)).sum();
+    assert!(all > Duration::from_secs(3600), "{all:?}");
+}
