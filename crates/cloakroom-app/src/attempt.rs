@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use perform::Performance;
 use stage::Stages;
 
+use crate::admission::Permit;
 use crate::command::Command;
 use crate::context::{Inner, JobContext};
 use crate::envelope::Envelope;
@@ -58,7 +59,7 @@ enum Stop {
 
 impl Attempt<'_> {
     /// Runs the handler to an end of the attempt; `None` when the lease was lost, and the outcome is no longer ours to write.
-    pub(crate) async fn run(&mut self) -> Option<AttemptEnd> {
+    pub(crate) async fn run(&mut self, permit: Permit) -> Option<AttemptEnd> {
         let (progress, reports) = watch::channel(None);
         let stop = CancellationToken::new();
         let context = JobContext::new(Inner {
@@ -74,7 +75,10 @@ impl Attempt<'_> {
             host: Arc::clone(&self.worker.host),
             progress,
             stop: stop.clone(),
+            _permit: permit,
         });
+        // The result is in memory until it is stored: it counts for as long.
+        let _counted = context.clone();
         let stages = Stages::new();
         let performance = Performance {
             worker: self.worker,

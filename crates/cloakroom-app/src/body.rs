@@ -24,6 +24,30 @@ use crate::ports::{Opened, Pieces, PortError, ReadError, gathered};
 /// Longest time that a piece may take to come.
 const STALLED: Duration = Duration::from_secs(5);
 
+/// The beginning of a body, and the length of the whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BodyHead {
+    /// The first bytes: at most [`BodyHead::LIMIT`].
+    pub bytes: Bytes,
+    /// Bytes of the whole body.
+    pub length: u64,
+}
+
+impl BodyHead {
+    /// The most bytes of a beginning: 256 KiB. Cameras put previews and profiles before an image's dimensions.
+    pub const LIMIT: usize = 256 * 1024;
+
+    /// Takes the beginning of a body that is in memory.
+    pub fn from_whole(body: &Bytes) -> Self {
+        Self { bytes: body.slice(..body.len().min(Self::LIMIT)), length: body.len() as u64 }
+    }
+
+    /// Returns true if the beginning is the whole body.
+    pub fn is_whole(&self) -> bool {
+        self.bytes.len() as u64 == self.length
+    }
+}
+
 /// What a payload must turn out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
@@ -56,6 +80,9 @@ impl From<BodyError> for io::Error {
 /// How a handler takes a payload of bytes: as [`Bytes`], as a [`BodyStream`], or as a [`BodyFile`].
 #[async_trait]
 pub trait FromBody: Send + Sized {
+    /// The whole body is in memory while the handler has it: it counts as memory that the attempt needs.
+    const IN_MEMORY: bool = false;
+
     /// Takes it.
     async fn from_body(body: BodyStream) -> Result<Self, BodyError>;
 }
@@ -63,6 +90,8 @@ pub trait FromBody: Send + Sized {
 /// Held whole in memory, and checked before the handler has it.
 #[async_trait]
 impl FromBody for Bytes {
+    const IN_MEMORY: bool = true;
+
     async fn from_body(body: BodyStream) -> Result<Self, BodyError> {
         gathered(body.length(), body).await
     }

@@ -1,5 +1,6 @@
 //! How a command is defined: a name, a payload type, limits, and an async function; and the list of all of them.
 
+use std::any::TypeId;
 use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use cloakroom::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 
-use crate::body::{BodyError, BodyStream, FromBody};
+use crate::body::{BodyError, BodyHead, BodyStream, FromBody};
 use crate::context::JobContext;
 use crate::handler::{HandlerError, Output};
 use crate::payload::{self, Payload, PayloadError};
@@ -51,6 +52,8 @@ pub struct Limits {
     pub result_retention: Option<Duration>,
     /// Whether a submission must carry an `Idempotency-Key`.
     pub key_required: bool,
+    /// The most memory, in bytes, that an attempt may need. `None` is the body, where the handler takes it in memory.
+    pub memory: Option<u64>,
 }
 
 impl Limits {
@@ -84,6 +87,7 @@ impl Default for Limits {
             start_within: None,
             result_retention: None,
             key_required: false,
+            memory: None,
         }
     }
 }
@@ -97,6 +101,7 @@ pub enum Takes {
     Binary(&'static [&'static str]),
 }
 
+type Estimate = Arc<dyn Fn(&str, &BodyHead) -> Option<u64> + Send + Sync>;
 type Check = Arc<dyn Fn(&str, &[u8]) -> Result<(), PayloadError> + Send + Sync>;
 type Run = Arc<dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
 
@@ -128,6 +133,11 @@ pub struct Command {
     limits: Limits,
     schema: fn() -> serde_json::Value,
     check: Check,
+    payload: TypeId,
+    /// The handler takes the whole body in memory.
+    pub(crate) holds_body: bool,
+    /// The memory that an attempt may need, by its payload and the beginning of its body.
+    pub(crate) estimate: Option<Estimate>,
     pub(crate) run: Run,
     /// Where its handler runs; where it is asked to, if there is none.
     pub(crate) runtime: Option<Handle>,
@@ -158,7 +168,7 @@ impl Command {
             })
         };
         let check: Check = Arc::new(|_, body| payload::from_json::<P>(body).map(drop));
-        Self::new::<P>(name, Takes::Json, check, run)
+        Self::new::<P>(name, Takes::Json, true, check, run)
     }
 
     /// A command that takes a body of one of these media types, and its payload from the query string. The handler says by
@@ -187,18 +197,20 @@ impl Command {
         Self::new::<P>(
             name,
             Takes::Binary(media_types),
+            B::IN_MEMORY,
             Arc::new(|query, _| payload::from_query::<P>(query).map(drop)),
             run,
         )
     }
 
-    fn new<P: Payload>(name: &str, takes: Takes, check: Check, run: impl FnOnce() -> Run) -> Self {
+    fn new<P: Payload>(name: &str, takes: Takes, holds_body: bool, check: Check, run: impl FnOnce() -> Run) -> Self {
         let name = name.parse().unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
         // Made when it is asked for: no function but the one that serves the document ever does.
         let schema = || schemars::schema_for!(P).to_value();
         // A function that runs none leaves out what is never called.
         let run = if cfg!(feature = "handlers") { run() } else { Arc::new(|_: &str, _, _| no_handlers()) };
-        Self { name, takes, limits: Limits::default(), schema, check, run, runtime: None }
+        let (limits, payload) = (Limits::default(), TypeId::of::<P>());
+        Self { name, takes, limits, schema, check, payload, holds_body, estimate: None, run, runtime: None }
     }
 
     /// With a body limit in bytes: at most, and by default, 4 MiB.
@@ -257,6 +269,76 @@ impl Command {
     #[must_use]
     pub fn result_retention(mut self, time: Duration) -> Self {
         self.limits.result_retention = Some(Duration::from_secs(time.max(SHORTEST_RETENTION).as_secs()));
+        self
+    }
+
+    /// With a bound in bytes on the memory that an attempt may need, the body and the result included.
+    ///
+    /// A worker runs attempts side by side only if their memory fits into its budget; the others wait, before their
+    /// attempt and its time begin. A job that needs more than the whole budget fails with `memory-exceeded` before its
+    /// handler runs. Without a bound, an attempt counts as its body where its handler takes that as JSON or [`Bytes`],
+    /// and as nothing where it takes a stream or a file.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.limits.memory = Some(bytes);
+        self
+    }
+
+    /// With a function that estimates the memory, in bytes, that an attempt may need: of its payload, and of the first
+    /// 256 KiB of its body. Where it returns `None`, the bound of [`memory`](Self::memory) counts.
+    ///
+    /// The function runs before the attempt begins, and a payload in object storage is read twice for it: the
+    /// beginning, then the whole. A JSON body of more than 256 KiB counts as the bound without a call of the function.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use cloakroom_app::body::BodyHead;
+    /// use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Turn {
+    ///     degrees: u16,
+    /// }
+    ///
+    /// impl Payload for Turn {}
+    ///
+    /// /// A raw image begins with its width and its height, and has three bytes a pixel.
+    /// fn memory(turn: &Turn, image: &BodyHead) -> Option<u64> {
+    ///     let side = |at| Some(u64::from(u16::from_be_bytes(image.bytes.get(at..at + 2)?.try_into().ok()?)));
+    ///     let pixels = 3 * side(0)? * side(2)?;
+    ///     let copies = if turn.degrees == 0 { 1 } else { 2 };
+    ///     Some(image.length + copies * pixels)
+    /// }
+    ///
+    /// async fn turn(turn: Turn, image: Bytes, job: JobContext) -> Result<Output, HandlerError> {
+    ///     # _ = (turn, &job);
+    ///     Ok(Output::bytes(job.content_type(), image))
+    /// }
+    ///
+    /// let command = Command::binary("image.turn", &["image/x-raw"], turn).memory(64 << 20).memory_for(memory);
+    /// ```
+    ///
+    /// # Panics
+    /// At start, when the payload is not that of the command's handler.
+    #[must_use]
+    pub fn memory_for<P: Payload>(
+        mut self,
+        estimate: impl Fn(&P, &BodyHead) -> Option<u64> + Send + Sync + 'static,
+    ) -> Self {
+        assert!(
+            self.payload == TypeId::of::<P>(),
+            "estimate the memory of {} by the payload that its handler takes",
+            self.name
+        );
+        let takes = self.takes;
+        self.estimate = Some(Arc::new(move |query, head| {
+            let payload = match takes {
+                Takes::Json if head.is_whole() => payload::from_json::<P>(&head.bytes).ok()?,
+                Takes::Json => return None,
+                Takes::Binary(_) => payload::from_query::<P>(query).ok()?,
+            };
+            estimate(&payload, head)
+        }));
         self
     }
 

@@ -7,10 +7,14 @@ use cloakroom::{CommandType, JobId, Progress, Tenant, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Permit;
 use crate::host::Host;
 use crate::trace::TraceContext;
 
 /// One attempt, as its handler sees it. Cheap to clone, and to move into `spawn_blocking`.
+///
+/// The memory and the place of the attempt are taken until the last clone is dropped. So move a clone into each thread
+/// that works for the attempt: one that goes on after a timeout still counts, and the next attempt waits for it.
 #[derive(Clone)]
 pub struct JobContext(Arc<Inner>);
 
@@ -27,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) progress: watch::Sender<Option<Progress>>,
     pub(crate) stop: CancellationToken,
+    /// Held, and never read.
+    pub(crate) _permit: Permit,
 }
 
 impl JobContext {

@@ -47,6 +47,9 @@ pub struct Envelope {
     /// The bytes of a stored payload that is text in UTF-8, and that others may be shown as such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text_bytes: Option<u64>,
+    /// Bytes of any other stored payload. A message of an earlier program does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
     /// The lease of an attempt whose begin or end could not be recorded, as the table was unavailable. Nobody works on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unrecorded: Option<LeaseToken>,
@@ -110,6 +113,7 @@ impl Envelope {
             sha256: *sha256,
             length: None,
             text_bytes: None,
+            bytes: None,
             unrecorded: None,
             traceparent: trace.traceparent,
             tracestate: trace.tracestate,
@@ -130,6 +134,13 @@ impl Envelope {
     pub fn of_length(mut self, bytes: u64) -> Self {
         self.v = VERSION_OF_LENGTH;
         self.length = Some(bytes);
+        self
+    }
+
+    /// With a stored payload of so many bytes.
+    #[must_use]
+    pub fn of_bytes(mut self, bytes: u64) -> Self {
+        self.bytes = Some(bytes);
         self
     }
 
@@ -231,6 +242,16 @@ impl Envelope {
         match &self.payload {
             Carried::Stored(key) if *key == keys::payload(&self.key(), &self.sha256) => Some(key),
             Carried::Stored(_) | Carried::Text(_) | Carried::Base64(_) => None,
+        }
+    }
+
+    /// Bytes of the payload, as far as the message knows: a stored one of an earlier program counts as none.
+    pub fn payload_bytes(&self) -> u64 {
+        match &self.payload {
+            Carried::Text(text) => text.len() as u64,
+            // Three bytes are four characters.
+            Carried::Base64(text) => text.len() as u64 / 4 * 3,
+            Carried::Stored(_) => self.length.or(self.text_bytes).or(self.bytes).unwrap_or(0),
         }
     }
 

@@ -3,11 +3,13 @@
 //! - [`submit`], [`intake`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`] and [`redrive`]: the
 //!   use cases, and the order of their effects;
 //! - [`command`], [`handler`], [`body`], [`context`]: how a command is defined and what its handler is given;
+//! - [`admission`]: how many attempts run side by side, by the memory that they need;
 //! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message; [`meter`]: what is counted
 //!   of it all, and [`trace`]: which trace it belongs to.
 //!
 //! No SDK types and no status codes: those are the rooms on either side.
 
+pub mod admission;
 pub mod attempt;
 pub mod body;
 pub mod command;
@@ -32,6 +34,7 @@ pub mod trace;
 pub mod upload;
 pub mod work;
 
+pub use admission::Admission;
 pub use body::{BodyError, BodyFile, BodyStream, FromBody};
 pub use cloakroom as core;
 pub use command::{Command, Registry};

@@ -12,6 +12,8 @@ use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, Uploa
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
+use crate::body::BodyHead;
+
 /// A port that did not do what it was asked, or did and could not say so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PortError {
@@ -257,6 +259,20 @@ pub trait Objects: Send + Sync {
             Some(opened) => opened.whole().await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Reads the beginning of an object; `None` when there is none. A store that can't read a part of an object reads on
+    /// to the end of a piece.
+    async fn head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
+        let Some(Opened { length, mut pieces }) = self.open(key).await? else { return Ok(None) };
+        let mut bytes = BytesMut::new();
+        while bytes.len() < BodyHead::LIMIT
+            && let Some(piece) = pieces.try_next().await?
+        {
+            bytes.extend_from_slice(&piece);
+        }
+        bytes.truncate(BodyHead::LIMIT);
+        Ok(Some(BodyHead { bytes: bytes.freeze(), length }))
     }
 
     /// What is known of an object; `None` when there is none.

@@ -407,7 +407,7 @@ fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
     match (text, unread) {
         (true, _) => envelope.of_text(checked.length),
         (false, true) => envelope.of_length(checked.length),
-        (false, false) => envelope,
+        (false, false) => envelope.of_bytes(checked.length),
     }
 }
 

@@ -3,16 +3,20 @@
 //! A message is done with only when its job is over, or is another message's to bring to its end. Whatever else
 //! happens it stays in the queue, hidden until it can be of use: it is what brings the job back after a crash.
 
+mod begin;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::transition::{Claim, Event, Refusal};
-use cloakroom::{AttemptEnd, Job, JobKey, Lease, LeaseToken, Status, Timestamp, Transition};
+use begin::{Begun, Order};
+use cloakroom::transition::{Event, Refusal};
+use cloakroom::{AttemptEnd, Job, JobKey, LeaseToken, Status, Timestamp, Transition};
 use futures::FutureExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;
 
+use crate::admission::Admission;
 use crate::attempt::Attempt;
 use crate::command::Registry;
 use crate::envelope::Envelope;
@@ -105,6 +109,8 @@ pub struct Worker {
     pub commands: Registry,
     /// Its times.
     pub settings: WorkerSettings,
+    /// How many attempts run side by side in this process: all of its workers share one.
+    pub admission: Admission,
     /// What accepts the commands of producers; without it their messages are left for the dead letters.
     pub intake: Option<Arc<Intake>>,
 }
@@ -188,63 +194,19 @@ impl Worker {
             }
             return Disposition::Keep;
         };
-        let now = self.host.now();
-        let last_moment = Timestamp::from_millis(
-            ends_at.as_millis() - i64::try_from(self.settings.margin.as_millis()).unwrap_or(i64::MAX),
-        );
-        if now >= last_moment {
-            // No time for even a short attempt: it would count, and do nothing.
-            return self.keep(delivery, Duration::ZERO).await;
-        }
-        if let Err(error) = self.give_back(envelope, key, now).await {
-            return self.fault(delivery, envelope, &error, "give an attempt back").await;
-        }
-        if let Some(limit) = command.limits().start_within.filter(|limit| envelope.accepted_at().after(*limit) <= now) {
-            // Perhaps too late. Whether it is, and was not begun before, the record says.
-            let lapse = Transition::lapse(envelope.accepted_at(), limit, now);
-            match self.store.change(key, &lapse).await {
-                Ok(Change::Made(job)) => {
-                    self.count(&job, None);
-                    tracing::warn!(start_within_s = limit.as_secs(), "ended a job that was not begun in time");
-                    return Disposition::Done;
-                }
-                Ok(Change::Refused(_)) => {}
-                Err(error) => {
-                    return self.fault(delivery, envelope, &error, "end a job that was not begun in time").await;
-                }
-            }
-        }
-        let claim = Claim {
-            created_at: envelope.accepted_at(),
-            lease: Lease {
-                token: LeaseToken::from_uuid(self.host.uuid()),
-                message_id: delivery.message_id.clone(),
-                ends_at: Some(ends_at),
-            },
-            lease_time: self.settings.lease,
-            max_attempts: command.limits().retry.max_attempts,
+        let order = Order { delivery, envelope, key, command, ends_at };
+        let Begun { job, token, permit, deadline, last_moment } = match self.begin(&order).await {
+            Ok(begun) => begun,
+            Err(disposition) => return disposition,
         };
-        let job = match self.store.change(key, &Transition::claim(&claim, now)).await {
-            Ok(Change::Made(job)) => *job,
-            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
-                (Refusal::Mine, Some(job)) => *job,
-                (refusal, found) => return self.refused(delivery, envelope, refusal, found.as_deref(), now).await,
-            },
-            Err(error) => {
-                let token = claim.lease.token;
-                return self.unrecorded(delivery, envelope, token, &error, "claim the attempt").await;
-            }
-        };
-        tracing::Span::current().record("attempt", job.attempt);
-        if job.started_at == Some(now) {
-            self.meter.count(&job.command, Fact::Started { queue_delay: now.since(envelope.ready_at()) });
-        }
-        let deadline = now.after(command.limits().timeout).min(last_moment);
-        let token = claim.lease.token;
         let mut attempt =
             Attempt { worker: self, delivery, envelope, command, token, trace, job, deadline, last_moment };
         let begun = self.host.now();
-        match attempt.run().await {
+        let end = match permit {
+            Ok(permit) => attempt.run(permit).await,
+            Err(too_large) => Some(AttemptEnd::Terminal(too_large.failure())),
+        };
+        match end {
             Some(end) => {
                 let run_time = self.host.now().since(begun);
                 self.settle(attempt, end, run_time).await
@@ -284,8 +246,10 @@ impl Worker {
             }
             (Refusal::Cancel(token), _) => Transition::confirm_cancel(token, now),
             (Refusal::Exhausted(token), Some(job)) => Transition::give_up(job, token, now),
-            // Neither is said of a job that was not found; should it be, the next receipt decides anew.
-            (Refusal::Exhausted(_) | Refusal::Mine, _) => return self.keep(delivery, Duration::ZERO).await,
+            // Neither is said of a job that was not found, nor is a job taken over here; the next receipt decides again.
+            (Refusal::Exhausted(_) | Refusal::Mine | Refusal::TakeOver { .. }, _) => {
+                return self.keep(delivery, Duration::ZERO).await;
+            }
         };
         match self.store.change(&envelope.key(), &transition).await {
             Ok(Change::Made(job)) => {

@@ -90,6 +90,9 @@ pub struct WorkerConfig {
     pub diagnostics: bool,
     /// What letting producers in needs; `None` where they are not.
     pub producers: Option<ProducersConfig>,
+    /// Bytes that all attempts of the process may need together: of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, which Lambda sets, less
+    /// what the process needs for itself. `None` is no limit.
+    pub memory: Option<u64>,
 }
 
 /// What accepting the commands of producers needs: of programs that send to the queue themselves.
@@ -115,6 +118,7 @@ impl WorkerConfig {
             settings: WorkerSettings { lease: lease(lookup)?, ..WorkerSettings::default() },
             diagnostics: diagnostics(lookup)?,
             producers: producers(lookup)?,
+            memory: memory(lookup)?,
         })
     }
 }
@@ -336,6 +340,14 @@ fn lease(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {
     let seconds =
         optional(lookup, "CLOAKROOM_LEASE_SECONDS", "a number of seconds from 3 to 900", |text| within(text, 3, 900))?;
     Ok(seconds.map_or(WorkerSettings::default().lease, Duration::from_secs))
+}
+
+/// The memory of the function, less an eighth and at least 64 MiB for the process itself.
+fn memory(lookup: Lookup<'_>) -> Result<Option<u64>, ConfigError> {
+    let whole = optional(lookup, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "the function's memory in MB", |text| {
+        within(text, 1_u64, 1_000_000)
+    })?;
+    Ok(whole.map(|mb| (mb - (mb / 8).max(64).min(mb / 2)) * 1024 * 1024))
 }
 
 fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {

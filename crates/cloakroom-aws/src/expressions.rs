@@ -153,10 +153,11 @@ fn condition(guard: &Guard, words: &mut Words) -> String {
 }
 
 /// Every attribute that tells of attempts, but their number.
-const OF_THE_ATTEMPTS: [&str; 11] = [
+const OF_THE_ATTEMPTS: [&str; 12] = [
     name::LEASE_TOKEN,
     name::LEASE_MESSAGE,
     name::LEASE_ENDS_AT,
+    name::LEASE_ALONE,
     name::PROGRESS,
     name::PROGRESS_MESSAGE,
     name::ESTIMATED_FINISH_AT,
@@ -228,7 +229,7 @@ fn assignments(patch: &Patch) -> Assignments {
         all.set(name::HISTORY, Becomes::Longer(steps([step])));
     }
     if let Some(lease) = &patch.begin {
-        all.take_away(&[name::LEASE_ENDS_AT]);
+        all.take_away(&[name::LEASE_ENDS_AT, name::LEASE_ALONE]);
         all.set_all(lease_attributes(lease));
         all.set(name::ATTEMPT, Becomes::OneMore);
         all.set(name::STARTED_AT, Becomes::ValueOnce(millis(patch.updated_at)));

@@ -23,9 +23,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom::{Digest, Timestamp};
+use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{
-    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError, UploadLink,
-    UploadTerms,
+    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError, ReadError,
+    UploadLink, UploadTerms,
 };
 use futures::stream::BoxStream;
 
@@ -118,6 +119,10 @@ impl Objects for S3Objects {
 
     async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
         self.read(key).await
+    }
+
+    async fn head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
+        self.read_head(key).await
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::{Failure, Fingerprint, Job, JobKey, Lease, ResultRef, Step, Success, Tenant, Timestamp, UploadId};
+use cloakroom::{
+    Failure, Fingerprint, Isolation, Job, JobKey, Lease, ResultRef, Step, Success, Tenant, Timestamp, UploadId,
+};
 
 use reader::Reader;
 pub(crate) use upload::{parts_pk, read_upload, write_upload};
@@ -41,6 +43,8 @@ pub(crate) mod name {
     pub(crate) const LEASE_TOKEN: &str = "lease_token";
     pub(crate) const LEASE_MESSAGE: &str = "lease_message";
     pub(crate) const LEASE_ENDS_AT: &str = "lease_ends_at";
+    /// There, and true, if the attempt has its process for itself.
+    pub(crate) const LEASE_ALONE: &str = "lease_alone";
     /// Milliseconds, as every time but `expires_at`.
     pub(crate) const READY_AT: &str = "ready_at";
     /// Percent.
@@ -180,6 +184,8 @@ pub(crate) fn lease_attributes(lease: &Lease) -> Vec<(&'static str, AttributeVal
     let mut item =
         vec![(name::LEASE_TOKEN, text(lease.token.to_string())), (name::LEASE_MESSAGE, text(&lease.message_id))];
     item.extend(lease.ends_at.map(|at| (name::LEASE_ENDS_AT, millis(at))));
+    let alone = lease.isolation == Isolation::Alone;
+    item.extend(alone.then_some((name::LEASE_ALONE, AttributeValue::Bool(true))));
     item
 }
 

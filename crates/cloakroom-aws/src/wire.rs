@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cloakroom_app::ports::Queue;
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::{
-    DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker,
+    Admission, DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker,
 };
 
 use crate::clients::Clients;
@@ -70,6 +70,7 @@ pub fn worker(config: &WorkerConfig, clients: &Clients, commands: Registry, mete
         meter,
         commands,
         settings: config.settings,
+        admission: config.memory.map_or_else(Admission::unlimited, Admission::new),
     }
 }
 

@@ -2,6 +2,7 @@
 //! only the services are embedded, and a poller stands in for Lambda's event source mapping.
 
 mod expiry;
+mod machine;
 mod poller;
 mod sweeper;
 
@@ -51,6 +52,10 @@ pub(crate) struct Args {
     /// How many jobs are run at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: u16,
+    /// Memory in MiB that the jobs that run at once may need together; by default three quarters of the machine's, or of its
+    /// control group's
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    worker_memory: Option<u32>,
 }
 
 pub(crate) async fn run(args: Args) -> Result<(), String> {
@@ -70,7 +75,9 @@ pub(crate) async fn run(args: Args) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| format!("failed to listen: {error}"))?;
     let keep = if args.memory { Keep::InMemory } else { Keep::InFolder(&args.data) };
     let services = Arc::new(Services::start(keep).await.map_err(|error| format!("failed to {error}"))?);
-    let parts = Parts::over(&services).await.map_err(|error| format!("failed to {error}"))?;
+    let worker_memory = args.worker_memory.map_or_else(machine::budget, |mib| u64::from(mib) * 1024 * 1024);
+    let parts =
+        Parts::over(&services, args.workers, worker_memory).await.map_err(|error| format!("failed to {error}"))?;
 
     tokio::spawn(poller::work(parts.queue, parts.worker, args.workers));
     tokio::spawn(poller::bury(parts.dead, parts.dead_letters));
@@ -103,7 +110,7 @@ struct Parts {
 }
 
 impl Parts {
-    async fn over(services: &Services) -> Result<Self, PortError> {
+    async fn over(services: &Services, workers: u16, worker_memory: u64) -> Result<Self, PortError> {
         let clients = Clients::local(&Local {
             dynamodb_url: services.dynamodb_url(),
             sqs_url: services.sqs_url(),
@@ -136,14 +143,17 @@ impl Parts {
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
             diagnostics: true,
             producers: None,
+            memory: Some(worker_memory),
         };
         let dead_letters =
             DeadLettersConfig { table: table.clone(), bucket: bucket.clone(), dead_letters_url: dead.url().to_owned() };
         let jobs = JobsConfig { table, bucket, namespace: NAMESPACE };
         let queue = Arc::new(queue);
+        let mut worker = cloakroom_aws::worker(&worker, &clients, commands.clone(), Arc::new(LogMeter));
+        worker.admission = worker.admission.with_places(workers);
         Ok(Self {
             submit: cloakroom_aws::submit(&submit, &clients, commands.clone(), Arc::new(LogMeter)),
-            worker: cloakroom_aws::worker(&worker, &clients, commands.clone(), Arc::new(LogMeter)),
+            worker,
             jobs: cloakroom_aws::jobs(&jobs, &clients, Arc::new(LogMeter)),
             commands,
             objects,

@@ -13,15 +13,15 @@ use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
 use cloakroom_app::{
-    Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Redrive, Registry, Submit,
-    Sweeper, Uploads, Worker,
+    Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Redrive, Registry,
+    Submit, Sweeper, Uploads, Worker,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use crate::Mutation;
-use crate::invariant::{ATTEMPTS, SOON, SOON_ENOUGH, result_of};
+use crate::invariant::{ATTEMPTS, Life, SOON, SOON_ENOUGH, result_of};
 use crate::plan::Dice;
 use crate::port::{Process, ProcessQueue, short};
 use crate::world::{Lane, VISIBILITY, World};
@@ -53,27 +53,35 @@ struct Act {
 impl Payload for Act {}
 
 /// The commands, whose handler does what the plan says of each attempt.
-fn registry(world: &Arc<World>) -> Registry {
-    Registry::new(vec![command(world, "act"), command(world, SOON).start_within(SOON_ENOUGH)])
+fn registry(process: &Arc<Process>) -> Registry {
+    Registry::new(vec![command(process, "act"), command(process, SOON).start_within(SOON_ENOUGH)])
 }
 
-fn command(world: &Arc<World>, name: &'static str) -> Command {
-    let world = Arc::clone(world);
+fn command(process: &Arc<Process>, name: &'static str) -> Command {
+    let process = Arc::clone(process);
     let retry = RetryPolicy { max_attempts: ATTEMPTS, base: Duration::from_secs(1), cap: Duration::from_secs(5) };
-    Command::json(name, move |act: Act, job| handle(Arc::clone(&world), act, job))
+    Command::json(name, move |act: Act, job| handle(Arc::clone(&process), act, job))
         .attempts(retry.max_attempts)
         .backoff(retry.base, retry.cap)
         .timeout(TIMEOUT)
         .retention(RETENTION)
 }
 
-async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, HandlerError> {
+async fn handle(process: Arc<Process>, act: Act, job: JobContext) -> Result<Output, HandlerError> {
+    let world = Arc::clone(&process.world);
     let key = JobKey { tenant: job.tenant().clone(), id: job.id() };
     let life = (key, job.created_at());
     world.state().watch.handler(&life, job.attempt(), act.n);
     world.tell(|| format!("handler of {}: attempt {} begins", short(job.id()), job.attempt()));
     let mut dice = dice_of(world.plan.seed, job.id(), job.attempt());
     let time = dice.millis(0, 4000);
+    let _runs = Runs::begin(&process, life, job.attempt());
+    if world.plan.poisons(job.id()) {
+        sleep(time).await;
+        world.tell(|| format!("handler of {}: kills its process", short(job.id())));
+        process.die();
+        std::future::pending::<()>().await;
+    }
     // Some jobs have a large result, whichever attempt makes it.
     let large = job.id().as_uuid().as_u128().is_multiple_of(4);
     match dice.below(20) {
@@ -101,6 +109,25 @@ async fn handle(world: Arc<World>, act: Act, job: JobContext) -> Result<Output, 
         result.resize(33_000, b'.');
     }
     Ok(Output::bytes("text/plain", result))
+}
+
+/// A handler while it runs in its process.
+struct Runs {
+    process: Arc<Process>,
+    attempt: (Life, u32),
+}
+
+impl Runs {
+    fn begin(process: &Arc<Process>, life: Life, attempt: u32) -> Self {
+        process.world.state().runs(process.life, &(life.clone(), attempt));
+        Self { process: Arc::clone(process), attempt: (life, attempt) }
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        self.process.world.state().watch.ran_out(self.process.life, &self.attempt);
+    }
 }
 
 fn dice_of(seed: u64, job: JobId, attempt: u32) -> Dice {
@@ -135,7 +162,7 @@ fn submit(process: &Arc<Process>) -> Submit {
         objects: process.clone(),
         host: process.clone(),
         meter: Arc::new(LogMeter),
-        commands: registry(&process.world),
+        commands: registry(process),
         namespace: namespace(),
         inline_limit: INLINE_LIMIT,
     }
@@ -167,8 +194,9 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
             objects: process.clone(),
             host: process.clone(),
             meter: Arc::new(LogMeter),
-            commands: registry(&world),
+            commands: registry(&process),
             settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
+            admission: Admission::unlimited(),
             intake: None,
         };
         let work = async {
@@ -300,7 +328,7 @@ pub(crate) async fn purger(world: Arc<World>) {
 
 /// What table and bucket delete by themselves.
 pub(crate) async fn expiry(world: Arc<World>) {
-    let life = registry(&world).objects_life();
+    let life = registry(&Process::start(&world, "expiry", 0)).objects_life();
     loop {
         sleep(Duration::from_secs(600)).await;
         world.delete_expired(life);

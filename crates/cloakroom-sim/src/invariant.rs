@@ -23,7 +23,7 @@ pub const ATTEMPTS: u32 = 3;
 const LATE: Duration = Duration::from_secs(30);
 
 /// One life of a job's id.
-type Life = (JobKey, Timestamp);
+pub(crate) type Life = (JobKey, Timestamp);
 
 /// Watches.
 #[derive(Debug, Default)]
@@ -42,6 +42,10 @@ pub struct Watch {
     asked: BTreeMap<Life, u64>,
     /// Attempts whose handlers ran.
     ran: BTreeSet<(Life, u32)>,
+    /// Handlers that run, by the life of their process.
+    running: BTreeMap<u64, BTreeSet<(Life, u32)>>,
+    /// Attempts that shared their process with another handler.
+    shared: BTreeSet<(Life, u32)>,
     /// Which job each upload went to.
     uploads: BTreeMap<String, String>,
     /// What each client's last poll saw of a job.
@@ -129,7 +133,8 @@ impl Watch {
                 {
                     self.break_("I6 late is not begun", || format!("{id} was claimed long after it was ready"));
                 }
-                if after.attempt > ATTEMPTS {
+                // One more follows where the last one died in a shared process.
+                if after.attempt > ATTEMPTS + 1 {
                     self.break_("I3 bounded attempts", || format!("{id} has attempt {}", after.attempt));
                 }
                 if self.withdrawn.contains(&life(before)) {
@@ -149,11 +154,18 @@ impl Watch {
                 self.counts.deferred += 1;
                 // The next attempt has its number.
                 self.ran.remove(&(life(before), before.attempt));
+                self.shared.remove(&(life(before), before.attempt));
             }
             Event::Redrive => self.redriven(&life(before)),
             Event::Lapse => self.counts.lapsed += 1,
             Event::Bury | Event::Sweep | Event::GiveUp => {
                 self.counts.abandoned += 1;
+                let blamed = event == Event::GiveUp && before.status == Status::Running;
+                if blamed && self.shared.contains(&(life(before), before.attempt)) {
+                    self.break_("I10 no blame for another's crash", || {
+                        format!("{id} ended with a process that it shared")
+                    });
+                }
                 if before.is_leased(now) && before.ready_at > now.after(2 * SKEW) {
                     self.break_("I3 not under a live lease", || format!("{id}: {}", event.as_str()));
                 }
@@ -190,6 +202,7 @@ impl Watch {
         self.counts.redriven += 1;
         self.ended.remove(life);
         self.ran.retain(|(of, _)| of != life);
+        self.shared.retain(|(of, _)| of != life);
         for ((_, of), (_, attempt)) in &mut self.seen {
             if of == life {
                 *attempt = 0;
@@ -265,6 +278,38 @@ impl Watch {
         }
         if self.asked.get(life).is_some_and(|asked| *asked != does) {
             self.break_("I4 its own command", || format!("{} ran another command", short(life.0.id)));
+        }
+    }
+
+    /// A handler runs in this life of a process. `alone` returns the token of a job whose lease says that it runs alone.
+    pub(crate) fn runs(&mut self, process: u64, attempt: &(Life, u32), alone: impl Fn(&Life) -> Option<LeaseToken>) {
+        let Self { running, shared, owners, .. } = self;
+        let running = running.entry(process).or_default();
+        running.insert(attempt.clone());
+        if running.len() > 1 {
+            shared.extend(running.iter().cloned());
+            // By a lease of this process: a handler that lost its own may run on for a moment.
+            let held = |life| alone(life).is_some_and(|token| owners.get(&token) == Some(&process));
+            if let Some((life, _)) = running.iter().find(|(life, _)| held(life)).cloned() {
+                self.break_("I10 alone is alone", || format!("{} shares its process", short(life.0.id)));
+            }
+        }
+    }
+
+    /// A handler runs no longer.
+    pub(crate) fn ran_out(&mut self, process: u64, attempt: &(Life, u32)) {
+        if let Some(running) = self.running.get_mut(&process) {
+            running.remove(attempt);
+        }
+    }
+
+    /// A job ended in a run whose only trouble are handlers that kill their process, and its own does not.
+    pub(crate) fn killed_by_another(&mut self, job: &Job, event: Event) {
+        let code = job.failure.as_ref().map_or("", |failure| failure.code.as_str());
+        if job.status == Status::Failed && ["worker-crashed", "worker-timed-out", "never-started"].contains(&code) {
+            self.break_("I10 no blame for another's crash", || {
+                format!("{}: {}, {code}", short(job.id), event.as_str())
+            });
         }
     }
 

@@ -2,7 +2,7 @@
 //! The invariants must catch every one.
 
 use cloakroom::transition::Event;
-use cloakroom::{Status, Transition};
+use cloakroom::{Isolation, Status, Transition};
 
 macro_rules! mutations {
     ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
@@ -25,9 +25,9 @@ macro_rules! mutations {
 mutations! {
     /// The end of an attempt does not ask whose lease it is.
     DropTheFence = "drop-the-fence";
-    /// A claim does not ask whether the lease before it is over.
+    /// A claim does not ask whether another worker runs the job.
     ClaimUnderALease = "claim-under-a-lease";
-    /// A claim does not count attempts.
+    /// A claim does not count attempts, and every crash may be another job's fault.
     EndlessAttempts = "endless-attempts";
     /// No change asks for the status.
     AnyStatus = "any-status";
@@ -51,6 +51,8 @@ mutations! {
     OneResultKey = "one-result-key";
     /// Payloads are deleted when their job is claimed.
     DropThePayload = "drop-the-payload";
+    /// A job is blamed for a crash although its attempt shared its process.
+    BlameEveryone = "blame-everyone";
     /// The key of a record does not hold the tenant.
     NoTenant = "no-tenant";
     /// An attempt that a service cut short is counted.
@@ -78,8 +80,15 @@ impl Mutation {
         let guard = &mut transition.guard;
         match self {
             Self::DropTheFence => guard.token = None,
-            Self::ClaimUnderALease if event == Event::Claim => guard.ready_by = None,
-            Self::EndlessAttempts if event == Event::Claim => guard.attempts_below = None,
+            Self::ClaimUnderALease if event == Event::Claim => {
+                guard.ready_by = None;
+                guard.statuses.push(Status::Running);
+            }
+            Self::EndlessAttempts if event == Event::Claim => {
+                guard.attempts_below = None;
+                isolated(transition, Isolation::Shared);
+            }
+            Self::BlameEveryone if event == Event::Claim => isolated(transition, Isolation::Alone),
             Self::AnyStatus => guard.statuses = Status::ALL.to_vec(),
             Self::CancelAnything if matches!(event, Event::Withdraw | Event::AskToCancel) => {
                 guard.statuses = Status::ALL.to_vec();
@@ -99,5 +108,12 @@ impl Mutation {
     /// Whether the sweeper is there.
     pub(crate) fn sweeps(self) -> bool {
         !matches!(self, Self::NoSweeper | Self::AckBeforeFinish | Self::AckARetry)
+    }
+}
+
+/// Records another isolation than the attempt has.
+fn isolated(transition: &mut Transition, isolation: Isolation) {
+    if let Some(lease) = &mut transition.patch.begin {
+        lease.isolation = isolation;
     }
 }

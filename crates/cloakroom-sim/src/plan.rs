@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cloakroom::JobId;
 use cloakroom_app::testing::split_mix;
 
 use crate::Mutation;
@@ -125,6 +126,14 @@ impl Plan {
         let service = [Service::Table, Service::Queue, Service::Objects][usize::try_from(dice.below(3)).unwrap_or(0)];
         let from = dice.millis(0, 300_000);
         Some(Outage { service, from, to: from + dice.millis(1000, 1_800_000) })
+    }
+
+    /// Returns true if the handler of this job kills its process. Most often in runs without other trouble: there, no other job may
+    /// end because of it.
+    pub fn poisons(&self, job: JobId) -> bool {
+        let often = if self.rate() == 0 { 500 } else { 100 };
+        let poisoned = self.outage().is_none() && Dice::new(self.seed, 10).chance(often);
+        poisoned && job.as_uuid().as_u128().is_multiple_of(3)
     }
 
     /// Returns what goes wrong at a call to a service that is unavailable at this time.

@@ -231,6 +231,10 @@ impl JobStore for Process {
             if alone && event != Event::Lapse && !crate::actors::may_fail(world.plan.seed, after.id) {
                 state.watch.failed_in_an_outage(&after, event);
             }
+            let calm = world.plan.rate() == 0 && world.plan.outage().is_none();
+            if calm && !world.plan.poisons(after.id) {
+                state.watch.killed_by_another(&after, event);
+            }
             if after.status == Status::Accepted {
                 state.stream.push_back(key.clone());
             }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::transition::{OUTAGE, SLACK};
-use cloakroom::{Job, JobId, JobKey, Tenant, Timestamp, UploadId};
+use cloakroom::{Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use cloakroom_app::ports::PartsRecord;
 use cloakroom_app::work::Delivery;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::invariant::Watch;
+use crate::invariant::{Life, Watch};
 use crate::plan::{Dice, Plan, Service, Trouble};
 
 /// How long a received command is hidden.
@@ -331,6 +331,15 @@ impl State {
         if let Some(message) = self.queues.entry(lane).or_default().iter_mut().find(|it| is_of(it, receipt)) {
             message.visible_at = Instant::now() + time;
         }
+    }
+
+    /// A handler runs in this life of a process.
+    pub(crate) fn runs(&mut self, process: u64, attempt: &(Life, u32)) {
+        let Self { jobs, watch, .. } = self;
+        watch.runs(process, attempt, |(key, _)| {
+            let lease = jobs.get(key)?.lease.as_ref()?;
+            (lease.isolation == Isolation::Alone).then_some(lease.token)
+        });
     }
 
     /// Writes an object, over any other of its key.

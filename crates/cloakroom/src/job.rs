@@ -56,6 +56,16 @@ impl Status {
     }
 }
 
+/// Isolation of an attempt from the other attempts of its process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Other attempts may run beside it, and any of them may be the cause of a crash.
+    #[default]
+    Shared,
+    /// No other attempt runs beside it: it is the cause of a crash.
+    Alone,
+}
+
 /// Who runs the job. The attempt is live until the job's [`Job::ready_at`]; from then on another worker may claim it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -65,6 +75,8 @@ pub struct Lease {
     pub message_id: String,
     /// When the worker itself is ended, whatever it does: the end of its function's time.
     pub ends_at: Option<Timestamp>,
+    /// The attempt's isolation from the others of its process.
+    pub isolation: Isolation,
 }
 
 /// How far a handler says it is.

@@ -108,7 +108,7 @@ pub struct IllegalTransition {
 pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransition> {
     use Status::{Accepted, Cancelled, Cancelling, Failed, Retrying, Running, Succeeded};
     match (event, status) {
-        // Claiming what runs is taking over from a worker whose lease is over.
+        // Claiming what runs is taking over from a worker whose lease is over: `Transition::take_over`.
         (Event::Claim, Accepted | Retrying | Running) => Ok(Running),
         (Event::Renew, Running | Cancelling) => Ok(status),
         // Cancelling is a wish: a handler that is done first wins.
@@ -250,15 +250,29 @@ impl Transition {
         transition
     }
 
-    /// Begins an attempt, if the job is free.
+    /// Begins an attempt of a job that no worker runs.
     pub fn claim(claim: &Claim, now: Timestamp) -> Self {
-        let mut transition = Self::of(Event::Claim, now);
-        transition.guard.created_at = Some(claim.created_at);
-        transition.guard.ready_by = Some(now);
+        let mut transition = Self::begin(Self::of(Event::Claim, now), claim, now);
+        transition.guard.statuses.retain(|status| *status != Status::Running);
         transition.guard.attempts_below = Some(claim.max_attempts);
-        transition.patch.begin = Some(claim.lease.clone());
-        transition.patch.ready_at = Some(now.after(claim.lease_time));
         transition
+    }
+
+    /// Begins an attempt in place of the one whose lease has this token and is over: its worker died.
+    ///
+    /// [`Refusal::TakeOver`] decides by the record if that is allowed. The token fences the decision.
+    pub fn take_over(claim: &Claim, dead: LeaseToken, now: Timestamp) -> Self {
+        let mut transition = Self::begin(Self::fenced(Event::Claim, dead, now), claim, now);
+        transition.guard.statuses = vec![Status::Running];
+        transition
+    }
+
+    fn begin(mut self, claim: &Claim, now: Timestamp) -> Self {
+        self.guard.created_at = Some(claim.created_at);
+        self.guard.ready_by = Some(now);
+        self.patch.begin = Some(claim.lease.clone());
+        self.patch.ready_at = Some(now.after(claim.lease_time));
+        self
     }
 
     /// Extends the lease, and reports progress where there is some.
@@ -331,7 +345,10 @@ impl Transition {
             failure.detail = crate::outcome::cut(
                 format!(
                     "gave up after {} of {} attempts; the last one: {}",
-                    job.attempt, policy.max_attempts, failure.detail
+                    job.attempt,
+                    // One more than the command has, after a crash that it is not blamed for.
+                    policy.max_attempts.max(job.attempt),
+                    failure.detail
                 ),
                 Failure::DETAIL_LIMIT,
             );

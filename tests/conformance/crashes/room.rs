@@ -123,6 +123,7 @@ impl<'a> Room<'a> {
             settings,
             diagnostics: false,
             producers: None,
+            memory: None,
         };
         let mut worker = cloakroom_aws::worker(&config, &spoilt, commands, Arc::new(LogMeter));
         worker.host = clock.clone();

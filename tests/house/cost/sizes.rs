@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom::cost::sizes::{ENVELOPE_BYTES, RECORD_BYTES};
 use cloakroom::transition::Claim;
 use cloakroom::{
-    AttemptEnd, Digest, Fingerprint, Job, JobId, Lease, LeaseToken, NewJob, ResultRef, RetryPolicy, Success, Tenant,
-    Timestamp, Transition,
+    AttemptEnd, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, ResultRef, RetryPolicy, Success,
+    Tenant, Timestamp, Transition,
 };
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::ports::{Change, JobStore as _};
@@ -77,7 +77,12 @@ async fn a_record_weighs_its_result_and_the_rest() {
     let token: LeaseToken = UUID.parse().expect("a token");
     let claim = Claim {
         created_at: job.created_at,
-        lease: Lease { token, message_id: UUID.to_owned(), ends_at: Some(job.created_at) },
+        lease: Lease {
+            token,
+            message_id: UUID.to_owned(),
+            ends_at: Some(job.created_at),
+            isolation: Isolation::Shared,
+        },
         lease_time: Duration::from_secs(30),
         max_attempts: 3,
     };

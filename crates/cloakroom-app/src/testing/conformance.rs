@@ -12,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom::transition::{Claim, Verdict, progress_report};
 use cloakroom::{
-    AttemptEnd, Digest, Failure, Job, Lease, LeaseToken, Progress, Resource, ResultRef, RetryPolicy, Status, Success,
-    Tenant, Timestamp, Transition, UploadId,
+    AttemptEnd, Digest, Failure, Isolation, Job, Lease, LeaseToken, Progress, Resource, ResultRef, RetryPolicy, Status,
+    Success, Tenant, Timestamp, Transition, UploadId,
 };
 use futures::StreamExt as _;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ pub use parts::{LEAST_PART, parts};
 pub use queue::{WholeQueue, none, one, queue};
 
 use super::{new_job, split_mix};
+use crate::body::BodyHead;
 use crate::ports::{Acceptance, BrokenOff, Change, JobStore, Letters, ObjectInfo, Objects, PartsRecord, UploadTerms};
 
 const POLICY: RetryPolicy = RetryPolicy { max_attempts: 3, base: Duration::from_secs(2), cap: Duration::from_secs(60) };
@@ -35,17 +36,21 @@ fn lease(n: u64) -> Lease {
         token: LeaseToken::from_uuid(Uuid::from_u128(u128::from(n))),
         message_id: format!("m-{n}"),
         ends_at: Some(Timestamp::from_seconds(9)).filter(|_| n.is_multiple_of(2)),
+        isolation: if n.is_multiple_of(3) { Isolation::Alone } else { Isolation::Shared },
     }
 }
 
-fn claim(job: &Job, n: u64, now: Timestamp) -> Transition {
-    let claim = Claim {
+fn asked(job: &Job, n: u64) -> Claim {
+    Claim {
         created_at: job.created_at,
         lease: lease(n),
         lease_time: Duration::from_secs(30),
         max_attempts: POLICY.max_attempts,
-    };
-    Transition::claim(&claim, now)
+    }
+}
+
+fn claim(job: &Job, n: u64, now: Timestamp) -> Transition {
+    Transition::claim(&asked(job, n), now)
 }
 
 /// The table of jobs. Times of the records are around `now`.
@@ -185,7 +190,8 @@ async fn any_sequence_of_changes(store: &dyn JobStore, now: Timestamp, seed: u64
         let token = model.lease.as_ref().filter(|_| n > 0).map_or(lease(n).token, |lease| lease.token);
         let failure = Failure::new("the printer is out of paper").with_code("no-paper").with_status(422);
         let transition = match (draw >> 40) % 15 {
-            0..=2 => claim(&model, n + 3 * step, now),
+            0 | 1 => claim(&model, n + 3 * step, now),
+            2 => Transition::take_over(&asked(&model, n + 3 * step), token, now),
             3 => Transition::renew(token, Duration::from_secs(30), None, now),
             4 => {
                 let report = progress_report(Progress::new(12.5, None), now, now);
@@ -231,11 +237,13 @@ pub async fn objects(objects: &dyn Objects) {
     assert_eq!(objects.get(&key).await, Ok(None));
     assert_eq!(objects.info(&key).await, Ok(None));
     assert_eq!(objects.digest(&key).await, Ok(None));
+    assert_eq!(objects.head(&key).await, Ok(None));
     let nothing = ObjectInfo { content_type: "image/png".into(), length: 5, sha256: None, etag: "\"0\"".into() };
     assert_eq!(objects.copy(&key, &nothing, &copy).await, Ok(false));
     let bytes: Bytes = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
-    for bytes in [Bytes::from_static(b"first"), bytes] {
+    for bytes in [Bytes::new(), Bytes::from_static(b"first"), bytes] {
         objects.put(&key, "image/png", bytes.clone()).await.expect("put");
+        assert_eq!(objects.head(&key).await, Ok(Some(BodyHead::from_whole(&bytes))), "the beginning, and the length");
         assert_eq!(objects.get(&key).await, Ok(Some(bytes.clone())));
         assert_eq!(objects.digest(&key).await, Ok(Some(Digest::of(&bytes))));
         let info = objects.info(&key).await.expect("info").expect("an object");

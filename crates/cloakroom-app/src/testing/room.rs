@@ -14,7 +14,7 @@ use crate::envelope::Trace;
 use crate::host::Host;
 use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
 use crate::work::{Disposition, WorkerSettings};
-use crate::{DeadLetters, Jobs, Redrive, Submit, Sweeper, Uploads, Worker};
+use crate::{Admission, DeadLetters, Jobs, Redrive, Submit, Sweeper, Uploads, Worker};
 
 /// How long the queue hides a message that was received: longer than until the first heartbeat.
 const VISIBILITY: Duration = Duration::from_secs(15);
@@ -77,6 +77,7 @@ impl Room {
                 meter: meter.clone(),
                 commands,
                 settings: WorkerSettings::default(),
+                admission: Admission::unlimited(),
                 intake: None,
             },
             dead_letters: DeadLetters {

@@ -31,6 +31,16 @@ fn what_must_be_set_is_enough() {
 }
 
 #[test]
+fn jobs_have_the_functions_memory_less_what_the_process_needs() {
+    let memory = |mb| WorkerConfig::from_env(&with(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", mb)])).map(|it| it.memory);
+    for (mb, mib) in [("128", 64), ("256", 192), ("1024", 896), ("10240", 8960)] {
+        assert_eq!(memory(mb), Ok(Some(mib << 20)), "{mb}");
+    }
+    assert_eq!(WorkerConfig::from_env(&with(&[])).map(|it| it.memory), Ok(None), "not on Lambda");
+    assert!(memory("much").is_err());
+}
+
+#[test]
 fn each_function_reads_only_what_it_needs() {
     let without = |left_out: &'static str| move |name: &str| with(&[])(name).filter(|_| name != left_out);
     assert!(WorkerConfig::from_env(&without("CLOAKROOM_NAMESPACE")).is_ok());

@@ -56,7 +56,12 @@ fn shown(transition: &Transition) -> String {
 fn a_claim_is_one_update() {
     let claim = Claim {
         created_at: NOW,
-        lease: Lease { token: token(), message_id: "m-1".into(), ends_at: Some(NOW) },
+        lease: Lease {
+            token: token(),
+            message_id: "m-1".into(),
+            ends_at: Some(NOW),
+            isolation: cloakroom::Isolation::Shared,
+        },
         lease_time: Duration::from_secs(30),
         max_attempts: 3,
     };
@@ -64,7 +69,7 @@ fn a_claim_is_one_update() {
         if attribute_exists(pk)
         and v <= 1
         and expires_at > 1795248000
-        and status IN ('accepted', 'running', 'retrying')
+        and status IN ('accepted', 'retrying')
         and created_at = 1795248000120
         and ready_at <= 1795248000120
         and attempt < 3
@@ -79,7 +84,8 @@ fn a_claim_is_one_update() {
             attempt = attempt + 1,
             started_at = if_not_exists(started_at, 1795248000120),
             ready_at = 1795248030120
-        REMOVE progress,
+        REMOVE lease_alone,
+            progress,
             progress_message,
             estimated_finish_at
     "#);

@@ -3,10 +3,12 @@
 //! A connection that ends too early is taken up again where it ended, on the same state of the object: one that brought a
 //! gigabyte must not be for nothing.
 
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use bytes::Bytes;
+use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{Opened, PortError, ReadError};
 use futures::StreamExt as _;
 
@@ -51,6 +53,24 @@ impl S3Objects {
             Ok(reading.next().await?.map(|piece| (piece, reading)))
         });
         Ok(Some(Opened { length, pieces: pieces.boxed() }))
+    }
+
+    /// Reads the beginning of an object: one call, and no more bytes than that.
+    pub(super) async fn read_head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
+        let range = format!("bytes=0-{}", BodyHead::LIMIT - 1);
+        let object = match self.client().get_object().bucket(&self.bucket).key(key).range(range).send().await {
+            Ok(object) => object,
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            // An empty object has no first byte.
+            Err(error) if error.code() == Some("InvalidRange") => return Ok(Some(BodyHead::default())),
+            Err(error) => return Err(port_error(OBJECTS, &error).into()),
+        };
+        // bytes 0-262143/1048576
+        let whole = object.content_range.as_deref().and_then(|range| range.rsplit_once('/')?.1.parse().ok());
+        let body = object.body.collect().await;
+        let bytes = body.map_err(|error| unavailable_because(DisplayErrorContext(&error).to_string()))?.into_bytes();
+        let length = whole.unwrap_or(bytes.len() as u64);
+        Ok(Some(BodyHead { bytes: bytes.slice(..bytes.len().min(BodyHead::LIMIT)), length }))
     }
 
     async fn get_from(

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::{Digest, Failure, Lease, Progress, Resource, ResultRef, Status, Step, Success, Timestamp};
+use cloakroom::{Digest, Failure, Isolation, Lease, Progress, Resource, ResultRef, Status, Step, Success, Timestamp};
 
 use super::{CorruptRecord, Item, name, rounded};
 
@@ -52,6 +52,10 @@ impl<'a> Reader<'a> {
         number.ok_or_else(|| CorruptRecord::Unreadable(name, format!("a number ({})", std::any::type_name::<T>())))
     }
 
+    fn boolean(self, name: &'static str) -> Read<bool> {
+        self.value(name)?.as_bool().copied().map_err(|_| CorruptRecord::Unreadable(name, "true or false".into()))
+    }
+
     pub(super) fn time(self, name: &'static str) -> Read<Timestamp> {
         self.number(name).map(Timestamp::from_millis)
     }
@@ -79,6 +83,11 @@ impl<'a> Reader<'a> {
             token: self.parsed(name::LEASE_TOKEN)?,
             message_id: self.string(name::LEASE_MESSAGE)?,
             ends_at: self.if_any(name::LEASE_ENDS_AT, Self::time)?,
+            isolation: match self.if_any(name::LEASE_ALONE, Self::boolean)? {
+                Some(true) => Isolation::Alone,
+                // A record of an earlier program says nothing of it.
+                Some(false) | None => Isolation::Shared,
+            },
         }))
     }
 

@@ -66,6 +66,7 @@ fn the_job_of_yesterday() -> Job {
             token: "00000000-0000-4000-8000-000000000001".parse().expect("an id"),
             message_id: "m-1".into(),
             ends_at: Some(Timestamp::from_millis(1_795_248_056_000)),
+            isolation: Isolation::Shared,
         }),
         ready_at: Timestamp::from_millis(1_795_248_030_120),
         progress: Some(Progress { percent: 100.0, message: Some("done".into()) }),
@@ -100,6 +101,15 @@ fn the_job_of_yesterday() -> Job {
 #[test]
 fn yesterdays_record_is_read_by_todays_code() {
     assert_eq!(read(&yesterdays()), Ok(the_job_of_yesterday()));
+}
+
+#[test]
+fn a_lease_of_an_attempt_that_runs_alone_comes_back_as_one() {
+    let mut job = the_job_of_yesterday();
+    job.lease.as_mut().expect("it ran").isolation = Isolation::Alone;
+    let item = write(&job);
+    assert_eq!(item.get(name::LEASE_ALONE), Some(&AttributeValue::Bool(true)));
+    assert_eq!(read(&item), Ok(job));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use cloakroom::transition::Claim;
-use cloakroom::{Lease, LeaseToken, Progress};
+use cloakroom::{Isolation, Lease, LeaseToken, Progress};
 use cloakroom_app::testing::new_job;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ async fn table(fixture: &Fixture) -> DynamoStore {
 
 fn claim(job: &Job) -> (LeaseToken, Transition) {
     let token = LeaseToken::from_uuid(Uuid::from_u128(1));
-    let lease = Lease { token, message_id: "m-1".into(), ends_at: None };
+    let lease = Lease { token, message_id: "m-1".into(), ends_at: None, isolation: Isolation::Shared };
     let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(30), max_attempts: 3 };
     (token, Transition::claim(&claim, NOW))
 }

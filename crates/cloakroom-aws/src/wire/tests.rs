@@ -56,6 +56,7 @@ impl Deployment {
             settings: WorkerSettings::default(),
             diagnostics: false,
             producers: None,
+            memory: None,
         };
         let worker = worker(&config, &fixture.clients, commands, Arc::new(LogMeter));
         let jobs = jobs(&JobsConfig { table, bucket, namespace }, &fixture.clients, Arc::new(LogMeter));

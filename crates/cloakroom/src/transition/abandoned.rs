@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::{Event, Transition, latest_attempt};
-use crate::{Failure, Job, Status, Timestamp};
+use crate::{Failure, Isolation, Job, Status, Timestamp};
 
 /// How long before its record expires a job is ended that still waits.
 pub const LAST_CALL: Duration = Duration::from_secs(600);
@@ -117,6 +117,9 @@ fn open(job: Option<&Job>, now: Timestamp) -> Option<&Job> {
 ///
 /// A worker that was alive at its last beat (a third of the lease) before its function's own end is taken to have run into
 /// that end: `worker-timed-out`; any other to have crashed: `worker-crashed`.
+///
+/// A job whose attempt shared its process with others is ended by this only when no message brings it another attempt:
+/// the text does not blame it.
 pub fn cause_of_death(job: &Job) -> Failure {
     let attempts = latest_attempt(job);
     match (job.status, &job.failure) {
@@ -135,11 +138,20 @@ pub fn cause_of_death(job: &Job) -> Failure {
             "gave up after {attempts} attempts; in the last one the worker ran until its function's time was over"
         ))
         .with_code("worker-timed-out"),
+        _ if shared_its_process(job) => Failure::new(format!(
+            "the worker, which other jobs may have shared, stopped in the middle of attempt {attempts}, and no message brought \
+             the job another attempt; an operator can send it back"
+        ))
+        .with_code("worker-crashed"),
         _ => {
             Failure::new(format!("gave up after {attempts} attempts; the worker stopped in the middle of the last one"))
                 .with_code("worker-crashed")
         }
     }
+}
+
+fn shared_its_process(job: &Job) -> bool {
+    job.lease.as_ref().is_some_and(|lease| lease.isolation == Isolation::Shared)
 }
 
 fn ran_into_the_end(job: &Job) -> bool {
@@ -168,7 +180,8 @@ mod tests {
 
     /// Its worker's function ends at 56 s.
     fn running() -> Job {
-        let lease = Lease { token: token(), message_id: "m1".into(), ends_at: Some(at(56)) };
+        let lease =
+            Lease { token: token(), message_id: "m1".into(), ends_at: Some(at(56)), isolation: Isolation::Shared };
         let claim = Claim { created_at: at(0), lease, lease_time: LEASE, max_attempts: 3 };
         Transition::claim(&claim, at(0)).apply(&accepted(at(0))).expect("the job is free")
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Job, Lease, LeaseToken, Status, Timestamp};
+use crate::{Isolation, Job, Lease, LeaseToken, Status, Timestamp};
 
 /// What a worker asks for when it claims an attempt.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,13 @@ pub enum Refusal {
     Later(Timestamp),
     /// Its cancelling was asked for and its worker, the holder of this token, is gone.
     Cancel(LeaseToken),
+    /// The worker of its last attempt died in the middle, and another attempt may take over.
+    TakeOver {
+        /// Token of the attempt that died.
+        dead: LeaseToken,
+        /// Isolation that the next attempt needs.
+        isolation: Isolation,
+    },
     /// Its last attempt, that of this token, is over or dead, and none is left.
     Exhausted(LeaseToken),
 }
@@ -59,14 +66,24 @@ impl Refusal {
         }
         match job.status {
             Status::Cancelling => Self::Cancel(lease.token),
-            Status::Running | Status::Retrying if job.attempt >= claim.max_attempts => Self::Exhausted(lease.token),
+            Status::Running => Self::after_a_death(job.attempt, claim.max_attempts, lease),
+            Status::Retrying if job.attempt >= claim.max_attempts => Self::Exhausted(lease.token),
             // It came free since the claim was refused.
-            Status::Accepted
-            | Status::Running
-            | Status::Retrying
-            | Status::Succeeded
-            | Status::Failed
-            | Status::Cancelled => Self::Later(job.ready_at),
+            Status::Accepted | Status::Retrying | Status::Succeeded | Status::Failed | Status::Cancelled => {
+                Self::Later(job.ready_at)
+            }
         }
+    }
+
+    /// A job is blamed for a crash only if its attempt ran alone. So its last attempt runs alone; and if that attempt
+    /// already died in a shared process, one more follows.
+    ///
+    /// Earlier attempts share their process as usual: after a restart, jobs go on side by side.
+    fn after_a_death(attempt: u32, max_attempts: u32, lease: &Lease) -> Self {
+        if lease.isolation == Isolation::Alone && attempt >= max_attempts {
+            return Self::Exhausted(lease.token);
+        }
+        let last = attempt.saturating_add(1) >= max_attempts;
+        Self::TakeOver { dead: lease.token, isolation: if last { Isolation::Alone } else { Isolation::Shared } }
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::Isolation;
 use crate::job::tests::accepted;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -21,7 +22,12 @@ fn token(n: u128) -> LeaseToken {
 fn claim(n: u128, message: &str) -> Claim {
     Claim {
         created_at: at(0),
-        lease: Lease { token: token(n), message_id: message.to_owned(), ends_at: Some(at(100_000)) },
+        lease: Lease {
+            token: token(n),
+            message_id: message.to_owned(),
+            ends_at: Some(at(100_000)),
+            isolation: Isolation::Shared,
+        },
         lease_time: LEASE,
         max_attempts: POLICY.max_attempts,
     }
@@ -29,6 +35,18 @@ fn claim(n: u128, message: &str) -> Claim {
 
 fn claimed(n: u128, now: Timestamp, job: &Job) -> Job {
     Transition::claim(&claim(n, "m1"), now).apply(job).expect("the job is free")
+}
+
+/// Takes over from a worker that died, as the refusal of the claim says.
+fn taken_over(n: u128, now: Timestamp, job: &Job) -> Job {
+    let Refusal::TakeOver { dead, isolation } = refused(n, "m1", job, now) else { panic!("{job:?}") };
+    let mut claim = claim(n, "m1");
+    claim.lease.isolation = isolation;
+    Transition::take_over(&claim, dead, now).apply(job).expect("its worker is dead")
+}
+
+fn isolation(job: &Job) -> Isolation {
+    job.lease.as_ref().expect("it ran").isolation
 }
 
 fn settle(job: &Job, n: u128, end: AttemptEnd, now: Timestamp) -> Option<Job> {
@@ -83,7 +101,7 @@ fn a_second_worker_is_refused_while_the_lease_lives_and_takes_over_after() {
     assert_eq!(refused(2, "m1", &job, at(29)), Refusal::Later(at(30)));
     assert_eq!(refused(2, "m2", &job, at(29)), Refusal::Duplicate);
     assert_eq!(refused(1, "m1", &job, at(29)), Refusal::Mine);
-    let job = claimed(2, at(30), &job);
+    let job = taken_over(2, at(30), &job);
     assert_eq!(job.attempt, 2);
     assert_eq!(settle(&job, 1, AttemptEnd::Done(Success::default()), at(31)), None, "the first worker is fenced off");
     assert!(settle(&job, 2, AttemptEnd::Done(Success::default()), at(31)).is_some());
@@ -129,9 +147,9 @@ fn a_retryable_error_waits_and_comes_back_without_its_progress_until_no_attempt_
 
 #[test]
 fn a_worker_that_dies_in_every_attempt_ends_the_job_truthfully() {
-    let mut job = accepted(at(0));
-    for attempt in 1..=3 {
-        job = claimed(attempt, at(100 * i64::try_from(attempt).expect("small")), &job);
+    let mut job = claimed(1, at(100), &accepted(at(0)));
+    for attempt in 2..=3 {
+        job = taken_over(attempt, at(100 * i64::try_from(attempt).expect("small")), &job);
     }
     assert_eq!(refused(4, "m1", &job, at(329)), Refusal::Later(at(330)));
     assert_eq!(refused(4, "m1", &job, at(330)), Refusal::Exhausted(token(3)));
@@ -139,6 +157,43 @@ fn a_worker_that_dies_in_every_attempt_ends_the_job_truthfully() {
     let over = Transition::give_up(&job, token(3), at(330)).apply(&job).expect("it is dead");
     assert_eq!(over.status, Status::Failed);
     assert_eq!(over.failure.expect("a failure").code, "worker-crashed");
+}
+
+#[test]
+fn after_a_crash_a_job_goes_on_beside_others_and_its_last_attempt_runs_alone() {
+    let first = claimed(1, at(0), &accepted(at(0)));
+    let second = taken_over(2, at(30), &first);
+    let third = taken_over(3, at(60), &second);
+    assert_eq!([&first, &second, &third].map(isolation), [Isolation::Shared, Isolation::Shared, Isolation::Alone]);
+}
+
+#[test]
+fn a_job_whose_last_attempt_died_in_a_shared_process_gets_one_more_that_runs_alone() {
+    let once = Claim { max_attempts: 1, ..claim(2, "m1") };
+    let mut job = claimed(1, at(0), &accepted(at(0)));
+    let take_over = Refusal::TakeOver { dead: token(1), isolation: Isolation::Alone };
+    assert_eq!(Refusal::of(&once, Some(&job), at(30)), take_over);
+    let mut alone = once.clone();
+    alone.lease.isolation = Isolation::Alone;
+    job = Transition::take_over(&alone, token(1), at(30)).apply(&job).expect("its worker is dead");
+    assert_eq!((job.attempt, isolation(&job)), (2, Isolation::Alone));
+    let next = Claim { max_attempts: 1, ..claim(3, "m1") };
+    assert_eq!(Refusal::of(&next, Some(&job), at(60)), Refusal::Exhausted(token(2)), "it is to blame now");
+    let policy = RetryPolicy { max_attempts: 1, ..POLICY };
+    let failed = Transition::settle(&job, token(2), retryable(), &policy, at(31), 1.0).apply(&job).expect("held");
+    let detail = failed.failure.expect("a failure").detail;
+    assert_eq!(detail, "gave up after 2 of 2 attempts; the last one: the printer is out of paper");
+}
+
+#[test]
+fn a_worker_takes_over_only_from_the_attempt_that_it_saw_die() {
+    let job = claimed(1, at(0), &accepted(at(0)));
+    let take_over = |dead, now| Transition::take_over(&claim(2, "m1"), token(dead), now);
+    assert_eq!(take_over(1, at(29)).apply(&job), None, "its lease runs");
+    assert_eq!(take_over(9, at(30)).apply(&job), None, "another attempt");
+    let retrying = settle(&job, 1, retryable(), at(1)).expect("the lease holds");
+    assert_eq!(take_over(1, at(100)).apply(&retrying), None, "it ended its attempt after all");
+    assert!(take_over(1, at(30)).apply(&job).is_some());
 }
 
 #[test]
@@ -323,9 +378,19 @@ proptest! {
                 Act::Cancel if before.status == Status::Running => Transition::ask_to_cancel(now),
                 Act::Cancel => Transition::withdraw(now),
                 Act::Recover(worker) => {
-                    match Refusal::of(&claim(draw + 10 + worker, "m1"), Some(&before), now) {
+                    draw += 10;
+                    let mut claim = claim(draw + worker, "m1");
+                    match Refusal::of(&claim, Some(&before), now) {
                         Refusal::Cancel(token) => Transition::confirm_cancel(token, now),
-                        Refusal::Exhausted(token) => Transition::give_up(&before, token, now),
+                        Refusal::TakeOver { dead, isolation } => {
+                            claim.lease.isolation = isolation;
+                            Transition::take_over(&claim, dead, now)
+                        }
+                        Refusal::Exhausted(token) => {
+                            let blamed = before.status == Status::Running;
+                            prop_assert!(!blamed || isolation(&before) == Isolation::Alone, "blamed for a crash of others");
+                            Transition::give_up(&before, token, now)
+                        }
                         Refusal::Mine | Refusal::Over | Refusal::Duplicate | Refusal::Later(_) => continue,
                     }
                 }
@@ -355,7 +420,7 @@ proptest! {
                 let begun = after.history.iter().rev().take_while(|step| step.event != Event::Redrive);
                 let counted = |event| begun.clone().filter(|step| step.event == event).count();
                 prop_assert_eq!(counted(Event::Claim) - counted(Event::Defer), usize::try_from(after.attempt).expect("small"), "the history tells of every attempt");
-                prop_assert!(after.attempt <= POLICY.max_attempts);
+                prop_assert!(after.attempt <= POLICY.max_attempts + 1);
                 prop_assert_eq!(after.version, before.version + 1);
                 prop_assert!(after.expires_at >= before.expires_at);
                 prop_assert_eq!(after.status.is_terminal(), after.finished_at.is_some());

@@ -18,7 +18,8 @@ fn token(n: u128) -> LeaseToken {
 }
 
 fn claim(n: u128) -> Claim {
-    let lease = Lease { token: token(n), message_id: format!("m{n}"), ends_at: None };
+    let lease =
+        Lease { token: token(n), message_id: format!("m{n}"), ends_at: None, isolation: crate::Isolation::Shared };
     Claim { created_at: at(0), lease, lease_time: Duration::from_secs(30), max_attempts: ONCE.max_attempts }
 }
 

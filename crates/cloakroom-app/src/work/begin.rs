@@ -1,0 +1,226 @@
+//! The beginning of an attempt: admission by its memory, then the claim of its job.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloakroom::transition::{Claim, Refusal};
+use cloakroom::{Isolation, Job, JobKey, Lease, LeaseToken, Timestamp, Transition};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{Delivery, Disposition, Worker};
+use crate::admission::{Permit, TooLarge};
+use crate::body::BodyHead;
+use crate::command::Command;
+use crate::envelope::{Carried, Envelope};
+use crate::meter::Fact;
+use crate::ports::{Change, PortError, ReadError};
+
+/// A message that asks for an attempt.
+pub(super) struct Order<'a> {
+    pub(super) delivery: &'a Delivery,
+    pub(super) envelope: &'a Envelope,
+    pub(super) key: &'a JobKey,
+    pub(super) command: &'a Command,
+    /// When the function itself is ended.
+    pub(super) ends_at: Timestamp,
+}
+
+/// An attempt that was claimed.
+pub(super) struct Begun {
+    pub(super) job: Job,
+    pub(super) token: LeaseToken,
+    /// The admission of the handler; it must not run without.
+    pub(super) permit: Result<Permit, TooLarge>,
+    /// When the attempt is stopped at the latest.
+    pub(super) deadline: Timestamp,
+    /// When its end must be written at the latest.
+    pub(super) last_moment: Timestamp,
+}
+
+impl Worker {
+    /// Begins an attempt; or decides about the message, if there is none to begin.
+    pub(super) async fn begin(&self, order: &Order<'_>) -> Result<Begun, Disposition> {
+        self.in_time(order).await?;
+        let need = match self.memory_of(order).await {
+            Ok(need) => need,
+            Err(ReadError::Port(error)) => {
+                return Err(self
+                    .fault(order.delivery, order.envelope, &error, "read the beginning of the payload")
+                    .await);
+            }
+            // The attempt reads it again, and judges it.
+            Err(ReadError::Corrupted) => 0,
+        };
+        let permit = self.wait(order, self.admission.admit(need)).await?;
+        let now = self.in_time(order).await?;
+        if let Err(error) = self.give_back(order.envelope, order.key, now).await {
+            return Err(self.fault(order.delivery, order.envelope, &error, "give an attempt back").await);
+        }
+        self.unless_lapsed(order, now).await?;
+        let claim = self.claim_of(order);
+        match self.store.change(order.key, &Transition::claim(&claim, now)).await {
+            Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
+            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
+                (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
+                (Refusal::TakeOver { dead, isolation }, _) => {
+                    self.take_over(order, claim, dead, isolation, permit).await
+                }
+                (refusal, found) => {
+                    Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref(), now).await)
+                }
+            },
+            Err(error) => Err(self.unrecorded_claim(order, &claim, &error, "claim the attempt").await),
+        }
+    }
+
+    /// Begins an attempt in place of one whose worker died.
+    async fn take_over(
+        &self,
+        order: &Order<'_>,
+        mut claim: Claim,
+        dead: LeaseToken,
+        isolation: Isolation,
+        mut permit: Result<Permit, TooLarge>,
+    ) -> Result<Begun, Disposition> {
+        tracing::warn!(?isolation, "the worker of the last attempt died; taking over");
+        if isolation == Isolation::Alone && permit.is_ok() {
+            drop(permit);
+            permit = Ok(self.wait(order, self.admission.admit_alone()).await?);
+        }
+        claim.lease.isolation = isolation;
+        let now = self.in_time(order).await?;
+        match self.store.change(order.key, &Transition::take_over(&claim, dead, now)).await {
+            Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
+            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
+                (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
+                (refusal, found) => {
+                    Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref(), now).await)
+                }
+            },
+            Err(error) => Err(self.unrecorded_claim(order, &claim, &error, "take over the attempt").await),
+        }
+    }
+
+    async fn unrecorded_claim(&self, order: &Order<'_>, claim: &Claim, error: &PortError, doing: &str) -> Disposition {
+        self.unrecorded(order.delivery, order.envelope, claim.lease.token, error, doing).await
+    }
+
+    fn begun(
+        &self,
+        order: &Order<'_>,
+        claim: &Claim,
+        job: Job,
+        permit: Result<Permit, TooLarge>,
+        now: Timestamp,
+    ) -> Begun {
+        tracing::Span::current().record("attempt", job.attempt);
+        if job.started_at == Some(now) {
+            self.meter.count(&job.command, Fact::Started { queue_delay: now.since(order.envelope.ready_at()) });
+        }
+        if let Err(error) = &permit {
+            tracing::error!(%error, "ended a job that no worker of this size can run; give the worker more memory");
+        }
+        let last_moment = self.last_moment(order);
+        let deadline = now.after(order.command.limits().timeout).min(last_moment);
+        Begun { job, token: claim.lease.token, permit, deadline, last_moment }
+    }
+
+    fn claim_of(&self, order: &Order<'_>) -> Claim {
+        Claim {
+            created_at: order.envelope.accepted_at(),
+            lease: Lease {
+                token: LeaseToken::from_uuid(self.host.uuid()),
+                message_id: order.delivery.message_id.clone(),
+                ends_at: Some(order.ends_at),
+                isolation: Isolation::Shared,
+            },
+            lease_time: self.settings.lease,
+            max_attempts: order.command.limits().retry.max_attempts,
+        }
+    }
+
+    /// The time by which the end of an attempt must be written.
+    fn last_moment(&self, order: &Order<'_>) -> Timestamp {
+        order.ends_at.before(self.settings.margin)
+    }
+
+    /// Returns the time, while there is enough for a short attempt: a shorter one would count, and do nothing.
+    async fn in_time(&self, order: &Order<'_>) -> Result<Timestamp, Disposition> {
+        let now = self.host.now();
+        if now < self.last_moment(order) {
+            Ok(now)
+        } else {
+            Err(self.bring_back(order.delivery, order.envelope, Duration::ZERO).await)
+        }
+    }
+
+    /// Ends a job that was not begun in time.
+    async fn unless_lapsed(&self, order: &Order<'_>, now: Timestamp) -> Result<(), Disposition> {
+        let accepted_at = order.envelope.accepted_at();
+        let limit = order.command.limits().start_within.filter(|limit| accepted_at.after(*limit) <= now);
+        let Some(limit) = limit else { return Ok(()) };
+        // Perhaps too late. Whether it is, and was not begun before, the record says.
+        match self.store.change(order.key, &Transition::lapse(accepted_at, limit, now)).await {
+            Ok(Change::Made(job)) => {
+                self.count(&job, None);
+                tracing::warn!(start_within_s = limit.as_secs(), "ended a job that was not begun in time");
+                Err(Disposition::Done)
+            }
+            Ok(Change::Refused(_)) => Ok(()),
+            Err(error) => {
+                Err(self.fault(order.delivery, order.envelope, &error, "end a job that was not begun in time").await)
+            }
+        }
+    }
+
+    /// Waits for admission. The message stays hidden meanwhile; at the function's last moment it goes back to the queue.
+    async fn wait<T>(&self, order: &Order<'_>, admitted: impl Future<Output = T>) -> Result<T, Disposition> {
+        let mut admitted = pin!(admitted);
+        let asked = Instant::now();
+        let end = asked + self.last_moment(order).since(self.host.now());
+        let mut next_beat = asked + self.settings.lease / 3;
+        loop {
+            tokio::select! {
+                biased;
+                permit = &mut admitted => {
+                    return Ok(permit);
+                }
+                () = sleep_until(end) => {
+                    tracing::info!("no memory became free in time; the message comes back");
+                    return Err(self.bring_back(order.delivery, order.envelope, Duration::ZERO).await);
+                }
+                () = sleep_until(next_beat) => {
+                    next_beat += self.settings.lease / 3;
+                    let hidden = self.queue.hide(&order.delivery.receipt, self.settings.lease);
+                    if let Ok(Err(error)) = timeout_at(next_beat, hidden).await {
+                        // At worst the message comes back early, and is handled twice: only one claim is made.
+                        tracing::warn!(%error, "failed to hide a message that waits for memory");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The memory that an attempt may need, in bytes.
+    async fn memory_of(&self, order: &Order<'_>) -> Result<u64, ReadError> {
+        let Order { command, envelope, .. } = order;
+        let estimated = match &command.estimate {
+            Some(estimate) => estimate(&envelope.query, &self.head_of(envelope).await?),
+            None => None,
+        };
+        let held = if command.holds_body { envelope.payload_bytes() } else { 0 };
+        Ok(estimated.or(command.limits().memory).unwrap_or(held))
+    }
+
+    /// The beginning of the payload. One that is lost or damaged has none: the attempt finds out.
+    async fn head_of(&self, envelope: &Envelope) -> Result<BodyHead, ReadError> {
+        match &envelope.payload {
+            Carried::Stored(key) => Ok(self.objects.head(key).await?.unwrap_or_default()),
+            carried => {
+                let whole: Option<Bytes> = carried.bytes().and_then(Result::ok);
+                Ok(whole.map(|body| BodyHead::from_whole(&body)).unwrap_or_default())
+            }
+        }
+    }
+}
