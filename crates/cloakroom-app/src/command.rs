@@ -1,7 +1,7 @@
 //! How a command is defined: a name, a payload type, limits, and an async function; and the list of all of them.
 
 use std::future::{Future, ready};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::body::{BodyError, BodyStream, FromBody};
 use crate::context::JobContext;
 use crate::handler::{HandlerError, Output};
-use crate::payload::{self, Payload, PayloadError};
+use crate::payload::{self, Payload, PayloadError, schema};
 use crate::upload::PARTS_LIFE;
 
 /// What fits through the gateway: 6 MB of a function's input, less a third for base64.
@@ -157,7 +157,11 @@ impl Command {
                 })
             })
         };
-        let check: Check = Arc::new(|_, body| payload::from_json::<P>(body).map(drop));
+        let schema = OnceLock::new();
+        let check: Check = Arc::new(move |query, body| {
+            payload::no_query(query)?;
+            payload::check_json::<P>(body, schema.get_or_init(schema::of::<P>))
+        });
         Self::new::<P>(name, Takes::Json, check, run)
     }
 
@@ -184,21 +188,17 @@ impl Command {
                 })
             })
         };
-        Self::new::<P>(
-            name,
-            Takes::Binary(media_types),
-            Arc::new(|query, _| payload::from_query::<P>(query).map(drop)),
-            run,
-        )
+        let schema = OnceLock::new();
+        let check: Check =
+            Arc::new(move |query, _| payload::check_query::<P>(query, schema.get_or_init(schema::of::<P>)));
+        Self::new::<P>(name, Takes::Binary(media_types), check, run)
     }
 
     fn new<P: Payload>(name: &str, takes: Takes, check: Check, run: impl FnOnce() -> Run) -> Self {
         let name = name.parse().unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
-        // Made when it is asked for: no function but the one that serves the document ever does.
-        let schema = || schemars::schema_for!(P).to_value();
         // A function that runs none leaves out what is never called.
         let run = if cfg!(feature = "handlers") { run() } else { Arc::new(|_: &str, _, _| no_handlers()) };
-        Self { name, takes, limits: Limits::default(), schema, check, run, runtime: None }
+        Self { name, takes, limits: Limits::default(), schema: schema::of::<P>, check, run, runtime: None }
     }
 
     /// With a body limit in bytes: at most, and by default, 4 MiB.
