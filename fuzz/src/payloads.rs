@@ -63,18 +63,24 @@ pub fn run(input: &[u8]) {
     let at = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let (query, body) = (&input[..at], input.get(at + 1..).unwrap_or_default());
     let Ok(query) = std::str::from_utf8(query) else { return };
+    let document = unmarked(body);
     for command in COMMANDS.iter() {
         let json = command.media_types() == ["application/json"];
         match command.check(query, body) {
-            Ok(()) => assert!(!json || serde_json::from_slice::<Value>(body).is_ok(), "{}", command.name()),
-            Err(PayloadError::Malformed { line, column, detail }) => malformed(body, line, column, &detail),
+            Ok(()) => assert!(!json || serde_json::from_slice::<Value>(document).is_ok(), "{}", command.name()),
+            Err(PayloadError::Malformed { line, column, detail }) => malformed(document, line, column, &detail),
             Err(PayloadError::Invalid(errors)) if json => {
-                invalid(&errors, body, serde_json::from_slice(body).ok().as_ref());
+                invalid(&errors, input, serde_json::from_slice(document).ok().as_ref());
             }
             Err(PayloadError::Invalid(errors)) => invalid(&errors, query.as_bytes(), None),
         }
     }
     play(async || upload(body).await);
+}
+
+/// A body without its byte order mark.
+fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 fn malformed(body: &[u8], line: usize, column: usize, detail: &str) {
@@ -138,12 +144,12 @@ async fn upload(body: &[u8]) {
     let answer = scene.ask(&sent).await;
     match answer.status.as_u16() {
         201 => {
-            let terms: Value = serde_json::from_slice(body).expect("it was read");
+            let terms: Value = serde_json::from_slice(unmarked(body)).expect("it was read");
             assert!(terms["content_length"].as_f64().is_some_and(|length| length >= 1.0 && length.fract() == 0.0));
         }
         422 => {
             let errors: Vec<_> = serde_json::from_value(answer.json()["errors"].clone()).expect("errors");
-            invalid(&errors, body, serde_json::from_slice(body).ok().as_ref());
+            invalid(&errors, body, serde_json::from_slice(unmarked(body)).ok().as_ref());
         }
         status => assert!(matches!(status, 400 | 413), "{status}"),
     }

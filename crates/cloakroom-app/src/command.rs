@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 use std::future::{Future, ready};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::body::{BodyError, BodyHead, BodyStream, FromBody};
 use crate::context::JobContext;
 use crate::handler::{HandlerError, Output};
-use crate::payload::{self, Payload, PayloadError};
+use crate::payload::{self, Payload, PayloadError, schema};
 use crate::upload::PARTS_LIFE;
 
 /// What fits through the gateway: 6 MB of a function's input, less a third for base64.
@@ -167,7 +167,11 @@ impl Command {
                 })
             })
         };
-        let check: Check = Arc::new(|_, body| payload::from_json::<P>(body).map(drop));
+        let schema = OnceLock::new();
+        let check: Check = Arc::new(move |query, body| {
+            payload::no_query(query)?;
+            payload::check_json::<P>(body, schema.get_or_init(schema::of::<P>))
+        });
         Self::new::<P>(name, Takes::Json, true, check, run)
     }
 
@@ -194,23 +198,18 @@ impl Command {
                 })
             })
         };
-        Self::new::<P>(
-            name,
-            Takes::Binary(media_types),
-            B::IN_MEMORY,
-            Arc::new(|query, _| payload::from_query::<P>(query).map(drop)),
-            run,
-        )
+        let schema = OnceLock::new();
+        let check: Check =
+            Arc::new(move |query, _| payload::check_query::<P>(query, schema.get_or_init(schema::of::<P>)));
+        Self::new::<P>(name, Takes::Binary(media_types), B::IN_MEMORY, check, run)
     }
 
     fn new<P: Payload>(name: &str, takes: Takes, holds_body: bool, check: Check, run: impl FnOnce() -> Run) -> Self {
         let name = name.parse().unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
-        // Made when it is asked for: no function but the one that serves the document ever does.
-        let schema = || schemars::schema_for!(P).to_value();
         // A function that runs none leaves out what is never called.
         let run = if cfg!(feature = "handlers") { run() } else { Arc::new(|_: &str, _, _| no_handlers()) };
         let (limits, payload) = (Limits::default(), TypeId::of::<P>());
-        Self { name, takes, limits, schema, check, payload, holds_body, estimate: None, run, runtime: None }
+        Self { name, takes, limits, schema: schema::of::<P>, check, payload, holds_body, estimate: None, run, runtime: None }
     }
 
     /// With a body limit in bytes: at most, and by default, 4 MiB.

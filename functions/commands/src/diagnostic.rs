@@ -7,7 +7,7 @@ use std::time::Duration;
 use cloakroom_app::core::problem::FieldError;
 use cloakroom_app::core::{Digest, Failure, Resource};
 use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -21,6 +21,7 @@ const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
 /// What to do, in the order of the members. Each may be left out; without any the job succeeds at once, with no result.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(transform = one_result)]
 struct Diagnostic {
     /// How long to take, in milliseconds.
     #[schemars(range(max = 900_000))]
@@ -35,9 +36,10 @@ struct Diagnostic {
     /// How many attempts are to fail, from the first; all of them without it.
     fail_attempts: Option<u32>,
     /// The status of a failure.
-    #[schemars(range(min = 400, max = 499))]
+    #[schemars(range(min = 400, max = 499), extend("not" = { "enum": [401, 405, 407, 408, 425, 426, 429] }))]
     status: Option<u16>,
     /// The code of a failure: a kebab-case word.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]
     code: Option<String>,
     /// The result, as JSON. `null` is none.
     result: Option<Value>,
@@ -47,6 +49,7 @@ struct Diagnostic {
     /// Instead, the SHA-256 of the message's UTF-8 bytes as `{"sha256_message": "…"}`, in hex. No message is an empty one.
     digest: Option<bool>,
     /// The place of what was made: an absolute path (`/x`) or an `http(s)` URL.
+    #[schemars(length(max = 2048), regex(pattern = r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https?://[!-~]+)$"))]
     resource: Option<String>,
 }
 
@@ -61,6 +64,16 @@ enum Fail {
     Panic,
     /// The whole process ends at once, and whatever else it was doing with it.
     Exit,
+}
+
+/// Says in the schema that a job has one result.
+fn one_result(schema: &mut Schema) {
+    let given = |name: &str, rule: Value| json!({ "required": [name], "properties": { name: rule } });
+    let result = given("result", json!({ "not": { "type": "null" } }));
+    let bytes = given("result_bytes", json!({ "type": "integer" }));
+    let digest = given("digest", json!({ "const": true }));
+    let two = [[&result, &bytes], [&result, &digest], [&bytes, &digest]].map(|two| json!({ "allOf": two }));
+    schema.insert("not".to_owned(), json!({ "anyOf": two }));
 }
 
 impl Diagnostic {

@@ -32,6 +32,7 @@ const JPEG_QUALITY: u8 = 85;
 /// other is then as long as it comes, up to 4096.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["width"] }, { "required": ["height"] }]))]
 struct Thumbnail {
     /// At most so wide, in pixels.
     #[schemars(range(min = 1, max = 4096))]

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::error::plain;
 use super::*;
 
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
@@ -60,7 +61,7 @@ fn malformed_json_is_told_by_line_and_column() {
     assert_eq!(place(b"{\n  \"amount\": x}"), (2, 13));
     assert_eq!(place(b"{} {}"), (1, 4));
     assert_eq!(place(b"{\"amount\": \"\xff\"}"), (1, 13));
-    assert_eq!(place("\u{feff}{}".as_bytes()), (1, 1));
+    assert_eq!(place("\u{feff}{".as_bytes()), (1, 1));
 }
 
 #[test]
@@ -89,6 +90,79 @@ fn an_invalid_member_is_told_by_its_pointer() {
     assert_eq!(invalid(from_query("amount=1&colour=red")).0, "/colour");
     assert_eq!(invalid(from_query("amount=1&amount=2")), ("/amount".into(), "duplicate field `amount`".into()));
     assert_eq!(invalid(from_json(br#"{"amount":1,"amount":2}"#)).0, "/amount");
+}
+
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parcel {
+    #[schemars(range(min = 1, max = 10))]
+    #[serde(default = "one")]
+    count: u8,
+    #[serde(default)]
+    lines: Vec<Position>,
+    price: Option<f64>,
+}
+
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+struct Position {
+    x: i64,
+}
+
+fn one() -> u8 {
+    1
+}
+
+impl Payload for Parcel {}
+
+fn wrong(body: &str) -> Vec<String> {
+    match check_json::<Parcel>(body.as_bytes(), &schema::of::<Parcel>()) {
+        Ok(()) => vec![],
+        Err(PayloadError::Invalid(errors)) => errors.into_iter().map(|error| error.pointer).collect(),
+        Err(error) => panic!("not rejected as invalid: {error:?}"),
+    }
+}
+
+#[test]
+fn a_whole_number_is_an_integer_however_it_is_written() {
+    let parcel = Parcel { count: 10, lines: vec![Position { x: 9_007_199_254_740_993 }], price: Some(1.0) };
+    let body = r#"{"count":1e1,"lines":[{"x":9007199254740993.0}],"price":1.0}"#;
+    assert_eq!(from_json(body.as_bytes()), Ok(parcel));
+    assert_eq!(wrong(body), Vec::<String>::new());
+    assert_eq!(wrong(r#"{"lines":[{"x":-0}]}"#), Vec::<String>::new());
+    assert_eq!(wrong(r#"{"count":1.5}"#), ["/count"]);
+}
+
+#[test]
+fn a_payload_is_held_to_its_schema_without_a_check_of_its_own() {
+    assert_eq!(wrong(r#"{"count":11}"#), ["/count"]);
+    assert_eq!(wrong(r#"{"count":0.0}"#), ["/count"]);
+    assert_eq!(wrong(r#"{"lines":[[1]]}"#), ["/lines/0"], "an array is no object there, either");
+    let schema = schema::of::<Parcel>();
+    assert!(check_query::<Parcel>("count=10.0", &schema).is_ok());
+    assert!(check_query::<Parcel>("count=11", &schema).is_err());
+}
+
+#[test]
+fn an_error_of_its_own_check_stands_in_place_of_the_schemas() {
+    let schema = schemars::json_schema!({ "properties": { "amount": { "maximum": 100 } } }).to_value();
+    let errors = match check_json::<Order>(br#"{"amount":101}"#, &schema) {
+        Err(PayloadError::Invalid(errors)) => errors,
+        other => panic!("not rejected as invalid: {other:?}"),
+    };
+    assert_eq!(errors, [FieldError::new("/amount", "must be at most 100")]);
+}
+
+#[test]
+fn a_command_that_takes_json_takes_no_query() {
+    for query in ["", "&", "&&"] {
+        assert_eq!(no_query(query), Ok(()), "{query}");
+    }
+    match no_query("a~b=1&c") {
+        Err(PayloadError::Invalid(errors)) => {
+            assert_eq!(errors.iter().map(|error| &*error.pointer).collect::<Vec<_>>(), ["/a~0b", "/c"]);
+        }
+        other => panic!("not rejected as invalid: {other:?}"),
+    }
 }
 
 #[test]

@@ -1,0 +1,94 @@
+//! Reasons to reject a payload, in words for a person who knows no Rust.
+
+use cloakroom::problem::FieldError;
+use serde_path_to_error::{Path, Segment};
+
+/// A payload that is rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PayloadError {
+    /// It is not JSON.
+    Malformed {
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// The parser's reason.
+        detail: String,
+    },
+    /// It is not what the command takes.
+    Invalid(Vec<FieldError>),
+}
+
+/// A single member that is not what the command takes.
+pub(super) fn invalid(path: &Path, text: &str) -> PayloadError {
+    let mut pointer = pointer(path);
+    // The path ends at what holds the two; the text names them.
+    if let Some(name) = text.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`')) {
+        pointer = format!("{pointer}/{}", escaped(name));
+    }
+    PayloadError::Invalid(vec![FieldError::new(pointer, plain(text))])
+}
+
+/// Parsers' texts, and the texts that a person gets instead.
+const PLAIN: &[(&str, &str)] = &[
+    ("number out of range", "must be a number that a double can hold: at most about 1.8e308"),
+    ("provided string was not `true` or `false`", "must be true or false"),
+];
+
+/// A parser's text in words for a person: without the names of Rust's types.
+pub(super) fn plain(text: &str) -> String {
+    if let Some((_, plain)) = PLAIN.iter().find(|(said, _)| *said == text) {
+        return (*plain).to_owned();
+    }
+    // The last one: what was sent may say it too, and comes first.
+    let Some((said, expected)) = text.rsplit_once(", expected ") else { return text.to_owned() };
+    let said = match said {
+        "invalid type: sequence" => "invalid type: array",
+        "invalid type: map" => "invalid type: object",
+        "invalid type: unit variant" => "invalid type: a name alone",
+        "invalid type: newtype variant" => "invalid type: a name with a value",
+        _ => said,
+    };
+    let expected = match expected.split(' ').collect::<Vec<_>>()[..] {
+        ["u8" | "u16" | "u32" | "u64" | "u128" | "usize", ..] => "a whole number that is not negative",
+        ["i8" | "i16" | "i32" | "i64" | "i128" | "isize", ..] => "a whole number",
+        ["f32" | "f64", ..] => "a number",
+        ["struct", ..] | ["a", "map"] | ["internally" | "adjacently", ..] => "an object",
+        ["a", "sequence"] | ["tuple", ..] => "an array",
+        ["a", "tuple", "of", "size", n] => return format!("{said}, expected an array of {n}"),
+        ["enum", ..] | ["string", "or", "map"] => "a string or an object",
+        ["unit"] => "null",
+        ["unit", ..] => "a name alone",
+        ["newtype", ..] => "a name with a value",
+        _ => expected,
+    };
+    format!("{said}, expected {expected}")
+}
+
+/// The parser's text without its "at line 1 column 2", which stands in members of its own or means nothing to a person.
+pub(super) fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text).to_owned()
+}
+
+/// A path as a JSON Pointer (RFC 6901).
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        let name = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => escaped(key),
+            Segment::Enum { variant } => variant.clone(),
+            // Below here the path can't be told: the pointer to what is around it is the best there is.
+            Segment::Unknown => break,
+        };
+        pointer.push('/');
+        pointer.push_str(&name);
+    }
+    pointer
+}
+
+/// A name as a part of a pointer.
+pub(super) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

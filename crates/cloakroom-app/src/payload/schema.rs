@@ -1,0 +1,256 @@
+//! JSON Schema of a payload type, and the rules of it that the type itself does not keep.
+//!
+//! The schema is a promise: what it allows is accepted, and nothing else is. Serde knows types, names and lengths of tuples;
+//! it takes an array for an object, and does not know of ranges. So a payload is held to its schema, too. Two keywords are
+//! for [`Payload::check`](super::Payload::check) to keep: `pattern` and `format`.
+
+use std::collections::BTreeSet;
+
+use cloakroom::problem::FieldError;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Number, Value};
+
+use super::error::escaped;
+use super::json;
+
+/// Returns the JSON Schema of a payload, with the bounds of its number types.
+pub(crate) fn of<P: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(bounded));
+    settings.into_generator().into_root_schema_for::<P>().to_value()
+}
+
+/// Adds the bounds of a number's type. schemars names some of them by `format` alone, which allows everything.
+fn bounded(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+    let (minimum, maximum): (Value, Value) = match format {
+        "int32" => (i32::MIN.into(), i32::MAX.into()),
+        "int64" | "int" => (i64::MIN.into(), i64::MAX.into()),
+        // JSON parsers hold no more than 64 bits.
+        "int128" => (i64::MIN.into(), u64::MAX.into()),
+        "uint32" => (0.into(), u32::MAX.into()),
+        "uint64" | "uint" | "uint128" => (0.into(), u64::MAX.into()),
+        "float" => (f32::MIN.into(), f32::MAX.into()),
+        "double" => (f64::MIN.into(), f64::MAX.into()),
+        _ => return,
+    };
+    let members = schema.ensure_object();
+    for (keyword, exclusive, bound) in
+        [("minimum", "exclusiveMinimum", minimum), ("maximum", "exclusiveMaximum", maximum)]
+    {
+        if !members.contains_key(exclusive) {
+            members.entry(keyword).or_insert(bound);
+        }
+    }
+}
+
+/// Returns what is wrong with a value by a schema. Its whole numbers are written as integers.
+pub(super) fn violations(root: &Value, value: &Value) -> Vec<FieldError> {
+    let mut check = Check { root, errors: Vec::new() };
+    check.value(root, value, &mut String::new());
+    check.errors
+}
+
+/// Returns a query parameter as the JSON value that it stands for.
+pub(super) fn parameter(root: &Value, name: &str, text: &str) -> Value {
+    let said = Value::from(text);
+    let check = Check { root, errors: Vec::new() };
+    if check.allows(&root["properties"][name], &said) {
+        return said;
+    }
+    serde_json::from_str(&json::whole(text).unwrap_or_else(|| text.to_owned())).unwrap_or(said)
+}
+
+struct Check<'s> {
+    root: &'s Value,
+    errors: Vec<FieldError>,
+}
+
+impl Check<'_> {
+    fn wrong(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.errors.push(FieldError::new(pointer, detail));
+    }
+
+    /// Whether a value is what a schema allows, whatever is wrong with it.
+    fn allows(&self, schema: &Value, value: &Value) -> bool {
+        let mut check = Check { root: self.root, errors: Vec::new() };
+        check.value(schema, value, &mut String::new());
+        check.errors.is_empty()
+    }
+
+    fn value(&mut self, schema: &Value, value: &Value, pointer: &mut String) {
+        let rules = match schema {
+            Value::Bool(false) => return self.wrong(pointer, "is not known here; leave it out"),
+            Value::Object(rules) => rules,
+            _ => return,
+        };
+        for (keyword, rule) in rules {
+            match keyword.as_str() {
+                "$ref" => {
+                    let target = rule.as_str().and_then(|target| self.root.pointer(target.trim_start_matches('#')));
+                    if let Some(target) = target {
+                        self.value(target, value, pointer);
+                    }
+                }
+                "type" if !has_type(rule, value) => self.wrong(pointer, format!("must be {}", types(rule))),
+                "enum" if !rule.as_array().is_some_and(|all| all.iter().any(|one| equal(one, value))) => {
+                    self.wrong(pointer, format!("must be one of {rule}"));
+                }
+                "const" if !equal(rule, value) => self.wrong(pointer, format!("must be {rule}")),
+                _ => self.combined(keyword, rule, value, pointer),
+            }
+        }
+        match value {
+            Value::Number(number) => self.number(rules, number, pointer),
+            Value::String(text) => {
+                self.size(rules, "minLength", "maxLength", || text.chars().count(), "characters", pointer);
+            }
+            Value::Array(items) => self.array(rules, items, pointer),
+            Value::Object(members) => self.object(rules, members, pointer),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn combined(&mut self, keyword: &str, rule: &Value, value: &Value, pointer: &mut String) {
+        let schemas = rule.as_array().map(Vec::as_slice).unwrap_or_default();
+        let fits = |check: &Self| schemas.iter().filter(|schema| check.allows(schema, value)).count();
+        match keyword {
+            "allOf" => schemas.iter().for_each(|schema| self.value(schema, value, pointer)),
+            "anyOf" if fits(self) == 0 => self.wrong(pointer, "is none of what may stand here"),
+            "oneOf" if fits(self) != 1 => self.wrong(pointer, "must be exactly one of what may stand here"),
+            "not" if self.allows(rule, value) => self.wrong(pointer, "is what may not stand here"),
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, rules: &Rules, number: &Number, pointer: &str) {
+        for (keyword, rule) in rules {
+            let Value::Number(bound) = rule else { continue };
+            let order = compare(number, bound);
+            match keyword.as_str() {
+                "minimum" if order.is_lt() => self.wrong(pointer, format!("must be at least {bound}")),
+                "maximum" if order.is_gt() => self.wrong(pointer, format!("must be at most {bound}")),
+                "exclusiveMinimum" if order.is_le() => self.wrong(pointer, format!("must be more than {bound}")),
+                "exclusiveMaximum" if order.is_ge() => self.wrong(pointer, format!("must be less than {bound}")),
+                "multipleOf" if !is_multiple(number, bound) => {
+                    self.wrong(pointer, format!("must be a multiple of {bound}"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn array(&mut self, rules: &Rules, items: &[Value], pointer: &mut String) {
+        self.size(rules, "minItems", "maxItems", || items.len(), "items", pointer);
+        if rules.get("uniqueItems") == Some(&Value::Bool(true)) {
+            let different: BTreeSet<_> = items.iter().map(ToString::to_string).collect();
+            if different.len() < items.len() {
+                self.wrong(pointer, "must not have the same item twice");
+            }
+        }
+        let first = rules.get("prefixItems").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        for (index, item) in items.iter().enumerate() {
+            if let Some(schema) = first.get(index).or_else(|| rules.get("items")) {
+                self.below(schema, item, pointer, &index.to_string());
+            }
+        }
+    }
+
+    fn object(&mut self, rules: &Rules, members: &Rules, pointer: &mut String) {
+        self.size(rules, "minProperties", "maxProperties", || members.len(), "members", pointer);
+        for name in rules.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            if !members.contains_key(name) {
+                self.wrong(pointer, format!("missing field `{name}`"));
+            }
+        }
+        // Names that follow a pattern are for the type to know.
+        let others = rules.get("additionalProperties").filter(|_| !rules.contains_key("patternProperties"));
+        for (name, member) in members {
+            let known = rules.get("properties").and_then(|properties| properties.get(name));
+            if let Some(schema) = known.or(others) {
+                self.below(schema, member, pointer, &escaped(name));
+            }
+        }
+    }
+
+    fn below(&mut self, schema: &Value, value: &Value, pointer: &mut String, name: &str) {
+        let length = pointer.len();
+        pointer.push('/');
+        pointer.push_str(name);
+        self.value(schema, value, pointer);
+        pointer.truncate(length);
+    }
+
+    fn size(&mut self, rules: &Rules, least: &str, most: &str, size: impl Fn() -> usize, unit: &str, pointer: &str) {
+        let bound = |keyword| rules.get(keyword).and_then(Value::as_u64).map(|bound| (bound, size() as u64));
+        if let Some((bound, _)) = bound(least).filter(|(bound, size)| size < bound) {
+            self.wrong(pointer, format!("must have at least {bound} {unit}"));
+        }
+        if let Some((bound, _)) = bound(most).filter(|(bound, size)| size > bound) {
+            self.wrong(pointer, format!("must have at most {bound} {unit}"));
+        }
+    }
+}
+
+type Rules = serde_json::Map<String, Value>;
+
+fn has_type(rule: &Value, value: &Value) -> bool {
+    let is = |name: &str| match (name, value) {
+        ("null", Value::Null)
+        | ("boolean", Value::Bool(_))
+        | ("string", Value::String(_))
+        | ("array", Value::Array(_))
+        | ("object", Value::Object(_))
+        | ("number", Value::Number(_)) => true,
+        ("integer", Value::Number(number)) => number.as_f64().is_some_and(|number| number.fract() == 0.0),
+        _ => false,
+    };
+    match rule {
+        Value::String(name) => is(name),
+        Value::Array(names) => names.iter().filter_map(Value::as_str).any(is),
+        _ => true,
+    }
+}
+
+/// A type as a person reads it.
+fn types(rule: &Value) -> String {
+    let word = |name: &str| match name {
+        "array" => "an array",
+        "object" => "an object",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "string" => "a string",
+        "boolean" => "true or false",
+        _ => "null",
+    };
+    match rule {
+        Value::Array(names) => names.iter().filter_map(Value::as_str).map(word).collect::<Vec<_>>().join(" or "),
+        name => word(name.as_str().unwrap_or_default()).to_owned(),
+    }
+}
+
+/// Whether two values are the same: of numbers, the same number.
+fn equal(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => compare(one, other).is_eq(),
+        _ => one == other,
+    }
+}
+
+fn compare(one: &Number, other: &Number) -> std::cmp::Ordering {
+    match (one.as_i128(), other.as_i128()) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        _ => one.as_f64().partial_cmp(&other.as_f64()).unwrap_or(std::cmp::Ordering::Equal),
+    }
+}
+
+fn is_multiple(number: &Number, of: &Number) -> bool {
+    match (number.as_i128(), of.as_i128()) {
+        (Some(number), Some(of)) => of != 0 && number % of == 0,
+        _ => (number.as_f64().unwrap_or_default() / of.as_f64().unwrap_or(1.0)).fract() == 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests;
