@@ -425,7 +425,7 @@ impl Submit {
         };
         // What was read as JSON is text; of other bytes only their digest is known.
         let text = matches!(command.takes(), Takes::Json);
-        let (content_type, length) = (info.content_type.clone(), info.length);
+        let (content_type, length) = (accepted_media_type(command, &info.content_type)?, info.length);
         let source = Source::Upload { id, until, parts, text, info, unread, gone };
         Ok(Checked { content_type, sha256, length, source })
     }
@@ -466,9 +466,9 @@ impl Submit {
     }
 }
 
-/// Whether the command takes what an upload is said to be.
+/// Checks that the command accepts what an upload is said to be.
 fn check_description(command: &Command, content_type: &str, length: u64) -> Result<(), SubmitError> {
-    check_media_type(command, content_type)?;
+    accepted_media_type(command, content_type)?;
     let limit = command.limits().upload;
     if length > limit { Err(SubmitError::TooLarge { limit }) } else { Ok(()) }
 }
@@ -503,7 +503,7 @@ fn check_body(
         (None, [only]) => only,
         (None, several) => return Err(SubmitError::UnsupportedMediaType(several)),
     };
-    check_media_type(command, content_type)?;
+    let content_type = accepted_media_type(command, content_type)?;
     let length = bytes.len() as u64;
     if length > limit {
         return Err(SubmitError::TooLarge { limit });
@@ -517,31 +517,45 @@ fn check_body(
     }
     command.check(query, bytes).map_err(SubmitError::Payload)?;
     Ok(Checked {
-        content_type: content_type.to_owned(),
+        content_type,
         sha256: Digest::of(bytes),
         length,
         source: Source::Bytes(bytes.clone()),
     })
 }
 
-/// Whether the command takes this media type; a `charset` other than UTF-8 makes it another type.
-fn check_media_type(command: &Command, content_type: &str) -> Result<(), SubmitError> {
+/// Other names of media types, as some programs and browsers write them.
+const ALIASES: [(&str, &str); 2] = [("image/jpg", "image/jpeg"), ("image/pjpeg", "image/jpeg")];
+
+/// Returns the media type to record for what a client sent.
+///
+/// Parameters belong to text and JSON, where a `charset` other than UTF-8 makes another type. For other types, images
+/// say, they mean nothing (`image/jpeg; charset=binary` is what `file -bi` prints): the type is recorded as the command
+/// names it.
+fn accepted_media_type(command: &Command, sent: &str) -> Result<String, SubmitError> {
     // It goes into messages and beside objects, where not every character may go.
-    let held = content_type.len() <= MEDIA_TYPE_LIMIT && content_type.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
-    let mut parts = content_type.split(';').map(str::trim);
+    let held = sent.len() <= MEDIA_TYPE_LIMIT && sent.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
+    let mut parts = sent.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
+    let alias = ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(essence)).map(|&(_, name)| name);
+    let known = command.media_types().iter().find(|known| {
+        known.eq_ignore_ascii_case(essence) || alias.is_some_and(|name| known.eq_ignore_ascii_case(name))
+    });
     let utf_8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
             value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
         }
         _ => true,
     };
-    let known = command.media_types().iter().any(|known| known.eq_ignore_ascii_case(essence));
-    if held && known && parts.all(utf_8) {
-        Ok(())
-    } else {
-        Err(SubmitError::UnsupportedMediaType(command.media_types()))
+    match known.filter(|_| held) {
+        Some(known) if is_textual(known) && parts.all(utf_8) => Ok(sent.to_owned()),
+        Some(known) if !is_textual(known) => Ok((*known).to_owned()),
+        _ => Err(SubmitError::UnsupportedMediaType(command.media_types())),
     }
+}
+
+fn is_textual(media_type: &str) -> bool {
+    media_type.starts_with("text/") || media_type == "application/json" || media_type.ends_with("+json")
 }
 
 #[cfg(test)]

@@ -47,6 +47,8 @@ mod thumbnail;
 
 use cloakroom_app::Registry;
 
+pub use thumbnail::memory::estimate as thumbnail_memory;
+
 /// Every command that is served. `diagnostics` adds `diagnostic.run`, which takes up workers, panics and ends processes
 /// as it is told, and `diagnostic.copy`: for development and tests.
 pub fn registry(diagnostics: bool) -> Registry {

@@ -204,12 +204,43 @@ async fn what_is_refused_leaves_nothing_behind() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn other_names_and_parameters_of_an_image_type_are_recorded_as_the_type() {
+    let of = |room: &Room| room.memory.only_job().fingerprint;
+    let (room, _) = room();
+    let body = |sent: &str| Body::Sent { content_type: Some(sent.into()), bytes: Bytes::from_static(b"jpeg") };
+    room.send_body("file.keep", Some("k"), "", body("image/jpeg")).await.expect("accepted");
+    let first = of(&room);
+    for sent in ["image/jpg", "IMAGE/PJPEG", "image/jpeg; charset=binary", "image/jpg ; a=\"b\"", "Image/Jpeg;"] {
+        let again = room.send_body("file.keep", Some("k"), "", body(sent)).await.expect(sent);
+        assert!(again.replayed, "{sent}");
+        assert_eq!(of(&room), first, "{sent}");
+    }
+    for sent in ["image/jpe", "image/gif; charset=binary", "image", "image/jpeg; a=é"] {
+        let refused = room.send_body("file.keep", None, "", body(sent)).await;
+        assert_eq!(refused, Err(SubmitError::UnsupportedMediaType(&["image/png", "image/jpeg"])), "{sent}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_may_have_other_names_and_parameters_of_an_image_type() {
+    for sent in ["image/jpg", "image/png; charset=binary"] {
+        let (room, _) = room();
+        let id = upload_as(&room, sent, b"image").await;
+        assert!(room.send_body("file.keep", None, "", Body::Uploaded(id)).await.is_ok(), "{sent}");
+    }
+}
+
 async fn upload(room: &Room, bytes: &'static [u8]) -> UploadId {
-    let terms = UploadTerms { content_type: "image/png".into(), length: bytes.len() as u64, sha256: None };
+    upload_as(room, "image/png", bytes).await
+}
+
+async fn upload_as(room: &Room, content_type: &str, bytes: &'static [u8]) -> UploadId {
+    let terms = UploadTerms { content_type: content_type.into(), length: bytes.len() as u64, sha256: None };
     let ready = room.uploads.start(&Tenant::default(), &terms).await.expect("ready");
     room.submit
         .objects
-        .put(&keys::upload(&Tenant::default(), ready.id), "image/png", Bytes::from_static(bytes))
+        .put(&keys::upload(&Tenant::default(), ready.id), content_type, Bytes::from_static(bytes))
         .await
         .expect("put");
     ready.id
