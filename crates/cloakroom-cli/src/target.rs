@@ -1,4 +1,4 @@
-//! Where a result is written: the place that `-o` names, through symbolic links.
+//! The place that a result is written to: what `-o` names, through symbolic links.
 //!
 //! A regular file is replaced when the result is complete, and keeps its content until then. The result waits in a file of
 //! its own beside it. A pipe or a device is written to as the result comes.
@@ -23,7 +23,7 @@ const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Stdout,
-    /// What can't be replaced: a pipe, a device, an open file of `/proc`.
+    /// A place that can't be replaced: a pipe, a device, an open file of `/proc`.
     Stream(PathBuf),
     /// A file that may exist, by its own path.
     File(PathBuf),

@@ -36,7 +36,7 @@ pub(crate) struct Unfinished {
     /// By which key the command is submitted, if it is the program that chooses it.
     key: String,
     before: Option<Note>,
-    /// Whether the input is gone after this run.
+    /// Set if the input is gone after this run.
     is_copy: bool,
     kept: Arc<Mutex<bool>>,
 }

@@ -44,7 +44,7 @@ async fn sent(server: Server, command: Command) -> (Vec<u8>, String) {
     let output = output(command).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let seen = server.end().remove(0);
-    let content_type = seen.header("content-type").expect("it is said").to_owned();
+    let content_type = seen.header("content-type").expect("a type").to_owned();
     (seen.body.to_vec(), content_type)
 }
 

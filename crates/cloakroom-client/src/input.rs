@@ -39,7 +39,7 @@ enum Data {
 #[derive(Debug)]
 struct Positioned {
     file: File,
-    /// Where the payload begins in the file: not at 0 if someone read from the same handle before.
+    /// The payload's first byte in the file: not 0 if someone read from the same handle before.
     start: u64,
     length: u64,
     kind: Kind,
@@ -100,7 +100,7 @@ impl Input {
         }
     }
 
-    /// Whether it is a copy of what can be read only once.
+    /// Returns true for a copy of what can be read only once.
     pub fn is_copy(&self) -> bool {
         matches!(&self.data, Data::File(file) if file.kind == Kind::Copy)
     }

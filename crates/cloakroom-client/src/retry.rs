@@ -92,7 +92,7 @@ const MOST_RENEWALS: u32 = 3;
 pub(crate) struct Renewals(u32);
 
 impl Renewals {
-    /// Whether to request a fresh link after this answer of the storage.
+    /// Decides if a fresh link is requested after this answer of the storage.
     pub(crate) fn renew(&mut self, answer: &Answer) -> bool {
         let most = match answer.storage_code().as_deref() {
             Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => MOST_RENEWALS,

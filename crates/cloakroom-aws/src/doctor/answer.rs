@@ -19,7 +19,7 @@ use crate::error::{causes, said};
 #[derive(Debug)]
 pub(super) struct Stop(pub(super) Box<Finding>, pub(super) End);
 
-/// How an examination ended.
+/// The end of an examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The services answered.

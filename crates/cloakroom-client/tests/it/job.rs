@@ -74,7 +74,7 @@ async fn credentials_of_the_base_url_are_sent_as_basic_to_the_service_alone() {
     assert_eq!(one.base_url(), server.url);
     // A token that is set otherwise goes first.
     let (other, _) = client(&url, |builder| builder.bearer_token("t"));
-    other.result(ID).await.expect_err("there is none");
+    other.result(ID).await.expect_err("no such job");
     let sent: Vec<_> = server.end().iter().map(|seen| seen.header("authorization").map(str::to_owned)).collect();
     assert_eq!(sent, [Some("Basic YWRhOnNAY3JldA==".to_owned()), Some("Bearer t".to_owned())]);
     assert_eq!(storage.end()[0].header("authorization"), None);
@@ -86,7 +86,7 @@ async fn credentials_of_another_url_are_taken_from_the_same_origin_alone() {
     let same = server.url.replace("http://", "http://ada:secret@");
     for from in [same.as_str(), "http://ada:secret@else.where"] {
         let (client, _) = client(&server.url, |builder| builder.credentials_from(from));
-        client.result(ID).await.expect_err("there is none");
+        client.result(ID).await.expect_err("no such job");
     }
     let sent: Vec<_> = server.end().iter().map(|seen| seen.header("authorization").is_some()).collect();
     assert_eq!(sent, [true, false]);
