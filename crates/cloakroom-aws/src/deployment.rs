@@ -1,10 +1,11 @@
 //! What a deployment consists of, as its own functions are told: for operators' tools.
 
-use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use cloakroom_app::ports::PortError;
 
 use crate::clients::Clients;
 use crate::config::SubmitConfig;
+use crate::error::{no_credentials, port_error};
 
 /// The services of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +20,34 @@ pub struct Deployment {
 
 /// The deployment whose functions are `{stack}-submit` and so on. Needs `lambda:GetFunctionConfiguration`.
 pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortError> {
+    check_identity(clients).await?;
     let unusable = |reason: String| PortError::Misconfigured { service: "the deployment", reason };
     let name = format!("{stack}-submit");
     let got = clients.lambda().get_function_configuration().function_name(&name).send().await;
-    let function = got.map_err(|error| {
-        unusable(format!("the function {name} can't be asked for its variables: {}", DisplayErrorContext(&error)))
+    let function = got.map_err(|error| match port_error("AWS Lambda", &error) {
+        PortError::Misconfigured { reason, .. } => {
+            unusable(format!("the function {name}: {reason}; check --stack, AWS_REGION and the credentials"))
+        }
+        unavailable @ PortError::Unavailable { .. } => unavailable,
     })?;
     let variables = function.environment.and_then(|it| it.variables).unwrap_or_default();
     let config = SubmitConfig::from_env(&|name| variables.get(name).cloned())
         .map_err(|error| unusable(format!("{name} is not set up: {error}; run `cloakroom doctor`")))?;
     Ok(Deployment { table: config.table, bucket: config.bucket, queue_url: config.queue_url })
+}
+
+/// Checks that there are a region and credentials. Without them each call would fail with a text of the SDK.
+async fn check_identity(clients: &Clients) -> Result<(), PortError> {
+    let unusable = |reason: String| PortError::Misconfigured { service: "AWS", reason };
+    let sdk = clients.sdk();
+    if sdk.region().is_none() {
+        return Err(unusable("no region is set; set AWS_REGION, or a region in the profile".to_owned()));
+    }
+    let missing = |reason: &str| {
+        unusable(format!(
+            "there are no credentials: {reason}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+        ))
+    };
+    let provider = sdk.credentials_provider().ok_or_else(|| missing("there is no place to take them from"))?;
+    provider.provide_credentials().await.map(drop).map_err(|error| missing(&no_credentials(&error)))
 }

@@ -3,14 +3,15 @@
 //! Error policy: what may be gone at the next try (throttling, a timeout, a connection, the service's own 5xx) is
 //! [`PortError::Unavailable`]; what an operator has to mend (a permission, a missing table, a value that the service
 //! refuses) is [`PortError::Misconfigured`]. An answer that is part of the port's contract (a condition that did not
-//! hold, an object that is not there) is no error, and never comes here. Reasons are the SDK's own text, for the log alone.
+//! hold, an object that is not there) is no error, and never comes here. Reasons are one line each:
+//! the service's code and message, or the causes of a call that got no answer.
 
 use std::error::Error;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use cloakroom::redact;
 use cloakroom_app::ports::PortError;
 
 /// The table, as errors name it.
@@ -66,8 +67,50 @@ where
         // No answer, or none that could be read. The SDK's enum is open; a failure that it adds is taken for one of these.
         _ => true,
     };
-    let reason = DisplayErrorContext(error).to_string();
+    let reason = said(error);
     if passing { PortError::Unavailable { service, reason } } else { PortError::Misconfigured { service, reason } }
+}
+
+/// An error of the SDK in one line: the service's code and message, or the causes of a failure before there was an answer.
+pub(crate) fn said<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let SdkError::ServiceError(answer) = error else { return causes(error) };
+    let status = answer.raw().status().as_u16();
+    match (answer.err().code(), answer.err().message()) {
+        (Some(code), Some(message)) => redact::text(&format!("{message} ({status} {code})")),
+        (Some(code), None) => format!("{status} {code}"),
+        (None, Some(message)) => redact::text(&format!("{message} ({status})")),
+        (None, None) => format!("{status}: {}", causes(answer.err())),
+    }
+}
+
+/// Why there are no credentials, in one line: without the sources that nobody set up.
+#[cfg(feature = "doctor")]
+pub(crate) fn no_credentials(error: &(dyn Error + 'static)) -> String {
+    let mut lines = vec![];
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        lines.extend(error.to_string().lines().map(|line| line.trim().trim_end_matches(" Attempted:").to_owned()));
+        cause = error.source();
+    }
+    lines.retain(|line| !line.is_empty() && !line.contains("was not enabled"));
+    lines.dedup();
+    redact::text(&lines.join("; "))
+}
+
+/// An error and its causes in one line, without what a cause repeats.
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    redact::text(&text.replace(['\r', '\n'], " "))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The command line. Each subcommand's arguments stand in its own file.
 
 use clap::{Parser, Subcommand};
+use cloakroom_client::redact;
 
+use crate::exit::Exit;
 use crate::service::Service;
-use crate::{cancel, completions, cost, dev, doctor, exit, explain, find, redrive, result, submit, watch};
+use crate::{cancel, completions, cost, dev, doctor, exit, explain, find, redrive, result, show, submit, watch};
 
 /// Accept work now, do it later.
 ///
@@ -50,6 +52,32 @@ pub(crate) enum Command {
     Cost(cost::Args),
     /// Print the completions of a shell
     Completions(completions::Args),
+}
+
+impl Cli {
+    /// Reads the command line. Help and errors are shown here; then the exit code is the result.
+    pub(crate) fn read() -> Result<Self, Exit> {
+        Self::try_parse().map_err(|shown| {
+            if !shown.use_stderr() {
+                // A reader that has gone away does not need help.
+                let _ = shown.print();
+                return Exit::Success;
+            }
+            show::note(without_secrets(shown.render().to_string(), std::env::args().skip(1)).trim_end());
+            Exit::Usage
+        })
+    }
+}
+
+/// Removes credentials from clap's message, which repeats arguments that it does not expect: a URL in the wrong place.
+fn without_secrets(mut message: String, args: impl Iterator<Item = String>) -> String {
+    for arg in args.filter(|arg| arg.contains('@')) {
+        let value = arg.split_once('=').map_or("", |(_, value)| value);
+        for repeated in [arg.as_str(), value].into_iter().filter(|repeated| repeated.contains('@')) {
+            message = message.replace(repeated, &redact::url(repeated));
+        }
+    }
+    message
 }
 
 impl Command {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cloakroom_aws::Clients;
-use cloakroom_aws::doctor::{Finding, State, examine};
+use cloakroom_aws::doctor::{End, Finding, State, examine};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
@@ -23,11 +23,16 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
     let clients = Clients::load().await;
-    let findings = examine(&clients, &args.about.stack, commands::registry).await;
+    let (findings, end) = examine(&clients, &args.about.stack, commands::registry).await;
     if args.json {
         show::line(&findings.iter().map(document).collect::<Value>().to_string())?;
     } else {
         show::write(page(&findings).as_bytes())?;
+    }
+    if let (End::Unreachable | End::Unidentified, Some(last)) = (end, findings.last()) {
+        let exit = if end == End::Unreachable { Exit::Unavailable } else { Exit::Unfit };
+        let message = format!("failed to examine the deployment: {}: {}", last.check, last.found);
+        return Err(Failure { exit, message });
     }
     show::note(&summary(&findings));
     Ok(if findings.iter().any(|it| it.state == State::Fail) { Exit::Unfit } else { Exit::Success })

@@ -74,7 +74,9 @@ impl From<Error> for Failure {
         let fields = error.problem().into_iter().flat_map(|problem| &problem.errors);
         let mut message = format!("failed to {error}");
         for field in fields {
-            write!(message, "\n  {}: {}", field.pointer, field.detail).expect("a string takes all that is written");
+            let separator = if field.pointer.is_empty() { "" } else { ": " };
+            write!(message, "; {}{separator}{}", field.pointer, field.detail)
+                .expect("a string takes all that is written");
         }
         Self { exit: Exit::of(&error), message }
     }
@@ -145,7 +147,7 @@ mod tests {
         let failure = Failure::from(Error::Problem(problem));
         assert_eq!(
             failure.message,
-            "failed to have the request accepted: not so (422 invalid-payload)\n  /width: want 1 to 4096"
+            "failed to have the request accepted: not so (422 invalid-payload); /width: want 1 to 4096"
         );
     }
 }

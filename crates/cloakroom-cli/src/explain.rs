@@ -5,6 +5,7 @@ use cloakroom_app::core::{Job, JobKey, Tenant, Timestamp};
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{Clients, DynamoStore, deployment};
+use cloakroom_client::redact;
 
 use crate::exit::{Exit, Failure};
 use crate::service::Service;
@@ -41,7 +42,10 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
 }
 
 async fn record(stack: &str, args: &Args) -> Result<Job, Failure> {
-    let id = args.job.parse().map_err(|_| Failure::usage(format!("failed to read {:?} as a job's id", args.job)))?;
+    let id = args
+        .job
+        .parse()
+        .map_err(|_| Failure::usage(format!("failed to read {:?} as a job's id", redact::url(&args.job))))?;
     let clients = Clients::load().await;
     let deployment = deployment::find(&clients, stack).await?;
     let key = JobKey { tenant: args.tenant.clone(), id };

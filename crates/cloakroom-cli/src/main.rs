@@ -7,6 +7,7 @@ mod content;
 mod cost;
 mod dev;
 mod doctor;
+mod environment;
 mod exit;
 mod explain;
 mod find;
@@ -14,23 +15,33 @@ mod redrive;
 mod result;
 mod service;
 mod show;
+mod signals;
 mod stack;
 mod submit;
+mod target;
 mod unfinished;
 mod watch;
 
 use std::process::ExitCode;
 
 use args::{Cli, Command};
-use clap::Parser as _;
 use exit::{Exit, Failure};
 
+fn main() -> ExitCode {
+    environment::drop_empty_variables();
+    match Cli::read() {
+        Ok(cli) => start(cli),
+        Err(shown) => shown.into(),
+    }
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+async fn start(cli: Cli) -> ExitCode {
+    match run(cli).await {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            show::note(&format!("error: {}", failure.message));
+            // One line, also where a service wrote the text.
+            show::note(&show::printable(&format!("error: {}", failure.message)));
             failure.exit.into()
         }
     }

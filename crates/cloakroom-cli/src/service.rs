@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_client::{Builder, Client};
+use cloakroom_client::{Builder, Client, is_same_origin, redact};
 
 use crate::exit::Failure;
 use crate::show::Screen;
@@ -12,7 +12,7 @@ const LOCAL: &str = "http://127.0.0.1:9000";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Service {
-    /// The service's base URL
+    /// The service's base URL; user:password@ before its host is sent as Basic authentication
     #[arg(long, global = true, env = "CLOAKROOM_URL", hide_env_values = true, default_value = LOCAL)]
     pub(crate) url: String,
     /// Who you are: sent as a bearer token
@@ -38,23 +38,22 @@ impl Service {
         Ok(more(self.with_token(self.builder(&self.url, screen))).build()?)
     }
 
-    /// A client of the service that has the job. A full URL says which one that is; the token goes along only if that
-    /// is the site it was given for.
+    /// A client of the service that has the job. A full URL names that service. The token and the credentials of `--url` go
+    /// along only if it has the same origin.
     pub(crate) fn client_of(&self, job: &str, screen: &Screen) -> Result<Client, Failure> {
         let Some((base, _)) = job.split_once("/jobs/").filter(|(base, _)| base.contains("://")) else {
             return self.client(screen);
         };
-        let builder = self.builder(base, screen);
-        if site(base) == site(&self.url) {
+        let builder = self.builder(base, screen).credentials_from(&self.url);
+        if is_same_origin(base, &self.url) {
             return Ok(self.with_token(builder).build()?);
         }
+        let client = builder.build()?;
         if self.token.is_some() {
-            screen.note(&format!(
-                "the token is for {}, and not sent to {base}; say --url {base} to send it there",
-                self.url
-            ));
+            let (url, base) = (redact::url(&self.url), client.base_url());
+            screen.note(&format!("the token is for {url}, and not sent to {base}; say --url {base} to send it there"));
         }
-        Ok(builder.build()?)
+        Ok(client)
     }
 
     /// What to add to a command line to reach the same service.
@@ -87,30 +86,9 @@ impl Service {
     }
 }
 
-/// Scheme, host and port of a URL, as they are written: two ways of writing one site count as two.
-fn site(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()).to_ascii_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_site_is_scheme_host_and_port() {
-        assert_eq!(site("https://Host:1/stage"), site("https://host:1"));
-        for other in [
-            "http://host:1",
-            "https://host",
-            "https://host:1@evil/",
-            "https://host:1.evil/",
-            "https://host:1\\@evil",
-            "",
-        ] {
-            assert_ne!(site(other), site("https://host:1"), "{other}");
-        }
-    }
 
     #[test]
     fn a_full_url_says_which_service_has_the_job() {

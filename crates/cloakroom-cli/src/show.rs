@@ -4,7 +4,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cloakroom_client::{JobView, Status, Uploading};
+use cloakroom_client::{JobView, Status, Uploading, redact};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::{Exit, Failure};
@@ -30,10 +30,10 @@ pub(crate) fn json(job: &JobView) -> Result<(), Failure> {
     line(&serde_json::to_string(job).expect("a job is JSON"))
 }
 
-/// Tells a person.
+/// Writes a line for a person to standard error, without the credentials of URLs.
 pub(crate) fn note(text: &str) {
-    // Nobody is left to be told that nobody can be told.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    // If standard error is closed, there is no place left to report that.
+    let _ = writeln!(std::io::stderr(), "{}", redact::text(text));
 }
 
 /// A job's way, on standard error: a bar on a terminal, else a line for each change. Clones are the same screen.

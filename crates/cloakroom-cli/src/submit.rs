@@ -1,8 +1,8 @@
 //! `cloakroom submit`.
 
-use std::io::Read as _;
+use std::io::IsTerminal as _;
 
-use cloakroom_client::{Payload, Submission, Timestamp, Uploading};
+use cloakroom_client::{Input, Payload, Submission, Timestamp, Uploading};
 
 use crate::content;
 use crate::exit::{Exit, Failure};
@@ -10,6 +10,9 @@ use crate::service::Service;
 use crate::show::{self, Screen};
 use crate::unfinished::Unfinished;
 use crate::watch;
+
+/// Names of standard input.
+const STDIN: [&str; 4] = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -48,8 +51,14 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> {
     let screen = Screen::new();
-    let unfinished = Unfinished::of(&args, service)?;
-    let payload = payload(args.file, args.content_type)?;
+    let opened = tokio::select! {
+        opened = open(&args, service, &screen) => opened,
+        Ok(()) = tokio::signal::ctrl_c() => {
+            show::note("interrupted: nothing was submitted");
+            return Ok(Exit::Interrupted);
+        }
+    };
+    let (payload, unfinished) = opened?;
     let (query, not_before) = (args.query, args.not_before);
     let mut submission = Submission { query, payload, not_before, ..Submission::json(&args.command, ()) };
     if let Some(key) = args.key.or_else(|| unfinished.key()) {
@@ -93,22 +102,38 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     Ok(Exit::of_status(submitted.job.status))
 }
 
-fn payload(file: Option<String>, content_type: Option<String>) -> Result<Payload, Failure> {
-    let unreadable = |name: &str, error: std::io::Error| Failure::usage(format!("failed to read {name}: {error}"));
-    match file {
-        None => Ok(Payload::Json(serde_json::json!({}))),
-        Some(name) if name == "-" => {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| unreadable("standard input", error))?;
-            let content_type = content_type.unwrap_or_else(|| content::guess(None, &bytes).to_owned());
-            Ok(Payload::Bytes { content_type, bytes: bytes.into() })
-        }
-        Some(name) => {
-            let mut beginning = Vec::new();
-            let read = std::fs::File::open(&name).and_then(|file| file.take(64).read_to_end(&mut beginning));
-            read.map_err(|error| unreadable(&name, error))?;
-            let content_type = content_type.unwrap_or_else(|| content::guess(Some(&name), &beginning).to_owned());
-            Ok(Payload::File { content_type, path: name.into() })
-        }
+/// Opens the payload, once: all that is learned of it, and all that is sent, comes from the same open file.
+async fn open(args: &Args, service: &Service, screen: &Screen) -> Result<(Payload, Unfinished), Failure> {
+    let Some(name) = args.file.as_deref() else {
+        return Ok((Payload::Json(serde_json::json!({})), Unfinished::default()));
+    };
+    let is_stdin = STDIN.contains(&name);
+    if is_stdin && std::io::stdin().is_terminal() {
+        screen.note("reading the payload from the terminal; end it with Ctrl-D");
     }
+    let input = if is_stdin {
+        let file = stdin().map_err(|error| Failure::usage(format!("failed to read standard input: {error}")))?;
+        Input::from_file("standard input", file).await?
+    } else {
+        Input::open(name).await?
+    };
+    let content_type = match &args.content_type {
+        Some(content_type) => content_type.clone(),
+        None => content::guess(Some(name).filter(|_| !is_stdin), &input.beginning().await?).to_owned(),
+    };
+    let unfinished = Unfinished::of(args, service, &input).await?;
+    Ok((Payload::Input { content_type, input }, unfinished))
+}
+
+/// The open file that standard input is: by its name it could not be opened again if it is a socket.
+#[cfg(unix)]
+fn stdin() -> std::io::Result<std::fs::File> {
+    use std::os::fd::AsFd as _;
+    std::io::stdin().as_fd().try_clone_to_owned().map(Into::into)
+}
+
+#[cfg(windows)]
+fn stdin() -> std::io::Result<std::fs::File> {
+    use std::os::windows::io::AsHandle as _;
+    std::io::stdin().as_handle().try_clone_to_owned().map(Into::into)
 }

@@ -3,15 +3,16 @@
 //! that the same again is the same job.
 
 use std::fs;
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use cloakroom_app::core::Digest;
 use cloakroom_app::upload::UPLOAD_LIFE;
-use cloakroom_client::{Error, Uploading};
+use cloakroom_client::{Error, Input, Uploading, redact};
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::exit::Failure;
 use crate::service::Service;
@@ -35,23 +36,26 @@ pub(crate) struct Unfinished {
     /// By which key the command is submitted, if it is the program that chooses it.
     key: String,
     before: Option<Note>,
+    /// Set if the input is gone after this run.
+    is_copy: bool,
     kept: Arc<Mutex<bool>>,
 }
 
 impl Unfinished {
-    /// What is remembered of this submission of this file, as it is now.
-    pub(crate) fn of(args: &Args, service: &Service) -> Result<Self, Failure> {
-        let Some(file) = args.file.as_deref().filter(|file| *file != "-") else { return Ok(Self::default()) };
-        let Some(folder) = folder() else { return Ok(Self::default()) };
+    /// Reads what is remembered of this submission of this input. Only a regular file can be read again by a later run.
+    pub(crate) async fn of(args: &Args, service: &Service, input: &Input) -> Result<Self, Failure> {
+        let none = Self { is_copy: input.is_copy(), ..Self::default() };
+        let (Some(name), Some(folder)) = (args.file.as_deref(), folder()) else { return Ok(none) };
         drop_stale(&folder, UPLOAD_LIFE);
-        let about = fs::canonicalize(file).and_then(|path| fs::metadata(&path).map(|about| (path, about)));
-        let (path, about) = about.map_err(|error| Failure::usage(format!("failed to read {file}: {error}")))?;
-        let modified = about.modified().ok().and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let name = if name == "-" { "/dev/stdin" } else { name };
+        let (Some(modified), Ok(path)) = (input.modified(), fs::canonicalize(name)) else { return Ok(none) };
+        let modified = modified.duration_since(SystemTime::UNIX_EPOCH).ok();
         let submission = serde_json::json!([
-            service.url,
+            // A password is stored nowhere, and in no digest.
+            redact::url(&service.url),
             args.command,
             path,
-            about.len(),
+            input.length(),
             modified.map(|at| at.as_nanos().to_string()),
             args.key,
             args.content_type,
@@ -60,8 +64,9 @@ impl Unfinished {
         ]);
         let place = folder.join(format!("{}.json", Digest::of(submission.to_string().as_bytes())));
         let mut before = fs::read(&place).ok().and_then(|text| serde_json::from_slice::<Note>(&text).ok());
-        let other = |note: &Note| digest(&path).is_ok_and(|sha256| sha256 != note.sha256);
-        if args.no_resume || before.as_ref().is_some_and(other) {
+        if let Some(note) = &before
+            && (args.no_resume || input.sha256().await?.to_string() != note.sha256)
+        {
             before = None;
         }
         let key = match (&args.key, &before) {
@@ -69,7 +74,7 @@ impl Unfinished {
             (None, Some(note)) => note.key.clone(),
             (None, None) => uuid::Uuid::new_v4().to_string(),
         };
-        Ok(Self { place: Some(place), key, before, kept: Arc::default() })
+        Ok(Self { place: Some(place), key, before, ..none })
     }
 
     /// By which key to submit, where it is not said: the same as before.
@@ -84,12 +89,17 @@ impl Unfinished {
 
     /// Remembers the upload, once.
     pub(crate) fn keep(&self, uploading: &Uploading) {
-        let Some(place) = self.place.as_deref().filter(|_| uploading.in_parts) else { return };
-        let mut kept = self.kept.lock().expect("no one panics while keeping");
-        if *kept {
+        if !uploading.in_parts || (self.place.is_none() && !self.is_copy) {
             return;
         }
-        *kept = true;
+        let mut kept = self.kept.lock().expect("no one panics while keeping");
+        if std::mem::replace(&mut *kept, true) {
+            return;
+        }
+        let Some(place) = &self.place else {
+            show::note("the payload can be read only once: if this is interrupted, its upload can't be resumed");
+            return;
+        };
         // Of one that goes on it is remembered already.
         let Some(sha256) = uploading.sha256.clone() else {
             show::note(&format!("going on with an upload: {} of {} bytes are there", uploading.sent, uploading.length));
@@ -106,7 +116,7 @@ impl Unfinished {
 
     /// Whether there is an upload to go on with.
     pub(crate) fn is_kept(&self) -> bool {
-        *self.kept.lock().expect("no one panics while keeping")
+        self.place.is_some() && *self.kept.lock().expect("no one panics while keeping")
     }
 
     /// Forgets what is over: the command was accepted, or its upload is of no use any more.
@@ -134,13 +144,14 @@ fn folder() -> Option<PathBuf> {
     Some(state.join("cloakroom/uploads"))
 }
 
-/// Whole or not at all.
+/// Writes all of the file or nothing, for this user alone.
 fn write(place: &Path, note: &Note) -> std::io::Result<()> {
     let folder = place.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let new = place.with_extension("new");
-    fs::write(&new, serde_json::to_vec(note)?)?;
-    fs::rename(new, place)
+    let mut new = NamedTempFile::new_in(folder)?;
+    new.write_all(&serde_json::to_vec(note)?)?;
+    new.persist(place)?;
+    Ok(())
 }
 
 /// Deletes what no service knows any more.
@@ -151,18 +162,6 @@ fn drop_stale(folder: &Path, life: Duration) {
         if written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > life)) {
             // One that can't be deleted is looked at by nobody either.
             let _ = fs::remove_file(note.path());
-        }
-    }
-}
-
-/// In hex.
-fn digest(path: &Path) -> std::io::Result<String> {
-    let mut file = fs::File::open(path)?;
-    let (mut digest, mut piece) = (Digest::builder(), vec![0; 1024 * 1024]);
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(digest.finish().to_string()),
-            length => digest.update(&piece[..length]),
         }
     }
 }

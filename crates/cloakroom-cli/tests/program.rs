@@ -146,13 +146,15 @@ fn a_doctor_that_can_ask_nothing_says_why_in_one_finding() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
     let nobody = format!("http://{nobody}");
     let cases = [
-        (vec![key[0], key[1]], "region", "no region is set"),
-        (vec![region], "credentials", "there are none: "),
-        (vec![region, key[0], key[1], ("AWS_ENDPOINT_URL", &nobody)], "endpoint", "nothing answers: "),
+        (vec![key[0], key[1]], 7, "region", "no region is set"),
+        (vec![("AWS_REGION", ""), ("AWS_PROFILE", ""), key[0], key[1]], 7, "region", "no region is set"),
+        (vec![region], 7, "credentials", "there are none: "),
+        (vec![region, key[0], key[1], ("AWS_ENDPOINT_URL", &nobody)], 5, "endpoint", "nothing answers: "),
     ];
-    for (variables, check, found) in cases {
+    for (variables, code, check, found) in cases {
         let output = doctor(&["--json"], &variables);
-        assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
         let findings: Vec<Value> = serde_json::from_str(stdout(&output)).expect("JSON");
         let failed: Vec<_> = findings.iter().filter(|it| it["state"] == "fail").collect();
         assert_eq!((failed.len(), failed[0]), (1, findings.last().expect("a finding")), "{findings:?}");

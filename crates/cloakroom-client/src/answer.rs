@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{Problem, Status};
+use cloakroom::{Problem, Status, redact};
 use reqwest::header::{ETAG, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -32,6 +32,13 @@ impl Answer {
         }
         let reason = format!("{}: {}", self.status, self.problem().detail);
         Some(Again { reason, retry_after: self.retry_after(), reached: !throttled })
+    }
+
+    /// The code of an error of the storage: the element `Code` of its XML.
+    pub(crate) fn storage_code(&self) -> Option<String> {
+        let text = str::from_utf8(&self.body).ok()?;
+        let (code, _) = text.split_once("<Code>")?.1.split_once("</Code>")?;
+        Some(code.trim().to_owned())
     }
 
     /// The document of a success.
@@ -64,7 +71,7 @@ impl Answer {
         if self.status.is_client_error() {
             return Error::Problem(Box::new(self.problem()));
         }
-        let place = self.header(LOCATION).map(|place| format!(" at {place}")).unwrap_or_default();
+        let place = self.header(LOCATION).map(|place| format!(" at {}", redact::url(place))).unwrap_or_default();
         self.unexpected(&format!("no answer to this request{place}"))
     }
 

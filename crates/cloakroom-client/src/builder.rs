@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::RetryPolicy;
+use cloakroom::{RetryPolicy, redact};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Url, redirect};
 
@@ -16,6 +16,7 @@ type OnUpload = dyn Fn(&Uploading) + Send + Sync;
 /// Makes a [`Client`]. What is not said stays at the default, which each method names.
 pub struct Builder {
     base_url: String,
+    credentials_from: Option<String>,
     user_agent: String,
     headers: Vec<(String, String)>,
     pub(crate) retry: RetryPolicy,
@@ -34,6 +35,7 @@ impl Builder {
     pub(crate) fn new(base_url: &str) -> Self {
         Self {
             base_url: base_url.to_owned(),
+            credentials_from: None,
             user_agent: concat!("cloakroom-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             headers: Vec::new(),
             retry: RetryPolicy { max_attempts: 8, base: Duration::from_millis(250), cap: Duration::from_secs(10) },
@@ -47,6 +49,15 @@ impl Builder {
             on_retry: None,
             on_upload: None,
         }
+    }
+
+    /// Takes the credentials of another URL (`https://user:password@host`) if it has the same origin and the base URL has none.
+    ///
+    /// Credentials in a URL are sent as `Authorization: Basic`, unless that header is set otherwise. They are never shown.
+    #[must_use]
+    pub fn credentials_from(mut self, url: &str) -> Self {
+        self.credentials_from = Some(url.to_owned());
+        self
     }
 
     /// Says who the caller is: sent as `Authorization: Bearer`, to the service alone and never to where it redirects.
@@ -146,7 +157,7 @@ impl Builder {
     /// Makes the client. Fails as [`Error::Input`] if the URL or a header is not one, and as [`Error::Transport`] if
     /// TLS can't be set up, as on a machine without root certificates.
     pub fn build(self) -> Result<Client, Error> {
-        let base = base_url(&self.base_url)?;
+        let mut base = base_url(&self.base_url)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let name = HeaderName::try_from(name).map_err(|error| Error::input("the header's name", &error))?;
@@ -171,13 +182,49 @@ impl Builder {
         };
         let http =
             built.map_err(|error| Error::Transport { what: "set up the HTTP client", reason: error::chain(error) })?;
+        if let Some(basic) = self.credentials(&base).and_then(|url| basic(&http, url)) {
+            headers.entry(AUTHORIZATION).or_insert(basic);
+        }
+        without_credentials(&mut base);
         Ok(Client { inner: Arc::new(Inner { http, base, headers, settings: self }) })
     }
 }
 
+impl Builder {
+    /// The URL whose credentials are the caller's.
+    fn credentials(&self, base: &Url) -> Option<Url> {
+        if has_credentials(base) {
+            return Some(base.clone());
+        }
+        let other = Url::parse(self.credentials_from.as_deref()?).ok()?;
+        (other.origin() == base.origin() && has_credentials(&other)).then_some(other)
+    }
+}
+
+/// Returns true if two URLs have the same scheme, host and port. Credentials make no difference.
+pub fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin()).filter(|origin| origin.is_tuple());
+    origin(one).is_some_and(|one| origin(other) == Some(one))
+}
+
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+pub(crate) fn without_credentials(url: &mut Url) {
+    // Both fail only for a URL that can have no credentials.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+/// The header that the HTTP client makes of a URL's credentials.
+fn basic(http: &reqwest::Client, url: Url) -> Option<HeaderValue> {
+    http.get(url).build().ok()?.headers_mut().remove(AUTHORIZATION)
+}
+
 /// Reads a base URL: without query and fragment, its path without a slash at the end.
 fn base_url(text: &str) -> Result<Url, Error> {
-    let bad = |reason: &str| Error::input(format!("{text:?} as the base URL"), &reason);
+    let bad = |reason: &str| Error::input(format!("{:?} as the base URL", redact::url(text)), &reason);
     let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("want http:// or https://"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom::JobId;
+use cloakroom::{JobId, redact};
 use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Method, RequestBuilder, Url};
 
@@ -36,7 +36,7 @@ impl Client {
         Builder::new(base_url)
     }
 
-    /// The URL of the service.
+    /// The URL of the service, without credentials.
     pub fn base_url(&self) -> &str {
         self.inner.base.as_str().trim_end_matches('/')
     }
@@ -49,7 +49,7 @@ impl Client {
     }
 
     pub(crate) fn job(&self, job: &str, further: &[&str]) -> Result<Url, Error> {
-        let bad = |reason: &str| Error::input(format!("{job:?} as a job"), &reason);
+        let bad = |reason: &str| Error::input(format!("{:?} as a job", redact::url(job)), &reason);
         let (before, id) = match job.split_once("/jobs/") {
             Some((before, after)) => (before, after.split(['/', '?', '#']).next().unwrap_or_default()),
             None => ("", job),
@@ -71,7 +71,8 @@ impl Client {
 
     /// What an answer refers to: an absolute path, which already has the base's path in it, or a full URL.
     pub(crate) fn resolve(&self, reference: &str) -> Result<Url, Error> {
-        self.inner.base.join(reference).map_err(|error| Error::Protocol(format!("the URL {reference:?}: {error}")))
+        let bad = |error| Error::Protocol(format!("the URL {:?}: {error}", redact::url(reference)));
+        self.inner.base.join(reference).map_err(bad)
     }
 
     /// A request to the service, with the caller's headers.

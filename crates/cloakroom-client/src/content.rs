@@ -1,21 +1,16 @@
-//! What is sent: from memory or from a file, whole or a part of it, and more than once.
+//! A payload that is sent, whole or in parts, and more than once.
 
-use std::io::SeekFrom;
-use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::Digest;
 use futures::stream::try_unfold;
 use reqwest::Body;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, Take};
 
+use crate::input::{Input, PIECE};
 use crate::progress::Attempt;
 use crate::{Error, Payload};
-
-/// How much is read at once.
-const PIECE: usize = 256 * 1024;
 
 /// A part of a payload.
 #[derive(Debug, Clone, Copy)]
@@ -27,26 +22,20 @@ pub(crate) struct Range {
 /// A payload that can be sent more than once.
 pub(crate) struct Content {
     media_type: String,
-    length: u64,
-    source: Source,
-}
-
-enum Source {
-    Memory(Bytes),
-    File(PathBuf),
+    input: Input,
+    /// Why it could not be read while it was sent: the HTTP client reports that as a broken connection.
+    unreadable: Arc<OnceLock<Error>>,
 }
 
 impl Content {
     pub(crate) async fn of(payload: Payload) -> Result<Self, Error> {
-        let (media_type, bytes) = match payload {
-            Payload::Json(value) => ("application/json".to_owned(), Bytes::from(value.to_string())),
-            Payload::Bytes { content_type, bytes } => (content_type, bytes),
-            Payload::File { content_type: media_type, path } => {
-                let metadata = tokio::fs::metadata(&path).await.map_err(|error| unreadable(&path, &error))?;
-                return Ok(Self { media_type, length: metadata.len(), source: Source::File(path) });
-            }
+        let (media_type, input) = match payload {
+            Payload::Json(value) => ("application/json".to_owned(), Bytes::from(value.to_string()).into()),
+            Payload::Bytes { content_type, bytes } => (content_type, bytes.into()),
+            Payload::File { content_type, path } => (content_type, Input::open(path).await?),
+            Payload::Input { content_type, input } => (content_type, input),
         };
-        Ok(Self { media_type, length: bytes.len() as u64, source: Source::Memory(bytes) })
+        Ok(Self { media_type, input, unreadable: Arc::default() })
     }
 
     pub(crate) fn media_type(&self) -> &str {
@@ -54,97 +43,72 @@ impl Content {
     }
 
     pub(crate) fn length(&self) -> u64 {
-        self.length
+        self.input.length()
     }
 
-    /// What sending it may take on a slow line: a second for each 64 KiB.
+    /// The time that sending it may take on a slow line: a second for each 64 KiB.
     pub(crate) fn sending_time(&self) -> Duration {
-        Self::time_of(self.length)
+        Self::time_of(self.length())
     }
 
-    /// What sending so many bytes may take.
+    /// The time that sending so many bytes may take.
     pub(crate) fn time_of(bytes: u64) -> Duration {
         Duration::from_secs(bytes / (64 * 1024))
     }
 
     /// The whole of it, in memory.
     pub(crate) async fn to_bytes(&self) -> Result<Bytes, Error> {
-        match &self.source {
-            Source::Memory(bytes) => Ok(bytes.clone()),
-            Source::File(path) => {
-                tokio::fs::read(path).await.map(Bytes::from).map_err(|error| unreadable(path, &error))
-            }
-        }
+        self.input.read(0, self.length()).await
+    }
+
+    pub(crate) async fn sha256(&self) -> Result<Digest, Error> {
+        self.input.sha256().await
     }
 
     /// All of it.
     pub(crate) fn whole(&self) -> Range {
-        Range { offset: 0, length: self.length }
+        Range { offset: 0, length: self.length() }
     }
 
     /// A part of it, read as it is sent.
-    pub(crate) async fn body(&self, range: Range, attempt: &Attempt) -> Result<Body, Error> {
-        let pieces = match &self.source {
-            Source::Memory(bytes) => {
-                let from = usize::try_from(range.offset).unwrap_or(usize::MAX).min(bytes.len());
-                let to = from.saturating_add(usize::try_from(range.length).unwrap_or(usize::MAX)).min(bytes.len());
-                Pieces::Memory(bytes.slice(from..to))
+    pub(crate) fn body(&self, range: Range, attempt: &Attempt) -> Body {
+        let (input, unreadable, counted) = (self.input.clone(), Arc::clone(&self.unreadable), attempt.counter());
+        let end = range.offset + range.length;
+        let state = (range.offset, input, unreadable, counted);
+        Body::wrap_stream(try_unfold(state, move |(offset, input, unreadable, counted)| async move {
+            if offset >= end {
+                return Ok(None);
             }
-            Source::File(path) => {
-                let opened = async {
-                    let mut file = File::open(path).await?;
-                    file.seek(SeekFrom::Start(range.offset)).await?;
-                    Ok(file.take(range.length))
-                };
-                Pieces::File(opened.await.map_err(|error| unreadable(path, &error))?)
+            match input.read(offset, (end - offset).min(PIECE as u64)).await {
+                Ok(piece) => {
+                    counted.add(piece.len() as u64);
+                    let next = offset + piece.len() as u64;
+                    Ok(Some((piece, (next, input, unreadable, counted))))
+                }
+                Err(error) => {
+                    let text = std::io::Error::other(error.to_string());
+                    // The first failure is reported, of however many parts.
+                    let _ = unreadable.set(error);
+                    Err(text)
+                }
             }
-        };
-        let counted = attempt.counter();
-        Ok(Body::wrap_stream(try_unfold((pieces, counted), |(mut pieces, counted)| async move {
-            let piece = pieces.next().await?;
-            counted.add(piece.len() as u64);
-            Ok::<_, std::io::Error>(Some((piece.clone(), (pieces, counted))).filter(|_| !piece.is_empty()))
-        })))
+        }))
     }
 
-    pub(crate) async fn sha256(&self) -> Result<Digest, Error> {
-        let path = match &self.source {
-            Source::Memory(bytes) => return Ok(Digest::of(bytes)),
-            Source::File(path) => path,
-        };
-        let mut file = File::open(path).await.map_err(|error| unreadable(path, &error))?;
-        let mut sum = Digest::builder();
-        let mut buffer = vec![0; PIECE];
-        loop {
-            match file.read(&mut buffer).await.map_err(|error| unreadable(path, &error))? {
-                0 => return Ok(sum.finish()),
-                length => sum.update(&buffer[..length]),
-            }
-        }
+    /// The error that ended the sending of a body from this side, if one did.
+    pub(crate) fn unreadable(&self) -> Option<Error> {
+        self.unreadable.get().cloned()
     }
-}
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::input(path.display().to_string(), error)
-}
+    /// Fails if the bytes that were sent are not those of the digest, because the file was changed meanwhile. A file that only
+    /// grew is fine. Storage checks an upload in one part itself.
+    pub(crate) async fn check_unchanged(&self, sha256: Option<Digest>) -> Result<(), Error> {
+        let Some(changed) = self.input.change() else { return Ok(()) };
+        if sha256.is_some() && self.sha256().await.ok() == sha256 { Ok(()) } else { Err(changed) }
+    }
 
-/// What is left to be sent.
-enum Pieces {
-    Memory(Bytes),
-    File(Take<File>),
-}
-
-impl Pieces {
-    /// The next piece; none is left once it is empty.
-    async fn next(&mut self) -> std::io::Result<Bytes> {
-        match self {
-            Self::Memory(bytes) => Ok(bytes.split_to(bytes.len().min(PIECE))),
-            Self::File(file) => {
-                let mut piece = vec![0; PIECE];
-                let length = file.read(&mut piece).await?;
-                piece.truncate(length);
-                Ok(piece.into())
-            }
-        }
+    /// Blames the file for an error if the file was changed since it was opened: what was sent is not what was announced.
+    pub(crate) fn or_change(&self, error: Error) -> Error {
+        self.input.change().unwrap_or(error)
     }
 }

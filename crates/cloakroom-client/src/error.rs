@@ -15,10 +15,10 @@
 
 use std::time::Duration;
 
-use cloakroom::Problem;
+use cloakroom::{Problem, redact};
 
 /// What can go wrong: written to follow "failed to".
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The service refused the request: change it.
     #[error("have the request accepted: {} ({} {})", .0.detail, .0.status, .0.code)]
@@ -84,5 +84,5 @@ pub(crate) fn chain(error: reqwest::Error) -> String {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    text
+    redact::text(&text)
 }

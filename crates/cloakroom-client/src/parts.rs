@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::content::{Content, Range};
 use crate::progress::Progress;
-use crate::retry::Repeat;
+use crate::retry::{Renewals, Repeat};
 use crate::upload::{Link, description};
 use crate::{Client, Error};
 
@@ -51,20 +51,16 @@ impl Client {
             Some(id) => self.upload_begun(id).await?.filter(|upload| upload.content_length == length),
             None => None,
         };
-        let (mut upload, progress) = match before {
-            Some(upload) => {
-                let progress = Progress::in_parts(self, &upload.id, None, length);
-                (upload, progress)
-            }
+        let (mut upload, sha256) = match before {
+            Some(upload) => (upload, None),
             None => {
                 let sha256 = content.sha256().await?;
                 let mut asked = description(content, &sha256);
                 asked["parts"] = length.div_ceil(PART).clamp(1, MOST_PARTS.into()).into();
-                let upload: Upload = self.ticket(&asked).await?;
-                let progress = Progress::in_parts(self, &upload.id, Some(sha256), length);
-                (upload, progress)
+                (self.ticket::<Upload>(&asked).await?, Some(sha256))
             }
         };
+        let progress = Progress::in_parts(self, &upload.id, sha256, length);
         let mut told = 0;
         loop {
             // Parts of a page that is read again are counted once.
@@ -75,10 +71,12 @@ impl Client {
             let next = match (stale, &upload.next) {
                 (true, _) => upload.parts.first().map_or(1, |part| part.number).to_string(),
                 (false, Some(next)) => next.rsplit('=').next().unwrap_or_default().to_owned(),
-                (false, None) => return Ok(upload.id),
+                (false, None) => break,
             };
             upload = self.upload_from(&upload.id, &next).await?;
         }
+        content.check_unchanged(sha256).await?;
+        Ok(upload.id)
     }
 
     /// Sends the parts that are not there; whether the links became stale before the last of them.
@@ -113,14 +111,14 @@ impl Client {
         };
         // They share the line.
         let time = Content::time_of(range.length) * u32::try_from(self.inner.settings.parts_at_once).unwrap_or(1);
-        let mut fresh: Option<Part> = None;
+        let (mut fresh, mut renewals): (Option<Part>, _) = (None, Renewals::default());
         loop {
             let Part { url, headers, .. } = fresh.as_ref().unwrap_or(part);
             let url = url.as_deref().ok_or_else(|| Error::Protocol(format!("part {} has no url", part.number)))?;
             let answer = self.put(Link { url, headers }, content, range, time, progress).await?;
             match answer.status {
                 status if status.is_success() => return Ok(()),
-                StatusCode::FORBIDDEN if fresh.is_none() => {
+                _ if renewals.renew(&answer) => {
                     let now = self.upload_from(&upload.id, &part.number.to_string()).await?;
                     let now = now.parts.into_iter().find(|now| now.number == part.number);
                     let now = now.ok_or_else(|| answer.unexpected("the upload has lost a part"))?;
@@ -130,7 +128,7 @@ impl Client {
                     }
                     fresh = Some(now);
                 }
-                _ => return Err(answer.unexpected("the storage did not take a part of the upload")),
+                _ => return Err(content.or_change(answer.unexpected("the storage did not take a part of the upload"))),
             }
         }
     }

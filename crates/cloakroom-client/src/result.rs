@@ -4,7 +4,7 @@ use reqwest::header::{ACCEPT, LOCATION};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::answer::Answer;
-use crate::retry::{Again, Repeat, Retries};
+use crate::retry::{Again, Renewals, Repeat, Retries};
 use crate::{Client, Download, Error, Snapshot};
 
 /// How many redirects lead to a result, at most.
@@ -25,6 +25,8 @@ enum Step {
     Done(JobResult),
     Redirect(Url),
     Again(Again),
+    /// The link has expired.
+    Renew,
 }
 
 impl Client {
@@ -32,25 +34,26 @@ impl Client {
     /// with the service. Fails as [`Error::JobFailed`] or [`Error::JobCancelled`] if that is how the job ended.
     pub async fn result(&self, job: &str) -> Result<JobResult, Error> {
         let start = self.job(job, &["result"])?;
-        let mut retries = Retries::new(self);
+        let (mut retries, mut renewals) = (Retries::new(self), Renewals::default());
         let (mut url, mut hops) = (start.clone(), 0);
         loop {
-            match self.step(&url, hops).await? {
+            match self.step(&url, hops, &mut renewals).await? {
                 Step::Done(result) => return Ok(result),
                 Step::Redirect(next) => {
                     hops += 1;
                     url = next;
                 }
+                // From the start: a presigned link does not live long.
+                Step::Renew => (url, hops) = (start.clone(), 0),
                 Step::Again(again) => {
                     retries.pause(again, Repeat::Safe).await?;
-                    // From the start: a presigned URL does not live long.
                     (url, hops) = (start.clone(), 0);
                 }
             }
         }
     }
 
-    async fn step(&self, url: &Url, hops: usize) -> Result<Step, Error> {
+    async fn step(&self, url: &Url, hops: usize, renewals: &mut Renewals) -> Result<Step, Error> {
         let request = self.inner.http.get(url.clone()).header(ACCEPT, "*/*");
         let ours = url.origin() == self.inner.base.origin();
         let request = if ours { request.headers(self.inner.headers.clone()) } else { request };
@@ -68,12 +71,12 @@ impl Client {
         };
         match response.status() {
             StatusCode::NO_CONTENT => Ok(Step::Done(JobResult::Nothing)),
-            StatusCode::ACCEPTED if hops == 0 => self.judge(response, hops).await,
+            StatusCode::ACCEPTED if hops == 0 => self.judge(response, hops, renewals).await,
             status if status.is_success() => Ok(Step::Done(JobResult::Content(Download::new(response)))),
             status if status.is_redirection() && response.headers().contains_key(LOCATION) => {
                 Self::redirect(url, hops, &response)
             }
-            _ => self.judge(response, hops).await,
+            _ => self.judge(response, hops, renewals).await,
         }
     }
 
@@ -88,13 +91,16 @@ impl Client {
     }
 
     /// Reads an answer that is not the result.
-    async fn judge(&self, response: Response, hops: usize) -> Result<Step, Error> {
+    async fn judge(&self, response: Response, hops: usize, renewals: &mut Renewals) -> Result<Step, Error> {
         let answer = match Answer::read(response).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Step::Again(Again::broken(error))),
         };
         if let Some(again) = answer.again() {
             return Ok(Step::Again(again));
+        }
+        if hops > 0 && renewals.renew(&answer) {
+            return Ok(Step::Renew);
         }
         if hops > 0 {
             return Err(answer.unexpected("the service redirected to where the result is not"));

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use cloakroom::Timestamp;
 
+use crate::Input;
+
 /// A command with its payload.
 #[derive(Debug, Clone)]
 pub struct Submission {
@@ -34,12 +36,19 @@ pub enum Payload {
         /// The bytes.
         bytes: Bytes,
     },
-    /// A file, streamed if it is large. It must not change while it is sent.
+    /// A file, or anything else that can be opened and read: see [`Input`]. It must not change while it is sent.
     File {
         /// Its media type.
         content_type: String,
         /// Where it is.
         path: PathBuf,
+    },
+    /// Input that is open.
+    Input {
+        /// Its media type.
+        content_type: String,
+        /// The bytes.
+        input: Input,
     },
 }
 

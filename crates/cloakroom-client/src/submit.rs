@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use crate::answer::Answer;
+use crate::builder::without_credentials;
 use crate::content::Content;
 use crate::retry::Repeat;
 use crate::{Client, Error, Key, Snapshot, Submission};
@@ -104,8 +105,9 @@ impl Client {
             _ if replayed => Snapshot::of(answer)?.job,
             _ => return Err(answer.into_refusal()),
         };
-        let location = self.resolve(location.as_ref().unwrap_or(&job.links.this))?.to_string();
-        Ok(Submitted { job, location, replayed })
+        let mut location = self.resolve(location.as_ref().unwrap_or(&job.links.this))?;
+        without_credentials(&mut location);
+        Ok(Submitted { job, location: location.into(), replayed })
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cloakroom::Digest;
+use reqwest::Method;
 use reqwest::header::CONTENT_LENGTH;
-use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::content::{Content, Range};
 use crate::progress::Progress;
-use crate::retry::{Again, Repeat, Retries};
+use crate::retry::{Again, Renewals, Repeat, Retries};
 use crate::{Client, Error};
 
 /// A link that takes a payload, or a part of it.
@@ -48,7 +48,7 @@ impl Client {
         }
         let sha256 = content.sha256().await?;
         let asked = description(content, &sha256);
-        let mut fresh = true;
+        let mut renewals = Renewals::default();
         loop {
             let ticket: Ticket = self.ticket(&asked).await?;
             let progress = Progress::new(self, &ticket.upload_id, Some(sha256), content.length());
@@ -56,9 +56,8 @@ impl Client {
             let answer = self.put(link, content, content.whole(), content.sending_time(), &progress).await?;
             match answer.status {
                 status if status.is_success() => return Ok(ticket.upload_id),
-                // The presigned URL may have expired over the attempts: one more, with a new one.
-                StatusCode::FORBIDDEN if fresh => fresh = false,
-                _ => return Err(answer.unexpected("the storage did not take the upload")),
+                _ if renewals.renew(&answer) => {}
+                _ => return Err(content.or_change(answer.unexpected("the storage did not take the upload"))),
             }
         }
     }
@@ -95,8 +94,12 @@ impl Client {
             }
             let attempt = progress.attempt();
             // A presigned URL takes no chunked body, which a stream of unknown length would be.
-            let request = request.header(CONTENT_LENGTH, range.length).body(content.body(range, &attempt).await?);
-            let again = match request.send().await {
+            let request = request.header(CONTENT_LENGTH, range.length).body(content.body(range, &attempt));
+            let sent = request.send().await;
+            if let Some(error) = content.unreadable() {
+                return Err(error);
+            }
+            let again = match sent {
                 Ok(response) => match Answer::read(response).await {
                     Ok(answer) => match answer.again() {
                         None => {

@@ -7,6 +7,7 @@
 //! - [`history`] what happened to a job, as its record keeps it;
 //! - [`ids`] the names things go by, with the derivation of a job's id from the client's;
 //! - [`retry`] and [`poll`] the arithmetic of waiting;
+//! - [`redact`] removes credentials from texts that people read;
 //! - [`view`] and [`problem`] what a client is shown: the contract's types, also read by the client library.
 
 pub mod cost;
@@ -18,6 +19,7 @@ pub mod outcome;
 pub mod parts;
 pub mod poll;
 pub mod problem;
+pub mod redact;
 pub mod retry;
 pub mod time;
 pub mod transition;

@@ -8,16 +8,27 @@ use std::error::Error;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::ACTIONS;
 use super::command::quoted;
 use super::finding::{Check, Finding, check};
+use crate::error::{causes, said};
 
 /// The last finding: nothing else can be asked.
 #[derive(Debug)]
-pub(super) struct Stop(pub(super) Box<Finding>);
+pub(super) struct Stop(pub(super) Box<Finding>, pub(super) End);
+
+/// The end of an examination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The services answered.
+    Answered,
+    /// Nothing answers.
+    Unreachable,
+    /// There is no region, or there are no credentials that the services accept.
+    Unidentified,
+}
 
 /// What a call was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,13 +91,11 @@ impl<T> Answer<T> {
             Ok(value) => Ok(Self::Is(value)),
             Err(SdkError::ServiceError(refused)) => {
                 let error = refused.err();
-                let message = error.message().map_or_else(|| DisplayErrorContext(error).to_string(), str::to_owned);
+                let message = error.message().map_or_else(|| causes(error), str::to_owned);
                 Self::refused(call, refused.raw().status().as_u16(), error.code().unwrap_or_default(), message)
             }
-            Err(error @ (SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))) => {
-                Err(unreachable(&DisplayErrorContext(&error).to_string()))
-            }
-            Err(error) => Ok(Self::Unclear(DisplayErrorContext(&error).to_string())),
+            Err(error @ (SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))) => Err(unreachable(&said(&error))),
+            Err(error) => Ok(Self::Unclear(said(&error))),
         }
     }
 
@@ -146,7 +155,7 @@ fn unreachable(reason: &str) -> Stop {
         format!("nothing answers: {reason}"),
         "nothing can be asked; AWS_ENDPOINT_URL (unset for AWS itself) and AWS_REGION say where the services are",
     );
-    Stop(Box::new(finding.mended_by("aws configure list")))
+    Stop(Box::new(finding.mended_by("aws configure list")), End::Unreachable)
 }
 
 fn refused_credentials(code: &str, message: &str) -> Stop {
@@ -155,7 +164,7 @@ fn refused_credentials(code: &str, message: &str) -> Stop {
         "nothing can be asked by someone whom AWS does not know, in a region that the account has not turned on, or \
          with credentials that have expired",
     );
-    Stop(Box::new(finding.mended_by("aws sts get-caller-identity || aws configure")))
+    Stop(Box::new(finding.mended_by("aws sts get-caller-identity || aws configure")), End::Unidentified)
 }
 
 fn denied(check: Check, action: &str, message: &str) -> Finding {
@@ -234,7 +243,7 @@ mod tests {
     #[test]
     fn refused_credentials_end_the_examination() {
         for code in ["UnrecognizedClientException", "SignatureDoesNotMatch", "ExpiredToken"] {
-            let Stop(last) = refused(403, code, "the token is invalid").expect_err("all calls would end the same");
+            let Stop(last, _) = refused(403, code, "the token is invalid").expect_err("all calls would end the same");
             assert_eq!((last.state, last.subject), (State::Fail, "credentials"));
             assert_eq!(last.found, format!("they are refused: the token is invalid ({code})"));
         }

@@ -1,9 +1,9 @@
 //! Who asks, and where.
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
-use aws_smithy_types::error::display::DisplayErrorContext;
+use cloakroom::redact;
 
-use super::answer::Stop;
+use super::answer::{End, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
 use crate::clients::Clients;
@@ -12,21 +12,21 @@ use crate::clients::Clients;
 pub(super) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding), Stop> {
     let sdk = clients.sdk();
     let Some(region) = sdk.region() else { return Err(no_region()) };
-    let endpoint = sdk.endpoint_url().map(str::to_owned);
+    let endpoint = sdk.endpoint_url().map(redact::url);
+    let place = endpoint.as_ref().map_or_else(|| region.to_string(), |url| format!("{region} at {url}"));
     let aws = Aws { region: region.to_string(), endpoint, stack: stack.to_owned() };
     let given = match sdk.credentials_provider() {
-        Some(provider) => provider.provide_credentials().await.map_err(|error| DisplayErrorContext(error).to_string()),
+        Some(provider) => provider.provide_credentials().await.map_err(|error| crate::error::no_credentials(&error)),
         None => Err("there is nowhere to take them from".to_owned()),
     };
     let key = given.map_err(|reason| no_credentials(&reason))?.access_key_id().to_owned();
-    let place = sdk.endpoint_url().map_or_else(|| region.to_string(), |url| format!("{region} at {url}"));
     Ok((aws, check("credentials", "credentials").ok(format!("access key {key}, {place}"))))
 }
 
 fn no_region() -> Stop {
     let finding = check("credentials", "region")
         .fail("no region is set", "nothing can be asked: AWS_REGION, or the profile, says where the deployment is");
-    Stop(Box::new(finding.mended_by("aws configure set region us-east-1")))
+    Stop(Box::new(finding.mended_by("aws configure set region us-east-1")), End::Unidentified)
 }
 
 fn no_credentials(reason: &str) -> Stop {
@@ -34,5 +34,5 @@ fn no_credentials(reason: &str) -> Stop {
         format!("there are none: {reason}"),
         "nothing can be asked; they come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role",
     );
-    Stop(Box::new(finding.mended_by("eval \"$(aws configure export-credentials --format env)\"")))
+    Stop(Box::new(finding.mended_by("eval \"$(aws configure export-credentials --format env)\"")), End::Unidentified)
 }

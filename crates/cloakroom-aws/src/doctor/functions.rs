@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 
-use super::answer::{Answer, Call, Stop};
+use super::answer::{Answer, Call, End, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
 use crate::config::{
@@ -80,7 +80,7 @@ pub(super) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop>
         format!("there is no function of a stack {:?} in {}", aws.stack, aws.region),
         "nothing else can be asked: --stack or CLOAKROOM_STACK names another stack, AWS_REGION another region",
     );
-    Err(Stop(Box::new(finding.mended_by(deploy(aws)))))
+    Err(Stop(Box::new(finding.mended_by(deploy(aws))), End::Answered))
 }
 
 fn deploy(aws: &Aws) -> String {

@@ -23,6 +23,7 @@ mod times;
 use cloakroom_app::Registry;
 
 use crate::clients::Clients;
+pub use answer::End;
 use answer::Stop;
 use finding::check;
 pub use finding::{Finding, State};
@@ -50,12 +51,15 @@ pub const ACTIONS: [&str; 11] = [
 ///
 /// The findings are in the order in which things were asked. Where no answer can be had at all (no credentials, nothing
 /// that listens) the last finding says so, and what was to come after it is left out.
-pub async fn examine(clients: &Clients, stack: &str, commands: impl Fn(bool) -> Registry) -> Vec<Finding> {
+pub async fn examine(clients: &Clients, stack: &str, commands: impl Fn(bool) -> Registry) -> (Vec<Finding>, End) {
     let mut findings = vec![];
-    if let Err(Stop(last)) = ask_all(clients, stack, commands, &mut findings).await {
-        findings.push(*last);
+    match ask_all(clients, stack, commands, &mut findings).await {
+        Ok(()) => (findings, End::Answered),
+        Err(Stop(last, end)) => {
+            findings.push(*last);
+            (findings, end)
+        }
     }
-    findings
 }
 
 async fn ask_all(

@@ -13,7 +13,7 @@ use cloakroom_app::ports::{Opened, PortError, ReadError};
 use futures::StreamExt as _;
 
 use super::S3Objects;
-use crate::error::{OBJECTS, port_error};
+use crate::error::{OBJECTS, causes, port_error};
 
 /// How often in a row an object is taken up again without a byte of it.
 const TRIES: u32 = 3;
@@ -98,7 +98,7 @@ impl Reading {
                 None if self.read == self.length => return Ok(None),
                 None => unavailable_because(format!("the object ended at byte {} of {}", self.read, self.length)),
                 Some(Err(error)) if is_mismatch(&error) => return Err(ReadError::Corrupted),
-                Some(Err(error)) => unavailable_because(DisplayErrorContext(&error).to_string()),
+                Some(Err(error)) => unavailable_because(causes(&error)),
             };
             self.tries += 1;
             if self.tries > TRIES || self.read >= self.length {

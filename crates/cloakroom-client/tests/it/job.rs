@@ -62,3 +62,43 @@ fn every_call_can_run_on_any_thread() {
     on_any_thread(client.cancel(ID));
     on_any_thread(client.find("k"));
 }
+
+#[tokio::test]
+async fn credentials_of_the_base_url_are_sent_as_basic_to_the_service_alone() {
+    let storage = Server::start([reply(200, &[], "data")]).await;
+    let place = format!("{}/key", storage.url);
+    let server = Server::start([reply(303, &[("location", &place)], ""), problem(404, "unknown-job", None)]).await;
+    let url = server.url.replace("http://", "http://ada:s%40cret@");
+    let (one, _) = client(&url, |builder| builder);
+    one.result(ID).await.expect("a result");
+    assert_eq!(one.base_url(), server.url);
+    // A token that is set otherwise goes first.
+    let (other, _) = client(&url, |builder| builder.bearer_token("t"));
+    other.result(ID).await.expect_err("no such job");
+    let sent: Vec<_> = server.end().iter().map(|seen| seen.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(sent, [Some("Basic YWRhOnNAY3JldA==".to_owned()), Some("Bearer t".to_owned())]);
+    assert_eq!(storage.end()[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn credentials_of_another_url_are_taken_from_the_same_origin_alone() {
+    let server = Server::start((0..2).map(|_| problem(404, "unknown-job", None))).await;
+    let same = server.url.replace("http://", "http://ada:secret@");
+    for from in [same.as_str(), "http://ada:secret@else.where"] {
+        let (client, _) = client(&server.url, |builder| builder.credentials_from(from));
+        client.result(ID).await.expect_err("no such job");
+    }
+    let sent: Vec<_> = server.end().iter().map(|seen| seen.header("authorization").is_some()).collect();
+    assert_eq!(sent, [true, false]);
+}
+
+#[test]
+fn an_origin_is_scheme_host_and_port() {
+    use cloakroom_client::is_same_origin;
+    assert!(is_same_origin("https://Host:443/stage", "https://u:p@host"));
+    for other in
+        ["http://host:1", "https://host", "https://host:1@evil/", "https://host:1.evil/", "https://evil\\@host:1", ""]
+    {
+        assert!(!is_same_origin(other, "https://host:1"), "{other}");
+    }
+}

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
-use cloakroom_client::{Builder, Error, Submission, Uploading};
+use cloakroom_client::{Builder, Client, Error, Submission, Uploading};
 use serde_json::{Value, json};
 
 use crate::script::{Reply, Server, client, job, problem, reply};
@@ -155,4 +155,33 @@ async fn parts_that_are_told_of_later_are_asked_for() {
     let asked = lines(server);
     assert_eq!(asked[..3], ["POST /uploads", "GET /uploads/u-1?from=2", "GET /uploads/u-1?from=3"]);
     assert_eq!(lines(storage), ["PUT /bucket/u-1?partNumber=1", "PUT /bucket/u-1?partNumber=3"]);
+}
+
+#[tokio::test]
+async fn a_large_file_that_was_rewritten_is_not_submitted_and_one_that_grew_is() {
+    for (at, is_same) in [(0, false), (5_000_000, true)] {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(&vec![7; 5_000_000]).expect("written");
+        let path = file.path().to_owned();
+        let told = std::sync::Once::new();
+        let change = move |_: &Uploading| {
+            told.call_once(|| {
+                use std::os::unix::fs::FileExt as _;
+                let file = std::fs::File::options().write(true).open(&path).expect("open");
+                file.write_all_at(b"1", at).expect("written");
+            });
+        };
+        let whole = json!([{ "number": 1, "content_length": 5_000_000, "uploaded": true }]);
+        let upload = json!({ "upload_id": "u-1", "method": "PUT", "content_length": 5_000_000, "part_length": 5_000_000, "parts": whole });
+        let mut replies = vec![reply(200, &[], upload.to_string())];
+        replies.extend(is_same.then(accepted));
+        let server = Server::start(replies).await;
+        let client = Client::builder(&server.url).parts_from(9).on_upload(change).build().expect("a client");
+        let submitted = client.submit(Submission::file("a", "image/png", file.path())).await;
+        match submitted {
+            Ok(_) => assert!(is_same),
+            Err(error) => assert!(!is_same && matches!(error, Error::Input { .. }), "{error}"),
+        }
+        server.end();
+    }
 }

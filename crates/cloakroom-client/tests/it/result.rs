@@ -93,6 +93,31 @@ async fn does_not_go_round_in_circles() {
     server.end();
 }
 
+#[tokio::test]
+async fn a_link_that_has_expired_is_requested_again() {
+    let expired = |status| reply(status, &[], "<Error><Code>ExpiredToken</Code></Error>");
+    let storage = Server::start([expired(403), expired(400), reply(200, &[], "data")]).await;
+    let redirect = || reply(303, &[("location", &format!("{}/key?X-Amz-Signature=1", storage.url))], "");
+    let server = Server::start([redirect(), redirect(), redirect()]).await;
+    let (client, clock) = client(&server.url, |builder| builder.retry_within(std::time::Duration::ZERO));
+    assert_eq!(text(client.result(ID).await.expect("a result")).await.1, "data");
+    assert!(clock.waits_ms().is_empty(), "a fresh link is no retry");
+    storage.end();
+    server.end();
+}
+
+#[tokio::test]
+async fn a_link_that_is_forbidden_twice_is_an_error_without_its_signature() {
+    let storage = Server::start((0..2).map(|_| reply(403, &[], "<Error><Code>AccessDenied</Code></Error>"))).await;
+    let redirect = || reply(303, &[("location", &format!("{}/key?X-Amz-Signature=secret", storage.url))], "");
+    let server = Server::start([redirect(), redirect()]).await;
+    let (client, _) = client(&server.url, |builder| builder);
+    let error = client.result(ID).await.expect_err("forbidden");
+    assert!(matches!(error, Error::Protocol(_)) && !error.to_string().contains("secret"), "{error}");
+    storage.end();
+    server.end();
+}
+
 /// A body that fails after its first piece is on its way.
 struct Broken {
     piece: Option<&'static str>,

@@ -89,3 +89,49 @@ async fn a_payload_that_is_too_large_altogether_is_refused() {
     assert!(matches!(&error, Error::Problem(problem) if problem.code == "payload-too-large"), "{error}");
     server.end();
 }
+
+/// The storage's answer where the session of the role that signed the link has ended.
+fn ended(status: u16) -> Reply {
+    reply(
+        status,
+        &[],
+        "<?xml version=\"1.0\"?><Error><Code>ExpiredToken</Code><Message>The token expired</Message></Error>",
+    )
+}
+
+#[tokio::test]
+async fn a_link_whose_signer_has_no_session_any_more_is_renewed_more_than_once() {
+    let storage = Server::start([ended(403), ended(400), reply(200, &[], "")]).await;
+    let server = Server::start([ticket(&storage.url), ticket(&storage.url), ticket(&storage.url), accepted()]).await;
+    let (client, clock) = client(&server.url, |builder| builder.body_limit(0).retry_within(std::time::Duration::ZERO));
+    client.submit(Submission::bytes("a", "image/png", "0123456789")).await.expect("accepted");
+    assert!(clock.waits_ms().is_empty(), "a fresh link is no retry");
+    storage.end();
+    server.end();
+}
+
+#[tokio::test]
+async fn a_link_that_is_never_good_is_an_error_in_the_end() {
+    let storage = Server::start((0..4).map(|_| ended(403))).await;
+    let server = Server::start((0..4).map(|_| ticket(&storage.url))).await;
+    let (client, _) = client(&server.url, |builder| builder.body_limit(0));
+    let error = client.submit(Submission::bytes("a", "image/png", "0123456789")).await.expect_err("no good link");
+    assert!(matches!(error, Error::Protocol(_)), "{error}");
+    storage.end();
+    server.end();
+}
+
+#[tokio::test]
+async fn a_file_that_was_rewritten_is_blamed_when_the_storage_rejects_its_bytes() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(&vec![7; 5_000_000]).expect("written");
+    let input = cloakroom_client::Input::open(file.path()).await.expect("input");
+    file.as_file().set_len(5_000_001).expect("longer");
+    let storage = Server::start([reply(400, &[], "<Error><Code>BadDigest</Code></Error>")]).await;
+    let server = Server::start([ticket(&storage.url)]).await;
+    let (client, _) = client(&server.url, |builder| builder);
+    let payload = cloakroom_client::Payload::Input { content_type: "image/png".to_owned(), input };
+    let error = client.submit(Submission { payload, ..Submission::json("a", ()) }).await.expect_err("not taken");
+    assert!(matches!(error, Error::Input { .. }), "{error}");
+    storage.end();
+}

@@ -191,6 +191,6 @@ fn a_function_that_is_not_there_is_one_finding_and_all_of_them_the_last() {
     for (_, answer) in &mut functions.0 {
         *answer = Answer::Absent;
     }
-    let Stop(last) = there_is_one(&functions, &somewhere()).expect_err("nothing else can be asked");
+    let Stop(last, _) = there_is_one(&functions, &somewhere()).expect_err("nothing else can be asked");
     assert_eq!((last.subject, &*last.check), ("functions", "stack"));
 }

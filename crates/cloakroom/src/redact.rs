@@ -1,0 +1,67 @@
+//! Removes credentials from texts that people read: messages, errors and lines of a log.
+//!
+//! A URL carries credentials in two places: before its host (`user:password@`), and in its query, which signs a presigned link.
+
+/// Replaces what is removed.
+const REMOVED: &str = "***";
+
+/// Returns a text without the credentials of the URLs in it.
+pub fn text(text: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| !is_boundary(c)) {
+        let (before, word) = rest.split_at(start);
+        let end = word.find(is_boundary).unwrap_or(word.len());
+        redacted.push_str(before);
+        let (word, after) = word.split_at(end);
+        if word.contains("://") || is_signed(word) {
+            redacted.push_str(&url(word));
+        } else {
+            redacted.push_str(word);
+        }
+        rest = after;
+    }
+    redacted + rest
+}
+
+/// Returns a URL without its credentials and its query. The URL may be malformed: then everything before the last `@` is
+/// removed, because a password that was not escaped is a common reason.
+pub fn url(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (&url[..scheme.len() + 3], rest),
+        None => ("", url),
+    };
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let credentials = match authority.rfind('@') {
+        Some(at) => Some(at),
+        None if scheme.is_empty() || !has_good_port(authority) => rest.rfind('@'),
+        None => None,
+    };
+    let (mark, rest) = match credentials {
+        Some(at) => (format!("{REMOVED}@"), &rest[at + 1..]),
+        None => (String::new(), rest),
+    };
+    match rest.split_once('?') {
+        Some((before, _)) => format!("{scheme}{mark}{before}?{REMOVED}"),
+        None => format!("{scheme}{mark}{rest}"),
+    }
+}
+
+/// Characters that end a URL in a text.
+fn is_boundary(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>')
+}
+
+/// Recognizes the path of a presigned link, which may have no scheme.
+fn is_signed(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    word.split_once('?').is_some_and(|(_, query)| query.contains("x-amz-") || query.contains("signature="))
+}
+
+fn has_good_port(authority: &str) -> bool {
+    let after_address = authority.rsplit(']').next().unwrap_or_default();
+    after_address.split_once(':').is_none_or(|(_, port)| port.chars().all(|c| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests;
