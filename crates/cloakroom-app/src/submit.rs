@@ -205,7 +205,8 @@ impl Submit {
         }
         let now = self.host.now();
         let retention = command.limits().retention;
-        if submission.not_before.is_some_and(|at| at > now.after(retention)) {
+        let not_before = submission.not_before.map(|at| self.host.at(at));
+        if not_before.is_some_and(|at| at > now.after(retention)) {
             return Err(SubmitError::TooLate(retention));
         }
         let checked = match &submission.body {
@@ -231,7 +232,7 @@ impl Submit {
                 ),
                 command: submission.command,
                 retention,
-                not_before: submission.not_before,
+                not_before,
             },
             now,
         );
