@@ -45,7 +45,7 @@ const MAX_RECEIVE_COUNT: u32 = 50;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where to listen; the host may be a name, and port 0 takes a free one
+    /// The host, which may be a name, and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     listen: Listen,
     /// The folder that jobs and payloads are kept in

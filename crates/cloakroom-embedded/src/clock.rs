@@ -1,4 +1,4 @@
-//! The time by which messages are hidden, delayed and expired.
+//! The clock that hides, delays and expires messages.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -51,7 +51,7 @@ pub(crate) fn bare() -> Refuse {
     })
 }
 
-/// Becomes ready when the server must end: it was told so, or the sender was dropped.
+/// Becomes ready when the server must end: the sender sent `true`, or was dropped.
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<bool>);
 

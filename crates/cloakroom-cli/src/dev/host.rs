@@ -7,7 +7,7 @@ use cloakroom_embedded::Clock;
 /// Takes the time from the embedded services' clock, which does not go back. A job's lease, wait and message are then
 /// measured by one clock, and a machine's clock that is set back delays none of them.
 ///
-/// Until the machine's clock has caught up, or the runner restarts without open jobs, job times are ahead of it.
+/// Job times are then ahead of the machine's clock, until it has caught up or the runner restarts without messages.
 pub(super) struct SteadyHost(pub(super) Clock);
 
 impl Host for SteadyHost {

@@ -94,7 +94,7 @@ fn write(entries: &Receiver<Entry>, mut to: impl Write) {
 mod tests {
     use super::*;
 
-    /// What a log has written, once it is read.
+    /// Returns the text that a log has written, once it is read.
     fn read(log: Log, entries: &Receiver<Entry>) -> String {
         drop(log);
         let mut text = Vec::new();

@@ -85,7 +85,7 @@ mod system {
 
 pub(crate) use system::Signals;
 
-/// Whether SIGHUP is ignored, by the text of `/proc/self/status`. Without it, as on macOS, it is not.
+/// Returns whether SIGHUP is ignored, by the text of `/proc/self/status`. Without it, as on macOS, it is not.
 #[cfg(unix)]
 fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

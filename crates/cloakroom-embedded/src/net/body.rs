@@ -21,7 +21,7 @@ const LONGEST_DISCARD: Duration = Duration::from_secs(30);
 /// The longest pause in a body that is received only to be discarded.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// What a service left of a body.
+/// The rest that a service left of a body.
 type Left<B> = Arc<Mutex<Option<Unread<B>>>>;
 
 struct Unread<B> {

@@ -26,7 +26,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::{Refuse, date};
 
-/// Whether a connection must be closed slowly.
+/// Marks a connection that must be closed slowly.
 pub(super) type Lingering = Arc<AtomicBool>;
 
 /// The longest time that a connection is closed slowly.

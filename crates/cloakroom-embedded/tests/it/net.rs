@@ -25,7 +25,7 @@ async fn server() -> (std::net::SocketAddr, watch::Sender<bool>) {
     (address, tell)
 }
 
-/// What comes back for bytes that are all sent before the first is read, up to the end of the connection.
+/// The answers to bytes that are all sent before the first is read, up to the end of the connection.
 async fn exchange(request: &[u8]) -> String {
     let (address, _running) = server().await;
     let mut client = TcpStream::connect(address).await.expect("connected");
