@@ -10,6 +10,12 @@ pub trait Host: Send + Sync {
     /// What time it is.
     fn now(&self) -> Timestamp;
 
+    /// The time by this clock at which the world's clock will show `world`. They differ in the dev runner alone, whose
+    /// clock does not go back when the machine's clock is set back.
+    fn at(&self, world: Timestamp) -> Timestamp {
+        world
+    }
+
     /// 128 random bits.
     fn random(&self) -> u128;
 

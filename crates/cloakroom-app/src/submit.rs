@@ -223,6 +223,7 @@ impl Submit {
     pub async fn submit_if(&self, submission: Submission, holds: Condition<'_>) -> Result<Submitted, SubmitError> {
         let command = self.command(&submission.command)?;
         let (now, retention) = (self.host.now(), command.limits().retention);
+        let not_before = submission.not_before.map(|at| self.host.at(at));
         let checked = self.check(command, &submission, now).await?;
         let job = Job::accept(
             NewJob {
@@ -238,7 +239,7 @@ impl Submit {
                 ),
                 command: submission.command,
                 retention,
-                not_before: submission.not_before,
+                not_before,
             },
             now,
         );
@@ -284,7 +285,7 @@ impl Submit {
         if limits.key_required && submission.client_job_id.is_none() {
             return Err(SubmitError::KeyRequired);
         }
-        if submission.not_before.is_some_and(|at| at > now.after(limits.retention)) {
+        if submission.not_before.is_some_and(|at| self.host.at(at) > now.after(limits.retention)) {
             return Err(SubmitError::TooLate(limits.retention));
         }
         match &submission.body {

@@ -105,6 +105,9 @@ impl Clients {
             .http_client(http::client())
             .retry_config(retries())
             .timeout_config(timeouts(ATTEMPT, OPERATION))
+            // These services have this machine's clock. What the SDK makes of a `Date` from before that clock was set back
+            // would spoil the signature of the next call.
+            .disable_clock_skew_correction(true)
             .build();
         let endpoints = Endpoints {
             dynamodb: Some(local.dynamodb_url.into()),

@@ -24,7 +24,7 @@ pub(crate) const SCHEDULER: &str = "the scheduler";
 pub(crate) const OBJECTS: &str = "the object storage";
 
 /// Codes of answers below 500 that may be gone at the next try.
-const PASSING: [&str; 22] = [
+const PASSING: [&str; 23] = [
     // too much at once
     "BandwidthLimitExceeded",
     "KmsThrottled",
@@ -44,10 +44,11 @@ const PASSING: [&str; 22] = [
     "OperationAborted",
     "TransactionConflictException",
     "TransactionInProgressException",
-    // late: by the network, or by a machine that was frozen while its credentials ran out
+    // late: by the network, or by a machine that was frozen while its credentials ran out, or whose clock was set
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",
+    "RequestTimeTooSkewed",
     "RequestTimeout",
     "RequestTimeoutException",
 ];

@@ -2,32 +2,37 @@
 //! only the services are embedded, and a poller stands in for Lambda's event source mapping.
 
 mod expiry;
+mod host;
+mod listen;
+mod log;
 mod machine;
 mod poller;
+mod serve;
 mod sweeper;
 
-use std::io::IsTerminal as _;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use cloakroom_app::core::Namespace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::PortError;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
-use cloakroom_app::{DeadLetters, Jobs, Registry, Submit, Sweeper, SystemHost, Uploads, Worker, panics};
+use cloakroom_app::{DeadLetters, Host, Jobs, Registry, Submit, Sweeper, Uploads, Worker, panics};
 use cloakroom_aws::{
     Clients, DeadLettersConfig, DynamoStore, JobsConfig, Local, Queues, S3Objects, SqsQueue, SubmitConfig, WorkerConfig,
 };
-use cloakroom_embedded::{Keep, Services};
+use cloakroom_embedded::net::Stop;
+use cloakroom_embedded::{Keep, Services, StartError};
 use cloakroom_http::{Cors, Site, router};
+use host::SteadyHost;
+use listen::Listen;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tokio::task::JoinSet;
 
 use crate::show;
+use crate::signals::Signals;
 
 /// What job ids are derived in here. Fixed, so that the ids in the README are those that a newcomer sees.
 const NAMESPACE: Namespace = Namespace::from_uuid(uuid::uuid!("c10a6300-0000-4000-8000-000000000000"));
@@ -40,9 +45,9 @@ const MAX_RECEIVE_COUNT: u32 = 50;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:9000")]
-    listen: SocketAddr,
+    /// The host, which may be a name, and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
+    listen: Listen,
     /// The folder that jobs and payloads are kept in
     #[arg(long, value_name = "DIR", default_value = ".cloakroom", conflicts_with = "memory")]
     data: PathBuf,
@@ -58,41 +63,55 @@ pub(crate) struct Args {
     worker_memory: Option<u32>,
 }
 
-pub(crate) async fn run(args: Args) -> Result<(), String> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(
-            EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| EnvFilter::new("warn,cloakroom_app=info,cloakroom_http=info,dynoxide=error")),
-        )
-        .init();
+/// Runs until a signal asks for the end. A second signal ends the process at once.
+pub(crate) async fn run(args: Args, mut signals: Signals) -> Result<(), String> {
+    let log = log::start();
     panics::log_panics();
+    let (end, stop) = Stop::channel();
+    tokio::spawn(async move {
+        signals.next().await;
+        let _ = end.send(true);
+        std::process::exit(signals.next().await.exit_code().into());
+    });
+    let served = start_and_serve(&args, stop).await;
+    log.flush();
+    served
+}
 
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-        format!("failed to listen on {}: {error}; choose another place by --listen (port 0: a free one)", args.listen)
-    })?;
-    let address = listener.local_addr().map_err(|error| format!("failed to listen: {error}"))?;
+async fn start_and_serve(args: &Args, stop: Stop) -> Result<(), String> {
+    let (listeners, place) = args.listen.bind().await?;
     let keep = if args.memory { Keep::InMemory } else { Keep::InFolder(&args.data) };
-    let services = Arc::new(Services::start(keep).await.map_err(|error| format!("failed to {error}"))?);
+    let services = Services::start(keep).await.map_err(|error| failed_to_start(&error, args))?;
+    let services = Arc::new(services);
+    let served = serve_over(&services, listeners, &place, args, stop).await;
+    if let Some(services) = Arc::into_inner(services) {
+        services.shutdown().await;
+    }
+    served
+}
+
+async fn serve_over(
+    services: &Arc<Services>,
+    listeners: Vec<TcpListener>,
+    place: &Listen,
+    args: &Args,
+    stop: Stop,
+) -> Result<(), String> {
     let worker_memory = args.worker_memory.map_or_else(machine::budget, |mib| u64::from(mib) * 1024 * 1024);
     let parts =
-        Parts::over(&services, args.workers, worker_memory).await.map_err(|error| format!("failed to {error}"))?;
-
-    tokio::spawn(poller::work(parts.queue, parts.worker, args.workers));
-    tokio::spawn(poller::bury(parts.dead, parts.dead_letters));
-    tokio::spawn(sweeper::sweep(parts.store, parts.sweeper));
-    tokio::spawn(expiry::delete(Arc::clone(&services), parts.objects, parts.commands));
+        Parts::over(services, args.workers, worker_memory).await.map_err(|error| format!("failed to {error}"))?;
+    let mut work = JoinSet::new();
+    work.spawn(poller::work(parts.queue, parts.worker, args.workers));
+    work.spawn(poller::bury(parts.dead, parts.dead_letters));
+    work.spawn(sweeper::sweep(parts.store, parts.sweeper));
+    work.spawn(expiry::delete(Arc::clone(services), parts.objects, parts.commands));
     let site = Site::new("").cors(Cors::Any);
     let app = router(site, Some(parts.submit), Some(parts.jobs));
-    greet(address, &args).map_err(|failure| failure.message)?;
-    // Small answers go out at once, and not when the last one was acknowledged.
-    let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
-    tokio::select! {
-        served = axum::serve(listener, app) => served.map_err(|error| format!("failed to serve: {error}")),
-        // Nothing is drained: what is in flight goes on at the next start, as after any other end.
-        _ = tokio::signal::ctrl_c() => Ok(()),
-    }
+    greet(place, args);
+    serve::serve(listeners, app, Cors::Any, stop).await;
+    // Jobs in progress go on at the next start, as after any other end.
+    work.shutdown().await;
+    Ok(())
 }
 
 /// The use cases over the embedded services.
@@ -126,6 +145,7 @@ impl Parts {
         objects.create_bucket().await?;
         let Queues { queue, dead_letters: dead } =
             SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?;
+        let host: Arc<dyn Host> = Arc::new(SteadyHost(services.clock()));
         let commands = commands::registry(true);
         let submit = SubmitConfig {
             table: table.clone(),
@@ -151,7 +171,7 @@ impl Parts {
         let queue = Arc::new(queue);
         let mut worker = cloakroom_aws::worker(&worker, &clients, commands.clone(), Arc::new(LogMeter));
         worker.admission = worker.admission.with_places(workers);
-        Ok(Self {
+        let mut parts = Self {
             submit: cloakroom_aws::submit(&submit, &clients, commands.clone(), Arc::new(LogMeter)),
             worker,
             jobs: cloakroom_aws::jobs(&jobs, &clients, Arc::new(LogMeter)),
@@ -160,26 +180,58 @@ impl Parts {
             sweeper: Sweeper {
                 store: Arc::new(store.clone()),
                 queue: queue.clone(),
-                host: Arc::new(SystemHost),
+                host: Arc::clone(&host),
                 meter: Arc::new(LogMeter),
             },
             store,
             queue,
             dead: Arc::new(dead),
             dead_letters: cloakroom_aws::dead_letters(&dead_letters, &clients, Arc::new(LogMeter)),
-        })
+        };
+        parts.go_by(&host);
+        Ok(parts)
+    }
+
+    /// Has every use case take the time from one clock.
+    fn go_by(&mut self, host: &Arc<dyn Host>) {
+        let (submit, uploads) = &mut self.submit;
+        let hosts = [
+            &mut submit.host,
+            &mut uploads.host,
+            &mut self.jobs.host,
+            &mut self.worker.host,
+            &mut self.dead_letters.host,
+        ];
+        for its in hosts {
+            *its = Arc::clone(host);
+        }
     }
 }
 
-fn greet(address: SocketAddr, args: &Args) -> Result<(), crate::exit::Failure> {
+/// Adds what to do about services that do not start.
+fn failed_to_start(error: &StartError, args: &Args) -> String {
+    match error {
+        _ if args.memory => format!("failed to {error}"),
+        StartError::Data { .. } => format!("failed to {error}, or choose another one by --data"),
+        _ => format!("failed to {error}; choose another folder by --data"),
+    }
+}
+
+fn greet(place: &Listen, args: &Args) {
     let kept = if args.memory { "nothing is kept".to_owned() } else { format!("data in {}", args.data.display()) };
-    show::line(&format!(
-        "listening on http://{address}
+    let text = format!(
+        "listening on http://{place}
 {kept}; end it with Ctrl-C
 
 try:
-  curl -i 'http://{address}/commands/thumbnail.create?width=200' -H 'Content-Type: image/jpeg' --data-binary @docs/photo.jpg
-  curl -i http://{address}/commands/diagnostic.run -H 'Content-Type: application/json' -d '{{\"duration_ms\": 5000, \"progress_steps\": 5}}'
-  curl -i http://{address}/jobs/ID   # the Location of either; or open it in a browser"
-    ))
+  curl -i 'http://{place}/commands/thumbnail.create?width=200' -H 'Content-Type: image/jpeg' --data-binary @docs/photo.jpg
+  curl -i http://{place}/commands/diagnostic.run -H 'Content-Type: application/json' -d '{{\"duration_ms\": 5000, \"progress_steps\": 5}}'
+  curl -i http://{place}/jobs/ID   # the Location of either; or open it in a browser"
+    );
+    // The service does not depend on a reader of its standard output.
+    std::thread::spawn(move || {
+        if let Err(failure) = show::line(&text) {
+            tracing::warn!(reason = failure.message, "failed to print the greeting");
+        }
+    });
 }

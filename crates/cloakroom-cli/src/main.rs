@@ -26,36 +26,64 @@ use std::process::ExitCode;
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
+use service::Service;
+use signals::Signals;
 
 fn main() -> ExitCode {
     environment::drop_empty_variables();
-    match Cli::read() {
-        Ok(cli) => start(cli),
-        Err(shown) => shown.into(),
-    }
-}
-
-#[tokio::main]
-async fn start(cli: Cli) -> ExitCode {
-    match run(cli).await {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            // One line, also where a service wrote the text.
-            show::note(&show::printable(&format!("error: {}", failure.message)));
-            failure.exit.into()
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(shown) => return shown.into(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            show::note(&format!("error: failed to start: {error}"));
+            return Exit::Usage.into();
         }
+    };
+    let exit = runtime.block_on(start(cli));
+    // A thread that computes, or that waits for input, must not hold up the end.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Runs a command to its end, or until a signal asks for the end. `dev` ends by itself then.
+async fn start(cli: Cli) -> ExitCode {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&Failure::usage(format!("failed to listen for signals: {error}"))),
+    };
+    let outcome = match cli.command.unwrap_or_else(Command::unsaid) {
+        Command::Dev(args) => dev::run(args, signals).await.map(|()| Exit::Success).map_err(Failure::usage),
+        command => tokio::select! {
+            // First the command, which may have an end of its own for a signal.
+            biased;
+            outcome = run(command, &cli.service) => outcome,
+            signal = signals.next() => return signal.into(),
+        },
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => failed(&failure),
     }
 }
 
-async fn run(Cli { service, command }: Cli) -> Result<Exit, Failure> {
-    match command.unwrap_or_else(Command::unsaid) {
-        Command::Dev(args) => dev::run(args).await.map(|()| Exit::Success).map_err(Failure::usage),
-        Command::Submit(args) => submit::run(args, &service).await,
-        Command::Watch(args) => watch::run(args, &service).await,
-        Command::Result(args) => result::run(args, &service).await,
-        Command::Cancel(args) => cancel::run(args, &service).await,
-        Command::Find(args) => find::run(args, &service).await,
-        Command::Explain(args) => explain::run(args, &service).await,
+fn failed(failure: &Failure) -> ExitCode {
+    // One line, also where a service wrote the text.
+    show::note(&show::printable(&format!("error: {}", failure.message)));
+    failure.exit.into()
+}
+
+async fn run(command: Command, service: &Service) -> Result<Exit, Failure> {
+    match command {
+        Command::Dev(_) => unreachable!("it has an end of its own"),
+        Command::Submit(args) => submit::run(args, service).await,
+        Command::Watch(args) => watch::run(args, service).await,
+        Command::Result(args) => result::run(args, service).await,
+        Command::Cancel(args) => cancel::run(args, service).await,
+        Command::Find(args) => find::run(args, service).await,
+        Command::Explain(args) => explain::run(args, service).await,
         Command::Redrive(args) => redrive::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Cost(args) => cost::run(&args),

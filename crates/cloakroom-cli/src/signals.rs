@@ -1,36 +1,114 @@
-//! Signals that end the program, for the parts that clean up first.
+//! Signals that ask the program to end: Ctrl-C, `kill`, `docker stop`, a terminal that closes.
+//!
+//! They are handled, and not left to the system, for two reasons. The program can finish requests and remove its temporary
+//! files. And the system delivers none of them to a process with the id 1, as the program has in a container, unless
+//! it is handled.
 
-/// Waits until the program should end: by Ctrl-C, by `kill`, or because its terminal was closed. A signal that is ignored,
-/// as `nohup` and a script's `&` arrange it, stays ignored.
-#[cfg(unix)]
-pub(crate) async fn end() {
-    use std::task::Poll;
+use std::process::ExitCode;
 
-    use tokio::signal::unix::{SignalKind, signal};
+/// A signal that asked the program to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signal(u8);
 
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let caught = kinds.into_iter().filter(|kind| !is_ignored(kind.as_raw_value()));
-    let mut signals: Vec<_> = caught.filter_map(|kind| signal(kind).ok()).collect();
-    std::future::poll_fn(|context| {
-        let ready = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if ready { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
-
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
-pub(crate) async fn end() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+impl Signal {
+    /// 128 and the signal's number, as a shell has it.
+    pub(crate) fn exit_code(self) -> u8 {
+        128 + self.0
     }
 }
 
-/// Reads from Linux's `/proc` whether a signal is ignored. Without `/proc` none is.
+impl From<Signal> for ExitCode {
+    fn from(signal: Signal) -> Self {
+        Self::from(signal.exit_code())
+    }
+}
+
 #[cfg(unix)]
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+mod system {
+    use std::io;
+    use std::task::Poll;
+
+    use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+    use super::Signal;
+
+    /// The signals, from when they are first listened for.
+    pub(crate) struct Signals(Vec<(Signal, Stream)>);
+
+    impl Signals {
+        /// Must be called in a Tokio runtime. From now on these signals end nothing by themselves. Under `nohup` SIGHUP stays
+        /// ignored.
+        pub(crate) fn listen() -> io::Result<Self> {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+            let hangup = Some(SignalKind::hangup()).filter(|_| !super::ignores_hangup(&status));
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter().chain(hangup);
+            let streams = kinds.map(|kind| {
+                let number = u8::try_from(kind.as_raw_value()).expect("these are below 16");
+                Ok((Signal(number), signal(kind)?))
+            });
+            streams.collect::<io::Result<_>>().map(Self)
+        }
+
+        /// Waits for the next one.
+        pub(crate) async fn next(&mut self) -> Signal {
+            std::future::poll_fn(|cx| {
+                let ready =
+                    self.0.iter_mut().find_map(|(name, stream)| stream.poll_recv(cx).is_ready().then_some(*name));
+                ready.map_or(Poll::Pending, Poll::Ready)
+            })
+            .await
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use super::Signal;
+
+    /// Ctrl-C alone.
+    pub(crate) struct Signals;
+
+    impl Signals {
+        pub(crate) fn listen() -> std::io::Result<Self> {
+            Ok(Self)
+        }
+
+        /// Waits for the next one.
+        pub(crate) async fn next(&mut self) -> Signal {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            Signal(2)
+        }
+    }
+}
+
+pub(crate) use system::Signals;
+
+/// Waits until a signal asks the program to end: for the parts that clean up first.
+pub(crate) async fn end() {
+    match Signals::listen() {
+        Ok(mut signals) => _ = signals.next().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Returns whether SIGHUP is ignored, by the text of `/proc/self/status`. Without it, as on macOS, it is not.
+#[cfg(unix)]
+fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask >> (signal - 1) & 1 == 1
+    // Each signal is a bit, and SIGHUP is the first.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nohup_is_noticed() {
+        assert!(ignores_hangup("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000014002\n"));
+        assert!(!ignores_hangup("SigIgn:\t0000000000001000\n"));
+        assert!(!ignores_hangup(""));
+    }
 }

@@ -9,6 +9,8 @@
 //!   1 MiB messages, durably. Standard queues only.
 //!
 //! Tables, buckets and queues are the caller's to create, through the SDK.
+//! Web pages may use presigned URLs from any origin, as the template's bucket allows it. [`net`] is the HTTP server
+//! under S3 and SQS, and under the dev runner's own API.
 //!
 //! # What is kept
 //!
@@ -21,15 +23,17 @@
 //!
 //! IAM, TLS, and any address but 127.0.0.1. DynamoDB and SQS take any credentials.
 
+mod clock;
+mod damage;
 mod dynamodb;
-mod net;
+pub mod net;
 mod ports;
 mod s3;
 mod services;
 mod sqs;
 
+pub use clock::Clock;
 pub use services::{Keep, Services, StartError};
-pub use sqs::Clock;
 
 /// The access key the S3 service knows.
 pub const ACCESS_KEY: &str = "cloakroom";

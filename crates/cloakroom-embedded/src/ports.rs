@@ -1,6 +1,7 @@
 //! The ports of last time: presigned URLs name one, and should outlive a restart.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -34,11 +35,7 @@ pub(crate) fn listen_as_before(folder: Option<&Path>) -> io::Result<Listeners> {
         .and_then(|file| std::fs::read(file).ok())
         .and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or_default();
-    let listeners = Listeners {
-        dynamodb: listen(before.dynamodb).or_else(|_| listen(0))?,
-        sqs: listen(before.sqs).or_else(|_| listen(0))?,
-        s3: listen(before.s3).or_else(|_| listen(0))?,
-    };
+    let listeners = Listeners { dynamodb: on(before.dynamodb)?, sqs: on(before.sqs)?, s3: on(before.s3)? };
     let now = Ports {
         dynamodb: listeners.dynamodb.local_addr()?.port(),
         sqs: listeners.sqs.local_addr()?.port(),
@@ -46,8 +43,16 @@ pub(crate) fn listen_as_before(folder: Option<&Path>) -> io::Result<Listeners> {
     };
     if let Some(file) = file
         && now != before
+        && let Err(error) =
+            serde_json::to_vec(&now).map_err(io::Error::from).and_then(|text| std::fs::write(&file, text))
     {
-        std::fs::write(file, serde_json::to_vec(&now)?)?;
+        tracing::warn!(%error, file = %file.display(), "failed to note the ports; presigned URLs end with this process");
     }
     Ok(listeners)
+}
+
+/// Listens on this port of 127.0.0.1 if it is free, or on another one.
+fn on(port: u16) -> io::Result<TcpListener> {
+    let listen = |port| listen((Ipv4Addr::LOCALHOST, port).into());
+    listen(port).or_else(|_| listen(0))
 }

@@ -14,8 +14,10 @@ use tokio::task::JoinHandle;
 
 use crate::net::Stop;
 use crate::ports::{Listeners, listen_as_before};
-use crate::sqs::{self, Clock};
-use crate::{ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, dynamodb, s3};
+use crate::{ACCESS_KEY, ACCOUNT, Clock, REGION, SECRET_KEY, clock, damage, dynamodb, s3, sqs};
+
+/// The longest time that the end waits for one service.
+const LONGEST_END: Duration = Duration::from_secs(8);
 
 /// Where the services keep what they are given.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +47,25 @@ pub enum StartError {
         source: io::Error,
     },
     /// Stored data could not be opened: damaged, or written by a newer version.
-    #[error("open the embedded {service}: {reason}")]
+    #[error("open {file}: {reason}; move or delete the folder {folder} (its jobs are gone then)", file = file.display(), folder = folder.display())]
     Data {
-        /// The service it belongs to.
+        /// The folder with all of the data.
+        folder: PathBuf,
+        /// The file.
+        file: PathBuf,
+        /// The reason, in words.
+        reason: String,
+    },
+    /// The path of the folder is not UTF-8, which the table needs.
+    #[error("use {folder}: its path is not UTF-8", folder = folder.display())]
+    NotUtf8 {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A service did not start for a reason that is not in the folder.
+    #[error("start the embedded {service}: {reason}")]
+    Service {
+        /// The service.
         service: &'static str,
         /// The reason, in words.
         reason: String,
@@ -60,6 +78,7 @@ pub struct Services {
     dynamodb_url: String,
     sqs_url: String,
     s3_url: String,
+    clock: Clock,
     database: dynoxide::Database,
     objects: PathBuf,
     stop: watch::Sender<bool>,
@@ -80,19 +99,27 @@ impl Services {
     /// Starts the three services on free ports of 127.0.0.1 (over a folder: on those of last time, where
     /// they are still free). Must be called in a Tokio runtime with its drivers for time and network.
     pub async fn start(keep: Keep<'_>) -> Result<Services, StartError> {
-        Self::start_with_clock(keep, sqs::system_clock()).await
+        Self::open(keep, None).await
     }
 
     /// As [`start`](Self::start), with the queue's time told by `clock`. DynamoDB and S3 (time to live,
     /// presigned URLs) always keep the system's time.
     pub async fn start_with_clock(keep: Keep<'_>, clock: Clock) -> Result<Services, StartError> {
+        Self::open(keep, Some(clock)).await
+    }
+
+    async fn open(keep: Keep<'_>, clock: Option<Clock>) -> Result<Services, StartError> {
         let folder = match keep {
             Keep::InFolder(folder) => Some(folder.to_owned()),
             Keep::InMemory => None,
         };
         // Opening may replay a write-ahead log: off the async threads.
         let opened = tokio::task::spawn_blocking(move || Opened::open(folder));
-        let opened = opened.await.map_err(|error| data("services")(error.to_string()))??;
+        let opened = opened.await.map_err(|error| failed("services")(error.to_string()))??;
+        let clock = match clock {
+            Some(clock) => clock,
+            None => clock::steady(opened.queues.latest().map_err(|error| failed("SQS")(error.to_string()))?),
+        };
         Self::run(opened, clock)
     }
 
@@ -100,18 +127,19 @@ impl Services {
         let Opened { place, ports, database, queues, objects } = opened;
         let (stop, stopped) = Stop::channel();
         let sqs_url = url(&ports.sqs)?;
-        let queues = sqs::Server::new(queues, sqs_url.clone(), clock, stopped.clone());
+        let queues = sqs::Server::new(queues, sqs_url.clone(), Arc::clone(&clock), stopped.clone());
         Ok(Services {
             dynamodb_url: url(&ports.dynamodb)?,
             sqs_url,
             s3_url: url(&ports.s3)?,
+            clock,
             database: database.clone(),
             objects: place.objects.clone(),
             stop,
             tasks: vec![
                 tokio::spawn(dynamodb::serve(ports.dynamodb, database, stopped.clone())),
                 tokio::spawn(sqs::serve(ports.sqs, Arc::new(queues), stopped.clone())),
-                tokio::spawn(crate::net::serve(ports.s3, objects, stopped)),
+                tokio::spawn(s3::serve(ports.s3, objects, stopped)),
             ],
             _lock: place.lock,
             _temporary: place.temporary,
@@ -132,6 +160,12 @@ impl Services {
     /// `force_path_style`.
     pub fn s3_url(&self) -> &str {
         &self.s3_url
+    }
+
+    /// The queue's clock: it follows the machine's clock forward and never back, also not across restarts over a folder
+    /// that has messages.
+    pub fn clock(&self) -> Clock {
+        Arc::clone(&self.clock)
     }
 
     /// The URL of a queue, whether or not it exists yet. Only its last segment counts, so a URL from
@@ -162,9 +196,12 @@ impl Services {
     pub async fn shutdown(mut self) {
         // Nobody listening any more is what was wanted.
         let _ = self.stop.send(true);
-        for task in self.tasks.drain(..) {
-            if let Err(error) = task.await {
-                tracing::warn!(%error, "an embedded service ended badly");
+        for mut task in self.tasks.drain(..) {
+            match tokio::time::timeout(LONGEST_END, &mut task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "an embedded service ended badly"),
+                // The table's server waits for every client that has sent part of a request.
+                Err(_) => task.abort(),
             }
         }
     }
@@ -193,11 +230,14 @@ impl Opened {
     /// Blocks. No folder keeps nothing.
     fn open(folder: Option<PathBuf>) -> Result<Opened, StartError> {
         let place = Place::prepare(folder)?;
+        if let Some(folder) = &place.folder {
+            damage::check(folder)?;
+        }
         Ok(Opened {
-            database: dynamodb::open(place.file("dynamodb.sqlite").as_deref()).map_err(data("DynamoDB"))?,
-            queues: sqs::Store::open(place.file("sqs.sqlite").as_deref())
-                .map_err(|error| data("SQS")(error.to_string()))?,
-            objects: s3::service(&place.objects).map_err(data("S3"))?,
+            database: place.open("dynamodb.sqlite", "DynamoDB", dynamodb::open)?,
+            queues: place
+                .open("sqs.sqlite", "SQS", |file| sqs::Store::open(file).map_err(|error| error.to_string()))?,
+            objects: s3::service(&place.objects).map_err(failed("S3"))?,
             ports: listen_as_before(place.folder.as_deref()).map_err(io_error("listen"))?,
             place,
         })
@@ -216,6 +256,9 @@ struct Place {
 impl Place {
     fn prepare(folder: Option<PathBuf>) -> Result<Place, StartError> {
         if let Some(folder) = folder {
+            if folder.to_str().is_none() {
+                return Err(StartError::NotUtf8 { folder });
+            }
             let objects = folder.join("s3");
             std::fs::create_dir_all(&objects).map_err(io_error(format!("make {}", objects.display())))?;
             Ok(Place { lock: Some(lock(&folder)?), folder: Some(folder), objects, temporary: None })
@@ -225,8 +268,20 @@ impl Place {
         }
     }
 
-    fn file(&self, name: &str) -> Option<PathBuf> {
-        self.folder.as_ref().map(|folder| folder.join(name))
+    /// Opens a file of the folder, or memory.
+    fn open<T>(
+        &self,
+        name: &str,
+        service: &'static str,
+        open: impl FnOnce(Option<&Path>) -> Result<T, String>,
+    ) -> Result<T, StartError> {
+        match &self.folder {
+            Some(folder) => {
+                let file = folder.join(name);
+                open(Some(&file)).map_err(|reason| damage::damaged(folder, &file, reason))
+            }
+            None => open(None).map_err(failed(service)),
+        }
     }
 }
 
@@ -252,6 +307,6 @@ fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
     move |source| StartError::Io { what, source }
 }
 
-fn data(service: &'static str) -> impl FnOnce(String) -> StartError {
-    move |reason| StartError::Data { service, reason }
+fn failed(service: &'static str) -> impl FnOnce(String) -> StartError {
+    move |reason| StartError::Service { service, reason }
 }

@@ -1,26 +1,19 @@
-//! Bodies, up to a limit; what is sent over it is received and thrown away, so that the client hears the answer.
+//! Bodies, up to a limit. A host that holds the connection receives the rest, so that the client hears the answer.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use cloakroom::Code;
-use http::header::{CONNECTION, EXPECT};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
+use http::header::CONNECTION;
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use crate::problems::Refused;
 
-/// The most that is received of a body only to be thrown away, in bytes.
-const MOST_DISCARDED: u64 = 256 * 1024 * 1024;
-
-/// The longest that a body is received only to be thrown away.
-const LONGEST_DISCARD: Duration = Duration::from_secs(30);
-
-/// The longest pause in a body: while it is wanted, and while it is only thrown away.
+/// The longest pause in a body.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const LONGEST_PAUSE_IN_DISCARD: Duration = Duration::from_secs(3);
 
 /// A body that was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,26 +39,20 @@ impl Unread {
 }
 
 /// The body of one request.
-pub(crate) struct Incoming {
-    body: Body,
-    /// The client waits to be told to send it (`Expect: 100-continue`), and was not told yet.
-    held_back: bool,
-}
+pub(crate) struct Incoming(Body);
 
 impl Incoming {
-    pub(crate) fn new(headers: &HeaderMap, body: Body) -> Self {
-        let expect = headers.get(EXPECT).map(HeaderValue::as_bytes);
-        Self { body, held_back: expect.is_some_and(|expect| expect.eq_ignore_ascii_case(b"100-continue")) }
+    pub(crate) fn new(body: Body) -> Self {
+        Self(body)
     }
 
     /// The whole of it, if it has at most `limit` bytes.
     pub(crate) async fn read(&mut self, limit: u64) -> Result<Bytes, Unread> {
-        if http_body::Body::size_hint(&self.body).lower() > limit {
+        if http_body::Body::size_hint(&self.0).lower() > limit {
             return Err(Unread::TooLarge);
         }
-        self.held_back = false;
         let mut whole = BytesMut::new();
-        while let Some(frame) = timeout(LONGEST_PAUSE, self.body.frame()).await.map_err(|_| Unread::Broken)? {
+        while let Some(frame) = timeout(LONGEST_PAUSE, self.0.frame()).await.map_err(|_| Unread::Broken)? {
             let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
             if (whole.len() + data.len()) as u64 > limit {
                 return Err(Unread::TooLarge);
@@ -73,27 +60,6 @@ impl Incoming {
             whole.extend_from_slice(&data);
         }
         Ok(whole.freeze())
-    }
-
-    /// Receives what is left of it, within bounds. A client that is still sending when the connection closes is told
-    /// of a reset, and never sees the answer. One that waits to be told to send needs only the answer.
-    pub(crate) async fn discard(&mut self) {
-        if self.held_back {
-            return;
-        }
-        let drained = timeout(LONGEST_DISCARD, async {
-            let mut left = MOST_DISCARDED;
-            while let Ok(Some(Ok(frame))) = timeout(LONGEST_PAUSE_IN_DISCARD, self.body.frame()).await {
-                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                match left.checked_sub(length) {
-                    Some(rest) => left = rest,
-                    None => return,
-                }
-            }
-        });
-        if drained.await.is_err() {
-            tracing::debug!("a client went on sending a body that was refused");
-        }
     }
 }
 
@@ -107,7 +73,7 @@ mod tests {
     use super::*;
 
     fn incoming(body: Body) -> Incoming {
-        Incoming::new(&HeaderMap::new(), body)
+        Incoming::new(body)
     }
 
     fn pieces(pieces: &'static [&'static str]) -> Incoming {
@@ -131,29 +97,5 @@ mod tests {
         let begun = Instant::now();
         assert_eq!(incoming(stalled()).read(4).await, Err(Unread::Broken));
         assert_eq!(begun.elapsed(), LONGEST_PAUSE);
-        incoming(stalled()).discard().await;
-        assert_eq!(begun.elapsed(), LONGEST_PAUSE + LONGEST_PAUSE_IN_DISCARD);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_waits_to_be_told_is_answered_at_once() {
-        let begun = Instant::now();
-        let headers = HeaderMap::from_iter([(EXPECT, HeaderValue::from_static("100-continue"))]);
-        Incoming::new(&headers, stalled()).discard().await;
-        assert_eq!(begun.elapsed(), Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_never_ends_is_not_received_for_ever() {
-        let begun = Instant::now();
-        let drip = stream::unfold((), |()| async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            Some((Ok::<_, Infallible>("x"), ()))
-        });
-        incoming(Body::from_stream(drip)).discard().await;
-        assert_eq!(begun.elapsed(), LONGEST_DISCARD);
-        let piece = Bytes::from(vec![0; 1024 * 1024]);
-        incoming(Body::from_stream(stream::repeat_with(move || Ok::<_, Infallible>(piece.clone())))).discard().await;
-        assert_eq!(begun.elapsed(), LONGEST_DISCARD);
     }
 }

@@ -32,8 +32,10 @@ mod router;
 mod site;
 mod submit;
 mod trace;
+mod unanswered;
 mod uploads;
 
 pub use cors::Cors;
 pub use router::router;
 pub use site::{Site, TenantOf};
+pub use unanswered::unanswered;

@@ -29,13 +29,10 @@ pub(crate) async fn submit(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = Incoming::new(&parts.headers, body);
+    let mut body = Incoming::new(body);
     match accept(&desk, command, &parts, &mut body).await {
         Ok(submitted) => shown(&desk, submitted, &parts.headers).await,
-        Err(refused) => {
-            body.discard().await;
-            refused.into_response()
-        }
+        Err(refused) => refused.into_response(),
     }
 }
 

@@ -49,13 +49,10 @@ struct Upload {
 
 pub(crate) async fn upload(State(desk): State<Desk>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = Incoming::new(&parts.headers, body);
+    let mut body = Incoming::new(body);
     match start(&desk, &parts, &mut body).await {
         Ok(response) => response,
-        Err(refused) => {
-            body.discard().await;
-            refused.into_response()
-        }
+        Err(refused) => refused.into_response(),
     }
 }
 

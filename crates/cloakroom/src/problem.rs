@@ -41,6 +41,10 @@ codes! {
     PayloadTooLarge = "payload-too-large", 413, "The payload is too large";
     /// The body is not JSON.
     MalformedJson = "malformed-json", 400, "The body is not well-formed JSON";
+    /// The URI is longer than the HTTP server reads.
+    UriTooLong = "uri-too-long", 414, "The URI is too long";
+    /// The headers are more or longer than the HTTP server reads.
+    HeadersTooLarge = "headers-too-large", 431, "The headers are too large";
     /// No such path.
     NotFound = "not-found", 404, "There is nothing here";
     /// The path has other methods.

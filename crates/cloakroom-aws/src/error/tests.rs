@@ -22,6 +22,7 @@ fn what_may_be_gone_at_the_next_try_is_unavailable() {
         (400, "ThrottlingException"),
         (400, "RequestThrottled"),
         (403, "ExpiredToken"),
+        (403, "RequestTimeTooSkewed"),
         (409, "OperationAborted"),
         (429, "whatever"),
         (500, "InternalServerError"),

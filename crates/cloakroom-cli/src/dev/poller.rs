@@ -7,6 +7,7 @@ use cloakroom_app::work::{Delivery, Disposition};
 use cloakroom_app::{DeadLetters, Worker};
 use cloakroom_aws::SqsQueue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 /// The most messages of one receipt.
 const BATCH: usize = 10;
@@ -17,9 +18,10 @@ const WAIT: Duration = Duration::from_secs(20);
 /// Nothing ends a handler here but its command's own timeout.
 const NO_END: Duration = Duration::from_secs(24 * 3600);
 
-/// Works the queue for ever, with so many jobs at once.
+/// Works the queue for ever, with so many jobs at once. Dropped, it drops the jobs in progress.
 pub(super) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
     let places = Arc::new(Semaphore::new(usize::from(workers)));
+    let mut running = JoinSet::new();
     loop {
         let mut permits = vec![Arc::clone(&places).acquire_owned().await.expect("it is never closed")];
         permits.extend(std::iter::from_fn(|| Arc::clone(&places).try_acquire_owned().ok()).take(BATCH - 1));
@@ -27,8 +29,9 @@ pub(super) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
         match queue.receive(max, WAIT).await {
             Ok(deliveries) => {
                 for (delivery, permit) in deliveries.into_iter().zip(permits) {
-                    tokio::spawn(handle(Arc::clone(&queue), worker.clone(), delivery, permit));
+                    running.spawn(handle(Arc::clone(&queue), worker.clone(), delivery, permit));
                 }
+                while running.try_join_next().is_some() {}
             }
             Err(error) => {
                 tracing::error!(%error, "failed to receive messages");

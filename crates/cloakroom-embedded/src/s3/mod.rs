@@ -2,17 +2,23 @@
 
 mod access;
 mod checked;
+mod cors;
 mod unfinished;
 
 use std::path::Path;
 
+use hyper::{Request, StatusCode};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpResponse};
 use s3s_fs::FileSystem;
+use tokio::net::TcpListener;
 
+use crate::net::{self, Received, Stop};
 use crate::{ACCESS_KEY, SECRET_KEY};
 use access::Reachable;
 use checked::CheckedFiles;
+use cors::Cors;
 pub(crate) use unfinished::give_up;
 
 /// The service over a folder that exists. Unsigned requests are refused.
@@ -22,4 +28,25 @@ pub(crate) fn service(folder: &Path) -> Result<S3Service, String> {
     builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
     builder.set_access(Reachable(folder.to_owned()));
     Ok(builder.build())
+}
+
+/// Serves until stopped.
+pub(crate) async fn serve(listener: TcpListener, service: S3Service, stop: Stop) {
+    let service = move |request| answer(service.clone(), request);
+    net::serve(listener, service, net::bare(), stop).await;
+}
+
+async fn answer(service: S3Service, request: Request<Received>) -> HttpResponse {
+    let cors = Cors::new(&request);
+    if let Some(preflight) = cors.preflight() {
+        return preflight;
+    }
+    let mut response = service.call(request.map(Body::http_body)).await.unwrap_or_else(|error| {
+        tracing::error!(?error, "the embedded S3 failed to answer");
+        let mut response = HttpResponse::new(Body::empty());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    });
+    cors.answer(response.headers_mut());
+    response
 }

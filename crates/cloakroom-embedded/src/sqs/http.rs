@@ -1,13 +1,10 @@
 //! The AWS JSON 1.0 protocol: `POST /`, the action in `X-Amz-Target`, errors as `__type` and `message`.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -15,7 +12,7 @@ use uuid::Uuid;
 
 use super::error::{Kind, SqsError};
 use super::{Server, actions};
-use crate::net::Stop;
+use crate::net::{self, Received, Stop};
 
 const JSON: &str = "application/x-amz-json-1.0";
 
@@ -24,14 +21,14 @@ const MAX_BODY_BYTES: usize = 8 << 20;
 
 /// Serves until stopped.
 pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>, stop: Stop) {
-    let service = service_fn(move |request| {
+    let service = move |request| {
         let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(answer(&server, request).await) }
-    });
-    crate::net::serve(listener, service, stop).await;
+        async move { answer(&server, request).await }
+    };
+    net::serve(listener, service, net::bare(), stop).await;
 }
 
-async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(server: &Arc<Server>, request: Request<Received>) -> Response<Full<Bytes>> {
     let answered = match read(request).await {
         Ok((action, body)) => actions::dispatch(server, &action, &body).await,
         Err(error) => Err(error),
@@ -51,7 +48,7 @@ async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Response<Fu
 /// The action's name and the request's body.
 ///
 /// The content type is insisted on: a web page can't send it here without asking first, and isn't answered.
-async fn read(request: Request<Incoming>) -> Result<(String, Bytes), SqsError> {
+async fn read(request: Request<Received>) -> Result<(String, Bytes), SqsError> {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
     if request.method() != Method::POST || header("content-type") != Some(JSON) {
         return Err(SqsError::new(Kind::InvalidAction, format!("Only POST with {JSON} is served.")));

@@ -20,26 +20,13 @@ mod waiters;
 mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::ACCOUNT;
 use crate::net::Stop;
+use crate::{ACCOUNT, Clock};
 use error::SqsError;
 pub(crate) use http::serve;
 pub(crate) use store::Store;
 use waiters::Waiters;
-
-/// Tells the time, in milliseconds since 1970.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
-
-/// The system's time.
-pub(crate) fn system_clock() -> Clock {
-    Arc::new(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let ms = since.map_or(0, |since| since.as_millis());
-        i64::try_from(ms).unwrap_or(i64::MAX)
-    })
-}
 
 /// What every request shares.
 pub(crate) struct Server {

@@ -21,7 +21,7 @@ struct Running {
 }
 
 fn start(clock: Clock) -> Running {
-    let listener = listen(0).expect("a free port");
+    let listener = listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let (stop, stopped) = Stop::channel();
     let store = Store::open(None).expect("memory");

@@ -2,6 +2,7 @@
 
 mod dynamodb;
 mod harness;
+mod net;
 mod restart;
 mod s3;
 mod s3_presigned;

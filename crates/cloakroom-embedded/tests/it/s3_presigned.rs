@@ -98,3 +98,46 @@ async fn an_upload_must_have_the_signed_length_type_and_checksum() {
     assert_eq!(head.content_type(), Some("text/plain"));
     assert_eq!(head.content_length(), Some(5));
 }
+
+/// The status of an answer, and its CORS header of this name.
+fn cors(answer: &reqwest::Response, name: &str) -> (u16, Option<String>) {
+    let value = answer.headers().get(name).map(|value| value.to_str().expect("ASCII").to_owned());
+    (answer.status().as_u16(), value)
+}
+
+#[tokio::test]
+async fn a_page_of_any_origin_may_ask_before_it_puts_or_gets() {
+    let running = in_memory().await;
+    let s3 = bucket(&running).await;
+    let signed = s3.put_object().bucket("files").key("in/1").presigned(for_a_minute()).await.expect("signed");
+    let preflight = |method: &'static str| {
+        reqwest::Client::new()
+            .request(reqwest::Method::OPTIONS, signed.uri())
+            .header("origin", "null")
+            .header("access-control-request-method", method)
+            .header("access-control-request-headers", "content-type,x-amz-checksum-sha256")
+            .send()
+    };
+    for method in ["GET", "HEAD", "PUT"] {
+        let answer = preflight(method).await.expect("answered");
+        assert_eq!(cors(&answer, "access-control-allow-origin"), (200, Some("*".to_owned())), "{method}");
+        assert_eq!(cors(&answer, "access-control-allow-methods").1.as_deref(), Some("GET, HEAD, PUT"));
+        let headers = cors(&answer, "access-control-allow-headers").1;
+        assert_eq!(headers.as_deref(), Some("content-type,x-amz-checksum-sha256"));
+    }
+    let answer = preflight("DELETE").await.expect("answered");
+    assert_eq!(cors(&answer, "access-control-allow-origin"), (403, None));
+}
+
+#[tokio::test]
+async fn a_page_may_read_every_answer_also_an_error() {
+    let running = in_memory().await;
+    let s3 = bucket(&running).await;
+    let signed = s3.put_object().bucket("files").key("in/1").presigned(for_a_minute()).await.expect("signed");
+    let put = |url: String| reqwest::Client::new().put(url).header("origin", "null").body("hello").send();
+    let answer = put(signed.uri().to_owned()).await.expect("answered");
+    assert_eq!(cors(&answer, "access-control-allow-origin"), (200, Some("*".to_owned())));
+    assert_eq!(cors(&answer, "access-control-expose-headers").1.as_deref(), Some("ETag"));
+    let answer = put(signed.uri().replace("in/1", "in/2")).await.expect("answered");
+    assert_eq!(cors(&answer, "access-control-allow-origin"), (403, Some("*".to_owned())));
+}

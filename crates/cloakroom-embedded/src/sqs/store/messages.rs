@@ -47,6 +47,12 @@ pub(in crate::sqs) struct Received {
 }
 
 impl Store {
+    /// The latest time that a message was sent or received, if there is a message.
+    pub(crate) fn latest(&self) -> rusqlite::Result<Option<i64>> {
+        self.connection
+            .query_row("SELECT MAX(MAX(sent_at, COALESCE(received_at, sent_at))) FROM messages", [], |row| row.get(0))
+    }
+
     /// Sends several; gives each its id, or its refusal by the queue's limits.
     pub(in crate::sqs) fn send(
         &mut self,

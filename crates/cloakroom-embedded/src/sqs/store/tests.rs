@@ -181,3 +181,14 @@ fn tables_of_another_version_are_left_alone() {
     let error = Store::open(Some(&file)).err().expect("refused").to_string();
     assert_eq!(error, "its tables are of version 2, this program knows 1");
 }
+
+#[test]
+fn the_latest_time_is_that_of_the_last_message_that_was_sent_or_received() {
+    let mut store = store(&[("q", &[])]);
+    assert_eq!(store.latest().expect("read"), None);
+    send(&mut store, "q", "a", 1000);
+    send(&mut store, "q", "b", 3000);
+    assert_eq!(store.latest().expect("read"), Some(3000));
+    receive(&mut store, "q", 5000).expect("there");
+    assert_eq!(store.latest().expect("read"), Some(5000));
+}
