@@ -100,6 +100,7 @@ def deploy(state, folder, template, given):
         "WorkerTimeout": "10",
         "Diagnostics": "on",
         "Scheduler": scheduler,
+        "Authorizer": "none",  # the template has no default
         **given,
     }
     new = digest(built, parameters)
