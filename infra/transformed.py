@@ -34,7 +34,7 @@ def of_type(resources, kind):
 
 
 def check_gateway(resources, again):
-    """One stage, throttled, with only the free metrics, and deployed anew by each deployment of the stack."""
+    """One stage, throttled, with only the free metrics, and deployed by each deployment of the stack."""
     stages = of_type(resources, "AWS::ApiGateway::Stage")
     assert list(stages) == ["ApiStage"], f"one stage, with the name of the parameter: {list(stages)}"
     [stage] = stages.values()

@@ -16,7 +16,11 @@ fn each_parameter_but_the_authorizer_has_a_default_and_all_have_a_sentence_and_a
     for (name, parameter) in template["Parameters"].as_mapping().expect("parameters") {
         assert!(text(&parameter["Description"]).ends_with('.'), "{name:?}");
         let default = &parameter["Default"];
-        assert_eq!(default.is_null(), name == "Authorizer", "{name:?}: the first deployment asks for the authorizer alone");
+        assert_eq!(
+            default.is_null(),
+            name == "Authorizer",
+            "{name:?}: the first deployment asks for the authorizer alone"
+        );
         if default.is_null() {
             continue;
         }
@@ -80,7 +84,7 @@ fn the_gateways_413_names_the_limit_of_the_service() {
     assert!(too_large.contains(&format!("{} bytes", cloakroom_app::command::BODY_LIMIT)), "{too_large}");
 }
 
-/// How a bucket answers a page: whether a rule allows this method for this origin, with or without `CorsOrigins`.
+/// Returns true if a rule of the bucket allows this method for this origin, with or without `CorsOrigins`.
 fn bucket_allows(origins: Option<&str>, origin: &str, method: &str) -> bool {
     let template = template();
     let rules = template["Resources"]["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"].clone();

@@ -23,8 +23,8 @@ use crate::config::MeterConfig;
 pub const NAMESPACE: &str = "Cloakroom";
 
 /// What is counted, and what is measured in milliseconds.
-pub const METRICS: ([&str; 9], [&str; 2]) = (
-    ["Accepted", "Replayed", "Started", "Retried", "Succeeded", "Failed", "Cancelled", "Dead", "Swept"],
+pub const METRICS: ([&str; 10], [&str; 2]) = (
+    ["Accepted", "Replayed", "Started", "Retried", "Succeeded", "Failed", "Cancelled", "Dead", "Swept", "Unreadable"],
     ["QueueDelay", "RunTime"],
 );
 
@@ -187,6 +187,7 @@ fn parts(fact: &Fact) -> (&'static str, Option<&str>, Option<(&'static str, Dura
         Fact::Cancelled { run_time } => ("Cancelled", None, run(*run_time)),
         Fact::Dead { code } => ("Dead", Some(code), None),
         Fact::Swept => ("Swept", None, None),
+        Fact::Unreadable => ("Unreadable", None, None),
     }
 }
 
