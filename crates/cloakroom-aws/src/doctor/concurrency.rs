@@ -14,7 +14,7 @@ const SUBJECT: &str = "concurrency";
 /// The quota that AWS names as its default. New accounts begin with fewer.
 const USUAL: i32 = 1000;
 
-/// Executions that are to be left for submit, status and the other functions when all workers are busy.
+/// Executions that submit, status and the other functions need when all workers are busy.
 const LEFT: i32 = 100;
 
 /// Limits of the account in this region.
