@@ -90,8 +90,14 @@ def digest(built, parameters):
     return whole.hexdigest()
 
 
+# A function's name has 64 characters, and the longest of ours ends with this.
+LONGEST_NAME = 64 - len("-dead-letters")
+
+
 def deploy(state, folder, template, given):
     """Deploys what was built, and notes in the state what came of it. Does nothing where nothing changed."""
+    if len(state["stack"]) > LONGEST_NAME:
+        raise tools.Problem(f"the name of the stack is too long for its functions: use at most {LONGEST_NAME} characters")
     built = built_in(folder, template)
     # The shortest timeout, so that what goes wrong shows soon. LocalStack's free edition keeps schedules and runs none.
     scheduler = "on" if state.get("on") == "ministack" else "off"
@@ -100,6 +106,7 @@ def deploy(state, folder, template, given):
         "WorkerTimeout": "10",
         "Diagnostics": "on",
         "Scheduler": scheduler,
+        "Authorizer": "none",  # the template has no default
         **given,
     }
     new = digest(built, parameters)

@@ -48,6 +48,26 @@ async fn the_readmes_session_goes_through_the_gateway() {
     assert_eq!(thumbnail.expect("an image"), (200, 150));
 }
 
+/// A browser that follows a redirect from one origin to another sends `Origin: null`.
+async fn a_page_of_another_origin_reads_a_large_result_by_its_link() {
+    let cloakroom = Deployment::get().await;
+    let location = {
+        let _alone = ALONE.lock().await;
+        let location = location_of(&cloakroom.diagnose(None, &json!({"result": "x".repeat(40_000)})).await);
+        assert_eq!(cloakroom.end_of(&location).await.0, 200);
+        location
+    };
+    let request = cloakroom.request(Method::GET, &format!("{location}/result"));
+    let answer = request.header("prefer", "return=representation").send().await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), &answer.headers()["preference-applied"]), (200, &"return=representation"));
+    let link: Value = answer.json().await.expect("a document");
+    let url = link["url"].as_str().expect("a URL");
+    let read = reqwest::Client::new().get(url).header("origin", "null").send().await.expect("an answer");
+    assert_eq!(read.status(), 200);
+    let allowed = read.headers().get("access-control-allow-origin").and_then(|origin| origin.to_str().ok());
+    assert!(matches!(allowed, Some("*" | "null")), "{allowed:?}");
+}
+
 async fn a_handler_that_ends_its_process_is_tried_again() {
     let _alone = ALONE.lock().await;
     let (status, job) = ended(&json!({"fail": "exit", "fail_attempts": 1, "result": "survived"})).await;
@@ -132,6 +152,7 @@ fn tests() -> Vec<suite::Test> {
     let mut all = suite![
         the_readmes_session_goes_through_the_gateway => [Deployment],
         a_jobs_metrics_and_its_trace_are_in_the_logs_of_its_functions => [Deployment],
+        a_page_of_another_origin_reads_a_large_result_by_its_link => [Deployment],
         a_handler_that_ends_its_process_is_tried_again => [Deployment],
         a_handler_that_ends_its_process_every_time_fails_its_job => [Deployment],
         a_handler_that_takes_longer_than_its_function_may_run_fails_its_job => [Deployment],

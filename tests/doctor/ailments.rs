@@ -107,6 +107,8 @@ fn variables(patient: &Patient) -> Vec<Ailment> {
         differs("worker", "CLOAKROOM_BUCKET", "another-bucket"),
         differs("worker", "CLOAKROOM_QUEUE_URL", "http://localhost/000000000000/another-queue"),
         differs("submit", "CLOAKROOM_TENANT_CLAIM", "custom:tenant"),
+        differs("status", "CLOAKROOM_TOKEN_AUDIENCE", "another-client"),
+        wrong("status", "CLOAKROOM_LONGEST_WAIT_SECONDS", Some("long")),
         differs("status", "CLOAKROOM_NAMESPACE", "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11"),
     ]
 }
@@ -272,6 +274,15 @@ fn mappings() -> Vec<Ailment> {
             "no bound on workers",
             &[("mapping queue to worker: maximum concurrency", "warn")],
             run_of("worker", ":sqs:", "aws lambda update-event-source-mapping --uuid MAPPING --scaling-config '{}'"),
+        ),
+        ailment(
+            "workers that leave nothing to the other functions",
+            &[("concurrency left by the workers", "warn")],
+            run_of(
+                "worker",
+                ":sqs:",
+                "aws lambda update-event-source-mapping --uuid MAPPING --scaling-config MaximumConcurrency=1000",
+            ),
         ),
         changed(
             "a filter that keeps back what was accepted",

@@ -11,6 +11,7 @@ const BESIDES: &[(&str, &[&str], &str)] = &[
     ("submit", &["s3:ListBucket"], "without it S3 answers 403, not 404, for an upload that is not there"),
     ("submit", GIVE_UP, "an object that is copied in parts is given up when one fails; none does here"),
     ("worker", GIVE_UP, "a result that is written in parts is given up when it breaks off; none does here"),
+    ("worker", &["kms:Decrypt"], "S3 asks for it where a producer's bucket is encrypted with a KMS key"),
     ("worker", &["s3:ListBucket"], "without it S3 answers 403, not 404, for a payload that is gone"),
     ("worker", POLL, "Lambda's event source mapping polls the queue by the role of its function"),
     ("dead-letters", POLL, "likewise"),

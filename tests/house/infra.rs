@@ -11,12 +11,19 @@ fn text(value: &Value) -> &str {
 }
 
 #[test]
-fn each_parameter_has_a_default_a_sentence_and_a_range() {
+fn each_parameter_but_the_authorizer_has_a_default_and_all_have_a_sentence_and_a_range() {
     let template = template();
     for (name, parameter) in template["Parameters"].as_mapping().expect("parameters") {
         assert!(text(&parameter["Description"]).ends_with('.'), "{name:?}");
         let default = &parameter["Default"];
-        assert!(!default.is_null(), "{name:?}");
+        assert_eq!(
+            default.is_null(),
+            name == "Authorizer",
+            "{name:?}: the first deployment asks for the authorizer alone"
+        );
+        if default.is_null() {
+            continue;
+        }
         match &parameter["AllowedValues"] {
             Value::Sequence(values) => assert!(values.contains(default), "{name:?}"),
             _ if text(&parameter["Type"]) == "Number" => {
@@ -44,7 +51,7 @@ fn visibility_and_lease_derive_from_the_workers_timeout() {
 }
 
 #[test]
-fn what_the_gateway_answers_by_itself_is_a_problem_of_ours() {
+fn a_response_of_the_gateways_own_is_a_problem_document_of_the_service() {
     let template = template();
     let responses = template["Resources"]["Api"]["Properties"]["GatewayResponses"].as_mapping().expect("responses");
     let mut codes = BTreeSet::new();
@@ -57,14 +64,70 @@ fn what_the_gateway_answers_by_itself_is_a_problem_of_ours() {
         assert_eq!((problem.status, response["StatusCode"].as_u64()), (code.status(), Some(code.status().into())));
         let headers = &response["ResponseParameters"]["Headers"];
         assert_eq!(text(&headers["Content-Type"]), "'application/problem+json'");
-        let again = problem.status == 429 || problem.status >= 500;
+        let again = problem.status == 429 || problem.status == 503;
         assert_eq!(!headers["Retry-After"].is_null(), again, "{kind:?}: these alone mean: ask again");
+        let cors = serde_json::to_value(&headers["Access-Control-Allow-Origin"]).expect("JSON");
+        assert_eq!(cors["!If"][1], "'*'", "{kind:?}: a page of another origin may read it");
         assert_eq!(!headers["WWW-Authenticate"].is_null(), problem.status == 401, "{kind:?}: RFC 9110, section 15.5.2");
         codes.insert(problem.code);
     }
-    for code in ["temporarily-unavailable", "too-many-requests", "unauthorized", "forbidden"] {
+    for code in ["temporarily-unavailable", "too-many-requests", "unauthorized", "forbidden", "internal-error"] {
         assert!(codes.contains(code), "{code}");
     }
+}
+
+#[test]
+fn the_gateways_413_names_the_limit_of_the_service() {
+    let template = template();
+    let responses = &template["Resources"]["Api"]["Properties"]["GatewayResponses"];
+    let too_large = text(&responses["REQUEST_TOO_LARGE"]["ResponseTemplates"]["application/json"]);
+    assert!(too_large.contains(&format!("{} bytes", cloakroom_app::command::BODY_LIMIT)), "{too_large}");
+}
+
+/// Returns true if a rule of the bucket allows this method for this origin, with or without `CorsOrigins`.
+fn bucket_allows(origins: Option<&str>, origin: &str, method: &str) -> bool {
+    let template = template();
+    let rules = template["Resources"]["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"].clone();
+    rules.as_sequence().expect("rules").iter().any(|rule| {
+        let (rule, allowed) = match rule {
+            Value::Tagged(tagged) if tagged.tag == "!If" => (&tagged.value[1], origins),
+            plain => (plain, plain["AllowedOrigins"][0].as_str()),
+        };
+        let methods = rule["AllowedMethods"].as_sequence().expect("methods");
+        let known = allowed.is_some_and(|allowed| allowed == "*" || allowed.split(',').any(|one| one == origin));
+        known && methods.iter().any(|one| one == method)
+    })
+}
+
+#[test]
+fn a_page_that_follows_a_redirect_to_a_result_may_read_it_and_only_named_pages_upload() {
+    for method in ["GET", "HEAD"] {
+        assert!(bucket_allows(None, "null", method), "{method}: a redirect to another origin sends `Origin: null`");
+        assert!(bucket_allows(Some("https://shop.example"), "null", method), "{method}");
+    }
+    for (origins, origin, allowed) in [
+        (None, "https://shop.example", false),
+        (Some("https://shop.example"), "https://shop.example", true),
+        (Some("https://shop.example"), "null", false),
+        (Some("https://a.example,https://b.example"), "https://b.example", true),
+    ] {
+        assert_eq!(bucket_allows(origins, origin, "PUT"), allowed, "{origins:?}: {origin}");
+    }
+}
+
+#[test]
+fn pages_send_and_read_the_same_headers_through_an_http_api() {
+    let made = std::fs::read_to_string(root().join("infra/http-api.yaml")).expect("a template");
+    let http: Value = serde_yaml_ng::from_str(&made).expect("YAML");
+    let Value::Tagged(cors) = &http["Resources"]["Api"]["Properties"]["CorsConfiguration"] else { panic!("!If") };
+    assert_eq!((cors.tag.to_string().as_str(), &cors.value[0]), ("!If", &Value::from("HasCors")));
+    let listed = |name: &str| {
+        let names = cors.value[1][name].as_sequence().expect("names").iter().map(text);
+        names.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let split = |names: &str| names.split(", ").map(str::to_owned).collect();
+    assert_eq!(listed("AllowHeaders"), split(cloakroom_http::Cors::REQUEST_HEADERS));
+    assert_eq!(listed("ExposeHeaders"), split(cloakroom_http::Cors::EXPOSED_HEADERS));
 }
 
 /// What an HTTP API has instead of it, or has not; and what goes by the gateway's metrics, which have other names there.

@@ -31,7 +31,7 @@ fn text(value: &Value) -> &str {
 fn an_alarm_is_silent_without_data_and_tells_whom_it_should() {
     let template = template();
     let alarms = of_type(&template, "AWS::CloudWatch::Alarm");
-    assert_eq!(alarms.len(), 12);
+    assert_eq!(alarms.len(), 19);
     for (name, alarm) in alarms {
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
         assert!(text(&alarm["AlarmDescription"]).ends_with('.'), "{name}");
@@ -39,11 +39,26 @@ fn an_alarm_is_silent_without_data_and_tells_whom_it_should() {
             let Value::Tagged(tagged) = &alarm[actions] else { panic!("{name} tells nobody") };
             assert_eq!((tagged.tag.to_string().as_str(), &tagged.value[0]), ("!If", &Value::from("HasAlarmTopic")));
         }
-        if text(&alarm["Namespace"]) == NAMESPACE {
+        if alarm["Namespace"] == NAMESPACE {
             assert!(known().contains(text(&alarm["MetricName"])), "{name}");
             assert_eq!(alarm["Dimensions"][0]["Name"], "Service", "{name}");
         }
     }
+}
+
+#[test]
+fn errors_and_throttles_of_every_function_raise_an_alarm() {
+    let template = template();
+    let functions: BTreeSet<_> =
+        of_type(&template, "AWS::Serverless::Function").into_iter().map(|(name, _)| name).collect();
+    let alarms = of_type(&template, "AWS::CloudWatch::Alarm");
+    let watched = |metric: &str| -> BTreeSet<_> {
+        let of_metric = alarms.iter().filter(|(_, alarm)| alarm["MetricName"] == metric);
+        of_metric.map(|(_, alarm)| text(&alarm["Dimensions"][0]["Value"])).collect()
+    };
+    assert_eq!(watched("Errors"), functions);
+    assert_eq!(watched("Throttles"), functions);
+    assert_eq!(watched("IteratorAge"), BTreeSet::from(["SweeperFunction"]), "it alone reads a stream");
 }
 
 #[test]

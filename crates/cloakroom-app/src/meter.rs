@@ -62,6 +62,8 @@ pub enum Fact {
     },
     /// A job ended because no message would have brought it to its end.
     Swept,
+    /// The sweeper skipped the record of a job that it can't read.
+    Unreadable,
 }
 
 /// Whoever counts. A port: CloudWatch's is in `cloakroom-aws`, and one that remembers in `testing`.

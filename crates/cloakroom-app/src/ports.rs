@@ -33,6 +33,14 @@ pub enum PortError {
         /// Its own words: for the log alone.
         reason: String,
     },
+    /// A record that this code can't read: damaged, or written by later code. Retrying does not help; other records are fine.
+    #[error("read a record of {service}: {reason}")]
+    Unreadable {
+        /// Which service.
+        service: &'static str,
+        /// Details for the log alone.
+        reason: String,
+    },
 }
 
 /// What came of asking to record a new job.

@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 pub use rounds::Rounds;
 
 use crate::host::Host;
-use crate::meter::{Fact, Meter};
+use crate::meter::{Fact, Measure, Meter};
 use crate::ports::{Change, JobStore, PortError, Queue, QueueState};
 
 /// How many jobs are looked at side by side.
@@ -41,6 +41,8 @@ pub struct Looked {
     pub open: Vec<(JobKey, Timestamp)>,
     /// How many were ended.
     pub ended: usize,
+    /// Number of jobs whose records can't be read. They are skipped: looking again would not help, and would hold up all others.
+    pub unreadable: usize,
 }
 
 impl Looked {
@@ -65,10 +67,16 @@ impl Sweeper {
         let mut looks = futures::stream::iter(looks).buffered(SIDE_BY_SIDE);
         let mut looked = Looked::default();
         while let Some(look) = looks.next().await {
-            match look? {
-                Look::Over => {}
-                Look::Ended => looked.ended += 1,
-                Look::Open(key, at) => looked.open.push((key, at)),
+            match look {
+                Ok(Look::Over) => {}
+                Ok(Look::Ended) => looked.ended += 1,
+                Ok(Look::Open(key, at)) => looked.open.push((key, at)),
+                Err(error @ PortError::Unreadable { .. }) => {
+                    self.meter.record(&Measure { command: None, fact: Fact::Unreadable });
+                    tracing::error!(%error, "skipped a job whose record can't be read; the line before names it");
+                    looked.unreadable += 1;
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(looked)

@@ -208,6 +208,10 @@ pub struct HttpConfig {
     pub authorizer: Authorizer,
     /// `CLOAKROOM_TENANT_CLAIM`: which claim of a token names the tenant.
     pub tenant_claim: String,
+    /// `CLOAKROOM_TOKEN_AUDIENCE`: ids of the app clients whose tokens are accepted. Empty accepts every token that the gateway does.
+    pub token_audience: Vec<String>,
+    /// `CLOAKROOM_LONGEST_WAIT_SECONDS`: how long a response is held at most.
+    pub longest_wait: Duration,
 }
 
 /// The claim that names the tenant where nothing else is said: the user.
@@ -220,6 +224,8 @@ impl Default for HttpConfig {
             cors: CorsOrigins::default(),
             authorizer: Authorizer::default(),
             tenant_claim: TENANT_CLAIM.to_owned(),
+            token_audience: vec![],
+            longest_wait: cloakroom_app::jobs::LONGEST_WAIT,
         }
     }
 }
@@ -275,6 +281,8 @@ impl HttpConfig {
             cors: cors(lookup)?,
             authorizer: authorizer(lookup)?,
             tenant_claim: tenant_claim(lookup)?,
+            token_audience: token_audience(lookup)?,
+            longest_wait: longest_wait(lookup)?,
         })
     }
 }
@@ -411,6 +419,23 @@ fn tenant_claim(lookup: Lookup<'_>) -> Result<String, ConfigError> {
         text.bytes().all(|b| b.is_ascii_graphic()).then(|| text.to_owned())
     })?;
     Ok(claim.unwrap_or_else(|| TENANT_CLAIM.to_owned()))
+}
+
+fn token_audience(lookup: Lookup<'_>) -> Result<Vec<String>, ConfigError> {
+    let want = "ids of app clients, with commas between them";
+    let audience = optional(lookup, "CLOAKROOM_TOKEN_AUDIENCE", want, |text| {
+        let ids: Vec<_> = text.split(',').map(|id| id.trim().to_owned()).collect();
+        ids.iter().all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic())).then_some(ids)
+    })?;
+    Ok(audience.unwrap_or_default())
+}
+
+fn longest_wait(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {
+    let longest = cloakroom_app::jobs::LONGEST_WAIT;
+    let seconds = optional(lookup, "CLOAKROOM_LONGEST_WAIT_SECONDS", "a number of seconds from 0 to 25", |text| {
+        within(text, 0, longest.as_secs())
+    })?;
+    Ok(seconds.map_or(longest, Duration::from_secs))
 }
 
 /// What comes after `http://` or `https://`, if there is something.

@@ -23,7 +23,7 @@ use crate::config::MeterConfig;
 pub const NAMESPACE: &str = "Cloakroom";
 
 /// What is counted, and what is measured in milliseconds.
-pub const METRICS: ([&str; 10], [&str; 2]) = (
+pub const METRICS: ([&str; 11], [&str; 2]) = (
     [
         "Accepted",
         "Replayed",
@@ -35,6 +35,7 @@ pub const METRICS: ([&str; 10], [&str; 2]) = (
         "Cancelled",
         "Dead",
         "Swept",
+        "Unreadable",
     ],
     ["QueueDelay", "RunTime"],
 );
@@ -199,6 +200,7 @@ fn parts(fact: &Fact) -> (&'static str, Option<&str>, Option<(&'static str, Dura
         Fact::Cancelled { run_time } => ("Cancelled", None, run(*run_time)),
         Fact::Dead { code } => ("Dead", Some(code), None),
         Fact::Swept => ("Swept", None, None),
+        Fact::Unreadable => ("Unreadable", None, None),
     }
 }
 

@@ -227,7 +227,7 @@ impl JobStore for DynamoStore {
         let read = |item: Item| {
             record::read_upload(&item).map_err(|error| {
                 tracing::error!(%tenant, %upload, %error, "can't read the record of an upload");
-                unexpected(&error.to_string())
+                PortError::Unreadable { service: TABLE, reason: error.to_string() }
             })
         };
         item.map(read).transpose()
@@ -238,7 +238,7 @@ impl JobStore for DynamoStore {
 fn read(key: &JobKey, item: &Item) -> Result<Job, PortError> {
     record::read(item).map_err(|error| {
         tracing::error!(job_id = %key.id, tenant = %key.tenant, %error, "can't read the record of a job");
-        unexpected(&error.to_string())
+        PortError::Unreadable { service: TABLE, reason: error.to_string() }
     })
 }
 

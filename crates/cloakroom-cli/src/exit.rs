@@ -63,7 +63,7 @@ impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
         let exit = match error {
             PortError::Unavailable { .. } => Exit::Unavailable,
-            PortError::Misconfigured { .. } => Exit::Usage,
+            PortError::Misconfigured { .. } | PortError::Unreadable { .. } => Exit::Usage,
         };
         Self { exit, message: format!("failed to {error}") }
     }

@@ -6,16 +6,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method};
 
-/// What a page may send.
-const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Idempotency-Key, Content-Type, Prefer, Not-Before, Upload-Id, If-Match, If-None-Match, X-Request-Id, traceparent, tracestate, \
-    Authorization, X-Api-Key, X-Amz-Date, X-Amz-Security-Token",
-);
-
-/// What a page may read.
-const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id");
-
 /// For how many seconds a browser may remember a preflight: the most that Chromium does.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
@@ -32,6 +22,14 @@ pub enum Cors {
 }
 
 impl Cors {
+    /// Headers that a page may send.
+    pub const REQUEST_HEADERS: &str = "Idempotency-Key, Content-Type, Prefer, Not-Before, Upload-Id, If-Match, If-None-Match, \
+        X-Request-Id, traceparent, tracestate, Authorization, X-Api-Key, X-Amz-Date, X-Amz-Security-Token";
+
+    /// Headers that a page may read.
+    pub const EXPOSED_HEADERS: &str =
+        "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
+
     /// What is to be added to the answer of a request.
     pub(crate) fn answer(&self, asked: &Asked, headers: &mut HeaderMap) {
         let allowed = match (self, &asked.origin) {
@@ -49,11 +47,11 @@ impl Cors {
         match headers.get(ALLOW).cloned().filter(|_| asked.preflight) {
             Some(methods) => {
                 headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(Self::REQUEST_HEADERS));
                 headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
             }
             None => {
-                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(Self::EXPOSED_HEADERS));
             }
         }
     }

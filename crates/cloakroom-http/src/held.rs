@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use cloakroom::Tenant;
 
@@ -9,8 +10,12 @@ use cloakroom::Tenant;
 const MOST: usize = 1000;
 
 /// The answers that are held now.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Held(Arc<Mutex<BTreeMap<Tenant, usize>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// Longest time for one.
+    longest: Duration,
+    counts: Arc<Mutex<BTreeMap<Tenant, usize>>>,
+}
 
 /// One of them, as long as it lives.
 #[derive(Debug)]
@@ -20,8 +25,21 @@ pub(crate) struct Hold {
 }
 
 impl Held {
+    /// Holds each for so long at most; none, if that is no time.
+    pub(crate) fn new(longest: Duration) -> Self {
+        Self { longest, counts: Arc::default() }
+    }
+
+    /// Returns the longest time for one.
+    pub(crate) const fn longest(&self) -> Duration {
+        self.longest
+    }
+
     /// Holds one more, unless there are too many.
     pub(crate) fn hold(&self, tenant: &Tenant) -> Option<Hold> {
+        if self.longest.is_zero() {
+            return None;
+        }
         let mut held = self.counts();
         let count = held.get(tenant).copied().unwrap_or_default();
         if count >= MOST {
@@ -32,7 +50,7 @@ impl Held {
     }
 
     fn counts(&self) -> MutexGuard<'_, BTreeMap<Tenant, usize>> {
-        self.0.lock().expect("nothing panics while it counts")
+        self.counts.lock().expect("nothing panics while it counts")
     }
 }
 
@@ -52,7 +70,8 @@ mod tests {
 
     #[test]
     fn so_many_of_one_tenant_and_no_more_until_one_is_given() {
-        let (held, one, other) = (Held::default(), Tenant::default(), "other".parse().expect("a name"));
+        let held = Held::new(Duration::from_secs(25));
+        let (one, other) = (Tenant::default(), "other".parse().expect("a name"));
         let mut holds: Vec<_> = (0..MOST).map(|_| held.hold(&one).expect("a place")).collect();
         assert!(held.hold(&one).is_none());
         assert!(held.hold(&other).is_some(), "another tenant's are its own");

@@ -67,6 +67,11 @@ impl Question {
         response
     }
 
+    /// Returns true if a document is preferred to a redirect.
+    pub(crate) fn represents(&self) -> bool {
+        self.prefer.representation
+    }
+
     /// Says that the answer was held, where that was wished.
     pub(crate) fn applied(&self, response: &mut Response) {
         self.prefer.applied(response.headers_mut());

@@ -21,15 +21,17 @@ pub(crate) struct Prefer {
     pub(crate) wait: Option<u64>,
     /// `respond-async`, which is what happens anyway.
     pub(crate) respond_async: bool,
+    /// `return=representation`: a document in place of a redirect.
+    pub(crate) representation: bool,
 }
 
 impl Prefer {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut prefer = Self::default();
-        let mut wait_seen = false;
+        let (mut wait_seen, mut return_seen) = (false, false);
         let text = list::joined(headers, &HeaderName::from_static("prefer")).unwrap_or_default();
         for preference in list::split(&text, ',') {
-            // Parameters, after a semicolon, mean nothing to the two preferences that are known.
+            // Parameters, after a semicolon, mean nothing to the preferences that are known.
             let preference = list::split(preference, ';').next().unwrap_or_default();
             let (name, value) = preference
                 .split_once('=')
@@ -39,6 +41,10 @@ impl Prefer {
             } else if name.eq_ignore_ascii_case("wait") && !wait_seen {
                 wait_seen = true;
                 prefer.wait = value.and_then(list::word).and_then(|value| seconds(&value));
+            } else if name.eq_ignore_ascii_case("return") && !return_seen {
+                return_seen = true;
+                prefer.representation =
+                    value.and_then(list::word).is_some_and(|value| value.eq_ignore_ascii_case("representation"));
             }
         }
         prefer
@@ -49,10 +55,11 @@ impl Prefer {
         self.wait.map(Duration::from_secs)
     }
 
-    /// Holds the answer, if that is wished. Where too many are held already the wish is dropped, as wishes may be.
+    /// Holds the response, if that is requested, for at most as long as the host allows. The preference is ignored where no
+    /// response is held or too many are.
     pub(crate) fn hold(&mut self, held: &Held, tenant: &Tenant) -> Option<Hold> {
         let place = self.wait.and_then(|_| held.hold(tenant));
-        self.wait = self.wait.filter(|_| place.is_some());
+        self.wait = self.wait.filter(|_| place.is_some()).map(|wait| wait.min(held.longest().as_secs()));
         place
     }
 
@@ -63,6 +70,14 @@ impl Prefer {
             headers.insert(PREFERENCE_APPLIED, value);
         }
     }
+}
+
+/// Adds that a document was returned in place of a redirect.
+pub(crate) fn represented(headers: &mut HeaderMap) {
+    const APPLIED: &str = "return=representation";
+    let before = headers.get(&PREFERENCE_APPLIED).and_then(|value| value.to_str().ok());
+    let all = before.map_or_else(|| APPLIED.to_owned(), |before| format!("{before}, {APPLIED}"));
+    headers.insert(PREFERENCE_APPLIED, HeaderValue::try_from(all).expect("preferences are visible ASCII"));
 }
 
 /// Digits, however many; more than the longest wait are the longest wait.
@@ -114,6 +129,22 @@ mod tests {
             ",;=",
         ] {
             assert_eq!(wait(&[text]), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_return_representation_asks_for_a_document() {
+        let asks = |text: &str| {
+            let headers = HeaderMap::from_iter([(HeaderName::from_static("prefer"), text.parse().expect("a header"))]);
+            Prefer::of(&headers).representation
+        };
+        for text in ["return=representation", "Return = \"representation\"; a=b", "wait=5, return=Representation"] {
+            assert!(asks(text), "{text}");
+        }
+        for text in
+            ["", "return", "return=", "return=minimal", "return=minimal, return=representation", "representation"]
+        {
+            assert!(!asks(text), "{text}");
         }
     }
 

@@ -93,6 +93,7 @@ impl From<PortError> for Refused {
         match &error {
             PortError::Unavailable { .. } => tracing::warn!(%error, "a service is away"),
             PortError::Misconfigured { .. } => tracing::error!(%error, "a service is not set up as it should be"),
+            PortError::Unreadable { .. } => tracing::error!(%error, "a record can't be read"),
         }
         Self::new(Code::TemporarilyUnavailable, "it is not known what came of the request; send it again in a moment")
             .header(RETRY_AFTER, AFTER_A_FAULT)

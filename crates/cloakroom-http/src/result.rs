@@ -3,14 +3,16 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use cloakroom::{Code, ResultRef, Success};
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use cloakroom::{Code, ResultRef, Success, Timestamp};
+use cloakroom_app::jobs::RESULT_LINK_LIFE;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
+use serde::Serialize;
 
-use crate::answer;
 use crate::poll::{Question, key};
 use crate::problems::Refused;
 use crate::router::Front;
+use crate::{answer, prefer};
 
 pub(crate) async fn result(
     State(front): State<Front>,
@@ -27,17 +29,35 @@ pub(crate) async fn result(
         let detail = "the result was kept for a shorter time than the job, and is gone; submit the command again to have it made anew";
         return Err(Refused::new(Code::ResultExpired, detail));
     }
+    let mut link = None;
     let mut response = match success {
         Success { result: Some(ResultRef::Inline { content_type, bytes }), .. } => inline(content_type, bytes.clone()),
         Success { result: Some(ResultRef::Stored { key, .. }), .. } => {
-            answer::see_other(&front.jobs.result_link(key).await?)
+            let expires_at = front.jobs.host.now().after(RESULT_LINK_LIFE);
+            let one = link.insert(Link { url: front.jobs.result_link(key).await?, expires_at });
+            if question.represents() { answer::json(StatusCode::OK, one) } else { answer::see_other(&one.url) }
         }
         Success { result: None, resource: Some(resource) } => answer::see_other(resource.as_str()),
         Success { result: None, resource: None } => answer::nothing(StatusCode::NO_CONTENT),
     };
     question.applied(&mut response);
-    answer::personal(response.headers_mut());
+    let headers = response.headers_mut();
+    if link.is_some() {
+        headers.insert(VARY, HeaderValue::from_static("Prefer"));
+        if question.represents() {
+            prefer::represented(headers);
+        }
+    }
+    answer::personal(headers);
     Ok(response)
+}
+
+/// A link to a result, as a document: for clients that follow a redirect with headers that object storage rejects.
+#[derive(Serialize)]
+struct Link {
+    url: String,
+    /// When it ends at the latest. It ends earlier where the session of the credentials that signed it does.
+    expires_at: Timestamp,
 }
 
 /// The bytes as the handler made them. Whatever they are, they run nothing in the service's own origin.

@@ -43,7 +43,7 @@ pub(crate) struct Desk {
 pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
     site.base_path.truncate(site.base_path.trim_end_matches('/').len());
     let site = Arc::new(site);
-    let held = Held::default();
+    let held = Held::new(site.longest_wait);
     let mut routes = Router::new();
     if let Some((submit, uploads)) = submit {
         routes = routes.merge(commands(&site, submit, uploads, held.clone()));

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::Tenant;
+use cloakroom_app::jobs::LONGEST_WAIT;
 use http::request::Parts;
 
 use crate::Cors;
@@ -22,6 +24,8 @@ pub struct Site {
     pub cors: Cors,
     /// Who the caller is; the tenant `default` unless it is set.
     pub tenant: TenantOf,
+    /// Longest time that a response is held (`Prefer: wait`): 25 s unless it is set. Zero holds none.
+    pub longest_wait: Duration,
 }
 
 impl Site {
@@ -50,6 +54,13 @@ impl Site {
         self
     }
 
+    /// Limits how long a response is held; more than 25 s counts as 25 s.
+    #[must_use]
+    pub fn longest_wait(mut self, longest: Duration) -> Self {
+        self.longest_wait = longest.min(LONGEST_WAIT);
+        self
+    }
+
     /// A path without the base path, as routes are written; as it is when it doesn't begin with it.
     pub(crate) fn below<'a>(&self, path: &'a str) -> &'a str {
         match path.strip_prefix(&self.base_path) {
@@ -63,7 +74,8 @@ impl Site {
 impl Default for Site {
     /// A site at the root, for no other origin, of the one tenant `default`.
     fn default() -> Self {
-        Self { base_path: String::new(), cors: Cors::None, tenant: Arc::new(|_| Some(Tenant::default())) }
+        let tenant: TenantOf = Arc::new(|_| Some(Tenant::default()));
+        Self { base_path: String::new(), cors: Cors::None, tenant, longest_wait: LONGEST_WAIT }
     }
 }
 

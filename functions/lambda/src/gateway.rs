@@ -91,7 +91,8 @@ pub fn site(config: &HttpConfig) -> Site {
         CorsOrigins::These(origins) => Cors::Only(origins.clone()),
     };
     let callers = Callers::of(config);
-    Site::new(&config.base_path).cors(cors).tenant(move |request| callers.tenant(request))
+    let site = Site::new(&config.base_path).cors(cors).longest_wait(config.longest_wait);
+    site.tenant(move |request| callers.tenant(request))
 }
 
 fn mended(mut request: Request) -> Request {

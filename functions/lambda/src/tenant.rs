@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `none` | whoever a gateway names all the same (`principalId`, or the claim); else `default` |
 //! | `iam` | the caller's unique id: of a role without the session's name, as two sessions of a role are one tenant; of credentials from an identity pool the identity, as all of its users have one role |
-//! | `jwt` | the claim that is configured, `sub` (the user) unless it is another |
+//! | `jwt` | the claim that is configured, `sub` (the user) unless it is another; of a token for one of the configured app clients, where any are |
 //! | `api-key` | the key's id, never the key |
 //! | `custom` | the `principalId` of a Lambda authorizer |
 //!
@@ -23,11 +23,14 @@ use lambda_http::request::RequestContext;
 pub(crate) struct Callers {
     authorizer: Authorizer,
     claim: String,
+    /// Ids of the app clients whose tokens are accepted; empty accepts all.
+    audience: Vec<String>,
 }
 
 impl Callers {
     pub(crate) fn of(config: &HttpConfig) -> Self {
-        Self { authorizer: config.authorizer, claim: config.tenant_claim.clone() }
+        let (claim, audience) = (config.tenant_claim.clone(), config.token_audience.clone());
+        Self { authorizer: config.authorizer, claim, audience }
     }
 
     /// The tenant that a request is of; nobody, where the gateway should have said who it is and did not.
@@ -35,7 +38,7 @@ impl Callers {
         let name = request.request_context_ref().and_then(|context| match self.authorizer {
             Authorizer::None => principal(context).or_else(|| claim(context, &self.claim)),
             Authorizer::Iam => signer(context),
-            Authorizer::Jwt => claim(context, &self.claim),
+            Authorizer::Jwt => self.is_for_us(context).then(|| claim(context, &self.claim)).flatten(),
             Authorizer::ApiKey => api_key_id(context),
             Authorizer::Custom => principal(context),
         });
@@ -43,6 +46,16 @@ impl Callers {
             Some(name) => Some(tenant_of(name)),
             None => (self.authorizer == Authorizer::None).then(Tenant::default),
         }
+    }
+}
+
+impl Callers {
+    /// Returns true if a token is for one of the app clients: id tokens name theirs as `aud`, access tokens as `client_id`. An HTTP API
+    /// writes a list as `[a b]`.
+    fn is_for_us(&self, context: &RequestContext) -> bool {
+        let named = claim(context, "aud").or_else(|| claim(context, "client_id")).unwrap_or_default();
+        let mut named = named.trim_matches(['[', ']']).split_ascii_whitespace();
+        self.audience.is_empty() || named.any(|id| self.audience.iter().any(|ours| ours == id))
     }
 }
 

@@ -149,6 +149,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_record_that_can_not_be_read_keeps_neither_the_stream_nor_a_list() {
+        let (room, keys, rounds, lists) = stranded(3).await;
+        room.memory.damage(&keys[0]);
+        rounds.begin(&keys).await.expect("the batch of the stream succeeds");
+        room.memory.damage(&keys[1]);
+        until_done(&rounds, &lists).await;
+        assert!(room.poll(&keys[2]).await.status.is_terminal());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_list_survives_whatever_fails_and_what_is_none_is_deleted() {
         let (room, keys, rounds, lists) = stranded(2).await;
         rounds.begin(&keys).await.expect("a look");

@@ -97,6 +97,23 @@ async fn jobs_that_are_at_work_over_or_unknown_are_none_of_its_business() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_can_not_be_read_is_counted_and_holds_up_no_other() {
+    let room = room();
+    let keys = [sent(&room).await, sent(&room).await, sent(&room).await];
+    room.memory.purge();
+    room.memory.damage(&keys[1]);
+    room.meter.take();
+    sleep(DUE).await;
+    let looked = room.sweeper.look(&keys).await.expect("the record is skipped");
+    assert_eq!((looked.ended, looked.unreadable, looked.next()), (2, 1, None));
+    for key in [&keys[0], &keys[2]] {
+        assert_eq!(end(&room.poll(key).await), (Status::Failed, "never-started"));
+    }
+    let counted = room.meter.take().into_iter().filter(|measure| measure.fact == Fact::Unreadable).count();
+    assert_eq!(counted, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn whatever_call_fails_another_look_ends_them_all() {
     for fault in [Fault::Before, Fault::After] {
         for n in 0..7 {

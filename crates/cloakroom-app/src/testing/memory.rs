@@ -1,6 +1,6 @@
 //! All ports in memory: what the adapters do, without the services.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -43,6 +43,8 @@ pub struct Memory(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     jobs: HashMap<JobKey, Job>,
+    /// Jobs whose records can't be read.
+    damaged: HashSet<JobKey>,
     uploads: HashMap<(Tenant, UploadId), JobId>,
     objects: HashMap<String, (String, Bytes)>,
     records: HashMap<(Tenant, UploadId), PartsRecord>,
@@ -86,6 +88,11 @@ impl Memory {
     pub fn fail_nth(&self, n: usize, fault: Fault) {
         let mut state = self.state();
         state.fault_at = Some((state.made + n, fault));
+    }
+
+    /// Makes the record of a job one that can't be read.
+    pub fn damage(&self, key: &JobKey) {
+        self.state().damaged.insert(key.clone());
     }
 
     /// Makes every call of this name take so long.
@@ -270,7 +277,13 @@ impl JobStore for Memory {
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
-        self.call("load", |state| state.jobs.get(key).cloned()).await
+        self.call("load", |state| {
+            if state.damaged.contains(key) {
+                return Err(PortError::Unreadable { service: "the memory", reason: "the record is damaged".into() });
+            }
+            Ok(state.jobs.get(key).cloned())
+        })
+        .await?
     }
 
     async fn take_upload(

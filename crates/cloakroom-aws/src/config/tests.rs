@@ -190,6 +190,16 @@ fn the_callers_are_known_by_what_is_said_and_by_nothing_else() {
     let claim = |value| http("CLOAKROOM_TENANT_CLAIM", value).map(|config| config.tenant_claim);
     assert_eq!((claim(""), claim("custom:tenant")), (Ok("sub".to_owned()), Ok("custom:tenant".to_owned())));
     assert!(claim("the tenant").is_err());
+    let audience = |value| http("CLOAKROOM_TOKEN_AUDIENCE", value).map(|config| config.token_audience.join(" "));
+    assert_eq!((audience(""), audience("a1, b2")), (Ok(String::new()), Ok("a1 b2".to_owned())));
+    assert!(audience("a,,b").is_err() && audience("a b").is_err());
+}
+
+#[test]
+fn a_response_is_held_for_up_to_25_seconds_or_fewer_where_that_is_configured() {
+    let longest = |value| http("CLOAKROOM_LONGEST_WAIT_SECONDS", value).map(|config| config.longest_wait.as_secs());
+    assert_eq!([longest(""), longest("0"), longest("7")], [Ok(25), Ok(0), Ok(7)]);
+    assert!(longest("26").is_err() && longest("long").is_err());
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(super) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop>
 fn deploy(aws: &Aws) -> String {
     let (stack, region) = (super::command::quoted(&aws.stack), super::command::quoted(&aws.region));
     format!(
-        "sam build -t infra/template.yaml && sam deploy --stack-name {stack} --resolve-s3 --capabilities CAPABILITY_IAM --region {region}"
+        "sam build -t infra/template.yaml && sam deploy --guided --stack-name {stack} --resolve-s3 --capabilities CAPABILITY_IAM --region {region}"
     )
 }
 
@@ -180,9 +180,11 @@ const NAMESPACE: &str = "CLOAKROOM_NAMESPACE";
 const DIAGNOSTICS: &str = "CLOAKROOM_DIAGNOSTICS";
 const AUTHORIZER: &str = "CLOAKROOM_AUTHORIZER";
 const CLAIM: &str = "CLOAKROOM_TENANT_CLAIM";
+const AUDIENCE: &str = "CLOAKROOM_TOKEN_AUDIENCE";
 
-fn callers(http: HttpConfig) -> [(&'static str, String); 2] {
-    [(AUTHORIZER, http.authorizer.as_str().to_owned()), (CLAIM, http.tenant_claim)]
+fn callers(http: HttpConfig) -> [(&'static str, String); 3] {
+    let audience = http.token_audience.join(",");
+    [(AUTHORIZER, http.authorizer.as_str().to_owned()), (CLAIM, http.tenant_claim), (AUDIENCE, audience)]
 }
 
 fn on_or_off(on: bool) -> String {
@@ -264,6 +266,7 @@ fn default_of(variable: &str) -> Option<String> {
         DIAGNOSTICS => "off".to_owned(),
         AUTHORIZER => Authorizer::default().as_str().to_owned(),
         CLAIM => TENANT_CLAIM.to_owned(),
+        "CLOAKROOM_LONGEST_WAIT_SECONDS" => cloakroom_app::jobs::LONGEST_WAIT.as_secs().to_string(),
         "CLOAKROOM_PUBLIC_BASE_URL" => "/".to_owned(),
         "CLOAKROOM_CORS_ORIGINS" | "CLOAKROOM_PRODUCERS" | "CLOAKROOM_PRODUCER_BUCKETS" => String::new(),
         _ => return None,

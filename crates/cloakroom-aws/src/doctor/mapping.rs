@@ -95,7 +95,27 @@ fn read(mapping: EventSourceMappingConfiguration) -> Mapping {
     }
 }
 
+/// The mapping that bounds the workers, and its bound.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Workers<'a> {
+    pub(super) uuid: &'a str,
+    pub(super) concurrency: i32,
+}
+
+/// The command that bounds the workers otherwise.
+pub(super) fn bounded(mapping: Workers<'_>, concurrency: i32, aws: &Aws) -> String {
+    let bound = format!("MaximumConcurrency={concurrency}");
+    aws.run(&["lambda", "update-event-source-mapping", "--uuid", mapping.uuid, "--scaling-config", &bound])
+}
+
 impl Mappings {
+    /// The mapping that bounds the workers, if one does.
+    pub(super) fn workers(&self) -> Option<Workers<'_>> {
+        let all = self.of(Kind::Worker).read()?.iter();
+        let bounds = all.filter_map(|it| Some(Workers { uuid: &it.uuid, concurrency: it.concurrency? }));
+        bounds.max_by_key(|it| it.concurrency)
+    }
+
     fn of(&self, reader: Kind) -> &Answer<Vec<Mapping>> {
         self.0.iter().find(|(kind, _)| *kind == reader).map_or(&Answer::Absent, |(_, mappings)| mappings)
     }

@@ -8,6 +8,7 @@
 mod answer;
 mod bucket;
 mod command;
+mod concurrency;
 mod credentials;
 mod finding;
 mod functions;
@@ -32,10 +33,11 @@ use mapping::{Link, Source};
 use needs::Needs;
 
 /// Every call that the doctor makes, by the IAM action that allows it.
-pub const ACTIONS: [&str; 11] = [
+pub const ACTIONS: [&str; 12] = [
     "dynamodb:DescribeContinuousBackups",
     "dynamodb:DescribeTable",
     "dynamodb:DescribeTimeToLive",
+    "lambda:GetAccountSettings",
     "lambda:GetFunctionConfiguration",
     "lambda:ListEventSourceMappings",
     "s3:GetBucketPublicAccessBlock",
@@ -83,6 +85,7 @@ async fn ask_all(
         ..Needs::of(&commands(known.diagnostics))
     };
     findings.extend(times::judge(&known, needs, &aws));
+    findings.extend(concurrency::judge(&concurrency::ask(&lambda).await?, mappings.workers(), &aws));
 
     let table = match &known.table {
         Some(name) => Some(table::ask(&clients.dynamodb(), name).await?),

@@ -29,6 +29,7 @@ fn facts() -> Vec<Fact> {
         Fact::Cancelled { run_time: None },
         Fact::Dead { code: code() },
         Fact::Swept,
+        Fact::Unreadable,
     ]
 }
 

@@ -114,7 +114,7 @@ async fn the_record_of_a_later_program_is_left_as_it_is() {
         store.accept(&job).await.map(|_| ()),
         store.load(&job.key()).await.map(|_| ()),
     ] {
-        let Err(PortError::Misconfigured { reason, .. }) = refused else { panic!("{refused:?}") };
+        let Err(PortError::Unreadable { reason, .. }) = refused else { panic!("{refused:?}") };
         assert!(reason.contains("version 2"), "{reason}");
     }
     let left = store.client.get_item().table_name("jobs").key("pk", job_pk(&job.key())).send().await.expect("get");

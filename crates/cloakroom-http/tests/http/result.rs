@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use cloakroom_app::host::Host as _;
 use tokio::time::Instant;
 
-use crate::house::{House, house};
+use crate::house::{House, house, house_at};
 
 #[tokio::test(start_paused = true)]
 async fn a_small_result_is_served_with_its_own_type_and_runs_nothing() {
@@ -34,6 +35,46 @@ async fn a_large_result_is_a_link_away_and_a_resource_is_where_the_handler_says(
         let answer = house.get(&path, &[]).await;
         assert_eq!(answer.status, 303);
         assert!(answer.header("location").starts_with(place), "{}", answer.header("location"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_link_to_a_large_result_comes_in_a_document_where_that_is_preferred() {
+    let house = house();
+    let path = format!("{}/result", house.done("large").await);
+    let answer = house.get(&path, &[("prefer", "return=representation")]).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+    assert_eq!((answer.header("preference-applied"), answer.header("vary")), ("return=representation", "Prefer"));
+    let link = answer.json();
+    assert!(link["url"].as_str().is_some_and(|url| url.starts_with("https://objects.example/results/")), "{link}");
+    let expires_at: cloakroom::Timestamp = link["expires_at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+    assert_eq!(expires_at.since(house.room.host.now()).as_secs(), 900);
+
+    let held = house.get(&path, &[("prefer", "wait=5, return=representation")]).await;
+    assert_eq!(held.header("preference-applied"), "wait=5, return=representation");
+    let plain = house.get(&path, &[("prefer", "return=minimal")]).await;
+    assert_eq!((plain.status, plain.header("preference-applied")), (303, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preferred_document_changes_nothing_where_there_is_no_link() {
+    for (act, status) in [("page", 200), ("resource", 303), ("nothing", 204)] {
+        let house = house();
+        let path = format!("{}/result", house.done(act).await);
+        let answer = house.get(&path, &[("prefer", "return=representation")]).await;
+        assert_eq!((answer.status, answer.header("preference-applied")), (status, ""), "{act}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_holds_a_response_for_as_long_as_it_allows() {
+    for (longest, applied) in [(3, "wait=3"), (0, "")] {
+        let house = house_at(cloakroom_http::Site::default().longest_wait(Duration::from_secs(longest)));
+        let path = format!("{}/result", house.act("answer", &[]).await.header("location"));
+        let begun = Instant::now();
+        let answer = house.get(&path, &[("prefer", "wait=20")]).await;
+        assert_eq!((answer.status, answer.header("preference-applied")), (202, applied));
+        assert_eq!(begun.elapsed().as_secs(), longest);
     }
 }
 

@@ -47,7 +47,7 @@ fn http(authorizer: &Value) -> Value {
 
 fn tenant(authorizer: Authorizer, event: &Value) -> Option<String> {
     let (parts, _) = from_str(&event.to_string()).expect("an event of the gateway").into_parts();
-    let callers = Callers { authorizer, claim: "sub".to_owned() };
+    let callers = Callers { authorizer, claim: "sub".to_owned(), audience: vec![] };
     callers.tenant(&parts).map(|tenant| tenant.as_str().to_owned())
 }
 
@@ -147,12 +147,38 @@ fn a_token_names_its_user_or_what_another_claim_says() {
         assert_eq!(tenant(Authorizer::Jwt, &event), some("0d5f1c0e"));
         let by = |claim: &str| {
             let (parts, _) = from_str(&event.to_string()).expect("an event").into_parts();
-            let callers = Callers { authorizer: Authorizer::Jwt, claim: claim.to_owned() };
+            let callers = Callers { authorizer: Authorizer::Jwt, claim: claim.to_owned(), audience: vec![] };
             callers.tenant(&parts).map(|tenant| tenant.as_str().to_owned())
         };
         assert_eq!(by("custom:tenant"), some("acme"));
         assert_eq!(by("custom:other"), None, "a user without the claim is nobody, not one of many");
     }
+}
+
+#[test]
+fn a_token_for_another_app_client_is_nobodys() {
+    let by = |claims: Value, ours: &[&str]| {
+        let events = [
+            rest(&json!({}), &json!({ "claims": claims })),
+            http(&json!({ "jwt": { "claims": claims, "scopes": null } })),
+        ];
+        let [one, other] = events.map(|event| {
+            let (parts, _) = from_str(&event.to_string()).expect("an event").into_parts();
+            let audience = ours.iter().map(|id| (*id).to_owned()).collect();
+            let callers = Callers { authorizer: Authorizer::Jwt, claim: "sub".to_owned(), audience };
+            callers.tenant(&parts).is_some()
+        });
+        assert_eq!(one, other, "the same by a REST API and by an HTTP API");
+        one
+    };
+    let id_token = json!({ "sub": "0d5f1c0e", "aud": "shop" });
+    let access_token = json!({ "sub": "0d5f1c0e", "client_id": "shop" });
+    for claims in [&id_token, &access_token, &json!({ "sub": "0d5f1c0e", "aud": "[till shop]" })] {
+        assert!(by(claims.clone(), &[]), "every app client's, unless some are named");
+        assert!(by(claims.clone(), &["other", "shop"]), "{claims}");
+        assert!(!by(claims.clone(), &["other"]), "{claims}");
+    }
+    assert!(!by(json!({ "sub": "0d5f1c0e" }), &["shop"]), "a token that names none");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use super::super::command::Aws;
 use super::super::finding::{Finding, check};
-use super::{AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told, name};
+use super::{AUDIENCE, AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told, name};
 
 /// What all who have it must agree on, and what comes of it if they don't.
-const SHARED: [(&str, &str); 8] = [
+const SHARED: [(&str, &str); 9] = [
     (TABLE, "jobs are recorded in one table and looked for in another: they are never done, or never found"),
     (BUCKET, "payloads and results are put into one bucket and looked for in another"),
     (QUEUE, "messages are sent to one queue and received from another: jobs wait until they expire"),
@@ -17,6 +17,7 @@ const SHARED: [(&str, &str); 8] = [
         "a job is accepted of one tenant and looked for as another's, or one of the two asks nobody who he is",
     ),
     (CLAIM, "a job is accepted of one tenant and looked for as another's: nobody finds it"),
+    (AUDIENCE, "one of the two accepts tokens of app clients that the other rejects"),
 ];
 
 /// The value that they should all have.
@@ -27,7 +28,7 @@ pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<
         // The one that is read into the worker; else the one that jobs are sent to.
         QUEUE => values.iter().copied().find(|url| mapped.iter().any(|arn| is_of(url, arn))).or(of(Kind::Submit)),
         // Ids were derived in it, and tenants named by it, when jobs were accepted.
-        NAMESPACE | CLAIM => of(Kind::Submit),
+        NAMESPACE | CLAIM | AUDIENCE => of(Kind::Submit),
         // It is asked for in one of them: to ask can do no harm.
         AUTHORIZER => values.iter().copied().find(|value| *value != "none"),
         // It is off in one of them: off is what can do no harm.
@@ -59,6 +60,7 @@ pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding>
             findings.push(match (variable, right.as_str()) {
                 (DIAGNOSTICS, "on") => diagnosed(aws),
                 (AUTHORIZER, "none") => open(),
+                (AUDIENCE, "") => check.clone().ok("every app client of the user pool"),
                 (_, right) => check.clone().ok(right),
             });
         }

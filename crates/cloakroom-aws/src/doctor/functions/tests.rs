@@ -16,10 +16,11 @@ fn function(variables: &[(&str, &str)]) -> Function {
 fn right() -> Functions {
     let namespace = (NAMESPACE, "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11");
     let (queue, off, keys) = ((QUEUE, QUEUE_URL), (DIAGNOSTICS, "off"), (AUTHORIZER, "api-key"));
+    let till = (AUDIENCE, "till");
     Functions(vec![
-        (Kind::Submit, Answer::Is(function(&[queue, off, keys, namespace, ("CLOAKROOM_CORS_ORIGINS", "")]))),
+        (Kind::Submit, Answer::Is(function(&[queue, off, keys, till, namespace, ("CLOAKROOM_CORS_ORIGINS", "")]))),
         (Kind::Worker, Answer::Is(function(&[queue, off, ("CLOAKROOM_LEASE_SECONDS", "30")]))),
-        (Kind::Status, Answer::Is(function(&[keys, namespace]))),
+        (Kind::Status, Answer::Is(function(&[keys, till, namespace]))),
         (Kind::DeadLetters, Answer::Is(function(&[(DEAD_LETTERS, DEAD_URL)]))),
         (Kind::Sweeper, Answer::Is(function(&[queue, (LISTS, LISTS_URL)]))),
     ])
@@ -100,6 +101,8 @@ fn a_variable_that_is_missing_or_wrong_is_shown_in_the_functions_own_words_and_m
         NAMESPACE,
         AUTHORIZER,
         CLAIM,
+        AUDIENCE,
+        "CLOAKROOM_LONGEST_WAIT_SECONDS",
     ] {
         let (state, _, found, _) = judged(&with(&[(Kind::Submit, variable, "no such thing")]));
         assert!(state == State::Fail && found.starts_with(&format!("set {variable} to ")), "{found}");
@@ -151,6 +154,7 @@ fn whoever_has_another_value_than_the_others_is_named() {
         (Kind::Submit, AUTHORIZER, "none", "api-key"),
         (Kind::Status, AUTHORIZER, "none", "api-key"),
         (Kind::Status, CLAIM, "custom:tenant", "sub"),
+        (Kind::Status, AUDIENCE, "shop", "till"),
     ] {
         let (state, check, found, mend) = judged(&with(&[(kind, variable, value)]));
         let function = name("cloakroom", kind);

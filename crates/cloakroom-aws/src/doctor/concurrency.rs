@@ -1,0 +1,123 @@
+//! The concurrent executions of the account: all of its functions share them.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_account_settings::GetAccountSettingsOutput;
+use aws_sdk_lambda::types::AccountLimit;
+
+use super::answer::{Answer, Call, Stop};
+use super::command::Aws;
+use super::finding::{Finding, check};
+use super::mapping::{Workers, bounded};
+
+const SUBJECT: &str = "concurrency";
+
+/// The quota that AWS names as its default. New accounts begin with fewer.
+const USUAL: i32 = 1000;
+
+/// Executions that submit, status and the other functions need when all workers are busy.
+const LEFT: i32 = 100;
+
+/// Limits of the account in this region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    /// Executions at the same time.
+    pub(super) quota: i32,
+    /// Those that no function reserves.
+    pub(super) unreserved: i32,
+}
+
+// MiniStack takes the path of the call for the name of a function.
+const GET: Call = Call { action: "lambda:GetAccountSettings", absent: &["ResourceNotFoundException"] };
+
+pub(super) async fn ask(client: &Client) -> Result<Answer<Account>, Stop> {
+    Ok(Answer::of(GET, client.get_account_settings().send().await)?.map(|got| read(&got)))
+}
+
+fn read(got: &GetAccountSettingsOutput) -> Account {
+    let limit = got.account_limit();
+    let quota = limit.map_or(0, AccountLimit::concurrent_executions);
+    Account { quota, unreserved: limit.and_then(AccountLimit::unreserved_concurrent_executions).unwrap_or(quota) }
+}
+
+/// Judges the account's quota, and what the busy workers leave of it. `workers`: the mapping that bounds them.
+pub(super) fn judge(account: &Answer<Account>, workers: Option<Workers<'_>>, aws: &Aws) -> Vec<Finding> {
+    let quota = check(SUBJECT, "account quota");
+    let account = match account.or_finding(quota.clone()) {
+        Ok(Some(account)) => account,
+        Ok(None) => return vec![quota.skip("not asked: the service does not know this call")],
+        Err(finding) => return vec![finding],
+    };
+    let raise = || {
+        let (code, wanted) = ("L-B99A9384", USUAL.to_string());
+        let words =
+            ["service-quotas", "request-service-quota-increase", "--service-code", "lambda", "--quota-code", code];
+        aws.run(&[&words[..], &["--desired-value", &wanted]].concat())
+    };
+    let mut findings = vec![if account.quota < USUAL {
+        let why = "held polls and a burst of jobs take up all executions: submit and status answer 503, and the worker's \
+                   throttled messages come nearer to the dead letters";
+        quota.warn(format!("{}, and AWS's usual quota is {USUAL}", account.quota), why).mended_by(raise())
+    } else {
+        quota.ok(account.quota.to_string())
+    }];
+    let Some(workers) = workers else { return findings };
+    let check = check(SUBJECT, "left by the workers");
+    let left = account.unreserved - workers.concurrency;
+    findings.push(if left >= LEFT {
+        check.ok(left.to_string())
+    } else {
+        let found = format!("{left} of {}, when {} workers are busy", account.unreserved, workers.concurrency);
+        let why = "submit and status are throttled while the queue is long, unless executions are reserved for them";
+        let fewer = account.unreserved - LEFT;
+        let finding = check.warn(found, why);
+        // Two are the fewest that Lambda takes.
+        finding.mended_by(if fewer < 2 { raise() } else { bounded(workers, fewer, aws) })
+    });
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::somewhere;
+    use super::super::finding::State;
+    use super::*;
+
+    /// Check, state and command of both findings.
+    fn judged(quota: i32, unreserved: i32, concurrency: i32) -> [(State, String); 2] {
+        let account = Answer::Is(Account { quota, unreserved });
+        let findings = judge(&account, Some(Workers { uuid: "u", concurrency }), &somewhere());
+        let all: Vec<_> = findings.into_iter().map(|it| (it.state, it.mend.unwrap_or_default())).collect();
+        all.try_into().expect("two findings")
+    }
+
+    #[test]
+    fn the_usual_quota_is_fine_for_the_template() {
+        let none = String::new();
+        assert_eq!(judged(1000, 1000, 10), [(State::Ok, none.clone()), (State::Ok, none)]);
+    }
+
+    #[test]
+    fn the_quota_of_a_new_account_is_warned_of() {
+        let [(state, mend), (left, raise)] = judged(10, 10, 10);
+        assert_eq!((state, left), (State::Warn, State::Warn));
+        assert!(mend.starts_with("aws service-quotas request-service-quota-increase"), "{mend}");
+        assert_eq!(mend, raise, "no bound of the workers is low enough");
+    }
+
+    #[test]
+    fn workers_that_leave_nothing_to_the_others_are_warned_of() {
+        for (unreserved, workers, fewer) in [(1000, 1000, 900), (1000, 901, 900), (300, 250, 200)] {
+            let [_, (state, mend)] = judged(1000, unreserved, workers);
+            assert_eq!(state, State::Warn);
+            assert!(mend.contains(&format!("--uuid u --scaling-config MaximumConcurrency={fewer} ")), "{mend}");
+        }
+        assert_eq!(judged(1000, 1000, 900)[1].0, State::Ok);
+    }
+
+    #[test]
+    fn what_can_not_be_asked_is_said() {
+        let state = |answer| judge(&answer, None, &somewhere()).remove(0).state;
+        assert_eq!(state(Answer::Unknown("lambda:GetAccountSettings")), State::Skip);
+        assert_eq!(state(Answer::Denied("lambda:GetAccountSettings", "no".to_owned())), State::Fail);
+    }
+}
