@@ -380,7 +380,14 @@ impl Worker {
 
     async fn fault(&self, delivery: &Delivery, envelope: &Envelope, error: &PortError, doing: &str) -> Disposition {
         tracing::error!(%error, "failed to {doing}; the message comes back");
-        self.bring_back(delivery, envelope, after_a_fault(delivery, LONGEST_WAIT)).await
+        let wait = after_a_fault(delivery, LONGEST_WAIT);
+        match error {
+            // It stays so, however often the message is sent again: in the end it is a dead letter.
+            PortError::Unreadable { .. } => self.keep(delivery, wait).await,
+            PortError::Unavailable { .. } | PortError::Misconfigured { .. } => {
+                self.bring_back(delivery, envelope, wait).await
+            }
+        }
     }
 
     /// Handles a fault after which nobody knows whether the record holds the attempt of `token` as running. The message that

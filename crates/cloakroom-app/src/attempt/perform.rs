@@ -86,7 +86,7 @@ impl Performance<'_> {
                 Err(AttemptEnd::Unavailable(Failure::unavailable("the object storage is unavailable")))
             }
             // Perhaps without the right to ask for what is not there.
-            Ok(_) | Err(PortError::Misconfigured { .. }) => Ok(()),
+            Ok(_) | Err(PortError::Misconfigured { .. } | PortError::Unreadable { .. }) => Ok(()),
         }
     }
 }
