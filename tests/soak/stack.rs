@@ -21,7 +21,7 @@ const FOR_LAMBDA: &str =
     "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0";
 
 /// How long the sweeper lets a job be beyond its messages' last receipt, and takes to come by: as published.
-const SWEEPER: Duration = Duration::from_secs(7 * 60);
+const SWEEPER: Duration = Duration::from_secs(42 * 60);
 
 /// The stack of the environment that `localstack/status --env` prints.
 pub(crate) struct Stack {

@@ -29,7 +29,7 @@ use crate::work::{Delivery, Worker};
 /// The least time between two writes of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often an attempt that stores its result is looked at after its handler's deadline.
+/// Interval at which an attempt that stores its result is looked at after its handler's deadline.
 const WHILE_STORING: Duration = Duration::from_secs(1);
 
 /// An attempt that its worker holds the lease of.
@@ -181,7 +181,7 @@ impl Attempt<'_> {
                 Some(Stop::LeaseLost)
             }
             Err(error) => {
-                // The next beat tries again; there is time for one before the lease is over. The message must not come back
+                // The next beat tries again; there is time for one before the lease expires. The message must not come back
                 // meanwhile, as a receipt in vain is counted.
                 tracing::warn!(%error, "failed to renew the lease");
                 self.hide_on().await;

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::ports::{Opened, Pieces, PortError, ReadError, gathered};
 
-/// How long a piece may take to come.
+/// Longest time that a piece may take to come.
 const STALLED: Duration = Duration::from_secs(5);
 
 /// The beginning of a body, and the length of the whole.

@@ -39,7 +39,7 @@ pub(crate) enum Pieces {
 }
 
 impl Pieces {
-    /// Returns the same bytes, where they can be had again.
+    /// Returns the same bytes, if they can be read again.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {
             Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
@@ -139,7 +139,7 @@ enum Kind {
     Retryable {
         after: Option<Duration>,
     },
-    /// What the service itself needs was unavailable.
+    /// A part of the service was unavailable.
     Unavailable,
     Cancelled,
 }

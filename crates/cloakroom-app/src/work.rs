@@ -67,7 +67,7 @@ impl Default for WorkerSettings {
     }
 }
 
-/// How long a message waits after a port failed for the first time; four times as long each further time.
+/// Wait of a message after a port failed for the first time; four times as long each further time.
 const AFTER_A_FAULT: Duration = Duration::from_secs(5);
 
 /// Longest wait of a message of our own after a port failed: jobs go on so soon after an outage.
@@ -76,10 +76,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// Longest wait of a message that can't be sent again: ten receipts last longer than an hour.
 const LONGEST_WAIT_OF_OTHERS: Duration = Duration::from_secs(900);
 
-/// From this receipt on a message is sent again, so that its receipts begin anew.
+/// Receipt from which on a message is sent again, so that its receipts are counted from 1.
 const RECEIVED_OFTEN: u32 = 4;
 
-/// How long before its function's end a worker stops trying to write the end of an attempt.
+/// Time before its function's end at which a worker stops trying to write the end of an attempt.
 const LAST_CHANCE: Duration = Duration::from_millis(1500);
 
 /// Longest wait between two tries to write the end of an attempt.
@@ -89,7 +89,7 @@ const LONGEST_WAIT_TO_SETTLE: Duration = Duration::from_secs(10);
 /// another job's, and a payload of the same bytes under the same key that one's.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(1800);
 
-/// How often the end of an attempt is written anew because the job changed.
+/// Most times that the end of an attempt is written again because the job changed.
 const CHANGES_TO_SETTLE: u32 = 10;
 
 /// The use case, over its ports.
@@ -398,7 +398,7 @@ impl Worker {
         self.send_again(delivery, &envelope.clone().with_unrecorded(token), wait).await
     }
 
-    /// Brings a message back after this time. One that was received often is sent again, so that its receipts begin anew: those
+    /// Brings a message back after this time. One that was received often is sent again, so that its receipts are counted from 1: those
     /// that are no fault of its job's must not make it a dead letter.
     ///
     /// Not for the message of a live attempt: the one that is sent again is another message.
@@ -426,7 +426,7 @@ impl Worker {
     }
 }
 
-/// How long a message waits after a fault, by how often it was received.
+/// Returns the wait of a message after a fault, by how often it was received.
 fn after_a_fault(delivery: &Delivery, longest: Duration) -> Duration {
     let times = delivery.receive_count.saturating_sub(1).min(8);
     AFTER_A_FAULT.saturating_mul(1 << (2 * times)).min(longest)

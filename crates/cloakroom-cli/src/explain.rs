@@ -85,6 +85,9 @@ fn sentence(step: &StepView, before: Option<&StepView>) -> String {
         "succeed" => format!("succeeded in attempt {attempt}, after {after}"),
         "fail" => format!("failed in attempt {attempt}, after {after}{reason}"),
         "retry" => format!("attempt {attempt} failed after {after}, and another one follows{reason}"),
+        "defer" => {
+            format!("attempt {attempt} could not go on after {after}; it is not counted, and begins again{reason}")
+        }
         "withdraw" => "cancelled by the client before it ran".to_owned(),
         "ask-to-cancel" => "the client asked to cancel it".to_owned(),
         "confirm-cancel" => "cancelled".to_owned(),
@@ -128,6 +131,8 @@ mod tests {
                 step(1, "claim", 1, None),
                 step(5, "retry", 1, Some("job-failed: out of paper")),
                 step(7, "claim", 2, None),
+                step(9, "defer", 2, Some("storage-unavailable: the payload could not be fetched")),
+                step(11, "claim", 2, None),
                 step(67, "claim", 3, None),
                 step(367, "bury", 3, Some("worker-crashed: gave up")),
                 step(368, "redrive", 0, None),
@@ -141,7 +146,9 @@ mod tests {
             2026-11-21T08:00:01.000Z  attempt 1 began, 1.0 s later
             2026-11-21T08:00:05.000Z  attempt 1 failed after 4.0 s, and another one follows: job-failed: out of paper
             2026-11-21T08:00:07.000Z  attempt 2 began, 2.0 s later
-            2026-11-21T08:01:07.000Z  attempt 3 began, 60.0 s after the one before, whose worker had stopped giving signs of life
+            2026-11-21T08:00:09.000Z  attempt 2 could not go on after 2.0 s; it is not counted, and begins again: storage-unavailable: the payload could not be fetched
+            2026-11-21T08:00:11.000Z  attempt 2 began, 2.0 s later
+            2026-11-21T08:01:07.000Z  attempt 3 began, 56.0 s after the one before, whose worker had stopped giving signs of life
             2026-11-21T08:06:07.000Z  failed, as its message was a dead letter: worker-crashed: gave up
             2026-11-21T08:06:08.000Z  sent back to work by an operator, with all its attempts
             2026-11-21T08:06:10.000Z  teleport: new: to this program 

@@ -29,14 +29,14 @@ use crate::world::{Lane, VISIBILITY, World};
 /// How long a worker's function may run.
 const FUNCTION: Duration = Duration::from_secs(30);
 
-/// How long an attempt may take.
+/// Time limit of an attempt.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a lease lasts.
 const LEASE: Duration = Duration::from_secs(9);
 
-/// The shortest that a command can be kept.
-const RETENTION: Duration = Duration::from_secs(3600);
+/// Twice the shortest that a command can be kept: the sweeper has time for several looks after it waited for an outage.
+const RETENTION: Duration = Duration::from_secs(7200);
 
 /// So small that some messages are claim checks.
 const INLINE_LIMIT: usize = 700;
@@ -135,7 +135,7 @@ fn dice_of(seed: u64, job: JobId, attempt: u32) -> Dice {
     Dice::new(seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0))
 }
 
-/// Whether the handler of a job may fail it: it says so, or no attempt is sure to end in time.
+/// Reports whether the handler of a job may fail it: it says so, or no attempt is sure to end in time.
 pub(crate) fn may_fail(seed: u64, job: JobId) -> bool {
     for attempt in 1..=ATTEMPTS {
         let mut dice = dice_of(seed, job, attempt);
@@ -375,7 +375,8 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
             follow(&world, n, &ticket, &mut dice).await;
         }
         // Until the same key may be another job's, now and then.
-        sleep(if late || dice.chance(150) { dice.millis(3_600_000, 6_500_000) } else { dice.millis(0, 300_000) }).await;
+        sleep(if late || dice.chance(150) { dice.millis(7_200_000, 10_100_000) } else { dice.millis(0, 300_000) })
+            .await;
     }
 }
 

@@ -56,11 +56,11 @@ pub struct Outage {
     pub service: Service,
     /// When it begins.
     pub from: Duration,
-    /// When it is over.
+    /// When it ends.
     pub to: Duration,
 }
 
-/// How long the answers of an outage's first calls are lost.
+/// Time in which the answers of an outage's first calls are lost.
 const ANSWERS_LOST: Duration = Duration::from_secs(5);
 
 /// Draws numbers.
@@ -143,16 +143,16 @@ impl Plan {
         Some(if lost { Trouble::AnswerLost } else { Trouble::Refused })
     }
 
-    /// When the last trouble is over.
+    /// Returns when the last trouble ends.
     pub fn calm_from(&self) -> Duration {
         self.outage().map_or(self.trouble(), |outage| self.trouble().max(outage.to))
     }
 
-    /// How long there is trouble, other than an outage.
+    /// Returns how long there is trouble, other than an outage.
     pub fn trouble(&self) -> Duration {
         let mut dice = Dice::new(self.seed, 2);
         if self.late() {
-            return Duration::from_secs(9000);
+            return Duration::from_secs(12_600);
         }
         let longest = if dice.chance(250) { 9_000_000 } else { 3_600_000 };
         dice.millis(10_000, longest)

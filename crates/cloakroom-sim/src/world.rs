@@ -263,11 +263,11 @@ impl World {
                 // Until about when the sweeper comes.
                 1 => CYCLE + OUTAGE + SLACK + state.dice.millis(0, 10_000),
                 // Until its job's id may be another life's.
-                _ => state.dice.millis(4_800_000, 9_000_000),
+                _ => state.dice.millis(8_400_000, 12_600_000),
             };
             if commands && self.plan.late() && drawn < 600 {
                 // Another copy, until its job's id may be another life's; deleting this one does not touch it.
-                let visible_at = now + state.dice.millis(4_800_000, 9_000_000);
+                let visible_at = now + state.dice.millis(8_400_000, 12_600_000);
                 copies.push(Message { held: true, visible_at, receipt: 0, ..message.clone() });
             }
             message.visible_at = now + hidden;

@@ -28,7 +28,7 @@ use crate::work::Worker;
 const STORE_AGAIN: RetryPolicy =
     RetryPolicy { max_attempts: u32::MAX, base: Duration::from_secs(1), cap: Duration::from_secs(15) };
 
-/// What keeps the result of an attempt.
+/// Keeper of an attempt's result.
 pub(super) struct Keeper<'a> {
     pub(super) worker: &'a Worker,
     pub(super) envelope: &'a Envelope,

@@ -22,7 +22,7 @@ pub(super) struct Performance<'a> {
     pub(super) token: LeaseToken,
     pub(super) context: JobContext,
     pub(super) stages: Stages,
-    /// Whether the attempt before was deferred.
+    /// True if the attempt before was deferred.
     pub(super) deferred: bool,
 }
 

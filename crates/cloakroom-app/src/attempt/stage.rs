@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::body::BodyStream;
 
-/// What an attempt does now.
+/// Stage of an attempt.
 pub(super) enum Stage {
     /// Opens the payload.
     Fetching,

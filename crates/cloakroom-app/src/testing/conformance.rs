@@ -67,7 +67,7 @@ pub async fn job_store(store: &dyn JobStore, now: Timestamp) {
     a_long_outage(store, now).await;
 }
 
-/// Whose history is shortened.
+/// Shortens the history of a job.
 async fn a_long_outage(store: &dyn JobStore, mut now: Timestamp) {
     let mut job = new_job(now, fresh());
     store.accept(&job).await.expect("accept");

@@ -21,6 +21,9 @@ pub const SLACK: Duration = Duration::from_secs(300);
 /// wait of a message that comes back.
 pub const OUTAGE: Duration = Duration::from_secs(2100);
 
+/// Time before the last call from which on the sweeper does not wait for an outage any more.
+const LAST_LOOKS: Duration = Duration::from_secs(900);
+
 /// How long the sweeper lets a backlog be before it looks again.
 const PAUSE: Duration = Duration::from_secs(300);
 
@@ -69,7 +72,9 @@ impl Verdict {
     pub fn of_sweep(job: Option<&Job>, cycle: Duration, backlog: bool, now: Timestamp) -> Self {
         let Some(job) = open(job, now) else { return Self::Over };
         let last_call = job.expires_at.before(LAST_CALL).max(job.ready_at);
-        let gone = job.ready_at.after(cycle).after(OUTAGE).after(SLACK);
+        let gone = job.ready_at.after(cycle).after(SLACK);
+        // An outage may have kept its message, but there must be time for several looks before the last call.
+        let gone = gone.after(OUTAGE).min(last_call.before(LAST_LOOKS)).max(gone);
         if now < gone.min(last_call) {
             return Self::Wait(gone.min(last_call));
         }

@@ -1,4 +1,4 @@
-//! Given an outage of what the service itself needs, when it is over, then every job ends as its handler says, and no attempt was
+//! Given an outage of a part of the service, when it has ended, then every job ends as its handler says, and no attempt was
 //! counted for it.
 
 use std::io::Write as _;
@@ -15,7 +15,7 @@ const QUEUE: &[&str] = &["send", "hide", "state"];
 
 const HALF_AN_HOUR: Duration = Duration::from_secs(1800);
 
-/// How a handler hands over its result.
+/// Kinds of results.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     Bytes,

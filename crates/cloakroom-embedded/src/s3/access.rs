@@ -1,0 +1,26 @@
+//! Requests that are served: signed ones, of objects whose bucket can be read.
+
+use std::path::PathBuf;
+
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::path::S3Path;
+use s3s::{S3Error, S3ErrorCode, S3Result};
+
+/// Rejects unsigned requests, and those for objects of a bucket whose folder is not there. The folder has gone or its disk has,
+/// so the service is unavailable: "no such key" would say that the object was deleted.
+pub(super) struct Reachable(pub(super) PathBuf);
+
+#[async_trait::async_trait]
+impl S3Access for Reachable {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if context.credentials().is_none() {
+            return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "the request is not signed"));
+        }
+        match context.s3_path() {
+            S3Path::Object { bucket, .. } if !self.0.join(&**bucket).is_dir() => {
+                Err(S3Error::with_message(S3ErrorCode::ServiceUnavailable, "the folder of the bucket can't be read"))
+            }
+            S3Path::Object { .. } | S3Path::Bucket { .. } | S3Path::Root => Ok(()),
+        }
+    }
+}
