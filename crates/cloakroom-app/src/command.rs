@@ -271,7 +271,7 @@ impl Command {
         self
     }
 
-    /// With a bound in bytes on the memory that an attempt may need, the body and the result included.
+    /// Bounds the memory, in bytes, that an attempt may need, the body and the result included.
     ///
     /// A worker runs attempts side by side only if their memory fits into its budget; the others wait, before their
     /// attempt and its time begin. A job that needs more than the whole budget fails with `memory-exceeded` before its
@@ -283,8 +283,7 @@ impl Command {
         self
     }
 
-    /// With a function that estimates the memory, in bytes, that an attempt may need: of its payload, and of the first
-    /// 256 KiB of its body. Where it returns `None`, the bound of [`memory`](Self::memory) counts.
+    /// Estimates the memory, in bytes, that an attempt may need: by its payload, and by the first 256 KiB of its body. Where it returns `None`, the bound of [`memory`](Self::memory) counts.
     ///
     /// The function runs before the attempt begins, and a payload in object storage is read twice for it: the
     /// beginning, then the whole. A JSON body of more than 256 KiB counts as the bound without a call of the function.

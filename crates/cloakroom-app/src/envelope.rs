@@ -137,7 +137,7 @@ impl Envelope {
         self
     }
 
-    /// With a stored payload of so many bytes.
+    /// Adds the length of a stored payload, in bytes.
     #[must_use]
     pub fn of_bytes(mut self, bytes: u64) -> Self {
         self.bytes = Some(bytes);

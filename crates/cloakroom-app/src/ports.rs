@@ -278,7 +278,7 @@ pub trait Objects: Send + Sync {
         }
     }
 
-    /// Reads the beginning of an object; `None` when there is none. A store that can't read a part of an object reads on
+    /// Reads the beginning of an object; `None` if there is no such object. A store that can't read a part of an object reads on
     /// to the end of a piece.
     async fn head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
         let Some(Opened { length, mut pieces }) = self.open(key).await? else { return Ok(None) };

@@ -109,7 +109,7 @@ pub struct Worker {
     pub commands: Registry,
     /// Its times.
     pub settings: WorkerSettings,
-    /// How many attempts run side by side in this process: all of its workers share one.
+    /// Admission of attempts to this process: all of its workers share one.
     pub admission: Admission,
     /// What accepts the commands of producers; without it their messages are left for the dead letters.
     pub intake: Option<Arc<Intake>>,
@@ -246,7 +246,7 @@ impl Worker {
             }
             (Refusal::Cancel(token), _) => Transition::confirm_cancel(token, now),
             (Refusal::Exhausted(token), Some(job)) => Transition::give_up(job, token, now),
-            // Neither is said of a job that was not found, nor is a job taken over here; the next receipt decides again.
+            // Not found, or taken over elsewhere: the next receipt decides again.
             (Refusal::Exhausted(_) | Refusal::Mine | Refusal::TakeOver { .. }, _) => {
                 return self.keep(delivery, Duration::ZERO).await;
             }

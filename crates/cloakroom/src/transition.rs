@@ -108,7 +108,7 @@ pub struct IllegalTransition {
 pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransition> {
     use Status::{Accepted, Cancelled, Cancelling, Failed, Retrying, Running, Succeeded};
     match (event, status) {
-        // Claiming what runs is taking over from a worker whose lease is over: `Transition::take_over`.
+        // Claiming what runs is taking over from a worker whose lease has expired: `Transition::take_over`.
         (Event::Claim, Accepted | Retrying | Running) => Ok(Running),
         (Event::Renew, Running | Cancelling) => Ok(status),
         // Cancelling is a wish: a handler that is done first wins.
@@ -258,7 +258,7 @@ impl Transition {
         transition
     }
 
-    /// Begins an attempt in place of the one whose lease has this token and is over: its worker died.
+    /// Begins an attempt in place of the one whose lease has this token and has expired: its worker died.
     ///
     /// [`Refusal::TakeOver`] decides by the record if that is allowed. The token fences the decision.
     pub fn take_over(claim: &Claim, dead: LeaseToken, now: Timestamp) -> Self {

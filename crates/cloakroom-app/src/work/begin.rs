@@ -39,7 +39,7 @@ pub(super) struct Begun {
 }
 
 impl Worker {
-    /// Begins an attempt; or decides about the message, if there is none to begin.
+    /// Begins an attempt. If it can't, decides about the message.
     pub(super) async fn begin(&self, order: &Order<'_>) -> Result<Begun, Disposition> {
         self.in_time(order).await?;
         let need = match self.memory_of(order).await {
@@ -140,7 +140,7 @@ impl Worker {
         }
     }
 
-    /// The time by which the end of an attempt must be written.
+    /// Latest time for writing the end of the attempt.
     fn last_moment(&self, order: &Order<'_>) -> Timestamp {
         order.ends_at.before(self.settings.margin)
     }
@@ -224,3 +224,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Given a budget of memory, when jobs need it side by side or their process dies, then they begin one after another, and none
+//! is blamed for another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::{Isolation, Job, JobKey, Status};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::body::BodyHead;
+use crate::host::Host as _;
+use crate::testing::Room;
+use crate::work::Disposition;
+use crate::{Admission, Command, HandlerError, JobContext, Output, Payload};
+
+/// Takes so many seconds.
+#[derive(Deserialize, JsonSchema)]
+struct Task {
+    seconds: u64,
+    #[serde(default)]
+    needs: Option<u64>,
+}
+
+impl Payload for Task {}
+
+async fn run(task: Task, _: JobContext) -> Result<Output, HandlerError> {
+    sleep(Duration::from_secs(task.seconds)).await;
+    Ok(Output::none())
+}
+
+fn task() -> Command {
+    Command::json("task", run)
+}
+
+fn room(budget: u64, command: Command) -> Room {
+    let mut room = Room::new(vec![command]);
+    room.worker.admission = Admission::new(budget);
+    room
+}
+
+async fn sent(room: &Room, json: &str) -> JobKey {
+    room.send("task", None, json).await.expect("accepted").job.key()
+}
+
+/// Handles all messages that are visible, side by side, as one function does.
+async fn batch(room: &Room, time: u64) -> Vec<Disposition> {
+    let batch: Vec<_> = std::iter::from_fn(|| room.memory.receive(Duration::from_secs(15))).collect();
+    let dispositions = room.worker.handle_batch(&batch, room.host.now().after(Duration::from_secs(time))).await;
+    for (delivery, _) in batch.iter().zip(&dispositions).filter(|(_, end)| **end == Disposition::Done) {
+        room.memory.delete(delivery);
+    }
+    dispositions
+}
+
+fn code(job: &Job) -> Option<&str> {
+    job.failure.as_ref().map(|failure| failure.code.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_do_not_fit_together_run_one_after_another_and_the_one_that_waits_has_no_lease() {
+    let room = room(100, task().memory(60).timeout(Duration::from_secs(50)));
+    let keys = [sent(&room, r#"{"seconds": 40}"#).await, sent(&room, r#"{"seconds": 40}"#).await];
+    let begun = Instant::now();
+    let looks = async {
+        sleep(Duration::from_secs(30)).await;
+        let jobs = [room.poll(&keys[0]).await, room.poll(&keys[1]).await];
+        assert_eq!(jobs.each_ref().map(|job| job.status), [Status::Running, Status::Accepted]);
+        assert_eq!((jobs[1].attempt, jobs[1].lease.as_ref()), (0, None));
+        assert_eq!(room.memory.receive(Duration::ZERO), None, "the message that waits stays hidden");
+    };
+    tokio::join!(batch(&room, 900), looks);
+    assert_eq!(begun.elapsed().as_secs(), 80);
+    let second = room.poll(&keys[1]).await;
+    assert_eq!((second.status, second.attempt), (Status::Succeeded, 1), "its time began after its wait");
+    assert_eq!(second.started_at.expect("it ran").since(second.created_at).as_secs(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_need_of_an_attempt_is_what_its_payload_says_and_the_bound_where_it_says_nothing() {
+    for (needs, side_by_side) in [("30", true), ("60", false), ("null", false)] {
+        let room = room(100, task().memory(60).memory_for(|task: &Task, _| task.needs));
+        for _ in 0..2 {
+            sent(&room, &format!(r#"{{"seconds": 10, "needs": {needs}}}"#)).await;
+        }
+        let begun = Instant::now();
+        batch(&room, 900).await;
+        assert_eq!(begun.elapsed().as_secs(), if side_by_side { 10 } else { 20 }, "{needs}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_of_the_body_gets_its_beginning_wherever_the_payload_is() {
+    let (sender, seen) = std::sync::mpsc::channel();
+    let sender = std::sync::Mutex::new(sender);
+    let command = task().memory_for(move |_: &Task, head: &BodyHead| {
+        sender.lock().expect("no panic").send(head.clone()).expect("the test looks");
+        Some(1)
+    });
+    let mut room = room(100, command);
+    let body = r#"{"seconds": 1}"#;
+    for (inline_limit, calls) in [(1000, vec!["change", "change"]), (0, vec!["open", "change", "open", "change"])] {
+        room.submit.inline_limit = inline_limit;
+        sent(&room, body).await;
+        room.memory.calls();
+        batch(&room, 900).await;
+        let whole = BodyHead::from_whole(&body.into());
+        assert_eq!(seen.try_iter().collect::<Vec<_>>(), [whole]);
+        let mut made = room.memory.calls();
+        made.retain(|call| ["change", "open", "get", "put"].contains(call));
+        assert_eq!(made, calls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_needs_more_than_the_whole_budget_fails_clearly_before_its_handler_runs() {
+    let room = room(64 << 20, task().memory(65 << 20));
+    let key = sent(&room, r#"{"seconds": 40}"#).await;
+    let begun = Instant::now();
+    batch(&room, 900).await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt, code(&job)), (Status::Failed, 1, Some("memory-exceeded")));
+    let detail = &job.failure.as_ref().expect("a failure").detail;
+    assert!(detail.contains("65 MiB") && detail.contains("64 MiB"), "{detail}");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_functions_last_moment_what_waits_goes_back_to_the_queue() {
+    let room = room(100, task().memory(60));
+    let keys = [sent(&room, r#"{"seconds": 15}"#).await, sent(&room, r#"{"seconds": 15}"#).await];
+    let dispositions = batch(&room, 10).await;
+    assert_eq!(dispositions, [Disposition::Keep, Disposition::Keep]);
+    let waited = room.poll(&keys[1]).await;
+    assert_eq!((waited.status, waited.attempt), (Status::Accepted, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_timed_out_keeps_its_memory_until_its_thread_ends() {
+    let (end, ended) = oneshot::channel::<()>();
+    let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
+    let handler = move |_: Task, job: JobContext| {
+        let ended = ended.lock().expect("no panic").take();
+        async move {
+            if let Some(ended) = ended {
+                // A thread that does not listen, as far as the attempt can tell.
+                tokio::spawn(async move {
+                    _ = ended.await;
+                    drop(job);
+                });
+                sleep(Duration::from_secs(1000)).await;
+            }
+            Ok::<_, HandlerError>(Output::none())
+        }
+    };
+    let room = room(100, Command::json("task", handler).memory(60).timeout(Duration::from_secs(5)));
+    let key = sent(&room, r#"{"seconds": 0}"#).await;
+    batch(&room, 900).await;
+    assert_eq!(room.poll(&key).await.status, Status::Retrying, "it timed out");
+    sleep(Duration::from_secs(60)).await;
+    let frees = async {
+        sleep(Duration::from_secs(100)).await;
+        assert_eq!(room.poll(&key).await.status, Status::Retrying, "the next attempt waits for the thread");
+        end.send(()).expect("it still runs");
+    };
+    tokio::join!(batch(&room, 900), frees);
+    assert_eq!(room.poll(&key).await.status, Status::Succeeded);
+}
+
+/// Lets a batch begin, and then its process die.
+async fn crash(room: &mut Room, keys: &[&JobKey]) {
+    assert!(timeout(Duration::from_secs(5), batch(room, 900)).await.is_err(), "it died");
+    room.worker.admission = Admission::unlimited();
+    for key in keys {
+        assert_eq!(room.poll(key).await.status, Status::Running);
+    }
+    sleep(Duration::from_secs(40)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_crashes_in_a_shared_process_jobs_run_alone_and_end_as_they_would_have() {
+    for attempts in [1, 3] {
+        let mut room = room(u64::MAX, task().attempts(attempts));
+        let keys = [sent(&room, r#"{"seconds": 10}"#).await, sent(&room, r#"{"seconds": 10}"#).await];
+        for _ in 0..attempts.max(2) - 1 {
+            crash(&mut room, &[&keys[0], &keys[1]]).await;
+        }
+        let begun = Instant::now();
+        batch(&room, 900).await;
+        assert_eq!(begun.elapsed().as_secs(), 20, "one after another");
+        for key in &keys {
+            let job = room.poll(key).await;
+            assert_eq!((job.status, job.attempt), (Status::Succeeded, attempts.max(2)), "{attempts}");
+            assert_eq!(job.lease.expect("it ran").isolation, Isolation::Alone);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_attempt_ran_alone_is_blamed_for_the_crash() {
+    let mut room = room(u64::MAX, task().attempts(1));
+    let key = sent(&room, r#"{"seconds": 10}"#).await;
+    crash(&mut room, &[&key]).await;
+    crash(&mut room, &[&key]).await;
+    batch(&room, 900).await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt, code(&job)), (Status::Failed, 2, Some("worker-crashed")));
+}
