@@ -467,7 +467,7 @@ impl Submit {
     }
 }
 
-/// Checks that the command accepts what an upload is said to be.
+/// Checks that the command accepts an upload's declared media type and length.
 fn check_description(command: &Command, content_type: &str, length: u64) -> Result<(), SubmitError> {
     accepted_media_type(command, content_type)?;
     let limit = command.limits().upload;
@@ -517,12 +517,7 @@ fn check_body(
         return Err(SubmitError::Payload(PayloadError::Invalid(vec![error])));
     }
     command.check(query, bytes).map_err(SubmitError::Payload)?;
-    Ok(Checked {
-        content_type,
-        sha256: Digest::of(bytes),
-        length,
-        source: Source::Bytes(bytes.clone()),
-    })
+    Ok(Checked { content_type, sha256: Digest::of(bytes), length, source: Source::Bytes(bytes.clone()) })
 }
 
 /// Other names of media types, as some programs and browsers write them.

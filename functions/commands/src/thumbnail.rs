@@ -143,18 +143,18 @@ fn render(thumbnail: &Thumbnail, bytes: Bytes, job: &JobContext) -> Result<Outpu
 struct Watch<'a>(&'a dyn Fn(f64) -> Result<(), Fault>);
 
 impl Watch<'_> {
-    /// Says how many rows are done, of how many.
+    /// Reports how many rows are done, of how many.
     fn strip(&self, done: usize, of: usize) -> Result<(), Fault> {
         let small = |rows: usize| f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
         (self.0)(small(done) / small(of))
     }
 }
 
-/// What stands around the pixels of an image.
+/// Metadata of an image that its thumbnail needs.
 struct Around {
-    /// How it is to be turned.
+    /// The turn that makes it upright.
     orientation: Orientation,
-    /// What its colours mean, if not sRGB.
+    /// The meaning of its colours, if not sRGB.
     profile: Option<Vec<u8>>,
 }
 
@@ -166,7 +166,7 @@ struct Drawn {
 }
 
 enum Image<'a> {
-    Png(Png<'a>),
+    Png(Box<Png<'a>>),
     Jpeg(Jpeg<'a>),
     Webp(Webp<'a>),
 }
@@ -174,7 +174,7 @@ enum Image<'a> {
 impl<'a> Image<'a> {
     fn parse(format: Format, bytes: &'a [u8]) -> Result<Self, Fault> {
         Ok(match format {
-            Format::Png => Self::Png(Png::parse(bytes)?),
+            Format::Png => Self::Png(Box::new(Png::parse(bytes)?)),
             Format::Jpeg => Self::Jpeg(Jpeg::parse(bytes)?),
             Format::Webp => Self::Webp(Webp::parse(bytes)?),
         })
@@ -206,7 +206,7 @@ impl<'a> Image<'a> {
 }
 
 fn draw(thumbnail: &Thumbnail, bytes: &[u8], watch: &mut Watch<'_>) -> Result<Drawn, Fault> {
-    let source = Format::of(bytes).ok_or_else(|| unreadable("its content is none of these formats"))?;
+    let source = Format::of(bytes).ok_or_else(|| unreadable("its content is not of a supported format"))?;
     let format = thumbnail.format.unwrap_or(source);
     let mut image = Image::parse(source, bytes)?;
     let size = image.size();

@@ -3,7 +3,7 @@
 use image::ExtendedColorType;
 use image::metadata::Orientation;
 
-/// What the channels of a row mean.
+/// The meaning of a row's channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Colours {
     Grey,
@@ -11,7 +11,7 @@ pub(super) enum Colours {
     Rgb,
     Rgba,
     YCbCr,
-    /// Inverted, as Adobe writes it, and all others do.
+    /// Inverted, as Adobe and most others write it.
     Cmyk,
     Ycck,
 }
@@ -31,7 +31,7 @@ impl Colours {
     }
 }
 
-/// Where what is transparent goes.
+/// The ground that a transparent image is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ground {
     Kept,
@@ -65,7 +65,7 @@ impl Canvas {
         Self { size, orientation, colours: Colours::Grey, ground, is_weighed, rows: 0, pixels: Vec::new() }
     }
 
-    /// Says what rows mean, before the first one.
+    /// Sets the meaning of rows, before the first one.
     pub(super) fn colours(&mut self, colours: Colours) {
         self.colours = colours;
         self.is_weighed &= colours.has_alpha();
@@ -81,7 +81,7 @@ impl Canvas {
         self.colours.channels()
     }
 
-    /// Whether colours are to be weighed by their opacity.
+    /// Returns `true` if rows must have their colours weighed by their opacity.
     pub(super) fn is_weighed(&self) -> bool {
         self.is_weighed
     }
@@ -114,7 +114,7 @@ impl Canvas {
         self.rows += 1;
     }
 
-    /// Where a pixel comes to be once it is turned.
+    /// Returns the place of a pixel in the turned image.
     fn place(&self, x: usize, y: usize) -> usize {
         let (width, height) = (to_usize(self.size.0), to_usize(self.size.1));
         let (right, below) = (width - 1 - x, height.saturating_sub(1 + y));
@@ -171,7 +171,7 @@ impl Canvas {
     }
 }
 
-/// Whether what is turned so exchanges its sides.
+/// Returns `true` if this turn exchanges width and height.
 pub(super) fn is_on_its_side(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
@@ -181,7 +181,7 @@ fn opaque([r, g, b]: [f32; 3]) -> [u8; 4] {
     [to_u8(r), to_u8(g), to_u8(b), 255]
 }
 
-/// As JFIF defines it.
+/// The conversion that JFIF defines.
 fn rgb(luminance: f32, blue: f32, red: f32) -> [f32; 3] {
     let (blue, red) = (blue - 128.0, red - 128.0);
     [luminance + 1.402 * red, luminance - 0.344_136 * blue - 0.714_136 * red, luminance + 1.772 * blue]

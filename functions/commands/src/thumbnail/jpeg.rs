@@ -1,12 +1,8 @@
 //! JPEG images, strip by strip (ITU-T T.81: baseline, extended sequential and progressive, Huffman codes, 8 bits).
 //!
 //! A decoder of its own, for two reasons. Those of the ecosystem hold a progressive image's coefficients whole, 6 bytes
-//! a pixel, and all pixels besides; this one holds one row of blocks. And they go on where data is missing or wrong;
+//! a pixel, and all pixels as well; this one holds one row of blocks. And they go on where data is missing or wrong;
 //! this one reads a whole image or none.
-
-use std::rc::Rc;
-
-use image::metadata::Orientation;
 
 use super::canvas::{Canvas, Colours};
 use super::fault::{Fault, unreadable};
@@ -28,7 +24,7 @@ mod transform;
 pub(super) struct Jpeg<'a> {
     frame: Frame,
     scans: Vec<Scan<'a>>,
-    /// Of each component, by the places of coefficients.
+    /// Factors of each component, by the places of coefficients.
     quantisation: Vec<[u16; 64]>,
     colours: Colours,
     pub(super) around: Around,
@@ -66,7 +62,9 @@ impl<'a> Jpeg<'a> {
         let mut blocks: Vec<Vec<Block>> =
             self.frame.components.iter().map(|it| vec![[0; 64]; it.across * it.v]).collect();
         for row in 0..self.frame.mcu_rows {
-            blocks.iter_mut().for_each(|blocks| blocks.fill([0; 64]));
+            for blocks in &mut blocks {
+                blocks.fill([0; 64]);
+            }
             for scan in &mut self.scans {
                 scan.row(row, &self.frame, &mut blocks)?;
             }
@@ -75,7 +73,9 @@ impl<'a> Jpeg<'a> {
             }
             while let Some(planes) = strips.iter_mut().map(|strip| strip.plane.ready()).collect::<Option<Vec<_>>>() {
                 canvas.row(&planes);
-                strips.iter_mut().for_each(|strip| strip.plane.pop());
+                for strip in &mut strips {
+                    strip.plane.pop();
+                }
             }
             watch.strip(row, self.frame.mcu_rows)?;
         }
@@ -96,10 +96,7 @@ struct Strip {
 
 impl Strip {
     fn new(frame: &Frame, component: &Component, quantisation: &[u16; 64], target: (u32, u32)) -> Self {
-        let full = (
-            f64::from(frame.width) * component.density.0,
-            f64::from(frame.height) * component.density.1,
-        );
+        let full = (f64::from(frame.width) * component.density.0, f64::from(frame.height) * component.density.1);
         let (columns, rows) = (reduction(full.0, target.0), reduction(full.1, target.1));
         let of_eight = |samples: usize| f64::from(u8::try_from(samples).unwrap_or(8)) / 8.0;
         let extent = (full.0 * of_eight(columns), full.1 * of_eight(rows));

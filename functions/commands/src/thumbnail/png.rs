@@ -1,4 +1,4 @@
-//! PNG images, row by row. Of an animation the still image is taken that other viewers show.
+//! PNG images, row by row. An animation is read as the still image that other viewers show.
 
 use std::io::Cursor;
 
@@ -81,7 +81,7 @@ impl<'a> Png<'a> {
                 watch.strip(arrived, to_usize(size.1))?;
             }
         }
-        // Its check sum, and the end of the file.
+        // Up to the end of the file: cut after its last row, it is not whole.
         self.source.finish().map_err(|error| fault(&error))
     }
 
@@ -102,7 +102,8 @@ impl<'a> Png<'a> {
         let mut whole = vec![0; width * channels];
         for y in 0..height {
             for (pass, source) in passes.iter_mut().filter(|(pass, _)| y % pass.every_y == pass.y) {
-                let row = source.next_row().map_err(|error| fault(&error))?.ok_or_else(|| unreadable("rows are missing"))?;
+                let row =
+                    source.next_row().map_err(|error| fault(&error))?.ok_or_else(|| unreadable("rows are missing"))?;
                 let places = whole.chunks_exact_mut(channels).skip(pass.x).step_by(pass.every_x);
                 places.zip(row.data().chunks_exact(channels)).for_each(|(place, pixel)| place.copy_from_slice(pixel));
             }
@@ -119,7 +120,6 @@ impl<'a> Png<'a> {
 fn open(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     let mut options = DecodeOptions::default();
     options.set_ignore_text_chunk(true);
-    options.set_ignore_adler32(false);
     let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
     decoder.set_limits(Limits { bytes: MOST_BYTES_AROUND });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);

@@ -20,7 +20,7 @@ pub(super) struct Plane {
     resized: Vec<f32>,
 }
 
-/// What one pixel of the result is made of: source pixels from `start` on, each with its weight.
+/// The source pixels of one pixel of the result: those from `start` on, each with its weight.
 struct Window {
     start: usize,
     weights: Vec<f32>,
@@ -70,13 +70,13 @@ pub(super) struct Rows {
     planes: Vec<Plane>,
     /// Bytes from one pixel to the next.
     step: usize,
-    /// Whether colours are weighed by their opacity: what can't be seen must not shine through at the edges.
+    /// Colours are weighed by their opacity: what can't be seen must not shine through at the edges.
     is_weighed: bool,
     channel: Vec<f32>,
 }
 
 impl Rows {
-    /// `step` is the number of bytes of a pixel, of which the canvas's channels are the first.
+    /// `step` is the number of bytes of a pixel. It starts with the canvas's channels.
     pub(super) fn new((width, height): (u32, u32), step: usize, canvas: &Canvas) -> Self {
         let extent = (f64::from(width), f64::from(height));
         let planes = (0..canvas.source_channels()).map(|_| Plane::new(extent, canvas.size())).collect();
@@ -105,7 +105,7 @@ impl Rows {
 }
 
 /// The windows of a side of `target` pixels over `extent` samples.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // sides are 1 to 20000
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // sides are 1 to 20000
 fn windows(extent: f64, target: u32) -> Vec<Window> {
     let ratio = extent / f64::from(target);
     let scale = ratio.max(1.0);
@@ -128,7 +128,8 @@ fn windows(extent: f64, target: u32) -> Vec<Window> {
 }
 
 fn lanczos(x: f64) -> f64 {
-    let sinc = |x: f64| if x.abs() < 1e-9 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
+    let sinc =
+        |x: f64| if x.abs() < 1e-9 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
     if x.abs() < REACH { sinc(x) * sinc(x / REACH) } else { 0.0 }
 }
 

@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::bench::Bench;
 
+mod estimate;
+mod whole;
+
 const RED: [u8; 3] = [255, 0, 0];
 const BLUE: [u8; 3] = [0, 0, 255];
 

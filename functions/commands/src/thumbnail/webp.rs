@@ -1,6 +1,6 @@
 //! WebP images. Their codecs need a whole frame: 1.5 bytes a pixel of a lossy one, 4 of a lossless one or of alpha.
 //!
-//! Of an animation the first frame is taken.
+//! An animation is read as its first frame.
 
 use std::io::{BufRead, Read, Result as IoResult, Seek, SeekFrom};
 
@@ -128,14 +128,16 @@ fn chunks(mut list: &[u8]) -> Result<Vec<Chunk<'_>>, Fault> {
     if list.is_empty() { Ok(chunks) } else { Err(cut()) }
 }
 
-fn find<'a>(chunks: &[Chunk<'a>], name: &[u8; 4]) -> Option<&'a [u8]> {
+fn find<'a>(chunks: &[Chunk<'a>], name: &[u8]) -> Option<&'a [u8]> {
     chunks.iter().find(|(of, _)| of == name).map(|&(_, data)| data)
 }
 
 fn lossy<'a>(data: &'a [u8], alpha: Option<&'a [u8]>) -> Result<((u32, u32), Kind<'a>), Fault> {
-    let &[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..] = data else { return Err(unreadable("its frame has no header")) };
-    let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
-    let size = (side(w0, w1), side(h0, h1));
+    let &[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..] = data else {
+        return Err(unreadable("its frame has no header"));
+    };
+    let pixels = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
+    let size = (pixels(w0, w1), pixels(h0, h1));
     within_limits(size, if alpha.is_some() { MOST_LOSSLESS_PIXELS } else { MOST_LOSSY_PIXELS })?;
     Ok((size, Kind::Lossy { data, alpha }))
 }
@@ -148,25 +150,35 @@ fn lossless(data: &[u8]) -> Result<((u32, u32), Kind<'_>), Fault> {
     Ok((size, Kind::Lossless { data, has_alpha: header >> 28 & 1 == 1 }))
 }
 
-/// The memory that decoding takes, in bytes, and the size of the image; from the first bytes of a file.
-pub(super) fn frame(head: &[u8]) -> Option<(u64, (u32, u32))> {
-    let chunk = |at: usize| head.get(at + 8..).map(|data| (head.get(at..at + 4), data));
-    let (name, data) = chunk(12)?;
-    // Four bytes a pixel, and for each 4 x 4 of them up to three tables of four; a lossy frame with what it is told of each
-    // 16 x 16.
-    let (bytes_of_8, size) = match name? {
-        b"VP8 " => (13, lossy(data, None).ok()?.0),
-        b"VP8L" => (38, lossless(data).ok()?.0),
+/// A frame as the first bytes of a file describe it.
+pub(super) struct Outline {
+    pub(super) size: (u32, u32),
+    pub(super) channels: u64,
+    /// Bytes that decoding takes.
+    pub(super) decoding: u64,
+}
+
+pub(super) fn outline(head: &[u8]) -> Option<Outline> {
+    let data = head.get(20..)?;
+    let (size, has_alpha, is_lossy) = match head.get(12..16)? {
+        b"VP8 " => (lossy(data, None).ok()?.0, false, true),
+        b"VP8L" => match lossless(data).ok()? {
+            (size, Kind::Lossless { has_alpha, .. }) => (size, has_alpha, false),
+            _ => return None,
+        },
         b"VP8X" => {
-            let &[_, _, _, _, w0, w1, w2, h0, h1, h2, ..] = data else { return None };
+            let &[flags, _, _, _, w0, w1, w2, h0, h1, h2, ..] = data else { return None };
             let size = (1 + u32::from_le_bytes([w0, w1, w2, 0]), 1 + u32::from_le_bytes([h0, h1, h2, 0]));
-            // Whether it is lossless or has alpha stands after the colour profile; more pixels than these can't have.
-            let is_lossy = u64::from(size.0) * u64::from(size.1) > MOST_LOSSLESS_PIXELS;
-            (if is_lossy { 13 } else { 38 }, size)
+            // Its kind may stand after a colour profile. Only a lossy image without alpha has more pixels than these.
+            (size, flags & 0x10 != 0, u64::from(size.0) * u64::from(size.1) > MOST_LOSSLESS_PIXELS)
         }
         _ => return None,
     };
-    Some((u64::from(size.0) * u64::from(size.1) * bytes_of_8 / 8, size))
+    // Eighths of a byte a pixel: of a lossless frame 4 bytes, and up to three tables of 4 for each 4 x 4 pixels; of a lossy
+    // one 1.5, and what is known of each 16 x 16.
+    let eighths = if is_lossy { 13 } else { 38 };
+    let decoding = u64::from(size.0) * u64::from(size.1) * eighths / 8;
+    Some(Outline { size, channels: if has_alpha { 4 } else { 3 }, decoding })
 }
 
 /// Decodes a lossless frame to four bytes a pixel.
@@ -186,7 +198,11 @@ fn decode_entropy_image((width, height): (u32, u32), data: &[u8]) -> Result<Vec<
     let mut decoder = WebPDecoder::new(Joined { head, tail: data, at: 0 }).map_err(unreadable)?;
     let mut pixels = vec![0; decoder.output_buffer_size().unwrap_or(0)];
     decoder.read_image(&mut pixels).map_err(unreadable)?;
-    if pixels.len() == 4 * to_usize(width) * to_usize(height) { Ok(pixels) } else { Err(unreadable("it has no pixels")) }
+    if pixels.len() == 4 * to_usize(width) * to_usize(height) {
+        Ok(pixels)
+    } else {
+        Err(unreadable("it has no pixels"))
+    }
 }
 
 /// Decodes an alpha channel, to a byte a pixel.
@@ -226,17 +242,20 @@ fn decode_alpha(size: (u32, u32), chunk: &[u8]) -> Result<Vec<u8>, Fault> {
 fn colours(frame: &Frame, y: usize, row: &mut [u8]) {
     let across = usize::from(frame.width).next_multiple_of(16);
     let (chroma_columns, chroma_rows) = (usize::from(frame.width).div_ceil(2), usize::from(frame.height).div_ceil(2));
-    // Between four samples of chroma, of which the nearest counts three times in each direction.
-    let near = |at: usize, count: usize| (at / 2, if at % 2 == 0 { (at / 2).saturating_sub(1) } else { (at / 2 + 1).min(count - 1) });
+    // Between four samples of chroma. The nearest counts three times in each direction.
+    let near = |at: usize, count: usize| {
+        (at / 2, if at.is_multiple_of(2) { (at / 2).saturating_sub(1) } else { (at / 2 + 1).min(count - 1) })
+    };
     let (y1, y2) = near(y, chroma_rows);
     let (rows, others) = (y1 * across / 2, y2 * across / 2);
     for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
         let (x1, x2) = near(x, chroma_columns);
         let chroma = |plane: &[u8]| {
-            let [a, b, c, d] = [rows + x1, rows + x2, others + x1, others + x2].map(|at| f32::from(plane[at]));
-            (9.0 * a + 3.0 * b + 3.0 * c + d) / 16.0 - 128.0
+            let at = |rows: usize, column: usize| f32::from(plane[rows + column]);
+            (9.0 * at(rows, x1) + 3.0 * at(rows, x2) + 3.0 * at(others, x1) + at(others, x2)) / 16.0 - 128.0
         };
-        let (light, u, v) = (1.164_38 * (f32::from(frame.ybuf[y * across + x]) - 16.0), chroma(&frame.ubuf), chroma(&frame.vbuf));
+        let (light, u, v) =
+            (1.164_38 * (f32::from(frame.ybuf[y * across + x]) - 16.0), chroma(&frame.ubuf), chroma(&frame.vbuf));
         pixel[0] = to_u8(light + 1.596_03 * v);
         pixel[1] = to_u8(light - 0.391_76 * u - 0.812_97 * v);
         pixel[2] = to_u8(light + 2.017_23 * u);

@@ -99,11 +99,11 @@ impl<'a> Bits<'a> {
 
 /// A Huffman table.
 pub(super) struct Table {
-    /// For each start of a code: the code's length, 0 if it is longer, and its value.
+    /// Length and value of the code for each next 9 bits; length 0 if the code is longer.
     fast: Vec<(u8, u8)>,
-    /// For each length, the first code that is too large for it.
+    /// The first code that is too large, for each length.
     ends: [i32; 17],
-    /// For each length, the place of a code's value, less the code.
+    /// The place of a code's value less the code, for each length.
     offsets: [i32; 17],
     values: Vec<u8>,
 }

@@ -69,7 +69,7 @@ impl Frame {
 
     fn sample(&mut self, components: &[u8]) -> Result<(), Fault> {
         let (width, height) = (to_usize(self.width), to_usize(self.height));
-        // A component alone is not interleaved, however it is said to be sampled.
+        // A component alone is not interleaved, whatever its sampling factors are.
         let alone = components.len() == 3;
         let sampling = |both: u8| if alone { (1, 1) } else { (usize::from(both >> 4), usize::from(both & 15)) };
         let (chunks, _) = components.as_chunks::<3>();

@@ -12,7 +12,7 @@ use super::frame::{Component, Frame, ZIGZAG};
 /// The coefficients of 8 × 8 samples, row by row.
 pub(super) type Block = [i16; 64];
 
-/// What a scan has of a component.
+/// A component in a scan.
 pub(super) struct Part {
     pub(super) component: usize,
     pub(super) dc: Option<Rc<Table>>,
@@ -21,7 +21,7 @@ pub(super) struct Part {
     pub(super) last: i32,
 }
 
-/// How a scan codes its coefficients.
+/// The coding of a scan's coefficients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Sequential,
@@ -35,7 +35,7 @@ pub(super) struct Scan<'a> {
     pub(super) parts: Vec<Part>,
     pub(super) coding: Coding,
     pub(super) bits: Bits<'a>,
-    /// MCUs between restart markers; 0 where there are none.
+    /// MCUs between restart markers; 0 without restart markers.
     pub(super) interval: u32,
     /// MCUs decoded so far.
     pub(super) done: u32,

@@ -1,7 +1,11 @@
 //! The segments of a JPEG image: its tables, its scans, and what stands around them (ITU-T T.81, annex B).
 
+use std::rc::Rc;
+
+use image::metadata::Orientation;
+
 use super::super::MOST_PROFILE_BYTES;
-use super::*;
+use super::{Around, Bits, Coding, Colours, Fault, Frame, Jpeg, Scan, ZIGZAG, bits, scan, unreadable};
 
 /// Encoders use some ten scans. Each takes a pass over all blocks.
 const MOST_SCANS: usize = 100;
@@ -15,7 +19,7 @@ pub(super) struct Segments<'a> {
     frame: Option<Frame>,
     scans: Vec<Scan<'a>>,
     quantisation: [Option<[u16; 64]>; 4],
-    /// Of each component: the table at its first scan, and how many bits of each coefficient are yet to come.
+    /// Each component's table at its first scan, and how many bits of each coefficient are yet to come.
     used: Vec<Option<[u16; 64]>>,
     missing: Vec<[u8; 64]>,
     dc: [Option<Rc<bits::Table>>; 4],
@@ -187,7 +191,8 @@ impl<'a> Segments<'a> {
         if parts.is_empty() || alone && parts.len() > 1 {
             return Err(wrong());
         }
-        let tables: Vec<_> = parts.iter().map(|part| (part.component, frame.components[part.component].table)).collect();
+        let tables: Vec<_> =
+            parts.iter().map(|part| (part.component, frame.components[part.component].table)).collect();
         for (component, table) in tables {
             self.note(component, table, coding)?;
         }
@@ -244,12 +249,13 @@ impl<'a> Segments<'a> {
             ([_], _) => Colours::Grey,
             ([_, _, _, _], Some(2)) => Colours::Ycck,
             ([_, _, _, _], _) => Colours::Cmyk,
-            (_, Some(0)) if !self.has_jfif => Colours::Rgb,
-            (b"RGB", None) if !self.has_jfif => Colours::Rgb,
+            (_, Some(0)) | (b"RGB", None) if !self.has_jfif => Colours::Rgb,
             _ => Colours::YCbCr,
         };
-        let around =
-            Around { orientation: self.orientation.unwrap_or(Orientation::NoTransforms), profile: profile(self.profile) };
+        let around = Around {
+            orientation: self.orientation.unwrap_or(Orientation::NoTransforms),
+            profile: profile(self.profile),
+        };
         let quantisation = self.used.into_iter().flatten().collect();
         Ok(Jpeg { frame, scans: self.scans, quantisation, colours, around })
     }
@@ -260,7 +266,8 @@ fn profile(mut parts: Vec<(u8, u8, &[u8])>) -> Option<Vec<u8>> {
     parts.sort_by_key(|&(number, ..)| number);
     let whole = parts.iter().zip(1..).all(|(&(number, of, _), at)| number == at && usize::from(of) == parts.len());
     let bytes: usize = parts.iter().map(|(.., part)| part.len()).sum();
-    (whole && (1..=MOST_PROFILE_BYTES).contains(&bytes)).then(|| parts.iter().flat_map(|(.., part)| *part).copied().collect())
+    (whole && (1..=MOST_PROFILE_BYTES).contains(&bytes))
+        .then(|| parts.iter().flat_map(|(.., part)| *part).copied().collect())
 }
 
 fn coding(is_progressive: bool, (first, last): (u8, u8), (high, low): (u8, u8)) -> Option<Coding> {

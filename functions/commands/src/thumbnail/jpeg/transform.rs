@@ -9,7 +9,7 @@ use super::scan::Block;
 /// Makes 1 to 8 samples of the 8 of a block, horizontally and vertically each.
 pub(super) struct Transform {
     quantisation: [f32; 64],
-    /// For each frequency, what it adds to each sample.
+    /// The share of each frequency in each sample.
     horizontal: [[f32; 8]; 8],
     vertical: [[f32; 8]; 8],
     pub(super) columns: usize,
