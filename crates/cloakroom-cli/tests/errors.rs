@@ -118,13 +118,13 @@ async fn credentials_of_a_url_are_used_and_shown_nowhere() {
     let server = Server::start([accepted(), problem(404, "unknown-job", None), accepted()]).await;
     let url = server.url.replace("http://", "http://ada:s%40secret@");
     let at = format!("{url}/jobs/{ID}");
-    let cases: [(&[&str], &[(&str, &str)]); 3] = [
-        (&["submit", "a", "--json"], &[("CLOAKROOM_URL", &url)]),
-        (&["watch", ID, "--url", &url], &[]),
-        (&["cancel", &at], &[]),
+    let cases = [
+        (vec!["submit", "a", "--json"], vec![("CLOAKROOM_URL", url.as_str())]),
+        (vec!["watch", ID, "--url", &url], vec![]),
+        (vec!["cancel", &at], vec![]),
     ];
     for (args, variables) in cases {
-        let output = run(args, variables).await;
+        let output = run(&args, &variables).await;
         let shown = format!("{output:?}");
         assert!(!shown.contains("secret") && !shown.contains("ada"), "{args:?}: {shown}");
     }
