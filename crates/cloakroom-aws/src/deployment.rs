@@ -1,6 +1,7 @@
 //! What a deployment consists of, as its own functions are told: for operators' tools.
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
+use cloakroom::redact;
 use cloakroom_app::ports::PortError;
 
 use crate::clients::Clients;
@@ -40,6 +41,7 @@ pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortErro
 async fn check_identity(clients: &Clients) -> Result<(), PortError> {
     let unusable = |reason: String| PortError::Misconfigured { service: "AWS", reason };
     let sdk = clients.sdk();
+    check_endpoints(clients).map_err(unusable)?;
     if sdk.region().is_none() {
         return Err(unusable("no region is set; set AWS_REGION, or a region in the profile".to_owned()));
     }
@@ -50,4 +52,26 @@ async fn check_identity(clients: &Clients) -> Result<(), PortError> {
     };
     let provider = sdk.credentials_provider().ok_or_else(|| missing("there is no place to take them from"))?;
     provider.provide_credentials().await.map(drop).map_err(|error| missing(&no_credentials(&error)))
+}
+
+/// Variables that say where the services are.
+const ENDPOINTS: [&str; 5] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_LAMBDA",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SQS",
+];
+
+/// Checks the variables that name endpoints. The SDK ignores a malformed URL and would call AWS itself instead.
+pub(crate) fn check_endpoints(clients: &Clients) -> Result<(), String> {
+    for name in ENDPOINTS {
+        let Some(url) = std::env::var(name).ok().filter(|url| !url.is_empty()) else { continue };
+        let is_http = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+        let is_ignored = name == "AWS_ENDPOINT_URL" && clients.sdk().endpoint_url().is_none();
+        if !is_http || is_ignored {
+            return Err(format!("{name} is no URL: {:?}; set it to one, or unset it", redact::url(&url)));
+        }
+    }
+    Ok(())
 }

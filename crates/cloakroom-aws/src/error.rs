@@ -93,7 +93,12 @@ pub(crate) fn no_credentials(error: &(dyn Error + 'static)) -> String {
     let mut lines = vec![];
     let mut cause = Some(error);
     while let Some(error) = cause {
-        lines.extend(error.to_string().lines().map(|line| line.trim().trim_end_matches(" Attempted:").to_owned()));
+        lines.extend(
+            error
+                .to_string()
+                .lines()
+                .map(|line| line.trim().trim_end_matches(" Attempted:").trim_end_matches('.').to_owned()),
+        );
         cause = error.source();
     }
     lines.retain(|line| !line.is_empty() && !line.contains("was not enabled"));

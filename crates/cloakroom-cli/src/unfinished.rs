@@ -44,11 +44,11 @@ pub(crate) struct Unfinished {
 impl Unfinished {
     /// Reads what is remembered of this submission of this input. Only a regular file can be read again by a later run.
     pub(crate) async fn of(args: &Args, service: &Service, input: &Input) -> Result<Self, Failure> {
-        let none = Self { is_copy: input.is_copy(), ..Self::default() };
-        let (Some(name), Some(folder)) = (args.file.as_deref(), folder()) else { return Ok(none) };
+        let forgotten = Self { is_copy: input.is_copy(), ..Self::default() };
+        let (Some(name), Some(folder)) = (args.file.as_deref(), folder()) else { return Ok(forgotten) };
         drop_stale(&folder, UPLOAD_LIFE);
         let name = if name == "-" { "/dev/stdin" } else { name };
-        let (Some(modified), Ok(path)) = (input.modified(), fs::canonicalize(name)) else { return Ok(none) };
+        let (Some(modified), Ok(path)) = (input.modified(), fs::canonicalize(name)) else { return Ok(forgotten) };
         let modified = modified.duration_since(SystemTime::UNIX_EPOCH).ok();
         let submission = serde_json::json!([
             // A password is stored nowhere, and in no digest.
@@ -74,7 +74,7 @@ impl Unfinished {
             (None, Some(note)) => note.key.clone(),
             (None, None) => uuid::Uuid::new_v4().to_string(),
         };
-        Ok(Self { place: Some(place), key, before, ..none })
+        Ok(Self { place: Some(place), key, before, ..forgotten })
     }
 
     /// By which key to submit, where it is not said: the same as before.

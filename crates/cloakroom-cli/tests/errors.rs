@@ -74,6 +74,19 @@ async fn without_a_region_or_credentials_an_operators_command_says_so_in_one_lin
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_no_url_is_an_error_and_does_not_lead_to_aws() {
+    for endpoint in ["foo", "http://ada:se/secret@host"] {
+        for (args, code) in [(&["redrive"][..], 2), (&["explain", "--stack", "x", ID], 2), (&["doctor"], 7)] {
+            let output = run(args, &[("AWS_ENDPOINT_URL", endpoint)]).await;
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(code), "{said}");
+            assert!(said.contains("AWS_ENDPOINT_URL is no URL") && said.lines().count() == 1, "{said}");
+            assert!(!format!("{output:?}").contains("secret"), "{output:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_empty_variable_counts_as_unset() {
     let server = Server::start([reply(200, &[], r#"{"jobs":[]}"#)]).await;
     let empty =
@@ -105,13 +118,13 @@ async fn credentials_of_a_url_are_used_and_shown_nowhere() {
     let server = Server::start([accepted(), problem(404, "unknown-job", None), accepted()]).await;
     let url = server.url.replace("http://", "http://ada:s%40secret@");
     let at = format!("{url}/jobs/{ID}");
-    let cases: [(&[&str], &[(&str, &str)]); 3] = [
-        (&["submit", "a", "--json"], &[("CLOAKROOM_URL", &url)]),
-        (&["watch", ID, "--url", &url], &[]),
-        (&["cancel", &at], &[]),
+    let cases = [
+        (vec!["submit", "a", "--json"], vec![("CLOAKROOM_URL", url.as_str())]),
+        (vec!["watch", ID, "--url", &url], vec![]),
+        (vec!["cancel", &at], vec![]),
     ];
     for (args, variables) in cases {
-        let output = run(args, variables).await;
+        let output = run(&args, &variables).await;
         let shown = format!("{output:?}");
         assert!(!shown.contains("secret") && !shown.contains("ada"), "{args:?}: {shown}");
     }

@@ -231,6 +231,8 @@ fn copy(beginning: &[u8], mut rest: File, is_abandoned: &dyn Fn() -> bool) -> io
         io::Error::new(error.kind(), text)
     };
     let mut file = tempfile::tempfile_in(&folder).map_err(unwritable)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(unwritable)?;
     file.write_all(beginning).map_err(unwritable)?;
     let (mut length, mut piece) = (beginning.len() as u64, vec![0; PIECE]);
     while !is_abandoned() {

@@ -7,9 +7,11 @@ use super::answer::{End, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
 use crate::clients::Clients;
+use crate::deployment::check_endpoints;
 
 /// What mending commands are made of, and that there are credentials: whether they are any good, the first call tells.
 pub(super) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding), Stop> {
+    check_endpoints(clients).map_err(|reason| no_endpoint(&reason))?;
     let sdk = clients.sdk();
     let Some(region) = sdk.region() else { return Err(no_region()) };
     let endpoint = sdk.endpoint_url().map(redact::url);
@@ -21,6 +23,12 @@ pub(super) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding)
     };
     let key = given.map_err(|reason| no_credentials(&reason))?.access_key_id().to_owned();
     Ok((aws, check("credentials", "credentials").ok(format!("access key {key}, {place}"))))
+}
+
+fn no_endpoint(reason: &str) -> Stop {
+    let why = "nothing can be asked: AWS_ENDPOINT_URL (unset for AWS itself) says where the services are";
+    let finding = check("credentials", "endpoint").fail(reason, why);
+    Stop(Box::new(finding.mended_by("unset AWS_ENDPOINT_URL")), End::Unidentified)
 }
 
 fn no_region() -> Stop {
