@@ -115,6 +115,8 @@ pub(crate) fn command() -> Command {
         .upload_limit(LONGEST_FILE)
         .timeout(Duration::from_secs(60))
         .attempts(3)
+        .memory(memory::most())
+        .memory_for(|thumbnail: &Thumbnail, image| memory::memory(thumbnail, &image.bytes, image.length))
 }
 
 async fn create(thumbnail: Thumbnail, bytes: Bytes, job: JobContext) -> Result<Output, HandlerError> {
