@@ -20,6 +20,7 @@ use crate::{Admission, Command, HandlerError, JobContext, Output, Payload};
 #[derive(Deserialize, JsonSchema)]
 struct Task {
     seconds: u64,
+    /// In MiB.
     #[serde(default)]
     needs: Option<u64>,
 }
@@ -61,7 +62,7 @@ fn code(job: &Job) -> Option<&str> {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_that_do_not_fit_together_run_one_after_another_and_the_one_that_waits_has_no_lease() {
-    let room = room(100, task().memory(60).timeout(Duration::from_secs(50)));
+    let room = room(100 << 20, task().memory(60 << 20).timeout(Duration::from_secs(50)));
     let keys = [sent(&room, r#"{"seconds": 40}"#).await, sent(&room, r#"{"seconds": 40}"#).await];
     let begun = Instant::now();
     let looks = async {
@@ -81,7 +82,8 @@ async fn attempts_that_do_not_fit_together_run_one_after_another_and_the_one_tha
 #[tokio::test(start_paused = true)]
 async fn the_need_of_an_attempt_is_what_its_payload_says_and_the_bound_where_it_says_nothing() {
     for (needs, side_by_side) in [("30", true), ("60", false), ("null", false)] {
-        let room = room(100, task().memory(60).memory_for(|task: &Task, _| task.needs));
+        let room =
+            room(100 << 20, task().memory(60 << 20).memory_for(|task: &Task, _| task.needs.map(|mib| mib << 20)));
         for _ in 0..2 {
             sent(&room, &format!(r#"{{"seconds": 10, "needs": {needs}}}"#)).await;
         }
@@ -99,7 +101,7 @@ async fn a_function_of_the_body_gets_its_beginning_wherever_the_payload_is() {
         sender.lock().expect("no panic").send(head.clone()).expect("the test looks");
         Some(1)
     });
-    let mut room = room(100, command);
+    let mut room = room(100 << 20, command);
     let body = r#"{"seconds": 1}"#;
     for (inline_limit, calls) in [(1000, vec!["change", "change"]), (0, vec!["open", "change", "open", "change"])] {
         room.submit.inline_limit = inline_limit;
@@ -129,7 +131,7 @@ async fn a_job_that_needs_more_than_the_whole_budget_fails_clearly_before_its_ha
 
 #[tokio::test(start_paused = true)]
 async fn at_the_functions_last_moment_what_waits_goes_back_to_the_queue() {
-    let room = room(100, task().memory(60));
+    let room = room(100 << 20, task().memory(60 << 20));
     let keys = [sent(&room, r#"{"seconds": 15}"#).await, sent(&room, r#"{"seconds": 15}"#).await];
     let dispositions = batch(&room, 10).await;
     assert_eq!(dispositions, [Disposition::Keep, Disposition::Keep]);
@@ -155,7 +157,7 @@ async fn an_attempt_that_timed_out_keeps_its_memory_until_its_thread_ends() {
             Ok::<_, HandlerError>(Output::none())
         }
     };
-    let room = room(100, Command::json("task", handler).memory(60).timeout(Duration::from_secs(5)));
+    let room = room(100 << 20, Command::json("task", handler).memory(60 << 20).timeout(Duration::from_secs(5)));
     let key = sent(&room, r#"{"seconds": 0}"#).await;
     batch(&room, 900).await;
     assert_eq!(room.poll(&key).await.status, Status::Retrying, "it timed out");
