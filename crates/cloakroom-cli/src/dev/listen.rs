@@ -42,7 +42,7 @@ impl fmt::Display for Listen {
 }
 
 impl Listen {
-    /// Listens on every address that the host has (`localhost`: 127.0.0.1 and ::1), all with the same port. Returns the
+    /// Listens on every address that the host has (`localhost`: `127.0.0.1` and `::1`), all with the same port. Returns the
     /// listeners with the place to name in URLs.
     pub(super) async fn bind(&self) -> Result<(Vec<TcpListener>, Self), String> {
         let failed = |error: io::Error| {

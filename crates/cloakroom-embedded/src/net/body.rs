@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::Request;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::EXPECT;
+use hyper::header::{EXPECT, HeaderValue};
 use tokio::time::timeout;
 
 /// The most bytes of a body that are received only to be discarded.
@@ -52,7 +52,7 @@ pub(super) struct Rest<B = Incoming>(Left<B>);
 
 /// Watches over the body of a request.
 pub(super) fn watch<B: Body + Unpin>(request: Request<B>) -> (Request<Received<B>>, Rest<B>) {
-    let expect = request.headers().get(EXPECT).map(|value| value.as_bytes());
+    let expect = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
     let held_back = expect.is_some_and(|expect| expect.eq_ignore_ascii_case(b"100-continue"));
     let left = Left::default();
     let rest = Rest(Arc::clone(&left));

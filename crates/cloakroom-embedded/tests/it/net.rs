@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// A server that answers 404 and reads nothing. It ends when the sender is dropped.
-async fn server() -> (std::net::SocketAddr, watch::Sender<bool>) {
+fn server() -> (std::net::SocketAddr, watch::Sender<bool>) {
     let listener = net::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("it listens");
     let (tell, stop) = Stop::channel();
@@ -27,7 +27,7 @@ async fn server() -> (std::net::SocketAddr, watch::Sender<bool>) {
 
 /// The answers to bytes that are all sent before the first is read, up to the end of the connection.
 async fn exchange(request: &[u8]) -> String {
-    let (address, _running) = server().await;
+    let (address, _running) = server();
     let mut client = TcpStream::connect(address).await.expect("connected");
     client.write_all(request).await.expect("the server receives all of it");
     let mut answer = Vec::new();
@@ -80,7 +80,7 @@ async fn a_rejected_request_may_be_longer_than_what_was_read_of_it() {
 
 #[tokio::test]
 async fn a_server_that_stops_closes_idle_connections_and_ends() {
-    let (address, running) = server().await;
+    let (address, running) = server();
     let mut client = TcpStream::connect(address).await.expect("connected");
     client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
     let mut first = [0; 12];

@@ -1,8 +1,6 @@
 //! Section 3: `POST /commands/{type}`.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -142,7 +140,7 @@ async fn an_invalid_payload_is_told_by_pointers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_over_the_limit_is_received_to_its_end_and_then_refused() {
+async fn a_body_over_the_limit_is_rejected_whether_its_length_is_known_or_not() {
     let house = house();
     let answer = house.ask("POST", "/commands/act.strictly", &[JSON, KEY], " ".repeat(21)).await;
     let problem = answer.problem(413, "payload-too-large");
@@ -150,15 +148,9 @@ async fn a_body_over_the_limit_is_received_to_its_end_and_then_refused() {
     assert!(detail.contains("20 bytes") && detail.contains("POST /uploads"), "{detail}");
     assert_eq!(answer.header("connection"), "close");
 
-    let sent = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&sent);
-    let pieces = stream::iter(0..100).map(move |_| {
-        count.fetch_add(1, Ordering::SeqCst);
-        Ok::<_, Infallible>(Bytes::from(vec![b' '; 100_000]))
-    });
+    let pieces = stream::iter(0..100).map(|_| Ok::<_, Infallible>(Bytes::from(vec![b' '; 100_000])));
     let request = Request::post("/commands/act").body(Body::from_stream(pieces)).expect("a request");
     house.send(request).await.problem(413, "payload-too-large");
-    assert_eq!(sent.load(Ordering::SeqCst), 100, "the client gets to send it all");
     assert_eq!(
         house.ask("POST", "/commands/act", &[JSON], format!("{}{{}}", " ".repeat(4 * 1024 * 1024 - 2))).await.status,
         202

@@ -2,7 +2,6 @@ use std::convert::Infallible;
 
 use futures::stream::{self, Stream};
 use http_body_util::StreamBody;
-use hyper::header::HeaderValue;
 use tokio::time::Instant;
 
 use super::*;
