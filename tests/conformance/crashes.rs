@@ -69,8 +69,8 @@ pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_
 
 pub(crate) async fn whichever_call_of_an_upload_in_parts_is_spoilt_it_becomes_one_job(place: Place) {
     let payload = Bytes::from_static(b"a payload");
-    // Begin and keep; look, load, list, complete, look, read, load, take, accept, send; claim, fetch, settle.
-    matrix(&place, 15, async |room, case| {
+    // Begin and keep; look, load, list, complete, look, read, load, take, keep, accept, send; claim, fetch, settle, delete.
+    matrix(&place, 17, async |room, case| {
         let ticket = room.accepted_in_parts(&payload).await;
         let over = room.worked(&ticket).await;
         assert_eq!((over.status, over.attempt <= 2), (Status::Succeeded, true), "{case}: attempt {}", over.attempt);

@@ -205,11 +205,11 @@ impl Envelope {
         self
     }
 
-    /// The key of a stored payload that is its job's alone.
+    /// The key of a stored payload. It is its job's alone, also as an upload in parts, which serves one job.
     pub fn own_payload(&self) -> Option<&str> {
         match &self.payload {
-            Carried::Stored(key) if *key == keys::payload(&self.key(), &self.sha256) => Some(key),
-            Carried::Stored(_) | Carried::Text(_) | Carried::Base64(_) => None,
+            Carried::Stored(key) => Some(key),
+            Carried::Text(_) | Carried::Base64(_) => None,
         }
     }
 

@@ -242,7 +242,8 @@ impl Intake {
                 | SubmitError::KeyRequired
                 | SubmitError::UploadNotFound
                 | SubmitError::PartsMissing { .. }
-                | SubmitError::TooLate(_),
+                | SubmitError::TooLate(_)
+                | SubmitError::Conflict,
             ) => return Ok(Disposition::Keep),
         };
         self.fail(delivery, produced, command, &order, &bytes, failure).await

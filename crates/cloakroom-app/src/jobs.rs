@@ -16,6 +16,9 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// How long a link to a result is good for.
 pub const RESULT_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 
+/// Most changes that a conditional cancellation follows before it reports that the outcome is unknown.
+const MOST_CHANGES: u32 = 5;
+
 /// What came of the wish to cancel.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cancellation {
@@ -25,6 +28,8 @@ pub enum Cancellation {
     Asked(Box<Job>),
     /// It was over first.
     Finished(Box<Job>),
+    /// The condition does not hold of it, and nothing was changed.
+    Changed,
     /// There is no such job.
     Unknown,
 }
@@ -82,11 +87,7 @@ impl Jobs {
     pub async fn cancel(&self, key: &JobKey) -> Result<Cancellation, PortError> {
         let now = self.host.now();
         let existing = match self.store.change(key, &Transition::withdraw(now)).await? {
-            Change::Made(job) => {
-                self.meter.count(&job.command, Fact::Cancelled { run_time: None });
-                tracing::info!(job_id = %job.id, tenant = %job.tenant, "cancelled a job before it ran");
-                return Ok(Cancellation::Cancelled(job));
-            }
+            Change::Made(job) => return Ok(self.withdrawn(job)),
             Change::Refused(existing) => existing,
         };
         let existing = match existing {
@@ -106,20 +107,54 @@ impl Jobs {
                 Status::Succeeded | Status::Failed => Cancellation::Finished(job),
                 Status::Cancelling => Cancellation::Asked(job),
                 // It went on between the two writes. The wish was not written: say so, and let the client ask again.
-                Status::Accepted | Status::Running | Status::Retrying => {
-                    return Err(PortError::Unavailable {
-                        service: "the table",
-                        reason: "the job changed while it was cancelled".into(),
-                    });
-                }
+                Status::Accepted | Status::Running | Status::Retrying => return Err(overtaken()),
             },
         })
+    }
+
+    /// Cancels a job, or asks its worker to, if the condition holds of it at the moment of the write. A job that has ended is
+    /// [`Finished`](Cancellation::Finished) whatever the condition.
+    pub async fn cancel_if(
+        &self,
+        key: &JobKey,
+        holds: impl Fn(&Job) -> bool + Send,
+    ) -> Result<Cancellation, PortError> {
+        let mut current = self.get(key).await?;
+        for _ in 0..MOST_CHANGES {
+            let now = self.host.now();
+            let Some(job) = current.filter(|job| job.is_alive(now)) else { return Ok(Cancellation::Unknown) };
+            let mut transition = match job.status {
+                Status::Succeeded | Status::Failed => return Ok(Cancellation::Finished(Box::new(job))),
+                _ if !holds(&job) => return Ok(Cancellation::Changed),
+                Status::Cancelled => return Ok(Cancellation::Cancelled(Box::new(job))),
+                Status::Cancelling => return Ok(Cancellation::Asked(Box::new(job))),
+                Status::Accepted | Status::Retrying => Transition::withdraw(now),
+                Status::Running => Transition::ask_to_cancel(now),
+            };
+            (transition.guard.version, transition.guard.created_at) = (Some(job.version), Some(job.created_at));
+            match self.store.change(key, &transition).await? {
+                Change::Made(job) if job.status == Status::Cancelled => return Ok(self.withdrawn(job)),
+                Change::Made(job) => return Ok(Cancellation::Asked(job)),
+                Change::Refused(existing) => current = existing.map(|job| *job),
+            }
+        }
+        Err(overtaken())
+    }
+
+    fn withdrawn(&self, job: Box<Job>) -> Cancellation {
+        self.meter.count(&job.command, Fact::Cancelled { run_time: None });
+        tracing::info!(job_id = %job.id, tenant = %job.tenant, "cancelled a job before it ran");
+        Cancellation::Cancelled(job)
     }
 
     /// A link to a result that object storage holds.
     pub async fn result_link(&self, key: &str) -> Result<String, PortError> {
         self.objects.link(key, RESULT_LINK_LIFE).await
     }
+}
+
+fn overtaken() -> PortError {
+    PortError::Unavailable { service: "the table", reason: "the job changed while it was cancelled".into() }
 }
 
 #[cfg(test)]

@@ -98,8 +98,17 @@ pub struct PartsRecord {
     pub terms: UploadTerms,
     /// How many bytes each part has, but the last, which has the rest.
     pub part_length: u64,
+    /// The digest in the fingerprint of the job that has it, where the client did not say it. The bytes may be gone by then.
+    pub digest: Option<Digest>,
     /// When it may be forgotten.
     pub expires_at: Timestamp,
+}
+
+impl PartsRecord {
+    /// Digest in the fingerprint of its job, as far as it is known without the bytes.
+    pub(crate) fn known_digest(&self) -> Option<Digest> {
+        self.digest.or(self.terms.sha256)
+    }
 }
 
 /// The longest that the queue itself holds a message back before it is handed out: 15 minutes.

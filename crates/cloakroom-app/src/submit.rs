@@ -20,7 +20,8 @@ use crate::host::Host;
 use crate::meter::{Fact, Meter};
 use crate::payload::PayloadError;
 use crate::ports::{
-    Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PortError, Queue, ReadError, UploadTerms, keys,
+    Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PartsRecord, PortError, Queue, ReadError, UploadTerms,
+    keys,
 };
 use crate::upload::{self, Unfinished};
 
@@ -78,6 +79,9 @@ pub enum Body {
     Uploaded(UploadId),
 }
 
+/// Condition on the job that a submission's key names already; `None` stands for no such job.
+pub type Condition<'c> = &'c (dyn Fn(Option<&Job>) -> bool + Send + Sync);
+
 /// A job that was accepted, now or before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Submitted {
@@ -116,6 +120,8 @@ pub enum SubmitError {
     TooLate(Duration),
     /// The client job id belongs to another command.
     KeyReused,
+    /// The condition does not hold, and nothing was changed.
+    Conflict,
     /// A port failed.
     Unavailable(PortError),
 }
@@ -167,16 +173,26 @@ struct Checked {
 
 enum Source {
     Bytes(Bytes),
-    /// Until when another command could name it, whether it came in parts, and whether it is known to be UTF-8.
+    /// Upload: the end of the time to name it, the record of one in parts, and whether it is known to be UTF-8.
     Upload {
         id: UploadId,
         until: Timestamp,
-        in_parts: bool,
+        parts: Option<Box<PartsRecord>>,
         text: bool,
         info: ObjectInfo,
         /// Whether the digest is only of what names this state of it.
         unread: bool,
+        /// Set if its bytes were deleted at the end of its job: it is good for a replay alone.
+        gone: bool,
     },
+}
+
+/// An upload that a command names.
+struct Found {
+    info: ObjectInfo,
+    parts: Option<Box<PartsRecord>>,
+    /// Set if only its record is left.
+    gone: bool,
 }
 
 /// A message that is written.
@@ -199,24 +215,15 @@ impl Submit {
 
     /// Accepts a command, or finds that it was accepted before.
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
+        self.submit_if(submission, &|_| true).await
+    }
+
+    /// Accepts a command, or finds that it was accepted before, if the condition holds. It is asked of no job before one is
+    /// recorded, and of the job that is found under the key. A rejected submission is rejected whatever the condition.
+    pub async fn submit_if(&self, submission: Submission, holds: Condition<'_>) -> Result<Submitted, SubmitError> {
         let command = self.command(&submission.command)?;
-        if command.limits().key_required && submission.client_job_id.is_none() {
-            return Err(SubmitError::KeyRequired);
-        }
-        let now = self.host.now();
-        let retention = command.limits().retention;
-        if submission.not_before.is_some_and(|at| at > now.after(retention)) {
-            return Err(SubmitError::TooLate(retention));
-        }
-        let checked = match &submission.body {
-            Body::Sent { content_type, bytes } => {
-                check_body(command, &submission.query, content_type.as_deref(), bytes, command.limits().body)?
-            }
-            Body::Fetched { content_type, bytes } => {
-                check_body(command, &submission.query, content_type.as_deref(), bytes, command.limits().upload)?
-            }
-            Body::Uploaded(id) => self.check_upload(command, &submission, *id).await?,
-        };
+        let (now, retention) = (self.host.now(), command.limits().retention);
+        let checked = self.check(command, &submission, now).await?;
         let job = Job::accept(
             NewJob {
                 id: self.job_id(&submission),
@@ -245,13 +252,19 @@ impl Submit {
             && let Some(existing) = self.store.load(&job.key()).await?.filter(settled)
         {
             let envelope = stored(&job, &submission.query, &checked, submission.trace);
-            return self.replay(&job, existing, envelope).await;
+            return self.replay(&job, existing, envelope, holds).await;
+        }
+        if let Source::Upload { gone: true, .. } = checked.source {
+            return Err(SubmitError::UploadNotFound);
+        }
+        if !holds(None) {
+            return self.replay_only(&job, &submission.query, checked, submission.trace, holds).await;
         }
         let Message { envelope, body } = self.check_in(&job, &submission.query, checked, submission.trace).await?;
         match self.store.accept(&job).await? {
             // Without a key what is found may be the very job: the adapter wrote it, lost the answer, and tried again.
             Acceptance::Exists(existing) if job.client_job_id.is_some() || *existing != job => {
-                self.replay(&job, *existing, envelope).await
+                self.replay(&job, *existing, envelope, holds).await
             }
             Acceptance::Created | Acceptance::Exists(_) => {
                 let delay = job.ready_at.since(job.created_at);
@@ -265,6 +278,26 @@ impl Submit {
         }
     }
 
+    /// Checks all of a submission that can be checked before anything is recorded.
+    async fn check(&self, command: &Command, submission: &Submission, now: Timestamp) -> Result<Checked, SubmitError> {
+        let limits = command.limits();
+        if limits.key_required && submission.client_job_id.is_none() {
+            return Err(SubmitError::KeyRequired);
+        }
+        if submission.not_before.is_some_and(|at| at > now.after(limits.retention)) {
+            return Err(SubmitError::TooLate(limits.retention));
+        }
+        match &submission.body {
+            Body::Sent { content_type, bytes } => {
+                check_body(command, &submission.query, content_type.as_deref(), bytes, limits.body)
+            }
+            Body::Fetched { content_type, bytes } => {
+                check_body(command, &submission.query, content_type.as_deref(), bytes, limits.upload)
+            }
+            Body::Uploaded(id) => self.check_upload(command, submission, *id).await,
+        }
+    }
+
     fn job_id(&self, submission: &Submission) -> JobId {
         match (&submission.client_job_id, &submission.body) {
             (Some(id), _) => self.namespace.job_id(&submission.tenant, id),
@@ -273,13 +306,43 @@ impl Submit {
         }
     }
 
-    async fn replay(&self, asked: &Job, existing: Job, envelope: Envelope) -> Result<Submitted, SubmitError> {
+    /// Finds the job that was accepted before, and records none.
+    async fn replay_only(
+        &self,
+        asked: &Job,
+        query: &str,
+        checked: Checked,
+        trace: Trace,
+        holds: Condition<'_>,
+    ) -> Result<Submitted, SubmitError> {
+        let existing = if asked.client_job_id.is_some() { self.store.load(&asked.key()).await? } else { None };
+        let existing = existing.filter(|job| job.is_alive(asked.created_at)).ok_or(SubmitError::Conflict)?;
+        // The submission that recorded it may have died before it sent the message.
+        let unsent = existing.status == Status::Accepted && existing.fingerprint == asked.fingerprint;
+        let envelope = if unsent && holds(Some(&existing)) {
+            self.check_in(asked, query, checked, trace).await?.envelope
+        } else {
+            stored(asked, query, &checked, trace)
+        };
+        self.replay(asked, existing, envelope, holds).await
+    }
+
+    async fn replay(
+        &self,
+        asked: &Job,
+        existing: Job,
+        envelope: Envelope,
+        holds: Condition<'_>,
+    ) -> Result<Submitted, SubmitError> {
         if asked.client_job_id.is_none() {
             // Without a key the job was found by its upload, which serves it and no other request.
             return Err(SubmitError::UploadNotFound);
         }
         if existing.fingerprint != asked.fingerprint {
             return Err(SubmitError::KeyReused);
+        }
+        if !holds(Some(&existing)) {
+            return Err(SubmitError::Conflict);
         }
         if existing.status == Status::Accepted {
             // Whoever recorded it may have died before it sent the message; a second one does no harm.
@@ -309,14 +372,23 @@ impl Submit {
                 }
                 self.objects.put(&key(), &checked.content_type, bytes.clone()).await?;
             }
-            Source::Upload { id, until, in_parts, info, .. } => {
+            Source::Upload { id, until, parts, info, .. } => {
                 // As long as the upload can be named it is known whose it is, however short the job is kept.
                 if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at.max(*until)).await? {
                     return Err(SubmitError::UploadNotFound);
                 }
-                // What came in parts is among the payloads already.
-                if !in_parts && !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key()).await? {
-                    return Err(SubmitError::UploadNotFound);
+                match parts {
+                    // Among the payloads already. They go with the job's end, and a replay is known by the digest.
+                    Some(record) if record.known_digest() != Some(checked.sha256) => {
+                        let digest = Some(checked.sha256);
+                        self.store.keep_upload(&PartsRecord { digest, ..PartsRecord::clone(record) }).await?;
+                    }
+                    Some(_) => {}
+                    None => {
+                        if !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key()).await? {
+                            return Err(SubmitError::UploadNotFound);
+                        }
+                    }
                 }
             }
         }
@@ -331,22 +403,22 @@ impl Submit {
     ) -> Result<Checked, SubmitError> {
         let until = upload::live_until(id, self.host.now()).ok_or(SubmitError::UploadNotFound)?;
         let whole = keys::upload(&submission.tenant, id);
-        let (key, info, in_parts) = match self.objects.info(&whole).await? {
+        let (key, Found { info, parts, gone }) = match self.objects.info(&whole).await? {
             Some(info) => {
                 check_description(command, &info.content_type, info.length)?;
-                (whole, info, false)
+                (whole, Found { info, parts: None, gone: false })
             }
-            None => {
-                (keys::parts(&submission.tenant, id), self.check_parts(command, &submission.tenant, id).await?, true)
-            }
+            None => (keys::parts(&submission.tenant, id), self.check_parts(command, &submission.tenant, id).await?),
         };
-        let (sha256, unread) = match command.takes() {
-            Takes::Json => {
+        let (sha256, unread) = match (command.takes(), info.sha256) {
+            // It was checked when its job was accepted.
+            (_, Some(sha256)) if gone => (sha256, false),
+            (Takes::Json, _) => {
                 let bytes = self.objects.get(&key).await?.ok_or(SubmitError::UploadNotFound)?;
                 command.check(&submission.query, &bytes).map_err(SubmitError::Payload)?;
                 (Digest::of(&bytes), false)
             }
-            Takes::Binary(_) => {
+            (Takes::Binary(_), _) => {
                 command.check(&submission.query, &[]).map_err(SubmitError::Payload)?;
                 self.identity(&key, &info).await?
             }
@@ -354,7 +426,8 @@ impl Submit {
         // What was read as JSON is text; of other bytes only their digest is known.
         let text = matches!(command.takes(), Takes::Json);
         let (content_type, length) = (info.content_type.clone(), info.length);
-        Ok(Checked { content_type, sha256, length, source: Source::Upload { id, until, in_parts, text, info, unread } })
+        let source = Source::Upload { id, until, parts, text, info, unread, gone };
+        Ok(Checked { content_type, sha256, length, source })
     }
 
     /// The digest of an upload; of one that takes too long to read and that nobody said it of, the digest of what names this
@@ -371,18 +444,24 @@ impl Submit {
 
     /// Puts an upload in parts together, if it is one that the command takes. That comes before it is known whose it will be: it
     /// changes nothing of it but that it can be read.
-    async fn check_parts(&self, command: &Command, tenant: &Tenant, id: UploadId) -> Result<ObjectInfo, SubmitError> {
+    async fn check_parts(&self, command: &Command, tenant: &Tenant, id: UploadId) -> Result<Found, SubmitError> {
         let record = upload::live(&*self.store, tenant, id, self.host.now()).await?;
         let record = record.ok_or(SubmitError::UploadNotFound)?;
         check_description(command, &record.terms.content_type, record.terms.length)?;
+        let UploadTerms { content_type, length, sha256 } = record.terms.clone();
+        let found = |sha256, etag, gone| Found {
+            info: ObjectInfo { content_type, length, sha256, etag },
+            parts: Some(Box::new(record.clone())),
+            gone,
+        };
         match upload::put_together(&*self.objects, &record).await? {
-            Ok(info) => {
-                let UploadTerms { content_type, length, sha256 } = record.terms;
-                // The client's word for the digest: the worker holds the bytes to it.
-                Ok(ObjectInfo { content_type, length, sha256: sha256.or(info.sha256), etag: info.etag })
-            }
+            // The client's word for the digest: the worker holds the bytes to it.
+            Ok(info) => Ok(found(sha256.or(info.sha256), info.etag, false)),
             Err(Unfinished::Missing(missing, parts)) => Err(SubmitError::PartsMissing { missing, parts }),
-            Err(Unfinished::Gone) => Err(SubmitError::UploadNotFound),
+            Err(Unfinished::Gone) => match record.known_digest() {
+                Some(digest) => Ok(found(Some(digest), String::new(), true)),
+                None => Err(SubmitError::UploadNotFound),
+            },
         }
     }
 }
@@ -396,7 +475,7 @@ fn check_description(command: &Command, content_type: &str, length: u64) -> Resu
 
 fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
     let key = match checked.source {
-        Source::Upload { id, in_parts: true, .. } => keys::parts(&job.tenant, id),
+        Source::Upload { id, parts: Some(_), .. } => keys::parts(&job.tenant, id),
         Source::Upload { .. } | Source::Bytes(_) => keys::payload(&job.key(), &checked.sha256),
     };
     let envelope = Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace);

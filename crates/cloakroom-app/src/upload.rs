@@ -102,6 +102,7 @@ impl Uploads {
             store_id,
             terms: terms.clone(),
             part_length: division.part_length,
+            digest: None,
             expires_at: now.after(PARTS_LIFE),
         };
         self.store.keep_upload(&record).await?;
@@ -115,7 +116,9 @@ impl Uploads {
         let from = from.max(1);
         let there: Vec<u32> = match found(&*self.objects, &record, from, PARTS_AT_ONCE).await? {
             Found::Unfinished(parts) => parts.into_iter().map(|part| part.number).collect(),
+            // They were: it was put together, and its bytes perhaps deleted when its job ended.
             Found::Whole(_) => (1..=division(&record).count()).collect(),
+            Found::Gone if record.known_digest().is_some() => (1..=division(&record).count()).collect(),
             Found::Gone => return Ok(None),
         };
         self.told(&record, from, &there, now).await.map(Some)

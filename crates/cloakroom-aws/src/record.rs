@@ -76,6 +76,7 @@ pub(crate) mod name {
     pub(crate) const LENGTH: &str = "length";
     pub(crate) const PART_LENGTH: &str = "part_length";
     pub(crate) const SHA256: &str = "sha256";
+    pub(crate) const DIGEST: &str = "digest";
 }
 
 /// Those of the names that are words of DynamoDB's own, and so can't stand in an expression:

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::problems::{self, Refused};
 use crate::trace::Ids;
-use crate::{Site, cors};
+use crate::{Site, conditional, cors};
 
 pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
@@ -23,6 +23,7 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
     let method = request.method().clone();
     let path = format!("{}{}", site.base_path, request.uri().path());
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let wanted = conditional::wanted(request.method(), request.headers());
     request.extensions_mut().insert(ids.clone());
 
     // What is not known yet is recorded by the routes.
@@ -35,7 +36,8 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
         job_id = tracing::field::Empty,
     );
     let served = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-    let mut response = problems::finish(served.unwrap_or_else(|_| panicked(&span)), &path);
+    let response = conditional::if_matched(served.unwrap_or_else(|_| panicked(&span)), wanted.as_ref());
+    let mut response = problems::finish(response, &path);
 
     let headers = response.headers_mut();
     headers.insert("x-request-id", HeaderValue::try_from(&ids.request_id).expect("an id is visible ASCII"));

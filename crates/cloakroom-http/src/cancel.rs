@@ -9,10 +9,11 @@ use cloakroom_app::jobs::Cancellation;
 use http::header::ETAG;
 use http::{HeaderValue, StatusCode};
 
-use crate::answer;
+use crate::conditional::Preconditions;
 use crate::poll::key;
 use crate::problems::Refused;
 use crate::router::Front;
+use crate::{answer, conditional};
 
 pub(crate) async fn cancel(
     State(front): State<Front>,
@@ -20,7 +21,12 @@ pub(crate) async fn cancel(
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
-    match front.jobs.cancel(&key(id, &parts)?).await? {
+    let (key, condition) = (key(id, &parts)?, Preconditions::parse(&parts.headers)?);
+    let cancelled = match condition {
+        None => front.jobs.cancel(&key).await?,
+        Some(condition) => front.jobs.cancel_if(&key, |job| condition.hold(Some(job))).await?,
+    };
+    match cancelled {
         Cancellation::Cancelled(job) => Ok(show(&front, StatusCode::OK, &job)),
         Cancellation::Asked(job) => {
             let mut response = show(&front, StatusCode::ACCEPTED, &job);
@@ -28,6 +34,7 @@ pub(crate) async fn cancel(
             Ok(response)
         }
         Cancellation::Finished(job) => Err(finished(JobView::of(&job, &front.site.base_path))),
+        Cancellation::Changed => Err(conditional::failed()),
         Cancellation::Unknown => Err(Refused::unknown_job()),
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 /// What a page may send.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Idempotency-Key, Content-Type, Prefer, Not-Before, Upload-Id, If-None-Match, X-Request-Id, traceparent, tracestate, \
+    "Idempotency-Key, Content-Type, Prefer, Not-Before, Upload-Id, If-Match, If-None-Match, X-Request-Id, traceparent, tracestate, \
     Authorization, X-Api-Key, X-Amz-Date, X-Amz-Security-Token",
 );
 

@@ -69,8 +69,35 @@ fn query(schema: &Value) -> Vec<Value> {
         |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name));
     let members = schema["properties"].as_object().into_iter().flatten();
     members
-        .map(|(name, schema)| json!({ "name": name, "in": "query", "required": required(name), "schema": schema }))
+        .map(|(name, schema)| {
+            let mut schema = schema.clone();
+            not_null(&mut schema);
+            json!({ "name": name, "in": "query", "required": required(name), "schema": schema })
+        })
         .collect()
+}
+
+/// Takes `null` out of a schema: a query string has no way to write it.
+fn not_null(schema: &mut Value) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = &types[..] {
+            schema["type"] = only.clone();
+        }
+    }
+    for keyword in ["anyOf", "oneOf"] {
+        if let Some(Value::Array(schemas)) = schema.get_mut(keyword) {
+            schemas.retain(|schema| schema["type"] != "null");
+        }
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    if schema.get("default").is_some_and(Value::is_null)
+        && let Some(members) = schema.as_object_mut()
+    {
+        members.remove("default");
+    }
 }
 
 /// A command's schema as a part of the document, and its definitions as components of it.

@@ -5,10 +5,13 @@
 //! panic, is written there too, so that none gets out bare. What a client may see is the problem's `detail`; what the
 //! log says of a failed port is said here, once.
 
+use std::fmt::Write as _;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use cloakroom::problem::FieldError;
 use cloakroom::{Code, Problem};
+use cloakroom_app::payload::PayloadError;
 use cloakroom_app::ports::PortError;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -52,6 +55,20 @@ impl Refused {
     /// A request that can't be read, or is put together wrongly.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(Code::InvalidRequest, detail)
+    }
+
+    /// A body that is not JSON, or not what it should be: `what` names the latter.
+    pub(crate) fn payload(error: PayloadError, what: &str) -> Self {
+        match error {
+            PayloadError::Malformed { line, column, detail } => {
+                let detail =
+                    format!("the body is not JSON at line {line}, column {column}: {detail}; fix it and send it again");
+                Self::new(Code::MalformedJson, detail).member("line", line).member("column", column)
+            }
+            PayloadError::Invalid(errors) => {
+                Self::new(Code::InvalidPayload, format!("{what}; see errors for what to fix")).errors(errors)
+            }
+        }
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -119,13 +136,29 @@ pub(crate) fn finish(mut response: Response, path: &str) -> Response {
         }
     };
     let Inner { mut problem, members, .. } = *refused.0;
-    problem.instance.get_or_insert_with(|| path.to_owned());
+    problem.instance.get_or_insert_with(|| reference(path));
     let document = serde_json::to_vec(&Document { problem, members }).expect("a problem has nothing that JSON lacks");
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     // A 404 may be true for a moment only, and caches would keep it.
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     *response.body_mut() = Body::from(document);
     response
+}
+
+/// A path as a URI reference (RFC 3986, section 4.1). Clients send characters that no URI has, and the server takes them.
+fn reference(path: &str) -> String {
+    let bytes = path.as_bytes();
+    // Two slashes would begin with a host.
+    let mut reference = String::from(if path.starts_with("//") { "/." } else { "" });
+    for (at, byte) in bytes.iter().enumerate() {
+        let is_escape = || bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        match byte {
+            b'%' if is_escape() => reference.push('%'),
+            b if b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(b) => reference.push(char::from(*b)),
+            b => _ = write!(reference, "%{b:02X}"),
+        }
+    }
+    reference
 }
 
 fn is_page(response: &Response) -> bool {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use cloakroom::Code;
 use cloakroom_app::{Jobs, Submit, Uploads};
 use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use tower::ServiceExt as _;
 
 use crate::around::around;
@@ -116,7 +116,13 @@ fn only<S: Clone + Send + Sync + 'static>(
     methods.options(options).fallback(other)
 }
 
-async fn not_found() -> Response {
+async fn not_found(request: Request) -> Response {
+    // The whole service, not a path of it (RFC 9110, section 9.3.7).
+    if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+        let mut response = answer::nothing(StatusCode::NO_CONTENT);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, DELETE, OPTIONS"));
+        return response;
+    }
     Refused::new(Code::NotFound, "there is nothing at this path; see /openapi.json for what there is").into_response()
 }
 

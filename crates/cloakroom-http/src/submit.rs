@@ -4,7 +4,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use cloakroom::{Code, CommandType, UploadId};
-use cloakroom_app::payload::PayloadError;
 use cloakroom_app::submit::{Body, Submission, SubmitError, Submitted};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
@@ -12,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::accept::Variant;
 use crate::body::Incoming;
+use crate::conditional::{self, Preconditions};
 use crate::prefer::{PREFERENCE_APPLIED, Prefer};
 use crate::problems::{ACCEPT_POST, Refused};
 use crate::router::Desk;
@@ -55,6 +55,7 @@ async fn accept(
         return Err(refuse(SubmitError::KeyRequired));
     }
     let not_before = not_before::of(&parts.headers)?;
+    let condition = Preconditions::parse(&parts.headers)?;
     let body = match upload_id(&parts.headers)? {
         Some(id) => {
             body.read(0)
@@ -80,7 +81,11 @@ async fn accept(
         not_before,
         trace: trace::of(parts),
     };
-    let submitted = desk.submit.submit(submission).await.map_err(refuse)?;
+    let submitted = match condition {
+        None => desk.submit.submit(submission).await,
+        Some(condition) => desk.submit.submit_if(submission, &|job| condition.hold(job)).await,
+    };
+    let submitted = submitted.map_err(refuse)?;
     trace::about(None, None, Some(submitted.job.id));
     Ok(submitted)
 }
@@ -173,16 +178,7 @@ fn refused(error: SubmitError, base: &str) -> Refused {
             );
             Refused::new(Code::PayloadTooLarge, detail).member("limit", limit)
         }
-        SubmitError::Payload(PayloadError::Malformed { line, column, detail }) => {
-            let detail =
-                format!("the body is not JSON at line {line}, column {column}: {detail}; mend it and send it again");
-            Refused::new(Code::MalformedJson, detail).member("line", line).member("column", column)
-        }
-        SubmitError::Payload(PayloadError::Invalid(errors)) => Refused::new(
-            Code::InvalidPayload,
-            "the payload is not what this command takes; see errors for what to mend",
-        )
-        .errors(errors),
+        SubmitError::Payload(error) => Refused::payload(error, "the payload is not what this command takes"),
         SubmitError::UploadNotFound => Refused::new(
             Code::UploadNotFound,
             "no finished upload of this id can be had; it may be missing, over, or another job's, so upload the payload again",
@@ -207,6 +203,7 @@ fn refused(error: SubmitError, base: &str) -> Refused {
             Code::IdempotencyKeyReused,
             "this Idempotency-Key came with another command before; send a new key, or what was sent with it then",
         ),
+        SubmitError::Conflict => conditional::failed(),
         SubmitError::Unavailable(error) => error.into(),
     }
 }

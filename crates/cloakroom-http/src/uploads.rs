@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use cloakroom::parts::{LARGEST_PART, LARGEST_UPLOAD, LEAST_PART, MOST_PARTS, Undivided};
 use cloakroom::problem::FieldError;
 use cloakroom::{Code, Digest, Division, Timestamp};
+use cloakroom_app::payload::{PayloadError, json};
 use cloakroom_app::ports::UploadTerms;
 use cloakroom_app::submit::MEDIA_TYPE_LIMIT;
 use cloakroom_app::upload::UPLOAD_LIMIT;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::body::Incoming;
+use crate::conditional::{self, Preconditions};
 use crate::problems::{ACCEPT_POST, Refused};
 use crate::router::Desk;
 use crate::{answer, caller, trace};
@@ -27,6 +29,9 @@ pub(crate) use parts::look;
 
 /// The most bytes of the request itself, which names an upload and does not hold it.
 const BODY_LIMIT: u64 = 16 * 1024;
+
+/// The reason to reject a description.
+const NOT_DESCRIBED: &str = "the upload is not described as it must be";
 
 /// What an upload is described by.
 const MEMBERS: [&str; 4] = ["content_type", "content_length", "sha256", "parts"];
@@ -67,6 +72,9 @@ async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Respon
     let advice = "describe the upload here, and send its bytes to the url of the answer of POST /uploads";
     let bytes = body.read(BODY_LIMIT).await.map_err(|unread| unread.refused(BODY_LIMIT, advice))?;
     let (terms, division) = terms(&bytes)?;
+    if Preconditions::parse(&parts.headers)?.is_some_and(|condition| !condition.hold(None)) {
+        return Err(conditional::failed());
+    }
     let tenant = caller::tenant(parts)?;
     trace::about(Some(&tenant), None, None);
     if let Some(division) = division {
@@ -102,7 +110,8 @@ fn is_json(content_type: &[u8]) -> bool {
 
 /// Reads what the upload is to be, and how it is divided if it is to come in parts; says all that is wrong with it at once.
 fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let text = json::text(body).map_err(|error| Refused::payload(error, NOT_DESCRIBED))?;
+    let value: Value = serde_json::from_str(text).expect("it was read before");
     let mut errors = Vec::new();
     let mut wrong = |pointer: &str, detail: &str| errors.push(FieldError::new(pointer, detail));
     let members = value.as_object().cloned().unwrap_or_else(|| {
@@ -157,11 +166,7 @@ fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
         (Some(content_type), Some(length)) if errors.is_empty() => {
             Ok((UploadTerms { content_type: content_type.to_owned(), length, sha256: digest }, division))
         }
-        _ => Err(Refused::new(
-            Code::InvalidPayload,
-            "the upload is not described as it must be; see errors for what to mend",
-        )
-        .errors(errors)),
+        _ => Err(Refused::payload(PayloadError::Invalid(errors), NOT_DESCRIBED)),
     }
 }
 
@@ -172,16 +177,6 @@ const LIMIT_AS_F64: f64 = LARGEST_UPLOAD as f64;
 /// A whole number, however it is written: `896.0` is one too, to JSON Schema.
 fn whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_f64()?.to_string().parse().ok())
-}
-
-fn malformed(error: &serde_json::Error) -> Refused {
-    let (line, column) = (error.line(), error.column());
-    Refused::new(
-        Code::MalformedJson,
-        format!("the body is not JSON at line {line}, column {column}; mend it and send it again"),
-    )
-    .member("line", line)
-    .member("column", column)
 }
 
 fn digest(text: &str) -> Option<Digest> {

@@ -57,6 +57,8 @@ codes! {
     InternalError = "internal-error", 500, "The service failed";
     /// The request can't be read: its headers, its query, or how it is put together.
     InvalidRequest = "invalid-request", 400, "The request is not valid";
+    /// A precondition of the request does not hold (RFC 9110, section 13.1): nothing was changed.
+    PreconditionFailed = "precondition-failed", 412, "A precondition does not hold";
     /// No command of that type is registered.
     UnknownCommand = "unknown-command", 404, "The command is unknown";
     /// The key breaks its rule.

@@ -1,5 +1,8 @@
 //! Given a job, when it is polled, found or cancelled at any time of its life, then the answer is the truth.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures::FutureExt as _;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -111,4 +114,43 @@ async fn a_wish_that_may_not_have_been_written_is_to_be_sent_again() {
         assert!(room.jobs.cancel(&key).await.is_err());
         assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
     }
+}
+
+/// Makes another version of a job that was accepted.
+fn touch(room: &Room, key: &JobKey) {
+    let mut transition = Transition::withdraw(room.host.now());
+    transition.patch.status = Some(Status::Accepted);
+    let change = room.memory.change(key, &transition).now_or_never();
+    assert!(matches!(change, Some(Ok(Change::Made(_)))), "{change:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_holds_at_the_moment_of_the_write() {
+    let room = room();
+    let key = accepted(&room).await;
+    let version = room.poll(&key).await.version;
+    // It changes between the look and the write.
+    let looks = AtomicU32::new(0);
+    let holds = |job: &Job| {
+        if looks.fetch_add(1, Ordering::SeqCst) == 0 {
+            touch(&room, &key);
+        }
+        job.version == version
+    };
+    assert_eq!(room.jobs.cancel_if(&key, holds).await, Ok(Cancellation::Changed));
+    assert_eq!(room.poll(&key).await.status, Status::Accepted);
+    let cancelled = room.jobs.cancel_if(&key, |job| job.version == version + 1).await;
+    assert!(matches!(cancelled, Ok(Cancellation::Cancelled(_))), "{cancelled:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_changes_all_the_time_is_to_be_cancelled_again() {
+    let room = room();
+    let key = accepted(&room).await;
+    let restless = |_: &Job| {
+        touch(&room, &key);
+        true
+    };
+    assert!(room.jobs.cancel_if(&key, restless).await.is_err());
+    assert_eq!(room.poll(&key).await.status, Status::Accepted);
 }

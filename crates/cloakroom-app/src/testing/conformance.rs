@@ -143,8 +143,15 @@ async fn uploads(store: &dyn JobStore, now: Timestamp) {
         let terms = UploadTerms { content_type: "text/plain; charset=utf-8".into(), length: 5 << 40, sha256 };
         let (tenant, part_length) = ("other/tenant#1".parse::<Tenant>().expect("a good name"), 6 << 20);
         let expires_at = Timestamp::from_seconds(now.as_seconds_ceil() + 60);
-        let record =
-            PartsRecord { tenant: tenant.clone(), id, store_id: "2~a/b+c=".into(), terms, part_length, expires_at };
+        let record = PartsRecord {
+            tenant: tenant.clone(),
+            id,
+            store_id: "2~a/b+c=".into(),
+            terms,
+            part_length,
+            digest: None,
+            expires_at,
+        };
         assert_eq!(store.upload(&tenant, id).await, Ok(None), "nothing is there at first");
         for _ in 0..2 {
             assert_eq!(store.keep_upload(&record).await, Ok(()));

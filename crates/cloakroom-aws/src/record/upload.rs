@@ -26,6 +26,7 @@ pub(crate) fn write_upload(upload: &PartsRecord) -> Item {
         (name::EXPIRES_AT, number(upload.expires_at.as_seconds_ceil())),
     ];
     item.extend(sha256.map(|sha256| (name::SHA256, blob(sha256.as_bytes()))));
+    item.extend(upload.digest.map(|digest| (name::DIGEST, blob(digest.as_bytes()))));
     item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -46,6 +47,7 @@ pub(crate) fn read_upload(item: &Item) -> Result<PartsRecord, CorruptRecord> {
             sha256: item.if_any(name::SHA256, Reader::digest)?,
         },
         part_length: item.number(name::PART_LENGTH)?,
+        digest: item.if_any(name::DIGEST, Reader::digest)?,
         expires_at: Timestamp::from_seconds(item.number(name::EXPIRES_AT)?),
     })
 }
@@ -84,10 +86,14 @@ mod tests {
                 sha256: Some(Digest::of(b"x")),
             },
             part_length: 5_242_880,
+            digest: None,
             expires_at: Timestamp::from_seconds(1_795_334_400),
         };
         assert_eq!(read_upload(&item), Ok(upload.clone()));
         assert_eq!(write_upload(&upload), item);
+        let digest = Some(Digest::of(b"y"));
+        let used = PartsRecord { digest, ..upload.clone() };
+        assert_eq!(read_upload(&write_upload(&used)), Ok(used));
         item.insert("of_tomorrow".into(), text("?"));
         assert_eq!(read_upload(&item), Ok(upload));
         item.insert("v".into(), number(2));

@@ -5,6 +5,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use cloakroom::parts::MOST_PARTS;
 use cloakroom::{Code, Timestamp, UploadId};
+use cloakroom_app::payload::json;
 use cloakroom_app::upload::{InParts, PartState};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
@@ -107,7 +108,7 @@ fn from(query: &str) -> Result<u32, Refused> {
             return Err(Refused::invalid("from is there more than once; send it once"));
         }
     }
-    let number = |text: &str| text.parse().ok().filter(|number| (1..=MOST_PARTS).contains(number));
+    let number = |text: &str| json::unsigned(text)?.try_into().ok().filter(|number| (1..=MOST_PARTS).contains(number));
     found.map_or(Some(1), |value| number(&value)).ok_or_else(|| {
         Refused::invalid(format!("from is not the number of a part; send a whole number from 1 to {MOST_PARTS}"))
     })
@@ -119,11 +120,13 @@ mod tests {
 
     #[test]
     fn parts_are_told_of_from_one_on_or_from_the_first() {
-        for (query, number) in [("", 1), ("from=1", 1), ("from=10000", 10_000), ("&from=%37&", 7)] {
+        for (query, number) in
+            [("", 1), ("from=1", 1), ("from=10000", 10_000), ("&from=%37&", 7), ("from=1.0", 1), ("from=1e2", 100)]
+        {
             assert_eq!(from(query).ok(), Some(number), "{query}");
         }
         for query in
-            ["from=", "from", "from=0", "from=10001", "from=1&from=1", "from=-1", "from=1.0", "x=1", "from=1&x"]
+            ["from=", "from", "from=0", "from=10001", "from=1&from=1", "from=-1", "from=1.5", "x=1", "from=1&x"]
         {
             assert!(from(query).is_err(), "{query}");
         }

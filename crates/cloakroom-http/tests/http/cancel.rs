@@ -46,3 +46,66 @@ async fn a_job_that_is_over_can_not_be_cancelled() {
         );
     }
 }
+
+async fn delete_if(house: &House, path: &str, headers: &[(&str, &str)]) -> Answer {
+    house.ask("DELETE", path, headers, Body::empty()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_changed_is_not_cancelled_by_whoever_does_not_know() {
+    let house = house();
+    let location = house.act("nap", &[]).await.header("location").to_owned();
+    let tag = house.get(&location, &[]).await.header("etag").to_owned();
+    let (weak, other) = (format!("W/{tag}"), format!("\"stale\", {tag}"));
+    for headers in [
+        &[("if-match", "\"stale\"")][..],
+        &[("if-match", &weak)],
+        &[("if-none-match", "*")],
+        &[("if-none-match", &other)],
+        &[("if-none-match", &weak)],
+        &[("if-match", &tag), ("if-none-match", &tag)],
+    ] {
+        delete_if(&house, &location, headers).await.problem(412, "precondition-failed");
+        let now = house.get(&location, &[]).await;
+        assert_eq!((now.header("etag"), now.json()["status"].as_str()), (&*tag, Some("accepted")), "{headers:?}");
+    }
+    for bad in ["", "stale", "\"stale", "*, *"] {
+        for name in ["if-match", "if-none-match"] {
+            delete_if(&house, &location, &[(name, bad)]).await.problem(400, "invalid-request");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_cancelled_by_whoever_knows_it_as_it_is() {
+    for page in [false, true] {
+        let house = house();
+        let location = house.act("answer", &[]).await.header("location").to_owned();
+        let accept = if page { "text/html" } else { "*/*" };
+        let tag = house.get(&location, &[("accept", accept)]).await.header("etag").to_owned();
+        let list = format!("\"stale\", {tag}");
+        let headers = [("if-match", &*list), ("if-none-match", "\"stale\"")];
+        assert_eq!(delete_if(&house, &location, &headers).await.json()["status"], "cancelled");
+        assert_eq!(delete_if(&house, &location, &[("if-match", "*")]).await.status, 200);
+        delete_if(&house, &location, &headers).await.problem(412, "precondition-failed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_job_is_told_by_whoever_knows_it_as_it_is() {
+    let house = house();
+    let (location, work) = house.underway("nap").await;
+    let tag = house.get(&location, &[]).await.header("etag").to_owned();
+    delete_if(&house, &location, &[("if-match", "\"stale\"")]).await.problem(412, "precondition-failed");
+    assert_eq!(delete_if(&house, &location, &[("if-match", &tag)]).await.json()["status"], "cancelling");
+    work.await.expect("the work ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_is_not_asked_of_what_is_refused_without_it() {
+    let house = house();
+    let location = house.done("answer").await;
+    delete_if(&house, &location, &[("if-match", "\"stale\"")]).await.problem(409, "job-finished");
+    let unknown = "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
+    delete_if(&house, unknown, &[("if-match", "*")]).await.problem(404, "unknown-job");
+}

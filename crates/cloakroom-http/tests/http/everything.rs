@@ -148,6 +148,7 @@ async fn a_preflight_is_told_the_methods_and_headers() {
         "Content-Type",
         "Prefer",
         "Upload-Id",
+        "If-Match",
         "If-None-Match",
         "X-Request-Id",
         "traceparent",
@@ -179,7 +180,7 @@ async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_withou
     let problem = house.get("/v1/jobs/x", &[]).await.problem(404, "unknown-job");
     assert_eq!(problem["instance"], "/v1/jobs/x");
     assert_eq!(house.get("/v1/openapi.json", &[]).await.json()["servers"], json!([{ "url": "/v1" }]));
-    let submitted = house.ask("POST", "/v1/commands/act?x=1", &[], "{}").await;
+    let submitted = house.ask("POST", "/v1/commands/image.keep?width=1", &[("content-type", "image/png")], "x").await;
     assert_eq!(submitted.status, 202);
 }
 
@@ -194,4 +195,52 @@ async fn a_host_that_serves_one_side_does_not_have_the_other() {
     jobs.ask("POST", "/commands/act", &[], "{}").await.problem(404, "not-found");
     let location = submit.act("answer", &[]).await.header("location").to_owned();
     assert_eq!(jobs.get(&location, &[]).await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_must_match_if_match() {
+    let house = house();
+    let location = house.act("answer", &[("idempotency-key", "k")]).await.header("location").to_owned();
+    let tag = house.get(&location, &[]).await.header("etag").to_owned();
+    let (history, result) = (format!("{location}/history"), format!("{location}/result"));
+    for path in [&location, &history, &result, "/jobs?client_job_id=k", "/openapi.json"] {
+        for method in ["GET", "HEAD"] {
+            let ask = async |tag: &str| house.ask(method, path, &[("if-match", tag)], Body::empty()).await.status;
+            assert_eq!(ask("\"stale\"").await, 412, "{method} {path}");
+            assert_eq!(ask(&format!("W/{tag}")).await, 412, "{method} {path}");
+            assert_eq!(ask("stale").await, 400, "{method} {path}");
+            assert_eq!(ask("*").await / 100, 2, "{method} {path}");
+        }
+    }
+    for path in [&location, &result] {
+        assert_eq!(house.get(path, &[("if-match", &tag)]).await.status, 202);
+        let both = [("if-match", "\"stale\""), ("if-none-match", &*tag)];
+        house.get(path, &both).await.problem(412, "precondition-failed");
+    }
+    house.get("/jobs/x", &[("if-match", "\"stale\"")]).await.problem(404, "unknown-job");
+    house.ask("PATCH", &location, &[("if-match", "\"stale\"")], "").await.problem(405, "method-not-allowed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_whole_service_says_what_methods_it_knows() {
+    let answer = house().ask("OPTIONS", "*", &[], Body::empty()).await;
+    assert_eq!((answer.status, answer.header("allow")), (204, "GET, HEAD, POST, DELETE, OPTIONS"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_instance_is_a_uri_reference_whatever_the_path_is() {
+    let house = house();
+    for (path, instance) in [
+        ("/é", "/%C3%A9"),
+        ("/{x}", "/%7Bx%7D"),
+        ("/a|b^c\\d\"", "/a%7Cb%5Ec%5Cd%22"),
+        ("/%", "/%25"),
+        ("/%4", "/%254"),
+        ("/%zz%41", "/%25zz%41"),
+        ("//jobs/x", "/.//jobs/x"),
+        ("/a;b=c,d@e:f", "/a;b=c,d@e:f"),
+    ] {
+        let problem = house.get(path, &[]).await.problem(404, "not-found");
+        assert_eq!(problem["instance"], instance, "{path}");
+    }
 }

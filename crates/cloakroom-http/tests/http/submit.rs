@@ -67,8 +67,10 @@ async fn a_key_that_was_used_for_another_command_is_refused() {
     let house = house();
     house.act("answer", &[KEY]).await;
     house.act("fail", &[KEY]).await.problem(422, "idempotency-key-reused");
-    let body = r#"{"act":"answer"}"#;
-    house.ask("POST", "/commands/act?x=1", &[JSON, KEY], body).await.problem(422, "idempotency-key-reused");
+    let image = ("idempotency-key", "image-1");
+    assert_eq!(house.ask("POST", "/commands/image.keep?width=1", &[PNG, image], "x").await.status, 202);
+    let answer = house.ask("POST", "/commands/image.keep?width=2", &[PNG, image], "x").await;
+    answer.problem(422, "idempotency-key-reused");
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,4 +298,81 @@ async fn the_trace_goes_along_with_the_command() {
     let message = carried(&[("traceparent", "junk")]).await;
     let made = message["traceparent"].as_str().expect("one that was made");
     assert!(cloakroom_app::TraceContext::parse(made).is_some(), "{made}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_must_be_new_is_not_replayed() {
+    let house = house();
+    let star = ("if-none-match", "*");
+    let first = house.act("answer", &[KEY, star]).await;
+    assert_eq!(first.status, 202);
+    house.room.memory.calls();
+    house.act("answer", &[KEY, star]).await.problem(412, "precondition-failed");
+    house.act("answer", &[KEY, ("if-none-match", first.header("etag"))]).await.problem(412, "precondition-failed");
+    assert_eq!(house.room.memory.calls(), ["accept", "accept"], "no second message");
+    assert_eq!(house.act("answer", &[KEY, ("if-none-match", "\"other\"")]).await.header("idempotent-replayed"), "true");
+    house.act("fail", &[KEY, star]).await.problem(422, "idempotency-key-reused");
+    assert_eq!(house.act("answer", &[star]).await.status, 202, "without a key there is no job");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_must_match_is_replayed_and_never_accepted() {
+    let house = house();
+    for headers in [&[("if-match", "*")][..], &[KEY, ("if-match", "*")], &[KEY, ("if-match", "\"x\"")]] {
+        house.act("answer", headers).await.problem(412, "precondition-failed");
+    }
+    assert!(!house.room.memory.calls().contains(&"accept"), "nothing was recorded");
+    let first = house.act("answer", &[KEY]).await;
+    for matched in ["*", first.header("etag")] {
+        let again = house.act("answer", &[KEY, ("if-match", matched)]).await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (202, "true"), "{matched}");
+    }
+    house.act("answer", &[KEY, ("if-match", "\"x\"")]).await.problem(412, "precondition-failed");
+    house.act("fail", &[KEY, ("if-match", "*")]).await.problem(422, "idempotency-key-reused");
+    house.room.work_until_idle().await;
+    house.act("answer", &[KEY, ("if-match", first.header("etag"))]).await.problem(412, "precondition-failed");
+    house.room.memory.only_job();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_is_refused_before_any_condition_is_asked() {
+    let house = house();
+    house.act("dance", &[KEY, ("if-match", "*")]).await.problem(422, "invalid-payload");
+    house.act("answer", &[KEY, ("if-match", "x")]).await.problem(400, "invalid-request");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_of_a_command_that_takes_json_is_refused() {
+    let house = house();
+    let problem = house.ask("POST", "/commands/act?act=nap&x=1", &[JSON], "{}").await.problem(422, "invalid-payload");
+    assert_eq!(problem["errors"][0]["pointer"], "/act");
+    assert_eq!(problem["errors"].as_array().map(Vec::len), Some(2));
+    assert_eq!(house.ask("POST", "/commands/act?", &[JSON], "{}").await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_order_mark_is_skipped_and_belongs_to_the_fingerprint() {
+    let house = house();
+    assert_eq!(house.ask("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}").await.status, 202);
+    house.ask("POST", "/commands/act", &[JSON, KEY], "{}").await.problem(422, "idempotency-key-reused");
+    assert_eq!(
+        house.ask("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}").await.header("idempotent-replayed"),
+        "true"
+    );
+    house.room.work_until_idle().await;
+    assert_eq!(house.room.memory.only_job().status.as_str(), "succeeded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_in_the_query_is_written_as_in_json() {
+    let house = house();
+    for width in ["100", "100.0", "1e2"] {
+        let path = format!("/commands/image.keep?width={width}");
+        assert_eq!(house.ask("POST", &path, &[PNG], "x").await.status, 202, "{width}");
+    }
+    for width in ["1.5", "null", "101", "-1", ""] {
+        let path = format!("/commands/image.keep?width={width}");
+        let problem = house.ask("POST", &path, &[PNG], "x").await.problem(422, "invalid-payload");
+        assert_eq!(problem["errors"][0]["pointer"], "/width", "{width}");
+    }
 }

@@ -168,3 +168,29 @@ async fn an_upload_that_can_not_be_looked_at_is_unknown() {
     }
     house.get("/uploads/", &[]).await.problem(404, "not-found");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_description_is_read_as_every_json_is() {
+    let house = house();
+    let headers = [("content-type", "application/json")];
+    for (body, line, column) in
+        [("", 1, 1), ("{\n", 2, 1), ("{\"content_type\":\"日本語\", x}", 1, 24), ("\u{feff}x", 1, 1)]
+    {
+        let problem = house.ask("POST", "/uploads", &headers, body).await.problem(400, "malformed-json");
+        assert_eq!((&problem["line"], &problem["column"]), (&json!(line), &json!(column)), "{body:?}");
+    }
+    let body = "\u{feff}{\"content_type\":\"image/png\",\"content_length\":3.0}";
+    assert_eq!(house.ask("POST", "/uploads", &headers, body).await.status, 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_matches_nothing_before_it_is_there() {
+    let house = house();
+    let body = r#"{"content_type":"image/png","content_length":3}"#;
+    for matched in ["*", "\"x\""] {
+        let answer = house.ask("POST", "/uploads", &[("if-match", matched)], body).await;
+        answer.problem(412, "precondition-failed");
+    }
+    house.ask("POST", "/uploads", &[("if-match", "*")], "{}").await.problem(422, "invalid-payload");
+    assert_eq!(house.ask("POST", "/uploads", &[("if-none-match", "*")], body).await.status, 201);
+}

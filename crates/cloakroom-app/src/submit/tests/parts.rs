@@ -169,3 +169,35 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
     tokio::time::advance(Duration::from_secs(23 * 3600 - 60)).await;
     assert_eq!(look(1).await.expect("known").expires_at, room.host.now().after(Duration::from_secs(60)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_payload_goes_with_the_end_of_its_job_and_a_replay_finds_the_job_all_the_same() {
+    for sha256 in [Some(Digest::of(PICTURE)), None] {
+        let (room, runs) = room();
+        let id = uploaded(&room, sha256).await;
+        let submit = async |key, query| room.send_body("file.keep", key, query, Body::Uploaded(id)).await;
+        submit(Some("a"), "").await.expect("accepted");
+        room.work_until_idle().await;
+        let parts = keys::parts(&Tenant::default(), id);
+        assert!(!room.memory.object_keys().contains(&parts), "deleted");
+        assert_eq!(there(&room, id).await, Some(vec![true, true]), "it can be looked at all the same");
+        assert!(submit(Some("a"), "").await.expect("known").replayed);
+        assert_eq!(submit(Some("a"), "text=x").await, Err(SubmitError::KeyReused));
+        for key in [Some("b"), None] {
+            assert_eq!(submit(key, "").await, Err(SubmitError::UploadNotFound), "an upload serves one job");
+        }
+        room.work_until_idle().await;
+        assert_eq!((room.memory.only_job().status, runs.load(Ordering::SeqCst)), (Status::Succeeded, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_payload_of_a_cancelled_job_goes_when_its_message_comes() {
+    let (room, _) = room();
+    let id = uploaded(&room, None).await;
+    let job = room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("accepted").job;
+    room.jobs.cancel(&job.key()).await.expect("cancelled");
+    room.work_until_idle().await;
+    assert_eq!(room.memory.object_keys(), Vec::<String>::new());
+    assert!(room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("known").replayed);
+}
