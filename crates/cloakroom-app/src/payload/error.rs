@@ -8,9 +8,9 @@ use serde_path_to_error::{Path, Segment};
 pub enum PayloadError {
     /// It is not JSON.
     Malformed {
-        /// From 1.
+        /// Line, from 1.
         line: usize,
-        /// From 1, in characters.
+        /// Column, from 1, in characters.
         column: usize,
         /// The parser's reason.
         detail: String,
@@ -79,7 +79,7 @@ fn pointer(path: &Path) -> String {
             Segment::Seq { index } => index.to_string(),
             Segment::Map { key } => escaped(key),
             Segment::Enum { variant } => variant.clone(),
-            // Below here the path can't be told: the pointer to what is around it is the best there is.
+            // The path ends here: the pointer to what is around it is the best one.
             Segment::Unknown => break,
         };
         pointer.push('/');

@@ -72,7 +72,7 @@ impl Check<'_> {
         self.errors.push(FieldError::new(pointer, detail));
     }
 
-    /// Whether a value is what a schema allows, whatever is wrong with it.
+    /// Returns whether a value is what a schema allows, whatever is wrong with it.
     fn allows(&self, schema: &Value, value: &Value) -> bool {
         let mut check = Check { root: self.root, errors: Vec::new() };
         check.value(schema, value, &mut String::new());
@@ -117,7 +117,7 @@ impl Check<'_> {
         let fits = |check: &Self| schemas.iter().filter(|schema| check.allows(schema, value)).count();
         match keyword {
             "allOf" => schemas.iter().for_each(|schema| self.value(schema, value, pointer)),
-            "anyOf" if fits(self) == 0 => self.wrong(pointer, "is none of what may stand here"),
+            "anyOf" if fits(self) == 0 => self.wrong(pointer, "must be one of what may stand here"),
             "oneOf" if fits(self) != 1 => self.wrong(pointer, "must be exactly one of what may stand here"),
             "not" if self.allows(rule, value) => self.wrong(pointer, "is what may not stand here"),
             _ => {}
@@ -230,7 +230,7 @@ fn types(rule: &Value) -> String {
     }
 }
 
-/// Whether two values are the same: of numbers, the same number.
+/// Returns whether two values are the same: of numbers, the same number.
 fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => compare(one, other).is_eq(),

@@ -340,7 +340,7 @@ async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
         trace: Trace::default(),
     };
     assert_eq!(room.submit.submit(foreign).await, Err(SubmitError::UploadNotFound));
-    tokio::time::advance(upload::UPLOAD_LIFE).await;
+    tokio::time::advance(crate::upload::UPLOAD_LIFE).await;
     assert_eq!(room.send_body("file.keep", None, "", Body::Uploaded(id)).await, Err(SubmitError::UploadNotFound));
 }
 

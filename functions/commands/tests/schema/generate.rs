@@ -123,7 +123,7 @@ fn object(root: &Value, schema: &Value, depth: u32) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-/// What no schema meant.
+/// Values that no schema meant.
 fn anything() -> impl Strategy<Value = Value> {
     select(vec![
         json!(null),

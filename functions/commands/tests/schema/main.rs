@@ -1,4 +1,4 @@
-//! What the JSON Schema of a command allows, its check accepts, and nothing else: for the commands of this deployment, and for
+//! A command accepts the values that its JSON Schema allows, and no others: for the commands of this deployment, and for
 //! payload types of every kind that a user may write. Another validator is the judge.
 
 mod generate;

@@ -41,7 +41,7 @@ struct Line {
 #[serde(rename_all = "kebab-case")]
 enum Delivery {
     Post,
-    /// With a text of its own, which makes it a schema of its own.
+    /// A variant with a text has a schema of its own.
     ByHand,
 }
 

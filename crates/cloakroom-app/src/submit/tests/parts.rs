@@ -159,7 +159,7 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
     let division = Division { length: bytes, part_length: 8 };
     let ready = room.uploads.start_parts(&Tenant::default(), &upload, division).await.expect("ready");
     assert_eq!((ready.parts.len(), ready.next), (PARTS_AT_ONCE as usize, Some(PARTS_AT_ONCE + 1)));
-    assert_eq!(ready.expires_at, room.host.now().after(upload::LINK_LIFE));
+    assert_eq!(ready.expires_at, room.host.now().after(crate::upload::LINK_LIFE));
     assert!(put(&room, ready.id, PARTS_AT_ONCE + 1, b"x"));
     let look = async |from: u32| room.uploads.look(&Tenant::default(), ready.id, from).await.expect("the memory");
     let rest = look(PARTS_AT_ONCE + 1).await.expect("known");
