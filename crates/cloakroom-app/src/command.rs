@@ -209,7 +209,18 @@ impl Command {
         // A function that runs none leaves out what is never called.
         let run = if cfg!(feature = "handlers") { run() } else { Arc::new(|_: &str, _, _| no_handlers()) };
         let (limits, payload) = (Limits::default(), TypeId::of::<P>());
-        Self { name, takes, limits, schema: schema::of::<P>, check, payload, holds_body, estimate: None, run, runtime: None }
+        Self {
+            name,
+            takes,
+            limits,
+            schema: schema::of::<P>,
+            check,
+            payload,
+            holds_body,
+            estimate: None,
+            run,
+            runtime: None,
+        }
     }
 
     /// With a body limit in bytes: at most, and by default, 4 MiB.

@@ -187,14 +187,6 @@ enum Source {
     },
 }
 
-/// An upload that a command names.
-struct Found {
-    info: ObjectInfo,
-    parts: Option<Box<PartsRecord>>,
-    /// Set if only its record is left.
-    gone: bool,
-}
-
 /// A message that is written.
 struct Message {
     envelope: Envelope,

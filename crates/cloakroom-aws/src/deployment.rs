@@ -29,7 +29,7 @@ pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortErro
         PortError::Misconfigured { reason, .. } => {
             unusable(format!("the function {name}: {reason}; check --stack, AWS_REGION and the credentials"))
         }
-        unavailable @ PortError::Unavailable { .. } => unavailable,
+        other @ (PortError::Unavailable { .. } | PortError::Unreadable { .. }) => other,
     })?;
     let variables = function.environment.and_then(|it| it.variables).unwrap_or_default();
     let config = SubmitConfig::from_env(&|name| variables.get(name).cloned())

@@ -2,9 +2,7 @@
 
 use cloakroom::{Digest, Tenant, UploadId};
 
-use super::{
-    Checked, DIGEST_LIMIT, Source, Submission, Submit, SubmitError, accepted_media_type, check_description,
-};
+use super::{Checked, DIGEST_LIMIT, Source, Submission, Submit, SubmitError, accepted_media_type, check_description};
 use crate::command::{Command, Takes};
 use crate::ports::{ObjectInfo, PartsRecord, UploadTerms, keys};
 use crate::upload::{self, Unfinished};
