@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::transition::{latest_attempt, progress_report, was_deferred};
+use cloakroom::transition::{Event, latest_attempt, progress_report, was_deferred};
 use cloakroom::{AttemptEnd, Failure, Job, LeaseToken, Progress, Status, Timestamp, Transition};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -149,7 +149,7 @@ impl Attempt<'_> {
                 }
                 // No longer than until something else is due: a table that is slow must not keep the clock from being heard.
                 let due = next_beat.min(until);
-                halt = timeout_at(due, self.renew(progress, begun_at)).await.unwrap_or_else(|_| {
+                halt = timeout_at(due, self.renew(progress, begun_at, stages)).await.unwrap_or_else(|_| {
                     tracing::warn!("the lease was not renewed in time");
                     None
                 });
@@ -166,10 +166,14 @@ impl Attempt<'_> {
     }
 
     /// Extends the lease and the message's invisibility, and writes progress. Says why to stop, if there is a reason.
-    async fn renew(&mut self, progress: Option<Progress>, begun_at: Timestamp) -> Option<Stop> {
+    async fn renew(&mut self, progress: Option<Progress>, begun_at: Timestamp, stages: &Stages) -> Option<Stop> {
         let (worker, now) = (self.worker, self.worker.host.now());
         let report = progress.map(|progress| progress_report(progress, begun_at, now));
-        let transition = Transition::renew(self.token, worker.settings.lease, report, now);
+        let mut transition = Transition::renew(self.token, worker.settings.lease, report, now);
+        // Told once: the first step after that of the claim.
+        if stages.is_waiting() && self.job.history.last().is_some_and(|step| step.event == Event::Claim) {
+            transition = transition.waiting(&Failure::unavailable("the result could not be stored; trying again"));
+        }
         match worker.store.change(&self.job.key(), &transition).await {
             Ok(Change::Made(job)) => {
                 self.job = *job;

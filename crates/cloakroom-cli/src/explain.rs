@@ -89,6 +89,7 @@ fn sentence(step: &StepView, before: Option<&StepView>) -> String {
         "succeed" => format!("succeeded in attempt {attempt}, after {after}"),
         "fail" => format!("failed in attempt {attempt}, after {after}{reason}"),
         "retry" => format!("attempt {attempt} failed after {after}, and another one follows{reason}"),
+        "renew" => format!("attempt {attempt} goes on{reason}"),
         "defer" => {
             format!("attempt {attempt} could not go on after {after}; it is not counted, and begins again{reason}")
         }

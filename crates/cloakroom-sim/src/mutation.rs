@@ -57,8 +57,6 @@ mutations! {
     NoTenant = "no-tenant";
     /// An attempt that a service cut short is counted.
     CountOutages = "count-outages";
-    /// An attempt whose begin or end could not be recorded is not given back.
-    KeepTheUnrecorded = "keep-the-unrecorded";
     /// A second submission under a key is recorded over the first.
     AcceptOver = "accept-over";
     /// An upload is taken without asking whose it is.
@@ -96,10 +94,6 @@ impl Mutation {
             Self::AnyIncarnation => guard.created_at = None,
             Self::BeginLate if event == Event::Lapse => guard.statuses.clear(),
             Self::CountOutages if event == Event::Defer => transition.patch.uncounted = 0,
-            // What is given back has no progress to tell of.
-            Self::KeepTheUnrecorded if event == Event::Defer && transition.patch.progress.is_none() => {
-                guard.statuses.clear();
-            }
             Self::SweepWhatMoved if event == Event::Sweep => guard.version = None,
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! What happened to a job, step by step, as its record keeps it.
 //!
-//! Every transition but a renewal adds a step. That bounds the list: two steps an attempt, and the attempts of a command
+//! Every transition adds a step, but of renewals only one that tells what its attempt waits for. That bounds the list: two steps an attempt, and the attempts of a command
 //! are bounded; of an outage, whose attempts are not counted, only the first and the latest are kept. When an operator sends a job back, only the last [`KEPT_OVER_A_REDRIVE`] steps go along.
 
 use std::fmt;

@@ -91,6 +91,7 @@ impl Keeper<'_> {
             let Some(same) = again.as_ref().and_then(Pieces::again) else { return Err(unstored()) };
             tracing::warn!(%error, tries, "failed to store the result; trying again");
             if tries == 1 {
+                self.stages.enter(Stage::Waiting);
                 self.worker.meter.count(self.command.name(), Fact::StorageUnavailable);
                 self.context.waits("storing the result: the object storage is unavailable, trying again");
             }

@@ -12,6 +12,8 @@ pub(super) enum Stage {
     Handling(BodyStream),
     /// Stores the result, and reads what the handler left of the payload.
     Storing,
+    /// Waits to store the result, as the storage is unavailable.
+    Waiting,
 }
 
 /// The stage of an attempt, shared by what works and what supervises.
@@ -29,13 +31,18 @@ impl Stages {
 
     /// Reports whether the result is being stored: that time is not the handler's.
     pub(super) fn is_storing(&self) -> bool {
-        matches!(*self.now(), Stage::Storing)
+        matches!(*self.now(), Stage::Storing | Stage::Waiting)
+    }
+
+    /// Reports whether the result waits for the storage.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(*self.now(), Stage::Waiting)
     }
 
     /// Returns what could not be done in time, if the storage and not the handler holds the attempt up.
     pub(super) fn held_up(&self) -> Option<&'static str> {
         match &*self.now() {
-            Stage::Storing => Some("the result could not be stored in time"),
+            Stage::Storing | Stage::Waiting => Some("the result could not be stored in time"),
             Stage::Fetching => Some("the payload could not be fetched in time"),
             Stage::Handling(body) => body.is_stalled().then_some("the payload could not be fetched in time"),
         }

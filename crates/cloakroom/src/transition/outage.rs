@@ -40,6 +40,13 @@ impl Transition {
         transition
     }
 
+    /// The same renewal, with a step that tells what its attempt waits for.
+    #[must_use]
+    pub fn waiting(mut self, failure: &Failure) -> Self {
+        self.patch.step = Some(Step::new(Event::Renew, self.patch.updated_at).because(failure));
+        self
+    }
+
     /// Stops counting the attempt of `token`: its worker could not record its begin or its end, and works on it no longer.
     pub fn give_back(token: LeaseToken, now: Timestamp) -> Self {
         let failure = Failure::unavailable("the table was unavailable during the attempt");
@@ -68,7 +75,8 @@ fn wait(lasted: Duration, unit: f64) -> Duration {
 
 /// The steps at the end of a history that tell of the outage.
 fn of_the_outage(history: &[Step]) -> usize {
-    history.iter().rposition(|step| !matches!(step.event, Event::Claim | Event::Defer)).map_or(0, |at| at + 1)
+    let of_it = |step: &Step| matches!(step.event, Event::Claim | Event::Renew | Event::Defer);
+    history.iter().rposition(|step| !of_it(step)).map_or(0, |at| at + 1)
 }
 
 fn outage_began(history: &[Step]) -> Option<Timestamp> {
@@ -81,10 +89,10 @@ fn outage_began(history: &[Step]) -> Option<Timestamp> {
 /// No other write can add a step meanwhile: each one that may changes the lease or the status, and is refused or refuses.
 fn shortened(history: &[Step]) -> Option<Vec<Step>> {
     let from = of_the_outage(history);
-    let deferred = |at: &usize| history[*at].event == Event::Claim && history[*at + 1].event == Event::Defer;
-    let pairs: Vec<_> = (from..history.len().saturating_sub(1)).filter(deferred).collect();
-    let second = *pairs.get(1).filter(|_| pairs.len() >= KEPT)?;
-    Some([&history[..second], &history[second + 2..]].concat())
+    let deferred: Vec<_> = (from..history.len()).filter(|at| history[*at].event == Event::Defer).collect();
+    let second = *deferred.get(1).filter(|_| deferred.len() >= KEPT)?;
+    let begun = history[..second].iter().rposition(|step| step.event == Event::Claim)?;
+    Some([&history[..begun], &history[second + 1..]].concat())
 }
 
 #[cfg(test)]

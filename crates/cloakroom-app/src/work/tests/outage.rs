@@ -105,6 +105,9 @@ async fn a_result_is_stored_again_before_its_handler_runs_again() {
             let message = job.progress.and_then(|progress| progress.message);
             let waits = "storing the result: the object storage is unavailable, trying again";
             assert_eq!((job.status, message.as_deref()), (Status::Running, Some(waits)));
+            let steps: Vec<_> = job.history.iter().map(|step| (step.event, step.reason.as_deref())).collect();
+            let told = Some("storage-unavailable: the result could not be stored; trying again");
+            assert_eq!(steps, [(Event::Claim, None), (Event::Renew, told)]);
         };
         tokio::join!(through(&room, OBJECTS, Duration::from_secs(5), Duration::from_secs(600)), watch);
         let job = room.poll(&key).await;

@@ -91,6 +91,20 @@ fn the_history_of_a_long_outage_keeps_its_beginning_and_its_latest_attempts() {
 }
 
 #[test]
+fn attempts_that_waited_are_dropped_with_what_they_waited_for() {
+    let (mut job, mut now) = (accepted(at(0)), at(0));
+    for n in 1..100 {
+        let waits = Transition::renew(token(n), Duration::from_secs(30), None, now);
+        let waits = waits.waiting(&Failure::unavailable("the result could not be stored; trying again"));
+        let waiting = waits.apply(&claimed(n, &job, now)).expect("the lease holds");
+        job = settled(n, &waiting, now);
+        now = job.ready_at;
+    }
+    assert_eq!(events(&job), [[Event::Claim, Event::Renew, Event::Defer]; KEPT].concat());
+    assert_eq!((job.attempt, job.history[2].at), (0, at(0)));
+}
+
+#[test]
 fn a_counted_attempt_ends_the_outage() {
     let job = claimed(100, &in_an_outage(at(5000)), at(6000));
     let policy = RetryPolicy { max_attempts: 3, ..ONCE };
