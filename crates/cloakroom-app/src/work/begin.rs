@@ -42,16 +42,7 @@ impl Worker {
     /// Begins an attempt. If it can't, decides about the message.
     pub(super) async fn begin(&self, order: &Order<'_>) -> Result<Begun, Disposition> {
         self.in_time(order).await?;
-        let need = match self.memory_of(order).await {
-            Ok(need) => need,
-            Err(ReadError::Port(error)) => {
-                return Err(self
-                    .fault(order.delivery, order.envelope, &error, "read the beginning of the payload")
-                    .await);
-            }
-            // The attempt reads it again, and judges it.
-            Err(ReadError::Corrupted) => 0,
-        };
+        let need = self.memory_of(order).await;
         let permit = self.wait(order, self.admission.admit(need)).await?;
         let now = self.in_time(order).await?;
         if let Err(error) = self.give_back(order.envelope, order.key, now).await {
@@ -202,15 +193,22 @@ impl Worker {
         }
     }
 
-    /// The memory that an attempt may need, in bytes.
-    async fn memory_of(&self, order: &Order<'_>) -> Result<u64, ReadError> {
+    /// Returns the memory that an attempt may need, in bytes.
+    async fn memory_of(&self, order: &Order<'_>) -> u64 {
         let Order { command, envelope, .. } = order;
         let estimated = match &command.estimate {
-            Some(estimate) => estimate(&envelope.query, &self.head_of(envelope).await?),
+            Some(estimate) => match self.head_of(envelope).await {
+                Ok(head) => estimate(&envelope.query, &head),
+                Err(error) => {
+                    // The attempt reads the payload again, and its record says what comes of that.
+                    tracing::warn!(%error, "failed to read the beginning of the payload; its memory is not known");
+                    None
+                }
+            },
             None => None,
         };
         let held = if command.holds_body { envelope.payload_bytes() } else { 0 };
-        Ok(estimated.or(command.limits().memory).unwrap_or(held))
+        estimated.or(command.limits().memory).unwrap_or(held)
     }
 
     /// The beginning of the payload. One that is lost or damaged has none: the attempt finds out.
