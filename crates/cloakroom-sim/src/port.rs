@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cloakroom::transition::{Event, SLACK};
+use cloakroom::transition::{Event, OUTAGE, SLACK};
 use cloakroom::{Digest, Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::Host;
 use cloakroom_app::ports::{
@@ -246,6 +246,7 @@ impl JobStore for Process {
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
         let (key, mutation) = (self.key(key), self.mutation());
+        let impatient = mutation == Some(Mutation::ImpatientSweeper) && self.name == "sweeper";
         let what = {
             let id = key.id;
             move || format!("load {}", short(id))
@@ -254,6 +255,9 @@ impl JobStore for Process {
             let mut job = state.jobs.get(&key).cloned();
             if let Some(job) = job.as_mut().filter(|_| mutation == Some(Mutation::TrustTheTimeToLive)) {
                 job.expires_at = job.expires_at.after(Duration::from_secs(1_000_000));
+            }
+            if let Some(job) = job.as_mut().filter(|_| impatient) {
+                job.ready_at = job.ready_at.before(OUTAGE + SLACK);
             }
             job
         })

@@ -197,6 +197,7 @@ fn a_job_that_is_sent_back_loses_all_that_its_attempts_left() {
         REMOVE lease_token,
             lease_message,
             lease_ends_at,
+            lease_alone,
             progress,
             progress_message,
             estimated_finish_at,

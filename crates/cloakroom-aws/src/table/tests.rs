@@ -96,7 +96,15 @@ async fn a_new_attempt_forgets_the_progress_of_the_last_whatever_it_was() {
         let read = renewed.progress.expect("progress").percent;
         assert!((read - percent).abs() < 1e-100, "{percent} became {read}");
     }
-    let Ok(Change::Made(again)) = store.change(&job.key(), &claim).await else { panic!("not claimed again") };
+    let lease = Lease {
+        token: LeaseToken::from_uuid(Uuid::from_u128(2)),
+        message_id: "m-1".into(),
+        ends_at: None,
+        isolation: Isolation::Shared,
+    };
+    let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(30), max_attempts: 3 };
+    let taken_over = store.change(&job.key(), &Transition::take_over(&claim, token, NOW)).await;
+    let Ok(Change::Made(again)) = taken_over else { panic!("not claimed again: {taken_over:?}") };
     assert_eq!((again.attempt, again.progress, again.estimated_finish_at), (2, None, None));
     assert_eq!(again.started_at, Some(NOW));
 }
