@@ -170,7 +170,7 @@ impl Attempt<'_> {
         let (worker, now) = (self.worker, self.worker.host.now());
         let report = progress.map(|progress| progress_report(progress, begun_at, now));
         let mut transition = Transition::renew(self.token, worker.settings.lease, report, now);
-        // Told once: the first step after that of the claim.
+        // Reported once: the first step after that of the claim.
         if stages.is_waiting() && self.job.history.last().is_some_and(|step| step.event == Event::Claim) {
             transition = transition.waiting(&Failure::unavailable("the result could not be stored; trying again"));
         }

@@ -20,7 +20,7 @@ use crate::{Admission, Command, HandlerError, JobContext, Output, Payload};
 #[derive(Deserialize, JsonSchema)]
 struct Task {
     seconds: u64,
-    /// In MiB.
+    /// Memory in MiB.
     #[serde(default)]
     needs: Option<u64>,
 }
