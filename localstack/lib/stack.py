@@ -109,6 +109,8 @@ def deploy(state, folder, template, given):
         "Authorizer": "none",  # the template has no default
         **given,
     }
+    # LocalStack can't update a stage: it tries to create it again, and the whole deployment fails.
+    built.write_text(re.sub(r"(?m)^ *AlwaysDeploy: true\n", "", built.read_text()))
     new = digest(built, parameters)
     if state.get("deployed") == new and "url" in state:
         say(f"stack {state['stack']} is as it should be")
