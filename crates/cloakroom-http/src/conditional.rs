@@ -107,7 +107,8 @@ impl Tags {
         loop {
             rest = rest.trim_start_matches([' ', '\t', ',']);
             if rest.is_empty() {
-                return (!tags.is_empty()).then_some(Self::List(tags));
+                // Empty elements of a list are ignored (section 5.6.1.2): a list of none matches nothing.
+                return Some(Self::List(tags));
             }
             let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
             let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
@@ -188,7 +189,10 @@ mod tests {
         assert_eq!(Tags::parse(" * "), Some(Tags::Any));
         let list = vec![tag(false, "\"a,b\""), tag(true, "\"c\""), tag(false, "\"\"")];
         assert_eq!(Tags::parse("\"a,b\" ,W/\"c\",, \"\""), Some(Tags::List(list)));
-        for bad in ["", " , ", "a", "\"a", "a\"", "\"a\" \"b\"", "\"a\"b", "w/\"a\"", "*, \"a\"", "\"a\", *", "**"] {
+        for empty in ["", " , "] {
+            assert_eq!(Tags::parse(empty), Some(Tags::List(vec![])), "{empty:?}");
+        }
+        for bad in ["a", "\"a", "a\"", "\"a\" \"b\"", "\"a\"b", "w/\"a\"", "*, \"a\"", "\"a\", *", "**"] {
             assert_eq!(Tags::parse(bad), None, "{bad}");
         }
     }
