@@ -58,7 +58,7 @@ pub(super) fn most() -> u64 {
     BASE + LONGEST_FILE + target * 4 + encoding(Format::Webp, target, 4)
 }
 
-/// Returns the estimate for a thumbnail by its parameters, in bytes: [`memory`], or else the most that any takes.
+/// Returns the estimate for a thumbnail by its parameters, in bytes: `memory`, or else the most that any takes.
 pub fn estimate(parameters: &serde_json::Value, head: &[u8], length: u64) -> u64 {
     Thumbnail::deserialize(parameters).ok().and_then(|it| memory(&it, head, length)).unwrap_or_else(most)
 }
