@@ -49,12 +49,12 @@ impl Queues {
         self.sqs.send_message().queue_url(&self.dead_letters).message_body(body).send().await.expect("send");
     }
 
-    /// How many dead letters there are, handed out or not.
-    pub(crate) async fn count_dead_letters(&self) -> u64 {
-        self.count(&self.dead_letters).await
+    /// Returns true if no message is among the dead letters, visible or hidden.
+    pub(crate) async fn has_no_dead_letters(&self) -> bool {
+        self.count(&self.dead_letters).await == 0
     }
 
-    /// Whether no message is in the queue, handed out or not.
+    /// Returns true if no message is in the queue, visible or hidden.
     pub(crate) async fn is_empty(&self) -> bool {
         self.count(&self.queue).await == 0
     }
