@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cloakroom::Code;
+use cloakroom::{Code, OVERTIME};
 use cloakroom_tests::{root, template};
 use serde_yaml_ng::Value;
 
@@ -48,6 +48,13 @@ fn visibility_and_lease_derive_from_the_workers_timeout() {
     }
     let allowed = template["Parameters"]["WorkerTimeout"]["AllowedValues"].as_sequence().expect("values");
     assert!(allowed.iter().eq(times.keys()), "each allowed timeout has its times");
+}
+
+#[test]
+fn the_record_of_an_open_job_lives_as_long_as_a_list_of_the_sweeper() {
+    let lists = &template()["Resources"]["Lists"]["Properties"];
+    assert_eq!(lists["MessageRetentionPeriod"].as_u64(), Some(OVERTIME.as_secs()));
+    assert!(lists["RedrivePolicy"].is_null(), "a list comes back however often the sweeper dies");
 }
 
 #[test]

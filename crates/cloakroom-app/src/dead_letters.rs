@@ -76,10 +76,10 @@ impl DeadLetters {
         accepted_at: Timestamp,
     ) -> Result<Option<Duration>, PortError> {
         let job = self.store.load(key).await?;
-        let now = self.host.now();
         let readable = Envelope::read(&delivery.body).is_ok();
-        let verdict = Verdict::of_dead_letter(job.as_ref(), accepted_at, &delivery.message_id, readable, now);
-        let transition = match verdict {
+        let verdict = |now| Verdict::of_dead_letter(job.as_ref(), accepted_at, &delivery.message_id, readable, now);
+        let now = self.host.now();
+        match verdict(now) {
             Verdict::Wait(at) => return Ok(Some(at.since(now))),
             Verdict::Another => return Ok(None),
             Verdict::Over => {
@@ -88,9 +88,10 @@ impl DeadLetters {
                 }
                 return Ok(None);
             }
-            Verdict::End(transition) => transition,
-        };
-        self.keep(delivery, key).await?;
+            Verdict::End(_) => self.keep(delivery, key).await?,
+        }
+        // Decided again, as storing the letter may have taken seconds, and the end has the time of its write.
+        let Verdict::End(transition) = verdict(self.host.now()) else { return Ok(Some(AGAIN)) };
         match self.store.change(key, &transition).await? {
             Change::Made(job) => {
                 let code = job.failure.as_ref().map(|failure| failure.code.as_str());

@@ -85,22 +85,21 @@ impl Jobs {
 
     /// Cancels a job, or asks its worker to.
     pub async fn cancel(&self, key: &JobKey) -> Result<Cancellation, PortError> {
-        let now = self.host.now();
-        let existing = match self.store.change(key, &Transition::withdraw(now)).await? {
+        let existing = match self.store.change(key, &Transition::withdraw(self.host.now())).await? {
             Change::Made(job) => return Ok(self.withdrawn(job)),
             Change::Refused(existing) => existing,
         };
         let existing = match existing {
             // It runs: ask. Should it be over, or be waiting again, by then, what is found says so.
             Some(job) if job.status == Status::Running => {
-                match self.store.change(key, &Transition::ask_to_cancel(now)).await? {
+                match self.store.change(key, &Transition::ask_to_cancel(self.host.now())).await? {
                     Change::Made(job) => return Ok(Cancellation::Asked(job)),
                     Change::Refused(existing) => existing,
                 }
             }
             existing => existing,
         };
-        Ok(match existing.filter(|job| job.is_alive(now)) {
+        Ok(match existing.filter(|job| job.is_alive(self.host.now())) {
             None => Cancellation::Unknown,
             Some(job) => match job.status {
                 Status::Cancelled => Cancellation::Cancelled(job),

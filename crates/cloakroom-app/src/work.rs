@@ -222,8 +222,9 @@ impl Worker {
         envelope: &Envelope,
         refusal: Refusal,
         job: Option<&Job>,
-        now: Timestamp,
     ) -> Disposition {
+        // The refused write may have taken seconds.
+        let now = self.host.now();
         let transition = match (refusal, job) {
             (Refusal::Over, Some(job)) => {
                 self.let_go(envelope, job).await;
@@ -317,9 +318,9 @@ impl Worker {
     }
 
     /// Stops counting an attempt whose begin or end could not be recorded, as its message says.
-    async fn give_back(&self, envelope: &Envelope, key: &JobKey, now: Timestamp) -> Result<(), PortError> {
+    async fn give_back(&self, envelope: &Envelope, key: &JobKey) -> Result<(), PortError> {
         let Some(token) = envelope.unrecorded() else { return Ok(()) };
-        if let Change::Made(job) = self.store.change(key, &Transition::give_back(token, now)).await? {
+        if let Change::Made(job) = self.store.change(key, &Transition::give_back(token, self.host.now())).await? {
             tracing::warn!("an attempt is not counted: the table was unavailable");
             self.meter.count(&job.command, Fact::StorageUnavailable);
         }

@@ -215,7 +215,7 @@ fn assignments(patch: &Patch) -> Assignments {
     let mut all = Assignments::default();
     all.set(name::VERSION, Becomes::OneMore);
     all.set(name::UPDATED_AT, Becomes::Value(millis(patch.updated_at)));
-    all.set(name::EXPIRES_AT, Becomes::Expiry(number(patch.updated_at.as_seconds_ceil())));
+    all.set(name::EXPIRES_AT, Becomes::Expiry(number(patch.kept_from().as_seconds_ceil())));
     if let Some(status) = patch.status {
         all.set(name::STATUS, Becomes::Value(text(status.as_str())));
     }

@@ -29,8 +29,8 @@ use crate::world::{Lane, VISIBILITY, World};
 /// How long a worker's function may run.
 const FUNCTION: Duration = Duration::from_secs(30);
 
-/// Time limit of an attempt.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// Time limit of an attempt: long enough for a lease to be lost and noticed.
+const TIMEOUT: Duration = Duration::from_secs(24);
 
 /// How long a lease lasts.
 const LEASE: Duration = Duration::from_secs(9);
@@ -126,7 +126,8 @@ impl Runs {
 
 impl Drop for Runs {
     fn drop(&mut self) {
-        self.process.world.state().watch.ran_out(self.process.life, &self.attempt);
+        let now = self.process.world.now();
+        self.process.world.state().watch.ran_out(self.process.life, &self.attempt, now);
     }
 }
 
@@ -411,11 +412,11 @@ async fn submitted(
             }
             return ticket;
         }
+        let asked_at = world.now();
         match process.live(submit.submit(submission.clone())).await {
             Some(Ok(submitted)) => {
-                let now = world.now();
                 world.tell(|| format!("client {n} has a ticket for {}", short(submitted.job.id)));
-                world.state().watch.answered(&submitted.job, asked, now);
+                world.state().watch.answered(&submitted.job, asked, asked_at);
                 return Some(submitted.job);
             }
             Some(Err(SubmitError::Unavailable(_))) | None => {}
@@ -457,13 +458,13 @@ async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
             continue;
         }
         let foreign = JobKey { tenant: "third".parse().expect("a name"), id: ticket.id };
-        let asked = async { (jobs.get(&ticket.key()).await, jobs.get(&foreign).await) };
-        let Some((found, foreign)) = process.live(asked).await else { continue };
+        // Judged at the time of the answer, not after the second poll.
+        let asked = async { (jobs.get(&ticket.key()).await, world.now(), jobs.get(&foreign).await) };
+        let Some((found, now, foreign)) = process.live(asked).await else { continue };
         if let Ok(Some(job)) = foreign {
             world.state().watch.foreign(&job);
         }
         let Ok(found) = found else { continue };
-        let now = world.now();
         world.state().watch.polled(n, &last, found.as_ref(), now);
         let Some(job) = found else { return };
         check_objects(world, &job);

@@ -22,6 +22,13 @@ pub const ATTEMPTS: u32 = 3;
 /// The most that a change is made later than it was asked for: its times are of then.
 const LATE: Duration = Duration::from_secs(30);
 
+/// Time within which a handler has stopped after its process learned that the lease is lost: the default grace, and some slack.
+const STOPPED_WITHIN: Duration = Duration::from_secs(3);
+
+/// Receipts of a job's message that are not the begin of an attempt, in a run without trouble: a message is delivered once
+/// for each 15 minutes of a later start, and may meet a lease of the job once.
+const SPARE_RECEIPTS: u32 = 3;
+
 /// One life of a job's id.
 pub(crate) type Life = (JobKey, Timestamp);
 
@@ -44,6 +51,8 @@ pub struct Watch {
     ran: BTreeSet<(Life, u32)>,
     /// Handlers that run, by the life of their process.
     running: BTreeMap<u64, BTreeSet<(Life, u32)>>,
+    /// Leases that a process knows it lost, and since when.
+    lost: BTreeMap<(u64, JobKey), Timestamp>,
     /// Attempts that shared their process with another handler.
     shared: BTreeSet<(Life, u32)>,
     /// Which job each upload went to.
@@ -105,10 +114,11 @@ impl Watch {
                 format!("{id} was {}, then {}", before.status.as_str(), event.as_str())
             });
         }
-        if before.expires_at.after(SKEW) <= now {
+        // A write that was sent in time may be made late. It finds no other job there, as it names the one that it is of.
+        if before.expires_at.after(SKEW + LATE) <= now {
             self.break_("I2 an end is an end", || format!("{id} had expired, then {}", event.as_str()));
         }
-        let kept = after.expires_at.after(2 * SKEW + LATE) >= now.after(after.retention);
+        let kept = after.deadline().after(2 * SKEW + LATE) >= now.after(after.retention);
         if after.version != before.version + 1 || !kept {
             self.break_("I5 no step back", || format!("{id}: {}", event.as_str()));
         }
@@ -119,6 +129,7 @@ impl Watch {
                 if let Some(lease) = &after.lease {
                     self.owners.insert(lease.token, by);
                 }
+                self.lost.remove(&(by, after.key()));
                 self.counts.attempts += 1;
                 if leased
                     && before.status == Status::Running
@@ -169,7 +180,7 @@ impl Watch {
                 if before.is_leased(now) && before.ready_at > now.after(2 * SKEW) {
                     self.break_("I3 not under a live lease", || format!("{id}: {}", event.as_str()));
                 }
-                let last_call = before.expires_at.before(LAST_CALL).before(2 * SKEW) <= now;
+                let last_call = before.deadline().before(LAST_CALL).before(2 * SKEW) <= now;
                 if event == Event::Sweep && waits && !last_call {
                     self.break_("I1 swept too early", || format!("{id} had a message on its way"));
                 }
@@ -225,9 +236,10 @@ impl Watch {
         }
     }
 
-    /// A submission was answered: with a job that is to end, and to do this.
-    pub(crate) fn answered(&mut self, job: &Job, asked: u64, now: Timestamp) {
-        if job.expires_at.after(SKEW) <= now {
+    /// A submission was answered: with a job that is to end, and to do this. `asked_at` is when it was sent: the job may expire
+    /// while the answer is on its way.
+    pub(crate) fn answered(&mut self, job: &Job, asked: u64, asked_at: Timestamp) {
+        if job.expires_at.after(SKEW) <= asked_at {
             self.break_("I5 no ticket for what is gone", || format!("{} had expired", short(job.id)));
         }
         self.promised.insert(life(job));
@@ -296,8 +308,17 @@ impl Watch {
         }
     }
 
+    /// A renewal of a process was refused: it holds the lease no longer.
+    pub(crate) fn lease_lost(&mut self, process: u64, job: JobKey, now: Timestamp) {
+        self.lost.entry((process, job)).or_insert(now);
+    }
+
     /// A handler runs no longer.
-    pub(crate) fn ran_out(&mut self, process: u64, attempt: &(Life, u32)) {
+    pub(crate) fn ran_out(&mut self, process: u64, attempt: &(Life, u32), now: Timestamp) {
+        let (job, _) = &attempt.0;
+        if self.lost.get(&(process, job.clone())).is_some_and(|lost| lost.after(STOPPED_WITHIN) < now) {
+            self.break_("I11 no work without a lease", || format!("{} ran on after its lease was lost", short(job.id)));
+        }
         if let Some(running) = self.running.get_mut(&process) {
             running.remove(attempt);
         }
@@ -310,6 +331,13 @@ impl Watch {
             self.break_("I10 no blame for another's crash", || {
                 format!("{}: {}, {code}", short(job.id), event.as_str())
             });
+        }
+    }
+
+    /// A job ended in a run without trouble, after its message was received so often.
+    pub(crate) fn received(&mut self, job: &Job, receipts: u32) {
+        if receipts > latest_attempt(job) + SPARE_RECEIPTS {
+            self.break_("I12 no receipt in vain", || format!("{}: {receipts} receipts", short(job.id)));
         }
     }
 

@@ -136,6 +136,12 @@ impl Plan {
         poisoned && job.as_uuid().as_u128().is_multiple_of(3)
     }
 
+    /// Returns true if most renewals fail while there is trouble, of leases and of invisibility, so that workers that live lose
+    /// their leases.
+    pub fn loses_leases(&self) -> bool {
+        Dice::new(self.seed, 11).chance(50)
+    }
+
     /// Returns what goes wrong at a call to a service that is unavailable at this time.
     pub fn in_outage(&self, service: Service, age: Duration, n: u64) -> Option<Trouble> {
         let outage = self.outage().filter(|it| it.service == service && it.from <= age && age < it.to)?;

@@ -143,6 +143,16 @@ impl Process {
         }
     }
 
+    async fn may_fail_to_renew(&self) -> Result<(), PortError> {
+        let often = self.world.rate() > 0 && self.world.plan.loses_leases();
+        if !often || !self.dice.lock().expect("no simulation panics while it draws").chance(800) {
+            return Ok(());
+        }
+        self.world.tell(|| format!("{}: a renewal fails", self.name));
+        sleep(Duration::from_millis(5)).await;
+        Err(PortError::Unavailable { service: "the world", reason: "renewals fail".to_owned() })
+    }
+
     fn mutation(&self) -> Option<Mutation> {
         self.world.plan.mutation
     }
@@ -194,54 +204,75 @@ impl JobStore for Process {
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
         let (key, life, mut transition) = (self.key(key), self.life, transition.clone());
-        let of = transition.guard.created_at;
+        let (of, lost_key) = (transition.guard.created_at, key.clone());
         if let Some(mutation) = self.mutation() {
             mutation.change(&mut transition);
         }
         let mutation = self.mutation();
         let event = transition.patch.step.as_ref().map_or(Event::Renew, |step| step.event);
+        if event == Event::Renew {
+            self.may_fail_to_renew().await?;
+        }
         let what = {
             let id = key.id;
             move || format!("{} {}", event.as_str(), short(id))
         };
-        self.call(Service::Table, what, move |world, state| {
-            let found = state.jobs.get(&key).cloned();
-            let Some(mut after) = found.as_ref().and_then(|job| transition.apply(job)) else {
-                return Change::Refused(found.map(Box::new));
-            };
-            let before = found.expect("it was changed");
-            if mutation == Some(Mutation::NeverKeepLonger) {
-                after.expires_at = before.expires_at;
-            }
-            if mutation == Some(Mutation::DropThePayload) && event == Event::Claim {
-                let prefix = format!("payloads/{}/{}", key.tenant, key.id);
-                state.objects.retain(|object, _| !object.starts_with(&prefix));
-            }
-            // Nor is one promised that was sent again long after the job was ready: the sweeper counts from then.
-            let latest = before.ready_at.after(SLACK);
-            let promised = |message: &&Message| !message.held && message.sent_at <= latest;
-            let waits = state.messages(Lane::Commands).iter().filter(promised).any(|message| {
-                cloakroom_app::envelope::Envelope::address(&message.body) == Some((key.clone(), before.created_at))
-            });
-            if of.is_some_and(|of| of != before.created_at) {
-                state.watch.break_("I4 its own incarnation", || format!("{} was an earlier one's", short(key.id)));
-            }
-            state.watch.changed(&before, &after, event, life, waits, world.now());
-            let alone = world.plan.rate() == 0 && world.plan.outage().is_some();
-            if alone && event != Event::Lapse && !crate::actors::may_fail(world.plan.seed, after.id) {
-                state.watch.failed_in_an_outage(&after, event);
-            }
-            let calm = world.plan.rate() == 0 && world.plan.outage().is_none();
-            if calm && !world.plan.poisons(after.id) {
-                state.watch.killed_by_another(&after, event);
-            }
-            if after.status == Status::Accepted {
-                state.stream.push_back(key.clone());
-            }
-            state.jobs.insert(key, after.clone());
-            Change::Made(Box::new(after))
-        })
-        .await
+        let change = self
+            .call(Service::Table, what, move |world, state| {
+                let found = state.jobs.get(&key).cloned();
+                let Some(mut after) = found.as_ref().and_then(|job| transition.apply(job)) else {
+                    return Change::Refused(found.map(Box::new));
+                };
+                let before = found.expect("it was changed");
+                if mutation == Some(Mutation::NeverKeepLonger) {
+                    after.expires_at = before.deadline();
+                }
+                if mutation == Some(Mutation::DropThePayload) && event == Event::Claim {
+                    let prefix = format!("payloads/{}/{}", key.tenant, key.id);
+                    state.objects.retain(|object, _| !object.starts_with(&prefix));
+                }
+                // Nor is one promised that was sent again long after the job was ready: the sweeper counts from then.
+                let latest = before.ready_at.after(SLACK);
+                let promised = |message: &&Message| !message.held && message.sent_at <= latest;
+                let waits = state.messages(Lane::Commands).iter().filter(promised).any(|message| {
+                    cloakroom_app::envelope::Envelope::address(&message.body) == Some((key.clone(), before.created_at))
+                });
+                if of.is_some_and(|of| of != before.created_at) {
+                    state.watch.break_("I4 its own incarnation", || format!("{} was an earlier one's", short(key.id)));
+                }
+                state.watch.changed(&before, &after, event, life, waits, world.now());
+                let alone = world.plan.rate() == 0 && world.plan.outage().is_some();
+                if alone && event != Event::Lapse && !crate::actors::may_fail(world.plan.seed, after.id) {
+                    state.watch.failed_in_an_outage(&after, event);
+                }
+                let calm = world.plan.rate() == 0 && world.plan.outage().is_none();
+                if calm && !world.plan.poisons(after.id) {
+                    state.watch.killed_by_another(&after, event);
+                }
+                if calm && after.status.is_terminal() {
+                    let messages = state.messages(Lane::Commands).iter();
+                    let of_it = messages.filter(|message| {
+                        cloakroom_app::envelope::Envelope::address(&message.body)
+                            == Some((key.clone(), before.created_at))
+                    });
+                    let receipts = of_it.map(|message| message.receive_count).max().unwrap_or(0);
+                    state.watch.received(&after, receipts);
+                }
+                if after.status == Status::Accepted {
+                    state.stream.push_back(key.clone());
+                }
+                state.jobs.insert(key, after.clone());
+                Change::Made(Box::new(after))
+            })
+            .await?;
+        let lost = event == Event::Renew && matches!(change, Change::Refused(_));
+        if lost {
+            self.world.state().watch.lease_lost(life, lost_key, self.world.now());
+        }
+        match change {
+            Change::Refused(Some(job)) if lost && mutation == Some(Mutation::IgnoreALostLease) => Ok(Change::Made(job)),
+            change => Ok(change),
+        }
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
@@ -317,10 +348,15 @@ impl Queue for ProcessQueue {
 
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
         let (lane, receipt) = (self.1, receipt.to_owned());
+        if lane == Lane::Commands {
+            self.0.may_fail_to_renew().await?;
+        }
         let what = {
             let receipt = receipt.clone();
             move || format!("hide {receipt} for {} s", time.as_secs())
         };
+        let for_nothing = lane == Lane::Commands && self.0.mutation() == Some(Mutation::HideForNothing);
+        let time = if for_nothing { Duration::ZERO } else { time };
         self.0.call(Service::Queue, what, move |_, state| state.hide(lane, &receipt, time.min(LONGEST_HIDE))).await
     }
 

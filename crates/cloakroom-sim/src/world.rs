@@ -55,7 +55,7 @@ pub struct Message {
     /// It was held back for far longer than it should be: as good as lost.
     pub(crate) held: bool,
     receipt: u64,
-    receive_count: u32,
+    pub(crate) receive_count: u32,
 }
 
 /// An object.

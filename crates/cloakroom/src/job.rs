@@ -137,7 +137,7 @@ pub struct Job {
     pub updated_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// From when on it is as if it had never been; whole seconds.
+    /// Time from which on the record counts as deleted; whole seconds. While the job is open, [`OVERTIME`] after its deadline.
     pub expires_at: Timestamp,
     /// What came of it.
     pub success: Option<Success>,
@@ -189,7 +189,7 @@ impl Job {
             started_at: None,
             updated_at: now,
             finished_at: None,
-            expires_at: expiry(ready_at, retention),
+            expires_at: expiry(ready_at.after(OVERTIME), retention),
             success: None,
             failure: None,
             history: Vec::new(),
@@ -207,6 +207,17 @@ impl Job {
         Some(self.finished_at?.after(retention))
     }
 
+    /// Time that clients are shown as the job's expiry. An open job has ended by then, unless the sweeper was not able to work.
+    pub fn deadline(&self) -> Timestamp {
+        let from = match self.status {
+            Status::Accepted => self.ready_at.max(self.updated_at),
+            _ if self.status.is_terminal() => return self.expires_at,
+            _ => self.updated_at,
+        };
+        // Records of older versions have no overtime.
+        expiry(from, self.retention).min(self.expires_at)
+    }
+
     /// Whether it still counts. The table deletes late; an expired record is as if it were not there.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.expires_at > now
@@ -217,6 +228,10 @@ impl Job {
         matches!(self.status, Status::Running | Status::Cancelling) && self.ready_at > now
     }
 }
+
+/// Time for which the record of an open job outlives its deadline: as long as the sweeper's queue retains a list of jobs.
+/// A record is there whenever a list brings the sweeper to it, however often the sweeper dies.
+pub const OVERTIME: Duration = Duration::from_secs(14 * 86_400);
 
 /// When a record that is to be kept for `retention` from `from` expires: a whole second, rounded up.
 pub fn expiry(from: Timestamp, retention: Duration) -> Timestamp {
@@ -259,16 +274,30 @@ pub(crate) mod tests {
         let (now, later) = (Timestamp::from_seconds(10), Timestamp::from_seconds(3610));
         let (past, future) = (Job::accept(new(Some(job.created_at)), now), Job::accept(new(Some(later)), now));
         assert_eq!((past.ready_at, future.ready_at), (now, later), "a time that is over is now");
-        assert_eq!(future.expires_at, later.after(job.retention));
+        assert_eq!(future.deadline(), later.after(job.retention));
         job = Job::accept(new(None), now);
         assert_eq!(job, past);
     }
 
     #[test]
     fn a_job_lives_until_exactly_its_expiry() {
-        let job = accepted(Timestamp::from_millis(1));
-        assert_eq!(job.expires_at, Timestamp::from_seconds(86_401));
+        let mut job = accepted(Timestamp::from_millis(1));
+        job.expires_at = Timestamp::from_seconds(86_401);
         assert!(job.is_alive(Timestamp::from_millis(86_400_999)));
         assert!(!job.is_alive(Timestamp::from_seconds(86_401)));
+    }
+
+    #[test]
+    fn the_record_of_an_open_job_outlives_its_deadline() {
+        let job = accepted(Timestamp::from_millis(1));
+        assert_eq!(job.deadline(), Timestamp::from_seconds(86_401));
+        assert_eq!(job.expires_at, job.deadline().after(OVERTIME));
+    }
+
+    #[test]
+    fn a_record_of_an_older_version_has_its_expiry_as_deadline() {
+        let mut job = accepted(Timestamp::from_millis(1));
+        job.expires_at = Timestamp::from_seconds(80_000);
+        assert_eq!(job.deadline(), job.expires_at);
     }
 }

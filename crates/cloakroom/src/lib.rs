@@ -28,7 +28,7 @@ pub mod view;
 pub use digest::{Digest, DigestBuilder, Fingerprint};
 pub use history::Step;
 pub use ids::{ClientJobId, CommandType, JobId, JobKey, LeaseToken, Namespace, Tenant, UploadId};
-pub use job::{Isolation, Job, Lease, NewJob, Progress, Status};
+pub use job::{Isolation, Job, Lease, NewJob, OVERTIME, Progress, Status};
 pub use outcome::{AttemptEnd, Failure, Resource, ResultRef, Success};
 pub use parts::Division;
 pub use problem::{Code, Problem};

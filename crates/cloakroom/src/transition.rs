@@ -18,7 +18,7 @@ pub use claim::{Claim, Refusal};
 pub use outage::{OUTAGE_LIMIT, latest_attempt, was_deferred};
 
 use crate::history::{KEPT_OVER_A_REDRIVE, Step};
-use crate::job::expiry;
+use crate::job::{OVERTIME, expiry};
 use crate::{AttemptEnd, Failure, Job, Lease, LeaseToken, Progress, RetryPolicy, Status, Success, Timestamp, poll};
 
 /// What may happen to a job.
@@ -165,8 +165,8 @@ impl Guard {
     }
 }
 
-/// What a write changes. What is `None` stays as it is, but that every change is counted in the version, and keeps
-/// the record for its retention from then on: a job that is worked on never expires, however long it takes.
+/// Changes of a write. A member that is `None` leaves its attribute as it is. Every change increments the version and
+/// extends the record's life, so a job in progress never expires, however long it takes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Patch {
     /// When the change is made.
@@ -417,12 +417,20 @@ impl Transition {
 }
 
 impl Patch {
+    /// Time from which on the record is kept for the job's retention.
+    pub fn kept_from(&self) -> Timestamp {
+        match self.status {
+            Some(status) if status.is_terminal() => self.updated_at,
+            _ => self.updated_at.after(OVERTIME),
+        }
+    }
+
     /// Makes the change.
     pub fn apply(&self, mut job: Job) -> Job {
         // No job changes so often; a damaged record may say that one did.
         job.version = job.version.saturating_add(1);
         job.updated_at = self.updated_at;
-        job.expires_at = expiry(self.updated_at, job.retention);
+        job.expires_at = expiry(self.kept_from(), job.retention);
         job.status = self.status.unwrap_or(job.status);
         if let Some(steps) = &self.anew {
             job.history.clone_from(steps);

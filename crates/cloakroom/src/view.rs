@@ -125,7 +125,7 @@ impl JobView {
             estimated_finish_at: job.estimated_finish_at.filter(|_| job.status == Status::Running),
             not_before: Some(job.ready_at).filter(|at| job.status == Status::Accepted && *at > job.updated_at),
             retry_at: (job.status == Status::Retrying).then_some(job.ready_at),
-            expires_at: job.expires_at,
+            expires_at: job.deadline(),
             result_url: kept.filter(|_| inline.is_none()).map(|_| format!("{this}/result")),
             result: inline,
             result_expires_at: job.result_expires_at(),

@@ -60,12 +60,25 @@ async fn an_expired_job_is_unknown_though_its_record_is_still_there() {
     let room = room();
     let key = accepted(&room).await;
     let client_job_id = "k".parse().expect("a good key");
+    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
     assert!(room.jobs.find(&key.tenant, &client_job_id).await.expect("read").is_some());
     tokio::time::advance(Duration::from_secs(86_400)).await;
     assert!(room.memory.load(&key).await.expect("read").is_some());
     assert_eq!(room.jobs.get(&key).await, Ok(None));
     assert_eq!(room.jobs.find(&key.tenant, &client_job_id).await, Ok(None));
     assert_eq!(room.jobs.cancel(&key).await, Ok(Cancellation::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_job_is_known_after_its_deadline_until_the_sweeper_ends_it() {
+    let room = room();
+    let key = accepted(&room).await;
+    let deadline = room.poll(&key).await.deadline();
+    tokio::time::advance(Duration::from_secs(86_400)).await;
+    assert!(deadline <= room.host.now());
+    assert_eq!(room.poll(&key).await.status, Status::Accepted);
+    room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+    assert_eq!(room.poll(&key).await.status, Status::Failed);
 }
 
 #[tokio::test(start_paused = true)]

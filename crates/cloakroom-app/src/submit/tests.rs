@@ -389,7 +389,7 @@ async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
         match submitted {
             Ok(submitted) => {
                 assert!(accepted, "{seconds}");
-                assert_eq!(submitted.job.expires_at, submitted.job.ready_at.after(Duration::from_secs(86_400)));
+                assert_eq!(submitted.job.deadline(), submitted.job.ready_at.after(Duration::from_secs(86_400)));
             }
             Err(error) => assert_eq!((error, accepted), (SubmitError::TooLate(Duration::from_secs(86_400)), false)),
         }

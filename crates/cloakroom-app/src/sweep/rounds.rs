@@ -1,13 +1,13 @@
 //! The sweeper's rounds: jobs that were accepted a while ago are looked at; those that are not over are written on a list,
 //! and looked at again when the first of them may be abandoned, until all are over.
 //!
-//! A list is one message, hidden until its next look. It is never sent anew, so no chain of functions calling each other
-//! comes about.
+//! A list is one message, hidden until its next look. One that is older than a week is sent again in place of the old message,
+//! as the queue retains a message for 14 days and a job may begin long after that.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::{JobId, JobKey, Tenant};
+use cloakroom::{JobId, JobKey, OVERTIME, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Sweeper, earliest};
@@ -21,6 +21,9 @@ const LIST: usize = 500;
 
 /// How long a list waits after a port failed.
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// Age in seconds from which on a list is sent again: half of the time for which its queue retains it.
+const SENT_AGAIN_AFTER: Duration = Duration::from_secs(OVERTIME.as_secs() / 2);
 
 /// The use case, over its ports.
 #[derive(Clone)]
@@ -36,6 +39,15 @@ pub struct Rounds {
 struct List {
     v: u32,
     jobs: Vec<(Tenant, JobId)>,
+    /// Time at which the message was sent, in seconds. Lists of older versions do not say it.
+    #[serde(default)]
+    sent_at: Option<i64>,
+}
+
+impl List {
+    fn is_old(&self, now: Timestamp) -> bool {
+        self.sent_at.is_none_or(|at| now.since(Timestamp::from_seconds(at)) > SENT_AGAIN_AFTER)
+    }
 }
 
 impl Rounds {
@@ -45,11 +57,15 @@ impl Rounds {
         let now = self.sweeper.host.now();
         for open in looked.open.chunks(LIST) {
             let Some(next) = earliest(open) else { continue };
-            let jobs = open.iter().map(|(key, _)| (key.tenant.clone(), key.id)).collect();
-            let list = serde_json::to_string(&List { v: VERSION, jobs }).expect("names and ids are always written");
-            self.lists.send(&Tenant::default(), list, next.since(now), None).await?;
+            self.send(open.iter().map(|(key, _)| (key.tenant.clone(), key.id)).collect(), next, now).await?;
         }
         Ok(())
+    }
+
+    async fn send(&self, jobs: Vec<(Tenant, JobId)>, next: Timestamp, now: Timestamp) -> Result<(), PortError> {
+        let list = List { v: VERSION, jobs, sent_at: Some(now.as_seconds_ceil()) };
+        let list = serde_json::to_string(&list).expect("names and ids are always written");
+        self.lists.send(&Tenant::default(), list, next.since(now), None).await
     }
 
     /// Looks again at the jobs of these lists; the dispositions are in their order.
@@ -59,7 +75,7 @@ impl Rounds {
 
     async fn look_again(&self, delivery: &Delivery) -> Disposition {
         let list = match serde_json::from_str(&delivery.body) {
-            Ok(List { v: VERSION, jobs }) => jobs,
+            Ok(list @ List { v: VERSION, .. }) => list,
             Ok(List { v, .. }) => {
                 tracing::error!(version = v, "can't read a list of jobs; a later sweeper has to");
                 return self.keep(delivery, AGAIN).await;
@@ -69,16 +85,28 @@ impl Rounds {
                 return Disposition::Done;
             }
         };
-        let jobs: Vec<_> = list.into_iter().map(|(tenant, id)| JobKey { tenant, id }).collect();
-        match self.sweeper.look(&jobs).await {
-            Ok(looked) => match looked.next() {
-                Some(next) => self.keep(delivery, next.since(self.sweeper.host.now())).await,
-                None => Disposition::Done,
-            },
+        match self.look_through(delivery, list).await {
+            Ok(disposition) => disposition,
             Err(error) => {
                 tracing::error!(%error, "failed to look at jobs; the list comes back");
                 self.keep(delivery, AGAIN).await
             }
+        }
+    }
+
+    async fn look_through(&self, delivery: &Delivery, list: List) -> Result<Disposition, PortError> {
+        let keys: Vec<_> = list.jobs.iter().map(|(tenant, id)| JobKey { tenant: tenant.clone(), id: *id }).collect();
+        let looked = self.sweeper.look(&keys).await?;
+        let now = self.sweeper.host.now();
+        match looked.next() {
+            None => Ok(Disposition::Done),
+            // A crash before the old message is deleted leaves two lists of the same jobs, which is harmless.
+            Some(next) if list.is_old(now) => {
+                let open = looked.open.into_iter().map(|(key, _)| (key.tenant, key.id)).collect();
+                self.send(open, next, now).await?;
+                Ok(Disposition::Done)
+            }
+            Some(next) => Ok(self.keep(delivery, next.since(now)).await),
         }
     }
 
@@ -89,11 +117,18 @@ impl Rounds {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use tokio::time::{Instant, sleep_until};
 
     use super::*;
+    use crate::envelope::Trace;
+    use crate::host::Host as _;
+    use crate::submit::{Body, Submission};
     use crate::testing::{Fault, Memory, Nothing, Room};
     use crate::{Command, HandlerError, Output};
+
+    const DAY: Duration = Duration::from_secs(86_400);
 
     /// A room, `n` jobs of it that are stranded, and the rounds over a queue of lists.
     async fn stranded(n: usize) -> (Room, Vec<JobKey>, Rounds, Arc<Memory>) {
@@ -156,6 +191,51 @@ mod tests {
         room.memory.damage(&keys[1]);
         until_done(&rounds, &lists).await;
         assert!(room.poll(&keys[2]).await.status.is_terminal());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_list_is_older_than_its_queue_retains_it() {
+        let room = Room::new(vec![
+            Command::json("late", |_: Nothing, _| async { Ok::<_, HandlerError>(Output::none()) }).retention(DAY * 60),
+        ]);
+        let submission = Submission {
+            tenant: Tenant::default(),
+            command: "late".parse().expect("a name"),
+            client_job_id: None,
+            body: Body::Sent { content_type: None, bytes: "{}".into() },
+            query: String::new(),
+            not_before: Some(room.host.now().after(DAY * 50)),
+            trace: Trace::default(),
+        };
+        let key = room.submit.submit(submission).await.expect("accepted").job.key();
+        room.memory.purge();
+        let lists = Arc::new(Memory::default());
+        let rounds = Rounds { sweeper: room.sweeper.clone(), lists: lists.clone() };
+        rounds.begin(std::slice::from_ref(&key)).await.expect("a look");
+
+        let mut sent = BTreeMap::new();
+        while let (1.., Some(visible)) = lists.messages() {
+            sleep_until(visible.max(Instant::now() + Duration::from_millis(1))).await;
+            let Some(delivery) = lists.receive(Duration::from_secs(60)) else { continue };
+            let sent_at: Instant = *sent.entry(delivery.message_id.clone()).or_insert_with(Instant::now);
+            assert!(sent_at.elapsed() < OVERTIME, "{} would be gone", delivery.message_id);
+            if rounds.go_on(std::slice::from_ref(&delivery)).await == [Disposition::Done] {
+                lists.delete(&delivery);
+            }
+        }
+        assert!(room.poll(&key).await.status.is_terminal());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_of_an_older_version_is_sent_again() {
+        let (room, keys, rounds, lists) = stranded(1).await;
+        let body = format!(r#"{{"v":1,"jobs":[["default","{}"]]}}"#, keys[0].id);
+        lists.send(&Tenant::default(), body, Duration::ZERO, None).await.expect("sent");
+        let delivery = lists.receive(Duration::from_secs(60)).expect("a message");
+        assert_eq!(rounds.go_on(std::slice::from_ref(&delivery)).await, [Disposition::Done]);
+        lists.delete(&delivery);
+        until_done(&rounds, &lists).await;
+        assert!(room.poll(&keys[0]).await.status.is_terminal());
     }
 
     #[tokio::test(start_paused = true)]

@@ -44,12 +44,14 @@ impl Worker {
         self.in_time(order).await?;
         let need = self.memory_of(order).await;
         let permit = self.wait(order, self.admission.admit(need)).await?;
-        let now = self.in_time(order).await?;
-        if let Err(error) = self.give_back(order.envelope, order.key, now).await {
+        self.in_time(order).await?;
+        if let Err(error) = self.give_back(order.envelope, order.key).await {
             return Err(self.fault(order.delivery, order.envelope, &error, "give an attempt back").await);
         }
-        self.unless_lapsed(order, now).await?;
+        self.unless_lapsed(order).await?;
         let claim = self.claim_of(order);
+        // Not earlier: each write before it may have taken seconds, and a lease must not begin in the past.
+        let now = self.in_time(order).await?;
         match self.store.change(order.key, &Transition::claim(&claim, now)).await {
             Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
             Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
@@ -57,9 +59,7 @@ impl Worker {
                 (Refusal::TakeOver { dead, isolation }, _) => {
                     self.take_over(order, claim, dead, isolation, permit).await
                 }
-                (refusal, found) => {
-                    Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref(), now).await)
-                }
+                (refusal, found) => Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref()).await),
             },
             Err(error) => Err(self.unrecorded_claim(order, &claim, &error, "claim the attempt").await),
         }
@@ -85,9 +85,7 @@ impl Worker {
             Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
             Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
                 (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
-                (refusal, found) => {
-                    Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref(), now).await)
-                }
+                (refusal, found) => Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref()).await),
             },
             Err(error) => Err(self.unrecorded_claim(order, &claim, &error, "take over the attempt").await),
         }
@@ -147,7 +145,8 @@ impl Worker {
     }
 
     /// Ends a job that was not begun in time.
-    async fn unless_lapsed(&self, order: &Order<'_>, now: Timestamp) -> Result<(), Disposition> {
+    async fn unless_lapsed(&self, order: &Order<'_>) -> Result<(), Disposition> {
+        let now = self.host.now();
         let accepted_at = order.envelope.accepted_at();
         let limit = order.command.limits().start_within.filter(|limit| accepted_at.after(*limit) <= now);
         let Some(limit) = limit else { return Ok(()) };

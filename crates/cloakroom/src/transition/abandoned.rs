@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Event, Transition, latest_attempt};
 use crate::{Failure, Isolation, Job, Status, Timestamp};
 
-/// How long before its record expires a job is ended that still waits.
+/// Time before its deadline at which a job that still waits is ended. Its record outlives the deadline by [`OVERTIME`](crate::OVERTIME).
 pub const LAST_CALL: Duration = Duration::from_secs(600);
 
 /// How much longer than a cycle the sweeper waits: each time that it is visible, a message takes a moment to be received.
@@ -71,7 +71,7 @@ impl Verdict {
     /// `backlog` whether any wait in the queue.
     pub fn of_sweep(job: Option<&Job>, cycle: Duration, backlog: bool, now: Timestamp) -> Self {
         let Some(job) = open(job, now) else { return Self::Over };
-        let last_call = job.expires_at.before(LAST_CALL).max(job.ready_at);
+        let last_call = job.deadline().before(LAST_CALL).max(job.ready_at);
         let gone = job.ready_at.after(cycle).after(SLACK);
         // An outage may have kept its message, but there must be time for several looks before the last call.
         let gone = gone.after(OUTAGE).min(last_call.before(LAST_LOOKS)).max(gone);
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn no_job_vanishes_without_an_end_however_long_the_queue() {
         let job = accepted(at(0));
-        let last_call = job.expires_at.before(LAST_CALL);
+        let last_call = job.deadline().before(LAST_CALL);
         let before = last_call.before(Duration::from_secs(1));
         assert_eq!(Verdict::of_sweep(Some(&job), CYCLE, true, before), Verdict::Wait(last_call));
         assert_eq!(ended(&job, Verdict::of_sweep(Some(&job), CYCLE, true, last_call)).1, "expired");

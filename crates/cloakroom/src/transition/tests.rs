@@ -422,7 +422,7 @@ proptest! {
                 prop_assert_eq!(counted(Event::Claim) - counted(Event::Defer), usize::try_from(after.attempt).expect("small"), "the history tells of every attempt");
                 prop_assert!(after.attempt <= POLICY.max_attempts + 1);
                 prop_assert_eq!(after.version, before.version + 1);
-                prop_assert!(after.expires_at >= before.expires_at);
+                prop_assert!(after.deadline() >= before.deadline());
                 prop_assert_eq!(after.status.is_terminal(), after.finished_at.is_some());
                 prop_assert_eq!(after.created_at, before.created_at);
                 if !redriven && after.attempt == before.attempt && before.lease.is_some() {
