@@ -5,6 +5,7 @@ pub mod conformance;
 mod memory;
 mod meter;
 mod room;
+mod trouble;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -16,9 +17,10 @@ use futures::stream::BoxStream;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use memory::{Fault, Memory};
+pub use memory::Memory;
 pub use meter::MemoryMeter;
 pub use room::Room;
+pub use trouble::{Fault, Records};
 
 use crate::host::Host;
 use crate::payload::Payload;

@@ -1,5 +1,6 @@
 //! Given a message, when its handler does what handlers do, or its worker dies, or a port fails, then its job ends truthfully.
 
+mod lease;
 mod outage;
 
 use std::sync::Arc;
@@ -292,7 +293,8 @@ async fn a_worker_that_dies_in_every_attempt_fails_the_job_truthfully() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_lost_its_lease_is_stopped_and_its_outcome_refused() {
     let room = room();
-    let key = sent(&room, r#"[{"sleep": 60}, "answer"]"#).await;
+    let begun = Instant::now();
+    let key = sent(&room, r#"[{"listen": 250}, "answer"]"#).await;
     let slow = room.memory.receive(Duration::from_secs(10)).expect("a message");
     let ends_at = room.host.now().after(Duration::from_secs(900));
     let paused = Worker {
@@ -302,7 +304,7 @@ async fn a_worker_that_lost_its_lease_is_stopped_and_its_outcome_refused() {
     // A worker whose sign of life comes too late, because it believes in a longer lease than the table does.
     let late = async {
         let disposition = paused.handle(&slow, ends_at).await;
-        assert_eq!(disposition, Disposition::Keep);
+        assert_eq!((disposition, begun.elapsed().as_secs()), (Disposition::Keep, 100), "stopped by its first beat");
     };
     let takes_over = async {
         sleep(Duration::from_secs(1)).await;
