@@ -127,3 +127,20 @@ async fn letters_are_handled_side_by_side_and_each_on_its_own() {
     let handled = room.dead_letters.handle_batch(&[letter, garbage]).await;
     assert_eq!(handled, [Disposition::Keep, Disposition::Done]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_whose_handling_panics_stays_and_holds_up_no_other() {
+    for call in ["load", "keep", "change"] {
+        let room = room();
+        let (key, first) = letter(&room).await;
+        room.memory.delete(&first);
+        let (second_key, second) = letter(&room).await;
+        room.memory.fail(call, Fault::Panic);
+        let handled = room.dead_letters.handle_batch(&[first.clone(), second]).await;
+        assert_eq!(handled, [Disposition::Keep, Disposition::Done], "{call}");
+        assert_eq!(room.poll(&key).await.status, Status::Accepted, "{call}");
+        assert_eq!(room.poll(&second_key).await.status, Status::Failed, "{call}");
+        assert_eq!(room.dead_letters.handle(&first).await, Disposition::Done, "{call}");
+        assert_eq!((room.poll(&key).await.status, kept(&room).await.len()), (Status::Failed, 2), "{call}");
+    }
+}

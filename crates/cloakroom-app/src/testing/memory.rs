@@ -62,6 +62,13 @@ struct Message {
     produced: Option<Box<Produced>>,
 }
 
+impl State {
+    fn readable(&self, key: &JobKey) -> Result<(), PortError> {
+        let damaged = PortError::Unreadable { service: "the memory", reason: "the record is damaged".into() };
+        if self.damaged.contains(key) { Err(damaged) } else { Ok(()) }
+    }
+}
+
 impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no test panics while it holds the memory")
@@ -259,23 +266,22 @@ impl JobStore for Memory {
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
         self.call("change", |state| {
+            state.readable(key)?;
             let found = state.jobs.get(key).cloned();
-            match found.as_ref().and_then(|job| transition.apply(job)) {
+            Ok(match found.as_ref().and_then(|job| transition.apply(job)) {
                 Some(job) => {
                     state.jobs.insert(key.clone(), job.clone());
                     Change::Made(Box::new(job))
                 }
                 None => Change::Refused(found.map(Box::new)),
-            }
+            })
         })
-        .await
+        .await?
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
         self.call("load", |state| {
-            if state.damaged.contains(key) {
-                return Err(PortError::Unreadable { service: "the memory", reason: "the record is damaged".into() });
-            }
+            state.readable(key)?;
             Ok(state.jobs.get(key).cloned())
         })
         .await?

@@ -250,3 +250,46 @@ async fn progress_is_written_once_a_second_however_often_it_is_reported_and_the_
     let writes = room.memory.calls().iter().filter(|&&call| call == "change").count();
     assert_eq!(writes, 1 + 5 + 1, "the claim, a report each second, the end");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_is_a_sign_of_life_and_the_next_beat_follows_a_beat_later() {
+    let handler = |_: Nothing, job: JobContext| async move {
+        for second in 0..6 {
+            job.progress(f64::from(second), "");
+            sleep(Duration::from_secs(1)).await;
+        }
+        sleep(Duration::from_secs(48)).await;
+        Ok::<_, HandlerError>(Output::none())
+    };
+    let room = Room::new(vec![Command::json("play", handler)]);
+    let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+    room.memory.calls();
+    let looks = async {
+        for _ in 0..53 {
+            sleep(Duration::from_secs(1)).await;
+            let job = room.poll(&key).await;
+            assert!(job.is_leased(room.host.now()), "its lease ended while it was at work");
+        }
+    };
+    tokio::join!(room.work_until_idle(), looks);
+    let writes = room.memory.calls().iter().filter(|&&call| call == "change").count();
+    assert_eq!(writes, 1 + 6 + 4 + 1, "the claim, the reports, beats at 15, 25, 35 and 45 s, the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_waits_for_its_turn_is_written_though_something_else_comes_first() {
+    let handler = |_: Nothing, job: JobContext| async move {
+        sleep(Duration::from_millis(9_500)).await;
+        job.progress(90.0, "first");
+        sleep(Duration::from_millis(200)).await;
+        job.progress(95.0, "second");
+        job.cancelled().await;
+        sleep(Duration::from_secs(1)).await;
+        Err::<Output, _>(HandlerError::retryable("out of paper"))
+    };
+    let room = Room::new(vec![Command::json("play", handler).timeout(Duration::from_secs(10))]);
+    let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+    room.work_once().await;
+    let message = room.poll(&key).await.progress.and_then(|progress| progress.message);
+    assert_eq!(message.as_deref(), Some("second"));
+}
