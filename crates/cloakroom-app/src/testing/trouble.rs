@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-use cloakroom::{Job, JobKey};
+use cloakroom::{Job, JobKey, Transition};
 
 /// What goes wrong at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,18 @@ pub enum Fault {
 pub type Records = HashMap<JobKey, Job>;
 
 type Change = Box<dyn FnOnce(&mut Records) + Send>;
+
+/// Makes what another does to every job, which it must be free to do.
+///
+/// # Panics
+/// When it is not.
+pub fn another(does: impl Fn(&Job) -> Transition + Send) -> impl FnOnce(&mut Records) + Send {
+    move |jobs| {
+        for job in jobs.values_mut() {
+            *job = does(job).apply(job).expect("another may do that");
+        }
+    }
+}
 
 /// Trouble that tests ask for.
 #[derive(Default)]

@@ -2,6 +2,7 @@
 
 mod budget;
 mod lease;
+mod meanwhile;
 mod outage;
 
 use std::sync::Arc;

@@ -3,12 +3,9 @@
 
 use std::sync::Mutex;
 
-use cloakroom::transition::Claim;
-use cloakroom::{Isolation, Lease};
-
 use super::*;
 use crate::meter::Fact;
-use crate::testing::Nothing;
+use crate::testing::{Nothing, claim_by};
 
 /// What a handler does once it is told to stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,13 +62,7 @@ impl Scene {
     async fn taken_over_at(&self, second: u64) -> Job {
         sleep(Duration::from_secs(second)).await;
         let (job, now) = (self.room.poll(&self.key).await, self.room.host.now());
-        let lease = Lease {
-            token: LeaseToken::from_uuid(uuid::Uuid::from_u128(9)),
-            message_id: "another".into(),
-            ends_at: None,
-            isolation: Isolation::Shared,
-        };
-        let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(300), max_attempts: 3 };
+        let claim = claim_by("another", &job);
         let mut transition = Transition::take_over(&claim, job.lease.expect("it runs").token, now);
         (transition.guard.ready_by, transition.guard.statuses) = (None, vec![Status::Running, Status::Cancelling]);
         let change = self.room.memory.change(&self.key, &transition).await;
