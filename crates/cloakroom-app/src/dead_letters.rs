@@ -35,9 +35,11 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Handles letters side by side; the dispositions are in their order.
+    /// Handles letters side by side; the dispositions are in their order. A letter whose handling panics stays, and holds up
+    /// no other.
     pub async fn handle_batch(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
-        futures::future::join_all(deliveries.iter().map(|delivery| self.handle(delivery))).await
+        let each = deliveries.iter().map(|delivery| work::kept_if_it_panics(self.handle(delivery)));
+        futures::future::join_all(each).await
     }
 
     /// Handles one letter.

@@ -5,20 +5,25 @@ pub mod conformance;
 mod memory;
 mod meter;
 mod room;
+mod trouble;
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{CommandType, Digest, Fingerprint, Job, JobId, NewJob, Tenant, Timestamp};
+use cloakroom::transition::Claim;
+use cloakroom::{
+    CommandType, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, Tenant, Timestamp,
+};
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use memory::{Fault, Memory};
+pub use memory::Memory;
 pub use meter::MemoryMeter;
 pub use room::Room;
+pub use trouble::{Fault, Records, another};
 
 use crate::host::Host;
 use crate::payload::Payload;
@@ -109,6 +114,17 @@ pub fn new_job(now: Timestamp, n: u128) -> Job {
         not_before: None,
     };
     Job::accept(new, now)
+}
+
+/// What a worker that a message brought to a job claims, with a lease of five minutes.
+pub fn claim_by(message_id: &str, job: &Job) -> Claim {
+    let lease = Lease {
+        token: LeaseToken::from_uuid(Uuid::from_u128(9)),
+        message_id: message_id.to_owned(),
+        ends_at: None,
+        isolation: Isolation::Alone,
+    };
+    Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(300), max_attempts: 100 }
 }
 
 #[cfg(test)]

@@ -119,11 +119,7 @@ impl Worker {
     /// Handles messages side by side, each on its own; the dispositions are in their order. `ends_at` is when the
     /// function itself is ended.
     pub async fn handle_batch(&self, deliveries: &[Delivery], ends_at: Timestamp) -> Vec<Disposition> {
-        let each = deliveries.iter().map(|delivery| async move {
-            // The panic hook logged it. Not the handler's, which has a task of its own, but ours: one message's, even so.
-            let handled = AssertUnwindSafe(self.handle(delivery, ends_at)).catch_unwind().await;
-            handled.unwrap_or(Disposition::Keep)
-        });
+        let each = deliveries.iter().map(|delivery| kept_if_it_panics(self.handle(delivery, ends_at)));
         futures::future::join_all(each).await
     }
 
@@ -451,6 +447,13 @@ pub(crate) async fn keep(queue: &dyn Queue, delivery: &Delivery, time: Duration)
         tracing::warn!(message_id = delivery.message_id, %error, "failed to hide a message");
     }
     Disposition::Keep
+}
+
+/// Handles a message. One whose handling panics stays in its queue.
+///
+/// A panic of our own code, that is: a handler has a task of its own. The panic hook logs it.
+pub(crate) async fn kept_if_it_panics(handled: impl Future<Output = Disposition>) -> Disposition {
+    AssertUnwindSafe(handled).catch_unwind().await.unwrap_or(Disposition::Keep)
 }
 
 /// For the log, where a number of 128 bits is written as text.

@@ -151,4 +151,50 @@ mod tests {
             assert_ne!(base, other);
         }
     }
+
+    #[test]
+    fn a_fingerprint_never_changes_for_stored_ones_are_compared_with_it() {
+        let command: CommandType = "note.keep".parse().expect("a type");
+        let of = |command, query, content_type, length| {
+            Fingerprint::of(command, query, content_type, &Digest::of(b"x"), length)
+        };
+        let base = of(&command, "a=1", "text/plain", 1);
+        let mut sum = Digest::builder();
+        for part in ["note.keep", "a=1", "text/plain"] {
+            sum.update(&(part.len() as u64).to_be_bytes());
+            sum.update(part.as_bytes());
+        }
+        sum.update(&1u64.to_be_bytes());
+        sum.update(Digest::of(b"x").as_bytes());
+        assert_eq!(base, Fingerprint::from_digest(sum.finish()));
+        let other: CommandType = "note.lose".parse().expect("a type");
+        for changed in [
+            of(&other, "a=1", "text/plain", 1),
+            of(&command, "a=2", "text/plain", 1),
+            of(&command, "a=1", "text/plane", 1),
+            of(&command, "a=1", "text/plain", 2),
+        ] {
+            assert_ne!(base, changed, "a part of the same length");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_64_lower_case_hex_digits() {
+        let text = "0123456789abcdef".repeat(4);
+        let digest: Digest = text.parse().expect("a digest");
+        assert_eq!((digest.to_string(), format!("{digest:?}")), (text.clone(), format!("Digest({text})")));
+        assert_eq!((digest.as_bytes()[0], digest.as_bytes()[5]), (0x01, 0xab));
+        assert_eq!(Digest::from_bytes(*digest.as_bytes()), digest);
+        for bad in [
+            "",
+            &text[1..],
+            &format!("{text}0"),
+            &text.replace('a', "g"),
+            &text.replace('a', "`"),
+            &text.replace('0', "/"),
+            &text.replace('9', ":"),
+        ] {
+            assert_eq!(bad.parse::<Digest>(), Err(InvalidDigest), "{bad}");
+        }
+    }
 }

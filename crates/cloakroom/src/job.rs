@@ -300,4 +300,120 @@ pub(crate) mod tests {
         job.expires_at = Timestamp::from_seconds(80_000);
         assert_eq!(job.deadline(), job.expires_at);
     }
+
+    #[test]
+    fn an_accepted_job_is_what_was_asked_for_and_has_no_past() {
+        let command: CommandType = "note.keep".parse().expect("a type");
+        let new = NewJob {
+            tenant: "warehouse".parse().expect("a tenant"),
+            id: JobId::from_uuid(uuid::Uuid::from_u128(5)),
+            client_job_id: Some("k".parse().expect("a key")),
+            fingerprint: Fingerprint::of(&command, "", "", &Digest::of(b"x"), 1),
+            command,
+            retention: Duration::from_secs(3600),
+            not_before: None,
+        };
+        let now = Timestamp::from_seconds(10);
+        let want = Job {
+            tenant: new.tenant.clone(),
+            id: new.id,
+            client_job_id: new.client_job_id.clone(),
+            command: new.command.clone(),
+            fingerprint: new.fingerprint,
+            retention: new.retention,
+            status: Status::Accepted,
+            version: 1,
+            attempt: 0,
+            lease: None,
+            ready_at: now,
+            progress: None,
+            estimated_finish_at: None,
+            created_at: now,
+            started_at: None,
+            updated_at: now,
+            finished_at: None,
+            expires_at: Timestamp::from_seconds(3610).after(OVERTIME),
+            success: None,
+            failure: None,
+            history: vec![],
+        };
+        assert_eq!(Job::accept(new, now), want);
+        assert_eq!(want.key(), JobKey { tenant: want.tenant.clone(), id: want.id });
+    }
+
+    #[test]
+    fn progress_is_from_0_to_100_percent_and_its_message_has_256_bytes() {
+        for (said, kept) in [
+            (0.0, 0.0),
+            (42.5, 42.5),
+            (100.0, 100.0),
+            (-1.0, 0.0),
+            (100.1, 100.0),
+            (f64::MAX, 100.0),
+            (f64::INFINITY, 0.0),
+            (f64::NEG_INFINITY, 0.0),
+            (f64::NAN, 0.0),
+        ] {
+            assert_eq!(Progress::new(said, None), Progress { percent: kept, message: None }, "{said}");
+        }
+        let message = |text: &str| Progress::new(1.0, Some(text.to_owned())).message;
+        let longest = "a".repeat(256);
+        assert_eq!(message(&longest), Some(longest.clone()));
+        assert_eq!(message(&format!("{longest}b")), Some(longest));
+        assert_eq!(message(&format!("a{}", "é".repeat(200))), Some(format!("a{}", "é".repeat(127))));
+    }
+
+    #[test]
+    fn a_lease_runs_until_the_job_is_ready_again() {
+        let mut job = accepted(Timestamp::from_seconds(0));
+        job.ready_at = Timestamp::from_seconds(30);
+        for status in Status::ALL {
+            job.status = status;
+            let leased = [29_999, 30_000].map(|millis| job.is_leased(Timestamp::from_millis(millis)));
+            let runs = matches!(status, Status::Running | Status::Cancelling);
+            assert_eq!(leased, [runs, false], "{status:?}");
+        }
+    }
+
+    #[test]
+    fn three_statuses_are_terminal_and_each_has_its_word() {
+        let words = Status::ALL.map(|status| (status.as_str(), status.is_terminal()));
+        let open = ["accepted", "running", "retrying", "cancelling"].map(|word| (word, false));
+        assert_eq!(words[..4], open);
+        assert_eq!(words[4..], [("succeeded", true), ("failed", true), ("cancelled", true)]);
+        for status in Status::ALL {
+            assert_eq!(serde_json::to_value(status).expect("JSON"), status.as_str());
+        }
+    }
+
+    #[test]
+    fn a_result_expires_before_its_job_where_it_is_kept_for_less() {
+        let mut job = accepted(Timestamp::from_seconds(0));
+        assert_eq!(job.result_expires_at(), None);
+        job.success = Some(Success::default());
+        job.finished_at = Some(Timestamp::from_seconds(7));
+        assert_eq!(job.result_expires_at(), None);
+        let stored = |retention| crate::ResultRef::Stored {
+            content_type: "image/png".into(),
+            key: "k".into(),
+            length: 1,
+            sha256: Digest::of(b"x"),
+            retention,
+        };
+        for (retention, expires_at) in [(None, None), (Some(Duration::from_secs(3600)), Some(3607))] {
+            job.success = Some(Success { result: Some(stored(retention)), resource: None });
+            assert_eq!(job.result_expires_at(), expires_at.map(Timestamp::from_seconds));
+        }
+        job.finished_at = None;
+        assert_eq!(job.result_expires_at(), None);
+    }
+
+    #[test]
+    fn an_expiry_is_a_whole_second_rounded_up_and_never_wraps() {
+        let hour = Duration::from_secs(3600);
+        for (millis, seconds) in [(0, 3600), (1, 3601), (999, 3601), (1000, 3601), (1001, 3602)] {
+            assert_eq!(expiry(Timestamp::from_millis(millis), hour), Timestamp::from_seconds(seconds));
+        }
+        assert_eq!(expiry(Timestamp::from_millis(0), Duration::MAX), Timestamp::from_seconds(i64::MAX));
+    }
 }

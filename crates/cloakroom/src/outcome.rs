@@ -169,3 +169,6 @@ pub enum AttemptEnd {
     /// The handler stopped because it was told to.
     Cancelled,
 }
+
+#[cfg(test)]
+mod tests;

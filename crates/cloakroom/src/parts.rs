@@ -140,4 +140,30 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_limits_are_those_of_object_storage() {
+        assert_eq!((MOST_PARTS, LEAST_PART, LARGEST_PART), (10_000, 5 << 20, 5 << 30));
+        assert_eq!((LARGEST_UPLOAD, USUAL_PART), (5 << 40, 64 << 20));
+    }
+
+    #[test]
+    fn a_wish_is_brought_into_bounds_and_an_upload_of_nothing_is_one_part() {
+        for (length, wish, parts) in [(1, 0, 1), (0, 1, 1), (10_000 * LEAST_PART, 20_000, 10_000), (LARGEST_PART, 1, 1)]
+        {
+            assert_eq!(Division::of(length, Some(wish)).map(|it| it.count()), Ok(parts), "{length} in {wish}");
+        }
+        let nothing = Division::of(0, Some(1)).expect("one part");
+        assert_eq!((nothing.part_length, nothing.length_of(1)), (1, 0));
+        assert_eq!(Division { length: 7, part_length: 0 }.count(), 7, "of a damaged record");
+        assert_eq!(Division { length: 1 << 40, part_length: 1 }.count(), MOST_PARTS);
+    }
+
+    #[test]
+    fn parts_follow_each_other_and_the_last_has_the_rest() {
+        let it = Division { length: 25, part_length: 10 };
+        assert_eq!([0, 1, 2, 3, 4].map(|number| it.offset(number)), [0, 0, 10, 20, 30]);
+        assert_eq!([1, 2, 3, 4].map(|number| it.length_of(number)), [10, 10, 5, 0]);
+        assert_eq!(it.count(), 3);
+    }
 }

@@ -176,3 +176,44 @@ impl Problem {
         Some(problem)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_problem_says_what_its_code_does() {
+        for &code in Code::ALL {
+            let problem = Problem::new(code, "this time");
+            assert_eq!(problem.type_uri, format!("urn:cloakroom:problem:{}", code.as_str()));
+            assert_eq!((problem.title.as_str(), problem.status), (code.title(), code.status()));
+            assert_eq!((problem.code.as_str(), problem.detail.as_str()), (code.as_str(), "this time"));
+            assert_eq!((problem.instance, problem.errors, problem.job), (None, vec![], None));
+        }
+    }
+
+    #[test]
+    fn codes_are_different_kebab_case_words_with_statuses_of_errors() {
+        let words: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code:?}");
+            assert!(matches!(code.status(), 400..=599), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_a_field_tells_where_and_what() {
+        let error = FieldError::new("/a/0", "must be a number");
+        assert_eq!((error.pointer.as_str(), error.detail.as_str()), ("/a/0", "must be a number"));
+    }
+
+    #[test]
+    fn members_that_do_not_apply_are_left_out() {
+        let problem = serde_json::to_value(Problem::new(Code::UnknownJob, "no such job")).expect("JSON");
+        let names: Vec<_> = problem.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(HashSet::from_iter(names), HashSet::from(["type", "title", "status", "detail", "code"]));
+    }
+}

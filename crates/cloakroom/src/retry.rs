@@ -50,4 +50,22 @@ mod tests {
             prop_assert!(policy.delay(attempt, unit) <= policy.cap);
         }
     }
+
+    #[test]
+    fn a_command_has_three_attempts_that_wait_for_two_seconds_to_five_minutes() {
+        let policy = RetryPolicy::default();
+        assert_eq!((policy.max_attempts, policy.base.as_secs(), policy.cap.as_secs()), (3, 2, 300));
+        let longest: Vec<_> = (0..=10).map(|attempt| policy.delay(attempt, 1.0).as_secs()).collect();
+        assert_eq!(longest, [2, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+
+    #[test]
+    fn the_jitter_is_full_and_within_its_bounds() {
+        let policy = RetryPolicy::default();
+        let waits = [-1.0, 0.0, 0.25, 1.0, 2.0].map(|unit| policy.delay(2, unit).as_secs());
+        assert_eq!(waits, [0, 0, 1, 4, 4]);
+        assert_eq!(policy.delay(u32::MAX, 1.0), policy.cap);
+        let unbounded = RetryPolicy { cap: Duration::MAX, ..policy };
+        assert_eq!(unbounded.delay(33, 1.0), unbounded.delay(32, 1.0), "no shift is too far");
+    }
 }

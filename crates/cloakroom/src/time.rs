@@ -242,6 +242,11 @@ mod tests {
             "2016-12-31T23:59:60+01:00",
             "2017-01-01T00:59:60-01:00",
             "2016-12-31T24:59:60+01:00",
+            "2016-07-02T23:59:60Z",
+            "2016-01-31T23:59:60Z",
+            "2017-01-01T23:59:60Z",
+            "2017-01-04T23:59:60Z",
+            "2016-07-31T23:59:60Z",
         ] {
             assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
         }
@@ -253,6 +258,22 @@ mod tests {
             let text = Timestamp::from_millis(millis).to_string();
             assert!(text.parse::<Timestamp>().is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn times_are_added_and_compared_without_wrapping() {
+        let (at, second) = (Timestamp::from_millis, Duration::from_secs(1));
+        assert_eq!((at(5).after(second), at(5).before(second)), (at(1005), at(-995)));
+        assert_eq!(
+            (at(1005).since(at(5)), at(5).since(at(1005)), at(5).since(at(5))),
+            (second, Duration::ZERO, Duration::ZERO)
+        );
+        assert_eq!((at(i64::MAX).after(second), at(i64::MIN).before(second)), (at(i64::MAX), at(i64::MIN)));
+        assert_eq!((at(0).after(Duration::MAX), at(0).before(Duration::MAX)), (at(i64::MAX), at(-i64::MAX)));
+        assert_eq!(at(i64::MAX).since(at(i64::MIN)), Duration::from_millis(i64::MAX.unsigned_abs()));
+        assert_eq!((Timestamp::from_seconds(i64::MAX), Timestamp::from_seconds(-1)), (at(i64::MAX), at(-1000)));
+        let ceil = [-1001, -1000, -1, 0, 1, 999, 1000, 1001].map(|millis| at(millis).as_seconds_ceil());
+        assert_eq!(ceil, [-1, -1, 0, 0, 1, 1, 1, 2]);
     }
 
     /// The beginning of the year 0, in milliseconds.

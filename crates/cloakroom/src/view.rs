@@ -203,3 +203,6 @@ fn inline_json(result: &ResultRef) -> Option<serde_json::Value> {
 pub fn etag(job: &Job) -> String {
     format!("\"{:x}-{}\"", job.created_at.as_millis(), job.version)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 //! Given a message that no worker could deal with, when it is found among the dead letters, then its job ends with what is
 //! known, and the message is kept.
 
-use cloakroom::{Status, Tenant};
+use cloakroom::{Status, Tenant, Transition};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::ports::keys;
-use crate::testing::{Fault, Nothing, Room};
+use crate::testing::{Fault, Nothing, Room, another, claim_by};
 use crate::{Command, HandlerError, JobContext, Output};
 
 async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
@@ -126,4 +126,64 @@ async fn letters_are_handled_side_by_side_and_each_on_its_own() {
     room.memory.fail("load", Fault::Before);
     let handled = room.dead_letters.handle_batch(&[letter, garbage]).await;
     assert_eq!(handled, [Disposition::Keep, Disposition::Done]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_whose_handling_panics_stays_and_holds_up_no_other() {
+    for call in ["load", "keep", "change"] {
+        let room = room();
+        let (key, first) = letter(&room).await;
+        room.memory.delete(&first);
+        let (second_key, second) = letter(&room).await;
+        room.memory.fail(call, Fault::Panic);
+        let handled = room.dead_letters.handle_batch(&[first.clone(), second]).await;
+        assert_eq!(handled, [Disposition::Keep, Disposition::Done], "{call}");
+        assert_eq!(room.poll(&key).await.status, Status::Accepted, "{call}");
+        assert_eq!(room.poll(&second_key).await.status, Status::Failed, "{call}");
+        assert_eq!(room.dead_letters.handle(&first).await, Disposition::Done, "{call}");
+        assert_eq!((room.poll(&key).await.status, kept(&room).await.len()), (Status::Failed, 2), "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_moves_while_its_letter_is_handled_is_left_alone_and_the_letter_comes_back() {
+    for moved_to in [Status::Cancelled, Status::Running] {
+        let room = room();
+        let (key, letter) = letter(&room).await;
+        room.meter.take();
+        let now = room.host.now();
+        let does = move |job: &Job| match moved_to {
+            Status::Cancelled => Transition::withdraw(now),
+            _ => Transition::claim(&claim_by("message-1", job), now),
+        };
+        room.memory.meanwhile("change", another(does));
+        assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Keep);
+        let hidden = room.memory.messages().1.expect("it stays") - Instant::now();
+        assert_eq!((hidden, room.poll(&key).await.status), (AGAIN, moved_to));
+        assert_eq!((kept(&room).await.len(), room.meter.facts()), (1, vec![]), "kept before it was known");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_is_handled_again_five_seconds_later() {
+    for call in ["load", "keep", "change"] {
+        let room = room();
+        let (_, letter) = letter(&room).await;
+        room.memory.fail(call, Fault::Before);
+        assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Keep);
+        let hidden = room.memory.messages().1.expect("it stays") - Instant::now();
+        assert_eq!(hidden, Duration::from_secs(5), "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_letter_of_a_job_that_another_message_brings_to_its_end_is_not_kept() {
+    let room = room();
+    let (key, letter) = letter(&room).await;
+    let now = room.host.now();
+    room.memory.meanwhile("load", another(move |job| Transition::claim(&claim_by("another", job), now)));
+    room.memory.calls();
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
+    assert_eq!((room.memory.calls(), kept(&room).await), (vec!["load"], vec![]));
+    assert_eq!(room.poll(&key).await.status, Status::Running);
 }

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use cloakroom::{AttemptEnd, Failure, Success};
 use futures::FutureExt as _;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::*;
-use crate::testing::{Fault, Room};
+use crate::testing::{Fault, Room, another, claim_by};
 use crate::{Command, HandlerError, Output, Payload};
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -166,4 +167,127 @@ async fn a_job_that_changes_all_the_time_is_to_be_cancelled_again() {
     };
     assert!(room.jobs.cancel_if(&key, restless).await.is_err());
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_while_a_job_is_cancelled_is_what_its_client_is_told() {
+    let end = |job: &Job, end, now| {
+        let token = job.lease.as_ref().expect("it runs").token;
+        Transition::settle(job, token, end, &cloakroom::RetryPolicy::default(), now, 0.0)
+    };
+    for (done, status) in [
+        (AttemptEnd::Done(Success::default()), Some(Status::Succeeded)),
+        (AttemptEnd::Terminal(Failure::new("no")), Some(Status::Failed)),
+        // It waits for its next attempt: the wish was not written.
+        (AttemptEnd::Unavailable(Failure::unavailable("away")), None),
+    ] {
+        let room = room();
+        let key = accepted(&room).await;
+        let now = room.host.now();
+        room.memory.meanwhile("change", another(move |job| Transition::claim(&claim_by("m", job), now)));
+        room.memory.meanwhile("change", another(move |job| end(job, done.clone(), now)));
+        let cancelled = room.jobs.cancel(&key).await;
+        match status {
+            Some(status) => {
+                assert!(matches!(&cancelled, Ok(Cancellation::Finished(job)) if job.status == status), "{cancelled:?}");
+            }
+            None => assert!(matches!(&cancelled, Err(PortError::Unavailable { .. })), "{cancelled:?}"),
+        }
+        assert_eq!(room.poll(&key).await.status, status.unwrap_or(Status::Retrying));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_begins_while_it_is_cancelled_is_told_to_stop() {
+    let room = room();
+    let key = accepted(&room).await;
+    room.meter.take();
+    let now = room.host.now();
+    room.memory.meanwhile("change", another(move |job| Transition::claim(&claim_by("m", job), now)));
+    let cancelled = room.jobs.cancel(&key).await;
+    assert!(matches!(&cancelled, Ok(Cancellation::Asked(job)) if job.status == Status::Cancelling), "{cancelled:?}");
+    assert_eq!(
+        (room.poll(&key).await.status, room.meter.facts()),
+        (Status::Cancelling, vec![]),
+        "its worker counts it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conditional_cancellation_never_meets_the_next_job_of_its_id() {
+    let room = room();
+    let key = accepted(&room).await;
+    // It expires, and the same key is used again, between the look and the write; both are of the first version.
+    room.memory.meanwhile("change", |jobs| {
+        for job in jobs.values_mut() {
+            (job.created_at, job.expires_at) = (job.created_at.after(LONGEST_WAIT), job.expires_at.after(LONGEST_WAIT));
+        }
+    });
+    let created_at = room.poll(&key).await.created_at;
+    assert_eq!(room.jobs.cancel_if(&key, |job| job.created_at == created_at).await, Ok(Cancellation::Changed));
+    assert_eq!(room.poll(&key).await.status, Status::Accepted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conditional_cancellation_answers_for_every_status() {
+    let room = room();
+    let key = accepted(&room).await;
+    room.meter.take();
+    assert_eq!(room.jobs.cancel_if(&key, |_| false).await, Ok(Cancellation::Changed));
+    let now = room.host.now();
+    room.memory.meanwhile("load", another(move |job| Transition::claim(&claim_by("m", job), now)));
+    for _ in 0..2 {
+        let asked = room.jobs.cancel_if(&key, |_| true).await;
+        assert!(matches!(&asked, Ok(Cancellation::Asked(job)) if job.status == Status::Cancelling), "{asked:?}");
+    }
+    assert_eq!(room.jobs.cancel_if(&key, |_| false).await, Ok(Cancellation::Changed));
+    assert_eq!(room.meter.facts(), []);
+    tokio::time::advance(Duration::from_secs(300)).await;
+    room.work_until_idle().await;
+    assert_eq!(room.meter.facts(), [Fact::Cancelled { run_time: None }]);
+    assert!(matches!(room.jobs.cancel_if(&key, |_| true).await, Ok(Cancellation::Cancelled(_))));
+    assert_eq!(room.jobs.cancel_if(&key, |_| false).await, Ok(Cancellation::Changed));
+    assert_eq!(room.meter.facts(), [], "counted once");
+    let unknown = JobKey { id: cloakroom::JobId::from_uuid(uuid::Uuid::nil()), ..key.clone() };
+    assert_eq!(room.jobs.cancel_if(&unknown, |_| true).await, Ok(Cancellation::Unknown));
+    tokio::time::advance(Duration::from_secs(90_000)).await;
+    assert_eq!(room.jobs.cancel_if(&key, |_| true).await, Ok(Cancellation::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_over_is_finished_whatever_the_condition() {
+    let room = room();
+    let key = accepted(&room).await;
+    room.work_until_idle().await;
+    let finished = room.jobs.cancel_if(&key, |_| false).await;
+    assert!(matches!(&finished, Ok(Cancellation::Finished(_))), "{finished:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_withdrawn_is_counted_once() {
+    for conditional in [false, true] {
+        let room = room();
+        let key = accepted(&room).await;
+        room.meter.take();
+        for _ in 0..2 {
+            match conditional {
+                true => room.jobs.cancel_if(&key, |_| true).await.expect("written"),
+                false => room.jobs.cancel(&key).await.expect("written"),
+            };
+        }
+        assert_eq!(room.meter.facts(), [Fact::Cancelled { run_time: None }]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_looks_again_after_a_tenth_of_a_second_and_then_less_and_less_often() {
+    let room = room();
+    let key = accepted(&room).await;
+    room.memory.calls();
+    room.jobs.wait(&key, LONGEST_WAIT, |_| false).await.expect("read");
+    // 0.1, 0.15, 0.225, 0.3375, 0.50625 and 0.759375 s, then each second, and at the end.
+    assert_eq!(room.memory.calls().len(), 1 + 6 + 22 + 1);
+    let begun = Instant::now();
+    room.jobs.wait(&key, Duration::from_millis(250), |_| false).await.expect("read");
+    assert_eq!((begun.elapsed(), room.memory.calls().len()), (Duration::from_millis(250), 3), "0, 0.1 and 0.25 s");
 }

@@ -7,7 +7,7 @@ use cloakroom::transition::Event;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::testing::{Fault, Nothing, Room};
+use crate::testing::{Fault, Nothing, Room, another};
 use crate::work::Disposition;
 use crate::{Command, HandlerError, Output};
 
@@ -103,4 +103,57 @@ async fn whatever_call_fails_a_second_redrive_brings_the_job_to_its_end() {
             assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "call {n}, {fault:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_another_operator_sends_back_meanwhile_is_not_sent_twice() {
+    let (room, key) = room().await;
+    let letter = letters(&room).await.pop().expect("a letter");
+    let now = room.host.now();
+    room.memory.meanwhile("change", another(move |job| Transition::redrive(job, now)));
+    room.memory.calls();
+    let changed = Redriven::Refused("its job changed meanwhile; look at it again");
+    assert_eq!(room.redrive.send(&letter).await, Ok(changed));
+    assert_eq!(room.memory.calls(), ["read", "load", "change"], "nothing was sent, and the letter stays");
+    assert_eq!((room.poll(&key).await.status, letters(&room).await.len()), (Status::Accepted, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_is_sent_after_its_job_was_reset_and_forgotten_last() {
+    let (room, _) = room().await;
+    let letter = letters(&room).await.pop().expect("a letter");
+    room.memory.calls();
+    assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
+    assert_eq!(room.memory.calls(), ["read", "load", "change", "send", "forget"]);
+    assert_eq!(room.memory.messages().1, Some(tokio::time::Instant::now()), "at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_whose_job_was_cancelled_or_waits_for_its_next_attempt_is_refused() {
+    let (room, key) = room().await;
+    let letter = letters(&room).await.pop().expect("a letter");
+    room.redrive.send(&letter).await.expect("memory");
+    room.memory.keep(&letter.key, "its message").await.expect("another letter of the job");
+    let now = room.host.now();
+    for (does, why) in [
+        (Event::Claim, "its job is running"),
+        (Event::AskToCancel, "its job is running"),
+        (Event::ConfirmCancel, "its job was cancelled"),
+    ] {
+        let moved = move |job: &Job| match does {
+            Event::Claim => Transition::claim(&crate::testing::claim_by("m", job), now),
+            Event::AskToCancel => Transition::ask_to_cancel(now),
+            _ => {
+                let token = job.lease.as_ref().expect("it runs").token;
+                let mut transition = Transition::confirm_cancel(token, now);
+                transition.guard.ready_by = None;
+                transition
+            }
+        };
+        room.memory.meanwhile("load", another(moved));
+        room.memory.calls();
+        assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Refused(why)));
+        assert_eq!(room.memory.calls(), ["read", "load"]);
+    }
+    assert_eq!(room.poll(&key).await.status, Status::Cancelled);
 }

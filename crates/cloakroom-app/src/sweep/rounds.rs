@@ -68,9 +68,11 @@ impl Rounds {
         self.lists.send(&Tenant::default(), list, next.since(now), None).await
     }
 
-    /// Looks again at the jobs of these lists; the dispositions are in their order.
+    /// Looks again at the jobs of these lists; the dispositions are in their order. A list whose handling panics stays, and
+    /// holds up no other.
     pub async fn go_on(&self, lists: &[Delivery]) -> Vec<Disposition> {
-        futures::future::join_all(lists.iter().map(|list| self.look_again(list))).await
+        let each = lists.iter().map(|list| work::kept_if_it_panics(self.look_again(list)));
+        futures::future::join_all(each).await
     }
 
     async fn look_again(&self, delivery: &Delivery) -> Disposition {
@@ -253,6 +255,23 @@ mod tests {
             let delivery = lists.receive(Duration::ZERO).expect("a message");
             assert_eq!(rounds.go_on(std::slice::from_ref(&delivery)).await, [disposition], "{body}");
             lists.delete(&delivery);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_whose_handling_panics_stays_and_holds_up_no_other() {
+        let (room, keys, rounds, lists) = stranded(2).await;
+        for key in &keys {
+            rounds.begin(std::slice::from_ref(key)).await.expect("a look");
+        }
+        sleep_until(Instant::now() + Duration::from_secs(7000)).await;
+        let both = [(); 2].map(|()| lists.receive(Duration::from_secs(60)).expect("a list"));
+        room.memory.fail("load", Fault::Panic);
+        assert_eq!(rounds.go_on(&both).await, [Disposition::Keep, Disposition::Done]);
+        lists.delete(&both[1]);
+        until_done(&rounds, &lists).await;
+        for key in &keys {
+            assert!(room.poll(key).await.status.is_terminal());
         }
     }
 }

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use cloakroom::transition::{OUTAGE, SLACK};
-use cloakroom::{Job, Status};
+use cloakroom::{Job, Status, Transition};
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::testing::{Fault, Nothing, Room};
+use crate::testing::{Fault, Nothing, Room, another, claim_by};
 use crate::{Command, HandlerError, JobContext, Output};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -130,5 +130,38 @@ async fn whatever_call_fails_another_look_ends_them_all() {
                 assert_eq!(end(&room.poll(key).await), (Status::Failed, "never-started"));
             }
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_moves_while_it_is_looked_at_is_left_alone_and_looked_at_again_a_cycle_later() {
+    for moved_to in [Status::Cancelled, Status::Running] {
+        let room = room();
+        let key = sent(&room).await;
+        room.memory.purge();
+        sleep(DUE).await;
+        room.meter.take();
+        let now = room.host.now();
+        let does = move |job: &Job| match moved_to {
+            Status::Cancelled => Transition::withdraw(now),
+            _ => Transition::claim(&claim_by("another", job), now),
+        };
+        room.memory.meanwhile("change", another(does));
+        let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+        assert_eq!(looked, Looked { open: vec![(key.clone(), now.after(HOUR))], ended: 0, unreadable: 0 });
+        assert_eq!((room.poll(&key).await.status, room.meter.facts()), (moved_to, vec![]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_ended_is_counted_as_swept_once() {
+    let room = room();
+    let key = sent(&room).await;
+    room.memory.purge();
+    sleep(DUE).await;
+    room.meter.take();
+    for facts in [vec![Fact::Swept], vec![]] {
+        room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+        assert_eq!(room.meter.facts(), facts);
     }
 }

@@ -11,6 +11,7 @@ use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, Uploa
 use futures::stream::BoxStream;
 use tokio::time::{Instant, sleep};
 
+use super::trouble::{Fault, Records, Trouble};
 use crate::intake::Produced;
 use crate::ports::{
     Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels,
@@ -27,22 +28,13 @@ pub(super) const CYCLE: Duration = Duration::from_secs(3600);
 /// How many keys of letters are listed at once.
 const PAGE: usize = 3;
 
-/// What goes wrong at a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing happened.
-    Before,
-    /// It happened, and the answer was lost.
-    After,
-}
-
 /// A table, a queue and a store of objects.
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    jobs: HashMap<JobKey, Job>,
+    jobs: Records,
     /// Jobs whose records can't be read.
     damaged: HashSet<JobKey>,
     uploads: HashMap<(Tenant, UploadId), JobId>,
@@ -55,11 +47,7 @@ struct State {
     sent: usize,
     xray: Option<String>,
     receipts: usize,
-    faults: VecDeque<(&'static str, Fault)>,
-    fault_at: Option<(usize, Fault)>,
-    made: usize,
-    slow: Option<(&'static str, Duration)>,
-    down: &'static [&'static str],
+    trouble: Trouble,
     most_received: u32,
     calls: Vec<&'static str>,
 }
@@ -74,6 +62,13 @@ struct Message {
     produced: Option<Box<Produced>>,
 }
 
+impl State {
+    fn readable(&self, key: &JobKey) -> Result<(), PortError> {
+        let damaged = PortError::Unreadable { service: "the memory", reason: "the record is damaged".into() };
+        if self.damaged.contains(key) { Err(damaged) } else { Ok(()) }
+    }
+}
+
 impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no test panics while it holds the memory")
@@ -81,13 +76,19 @@ impl Memory {
 
     /// Makes the next call of this name go wrong. Several are kept in order.
     pub fn fail(&self, call: &'static str, fault: Fault) {
-        self.state().faults.push_back((call, fault));
+        self.state().trouble.faults.push_back((call, fault));
     }
 
     /// Makes the n-th call from now on (from 0), whichever it is, go wrong.
     pub fn fail_nth(&self, n: usize, fault: Fault) {
         let mut state = self.state();
-        state.fault_at = Some((state.made + n, fault));
+        state.trouble.fault_at = Some((state.trouble.made + n, fault));
+    }
+
+    /// Lets another change jobs just before the next call of this name: between what a use case read and what it writes.
+    /// Several are kept in order.
+    pub fn meanwhile(&self, call: &'static str, change: impl FnOnce(&mut Records) + Send + 'static) {
+        self.state().trouble.meanwhile.push_back((call, Box::new(change)));
     }
 
     /// Makes the record of a job one that can't be read.
@@ -97,12 +98,12 @@ impl Memory {
 
     /// Makes every call of this name take so long.
     pub fn slow(&self, call: &'static str, time: Duration) {
-        self.state().slow = Some((call, time));
+        self.state().trouble.slow = Some((call, time));
     }
 
     /// Makes every call of these names go wrong, until it is [calm](Self::calm).
     pub fn down(&self, calls: &'static [&'static str]) {
-        self.state().down = calls;
+        self.state().trouble.down = calls;
     }
 
     /// Returns how often the message was received that was received most often.
@@ -112,10 +113,10 @@ impl Memory {
 
     /// Makes no more calls go wrong, and none slow.
     pub fn calm(&self) {
-        let mut state = self.state();
-        state.faults.clear();
-        (state.down, state.slow) = (&[], None);
-        state.fault_at = None;
+        let trouble = &mut self.state().trouble;
+        trouble.faults.clear();
+        (trouble.down, trouble.slow) = (&[], None);
+        trouble.fault_at = None;
     }
 
     /// The calls that were made since this was asked last, by name.
@@ -220,29 +221,30 @@ impl Memory {
         state.jobs.values().next().cloned().expect("one job")
     }
 
-    async fn call<T>(&self, name: &'static str, effect: impl FnOnce(&mut State) -> T + Send) -> Result<T, PortError> {
-        let slow = self.state().slow;
+    async fn call<T>(&self, name: &'static str, effect: impl Fn(&mut State) -> T + Send) -> Result<T, PortError> {
+        let slow = self.state().trouble.slow;
         if let Some((_, time)) = slow.filter(|(call, _)| *call == name) {
             sleep(time).await;
         }
         let mut state = self.state();
         state.calls.push(name);
-        state.made += 1;
-        let fault = match (state.faults.front(), state.fault_at) {
-            (Some(&(call, fault)), _) if call == name => {
-                state.faults.pop_front();
-                Some(fault)
-            }
-            (_, Some((n, fault))) if n + 1 == state.made => Some(fault),
-            _ if state.down.contains(&name) => Some(Fault::Before),
-            _ => None,
-        };
+        if let Some(change) = state.trouble.before(name) {
+            change(&mut state.jobs);
+        }
         let lost = || PortError::Unavailable { service: "the memory", reason: format!("{name} was made to fail") };
-        match fault {
+        match state.trouble.at(name) {
             Some(Fault::Before) => Err(lost()),
             Some(Fault::After) => {
                 effect(&mut state);
                 Err(lost())
+            }
+            Some(Fault::Twice) => {
+                effect(&mut state);
+                Ok(effect(&mut state))
+            }
+            Some(Fault::Panic) => {
+                drop(state);
+                panic!("{name} was made to panic");
             }
             None => Ok(effect(&mut state)),
         }
@@ -264,23 +266,22 @@ impl JobStore for Memory {
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
         self.call("change", |state| {
+            state.readable(key)?;
             let found = state.jobs.get(key).cloned();
-            match found.as_ref().and_then(|job| transition.apply(job)) {
+            Ok(match found.as_ref().and_then(|job| transition.apply(job)) {
                 Some(job) => {
                     state.jobs.insert(key.clone(), job.clone());
                     Change::Made(Box::new(job))
                 }
                 None => Change::Refused(found.map(Box::new)),
-            }
+            })
         })
-        .await
+        .await?
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
         self.call("load", |state| {
-            if state.damaged.contains(key) {
-                return Err(PortError::Unreadable { service: "the memory", reason: "the record is damaged".into() });
-            }
+            state.readable(key)?;
             Ok(state.jobs.get(key).cloned())
         })
         .await?
@@ -322,7 +323,7 @@ impl Queue for Memory {
             state.xray = xray.map(ToOwned::to_owned);
             let message = Message {
                 id: format!("message-{}", state.sent),
-                body,
+                body: body.clone(),
                 receipt: String::new(),
                 visible_at: Instant::now() + delay.min(LONGEST_DELAY),
                 receive_count: 0,
@@ -402,7 +403,7 @@ fn etag(bytes: &Bytes) -> String {
 impl Objects for Memory {
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
         self.call("put", |state| {
-            state.objects.insert(key.to_owned(), (content_type.to_owned(), bytes));
+            state.objects.insert(key.to_owned(), (content_type.to_owned(), bytes.clone()));
         })
         .await
     }
@@ -463,7 +464,7 @@ impl Objects for Memory {
     }
     async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
         self.call("begin_parts", |state| {
-            let store_id = format!("store-{}", state.made);
+            let store_id = format!("store-{}", state.trouble.made);
             state.unfinished.insert(store_id.clone(), (key.to_owned(), terms.content_type.clone(), BTreeMap::new()));
             store_id
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom::{Job, JobKey, Namespace, Tenant};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::{Memory, MemoryMeter, TestHost};
@@ -18,6 +18,9 @@ use crate::{Admission, DeadLetters, Jobs, Redrive, Submit, Sweeper, Uploads, Wor
 
 /// How long the queue hides a message that was received: longer than until the first heartbeat.
 const VISIBILITY: Duration = Duration::from_secs(15);
+
+/// How long a function lives.
+const FUNCTION: Duration = Duration::from_secs(900);
 
 /// A deployment in memory.
 #[derive(Clone)]
@@ -133,10 +136,14 @@ impl Room {
     }
 
     /// Handles the next visible message; `false` when there is none.
+    ///
+    /// # Panics
+    /// When the worker outlives its function.
     pub async fn work_once(&self) -> bool {
         let Some(delivery) = self.memory.receive(VISIBILITY) else { return false };
-        let ends_at = self.host.now().after(Duration::from_secs(900));
-        if self.worker.handle(&delivery, ends_at).await == Disposition::Done {
+        let ends_at = self.host.now().after(FUNCTION);
+        let handled = timeout(FUNCTION, self.worker.handle(&delivery, ends_at)).await;
+        if handled.expect("a worker is done before its function ends") == Disposition::Done {
             self.memory.delete(&delivery);
         }
         true

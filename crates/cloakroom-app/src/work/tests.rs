@@ -1,5 +1,8 @@
 //! Given a message, when its handler does what handlers do, or its worker dies, or a port fails, then its job ends truthfully.
 
+mod budget;
+mod lease;
+mod meanwhile;
 mod outage;
 
 use std::sync::Arc;
@@ -254,8 +257,6 @@ async fn near_the_functions_own_end_an_attempt_is_stopped_in_time_to_say_so() {
     assert_eq!(room.worker.handle(&delivery, ends_at).await, Disposition::Keep);
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert_eq!(room.poll(&key).await.status, Status::Retrying);
-    assert_eq!(room.worker.handle(&delivery, room.host.now()).await, Disposition::Keep);
-    assert_eq!(room.poll(&key).await.attempt, 1, "an attempt without any time is not begun");
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,7 +293,8 @@ async fn a_worker_that_dies_in_every_attempt_fails_the_job_truthfully() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_lost_its_lease_is_stopped_and_its_outcome_refused() {
     let room = room();
-    let key = sent(&room, r#"[{"sleep": 60}, "answer"]"#).await;
+    let begun = Instant::now();
+    let key = sent(&room, r#"[{"listen": 250}, "answer"]"#).await;
     let slow = room.memory.receive(Duration::from_secs(10)).expect("a message");
     let ends_at = room.host.now().after(Duration::from_secs(900));
     let paused = Worker {
@@ -302,7 +304,7 @@ async fn a_worker_that_lost_its_lease_is_stopped_and_its_outcome_refused() {
     // A worker whose sign of life comes too late, because it believes in a longer lease than the table does.
     let late = async {
         let disposition = paused.handle(&slow, ends_at).await;
-        assert_eq!(disposition, Disposition::Keep);
+        assert_eq!((disposition, begun.elapsed().as_secs()), (Disposition::Keep, 100), "stopped by its first beat");
     };
     let takes_over = async {
         sleep(Duration::from_secs(1)).await;
@@ -425,6 +427,38 @@ async fn a_batch_is_worked_side_by_side_and_each_message_on_its_own() {
     let done: Vec<_> = dispositions.iter().map(|disposition| *disposition == Disposition::Done).collect();
     assert_eq!(done, [true, true, false, false, true]);
     assert_eq!(begun.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_panics_keeps_its_message_and_leaves_the_others_of_its_batch_alone() {
+    let mut panics = 0;
+    for n in 0.. {
+        let mut room = room();
+        room.submit.inline_limit = 0;
+        let keys = [sent(&room, r#"["answer-large"]"#).await, sent(&room, r#"["answer-large"]"#).await];
+        let batch: Vec<_> = std::iter::from_fn(|| room.memory.receive(Duration::from_secs(60))).collect();
+        room.memory.calls();
+        room.memory.fail_nth(n, Fault::Panic);
+        let ends_at = room.host.now().after(Duration::from_secs(900));
+        let dispositions = timeout(Duration::from_secs(900), room.worker.handle_batch(&batch, ends_at)).await;
+        let dispositions = dispositions.expect("within its function");
+        if room.memory.calls().len() <= n {
+            assert_eq!(dispositions, [Disposition::Done; 2]);
+            break;
+        }
+        panics += 1;
+        room.memory.calm();
+        let [kept, done] = match dispositions[..] {
+            [Disposition::Keep, Disposition::Done] => [0, 1],
+            [Disposition::Done, Disposition::Keep] => [1, 0],
+            _ => panic!("call {n}: {dispositions:?}"),
+        };
+        assert_eq!(room.poll(&keys[done]).await.status, Status::Succeeded, "call {n}");
+        room.memory.delete(&batch[done]);
+        room.work_until_idle().await;
+        assert_eq!(room.poll(&keys[kept]).await.status, Status::Succeeded, "call {n}");
+    }
+    assert_eq!(panics, 2 * ["change", "open", "put", "change", "delete"].len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,3 +111,53 @@ fn a_job_that_reports_progress_is_polled_once_or_twice() {
         assert_eq!(at(1 + i64::try_from(retry_after(&job, at(1))).expect("30")), at(seconds));
     }
 }
+
+#[test]
+fn the_advice_is_rounded_up_to_whole_seconds_before_a_planned_time_and_to_the_nearest_after() {
+    let mut job = accepted(at(0));
+    job.status = Status::Retrying;
+    for (millis, seconds) in [(10_000, 10), (9_001, 10), (9_000, 9), (8_999, 9), (1, 1), (31_000, 30)] {
+        job.ready_at = Timestamp::from_millis(1_000_000 + millis);
+        assert_eq!(retry_after(&job, Timestamp::from_millis(1_000_000)), seconds, "{millis}");
+    }
+    job.ready_at = at(0);
+    for (millis, seconds) in [(0, 1), (7_499, 1), (7_500, 2), (12_499, 2), (12_500, 3), (147_499, 29), (147_500, 30)] {
+        assert_eq!(retry_after(&job, Timestamp::from_millis(millis)), seconds, "{millis}");
+    }
+    // Due now: as if nothing were planned.
+    job.ready_at = at(100);
+    assert_eq!(retry_after(&job, at(100)), 20);
+}
+
+#[test]
+fn what_is_planned_counts_only_in_the_status_that_it_was_planned_in() {
+    let mut job = accepted(at(0));
+    (job.ready_at, job.estimated_finish_at) = (at(1003), Some(at(1007)));
+    for (status, seconds) in [
+        (Status::Accepted, 3),
+        (Status::Retrying, 3),
+        (Status::Running, 7),
+        (Status::Cancelling, 30),
+        (Status::Succeeded, 30),
+        (Status::Failed, 30),
+        (Status::Cancelled, 30),
+    ] {
+        job.status = status;
+        assert_eq!(retry_after(&job, at(1000)), seconds, "{status:?}");
+    }
+    assert_eq!(RETRY_AFTER_SECONDS, 1..=30);
+}
+
+#[test]
+fn an_estimate_is_of_0_to_100_percent_and_of_less_than_a_year() {
+    for percent in [-1.0, 0.0, 100.1, f64::INFINITY] {
+        assert_eq!(estimate(at(0), at(10), percent), None, "{percent}");
+    }
+    for (percent, end) in [(1.0, 1_000_000), (25.0, 40_000), (50.0, 20_000), (80.0, 12_500), (100.0, 10_000)] {
+        let estimated = estimate(at(0), at(10), percent).expect("an estimate");
+        assert_eq!(estimated.as_millis(), end, "{percent}");
+    }
+    let year = 31_536_000;
+    assert_eq!(estimate(at(0), at(year), 50.0), None);
+    assert_eq!(estimate(at(0), at(year - 1), 50.0), Some(at(2 * year - 2)));
+}

@@ -44,3 +44,26 @@ fn a_text_loses_the_credentials_of_each_url_and_nothing_else() {
     let want = "no answer (http://***@host: refused); \"https://b/k?***\" and /k?*** me@home: what? 'a'\n";
     assert_eq!(text(given), want);
 }
+
+#[test]
+fn a_signed_link_is_known_by_any_word_of_its_signature_wherever_it_stands() {
+    for given in [
+        "/k?a=b&X-Amz-Signature=secret",
+        "/k?a=b&Signature=secret",
+        "/k?Signature=secret",
+        "/k?SIGNATURE=secret",
+        "/k?x-amz-security-token=secret",
+    ] {
+        assert_eq!(text(given), "/k?***", "{given}");
+    }
+    for given in ["/k?a=b", "/k?signed=no", "x-amz-date=1", "signature=1"] {
+        assert_eq!(text(given), given);
+    }
+}
+
+#[test]
+fn a_port_is_of_digits_alone() {
+    assert_eq!(url("http://user:1secret/a@host"), "http://***@host");
+    assert_eq!(url("http://host:1/a@b"), "http://host:1/a@b");
+    assert_eq!(url("http://user:secret1/a@host"), "http://***@host");
+}

@@ -1,5 +1,8 @@
 //! Given a record, when something happens to it, then this becomes of it; and the laws that hold of any sequence.
 
+mod abandoned;
+mod writes;
+
 use proptest::prelude::*;
 use uuid::Uuid;
 
