@@ -244,3 +244,39 @@ async fn the_instance_is_a_uri_reference_whatever_the_path_is() {
         assert_eq!(problem["instance"], instance, "{path}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
+    let known = ["https://shop.example", "https://b.example:8443"].map(ToOwned::to_owned).to_vec();
+    let house = house_at(Site::default().cors(Cors::Only(known)));
+    let id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
+    for origin in [
+        "https://shop.example.evil",
+        "https://shop.example:443",
+        "https://shop.example/",
+        "https://shop.exampl",
+        "https://evil.shop.example",
+        "https://evilshop.example",
+        "http://shop.example",
+        "https://b.example",
+        "https://B.example:8443",
+        "shop.example",
+        "null",
+        "*",
+        "",
+    ] {
+        for path in ["/commands/act", "/uploads", "/jobs", "/openapi.json", "/nowhere", &format!("/jobs/{id}/result")] {
+            for method in ["GET", "OPTIONS"] {
+                let headers = [("origin", origin), ("access-control-request-method", "GET")];
+                let answer = house.ask(method, path, &headers, Body::empty()).await;
+                let told = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
+                assert_eq!((told, answer.header("vary")), (None, "Origin"), "{method} {path} {origin:?}");
+            }
+        }
+    }
+    for origin in ["https://shop.example", "https://b.example:8443"] {
+        let answer = house.get("/jobs", &[("origin", origin)]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), origin);
+    }
+    assert_eq!(house.get("/jobs", &[]).await.header("access-control-allow-origin"), "");
+}

@@ -1,5 +1,6 @@
 //! The HTTP contract, held against the router over ports in memory. Every answer is also held to `openapi.yaml`.
 
+mod answers;
 mod cancel;
 mod everything;
 mod find;
