@@ -5,6 +5,7 @@ mod cancel;
 mod everything;
 mod find;
 mod house;
+mod log;
 mod openapi;
 mod page;
 mod poll;

@@ -107,7 +107,7 @@ fn plain(value: &str) -> String {
 }
 
 fn check(answer: &Answer, method: &str) {
-    let of = |name: &str| answer.headers.get_all(name).iter().map(|value| value.as_bytes()).collect::<Vec<_>>();
+    let of = |name: &str| answer.headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect::<Vec<_>>();
     assert_eq!(of("access-control-allow-origin"), [ORIGIN.as_bytes()]);
     let exposed = "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
     let exposed = Some(exposed.as_bytes()).filter(|_| answer.header("access-control-max-age").is_empty());
