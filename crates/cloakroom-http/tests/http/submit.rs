@@ -161,7 +161,8 @@ async fn a_body_over_the_limit_is_rejected_whether_its_length_is_known_or_not() 
 async fn a_body_that_breaks_off_is_refused() {
     let broken = stream::iter([Ok(Bytes::from("{")), Err(std::io::Error::other("reset"))]);
     let request = Request::post("/commands/act").body(Body::from_stream(broken)).expect("a request");
-    house().send(request).await.problem(400, "invalid-request");
+    let problem = house().send(request).await.problem(400, "invalid-request");
+    assert_eq!(problem["detail"], "the body broke off; send the request again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,6 +77,11 @@ fn described(answer: &Answer) -> String {
         let word = |name: &str| problem[name].as_str().unwrap_or_default();
         lines[0] = format!("{} {} ({})", answer.status, word("code"), word("title"));
         lines.push(word("detail").to_owned());
+        let known = ["type", "title", "status", "detail", "instance", "code", "errors", "job"];
+        let members = problem.as_object().expect("an object").iter();
+        lines.extend(
+            members.filter(|(name, _)| !known.contains(&name.as_str())).map(|it| format!("{}: {}", it.0, it.1)),
+        );
         lines.extend(problem["errors"].as_array().into_iter().flatten().map(ToString::to_string));
     }
     lines.extend(self::lines(answer));
