@@ -185,6 +185,14 @@ async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_withou
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_base_path_that_ends_with_a_slash_is_the_same_without() {
+    let house = house_at(Site { base_path: "/v1/".to_owned(), ..Site::default() });
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    assert!(location.starts_with("/v1/jobs/"), "{location}");
+    assert_eq!(house.get(&location, &[]).await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_host_that_serves_one_side_does_not_have_the_other() {
     let room = house().room;
     let submit = cloakroom_http::router(Site::default(), Some((room.submit.clone(), room.uploads.clone())), None);

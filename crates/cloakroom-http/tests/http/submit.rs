@@ -119,6 +119,15 @@ async fn a_media_type_that_the_command_does_not_take_is_refused_with_those_that_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_as_it_is_may_say_so() {
+    let house = house();
+    for encoding in ["identity", "IDENTITY"] {
+        let headers = [JSON, ("content-encoding", encoding)];
+        assert_eq!(house.ask("POST", "/commands/act", &headers, "{}").await.status, 202, "{encoding}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn malformed_json_is_told_by_line_and_column() {
     let answer = house().ask("POST", "/commands/act", &[JSON], "{\n  \"act\": x}").await;
     answer.problem(400, "malformed-json");
