@@ -17,6 +17,9 @@ use futures::future::join_all;
 use crate::place::Place;
 use room::{Ground, Room};
 
+/// More calls than any case makes. A case with more repeats itself without an end.
+const MOST: usize = 100;
+
 /// Spoils the first call, then the second, and so on, in each way side by side, until a room has no such call; `least` tells how
 /// many there are at the least. On the embedded services each way has a ground of its own, as a ground has one time.
 async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)) {
@@ -29,6 +32,7 @@ async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)
                 break;
             }
             n += 1;
+            assert!(n <= MOST, "{spoil:?}: there is always one more call");
         }
         assert!(n > least, "{spoil:?}: only {} calls were spoilt", n - 1);
     };

@@ -105,11 +105,15 @@ impl Deployment {
         }
     }
 
-    /// Polls a job until it is over: the last answer's status, and the job.
+    /// Polls a job until it is over: the last answer's status, and the job. Asks again after a 503, as on a busy machine a call
+    /// to a service may take too long.
     pub async fn end_of(&self, location: &str) -> (u16, JobView) {
-        for _ in 0..12 {
+        for _ in 0..24 {
             let request = self.request(Method::GET, location).header("Prefer", "wait=20");
             let (status, body) = json(request.send().await.expect("an answer")).await;
+            if status == 503 {
+                continue;
+            }
             let job = if status >= 400 { body["job"].clone() } else { body.clone() };
             let job: JobView =
                 serde_json::from_value(job).unwrap_or_else(|error| panic!("{error} in {status}: {body}"));

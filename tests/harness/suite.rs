@@ -4,8 +4,10 @@
 //! to see whether it still has to be.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
+use tokio::time::timeout;
 
 use crate::target::{Needs, Target};
 
@@ -13,7 +15,17 @@ use crate::target::{Needs, Target};
 pub struct Test {
     name: String,
     needs: &'static [Needs],
-    run: Box<dyn FnOnce() + Send>,
+    run: Box<dyn FnOnce(Duration) + Send>,
+}
+
+/// The longest that a test may take. A test that waits for what never comes fails by it.
+fn longest(target: Target) -> Duration {
+    let minutes = match target {
+        Target::Dev => 10,
+        // Where visibility timeouts and schedules pass in real time.
+        Target::LocalStack | Target::LocalStackInDocker | Target::MiniStack | Target::Aws => 120,
+    };
+    Duration::from_secs(minutes * 60)
 }
 
 /// Lists the tests of a module, each by its function's name, and by what it needs of the target where it needs something:
@@ -37,9 +49,10 @@ impl Test {
     {
         let name = path.split_once("::").map_or(path, |(_program, name)| name).to_owned();
         // Each in a runtime of its own, so that nothing is left over for the next.
-        let run = || {
+        let run = |longest| {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.expect("a runtime").block_on(test());
+            let bounded = async { timeout(longest, test()).await };
+            runtime.expect("a runtime").block_on(bounded).expect("the test ends in time");
         };
         Self { name, needs, run: Box::new(run) }
     }
@@ -47,8 +60,8 @@ impl Test {
     fn trial(self, target: Target) -> (Trial, Option<&'static str>) {
         let Self { name, needs, run } = self;
         let lack = target.lacks(needs);
-        let trial = Trial::test(name, || {
-            run();
+        let trial = Trial::test(name, move || {
+            run(longest(target));
             Ok(())
         });
         (trial.with_ignored_flag(lack.is_some()), lack)

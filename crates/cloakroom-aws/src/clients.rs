@@ -131,7 +131,7 @@ impl Clients {
     }
 
     /// Clients that are built from now on are answered by this, and reach nobody.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn answered_by(mut self, http: aws_smithy_runtime_api::client::http::SharedHttpClient) -> Self {
         self.sdk = self.sdk.into_builder().http_client(http).build();

@@ -29,6 +29,8 @@ pub mod testing;
 pub mod wire;
 
 #[cfg(test)]
+mod requests;
+#[cfg(test)]
 mod services;
 
 pub use clients::{Clients, Local};

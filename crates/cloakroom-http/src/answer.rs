@@ -111,3 +111,39 @@ pub(crate) fn location(site: &Site, job: &Job) -> HeaderValue {
 fn header(value: String) -> HeaderValue {
     HeaderValue::try_from(value).expect("ids, tags and places are visible ASCII")
 }
+
+#[cfg(test)]
+mod tests {
+    use cloakroom::view::ErrorView;
+    use cloakroom_app::testing::new_job;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_a_400_unless_it_has_a_status_that_http_knows() {
+        let mut view = JobView::of(&new_job(Timestamp::from_millis(7), 1), "");
+        view.status = Status::Failed;
+        assert_eq!(status(&view), StatusCode::BAD_REQUEST);
+        for (given, shown) in [(422, 422), (499, 499), (99, 400), (1000, 400)] {
+            view.error = Some(ErrorView { status: given, code: "x".into(), detail: "x".into() });
+            assert_eq!(status(&view).as_u16(), shown, "{given}");
+        }
+    }
+
+    #[test]
+    fn each_status_of_a_job_is_one_of_http() {
+        let mut view = JobView::of(&new_job(Timestamp::from_millis(7), 1), "");
+        for (job, shown) in [
+            (Status::Accepted, 202),
+            (Status::Running, 202),
+            (Status::Retrying, 202),
+            (Status::Cancelling, 202),
+            (Status::Succeeded, 200),
+            (Status::Failed, 400),
+            (Status::Cancelled, 410),
+        ] {
+            view.status = job;
+            assert_eq!(status(&view).as_u16(), shown, "{job:?}");
+        }
+    }
+}

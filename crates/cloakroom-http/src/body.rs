@@ -96,6 +96,6 @@ mod tests {
     async fn a_body_that_stops_coming_is_not_waited_for_for_ever() {
         let begun = Instant::now();
         assert_eq!(incoming(stalled()).read(4).await, Err(Unread::Broken));
-        assert_eq!(begun.elapsed(), LONGEST_PAUSE);
+        assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }
 }

@@ -80,4 +80,15 @@ mod tests {
         let again = held.hold(&one);
         assert!(again.is_some() && held.hold(&one).is_none());
     }
+
+    #[test]
+    fn each_answer_that_is_given_is_counted_until_none_is_held() {
+        let (held, tenant) = (Held::new(Duration::from_secs(25)), Tenant::default());
+        let mut holds: Vec<_> = (0..3).map(|_| held.hold(&tenant).expect("a place")).collect();
+        for left in [Some(2), Some(1), None] {
+            holds.pop();
+            assert_eq!(held.counts().get(&tenant).copied(), left);
+        }
+        assert!(Held::new(Duration::ZERO).hold(&tenant).is_none(), "none is held for no time");
+    }
 }

@@ -71,3 +71,15 @@ fn inline(content_type: &str, bytes: Vec<u8>) -> Response {
     ];
     (headers, bytes).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_a_type_that_no_header_holds_are_plain_bytes() {
+        for (given, shown) in [("image/png", "image/png"), ("a\nb", "application/octet-stream")] {
+            assert_eq!(inline(given, vec![]).headers()[CONTENT_TYPE], shown);
+        }
+    }
+}

@@ -316,7 +316,7 @@ pub async fn letters(letters: &dyn Letters) {
         letters.keep(key, &format!("né {key}")).await.expect("kept over another");
     }
     let mut listed: Vec<String> = vec![];
-    loop {
+    while listed.len() <= keys.len() {
         let page = letters.list(&prefix, listed.last().map(String::as_str)).await.expect("a page");
         if page.is_empty() {
             break;

@@ -1,3 +1,5 @@
+mod whole;
+
 use super::*;
 
 const ALL: [(&str, &str); 4] = [

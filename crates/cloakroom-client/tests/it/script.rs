@@ -34,6 +34,8 @@ pub(crate) enum Reply {
     Answer(Box<Response<Body>>),
     /// Closes the connection without an answer.
     Drop,
+    /// Never answers.
+    Never,
 }
 
 pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
@@ -108,6 +110,7 @@ async fn answer(State(script): State<Script>, request: Request) -> impl IntoResp
         Some(Reply::Answer(response)) => *response,
         // Ends the connection's task, and the connection with it, without the panic's message.
         Some(Reply::Drop) => std::panic::resume_unwind(Box::new("dropped")),
+        Some(Reply::Never) => std::future::pending().await,
         None => Response::builder().status(418).body(Body::from("the script is over")).expect("a response"),
     }
 }

@@ -93,6 +93,22 @@ async fn a_job_is_cancelled_by_whoever_knows_it_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn several_lines_of_a_condition_are_one_list() {
+    let house = house();
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let tag = house.get(&location, &[]).await.header("etag").to_owned();
+    for lines in [[&*tag, "\"stale\""], ["\"stale\"", &tag]] {
+        let known = lines.map(|line| ("if-none-match", line));
+        delete_if(&house, &location, &known).await.problem(412, "precondition-failed");
+        assert_eq!(house.get(&location, &known).await.status, 304);
+        let wanted = lines.map(|line| ("if-match", line));
+        assert_eq!(house.get(&location, &wanted).await.status, 202);
+    }
+    let wanted = [("if-match", "\"stale\""), ("if-match", &tag)];
+    assert_eq!(delete_if(&house, &location, &wanted).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_running_job_is_told_by_whoever_knows_it_as_it_is() {
     let house = house();
     let (location, work) = house.underway("nap").await;

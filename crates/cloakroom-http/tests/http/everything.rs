@@ -185,6 +185,14 @@ async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_withou
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_base_path_that_ends_with_a_slash_is_the_same_without() {
+    let house = house_at(Site { base_path: "/v1/".to_owned(), ..Site::default() });
+    let location = house.act("answer", &[]).await.header("location").to_owned();
+    assert!(location.starts_with("/v1/jobs/"), "{location}");
+    assert_eq!(house.get(&location, &[]).await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_host_that_serves_one_side_does_not_have_the_other() {
     let room = house().room;
     let submit = cloakroom_http::router(Site::default(), Some((room.submit.clone(), room.uploads.clone())), None);
@@ -243,4 +251,40 @@ async fn the_instance_is_a_uri_reference_whatever_the_path_is() {
         let problem = house.get(path, &[]).await.problem(404, "not-found");
         assert_eq!(problem["instance"], instance, "{path}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
+    let known = ["https://shop.example", "https://b.example:8443"].map(ToOwned::to_owned).to_vec();
+    let house = house_at(Site::default().cors(Cors::Only(known)));
+    let id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
+    for origin in [
+        "https://shop.example.evil",
+        "https://shop.example:443",
+        "https://shop.example/",
+        "https://shop.exampl",
+        "https://evil.shop.example",
+        "https://evilshop.example",
+        "http://shop.example",
+        "https://b.example",
+        "https://B.example:8443",
+        "shop.example",
+        "null",
+        "*",
+        "",
+    ] {
+        for path in ["/commands/act", "/uploads", "/jobs", "/openapi.json", "/nowhere", &format!("/jobs/{id}/result")] {
+            for method in ["GET", "OPTIONS"] {
+                let headers = [("origin", origin), ("access-control-request-method", "GET")];
+                let answer = house.ask(method, path, &headers, Body::empty()).await;
+                let told = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
+                assert_eq!((told, answer.header("vary")), (None, "Origin"), "{method} {path} {origin:?}");
+            }
+        }
+    }
+    for origin in ["https://shop.example", "https://b.example:8443"] {
+        let answer = house.get("/jobs", &[("origin", origin)]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), origin);
+    }
+    assert_eq!(house.get("/jobs", &[]).await.header("access-control-allow-origin"), "");
 }

@@ -223,6 +223,11 @@ pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 /// What the document says of a request.
 fn documented(method: &Method, path: &str) -> Option<&'static Value> {
     let method = if method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
+    template(path).and_then(|template| DOCUMENT["paths"][template].get(&method))
+}
+
+/// The path of the document that a request's path is one of.
+pub(crate) fn template(path: &str) -> Option<&'static str> {
     let path = path.strip_prefix("/v1").unwrap_or(path);
     let matches = |template: &str| {
         let (mut template, mut path) = (template.split('/'), path.split('/'));
@@ -235,5 +240,5 @@ fn documented(method: &Method, path: &str) -> Option<&'static Value> {
         }
     };
     let paths = DOCUMENT["paths"].as_object().expect("paths");
-    paths.iter().find(|(template, _)| matches(template)).and_then(|(_, item)| item.get(&method))
+    paths.keys().find(|template| matches(template)).map(String::as_str)
 }

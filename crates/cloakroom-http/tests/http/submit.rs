@@ -119,6 +119,15 @@ async fn a_media_type_that_the_command_does_not_take_is_refused_with_those_that_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_as_it_is_may_say_so() {
+    let house = house();
+    for encoding in ["identity", "IDENTITY"] {
+        let headers = [JSON, ("content-encoding", encoding)];
+        assert_eq!(house.ask("POST", "/commands/act", &headers, "{}").await.status, 202, "{encoding}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn malformed_json_is_told_by_line_and_column() {
     let answer = house().ask("POST", "/commands/act", &[JSON], "{\n  \"act\": x}").await;
     answer.problem(400, "malformed-json");
@@ -161,7 +170,8 @@ async fn a_body_over_the_limit_is_rejected_whether_its_length_is_known_or_not() 
 async fn a_body_that_breaks_off_is_refused() {
     let broken = stream::iter([Ok(Bytes::from("{")), Err(std::io::Error::other("reset"))]);
     let request = Request::post("/commands/act").body(Body::from_stream(broken)).expect("a request");
-    house().send(request).await.problem(400, "invalid-request");
+    let problem = house().send(request).await.problem(400, "invalid-request");
+    assert_eq!(problem["detail"], "the body broke off; send the request again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,166 @@
+//! AWS as a script: each request is noted, and answered by the next answer that the test gives.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use serde_json::Value;
+
+use crate::clients::{Clients, Local};
+
+/// Headers that differ each time, or that say nothing of the call.
+const LEFT_OUT: [&str; 11] = [
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
+    "authorization",
+    "content-length",
+    "host",
+    "user-agent",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-user-agent",
+    "x-amzn-query-mode",
+    "accept-encoding",
+];
+
+/// Parameters of a signed link that differ each time.
+const OF_SIGNATURES: [&str; 3] = ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"];
+
+/// An answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+/// An answer of 200 with this body.
+pub(super) fn ok(body: &str) -> Answer {
+    Answer { status: 200, headers: vec![], body: body.into() }
+}
+
+/// An answer that the call failed, with a body as the service writes it.
+pub(super) fn failed(status: u16, body: &str) -> Answer {
+    Answer { status, ..ok(body) }
+}
+
+impl Answer {
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+/// The answers that are left, and the requests so far. Its clones share both.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Script(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    answers: VecDeque<Answer>,
+    requests: Vec<String>,
+    connect_timeouts: Vec<Option<Duration>>,
+}
+
+impl Script {
+    pub(super) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self(Arc::new(Mutex::new(State { answers: answers.into_iter().collect(), ..State::default() })))
+    }
+
+    /// Clients whose every request comes here.
+    pub(super) fn clients(&self) -> Clients {
+        let local = Local {
+            dynamodb_url: "http://dynamodb.example",
+            sqs_url: "http://sqs.example",
+            s3_url: "http://s3.example",
+            region: "eu-west-1",
+            access_key: "key",
+            secret_key: "secret",
+        };
+        Clients::local(&local).answered_by(SharedHttpClient::new(self.clone()))
+    }
+
+    /// The requests so far.
+    pub(super) fn requests_so_far(&self) -> String {
+        self.0.lock().expect("no test panics while it holds the script").requests.join("\n")
+    }
+
+    /// The requests since this was asked last. Every answer must have been given.
+    pub(super) fn requests(&self) -> String {
+        let mut state = self.0.lock().expect("no test panics while it holds the script");
+        assert!(state.answers.is_empty(), "answers that were not asked for: {:?}", state.answers);
+        std::mem::take(&mut state.requests).join("\n")
+    }
+
+    /// How many requests there were so far.
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().expect("no test panics while it holds the script").requests.len()
+    }
+
+    /// The time that each connection may take to come about.
+    pub(super) fn connect_timeouts(&self) -> Vec<Option<Duration>> {
+        self.0.lock().expect("no test panics while it holds the script").connect_timeouts.clone()
+    }
+}
+
+impl HttpClient for Script {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        let mut state = self.0.lock().expect("no test panics while it holds the script");
+        state.connect_timeouts.push(settings.connect_timeout());
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Script {
+    /// Where the script has ended, there is no answer.
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut state = self.0.lock().expect("no test panics while it holds the script");
+        state.requests.push(described(&request));
+        let Some(answer) = state.answers.pop_front() else {
+            return HttpConnectorFuture::new(std::future::pending());
+        };
+        let mut response = HttpResponse::new(answer.status.try_into().expect("a status"), SdkBody::from(answer.body));
+        for (name, value) in answer.headers {
+            response.headers_mut().insert(name, value);
+        }
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+fn described(request: &HttpRequest) -> String {
+    let mut text = format!("{} {}\n", request.method(), link(request.uri()));
+    let mut headers: Vec<_> = request.headers().iter().filter(|(name, _)| !LEFT_OUT.contains(name)).collect();
+    headers.sort_unstable();
+    for (name, value) in headers {
+        _ = writeln!(text, "{name}: {value}");
+    }
+    let body = request.body().bytes().expect("bodies are in memory");
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut body) => {
+            if let Some(token) = body.get_mut("ClientToken") {
+                *token = "(random)".into();
+            }
+            _ = writeln!(text, "{body:#}");
+        }
+        Err(_) if body.is_empty() => {}
+        Err(_) if body.len() > 1000 => _ = writeln!(text, "({} bytes)", body.len()),
+        Err(_) => _ = writeln!(text, "{}", String::from_utf8_lossy(body)),
+    }
+    text
+}
+
+/// A URL without what a signature makes another one each time.
+pub(super) fn link(url: &str) -> String {
+    let Some((place, query)) = url.split_once('?') else { return url.to_owned() };
+    let differs = |parameter: &&str| OF_SIGNATURES.iter().any(|name| parameter.split('=').next() == Some(*name));
+    let mut parameters: Vec<_> = query.split('&').filter(|parameter| !differs(parameter)).collect();
+    parameters.sort_unstable();
+    format!("{place}?{}", parameters.join("&"))
+}

@@ -1,0 +1,119 @@
+//! Lines of the log, as operators search them.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use cloakroom_app::testing::Fault;
+use cloakroom_http::Site;
+use serde_json::json;
+use tracing::Level;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::house::{House, house, house_at};
+
+/// Lines of this thread, since they were asked for last.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("nothing panics while it holds the log").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let lines = tracing_subscriber::fmt().with_writer(log.clone()).with_max_level(Level::DEBUG);
+        (log, lines.with_ansi(false).without_time().set_default())
+    }
+
+    /// Asks, and returns the lines of it.
+    async fn of(&self, house: &House, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<String> {
+        self.0.lock().expect("nothing panics while it holds the log").clear();
+        house.ask(method, path, headers, body.to_owned()).await;
+        let text = self.0.lock().expect("nothing panics while it holds the log").clone();
+        let text = String::from_utf8(text).expect("text");
+        text.lines().filter(|line| line.contains("cloakroom_http")).map(ToOwned::to_owned).collect()
+    }
+}
+
+/// The value of a field; empty where there is none.
+fn value<'a>(line: &'a str, name: &str) -> &'a str {
+    let rest = line.split_once(&format!("{name}=")).map_or("", |(_, rest)| rest);
+    let word = rest.split(' ').next().unwrap_or_default();
+    word.strip_suffix("}:").unwrap_or(word).trim_matches('"')
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
+    let house = house();
+    let location = house.done("answer").await;
+    let id = location.trim_start_matches("/jobs/");
+    let upload = json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
+    let answer = house.ask("POST", "/uploads", &[], upload.clone()).await.json();
+    let upload_path = format!("/uploads/{}", answer["upload_id"].as_str().expect("an id"));
+    let (log, _guard) = Log::start();
+    for (method, path, body, expected) in [
+        ("POST", "/commands/act", "{}", ["INFO", "/commands/{type}", "202", "default", "act", id]),
+        ("POST", "/commands/act", "{", ["INFO", "/commands/{type}", "400", "default", "act", ""]),
+        ("POST", "/uploads", &upload, ["INFO", "/uploads", "201", "default", "", ""]),
+        ("GET", &upload_path, "", ["DEBUG", "/uploads/{id}", "200", "default", "", ""]),
+        ("GET", "/jobs?client_job_id=x", "", ["DEBUG", "/jobs", "200", "default", "", ""]),
+        ("GET", &location, "", ["DEBUG", "/jobs/{id}", "200", "default", "", id]),
+        ("DELETE", &location, "", ["INFO", "/jobs/{id}", "409", "default", "", id]),
+        ("GET", &format!("{location}/history"), "", ["DEBUG", "/jobs/{id}/history", "200", "default", "", id]),
+        ("GET", &format!("{location}/result"), "", ["DEBUG", "/jobs/{id}/result", "200", "default", "", id]),
+        ("GET", "/openapi.json", "", ["DEBUG", "/openapi.json", "200", "", "", ""]),
+        ("GET", "/nowhere", "", ["INFO", "none", "404", "", "", ""]),
+        ("OPTIONS", "/jobs", "", ["DEBUG", "/jobs", "204", "", "", ""]),
+    ] {
+        // Of the same key, the job is the same.
+        let headers =
+            [("x-request-id", "r-1"), ("idempotency-key", "order-1042"), ("content-type", "application/json")];
+        let body = if body == "{}" { r#"{"act":"answer"}"# } else { body };
+        let headers = if path == "/uploads" { &headers[2..] } else { &headers[..] };
+        let lines = log.of(&house, method, path, headers, body).await;
+        let [line] = &lines[..] else { panic!("{method} {path}: {lines:?}") };
+        let [level, route, status, tenant, command, job] = expected;
+        let status = if path == "/commands/act" && status == "202" { "200" } else { status };
+        let fields = ["method", "route", "status", "tenant", "command", "job_id"].map(|name| value(line, name));
+        assert_eq!(fields, [method, route, status, tenant, command, job], "{line}");
+        assert!(line.trim_start().starts_with(level) && line.contains("answered a request"), "{line}");
+        assert!(!value(line, "duration_ms").is_empty() && value(line, "trace_id").len() == 32, "{line}");
+        assert!(path == "/uploads" || value(line, "request_id") == "r-1", "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_logged_once_with_its_cause() {
+    let house = house();
+    let location = house.done("answer").await;
+    let (log, _guard) = Log::start();
+    house.room.memory.fail("load", Fault::Before);
+    let lines = log.of(&house, "GET", &location, &[], "").await;
+    let [cause, answer] = &lines[..] else { panic!("{lines:?}") };
+    assert!(cause.contains("WARN") && cause.contains("a service is away"), "{cause}");
+    assert!(cause.contains("made to fail") && value(cause, "job_id").len() == 36, "{cause}");
+    assert!(answer.contains("INFO") && value(answer, "status") == "503", "{answer}");
+    let panics = house_at(Site::default().tenant(|_| panic!("secret")));
+    let lines = log.of(&panics, "GET", &location, &[], "").await;
+    assert!(lines[0].contains("ERROR") && lines[0].contains("a request's handler panicked"), "{}", lines[0]);
+    let nobody = house_at(Site::default().tenant(|_| None));
+    let lines = log.of(&nobody, "GET", &location, &[], "").await;
+    assert!(lines[0].contains("ERROR") && lines[0].contains("without saying whose"), "{}", lines[0]);
+}
