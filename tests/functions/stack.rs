@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use cloakroom::JobKey;
 use cloakroom_app::ports::{Letters as _, Objects as _};
 use cloakroom_app::work::Delivery;
+use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_embedded::{Keep, Services};
 use serde_json::{Value, json};
@@ -100,7 +101,7 @@ impl Stack {
     /// A list of the sweeper's, as the event that brings it.
     pub(crate) fn list(jobs: &[JobKey]) -> Value {
         let jobs: Vec<_> = jobs.iter().map(|job| json!([job.tenant, job.id])).collect();
-        let body = json!({"v": 1, "jobs": jobs}).to_string();
+        let body = json!({"v": 1, "jobs": jobs, "sent_at": SystemHost.now().as_seconds_ceil()}).to_string();
         event(vec![Delivery { message_id: "l".into(), receipt: "r".into(), body, receive_count: 1, produced: None }])
     }
 

@@ -29,11 +29,11 @@ macro_rules! mutations {
 
 mutations! {
     /// The end of an attempt does not ask whose lease it is.
-    DropTheFence = "drop-the-fence", 48;
+    DropTheFence = "drop-the-fence", 26;
     /// A claim does not ask whether another worker runs the job.
     ClaimUnderALease = "claim-under-a-lease", 31;
     /// A claim does not count attempts, and every crash may be another job's fault.
-    EndlessAttempts = "endless-attempts", 15;
+    EndlessAttempts = "endless-attempts", 14;
     /// No change asks for the status.
     AnyStatus = "any-status", 3;
     /// A cancellation does not ask whether the job is over or runs.
@@ -45,9 +45,9 @@ mutations! {
     /// Nobody sweeps.
     NoSweeper = "no-sweeper", 1;
     /// The sweeper does not wait for messages that come back.
-    ImpatientSweeper = "impatient-sweeper", 7;
+    ImpatientSweeper = "impatient-sweeper", 2;
     /// The sweeper does not ask whether the job has changed since it looked.
-    SweepWhatMoved = "sweep-what-moved", 6_276;
+    SweepWhatMoved = "sweep-what-moved", 58_971;
     /// A record is there until the table has deleted it.
     TrustTheTimeToLive = "trust-the-time-to-live", 39;
     /// A record is kept from its acceptance, and not from its last change.
@@ -63,9 +63,9 @@ mutations! {
     /// An attempt that a service cut short is counted.
     CountOutages = "count-outages", 163;
     /// The worker does not hear that it lost its lease.
-    IgnoreALostLease = "ignore-a-lost-lease", 0;
+    IgnoreALostLease = "ignore-a-lost-lease", 1_797;
     /// A message whose job must wait is not hidden.
-    HideForNothing = "hide-for-nothing", 118;
+    HideForNothing = "hide-for-nothing", 150;
     /// A second submission under a key is recorded over the first.
     AcceptOver = "accept-over", 4;
     /// An upload is taken without asking whose it is.
@@ -75,7 +75,7 @@ mutations! {
     /// A message's job is not held to be of the message's time: an earlier life of the same id will do.
     AnyIncarnation = "any-incarnation", 41;
     /// A job that was not begun in time is begun all the same.
-    BeginLate = "begin-late", 49;
+    BeginLate = "begin-late", 26;
     /// The submission answers before it has recorded anything.
     AnswerBeforeTheRecord = "answer-before-the-record", 0;
 }

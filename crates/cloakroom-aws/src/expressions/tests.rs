@@ -75,7 +75,7 @@ fn a_claim_is_one_update() {
         and attempt < 3
         SET version = version + 1,
             updated_at = 1795248000120,
-            expires_at = 1795248001 + retention,
+            expires_at = 1796457601 + retention,
             status = 'running',
             history = list_append(if_not_exists(history, []), ["1795248000120 claim"]),
             lease_ends_at = 1795248000120,
@@ -101,7 +101,7 @@ fn a_sign_of_life_leaves_the_progress_as_it_is() {
         and lease_token = '00000000-0000-4000-8000-000000000001'
         SET version = version + 1,
             updated_at = 1795248000120,
-            expires_at = 1795248001 + retention,
+            expires_at = 1796457601 + retention,
             ready_at = 1795248030120
     ");
 }
@@ -117,7 +117,7 @@ fn a_report_without_message_and_estimate_takes_those_of_the_last_away() {
         and lease_token = '00000000-0000-4000-8000-000000000001'
         SET version = version + 1,
             updated_at = 1795248000120,
-            expires_at = 1795248001 + retention,
+            expires_at = 1796457601 + retention,
             ready_at = 1795248030120,
             progress = 12.5
         REMOVE progress_message,
@@ -189,7 +189,7 @@ fn a_job_that_is_sent_back_loses_all_that_its_attempts_left() {
         and version = 1
         SET version = version + 1,
             updated_at = 1795248000120,
-            expires_at = 1795248001 + retention,
+            expires_at = 1796457601 + retention,
             status = 'accepted',
             attempt = 0,
             history = ["1795248000000 claim", "1795248000120 redrive"],

@@ -1,25 +1,29 @@
 //! Lines of the log, as operators search them.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use cloakroom_app::testing::Fault;
 use cloakroom_http::Site;
 use serde_json::json;
 use tracing::Level;
-use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::house::{House, house, house_at};
 
-/// Lines of this thread, since they were asked for last.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The log of all tests, each of which reads the lines of its own thread. A subscriber for each test would miss lines: whether a
+/// place in the code logs is known for all threads at once.
+struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nothing panics while it holds the log").write(bytes)
+        LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -31,23 +35,25 @@ impl MakeWriter<'_> for Log {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
-        self.clone()
+        Self
     }
 }
 
 impl Log {
-    fn start() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let lines = tracing_subscriber::fmt().with_writer(log.clone()).with_max_level(Level::DEBUG);
-        (log, lines.with_ansi(false).without_time().set_default())
+    fn start() -> Self {
+        static STARTED: Once = Once::new();
+        STARTED.call_once(|| {
+            let lines = tracing_subscriber::fmt().with_writer(Self).with_max_level(Level::DEBUG);
+            lines.with_ansi(false).without_time().init();
+        });
+        Self
     }
 
     /// Asks, and returns the lines of it.
     async fn of(&self, house: &House, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<String> {
-        self.0.lock().expect("nothing panics while it holds the log").clear();
+        LINES.take();
         house.ask(method, path, headers, body.to_owned()).await;
-        let text = self.0.lock().expect("nothing panics while it holds the log").clone();
-        let text = String::from_utf8(text).expect("text");
+        let text = String::from_utf8(LINES.take()).expect("text");
         text.lines().filter(|line| line.contains("cloakroom_http")).map(ToOwned::to_owned).collect()
     }
 }
@@ -67,7 +73,7 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
     let upload = json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
     let answer = house.ask("POST", "/uploads", &[], upload.clone()).await.json();
     let upload_path = format!("/uploads/{}", answer["upload_id"].as_str().expect("an id"));
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     for (method, path, body, expected) in [
         ("POST", "/commands/act", "{}", ["INFO", "/commands/{type}", "202", "default", "act", id]),
         ("POST", "/commands/act", "{", ["INFO", "/commands/{type}", "400", "default", "act", ""]),
@@ -103,7 +109,7 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
 async fn a_failure_is_logged_once_with_its_cause() {
     let house = house();
     let location = house.done("answer").await;
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     house.room.memory.fail("load", Fault::Before);
     let lines = log.of(&house, "GET", &location, &[], "").await;
     let [cause, answer] = &lines[..] else { panic!("{lines:?}") };

@@ -90,7 +90,7 @@ fn a_job_that_waits_says_so_and_when_it_may_begin() {
     assert_eq!(shown(&job), document(&json!({"client_job_id": null})));
     let mut later = accepted(at(0));
     later.ready_at = at(3600);
-    assert_eq!(shown(&later), document(&json!({"not_before": at(3600)})));
+    assert_eq!(shown(&later), document(&json!({"not_before": at(3600), "expires_at": at(90_000)})));
 }
 
 #[test]

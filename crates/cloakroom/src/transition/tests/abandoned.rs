@@ -73,8 +73,8 @@ fn near_the_last_call_the_sweeper_waits_for_no_outage_but_for_a_cycle() {
 #[test]
 fn a_job_that_is_not_ready_is_not_ended_by_the_last_call() {
     let mut job = running();
-    job.ready_at = job.expires_at.before(SECOND);
-    assert_eq!(sweep(&job, true, job.expires_at.before(LAST_CALL)), Verdict::Wait(job.ready_at));
+    job.ready_at = job.deadline().before(SECOND);
+    assert_eq!(sweep(&job, true, job.deadline().before(LAST_CALL)), Verdict::Wait(job.ready_at));
     assert_eq!(sweep(&job, false, at(60)), Verdict::Wait(job.ready_at));
     assert_eq!(ended(&sweep(&job, false, job.ready_at), &job, Event::Sweep, job.ready_at), "worker-crashed");
 }

@@ -280,9 +280,19 @@ fn a_patch_that_says_nothing_changes_the_version_the_time_and_the_expiry() {
     let job = Job { updated_at: at(1), expires_at: at(1), ..full() };
     let mut patch = write(Event::Renew, &[], Status::Running, at(10)).patch;
     (patch.status, patch.step) = (None, None);
-    let want = Job { version: job.version + 1, updated_at: at(10), expires_at: at(86_410), ..job.clone() };
+    let expires_at = at(86_410).after(OVERTIME);
+    let want = Job { version: job.version + 1, updated_at: at(10), expires_at, ..job.clone() };
     assert_eq!(patch.apply(job.clone()), want);
     assert_eq!(patch.apply(Job { version: u64::MAX, ..job }).version, u64::MAX, "of a damaged record");
+}
+
+#[test]
+fn the_record_of_a_job_that_ends_is_kept_for_its_retention_and_that_of_an_open_one_for_longer() {
+    for status in Status::ALL {
+        let after = write(Event::Renew, &[], status, at(10)).patch.apply(Job { ready_at: at(10), ..full() });
+        let overtime = if status.is_terminal() { Duration::ZERO } else { OVERTIME };
+        assert_eq!((after.expires_at, after.deadline()), (at(86_410).after(overtime), at(86_410)), "{status:?}");
+    }
 }
 
 #[test]
@@ -342,7 +352,7 @@ fn a_job_that_begins_anew_has_no_past_but_the_steps_that_it_takes_along() {
     let want = Job {
         version: job.version + 1,
         updated_at: at(10),
-        expires_at: at(86_410),
+        expires_at: at(86_410).after(OVERTIME),
         status: Status::Accepted,
         attempt: 0,
         lease: None,
@@ -430,7 +440,7 @@ fn a_refused_claim_means_what_the_record_says() {
     }
     let over = settling(&running, AttemptEnd::Terminal(no_paper())).apply(&running).expect("the lease holds");
     assert_eq!(refusal(&over, 1, "m1", 10), Refusal::Over);
-    assert_eq!(refusal(&running, 1, "m1", 86_405), Refusal::Over, "expired");
+    assert_eq!(refusal(&running, 1, "m1", 15 * 86_400 + 5), Refusal::Over, "expired");
     assert_eq!(Refusal::of(&Claim { created_at: at(1), ..claim(1, "m1") }, Some(&running), at(6)), Refusal::Over);
 }
 
