@@ -1,12 +1,8 @@
 //! The built program against a scripted server: what it prints, and how it exits.
 
-#[path = "../../cloakroom-client/tests/it/script.rs"]
-#[expect(dead_code, reason = "the client's tests use all of it; these a part")]
-mod script;
-
 use std::process::{Command, Output};
 
-use script::{ID, Server, job, problem, reply};
+use crate::script::{ID, Server, job, problem, reply};
 use serde_json::{Value, json};
 
 /// Runs the program to its end. Its standard streams are no terminals.

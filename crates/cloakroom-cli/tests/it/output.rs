@@ -1,9 +1,4 @@
 //! The built program writes a result into a file: whole or not at all, and nothing but that file.
-#![cfg(unix)]
-
-#[path = "../../cloakroom-client/tests/it/script.rs"]
-#[expect(dead_code, reason = "the client's tests use all of it; these a part")]
-mod script;
 
 use std::convert::Infallible;
 use std::fs;
@@ -11,9 +6,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Stdio;
 
+use crate::script::{ID, Reply, Server, reply};
 use axum::body::{Body, Bytes};
 use futures::stream::{self, StreamExt as _};
-use script::{ID, Reply, Server, reply};
 use tokio::process::{Child, Command};
 
 fn start(server: &Server, folder: &Path, output: &str) -> Child {

@@ -1,12 +1,8 @@
 //! The built program where something is wrong: its exit codes, its one line of error, and the secrets that it keeps.
 
-#[path = "../../cloakroom-client/tests/it/script.rs"]
-#[expect(dead_code, reason = "the client's tests use all of it; these a part")]
-mod script;
-
 use std::process::{Command, Output};
 
-use script::{ID, Server, job, problem, reply};
+use crate::script::{ID, Server, job, problem, reply};
 use serde_json::json;
 
 /// The program without variables that AWS knows, but with credentials.

@@ -1,5 +1,4 @@
 //! `cloakroom dev` as a process: how it starts, how it ends, and what must not stop it.
-#![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,20 +1,15 @@
 //! The built program submits what can be read only once, and files that change meanwhile.
-#![cfg(unix)]
-
-#[path = "../../cloakroom-client/tests/it/script.rs"]
-#[expect(dead_code, reason = "the client's tests use all of it; these a part")]
-mod script;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::script::{Server, job, reply};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::routing::{post, put};
 use axum::{Json, Router};
-use script::{Server, job, reply};
 use serde_json::{Value, json};
 
 /// More than goes into a body, and than is kept in memory.

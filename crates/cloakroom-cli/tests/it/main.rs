@@ -1,0 +1,15 @@
+//! The program, run as a process.
+
+mod cost;
+#[cfg(unix)]
+mod dev;
+mod errors;
+#[cfg(unix)]
+mod input;
+#[cfg(unix)]
+mod output;
+mod program;
+#[path = "../../../cloakroom-client/tests/it/script.rs"]
+#[expect(dead_code, reason = "the client's tests use all of it; these a part")]
+mod script;
+mod upload;
