@@ -4,6 +4,7 @@ mod error;
 pub mod json;
 mod query;
 pub(crate) mod schema;
+mod tree;
 
 use cloakroom::problem::FieldError;
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub use error::PayloadError;
 use error::{invalid, without_place};
+use tree::Tree;
 
 /// What a command takes: its JSON body, or the query parameters of a binary one.
 ///
@@ -77,9 +79,11 @@ pub(crate) fn check_query<P: Payload>(query: &str, schema: &Value) -> Result<(),
     let payload: P = from_query(query)?;
     checked(&payload, || {
         let parameters = form_urlencoded::parse(query.as_bytes());
-        let members =
-            parameters.map(|(name, text)| (name.clone().into_owned(), schema::parameter(schema, &name, &text)));
-        schema::violations(schema, &Value::Object(members.collect()))
+        let members = parameters.map(|(name, text)| {
+            let value = schema::parameter(schema, &name, &text);
+            (name, value)
+        });
+        schema::violations(schema, &Tree::Object(members.collect()))
     })
 }
 

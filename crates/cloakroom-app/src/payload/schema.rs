@@ -4,6 +4,7 @@
 //! it takes an array for an object, and does not know of ranges. So a payload is held to its schema, too. Two keywords are
 //! for [`Payload::check`](super::Payload::check) to keep: `pattern` and `format`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use cloakroom::problem::FieldError;
@@ -14,6 +15,7 @@ use serde_json::{Number, Value};
 
 use super::error::escaped;
 use super::json;
+use super::tree::Tree;
 
 /// Returns the JSON Schema of a payload, with the bounds of its number types.
 pub(crate) fn of<P: JsonSchema>() -> Value {
@@ -46,20 +48,26 @@ fn bounded(schema: &mut Schema) {
 }
 
 /// Returns what is wrong with a value by a schema. Its whole numbers are written as integers.
-pub(super) fn violations(root: &Value, value: &Value) -> Vec<FieldError> {
+pub(super) fn violations(root: &Value, value: &Tree<'_>) -> Vec<FieldError> {
     let mut check = Check { root, errors: Vec::new() };
     check.value(root, value, &mut String::new());
     check.errors
 }
 
 /// Returns a query parameter as the JSON value that it stands for.
-pub(super) fn parameter(root: &Value, name: &str, text: &str) -> Value {
-    let said = Value::from(text);
+pub(super) fn parameter(root: &Value, name: &str, text: &str) -> Tree<'static> {
+    let said = Tree::Text(text.to_owned().into());
     let check = Check { root, errors: Vec::new() };
     if check.allows(&root["properties"][name], &said) {
         return said;
     }
-    serde_json::from_str(&json::whole(text).unwrap_or_else(|| text.to_owned())).unwrap_or(said)
+    let number = json::whole(text).unwrap_or_else(|| text.to_owned());
+    match serde_json::from_str(&number) {
+        Ok(Value::Number(number)) => Tree::Number(number),
+        Ok(Value::Bool(value)) => Tree::Bool(value),
+        Ok(Value::Null) => Tree::Null,
+        _ => said,
+    }
 }
 
 struct Check<'s> {
@@ -73,13 +81,13 @@ impl Check<'_> {
     }
 
     /// Returns whether a value is what a schema allows, whatever is wrong with it.
-    fn allows(&self, schema: &Value, value: &Value) -> bool {
+    fn allows(&self, schema: &Value, value: &Tree<'_>) -> bool {
         let mut check = Check { root: self.root, errors: Vec::new() };
         check.value(schema, value, &mut String::new());
         check.errors.is_empty()
     }
 
-    fn value(&mut self, schema: &Value, value: &Value, pointer: &mut String) {
+    fn value(&mut self, schema: &Value, value: &Tree<'_>, pointer: &mut String) {
         let rules = match schema {
             Value::Bool(false) => return self.wrong(pointer, "is not known here; leave it out"),
             Value::Object(rules) => rules,
@@ -102,17 +110,17 @@ impl Check<'_> {
             }
         }
         match value {
-            Value::Number(number) => self.number(rules, number, pointer),
-            Value::String(text) => {
+            Tree::Number(number) => self.number(rules, number, pointer),
+            Tree::Text(text) => {
                 self.size(rules, "minLength", "maxLength", || text.chars().count(), "characters", pointer);
             }
-            Value::Array(items) => self.array(rules, items, pointer),
-            Value::Object(members) => self.object(rules, members, pointer),
-            Value::Null | Value::Bool(_) => {}
+            Tree::Array(items) => self.array(rules, items, pointer),
+            Tree::Object(members) => self.object(rules, members, pointer),
+            Tree::Null | Tree::Bool(_) => {}
         }
     }
 
-    fn combined(&mut self, keyword: &str, rule: &Value, value: &Value, pointer: &mut String) {
+    fn combined(&mut self, keyword: &str, rule: &Value, value: &Tree<'_>, pointer: &mut String) {
         let schemas = rule.as_array().map(Vec::as_slice).unwrap_or_default();
         let fits = |check: &Self| schemas.iter().filter(|schema| check.allows(schema, value)).count();
         match keyword {
@@ -141,10 +149,10 @@ impl Check<'_> {
         }
     }
 
-    fn array(&mut self, rules: &Rules, items: &[Value], pointer: &mut String) {
+    fn array(&mut self, rules: &Rules, items: &[Tree<'_>], pointer: &mut String) {
         self.size(rules, "minItems", "maxItems", || items.len(), "items", pointer);
         if rules.get("uniqueItems") == Some(&Value::Bool(true)) {
-            let different: BTreeSet<_> = items.iter().map(ToString::to_string).collect();
+            let different: BTreeSet<_> = items.iter().map(|item| item.to_value().to_string()).collect();
             if different.len() < items.len() {
                 self.wrong(pointer, "must not have the same item twice");
             }
@@ -157,24 +165,24 @@ impl Check<'_> {
         }
     }
 
-    fn object(&mut self, rules: &Rules, members: &Rules, pointer: &mut String) {
+    fn object(&mut self, rules: &Rules, members: &[Member<'_>], pointer: &mut String) {
         self.size(rules, "minProperties", "maxProperties", || members.len(), "members", pointer);
         for name in rules.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            if !members.contains_key(name) {
+            if !members.iter().any(|(member, _)| member == name) {
                 self.wrong(pointer, format!("missing field `{name}`"));
             }
         }
         // Names that follow a pattern are for the type to know.
         let others = rules.get("additionalProperties").filter(|_| !rules.contains_key("patternProperties"));
         for (name, member) in members {
-            let known = rules.get("properties").and_then(|properties| properties.get(name));
+            let known = rules.get("properties").and_then(|properties| properties.get(&**name));
             if let Some(schema) = known.or(others) {
                 self.below(schema, member, pointer, &escaped(name));
             }
         }
     }
 
-    fn below(&mut self, schema: &Value, value: &Value, pointer: &mut String, name: &str) {
+    fn below(&mut self, schema: &Value, value: &Tree<'_>, pointer: &mut String, name: &str) {
         let length = pointer.len();
         pointer.push('/');
         pointer.push_str(name);
@@ -195,15 +203,17 @@ impl Check<'_> {
 
 type Rules = serde_json::Map<String, Value>;
 
-fn has_type(rule: &Value, value: &Value) -> bool {
+type Member<'t> = (Cow<'t, str>, Tree<'t>);
+
+fn has_type(rule: &Value, value: &Tree<'_>) -> bool {
     let is = |name: &str| match (name, value) {
-        ("null", Value::Null)
-        | ("boolean", Value::Bool(_))
-        | ("string", Value::String(_))
-        | ("array", Value::Array(_))
-        | ("object", Value::Object(_))
-        | ("number", Value::Number(_)) => true,
-        ("integer", Value::Number(number)) => number.as_f64().is_some_and(|number| number.fract() == 0.0),
+        ("null", Tree::Null)
+        | ("boolean", Tree::Bool(_))
+        | ("string", Tree::Text(_))
+        | ("array", Tree::Array(_))
+        | ("object", Tree::Object(_))
+        | ("number", Tree::Number(_)) => true,
+        ("integer", Tree::Number(number)) => number.as_f64().is_some_and(|number| number.fract() == 0.0),
         _ => false,
     };
     match rule {
@@ -230,11 +240,16 @@ fn types(rule: &Value) -> String {
     }
 }
 
-/// Returns whether two values are the same: of numbers, the same number.
-fn equal(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => compare(one, other).is_eq(),
-        _ => one == other,
+/// Returns true if a value is the one that a rule names. Of numbers, their amounts count.
+fn equal(rule: &Value, value: &Tree<'_>) -> bool {
+    match (rule, value) {
+        (Value::Number(one), Tree::Number(other)) => compare(one, other).is_eq(),
+        (Value::String(one), Tree::Text(other)) => one == other,
+        (Value::Array(one), Tree::Array(other)) if one.len() == other.len() => *rule == value.to_value(),
+        (Value::Object(one), Tree::Object(other)) if one.len() == other.len() => *rule == value.to_value(),
+        (Value::Bool(one), Tree::Bool(other)) => one == other,
+        (Value::Null, Tree::Null) => true,
+        _ => false,
     }
 }
 
