@@ -76,6 +76,24 @@ async fn a_call_is_tried_three_times_where_it_may_be_answered_another_time() {
     assert_eq!(SqsQueue::new(&script.clients(), URL).hide("r", Duration::ZERO).await, Ok(()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn no_call_takes_silence_for_an_answer() {
+    let script = Script::default();
+    let (clients, job) = (script.clients(), new_job(cloakroom::Timestamp::from_millis(7), 1));
+    let store = DynamoStore::new(&clients, "jobs");
+    unanswered(&script, store.create_table()).await;
+    unanswered(&script, store.accept(&job)).await;
+    unanswered(&script, store.open_jobs()).await;
+    let objects = S3Objects::new(&clients, "payloads");
+    unanswered(&script, objects.create_bucket()).await;
+    unanswered(&script, objects.info("a")).await;
+    unanswered(&script, async { objects.open("a").await.map(|_| ()) }).await;
+    unanswered(&script, objects.parts("a", "u-1", 1..=9)).await;
+    unanswered(&script, objects.join_parts("a", "u-1", &[])).await;
+    unanswered(&script, SqsQueue::new(&clients, URL).delete("r")).await;
+    unanswered(&script, SqsQueue::new(&clients, URL).state()).await;
+}
+
 #[tokio::test]
 async fn a_connection_has_2_seconds_to_come_about() {
     let script = Script::new([ok("{}"), ok("{}"), ok("")]);

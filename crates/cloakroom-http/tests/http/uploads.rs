@@ -144,6 +144,16 @@ async fn an_upload_over_5_gib_comes_in_parts_and_many_of_them_are_told_of_page_b
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_of_5_gib_comes_in_one_part_and_any_has_at_most_10_000() {
+    let house = house();
+    let whole = ask_for_parts(&house, &json!({ "content_type": "a/b", "content_length": 5 * 1024 * MIB })).await;
+    assert_eq!((whole.status, whole.json().get("parts"), whole.header("location")), (201, None, ""));
+    let terms = json!({ "content_type": "a/b", "content_length": 10_000 * 5 * MIB, "parts": 10_000 });
+    let answer = ask_for_parts(&house, &terms).await;
+    assert_eq!((answer.status, answer.json()["part_length"].as_u64()), (201, Some(5 * MIB)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wish_for_parts_that_can_not_be_is_told_what_can() {
     let ask = async |length: u64, parts: u32| {
         let terms = json!({ "content_type": "a/b", "content_length": length, "parts": parts });
