@@ -57,8 +57,8 @@ async fn killed_with_200_jobs_in_flight_and_started_again_it_ends_them_all_once(
         async move { accepted(cloakroom, &key, &json!({"duration_ms": duration(n), "result": n})).await }
     };
     let locations: Vec<_> = stream::iter(0..JOBS).map(submit).buffered(AT_ONCE).collect().await;
-    let long: Vec<_> = (0..JOBS).filter(|n| is_long(*n)).map(|n| locations[n].as_str()).collect();
-    timeout(PATIENCE, one_runs(&cloakroom, &long)).await.expect("a long job runs");
+    let watched: Vec<_> = (0..JOBS).filter(|n| is_long(*n)).map(|n| locations[n].as_str()).collect();
+    timeout(PATIENCE, one_runs(&cloakroom, &watched)).await.expect("a long job runs");
     cloakroom.runner.take().expect("of its own").kill().await;
 
     let cloakroom = Deployment::run(Keep::In(folder.path())).await;

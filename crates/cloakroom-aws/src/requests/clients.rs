@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom_app::ports::{JobStore as _, Objects as _, PortError, Queue as _};
 use cloakroom_app::testing::new_job;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::script::{Script, failed, ok};
 use crate::{DynamoStore, S3Objects, SqsQueue};
@@ -18,7 +18,7 @@ async fn unanswered<T: std::fmt::Debug>(
     call: impl Future<Output = Result<T, PortError>>,
 ) -> (Duration, usize) {
     let begun = Instant::now();
-    let failed = call.await;
+    let failed = timeout(Duration::from_secs(600), call).await.expect("it ends");
     assert!(matches!(failed, Err(PortError::Unavailable { .. })), "{failed:?}");
     (begun.elapsed(), script.count())
 }
