@@ -116,6 +116,9 @@ mod tests {
             "text/*, application/json",
             "image/png",
             "application/*, text/html;q=0.9",
+            "text/html;q=0.1, text/*;q=0.9, application/json;q=0.5",
+            "text/*;q=0.9, text/html;q=0.1, application/json;q=0.5",
+            "text/*;q=0.1, */*;q=0.9",
             "x;\"",
         ] {
             assert_eq!(variant(accept), Variant::Json, "{accept}");

@@ -99,6 +99,19 @@ fn each_variable_of_http_is_where_it_belongs() {
 }
 
 #[test]
+fn each_authorizer_has_its_word() {
+    for (word, authorizer) in [
+        ("none", Authorizer::None),
+        ("iam", Authorizer::Iam),
+        ("jwt", Authorizer::Jwt),
+        ("api-key", Authorizer::ApiKey),
+        ("custom", Authorizer::Custom),
+    ] {
+        assert_eq!(http("CLOAKROOM_AUTHORIZER", word).map(|config| config.authorizer), Ok(authorizer));
+    }
+}
+
+#[test]
 fn what_is_not_set_has_a_default() {
     let submit = SubmitConfig::from_env(&with(&[])).expect("enough");
     assert_eq!((submit.schedule, submit.diagnostics, submit.inline_limit), (None, false, INLINE_LIMIT));
