@@ -9,13 +9,13 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// How long a busy machine may take to run what it accepted.
+/// The longest time that a busy machine takes to run a job.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many jobs are in flight when the runner is killed.
 const JOBS: usize = 200;
 
-/// How many requests are made at once.
+/// Requests that are made at once.
 const AT_ONCE: usize = 20;
 
 /// One job in so many, and the last of all, is long. The runner is killed when one of these runs.

@@ -1,4 +1,4 @@
-//! How long calls may take, and how often they are tried.
+//! The time that calls may take, and the number of their tries.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{DynamoStore, S3Objects, SqsQueue};
 
 const URL: &str = "http://sqs.example/123456789012/work";
 
-/// How long a call takes that nobody answers, and how often it is tried.
+/// The time and the tries of a call without an answer.
 async fn unanswered<T: std::fmt::Debug>(
     script: &Script,
     call: impl Future<Output = Result<T, PortError>>,

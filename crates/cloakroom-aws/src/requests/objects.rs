@@ -1,4 +1,4 @@
-//! What is asked of S3.
+//! Requests to S3.
 
 use std::time::Duration;
 

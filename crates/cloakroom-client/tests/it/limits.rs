@@ -1,4 +1,4 @@
-//! What a client does unless it is told otherwise, at the very limits.
+//! Defaults of a client, at the very limits.
 
 use std::time::Duration;
 
@@ -165,7 +165,7 @@ async fn the_story_of_a_job_is_asked_for_below_it() {
     assert_eq!(server.end()[0].line, format!("GET /jobs/{ID}/history"));
 }
 
-/// How long a call takes that nobody answers.
+/// The seconds that a call without an answer takes.
 async fn unanswered<T>(call: impl AsyncFn(&cloakroom_client::Client) -> Result<T, Error>) -> u64 {
     let server = Server::start([Reply::Never]).await;
     let (client, _) = client(&server.url, |builder| builder.retry_within(Duration::ZERO));

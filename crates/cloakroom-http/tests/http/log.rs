@@ -52,7 +52,7 @@ impl Log {
     }
 }
 
-/// The value of a field; empty where there is none.
+/// The value of a field; empty without one.
 fn value<'a>(line: &'a str, name: &str) -> &'a str {
     let rest = line.split_once(&format!("{name}=")).map_or("", |(_, rest)| rest);
     let word = rest.split(' ').next().unwrap_or_default();

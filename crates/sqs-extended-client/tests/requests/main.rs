@@ -1,4 +1,4 @@
-//! What goes over the wire, and from which size on a payload goes to S3.
+//! Requests over the wire, and the size from which a payload goes to S3.
 
 mod script;
 

@@ -1,8 +1,8 @@
-//! Every variable: where it goes, what stands in its place, and what is said of a bad one.
+//! Every variable: its place, its default, and the error of a bad one.
 
 use super::*;
 
-/// A variable of each name, told apart by its value.
+/// A variable of each name, each with another value.
 const SET: [(&str, &str); 22] = [
     ("CLOAKROOM_TABLE", "a-table"),
     ("CLOAKROOM_QUEUE_URL", "https://sqs/a-queue"),
