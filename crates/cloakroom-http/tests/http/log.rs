@@ -93,7 +93,8 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
         let status = if path == "/commands/act" && status == "202" { "200" } else { status };
         let fields = ["method", "route", "status", "tenant", "command", "job_id"].map(|name| value(line, name));
         assert_eq!(fields, [method, route, status, tenant, command, job], "{line}");
-        assert!(line.trim_start().starts_with(level) && line.contains("answered a request"), "{line}");
+        assert!(line.trim_start().starts_with(&format!("{level} request{{")), "{line}");
+        assert!(line.contains("answered a request"), "{line}");
         assert!(!value(line, "duration_ms").is_empty() && value(line, "trace_id").len() == 32, "{line}");
         assert!(path == "/uploads" || value(line, "request_id") == "r-1", "{line}");
     }
