@@ -9,13 +9,13 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// How long a busy machine may take to run what it accepted.
+/// The longest time that a busy machine takes to run a job.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many jobs are in flight when the runner is killed.
 const JOBS: usize = 200;
 
-/// How many requests are made at once.
+/// Requests that are made at once.
 const AT_ONCE: usize = 20;
 
 /// One job in so many, and the last of all, is long. The runner is killed when one of these runs.
@@ -57,8 +57,8 @@ async fn killed_with_200_jobs_in_flight_and_started_again_it_ends_them_all_once(
         async move { accepted(cloakroom, &key, &json!({"duration_ms": duration(n), "result": n})).await }
     };
     let locations: Vec<_> = stream::iter(0..JOBS).map(submit).buffered(AT_ONCE).collect().await;
-    let long: Vec<_> = (0..JOBS).filter(|n| is_long(*n)).map(|n| locations[n].as_str()).collect();
-    timeout(PATIENCE, one_runs(&cloakroom, &long)).await.expect("a long job runs");
+    let watched: Vec<_> = (0..JOBS).filter(|n| is_long(*n)).map(|n| locations[n].as_str()).collect();
+    timeout(PATIENCE, one_runs(&cloakroom, &watched)).await.expect("a long job runs");
     cloakroom.runner.take().expect("of its own").kill().await;
 
     let cloakroom = Deployment::run(Keep::In(folder.path())).await;

@@ -76,7 +76,9 @@ async fn upload_of(cloakroom: &Deployment, bytes: &[u8]) -> Value {
 
 /// Uploads as the client was told to, if these are the bytes that it promised.
 pub(crate) async fn put(cloakroom: &Deployment, upload: &Value, body: Vec<u8>) -> reqwest::Result<StatusCode> {
-    let mut request = cloakroom.request(Method::PUT, upload["url"].as_str().expect("a url"));
+    let url = upload["url"].as_str().expect("a url");
+    assert!(url.contains("X-Amz-Expires=3600&"), "it takes the bytes for an hour: {url}");
+    let mut request = cloakroom.request(Method::PUT, url);
     for (name, value) in upload["headers"].as_object().expect("headers") {
         if name != "content-length" {
             request = request.header(name, value.as_str().expect("a header"));

@@ -65,6 +65,7 @@ async fn a_large_result_is_fetched_by_a_link_that_serves_it() {
     let redirect = cloakroom.get_at(&result_url).await;
     assert_eq!(redirect.status(), 303);
     let link = location_of(&redirect);
+    assert!(link.contains("X-Amz-Expires=900&"), "it serves for 15 minutes: {link}");
     let served = cloakroom.get_at(&link).await;
     assert_eq!((served.status().as_u16(), header(&served, "content-type")), (200, Some("application/octet-stream")));
     assert_eq!(served.bytes().await.expect("the result").len(), 1_000_000);

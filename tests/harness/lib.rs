@@ -105,7 +105,7 @@ impl Deployment {
         }
     }
 
-    /// Polls a job until it is over: the last answer's status, and the job. Asks again after a 503, as on a busy machine a call
+    /// Polls a job to its end: the last answer's status, and the job. Asks again after a 503, as on a busy machine a call
     /// to a service may take too long.
     pub async fn end_of(&self, location: &str) -> (u16, JobView) {
         for _ in 0..24 {

@@ -14,6 +14,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use user_agent::UserAgent;
 
+use crate::config::{Lookup, environment};
+
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long one try of a call may take.
@@ -73,7 +75,11 @@ impl Clients {
     /// As a function's environment says, where Lambda itself sets region and credentials. The same as [`load`](Self::load), but
     /// that nothing is looked for elsewhere: files, other sign-ins and machines' own services are not asked, and not linked.
     pub fn of_function() -> Self {
-        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        Self::from_variables(&environment)
+    }
+
+    fn from_variables(lookup: Lookup<'_>) -> Self {
+        let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let is_on = |name: &str| set(name).map(|value| value.eq_ignore_ascii_case("true"));
         let mut sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

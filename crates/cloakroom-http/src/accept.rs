@@ -95,6 +95,8 @@ mod tests {
             "text/html;q=0.5, application/json;q=0.4",
             "text/html;charset=utf-8, */*;q=0.1",
             "application/json;q=0, */*",
+            "text/html;q=0.9, text/html;q=0.1, application/json;q=0.5",
+            "text/html;q=0.1, text/html;q=0.9, application/json;q=0.5",
         ] {
             assert_eq!(variant(accept), Variant::Page, "{accept}");
         }
@@ -116,6 +118,9 @@ mod tests {
             "text/*, application/json",
             "image/png",
             "application/*, text/html;q=0.9",
+            "text/html;q=0.1, text/*;q=0.9, application/json;q=0.5",
+            "text/*;q=0.9, text/html;q=0.1, application/json;q=0.5",
+            "text/*;q=0.1, */*;q=0.9",
             "x;\"",
         ] {
             assert_eq!(variant(accept), Variant::Json, "{accept}");

@@ -47,6 +47,7 @@ mod tests {
     #[test]
     fn separators_in_quoted_strings_are_text() {
         assert_eq!(split(r#"a, ,b="x,\",y" ,c"#, ',').collect::<Vec<_>>(), ["a", r#"b="x,\",y""#, "c"]);
+        assert_eq!(split(r#""a,b",c"#, ',').collect::<Vec<_>>(), [r#""a,b""#, "c"], "from the first character on");
     }
 
     #[test]

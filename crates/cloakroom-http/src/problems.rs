@@ -179,7 +179,21 @@ mod tests {
             assert_eq!(response.status().as_u16(), code);
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         }
+        let bare = finish(StatusCode::BAD_REQUEST.into_response(), "/x");
+        assert_eq!(bare.headers()[CONTENT_TYPE], "application/problem+json", "without a body, too");
+        let page = finish((StatusCode::GONE, [(CONTENT_TYPE, "text/html; charset=utf-8")]).into_response(), "/x");
+        assert_eq!(page.status(), StatusCode::GONE);
+        assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
         let untouched = finish((StatusCode::OK, "body").into_response(), "/x");
         assert_eq!(untouched.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
+    }
+
+    #[test]
+    fn a_problem_of_no_status_of_http_is_a_fault_of_the_service() {
+        let mut problem = Problem::new(Code::JobFailed, "x");
+        for (status, shown) in [(422, 422), (99, 500), (1000, 500)] {
+            problem.status = status;
+            assert_eq!(Refused::of(problem.clone()).into_response().status().as_u16(), shown);
+        }
     }
 }

@@ -223,6 +223,8 @@ mod tests {
             "text/plain; charset=utf-8",
             "text/plain ;a=b",
             "text/plain;a=\"b c\"",
+            "text/plain;a= ~",
+            &format!("a/{}", "b".repeat(253)),
         ] {
             assert!(is_media_type(good), "{good}");
         }
@@ -240,6 +242,8 @@ mod tests {
             "image/png\n;a=b",
             "image/png\u{a0};a=b",
             "a/b/c",
+            "a/b;c=\u{7f}",
+            "a/b;c=é",
             &format!("a/{}", "b".repeat(254)),
         ] {
             assert!(!is_media_type(bad), "{bad}");

@@ -97,3 +97,49 @@ fn connections_are_made_ready_with_the_first_client_and_not_again() {
     _ = (clients.dynamodb(), clients.sqs(), clients.s3());
     assert_eq!(times.load(Ordering::Relaxed), 1);
 }
+
+/// Clients of a function with these variables.
+fn of_function(variables: &[(&str, &str)]) -> Clients {
+    Clients::from_variables(&|name| {
+        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn a_function_asks_where_its_variables_say() {
+    let clients = of_function(&[
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", "http://all"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb"),
+        ("AWS_ENDPOINT_URL_SQS", "http://sqs"),
+        ("AWS_ENDPOINT_URL_S3", "http://s3"),
+        ("AWS_ENDPOINT_URL_SCHEDULER", "http://scheduler"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE"),
+    ]);
+    assert_eq!(clients.sdk.region().map(AsRef::as_ref), Some("eu-west-1"));
+    assert_eq!(clients.sdk.endpoint_url(), Some("http://all"));
+    assert!(clients.sdk.credentials_provider().is_some());
+    assert_eq!((clients.sdk.use_fips(), clients.sdk.use_dual_stack()), (Some(true), Some(true)));
+    let Endpoints { dynamodb, sqs, s3, scheduler } = &clients.endpoints;
+    let urls = [dynamodb, sqs, s3, scheduler].map(|url| url.as_deref().unwrap_or_default());
+    assert_eq!(urls, ["http://dynamodb", "http://sqs", "http://s3", "http://scheduler"]);
+    assert!(clients.path_style);
+}
+
+#[test]
+fn a_function_without_variables_asks_aws() {
+    for variables in [&[][..], &[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_S3", ""), ("AWS_REGION", "")]] {
+        let clients = of_function(variables);
+        assert_eq!((clients.sdk.region(), clients.sdk.endpoint_url()), (None, None));
+        assert_eq!((clients.sdk.use_fips(), clients.sdk.use_dual_stack()), (None, None));
+        let Endpoints { dynamodb, sqs, s3, scheduler } = &clients.endpoints;
+        assert!([dynamodb, sqs, s3, scheduler].iter().all(|url| url.is_none()) && !clients.path_style);
+    }
+    let off = of_function(&[("AWS_USE_FIPS_ENDPOINT", "false"), ("AWS_USE_DUALSTACK_ENDPOINT", "no")]);
+    assert_eq!((off.sdk.use_fips(), off.sdk.use_dual_stack()), (Some(false), Some(false)));
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
+        assert!(of_function(&[(name, "http://s3")]).path_style, "{name}");
+    }
+    assert!(!of_function(&[("AWS_ENDPOINT_URL_SQS", "http://sqs")]).path_style);
+}

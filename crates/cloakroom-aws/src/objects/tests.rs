@@ -86,6 +86,9 @@ async fn any_key_can_be_copied() {
         assert_eq!(objects.copy(key, &info, "copy").await, Ok(true), "{key}");
     }
     assert_eq!(copy::percent_encoded("a b+c/ä=100%~"), "a%20b%2Bc/%C3%A4%3D100%25~");
+    let plain = "azAZ09-_.~/";
+    assert_eq!(copy::percent_encoded(plain), plain);
+    assert_eq!(copy::percent_encoded("`{@[:,"), "%60%7B%40%5B%3A%2C");
 }
 
 #[tokio::test]

@@ -1,24 +1,24 @@
-//! How long calls may take, and how often they are tried.
+//! The time that calls may take, and the number of their tries.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::ports::{JobStore as _, Objects as _, PortError, Queue as _};
 use cloakroom_app::testing::new_job;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::script::{Script, failed, ok};
 use crate::{DynamoStore, S3Objects, SqsQueue};
 
 const URL: &str = "http://sqs.example/123456789012/work";
 
-/// How long a call takes that nobody answers, and how often it is tried.
+/// The time and the tries of a call without an answer.
 async fn unanswered<T: std::fmt::Debug>(
     script: &Script,
     call: impl Future<Output = Result<T, PortError>>,
 ) -> (Duration, usize) {
     let begun = Instant::now();
-    let failed = call.await;
+    let failed = timeout(Duration::from_secs(600), call).await.expect("it ends");
     assert!(matches!(failed, Err(PortError::Unavailable { .. })), "{failed:?}");
     (begun.elapsed(), script.count())
 }

@@ -1,4 +1,4 @@
-//! What is asked of S3.
+//! Requests to S3.
 
 use std::time::Duration;
 
@@ -204,10 +204,8 @@ async fn an_upload_in_parts_is_begun_with_its_type_and_digest() {
 
 /// A page of the list of parts; `next` is where the next one begins.
 fn page(numbers: &[u32], next: Option<u32>) -> Answer {
-    let parts: String = numbers
-        .iter()
-        .map(|n| format!("<Part><PartNumber>{n}</PartNumber><Size>5</Size><ETag>\"p-{n}\"</ETag></Part>"))
-        .collect();
+    let part = |n: &u32| format!("<Part><PartNumber>{n}</PartNumber><Size>5</Size><ETag>\"p-{n}\"</ETag></Part>");
+    let parts = numbers.iter().map(part).collect::<Vec<_>>().concat();
     let next = next.map_or_else(String::new, |next| {
         format!("<IsTruncated>true</IsTruncated><NextPartNumberMarker>{next}</NextPartNumberMarker>")
     });

@@ -1,4 +1,4 @@
-//! What is asked of SQS and of EventBridge Scheduler.
+//! Requests to SQS and to EventBridge Scheduler.
 
 use std::time::Duration;
 

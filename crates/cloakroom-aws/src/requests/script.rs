@@ -99,7 +99,7 @@ impl Script {
         std::mem::take(&mut state.requests).join("\n")
     }
 
-    /// How many requests there were so far.
+    /// The number of requests so far.
     pub(super) fn count(&self) -> usize {
         self.0.lock().expect("no test panics while it holds the script").requests.len()
     }
@@ -119,7 +119,7 @@ impl HttpClient for Script {
 }
 
 impl HttpConnector for Script {
-    /// Where the script has ended, there is no answer.
+    /// Gives no answer once the script has ended.
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut state = self.0.lock().expect("no test panics while it holds the script");
         state.requests.push(described(&request));

@@ -1,4 +1,4 @@
-//! What is asked of DynamoDB.
+//! Requests to DynamoDB.
 
 use std::time::Duration;
 

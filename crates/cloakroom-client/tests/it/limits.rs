@@ -1,4 +1,4 @@
-//! What a client does unless it is told otherwise, at the very limits.
+//! Defaults of a client, at the very limits.
 
 use std::time::Duration;
 
@@ -39,6 +39,39 @@ async fn an_upload_over_16_mib_comes_in_parts_of_16_mib() {
         let asked: Value = serde_json::from_slice(&server.end()[0].body).expect("JSON");
         assert_eq!((&asked["parts"], &asked["content_length"]), (&parts, &json!(length)));
     }
+}
+
+/// An upload of so many parts of a byte each.
+fn upload(storage: &str, parts: u32) -> Reply {
+    let part = |number: u32| {
+        let url = format!("{storage}/part-{number}");
+        json!({ "number": number, "content_length": 1, "uploaded": false, "url": url, "headers": {} })
+    };
+    let parts: Vec<_> = (1..=parts).map(part).collect();
+    let upload = json!({
+        "upload_id": "u-1", "method": "PUT", "content_length": parts.len(), "part_length": 1, "parts": parts,
+        "expires_at": "2026-11-21T08:15:00.000Z",
+    });
+    reply(201, &[], upload.to_string())
+}
+
+#[tokio::test]
+async fn four_parts_are_sent_at_once() {
+    let storage = Server::start((0..6).map(|_| Reply::Never)).await;
+    let server = Server::start([upload(&storage.url, 6)]).await;
+    let (client, _) = client(&server.url, |builder| builder.body_limit(0).parts_from(0));
+    let sending = tokio::spawn(async move { client.submit(bytes(6)).await });
+    let four = async {
+        while storage.asked() < 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), four).await.expect("four are sent");
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(storage.asked(), 4, "and no more");
+    sending.abort();
 }
 
 #[tokio::test]
@@ -165,7 +198,7 @@ async fn the_story_of_a_job_is_asked_for_below_it() {
     assert_eq!(server.end()[0].line, format!("GET /jobs/{ID}/history"));
 }
 
-/// How long a call takes that nobody answers.
+/// The seconds that a call without an answer takes.
 async fn unanswered<T>(call: impl AsyncFn(&cloakroom_client::Client) -> Result<T, Error>) -> u64 {
     let server = Server::start([Reply::Never]).await;
     let (client, _) = client(&server.url, |builder| builder.retry_within(Duration::ZERO));

@@ -1,5 +1,6 @@
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cloakroom_client::{Builder, Client, Error, Submission, Uploading};
 use serde_json::{Value, json};
@@ -155,6 +156,22 @@ async fn parts_that_are_told_of_later_are_asked_for() {
     let asked = lines(server);
     assert_eq!(asked[..3], ["POST /uploads", "GET /uploads/u-1?from=2", "GET /uploads/u-1?from=3"]);
     assert_eq!(lines(storage), ["PUT /bucket/u-1?partNumber=1", "PUT /bucket/u-1?partNumber=3"]);
+}
+
+#[tokio::test]
+async fn links_of_parts_are_used_for_40_minutes() {
+    for (retry_after, is_stale) in [("2399", false), ("2400", true)] {
+        let away = reply(503, &[("retry-after", retry_after)], "");
+        let storage = Server::start([away, good(), good(), good()]).await;
+        let fresh = upload(&storage.url, &[(1, true), (2, false), (3, false)], None);
+        let replies = [upload(&storage.url, &NONE, None)].into_iter().chain(is_stale.then_some(fresh));
+        let server = Server::start(replies.chain([accepted()])).await;
+        let (client, _) = client(&server.url, |builder| in_parts(builder).retry_within(Duration::from_secs(9000)));
+        client.submit(payload()).await.expect("accepted");
+        let next = if is_stale { "GET /uploads/u-1?from=1" } else { "POST /commands/thumbnail.create" };
+        assert_eq!(lines(server)[1], next, "{retry_after}");
+        storage.end();
+    }
 }
 
 #[tokio::test]

@@ -107,6 +107,23 @@ async fn a_link_that_has_expired_is_requested_again() {
 }
 
 #[tokio::test]
+async fn each_code_of_an_expired_link_is_known_and_three_links_are_requested_at_most() {
+    for code in ["ExpiredToken", "ExpiredTokenException", "RequestExpired"] {
+        for (times, is_found) in [(3, true), (4, false)] {
+            let expired = || reply(400, &[], format!("<Error><Code>{code}</Code></Error>"));
+            let storage = (0..times).map(|_| expired()).chain(is_found.then(|| reply(200, &[], "data")));
+            let storage = Server::start(storage).await;
+            let redirect = || reply(303, &[("location", &format!("{}/key", storage.url))], "");
+            let server = Server::start((0..4).map(|_| redirect())).await;
+            let (client, _) = client(&server.url, |builder| builder);
+            assert_eq!(client.result(ID).await.is_ok(), is_found, "{code} {times}");
+            storage.end();
+            server.end();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_link_that_is_forbidden_twice_is_an_error_without_its_signature() {
     let storage = Server::start((0..2).map(|_| reply(403, &[], "<Error><Code>AccessDenied</Code></Error>"))).await;
     let redirect = || reply(303, &[("location", &format!("{}/key?X-Amz-Signature=secret", storage.url))], "");

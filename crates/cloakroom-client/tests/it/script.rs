@@ -90,6 +90,11 @@ impl Server {
         Self { url, script }
     }
 
+    /// The number of requests so far.
+    pub(crate) fn asked(&self) -> usize {
+        self.script.seen.lock().expect("a lock").len()
+    }
+
     /// What was asked. Fails if there are replies that nobody asked for.
     pub(crate) fn end(self) -> Vec<Seen> {
         assert!(self.script.replies.lock().expect("a lock").is_empty(), "the script is not played to its end");

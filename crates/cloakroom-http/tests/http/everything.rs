@@ -245,6 +245,7 @@ async fn the_instance_is_a_uri_reference_whatever_the_path_is() {
         ("/%", "/%25"),
         ("/%4", "/%254"),
         ("/%zz%41", "/%25zz%41"),
+        ("/%z1%1z", "/%25z1%251z"),
         ("//jobs/x", "/.//jobs/x"),
         ("/a;b=c,d@e:f", "/a;b=c,d@e:f"),
     ] {

@@ -100,6 +100,7 @@ pub(crate) fn house() -> House {
 }
 
 pub(crate) fn house_at(site: Site) -> House {
+    crate::log::start();
     let room = Room::new(vec![
         Command::json("act", act).result_retention(Duration::from_secs(7200)),
         Command::json("act.strictly", act).key_required().body_limit(20),

@@ -8,22 +8,19 @@ use cloakroom_app::testing::Fault;
 use cloakroom_http::Site;
 use serde_json::json;
 use tracing::Level;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::house::{House, house, house_at};
 
 thread_local! {
+    /// Lines of this thread, which runs one test.
     static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The log of all tests, each of which reads the lines of its own thread. A subscriber for each test would miss lines: whether a
-/// place in the code logs is known for all threads at once.
-struct Log;
+struct Lines;
 
-impl Write for Log {
+impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
-        Ok(bytes.len())
+        LINES.with_borrow_mut(|lines| lines.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -31,34 +28,26 @@ impl Write for Log {
     }
 }
 
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        Self
-    }
+/// Collects the lines of every test from here on. Before the first request, as a place that says a line while nobody listens may
+/// be silent for good.
+pub(crate) fn start() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let log = tracing_subscriber::fmt().with_writer(|| Lines).with_max_level(Level::DEBUG);
+        let log = log.with_ansi(false).without_time().finish();
+        tracing::subscriber::set_global_default(log).expect("there is no other");
+    });
 }
 
-impl Log {
-    fn start() -> Self {
-        static STARTED: Once = Once::new();
-        STARTED.call_once(|| {
-            let lines = tracing_subscriber::fmt().with_writer(Self).with_max_level(Level::DEBUG);
-            lines.with_ansi(false).without_time().init();
-        });
-        Self
-    }
-
-    /// Asks, and returns the lines of it.
-    async fn of(&self, house: &House, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<String> {
-        LINES.take();
-        house.ask(method, path, headers, body.to_owned()).await;
-        let text = String::from_utf8(LINES.take()).expect("text");
-        text.lines().filter(|line| line.contains("cloakroom_http")).map(ToOwned::to_owned).collect()
-    }
+/// Asks, and returns the lines of it.
+async fn lines_of(house: &House, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<String> {
+    LINES.take();
+    house.ask(method, path, headers, body.to_owned()).await;
+    let text = String::from_utf8(LINES.take()).expect("text");
+    text.lines().filter(|line| line.contains("cloakroom_http")).map(ToOwned::to_owned).collect()
 }
 
-/// The value of a field; empty where there is none.
+/// The value of a field; empty without one.
 fn value<'a>(line: &'a str, name: &str) -> &'a str {
     let rest = line.split_once(&format!("{name}=")).map_or("", |(_, rest)| rest);
     let word = rest.split(' ').next().unwrap_or_default();
@@ -73,7 +62,6 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
     let upload = json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
     let answer = house.ask("POST", "/uploads", &[], upload.clone()).await.json();
     let upload_path = format!("/uploads/{}", answer["upload_id"].as_str().expect("an id"));
-    let log = Log::start();
     for (method, path, body, expected) in [
         ("POST", "/commands/act", "{}", ["INFO", "/commands/{type}", "202", "default", "act", id]),
         ("POST", "/commands/act", "{", ["INFO", "/commands/{type}", "400", "default", "act", ""]),
@@ -93,13 +81,14 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
             [("x-request-id", "r-1"), ("idempotency-key", "order-1042"), ("content-type", "application/json")];
         let body = if body == "{}" { r#"{"act":"answer"}"# } else { body };
         let headers = if path == "/uploads" { &headers[2..] } else { &headers[..] };
-        let lines = log.of(&house, method, path, headers, body).await;
+        let lines = lines_of(&house, method, path, headers, body).await;
         let [line] = &lines[..] else { panic!("{method} {path}: {lines:?}") };
         let [level, route, status, tenant, command, job] = expected;
         let status = if path == "/commands/act" && status == "202" { "200" } else { status };
         let fields = ["method", "route", "status", "tenant", "command", "job_id"].map(|name| value(line, name));
         assert_eq!(fields, [method, route, status, tenant, command, job], "{line}");
-        assert!(line.trim_start().starts_with(level) && line.contains("answered a request"), "{line}");
+        assert!(line.trim_start().starts_with(&format!("{level} request{{")), "{line}");
+        assert!(line.contains("answered a request"), "{line}");
         assert!(!value(line, "duration_ms").is_empty() && value(line, "trace_id").len() == 32, "{line}");
         assert!(path == "/uploads" || value(line, "request_id") == "r-1", "{line}");
     }
@@ -109,17 +98,16 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
 async fn a_failure_is_logged_once_with_its_cause() {
     let house = house();
     let location = house.done("answer").await;
-    let log = Log::start();
     house.room.memory.fail("load", Fault::Before);
-    let lines = log.of(&house, "GET", &location, &[], "").await;
+    let lines = lines_of(&house, "GET", &location, &[], "").await;
     let [cause, answer] = &lines[..] else { panic!("{lines:?}") };
     assert!(cause.contains("WARN") && cause.contains("a service is away"), "{cause}");
     assert!(cause.contains("made to fail") && value(cause, "job_id").len() == 36, "{cause}");
     assert!(answer.contains("INFO") && value(answer, "status") == "503", "{answer}");
     let panics = house_at(Site::default().tenant(|_| panic!("secret")));
-    let lines = log.of(&panics, "GET", &location, &[], "").await;
+    let lines = lines_of(&panics, "GET", &location, &[], "").await;
     assert!(lines[0].contains("ERROR") && lines[0].contains("a request's handler panicked"), "{}", lines[0]);
     let nobody = house_at(Site::default().tenant(|_| None));
-    let lines = log.of(&nobody, "GET", &location, &[], "").await;
+    let lines = lines_of(&nobody, "GET", &location, &[], "").await;
     assert!(lines[0].contains("ERROR") && lines[0].contains("without saying whose"), "{}", lines[0]);
 }

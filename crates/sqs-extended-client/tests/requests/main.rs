@@ -1,4 +1,4 @@
-//! What goes over the wire, and from which size on a payload goes to S3.
+//! Requests over the wire, and the size from which a payload goes to S3.
 
 mod script;
 
@@ -28,11 +28,11 @@ const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/work";
 async fn sent(settings: Settings, body: &str, attributes: usize) -> Result<(bool, Value), Error> {
     let script = Script::new([SENT]);
     let client = script.client(settings);
-    let mut send = client.sqs().send_message().queue_url(QUEUE).message_body(body);
+    let mut request = client.sqs().send_message().queue_url(QUEUE).message_body(body);
     for n in 0..attributes {
-        send = send.message_attributes(format!("a{n}"), text("12"));
+        request = request.message_attributes(format!("a{n}"), text("12"));
     }
-    let sent = client.send_message(send).await;
+    let sent = client.send_message(request).await;
     let requests = script.requests();
     sent.map(|_| (requests.len() == 2, requests.last().expect("a message").json()))
 }
@@ -59,8 +59,8 @@ async fn every_setting_of_a_pointer_is_followed() {
     });
     let script = Script::new([SENT]);
     let client = script.client(legacy);
-    let send = client.sqs().send_message().queue_url(QUEUE).message_body("né");
-    client.send_message(send.message_attributes("colour", text("red"))).await.expect("sent");
+    let request = client.sqs().send_message().queue_url(QUEUE).message_body("né");
+    client.send_message(request.message_attributes("colour", text("red"))).await.expect("sent");
     let requests = script.requests();
     let [put, sent] = &requests[..] else { panic!("{requests:?}") };
     assert!(put.line.starts_with("PUT https://s3.eu-west-1.amazonaws.com/payloads/here/"), "{}", put.line);
@@ -86,8 +86,9 @@ async fn a_message_that_can_not_be_sent_is_refused_before_its_payload_is_put() {
     for name in ["ExtendedPayloadSize", "SQSLargePayloadSize"] {
         let script = Script::new([]);
         let client = script.client(always());
-        let send = client.sqs().send_message().queue_url(QUEUE).message_body("x").message_attributes(name, text("1"));
-        let refused = client.send_message(send).await;
+        let request =
+            client.sqs().send_message().queue_url(QUEUE).message_body("x").message_attributes(name, text("1"));
+        let refused = client.send_message(request).await;
         assert!(matches!(refused, Err(Error::Reserved(reserved)) if reserved == name), "{refused:?}");
         assert!(script.requests().is_empty());
     }
@@ -105,8 +106,8 @@ async fn attributes_may_fill_a_message_to_1_mib_and_no_further() {
     for (value, refused) in [(most, false), (most + 1, true)] {
         let script = Script::new([SENT]);
         let client = script.client(settings(|it| it.always = true));
-        let send = client.sqs().send_message().queue_url(QUEUE).message_body("x");
-        let sent = client.send_message(send.message_attributes("large", text(&"v".repeat(value)))).await;
+        let request = client.sqs().send_message().queue_url(QUEUE).message_body("x");
+        let sent = client.send_message(request.message_attributes("large", text(&"v".repeat(value)))).await;
         let is_refused = matches!(sent, Err(Error::TooLarge(size)) if size == 1_048_577);
         assert_eq!((is_refused, sent.is_ok()), (refused, !refused), "{value}");
     }
@@ -122,15 +123,15 @@ async fn a_batch_is_brought_below_1_mib_in_total() {
         let script = Script::new([r#"{"Successful":[],"Failed":[]}"#]);
         let client = script.client(settings(|_| ()));
         let entries = vec![entry(0, 262_144), entry(1, 262_144), entry(2, 262_144), entry(3, last)];
-        let send = client.sqs().send_message_batch().queue_url(QUEUE).set_entries(Some(entries));
-        client.send_message_batch(send).await.expect("sent");
+        let request = client.sqs().send_message_batch().queue_url(QUEUE).set_entries(Some(entries));
+        client.send_message_batch(request).await.expect("sent");
         assert_eq!(script.requests().len(), puts + 1, "{last}");
     }
     let script = Script::new([r#"{"Successful":[],"Failed":[]}"#]);
     let client = script.client(settings(|it| it.batch_limit = 524_288));
     let entries = vec![entry(0, 200_000), entry(1, 262_144), entry(2, 100_000)];
-    let send = client.sqs().send_message_batch().queue_url(QUEUE).set_entries(Some(entries));
-    client.send_message_batch(send).await.expect("sent");
+    let request = client.sqs().send_message_batch().queue_url(QUEUE).set_entries(Some(entries));
+    client.send_message_batch(request).await.expect("sent");
     let requests = script.requests();
     let sent = requests.last().expect("a batch").json();
     let lengths: Vec<_> = sent["Entries"]

@@ -195,6 +195,33 @@ async fn an_image_that_claims_to_be_too_large_is_refused_before_it_is_decoded() 
     }
 }
 
+#[test]
+fn an_image_has_up_to_20_000_pixels_a_side_and_100_megapixels() {
+    for (size, good) in [
+        ((20_000, 1), true),
+        ((20_001, 1), false),
+        ((1, 20_000), true),
+        ((1, 20_001), false),
+        ((10_000, 10_000), true),
+        ((10_001, 10_000), false),
+        ((5_000, 20_000), true),
+        ((1, 1), true),
+    ] {
+        assert_eq!(within_limits(size, MOST_PIXELS).is_ok(), good, "{size:?}");
+    }
+    for size in [(0, 1), (1, 0), (0, 0)] {
+        assert_eq!(within_limits(size, MOST_PIXELS), Err(unreadable("it has no pixels")));
+    }
+    assert_eq!((MOST_PROFILE_BYTES, LONGEST_FILE, LONGEST_SIDE), (65_536, 67_108_864, 4096));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_told_what_to_send_instead() {
+    let (_, job) = Bench::run("thumbnail.create", "width=10", "image/png", b"garbage".to_vec()).await;
+    let failure = job.failure.expect("it failed");
+    assert_eq!(failure.detail, "the image can't be read: send a whole PNG, JPEG or WebP image");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_no_image_is_refused_at_once() {
     let png = written(&picture(80, 80), Format::Png);

@@ -187,4 +187,7 @@ fn names_that_are_no_tenants_stay_apart() {
     assert_ne!(a, b);
     assert_ne!(tenant_of(a.as_str()), a, "nobody becomes another by calling himself its digest");
     assert_ne!(tenant_of(&"x".repeat(129)), tenant_of(&"x".repeat(130)));
+    let digest = "sha256:c8687a08aa5d6ed2044328fa6a697ab8e96dc34291e8c2034ae8c38e6fcc6d65";
+    assert_eq!(tenant_of("a b").as_str(), digest);
+    assert_eq!(tenant_of(&"x".repeat(128)).as_str(), "x".repeat(128));
 }

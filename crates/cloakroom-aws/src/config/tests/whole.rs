@@ -1,8 +1,8 @@
-//! Every variable: where it goes, what stands in its place, and what is said of a bad one.
+//! Every variable: its place, its default, and the error of a bad one.
 
 use super::*;
 
-/// A variable of each name, told apart by its value.
+/// A variable of each name, each with another value.
 const SET: [(&str, &str); 22] = [
     ("CLOAKROOM_TABLE", "a-table"),
     ("CLOAKROOM_QUEUE_URL", "https://sqs/a-queue"),
@@ -96,6 +96,19 @@ fn each_variable_of_http_is_where_it_belongs() {
         longest_wait: Duration::from_secs(25),
     };
     assert_eq!(HttpConfig::from_env(&set), Ok(expected));
+}
+
+#[test]
+fn each_authorizer_has_its_word() {
+    for (word, authorizer) in [
+        ("none", Authorizer::None),
+        ("iam", Authorizer::Iam),
+        ("jwt", Authorizer::Jwt),
+        ("api-key", Authorizer::ApiKey),
+        ("custom", Authorizer::Custom),
+    ] {
+        assert_eq!(http("CLOAKROOM_AUTHORIZER", word).map(|config| config.authorizer), Ok(authorizer));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is answered to questions about a job, in each of its states.
+//! Answers to questions about a job, in each of its states.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ pub(super) async fn cancellations(record: &mut Record) {
     }
 }
 
-/// A deployment and the path of a job of it that is over.
+/// A deployment and the path of a finished job.
 async fn house_with(act: &str) -> (House, String) {
     let house = house();
     let location = house.done(act).await;

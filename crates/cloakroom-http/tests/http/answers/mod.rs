@@ -9,9 +9,11 @@ mod submissions;
 
 use std::collections::BTreeSet;
 
+use cloakroom_http::{Cors, unanswered};
+use http_body_util::BodyExt as _;
 use record::Record;
 
-use crate::house::DOCUMENT;
+use crate::house::{Answer, DOCUMENT};
 
 /// Statuses that are not the router's: the gateway's own, and the family of those that handlers choose.
 const NOT_OURS: [&str; 3] = ["401", "429", "4XX"];
@@ -48,4 +50,23 @@ async fn every_answer_of_the_document_is_given() {
     documented.retain(|(_, _, status)| !NOT_OURS.contains(&status.as_str()));
     let missing: Vec<_> = documented.difference(&given).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[tokio::test]
+async fn every_answer_without_a_route_has_its_headers() {
+    let mut lines = vec![];
+    for status in [400, 405, 414, 431, 503] {
+        let status = http::StatusCode::from_u16(status).expect("a status");
+        let (parts, body) = unanswered(&Cors::Any, status, "/x").into_parts();
+        let body = body.collect().await.expect("bodies are in memory").to_bytes();
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        assert_eq!(answer.header("x-request-id").len(), 36);
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        assert_eq!(
+            (answer.json()["instance"].as_str(), answer.json()["status"].as_u64()),
+            (Some("/x"), Some(answer.status.into()))
+        );
+        lines.push(record::described(&answer));
+    }
+    insta::assert_snapshot!(lines.concat());
 }

@@ -70,7 +70,7 @@ impl Record {
 }
 
 /// The status, the words of a problem, and the headers.
-fn described(answer: &Answer) -> String {
+pub(super) fn described(answer: &Answer) -> String {
     let mut lines = vec![answer.status.to_string()];
     if answer.header("content-type") == "application/problem+json" && !answer.body.is_empty() {
         let problem = answer.json();

@@ -1,4 +1,4 @@
-//! What is answered to requests that are refused.
+//! Answers to requests that are rejected.
 
 use cloakroom_http::Site;
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(super) async fn of_commands(record: &mut Record) {
         ("two times", ACT, &[JSON, ("not-before", "x"), ("not-before", "x")], "{}"),
         ("too late a time", ACT, &[JSON, ("not-before", "2027-11-21T08:00:00Z")], "{}"),
         ("two conditions at once", ACT, &[JSON, ("if-match", "*, *")], "{}"),
-        ("a condition that is none", ACT, &[JSON, ("if-none-match", "x")], "{}"),
+        ("a condition in bad form", ACT, &[JSON, ("if-none-match", "x")], "{}"),
         ("a condition that does not hold", ACT, &[JSON, KEY, ("if-none-match", "*")], "{}"),
         ("malformed", ACT, &[JSON], "{"),
         ("invalid", ACT, &[JSON], "{\"act\":\"dance\"}"),
@@ -63,7 +63,7 @@ pub(super) async fn of_uploads(record: &mut Record) {
         ("too long", &[JSON], r#"{"content_type":"a/b","content_length":5497558138881}"#),
         ("too long a description", &[JSON], &long),
         ("another media type", &[PNG], "x"),
-        ("a condition that is none", &[JSON, ("if-match", "x")], of_one_byte),
+        ("a condition in bad form", &[JSON, ("if-match", "x")], of_one_byte),
         ("a condition that does not hold", &[JSON, ("if-match", "*")], of_one_byte),
     ] {
         record.ask(situation, &house, post, headers, body).await;

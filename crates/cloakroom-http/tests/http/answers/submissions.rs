@@ -1,4 +1,4 @@
-//! What is answered to commands and uploads that are accepted.
+//! Answers to commands and uploads that are accepted.
 
 use axum::body::Body;
 use bytes::Bytes;
