@@ -119,7 +119,14 @@ async fn a_result_is_stored_again_before_its_handler_runs_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_result_that_was_a_stream_is_made_again_and_not_in_vain() {
-    let (room, runs) = large(By::Stream);
+    for inline_limit in [0, 10_000] {
+        made_again_and_not_in_vain(inline_limit).await;
+    }
+}
+
+async fn made_again_and_not_in_vain(inline_limit: usize) {
+    let (mut room, runs) = large(By::Stream);
+    room.submit.inline_limit = inline_limit;
     let key = made(&room).await;
     through(&room, OBJECTS, Duration::from_secs(5), HALF_AN_HOUR).await;
     let job = room.poll(&key).await;
