@@ -558,9 +558,9 @@ mod tests {
     fn a_registry_finds_each_command_by_its_name() {
         let named = |name| Command::json(name, |_: crate::testing::Note, _| async { Ok(Output::none()) });
         let registry = Registry::new(vec![named("c"), named("a"), named("b")]);
-        let names: Vec<_> = registry.iter().map(|command| command.name().as_str()).collect();
-        assert_eq!(names, ["a", "b", "c"]);
-        for name in names {
+        let all: Vec<_> = registry.iter().map(|command| command.name().as_str()).collect();
+        assert_eq!(all, ["a", "b", "c"]);
+        for name in all {
             assert_eq!(registry.get(&name.parse().expect("a name")).map(|command| command.name().as_str()), Some(name));
         }
         assert!(registry.get(&"d".parse().expect("a name")).is_none());

@@ -402,7 +402,7 @@ async fn a_port_that_records_a_job_again_by_itself_answers_with_that_job() {
         let (room, runs) = room();
         room.memory.fail("accept", Fault::Twice);
         let submitted = room.send("note.keep", key, "{}").await.expect("accepted");
-        // Under a key its own record can't be told from another request's.
+        // Under a key its own record looks like that of another request.
         assert_eq!((submitted.replayed, submitted.job.status), (key.is_some(), Status::Accepted));
         assert_eq!(room.memory.calls(), ["accept", "send"]);
         room.work_until_idle().await;
@@ -543,7 +543,7 @@ async fn a_condition_is_asked_of_the_job_that_the_key_names_or_of_none() {
     assert_eq!(sent_if(&room, "{}", &|job| job.is_none()).await, Err(SubmitError::Conflict));
     assert_eq!(room.memory.messages().0, 0);
     assert!(sent_if(&room, "{}", &|job| job.is_some()).await.expect("known").replayed);
-    assert_eq!(room.memory.messages().0, 1, "whoever recorded it may have died before it sent the message");
+    assert_eq!(room.memory.messages().0, 1, "the request that recorded it may have died before it sent the message");
     assert_eq!(sent_if(&room, "{ }", &|job| job.is_some()).await, Err(SubmitError::KeyReused));
     room.work_until_idle().await;
     room.memory.calls();
@@ -618,4 +618,42 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
     assert_eq!(room.memory.links(), [Duration::from_secs(60); 2]);
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(room.uploads.look(&Tenant::default(), in_parts.id, 1).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
+    let (room, _) = room();
+    let id = upload(&room, b"the picture").await;
+    room.memory.calls();
+    room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("accepted");
+    assert_eq!(room.memory.calls(), ["info", "digest", "load", "take_upload", "copy", "accept", "send"]);
+    let terms = UploadTerms { content_type: "image/png".into(), length: 20, sha256: None };
+    let division = cloakroom::Division { length: 20, part_length: 10 };
+    room.uploads.start_parts(&Tenant::default(), &terms, division).await.expect("ready");
+    assert_eq!(room.memory.calls(), ["begin_parts", "keep_upload"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_under_the_key_of_another_command_stays_free() {
+    let (room, _) = room();
+    room.send_body("file.keep", Some("k"), "", png(b"another picture")).await.expect("accepted");
+    let id = upload(&room, b"the picture").await;
+    room.memory.calls();
+    let answer = room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await;
+    assert_eq!(answer, Err(SubmitError::KeyReused));
+    assert_eq!(room.memory.calls(), ["info", "digest", "load"]);
+    assert!(room.send_body("file.keep", Some("other"), "", Body::Uploaded(id)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_under_the_key_of_an_expired_job_is_a_new_one() {
+    let (room, runs) = room();
+    let old = room.send_body("file.keep", Some("k"), "", png(b"the picture")).await.expect("accepted").job;
+    room.work_until_idle().await;
+    let expires_at = room.poll(&old.key()).await.expires_at;
+    tokio::time::advance(expires_at.since(room.host.now())).await;
+    let id = upload(&room, b"the picture").await;
+    assert!(!room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await.expect("accepted").replayed);
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
 }

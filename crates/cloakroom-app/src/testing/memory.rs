@@ -120,7 +120,7 @@ impl Memory {
         trouble.fault_at = None;
     }
 
-    /// How long the links are valid that were made since this was asked last.
+    /// The lifetimes of the links that were made since this was asked last.
     pub fn links(&self) -> Vec<Duration> {
         std::mem::take(&mut self.state().links)
     }

@@ -468,16 +468,12 @@ async fn a_result_of_32_kib_stands_in_the_record_and_one_byte_more_does_not() {
     for (bytes, by_pieces) in [(32_768, false), (32_769, false), (32_768, true), (32_769, true)] {
         let handler = move |_: crate::testing::Nothing, _| async move {
             let made = vec![7; bytes];
-            Ok::<_, HandlerError>(match by_pieces {
-                false => Output::bytes("image/png", made),
-                true => {
-                    let pieces: Vec<_> =
-                        made.chunks(10_000).map(|piece| Ok(bytes::Bytes::copy_from_slice(piece))).collect();
-                    Output::stream(
-                        "image/png",
-                        futures::stream::iter(pieces).map(|piece: Result<_, HandlerError>| piece),
-                    )
-                }
+            let pieces: Vec<_> =
+                made.chunks(10_000).map(bytes::Bytes::copy_from_slice).map(Ok::<_, HandlerError>).collect();
+            Ok::<_, HandlerError>(if by_pieces {
+                Output::stream("image/png", futures::stream::iter(pieces))
+            } else {
+                Output::bytes("image/png", made)
             })
         };
         let room = Room::new(vec![Command::json("play", handler)]);
@@ -511,7 +507,7 @@ async fn a_result_is_recorded_with_its_place_and_for_as_long_as_its_command_keep
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_names_a_place_that_is_none_fails_for_good() {
+async fn a_handler_that_names_an_unsafe_place_fails_for_good() {
     for place in ["//example.com", "/\\example.com", "javascript:alert(1)", "", "/a b"] {
         let handler = move |_: crate::testing::Nothing, _| async move { Output::none().at(place) };
         let room = Room::new(vec![Command::json("play", handler)]);

@@ -157,9 +157,8 @@ async fn a_job_that_begins_or_ends_just_before_it_lapses_does_not_lapse() {
         let key = sent(&room, r#"["answer"]"#).await;
         sleep(Duration::from_secs(60)).await;
         let now = room.host.now();
-        let does = move |job: &Job| match begins {
-            true => Transition::claim(&claim_by("another", job), now),
-            false => Transition::withdraw(now),
+        let does = move |job: &Job| {
+            if begins { Transition::claim(&claim_by("another", job), now) } else { Transition::withdraw(now) }
         };
         room.memory.meanwhile("change", another(does));
         let delivery = room.memory.receive(Duration::from_secs(15)).expect("a message");
