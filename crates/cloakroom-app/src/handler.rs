@@ -229,3 +229,63 @@ impl<E: std::error::Error> From<E> for HandlerError {
         Self::retryable("the work could not be done this time").because(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_ends_its_attempt_as_it_says() {
+        let failure = Failure::new("no paper").with_code("no-paper").with_status(409);
+        let said = |error: HandlerError| error.code("no-paper").status(409).after(Duration::from_secs(7)).into_end();
+        assert_eq!(said(HandlerError::terminal("no paper")), AttemptEnd::Terminal(failure.clone()));
+        let after = Some(Duration::from_secs(7));
+        assert_eq!(
+            said(HandlerError::retryable("no paper")),
+            AttemptEnd::Retryable { failure: failure.clone(), after }
+        );
+        let retryable = HandlerError::retryable("no paper").into_end();
+        assert_eq!(retryable, AttemptEnd::Retryable { failure: Failure::new("no paper"), after: None });
+        assert_eq!(said(HandlerError::cancelled()), AttemptEnd::Cancelled);
+        let unavailable = HandlerError::unavailable("away").into_end();
+        assert_eq!(unavailable, AttemptEnd::Unavailable(Failure::unavailable("away")));
+    }
+
+    #[test]
+    fn what_is_known_inside_is_for_the_log_alone() {
+        let error = HandlerError::from(io_error());
+        assert_eq!(format!("{error:?}"), "retryable: the work could not be done this time (tray 2)");
+        let AttemptEnd::Retryable { failure, .. } = error.into_end() else { panic!("it is retryable") };
+        assert_eq!(failure, Failure::new("the work could not be done this time"));
+        let shown = [
+            HandlerError::terminal("no").because("tray 2"),
+            HandlerError::unavailable("away"),
+            HandlerError::cancelled(),
+        ];
+        let shown = shown.map(|error| format!("{error:?}"));
+        assert_eq!(
+            shown,
+            ["terminal: no (tray 2)", "unavailable: away", "cancelled: the handler stopped as it was told"]
+        );
+    }
+
+    fn io_error() -> std::io::Error {
+        std::io::Error::other("tray 2")
+    }
+
+    #[test]
+    fn an_output_is_of_the_type_and_at_the_place_that_it_says() {
+        let output = Output::json(&[1, 2]).and_then(|output| output.at("/reports/7")).expect("an output");
+        let Some(Made { content_type, pieces: Pieces::Whole(bytes) }) = output.result else { panic!("a result") };
+        assert_eq!((content_type.as_str(), &bytes[..]), ("application/json", &b"[1,2]"[..]));
+        assert_eq!(output.resource.as_ref().map(Resource::as_str), Some("/reports/7"));
+        let nothing = Output::none();
+        assert!(nothing.result.is_none() && nothing.resource.is_none());
+        let unwritten = Output::json(&std::collections::HashMap::from([((1, 2), 3)])).expect_err("no JSON");
+        assert!(matches!(unwritten.into_end(), AttemptEnd::Terminal(_)));
+        assert!(matches!(
+            Output::none().at("//example.com").expect_err("no place").into_end(),
+            AttemptEnd::Terminal(_)
+        ));
+    }
+}

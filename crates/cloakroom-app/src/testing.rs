@@ -116,7 +116,7 @@ pub fn new_job(now: Timestamp, n: u128) -> Job {
     Job::accept(new, now)
 }
 
-/// What a worker that a message brought to a job claims, with a lease of five minutes.
+/// The claim of a worker that this message brought to a job, with a lease of five minutes.
 pub fn claim_by(message_id: &str, job: &Job) -> Claim {
     let lease = Lease {
         token: LeaseToken::from_uuid(Uuid::from_u128(9)),

@@ -148,10 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_brought_into_bounds_and_an_upload_of_nothing_is_one_part() {
-        for (length, wish, parts) in [(1, 0, 1), (0, 1, 1), (10_000 * LEAST_PART, 20_000, 10_000), (LARGEST_PART, 1, 1)]
+    fn a_number_of_parts_is_brought_into_bounds_and_an_upload_of_nothing_is_one_part() {
+        for (length, asked, parts) in
+            [(1, 0, 1), (0, 1, 1), (10_000 * LEAST_PART, 20_000, 10_000), (LARGEST_PART, 1, 1)]
         {
-            assert_eq!(Division::of(length, Some(wish)).map(|it| it.count()), Ok(parts), "{length} in {wish}");
+            assert_eq!(Division::of(length, Some(asked)).map(|it| it.count()), Ok(parts), "{length} in {asked}");
         }
         let nothing = Division::of(0, Some(1)).expect("one part");
         assert_eq!((nothing.part_length, nothing.length_of(1)), (1, 0));

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cloakroom::{JobKey, Status};
+use cloakroom::{JobKey, Status, Transition};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -12,7 +12,7 @@ use super::attributes::{CLIENT_JOB_ID, COMMAND, CONTENT_TYPE, QUERY, TENANT};
 use super::*;
 use crate::host::Host as _;
 use crate::ports::Objects as _;
-use crate::testing::{Fault, Note, Room};
+use crate::testing::{Fault, Note, Room, another, claim_by};
 use crate::{HandlerError, Output};
 
 /// A deployment that lets producers in as the tenant `warehouse`, with payloads in `theirs`; and how often handlers ran.
@@ -274,5 +274,114 @@ async fn whichever_call_fails_the_command_is_done_once_or_its_job_fails_as_it_mu
             }
         }
         assert!(calls >= 2, "{calls}");
+    }
+}
+
+/// A job of another command waits under the key `order-1`.
+async fn waiting(room: &Room) -> Job {
+    let submission = Submission {
+        tenant: warehouse(),
+        command: "note.keep".parse().expect("a name"),
+        client_job_id: Some("order-1".parse().expect("a key")),
+        body: Body::Sent { content_type: Some("application/json".into()), bytes: r#"{"text":"abc"}"#.into() },
+        query: String::new(),
+        not_before: None,
+        trace: Trace::default(),
+    };
+    let job = room.submit.submit(submission).await.expect("accepted").job;
+    room.memory.purge();
+    room.meter.take();
+    job
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_payload_under_the_key_of_another_command_leaves_that_ones_job_alone() {
+    for (command, body, payload) in [
+        ("note.keep", "{", Place::Body),
+        ("file.keep", "x", Place::Body),
+        ("note.keep", "a pointer", object("theirs", "gone")),
+    ] {
+        let (room, _) = room();
+        let job = waiting(&room).await;
+        let attributes = [(COMMAND, command), (CLIENT_JOB_ID, "order-1")];
+        let id = room.memory.produce(body, Produced { payload, ..produced(&room, &attributes) });
+        assert!(room.work_once().await);
+        assert_eq!(room.poll(&job.key()).await, job, "{command} {body}");
+        assert_eq!(room.memory.messages().0, 0);
+        let letters = room.memory.letters();
+        assert_eq!(letters[0].0, keys::letter(None, &id));
+        assert!(letters[0].1.contains("idempotency-key-reused"), "{}", letters[0].1);
+        assert_eq!(room.meter.facts(), [Fact::Dead { code: "idempotency-key-reused".into() }]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_payload_does_nothing_to_a_job_that_moves_meanwhile() {
+    for (call, facts) in [("change", vec![]), ("accept", vec![])] {
+        let (room, _) = room();
+        let now = room.host.now();
+        // Sent twice; the first one's job is there.
+        room.memory.produce("{", produced(&room, &ORDER));
+        room.memory.fail("change", Fault::Before);
+        room.work_once().await;
+        room.meter.take();
+        sleep(Duration::from_secs(5)).await;
+        room.memory.meanwhile(call, another(move |job| Transition::claim(&claim_by("another", job), now)));
+        assert!(room.work_once().await);
+        let job = room.poll(&key_of(&room, "order-1")).await;
+        assert_eq!((job.status, room.memory.messages().0), (Status::Running, 0), "{call}");
+        assert_eq!(room.meter.facts(), facts, "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_producers_message_comes_back_after_a_fault_later_and_later() {
+    for (receive_count, wait) in [(1, 5), (4, 320), (9, 900)] {
+        let (room, _) = room();
+        room.memory.produce("{}", produced(&room, &ORDER));
+        let delivery = room.memory.receive(Duration::from_secs(15)).expect("a message");
+        room.memory.fail("accept", Fault::Before);
+        let ends_at = room.host.now().after(Duration::from_secs(900));
+        let disposition = room.worker.handle(&Delivery { receive_count, ..delivery }, ends_at).await;
+        assert_eq!(disposition, Disposition::Keep);
+        let hidden = room.memory.messages().1.expect("it stays") - tokio::time::Instant::now();
+        assert_eq!(hidden, Duration::from_secs(wait));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_taken_until_shortly_before_its_job_would_be_forgotten() {
+    let kept = Duration::from_secs(24 * 3600).saturating_sub(LAST_CALL);
+    for (age, taken) in [(kept.saturating_sub(Duration::from_millis(1)), true), (kept, false)] {
+        let (room, _) = room();
+        let sent_at = Some(room.host.now().before(age));
+        room.memory.produce("{}", Produced { sent_at, ..produced(&room, &ORDER) });
+        room.work_until_idle().await;
+        let found = room.jobs.get(&key_of(&room, "order-1")).await.expect("memory");
+        assert_eq!((found.is_some(), room.memory.letters().len()), (taken, usize::from(!taken)), "{age:?}");
+    }
+    // Where the queue does not say, it is taken.
+    let (room, _) = room();
+    room.memory.produce("{}", Produced { sent_at: None, ..produced(&room, &ORDER) });
+    room.work_until_idle().await;
+    assert_eq!(room.poll(&key_of(&room, "order-1")).await.status, Status::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetched_payload_may_be_as_large_as_an_upload_and_a_sent_one_as_a_body() {
+    for (bytes, fetched, taken) in [(2_000_000, true, true), (2_000_001, true, false), (2_000_000, false, true)] {
+        let (room, _) = room();
+        let body = format!("{{\"text\":\"{}\"}}", "x".repeat(bytes - 11));
+        assert_eq!(body.len(), bytes);
+        room.memory.put("theirs/1", "", body.clone().into()).await.expect("memory");
+        let payload = if fetched { object("theirs", "1") } else { Place::Body };
+        room.memory.produce(&body, Produced { payload, ..produced(&room, &ORDER) });
+        room.work_until_idle().await;
+        let job = room.poll(&key_of(&room, "order-1")).await;
+        assert_eq!(job.status == Status::Succeeded, taken, "{bytes} {fetched}: {:?}", job.failure);
+        if let Some(failure) = job.failure {
+            assert_eq!((failure.code.as_str(), failure.status), ("payload-too-large", 413));
+            assert_eq!(failure.detail, "the payload has 2000001 bytes, and the command takes 2000000");
+        }
     }
 }

@@ -161,11 +161,14 @@ async fn a_condition_holds_at_the_moment_of_the_write() {
 async fn a_job_that_changes_all_the_time_is_to_be_cancelled_again() {
     let room = room();
     let key = accepted(&room).await;
+    let looks = AtomicU32::new(0);
     let restless = |_: &Job| {
+        looks.fetch_add(1, Ordering::SeqCst);
         touch(&room, &key);
         true
     };
     assert!(room.jobs.cancel_if(&key, restless).await.is_err());
+    assert_eq!(looks.load(Ordering::SeqCst), 5);
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
 }
 
@@ -178,7 +181,7 @@ async fn what_happens_while_a_job_is_cancelled_is_what_its_client_is_told() {
     for (done, status) in [
         (AttemptEnd::Done(Success::default()), Some(Status::Succeeded)),
         (AttemptEnd::Terminal(Failure::new("no")), Some(Status::Failed)),
-        // It waits for its next attempt: the wish was not written.
+        // It waits for its next attempt: the request was not written.
         (AttemptEnd::Unavailable(Failure::unavailable("away")), None),
     ] {
         let room = room();
@@ -270,10 +273,11 @@ async fn a_job_that_was_withdrawn_is_counted_once() {
         let key = accepted(&room).await;
         room.meter.take();
         for _ in 0..2 {
-            match conditional {
-                true => room.jobs.cancel_if(&key, |_| true).await.expect("written"),
-                false => room.jobs.cancel(&key).await.expect("written"),
-            };
+            if conditional {
+                room.jobs.cancel_if(&key, |_| true).await.expect("written");
+            } else {
+                room.jobs.cancel(&key).await.expect("written");
+            }
         }
         assert_eq!(room.meter.facts(), [Fact::Cancelled { run_time: None }]);
     }

@@ -395,3 +395,265 @@ async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_records_a_job_again_by_itself_answers_with_that_job() {
+    for key in [None, Some("k")] {
+        let (room, runs) = room();
+        room.memory.fail("accept", Fault::Twice);
+        let submitted = room.send("note.keep", key, "{}").await.expect("accepted");
+        // Under a key its own record looks like that of another request.
+        assert_eq!((submitted.replayed, submitted.job.status), (key.is_some(), Status::Accepted));
+        assert_eq!(room.memory.calls(), ["accept", "send"]);
+        room.work_until_idle().await;
+        assert_eq!((runs.load(Ordering::SeqCst), room.memory.only_job().status), (1, Status::Succeeded));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_another_request_under_an_id_that_was_drawn_is_not_taken_for_its_own() {
+    let (room, _) = room();
+    room.memory.meanwhile("accept", |_| {});
+    room.memory.fail("accept", Fault::After);
+    room.send("note.keep", None, "{}").await.expect_err("its answer was lost");
+    let mut again = room.memory.only_job();
+    again.updated_at = again.updated_at.after(Duration::from_secs(1));
+    let mut submission = room.clone();
+    submission.submit.host = Arc::new(crate::testing::TestHost::new(7));
+    room.memory.meanwhile("accept", move |jobs| {
+        jobs.insert(again.key(), again.clone());
+    });
+    // The same draw, and a record that is not the same.
+    let answer = submission.send("note.keep", None, "{}").await;
+    assert_eq!(answer, Err(SubmitError::UploadNotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_and_an_upload_may_be_as_large_as_their_limits_say() {
+    let (room, _) = room();
+    let strict = async |bytes: usize| {
+        let json = format!("{{\"text\":\"{}\"}}", "x".repeat(bytes - 11));
+        room.send("note.strict", Some(&format!("k-{bytes}")), &json).await.map(|_| ())
+    };
+    assert_eq!((strict(20).await, strict(21).await), (Ok(()), Err(SubmitError::TooLarge { limit: 20 })));
+    let limited = Room::new(vec![
+        Command::binary("file.keep", &["image/png"], |_: Note, _: Bytes, _| async { Ok(Output::none()) })
+            .upload_limit(11),
+    ]);
+    for (bytes, answer) in [(&b"the picture"[..], Ok(())), (b"the picture!", Err(SubmitError::TooLarge { limit: 11 }))]
+    {
+        let id = upload(&limited, bytes).await;
+        assert_eq!(limited.send_body("file.keep", None, "", Body::Uploaded(id)).await.map(|_| ()), answer);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_media_type_has_at_most_255_characters() {
+    assert_eq!(MEDIA_TYPE_LIMIT, 255);
+    let (room, _) = room();
+    for (length, taken) in [(255, true), (256, false)] {
+        let content_type = format!("application/json; a={}", "b".repeat(length - 20));
+        assert_eq!(content_type.len(), length);
+        let body = Body::Sent { content_type: Some(content_type), bytes: "{}".into() };
+        assert_eq!(room.send_body("note.keep", None, "", body).await.is_ok(), taken, "{length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_carries_its_payload_up_to_exactly_the_limit() {
+    let (mut room, _) = room();
+    room.send("note.keep", None, "{}").await.expect("accepted");
+    let length = room.memory.receive(Duration::ZERO).expect("a message").body.len();
+    room.memory.calls();
+    for (limit, calls) in [(length, &["accept", "send"][..]), (length - 1, &["put", "accept", "send"])] {
+        room.submit.inline_limit = limit;
+        room.send("note.keep", None, "{}").await.expect("accepted");
+        assert_eq!(room.memory.calls(), calls, "{limit}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_sent_much_later_carries_less() {
+    let (room, _) = room();
+    assert_eq!(SCHEDULED_LIMIT, 131_072);
+    let json = format!("{{\"text\":\"{}\"}}", "x".repeat(SCHEDULED_LIMIT));
+    for (seconds, calls) in [(900, &["accept", "send"][..]), (901, &["put", "accept", "send"])] {
+        let submission = Submission {
+            tenant: Tenant::default(),
+            command: "note.keep".parse().expect("a name"),
+            client_job_id: None,
+            body: Body::Sent { content_type: None, bytes: json.clone().into() },
+            query: String::new(),
+            not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
+            trace: Trace::default(),
+        };
+        room.submit.submit(submission).await.expect("accepted");
+        assert_eq!(room.memory.calls(), calls, "{seconds}");
+        // As long as the queue itself holds it back.
+        assert_eq!(room.memory.messages().1, Some(tokio::time::Instant::now() + LONGEST_DELAY));
+        room.memory.purge();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of_the_wait() {
+    let (room, _) = room();
+    let not_before = room.host.now().after(Duration::from_secs(600));
+    let submission = Submission {
+        tenant: Tenant::default(),
+        command: "note.keep".parse().expect("a name"),
+        client_job_id: Some("k".parse().expect("a key")),
+        body: Body::Sent { content_type: None, bytes: "{}".into() },
+        query: String::new(),
+        not_before: Some(not_before),
+        trace: Trace::default(),
+    };
+    room.submit.submit(submission.clone()).await.expect("accepted");
+    room.memory.purge();
+    tokio::time::advance(Duration::from_secs(200)).await;
+    assert!(room.submit.submit(submission).await.expect("known").replayed);
+    assert_eq!(room.memory.messages().1, Some(tokio::time::Instant::now() + Duration::from_secs(400)));
+    tokio::time::advance(Duration::from_secs(400)).await;
+    room.work_until_idle().await;
+    assert_eq!(room.memory.only_job().attempt, 1);
+}
+
+/// Submits under the key `k`, if the condition holds.
+async fn sent_if(room: &Room, json: &'static str, holds: Condition<'_>) -> Result<Submitted, SubmitError> {
+    let submission = Submission {
+        tenant: Tenant::default(),
+        command: "note.keep".parse().expect("a name"),
+        client_job_id: Some("k".parse().expect("a key")),
+        body: Body::Sent { content_type: None, bytes: json.into() },
+        query: String::new(),
+        not_before: None,
+        trace: Trace::default(),
+    };
+    room.submit.submit_if(submission, holds).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_is_asked_of_the_job_that_the_key_names_or_of_none() {
+    let (room, _) = room();
+    assert_eq!(sent_if(&room, "{}", &|job| job.is_some()).await, Err(SubmitError::Conflict));
+    assert_eq!(room.memory.calls(), ["load"], "nothing is recorded");
+    assert!(!sent_if(&room, "{}", &|job| job.is_none()).await.expect("accepted").replayed);
+    room.memory.purge();
+    room.memory.calls();
+    assert_eq!(sent_if(&room, "{}", &|job| job.is_none()).await, Err(SubmitError::Conflict));
+    assert_eq!(room.memory.messages().0, 0);
+    assert!(sent_if(&room, "{}", &|job| job.is_some()).await.expect("known").replayed);
+    assert_eq!(room.memory.messages().0, 1, "the request that recorded it may have died before it sent the message");
+    assert_eq!(sent_if(&room, "{ }", &|job| job.is_some()).await, Err(SubmitError::KeyReused));
+    room.work_until_idle().await;
+    room.memory.calls();
+    assert!(sent_if(&room, "{}", &|job| job.is_some()).await.expect("known").replayed);
+    assert_eq!(room.memory.calls(), ["load"]);
+    let expires_at = room.memory.only_job().expires_at;
+    tokio::time::advance(expires_at.since(room.host.now())).await;
+    assert_eq!(sent_if(&room, "{}", &|job| job.is_some()).await, Err(SubmitError::Conflict), "it is forgotten");
+    assert!(!sent_if(&room, "{}", &|job| job.is_none()).await.expect("accepted").replayed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_holds_of_what_another_recorded_meanwhile() {
+    let (room, _) = room();
+    let job = room.send("note.keep", Some("k"), "{}").await.expect("accepted").job;
+    let (other, _) = self::room();
+    other.memory.meanwhile("accept", move |jobs| {
+        jobs.insert(job.key(), job.clone());
+    });
+    assert_eq!(sent_if(&other, "{}", &|job| job.is_none()).await, Err(SubmitError::Conflict));
+    assert_eq!(other.memory.messages().0, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_record_that_another_replaces_meanwhile_is_that_ones() {
+    let (room, runs) = room();
+    let old = room.send("note.keep", Some("k"), "{}").await.expect("accepted").job;
+    tokio::time::advance(old.expires_at.since(old.created_at)).await;
+    room.memory.purge();
+    let now = room.host.now();
+    room.memory.meanwhile("accept", move |jobs| {
+        for job in jobs.values_mut() {
+            (job.created_at, job.ready_at, job.expires_at) = (now, now, now.after(Duration::from_secs(86_400)));
+        }
+    });
+    let submitted = room.send("note.keep", Some("k"), "{}").await.expect("known");
+    assert!(submitted.replayed && submitted.job.created_at == now);
+    room.work_until_idle().await;
+    assert_eq!((runs.load(Ordering::SeqCst), room.memory.only_job().status), (1, Status::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_key_another_request_takes_meanwhile_is_that_ones() {
+    let (room, _) = room();
+    let mut job = room.send_body("file.keep", Some("k"), "", png(b"another picture")).await.expect("accepted").job;
+    let (room, _) = self::room();
+    let id = upload(&room, b"the picture").await;
+    job.created_at = room.host.now();
+    room.memory.meanwhile("accept", move |jobs| {
+        jobs.insert(job.key(), job.clone());
+    });
+    let answer = room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await;
+    assert_eq!(answer, Err(SubmitError::KeyReused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() {
+    let (room, _) = room();
+    let hour = Duration::from_secs(3600);
+    let terms = UploadTerms { content_type: "image/png".into(), length: 20, sha256: None };
+    let ready = room.uploads.start(&Tenant::default(), &terms).await.expect("ready");
+    assert_eq!(ready.expires_at, room.host.now().after(hour));
+    let division = cloakroom::Division { length: 20, part_length: 10 };
+    let in_parts = room.uploads.start_parts(&Tenant::default(), &terms, division).await.expect("ready");
+    assert_eq!(in_parts.expires_at, room.host.now().after(hour));
+    room.jobs.result_link("results/1").await.expect("a link");
+    assert_eq!(room.memory.links(), [hour, hour, hour, Duration::from_secs(900)]);
+    // An upload in parts can be named for 23 hours, and its links end with it.
+    tokio::time::advance(Duration::from_secs(23 * 3600 - 60)).await;
+    let looked = room.uploads.look(&Tenant::default(), in_parts.id, 0).await.expect("memory").expect("known");
+    assert_eq!((looked.parts.len(), looked.parts[0].terms.number), (2, 1));
+    assert_eq!(room.memory.links(), [Duration::from_secs(60); 2]);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(room.uploads.look(&Tenant::default(), in_parts.id, 1).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
+    let (room, _) = room();
+    let id = upload(&room, b"the picture").await;
+    room.memory.calls();
+    room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("accepted");
+    assert_eq!(room.memory.calls(), ["info", "digest", "load", "take_upload", "copy", "accept", "send"]);
+    let terms = UploadTerms { content_type: "image/png".into(), length: 20, sha256: None };
+    let division = cloakroom::Division { length: 20, part_length: 10 };
+    room.uploads.start_parts(&Tenant::default(), &terms, division).await.expect("ready");
+    assert_eq!(room.memory.calls(), ["begin_parts", "keep_upload"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_under_the_key_of_another_command_stays_free() {
+    let (room, _) = room();
+    room.send_body("file.keep", Some("k"), "", png(b"another picture")).await.expect("accepted");
+    let id = upload(&room, b"the picture").await;
+    room.memory.calls();
+    let answer = room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await;
+    assert_eq!(answer, Err(SubmitError::KeyReused));
+    assert_eq!(room.memory.calls(), ["info", "digest", "load"]);
+    assert!(room.send_body("file.keep", Some("other"), "", Body::Uploaded(id)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_under_the_key_of_an_expired_job_is_a_new_one() {
+    let (room, runs) = room();
+    let old = room.send_body("file.keep", Some("k"), "", png(b"the picture")).await.expect("accepted").job;
+    room.work_until_idle().await;
+    let expires_at = room.poll(&old.key()).await.expires_at;
+    tokio::time::advance(expires_at.since(room.host.now())).await;
+    let id = upload(&room, b"the picture").await;
+    assert!(!room.send_body("file.keep", Some("k"), "", Body::Uploaded(id)).await.expect("accepted").replayed);
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+}

@@ -274,4 +274,22 @@ mod tests {
             assert!(room.poll(key).await.status.is_terminal());
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_waits_until_the_first_of_its_jobs_is_due_and_for_half_a_minute_after_a_fault() {
+        let (room, keys, rounds, lists) = stranded(2).await;
+        sleep_until(Instant::now() + Duration::from_secs(100)).await;
+        rounds.begin(&keys).await.expect("a look");
+        let list = lists.receive(Duration::from_secs(60));
+        assert_eq!(list, None, "it is held back");
+        sleep_until(Instant::now() + Duration::from_secs(900)).await;
+        let list = lists.receive(Duration::from_secs(60)).expect("as long as a queue holds it back");
+        for (fault, seconds) in [(true, 30), (false, 6000 - 1000)] {
+            if fault {
+                room.memory.fail("load", Fault::Before);
+            }
+            assert_eq!(rounds.go_on(std::slice::from_ref(&list)).await, [Disposition::Keep]);
+            assert_eq!(lists.messages().1, Some(Instant::now() + Duration::from_secs(seconds)), "{fault}");
+        }
+    }
 }

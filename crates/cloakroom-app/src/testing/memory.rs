@@ -49,6 +49,7 @@ struct State {
     receipts: usize,
     trouble: Trouble,
     most_received: u32,
+    links: Vec<Duration>,
     calls: Vec<&'static str>,
 }
 
@@ -117,6 +118,11 @@ impl Memory {
         trouble.faults.clear();
         (trouble.down, trouble.slow) = (&[], None);
         trouble.fault_at = None;
+    }
+
+    /// The lifetimes of the links that were made since this was asked last.
+    pub fn links(&self) -> Vec<Duration> {
+        std::mem::take(&mut self.state().links)
     }
 
     /// The calls that were made since this was asked last, by name.
@@ -451,11 +457,13 @@ impl Objects for Memory {
         .await
     }
 
-    async fn link(&self, key: &str, _valid: Duration) -> Result<String, PortError> {
+    async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError> {
+        self.state().links.push(valid);
         Ok(url_of(key))
     }
 
-    async fn upload_link(&self, key: &str, terms: &UploadTerms, _valid: Duration) -> Result<UploadLink, PortError> {
+    async fn upload_link(&self, key: &str, terms: &UploadTerms, valid: Duration) -> Result<UploadLink, PortError> {
+        self.state().links.push(valid);
         let headers = vec![
             ("content-type".into(), terms.content_type.clone()),
             ("content-length".into(), terms.length.to_string()),
@@ -476,8 +484,9 @@ impl Objects for Memory {
         key: &str,
         store_id: &str,
         part: PartTerms,
-        _valid: Duration,
+        valid: Duration,
     ) -> Result<UploadLink, PortError> {
+        self.state().links.push(valid);
         let headers = vec![("content-length".into(), part.length.to_string())];
         Ok(UploadLink { url: format!("{}?of={store_id}&part={}", url_of(key), part.number), headers })
     }

@@ -19,7 +19,7 @@ use crate::{Admission, DeadLetters, Jobs, Redrive, Submit, Sweeper, Uploads, Wor
 /// How long the queue hides a message that was received: longer than until the first heartbeat.
 const VISIBILITY: Duration = Duration::from_secs(15);
 
-/// How long a function lives.
+/// The lifetime of a function.
 const FUNCTION: Duration = Duration::from_secs(900);
 
 /// A deployment in memory.

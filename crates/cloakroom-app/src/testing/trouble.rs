@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cloakroom::{Job, JobKey, Transition};
 
-/// What goes wrong at a call.
+/// A fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing happened.
@@ -24,7 +24,7 @@ pub type Records = HashMap<JobKey, Job>;
 
 type Change = Box<dyn FnOnce(&mut Records) + Send>;
 
-/// Makes what another does to every job, which it must be free to do.
+/// Makes the change of another to every job, which must allow it.
 ///
 /// # Panics
 /// When it is not.

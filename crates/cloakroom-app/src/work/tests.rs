@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloakroom::ResultRef;
+use futures::StreamExt as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
@@ -404,7 +405,7 @@ async fn a_late_message_of_a_job_that_expired_leaves_the_payload_of_the_next_one
     room.work_until_idle().await;
     let ends_at = || room.host.now().after(Duration::from_secs(900));
     // The next one has its payload where the first one's was, and is not recorded yet.
-    for before_expiry in [600, 1] {
+    for before_expiry in [1800, 600, 1] {
         let expires_at = room.poll(&submitted.job.key()).await.expires_at;
         sleep(expires_at.since(room.host.now()).saturating_sub(Duration::from_secs(before_expiry))).await;
         let envelope = Envelope::read(&late.body).expect("its envelope");
@@ -413,6 +414,149 @@ async fn a_late_message_of_a_job_that_expired_leaves_the_payload_of_the_next_one
         assert_eq!(room.worker.handle(&late, ends_at()).await, Disposition::Done);
         assert_eq!(room.memory.object_keys(), [payload.to_owned()]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_message_deletes_the_payload_until_half_an_hour_before_its_job_expires_and_never_that_of_the_next() {
+    let mut room = room();
+    room.submit.inline_limit = 0;
+    let send = || room.send("play", Some("order-1"), r#"{"acts":["answer"]}"#);
+    let first = send().await.expect("accepted").job;
+    let late = room.memory.receive(Duration::ZERO).expect("a message");
+    room.work_until_idle().await;
+    let payload = Envelope::read(&late.body).expect("ours").own_payload().expect("it is stored").to_owned();
+    let left = async || {
+        room.worker.objects.put(&payload, "application/json", "{}".into()).await.expect("memory");
+        let ends_at = room.host.now().after(Duration::from_secs(900));
+        assert_eq!(room.worker.handle(&late, ends_at).await, Disposition::Done);
+        room.memory.object_keys().len()
+    };
+    let expires_at = room.poll(&first.key()).await.expires_at;
+    sleep(expires_at.since(room.host.now()).saturating_sub(Duration::from_secs(1801))).await;
+    assert_eq!(left().await, 0);
+    sleep(Duration::from_secs(1801)).await;
+    send().await.expect("accepted");
+    room.work_until_idle().await;
+    assert_eq!(left().await, 1, "the next one's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_is_told_of_its_job_and_its_attempt() {
+    let handler = |_: crate::testing::Nothing, job: JobContext| async move {
+        assert_eq!((job.tenant().as_str(), job.command().as_str(), job.attempt()), ("default", "play", 1));
+        assert_eq!(job.content_type(), "application/json; a=b");
+        assert_eq!(job.time_left(), Duration::from_secs(60));
+        assert_eq!(job.deadline(), job.created_at().after(Duration::from_secs(7 + 60)));
+        assert_eq!(job.idempotency_token(), format!("{}-{:x}", job.id(), job.created_at().as_millis()));
+        assert!(!job.is_cancelled());
+        Output::json(&job.id().to_string())
+    };
+    let room = Room::new(vec![Command::json("play", handler).attempts(1)]);
+    let body = crate::submit::Body::Sent { content_type: Some("application/json; a=b".into()), bytes: "{}".into() };
+    let key = room.send_body("play", None, "", body).await.expect("accepted").job.key();
+    sleep(Duration::from_secs(7)).await;
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!(job.status, Status::Succeeded, "{:?}", job.failure);
+    let result = job.success.and_then(|success| success.result);
+    let Some(ResultRef::Inline { bytes, .. }) = result else { panic!("{result:?}") };
+    assert_eq!(bytes, format!("\"{}\"", key.id).into_bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_of_32_kib_stands_in_the_record_and_one_byte_more_does_not() {
+    for (bytes, by_pieces) in [(32_768, false), (32_769, false), (32_768, true), (32_769, true)] {
+        let handler = move |_: crate::testing::Nothing, _| async move {
+            let made = vec![7; bytes];
+            let pieces: Vec<_> =
+                made.chunks(10_000).map(bytes::Bytes::copy_from_slice).map(Ok::<_, HandlerError>).collect();
+            Ok::<_, HandlerError>(if by_pieces {
+                Output::stream("image/png", futures::stream::iter(pieces))
+            } else {
+                Output::bytes("image/png", made)
+            })
+        };
+        let room = Room::new(vec![Command::json("play", handler)]);
+        let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+        room.work_until_idle().await;
+        let kept = match room.poll(&key).await.success.and_then(|success| success.result).expect("a result") {
+            ResultRef::Inline { content_type, bytes } => (content_type, bytes.len() as u64, true),
+            ResultRef::Stored { content_type, length, sha256, .. } => {
+                assert_eq!(sha256, cloakroom::Digest::of(&vec![7; bytes]));
+                (content_type, length, false)
+            }
+        };
+        assert_eq!(kept, ("image/png".to_owned(), bytes as u64, bytes == 32_768));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_is_recorded_with_its_place_and_for_as_long_as_its_command_keeps_it() {
+    for (bytes, retention) in [(10, None), (40_000, Some(Duration::from_secs(7200)))] {
+        let handler = move |_: crate::testing::Nothing, _| async move {
+            Output::bytes("image/png", vec![7; bytes]).at("/reports/7")
+        };
+        let command = Command::json("play", handler).result_retention(Duration::from_secs(7200));
+        let room = Room::new(vec![command]);
+        let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+        room.work_until_idle().await;
+        let success = room.poll(&key).await.success.expect("a success");
+        assert_eq!(success.resource.as_ref().map(cloakroom::Resource::as_str), Some("/reports/7"));
+        assert_eq!(success.result.expect("a result").retention(), retention);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_names_an_unsafe_place_fails_for_good() {
+    for place in ["//example.com", "/\\example.com", "javascript:alert(1)", "", "/a b"] {
+        let handler = move |_: crate::testing::Nothing, _| async move { Output::none().at(place) };
+        let room = Room::new(vec![Command::json("play", handler)]);
+        let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+        room.work_until_idle().await;
+        let job = room.poll(&key).await;
+        let failed = (400, "job-failed", "the handler named a place that is none");
+        assert_eq!((job.status, job.attempt, failure(&job)), (Status::Failed, 1, failed), "{place}");
+        assert_eq!(job.success, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_its_handler_does_not_go_on_with_times_out() {
+    let handler = |_: crate::testing::Nothing, _| async {
+        let first = futures::stream::iter([Ok::<_, HandlerError>(bytes::Bytes::from(vec![7; 40_000]))]);
+        Ok::<_, HandlerError>(Output::stream("image/png", first.chain(futures::stream::pending())))
+    };
+    let room = Room::new(vec![Command::json("play", handler).attempts(1).timeout(Duration::from_secs(30))]);
+    let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+    let begun = Instant::now();
+    room.work_once().await;
+    assert_eq!((begun.elapsed().as_secs(), failure(&room.poll(&key).await).1), (32, "attempt-timed-out"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_stored_slowly_takes_none_of_its_handlers_time() {
+    let handler = |_: crate::testing::Nothing, _| async {
+        let pieces = futures::stream::iter([Ok::<_, HandlerError>(bytes::Bytes::from(vec![7; 40_000]))]);
+        Ok::<_, HandlerError>(Output::stream("image/png", pieces))
+    };
+    let room = Room::new(vec![Command::json("play", handler).attempts(1).timeout(Duration::from_secs(30))]);
+    let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+    room.memory.slow("put", Duration::from_secs(100));
+    room.work_once().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.history.len()), (Status::Succeeded, 2), "{:?}", job.failure);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_is_not_there_in_time_costs_no_attempt() {
+    let mut room = Room::new(vec![Command::json("play", play).attempts(1).timeout(Duration::from_secs(30))]);
+    room.submit.inline_limit = 0;
+    let key = sent(&room, r#"["answer"]"#).await;
+    room.memory.slow("open", Duration::from_secs(100));
+    room.work_once().await;
+    let job = room.poll(&key).await;
+    let late = (400, "storage-unavailable", "the payload could not be fetched in time");
+    assert_eq!((job.status, job.attempt, failure(&job)), (Status::Retrying, 0, late));
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,7 +62,7 @@ fn a_resource_that_leads_elsewhere_or_runs_something_is_rejected() {
     ] {
         assert!(Resource::parse(bad).is_err(), "{bad:?}");
     }
-    let rule = Resource::parse("").expect_err("it is none").to_string();
+    let rule = Resource::parse("").expect_err("no resource").to_string();
     assert!(rule.contains("2048 visible ASCII characters"), "{rule}");
 }
 

@@ -50,6 +50,7 @@ fn a_signed_link_is_known_by_any_word_of_its_signature_wherever_it_stands() {
     for given in [
         "/k?a=b&X-Amz-Signature=secret",
         "/k?a=b&Signature=secret",
+        "/k?a=b&X-Amz-Date=secret",
         "/k?Signature=secret",
         "/k?SIGNATURE=secret",
         "/k?x-amz-security-token=secret",
@@ -59,6 +60,12 @@ fn a_signed_link_is_known_by_any_word_of_its_signature_wherever_it_stands() {
     for given in ["/k?a=b", "/k?signed=no", "x-amz-date=1", "signature=1"] {
         assert_eq!(text(given), given);
     }
+}
+
+#[test]
+fn without_a_scheme_everything_before_an_at_sign_may_be_a_password() {
+    assert_eq!(url("se/cret@host"), "***@host");
+    assert_eq!(url("http://host/a@b"), "http://host/a@b");
 }
 
 #[test]

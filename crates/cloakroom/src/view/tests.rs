@@ -58,7 +58,7 @@ fn shown(job: &Job) -> Value {
     to_value(JobView::of(job, "/v1")).expect("JSON")
 }
 
-/// A document as an accepted job has it, with these members in place of its own; `null` is none.
+/// A document as an accepted job has it, with these members in place of its own; `null` removes one.
 fn document(members: &Value) -> Value {
     let mut document = json!({
         "id": ID, "client_job_id": "order-1042", "type": "diagnostic.run", "status": "accepted", "attempt": 0,

@@ -201,3 +201,18 @@ async fn the_payload_of_a_cancelled_job_goes_when_its_message_comes() {
     assert_eq!(room.memory.object_keys(), Vec::<String>::new());
     assert!(room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("known").replayed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_bytes_went_with_a_job_that_is_forgotten_is_not_found() {
+    let keep = |_: Note, _: Bytes, _| async { Ok::<_, HandlerError>(Output::none()) };
+    let room = Room::new(vec![Command::binary("file.keep", &["image/png"], keep).retention(Duration::from_secs(3600))]);
+    let id = uploaded(&room, None).await;
+    room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("accepted");
+    room.work_until_idle().await;
+    assert!(room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("known").replayed);
+    tokio::time::advance(Duration::from_secs(3601)).await;
+    for key in [Some("a"), Some("b"), None] {
+        let answer = room.send_body("file.keep", key, "", Body::Uploaded(id)).await;
+        assert_eq!(answer, Err(SubmitError::UploadNotFound), "{key:?}");
+    }
+}

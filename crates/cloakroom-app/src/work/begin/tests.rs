@@ -210,3 +210,45 @@ async fn a_job_whose_attempt_ran_alone_is_blamed_for_the_crash() {
     let job = room.poll(&key).await;
     assert_eq!((job.status, job.attempt, code(&job)), (Status::Failed, 2, Some("worker-crashed")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_last_attempt_that_needs_more_than_the_whole_budget_does_not_run_alone_either() {
+    let mut room = room(u64::MAX, task().memory(65 << 20).attempts(1));
+    let key = sent(&room, r#"{"seconds": 10}"#).await;
+    crash(&mut room, &[&key]).await;
+    room.worker.admission = Admission::new(64 << 20);
+    let begun = Instant::now();
+    batch(&room, 900).await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, code(&job)), (Status::Failed, Some("memory-exceeded")));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_bound_an_attempt_needs_its_body_if_its_handler_holds_it() {
+    use bytes::Bytes;
+    let held = |_: Task, _: Bytes, _: JobContext| async {
+        sleep(Duration::from_secs(10)).await;
+        Ok::<_, HandlerError>(Output::none())
+    };
+    let streamed = |_: Task, _: crate::BodyStream, _: JobContext| async {
+        sleep(Duration::from_secs(10)).await;
+        Ok::<_, HandlerError>(Output::none())
+    };
+    for (command, inline_limit, seconds) in [
+        (Command::binary("task", &["a/b"], held), 1_000_000, 20),
+        (Command::binary("task", &["a/b"], held), 0, 20),
+        (Command::binary("task", &["a/b"], streamed), 1_000_000, 10),
+        (Command::binary("task", &["a/b"], streamed), 0, 10),
+    ] {
+        let mut room = room(100 << 10, command);
+        room.submit.inline_limit = inline_limit;
+        for _ in 0..2 {
+            let body = crate::submit::Body::Sent { content_type: None, bytes: vec![0; 60 << 10].into() };
+            room.send_body("task", None, "seconds=10", body).await.expect("accepted");
+        }
+        let begun = Instant::now();
+        batch(&room, 900).await;
+        assert_eq!(begun.elapsed().as_secs(), seconds, "{inline_limit}");
+    }
+}

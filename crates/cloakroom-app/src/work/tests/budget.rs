@@ -16,14 +16,14 @@ async fn handle(room: &Room, delivery: &Delivery) -> Disposition {
     timeout(ENOUGH, room.worker.handle(delivery, room.host.now().after(ENOUGH))).await.expect("within its function")
 }
 
-/// How long the one message is hidden from now on.
+/// The time for which the one message is hidden from now on.
 fn hidden(room: &Room) -> Duration {
     let (messages, visible_at) = room.memory.messages();
     assert_eq!(messages, 1);
     visible_at.expect("a message") - Instant::now()
 }
 
-/// As a queue counts: whole seconds, rounded up.
+/// The same time in whole seconds, rounded up, as a queue counts.
 fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(u64::try_from(time.as_millis().div_ceil(1000)).expect("small"))
 }
@@ -174,6 +174,8 @@ async fn a_claim_that_may_have_been_made_is_told_of_by_a_message_that_is_sent_ag
             let unrecorded = Envelope::read(&again.body).expect("ours").unrecorded();
             assert!(unrecorded.is_some() && (!taken || unrecorded == lease), "{unrecorded:?}");
             assert_eq!(handle(&room, &again).await, Disposition::Done);
+            let unavailable = room.meter.facts().into_iter().filter(|fact| *fact == Fact::StorageUnavailable).count();
+            assert_eq!(unavailable, usize::from(taken), "{fault:?}: an attempt that is not counted");
             let job = room.poll(&key).await;
             assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "{fault:?} {receive_count}");
         }
@@ -292,16 +294,48 @@ async fn a_message_stays_hidden_until_after_the_next_try_to_write_an_end() {
 
 #[tokio::test(start_paused = true)]
 async fn just_before_its_functions_end_a_worker_leaves_the_end_to_a_message_that_tells_of_it() {
-    let (down, slow): (fn(&Room), fn(&Room)) =
-        (|room| room.memory.down(&["change"]), |room| room.memory.slow("change", Duration::from_secs(1000)));
-    for (trouble, given_up) in [(down, 57_600), (slow, 58_500)] {
+    for (down, given_up) in [(true, 57_600), (false, 58_500)] {
         let room = room();
         let key = sent(&room, r#"[{"listen": 5}, "answer"]"#).await;
-        let worked = worked_through(&room, || trouble(&room), Duration::from_secs(70)).await;
+        let trouble = || {
+            if down {
+                room.memory.down(&["change"]);
+            } else {
+                room.memory.slow("change", Duration::from_secs(1000));
+            }
+        };
+        let worked = worked_through(&room, trouble, Duration::from_secs(70)).await;
         assert_eq!(worked, (Disposition::Done, Duration::from_millis(given_up)));
         let again = room.memory.receive(Duration::from_secs(15)).expect("a message");
         let lease = room.poll(&key).await.lease.map(|lease| lease.token);
         assert_eq!(Envelope::read(&again.body).expect("ours").unrecorded(), lease);
         assert!(lease.is_some());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_can_not_be_sent_again_is_hidden_at_least_until_its_job_is_due() {
+    let room = Room::new(vec![Command::json("play", play).backoff(Duration::from_secs(8), Duration::from_secs(1800))]);
+    sent(&room, r#"[{"retryable-after": 1500}]"#).await;
+    let delivery = received(&room, 4);
+    room.memory.down(&["send"]);
+    assert_eq!(handle(&room, &delivery).await, Disposition::Keep);
+    assert_eq!(hidden(&room), Duration::from_secs(1500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_ends_just_before_its_function_is_written_all_the_same() {
+    let mut room = room();
+    room.worker.settings.grace = Duration::from_millis(3_500);
+    let key = sent(&room, r#"[{"sleep": 100}]"#).await;
+    let delivery = received(&room, 1);
+    let slow = async {
+        sleep(Duration::from_secs(1)).await;
+        room.memory.slow("change", Duration::from_millis(300));
+    };
+    let ends_at = room.host.now().after(Duration::from_secs(30));
+    let begun = Instant::now();
+    let (disposition, ()) = tokio::join!(room.worker.handle(&delivery, ends_at), slow);
+    assert_eq!(begun.elapsed(), Duration::from_millis(29_800));
+    assert_eq!((disposition, room.poll(&key).await.status), (Disposition::Keep, Status::Retrying));
 }

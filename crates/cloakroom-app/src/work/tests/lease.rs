@@ -1,5 +1,5 @@
-//! Given a handler at work, when its lease is lost, a renewal fails, or its client cancels, then it is told in time, and what it made
-//! counts only while the lease is its own.
+//! Given a handler at work, when its lease is lost, a renewal fails, or its client cancels, then it is notified in time, and what it
+//! made counts only while the lease is its own.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use super::*;
 use crate::meter::Fact;
 use crate::testing::{Nothing, claim_by};
 
-/// What a handler does once it is told to stop.
+/// Answer of a handler to the request to stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Told {
     Stops,
@@ -15,7 +15,7 @@ enum Told {
     FailsForGood,
 }
 
-/// A room whose handler works for so many seconds unless it is told to stop; and the seconds at which it was told.
+/// A room whose handler works for so many seconds unless it is asked to stop; and the seconds at which it was asked.
 struct Scene {
     room: Room,
     key: JobKey,
@@ -146,7 +146,7 @@ async fn a_lease_that_is_lost_after_the_client_cancelled_is_heard_too() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_goes_on_after_its_client_cancelled_is_dropped_when_one_grace_is_over() {
     let mut scene = Scene::new(60, Told::AnswersAfter(80)).await;
-    // Longer than two beats, each of which finds the job being cancelled.
+    // Longer than two beats. Each of them finds the job being cancelled.
     scene.room.worker.settings.grace = Duration::from_secs(25);
     let (handled, ()) = tokio::join!(scene.handled(), scene.cancelled_at(5));
     assert_eq!((handled, scene.told()), ((Disposition::Done, 35), vec![10]));

@@ -157,9 +157,8 @@ async fn a_job_that_begins_or_ends_just_before_it_lapses_does_not_lapse() {
         let key = sent(&room, r#"["answer"]"#).await;
         sleep(Duration::from_secs(60)).await;
         let now = room.host.now();
-        let does = move |job: &Job| match begins {
-            true => Transition::claim(&claim_by("another", job), now),
-            false => Transition::withdraw(now),
+        let does = move |job: &Job| {
+            if begins { Transition::claim(&claim_by("another", job), now) } else { Transition::withdraw(now) }
         };
         room.memory.meanwhile("change", another(does));
         let delivery = room.memory.receive(Duration::from_secs(15)).expect("a message");
@@ -225,6 +224,7 @@ async fn an_end_in_place_of_a_dead_worker_is_counted_and_its_message_is_done_wit
     room.memory.calls();
     assert_eq!(handle(&room, &delivery).await, Disposition::Done);
     assert_eq!(room.memory.calls(), ["change", "change"]);
+    assert_eq!(room.poll(&key).await.finished_at, Some(room.host.now()));
     let failed = Fact::Failed { code: "worker-crashed".into(), run_time: None };
     assert_eq!((room.meter.facts(), failure(&room.poll(&key).await).1), (vec![failed], "worker-crashed"));
 }
@@ -238,4 +238,52 @@ async fn the_payload_of_a_cancelled_job_goes_when_its_worker_is_gone() {
     room.jobs.cancel(&key).await.expect("it runs");
     room.work_until_idle().await;
     assert_eq!((room.poll(&key).await.status, room.memory.object_keys()), (Status::Cancelled, vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_claim_that_nobody_works_on_keeps_the_message_that_knows_of_it() {
+    let room = room();
+    let key = sent(&room, r#"["answer"]"#).await;
+    room.memory.fail("change", Fault::Before);
+    room.work_once().await;
+    sleep(Duration::from_secs(5)).await;
+    let again = room.memory.receive(Duration::from_secs(15)).expect("a message");
+    let token = Envelope::read(&again.body).expect("ours").unrecorded().expect("it may have been claimed");
+    // The claim takes effect only now, after the attempt was to be given back.
+    let now = room.host.now();
+    undisturbed(&room);
+    room.memory.meanwhile(
+        "change",
+        another(move |job| {
+            let mut claim = claim_by("message-1", job);
+            (claim.lease.token, claim.lease_time) = (token, Duration::from_secs(30));
+            Transition::claim(&claim, now)
+        }),
+    );
+    assert_eq!(handle(&room, &again).await, Disposition::Keep);
+    assert_eq!(room.memory.messages().1, Some(Instant::now() + Duration::from_secs(30)), "until its lease ends");
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_refused_again_and_again_is_given_up() {
+    for (status, changes) in [(Status::Cancelling, 1 + 1 + 10), (Status::Running, 1 + 1)] {
+        let room = room();
+        sent(&room, r#"["answer"]"#).await;
+        undisturbed(&room);
+        // Its record has expired: whatever its status, nothing can be written.
+        room.memory.meanwhile("change", move |jobs| {
+            for job in jobs.values_mut() {
+                (job.status, job.expires_at) = (status, job.created_at);
+            }
+        });
+        let delivery = room.memory.receive(Duration::from_secs(15)).expect("a message");
+        room.memory.calls();
+        room.meter.take();
+        assert_eq!(handle(&room, &delivery).await, Disposition::Keep, "{status:?}");
+        assert_eq!(room.memory.calls(), vec!["change"; changes]);
+        assert_eq!(room.meter.facts(), [Fact::Started { queue_delay: Duration::ZERO }]);
+    }
 }

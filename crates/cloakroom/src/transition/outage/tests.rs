@@ -85,7 +85,7 @@ fn an_outage_of_half_an_hour_fails_no_job_and_one_of_a_day_does() {
 #[test]
 fn the_history_of_a_long_outage_keeps_its_beginning_and_its_latest_attempts() {
     let job = in_an_outage(at(80_000));
-    assert_eq!(events(&job), [[Event::Claim, Event::Defer]; KEPT].concat());
+    assert_eq!(events(&job), [[Event::Claim, Event::Defer]; 8].concat());
     assert_eq!(job.history[1].at, at(0));
     assert!(job.history[3].at > at(70_000));
 }

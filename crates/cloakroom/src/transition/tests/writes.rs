@@ -215,7 +215,7 @@ fn an_attempt_that_is_deferred_or_given_back_is_not_counted() {
 fn an_outage_fails_a_job_after_a_day_or_its_retention_and_not_before() {
     let hour = Duration::from_secs(3600);
     for (retention, limit) in [(hour, hour), (24 * hour, 24 * hour), (100 * hour, 24 * hour)] {
-        for (lasted, fails) in [(limit - Duration::from_millis(1), false), (limit, true)] {
+        for (lasted, fails) in [(limit.saturating_sub(Duration::from_millis(1)), false), (limit, true)] {
             let mut job = Job { retention, ..running() };
             job.history =
                 vec![Step::new(Event::Claim, at(0)), Step::new(Event::Defer, at(0)), Step::new(Event::Claim, at(1))];
@@ -440,6 +440,7 @@ fn a_refused_claim_means_what_the_record_says() {
     }
     let over = settling(&running, AttemptEnd::Terminal(no_paper())).apply(&running).expect("the lease holds");
     assert_eq!(refusal(&over, 1, "m1", 10), Refusal::Over);
+    assert_eq!(refusal(&running, 1, "m1", 15 * 86_400 + 4), Refusal::Mine);
     assert_eq!(refusal(&running, 1, "m1", 15 * 86_400 + 5), Refusal::Over, "expired");
     assert_eq!(Refusal::of(&Claim { created_at: at(1), ..claim(1, "m1") }, Some(&running), at(6)), Refusal::Over);
 }
