@@ -268,6 +268,25 @@ async fn a_late_claim_that_nobody_works_on_keeps_the_message_that_knows_of_it() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_take_over_that_may_have_been_made_is_known_to_the_message_that_is_sent_again() {
+    for (fault, taken) in [(Fault::Before, false), (Fault::After, true)] {
+        let (room, key, delivery) = dead(1).await;
+        let before = token_of(&room.poll(&key).await);
+        // The claim is refused, and the take-over that follows goes wrong.
+        room.memory.fail_nth(1, fault);
+        assert_eq!(handle(&room, &delivery).await, Disposition::Done);
+        room.memory.delete(&delivery);
+        let lease = token_of(&room.poll(&key).await);
+        assert_eq!(lease != before, taken);
+        let (_, visible) = room.memory.messages();
+        tokio::time::sleep_until(visible.expect("it was sent again")).await;
+        let again = room.memory.receive(Duration::from_secs(15)).expect("a message");
+        let unrecorded = Envelope::read(&again.body).expect("ours").unrecorded();
+        assert!(unrecorded.is_some() && (!taken || unrecorded == Some(lease)), "{unrecorded:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_end_that_is_refused_again_and_again_is_given_up() {
     for (status, changes) in [(Status::Cancelling, 1 + 1 + 10), (Status::Running, 1 + 1)] {
         let room = room();
