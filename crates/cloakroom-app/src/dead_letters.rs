@@ -38,7 +38,7 @@ impl DeadLetters {
     /// Handles letters side by side; the dispositions are in their order. A letter whose handling panics stays, and holds up
     /// no other.
     pub async fn handle_batch(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
-        let each = deliveries.iter().map(|delivery| work::kept_if_it_panics(self.handle(delivery)));
+        let each = deliveries.iter().map(|delivery| work::kept_if_it_panics(async || self.handle(delivery).await));
         futures::future::join_all(each).await
     }
 

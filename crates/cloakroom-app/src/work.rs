@@ -119,7 +119,9 @@ impl Worker {
     /// Handles messages side by side, each on its own; the dispositions are in their order. `ends_at` is when the
     /// function itself is ended.
     pub async fn handle_batch(&self, deliveries: &[Delivery], ends_at: Timestamp) -> Vec<Disposition> {
-        let each = deliveries.iter().map(|delivery| kept_if_it_panics(self.handle(delivery, ends_at)));
+        // Each future is made where it is polled, as it is large.
+        let each =
+            deliveries.iter().map(|delivery| kept_if_it_panics(async move || self.handle(delivery, ends_at).await));
         futures::future::join_all(each).await
     }
 
@@ -452,8 +454,8 @@ pub(crate) async fn keep(queue: &dyn Queue, delivery: &Delivery, time: Duration)
 /// Handles a message. One whose handling panics stays in its queue.
 ///
 /// A panic of our own code, that is: a handler has a task of its own. The panic hook logs it.
-pub(crate) async fn kept_if_it_panics(handled: impl Future<Output = Disposition>) -> Disposition {
-    AssertUnwindSafe(handled).catch_unwind().await.unwrap_or(Disposition::Keep)
+pub(crate) async fn kept_if_it_panics(handle: impl AsyncFnOnce() -> Disposition) -> Disposition {
+    AssertUnwindSafe(handle()).catch_unwind().await.unwrap_or(Disposition::Keep)
 }
 
 /// For the log, where a number of 128 bits is written as text.

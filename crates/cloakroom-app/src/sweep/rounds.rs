@@ -71,7 +71,7 @@ impl Rounds {
     /// Looks again at the jobs of these lists; the dispositions are in their order. A list whose handling panics stays, and
     /// holds up no other.
     pub async fn go_on(&self, lists: &[Delivery]) -> Vec<Disposition> {
-        let each = lists.iter().map(|list| work::kept_if_it_panics(self.look_again(list)));
+        let each = lists.iter().map(|list| work::kept_if_it_panics(async || self.look_again(list).await));
         futures::future::join_all(each).await
     }
 
