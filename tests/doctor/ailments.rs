@@ -240,9 +240,10 @@ fn mappings() -> Vec<Ailment> {
     let named = |link: &str, check: &str| -> &'static str { format!("mapping {link}{check}").leak() };
     let mut all = vec![];
     for (link, kind, source) in links {
+        let state = named(link, ": state");
         let off = ailment(
             "a mapping that is off",
-            &[(named(link, ": state"), "fail")],
+            &[(state, "fail")],
             // It takes its time, in which it can't be turned on again.
             run_of(
                 kind,
@@ -252,7 +253,11 @@ fn mappings() -> Vec<Ailment> {
                 do sleep 1; done",
             ),
         );
-        all.push(off.then(|it| it.says_untruths_of_the_mapping.set(it.on == Target::LocalStack)));
+        all.push(off.then(move |it| {
+            if it.on == Target::LocalStack {
+                it.untrue.borrow_mut().insert(state);
+            }
+        }));
         if source == ":sqs:" {
             all.push(ailment(
                 "failures that are not reported",
@@ -307,7 +312,7 @@ fn mappings() -> Vec<Ailment> {
         all.push(ailment("no mapping", &[(named(link, ""), "fail")], move |it| it.unmap(kind, source)));
     }
     let last = all.pop().expect("there is one");
-    all.push(last.then(|it| it.says_untruths_of_the_mapping.set(false)));
+    all.push(last.then(|it| it.untrue.borrow_mut().clear()));
     all
 }
 

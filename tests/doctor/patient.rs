@@ -1,7 +1,7 @@
 //! The deployment under examination.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -26,9 +26,9 @@ pub(crate) struct Patient {
     pub(crate) bucket: String,
     pub(crate) queue: String,
     pub(crate) lists: String,
-    /// LocalStack 2026.3.0 says that a mapping is disabled, although it works, from some seconds after it was updated:
-    /// when the poller ends that was replaced.
-    pub(crate) says_untruths_of_the_mapping: Cell<bool>,
+    /// Checks of the state of mappings that were updated. LocalStack 2026.3.0 reports such a mapping as disabled although it
+    /// works, from some seconds after the update, when the poller ends that was replaced.
+    pub(crate) untrue: RefCell<BTreeSet<&'static str>>,
 }
 
 /// The functions.
@@ -47,15 +47,8 @@ impl Patient {
     pub(crate) fn of(on: Target) -> Self {
         let stack = std::env::var("CLOAKROOM_STACK").unwrap_or_else(|_| "cloakroom".to_owned());
         let none = String::new;
-        let mut patient = Self {
-            on,
-            stack,
-            table: none(),
-            bucket: none(),
-            queue: none(),
-            lists: none(),
-            says_untruths_of_the_mapping: Cell::new(false),
-        };
+        let mut patient =
+            Self { on, stack, table: none(), bucket: none(), queue: none(), lists: none(), untrue: RefCell::default() };
         let variables = patient.variables("submit");
         let variable = |name: &str| variables[name].as_str().expect("it is deployed").to_owned();
         patient.table = variable("CLOAKROOM_TABLE");
@@ -166,10 +159,8 @@ impl Patient {
             let complaint = Complaint { state: text(&it["state"]).expect("text"), mend: text(&it["mend"]) };
             (check, complaint)
         });
-        ill.filter(|(check, _)| {
-            !(self.says_untruths_of_the_mapping.get() && check.starts_with("mapping ") && check.ends_with(": state"))
-        })
-        .collect()
+        let untrue = self.untrue.borrow();
+        ill.filter(|(check, _)| !untrue.contains(check.as_str())).collect()
     }
 
     /// The same, as soon as they are as they should be: a change takes its time to be seen.

@@ -70,7 +70,7 @@ fn refused(args: &[&str]) -> String {
 
 #[test]
 fn every_signal_that_asks_for_the_end_ends_it_in_order() {
-    for name in ["INT", "TERM", "HUP"] {
+    for name in crate::signals_that_end() {
         let mut runner = Runner::start(&["--memory", "--listen", "127.0.0.1:0"]);
         assert_eq!(runner.left(), 1, "objects lie in a temporary folder");
         runner.signal(name);

@@ -92,7 +92,7 @@ async fn a_result_that_breaks_off_leaves_the_old_one_and_nothing_else() {
 
 #[tokio::test]
 async fn a_signal_leaves_the_old_one_and_nothing_else() {
-    for signal in ["-INT", "-TERM", "-HUP"] {
+    for signal in crate::signals_that_end() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("r"), "old").expect("written");
         let server = Server::start([endless()]).await;
@@ -106,7 +106,7 @@ async fn a_signal_leaves_the_old_one_and_nothing_else() {
             tokio::task::yield_now().await;
         }
         let id = child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().await.expect("kill runs");
+        let sent = Command::new("kill").args(["-s", signal, &id]).status().await.expect("kill runs");
         assert!(sent.success());
         let output = child.wait_with_output().await.expect("it ends");
         assert_eq!(output.status.code(), Some(130), "{signal}");
