@@ -458,14 +458,19 @@ async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
             continue;
         }
         let foreign = JobKey { tenant: "third".parse().expect("a name"), id: ticket.id };
-        // Judged at the time of the answer, not after the second poll.
-        let asked = async { (jobs.get(&ticket.key()).await, world.now(), jobs.get(&foreign).await) };
-        let Some((found, now, foreign)) = process.live(asked).await else { continue };
+        let asked = async {
+            let found = jobs.get(&ticket.key()).await;
+            // Judged at the time of its answer: the second poll may take seconds, and a redrive may come between.
+            if let Ok(found) = &found {
+                world.state().watch.polled(n, &last, found.as_ref(), world.now());
+            }
+            (found, jobs.get(&foreign).await)
+        };
+        let Some((found, foreign)) = process.live(asked).await else { continue };
         if let Ok(Some(job)) = foreign {
             world.state().watch.foreign(&job);
         }
         let Ok(found) = found else { continue };
-        world.state().watch.polled(n, &last, found.as_ref(), now);
         let Some(job) = found else { return };
         check_objects(world, &job);
         last = job;
