@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Mutation;
 use crate::plan::{Dice, Service, Trouble};
-use crate::world::{CYCLE, Lane, Message, State, World};
+use crate::world::{CYCLE, Lane, State, World};
 
 /// The longest that a message is hidden for.
 const LONGEST_HIDE: Duration = Duration::from_secs(42_300);
@@ -229,10 +229,7 @@ impl JobStore for Process {
                 }
                 // Nor is one promised that was sent again long after the job was ready: the sweeper counts from then.
                 let latest = before.ready_at.after(SLACK);
-                let promised = |message: &&Message| !message.held && message.sent_at <= latest;
-                let waits = state.messages(Lane::Commands).iter().filter(promised).any(|message| {
-                    cloakroom_app::envelope::Envelope::address(&message.body) == Some((key.clone(), before.created_at))
-                });
+                let waits = state.commands_of(&before).any(|message| !message.held && message.sent_at <= latest);
                 if of.is_some_and(|of| of != before.created_at) {
                     state.watch.break_("I4 its own incarnation", || format!("{} was an earlier one's", short(key.id)));
                 }
@@ -246,12 +243,7 @@ impl JobStore for Process {
                     state.watch.killed_by_another(&after, event);
                 }
                 if calm && after.status.is_terminal() {
-                    let messages = state.messages(Lane::Commands).iter();
-                    let of_it = messages.filter(|message| {
-                        cloakroom_app::envelope::Envelope::address(&message.body)
-                            == Some((key.clone(), before.created_at))
-                    });
-                    let receipts = of_it.map(|message| message.receive_count).max().unwrap_or(0);
+                    let receipts = state.commands_of(&before).map(|message| message.receive_count).max().unwrap_or(0);
                     state.watch.received(&after, receipts);
                 }
                 if after.status == Status::Accepted {
@@ -261,14 +253,15 @@ impl JobStore for Process {
                 Change::Made(Box::new(after))
             })
             .await?;
-        let lost = event == Event::Renew && matches!(change, Change::Refused(_));
-        if lost {
+        if event == Event::Renew
+            && let Change::Refused(found) = &change
+        {
             self.world.state().watch.lease_lost(life, lost_key, self.world.now());
+            if let (Some(Mutation::IgnoreALostLease), Some(job)) = (mutation, found) {
+                return Ok(Change::Made(job.clone()));
+            }
         }
-        match change {
-            Change::Refused(Some(job)) if lost && mutation == Some(Mutation::IgnoreALostLease) => Ok(Change::Made(job)),
-            change => Ok(change),
-        }
+        Ok(change)
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {

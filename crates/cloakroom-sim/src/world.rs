@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom::transition::{OUTAGE, SLACK};
 use cloakroom::{Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
+use cloakroom_app::envelope::Envelope;
 use cloakroom_app::ports::PartsRecord;
 use cloakroom_app::work::Delivery;
 use tokio::sync::Notify;
@@ -347,8 +348,10 @@ impl State {
         self.objects.insert(key, Object { bytes, put_at });
     }
 
-    /// The messages of a queue.
-    pub(crate) fn messages(&self, lane: Lane) -> &[Message] {
-        self.queues.get(&lane).map_or(&[], Vec::as_slice)
+    /// Messages in the queue of commands that bring a worker to this job.
+    pub(crate) fn commands_of(&self, job: &Job) -> impl Iterator<Item = &Message> {
+        let address = Some((job.key(), job.created_at));
+        let messages = self.queues.get(&Lane::Commands).map_or(&[][..], Vec::as_slice).iter();
+        messages.filter(move |message| Envelope::address(&message.body) == address)
     }
 }

@@ -63,6 +63,19 @@ fn key_of(room: &Room, client_job_id: &str) -> JobKey {
 
 const ORDER: [(&str, &str); 2] = [(COMMAND, "note.keep"), (CLIENT_JOB_ID, "order-1")];
 
+/// A command by HTTP, under the key `order-1`.
+fn by_http() -> Submission {
+    Submission {
+        tenant: warehouse(),
+        command: "note.keep".parse().expect("a name"),
+        client_job_id: Some("order-1".parse().expect("a key")),
+        body: Body::Sent { content_type: Some("application/json".into()), bytes: r#"{"text":"abc"}"#.into() },
+        query: String::new(),
+        not_before: None,
+        trace: Trace::default(),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_producers_command_is_done_once_however_often_it_is_sent_and_its_key_finds_the_job() {
     let (room, runs) = room();
@@ -74,16 +87,7 @@ async fn a_producers_command_is_done_once_however_often_it_is_sent_and_its_key_f
     assert_eq!(found.map(|job| job.status), Some(Status::Succeeded));
     assert_eq!((runs.load(Ordering::SeqCst), room.memory.messages().0), (1, 0));
     // Sent by HTTP under the same key it is the same command.
-    let submission = Submission {
-        tenant: warehouse(),
-        command: "note.keep".parse().expect("a name"),
-        client_job_id: Some("order-1".parse().expect("a key")),
-        body: Body::Sent { content_type: Some("application/json".into()), bytes: r#"{"text":"abc"}"#.into() },
-        query: String::new(),
-        not_before: None,
-        trace: Trace::default(),
-    };
-    assert!(room.submit.submit(submission).await.expect("accepted").replayed);
+    assert!(room.submit.submit(by_http()).await.expect("accepted").replayed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,16 +283,7 @@ async fn whichever_call_fails_the_command_is_done_once_or_its_job_fails_as_it_mu
 
 /// A job of another command waits under the key `order-1`.
 async fn waiting(room: &Room) -> Job {
-    let submission = Submission {
-        tenant: warehouse(),
-        command: "note.keep".parse().expect("a name"),
-        client_job_id: Some("order-1".parse().expect("a key")),
-        body: Body::Sent { content_type: Some("application/json".into()), bytes: r#"{"text":"abc"}"#.into() },
-        query: String::new(),
-        not_before: None,
-        trace: Trace::default(),
-    };
-    let job = room.submit.submit(submission).await.expect("accepted").job;
+    let job = room.submit.submit(by_http()).await.expect("accepted").job;
     room.memory.purge();
     room.meter.take();
     job

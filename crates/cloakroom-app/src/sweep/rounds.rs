@@ -22,7 +22,7 @@ const LIST: usize = 500;
 /// How long a list waits after a port failed.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// Age in seconds from which on a list is sent again: half of the time for which its queue retains it.
+/// Age from which on a list is sent again: half of the time for which its queue retains it.
 const SENT_AGAIN_AFTER: Duration = Duration::from_secs(OVERTIME.as_secs() / 2);
 
 /// The use case, over its ports.
@@ -40,7 +40,6 @@ struct List {
     v: u32,
     jobs: Vec<(Tenant, JobId)>,
     /// Time at which the message was sent, in seconds. Lists of older versions do not say it.
-    #[serde(default)]
     sent_at: Option<i64>,
 }
 
@@ -56,13 +55,15 @@ impl Rounds {
         let looked = self.sweeper.look(jobs).await?;
         let now = self.sweeper.host.now();
         for open in looked.open.chunks(LIST) {
-            let Some(next) = earliest(open) else { continue };
-            self.send(open.iter().map(|(key, _)| (key.tenant.clone(), key.id)).collect(), next, now).await?;
+            self.send(open, now).await?;
         }
         Ok(())
     }
 
-    async fn send(&self, jobs: Vec<(Tenant, JobId)>, next: Timestamp, now: Timestamp) -> Result<(), PortError> {
+    /// Sends a list of open jobs, held back until the first of them is due.
+    async fn send(&self, open: &[(JobKey, Timestamp)], now: Timestamp) -> Result<(), PortError> {
+        let Some(next) = earliest(open) else { return Ok(()) };
+        let jobs = open.iter().map(|(key, _)| (key.tenant.clone(), key.id)).collect();
         let list = List { v: VERSION, jobs, sent_at: Some(now.as_seconds_ceil()) };
         let list = serde_json::to_string(&list).expect("names and ids are always written");
         self.lists.send(&Tenant::default(), list, next.since(now), None).await
@@ -103,9 +104,8 @@ impl Rounds {
         match looked.next() {
             None => Ok(Disposition::Done),
             // A crash before the old message is deleted leaves two lists of the same jobs, which is harmless.
-            Some(next) if list.is_old(now) => {
-                let open = looked.open.into_iter().map(|(key, _)| (key.tenant, key.id)).collect();
-                self.send(open, next, now).await?;
+            Some(_) if list.is_old(now) => {
+                self.send(&looked.open, now).await?;
                 Ok(Disposition::Done)
             }
             Some(next) => Ok(self.keep(delivery, next.since(now)).await),
