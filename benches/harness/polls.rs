@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use cloakroom::poll::retry_after;
-use cloakroom::{CommandType, Digest, Fingerprint, Job, JobId, NewJob, Status, Tenant, Timestamp};
+use cloakroom_core::poll::retry_after;
+use cloakroom_core::{CommandType, Digest, Fingerprint, Job, JobId, NewJob, Status, Tenant, Timestamp};
 use uuid::Uuid;
 
 /// Lengths of jobs in seconds, from and to.

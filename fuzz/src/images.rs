@@ -1,9 +1,9 @@
 //! An image to be made smaller: the query in the first line, the image after it. The deployment's own handler makes it.
 
 use bytes::Bytes;
-use cloakroom::{ResultRef, Status};
 use cloakroom_app::submit::Body;
 use cloakroom_app::testing::Room;
+use cloakroom_core::{ResultRef, Status};
 
 use crate::scene::play;
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
-use cloakroom::{Digest, Job, JobId, JobKey};
 use cloakroom_app::body::Expected;
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::ports::keys;
@@ -16,6 +15,7 @@ use cloakroom_app::sweep::Rounds;
 use cloakroom_app::testing::{Memory, Nothing, Room};
 use cloakroom_app::work::{Delivery, Disposition};
 use cloakroom_app::{Command, HandlerError, JobContext, Output};
+use cloakroom_core::{Digest, Job, JobId, JobKey};
 use serde_json::Value;
 
 use crate::request::parts;

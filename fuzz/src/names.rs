@@ -3,11 +3,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use cloakroom::{
-    ClientJobId, CommandType, Digest, JobId, JobKey, LeaseToken, Namespace, Resource, Step, Tenant, Timestamp, UploadId,
-};
 use cloakroom_app::TraceContext;
 use cloakroom_app::ports::keys;
+use cloakroom_core::{
+    ClientJobId, CommandType, Digest, JobId, JobKey, LeaseToken, Namespace, Resource, Step, Tenant, Timestamp, UploadId,
+};
 use uuid::Uuid;
 
 /// Reads an input as each of them.

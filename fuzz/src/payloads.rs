@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use cloakroom::problem::FieldError;
 use cloakroom_app::payload::{Payload, PayloadError};
 use cloakroom_app::{Command, HandlerError, Output, Registry};
+use cloakroom_core::problem::FieldError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;

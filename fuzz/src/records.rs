@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::transition::Verdict;
-use cloakroom::view::{HistoryView, JobView};
-use cloakroom::{Digest, Job, Status, Timestamp, poll};
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::host::Host as _;
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::testing::new_job;
 use cloakroom_app::work::Delivery;
 use cloakroom_aws::testing::{job_of, stored};
+use cloakroom_core::transition::Verdict;
+use cloakroom_core::view::{HistoryView, JobView};
+use cloakroom_core::{Digest, Job, Status, Timestamp, poll};
 use http::Method;
 
 use crate::contract::BASE;

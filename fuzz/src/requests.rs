@@ -1,6 +1,6 @@
 //! Requests, against the whole router over the ports in memory.
 
-use cloakroom::Tenant;
+use cloakroom_core::Tenant;
 use http::Method;
 
 use crate::contract::Answer;

@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use cloakroom::{JobKey, Tenant};
 use cloakroom_app::ports::{Objects as _, keys};
 use cloakroom_app::testing::{Nothing, Room};
 use cloakroom_app::{Command, HandlerError, Output};
+use cloakroom_core::{JobKey, Tenant};
 use cloakroom_http::{Cors, Site};
 use http::{Method, Request};
 use http_body_util::BodyExt as _;

@@ -6,10 +6,10 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use bytes::Bytes;
-use cloakroom::{Digest, Timestamp};
 use cloakroom_app::ports::{Objects as _, PartTerms, UploadLink, UploadTerms};
 use cloakroom_app::testing::conformance;
 use cloakroom_aws::S3Objects;
+use cloakroom_core::{Digest, Timestamp};
 use cloakroom_tests::fresh_key;
 
 use crate::place::{Open, Place, cleaned_up};

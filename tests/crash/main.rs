@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cloakroom::Status;
+use cloakroom_core::Status;
 use cloakroom_tests::{Deployment, Keep, fresh_key, header, json as json_of};
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};

@@ -4,11 +4,11 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use cloakroom::{Digest, Fingerprint, Job, JobId, NewJob, Status, Tenant, Timestamp};
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{Clients, DynamoStore, deployment};
+use cloakroom_core::{Digest, Fingerprint, Job, JobId, NewJob, Status, Tenant, Timestamp};
 use cloakroom_tests::{Deployment, Test, fresh_key, json, location_of, program, suite};
 use reqwest::Method;
 use serde_json::{Value, json};

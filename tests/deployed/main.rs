@@ -11,8 +11,8 @@ mod tenants;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cloakroom::Status;
-use cloakroom::view::JobView;
+use cloakroom_core::Status;
+use cloakroom_core::view::JobView;
 use cloakroom_tests::session::Session;
 use cloakroom_tests::{Deployment, Target, fresh_key, header, location_of, suite};
 use logs::Logs;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use cloakroom::view::JobView;
+use cloakroom_core::view::JobView;
 use cloakroom_tests::{Deployment, Test, fresh_key, json, suite};
 use reqwest::Method;
 use serde_json::{Value, json};

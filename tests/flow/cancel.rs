@@ -1,6 +1,6 @@
 //! The wish to cancel.
 
-use cloakroom::Status;
+use cloakroom_core::Status;
 use cloakroom_tests::{Deployment, Test, header, json, location_of, suite};
 use reqwest::Method;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! What handlers do, seen from outside.
 
-use cloakroom::Status;
+use cloakroom_core::Status;
 use cloakroom_tests::{Deployment, Test, json, location_of, suite};
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-async fn ended(cloakroom: &Deployment, payload: &Value) -> (u16, cloakroom::view::JobView) {
+async fn ended(cloakroom: &Deployment, payload: &Value) -> (u16, cloakroom_core::view::JobView) {
     let answer = cloakroom.diagnose(None, payload).await;
     let location = location_of(&answer);
     cloakroom.end_of(&location).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use cloakroom::Digest;
+use cloakroom_core::Digest;
 use futures::TryStreamExt as _;
 use reqwest::Client;
 use serde_json::{Value, json};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use cloakroom::{JobId, JobKey, Status, Tenant, Timestamp};
 use cloakroom_app::host::{Host as _, SystemHost};
 use cloakroom_app::ports::JobStore as _;
+use cloakroom_core::{JobId, JobKey, Status, Tenant, Timestamp};
 use reqwest::Client;
 use serde_json::{Value, json};
 use sha2::Digest as _;

@@ -7,8 +7,8 @@ mod tests;
 
 use std::time::Duration;
 
-use cloakroom::Status;
 use cloakroom_client::{HistoryView, JobView, StepView};
+use cloakroom_core::Status;
 use serde_json::Value;
 
 pub use ledger::{Entry, Ledger, Mark};

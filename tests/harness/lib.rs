@@ -13,7 +13,7 @@ mod target;
 use std::path::Path;
 use std::time::Duration;
 
-use cloakroom::view::JobView;
+use cloakroom_core::view::JobView;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cloakroom::{Code, OVERTIME};
+use cloakroom_core::{Code, OVERTIME};
 use cloakroom_tests::{root, template};
 use serde_yaml_ng::Value;
 
@@ -64,7 +64,7 @@ fn a_response_of_the_gateways_own_is_a_problem_document_of_the_service() {
     let mut codes = BTreeSet::new();
     for (kind, response) in responses {
         let body = text(&response["ResponseTemplates"]["application/json"]);
-        let problem: cloakroom::Problem =
+        let problem: cloakroom_core::Problem =
             serde_json::from_str(body).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
         let code = Code::ALL.iter().find(|code| code.as_str() == problem.code).unwrap_or_else(|| panic!("{kind:?}"));
         assert_eq!((problem.type_uri, problem.title.as_str()), (code.type_uri(), code.title()), "{kind:?}");

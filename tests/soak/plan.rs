@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cloakroom::Digest;
 use cloakroom_app::testing::split_mix;
+use cloakroom_core::Digest;
 use cloakroom_tests::audit::Wish;
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use cloakroom::Timestamp;
+use cloakroom_core::Timestamp;
 use cloakroom_tests::{Target, program};
 
 use crate::client;

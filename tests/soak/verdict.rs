@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
-use cloakroom::{Status, Timestamp};
 use cloakroom_client::HistoryView;
+use cloakroom_core::{Status, Timestamp};
 use cloakroom_tests::audit::{Entry, Ledger, Mark, Story, is_taken_over, wrongs};
 use futures::StreamExt as _;
 use tokio::time::sleep;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cloakroom::Failure;
+use cloakroom_core::Failure;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const MIB: u64 = 1024 * 1024;

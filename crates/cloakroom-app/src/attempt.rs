@@ -9,8 +9,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::transition::{Event, latest_attempt, progress_report, was_deferred};
-use cloakroom::{AttemptEnd, Failure, Job, LeaseToken, Progress, Status, Timestamp, Transition};
+use cloakroom_core::transition::{Event, latest_attempt, progress_report, was_deferred};
+use cloakroom_core::{AttemptEnd, Failure, Job, LeaseToken, Progress, Status, Timestamp, Transition};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cloakroom::{Digest, DigestBuilder};
+use cloakroom_core::{Digest, DigestBuilder};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;

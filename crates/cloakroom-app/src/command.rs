@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{CommandType, RetryPolicy};
+use cloakroom_core::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::{CommandType, JobId, Progress, Tenant, Timestamp};
+use cloakroom_core::{CommandType, JobId, Progress, Tenant, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

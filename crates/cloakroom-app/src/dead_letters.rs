@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::transition::Verdict;
-use cloakroom::{Job, JobKey, Status, Timestamp};
+use cloakroom_core::transition::Verdict;
+use cloakroom_core::{Job, JobKey, Status, Timestamp};
 
 use crate::envelope::Envelope;
 use crate::host::Host;

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use cloakroom::{CommandType, Digest, Job, JobId, JobKey, LeaseToken, Tenant, Timestamp};
+use cloakroom_core::{CommandType, Digest, Job, JobId, JobKey, LeaseToken, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::body::Expected;
@@ -263,7 +263,7 @@ impl Envelope {
 
 /// A digest as it is shown.
 mod hex {
-    use cloakroom::Digest;
+    use cloakroom_core::Digest;
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
@@ -304,7 +304,7 @@ impl Carried {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom::UploadId;
+    use cloakroom_core::UploadId;
 
     use super::*;
     use crate::testing::new_job;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{AttemptEnd, Failure, Resource};
+use cloakroom_core::{AttemptEnd, Failure, Resource};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cloakroom::Timestamp;
+use cloakroom_core::Timestamp;
 use uuid::Uuid;
 
 /// The clock and the dice.

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cloakroom::transition::{LAST_CALL, Verdict};
-use cloakroom::{ClientJobId, Code, CommandType, Digest, Failure, Fingerprint, Job, NewJob, Tenant, Timestamp};
+use cloakroom_core::transition::{LAST_CALL, Verdict};
+use cloakroom_core::{ClientJobId, Code, CommandType, Digest, Failure, Fingerprint, Job, NewJob, Tenant, Timestamp};
 use serde_json::json;
 use tracing::Instrument as _;
 
@@ -128,8 +128,9 @@ impl Intake {
 
     fn order(&self, delivery: &Delivery, produced: &Produced) -> Result<Order, Refused> {
         let said = |name: &str| produced.attributes.get(name).map(String::as_str);
-        let invalid =
-            |name: &str, error: cloakroom::ids::InvalidName| refused(Code::InvalidRequest, format!("{name}: {error}"));
+        let invalid = |name: &str, error: cloakroom_core::ids::InvalidName| {
+            refused(Code::InvalidRequest, format!("{name}: {error}"))
+        };
         let command = said(attributes::COMMAND).unwrap_or_default();
         let command = command.parse().map_err(|error| invalid(attributes::COMMAND, error))?;
         let tenant = match (&self.tenants, said(attributes::TENANT)) {

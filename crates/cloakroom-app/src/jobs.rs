@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::{ClientJobId, Job, JobKey, Namespace, Status, Tenant, Transition};
+use cloakroom_core::{ClientJobId, Job, JobKey, Namespace, Status, Tenant, Transition};
 use tokio::time::{Instant, sleep};
 
 use crate::host::Host;

@@ -36,7 +36,7 @@ pub mod work;
 
 pub use admission::Admission;
 pub use body::{BodyError, BodyFile, BodyStream, FromBody};
-pub use cloakroom as core;
+pub use cloakroom_core as core;
 pub use command::{Command, Registry};
 pub use context::JobContext;
 pub use dead_letters::DeadLetters;

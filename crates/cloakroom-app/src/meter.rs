@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use cloakroom::CommandType;
+use cloakroom_core::CommandType;
 
 /// A fact, and the command type that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ mod query;
 pub(crate) mod schema;
 mod tree;
 
-use cloakroom::problem::FieldError;
+use cloakroom_core::problem::FieldError;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use cloakroom_core::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
@@ -385,7 +385,7 @@ pub trait Parcels: Send + Sync {
 pub mod keys {
     use std::fmt::Write as _;
 
-    use cloakroom::{Digest, JobKey, LeaseToken, Tenant, UploadId};
+    use cloakroom_core::{Digest, JobKey, LeaseToken, Tenant, UploadId};
 
     /// What the keys of dead letters begin with.
     pub const LETTERS: &str = "dead-letters/";
@@ -471,7 +471,7 @@ pub mod keys {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom::JobKey;
+    use cloakroom_core::JobKey;
     use uuid::Uuid;
 
     use super::keys;
@@ -479,8 +479,10 @@ mod tests {
     #[test]
     fn the_key_of_a_dead_letter_tells_its_job_whatever_its_tenants_name() {
         for tenant in ["default", "a/b=c", "=", "sha256:0af7", "~!@#$%^&*()"] {
-            let job =
-                JobKey { tenant: tenant.parse().expect("a name"), id: cloakroom::JobId::from_uuid(Uuid::from_u128(7)) };
+            let job = JobKey {
+                tenant: tenant.parse().expect("a name"),
+                id: cloakroom_core::JobId::from_uuid(Uuid::from_u128(7)),
+            };
             let key = keys::letter(Some(&job), "m-1");
             assert!(key.starts_with(&keys::letters_of(&job.tenant)), "{key}");
             assert_eq!(keys::job_of_letter(&key), Some(job), "{key}");

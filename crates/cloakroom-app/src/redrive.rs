@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cloakroom::{Job, JobKey, Status, Tenant, Transition};
+use cloakroom_core::{Job, JobKey, Status, Tenant, Transition};
 
 use crate::host::Host;
 use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::problem::FieldError;
-use cloakroom::{
+use cloakroom_core::problem::FieldError;
+use cloakroom_core::{
     ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, Namespace, NewJob, Status, Tenant, Timestamp, UploadId,
 };
 
@@ -27,7 +27,7 @@ use crate::ports::{
 
 /// The largest message that carries its payload itself, in bytes: beyond it a claim check is cheaper, by the table of prices.
 #[expect(clippy::cast_possible_truncation, reason = "at most 1 MiB, a message's own limit")]
-pub const INLINE_LIMIT: usize = cloakroom::cost::inline::LIMIT as usize;
+pub const INLINE_LIMIT: usize = cloakroom_core::cost::inline::LIMIT as usize;
 
 /// The largest message that is sent much later: what `EventBridge` Scheduler takes is 256 KB, as JSON in JSON.
 pub const SCHEDULED_LIMIT: usize = 128 * 1024;

@@ -8,8 +8,8 @@ mod rounds;
 
 use std::sync::Arc;
 
-use cloakroom::transition::Verdict;
-use cloakroom::{JobKey, Timestamp};
+use cloakroom_core::transition::Verdict;
+use cloakroom_core::{JobKey, Timestamp};
 use futures::StreamExt as _;
 
 pub use rounds::Rounds;

@@ -11,8 +11,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::transition::Claim;
-use cloakroom::{
+use cloakroom_core::transition::Claim;
+use cloakroom_core::{
     CommandType, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, Tenant, Timestamp,
 };
 use futures::TryStreamExt as _;

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::parts::{LARGEST_PART, MOST_PARTS};
-use cloakroom::{Division, Tenant, Timestamp, UploadId};
+use cloakroom_core::parts::{LARGEST_PART, MOST_PARTS};
+use cloakroom_core::{Division, Tenant, Timestamp, UploadId};
 
 use crate::host::Host;
 use crate::ports::{

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use begin::{Begun, Order};
-use cloakroom::transition::{Event, Refusal};
-use cloakroom::{AttemptEnd, Job, JobKey, LeaseToken, Status, Timestamp, Transition};
+use cloakroom_core::transition::{Event, Refusal};
+use cloakroom_core::{AttemptEnd, Job, JobKey, LeaseToken, Status, Timestamp, Transition};
 use futures::FutureExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument as _;

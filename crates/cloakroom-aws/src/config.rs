@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use cloakroom::Namespace;
 use cloakroom_app::intake::Tenants;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
+use cloakroom_core::Namespace;
 use uuid::Uuid;
 
 /// How a variable is looked up.

@@ -1,8 +1,8 @@
 //! What a deployment consists of, as its own functions are told: for operators' tools.
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
-use cloakroom::redact;
 use cloakroom_app::ports::PortError;
+use cloakroom_core::redact;
 
 use crate::clients::Clients;
 use crate::config::SubmitConfig;

@@ -11,8 +11,8 @@ use std::error::Error;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use cloakroom::redact;
 use cloakroom_app::ports::PortError;
+use cloakroom_core::redact;
 
 /// The table, as errors name it.
 pub(crate) const TABLE: &str = "the table";

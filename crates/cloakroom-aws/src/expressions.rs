@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::{Guard, Patch, Status, Timestamp, Transition};
+use cloakroom_core::{Guard, Patch, Status, Timestamp, Transition};
 
 use crate::record::{
     OF_A_SUCCESS, RESERVED, VERSION, failure_attributes, lease_attributes, millis, name, number, percent, steps,

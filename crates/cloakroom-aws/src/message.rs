@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::types::MessageAttributeValue;
-use cloakroom::Timestamp;
 use cloakroom_app::envelope::Envelope;
 use cloakroom_app::intake::{Place, Produced, attributes};
 use cloakroom_app::work::Delivery;
+use cloakroom_core::Timestamp;
 use sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
 
 /// The attribute that our envelope goes in, where the body is a pointer for others to follow.

@@ -22,12 +22,12 @@ use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use cloakroom::{Digest, Timestamp};
 use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{
     BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError, ReadError,
     UploadLink, UploadTerms,
 };
+use cloakroom_core::{Digest, Timestamp};
 use futures::stream::BoxStream;
 
 use crate::clients::Clients;

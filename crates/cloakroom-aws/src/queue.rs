@@ -11,9 +11,9 @@ use aws_sdk_sqs::types::{
     QueueAttributeName,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use cloakroom::Tenant;
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
 use cloakroom_app::work::Delivery;
+use cloakroom_core::Tenant;
 
 use crate::clients::{Clients, patient};
 use crate::error::{QUEUE, port_error};

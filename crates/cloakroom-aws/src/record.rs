@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::{
+use cloakroom_core::{
     Failure, Fingerprint, Isolation, Job, JobKey, Lease, ResultRef, Step, Success, Tenant, Timestamp, UploadId,
 };
 

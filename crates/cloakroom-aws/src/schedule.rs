@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
 use aws_sdk_scheduler::types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
-use cloakroom::{Digest, Tenant, Timestamp};
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
 use cloakroom_app::{Host as _, SystemHost};
+use cloakroom_core::{Digest, Tenant, Timestamp};
 
 use crate::clients::Clients;
 use crate::config::ScheduleConfig;

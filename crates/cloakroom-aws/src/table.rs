@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use cloakroom::{Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::ports::{Acceptance, Change, JobStore, PartsRecord, PortError};
+use cloakroom_core::{Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 
 use crate::clients::Clients;
 use crate::error::{TABLE, port_error};

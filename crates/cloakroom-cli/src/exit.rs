@@ -116,7 +116,7 @@ mod tests {
     use cloakroom_client::Problem;
 
     use super::*;
-    use cloakroom::Code;
+    use cloakroom_core::Code;
 
     fn problem(code: Code) -> Box<Problem> {
         Box::new(Problem::new(code, "not so"))
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_refusal_names_what_is_wrong_with_which_member() {
         let mut problem = problem(Code::InvalidPayload);
-        problem.errors = vec![cloakroom::problem::FieldError::new("/width", "want 1 to 4096")];
+        problem.errors = vec![cloakroom_core::problem::FieldError::new("/width", "want 1 to 4096")];
         let failure = Failure::from(Error::Problem(problem));
         assert_eq!(
             failure.message,

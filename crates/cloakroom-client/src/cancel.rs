@@ -1,6 +1,6 @@
 //! `DELETE /jobs/{id}`.
 
-use cloakroom::view::JobView;
+use cloakroom_core::view::JobView;
 use reqwest::{Method, StatusCode};
 
 use crate::retry::Repeat;

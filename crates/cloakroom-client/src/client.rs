@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloakroom::{JobId, redact};
+use cloakroom_core::{JobId, redact};
 use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Method, RequestBuilder, Url};
 

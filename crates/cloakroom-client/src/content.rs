@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::Digest;
+use cloakroom_core::Digest;
 use futures::stream::try_unfold;
 use reqwest::Body;
 

@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{Problem, redact};
+use cloakroom_core::{Problem, redact};
 
 /// What can go wrong: written to follow "failed to".
 #[derive(Debug, Clone, thiserror::Error)]

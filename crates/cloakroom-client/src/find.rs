@@ -1,6 +1,6 @@
 //! `GET /jobs?client_job_id=`.
 
-use cloakroom::view::JobView;
+use cloakroom_core::view::JobView;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 

@@ -1,6 +1,6 @@
 //! `GET /jobs/{id}/history`.
 
-use cloakroom::view::HistoryView;
+use cloakroom_core::view::HistoryView;
 use reqwest::{Method, StatusCode};
 
 use crate::retry::Repeat;

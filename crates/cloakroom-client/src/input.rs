@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use cloakroom::Digest;
+use cloakroom_core::Digest;
 use tokio::sync::oneshot;
 
 use crate::Error;

@@ -40,8 +40,8 @@ mod wait;
 
 pub use builder::{Builder, is_same_origin};
 pub use client::Client;
-pub use cloakroom::view::{ErrorView, HistoryView, JobView, Links, ProgressView, StepView};
-pub use cloakroom::{Problem, RetryPolicy, Status, Timestamp, redact};
+pub use cloakroom_core::view::{ErrorView, HistoryView, JobView, Links, ProgressView, StepView};
+pub use cloakroom_core::{Problem, RetryPolicy, Status, Timestamp, redact};
 pub use clock::{Clock, Sleep};
 pub use download::Download;
 pub use error::Error;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cloakroom::parts::MOST_PARTS;
+use cloakroom_core::parts::MOST_PARTS;
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::{Method, StatusCode};

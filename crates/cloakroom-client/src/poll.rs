@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cloakroom::Problem;
-use cloakroom::view::JobView;
+use cloakroom_core::Problem;
+use cloakroom_core::view::JobView;
 use reqwest::header::{HeaderName, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
 
@@ -91,7 +91,7 @@ impl Snapshot {
     pub(crate) fn into_outcome(self) -> Result<JobView, Error> {
         match self.problem {
             None => Ok(self.job),
-            Some(problem) if self.job.status == cloakroom::Status::Cancelled => Err(Error::JobCancelled(problem)),
+            Some(problem) if self.job.status == cloakroom_core::Status::Cancelled => Err(Error::JobCancelled(problem)),
             Some(problem) => Err(Error::JobFailed(problem)),
         }
     }

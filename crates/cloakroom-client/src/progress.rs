@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use cloakroom::Digest;
+use cloakroom_core::Digest;
 
 use crate::Client;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use cloakroom::Timestamp;
+use cloakroom_core::Timestamp;
 
 use crate::Input;
 

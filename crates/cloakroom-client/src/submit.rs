@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cloakroom::view::JobView;
-use cloakroom::{ClientJobId, CommandType, Problem, Timestamp};
+use cloakroom_core::view::JobView;
+use cloakroom_core::{ClientJobId, CommandType, Problem, Timestamp};
 use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cloakroom::Digest;
+use cloakroom_core::Digest;
 use reqwest::Method;
 use reqwest::header::CONTENT_LENGTH;
 use serde::Deserialize;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::view::JobView;
+use cloakroom_core::view::JobView;
 
 use crate::{Ask, Client, Error, Poll};
 

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use cloakroom::view::{self, JobView};
-use cloakroom::{Job, Problem, Status, Timestamp, poll};
+use cloakroom_core::view::{self, JobView};
+use cloakroom_core::{Job, Problem, Status, Timestamp, poll};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -114,8 +114,8 @@ fn header(value: String) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom::view::ErrorView;
     use cloakroom_app::testing::new_job;
+    use cloakroom_core::view::ErrorView;
 
     use super::*;
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use cloakroom::Code;
+use cloakroom_core::Code;
 use futures::FutureExt as _;
 use http::HeaderValue;
 use tracing::Instrument as _;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use cloakroom::Code;
+use cloakroom_core::Code;
 use http::HeaderValue;
 use http::header::CONNECTION;
 use http_body_util::BodyExt as _;

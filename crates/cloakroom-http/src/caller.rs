@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use cloakroom::{Code, Tenant};
+use cloakroom_core::{Code, Tenant};
 use http::Method;
 use http::request::Parts;
 

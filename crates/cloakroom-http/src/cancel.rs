@@ -3,9 +3,9 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use cloakroom::view::{self, JobView};
-use cloakroom::{Code, Job, Problem};
 use cloakroom_app::jobs::Cancellation;
+use cloakroom_core::view::{self, JobView};
+use cloakroom_core::{Code, Job, Problem};
 use http::header::ETAG;
 use http::{HeaderValue, StatusCode};
 

@@ -4,7 +4,7 @@
 //! `If-None-Match` decides whether it is answered 304, by [`IfNoneMatch`]; `If-Match` is asked of the answer ([`if_matched`]).
 
 use axum::response::{IntoResponse as _, Response};
-use cloakroom::{Code, Job};
+use cloakroom_core::{Code, Job};
 use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 

@@ -2,8 +2,8 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use cloakroom::ClientJobId;
-use cloakroom::view::JobView;
+use cloakroom_core::ClientJobId;
+use cloakroom_core::view::JobView;
 use http::StatusCode;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cloakroom::Tenant;
+use cloakroom_core::Tenant;
 
 /// The most answers that one process holds for one tenant. What comes beyond them is answered at once.
 const MOST: usize = 1000;

@@ -3,7 +3,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use cloakroom::view::HistoryView;
+use cloakroom_core::view::HistoryView;
 use http::StatusCode;
 
 use crate::problems::Refused;

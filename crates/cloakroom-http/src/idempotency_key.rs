@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the client's own id of a job, as a structured-field string (RFC 9651, section 3.3.3) or bare.
 
-use cloakroom::{ClientJobId, Code};
+use cloakroom_core::{ClientJobId, Code};
 use http::{HeaderMap, HeaderName};
 
 use crate::problems::Refused;

@@ -1,6 +1,6 @@
 //! `Not-Before`: when a job may begin, as an RFC 3339 time.
 
-use cloakroom::{Code, Timestamp};
+use cloakroom_core::{Code, Timestamp};
 use http::{HeaderMap, HeaderName};
 
 use crate::problems::Refused;

@@ -3,7 +3,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use cloakroom::{Job, JobKey};
+use cloakroom_core::{Job, JobKey};
 use http::HeaderMap;
 use http::request::Parts;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::Tenant;
+use cloakroom_core::Tenant;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 

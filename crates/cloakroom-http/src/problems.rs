@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use cloakroom::problem::FieldError;
-use cloakroom::{Code, Problem};
 use cloakroom_app::payload::PayloadError;
 use cloakroom_app::ports::PortError;
+use cloakroom_core::problem::FieldError;
+use cloakroom_core::{Code, Problem};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;

@@ -3,8 +3,8 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use cloakroom::{Code, ResultRef, Success, Timestamp};
 use cloakroom_app::jobs::RESULT_LINK_LIFE;
+use cloakroom_core::{Code, ResultRef, Success, Timestamp};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;

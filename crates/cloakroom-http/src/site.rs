@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::Tenant;
 use cloakroom_app::jobs::LONGEST_WAIT;
+use cloakroom_core::Tenant;
 use http::request::Parts;
 
 use crate::Cors;

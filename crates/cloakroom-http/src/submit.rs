@@ -3,8 +3,8 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use cloakroom::{Code, CommandType, UploadId};
 use cloakroom_app::submit::{Body, Submission, SubmitError, Submitted};
+use cloakroom_core::{Code, CommandType, UploadId};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

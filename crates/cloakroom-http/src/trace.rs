@@ -5,9 +5,9 @@
 
 mod xray;
 
-use cloakroom::{CommandType, JobId, Tenant};
 use cloakroom_app::TraceContext;
 use cloakroom_app::envelope::Trace;
+use cloakroom_core::{CommandType, JobId, Tenant};
 use http::HeaderMap;
 use http::request::Parts;
 use tracing::field::display;

@@ -1,7 +1,7 @@
 //! Answers to requests that no route can answer. The host's HTTP server rejects them, and sends what is made here.
 
 use axum::response::{IntoResponse as _, Response};
-use cloakroom::Code;
+use cloakroom_core::Code;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 

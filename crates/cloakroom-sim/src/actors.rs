@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::transition::Event;
-use cloakroom::{ClientJobId, Job, JobId, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId};
 use cloakroom_app::envelope::Trace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::UploadTerms;
@@ -16,6 +14,8 @@ use cloakroom_app::{
     Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Redrive, Registry,
     Submit, Sweeper, Uploads, Worker,
 };
+use cloakroom_core::transition::Event;
+use cloakroom_core::{ClientJobId, Job, JobId, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
@@ -433,12 +433,12 @@ async fn submitted(
 
 /// A ticket for what was perhaps never recorded.
 fn promised(submission: &Submission, id: JobId, world: &World) -> Job {
-    let new = cloakroom::NewJob {
+    let new = cloakroom_core::NewJob {
         tenant: submission.tenant.clone(),
         id,
         client_job_id: submission.client_job_id.clone(),
         command: submission.command.clone(),
-        fingerprint: cloakroom::Fingerprint::from_digest(cloakroom::Digest::of(b"")),
+        fingerprint: cloakroom_core::Fingerprint::from_digest(cloakroom_core::Digest::of(b"")),
         retention: RETENTION,
         not_before: None,
     };
@@ -488,7 +488,7 @@ pub(crate) fn check_objects(world: &World, job: &Job) {
         job.success.as_ref().and_then(|success| success.result.as_ref())
     {
         let found = state.objects.get(key).or_else(|| state.objects.get(&crate::port::without_token(key)));
-        if found.is_none_or(|object| cloakroom::Digest::of(&object.bytes) != *sha256) {
+        if found.is_none_or(|object| cloakroom_core::Digest::of(&object.bytes) != *sha256) {
             state.watch.missing(job, "result of its own");
         }
     }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cloakroom::transition::{Event, LAST_CALL, latest_attempt};
-use cloakroom::{Job, JobKey, LeaseToken, ResultRef, Status, Timestamp};
+use cloakroom_core::transition::{Event, LAST_CALL, latest_attempt};
+use cloakroom_core::{Job, JobKey, LeaseToken, ResultRef, Status, Timestamp};
 
 use crate::port::short;
 use crate::world::SKEW;

@@ -1,8 +1,8 @@
 //! Deliberate faults of the code under test, made where it meets its ports: each is a line that somebody could leave out.
 //! The invariants must catch every one. Each has a recorded seed that shows it, so that the tests need no search.
 
-use cloakroom::transition::Event;
-use cloakroom::{Isolation, Status, Transition};
+use cloakroom_core::transition::Event;
+use cloakroom_core::{Isolation, Status, Transition};
 
 macro_rules! mutations {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $seed:literal;)*) => {

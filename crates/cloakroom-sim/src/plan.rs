@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cloakroom::JobId;
 use cloakroom_app::testing::split_mix;
+use cloakroom_core::JobId;
 
 use crate::Mutation;
 

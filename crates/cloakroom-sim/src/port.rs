@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cloakroom::transition::{Event, OUTAGE, SLACK};
-use cloakroom::{Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::Host;
 use cloakroom_app::ports::{
     Acceptance, Change, JobStore, LONGEST_DELAY, Letters, PartsRecord, PortError, Queue, QueueState,
 };
+use cloakroom_core::transition::{Event, OUTAGE, SLACK};
+use cloakroom_core::{Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cloakroom::transition::{OUTAGE, SLACK};
+use cloakroom_core::transition::{OUTAGE, SLACK};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 

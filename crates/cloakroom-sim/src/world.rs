@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::transition::{OUTAGE, SLACK};
-use cloakroom::{Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use cloakroom_app::envelope::Envelope;
 use cloakroom_app::ports::PartsRecord;
 use cloakroom_app::work::Delivery;
+use cloakroom_core::transition::{OUTAGE, SLACK};
+use cloakroom_core::{Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{Digest, Division, Job, Namespace, Tenant, Timestamp};
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{JobStore as _, UploadTerms};
@@ -21,6 +20,7 @@ use cloakroom_aws::testing::{Spoil, Spoiler};
 use cloakroom_aws::{
     DeadLettersConfig, DynamoStore, JobsConfig, Queues, S3Objects, SqsQueue, SubmitConfig, SweeperConfig, WorkerConfig,
 };
+use cloakroom_core::{Digest, Division, Job, Namespace, Tenant, Timestamp};
 use cloakroom_tests::fresh_key;
 use tokio::task::JoinError;
 use uuid::Uuid;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use cloakroom::Timestamp;
+use cloakroom_core::Timestamp;
 
 /// What was noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

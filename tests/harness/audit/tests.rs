@@ -1,4 +1,4 @@
-use cloakroom::Timestamp;
+use cloakroom_core::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;

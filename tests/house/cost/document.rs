@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use cloakroom::cost::prices::{AS_OF, REGION, TABLE};
+use cloakroom_core::cost::prices::{AS_OF, REGION, TABLE};
 use cloakroom_tests::{program, root, template};
 use serde_yaml_ng::Value;
 
@@ -39,8 +39,8 @@ fn its_prices_are_those_that_are_reckoned_with() {
     let document = document();
     assert!(document.contains(&format!("{REGION}, {AS_OF}")));
     let rows: Vec<_> = document.lines().filter(|line| line.contains("](https://aws.amazon.com/")).collect();
-    let price = |price: &cloakroom::cost::Price| {
-        let cloakroom::cost::Price { service, of, dollars, per, source } = price;
+    let price = |price: &cloakroom_core::cost::Price| {
+        let cloakroom_core::cost::Price { service, of, dollars, per, source } = price;
         format!("| {service} | {of} | {dollars} per {} | [page]({source}) |", per.as_str())
     };
     assert_eq!(rows, TABLE.iter().map(price).collect::<Vec<_>>());
@@ -64,7 +64,7 @@ fn without_options_it_is_the_templates_deployment() {
     );
     assert_eq!(printed(&command), printed("cloakroom cost --json --duration 20s"));
     assert_eq!(default("ObjectDays"), "3", "as objects are reckoned to be kept");
-    let limit = cloakroom::cost::inline::LIMIT.to_string();
+    let limit = cloakroom_core::cost::inline::LIMIT.to_string();
     assert_eq!(default("InlineLimitBytes"), limit, "as the prices have it");
     assert_eq!(cloakroom_app::submit::INLINE_LIMIT.to_string(), limit);
     assert!(!template["Resources"]["Api"].is_null(), "a REST API");

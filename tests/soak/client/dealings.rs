@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use cloakroom::{Status, Timestamp};
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_client::{Ask, Error, JobResult, JobView, Poll, Snapshot, Submission, Submitted};
+use cloakroom_core::{Status, Timestamp};
 use cloakroom_tests::audit::{Sight, Story, Wish};
 use serde_json::json;
 use tokio::time::sleep;

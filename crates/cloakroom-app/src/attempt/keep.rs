@@ -8,8 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::outcome::INLINE_RESULT_LIMIT;
-use cloakroom::{Digest, DigestBuilder, LeaseToken, ResultRef, RetryPolicy, Success};
+use cloakroom_core::outcome::INLINE_RESULT_LIMIT;
+use cloakroom_core::{Digest, DigestBuilder, LeaseToken, ResultRef, RetryPolicy, Success};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use cloakroom::{AttemptEnd, Failure, LeaseToken};
+use cloakroom_core::{AttemptEnd, Failure, LeaseToken};
 use futures::FutureExt as _;
 
 use super::keep::Keeper;

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
-use cloakroom::{Job, JobKey, ResultRef, Status, Tenant};
+use cloakroom_core::{Job, JobKey, ResultRef, Status, Tenant};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::runtime::Handle;

@@ -1,7 +1,7 @@
 //! Given a message that no worker could deal with, when it is found among the dead letters, then its job ends with what is
 //! known, and the message is kept.
 
-use cloakroom::{Status, Tenant, Transition};
+use cloakroom_core::{Status, Tenant, Transition};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cloakroom::{JobKey, Status, Transition};
+use cloakroom_core::{JobKey, Status, Transition};
 use serde_json::Value;
 use tokio::time::sleep;
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cloakroom::{AttemptEnd, Failure, Success};
+use cloakroom_core::{AttemptEnd, Failure, Success};
 use futures::FutureExt as _;
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -51,7 +51,7 @@ async fn a_poll_waits_25_seconds_at_most_and_not_at_all_for_what_is_unknown_or_c
     assert_eq!((job.status, begun.elapsed()), (Status::Accepted, LONGEST_WAIT));
     let begun = Instant::now();
     room.jobs.wait(&key, LONGEST_WAIT, |_| true).await.expect("read").expect("known");
-    let unknown = JobKey { id: cloakroom::JobId::from_uuid(uuid::Uuid::nil()), ..key };
+    let unknown = JobKey { id: cloakroom_core::JobId::from_uuid(uuid::Uuid::nil()), ..key };
     assert_eq!(room.jobs.wait(&unknown, LONGEST_WAIT, |_| false).await, Ok(None));
     assert!(begun.elapsed().is_zero());
 }
@@ -176,7 +176,7 @@ async fn a_job_that_changes_all_the_time_is_to_be_cancelled_again() {
 async fn what_happens_while_a_job_is_cancelled_is_what_its_client_is_told() {
     let end = |job: &Job, end, now| {
         let token = job.lease.as_ref().expect("it runs").token;
-        Transition::settle(job, token, end, &cloakroom::RetryPolicy::default(), now, 0.0)
+        Transition::settle(job, token, end, &cloakroom_core::RetryPolicy::default(), now, 0.0)
     };
     for (done, status) in [
         (AttemptEnd::Done(Success::default()), Some(Status::Succeeded)),
@@ -251,7 +251,7 @@ async fn a_conditional_cancellation_answers_for_every_status() {
     assert!(matches!(room.jobs.cancel_if(&key, |_| true).await, Ok(Cancellation::Cancelled(_))));
     assert_eq!(room.jobs.cancel_if(&key, |_| false).await, Ok(Cancellation::Changed));
     assert_eq!(room.meter.facts(), [], "counted once");
-    let unknown = JobKey { id: cloakroom::JobId::from_uuid(uuid::Uuid::nil()), ..key.clone() };
+    let unknown = JobKey { id: cloakroom_core::JobId::from_uuid(uuid::Uuid::nil()), ..key.clone() };
     assert_eq!(room.jobs.cancel_if(&unknown, |_| true).await, Ok(Cancellation::Unknown));
     tokio::time::advance(Duration::from_secs(90_000)).await;
     assert_eq!(room.jobs.cancel_if(&key, |_| true).await, Ok(Cancellation::Unknown));

@@ -37,7 +37,7 @@ fn room() -> Room {
     Room::new(vec![Command::json("plan.follow", follow).attempts(2)])
 }
 
-async fn sent(room: &Room, plan: &str) -> cloakroom::JobKey {
+async fn sent(room: &Room, plan: &str) -> cloakroom_core::JobKey {
     room.send("plan.follow", Some("k"), plan).await.expect("accepted").job.key()
 }
 
@@ -170,7 +170,7 @@ async fn a_job_that_was_not_to_begin_at_once_waited_from_then_on() {
     let room = room();
     let ready_at = crate::Host::now(&*room.host).after(seconds(60));
     let submission = crate::submit::Submission {
-        tenant: cloakroom::Tenant::default(),
+        tenant: cloakroom_core::Tenant::default(),
         command: "plan.follow".parse().expect("a good name"),
         client_job_id: None,
         body: crate::submit::Body::Sent { content_type: None, bytes: bytes::Bytes::from_static(b"{\"seconds\": 1}") },

@@ -1,6 +1,6 @@
 //! Reasons to reject a payload, in words for a person who knows no Rust.
 
-use cloakroom::problem::FieldError;
+use cloakroom_core::problem::FieldError;
 use serde_path_to_error::{Path, Segment};
 
 /// A payload that is rejected.

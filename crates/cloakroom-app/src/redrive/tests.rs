@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cloakroom::transition::Event;
+use cloakroom_core::transition::Event;
 use tokio::time::{sleep, timeout};
 
 use super::*;

@@ -1,6 +1,6 @@
 //! Checks of an upload that a command names.
 
-use cloakroom::{Digest, Tenant, UploadId};
+use cloakroom_core::{Digest, Tenant, UploadId};
 
 use super::{Checked, DIGEST_LIMIT, Source, Submission, Submit, SubmitError, accepted_media_type, check_description};
 use crate::command::{Command, Takes};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cloakroom::transition::Transition;
+use cloakroom_core::transition::Transition;
 
 use super::*;
 use crate::ports::{Change, UploadTerms};
@@ -606,7 +606,7 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
     let terms = UploadTerms { content_type: "image/png".into(), length: 20, sha256: None };
     let ready = room.uploads.start(&Tenant::default(), &terms).await.expect("ready");
     assert_eq!(ready.expires_at, room.host.now().after(hour));
-    let division = cloakroom::Division { length: 20, part_length: 10 };
+    let division = cloakroom_core::Division { length: 20, part_length: 10 };
     let in_parts = room.uploads.start_parts(&Tenant::default(), &terms, division).await.expect("ready");
     assert_eq!(in_parts.expires_at, room.host.now().after(hour));
     room.jobs.result_link("results/1").await.expect("a link");
@@ -628,7 +628,7 @@ async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
     room.send_body("file.keep", Some("a"), "", Body::Uploaded(id)).await.expect("accepted");
     assert_eq!(room.memory.calls(), ["info", "digest", "load", "take_upload", "copy", "accept", "send"]);
     let terms = UploadTerms { content_type: "image/png".into(), length: 20, sha256: None };
-    let division = cloakroom::Division { length: 20, part_length: 10 };
+    let division = cloakroom_core::Division { length: 20, part_length: 10 };
     room.uploads.start_parts(&Tenant::default(), &terms, division).await.expect("ready");
     assert_eq!(room.memory.calls(), ["begin_parts", "keep_upload"]);
 }

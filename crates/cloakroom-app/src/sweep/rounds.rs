@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::{JobId, JobKey, OVERTIME, Tenant, Timestamp};
+use cloakroom_core::{JobId, JobKey, OVERTIME, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Sweeper, earliest};

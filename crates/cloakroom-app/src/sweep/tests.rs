@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use cloakroom::transition::{OUTAGE, SLACK};
-use cloakroom::{Job, Status, Transition};
+use cloakroom_core::transition::{OUTAGE, SLACK};
+use cloakroom_core::{Job, Status, Transition};
 use tokio::time::{sleep, timeout};
 
 use super::*;

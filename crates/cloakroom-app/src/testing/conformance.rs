@@ -10,8 +10,8 @@ mod queue;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::transition::{Claim, Verdict, progress_report};
-use cloakroom::{
+use cloakroom_core::transition::{Claim, Verdict, progress_report};
+use cloakroom_core::{
     AttemptEnd, Digest, Failure, Isolation, Job, Lease, LeaseToken, Progress, Resource, ResultRef, RetryPolicy, Status,
     Success, Tenant, Timestamp, Transition, UploadId,
 };

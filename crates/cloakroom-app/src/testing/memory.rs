@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cloakroom::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+use cloakroom_core::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
 use futures::stream::BoxStream;
 use tokio::time::{Instant, sleep};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{Job, JobKey, Namespace, Tenant};
+use cloakroom_core::{Job, JobKey, Namespace, Tenant};
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 

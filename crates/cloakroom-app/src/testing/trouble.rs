@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-use cloakroom::{Job, JobKey, Transition};
+use cloakroom_core::{Job, JobKey, Transition};
 
 /// A fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

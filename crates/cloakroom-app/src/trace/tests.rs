@@ -63,7 +63,7 @@ async fn seen_in_two_attempts(trace: Trace) -> Vec<(TraceContext, Option<String>
     };
     let room = Room::new(vec![Command::json("trace.note", note)]);
     let submission = Submission {
-        tenant: cloakroom::Tenant::default(),
+        tenant: cloakroom_core::Tenant::default(),
         command: "trace.note".parse().expect("a good name"),
         client_job_id: None,
         body: Body::Sent { content_type: None, bytes: Bytes::from_static(b"{}") },

@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::transition::{Claim, Refusal};
-use cloakroom::{Isolation, Job, JobKey, Lease, LeaseToken, Timestamp, Transition};
+use cloakroom_core::transition::{Claim, Refusal};
+use cloakroom_core::{Isolation, Job, JobKey, Lease, LeaseToken, Timestamp, Transition};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Delivery, Disposition, Worker};

@@ -8,7 +8,7 @@ mod outage;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cloakroom::ResultRef;
+use cloakroom_core::ResultRef;
 use futures::StreamExt as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -233,7 +233,7 @@ async fn progress_is_written_at_most_once_a_second_and_tells_the_end() {
     tokio::join!(room.work_until_idle(), watch);
     let writes = room.memory.calls().iter().filter(|&&call| call == "change").count();
     assert!((20..=23).contains(&writes), "{writes}");
-    let done = cloakroom::Progress { percent: 100.0, message: None };
+    let done = cloakroom_core::Progress { percent: 100.0, message: None };
     assert_eq!(room.poll(&key).await.progress, Some(done));
 }
 
@@ -482,7 +482,7 @@ async fn a_result_of_32_kib_stands_in_the_record_and_one_byte_more_does_not() {
         let kept = match room.poll(&key).await.success.and_then(|success| success.result).expect("a result") {
             ResultRef::Inline { content_type, bytes } => (content_type, bytes.len() as u64, true),
             ResultRef::Stored { content_type, length, sha256, .. } => {
-                assert_eq!(sha256, cloakroom::Digest::of(&vec![7; bytes]));
+                assert_eq!(sha256, cloakroom_core::Digest::of(&vec![7; bytes]));
                 (content_type, length, false)
             }
         };
@@ -501,7 +501,7 @@ async fn a_result_is_recorded_with_its_place_and_for_as_long_as_its_command_keep
         let key = room.send("play", None, "{}").await.expect("accepted").job.key();
         room.work_until_idle().await;
         let success = room.poll(&key).await.success.expect("a success");
-        assert_eq!(success.resource.as_ref().map(cloakroom::Resource::as_str), Some("/reports/7"));
+        assert_eq!(success.resource.as_ref().map(cloakroom_core::Resource::as_str), Some("/reports/7"));
         assert_eq!(success.result.expect("a result").retention(), retention);
     }
 }
@@ -641,7 +641,7 @@ async fn a_job_is_not_begun_before_its_time_however_early_its_message_comes_and_
     let room = room();
     for (hours, cancel) in [(5, false), (20, false), (20, true)] {
         let submission = crate::submit::Submission {
-            tenant: cloakroom::Tenant::default(),
+            tenant: cloakroom_core::Tenant::default(),
             command: "play".parse().expect("a name"),
             client_job_id: None,
             body: crate::submit::Body::Sent { content_type: None, bytes: r#"{"acts":["answer"]}"#.into() },

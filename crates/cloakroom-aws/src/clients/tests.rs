@@ -8,8 +8,8 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
 use aws_smithy_types::config_bag::ConfigBag;
-use cloakroom::{JobId, JobKey, Tenant};
 use cloakroom_app::ports::{JobStore as _, PortError, Queue as _};
+use cloakroom_core::{JobId, JobKey, Tenant};
 use tokio::time::timeout;
 
 use super::*;

@@ -1,7 +1,7 @@
 //! Who asks, and where.
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
-use cloakroom::redact;
+use cloakroom_core::redact;
 
 use super::answer::{End, Stop};
 use super::command::Aws;

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use cloakroom::transition::Claim;
-use cloakroom::{AttemptEnd, Failure, Lease, LeaseToken, Progress, RetryPolicy, Status, Success};
 use cloakroom_app::testing::new_job;
+use cloakroom_core::transition::Claim;
+use cloakroom_core::{AttemptEnd, Failure, Lease, LeaseToken, Progress, RetryPolicy, Status, Success};
 use proptest::prelude::*;
 
 use super::*;
@@ -60,7 +60,7 @@ fn a_claim_is_one_update() {
             token: token(),
             message_id: "m-1".into(),
             ends_at: Some(NOW),
-            isolation: cloakroom::Isolation::Shared,
+            isolation: cloakroom_core::Isolation::Shared,
         },
         lease_time: Duration::from_secs(30),
         max_attempts: 3,
@@ -128,7 +128,7 @@ fn a_report_without_message_and_estimate_takes_those_of_the_last_away() {
 #[test]
 fn a_success_writes_all_that_is_known_of_the_result() {
     let end = AttemptEnd::Done(Success {
-        result: Some(cloakroom::ResultRef::Inline { content_type: "text/plain".into(), bytes: b"x".to_vec() }),
+        result: Some(cloakroom_core::ResultRef::Inline { content_type: "text/plain".into(), bytes: b"x".to_vec() }),
         resource: None,
     });
     let job = new_job(NOW, 1);

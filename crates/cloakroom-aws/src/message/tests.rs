@@ -1,7 +1,7 @@
-use cloakroom::Digest;
 use cloakroom_app::envelope::{Carried, Trace};
 use cloakroom_app::ports::keys;
 use cloakroom_app::testing::new_job;
+use cloakroom_core::Digest;
 
 use super::*;
 

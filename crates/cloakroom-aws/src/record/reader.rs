@@ -5,7 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::{Digest, Failure, Isolation, Lease, Progress, Resource, ResultRef, Status, Step, Success, Timestamp};
+use cloakroom_core::{
+    Digest, Failure, Isolation, Lease, Progress, Resource, ResultRef, Status, Step, Success, Timestamp,
+};
 
 use super::{CorruptRecord, Item, name, rounded};
 

@@ -1,6 +1,6 @@
-use cloakroom::transition::Event;
-use cloakroom::{Digest, Progress, Resource, Status};
 use cloakroom_app::testing::new_job;
+use cloakroom_core::transition::Event;
+use cloakroom_core::{Digest, Progress, Resource, Status};
 
 use super::*;
 

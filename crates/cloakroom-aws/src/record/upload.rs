@@ -1,8 +1,8 @@
 //! The stored form of an upload in parts.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom::{Tenant, Timestamp, UploadId};
 use cloakroom_app::ports::{PartsRecord, UploadTerms};
+use cloakroom_core::{Tenant, Timestamp, UploadId};
 
 use super::{CorruptRecord, Item, Reader, VERSION, blob, name, number, text};
 
@@ -54,7 +54,7 @@ pub(crate) fn read_upload(item: &Item) -> Result<PartsRecord, CorruptRecord> {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom::Digest;
+    use cloakroom_core::Digest;
 
     use super::*;
 

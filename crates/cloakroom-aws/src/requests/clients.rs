@@ -31,7 +31,7 @@ async fn a_call_that_nobody_answers_ends_after_9_seconds_and_3_tries() {
     assert_eq!((took.as_secs(), tries), (9, 3), "{took:?}");
     let script = Script::default();
     let store = DynamoStore::new(&script.clients(), "jobs");
-    let key = new_job(cloakroom::Timestamp::from_millis(7), 1).key();
+    let key = new_job(cloakroom_core::Timestamp::from_millis(7), 1).key();
     let (took, tries) = unanswered(&script, store.load(&key)).await;
     assert_eq!((took.as_secs(), tries), (9, 3), "{took:?}");
 }
@@ -79,7 +79,7 @@ async fn a_call_is_tried_three_times_where_it_may_be_answered_another_time() {
 #[tokio::test(start_paused = true)]
 async fn no_call_takes_silence_for_an_answer() {
     let script = Script::default();
-    let (clients, job) = (script.clients(), new_job(cloakroom::Timestamp::from_millis(7), 1));
+    let (clients, job) = (script.clients(), new_job(cloakroom_core::Timestamp::from_millis(7), 1));
     let store = DynamoStore::new(&clients, "jobs");
     unanswered(&script, store.create_table()).await;
     unanswered(&script, store.accept(&job)).await;
@@ -99,7 +99,7 @@ async fn a_connection_has_2_seconds_to_come_about() {
     let script = Script::new([ok("{}"), ok("{}"), ok("")]);
     let clients = script.clients();
     SqsQueue::new(&clients, URL).hide("r", Duration::ZERO).await.expect("hidden");
-    let key = new_job(cloakroom::Timestamp::from_millis(7), 1).key();
+    let key = new_job(cloakroom_core::Timestamp::from_millis(7), 1).key();
     assert_eq!(DynamoStore::new(&clients, "jobs").load(&key).await, Ok(None));
     S3Objects::new(&clients, "payloads").delete("a").await.expect("deleted");
     let timeouts = script.connect_timeouts();

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{Digest, Timestamp};
 use cloakroom_app::ports::{
     BrokenOff, Letters as _, ObjectInfo, Objects as _, Parcel, Parcels as _, Part, PartTerms, PortError, UploadTerms,
 };
+use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;
 use futures::stream;
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use cloakroom::{Digest, Tenant, Timestamp};
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue as _, keys};
 use cloakroom_app::testing::new_job;
 use cloakroom_app::{Host as _, SystemHost};
+use cloakroom_core::{Digest, Tenant, Timestamp};
 use serde_json::Value;
 
 use super::script::{Answer, Script, failed, ok};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cloakroom::transition::Claim;
-use cloakroom::{Digest, Isolation, Job, Lease, LeaseToken, Tenant, Timestamp, Transition, UploadId};
 use cloakroom_app::ports::{JobStore as _, PartsRecord, PortError, UploadTerms};
 use cloakroom_app::testing::new_job;
+use cloakroom_core::transition::Claim;
+use cloakroom_core::{Digest, Isolation, Job, Lease, LeaseToken, Tenant, Timestamp, Transition, UploadId};
 use uuid::Uuid;
 
 use super::script::{Answer, Script, failed, ok};

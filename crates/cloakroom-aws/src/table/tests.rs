@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use cloakroom::transition::Claim;
-use cloakroom::{Isolation, Lease, LeaseToken, Progress};
 use cloakroom_app::testing::new_job;
+use cloakroom_core::transition::Claim;
+use cloakroom_core::{Isolation, Lease, LeaseToken, Progress};
 use uuid::Uuid;
 
 use super::*;

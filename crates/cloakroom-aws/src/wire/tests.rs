@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::{CommandType, Job, Namespace, Status, Tenant};
 use cloakroom_app::envelope::Trace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{UploadTerms, keys};
@@ -11,6 +10,7 @@ use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
 use cloakroom_app::testing::Nothing;
 use cloakroom_app::work::{Disposition, WorkerSettings};
 use cloakroom_app::{Command, Host as _, JobContext, Output};
+use cloakroom_core::{CommandType, Job, Namespace, Status, Tenant};
 use uuid::Uuid;
 
 use super::*;
@@ -134,8 +134,11 @@ async fn a_duplicate_costs_one_refused_write_and_cancelling_one_write() {
 #[tokio::test]
 async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
     let it = Deployment::start().await;
-    let terms =
-        UploadTerms { content_type: "text/plain".into(), length: 5, sha256: Some(cloakroom::Digest::of(b"hello")) };
+    let terms = UploadTerms {
+        content_type: "text/plain".into(),
+        length: 5,
+        sha256: Some(cloakroom_core::Digest::of(b"hello")),
+    };
     let ready = it.uploads.start(&Tenant::default(), &terms).await.expect("ready");
     assert_eq!(it.fixture.calls.take(), Vec::<String>::new());
     it.submit
@@ -161,9 +164,9 @@ async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
 #[tokio::test]
 async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
     let it = Deployment::start().await;
-    let sha256 = Some(cloakroom::Digest::of(b"hello"));
+    let sha256 = Some(cloakroom_core::Digest::of(b"hello"));
     let terms = UploadTerms { content_type: "text/plain".into(), length: 5, sha256 };
-    let division = cloakroom::Division { length: 5, part_length: 5 };
+    let division = cloakroom_core::Division { length: 5, part_length: 5 };
     let ready = it.uploads.start_parts(&Tenant::default(), &terms, division).await.expect("ready");
     assert_eq!(it.fixture.calls.take(), ["S3.CreateMultipartUpload", "DynamoDB.PutItem"]);
     let link = ready.parts[0].link.as_ref().expect("a link");

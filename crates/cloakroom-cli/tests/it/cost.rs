@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use cloakroom::cost::{Api, Architecture, By, Encoding, Workload};
-use cloakroom::outcome::INLINE_RESULT_LIMIT;
-use cloakroom::{Job, Status, Tenant};
 use cloakroom_app::command::BODY_LIMIT;
 use cloakroom_app::ports::{UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT};
 use cloakroom_app::testing::Room;
+use cloakroom_core::cost::{Api, Architecture, By, Encoding, Workload};
+use cloakroom_core::outcome::INLINE_RESULT_LIMIT;
+use cloakroom_core::{Job, Status, Tenant};
 use serde_json::json;
 
 /// How often each operation is called.

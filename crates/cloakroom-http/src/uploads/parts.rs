@@ -3,10 +3,10 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use cloakroom::parts::MOST_PARTS;
-use cloakroom::{Code, Timestamp, UploadId};
 use cloakroom_app::payload::json;
 use cloakroom_app::upload::{InParts, PartState};
+use cloakroom_core::parts::MOST_PARTS;
+use cloakroom_core::{Code, Timestamp, UploadId};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;

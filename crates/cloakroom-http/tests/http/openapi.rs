@@ -1,7 +1,7 @@
 //! `openapi.yaml` and the router say the same.
 
 use axum::body::Body;
-use cloakroom::Code;
+use cloakroom_core::Code;
 use serde_json::{Value, json};
 
 use crate::house::{DOCUMENT, house};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use cloakroom::Tenant;
+use cloakroom_core::Tenant;
 use cloakroom_http::Site;
 use tokio::time::{Instant, advance, sleep};
 

@@ -47,7 +47,8 @@ async fn the_link_to_a_large_result_comes_in_a_document_where_that_is_preferred(
     assert_eq!((answer.header("preference-applied"), answer.header("vary")), ("return=representation", "Prefer"));
     let link = answer.json();
     assert!(link["url"].as_str().is_some_and(|url| url.starts_with("https://objects.example/results/")), "{link}");
-    let expires_at: cloakroom::Timestamp = link["expires_at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+    let expires_at: cloakroom_core::Timestamp =
+        link["expires_at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
     assert_eq!(expires_at.since(house.room.host.now()).as_secs(), 900);
 
     let held = house.get(&path, &[("prefer", "wait=5, return=representation")]).await;
@@ -83,7 +84,8 @@ async fn a_large_result_that_goes_before_its_job_says_when_and_is_said_to_be_gon
     let house = house();
     let location = house.done("large").await;
     let (path, job) = (format!("{location}/result"), house.get(&location, &[]).await.json());
-    let time = |name: &str| job[name].as_str().unwrap_or_default().parse::<cloakroom::Timestamp>().expect("a time");
+    let time =
+        |name: &str| job[name].as_str().unwrap_or_default().parse::<cloakroom_core::Timestamp>().expect("a time");
     assert_eq!(time("result_expires_at").since(time("finished_at")).as_secs(), 7200);
     assert!(time("result_expires_at") < time("expires_at"));
     tokio::time::sleep(Duration::from_secs(7190)).await;

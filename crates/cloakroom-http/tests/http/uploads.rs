@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use cloakroom::Tenant;
 use cloakroom_app::ports::keys;
+use cloakroom_core::Tenant;
 use serde_json::{Value, json};
 
 use crate::house::{Answer, House, house, house_at};

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cloakroom::Digest;
 use cloakroom_app::ports::{
     BrokenOff, ObjectInfo, Objects, Opened, Part, PartTerms, PortError, UploadLink, UploadTerms,
 };
 use cloakroom_app::testing::put_whole;
+use cloakroom_core::Digest;
 use futures::stream::BoxStream;
 
 use super::{Process, without_token};

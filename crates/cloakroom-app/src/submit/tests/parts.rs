@@ -1,6 +1,6 @@
 //! Uploads in parts. Those of the memory may be small.
 
-use cloakroom::Division;
+use cloakroom_core::Division;
 
 use super::*;
 use crate::upload::{PARTS_AT_ONCE, PARTS_LIFE};

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::Digest;
+use cloakroom_core::Digest;
 use uuid::Uuid;
 
-pub use cloakroom::parts::LEAST_PART;
+pub use cloakroom_core::parts::LEAST_PART;
 
 use crate::ports::{Objects, Part, PartTerms, UploadLink, UploadTerms};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cloakroom::Tenant;
+use cloakroom_core::Tenant;
 
 use crate::ports::Queue;
 use crate::work::Delivery;

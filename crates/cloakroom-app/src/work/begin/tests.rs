@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::{Isolation, Job, JobKey, Status};
+use cloakroom_core::{Isolation, Job, JobKey, Status};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;

@@ -110,9 +110,9 @@ async fn an_end_of_a_job_that_another_worker_ended_since_is_refused_and_the_mess
     let scene = Scene::new(8, Told::Stops).await;
     let ended = async {
         let token = scene.taken_over_at(5).await.lease.expect("it runs").token;
-        let end = AttemptEnd::Terminal(cloakroom::Failure::new("the other one's"));
+        let end = AttemptEnd::Terminal(cloakroom_core::Failure::new("the other one's"));
         let (job, now) = (scene.room.poll(&scene.key).await, scene.room.host.now());
-        let end = Transition::settle(&job, token, end, &cloakroom::RetryPolicy::default(), now, 0.0);
+        let end = Transition::settle(&job, token, end, &cloakroom_core::RetryPolicy::default(), now, 0.0);
         scene.room.memory.change(&scene.key, &end).await.expect("memory")
     };
     let (handled, ended) = tokio::join!(scene.handled(), ended);

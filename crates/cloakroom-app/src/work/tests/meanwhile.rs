@@ -36,8 +36,8 @@ fn token_of(job: &Job) -> LeaseToken {
 fn alive(now: Timestamp, succeeds: bool) -> impl Fn(&Job) -> Transition {
     move |job| {
         if succeeds {
-            let done = AttemptEnd::Done(cloakroom::Success::default());
-            Transition::settle(job, token_of(job), done, &cloakroom::RetryPolicy::default(), now, 0.0)
+            let done = AttemptEnd::Done(cloakroom_core::Success::default());
+            Transition::settle(job, token_of(job), done, &cloakroom_core::RetryPolicy::default(), now, 0.0)
         } else {
             Transition::renew(token_of(job), Duration::from_secs(60), None, now)
         }

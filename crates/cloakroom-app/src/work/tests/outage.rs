@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use cloakroom::transition::Event;
+use cloakroom_core::transition::Event;
 
 use super::*;
 use crate::meter::Fact;

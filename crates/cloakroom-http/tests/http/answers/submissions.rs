@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use cloakroom::Tenant;
 use cloakroom_app::ports::{Objects as _, keys};
+use cloakroom_core::Tenant;
 use serde_json::json;
 
 use super::record::{Record, house};
