@@ -23,8 +23,13 @@ pub(crate) fn sdk() -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(variable("AWS_REGION")))
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-        .http_client(http.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
+        .credentials_provider(SharedCredentialsProvider::new(
+            EnvironmentVariableCredentialsProvider::new(),
+        ))
+        .http_client(
+            http.tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .build_https(),
+        )
         .retry_config(RetryConfig::standard())
         .timeout_config(times.build())
         .build()
@@ -45,7 +50,11 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn new(sdk: SdkConfig) -> Self {
-        Self { name: variable("CLOAKROOM_BUCKET"), sdk, client: OnceLock::new() }
+        Self {
+            name: variable("CLOAKROOM_BUCKET"),
+            sdk,
+            client: OnceLock::new(),
+        }
     }
 
     pub(crate) fn client(&self) -> &aws_sdk_s3::Client {

@@ -4,6 +4,8 @@ use lambda_http::{Body, Error, Request, Response, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let hello = async |_: Request| -> Result<Response<Body>, Error> { Ok(Response::new(Body::from("hello"))) };
+    let hello = async |_: Request| -> Result<Response<Body>, Error> {
+        Ok(Response::new(Body::from("hello")))
+    };
     run(service_fn(hello)).await
 }

@@ -16,7 +16,11 @@ async fn main() -> Result<(), Error> {
     let dynamodb = clients::dynamodb(&sdk);
     let (table, bucket) = (variable("CLOAKROOM_TABLE"), Bucket::new(sdk));
     let status = async |request: Request| -> Result<Response<Body>, Error> {
-        let id = request.raw_http_path().rsplit('/').next().unwrap_or_default();
+        let id = request
+            .raw_http_path()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
         let got = dynamodb
             .get_item()
             .table_name(&table)
@@ -24,24 +28,46 @@ async fn main() -> Result<(), Error> {
             .consistent_read(true)
             .send()
             .await?;
-        let Some(item) = got.item else { return Ok(Response::builder().status(404).body(Body::Empty)?) };
+        let Some(item) = got.item else {
+            return Ok(Response::builder().status(404).body(Body::Empty)?);
+        };
         let text = |name: &str| match item.get(name) {
             Some(AttributeValue::S(text) | AttributeValue::N(text)) => Some(text.as_str()),
             _ => None,
         };
-        let names = ["id", "client_job_id", "type", "status", "attempt", "created_at", "updated_at", "expires_at"];
-        let mut job: Map<String, Value> =
-            names.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?.into()))).collect();
+        let names = [
+            "id",
+            "client_job_id",
+            "type",
+            "status",
+            "attempt",
+            "created_at",
+            "updated_at",
+            "expires_at",
+        ];
+        let mut job: Map<String, Value> = names
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), text(name)?.into())))
+            .collect();
         if let Some(key) = text("result_key") {
             let valid = PresigningConfig::expires_in(Duration::from_secs(300))?;
-            let link = bucket.client().get_object().bucket(&bucket.name).key(key).presigned(valid).await?;
+            let link = bucket
+                .client()
+                .get_object()
+                .bucket(&bucket.name)
+                .key(key)
+                .presigned(valid)
+                .await?;
             job.insert("result_url".to_owned(), link.uri().into());
         }
         let over = text("status") == Some("succeeded");
         Ok(Response::builder()
             .status(if over { 200 } else { 202 })
             .header("content-type", "application/json")
-            .header("etag", format!("\"{}\"", text("version").unwrap_or_default()))
+            .header(
+                "etag",
+                format!("\"{}\"", text("version").unwrap_or_default()),
+            )
             .header("retry-after", 1)
             .body(Body::from(Value::Object(job).to_string()))?)
     };

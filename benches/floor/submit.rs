@@ -26,11 +26,18 @@ async fn main() -> Result<(), Error> {
     let sdk = clients::sdk();
     let mut config = aws_sdk_sqs::config::Builder::from(&sdk);
     config.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL_SQS").ok());
-    let (dynamodb, sqs) = (clients::dynamodb(&sdk), aws_sdk_sqs::Client::from_conf(config.build()));
+    let (dynamodb, sqs) = (
+        clients::dynamodb(&sdk),
+        aws_sdk_sqs::Client::from_conf(config.build()),
+    );
     let (table, queue) = (variable("CLOAKROOM_TABLE"), variable("CLOAKROOM_QUEUE_URL"));
     let bucket = Bucket::new(sdk);
     let submit = async |request: Request| -> Result<Response<Body>, Error> {
-        let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
+        let key = request
+            .headers()
+            .get("idempotency-key")
+            .and_then(|key| key.to_str().ok())
+            .unwrap_or_default();
         let content = request.body().as_ref();
         let body = std::str::from_utf8(content)?;
         let _payload: Value = serde_json::from_str(body)?;
@@ -63,7 +70,12 @@ async fn main() -> Result<(), Error> {
             .await?;
         let payload = if body.len() > INLINE {
             let key = format!("payloads/default/{id}/{}", hex::encode(digest));
-            let put = bucket.client().put_object().bucket(&bucket.name).key(&key).content_type("application/json");
+            let put = bucket
+                .client()
+                .put_object()
+                .bucket(&bucket.name)
+                .key(&key)
+                .content_type("application/json");
             let put = put.checksum_sha256(BASE64.encode(digest));
             put.body(ByteStream::from(content.to_vec())).send().await?;
             json!({"key": key})
@@ -75,8 +87,15 @@ async fn main() -> Result<(), Error> {
             "content_type": "application/json", "payload": payload, "sha256": hex::encode(digest),
             "traceparent": "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00", "request_id": id,
         });
-        let trace = request.headers().get("x-amzn-trace-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let trace = MessageSystemAttributeValue::builder().data_type("String").string_value(trace).build()?;
+        let trace = request
+            .headers()
+            .get("x-amzn-trace-id")
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default();
+        let trace = MessageSystemAttributeValue::builder()
+            .data_type("String")
+            .string_value(trace)
+            .build()?;
         sqs.send_message()
             .queue_url(&queue)
             .message_group_id("default")
@@ -84,7 +103,8 @@ async fn main() -> Result<(), Error> {
             .message_system_attributes(AwsTraceHeader, trace)
             .send()
             .await?;
-        let job = json!({"id": id, "client_job_id": key, "type": "diagnostic.run", "status": "accepted"});
+        let job =
+            json!({"id": id, "client_job_id": key, "type": "diagnostic.run", "status": "accepted"});
         Ok(Response::builder()
             .status(202)
             .header("location", format!("/jobs/{id}"))
@@ -96,5 +116,8 @@ async fn main() -> Result<(), Error> {
 }
 
 fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis()
 }

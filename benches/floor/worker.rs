@@ -27,7 +27,11 @@ async fn main() -> Result<(), Error> {
     let (table, bucket) = (variable("CLOAKROOM_TABLE"), Bucket::new(sdk));
     let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
         let deadline = event.context.deadline;
-        let each = event.payload.records.iter().map(|message| one(&dynamodb, &table, &bucket, message, deadline));
+        let each = event
+            .payload
+            .records
+            .iter()
+            .map(|message| one(&dynamodb, &table, &bucket, message, deadline));
         let mut response = SqsBatchResponse::default();
         for (ended, message) in join_all(each).await.into_iter().zip(&event.payload.records) {
             if ended.is_err() {
@@ -89,7 +93,10 @@ async fn one(
         .expression_attribute_values(":now_s", N((now / 1000).to_string()))
         .expression_attribute_values(":ready_at", N((now + 30_000).to_string()))
         .expression_attribute_values(":token", S(token.clone()))
-        .expression_attribute_values(":message", S(message.message_id.clone().unwrap_or_default()))
+        .expression_attribute_values(
+            ":message",
+            S(message.message_id.clone().unwrap_or_default()),
+        )
         .expression_attribute_values(":ends_at", N(deadline.to_string()))
         .expression_attribute_names("#status", "status")
         .return_values(AllNew)
@@ -98,21 +105,38 @@ async fn one(
         .await?;
     let payload: Value = match command["payload"]["key"].as_str() {
         Some(key) => {
-            let got = bucket.client().get_object().bucket(&bucket.name).key(key).send().await?;
+            let got = bucket
+                .client()
+                .get_object()
+                .bucket(&bucket.name)
+                .key(key)
+                .send()
+                .await?;
             serde_json::from_slice(&got.body.collect().await?.into_bytes())?
         }
         None => serde_json::from_str(command["payload"]["text"].as_str().unwrap_or_default())?,
     };
     let result = payload["result"].to_string();
     let now = now_ms();
-    let settle = dynamodb.update_item().table_name(table).key("pk", S(pk)).condition_expression(HELD);
+    let settle = dynamodb
+        .update_item()
+        .table_name(table)
+        .key("pk", S(pk))
+        .condition_expression(HELD);
     let settle = if result.len() > INLINE_RESULT {
         let key = format!("results/1d/default/{}/{token}", text(&command["job"]));
         let digest = Sha256::digest(&result);
         let length = result.len().to_string();
-        let put = bucket.client().put_object().bucket(&bucket.name).key(&key).content_type("application/json");
+        let put = bucket
+            .client()
+            .put_object()
+            .bucket(&bucket.name)
+            .key(&key)
+            .content_type("application/json");
         let put = put.checksum_sha256(BASE64.encode(digest));
-        put.body(ByteStream::from(result.into_bytes())).send().await?;
+        put.body(ByteStream::from(result.into_bytes()))
+            .send()
+            .await?;
         settle
             .update_expression(SETTLE_STORED)
             .expression_attribute_values(":result", S("stored".to_owned()))
@@ -143,11 +167,20 @@ async fn one(
         .send()
         .await?;
     if let Some(key) = command["payload"]["key"].as_str() {
-        bucket.client().delete_object().bucket(&bucket.name).key(key).send().await?;
+        bucket
+            .client()
+            .delete_object()
+            .bucket(&bucket.name)
+            .key(key)
+            .send()
+            .await?;
     }
     Ok(())
 }
 
 fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis()
 }

@@ -51,16 +51,29 @@ impl Aws {
         let state = Arc::new(Mutex::new(State::default()));
         let urls = [(); 3].map(|()| {
             let state = Arc::clone(&state);
-            format!("http://{}", http::serve(|stream| stream, move |request| answer(&state, &request)))
+            format!(
+                "http://{}",
+                http::serve(|stream| stream, move |request| answer(&state, &request))
+            )
         });
         let secure_urls = [(); 3].map(|()| {
             let (state, config) = (Arc::clone(&state), certificate.server());
             let wrap = move |stream| {
-                StreamOwned::new(ServerConnection::new(Arc::clone(&config)).expect("a good configuration"), stream)
+                StreamOwned::new(
+                    ServerConnection::new(Arc::clone(&config)).expect("a good configuration"),
+                    stream,
+                )
             };
-            format!("https://{}", http::serve(wrap, move |request| answer(&state, &request)))
+            format!(
+                "https://{}",
+                http::serve(wrap, move |request| answer(&state, &request))
+            )
         });
-        Self { state, urls, secure_urls }
+        Self {
+            state,
+            urls,
+            secure_urls,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -79,7 +92,9 @@ impl Aws {
 }
 
 fn answer(state: &Mutex<State>, request: &Request) -> Vec<u8> {
-    let Some(target) = request.header("x-amz-target") else { return object(state, request) };
+    let Some(target) = request.header("x-amz-target") else {
+        return object(state, request);
+    };
     let operation = target.rsplit('.').next().unwrap_or_default();
     let call: Value = serde_json::from_slice(&request.body).expect("JSON");
     let mut state = state.lock().expect("nothing panics while it answers");
@@ -88,34 +103,59 @@ fn answer(state: &Mutex<State>, request: &Request) -> Vec<u8> {
         "GetItem" => state.table.get(&call),
         "UpdateItem" => state.table.update(&call),
         "SendMessage" => {
-            state.messages.push(call["MessageBody"].as_str().expect("a body").to_owned());
-            (json!({"MessageId": "c10a6300-0000-4000-8000-000000000002"}), Units::default())
+            state
+                .messages
+                .push(call["MessageBody"].as_str().expect("a body").to_owned());
+            (
+                json!({"MessageId": "c10a6300-0000-4000-8000-000000000002"}),
+                Units::default(),
+            )
         }
         "ChangeMessageVisibility" => (json!({}), Units::default()),
         other => panic!("nothing stands in for {other}"),
     };
     state.counts.add(operation.to_owned(), request, units);
     drop(state);
-    http::answer("200 OK", "Content-Type: application/x-amz-json-1.0\r\n", answer.to_string().as_bytes())
+    http::answer(
+        "200 OK",
+        "Content-Type: application/x-amz-json-1.0\r\n",
+        answer.to_string().as_bytes(),
+    )
 }
 
 /// As much of S3 as is needed for a large payload or result.
 fn object(state: &Mutex<State>, request: &Request) -> Vec<u8> {
-    let key = request.path.split('?').next().unwrap_or_default().to_owned();
+    let key = request
+        .path
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let mut state = state.lock().expect("nothing panics while it answers");
     let (status, body) = match request.method.as_str() {
         "PUT" => {
             state.objects.insert(key, request.body.clone());
             ("200 OK", vec![])
         }
-        "GET" => ("200 OK", state.objects.get(&key).expect("an object that was put").clone()),
+        "GET" => (
+            "200 OK",
+            state
+                .objects
+                .get(&key)
+                .expect("an object that was put")
+                .clone(),
+        ),
         "DELETE" => {
             state.objects.remove(&key);
             ("204 No Content", vec![])
         }
         other => panic!("nothing stands in for {other} {key}"),
     };
-    state.counts.add(format!("{} object", request.method), request, Units::default());
+    state.counts.add(
+        format!("{} object", request.method),
+        request,
+        Units::default(),
+    );
     drop(state);
     http::answer(status, "", &body)
 }

@@ -44,12 +44,20 @@ impl Runner {
         let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
         said.read_line(&mut line).expect("it says where it listens");
         thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        let address = line.trim().strip_prefix("listening on http://").expect("an address").to_owned();
+        let address = line
+            .trim()
+            .strip_prefix("listening on http://")
+            .expect("an address")
+            .to_owned();
         Self { child, address }
     }
 
     /// Handles each of so many by some client: what is made of the answers.
-    fn by_clients<T: Send>(&self, all: usize, each: impl Fn(&mut Connection, usize) -> T + Sync) -> Vec<T> {
+    fn by_clients<T: Send>(
+        &self,
+        all: usize,
+        each: impl Fn(&mut Connection, usize) -> T + Sync,
+    ) -> Vec<T> {
         let (next, made) = (AtomicUsize::new(0), Mutex::new(vec![]));
         thread::scope(|scope| {
             for _ in 0..CLIENTS {
@@ -103,14 +111,23 @@ impl Connection {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         );
-        self.0.get_mut().write_all(request.as_bytes()).expect("it takes requests");
+        self.0
+            .get_mut()
+            .write_all(request.as_bytes())
+            .expect("it takes requests");
         let (mut line, mut location, mut length) = (String::new(), String::new(), 0);
         self.0.read_line(&mut line).expect("it answers");
-        let status = line.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
+        let status = line
+            .split(' ')
+            .nth(1)
+            .and_then(|text| text.parse().ok())
+            .expect("a status");
         loop {
             line.clear();
             self.0.read_line(&mut line).expect("it answers");
-            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+            let Some((name, value)) = line.trim_end().split_once(": ") else {
+                break;
+            };
             match name {
                 "location" => value.clone_into(&mut location),
                 "content-length" => length = value.parse().expect("a number"),
@@ -130,9 +147,13 @@ pub(crate) fn measure(place: &Place) -> String {
          | kept | jobs in the table | jobs/s | cores | CPU a job, ms | polls/s | cores |\n|---|--:|--:|--:|--:|--:|--:|\n"
     );
     let folder = place.program("bench").join("dev");
-    for (kept, keep) in
-        [("in memory", vec!["--memory"]), ("in a folder", vec!["--data", folder.to_str().expect("UTF-8")])]
-    {
+    for (kept, keep) in [
+        ("in memory", vec!["--memory"]),
+        (
+            "in a folder",
+            vec!["--data", folder.to_str().expect("UTF-8")],
+        ),
+    ] {
         // What an earlier run left there.
         _ = std::fs::remove_dir_all(&folder);
         let runner = Runner::start(place, &keep);
@@ -171,13 +192,27 @@ pub(crate) fn measure(place: &Place) -> String {
 fn cpu_of(process: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
     // After the name, which is in parentheses.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-    Duration::from_millis(10 * fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>())
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(11)
+        .take(2);
+    Duration::from_millis(
+        10 * fields
+            .filter_map(|ticks| ticks.parse::<u64>().ok())
+            .sum::<u64>(),
+    )
 }
 
 /// How long it took, and how much CPU of the runner's.
 fn timed<T>(runner: &Runner, act: impl FnOnce() -> T) -> (T, Duration, Duration) {
     let (begun, before) = (Instant::now(), cpu_of(runner.child.id()));
     let made = act();
-    (made, begun.elapsed(), cpu_of(runner.child.id()).saturating_sub(before))
+    (
+        made,
+        begun.elapsed(),
+        cpu_of(runner.child.id()).saturating_sub(before),
+    )
 }

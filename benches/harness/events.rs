@@ -21,7 +21,11 @@ pub(crate) fn request(method: &str, path: &str, key: Option<&str>, body: Option<
     if let Some(key) = key {
         headers["Idempotency-Key"] = json!(key);
     }
-    let listed = headers.as_object().expect("headers").iter().map(|(name, value)| (name.clone(), json!([value])));
+    let listed = headers
+        .as_object()
+        .expect("headers")
+        .iter()
+        .map(|(name, value)| (name.clone(), json!([value])));
     let event = json!({
         "resource": "/{proxy+}",
         "path": path,

@@ -88,7 +88,10 @@ const STARTS: usize = 8;
 /// Everything, by turns.
 pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Samples {
     copy_all(place);
-    assert_eq!(calls_of_large_jobs(place, Maker::Floor), calls_of_large_jobs(place, Maker::Ours));
+    assert_eq!(
+        calls_of_large_jobs(place, Maker::Floor),
+        calls_of_large_jobs(place, Maker::Ours)
+    );
     let mut samples = Samples::new();
     for round in 0..rounds {
         copy_all(place);
@@ -96,15 +99,28 @@ pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Sampl
         for kind in Kind::ALL {
             let mut pair = vec![];
             for maker in [Maker::Floor, Maker::Ours] {
-                let Some(program) = maker.program(kind) else { continue };
+                let Some(program) = maker.program(kind) else {
+                    continue;
+                };
                 let events = events(kind, messages.entry(maker).or_default(), invocations);
                 let function = place.start(&program, false);
-                pair.push(Pair { maker, program, function, events, sample: Sample::default(), blocks: vec![] });
+                pair.push(Pair {
+                    maker,
+                    program,
+                    function,
+                    events,
+                    sample: Sample::default(),
+                    blocks: vec![],
+                });
             }
             let mut starts: BTreeMap<Maker, Vec<Sample>> = BTreeMap::new();
             for turn in 0..STARTS {
                 for one in in_order(&mut pair, turn) {
-                    starts.entry(one.maker).or_default().push(start(place, &one.program, &one.events[0]));
+                    starts.entry(one.maker).or_default().push(start(
+                        place,
+                        &one.program,
+                        &one.events[0],
+                    ));
                 }
             }
             for one in &mut pair {
@@ -114,12 +130,18 @@ pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Sampl
                 for one in in_order(&mut pair, block) {
                     one.run_block(place, block);
                     if kind == Kind::Submit {
-                        messages.entry(one.maker).or_default().extend(place.aws.messages());
+                        messages
+                            .entry(one.maker)
+                            .or_default()
+                            .extend(place.aws.messages());
                     }
                 }
             }
             for one in pair {
-                samples.entry((kind, one.maker)).or_default().push(one.done());
+                samples
+                    .entry((kind, one.maker))
+                    .or_default()
+                    .push(one.done());
             }
         }
         eprintln!("round {} of {rounds}", round + 1);
@@ -129,7 +151,10 @@ pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Sampl
 
 fn copy_all(place: &Place) {
     for kind in Kind::ALL {
-        for program in [Maker::Floor, Maker::Ours].into_iter().filter_map(|maker| maker.program(kind)) {
+        for program in [Maker::Floor, Maker::Ours]
+            .into_iter()
+            .filter_map(|maker| maker.program(kind))
+        {
             place.copy(&program);
         }
     }
@@ -163,7 +188,8 @@ impl Pair {
         let walls = run(&mut self.function, events);
         if block >= BLOCKS.0 {
             let cpu = micros(self.function.cpu().saturating_sub(before)) / count(length);
-            self.blocks.push((cpu, median(walls.into_iter().map(micros))));
+            self.blocks
+                .push((cpu, median(walls.into_iter().map(micros))));
             (self.sample.counts, self.sample.counted) = (place.aws.counts(), length);
         }
     }
@@ -213,12 +239,21 @@ fn calls_of_large_jobs(place: &Place, maker: Maker) -> BTreeMap<String, usize> {
     for length in [200_000, 600_000] {
         let body = format!(r#"{{"result":"{}"}}"#, "x".repeat(length));
         let key = format!("of-{length}-bytes");
-        program(Kind::Submit).invoke(&events::request("POST", "/commands/diagnostic.run", Some(&key), Some(&body)));
+        program(Kind::Submit).invoke(&events::request(
+            "POST",
+            "/commands/diagnostic.run",
+            Some(&key),
+            Some(&body),
+        ));
     }
     let message = place.aws.messages().swap_remove(0);
     program(Kind::Worker).invoke(&events::batch(std::slice::from_ref(&message)));
     let (polled, _) = program(Kind::Status).invoke(&poll(&message));
-    assert!(String::from_utf8_lossy(&polled).contains("result_url"), "{}", String::from_utf8_lossy(&polled));
+    assert!(
+        String::from_utf8_lossy(&polled).contains("result_url"),
+        "{}",
+        String::from_utf8_lossy(&polled)
+    );
     place.aws.counts().calls
 }
 
@@ -236,18 +271,31 @@ fn events(kind: Kind, bodies: &[String], invocations: usize) -> Vec<Vec<u8>> {
 /// The request that submits the job of this number.
 pub(crate) fn submission(n: usize) -> Vec<u8> {
     const BODY: &str = r#"{"result":{"order":1042,"total":49,"lines":["coat hanger","coat hanger","coat hanger"]}}"#;
-    events::request("POST", "/commands/diagnostic.run", Some(&format!("order-{n}")), Some(BODY))
+    events::request(
+        "POST",
+        "/commands/diagnostic.run",
+        Some(&format!("order-{n}")),
+        Some(BODY),
+    )
 }
 
 /// The request that polls the job of a message.
 pub(crate) fn poll(body: &str) -> Vec<u8> {
     let message: serde_json::Value = serde_json::from_str(body).expect("a message of ours");
-    events::request("GET", &format!("/jobs/{}", message["job"].as_str().expect("a job")), None, None)
+    events::request(
+        "GET",
+        &format!("/jobs/{}", message["job"].as_str().expect("a job")),
+        None,
+        None,
+    )
 }
 
 /// How long each took.
 pub(crate) fn run(function: &mut Function, events: &[Vec<u8>]) -> Vec<Duration> {
-    events.iter().map(|event| function.invoke(event).1).collect()
+    events
+        .iter()
+        .map(|event| function.invoke(event).1)
+        .collect()
 }
 
 pub(crate) fn micros(time: Duration) -> f64 {

@@ -17,7 +17,10 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -40,7 +43,10 @@ pub(crate) fn serve<S: Read + Write>(
     address
 }
 
-fn converse<S: Read + Write>(mut stream: BufReader<S>, answer: &impl Fn(Request) -> Vec<u8>) -> io::Result<()> {
+fn converse<S: Read + Write>(
+    mut stream: BufReader<S>,
+    answer: &impl Fn(Request) -> Vec<u8>,
+) -> io::Result<()> {
     while let Some(request) = read(&mut stream)? {
         let answer = answer(request);
         stream.get_mut().write_all(&answer)?;
@@ -55,13 +61,26 @@ fn read(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
         return Ok(None);
     }
     let mut words = line.split_whitespace();
-    let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-    let mut request = Request { method, path, headers: vec![], body: vec![], bytes: line.len() };
+    let (method, path) = (
+        words.next().unwrap_or_default().to_owned(),
+        words.next().unwrap_or_default().to_owned(),
+    );
+    let mut request = Request {
+        method,
+        path,
+        headers: vec![],
+        body: vec![],
+        bytes: line.len(),
+    };
     loop {
         line.clear();
         request.bytes += stream.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        request
+            .headers
+            .push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     if request.header("transfer-encoding") == Some("chunked") {
         loop {
@@ -76,7 +95,10 @@ fn read(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
                 break;
             }
         }
-    } else if let Some(length) = request.header("content-length").and_then(|text| text.parse().ok()) {
+    } else if let Some(length) = request
+        .header("content-length")
+        .and_then(|text| text.parse().ok())
+    {
         request.body.resize(length, 0);
         stream.read_exact(&mut request.body)?;
     }
@@ -86,7 +108,11 @@ fn read(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
 
 /// An answer with these headers, each with its line's end.
 pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let mut answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    let mut answer = format!(
+        "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
     answer.extend_from_slice(body);
     answer
 }

@@ -15,7 +15,13 @@ const TIMES: [usize; 2] = [20, 100];
 /// Of an invocation; `None` where there is no valgrind.
 pub(crate) fn each(place: &Place, maker: Maker, kind: Kind) -> Option<u64> {
     let program = maker.program(kind)?;
-    let [few, many] = TIMES.map(|times| if kind == Kind::Worker { times / BATCH } else { times });
+    let [few, many] = TIMES.map(|times| {
+        if kind == Kind::Worker {
+            times / BATCH
+        } else {
+            times
+        }
+    });
     let made = jobs(place, maker, many * BATCH);
     let of = |times: usize| -> Option<u64> {
         let events: Vec<_> = match kind {
@@ -36,25 +42,46 @@ pub(crate) fn each(place: &Place, maker: Maker, kind: Kind) -> Option<u64> {
 fn jobs(place: &Place, maker: Maker, jobs: usize) -> Vec<String> {
     let program = maker.program(Kind::Submit).expect("both have one");
     place.aws.messages();
-    run(&mut place.start(&program, false), &(0..jobs).map(submission).collect::<Vec<_>>());
+    run(
+        &mut place.start(&program, false),
+        &(0..jobs).map(submission).collect::<Vec<_>>(),
+    );
     place.aws.messages()
 }
 
 /// Ends it, and reads what callgrind says then.
 fn collected(mut function: Function) -> u64 {
     let child = function.child();
-    let ended = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+    let ended = Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .expect("kill runs");
     assert!(ended.success());
     let mut said = String::new();
-    child.stderr.take().expect("it is piped").read_to_string(&mut said).expect("text");
-    let count = said.lines().find_map(|line| line.split_once("Collected : "));
-    count.and_then(|(_, count)| count.trim().parse().ok()).unwrap_or_else(|| panic!("callgrind says {said}"))
+    child
+        .stderr
+        .take()
+        .expect("it is piped")
+        .read_to_string(&mut said)
+        .expect("text");
+    let count = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : "));
+    count
+        .and_then(|(_, count)| count.trim().parse().ok())
+        .unwrap_or_else(|| panic!("callgrind says {said}"))
 }
 
 /// The command that counts.
 pub(crate) fn callgrind() -> Option<Command> {
     let mut command = Command::new("valgrind");
-    let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok_and(|it| it.success());
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).stderr(Stdio::piped());
+    let there = Command::new("valgrind")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|it| it.success());
+    command
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .stderr(Stdio::piped());
     there.then_some(command)
 }

@@ -3,7 +3,10 @@
 //! `benches/run` builds what is measured and runs this. Everything is measured in one run on one machine, processes of one
 //! and the other by turns; of several processes the median counts. CPU time is the figure to trust.
 
-#![expect(clippy::print_stdout, reason = "it is a program that says what it finds")]
+#![expect(
+    clippy::print_stdout,
+    reason = "it is a program that says what it finds"
+)]
 
 mod aws;
 mod dev;
@@ -32,7 +35,12 @@ const QUICK: (usize, usize) = (5, 300);
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let is = |name: &str| arguments.iter().any(|argument| argument == name);
-    let programs = PathBuf::from(arguments.first().filter(|it| !it.starts_with("--")).expect("the folder of programs"));
+    let programs = PathBuf::from(
+        arguments
+            .first()
+            .filter(|it| !it.starts_with("--"))
+            .expect("the folder of programs"),
+    );
     let place = Place::new(programs);
     let (rounds, invocations) = if is("--quick") { QUICK } else { ROUNDS };
 

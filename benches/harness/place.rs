@@ -26,7 +26,12 @@ impl Place {
         let copies = folder.join("functions");
         fs::create_dir_all(&copies).expect("a folder that can be made");
         let certificate = Certificate::make(&folder);
-        Self { programs, copies, aws: Aws::start(&certificate), roots: certificate.roots }
+        Self {
+            programs,
+            copies,
+            aws: Aws::start(&certificate),
+            roots: certificate.roots,
+        }
     }
 
     /// Copies a function anew. Where the machine happened to put the pages of its file makes it slower or quicker by some
@@ -35,9 +40,17 @@ impl Place {
         let (from, to) = (self.program(name), self.copies.join(name));
         // One may be running that was started of the last copy.
         _ = fs::remove_file(&to);
-        let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o755).open(to).expect("a new file");
+        let mut copy = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(to)
+            .expect("a new file");
         // Page by page, as the linker does: what is written at once is kept and mapped at once.
-        for page in fs::read(from).expect("a program that was built").chunks(4096) {
+        for page in fs::read(from)
+            .expect("a program that was built")
+            .chunks(4096)
+        {
             copy.write_all(page).expect("space for a copy");
         }
     }
@@ -48,7 +61,10 @@ impl Place {
 
     /// A function, over TLS or without.
     pub(crate) fn start(&self, name: &str, secure: bool) -> Function {
-        Function::start(Command::new(self.copies.join(name)), &self.variables(secure))
+        Function::start(
+            Command::new(self.copies.join(name)),
+            &self.variables(secure),
+        )
     }
 
     /// A function whose instructions are counted, where there is what counts them.
@@ -60,12 +76,19 @@ impl Place {
 
     fn variables(&self, secure: bool) -> Vec<(&'static str, String)> {
         let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
-        let [dynamodb, sqs, s3] = if secure { &self.aws.secure_urls } else { &self.aws.urls };
+        let [dynamodb, sqs, s3] = if secure {
+            &self.aws.secure_urls
+        } else {
+            &self.aws.urls
+        };
         vec![
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned()),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned(),
+            ),
             ("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2Vj".repeat(40)),
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.clone()),
             ("AWS_ENDPOINT_URL_SQS", sqs.clone()),
@@ -73,9 +96,18 @@ impl Place {
             ("SSL_CERT_FILE", text(&self.roots)),
             ("CLOAKROOM_TABLE", "jobs".to_owned()),
             ("CLOAKROOM_BUCKET", "bucket".to_owned()),
-            ("CLOAKROOM_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/work".to_owned()),
-            ("CLOAKROOM_NAMESPACE", "c10a6300-0000-4000-8000-000000000001".to_owned()),
-            ("CLOAKROOM_PUBLIC_BASE_URL", "https://example.org/v1".to_owned()),
+            (
+                "CLOAKROOM_QUEUE_URL",
+                "https://sqs.us-east-1.amazonaws.com/000000000000/work".to_owned(),
+            ),
+            (
+                "CLOAKROOM_NAMESPACE",
+                "c10a6300-0000-4000-8000-000000000001".to_owned(),
+            ),
+            (
+                "CLOAKROOM_PUBLIC_BASE_URL",
+                "https://example.org/v1".to_owned(),
+            ),
             ("CLOAKROOM_DIAGNOSTICS", "on".to_owned()),
         ]
     }

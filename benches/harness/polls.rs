@@ -4,12 +4,22 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use cloakroom_core::poll::retry_after;
-use cloakroom_core::{CommandType, Digest, Fingerprint, Job, JobId, NewJob, Status, Tenant, Timestamp};
+use cloakroom_core::{
+    CommandType, Digest, Fingerprint, Job, JobId, NewJob, Status, Tenant, Timestamp,
+};
 use uuid::Uuid;
 
 /// Lengths of jobs in seconds, from and to.
-const LENGTHS: [(f64, f64); 8] =
-    [(0.1, 1.0), (1.0, 3.0), (3.0, 10.0), (10.0, 30.0), (30.0, 60.0), (60.0, 120.0), (120.0, 600.0), (0.1, 600.0)];
+const LENGTHS: [(f64, f64); 8] = [
+    (0.1, 1.0),
+    (1.0, 3.0),
+    (3.0, 10.0),
+    (10.0, 30.0),
+    (30.0, 60.0),
+    (60.0, 120.0),
+    (120.0, 600.0),
+    (0.1, 600.0),
+];
 
 /// Jobs in each row: of evenly spread ratios, so that none of its lengths is likelier than another.
 const JOBS: u32 = 5000;
@@ -74,5 +84,8 @@ fn running() -> Job {
         retention: Duration::from_secs(86_400),
         not_before: None,
     };
-    Job { status: Status::Running, ..Job::accept(new, Timestamp::from_seconds(1_795_248_000)) }
+    Job {
+        status: Status::Running,
+        ..Job::accept(new, Timestamp::from_seconds(1_795_248_000))
+    }
 }

@@ -59,7 +59,13 @@ impl Function {
         let mut log = child.stdout.take().expect("it is piped");
         thread::spawn(move || io::copy(&mut log, &mut io::sink()));
         let (_, at, next) = asked.recv_timeout(TIMEOUT).expect("it asks for an event");
-        Self { child, asked, next, start: at - begun, invocations: 0 }
+        Self {
+            child,
+            asked,
+            next,
+            start: at - begun,
+            invocations: 0,
+        }
     }
 
     pub(crate) fn child(&mut self) -> &mut Child {
@@ -69,7 +75,10 @@ impl Function {
     /// Its answer to an event, and how long it took.
     pub(crate) fn invoke(&mut self, event: &[u8]) -> (Vec<u8>, Duration) {
         self.invocations += 1;
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + TIMEOUT;
+        let deadline = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970")
+            + TIMEOUT;
         let headers = format!(
             "Content-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: {:08x}-0000-4000-8000-000000000000\r\n\
              Lambda-Runtime-Deadline-Ms: {}\r\n\
@@ -82,9 +91,18 @@ impl Function {
         let begun = Instant::now();
         self.next.send(event).expect("it waits for it");
         let (answer, at, sender) = self.asked.recv_timeout(TIMEOUT).expect("it answers");
-        assert!(answer.path.ends_with("/response"), "{}", String::from_utf8_lossy(&answer.body));
-        sender.send(http::answer("202 Accepted", "", b"")).expect("it waits for it");
-        let (next, _, sender) = self.asked.recv_timeout(TIMEOUT).expect("it asks for another event");
+        assert!(
+            answer.path.ends_with("/response"),
+            "{}",
+            String::from_utf8_lossy(&answer.body)
+        );
+        sender
+            .send(http::answer("202 Accepted", "", b""))
+            .expect("it waits for it");
+        let (next, _, sender) = self
+            .asked
+            .recv_timeout(TIMEOUT)
+            .expect("it asks for another event");
         assert_eq!(next.method, "GET", "{}", next.path);
         self.next = sender;
         (answer.body, at - begun)
@@ -106,9 +124,16 @@ impl Function {
     }
 
     fn memory(&self, kind: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix(kind)).expect("Linux says so");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(kind))
+            .expect("Linux says so");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number")
     }
 }
 
@@ -117,8 +142,13 @@ pub(crate) fn cpu_of(process: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
     let nanoseconds = |path| {
         let text = fs::read_to_string(path).unwrap_or_default();
-        text.split(' ').next().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default()
+        text.split(' ')
+            .next()
+            .and_then(|text| text.parse::<u64>().ok())
+            .unwrap_or_default()
     };
-    let each = threads.filter_map(Result::ok).map(|thread| nanoseconds(thread.path().join("schedstat")));
+    let each = threads
+        .filter_map(Result::ok)
+        .map(|thread| nanoseconds(thread.path().join("schedstat")));
     Duration::from_nanos(each.sum())
 }

@@ -25,8 +25,11 @@ pub(crate) fn measure(place: &Place) -> String {
         | jobs in the table | CPU a submit, µs | CPU a job worked on, µs | CPU a poll, µs | AWS calls a job | bytes sent a job | write units | read units a poll |\n\
         |--:|--:|--:|--:|--:|--:|--:|--:|\n"
         .to_owned();
-    let (mut submit, mut worker, mut status) =
-        (place.start("submit", false), place.start("worker", false), place.start("status", false));
+    let (mut submit, mut worker, mut status) = (
+        place.start("submit", false),
+        place.start("worker", false),
+        place.start("status", false),
+    );
     let mut jobs = 0;
     // One lot before the first mark, to warm up by.
     lot(place, &mut submit, &mut worker, &mut status, &mut jobs);
@@ -64,7 +67,9 @@ fn lot(
     status: &mut Function,
     jobs: &mut usize,
 ) -> ([f64; 3], Counts, Counts) {
-    let submissions: Vec<_> = (*jobs..*jobs + MEASURED).map(crate::function::submission).collect();
+    let submissions: Vec<_> = (*jobs..*jobs + MEASURED)
+        .map(crate::function::submission)
+        .collect();
     *jobs += MEASURED;
     place.aws.messages();
     place.aws.counts();
@@ -87,10 +92,19 @@ fn cpu(function: &mut Function, events: &[Vec<u8>]) -> f64 {
 /// One batch of jobs that wait for a second each; the median of some processes, as one may be held up by the machine.
 pub(crate) fn waiting(place: &Place) -> String {
     let body = r#"{"duration_ms":1000}"#;
-    let submission =
-        |n: usize| events::request("POST", "/commands/diagnostic.run", Some(&format!("wait-{n}")), Some(body));
+    let submission = |n: usize| {
+        events::request(
+            "POST",
+            "/commands/diagnostic.run",
+            Some(&format!("wait-{n}")),
+            Some(body),
+        )
+    };
     place.aws.messages();
-    run(&mut place.start("submit", false), &(0..BATCH).map(submission).collect::<Vec<_>>());
+    run(
+        &mut place.start("submit", false),
+        &(0..BATCH).map(submission).collect::<Vec<_>>(),
+    );
     let batch = events::batch(&place.aws.messages());
     let took = || place.start("worker", false).invoke(&batch).1.as_secs_f64();
     let took = median((0..PROCESSES).map(|_| took()));

@@ -10,7 +10,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Where the roots are, on Amazon Linux and on Debian.
-const ROOTS: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
+const ROOTS: [&str; 2] = [
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+];
 
 pub(crate) struct Certificate {
     chain: PathBuf,
@@ -22,7 +25,8 @@ pub(crate) struct Certificate {
 impl Certificate {
     /// Made anew in this folder.
     pub(crate) fn make(folder: &Path) -> Self {
-        let [certificate, key, roots] = ["certificate.pem", "key.pem", "roots.pem"].map(|name| folder.join(name));
+        let [certificate, key, roots] =
+            ["certificate.pem", "key.pem", "roots.pem"].map(|name| folder.join(name));
         let made = Command::new("openssl")
             .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench".split(' '))
             .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
@@ -32,16 +36,35 @@ impl Certificate {
             .arg(&certificate)
             .output()
             .expect("openssl runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let known = ROOTS.iter().find_map(|path| fs::read(path).ok()).unwrap_or_default();
-        fs::write(&roots, [known, fs::read(&certificate).expect("it was made")].concat()).expect("a file");
-        Self { chain: certificate, key, roots }
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let known = ROOTS
+            .iter()
+            .find_map(|path| fs::read(path).ok())
+            .unwrap_or_default();
+        fs::write(
+            &roots,
+            [known, fs::read(&certificate).expect("it was made")].concat(),
+        )
+        .expect("a file");
+        Self {
+            chain: certificate,
+            key,
+            roots,
+        }
     }
 
     pub(crate) fn server(&self) -> Arc<ServerConfig> {
         let certificate = CertificateDer::from_pem_file(&self.chain).expect("a certificate");
         let key = PrivateKeyDer::from_pem_file(&self.key).expect("a key");
         let config = ServerConfig::builder().with_no_client_auth();
-        Arc::new(config.with_single_cert(vec![certificate], key).expect("a key for its certificate"))
+        Arc::new(
+            config
+                .with_single_cert(vec![certificate], key)
+                .expect("a key for its certificate"),
+        )
     }
 }

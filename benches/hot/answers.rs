@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -31,7 +32,11 @@ pub(crate) struct Answers {
 impl Default for Answers {
     fn default() -> Self {
         let item = |name: &str, status: &str, more: &str| {
-            format!("{{\"{name}\":{}{}}}}}", ACCEPTED.replace("STATUS", status), more)
+            format!(
+                "{{\"{name}\":{}{}}}}}",
+                ACCEPTED.replace("STATUS", status),
+                more
+            )
         };
         Self {
             found: item("Item", "accepted", ""),
@@ -48,7 +53,12 @@ impl Answers {
 
     /// The bodies of the messages that were sent since the last time.
     pub(crate) fn messages(&self) -> Vec<String> {
-        let sent = std::mem::take(&mut *self.messages.lock().expect("nothing panics while it answers"));
+        let sent = std::mem::take(
+            &mut *self
+                .messages
+                .lock()
+                .expect("nothing panics while it answers"),
+        );
         let body = |call: &Vec<u8>| {
             let call: Value = serde_json::from_slice(call).expect("JSON");
             call["MessageBody"].as_str().expect("a body").to_owned()
@@ -58,7 +68,11 @@ impl Answers {
 }
 
 impl HttpClient for Answers {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -73,7 +87,10 @@ impl HttpConnector for Answers {
             "UpdateItem" if body.windows(7).any(|word| word == b"ALL_NEW") => self.claimed.as_str(),
             "PutItem" | "UpdateItem" => "{}",
             "SendMessage" => {
-                self.messages.lock().expect("nothing panics while it answers").push(body.to_owned());
+                self.messages
+                    .lock()
+                    .expect("nothing panics while it answers")
+                    .push(body.to_owned());
                 r#"{"MessageId":"c10a6300-0000-4000-8000-000000000002"}"#
             }
             other => panic!("nothing answers {other}"),

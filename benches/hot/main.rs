@@ -29,7 +29,8 @@ use tower::ServiceExt as _;
 const BATCH: usize = 10;
 
 /// What a client sends.
-const BODY: &str = r#"{"result":{"order":1042,"total":49,"lines":["coat hanger","coat hanger","coat hanger"]}}"#;
+const BODY: &str =
+    r#"{"result":{"order":1042,"total":49,"lines":["coat hanger","coat hanger","coat hanger"]}}"#;
 
 /// A deployment.
 struct Scene {
@@ -43,9 +44,15 @@ struct Scene {
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() {
     let arguments: Vec<_> = std::env::args().collect();
-    let [_, path, times, ..] = &arguments[..] else { panic!("hot PATH TIMES") };
+    let [_, path, times, ..] = &arguments[..] else {
+        panic!("hot PATH TIMES")
+    };
     let times: usize = times.parse().expect("a number");
-    let scene = if path.starts_with("aws-") { Scene::over_the_adapters() } else { Scene::in_memory() };
+    let scene = if path.starts_with("aws-") {
+        Scene::over_the_adapters()
+    } else {
+        Scene::in_memory()
+    };
     match path.as_str() {
         "aws-work" => {
             // Whatever becomes of a job, the next call is answered from the same list: the same messages will do.
@@ -59,7 +66,10 @@ async fn main() {
         "status" | "aws-status" => {
             let job = scene.submit_one(0).await;
             for _ in 0..times {
-                assert_eq!(scene.ask(&events::request("GET", &job, None, None)).await["statusCode"], 202);
+                assert_eq!(
+                    scene.ask(&events::request("GET", &job, None, None)).await["statusCode"],
+                    202
+                );
             }
         }
         "work" => {
@@ -84,7 +94,8 @@ impl Scene {
         let room = Room::new(commands::registry(true).iter().cloned().collect());
         let memory = Arc::clone(&room.memory);
         let messages = move || {
-            let received = std::iter::from_fn(|| memory.receive(std::time::Duration::from_secs(60)));
+            let received =
+                std::iter::from_fn(|| memory.receive(std::time::Duration::from_secs(60)));
             received.map(|delivery| delivery.body).collect()
         };
         Self {
@@ -122,13 +133,20 @@ impl Scene {
         let worker = WorkerConfig::from_env(&set).expect(good);
         let worker = cloakroom_aws::worker(&worker, &clients, registry, Arc::new(LogMeter));
         let (router, now) = (router(submit, jobs), |_: &Worker| SystemHost.now());
-        Self { router, worker, now, messages: Box::new(move || answers.messages()) }
+        Self {
+            router,
+            worker,
+            now,
+            messages: Box::new(move || answers.messages()),
+        }
     }
 
     async fn ask(&self, event: &[u8]) -> Value {
         let event: LambdaRequest = serde_json::from_slice(event).expect("an event");
         let event = LambdaEvent::new(event, Context::default());
-        let Ok(answer) = lambda::behind_gateway(self.router.clone()).oneshot(event).await;
+        let Ok(answer) = lambda::behind_gateway(self.router.clone())
+            .oneshot(event)
+            .await;
         let answer = serde_json::to_vec(&answer).expect("an answer is written as JSON");
         serde_json::from_slice(&answer).expect("JSON")
     }
@@ -142,9 +160,18 @@ impl Scene {
     /// The place of the job.
     async fn submit_one(&self, n: usize) -> String {
         let key = format!("order-{n}");
-        let answer = self.ask(&events::request("POST", "/commands/diagnostic.run", Some(&key), Some(BODY))).await;
+        let answer = self
+            .ask(&events::request(
+                "POST",
+                "/commands/diagnostic.run",
+                Some(&key),
+                Some(BODY),
+            ))
+            .await;
         assert_eq!(answer["statusCode"], 202, "{answer}");
-        let place = answer["multiValueHeaders"]["location"][0].as_str().or(answer["headers"]["location"].as_str());
+        let place = answer["multiValueHeaders"]["location"][0]
+            .as_str()
+            .or(answer["headers"]["location"].as_str());
         place.expect("a place").to_owned()
     }
 
@@ -154,11 +181,16 @@ impl Scene {
         let ends_at = (self.now)(&self.worker).after(std::time::Duration::from_secs(60));
         let dispositions = self.worker.handle_batch(&deliveries, ends_at).await;
         assert_eq!(dispositions, [Disposition::Done; BATCH]);
-        std::hint::black_box(serde_json::to_vec(&batch::response(&deliveries, &dispositions)).expect("JSON"));
+        std::hint::black_box(
+            serde_json::to_vec(&batch::response(&deliveries, &dispositions)).expect("JSON"),
+        );
     }
 }
 
-fn router(submit: (cloakroom_app::Submit, cloakroom_app::Uploads), jobs: cloakroom_app::Jobs) -> Router {
+fn router(
+    submit: (cloakroom_app::Submit, cloakroom_app::Uploads),
+    jobs: cloakroom_app::Jobs,
+) -> Router {
     let site = lambda::site(&HttpConfig::default());
     cloakroom_http::router(site, Some(submit), Some(jobs))
 }

@@ -19,13 +19,18 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).expect("YAML that JSON can say"));
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).expect("YAML that JSON can say")
+});
 
 impl Answer {
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         let value = self.headers.get(name)?;
-        Some(value.to_str().expect("headers of answers are visible ASCII"))
+        Some(
+            value
+                .to_str()
+                .expect("headers of answers are visible ASCII"),
+        )
     }
 
     pub(crate) fn location(&self) -> Option<&str> {
@@ -38,11 +43,19 @@ impl Answer {
 
     /// Panics where the answer breaks the contract.
     pub(crate) fn check(&self, method: &Method, path: &str) {
-        assert!(!self.status.is_server_error(), "{} of {method} {path}: {:?}", self.status, self.body);
+        assert!(
+            !self.status.is_server_error(),
+            "{} of {method} {path}: {:?}",
+            self.status,
+            self.body
+        );
         for (name, value) in &self.headers {
             assert!(value.to_str().is_ok(), "{name} of {method} {path}");
         }
-        let id = self.headers.get("x-request-id").expect("every answer has an id");
+        let id = self
+            .headers
+            .get("x-request-id")
+            .expect("every answer has an id");
         assert!((1..=128).contains(&id.len()), "{id:?}");
         let content_type = self.header(&CONTENT_TYPE).unwrap_or_default();
         if method == Method::HEAD || matches!(self.status.as_u16(), 204 | 303 | 304) {
@@ -62,39 +75,83 @@ impl Answer {
     }
 
     fn check_retry_after(&self) {
-        let seconds = self.header(&RETRY_AFTER).and_then(|text| text.parse::<u64>().ok());
-        assert!(seconds.is_some_and(|seconds| (1..=30).contains(&seconds)), "{:?}", self.headers);
+        let seconds = self
+            .header(&RETRY_AFTER)
+            .and_then(|text| text.parse::<u64>().ok());
+        assert!(
+            seconds.is_some_and(|seconds| (1..=30).contains(&seconds)),
+            "{:?}",
+            self.headers
+        );
     }
 
     fn check_problem(&self, path: &str) {
         let problem = self.json();
-        let text = |name: &str| problem[name].as_str().filter(|text| !text.is_empty()).expect(name).to_owned();
+        let text = |name: &str| {
+            problem[name]
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .expect(name)
+                .to_owned()
+        };
         assert_eq!(problem["status"], self.status.as_u16(), "{problem}");
         let (code, kind, title) = (text("code"), text("type"), text("title"));
         assert!(!text("detail").contains("panicked"));
         assert!(text("instance").starts_with(BASE), "{problem} of {path}");
         // A job that is over may have its handler's code; all others are known.
-        let code = if problem["job"].is_null() { code } else { kind.rsplit(':').next().unwrap_or_default().to_owned() };
-        let known = Code::ALL.iter().find(|known| known.as_str() == code).unwrap_or_else(|| panic!("{problem}"));
+        let code = if problem["job"].is_null() {
+            code
+        } else {
+            kind.rsplit(':').next().unwrap_or_default().to_owned()
+        };
+        let known = Code::ALL
+            .iter()
+            .find(|known| known.as_str() == code)
+            .unwrap_or_else(|| panic!("{problem}"));
         assert_eq!((kind, title), (known.type_uri(), known.title().to_owned()));
-        assert!(!problem["job"].is_null() || known.status() == self.status.as_u16(), "{problem}");
+        assert!(
+            !problem["job"].is_null() || known.status() == self.status.as_u16(),
+            "{problem}"
+        );
     }
 
     /// A path that is documented has this answer among its own; of any other there is nothing.
     fn check_documented(&self, method: &Method, path: &str) {
-        let path = path.strip_prefix(BASE).filter(|rest| rest.starts_with('/')).unwrap_or(path);
+        let path = path
+            .strip_prefix(BASE)
+            .filter(|rest| rest.starts_with('/'))
+            .unwrap_or(path);
         // Methods are case-sensitive (RFC 9110, section 9.1), and written in lower case there.
-        let name = if method == Method::HEAD { "GET" } else { method.as_str() };
-        let name = if name.bytes().all(|b| b.is_ascii_uppercase()) { name.to_lowercase() } else { String::new() };
+        let name = if method == Method::HEAD {
+            "GET"
+        } else {
+            method.as_str()
+        };
+        let name = if name.bytes().all(|b| b.is_ascii_uppercase()) {
+            name.to_lowercase()
+        } else {
+            String::new()
+        };
         let status = self.status.as_u16();
-        let Some(item) = DOCUMENT["paths"].as_object().expect("paths").iter().find(|(it, _)| is(it, path)) else {
+        let Some(item) = DOCUMENT["paths"]
+            .as_object()
+            .expect("paths")
+            .iter()
+            .find(|(it, _)| is(it, path))
+        else {
             // `OPTIONS *` is about the server. A caller without an identity gets 403 first.
             let server = method == Method::OPTIONS && path == "*" && status == 204;
-            return assert!(server || matches!(status, 403 | 404), "{status} of {method} {path}");
+            return assert!(
+                server || matches!(status, 403 | 404),
+                "{status} of {method} {path}"
+            );
         };
         let Some(responses) = item.1.get(&name).map(|operation| &operation["responses"]) else {
             let options = method == Method::OPTIONS && status == 204;
-            return assert!(options || matches!(status, 403 | 405), "{status} of {method} {path}");
+            return assert!(
+                options || matches!(status, 403 | 405),
+                "{status} of {method} {path}"
+            );
         };
         let (exact, family) = (status.to_string(), format!("{}XX", status / 100));
         assert!(
@@ -110,7 +167,8 @@ fn is(template: &str, path: &str) -> bool {
     loop {
         match (template.next(), path.next()) {
             (None, None) => return true,
-            (Some(left), Some(right)) if left == right || (left.starts_with('{') && !right.is_empty()) => {}
+            (Some(left), Some(right))
+                if left == right || (left.starts_with('{') && !right.is_empty()) => {}
             _ => return false,
         }
     }

@@ -22,7 +22,9 @@ pub fn run(input: &[u8]) {
         for (before, text) in request::parts(input) {
             let mut answers = vec![];
             for events in &mut scenes {
-                let Some(sent) = request::read(before, text, &events.place, "") else { continue };
+                let Some(sent) = request::read(before, text, &events.place, "") else {
+                    continue;
+                };
                 // What a gateway would not take.
                 if sent.uri.path().starts_with('/') && sent.method != Method::CONNECT {
                     // Several lines of a header are one to an HTTP API.
@@ -60,7 +62,11 @@ impl Events {
         let site = lambda::site(&HttpConfig::from_env(&set).expect("a good configuration"));
         let submit = Some((room.submit.clone(), room.uploads.clone()));
         let router = cloakroom_http::router(site, submit, Some(room.jobs.clone()));
-        Self { router, of, place: format!("{BASE}/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11") }
+        Self {
+            router,
+            of,
+            place: format!("{BASE}/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"),
+        }
     }
 
     async fn ask(&mut self, sent: &Sent) -> StatusCode {
@@ -70,7 +76,11 @@ impl Events {
             && let Some(place) = answer.location().filter(|place| place.contains("/jobs/"))
         {
             place.clone_into(&mut self.place);
-            if sent.headers.iter().any(|(name, _)| name == "idempotency-key") {
+            if sent
+                .headers
+                .iter()
+                .any(|(name, _)| name == "idempotency-key")
+            {
                 // The same request again: its query comes as a map, and in another order each time.
                 let again = self.send(sent).await;
                 assert_eq!(again.location(), Some(self.place.as_str()), "{again:?}");
@@ -81,9 +91,12 @@ impl Events {
 
     async fn send(&self, sent: &Sent) -> Answer {
         let event = (self.of)(sent).to_string();
-        let event: LambdaRequest = serde_json::from_str(&event).unwrap_or_else(|error| panic!("{error}: {event}"));
+        let event: LambdaRequest =
+            serde_json::from_str(&event).unwrap_or_else(|error| panic!("{error}: {event}"));
         let event = LambdaEvent::new(event, Context::default());
-        let Ok(response) = lambda::behind_gateway(self.router.clone()).oneshot(event).await;
+        let Ok(response) = lambda::behind_gateway(self.router.clone())
+            .oneshot(event)
+            .await;
         read(&serde_json::to_value(response).expect("an answer is written as JSON"))
     }
 }
@@ -94,7 +107,11 @@ fn read(response: &Value) -> Answer {
     for (name, value) in response["headers"].as_object().into_iter().flatten() {
         add(&mut headers, name, value);
     }
-    for (name, values) in response["multiValueHeaders"].as_object().into_iter().flatten() {
+    for (name, values) in response["multiValueHeaders"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         headers.remove(name);
         for value in values.as_array().expect("a list") {
             add(&mut headers, name, value);
@@ -105,13 +122,23 @@ fn read(response: &Value) -> Answer {
         Some(true) => BASE64.decode(text).expect("base64"),
         _ => text.as_bytes().to_owned(),
     };
-    let status = response["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status");
-    Answer { status: StatusCode::from_u16(status).expect("a status"), headers, body: body.into() }
+    let status = response["statusCode"]
+        .as_u64()
+        .and_then(|status| u16::try_from(status).ok())
+        .expect("a status");
+    Answer {
+        status: StatusCode::from_u16(status).expect("a status"),
+        headers,
+        body: body.into(),
+    }
 }
 
 fn add(headers: &mut HeaderMap, name: &str, value: &Value) {
     let value = HeaderValue::from_str(value.as_str().expect("a text")).expect("a value");
-    headers.append(http::HeaderName::from_bytes(name.as_bytes()).expect("a name"), value);
+    headers.append(
+        http::HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+        value,
+    );
 }
 
 /// The headers that a gateway sends on, and those that are its own.
@@ -122,7 +149,10 @@ fn headers(sent: &Sent) -> BTreeMap<String, Vec<String>> {
         let value = value.as_bytes().iter().copied().map(char::from).collect();
         headers.entry(name.to_string()).or_default().push(value);
     }
-    headers.insert("host".into(), vec!["abc.execute-api.eu-central-1.amazonaws.com".into()]);
+    headers.insert(
+        "host".into(),
+        vec!["abc.execute-api.eu-central-1.amazonaws.com".into()],
+    );
     headers.insert("x-forwarded-proto".into(), vec!["https".into()]);
     headers
 }
@@ -141,7 +171,10 @@ fn rest(sent: &Sent) -> Value {
     }
     let (path, method) = (sent.uri.path(), sent.method.as_str());
     let headers = headers(sent);
-    let last: BTreeMap<_, _> = headers.iter().filter_map(|(name, values)| Some((name, values.last()?))).collect();
+    let last: BTreeMap<_, _> = headers
+        .iter()
+        .filter_map(|(name, values)| Some((name, values.last()?)))
+        .collect();
     json!({
         "resource": "/{proxy+}", "path": path, "httpMethod": method,
         "headers": last, "multiValueHeaders": headers,
@@ -159,7 +192,10 @@ fn rest(sent: &Sent) -> Value {
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn http_api(sent: &Sent) -> Value {
     let (path, method) = (sent.uri.path(), sent.method.as_str());
-    let headers: BTreeMap<_, _> = headers(sent).into_iter().map(|(name, values)| (name, values.join(","))).collect();
+    let headers: BTreeMap<_, _> = headers(sent)
+        .into_iter()
+        .map(|(name, values)| (name, values.join(",")))
+        .collect();
     json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path,
         "rawQueryString": sent.query,

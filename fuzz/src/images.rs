@@ -9,18 +9,31 @@ use crate::scene::play;
 
 /// Makes a thumbnail of an input.
 pub fn run(input: &[u8]) {
-    let at = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    let at = input
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(input.len());
     let (query, image) = (&input[..at], input.get(at + 1..).unwrap_or_default());
-    let Ok(query) = std::str::from_utf8(query) else { return };
+    let Ok(query) = std::str::from_utf8(query) else {
+        return;
+    };
     play(async || {
         let room = Room::new(commands::registry(false).iter().cloned().collect());
-        let body = Body::Sent { content_type: Some("image/png".into()), bytes: Bytes::copy_from_slice(image) };
-        let Ok(submitted) = room.send_body("thumbnail.create", None, query, body).await else { return };
+        let body = Body::Sent {
+            content_type: Some("image/png".into()),
+            bytes: Bytes::copy_from_slice(image),
+        };
+        let Ok(submitted) = room.send_body("thumbnail.create", None, query, body).await else {
+            return;
+        };
         room.work_until_idle().await;
         let job = room.poll(&submitted.job.key()).await;
         match job.status {
             Status::Succeeded => {
-                let result = job.success.and_then(|success| success.result).expect("a thumbnail");
+                let result = job
+                    .success
+                    .and_then(|success| success.result)
+                    .expect("a thumbnail");
                 assert!(result.content_type().starts_with("image/"));
                 assert!(!matches!(result, ResultRef::Inline { bytes, .. } if bytes.is_empty()));
             }

@@ -34,19 +34,31 @@ pub fn run(input: &[u8]) {
         let seen = Seen::default();
         let mut room = Room::new(vec![keep(seen.clone())]);
         room.submit.inline_limit = INLINE_LIMIT;
-        let jobs = [submit(&room, "one", PAYLOADS[0]).await, submit(&room, "other", PAYLOADS[1]).await];
-        let messages: Vec<_> = parts(input).iter().filter_map(|(_, body)| message(body, &jobs)).collect();
+        let jobs = [
+            submit(&room, "one", PAYLOADS[0]).await,
+            submit(&room, "other", PAYLOADS[1]).await,
+        ];
+        let messages: Vec<_> = parts(input)
+            .iter()
+            .filter_map(|(_, body)| message(body, &jobs))
+            .collect();
         for body in &messages {
             read(body);
             written(body.as_bytes(), &jobs[0]);
         }
         let lists = Arc::new(Memory::default());
-        let rounds = Rounds { sweeper: room.sweeper.clone(), lists: lists.clone() };
+        let rounds = Rounds {
+            sweeper: room.sweeper.clone(),
+            lists: lists.clone(),
+        };
         handle(&room, &rounds, &messages).await;
         for job in &jobs {
             let addressed = messages.iter().any(|body| concerns(body, &job.key()));
             let found = room.poll(&job.key()).await;
-            assert!(addressed || found == *job, "{found:?} was changed by another's message");
+            assert!(
+                addressed || found == *job,
+                "{found:?} was changed by another's message"
+            );
         }
         saw_its_own(&seen, &jobs, &messages);
         // What was sent by the service itself ends each job, whatever came in between.
@@ -56,8 +68,18 @@ pub fn run(input: &[u8]) {
             assert!(found.status.is_terminal(), "{found:?}");
         }
         let mut last = None;
-        while let Some(letter) = room.redrive.list(None, last.as_deref()).await.expect("letters").into_iter().next() {
-            room.redrive.send(&letter).await.expect("the memory does not fail");
+        while let Some(letter) = room
+            .redrive
+            .list(None, last.as_deref())
+            .await
+            .expect("letters")
+            .into_iter()
+            .next()
+        {
+            room.redrive
+                .send(&letter)
+                .await
+                .expect("the memory does not fail");
             room.work_once().await;
             // What can't be read would come back for ever, in a queue without dead letters.
             room.memory.purge();
@@ -69,17 +91,29 @@ pub fn run(input: &[u8]) {
 
 /// A command that keeps which job was given which payload.
 fn keep(seen: Seen) -> Command {
-    Command::binary("keep", &["text/plain"], move |_: Nothing, bytes: Bytes, job: JobContext| {
-        seen.lock().expect("nobody panics while it holds it").push((job.id(), bytes));
-        async { Ok::<_, HandlerError>(Output::none()) }
-    })
+    Command::binary(
+        "keep",
+        &["text/plain"],
+        move |_: Nothing, bytes: Bytes, job: JobContext| {
+            seen.lock()
+                .expect("nobody panics while it holds it")
+                .push((job.id(), bytes));
+            async { Ok::<_, HandlerError>(Output::none()) }
+        },
+    )
 }
 
 /// What a job was given is its own payload, or was in a message itself: who sends that knows it already.
 fn saw_its_own(seen: &Seen, jobs: &[Job; 2], messages: &[String]) {
-    let inline: Vec<_> = messages.iter().filter_map(|body| Envelope::read(body).ok()?.payload.bytes()?.ok()).collect();
+    let inline: Vec<_> = messages
+        .iter()
+        .filter_map(|body| Envelope::read(body).ok()?.payload.bytes()?.ok())
+        .collect();
     for (id, bytes) in seen.lock().expect("nobody panics while it holds it").iter() {
-        let own = jobs.iter().zip(PAYLOADS).any(|(job, payload)| job.id == *id && bytes == payload);
+        let own = jobs
+            .iter()
+            .zip(PAYLOADS)
+            .any(|(job, payload)| job.id == *id && bytes == payload);
         assert!(own || inline.contains(bytes), "{id} was given {bytes:?}");
     }
 }
@@ -89,7 +123,10 @@ async fn submit(room: &Room, tenant: &str, payload: &'static [u8]) -> Job {
         tenant: tenant.parse().expect("a good name"),
         command: "keep".parse().expect("a good name"),
         client_job_id: Some("order-1042".parse().expect("a good key")),
-        body: Body::Sent { content_type: Some("text/plain".into()), bytes: Bytes::from_static(payload) },
+        body: Body::Sent {
+            content_type: Some("text/plain".into()),
+            bytes: Bytes::from_static(payload),
+        },
         query: String::new(),
         not_before: None,
         trace: Trace::default(),
@@ -116,9 +153,14 @@ fn message(body: &[u8], jobs: &[Job; 2]) -> Option<String> {
 
 /// What can be read is written back the same, and is addressed to whom it is for.
 fn read(body: &str) {
-    let Ok(envelope) = Envelope::read(body) else { return };
+    let Ok(envelope) = Envelope::read(body) else {
+        return;
+    };
     assert_eq!(Envelope::read(&envelope.write()).as_ref(), Ok(&envelope));
-    assert_eq!(Envelope::address(body), Some((envelope.key(), envelope.accepted_at())));
+    assert_eq!(
+        Envelope::address(body),
+        Some((envelope.key(), envelope.accepted_at()))
+    );
     assert!(envelope.ready_at() >= envelope.accepted_at() || body.contains("ready_at"));
     _ = envelope.payload.bytes();
 }
@@ -126,11 +168,17 @@ fn read(body: &str) {
 /// Any payload comes back byte for byte from a message that the queue takes.
 fn written(payload: &[u8], job: &Job) {
     let sha256 = Digest::of(payload);
-    let envelope = Envelope::new(job, "x/y", "a=1", Carried::inline(payload), &sha256, Trace::default());
+    let envelope = Envelope::new(
+        job,
+        "x/y",
+        "a=1",
+        Carried::inline(payload),
+        &sha256,
+        Trace::default(),
+    );
     let body = envelope.write();
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-    let legal =
-        |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     assert!(body.chars().all(legal), "{body:?}");
     let read = Envelope::read(&body).expect("what was written");
     assert_eq!(read, envelope);
@@ -141,7 +189,8 @@ fn written(payload: &[u8], job: &Job) {
 
 /// Whether a message, or an event or list that it is, speaks of this job.
 fn concerns(body: &str, key: &JobKey) -> bool {
-    Envelope::address(body).is_some_and(|(addressed, _)| addressed == *key) || body.contains(&key.id.to_string())
+    Envelope::address(body).is_some_and(|(addressed, _)| addressed == *key)
+        || body.contains(&key.id.to_string())
 }
 
 /// Hands each message to all that take messages.
@@ -156,23 +205,40 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
             receive_count: 1,
             produced: None,
         });
-        let Ok(event) = serde_json::from_str::<Value>(body) else { continue };
+        let Ok(event) = serde_json::from_str::<Value>(body) else {
+            continue;
+        };
         if let Some(jobs) = lambda::stream::accepted(&event) {
             rounds.begin(&jobs).await.expect("the memory does not fail");
         }
-        let Ok(event) = serde_json::from_value::<SqsEvent>(event) else { continue };
+        let Ok(event) = serde_json::from_value::<SqsEvent>(event) else {
+            continue;
+        };
         deliveries.extend(lambda::batch::deliveries(event));
     }
-    let ends_at =
-        lambda::batch::ends_at(u64::try_from(deliveries.len()).unwrap_or(0) + 900_000, room.submit.host.now());
+    let ends_at = lambda::batch::ends_at(
+        u64::try_from(deliveries.len()).unwrap_or(0) + 900_000,
+        room.submit.host.now(),
+    );
     for dispositions in [
         room.worker.handle_batch(&deliveries, ends_at).await,
         room.dead_letters.handle_batch(&deliveries).await,
         rounds.go_on(&deliveries).await,
     ] {
         let answer = lambda::batch::response(&deliveries, &dispositions);
-        let kept = dispositions.iter().filter(|it| **it == Disposition::Keep).count();
-        assert_eq!((dispositions.len(), answer.batch_item_failures.len()), (deliveries.len(), kept));
-        assert!(answer.batch_item_failures.iter().all(|it| !it.item_identifier.is_empty()));
+        let kept = dispositions
+            .iter()
+            .filter(|it| **it == Disposition::Keep)
+            .count();
+        assert_eq!(
+            (dispositions.len(), answer.batch_item_failures.len()),
+            (deliveries.len(), kept)
+        );
+        assert!(
+            answer
+                .batch_item_failures
+                .iter()
+                .all(|it| !it.item_identifier.is_empty())
+        );
     }
 }

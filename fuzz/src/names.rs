@@ -6,13 +6,16 @@ use std::str::FromStr;
 use cloakroom_app::TraceContext;
 use cloakroom_app::ports::keys;
 use cloakroom_core::{
-    ClientJobId, CommandType, Digest, JobId, JobKey, LeaseToken, Namespace, Resource, Step, Tenant, Timestamp, UploadId,
+    ClientJobId, CommandType, Digest, JobId, JobKey, LeaseToken, Namespace, Resource, Step, Tenant,
+    Timestamp, UploadId,
 };
 use uuid::Uuid;
 
 /// Reads an input as each of them.
 pub fn run(input: &[u8]) {
-    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
     same::<JobId>(text);
     same::<LeaseToken>(text);
     same::<Tenant>(text);
@@ -24,7 +27,9 @@ pub fn run(input: &[u8]) {
     }
     if let Some(id) = same::<UploadId>(text) {
         // Whatever time it tells, it can be reckoned with.
-        _ = id.created_at().map(|at| (at.to_string(), at.as_seconds_ceil()));
+        _ = id
+            .created_at()
+            .map(|at| (at.to_string(), at.as_seconds_ceil()));
     }
     time(text);
     place(text);
@@ -42,23 +47,42 @@ fn same<T: FromStr + Display>(text: &str) -> Option<T> {
 }
 
 fn time(text: &str) {
-    let Ok(time) = text.parse::<Timestamp>() else { return };
+    let Ok(time) = text.parse::<Timestamp>() else {
+        return;
+    };
     assert!(is_rfc_3339(text), "{text:?} is read as {time}");
     assert_eq!(time.to_string().parse(), Ok(time), "{text:?}");
 }
 
 /// RFC 3339, section 5.6, by its digits and signs; which days a month has is left to the reader.
 fn is_rfc_3339(text: &str) -> bool {
-    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c.to_ascii_uppercase() }).collect();
-    let Some((date_time, rest)) = shape.split_at_checked(19) else { return false };
-    let offset = rest.strip_prefix('.').map_or(rest, |rest| rest.trim_start_matches('0'));
+    let shape: String = text
+        .chars()
+        .map(|c| {
+            if c.is_ascii_digit() {
+                '0'
+            } else {
+                c.to_ascii_uppercase()
+            }
+        })
+        .collect();
+    let Some((date_time, rest)) = shape.split_at_checked(19) else {
+        return false;
+    };
+    let offset = rest
+        .strip_prefix('.')
+        .map_or(rest, |rest| rest.trim_start_matches('0'));
     let fraction = rest.len() - offset.len();
-    date_time == "0000-00-00T00:00:00" && fraction != 1 && matches!(offset, "Z" | "+00:00" | "-00:00")
+    date_time == "0000-00-00T00:00:00"
+        && fraction != 1
+        && matches!(offset, "Z" | "+00:00" | "-00:00")
 }
 
 /// A place leads to this site, or by http or https; as a browser reads it.
 fn place(text: &str) {
-    let Ok(resource) = Resource::parse(text) else { return };
+    let Ok(resource) = Resource::parse(text) else {
+        return;
+    };
     assert_eq!(resource.as_str(), text);
     let here = url::Url::parse("https://api.example/v1/jobs/1").expect("a URL");
     let Ok(there) = here.join(text) else { return };
@@ -69,7 +93,9 @@ fn place(text: &str) {
 }
 
 fn trace(text: &str) {
-    let Some(trace) = TraceContext::parse(text) else { return };
+    let Some(trace) = TraceContext::parse(text) else {
+        return;
+    };
     assert_eq!(trace.as_str(), text);
     let child = trace.child(u128::MAX);
     assert_eq!(child.trace_id(), trace.trace_id());
@@ -78,10 +104,18 @@ fn trace(text: &str) {
 
 /// Where things are kept says whose they are, and nothing of one tenant is where another's is.
 fn key(tenant: &str, name: &str) {
-    let Ok(tenant) = tenant.parse::<Tenant>() else { return };
+    let Ok(tenant) = tenant.parse::<Tenant>() else {
+        return;
+    };
     let id = JobId::from_uuid(Uuid::from_u128(7));
-    let job = JobKey { tenant: tenant.clone(), id };
-    assert_eq!(keys::job_of_letter(&keys::letter(Some(&job), "m-1")), Some(job.clone()));
+    let job = JobKey {
+        tenant: tenant.clone(),
+        id,
+    };
+    assert_eq!(
+        keys::job_of_letter(&keys::letter(Some(&job), "m-1")),
+        Some(job.clone())
+    );
     for key in [
         keys::letter(Some(&job), "m-1"),
         keys::payload(&job, &Digest::of(b"")),
@@ -90,20 +124,34 @@ fn key(tenant: &str, name: &str) {
     ] {
         let parts: Vec<_> = key.split('/').collect();
         assert!(
-            parts.iter().all(|part| !matches!(*part, "" | "." | "..")) && key.bytes().all(|b| b.is_ascii_graphic()),
+            parts.iter().all(|part| !matches!(*part, "" | "." | ".."))
+                && key.bytes().all(|b| b.is_ascii_graphic()),
             "{key}"
         );
     }
-    let Ok(client_job_id) = name.parse::<ClientJobId>() else { return };
-    let (one, other) = (Namespace::from_uuid(Uuid::nil()), Namespace::from_uuid(Uuid::max()));
+    let Ok(client_job_id) = name.parse::<ClientJobId>() else {
+        return;
+    };
+    let (one, other) = (
+        Namespace::from_uuid(Uuid::nil()),
+        Namespace::from_uuid(Uuid::max()),
+    );
     let derived = one.job_id(&tenant, &client_job_id);
-    assert_eq!((derived, derived.as_uuid().get_version_num()), (one.job_id(&tenant, &client_job_id), 8));
+    assert_eq!(
+        (derived, derived.as_uuid().get_version_num()),
+        (one.job_id(&tenant, &client_job_id), 8)
+    );
     assert_ne!(derived, other.job_id(&tenant, &client_job_id));
 }
 
 /// Of a letter's key only what was written is read.
 fn letter(text: &str) {
-    let Some(job) = keys::job_of_letter(text) else { return };
+    let Some(job) = keys::job_of_letter(text) else {
+        return;
+    };
     let message = text.splitn(4, '/').nth(3).unwrap_or_default();
-    assert_eq!(keys::letter(Some(&job), message).trim_end_matches('/'), text.trim_end_matches('/'));
+    assert_eq!(
+        keys::letter(Some(&job), message).trim_end_matches('/'),
+        text.trim_end_matches('/')
+    );
 }

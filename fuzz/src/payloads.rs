@@ -54,23 +54,48 @@ enum Part {
 impl Payload for Order {}
 
 static COMMANDS: LazyLock<Registry> = LazyLock::new(|| {
-    let order = Command::json("order", |_: Order, _| async { Ok::<_, HandlerError>(Output::none()) });
-    Registry::new(commands::registry(true).iter().cloned().chain([order]).collect())
+    let order = Command::json("order", |_: Order, _| async {
+        Ok::<_, HandlerError>(Output::none())
+    });
+    Registry::new(
+        commands::registry(true)
+            .iter()
+            .cloned()
+            .chain([order])
+            .collect(),
+    )
 });
 
 /// Checks an input as each command's, and as an upload's.
 pub fn run(input: &[u8]) {
-    let at = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    let at = input
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(input.len());
     let (query, body) = (&input[..at], input.get(at + 1..).unwrap_or_default());
-    let Ok(query) = std::str::from_utf8(query) else { return };
+    let Ok(query) = std::str::from_utf8(query) else {
+        return;
+    };
     let document = unmarked(body);
     for command in COMMANDS.iter() {
         let json = command.media_types() == ["application/json"];
         match command.check(query, body) {
-            Ok(()) => assert!(!json || serde_json::from_slice::<Value>(document).is_ok(), "{}", command.name()),
-            Err(PayloadError::Malformed { line, column, detail }) => malformed(document, line, column, &detail),
+            Ok(()) => assert!(
+                !json || serde_json::from_slice::<Value>(document).is_ok(),
+                "{}",
+                command.name()
+            ),
+            Err(PayloadError::Malformed {
+                line,
+                column,
+                detail,
+            }) => malformed(document, line, column, &detail),
             Err(PayloadError::Invalid(errors)) if json => {
-                invalid(&errors, input, serde_json::from_slice(document).ok().as_ref());
+                invalid(
+                    &errors,
+                    input,
+                    serde_json::from_slice(document).ok().as_ref(),
+                );
             }
             Err(PayloadError::Invalid(errors)) => invalid(&errors, query.as_bytes(), None),
         }
@@ -86,9 +111,19 @@ fn unmarked(body: &[u8]) -> &[u8] {
 fn malformed(body: &[u8], line: usize, column: usize, detail: &str) {
     assert!(serde_json::from_slice::<Value>(body).is_err());
     let lines: Vec<_> = body.split(|byte| *byte == b'\n').collect();
-    assert!((1..=lines.len()).contains(&line), "line {line} of {}", lines.len());
-    assert!((1..=lines[line - 1].len() + 1).contains(&column), "column {column} of line {line}");
-    assert!(!detail.is_empty() && !detail.contains(" at line "), "{detail}");
+    assert!(
+        (1..=lines.len()).contains(&line),
+        "line {line} of {}",
+        lines.len()
+    );
+    assert!(
+        (1..=lines[line - 1].len() + 1).contains(&column),
+        "column {column} of line {line}"
+    );
+    assert!(
+        !detail.is_empty() && !detail.contains(" at line "),
+        "{detail}"
+    );
 }
 
 /// Words that are Rust's, and no client's: looked for where the client did not send them itself.
@@ -124,32 +159,54 @@ fn invalid(errors: &[FieldError], sent: &[u8], document: Option<&Value>) {
     for FieldError { pointer, detail } in errors {
         assert!(!detail.is_empty());
         for word in OF_RUST {
-            assert!(!detail.contains(word) || sent.contains(word.trim()), "{pointer}: {detail}");
+            assert!(
+                !detail.contains(word) || sent.contains(word.trim()),
+                "{pointer}: {detail}"
+            );
         }
         let mut escapes = pointer.match_indices('~');
-        assert!(escapes.all(|(at, _)| matches!(pointer.as_bytes().get(at + 1), Some(b'0' | b'1'))), "{pointer}");
+        assert!(
+            escapes.all(|(at, _)| matches!(pointer.as_bytes().get(at + 1), Some(b'0' | b'1'))),
+            "{pointer}"
+        );
         assert!(pointer.is_empty() || pointer.starts_with('/'), "{pointer}");
         // It leads to what is there, or to what is missing in what is there.
         let around = pointer.rsplit_once('/').map_or("", |(around, _)| around);
         if let Some(document) = document {
-            assert!(document.pointer(around).is_some(), "{pointer} leads nowhere: {detail}");
+            assert!(
+                document.pointer(around).is_some(),
+                "{pointer} leads nowhere: {detail}"
+            );
         }
     }
 }
 
 async fn upload(body: &[u8]) {
-    let text = [b"POST /v1/uploads\ncontent-type: application/json\n\n", body].concat();
+    let text = [
+        b"POST /v1/uploads\ncontent-type: application/json\n\n",
+        body,
+    ]
+    .concat();
     let mut scene = Scene::new();
     let sent = request::read(b"", &text, "", "").expect("a request");
     let answer = scene.ask(&sent).await;
     match answer.status.as_u16() {
         201 => {
             let terms: Value = serde_json::from_slice(unmarked(body)).expect("it was read");
-            assert!(terms["content_length"].as_f64().is_some_and(|length| length >= 1.0 && length.fract() == 0.0));
+            assert!(
+                terms["content_length"]
+                    .as_f64()
+                    .is_some_and(|length| length >= 1.0 && length.fract() == 0.0)
+            );
         }
         422 => {
-            let errors: Vec<_> = serde_json::from_value(answer.json()["errors"].clone()).expect("errors");
-            invalid(&errors, body, serde_json::from_slice(unmarked(body)).ok().as_ref());
+            let errors: Vec<_> =
+                serde_json::from_value(answer.json()["errors"].clone()).expect("errors");
+            invalid(
+                &errors,
+                body,
+                serde_json::from_slice(unmarked(body)).ok().as_ref(),
+            );
         }
         status => assert!(matches!(status, 400 | 413), "{status}"),
     }

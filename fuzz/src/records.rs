@@ -25,14 +25,20 @@ const PAYLOAD: &[u8] = b"{}";
 
 /// Reads the record that an input makes, and does with it what can be done.
 pub fn run(input: &[u8]) {
-    let Ok(lines) = std::str::from_utf8(input) else { return };
+    let Ok(lines) = std::str::from_utf8(input) else {
+        return;
+    };
     let mut item = stored(&new_job(Timestamp::from_seconds(1_795_248_000), 7));
     for line in lines.lines() {
         change(&mut item, line);
     }
     let Ok(job) = job_of(&item) else { return };
     let again = stored(&job);
-    assert_eq!(job_of(&again).as_ref(), Ok(&job), "what was read is written");
+    assert_eq!(
+        job_of(&again).as_ref(),
+        Ok(&job),
+        "what was read is written"
+    );
     shown(&job);
     play(async || used(&job).await);
 }
@@ -43,7 +49,9 @@ fn change(item: &mut HashMap<String, AttributeValue>, line: &str) {
         return;
     }
     let mut words = line.splitn(3, ' ');
-    let (Some(name), Some(kind)) = (words.next(), words.next()) else { return };
+    let (Some(name), Some(kind)) = (words.next(), words.next()) else {
+        return;
+    };
     let value = words.next().unwrap_or_default();
     let value = match kind {
         "S" => AttributeValue::S(value.to_owned()),
@@ -51,7 +59,12 @@ fn change(item: &mut HashMap<String, AttributeValue>, line: &str) {
         "B" => AttributeValue::B(Blob::new(value.as_bytes())),
         // The digest of it, as 32 bytes.
         "D" => AttributeValue::B(Blob::new(*Digest::of(value.as_bytes()).as_bytes())),
-        "L" => AttributeValue::L(value.split('|').map(|text| AttributeValue::S(text.to_owned())).collect()),
+        "L" => AttributeValue::L(
+            value
+                .split('|')
+                .map(|text| AttributeValue::S(text.to_owned()))
+                .collect(),
+        ),
         "NULL" => AttributeValue::Null(true),
         _ => AttributeValue::Bool(true),
     };
@@ -60,9 +73,13 @@ fn change(item: &mut HashMap<String, AttributeValue>, line: &str) {
 
 /// Whatever time it is, there is something to show and to say.
 fn shown(job: &Job) {
-    for now in
-        [Timestamp::from_millis(0), job.created_at, job.ready_at, job.expires_at, Timestamp::from_millis(i64::MAX)]
-    {
+    for now in [
+        Timestamp::from_millis(0),
+        job.created_at,
+        job.ready_at,
+        job.expires_at,
+        Timestamp::from_millis(i64::MAX),
+    ] {
         assert!((1..=30).contains(&poll::retry_after(job, now)));
         for message in ["m-1", "m-2"] {
             _ = Verdict::of_dead_letter(Some(job), job.created_at, message, true, now);
@@ -71,7 +88,8 @@ fn shown(job: &Job) {
     }
     let view = JobView::of(job, BASE);
     let text = serde_json::to_string(&view).expect("JSON");
-    let read: JobView = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let read: JobView =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     assert_eq!(read.status, view.status);
     _ = serde_json::to_string(&HistoryView::of(job, BASE)).expect("JSON");
 }
@@ -80,11 +98,16 @@ async fn used(job: &Job) {
     let scene = Scene::new();
     let (room, key) = (&scene.room, job.key());
     let place = format!("{BASE}/jobs/{}", job.id);
-    room.memory.accept(job).await.expect("the memory does not fail");
+    room.memory
+        .accept(job)
+        .await
+        .expect("the memory does not fail");
     let get = async |paths: &[&str]| {
         for path in paths {
             for accept in ["application/json", "text/html"] {
-                scene.get(&job.tenant, &format!("{place}{path}"), accept).await;
+                scene
+                    .get(&job.tenant, &format!("{place}{path}"), accept)
+                    .await;
             }
         }
     };
@@ -105,14 +128,35 @@ async fn used(job: &Job) {
         receive_count: 2,
         produced: None,
     };
-    _ = room.worker.handle(&delivery("m-1"), room.host.now().after(Duration::from_secs(900))).await;
+    _ = room
+        .worker
+        .handle(
+            &delivery("m-1"),
+            room.host.now().after(Duration::from_secs(900)),
+        )
+        .await;
     get(&["", "/history"]).await;
-    _ = room.sweeper.look(std::slice::from_ref(&key)).await.expect("the memory does not fail");
-    scene.request(Method::DELETE, &job.tenant, &place, "*/*").await;
+    _ = room
+        .sweeper
+        .look(std::slice::from_ref(&key))
+        .await
+        .expect("the memory does not fail");
+    scene
+        .request(Method::DELETE, &job.tenant, &place, "*/*")
+        .await;
     _ = room.dead_letters.handle(&delivery("m-2")).await;
     get(&["", "/result", "/history"]).await;
-    for letter in room.redrive.list(Some(&job.tenant), None).await.expect("the memory does not fail") {
-        _ = room.redrive.send(&letter).await.expect("the memory does not fail");
+    for letter in room
+        .redrive
+        .list(Some(&job.tenant), None)
+        .await
+        .expect("the memory does not fail")
+    {
+        _ = room
+            .redrive
+            .send(&letter)
+            .await
+            .expect("the memory does not fail");
     }
     room.work_until_idle().await;
     get(&["", "/result", "/history"]).await;

@@ -33,7 +33,12 @@ impl Sent {
     /// The header of this name, where there is one line of it.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.headers.iter().filter(|(known, _)| known == name);
-        lines.next()?.1.to_str().ok().filter(|_| lines.next().is_none())
+        lines
+            .next()?
+            .1
+            .to_str()
+            .ok()
+            .filter(|_| lines.next().is_none())
     }
 }
 
@@ -60,23 +65,44 @@ pub(crate) fn read(before: &[u8], text: &[u8], job: &str, upload: &str) -> Optio
         None => (text, &b""[..]),
     };
     let head = match std::str::from_utf8(head) {
-        Ok(head) => head.replace("{job}", job).replace("{upload}", upload).into_bytes(),
+        Ok(head) => head
+            .replace("{job}", job)
+            .replace("{upload}", upload)
+            .into_bytes(),
         Err(_) => head.to_owned(),
     };
     let mut lines = head.split(|byte| *byte == b'\n');
     let mut words = lines.next()?.split(|byte| *byte == b' ');
     let method = Method::from_bytes(words.next()?).ok()?;
     let target = String::from_utf8_lossy(words.next()?);
-    let query = target.split_once('?').map_or_else(String::new, |(_, query)| query.to_owned());
-    let uri = Uri::try_from(&*target).or_else(|_| Uri::try_from(target.replace(|c| !allowed(c), "%3C"))).ok()?;
+    let query = target
+        .split_once('?')
+        .map_or_else(String::new, |(_, query)| query.to_owned());
+    let uri = Uri::try_from(&*target)
+        .or_else(|_| Uri::try_from(target.replace(|c| !allowed(c), "%3C")))
+        .ok()?;
     let header = |line: &[u8]| {
         let at = line.iter().position(|byte| *byte == b':')?;
         let name = HeaderName::from_bytes(&line[..at]).ok()?;
-        Some((name, HeaderValue::from_bytes(line[at + 1..].trim_ascii()).ok()?))
+        Some((
+            name,
+            HeaderValue::from_bytes(line[at + 1..].trim_ascii()).ok()?,
+        ))
     };
-    let before = if before == b"work" { Before::Work } else { Before::Nothing };
+    let before = if before == b"work" {
+        Before::Work
+    } else {
+        Before::Nothing
+    };
     let headers = lines.filter_map(header).collect();
-    Some(Sent { before, method, uri, query, headers, body: Bytes::copy_from_slice(body) })
+    Some(Sent {
+        before,
+        method,
+        uri,
+        query,
+        headers,
+        body: Bytes::copy_from_slice(body),
+    })
 }
 
 /// Whether a URI may have it as it is.

@@ -38,7 +38,10 @@ pub(crate) struct Scene {
 
 /// Runs this where time is paused: it passes at once when all wait for it.
 pub(crate) fn play(scene: impl AsyncFnOnce()) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     runtime.expect("a runtime").block_on(scene());
 }
 
@@ -46,26 +49,45 @@ pub(crate) fn play(scene: impl AsyncFnOnce()) {
 pub(crate) fn commands() -> Vec<Command> {
     let mut commands: Vec<_> = commands::registry(true).iter().cloned().collect();
     let nothing = |_: Nothing, _| async { Ok::<_, HandlerError>(Output::none()) };
-    commands.push(Command::json("strict", nothing).key_required().body_limit(40));
+    commands.push(
+        Command::json("strict", nothing)
+            .key_required()
+            .body_limit(40),
+    );
     commands
 }
 
 impl Scene {
     pub(crate) fn new() -> Self {
         let room = Room::new(commands());
-        let site = Site::new(BASE).cors(Cors::Only(vec!["https://shop.example".into()])).tenant(|parts| {
-            let Some(name) = parts.headers.get(WHO) else { return Some(Tenant::default()) };
-            name.to_str().ok()?.parse().ok()
-        });
-        let router =
-            cloakroom_http::router(site, Some((room.submit.clone(), room.uploads.clone())), Some(room.jobs.clone()));
+        let site = Site::new(BASE)
+            .cors(Cors::Only(vec!["https://shop.example".into()]))
+            .tenant(|parts| {
+                let Some(name) = parts.headers.get(WHO) else {
+                    return Some(Tenant::default());
+                };
+                name.to_str().ok()?.parse().ok()
+            });
+        let router = cloakroom_http::router(
+            site,
+            Some((room.submit.clone(), room.uploads.clone())),
+            Some(room.jobs.clone()),
+        );
         let place = format!("{BASE}/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11");
-        Self { room, router, harmful: false, place, upload: String::new() }
+        Self {
+            room,
+            router,
+            harmful: false,
+            place,
+            upload: String::new(),
+        }
     }
 
     /// Whose a request is; nobody's it may be too.
     pub(crate) fn tenant(sent: &Sent) -> Option<Tenant> {
-        let Some(value) = sent.headers.iter().find(|(name, _)| name == WHO) else { return Some(Tenant::default()) };
+        let Some(value) = sent.headers.iter().find(|(name, _)| name == WHO) else {
+            return Some(Tenant::default());
+        };
         value.1.to_str().ok()?.parse().ok()
     }
 
@@ -89,10 +111,23 @@ impl Scene {
 
     async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.router.clone().oneshot(request).await.expect("a router does not fail");
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("a router does not fail");
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("bodies are in memory").to_bytes();
-        let answer = Answer { status: parts.status, headers: parts.headers, body };
+        let body = body
+            .collect()
+            .await
+            .expect("bodies are in memory")
+            .to_bytes();
+        let answer = Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        };
         answer.check(&method, &path);
         answer
     }
@@ -102,21 +137,49 @@ impl Scene {
         self.request(Method::GET, tenant, path, accept).await
     }
 
-    pub(crate) async fn request(&self, method: Method, tenant: &Tenant, path: &str, accept: &'static str) -> Answer {
-        let request = Request::builder().method(method).uri(path).header(WHO, tenant.as_str()).header("accept", accept);
-        self.send(request.body(Body::empty()).expect("a good request")).await
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        tenant: &Tenant,
+        path: &str,
+        accept: &'static str,
+    ) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(WHO, tenant.as_str())
+            .header("accept", accept);
+        self.send(request.body(Body::empty()).expect("a good request"))
+            .await
     }
 
     /// Does what an upload's link takes: a few bytes, of its type; or, of an upload in parts, as many as were promised, if they are few.
     async fn uploaded(&mut self, sent: &Sent, answer: &Value) {
-        answer["upload_id"].as_str().expect("an id").clone_into(&mut self.upload);
-        let (tenant, id) = (Self::tenant(sent).expect("nobody makes no uploads"), self.upload.parse().expect("an id"));
+        answer["upload_id"]
+            .as_str()
+            .expect("an id")
+            .clone_into(&mut self.upload);
+        let (tenant, id) = (
+            Self::tenant(sent).expect("nobody makes no uploads"),
+            self.upload.parse().expect("an id"),
+        );
         if let Some(parts) = answer["parts"].as_array() {
             parts.iter().for_each(can_be_sent);
-            let length = answer["content_length"].as_u64().and_then(|length| usize::try_from(length).ok());
+            let length = answer["content_length"]
+                .as_u64()
+                .and_then(|length| usize::try_from(length).ok());
             if let Some(length) = length.filter(|length| *length <= MOST_SENT_BYTES) {
-                let bytes: Vec<_> = b"{}".iter().copied().chain(std::iter::repeat(b' ')).take(length).collect();
-                assert!(self.room.memory.put_part(&keys::parts(&tenant, id), 1, bytes.into()));
+                let bytes: Vec<_> = b"{}"
+                    .iter()
+                    .copied()
+                    .chain(std::iter::repeat(b' '))
+                    .take(length)
+                    .collect();
+                assert!(
+                    self.room
+                        .memory
+                        .put_part(&keys::parts(&tenant, id), 1, bytes.into())
+                );
             }
             return;
         }
@@ -124,7 +187,11 @@ impl Scene {
         let content_type = terms["content_type"].as_str().expect("it was read");
         can_be_sent(answer);
         let key = keys::upload(&tenant, id);
-        self.room.memory.put(&key, content_type, Bytes::from_static(b"{}")).await.expect("the memory does not fail");
+        self.room
+            .memory
+            .put(&key, content_type, Bytes::from_static(b"{}"))
+            .await
+            .expect("the memory does not fail");
     }
 
     /// Does all the work there is.
@@ -140,21 +207,34 @@ impl Scene {
 fn can_be_sent(link: &Value) {
     for (name, value) in link["headers"].as_object().expect("headers") {
         let value = value.as_str().expect("a text");
-        assert!(http::HeaderValue::from_str(value).is_ok(), "the header {name} of an upload: {value:?}");
+        assert!(
+            http::HeaderValue::from_str(value).is_ok(),
+            "the header {name} of an upload: {value:?}"
+        );
     }
 }
 
 /// Whether this is a diagnostic that does more than be refused or run.
 fn is_harmful(body: &[u8]) -> bool {
-    let Ok(todo) = serde_json::from_slice::<Value>(body) else { return false };
+    let Ok(todo) = serde_json::from_slice::<Value>(body) else {
+        return false;
+    };
     matches!(todo["fail"].as_str(), Some("exit" | "panic"))
-        || todo["result_bytes"].as_u64().is_some_and(|bytes| bytes > MOST_RESULT_BYTES)
+        || todo["result_bytes"]
+            .as_u64()
+            .is_some_and(|bytes| bytes > MOST_RESULT_BYTES)
 }
 
 /// The key of the job at a place.
 pub(crate) fn job_at(tenant: &Tenant, place: &str) -> JobKey {
-    let id = place.strip_prefix(BASE).and_then(|path| path.strip_prefix("/jobs/")).expect("the path of a job");
-    JobKey { tenant: tenant.clone(), id: id.parse().expect("an id") }
+    let id = place
+        .strip_prefix(BASE)
+        .and_then(|path| path.strip_prefix("/jobs/"))
+        .expect("the path of a job");
+    JobKey {
+        tenant: tenant.clone(),
+        id: id.parse().expect("an id"),
+    }
 }
 
 /// A name that no request is of.

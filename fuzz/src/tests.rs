@@ -6,7 +6,10 @@ use std::path::PathBuf;
 /// Plays each file of a target's corpus; at least so many are there.
 fn play(name: &str, run: fn(&[u8])) {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus")).join(name);
-    let mut files: Vec<_> = fs::read_dir(&folder).expect("a corpus").map(|file| file.expect("a file").path()).collect();
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .expect("a corpus")
+        .map(|file| file.expect("a file").path())
+        .collect();
     files.sort();
     assert!(files.len() >= 5, "{}", folder.display());
     for file in files {

@@ -41,11 +41,16 @@ async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)
             Ground::under(place, async |ground| row(ground, spoil).await).await;
         }
     } else {
-        Ground::under(place, async |ground| _ = join_all(Spoil::ALL.map(|spoil| row(ground, spoil))).await).await;
+        Ground::under(place, async |ground| {
+            _ = join_all(Spoil::ALL.map(|spoil| row(ground, spoil))).await
+        })
+        .await;
     }
 }
 
-pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_outcome_is_recorded_once(place: Place) {
+pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_outcome_is_recorded_once(
+    place: Place,
+) {
     // A payload in the message with a result in the record: accept, send, claim, settle; and both in object storage.
     for (size, least) in [(10, 4), (40_000, 7)] {
         let payload = Bytes::from(vec![b'x'; size]);
@@ -55,10 +60,23 @@ pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_
             let over = room.worked(&ticket).await;
             assert_eq!(over.status, Status::Succeeded, "{case}");
             let runs = room.runs.load(Ordering::SeqCst);
-            assert!((1..=2).contains(&runs) && over.attempt <= 2, "{case}: {runs} runs, attempt {}", over.attempt);
-            let bytes = match over.success.as_ref().and_then(|success| success.result.clone()) {
+            assert!(
+                (1..=2).contains(&runs) && over.attempt <= 2,
+                "{case}: {runs} runs, attempt {}",
+                over.attempt
+            );
+            let bytes = match over
+                .success
+                .as_ref()
+                .and_then(|success| success.result.clone())
+            {
                 Some(ResultRef::Inline { bytes, .. }) => bytes.into(),
-                Some(ResultRef::Stored { key, .. }) => room.objects().get(&key).await.expect("read").expect("a result"),
+                Some(ResultRef::Stored { key, .. }) => room
+                    .objects()
+                    .get(&key)
+                    .await
+                    .expect("read")
+                    .expect("a result"),
                 None => Bytes::new(),
             };
             assert_eq!(bytes, payload, "{case}");
@@ -71,15 +89,29 @@ pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_
     }
 }
 
-pub(crate) async fn whichever_call_of_an_upload_in_parts_is_spoilt_it_becomes_one_job(place: Place) {
+pub(crate) async fn whichever_call_of_an_upload_in_parts_is_spoilt_it_becomes_one_job(
+    place: Place,
+) {
     let payload = Bytes::from_static(b"a payload");
     // Begin and keep; look, load, list, complete, look, read, load, take, keep, accept, send; claim, fetch, settle, delete.
     matrix(&place, 17, async |room, case| {
         let ticket = room.accepted_in_parts(&payload).await;
         let over = room.worked(&ticket).await;
-        assert_eq!((over.status, over.attempt <= 2), (Status::Succeeded, true), "{case}: attempt {}", over.attempt);
-        let result = over.success.as_ref().and_then(|success| success.result.clone());
-        let result = if let Some(ResultRef::Inline { bytes, .. }) = result { bytes } else { vec![] };
+        assert_eq!(
+            (over.status, over.attempt <= 2),
+            (Status::Succeeded, true),
+            "{case}: attempt {}",
+            over.attempt
+        );
+        let result = over
+            .success
+            .as_ref()
+            .and_then(|success| success.result.clone());
+        let result = if let Some(ResultRef::Inline { bytes, .. }) = result {
+            bytes
+        } else {
+            vec![]
+        };
         assert_eq!(result, payload, "{case}");
     })
     .await;
@@ -94,7 +126,8 @@ pub(crate) async fn whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes
         let mut looks = 0;
         loop {
             let (jobs, key) = (room.jobs.clone(), job.key());
-            let asked = tokio::spawn(async move { (jobs.get(&key).await, jobs.cancel(&key).await) }).await;
+            let asked =
+                tokio::spawn(async move { (jobs.get(&key).await, jobs.cancel(&key).await) }).await;
             looks += 1;
             if let Ok((Ok(polled), Ok(Cancellation::Cancelled(cancelled)))) = asked {
                 let polled = polled.expect("a ticket is never unknown");
@@ -104,12 +137,18 @@ pub(crate) async fn whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes
             assert!(looks < 2, "{case}: {asked:?}");
         }
         let over = room.load(&job).await;
-        assert_eq!((over.status, over.version), (Status::Cancelled, job.version + 1), "{case}: cancelled once");
+        assert_eq!(
+            (over.status, over.version),
+            (Status::Cancelled, job.version + 1),
+            "{case}: cancelled once"
+        );
     })
     .await;
 }
 
-pub(crate) async fn whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_and_it_is_kept(place: Place) {
+pub(crate) async fn whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_and_it_is_kept(
+    place: Place,
+) {
     // Load, keep and change.
     matrix(&place, 3, async |room, case| {
         let (job, letter) = room.stranded().await;
@@ -125,7 +164,11 @@ pub(crate) async fn whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_an
         }
         assert_eq!(room.load(&job).await.status, Status::Failed, "{case}");
         let key = keys::letter(Some(&job.key()), &letter.message_id);
-        assert_eq!(room.objects().read(&key).await, Ok(Some(letter.body)), "{case}");
+        assert_eq!(
+            room.objects().read(&key).await,
+            Ok(Some(letter.body)),
+            "{case}"
+        );
     })
     .await;
 }
@@ -138,7 +181,10 @@ pub(crate) async fn whichever_call_of_a_sweep_is_spoilt_the_stranded_job_ends(pl
         for _ in 0..2 {
             let (rounds, jobs) = (room.rounds.clone(), vec![job.key()]);
             // The stream brings its batch again if it failed.
-            if matches!(tokio::spawn(async move { rounds.begin(&jobs).await }).await, Ok(Ok(()))) {
+            if matches!(
+                tokio::spawn(async move { rounds.begin(&jobs).await }).await,
+                Ok(Ok(()))
+            ) {
                 break;
             }
         }

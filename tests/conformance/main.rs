@@ -46,7 +46,8 @@ macro_rules! at {
 
 /// Whether Amazon's library for Python is asked there: beside another place the embedded services are not, as it takes its time.
 fn asks_python(place: &Place, target: Target) -> bool {
-    std::env::var_os("CLOAKROOM_EXTENDED_PYTHON").is_some() && (target == Target::Dev || *place != Place::Embedded)
+    std::env::var_os("CLOAKROOM_EXTENDED_PYTHON").is_some()
+        && (target == Target::Dev || *place != Place::Embedded)
 }
 
 fn tests(place: &Place, target: Target) -> Vec<Test> {
@@ -84,5 +85,10 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
 }
 
 fn main() -> ExitCode {
-    suite::main(Target::of_services(), |target| places(target).iter().flat_map(|place| tests(place, target)).collect())
+    suite::main(Target::of_services(), |target| {
+        places(target)
+            .iter()
+            .flat_map(|place| tests(place, target))
+            .collect()
+    })
 }

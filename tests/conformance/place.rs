@@ -54,16 +54,27 @@ impl Place {
             Self::Embedded => {
                 let time = clock.clone();
                 let time = Arc::new(move || time.load(Ordering::SeqCst));
-                let services = Services::start_with_clock(Keep::InMemory, time).await.expect("start the services");
+                let services = Services::start_with_clock(Keep::InMemory, time)
+                    .await
+                    .expect("start the services");
                 (embedded::clients(&services), None, Some(services))
             }
             Self::Services(_) => {
                 let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
                 (Clients::load().await, Some(sdk), None)
             }
-            Self::DynamoDbLocal(url) => (embedded::clients_at([url, "", ""]), Some(embedded::sdk_at(url).await), None),
+            Self::DynamoDbLocal(url) => (
+                embedded::clients_at([url, "", ""]),
+                Some(embedded::sdk_at(url).await),
+                None,
+            ),
         };
-        Open { clients, sdk, services, clock }
+        Open {
+            clients,
+            sdk,
+            services,
+            clock,
+        }
     }
 }
 
@@ -86,7 +97,9 @@ impl Open {
 
     /// The variables by which another program's SDK finds the services; none where it finds them as we do.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let Some(services) = &self.services else { return vec![] };
+        let Some(services) = &self.services else {
+            return vec![];
+        };
         let all = [
             ("AWS_ENDPOINT_URL_SQS", services.sqs_url()),
             ("AWS_ENDPOINT_URL_S3", services.s3_url()),
@@ -100,7 +113,11 @@ impl Open {
 
     /// How long to wait for a message that must come: not at all, where it is there at once or never.
     pub(crate) fn patience(&self) -> Duration {
-        if self.is_embedded() { Duration::ZERO } else { Duration::from_secs(5) }
+        if self.is_embedded() {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(5)
+        }
     }
 
     /// Whether its queue's time is the test's own.
@@ -111,7 +128,10 @@ impl Open {
     /// Lets the queue's time pass: at once, where it is ours.
     pub(crate) async fn pass(&self, time: Duration) {
         if self.is_embedded() {
-            self.clock.fetch_add(i64::try_from(time.as_millis()).expect("not so long"), Ordering::SeqCst);
+            self.clock.fetch_add(
+                i64::try_from(time.as_millis()).expect("not so long"),
+                Ordering::SeqCst,
+            );
         } else {
             sleep(time).await;
         }
@@ -119,7 +139,10 @@ impl Open {
 }
 
 /// Runs a test, and removes what was made for it, however the test ends. Both are large, and so boxed.
-pub(crate) async fn cleaned_up(test: impl Future<Output = ()> + Unpin, removal: impl Future<Output = ()> + Unpin) {
+pub(crate) async fn cleaned_up(
+    test: impl Future<Output = ()> + Unpin,
+    removal: impl Future<Output = ()> + Unpin,
+) {
     let end = AssertUnwindSafe(test).catch_unwind().await;
     removal.await;
     if let Err(panic) = end {

@@ -26,7 +26,11 @@ impl WholeQueue for Timed<'_> {
     }
 
     async fn receive(&self, expected: bool) -> Vec<Delivery> {
-        let wait = if expected { self.place.patience() } else { Duration::ZERO };
+        let wait = if expected {
+            self.place.patience()
+        } else {
+            Duration::ZERO
+        };
         self.queue.receive(10, wait).await.expect("receive")
     }
 
@@ -40,24 +44,44 @@ impl WholeQueue for Timed<'_> {
 }
 
 /// Makes queues, tests them, and removes them.
-async fn tested(place: &Place, visibility: Duration, max_receive_count: u32, test: impl AsyncFnOnce(&Open, &Queues)) {
+async fn tested(
+    place: &Place,
+    visibility: Duration,
+    max_receive_count: u32,
+    test: impl AsyncFnOnce(&Open, &Queues),
+) {
     let open = place.open().await;
     let name = fresh_key("cloakroom-conformance");
-    let queues = SqsQueue::create(&open.clients, &name, visibility, max_receive_count).await.expect("make the queues");
-    cleaned_up(Box::pin(test(&open, &queues)), Box::pin(remove(&open, &queues))).await;
+    let queues = SqsQueue::create(&open.clients, &name, visibility, max_receive_count)
+        .await
+        .expect("make the queues");
+    cleaned_up(
+        Box::pin(test(&open, &queues)),
+        Box::pin(remove(&open, &queues)),
+    )
+    .await;
 }
 
 /// Removes queues.
 pub(crate) async fn remove(open: &Open, queues: &Queues) {
     let Some(sdk) = &open.sdk else { return };
     for queue in [&queues.queue, &queues.dead_letters] {
-        Client::new(sdk).delete_queue().queue_url(queue.url()).send().await.expect("remove the queue");
+        Client::new(sdk)
+            .delete_queue()
+            .queue_url(queue.url())
+            .send()
+            .await
+            .expect("remove the queue");
     }
 }
 
 pub(crate) async fn is_a_queue_of_messages(place: Place) {
     tested(&place, Duration::from_secs(60), 9, async |place, queues| {
-        conformance::queue(&Timed { queue: &queues.queue, place }).await;
+        conformance::queue(&Timed {
+            queue: &queues.queue,
+            place,
+        })
+        .await;
     })
     .await;
 }
@@ -65,8 +89,21 @@ pub(crate) async fn is_a_queue_of_messages(place: Place) {
 pub(crate) async fn puts_what_was_received_too_often_among_the_dead_letters(place: Place) {
     let visibility = Duration::from_secs(1);
     tested(&place, visibility, 2, async |place, queues| {
-        let (queue, dead) = (Timed { queue: &queues.queue, place }, Timed { queue: &queues.dead_letters, place });
-        queue.port().send(&Tenant::default(), "poison".into(), Duration::ZERO, None).await.expect("send");
+        let (queue, dead) = (
+            Timed {
+                queue: &queues.queue,
+                place,
+            },
+            Timed {
+                queue: &queues.dead_letters,
+                place,
+            },
+        );
+        queue
+            .port()
+            .send(&Tenant::default(), "poison".into(), Duration::ZERO, None)
+            .await
+            .expect("send");
         for count in 1..=2 {
             assert_eq!(one(&queue).await.receive_count, count);
             place.pass(visibility + Duration::from_secs(1)).await;

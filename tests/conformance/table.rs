@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters as _;
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
 use cloakroom_app::testing::conformance;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::DynamoStore;
@@ -24,11 +26,20 @@ pub(crate) async fn is_a_table_of_jobs(place: Place) {
 /// Makes the table as the template does, but for its time to live; AWS takes a while for it.
 pub(crate) async fn make(open: &Open, name: &str) {
     let Some(sdk) = &open.sdk else {
-        return DynamoStore::new(&open.clients, name).create_table().await.expect("make the table");
+        return DynamoStore::new(&open.clients, name)
+            .create_table()
+            .await
+            .expect("make the table");
     };
     let client = Client::new(sdk);
-    let attribute = AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S).build();
-    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash).build();
+    let attribute = AttributeDefinition::builder()
+        .attribute_name("pk")
+        .attribute_type(ScalarAttributeType::S)
+        .build();
+    let key = KeySchemaElement::builder()
+        .attribute_name("pk")
+        .key_type(KeyType::Hash)
+        .build();
     let made = client
         .create_table()
         .table_name(name)
@@ -38,13 +49,22 @@ pub(crate) async fn make(open: &Open, name: &str) {
         .send()
         .await;
     made.expect("make the table");
-    let there = client.wait_until_table_exists().table_name(name).wait(Duration::from_secs(60)).await;
+    let there = client
+        .wait_until_table_exists()
+        .table_name(name)
+        .wait(Duration::from_secs(60))
+        .await;
     there.expect("the table is there in a minute");
 }
 
 /// Removes the table.
 pub(crate) async fn remove(open: &Open, name: &str) {
     if let Some(sdk) = &open.sdk {
-        Client::new(sdk).delete_table().table_name(name).send().await.expect("remove the table");
+        Client::new(sdk)
+            .delete_table()
+            .table_name(name)
+            .send()
+            .await
+            .expect("remove the table");
     }
 }

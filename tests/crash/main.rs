@@ -54,11 +54,27 @@ async fn killed_with_200_jobs_in_flight_and_started_again_it_ends_them_all_once(
     let duration = |n: usize| if is_long(n) { 5_000 } else { 200 + 5 * n };
     let submit = |n: usize| {
         let (cloakroom, key) = (&cloakroom, format!("{run}-{n}"));
-        async move { accepted(cloakroom, &key, &json!({"duration_ms": duration(n), "result": n})).await }
+        async move {
+            accepted(
+                cloakroom,
+                &key,
+                &json!({"duration_ms": duration(n), "result": n}),
+            )
+            .await
+        }
     };
-    let locations: Vec<_> = stream::iter(0..JOBS).map(submit).buffered(AT_ONCE).collect().await;
-    let watched: Vec<_> = (0..JOBS).filter(|n| is_long(*n)).map(|n| locations[n].as_str()).collect();
-    timeout(PATIENCE, one_runs(&cloakroom, &watched)).await.expect("a long job runs");
+    let locations: Vec<_> = stream::iter(0..JOBS)
+        .map(submit)
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let watched: Vec<_> = (0..JOBS)
+        .filter(|n| is_long(*n))
+        .map(|n| locations[n].as_str())
+        .collect();
+    timeout(PATIENCE, one_runs(&cloakroom, &watched))
+        .await
+        .expect("a long job runs");
     cloakroom.runner.take().expect("of its own").kill().await;
 
     let cloakroom = Deployment::run(Keep::In(folder.path())).await;
@@ -66,7 +82,12 @@ async fn killed_with_200_jobs_in_flight_and_started_again_it_ends_them_all_once(
     let ends: Vec<_> = stream::iter(ends).buffered(AT_ONCE).collect().await;
     let mut interrupted = 0;
     for (n, (status, job)) in ends.into_iter().enumerate() {
-        assert_eq!((status, job.status, job.result), (200, Status::Succeeded, Some(json!(n))), "{}", locations[n]);
+        assert_eq!(
+            (status, job.status, job.result),
+            (200, Status::Succeeded, Some(json!(n))),
+            "{}",
+            locations[n]
+        );
         assert!((1..=2).contains(&job.attempt), "{}", job.attempt);
         interrupted += usize::from(job.attempt == 2);
     }
@@ -75,14 +96,23 @@ async fn killed_with_200_jobs_in_flight_and_started_again_it_ends_them_all_once(
     // The log of both runs: each job's success was recorded once.
     let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
     let mut successes = BTreeMap::new();
-    for line in log.lines().filter(|line| line.contains("ended an attempt") && line.contains("succeeded")) {
-        if let Some(id) =
-            locations.iter().map(|location| location.trim_start_matches("/jobs/")).find(|id| line.contains(id))
+    for line in log
+        .lines()
+        .filter(|line| line.contains("ended an attempt") && line.contains("succeeded"))
+    {
+        if let Some(id) = locations
+            .iter()
+            .map(|location| location.trim_start_matches("/jobs/"))
+            .find(|id| line.contains(id))
         {
             *successes.entry(id).or_insert(0) += 1;
         }
     }
-    assert_eq!(successes.values().filter(|&&times| times != 1).count(), 0, "{successes:?}");
+    assert_eq!(
+        successes.values().filter(|&&times| times != 1).count(),
+        0,
+        "{successes:?}"
+    );
     // A success may have been recorded and its line lost with the process, but of few.
     assert!(successes.len() > JOBS - 40, "{}", successes.len());
 }
@@ -97,5 +127,8 @@ async fn a_handler_that_ends_the_process_is_tried_again_after_the_restart() {
     cloakroom.runner.take().expect("of its own").ended().await;
     let cloakroom = Deployment::run(Keep::In(folder.path())).await;
     let (status, job) = cloakroom.end_of(&location).await;
-    assert_eq!((status, job.attempt, job.result), (200, 2, Some(json!("survived"))));
+    assert_eq!(
+        (status, job.attempt, job.result),
+        (200, 2, Some(json!("survived")))
+    );
 }

@@ -15,7 +15,10 @@ pub(crate) struct Logs {
 impl Logs {
     pub(crate) fn find() -> Self {
         let or = |name: &str, usual: &str| env::var(name).unwrap_or_else(|_| usual.to_owned());
-        Self { stack: or("CLOAKROOM_STACK", "cloakroom"), cli: or("CLOAKROOM_AWS_CLI", "aws") }
+        Self {
+            stack: or("CLOAKROOM_STACK", "cloakroom"),
+            cli: or("CLOAKROOM_AWS_CLI", "aws"),
+        }
     }
 
     /// Whose metrics the functions write.
@@ -27,12 +30,34 @@ impl Logs {
     pub(crate) async fn of(&self, function: &str, since: u128) -> Vec<Value> {
         let group = format!("/aws/lambda/{}-{function}", self.stack);
         let mut command = Command::new(&self.cli);
-        command.args(["logs", "filter-log-events", "--output", "json", "--query", "events[].message"]);
-        command.args(["--log-group-name", &group, "--start-time", &since.to_string()]).env("AWS_PAGER", "");
+        command.args([
+            "logs",
+            "filter-log-events",
+            "--output",
+            "json",
+            "--query",
+            "events[].message",
+        ]);
+        command
+            .args([
+                "--log-group-name",
+                &group,
+                "--start-time",
+                &since.to_string(),
+            ])
+            .env("AWS_PAGER", "");
         let output = command.output().await.expect("the AWS CLI runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages: Vec<String> = serde_json::from_slice(&output.stdout).expect("a list of messages");
-        messages.iter().filter_map(|message| serde_json::from_str(message).ok()).collect()
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let messages: Vec<String> =
+            serde_json::from_slice(&output.stdout).expect("a list of messages");
+        messages
+            .iter()
+            .filter_map(|message| serde_json::from_str(message).ok())
+            .collect()
     }
 }
 

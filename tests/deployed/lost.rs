@@ -38,11 +38,18 @@ async fn a_message_that_is_none_of_ours_is_kept_and_harms_nothing() {
     let id = queues.send(&body).await;
     let letter = until("the message is kept", || async {
         let listed = letters(&[]);
-        listed.into_iter().find(|letter| letter["letter"].as_str().is_some_and(|key| key.ends_with(&id)))
+        listed.into_iter().find(|letter| {
+            letter["letter"]
+                .as_str()
+                .is_some_and(|key| key.ends_with(&id))
+        })
     });
     assert_eq!(letter.await["job"], Value::Null);
     // A moment later: the function stores a letter before it deletes the message, and other tests have dead letters, too.
-    until("no dead letter waits", || async { queues.has_no_dead_letters().await.then_some(()) }).await;
+    until("no dead letter waits", || async {
+        queues.has_no_dead_letters().await.then_some(())
+    })
+    .await;
 }
 
 async fn the_job_of_a_message_that_cant_be_read_fails_and_tells_why() {
@@ -50,10 +57,14 @@ async fn the_job_of_a_message_that_cant_be_read_fails_and_tells_why() {
     let unreadable = envelope(&job).replace("\"v\":1", "\"v\":9");
     Queues::find().await.send(&unreadable).await;
     let over = until_over(&job).await;
-    assert_eq!((&over["status"], &over["code"]), (&json!(400), &json!("unreadable-message")));
+    assert_eq!(
+        (&over["status"], &over["code"]),
+        (&json!(400), &json!("unreadable-message"))
+    );
     let told = told(&job.id.to_string());
     assert!(
-        told.contains("  accepted\n") && told.contains("  failed, as its message was a dead letter: unreadable-"),
+        told.contains("  accepted\n")
+            && told.contains("  failed, as its message was a dead letter: unreadable-"),
         "{told}"
     );
     let as_operator = cloakroom(&["explain", "--stack", &stack(), &job.id.to_string()]);
@@ -67,17 +78,39 @@ async fn a_dead_letter_is_sent_back_and_its_job_succeeds() {
     let over = until_over(&job).await;
     assert_eq!(over["code"], "never-started");
     let id = job.id.to_string();
-    let [letter] = &letters(&[&id])[..] else { panic!("one letter of {id}") };
-    assert_eq!((&letter["sent"], &letter["refused"]), (&json!(true), &Value::Null));
+    let [letter] = &letters(&[&id])[..] else {
+        panic!("one letter of {id}")
+    };
+    assert_eq!(
+        (&letter["sent"], &letter["refused"]),
+        (&json!(true), &Value::Null)
+    );
     let over = until_over(&job).await;
-    assert_eq!((&over["status"], &over["attempt"]), (&json!("succeeded"), &json!(1)));
+    assert_eq!(
+        (&over["status"], &over["attempt"]),
+        (&json!("succeeded"), &json!(1))
+    );
     let told = told(&id);
-    let story =
-        ["accepted", "failed, as its message was a dead letter", "sent back to work", "attempt 1 began", "succeeded"];
-    let places: Vec<_> =
-        story.iter().map(|words| told.find(words).unwrap_or_else(|| panic!("{words}: {told}"))).collect();
+    let story = [
+        "accepted",
+        "failed, as its message was a dead letter",
+        "sent back to work",
+        "attempt 1 began",
+        "succeeded",
+    ];
+    let places: Vec<_> = story
+        .iter()
+        .map(|words| {
+            told.find(words)
+                .unwrap_or_else(|| panic!("{words}: {told}"))
+        })
+        .collect();
     assert!(places.is_sorted(), "{told}");
-    assert_eq!(run(&["redrive", &id]).status.code(), Some(4), "there is no letter any more");
+    assert_eq!(
+        run(&["redrive", &id]).status.code(),
+        Some(4),
+        "there is no letter any more"
+    );
 }
 
 async fn a_hundred_stranded_jobs_are_swept() {
@@ -85,24 +118,44 @@ async fn a_hundred_stranded_jobs_are_swept() {
     let begun = Instant::now();
     for job in &jobs {
         let over = until_over(job).await;
-        assert_eq!((&over["status"], &over["code"]), (&json!(400), &json!("never-started")));
+        assert_eq!(
+            (&over["status"], &over["code"]),
+            (&json!(400), &json!("never-started"))
+        );
     }
     let told = told(&jobs[0].id.to_string());
-    assert!(told.contains("  failed, as nothing else would have ended it: never-started"), "{told}");
-    eprintln!("a hundred stranded jobs were ended {:.1} s after they were recorded", begun.elapsed().as_secs_f64());
+    assert!(
+        told.contains("  failed, as nothing else would have ended it: never-started"),
+        "{told}"
+    );
+    eprintln!(
+        "a hundred stranded jobs were ended {:.1} s after they were recorded",
+        begun.elapsed().as_secs_f64()
+    );
 }
 
 async fn a_message_whose_job_is_gone_does_nothing() {
     let queues = Queues::find().await;
-    queues.send(&envelope(&new(Duration::ZERO, &fresh_key("gone")))).await;
-    until("the message is deleted", || async { queues.is_empty().await.then_some(()) }).await;
+    queues
+        .send(&envelope(&new(Duration::ZERO, &fresh_key("gone"))))
+        .await;
+    until("the message is deleted", || async {
+        queues.is_empty().await.then_some(())
+    })
+    .await;
 }
 
 async fn a_job_begins_when_its_client_said_and_not_before() {
     let cloakroom = Deployment::get().await;
     let not_before = SystemHost.now().after(Duration::from_secs(4));
-    let request = cloakroom.request(Method::POST, "/commands/diagnostic.run").json(&json!({}));
-    let accepted = request.header("Not-Before", not_before.to_string()).send().await.expect("an answer");
+    let request = cloakroom
+        .request(Method::POST, "/commands/diagnostic.run")
+        .json(&json!({}));
+    let accepted = request
+        .header("Not-Before", not_before.to_string())
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(accepted.status(), 202);
     let (_, job) = cloakroom.end_of(&location_of(&accepted)).await;
     assert!(job.started_at.expect("it ran") >= not_before, "{job:?}");
@@ -121,13 +174,19 @@ fn new(age: Duration, key: &str) -> Job {
         retention: 24 * HOUR,
         not_before: None,
     };
-    Job::accept(new, Timestamp::from_millis(SystemHost.now().as_millis()).before(age))
+    Job::accept(
+        new,
+        Timestamp::from_millis(SystemHost.now().as_millis()).before(age),
+    )
 }
 
 /// Jobs that were accepted so long ago, as submissions leave them that die before they send their messages.
 async fn recorded(age: Duration, n: usize) -> Vec<Job> {
     let clients = Clients::load().await;
-    let table = deployment::find(&clients, &stack()).await.expect("a deployment").table;
+    let table = deployment::find(&clients, &stack())
+        .await
+        .expect("a deployment")
+        .table;
     let store = DynamoStore::new(&clients, table);
     let mut jobs = vec![];
     for _ in 0..n {
@@ -140,7 +199,15 @@ async fn recorded(age: Duration, n: usize) -> Vec<Job> {
 
 fn envelope(job: &Job) -> String {
     let digest = Digest::of(b"{}");
-    Envelope::new(job, "application/json", "", Carried::inline(b"{}"), &digest, Trace::default()).write()
+    Envelope::new(
+        job,
+        "application/json",
+        "",
+        Carried::inline(b"{}"),
+        &digest,
+        Trace::default(),
+    )
+    .write()
 }
 
 /// What its poll answers once the job is over.
@@ -161,7 +228,11 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> 
         if let Some(found) = look().await {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "not yet, after {} s: {what}", PATIENCE.as_secs());
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "not yet, after {} s: {what}",
+            PATIENCE.as_secs()
+        );
         sleep(Duration::from_millis(500)).await;
     }
 }
@@ -169,12 +240,19 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> 
 /// The dead letters that `cloakroom redrive` tells of.
 fn letters(more: &[&str]) -> Vec<Value> {
     let listed = cloakroom(&[&["redrive", "--json", "--stack", &stack()], more].concat());
-    listed.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    listed
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
 }
 
 fn cloakroom(args: &[&str]) -> String {
     let output = run(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("text")
 }
 
@@ -186,7 +264,10 @@ pub(crate) fn told(id: &str) -> String {
 }
 
 fn run(args: &[&str]) -> Output {
-    Command::new(program("cloakroom")).args(args).output().expect("the program runs")
+    Command::new(program("cloakroom"))
+        .args(args)
+        .output()
+        .expect("the program runs")
 }
 
 fn stack() -> String {

@@ -36,15 +36,25 @@ async fn the_readmes_session_goes_through_the_gateway() {
     let cloakroom = Deployment::get().await;
     let session = Session::of_readme();
     let key = fresh_key("photo");
-    let jobs = Url::parse(&cloakroom.at("/jobs/")).expect("a URL").path().to_owned();
+    let jobs = Url::parse(&cloakroom.at("/jobs/"))
+        .expect("a URL")
+        .path()
+        .to_owned();
     let adapted = |line: &str, said: &str| {
-        let id = said.split_once(&jobs).map_or(README_JOB, |(_, rest)| &rest[..README_JOB.len()]).to_owned();
+        let id = said
+            .split_once(&jobs)
+            .map_or(README_JOB, |(_, rest)| &rest[..README_JOB.len()])
+            .to_owned();
         let line = line.replace("location: /jobs/", &format!("location: {jobs}"));
-        line.replace("http://127.0.0.1:9000", cloakroom.url()).replace("photo-1", &key).replace(README_JOB, &id)
+        line.replace("http://127.0.0.1:9000", cloakroom.url())
+            .replace("photo-1", &key)
+            .replace(README_JOB, &id)
     };
     let _alone = ALONE.lock().await;
     session.play(adapted).await;
-    let thumbnail = image::ImageReader::open(session.file("thumbnail.jpg")).expect("a file").into_dimensions();
+    let thumbnail = image::ImageReader::open(session.file("thumbnail.jpg"))
+        .expect("a file")
+        .into_dimensions();
     assert_eq!(thumbnail.expect("an image"), (200, 150));
 }
 
@@ -53,16 +63,35 @@ async fn a_page_of_another_origin_reads_a_large_result_by_its_link() {
     let cloakroom = Deployment::get().await;
     let location = {
         let _alone = ALONE.lock().await;
-        let location = location_of(&cloakroom.diagnose(None, &json!({"result": "x".repeat(40_000)})).await);
+        let location = location_of(
+            &cloakroom
+                .diagnose(None, &json!({"result": "x".repeat(40_000)}))
+                .await,
+        );
         assert_eq!(cloakroom.end_of(&location).await.0, 200);
         location
     };
     let request = cloakroom.request(Method::GET, &format!("{location}/result"));
-    let answer = request.header("prefer", "return=representation").send().await.expect("an answer");
-    assert_eq!((answer.status().as_u16(), header(&answer, "preference-applied")), (200, Some("return=representation")));
+    let answer = request
+        .header("prefer", "return=representation")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            header(&answer, "preference-applied")
+        ),
+        (200, Some("return=representation"))
+    );
     let link: Value = answer.json().await.expect("a document");
     let url = link["url"].as_str().expect("a URL");
-    let read = reqwest::Client::new().get(url).header("origin", "null").send().await.expect("an answer");
+    let read = reqwest::Client::new()
+        .get(url)
+        .header("origin", "null")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(read.status(), 200);
     let allowed = header(&read, "access-control-allow-origin");
     assert!(matches!(allowed, Some("*" | "null")), "{allowed:?}");
@@ -70,8 +99,12 @@ async fn a_page_of_another_origin_reads_a_large_result_by_its_link() {
 
 async fn a_handler_that_ends_its_process_is_tried_again() {
     let _alone = ALONE.lock().await;
-    let (status, job) = ended(&json!({"fail": "exit", "fail_attempts": 1, "result": "survived"})).await;
-    assert_eq!((status, job.attempt, job.result), (200, 2, Some(json!("survived"))));
+    let (status, job) =
+        ended(&json!({"fail": "exit", "fail_attempts": 1, "result": "survived"})).await;
+    assert_eq!(
+        (status, job.attempt, job.result),
+        (200, 2, Some(json!("survived")))
+    );
 }
 
 async fn a_handler_that_ends_its_process_every_time_fails_its_job() {
@@ -80,7 +113,10 @@ async fn a_handler_that_ends_its_process_every_time_fails_its_job() {
     assert_eq!((status, job.status, job.attempt), (400, Status::Failed, 3));
     assert_eq!(job.error.expect("an error").code, "worker-crashed");
     let told = lost::told(&job.id);
-    assert!(told.contains("  failed, as no attempt was left: worker-crashed: gave up after 3 attempts"), "{told}");
+    assert!(
+        told.contains("  failed, as no attempt was left: worker-crashed: gave up after 3 attempts"),
+        "{told}"
+    );
 }
 
 async fn a_handler_that_takes_longer_than_its_function_may_run_fails_its_job() {
@@ -89,7 +125,10 @@ async fn a_handler_that_takes_longer_than_its_function_may_run_fails_its_job() {
     assert_eq!((status, job.status, job.attempt), (400, Status::Failed, 3));
     assert_eq!(job.error.expect("an error").code, "attempt-timed-out");
     let told = lost::told(&job.id);
-    assert!(told.contains("  failed in attempt 3, after ") && told.contains(": attempt-timed-out: "), "{told}");
+    assert!(
+        told.contains("  failed in attempt 3, after ") && told.contains(": attempt-timed-out: "),
+        "{told}"
+    );
 }
 
 /// What CloudWatch makes metrics and answers of; that it does, no emulator shows.
@@ -97,11 +136,18 @@ async fn a_jobs_metrics_and_its_trace_are_in_the_logs_of_its_functions() {
     const SECRET: &str = "what-nobody-else-may-read";
     let (cloakroom, logs) = (Deployment::get().await, Logs::find());
     let _alone = ALONE.lock().await;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
     let (begun, trace_id) = (now.as_millis(), format!("{:032x}", now.as_nanos()));
     let submit = || {
-        let request = cloakroom.request(Method::POST, "/commands/diagnostic.run").json(&json!({"result": SECRET}));
-        request.header("traceparent", format!("00-{trace_id}-b7ad6b7169203331-01")).header("prefer", "wait=20").send()
+        let request = cloakroom
+            .request(Method::POST, "/commands/diagnostic.run")
+            .json(&json!({"result": SECRET}));
+        request
+            .header("traceparent", format!("00-{trace_id}-b7ad6b7169203331-01"))
+            .header("prefer", "wait=20")
+            .send()
     };
     let location = location_of(&submit().await.expect("an answer"));
     let (status, job) = cloakroom.end_of(&location).await;
@@ -121,15 +167,26 @@ async fn a_jobs_metrics_and_its_trace_are_in_the_logs_of_its_functions() {
         };
         let metrics = logs::metrics(submit.iter().chain(&worker));
         let counted = ["Accepted", "Started", "QueueDelay", "Succeeded", "RunTime"];
-        if counted.iter().all(|name| metrics.of(name, &format!("{}, diagnostic.run", logs.service())).is_some())
-            && said(&submit, "answered a request")
+        if counted.iter().all(|name| {
+            metrics
+                .of(name, &format!("{}, diagnostic.run", logs.service()))
+                .is_some()
+        }) && said(&submit, "answered a request")
             && said(&worker, "ended an attempt")
         {
             eprintln!("{metrics}");
-            assert!(submit.iter().chain(&worker).all(|line| !line.to_string().contains(SECRET)));
+            assert!(
+                submit
+                    .iter()
+                    .chain(&worker)
+                    .all(|line| !line.to_string().contains(SECRET))
+            );
             return;
         }
-        assert!(Instant::now() < patience, "{metrics}\n{submit:#?}\n{worker:#?}");
+        assert!(
+            Instant::now() < patience,
+            "{metrics}\n{submit:#?}\n{worker:#?}"
+        );
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -34,7 +34,11 @@ pub(crate) fn tests() -> Vec<Test> {
 
 async fn a_command_that_a_plain_sdk_sends_is_done() {
     let key = fresh_key("plain");
-    send(&json!({"result": "done"}).to_string(), &[("Cloakroom-Client-Job-Id", &key)]).await;
+    send(
+        &json!({"result": "done"}).to_string(),
+        &[("Cloakroom-Client-Job-Id", &key)],
+    )
+    .await;
     let id = send(&json!({"result": "done too"}).to_string(), &[]).await;
     for (key, result) in [(key, "done"), (format!("sqs:{id}"), "done too")] {
         let (status, job) = end_of(&key).await;
@@ -44,25 +48,38 @@ async fn a_command_that_a_plain_sdk_sends_is_done() {
 
 async fn a_command_that_is_refused_fails_its_job_which_its_producer_can_find() {
     let key = fresh_key("refused");
-    send(&json!({"no such": "member"}).to_string(), &[("Cloakroom-Client-Job-Id", &key)]).await;
+    send(
+        &json!({"no such": "member"}).to_string(),
+        &[("Cloakroom-Client-Job-Id", &key)],
+    )
+    .await;
     let (status, job) = end_of(&key).await;
-    assert_eq!((status, job.error.map(|error| error.code)), (422, Some("invalid-payload".to_owned())));
+    assert_eq!(
+        (status, job.error.map(|error| error.code)),
+        (422, Some("invalid-payload".to_owned()))
+    );
 }
 
 /// One in its message and one in the bucket, as either version of the library marks it.
 async fn commands_that_the_extended_client_sends_are_done() {
     let bucket = env::var("CLOAKROOM_PRODUCER_BUCKET").expect("looked for before");
     let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(sdk.endpoint_url().is_some());
+    let config =
+        aws_sdk_s3::config::Builder::from(&sdk).force_path_style(sdk.endpoint_url().is_some());
     let s3 = aws_sdk_s3::Client::from_conf(config.build());
     // On AWS it is there; on an emulator perhaps since the last time.
     let _ = s3.create_bucket().bucket(&bucket).send().await;
     let large = json!({"message": "x".repeat(600_000), "digest": true});
-    let commands = [(false, json!({"result": "small"})), (false, large.clone()), (true, large)];
+    let commands = [
+        (false, json!({"result": "small"})),
+        (false, large.clone()),
+        (true, large),
+    ];
     let commands = commands.map(|(legacy, payload)| (fresh_key("extended"), legacy, payload));
     // Twice, as a producer does that lost its answer.
     let message = |(key, legacy, payload): &(String, bool, Value)| {
-        let attributes = json!({"Cloakroom-Command-Type": "diagnostic.run", "Cloakroom-Client-Job-Id": key});
+        let attributes =
+            json!({"Cloakroom-Command-Type": "diagnostic.run", "Cloakroom-Client-Job-Id": key});
         json!({"legacy": legacy, "body": payload.to_string(), "attributes": attributes})
     };
     let messages: Vec<_> = commands.iter().chain(&commands).map(message).collect();
@@ -75,26 +92,47 @@ async fn commands_that_the_extended_client_sends_are_done() {
 
 fn python(asked: &Value) {
     let script = cloakroom_tests::root().join("tests/conformance/extended_client.py");
-    let mut command = Command::new(env::var("CLOAKROOM_EXTENDED_PYTHON").expect("looked for before"));
-    let mut child =
-        command.arg(script).arg("send").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it runs");
+    let mut command =
+        Command::new(env::var("CLOAKROOM_EXTENDED_PYTHON").expect("looked for before"));
+    let mut child = command
+        .arg(script)
+        .arg("send")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it runs");
     serde_json::to_writer(child.stdin.take().expect("piped"), asked).expect("it reads");
     assert!(child.wait().expect("it ends").success());
 }
 
 fn queue() -> String {
-    env::var("CLOAKROOM_QUEUE_URL").expect("set CLOAKROOM_QUEUE_URL to the URL of the stack's queue")
+    env::var("CLOAKROOM_QUEUE_URL")
+        .expect("set CLOAKROOM_QUEUE_URL to the URL of the stack's queue")
 }
 
 /// Sends a diagnostic; the message's id.
 async fn send(body: &str, attributes: &[(&str, &str)]) -> String {
     let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let mut message = aws_sdk_sqs::Client::new(&sdk).send_message().queue_url(queue()).message_body(body);
-    for (name, value) in attributes.iter().chain(&[("Cloakroom-Command-Type", "diagnostic.run")]) {
-        let text = MessageAttributeValue::builder().data_type("String").string_value(*value).build();
+    let mut message = aws_sdk_sqs::Client::new(&sdk)
+        .send_message()
+        .queue_url(queue())
+        .message_body(body);
+    for (name, value) in attributes
+        .iter()
+        .chain(&[("Cloakroom-Command-Type", "diagnostic.run")])
+    {
+        let text = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(*value)
+            .build();
         message = message.message_attributes(*name, text.expect("its type is set"));
     }
-    message.send().await.expect("sent").message_id.expect("an id")
+    message
+        .send()
+        .await
+        .expect("sent")
+        .message_id
+        .expect("an id")
 }
 
 /// The end of the job of this key, once there is one.

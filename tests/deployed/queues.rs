@@ -16,7 +16,9 @@ pub(crate) struct Queues {
 
 impl Queues {
     pub(crate) async fn find() -> Self {
-        let url = |name: &str| env::var(name).unwrap_or_else(|_| panic!("set {name} to the URL of the stack's queue"));
+        let url = |name: &str| {
+            env::var(name).unwrap_or_else(|_| panic!("set {name} to the URL of the stack's queue"))
+        };
         let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
         Self {
             sqs: Client::new(&sdk),
@@ -28,25 +30,53 @@ impl Queues {
     /// How long a message is hidden that a worker died over, in seconds.
     pub(crate) async fn visibility_timeout(&self) -> String {
         let name = QueueAttributeName::VisibilityTimeout;
-        let asked = self.sqs.get_queue_attributes().queue_url(&self.queue).attribute_names(name.clone()).send().await;
-        let attributes = asked.expect("its attributes").attributes.expect("one of them");
+        let asked = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&self.queue)
+            .attribute_names(name.clone())
+            .send()
+            .await;
+        let attributes = asked
+            .expect("its attributes")
+            .attributes
+            .expect("one of them");
         attributes[&name].clone()
     }
 
     pub(crate) async fn set_visibility_timeout(&self, seconds: &str) {
         let name = QueueAttributeName::VisibilityTimeout;
-        self.sqs.set_queue_attributes().queue_url(&self.queue).attributes(name, seconds).send().await.expect("set");
+        self.sqs
+            .set_queue_attributes()
+            .queue_url(&self.queue)
+            .attributes(name, seconds)
+            .send()
+            .await
+            .expect("set");
     }
 
     /// Sends a message as somebody else's program may; its id.
     pub(crate) async fn send(&self, body: &str) -> String {
-        let sent = self.sqs.send_message().queue_url(&self.queue).message_body(body).send().await.expect("send");
+        let sent = self
+            .sqs
+            .send_message()
+            .queue_url(&self.queue)
+            .message_body(body)
+            .send()
+            .await
+            .expect("send");
         sent.message_id.expect("an id")
     }
 
     /// Puts a message among the dead letters.
     pub(crate) async fn send_dead(&self, body: &str) {
-        self.sqs.send_message().queue_url(&self.dead_letters).message_body(body).send().await.expect("send");
+        self.sqs
+            .send_message()
+            .queue_url(&self.dead_letters)
+            .message_body(body)
+            .send()
+            .await
+            .expect("send");
     }
 
     /// Returns true if no message is among the dead letters, visible or hidden.
@@ -64,8 +94,20 @@ impl Queues {
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ];
-        let asked = self.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec())).send();
-        let attributes = asked.await.expect("its attributes").attributes.expect("two of them");
-        names.iter().map(|name| attributes[name].parse::<u64>().expect("a number")).sum()
+        let asked = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(url)
+            .set_attribute_names(Some(names.to_vec()))
+            .send();
+        let attributes = asked
+            .await
+            .expect("its attributes")
+            .attributes
+            .expect("two of them");
+        names
+            .iter()
+            .map(|name| attributes[name].parse::<u64>().expect("a number"))
+            .sum()
     }
 }

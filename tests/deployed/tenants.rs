@@ -29,10 +29,22 @@ fn variable(name: &str) -> String {
 
 fn aws(words: &[&str]) -> Vec<String> {
     let cli = env::var("CLOAKROOM_AWS_CLI").unwrap_or_else(|_| "aws".to_owned());
-    let output = Command::new(cli).args(words).args(["--output", "text"]).env("AWS_PAGER", "").output();
+    let output = Command::new(cli)
+        .args(words)
+        .args(["--output", "text"])
+        .env("AWS_PAGER", "")
+        .output();
     let output = output.expect("the AWS CLI runs");
-    assert!(output.status.success(), "{words:?}\n{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text").split_whitespace().map(str::to_owned).collect()
+    assert!(
+        output.status.success(),
+        "{words:?}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .expect("text")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A caller with a key of its own; the key is gone with it.
@@ -44,17 +56,38 @@ struct Tenant {
 
 impl Tenant {
     fn new(name: &str) -> Self {
-        let made =
-            aws(&["apigateway", "create-api-key", "--name", &fresh_key(name), "--enabled", "--query", "[id,value]"]);
+        let made = aws(&[
+            "apigateway",
+            "create-api-key",
+            "--name",
+            &fresh_key(name),
+            "--enabled",
+            "--query",
+            "[id,value]",
+        ]);
         let [id, key] = made.try_into().expect("an id and a key");
         let plan = variable("CLOAKROOM_KEYED_USAGE_PLAN");
-        let words = ["create-usage-plan-key", "--usage-plan-id", &plan, "--key-id", &id, "--key-type", "API_KEY"];
+        let words = [
+            "create-usage-plan-key",
+            "--usage-plan-id",
+            &plan,
+            "--key-id",
+            &id,
+            "--key-type",
+            "API_KEY",
+        ];
         aws(&[&["apigateway"], &words[..]].concat());
-        Self { id, key, cloakroom: keyed() }
+        Self {
+            id,
+            key,
+            cloakroom: keyed(),
+        }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.cloakroom.request(method, path).header("X-Api-Key", &self.key)
+        self.cloakroom
+            .request(method, path)
+            .header("X-Api-Key", &self.key)
     }
 
     async fn ask(&self, method: Method, path: &str) -> (u16, Value) {
@@ -63,7 +96,9 @@ impl Tenant {
 
     /// Submits a diagnostic: the job's path below the base URL.
     async fn accepted(&self, key: &str, payload: &Value) -> String {
-        let request = self.request(Method::POST, "/commands/diagnostic.run").header("Idempotency-Key", key);
+        let request = self
+            .request(Method::POST, "/commands/diagnostic.run")
+            .header("Idempotency-Key", key);
         let (status, job) = json(request.json(payload).send().await.expect("an answer")).await;
         assert_eq!(status, 202, "{job}");
         format!("/jobs/{}", job["id"].as_str().expect("an id"))
@@ -112,7 +147,10 @@ async fn strangers() -> Vec<(String, Response)> {
             if let Some(key) = key {
                 request = request.header("X-Api-Key", key);
             }
-            answers.push((format!("{method} {path} {key:?}"), request.send().await.expect("an answer")));
+            answers.push((
+                format!("{method} {path} {key:?}"),
+                request.send().await.expect("an answer"),
+            ));
         }
     }
     answers
@@ -122,16 +160,33 @@ async fn whoever_has_no_key_is_not_let_in() {
     for (asked, answer) in strangers().await {
         assert_eq!(answer.status(), 403, "{asked}");
     }
-    for path in ["/commands/diagnostic.run", "/uploads", "/uploads/x", "/openapi.json", "/jobs", UNKNOWN] {
-        let preflight = keyed().request(Method::OPTIONS, path).header("Access-Control-Request-Method", "GET");
-        assert_eq!(preflight.send().await.expect("an answer").status(), 204, "a preflight of {path}");
+    for path in [
+        "/commands/diagnostic.run",
+        "/uploads",
+        "/uploads/x",
+        "/openapi.json",
+        "/jobs",
+        UNKNOWN,
+    ] {
+        let preflight = keyed()
+            .request(Method::OPTIONS, path)
+            .header("Access-Control-Request-Method", "GET");
+        assert_eq!(
+            preflight.send().await.expect("an answer").status(),
+            204,
+            "a preflight of {path}"
+        );
     }
 }
 
 async fn whoever_has_no_key_is_told_so_by_a_problem_document() {
     for (asked, answer) in strangers().await {
         let (status, problem) = json(answer).await;
-        assert_eq!((status, &problem["code"]), (403, &json!("forbidden")), "{asked}: {problem}");
+        assert_eq!(
+            (status, &problem["code"]),
+            (403, &json!("forbidden")),
+            "{asked}: {problem}"
+        );
     }
 }
 
@@ -146,20 +201,36 @@ async fn tenants_can_not_reach_each_other_by_any_route() {
             assert_eq!(mine.result_of(&job).await, "secret", "nobody cancelled it");
             assert_eq!(theirs.result_of(&other).await, "another");
         }
-        for (method, below) in [(Method::GET, ""), (Method::GET, "/result"), (Method::DELETE, "")] {
+        for (method, below) in [
+            (Method::GET, ""),
+            (Method::GET, "/result"),
+            (Method::DELETE, ""),
+        ] {
             let mut answers = vec![];
             for path in [&job, UNKNOWN] {
-                let (status, mut problem) = theirs.ask(method.clone(), &format!("{path}{below}")).await;
-                problem.as_object_mut().expect("a problem").remove("instance");
+                let (status, mut problem) =
+                    theirs.ask(method.clone(), &format!("{path}{below}")).await;
+                problem
+                    .as_object_mut()
+                    .expect("a problem")
+                    .remove("instance");
                 answers.push((status, problem));
             }
-            assert_eq!(answers[0], answers[1], "{method} {below}: as one that never was");
-            assert_eq!((answers[0].0, &answers[0].1["code"]), (404, &json!("unknown-job")));
+            assert_eq!(
+                answers[0], answers[1],
+                "{method} {below}: as one that never was"
+            );
+            assert_eq!(
+                (answers[0].0, &answers[0].1["code"]),
+                (404, &json!("unknown-job"))
+            );
         }
     }
     let only_mine = fresh_key("only-mine");
     mine.accepted(&only_mine, &json!({})).await;
-    let found = theirs.ask(Method::GET, &format!("/jobs?client_job_id={only_mine}")).await;
+    let found = theirs
+        .ask(Method::GET, &format!("/jobs?client_job_id={only_mine}"))
+        .await;
     assert_eq!(found, (200, json!({"jobs": []})));
     uploads_are_apart(&mine, &theirs).await;
 }
@@ -169,7 +240,9 @@ async fn uploads_are_apart(mine: &Tenant, theirs: &Tenant) {
     let terms = json!({"content_type": "application/json", "content_length": bytes.len()});
     let request = mine.request(Method::POST, "/uploads").json(&terms);
     let (_, ready) = json(request.send().await.expect("an answer")).await;
-    let mut put = reqwest::Client::new().put(ready["url"].as_str().expect("a url")).body(bytes);
+    let mut put = reqwest::Client::new()
+        .put(ready["url"].as_str().expect("a url"))
+        .body(bytes);
     for (name, value) in ready["headers"].as_object().expect("headers") {
         put = put.header(name, value.as_str().expect("a header"));
     }
@@ -180,7 +253,8 @@ async fn uploads_are_apart(mine: &Tenant, theirs: &Tenant) {
         let (status, answer) = json(request.send().await.expect("an answer")).await;
         assert_eq!(status, want, "{answer}");
     }
-    let terms = json!({"content_type": "application/json", "content_length": bytes.len(), "parts": 1});
+    let terms =
+        json!({"content_type": "application/json", "content_length": bytes.len(), "parts": 1});
     let request = mine.request(Method::POST, "/uploads").json(&terms);
     let (_, ready) = json(request.send().await.expect("an answer")).await;
     let place = format!("/uploads/{}", ready["upload_id"].as_str().expect("an id"));
@@ -205,13 +279,27 @@ async fn the_group_of_every_message_is_its_tenant() {
     let mut seen = BTreeSet::new();
     let mut taken: Vec<Message> = vec![];
     loop {
-        let asked = sqs.receive_message().queue_url(&queue).max_number_of_messages(10).wait_time_seconds(0);
-        let asked = asked.message_system_attribute_names(MessageSystemAttributeName::All).send().await;
+        let asked = sqs
+            .receive_message()
+            .queue_url(&queue)
+            .max_number_of_messages(10)
+            .wait_time_seconds(0);
+        let asked = asked
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await;
         let messages = asked.expect("receive").messages.unwrap_or_default();
         for message in &messages {
-            let envelope: Value = serde_json::from_str(message.body().expect("a body")).expect("JSON");
-            let group = message.attributes().and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId));
-            assert_eq!(group.map(String::as_str), envelope["tenant"].as_str(), "{envelope}");
+            let envelope: Value =
+                serde_json::from_str(message.body().expect("a body")).expect("JSON");
+            let group = message
+                .attributes()
+                .and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId));
+            assert_eq!(
+                group.map(String::as_str),
+                envelope["tenant"].as_str(),
+                "{envelope}"
+            );
             seen.extend(group.cloned());
         }
         let none = messages.is_empty();
@@ -223,8 +311,14 @@ async fn the_group_of_every_message_is_its_tenant() {
     }
     assert!(seen.contains(&noisy.id), "{seen:?} without {}", noisy.id);
     for message in taken {
-        let back = sqs.change_message_visibility().queue_url(&queue).visibility_timeout(0);
-        back.set_receipt_handle(message.receipt_handle).send().await.expect("given back");
+        let back = sqs
+            .change_message_visibility()
+            .queue_url(&queue)
+            .visibility_timeout(0);
+        back.set_receipt_handle(message.receipt_handle)
+            .send()
+            .await
+            .expect("given back");
     }
     // Twenty of another's or not, it is done.
     quiet.result_of(&waiting).await;

@@ -20,7 +20,12 @@ fn ailment(
     found: &[(&'static str, &'static str)],
     inflict: impl Fn(&Patient) + 'static,
 ) -> Ailment {
-    Ailment { name, inflict: Box::new(inflict), found: found.to_vec(), afterwards: Box::new(|_| {}) }
+    Ailment {
+        name,
+        inflict: Box::new(inflict),
+        found: found.to_vec(),
+        afterwards: Box::new(|_| {}),
+    }
 }
 
 /// Runs a command line, with `TABLE`, `BUCKET`, `QUEUE`, `LISTS` and `WORKER` in it.
@@ -47,7 +52,10 @@ fn run_of(kind: &'static str, source: &'static str, line: &'static str) -> impl 
 
 impl Ailment {
     fn then(self, afterwards: impl Fn(&Patient) + 'static) -> Self {
-        Self { afterwards: Box::new(afterwards), ..self }
+        Self {
+            afterwards: Box::new(afterwards),
+            ..self
+        }
     }
 }
 
@@ -79,11 +87,15 @@ pub(crate) fn all(patient: &Patient) -> Vec<Ailment> {
 fn variables(patient: &Patient) -> Vec<Ailment> {
     let wrong = |kind: &'static str, variable: &'static str, value: Option<&'static str>| {
         let found = [(of(patient, kind, "variables"), "fail")];
-        ailment("a variable that is missing or wrong", &found, move |it| it.set(kind, variable, value))
+        ailment("a variable that is missing or wrong", &found, move |it| {
+            it.set(kind, variable, value)
+        })
     };
     let differs = |kind: &'static str, variable: &'static str, value: &'static str| {
         let found = [(&*format!("functions all: {variable}").leak(), "fail")];
-        ailment("a variable that differs", &found, move |it| it.set(kind, variable, Some(value)))
+        ailment("a variable that differs", &found, move |it| {
+            it.set(kind, variable, Some(value))
+        })
     };
     vec![
         wrong("submit", "CLOAKROOM_TABLE", None),
@@ -105,11 +117,19 @@ fn variables(patient: &Patient) -> Vec<Ailment> {
         differs("dead-letters", "CLOAKROOM_BUCKET", "another-bucket"),
         differs("sweeper", "CLOAKROOM_SERVICE", "another-service"),
         differs("worker", "CLOAKROOM_BUCKET", "another-bucket"),
-        differs("worker", "CLOAKROOM_QUEUE_URL", "http://localhost/000000000000/another-queue"),
+        differs(
+            "worker",
+            "CLOAKROOM_QUEUE_URL",
+            "http://localhost/000000000000/another-queue",
+        ),
         differs("submit", "CLOAKROOM_TENANT_CLAIM", "custom:tenant"),
         differs("status", "CLOAKROOM_TOKEN_AUDIENCE", "another-client"),
         wrong("status", "CLOAKROOM_LONGEST_WAIT_SECONDS", Some("long")),
-        differs("status", "CLOAKROOM_NAMESPACE", "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11"),
+        differs(
+            "status",
+            "CLOAKROOM_NAMESPACE",
+            "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11",
+        ),
     ]
 }
 
@@ -117,9 +137,15 @@ fn functions(patient: &Patient) -> Vec<Ailment> {
     let timed = |kind: &'static str, state| {
         let set = move |it: &Patient| {
             let function = it.function(kind);
-            it.shell(&format!("aws lambda update-function-configuration --function-name {function} --timeout 3"));
+            it.shell(&format!(
+                "aws lambda update-function-configuration --function-name {function} --timeout 3"
+            ));
         };
-        ailment("a function that is ended too soon", &[(of(patient, kind, "timeout"), state)], set)
+        ailment(
+            "a function that is ended too soon",
+            &[(of(patient, kind, "timeout"), state)],
+            set,
+        )
     };
     let lease = [(of(patient, "worker", "lease"), "warn")];
     vec![
@@ -149,25 +175,41 @@ fn queues() -> Vec<Ailment> {
         ailment(
             "a retention shorter than a job may wait",
             &[("queue message retention", "fail")],
-            run("aws sqs set-queue-attributes --queue-url QUEUE --attributes MessageRetentionPeriod=3600"),
+            run(
+                "aws sqs set-queue-attributes --queue-url QUEUE --attributes MessageRetentionPeriod=3600",
+            ),
         ),
-        ailment("no redrive policy", &[("queue redrive policy", "fail")], |it| {
-            it.shell(&format!(
+        ailment(
+            "no redrive policy",
+            &[("queue redrive policy", "fail")],
+            |it| {
+                it.shell(&format!(
                 "aws sqs set-queue-attributes --queue-url {} --attributes '{{\"RedrivePolicy\":\"\"}}'",
                 it.queue
             ));
-        }),
+            },
+        ),
         ailment(
             "dead letters that are looked after where they are not",
             &[("queue dead letters: CLOAKROOM_DEAD_LETTERS_URL", "fail")],
-            |it| it.set("dead-letters", "CLOAKROOM_DEAD_LETTERS_URL", Some(&it.queue)),
+            |it| {
+                it.set(
+                    "dead-letters",
+                    "CLOAKROOM_DEAD_LETTERS_URL",
+                    Some(&it.queue),
+                )
+            },
         ),
-        ailment("dead letters that are kept for an hour", &[("queue dead letters", "fail")], |it| {
-            let dead = it.dead_letters();
-            it.shell(&format!(
+        ailment(
+            "dead letters that are kept for an hour",
+            &[("queue dead letters", "fail")],
+            |it| {
+                let dead = it.dead_letters();
+                it.shell(&format!(
                 "aws sqs set-queue-attributes --queue-url {dead} --attributes MessageRetentionPeriod=3600"
             ));
-        }),
+            },
+        ),
     ];
     for (receipts, state) in [(2, "fail"), (4, "warn")] {
         all.push(ailment("too few receipts", &[("queue receive count", state)], move |it| {
@@ -182,20 +224,26 @@ fn queues() -> Vec<Ailment> {
     }
     let other = |it: &Patient| format!("{}-nowhere", it.queue);
     let found = [("mapping queue to worker", "fail"), ("queue name", "fail")];
-    let led = ailment("no queue", &found, move |it| led_to(it, "CLOAKROOM_QUEUE_URL", &other(it)));
+    let led = ailment("no queue", &found, move |it| {
+        led_to(it, "CLOAKROOM_QUEUE_URL", &other(it))
+    });
     all.push(led.then(move |it| {
         led_to(it, "CLOAKROOM_QUEUE_URL", &it.queue);
         it.unmap("worker", "-nowhere");
         it.shell(&format!("aws sqs delete-queue --queue-url {}", other(it)));
     }));
     // Last: AWS takes a minute to let the name be used again.
-    all.push(ailment("dead letters that have nowhere to go", &[("queue dead letters", "fail")], |it| {
-        let dead = it.dead_letters();
-        it.shell(&format!("aws sqs delete-queue --queue-url {dead}"));
-        if it.is_real() {
-            std::thread::sleep(std::time::Duration::from_secs(65));
-        }
-    }));
+    all.push(ailment(
+        "dead letters that have nowhere to go",
+        &[("queue dead letters", "fail")],
+        |it| {
+            let dead = it.dead_letters();
+            it.shell(&format!("aws sqs delete-queue --queue-url {dead}"));
+            if it.is_real() {
+                std::thread::sleep(std::time::Duration::from_secs(65));
+            }
+        },
+    ));
     all
 }
 
@@ -207,20 +255,29 @@ fn lists() -> Vec<Ailment> {
             &[("lists visibility timeout", "fail")],
             run("aws sqs set-queue-attributes --queue-url LISTS --attributes VisibilityTimeout=5"),
         ),
-        ailment("lists that become dead letters", &[("lists redrive policy", "fail")], |it| {
-            let dead = it.dead_letters();
-            let arn = it.shell(&format!(
+        ailment(
+            "lists that become dead letters",
+            &[("lists redrive policy", "fail")],
+            |it| {
+                let dead = it.dead_letters();
+                let arn = it.shell(&format!(
                 "aws sqs get-queue-attributes --queue-url {dead} --attribute-names QueueArn --query Attributes.QueueArn --output text"
             ));
-            let policy = format!(r#"{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"10\"}}"#);
-            let lists = &it.lists;
-            it.shell(&format!(
+                let policy =
+                    format!(r#"{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"10\"}}"#);
+                let lists = &it.lists;
+                it.shell(&format!(
                 "aws sqs set-queue-attributes --queue-url {lists} --attributes '{{\"RedrivePolicy\":\"{policy}\"}}'"
             ));
-        }),
-        ailment("no queue of lists", &[("lists name", "fail"), ("mapping lists to sweeper", "fail")], move |it| {
-            led_to(it, "CLOAKROOM_LISTS_URL", &nowhere(it));
-        })
+            },
+        ),
+        ailment(
+            "no queue of lists",
+            &[("lists name", "fail"), ("mapping lists to sweeper", "fail")],
+            move |it| {
+                led_to(it, "CLOAKROOM_LISTS_URL", &nowhere(it));
+            },
+        )
         .then(move |it| {
             led_to(it, "CLOAKROOM_LISTS_URL", &it.lists);
             it.unmap("sweeper", "-nowhere");
@@ -237,7 +294,8 @@ fn mappings() -> Vec<Ailment> {
         ("lists to sweeper", "sweeper", ":sqs:"),
         ("stream to sweeper", "sweeper", ":dynamodb:"),
     ];
-    let named = |link: &str, check: &str| -> &'static str { format!("mapping {link}{check}").leak() };
+    let named =
+        |link: &str, check: &str| -> &'static str { format!("mapping {link}{check}").leak() };
     let mut all = vec![];
     for (link, kind, source) in links {
         let state = named(link, ": state");
@@ -309,7 +367,11 @@ fn mappings() -> Vec<Ailment> {
         ),
     ]);
     for (link, kind, source) in links {
-        all.push(ailment("no mapping", &[(named(link, ""), "fail")], move |it| it.unmap(kind, source)));
+        all.push(ailment(
+            "no mapping",
+            &[(named(link, ""), "fail")],
+            move |it| it.unmap(kind, source),
+        ));
     }
     let last = all.pop().expect("there is one");
     all.push(last.then(|it| it.untrue.borrow_mut().clear()));
@@ -366,15 +428,21 @@ fn tables(patient: &Patient) -> Vec<Ailment> {
 }
 
 fn buckets(patient: &Patient) -> Vec<Ailment> {
-    let nowhere: &'static str = format!("{}-nowhere-{:x}", patient.stack.to_lowercase(), std::process::id()).leak();
+    let nowhere: &'static str = format!(
+        "{}-nowhere-{:x}",
+        patient.stack.to_lowercase(),
+        std::process::id()
+    )
+    .leak();
     let early = r#"{"Rules":[
         {"ID":"payloads","Status":"Enabled","Filter":{"Prefix":"payloads/"},"Expiration":{"Days":1}},
         {"ID":"results-2d","Status":"Enabled","Filter":{"Prefix":"results/2d/"},"Expiration":{"Days":2}},
         {"ID":"uploads","Status":"Enabled","Filter":{"Prefix":"uploads/"},"Expiration":{"Days":1}},
         {"ID":"unfinished","Status":"Enabled","Filter":{"Prefix":""},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":1}},
         {"ID":"somebody'\''s","Status":"Enabled","Filter":{"Prefix":"other/"},"Expiration":{"Days":9}}]}"#;
-    let put =
-        format!("aws s3api put-bucket-lifecycle-configuration --bucket BUCKET --lifecycle-configuration '{early}'");
+    let put = format!(
+        "aws s3api put-bucket-lifecycle-configuration --bucket BUCKET --lifecycle-configuration '{early}'"
+    );
     vec![
         ailment(
             "a bucket that may be opened",
@@ -388,13 +456,19 @@ fn buckets(patient: &Patient) -> Vec<Ailment> {
                 "aws s3api put-public-access-block --bucket BUCKET --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=false,RestrictPublicBuckets=true",
             ),
         ),
-        ailment("payloads that are deleted too early", &[("bucket lifecycle of payloads/", "fail")], run(put.leak()))
-            .then(|it| {
-                let query = "--query 'Rules[?Expiration.Days==`9`].ID' --output text";
-                let kept =
-                    it.shell(&format!("aws s3api get-bucket-lifecycle-configuration --bucket {} {query}", it.bucket));
-                assert_eq!(kept, "somebody's", "a rule about something else is kept");
-            }),
+        ailment(
+            "payloads that are deleted too early",
+            &[("bucket lifecycle of payloads/", "fail")],
+            run(put.leak()),
+        )
+        .then(|it| {
+            let query = "--query 'Rules[?Expiration.Days==`9`].ID' --output text";
+            let kept = it.shell(&format!(
+                "aws s3api get-bucket-lifecycle-configuration --bucket {} {query}",
+                it.bucket
+            ));
+            assert_eq!(kept, "somebody's", "a rule about something else is kept");
+        }),
         ailment(
             "a bucket that keeps everything for ever",
             &[
@@ -405,11 +479,12 @@ fn buckets(patient: &Patient) -> Vec<Ailment> {
             ],
             run("aws s3api delete-bucket-lifecycle --bucket BUCKET"),
         ),
-        ailment("no bucket", &[("bucket name", "fail")], |it| led_to(it, "CLOAKROOM_BUCKET", nowhere)).then(
-            move |it| {
-                led_to(it, "CLOAKROOM_BUCKET", &it.bucket);
-                it.shell(&format!("aws s3api delete-bucket --bucket {nowhere}"));
-            },
-        ),
+        ailment("no bucket", &[("bucket name", "fail")], |it| {
+            led_to(it, "CLOAKROOM_BUCKET", nowhere)
+        })
+        .then(move |it| {
+            led_to(it, "CLOAKROOM_BUCKET", &it.bucket);
+            it.shell(&format!("aws s3api delete-bucket --bucket {nowhere}"));
+        }),
     ]
 }

@@ -15,29 +15,52 @@ use cloakroom_tests::{Target, suite};
 use patient::Patient;
 
 fn main() -> ExitCode {
-    suite::main(Target::of_services(), |_| suite![each_thing_that_is_broken_is_found_and_mended => [Deployment]])
+    suite::main(
+        Target::of_services(),
+        |_| suite![each_thing_that_is_broken_is_found_and_mended => [Deployment]],
+    )
 }
 
-#[expect(clippy::print_stderr, reason = "which of the many it was, should one of them fail")]
+#[expect(
+    clippy::print_stderr,
+    reason = "which of the many it was, should one of them fail"
+)]
 async fn each_thing_that_is_broken_is_found_and_mended() {
     let patient = &Patient::of(Target::of_services().expect("it was one"));
     patient.mend_what_the_emulator_left_out();
     let healthy = patient.complaints();
-    assert!(healthy.iter().all(|(_, it)| it.state == "warn"), "as it was deployed: {healthy:?}");
+    assert!(
+        healthy.iter().all(|(_, it)| it.state == "warn"),
+        "as it was deployed: {healthy:?}"
+    );
     patient::no_stack_of_another_name();
     for ailment in ailments::all(patient) {
         eprintln!("{}", ailment.name);
         (ailment.inflict)(patient);
         let found = patient.complaints_until(|found| {
-            let new = found.iter().filter(|(check, _)| !healthy.contains_key(*check));
-            new.map(|(check, it)| (check.as_str(), it.state.as_str())).collect::<Vec<_>>() == ailment.found
+            let new = found
+                .iter()
+                .filter(|(check, _)| !healthy.contains_key(*check));
+            new.map(|(check, it)| (check.as_str(), it.state.as_str()))
+                .collect::<Vec<_>>()
+                == ailment.found
         });
-        let new: Vec<_> = found.iter().filter(|(check, _)| !healthy.contains_key(*check)).collect();
-        let named: Vec<_> = new.iter().map(|(check, it)| (check.as_str(), it.state.as_str())).collect();
+        let new: Vec<_> = found
+            .iter()
+            .filter(|(check, _)| !healthy.contains_key(*check))
+            .collect();
+        let named: Vec<_> = new
+            .iter()
+            .map(|(check, it)| (check.as_str(), it.state.as_str()))
+            .collect();
         assert_eq!(named, ailment.found, "{}: {new:#?}", ailment.name);
         patient.mend_all_but(&healthy);
         (ailment.afterwards)(patient);
         let left = patient.complaints_until(|found| found.keys().eq(healthy.keys()));
-        assert!(left.keys().eq(healthy.keys()), "{}, after it was mended: {left:#?}", ailment.name);
+        assert!(
+            left.keys().eq(healthy.keys()),
+            "{}, after it was mended: {left:#?}",
+            ailment.name
+        );
     }
 }

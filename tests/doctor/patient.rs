@@ -47,15 +47,26 @@ impl Patient {
     pub(crate) fn of(on: Target) -> Self {
         let stack = std::env::var("CLOAKROOM_STACK").unwrap_or_else(|_| "cloakroom".to_owned());
         let none = String::new;
-        let mut patient =
-            Self { on, stack, table: none(), bucket: none(), queue: none(), lists: none(), untrue: RefCell::default() };
+        let mut patient = Self {
+            on,
+            stack,
+            table: none(),
+            bucket: none(),
+            queue: none(),
+            lists: none(),
+            untrue: RefCell::default(),
+        };
         let variables = patient.variables("submit");
         let variable = |name: &str| variables[name].as_str().expect("it is deployed").to_owned();
         patient.table = variable("CLOAKROOM_TABLE");
         patient.bucket = variable("CLOAKROOM_BUCKET");
         patient.queue = variable("CLOAKROOM_QUEUE_URL");
         let sweeper = patient.variables("sweeper");
-        patient.lists.push_str(sweeper["CLOAKROOM_LISTS_URL"].as_str().expect("it is deployed"));
+        patient.lists.push_str(
+            sweeper["CLOAKROOM_LISTS_URL"]
+                .as_str()
+                .expect("it is deployed"),
+        );
         patient
     }
 
@@ -83,7 +94,13 @@ impl Patient {
     fn ready(&self) {
         if self.is_real() {
             for kind in KINDS {
-                shell(&format!("aws lambda wait function-updated --function-name {}", self.function(kind)), false);
+                shell(
+                    &format!(
+                        "aws lambda wait function-updated --function-name {}",
+                        self.function(kind)
+                    ),
+                    false,
+                );
             }
         }
     }
@@ -91,8 +108,9 @@ impl Patient {
     /// The variables of a function.
     pub(crate) fn variables(&self, kind: &str) -> Value {
         let function = self.function(kind);
-        let got =
-            self.shell(&format!("aws lambda get-function-configuration --function-name {function} --output json"));
+        let got = self.shell(&format!(
+            "aws lambda get-function-configuration --function-name {function} --output json"
+        ));
         serde_json::from_str::<Value>(&got).expect("JSON")["Environment"]["Variables"].take()
     }
 
@@ -104,7 +122,9 @@ impl Patient {
             Some(value) => _ = all.insert(name.to_owned(), Value::from(value)),
             None => _ = all.remove(name),
         }
-        let environment = serde_json::json!({ "Variables": variables }).to_string().replace('\'', r"'\''");
+        let environment = serde_json::json!({ "Variables": variables })
+            .to_string()
+            .replace('\'', r"'\''");
         let function = self.function(kind);
         self.shell(&format!(
             "aws lambda update-function-configuration --function-name {function} --environment '{environment}'"
@@ -114,7 +134,8 @@ impl Patient {
     /// The id of a function's mapping of something whose ARN has this in it.
     pub(crate) fn mapping(&self, kind: &str, source: &str) -> String {
         let function = self.function(kind);
-        let query = format!("EventSourceMappings[?contains(EventSourceArn, `{source}`)] | [0].UUID");
+        let query =
+            format!("EventSourceMappings[?contains(EventSourceArn, `{source}`)] | [0].UUID");
         self.shell(&format!(
             "aws lambda list-event-source-mappings --function-name {function} --query '{query}' --output text"
         ))
@@ -141,8 +162,13 @@ impl Patient {
             "aws sqs get-queue-attributes --queue-url {queue} --attribute-names RedrivePolicy --query Attributes.RedrivePolicy --output text"
         ));
         let policy: Value = serde_json::from_str(&arn).expect("JSON");
-        let name = policy["deadLetterTargetArn"].as_str().and_then(|arn| arn.rsplit(':').next()).expect("a name");
-        self.shell(&format!("aws sqs get-queue-url --queue-name {name} --query QueueUrl --output text"))
+        let name = policy["deadLetterTargetArn"]
+            .as_str()
+            .and_then(|arn| arn.rsplit(':').next())
+            .expect("a name");
+        self.shell(&format!(
+            "aws sqs get-queue-url --queue-name {name} --query QueueUrl --output text"
+        ))
     }
 
     /// What the doctor finds that is not fine.
@@ -151,16 +177,31 @@ impl Patient {
         let output = doctor(&["--stack", &self.stack, "--json"]);
         let findings: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
         let failed = findings.iter().any(|it| it["state"] == "fail");
-        assert_eq!(output.status.code(), Some(if failed { 7 } else { 0 }), "{findings:?}");
+        assert_eq!(
+            output.status.code(),
+            Some(if failed { 7 } else { 0 }),
+            "{findings:?}"
+        );
         let text = |it: &Value| it.as_str().map(str::to_owned);
-        let ill = findings.iter().filter(|it| it["state"] == "fail" || it["state"] == "warn").map(|it| {
-            let check = format!("{} {}", it["subject"].as_str().expect("text"), it["check"].as_str().expect("text"));
-            assert!(it["found"].is_string() && it["why"].is_string(), "{it}");
-            let complaint = Complaint { state: text(&it["state"]).expect("text"), mend: text(&it["mend"]) };
-            (check, complaint)
-        });
+        let ill = findings
+            .iter()
+            .filter(|it| it["state"] == "fail" || it["state"] == "warn")
+            .map(|it| {
+                let check = format!(
+                    "{} {}",
+                    it["subject"].as_str().expect("text"),
+                    it["check"].as_str().expect("text")
+                );
+                assert!(it["found"].is_string() && it["why"].is_string(), "{it}");
+                let complaint = Complaint {
+                    state: text(&it["state"]).expect("text"),
+                    mend: text(&it["mend"]),
+                };
+                (check, complaint)
+            });
         let untrue = self.untrue.borrow();
-        ill.filter(|(check, _)| !untrue.contains(check.as_str())).collect()
+        ill.filter(|(check, _)| !untrue.contains(check.as_str()))
+            .collect()
     }
 
     /// The same, as soon as they are as they should be: a change takes its time to be seen.
@@ -196,8 +237,15 @@ impl Patient {
 
     pub(crate) fn mend_what_the_emulator_left_out(&self) {
         for (check, complaint) in self.complaints() {
-            if LEFT_OUT.iter().any(|(on, beginning)| *on == self.on && check.starts_with(beginning)) {
-                self.mend(&complaint.mend.expect("what a template says can be said by a command"));
+            if LEFT_OUT
+                .iter()
+                .any(|(on, beginning)| *on == self.on && check.starts_with(beginning))
+            {
+                self.mend(
+                    &complaint
+                        .mend
+                        .expect("what a template says can be said by a command"),
+                );
             }
         }
     }
@@ -209,13 +257,24 @@ pub(crate) fn no_stack_of_another_name() {
     let findings: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(output.status.code(), Some(7));
     let last = findings.last().expect("it says so");
-    assert_eq!((&last["subject"], &last["check"]), (&"functions".into(), &"stack".into()), "{findings:?}");
+    assert_eq!(
+        (&last["subject"], &last["check"]),
+        (&"functions".into(), &"stack".into()),
+        "{findings:?}"
+    );
     assert_eq!(findings.len(), 2, "the rest can't be asked: {findings:?}");
 }
 
 fn said(line: &str, output: Output) -> String {
-    assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    assert!(
+        output.status.success(),
+        "{line}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .expect("text")
+        .trim()
+        .to_owned()
 }
 
 /// With the AWS CLI that the environment names. `as_it_is`: as a user pastes it; else where the services are is added, which
@@ -223,12 +282,23 @@ fn said(line: &str, output: Output) -> String {
 fn shell(line: &str, as_it_is: bool) -> Output {
     let cli = std::env::var("CLOAKROOM_AWS_CLI").unwrap_or_else(|_| "aws".to_owned());
     let endpoint = std::env::var("AWS_ENDPOINT_URL").ok().filter(|_| !as_it_is);
-    let endpoint = endpoint.map(|url| format!(" --endpoint-url {url}")).unwrap_or_default();
+    let endpoint = endpoint
+        .map(|url| format!(" --endpoint-url {url}"))
+        .unwrap_or_default();
     let script = format!("aws() {{ command \"$AWS_CLI_OF_TEST\" \"$@\"{endpoint}; }}\n{line}");
     let mut command = Command::new("sh");
-    command.args(["-c", &script]).env("AWS_CLI_OF_TEST", cli).env("AWS_PAGER", "").output().expect("a shell")
+    command
+        .args(["-c", &script])
+        .env("AWS_CLI_OF_TEST", cli)
+        .env("AWS_PAGER", "")
+        .output()
+        .expect("a shell")
 }
 
 fn doctor(args: &[&str]) -> Output {
-    Command::new(program("cloakroom")).arg("doctor").args(args).output().expect("the program runs")
+    Command::new(program("cloakroom"))
+        .arg("doctor")
+        .args(args)
+        .output()
+        .expect("the program runs")
 }

@@ -6,24 +6,46 @@ use reqwest::Method;
 use serde_json::json;
 
 pub(crate) fn tests() -> Vec<Test> {
-    suite![a_job_that_runs_is_told_and_ends_cancelled, a_job_that_is_over_is_not_cancelled]
+    suite![
+        a_job_that_runs_is_told_and_ends_cancelled,
+        a_job_that_is_over_is_not_cancelled
+    ]
 }
 
 async fn a_job_that_runs_is_told_and_ends_cancelled() {
     let cloakroom = Deployment::get().await;
-    let answer = cloakroom.diagnose(None, &json!({"duration_ms": 60_000})).await;
+    let answer = cloakroom
+        .diagnose(None, &json!({"duration_ms": 60_000}))
+        .await;
     let location = location_of(&answer);
     let etag = header(&answer, "etag").expect("an ETag").to_owned();
     // Once it changed, it runs.
-    let request = cloakroom.request(Method::GET, &location).header("Prefer", "wait=20").header("If-None-Match", etag);
-    assert_eq!(json(request.send().await.expect("an answer")).await.1["status"], "running");
-    let (status, job) = json(cloakroom.request(Method::DELETE, &location).send().await.expect("an answer")).await;
+    let request = cloakroom
+        .request(Method::GET, &location)
+        .header("Prefer", "wait=20")
+        .header("If-None-Match", etag);
+    assert_eq!(
+        json(request.send().await.expect("an answer")).await.1["status"],
+        "running"
+    );
+    let (status, job) = json(
+        cloakroom
+            .request(Method::DELETE, &location)
+            .send()
+            .await
+            .expect("an answer"),
+    )
+    .await;
     assert_eq!((status, &job["status"]), (202, &json!("cancelling")));
     let (status, job) = cloakroom.end_of(&location).await;
     assert_eq!((status, job.status), (410, Status::Cancelled));
     let (_, problem) = json(cloakroom.get_at(&location).await).await;
     assert_eq!(problem["code"], "job-cancelled");
-    let again = cloakroom.request(Method::DELETE, &location).send().await.expect("an answer");
+    let again = cloakroom
+        .request(Method::DELETE, &location)
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(json(again).await.0, 200);
 }
 
@@ -31,6 +53,13 @@ async fn a_job_that_is_over_is_not_cancelled() {
     let cloakroom = Deployment::get().await;
     let location = location_of(&cloakroom.diagnose(None, &json!({})).await);
     cloakroom.end_of(&location).await;
-    let (status, problem) = json(cloakroom.request(Method::DELETE, &location).send().await.expect("an answer")).await;
+    let (status, problem) = json(
+        cloakroom
+            .request(Method::DELETE, &location)
+            .send()
+            .await
+            .expect("an answer"),
+    )
+    .await;
     assert_eq!((status, &problem["code"]), (409, &json!("job-finished")));
 }

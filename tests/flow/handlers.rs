@@ -21,19 +21,48 @@ async fn ended(cloakroom: &Deployment, payload: &Value) -> (u16, cloakroom_core:
 async fn a_failure_that_may_pass_is_tried_again() {
     let cloakroom = Deployment::get().await;
     for fail in ["retryable", "panic"] {
-        let (status, job) = ended(&cloakroom, &json!({"fail": fail, "fail_attempts": 1, "result": "at last"})).await;
-        assert_eq!((status, job.attempt, job.result), (200, 2, Some(json!("at last"))), "{fail}");
+        let (status, job) = ended(
+            &cloakroom,
+            &json!({"fail": fail, "fail_attempts": 1, "result": "at last"}),
+        )
+        .await;
+        assert_eq!(
+            (status, job.attempt, job.result),
+            (200, 2, Some(json!("at last"))),
+            "{fail}"
+        );
     }
 }
 
 async fn a_failure_that_does_not_pass_ends_the_job_with_its_own_words() {
     let cloakroom = Deployment::get().await;
-    let (status, job) = ended(&cloakroom, &json!({"fail": "retryable", "message": "out of paper"})).await;
+    let (status, job) = ended(
+        &cloakroom,
+        &json!({"fail": "retryable", "message": "out of paper"}),
+    )
+    .await;
     let error = job.error.expect("an error");
-    assert_eq!((status, job.status, error.code.as_str()), (400, Status::Failed, "job-failed"));
-    assert!(job.attempt > 1 && error.detail.contains("out of paper"), "{error:?}");
-    let (status, job) = ended(&cloakroom, &json!({"fail": "terminal", "status": 418, "code": "teapot"})).await;
-    assert_eq!((status, job.attempt, job.error.expect("an error").code.as_str()), (418, 1, "teapot"));
+    assert_eq!(
+        (status, job.status, error.code.as_str()),
+        (400, Status::Failed, "job-failed")
+    );
+    assert!(
+        job.attempt > 1 && error.detail.contains("out of paper"),
+        "{error:?}"
+    );
+    let (status, job) = ended(
+        &cloakroom,
+        &json!({"fail": "terminal", "status": 418, "code": "teapot"}),
+    )
+    .await;
+    assert_eq!(
+        (
+            status,
+            job.attempt,
+            job.error.expect("an error").code.as_str()
+        ),
+        (418, 1, "teapot")
+    );
 }
 
 async fn a_panic_shows_nothing_of_the_inside() {

@@ -48,7 +48,10 @@ impl Function {
     /// Starts a function with these variables.
     pub(crate) async fn start(name: &str, variables: &HashMap<String, String>) -> Self {
         let (events, queue) = mpsc::unbounded_channel();
-        let api = Api { events: Arc::new(AsyncMutex::new(queue)), answers: Arc::default() };
+        let api = Api {
+            events: Arc::new(AsyncMutex::new(queue)),
+            answers: Arc::default(),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let routes = Router::new()
@@ -56,10 +59,17 @@ impl Function {
             .route("/2018-06-01/runtime/invocation/{id}/{end}", post(answer))
             .with_state(api.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        let mut child =
-            command(name, variables).env("AWS_LAMBDA_RUNTIME_API", address).spawn().expect("the function starts");
+        let mut child = command(name, variables)
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .spawn()
+            .expect("the function starts");
         let log = tokio::spawn(lines(child.stdout.take().expect("piped")));
-        Self { events, api, child, log }
+        Self {
+            events,
+            api,
+            child,
+            log,
+        }
     }
 
     /// Its process.
@@ -69,15 +79,29 @@ impl Function {
 
     /// Invokes it.
     pub(crate) async fn invoke(&self, event: &Value) -> Value {
-        timeout(TIMEOUT, self.invoked(event)).await.expect("it answers in time")
+        timeout(TIMEOUT, self.invoked(event))
+            .await
+            .expect("it answers in time")
     }
 
     /// Invokes it, and waits for as long as it takes.
     pub(crate) async fn invoked(&self, event: &Value) -> Value {
-        let id = format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos());
+        let id = format!(
+            "{:x}",
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .expect("after 1970")
+                .as_nanos()
+        );
         let (sender, receiver) = oneshot::channel();
-        self.api.answers.lock().expect("no test panics here").insert(id.clone(), sender);
-        self.events.send((id, event.clone())).expect("the function asks for events");
+        self.api
+            .answers
+            .lock()
+            .expect("no test panics here")
+            .insert(id.clone(), sender);
+        self.events
+            .send((id, event.clone()))
+            .expect("the function asks for events");
         receiver.await.expect("it answers")
     }
 
@@ -85,7 +109,10 @@ impl Function {
     pub(crate) async fn end(self) -> BTreeSet<String> {
         let name = |line: &Value| line["span"]["name"].as_str().expect("a name").to_owned();
         let log = self.log().await;
-        log.iter().filter(|line| line["span"]["rpc.system"] == "aws-api").map(name).collect()
+        log.iter()
+            .filter(|line| line["span"]["rpc.system"] == "aws-api")
+            .map(name)
+            .collect()
     }
 
     /// Ends it: the lines of its log.
@@ -99,7 +126,10 @@ async fn lines(log: ChildStdout) -> Vec<Value> {
     let mut read = vec![];
     let mut lines = BufReader::new(log).lines();
     while let Some(line) = lines.next_line().await.expect("UTF-8") {
-        read.push(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in the log: {line}")));
+        read.push(
+            serde_json::from_str(&line)
+                .unwrap_or_else(|error| panic!("{error} in the log: {line}")),
+        );
     }
     read
 }
@@ -114,8 +144,11 @@ fn command(name: &str, variables: &HashMap<String, String>) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    for (variable, value) in [("FUNCTION_NAME", name), ("FUNCTION_MEMORY_SIZE", "256"), ("FUNCTION_VERSION", "$LATEST")]
-    {
+    for (variable, value) in [
+        ("FUNCTION_NAME", name),
+        ("FUNCTION_MEMORY_SIZE", "256"),
+        ("FUNCTION_VERSION", "$LATEST"),
+    ] {
         command.env(format!("AWS_LAMBDA_{variable}"), value);
     }
     command
@@ -126,14 +159,31 @@ async fn next(State(api): State<Api>) -> (HeaderMap, Json<Value>) {
         Some(event) => event,
         None => std::future::pending().await,
     };
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970") + LIFE;
+    let deadline = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        + LIFE;
     let headers = [
         ("lambda-runtime-aws-request-id", id),
-        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned()),
-        ("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned()),
+        (
+            "lambda-runtime-deadline-ms",
+            deadline.as_millis().to_string(),
+        ),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
+        ),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-5759e988-bd862e3fe1be46a994272793".to_owned(),
+        ),
     ];
-    let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::try_from(value).expect("visible ASCII"));
+    let header = |(name, value)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::try_from(value).expect("visible ASCII"),
+        )
+    };
     (headers.map(header).into_iter().collect(), Json(event))
 }
 

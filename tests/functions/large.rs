@@ -33,16 +33,27 @@ fn bytes(start: usize, length: usize) -> Vec<u8> {
 fn digest(length: u64) -> Digest {
     let mut sum = Digest::builder();
     let length = usize::try_from(length).expect("a length");
-    (0..length).step_by(PIECE).for_each(|start| sum.update(&bytes(start, PIECE.min(length - start))));
+    (0..length)
+        .step_by(PIECE)
+        .for_each(|start| sum.update(&bytes(start, PIECE.min(length - start))));
     sum.finish()
 }
 
 /// What of a process is in memory, and the most of it that ever was, in bytes.
 fn memory(process: u32) -> (u64, u64) {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("Linux tells of processes");
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))
+        .expect("Linux tells of processes");
     let of = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
-        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") * 1024
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .expect("a line");
+        line.trim_start_matches(':')
+            .trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .expect("kilobytes")
+            * 1024
     };
     (of("VmRSS"), of("VmHWM"))
 }
@@ -50,8 +61,11 @@ fn memory(process: u32) -> (u64, u64) {
 /// Uploads so many bytes, copies them in a worker, and fetches what came of it: the worker's memory over time, and the most
 /// of it, in bytes.
 async fn copied(stack: &Stack, length: u64) -> (Vec<u64>, u64) {
-    let (submit, worker, status) =
-        tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
+    let (submit, worker, status) = tokio::join!(
+        stack.function("submit"),
+        stack.function("worker"),
+        stack.function("status")
+    );
     let sha256 = digest(length);
     let asked = json!({
         "content_type": "application/octet-stream",
@@ -60,7 +74,15 @@ async fn copied(stack: &Stack, length: u64) -> (Vec<u64>, u64) {
         "parts": length.div_ceil(64 * MIB),
     });
     let headers = json!({"content-type": "application/json"});
-    let ready = submit.invoke(&request("POST", "/uploads", &json!({}), &headers, Some(&asked.to_string()))).await;
+    let ready = submit
+        .invoke(&request(
+            "POST",
+            "/uploads",
+            &json!({}),
+            &headers,
+            Some(&asked.to_string()),
+        ))
+        .await;
     let ready = body(&ready);
     let mut start = 0;
     for part in ready["parts"].as_array().expect("parts") {
@@ -68,16 +90,33 @@ async fn copied(stack: &Stack, length: u64) -> (Vec<u64>, u64) {
         for (name, value) in part["headers"].as_object().expect("headers") {
             put = put.header(name, value.as_str().expect("a value"));
         }
-        let length = part["content_length"].as_u64().and_then(|length| length.try_into().ok()).expect("a length");
-        let answer = put.body(bytes(start, length)).send().await.expect("an answer");
+        let length = part["content_length"]
+            .as_u64()
+            .and_then(|length| length.try_into().ok())
+            .expect("a length");
+        let answer = put
+            .body(bytes(start, length))
+            .send()
+            .await
+            .expect("an answer");
         start += length;
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
     let headers = json!({"upload-id": ready["upload_id"]});
-    let accepted = submit.invoke(&request("POST", "/commands/diagnostic.copy", &json!({}), &headers, None)).await;
+    let accepted = submit
+        .invoke(&request(
+            "POST",
+            "/commands/diagnostic.copy",
+            &json!({}),
+            &headers,
+            None,
+        ))
+        .await;
     assert_eq!(accepted["statusCode"], 202, "{accepted}");
-    let path = header(&accepted, "location").trim_start_matches("/v1").to_owned();
+    let path = header(&accepted, "location")
+        .trim_start_matches("/v1")
+        .to_owned();
 
     let messages = stack.receive().await;
     let mut over_time = vec![];
@@ -94,10 +133,24 @@ async fn copied(stack: &Stack, length: u64) -> (Vec<u64>, u64) {
     };
     assert_eq!(done, json!({"batchItemFailures": []}));
 
-    let poll = body(&status.invoke(&request("GET", &path, &json!({}), &json!({}), None)).await);
+    let poll = body(
+        &status
+            .invoke(&request("GET", &path, &json!({}), &json!({}), None))
+            .await,
+    );
     assert_eq!(poll["status"], "succeeded", "{poll}");
-    let answer = status.invoke(&request("GET", &format!("{path}/result"), &json!({}), &json!({}), None)).await;
-    let fetched = reqwest::get(header(&answer, "location")).await.expect("an answer");
+    let answer = status
+        .invoke(&request(
+            "GET",
+            &format!("{path}/result"),
+            &json!({}),
+            &json!({}),
+            None,
+        ))
+        .await;
+    let fetched = reqwest::get(header(&answer, "location"))
+        .await
+        .expect("an answer");
     let mut sum = Digest::builder();
     let mut stream = fetched.bytes_stream();
     while let Some(piece) = stream.try_next().await.expect("a piece") {
@@ -126,7 +179,12 @@ async fn shown(stack: &Stack, length: u64) {
         at(90),
         at(100)
     );
-    assert!(most < MOST_MEMORY, "{} MiB of memory for {} MiB", most / MIB, length / MIB);
+    assert!(
+        most < MOST_MEMORY,
+        "{} MiB of memory for {} MiB",
+        most / MIB,
+        length / MIB
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,17 +207,39 @@ async fn two_gibibytes_take_no_more_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payload_that_was_changed_where_it_lay_is_caught() {
     let stack = Stack::start().await;
-    let (submit, worker, status) =
-        tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
+    let (submit, worker, status) = tokio::join!(
+        stack.function("submit"),
+        stack.function("worker"),
+        stack.function("status")
+    );
     // More than a message carries.
     let payload = json!({"message": "x".repeat(500_000), "digest": true}).to_string();
     let headers = json!({"content-type": "application/json"});
-    let event = request("POST", "/commands/diagnostic.run", &json!({}), &headers, Some(&payload));
+    let event = request(
+        "POST",
+        "/commands/diagnostic.run",
+        &json!({}),
+        &headers,
+        Some(&payload),
+    );
     let accepted = submit.invoke(&event).await;
-    let path = header(&accepted, "location").trim_start_matches("/v1").to_owned();
+    let path = header(&accepted, "location")
+        .trim_start_matches("/v1")
+        .to_owned();
     stack.damage_payloads().await;
-    assert_eq!(worker.invoke(&stack.receive().await).await, json!({"batchItemFailures": []}));
-    let poll: Value = body(&status.invoke(&request("GET", &path, &json!({}), &json!({}), None)).await);
-    assert_eq!((&poll["job"]["status"], &poll["code"]), (&json!("failed"), &json!("payload-corrupted")), "{poll}");
+    assert_eq!(
+        worker.invoke(&stack.receive().await).await,
+        json!({"batchItemFailures": []})
+    );
+    let poll: Value = body(
+        &status
+            .invoke(&request("GET", &path, &json!({}), &json!({}), None))
+            .await,
+    );
+    assert_eq!(
+        (&poll["job"]["status"], &poll["code"]),
+        (&json!("failed"), &json!("payload-corrupted")),
+        "{poll}"
+    );
     stack.shutdown().await;
 }

@@ -25,12 +25,26 @@ struct Flow {
 
 impl Flow {
     async fn start(level: &str) -> Self {
-        let variables = [("RUST_LOG", ""), ("AWS_LAMBDA_LOG_LEVEL", level), ("CLOAKROOM_SERVICE", "photos")];
+        let variables = [
+            ("RUST_LOG", ""),
+            ("AWS_LAMBDA_LOG_LEVEL", level),
+            ("CLOAKROOM_SERVICE", "photos"),
+        ];
         let stack = Stack::start().await;
-        let stack = variables.iter().fold(stack, |stack, (name, value)| stack.with(name, value));
-        let (submit, worker, status) =
-            tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
-        Self { stack, submit, worker, status }
+        let stack = variables
+            .iter()
+            .fold(stack, |stack, (name, value)| stack.with(name, value));
+        let (submit, worker, status) = tokio::join!(
+            stack.function("submit"),
+            stack.function("worker"),
+            stack.function("status")
+        );
+        Self {
+            stack,
+            submit,
+            worker,
+            status,
+        }
     }
 
     /// Submits; the job's path.
@@ -41,14 +55,33 @@ impl Flow {
             "traceparent": format!("00-{TRACE_ID}-b7ad6b7169203331-01"),
             "x-request-id": format!("request-{}", key.len()),
         });
-        let event = request("POST", "/commands/diagnostic.run", &json!({}), &headers, Some(&payload.to_string()));
+        let event = request(
+            "POST",
+            "/commands/diagnostic.run",
+            &json!({}),
+            &headers,
+            Some(&payload.to_string()),
+        );
         let answer = self.submit.invoke(&event).await;
-        assert!([200, 202].contains(&answer["statusCode"].as_u64().expect("a status")), "{answer}");
-        header(&answer, "location").trim_start_matches("/v1").to_owned()
+        assert!(
+            [200, 202].contains(&answer["statusCode"].as_u64().expect("a status")),
+            "{answer}"
+        );
+        header(&answer, "location")
+            .trim_start_matches("/v1")
+            .to_owned()
     }
 
     async fn ask(&self, method: &str, path: &str) -> Value {
-        self.status.invoke(&request(method, path, &json!({"note": [SECRET]}), &json!({}), None)).await
+        self.status
+            .invoke(&request(
+                method,
+                path,
+                &json!({"note": [SECRET]}),
+                &json!({}),
+                None,
+            ))
+            .await
     }
 
     /// Works until these jobs are over.
@@ -65,17 +98,42 @@ impl Flow {
                 }
             }
         };
-        timeout(Duration::from_secs(60), over).await.expect("they end");
+        timeout(Duration::from_secs(60), over)
+            .await
+            .expect("they end");
     }
 
     /// Every way that a job's life can take. The last of them are told apart from the first by their answers.
     async fn whole(&self) {
-        let done = self.submit(&format!("done-{SECRET}"), &json!({"result": SECRET, "message": SECRET})).await;
-        assert_eq!(self.submit(&format!("done-{SECRET}"), &json!({"result": SECRET, "message": SECRET})).await, done);
-        let retried = self.submit("retried", &json!({"fail": "retryable", "fail_attempts": 1, "result": SECRET})).await;
-        let failed =
-            self.submit("failed", &json!({"fail": "terminal", "code": "no-such-paper", "result": SECRET})).await;
-        let panicked = self.submit("panicked", &json!({"fail": "panic", "result": SECRET})).await;
+        let done = self
+            .submit(
+                &format!("done-{SECRET}"),
+                &json!({"result": SECRET, "message": SECRET}),
+            )
+            .await;
+        assert_eq!(
+            self.submit(
+                &format!("done-{SECRET}"),
+                &json!({"result": SECRET, "message": SECRET})
+            )
+            .await,
+            done
+        );
+        let retried = self
+            .submit(
+                "retried",
+                &json!({"fail": "retryable", "fail_attempts": 1, "result": SECRET}),
+            )
+            .await;
+        let failed = self
+            .submit(
+                "failed",
+                &json!({"fail": "terminal", "code": "no-such-paper", "result": SECRET}),
+            )
+            .await;
+        let panicked = self
+            .submit("panicked", &json!({"fail": "panic", "result": SECRET}))
+            .await;
         let cancelled = self.submit("cancelled", &json!({"result": SECRET})).await;
         assert_eq!(self.ask("DELETE", &cancelled).await["statusCode"], 200);
         self.work(&[&done, &retried, &failed, &panicked]).await;
@@ -86,20 +144,29 @@ impl Flow {
     }
 
     async fn logs(self) -> [Vec<Value>; 3] {
-        let Self { submit, worker, status, .. } = self;
+        let Self {
+            submit,
+            worker,
+            status,
+            ..
+        } = self;
         tokio::join!(submit.log(), worker.log(), status.log()).into()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_flow_is_counted_once_for_the_service_once_for_its_command_and_its_failures_by_code() {
+async fn a_whole_flow_is_counted_once_for_the_service_once_for_its_command_and_its_failures_by_code()
+ {
     // Lambda drops lines below this level. That metrics are none of them is theirs to see to.
     let flow = Flow::start("WARN").await;
     flow.whole().await;
     let mut metrics = Metrics::default();
     for line in flow.logs().await.iter().flatten() {
         let level = line["level"].as_str().expect("a level");
-        assert!(["WARN", "ERROR"].contains(&level) && line["timestamp"].is_string(), "{line}");
+        assert!(
+            ["WARN", "ERROR"].contains(&level) && line["timestamp"].is_string(),
+            "{line}"
+        );
         metrics.take_in(line);
     }
     eprintln!("{metrics}");
@@ -114,8 +181,14 @@ async fn a_whole_flow_is_counted_once_for_the_service_once_for_its_command_and_i
     ]);
     assert_eq!(metrics.counts("photos"), counts);
     assert_eq!(metrics.counts("photos, diagnostic.run"), counts);
-    assert_eq!(metrics.counts("photos, diagnostic.run, no-such-paper"), BTreeMap::from([("Failed", 1)]));
-    assert_eq!(metrics.counts("photos, diagnostic.run, job-failed"), BTreeMap::from([("Failed", 1)]));
+    assert_eq!(
+        metrics.counts("photos, diagnostic.run, no-such-paper"),
+        BTreeMap::from([("Failed", 1)])
+    );
+    assert_eq!(
+        metrics.counts("photos, diagnostic.run, job-failed"),
+        BTreeMap::from([("Failed", 1)])
+    );
     let samples = |metric| metrics.of(metric, "photos").map(|(samples, _)| samples);
     assert_eq!(
         (samples("QueueDelay"), samples("RunTime")),
@@ -130,7 +203,12 @@ async fn every_line_says_whose_it_is_and_none_what_was_in_it() {
     let flow = Flow::start("INFO").await;
     flow.whole().await;
     let [submit, worker, status] = flow.logs().await;
-    let lines = |log: &[Value]| log.iter().filter(|line| line.get("_aws").is_none()).cloned().collect::<Vec<_>>();
+    let lines = |log: &[Value]| {
+        log.iter()
+            .filter(|line| line.get("_aws").is_none())
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     let has = |line: &Value, names: &[&str]| {
         for name in names {
             assert!(!line["span"][name].is_null(), "no {name}: {line}");
@@ -141,7 +219,17 @@ async fn every_line_says_whose_it_is_and_none_what_was_in_it() {
         assert_eq!(line["span"]["trace_id"], TRACE_ID);
     }
     for line in lines(&worker) {
-        has(&line, &["request_id", "trace_id", "tenant", "command", "job_id", "attempt"]);
+        has(
+            &line,
+            &[
+                "request_id",
+                "trace_id",
+                "tenant",
+                "command",
+                "job_id",
+                "attempt",
+            ],
+        );
         assert_eq!(line["span"]["trace_id"], TRACE_ID);
     }
     for line in lines(&status) {
@@ -153,16 +241,33 @@ async fn every_line_says_whose_it_is_and_none_what_was_in_it() {
             "X-Ray's, where the client names none"
         );
     }
-    let answered: Vec<_> = lines(&submit).into_iter().filter(|line| line["message"] == "answered a request").collect();
+    let answered: Vec<_> = lines(&submit)
+        .into_iter()
+        .filter(|line| line["message"] == "answered a request")
+        .collect();
     assert_eq!(answered.len(), 6);
     for line in &answered {
         has(line, &["job_id"]);
-        assert_eq!((&line["method"], &line["route"]), (&json!("POST"), &json!("/commands/{type}")));
-        assert!(line["status"].is_u64() && line["duration_ms"].is_u64(), "{line}");
+        assert_eq!(
+            (&line["method"], &line["route"]),
+            (&json!("POST"), &json!("/commands/{type}"))
+        );
+        assert!(
+            line["status"].is_u64() && line["duration_ms"].is_u64(),
+            "{line}"
+        );
     }
-    let ended: Vec<_> = lines(&worker).into_iter().filter(|line| line["message"] == "ended an attempt").collect();
+    let ended: Vec<_> = lines(&worker)
+        .into_iter()
+        .filter(|line| line["message"] == "ended an attempt")
+        .collect();
     assert_eq!(ended.len(), 7);
-    assert!(ended.iter().all(|line| line["age_ms"].is_u64() && line["run_time_ms"].is_u64()), "{ended:?}");
+    assert!(
+        ended
+            .iter()
+            .all(|line| line["age_ms"].is_u64() && line["run_time_ms"].is_u64()),
+        "{ended:?}"
+    );
     for line in submit.iter().chain(&worker).chain(&status) {
         assert!(!line.to_string().contains(SECRET), "{line}");
     }

@@ -35,15 +35,25 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start() -> Self {
-        let services = Services::start(Keep::InMemory).await.expect("start the services");
+        let services = Services::start(Keep::InMemory)
+            .await
+            .expect("start the services");
         let clients = embedded::clients(&services);
         let store = DynamoStore::new(&clients, "jobs-table");
         store.create_table().await.expect("make the table");
         for bucket in [BUCKET, PRODUCERS_BUCKET] {
-            S3Objects::new(&clients, bucket).create_bucket().await.expect("make the bucket");
+            S3Objects::new(&clients, bucket)
+                .create_bucket()
+                .await
+                .expect("make the bucket");
         }
-        let queues = SqsQueue::create(&clients, "a-queue", Duration::from_secs(60), 5).await.expect("make the queue");
-        let lists = SqsQueue::create(&clients, "lists", Duration::from_secs(60), 5).await.expect("make it").queue;
+        let queues = SqsQueue::create(&clients, "a-queue", Duration::from_secs(60), 5)
+            .await
+            .expect("make the queue");
+        let lists = SqsQueue::create(&clients, "lists", Duration::from_secs(60), 5)
+            .await
+            .expect("make it")
+            .queue;
         let queue = queues.queue;
         let mut variables = variables();
         variables.insert("AWS_ENDPOINT_URL_SCHEDULER".to_owned(), scheduler().await);
@@ -57,7 +67,12 @@ impl Stack {
         ] {
             variables.insert(name.to_owned(), value.to_owned());
         }
-        Self { services, store, queue, variables }
+        Self {
+            services,
+            store,
+            queue,
+            variables,
+        }
     }
 
     /// With this variable for its functions.
@@ -69,7 +84,9 @@ impl Stack {
     /// A deployment whose gateway asks for API keys.
     pub(crate) async fn start_with_keys() -> Self {
         let mut stack = Self::start().await;
-        stack.variables.insert("CLOAKROOM_AUTHORIZER".to_owned(), "api-key".to_owned());
+        stack
+            .variables
+            .insert("CLOAKROOM_AUTHORIZER".to_owned(), "api-key".to_owned());
         stack
     }
 
@@ -79,30 +96,53 @@ impl Stack {
 
     /// The messages that are there, as the event that brings them to the worker; they are not deleted.
     pub(crate) async fn receive(&self) -> Value {
-        event(self.queue.receive(10, Duration::ZERO).await.expect("receive"))
+        event(
+            self.queue
+                .receive(10, Duration::ZERO)
+                .await
+                .expect("receive"),
+        )
     }
 
     /// Puts a payload into the producers' bucket.
     pub(crate) async fn keep_for_a_producer(&self, key: &str, payload: String) {
         let objects = S3Objects::new(&embedded::clients(&self.services), PRODUCERS_BUCKET);
-        objects.put(key, "text/plain", payload.into()).await.expect("put");
+        objects
+            .put(key, "text/plain", payload.into())
+            .await
+            .expect("put");
     }
 
     /// Changes a byte of every payload that is stored, where it lies.
     pub(crate) async fn damage_payloads(&self) {
         let objects = S3Objects::new(&embedded::clients(&self.services), BUCKET);
         for key in objects.list("payloads/", None).await.expect("list") {
-            let mut bytes = objects.get(&key).await.expect("get").expect("an object").to_vec();
+            let mut bytes = objects
+                .get(&key)
+                .await
+                .expect("get")
+                .expect("an object")
+                .to_vec();
             bytes[0] ^= 1;
-            objects.put(&key, "application/json", bytes.into()).await.expect("put");
+            objects
+                .put(&key, "application/json", bytes.into())
+                .await
+                .expect("put");
         }
     }
 
     /// A list of the sweeper's, as the event that brings it.
     pub(crate) fn list(jobs: &[JobKey]) -> Value {
         let jobs: Vec<_> = jobs.iter().map(|job| json!([job.tenant, job.id])).collect();
-        let body = json!({"v": 1, "jobs": jobs, "sent_at": SystemHost.now().as_seconds_ceil()}).to_string();
-        event(vec![Delivery { message_id: "l".into(), receipt: "r".into(), body, receive_count: 1, produced: None }])
+        let body = json!({"v": 1, "jobs": jobs, "sent_at": SystemHost.now().as_seconds_ceil()})
+            .to_string();
+        event(vec![Delivery {
+            message_id: "l".into(),
+            receipt: "r".into(),
+            body,
+            receive_count: 1,
+            produced: None,
+        }])
     }
 
     pub(crate) async fn shutdown(self) {
@@ -116,7 +156,10 @@ async fn scheduler() -> String {
     let create = async move |Path(name): Path<String>, Json(schedule): Json<Value>| {
         assert_eq!(schedule["ActionAfterCompletion"], "DELETE", "{schedule}");
         let input = schedule["Target"]["Input"].as_str().expect("a message");
-        assert!(cloakroom_app::envelope::Envelope::read(input).is_ok(), "{schedule}");
+        assert!(
+            cloakroom_app::envelope::Envelope::read(input).is_ok(),
+            "{schedule}"
+        );
         if known.lock().expect("no test panics here").insert(name) {
             return (
                 StatusCode::OK,
@@ -124,7 +167,11 @@ async fn scheduler() -> String {
                 Json(json!({"ScheduleArn": "arn:aws:scheduler:::schedule/a"})),
             );
         }
-        (StatusCode::CONFLICT, [("x-amzn-errortype", "ConflictException")], Json(json!({"Message": "it is there"})))
+        (
+            StatusCode::CONFLICT,
+            [("x-amzn-errortype", "ConflictException")],
+            Json(json!({"Message": "it is there"})),
+        )
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -166,21 +213,42 @@ fn variables() -> HashMap<String, String> {
         ("AWS_SECRET_ACCESS_KEY", Services::SECRET_KEY),
         ("CLOAKROOM_TABLE", "jobs-table"),
         ("CLOAKROOM_BUCKET", BUCKET),
-        ("CLOAKROOM_NAMESPACE", "c10a6300-0000-4000-8000-000000000001"),
+        (
+            "CLOAKROOM_NAMESPACE",
+            "c10a6300-0000-4000-8000-000000000001",
+        ),
         ("CLOAKROOM_PUBLIC_BASE_URL", "https://example.org/v1"),
         ("CLOAKROOM_SCHEDULE_GROUP", "schedules"),
-        ("CLOAKROOM_SCHEDULE_ROLE_ARN", "arn:aws:iam::000000000000:role/schedules"),
-        ("CLOAKROOM_SCHEDULE_QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:a-queue"),
+        (
+            "CLOAKROOM_SCHEDULE_ROLE_ARN",
+            "arn:aws:iam::000000000000:role/schedules",
+        ),
+        (
+            "CLOAKROOM_SCHEDULE_QUEUE_ARN",
+            "arn:aws:sqs:us-east-1:000000000000:a-queue",
+        ),
         ("CLOAKROOM_DIAGNOSTICS", "on"),
         ("CLOAKROOM_PRODUCERS", "default"),
         ("CLOAKROOM_PRODUCER_BUCKETS", PRODUCERS_BUCKET),
     ];
-    all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    all.iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// The event of a request through a REST API of stage `v1`.
-pub(crate) fn request(method: &str, path: &str, query: &Value, headers: &Value, body: Option<&str>) -> Value {
-    let listed = headers.as_object().expect("headers").iter().map(|(name, value)| (name.clone(), json!([value])));
+pub(crate) fn request(
+    method: &str,
+    path: &str,
+    query: &Value,
+    headers: &Value,
+    body: Option<&str>,
+) -> Value {
+    let listed = headers
+        .as_object()
+        .expect("headers")
+        .iter()
+        .map(|(name, value)| (name.clone(), json!([value])));
     json!({
         "resource": "/{proxy+}",
         "path": path,
@@ -214,6 +282,12 @@ pub(crate) fn with_key(mut event: Value, id: &str) -> Value {
 
 /// A header of an answer; empty when there is none.
 pub(crate) fn header(answer: &Value, name: &str) -> String {
-    let (one, several) = (&answer["headers"][name], &answer["multiValueHeaders"][name][0]);
-    one.as_str().or(several.as_str()).unwrap_or_default().to_owned()
+    let (one, several) = (
+        &answer["headers"][name],
+        &answer["multiValueHeaders"][name][0],
+    );
+    one.as_str()
+        .or(several.as_str())
+        .unwrap_or_default()
+        .to_owned()
 }

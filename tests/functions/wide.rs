@@ -35,14 +35,33 @@ struct Flow {
 /// Runs it: the operations of AWS that each function called, or signed a link for.
 pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
     let stack = Stack::start().await;
-    let (submit, worker, status) =
-        tokio::join!(stack.function("submit"), stack.function("worker"), stack.function("status"));
-    let (dead_letters, sweeper) = tokio::join!(stack.function("dead-letters"), stack.function("sweeper"));
-    let flow = Flow { stack, submit, worker, status, dead_letters, sweeper };
+    let (submit, worker, status) = tokio::join!(
+        stack.function("submit"),
+        stack.function("worker"),
+        stack.function("status")
+    );
+    let (dead_letters, sweeper) =
+        tokio::join!(stack.function("dead-letters"), stack.function("sweeper"));
+    let flow = Flow {
+        stack,
+        submit,
+        worker,
+        status,
+        dead_letters,
+        sweeper,
+    };
     flow.accept_and_replay().await;
-    flow.upload("application/json", b"{\"result\": 1}", "diagnostic.run", true).await;
-    flow.upload("image/png", b"no picture", "thumbnail.create", true).await;
-    flow.upload("image/png", b"none either", "thumbnail.create", false).await;
+    flow.upload(
+        "application/json",
+        b"{\"result\": 1}",
+        "diagnostic.run",
+        true,
+    )
+    .await;
+    flow.upload("image/png", b"no picture", "thumbnail.create", true)
+        .await;
+    flow.upload("image/png", b"none either", "thumbnail.create", false)
+        .await;
     flow.upload_in_parts().await;
     flow.cancel_before_it_runs().await;
     flow.work().await;
@@ -50,10 +69,23 @@ pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
     flow.keep_large_things().await;
     flow.take_in_what_producers_send().await;
     flow.end_what_nothing_else_ends().await;
-    let Flow { submit, worker, status, dead_letters, sweeper, .. } = flow;
+    let Flow {
+        submit,
+        worker,
+        status,
+        dead_letters,
+        sweeper,
+        ..
+    } = flow;
     let (submit, worker, status) = tokio::join!(submit.end(), worker.end(), status.end());
     let (dead_letters, sweeper) = tokio::join!(dead_letters.end(), sweeper.end());
-    [("submit", submit), ("worker", worker), ("status", status), ("dead-letters", dead_letters), ("sweeper", sweeper)]
+    [
+        ("submit", submit),
+        ("worker", worker),
+        ("status", status),
+        ("dead-letters", dead_letters),
+        ("sweeper", sweeper),
+    ]
 }
 
 impl Flow {
@@ -63,14 +95,24 @@ impl Flow {
         for (name, value) in headers {
             all[*name] = json!(value);
         }
-        let event = request("POST", "/commands/diagnostic.run", &json!({}), &all, Some(&payload.to_string()));
+        let event = request(
+            "POST",
+            "/commands/diagnostic.run",
+            &json!({}),
+            &all,
+            Some(&payload.to_string()),
+        );
         let answer = self.submit.invoke(&event).await;
         assert_eq!(answer["statusCode"], 202, "{answer}");
-        header(&answer, "location").trim_start_matches("/v1").to_owned()
+        header(&answer, "location")
+            .trim_start_matches("/v1")
+            .to_owned()
     }
 
     async fn ask(&self, method: &str, path: &str, query: &Value) -> Value {
-        self.status.invoke(&request(method, path, query, &json!({}), None)).await
+        self.status
+            .invoke(&request(method, path, query, &json!({}), None))
+            .await
     }
 
     /// Works on the messages that are there.
@@ -83,9 +125,17 @@ impl Flow {
     async fn accept_and_replay(&self) {
         let payload = json!({"fail": "retryable", "fail_attempts": 1});
         let path = self.accepted(&[("idempotency-key", "k")], &payload).await;
-        assert_eq!(self.accepted(&[("idempotency-key", "k"), ("prefer", "wait=1")], &payload).await, path);
+        assert_eq!(
+            self.accepted(&[("idempotency-key", "k"), ("prefer", "wait=1")], &payload)
+                .await,
+            path
+        );
         assert_eq!(self.ask("GET", &path, &json!({})).await["statusCode"], 202);
-        assert_eq!(self.ask("GET", "/jobs", &json!({"client_job_id": ["k"]})).await["statusCode"], 200);
+        assert_eq!(
+            self.ask("GET", "/jobs", &json!({"client_job_id": ["k"]}))
+                .await["statusCode"],
+            200
+        );
     }
 
     /// Uploads and submits, twice; and before that too early.
@@ -95,16 +145,40 @@ impl Flow {
             terms["sha256"] = json!(BASE64.encode(sha2::Sha256::digest(bytes)));
         }
         let headers = json!({"content-type": "application/json"});
-        let asked = request("POST", "/uploads", &json!({}), &headers, Some(&terms.to_string()));
+        let asked = request(
+            "POST",
+            "/uploads",
+            &json!({}),
+            &headers,
+            Some(&terms.to_string()),
+        );
         let ready = self.submit.invoke(&asked).await;
         assert_eq!(ready["statusCode"], 201, "{ready}");
-        let ready: Value = serde_json::from_str(ready["body"].as_str().expect("a body")).expect("JSON");
+        let ready: Value =
+            serde_json::from_str(ready["body"].as_str().expect("a body")).expect("JSON");
 
-        let headers = json!({"upload-id": ready["upload_id"], "idempotency-key": ready["upload_id"]});
-        let query = if command == "thumbnail.create" { json!({"width": ["64"]}) } else { json!({}) };
-        let submit = request("POST", &format!("/commands/{command}"), &query, &headers, None);
-        assert_eq!(self.submit.invoke(&submit).await["statusCode"], 422, "there is no upload yet");
-        let mut put = Client::new().put(ready["url"].as_str().expect("a url")).body(bytes);
+        let headers =
+            json!({"upload-id": ready["upload_id"], "idempotency-key": ready["upload_id"]});
+        let query = if command == "thumbnail.create" {
+            json!({"width": ["64"]})
+        } else {
+            json!({})
+        };
+        let submit = request(
+            "POST",
+            &format!("/commands/{command}"),
+            &query,
+            &headers,
+            None,
+        );
+        assert_eq!(
+            self.submit.invoke(&submit).await["statusCode"],
+            422,
+            "there is no upload yet"
+        );
+        let mut put = Client::new()
+            .put(ready["url"].as_str().expect("a url"))
+            .body(bytes);
         for (name, value) in ready["headers"].as_object().expect("headers") {
             put = put.header(name, value.as_str().expect("a header"));
         }
@@ -118,19 +192,46 @@ impl Flow {
     /// Uploads JSON in parts, of which there may be one, and submits, twice; and before that too early.
     async fn upload_in_parts(&self) {
         let bytes = r#"{"result": 1}"#;
-        let terms = json!({"content_type": "application/json", "content_length": bytes.len(), "parts": 1});
+        let terms =
+            json!({"content_type": "application/json", "content_length": bytes.len(), "parts": 1});
         let headers = json!({"content-type": "application/json"});
-        let ready =
-            self.submit.invoke(&request("POST", "/uploads", &json!({}), &headers, Some(&terms.to_string()))).await;
+        let ready = self
+            .submit
+            .invoke(&request(
+                "POST",
+                "/uploads",
+                &json!({}),
+                &headers,
+                Some(&terms.to_string()),
+            ))
+            .await;
         assert_eq!(ready["statusCode"], 201, "{ready}");
-        let place = header(&ready, "location").trim_start_matches("/v1").to_owned();
+        let place = header(&ready, "location")
+            .trim_start_matches("/v1")
+            .to_owned();
         let id = place.trim_start_matches("/uploads/");
         let headers = json!({"upload-id": id, "idempotency-key": id});
-        let submit = request("POST", "/commands/diagnostic.run", &json!({}), &headers, None);
-        assert_eq!(self.submit.invoke(&submit).await["statusCode"], 422, "a part is missing");
-        let looked = self.submit.invoke(&request("GET", &place, &json!({}), &json!({}), None)).await;
-        let upload: Value = serde_json::from_str(looked["body"].as_str().expect("a body")).expect("JSON");
-        let put = Client::new().put(upload["parts"][0]["url"].as_str().expect("a url")).body(bytes);
+        let submit = request(
+            "POST",
+            "/commands/diagnostic.run",
+            &json!({}),
+            &headers,
+            None,
+        );
+        assert_eq!(
+            self.submit.invoke(&submit).await["statusCode"],
+            422,
+            "a part is missing"
+        );
+        let looked = self
+            .submit
+            .invoke(&request("GET", &place, &json!({}), &json!({}), None))
+            .await;
+        let upload: Value =
+            serde_json::from_str(looked["body"].as_str().expect("a body")).expect("JSON");
+        let put = Client::new()
+            .put(upload["parts"][0]["url"].as_str().expect("a url"))
+            .body(bytes);
         assert_eq!(put.send().await.expect("an answer").status(), 200);
         for _ in 0..2 {
             let answer = self.submit.invoke(&submit).await;
@@ -140,22 +241,36 @@ impl Flow {
 
     async fn cancel_before_it_runs(&self) {
         let path = self.accepted(&[], &json!({})).await;
-        assert_eq!(self.ask("DELETE", &path, &json!({})).await["statusCode"], 200);
+        assert_eq!(
+            self.ask("DELETE", &path, &json!({})).await["statusCode"],
+            200
+        );
     }
 
     /// It reports progress, and so hears of the wish soon.
     async fn cancel_while_it_runs(&self) {
-        let path = self.accepted(&[], &json!({"duration_ms": 25_000, "progress_steps": 25})).await;
+        let path = self
+            .accepted(&[], &json!({"duration_ms": 25_000, "progress_steps": 25}))
+            .await;
         let cancel = async {
-            while !self.ask("GET", &path, &json!({})).await["body"].as_str().expect("a body").contains("running") {
+            while !self.ask("GET", &path, &json!({})).await["body"]
+                .as_str()
+                .expect("a body")
+                .contains("running")
+            {
                 sleep(Duration::from_millis(50)).await;
             }
-            assert_eq!(self.ask("DELETE", &path, &json!({})).await["statusCode"], 202);
+            assert_eq!(
+                self.ask("DELETE", &path, &json!({})).await["statusCode"],
+                202
+            );
         };
         // It ends by itself at last, if it is not cancelled; but it must begin.
-        timeout(Duration::from_secs(60), async { tokio::join!(self.work(), cancel) })
-            .await
-            .expect("it begins and ends");
+        timeout(Duration::from_secs(60), async {
+            tokio::join!(self.work(), cancel)
+        })
+        .await
+        .expect("it begins and ends");
         assert_eq!(self.ask("GET", &path, &json!({})).await["statusCode"], 410);
     }
 
@@ -171,9 +286,10 @@ impl Flow {
 
     /// A command of a producer's: a large one, whose payload is in a bucket of its own; and a message that is no command.
     async fn take_in_what_producers_send(&self) {
-        self.stack.keep_for_a_producer("large", json!({"message": "x".repeat(LARGE)}).to_string()).await;
-        let pointer =
-            r#"["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": "theirs", "s3Key": "large"}]"#;
+        self.stack
+            .keep_for_a_producer("large", json!({"message": "x".repeat(LARGE)}).to_string())
+            .await;
+        let pointer = r#"["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": "theirs", "s3Key": "large"}]"#;
         for (command, refused) in [("diagnostic.run", false), ("No Command", true)] {
             let text = |text: &str| json!({"stringValue": text, "dataType": "String"});
             let record = json!({
@@ -186,7 +302,8 @@ impl Flow {
         self.work().await;
         let key = json!({"client_job_id": ["sqs:p-false"]});
         let found = self.ask("GET", "/jobs", &key).await;
-        let found: Value = serde_json::from_str(found["body"].as_str().expect("a body")).expect("JSON");
+        let found: Value =
+            serde_json::from_str(found["body"].as_str().expect("a body")).expect("JSON");
         assert_eq!(found["jobs"][0]["status"], "succeeded", "{found}");
     }
 
@@ -197,25 +314,58 @@ impl Flow {
         let later = Timestamp::from_millis(SystemHost.now().as_millis() + 3_600_000).to_string();
         let late = [("not-before", later.as_str()), ("idempotency-key", "later")];
         let put_off = self.accepted(&late, &json!({})).await;
-        assert_eq!(self.accepted(&late, &json!({})).await, put_off, "again, and no second schedule");
+        assert_eq!(
+            self.accepted(&late, &json!({})).await,
+            put_off,
+            "again, and no second schedule"
+        );
         let letters = self.stack.receive().await;
-        assert_eq!(self.dead_letters.invoke(&letters).await, json!({"batchItemFailures": []}));
-        let put_off = JobKey { tenant: Tenant::default(), id: put_off[6..].parse().expect("a path of a job") };
-        let job = self.stack.store.load(&put_off).await.expect("read").expect("a job");
+        assert_eq!(
+            self.dead_letters.invoke(&letters).await,
+            json!({"batchItemFailures": []})
+        );
+        let put_off = JobKey {
+            tenant: Tenant::default(),
+            id: put_off[6..].parse().expect("a path of a job"),
+        };
+        let job = self
+            .stack
+            .store
+            .load(&put_off)
+            .await
+            .expect("read")
+            .expect("a job");
         let body = json!({"tenant": put_off.tenant, "job": put_off.id, "accepted_at": job.created_at.as_millis()});
         let early = json!({"messageId": "m", "receiptHandle": "r", "eventSource": "aws:sqs", "body": body.to_string()});
         let answer = self.dead_letters.invoke(&json!({"Records": [early]})).await;
-        assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "m", "not before its time");
+        assert_eq!(
+            answer["batchItemFailures"][0]["itemIdentifier"], "m",
+            "not before its time"
+        );
 
         let mut stranded = job;
-        stranded.id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11".parse::<JobId>().expect("an id");
+        stranded.id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"
+            .parse::<JobId>()
+            .expect("an id");
         stranded.ready_at = Timestamp::from_millis(0);
         self.stack.store.accept(&stranded).await.expect("accepted");
         let jobs = [put_off, stranded.key()];
-        assert_eq!(self.sweeper.invoke(&stream(&jobs)).await, json!({"batchItemFailures": []}));
-        let swept = self.stack.store.load(&jobs[1]).await.expect("read").expect("a job");
+        assert_eq!(
+            self.sweeper.invoke(&stream(&jobs)).await,
+            json!({"batchItemFailures": []})
+        );
+        let swept = self
+            .stack
+            .store
+            .load(&jobs[1])
+            .await
+            .expect("read")
+            .expect("a job");
         assert_eq!(swept.status, Status::Failed);
         let answer = self.sweeper.invoke(&Stack::list(&jobs)).await;
-        assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "l", "one of them is not over");
+        assert_eq!(
+            answer["batchItemFailures"][0]["itemIdentifier"], "l",
+            "one of them is not over"
+        );
     }
 }

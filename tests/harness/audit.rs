@@ -57,14 +57,30 @@ pub struct Story {
 }
 
 /// What ends a job that was not allowed to end as it was asked to. Each is told with at least one attempt, or with none.
-const BY_TROUBLE: [(&str, bool); 4] =
-    [("worker-crashed", true), ("worker-timed-out", true), ("attempt-timed-out", true), ("never-started", false)];
+const BY_TROUBLE: [(&str, bool); 4] = [
+    ("worker-crashed", true),
+    ("worker-timed-out", true),
+    ("attempt-timed-out", true),
+    ("never-started", false),
+];
 
 /// How an attempt fails that could not get at its payload, or rid of its result, as it was asked nothing else.
-const BY_STORAGE: [&str; 2] = ["the payload could not be fetched", "the result could not be stored"];
+const BY_STORAGE: [&str; 2] = [
+    "the payload could not be fetched",
+    "the result could not be stored",
+];
 
 /// The steps that end a job.
-const ENDS: [&str; 8] = ["succeed", "fail", "withdraw", "confirm-cancel", "give-up", "lapse", "bury", "sweep"];
+const ENDS: [&str; 8] = [
+    "succeed",
+    "fail",
+    "withdraw",
+    "confirm-cancel",
+    "give-up",
+    "lapse",
+    "bury",
+    "sweep",
+];
 
 /// How much longer than its lease an attempt may go on that nothing was heard of: its handler's grace, and a moment.
 const GRACE: Duration = Duration::from_secs(3);
@@ -78,21 +94,57 @@ pub fn wrongs(story: &Story, last: &HistoryView, noted: &[Entry], lease: Duratio
         }
     };
     for pair in story.sights.windows(2) {
-        unless(goes_on(&pair[0], &pair[1]), format!("went backwards, from {:?} to {:?}", pair[0], pair[1]));
+        unless(
+            goes_on(&pair[0], &pair[1]),
+            format!("went backwards, from {:?} to {:?}", pair[0], pair[1]),
+        );
     }
     let job = &last.job;
-    unless(job.id == story.id, format!("the key {} is another job's: {}", story.key, job.id));
-    unless(job.status.is_terminal(), format!("did not end: it is {}", job.status.as_str()));
-    for sight in story.sights.iter().filter(|sight| sight.job.status.is_terminal()) {
-        unless(sight.job == *job, format!("ended as {:?}, and changed to {job:?}", sight.job));
+    unless(
+        job.id == story.id,
+        format!("the key {} is another job's: {}", story.key, job.id),
+    );
+    unless(
+        job.status.is_terminal(),
+        format!("did not end: it is {}", job.status.as_str()),
+    );
+    for sight in story
+        .sights
+        .iter()
+        .filter(|sight| sight.job.status.is_terminal())
+    {
+        unless(
+            sight.job == *job,
+            format!("ended as {:?}, and changed to {job:?}", sight.job),
+        );
     }
     let ends = last.history.iter().filter(|step| is_end(step)).count();
     let ends_last = last.history.last().is_some_and(is_end);
-    unless((ends, ends_last) == (1, true), format!("{ends} ends are recorded: {:?}", last.history));
-    let claims = last.history.iter().filter(|step| step.event == "claim").count();
-    unless(claims == job.attempt as usize, format!("{claims} attempts are recorded, and it tells of {}", job.attempt));
-    for pair in last.history.windows(2).filter(|pair| is_taken_over(&pair[0], &pair[1])) {
-        unless(pair[1].at >= pair[0].at.after(lease), format!("was taken over from a worker with a lease: {pair:?}"));
+    unless(
+        (ends, ends_last) == (1, true),
+        format!("{ends} ends are recorded: {:?}", last.history),
+    );
+    let claims = last
+        .history
+        .iter()
+        .filter(|step| step.event == "claim")
+        .count();
+    unless(
+        claims == job.attempt as usize,
+        format!(
+            "{claims} attempts are recorded, and it tells of {}",
+            job.attempt
+        ),
+    );
+    for pair in last
+        .history
+        .windows(2)
+        .filter(|pair| is_taken_over(&pair[0], &pair[1]))
+    {
+        unless(
+            pair[1].at >= pair[0].at.after(lease),
+            format!("was taken over from a worker with a lease: {pair:?}"),
+        );
     }
     let by = last.history.last().map_or("", |step| step.event.as_str());
     unless(
@@ -103,11 +155,19 @@ pub fn wrongs(story: &Story, last: &HistoryView, noted: &[Entry], lease: Duratio
         unless(false, what);
     }
     for (n, entry) in noted.iter().enumerate() {
-        let again = noted[..n].iter().any(|other| (other.mark, other.attempt) == (entry.mark, entry.attempt));
+        let again = noted[..n]
+            .iter()
+            .any(|other| (other.mark, other.attempt) == (entry.mark, entry.attempt));
         unless(!again, format!("an attempt ran twice: {entry:?}"));
-        unless(entry.attempt <= job.attempt, format!("an attempt ran that is not recorded: {entry:?}"));
+        unless(
+            entry.attempt <= job.attempt,
+            format!("an attempt ran that is not recorded: {entry:?}"),
+        );
         let latest = job.finished_at.map(|end| end.after(lease + GRACE));
-        unless(latest.is_none_or(|latest| entry.at <= latest), format!("ran on after its end: {entry:?}"));
+        unless(
+            latest.is_none_or(|latest| entry.at <= latest),
+            format!("ran on after its end: {entry:?}"),
+        );
     }
     found
 }
@@ -127,7 +187,9 @@ fn goes_on(before: &Sight, after: &Sight) -> bool {
         let (incarnation, version) = sight.etag.rsplit_once('-')?;
         Some((incarnation.to_owned(), version.parse::<u64>().ok()?))
     };
-    let (Some((first, old)), Some((second, new))) = (version(before), version(after)) else { return false };
+    let (Some((first, old)), Some((second, new))) = (version(before), version(after)) else {
+        return false;
+    };
     let begun = |status| status != Status::Accepted;
     first == second
         && old <= new
@@ -139,12 +201,18 @@ fn goes_on(before: &Sight, after: &Sight) -> bool {
 
 /// Whether the end is one that the job may have, and what the ledger knows of it agrees. `by` is the step that ended it.
 fn ended_truly(story: &Story, job: &JobView, by: &str, noted: &[Entry]) -> Result<(), String> {
-    let has = |mark| noted.iter().any(|entry| entry.mark == mark && entry.attempt == job.attempt);
+    let has = |mark| {
+        noted
+            .iter()
+            .any(|entry| entry.mark == mark && entry.attempt == job.attempt)
+    };
     match job.status {
         Status::Succeeded => {
             let right = match &story.wish {
                 Wish::Result(result) => job.result.as_ref() == Some(result),
-                Wish::ResultAfter(_, result) => job.result.as_ref() == Some(result) && job.attempt > 1,
+                Wish::ResultAfter(_, result) => {
+                    job.result.as_ref() == Some(result) && job.attempt > 1
+                }
                 Wish::Bytes(_) => job.result.is_none() && job.result_url.is_some(),
                 Wish::Failure(_) | Wish::Crash => false,
             };
@@ -152,13 +220,17 @@ fn ended_truly(story: &Story, job: &JobView, by: &str, noted: &[Entry]) -> Resul
                 return Err(format!("succeeded with what was not asked for: {job:?}"));
             }
             if !has(Mark::Did) {
-                return Err(format!("attempt {} is said to have succeeded, and did nothing: {noted:?}", job.attempt));
+                return Err(format!(
+                    "attempt {} is said to have succeeded, and did nothing: {noted:?}",
+                    job.attempt
+                ));
             }
         }
         Status::Failed => {
             let error = job.error.as_ref().ok_or("failed without an error")?;
             let by_trouble = BY_TROUBLE.contains(&(error.code.as_str(), job.attempt > 0));
-            let by_storage = error.code == "job-failed" && BY_STORAGE.iter().any(|it| error.detail.contains(it));
+            let by_storage =
+                error.code == "job-failed" && BY_STORAGE.iter().any(|it| error.detail.contains(it));
             let as_asked = match story.wish {
                 Wish::Failure(code) => code == error.code,
                 // No worker went on: the last that is known of it is how its first attempt ended.
@@ -169,11 +241,20 @@ fn ended_truly(story: &Story, job: &JobView, by: &str, noted: &[Entry]) -> Resul
                 return Err(format!("failed as nothing makes it fail: {job:?}"));
             }
             if as_asked && !by_trouble && !has(Mark::Began) {
-                return Err(format!("its handler is said to have failed in attempt {}, and never ran", job.attempt));
+                return Err(format!(
+                    "its handler is said to have failed in attempt {}, and never ran",
+                    job.attempt
+                ));
             }
         }
-        Status::Cancelled if !story.cancelled => return Err("was cancelled, and nobody asked for it".to_owned()),
-        Status::Cancelled | Status::Accepted | Status::Running | Status::Retrying | Status::Cancelling => {}
+        Status::Cancelled if !story.cancelled => {
+            return Err("was cancelled, and nobody asked for it".to_owned());
+        }
+        Status::Cancelled
+        | Status::Accepted
+        | Status::Running
+        | Status::Retrying
+        | Status::Cancelling => {}
     }
     Ok(())
 }

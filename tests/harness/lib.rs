@@ -55,9 +55,17 @@ impl Deployment {
     }
 
     fn at_url(url: &str, runner: Option<Runner>) -> Self {
-        let http = Client::builder().redirect(Policy::none()).timeout(PATIENCE).build().expect("a client");
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .timeout(PATIENCE)
+            .build()
+            .expect("a client");
         let url = Url::parse(url).expect("the base URL is one");
-        Self { url: url.as_str().trim_end_matches('/').to_owned(), http, runner }
+        Self {
+            url: url.as_str().trim_end_matches('/').to_owned(),
+            http,
+            runner,
+        }
     }
 
     /// The base URL, without a slash at its end.
@@ -77,28 +85,43 @@ impl Deployment {
 
     /// A request to a path of the contract, or to a whole URL.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = if path.starts_with("http") { path.to_owned() } else { self.at(path) };
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            self.at(path)
+        };
         self.http.request(method, url)
     }
 
     /// `GET`s a path or URL.
     pub async fn get_at(&self, path: &str) -> Response {
-        self.request(Method::GET, path).send().await.expect("an answer")
+        self.request(Method::GET, path)
+            .send()
+            .await
+            .expect("an answer")
     }
 
     /// Submits a diagnostic, under this key if there is one.
     pub async fn diagnose(&self, key: Option<&str>, payload: &Value) -> Response {
-        let mut request = self.request(Method::POST, "/commands/diagnostic.run").json(payload);
+        let mut request = self
+            .request(Method::POST, "/commands/diagnostic.run")
+            .json(payload);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
         let mut tries = 0;
         loop {
-            let answer = request.try_clone().expect("a body in memory").send().await.expect("an answer");
+            let answer = request
+                .try_clone()
+                .expect("a body in memory")
+                .send()
+                .await
+                .expect("an answer");
             let status = answer.status();
             tries += 1;
             // "Ask again", says the contract of these: a gateway that starts a hundred functions at once may have to.
-            if self.runner.is_some() || tries == 10 || !(status.is_server_error() || status == 429) {
+            if self.runner.is_some() || tries == 10 || !(status.is_server_error() || status == 429)
+            {
                 return answer;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -109,14 +132,20 @@ impl Deployment {
     /// to a service may take too long.
     pub async fn end_of(&self, location: &str) -> (u16, JobView) {
         for _ in 0..24 {
-            let request = self.request(Method::GET, location).header("Prefer", "wait=20");
+            let request = self
+                .request(Method::GET, location)
+                .header("Prefer", "wait=20");
             let (status, body) = json(request.send().await.expect("an answer")).await;
             if status == 503 {
                 continue;
             }
-            let job = if status >= 400 { body["job"].clone() } else { body.clone() };
-            let job: JobView =
-                serde_json::from_value(job).unwrap_or_else(|error| panic!("{error} in {status}: {body}"));
+            let job = if status >= 400 {
+                body["job"].clone()
+            } else {
+                body.clone()
+            };
+            let job: JobView = serde_json::from_value(job)
+                .unwrap_or_else(|error| panic!("{error} in {status}: {body}"));
             if job.status.is_terminal() {
                 return (status, job);
             }
@@ -138,29 +167,40 @@ pub fn template() -> serde_yaml_ng::Value {
 
 /// A key that no other test uses, nor an earlier run of this one.
 pub fn fresh_key(name: &str) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
     format!("{name}-{}-{:x}", std::process::id(), now.as_nanos())
 }
 
 /// A header of an answer.
 pub fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
-    answer.headers().get(name).and_then(|value| value.to_str().ok())
+    answer
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok())
 }
 
 /// Where an answer points to, as a whole URL.
 pub fn location_of(answer: &Response) -> String {
-    resolved(answer.url(), header(answer, "location").expect("a Location"))
+    resolved(
+        answer.url(),
+        header(answer, "location").expect("a Location"),
+    )
 }
 
 fn resolved(base: &Url, link: &str) -> String {
-    base.join(link).unwrap_or_else(|error| panic!("{link}: {error}")).into()
+    base.join(link)
+        .unwrap_or_else(|error| panic!("{link}: {error}"))
+        .into()
 }
 
 /// The status and JSON body of an answer.
 pub async fn json(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let text = answer.text().await.expect("a body");
-    let body = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in the {status} body {text:?}"));
+    let body = serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{error} in the {status} body {text:?}"));
     (status, body)
 }
 
@@ -170,12 +210,23 @@ mod tests {
 
     #[test]
     fn paths_are_below_the_base_url_and_links_below_its_origin() {
-        for base in ["http://localhost:4566/_aws/execute-api/abc/v1", "http://localhost:4566/_aws/execute-api/abc/v1/"]
-        {
+        for base in [
+            "http://localhost:4566/_aws/execute-api/abc/v1",
+            "http://localhost:4566/_aws/execute-api/abc/v1/",
+        ] {
             let cloakroom = Deployment::at_url(base, None);
-            assert_eq!(cloakroom.at("/jobs"), "http://localhost:4566/_aws/execute-api/abc/v1/jobs");
-            assert_eq!(cloakroom.resolve("/v1/jobs/x"), "http://localhost:4566/v1/jobs/x");
-            assert_eq!(cloakroom.resolve("https://example.org/x"), "https://example.org/x");
+            assert_eq!(
+                cloakroom.at("/jobs"),
+                "http://localhost:4566/_aws/execute-api/abc/v1/jobs"
+            );
+            assert_eq!(
+                cloakroom.resolve("/v1/jobs/x"),
+                "http://localhost:4566/v1/jobs/x"
+            );
+            assert_eq!(
+                cloakroom.resolve("https://example.org/x"),
+                "https://example.org/x"
+            );
         }
     }
 }

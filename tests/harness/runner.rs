@@ -32,9 +32,16 @@ pub struct Runner {
 /// it from here would build half of its dependencies once more, as without the tests they have other features.
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test is a program");
-    let folder = test.ancestors().nth(2).expect("it lies in a folder of the target folder");
+    let folder = test
+        .ancestors()
+        .nth(2)
+        .expect("it lies in a folder of the target folder");
     let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.exists(), "{} is not built: run `cargo test --workspace`", program.display());
+    assert!(
+        program.exists(),
+        "{} is not built: run `cargo test --workspace`",
+        program.display()
+    );
     program
 }
 
@@ -44,11 +51,19 @@ impl Runner {
         let temporary = tempfile::tempdir().expect("a folder for a while");
         let mut command = Command::new(program("cloakroom"));
         command.env("TMPDIR", temporary.path());
-        command.args(["dev", "--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        command
+            .args(["dev", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         match keep {
             Keep::Nothing => command.arg("--memory").stderr(Stdio::null()),
             Keep::In(folder) => {
-                let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+                let log = std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(folder.join("log"))
+                    .expect("a log");
                 command.arg("--data").arg(folder.join("data")).stderr(log)
             }
         };
@@ -62,10 +77,16 @@ impl Runner {
             }
             panic!("the dev runner ended before it listened");
         };
-        let url = timeout(Duration::from_secs(60), listening).await.expect("it listens within a minute");
+        let url = timeout(Duration::from_secs(60), listening)
+            .await
+            .expect("it listens within a minute");
         // What else it prints must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { url, child, _temporary: temporary }
+        Self {
+            url,
+            child,
+            _temporary: temporary,
+        }
     }
 
     /// Ends it at once, as `kill -9` does.
@@ -75,6 +96,9 @@ impl Runner {
 
     /// Waits until it ends by itself.
     pub async fn ended(mut self) {
-        timeout(Duration::from_secs(60), self.child.wait()).await.expect("it ends").expect("it was running");
+        timeout(Duration::from_secs(60), self.child.wait())
+            .await
+            .expect("it ends")
+            .expect("it was running");
     }
 }

@@ -20,7 +20,11 @@ impl Session {
         let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("docs")).expect("a folder");
-        std::fs::copy(root().join("docs/photo.jpg"), folder.path().join("docs/photo.jpg")).expect("a photo");
+        std::fs::copy(
+            root().join("docs/photo.jpg"),
+            folder.path().join("docs/photo.jpg"),
+        )
+        .expect("a photo");
         let steps = steps(&readme);
         assert!(steps.len() >= 3, "{steps:?}");
         Self { folder, steps }
@@ -38,7 +42,10 @@ impl Session {
         for (command, printed) in &self.steps {
             let command = adapted(command, &said);
             let mut shell = Command::new("sh");
-            shell.args(["-c", &command]).current_dir(self.folder.path()).stderr(Stdio::null());
+            shell
+                .args(["-c", &command])
+                .current_dir(self.folder.path())
+                .stderr(Stdio::null());
             let output = shell.output().await.expect("a shell");
             assert!(output.status.success(), "{command}");
             let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
@@ -54,7 +61,10 @@ impl Session {
 
 /// The commands of the session, each with the lines that it is said to print.
 fn steps(readme: &str) -> Vec<(String, Vec<String>)> {
-    let block = readme.split_once("<!-- session -->\n```console\n").expect("a session").1;
+    let block = readme
+        .split_once("<!-- session -->\n```console\n")
+        .expect("a session")
+        .1;
     let block = block.split_once("```").expect("its end").0;
     let mut steps: Vec<(String, Vec<String>)> = vec![];
     for line in block.lines().filter(|line| !line.is_empty()) {

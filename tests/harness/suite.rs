@@ -43,18 +43,35 @@ macro_rules! suite {
 
 impl Test {
     /// A test of this path, which begins with the program's name.
-    pub fn new<F>(path: &str, needs: &'static [Needs], test: impl FnOnce() -> F + Send + 'static) -> Self
+    pub fn new<F>(
+        path: &str,
+        needs: &'static [Needs],
+        test: impl FnOnce() -> F + Send + 'static,
+    ) -> Self
     where
         F: Future<Output = ()>,
     {
-        let name = path.split_once("::").map_or(path, |(_program, name)| name).to_owned();
+        let name = path
+            .split_once("::")
+            .map_or(path, |(_program, name)| name)
+            .to_owned();
         // Each in a runtime of its own, so that nothing is left over for the next.
         let run = |longest| {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build();
             let bounded = async { timeout(longest, test()).await };
-            runtime.expect("a runtime").block_on(bounded).expect("the test ends in time");
+            runtime
+                .expect("a runtime")
+                .block_on(bounded)
+                .expect("the test ends in time");
         };
-        Self { name, needs, run: Box::new(run) }
+        Self {
+            name,
+            needs,
+            run: Box::new(run),
+        }
     }
 
     fn trial(self, target: Target) -> (Trial, Option<&'static str>) {
@@ -69,7 +86,11 @@ impl Test {
 }
 
 /// Runs the tests as the arguments say, and tells what was left out; or tells what is wrong with the target.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what a test program says to whoever runs it")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it is what a test program says to whoever runs it"
+)]
 pub fn main(target: Result<Target, String>, tests: impl FnOnce(Target) -> Vec<Test>) -> ExitCode {
     let arguments = Arguments::from_args();
     let target = match target {

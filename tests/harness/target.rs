@@ -46,7 +46,11 @@ const LACKS: &[(Target, Needs, &str)] = &[
     (Target::LocalStack, Needs::JoinsAtOnce, TANGLED),
     (Target::LocalStackInDocker, Needs::JoinsAtOnce, TANGLED),
     (Target::LocalStack, Needs::GatewayProblems, OWN_WORDS),
-    (Target::LocalStackInDocker, Needs::GatewayProblems, OWN_WORDS),
+    (
+        Target::LocalStackInDocker,
+        Needs::GatewayProblems,
+        OWN_WORDS,
+    ),
     (Target::LocalStackInDocker, Needs::PrivateObjects, UNSIGNED),
     (
         Target::LocalStackInDocker,
@@ -62,8 +66,10 @@ const LACKS: &[(Target, Needs, &str)] = &[
     ),
 ];
 
-const OWN_WORDS: &str = "its gateway has words of its own: it takes no gateway responses from an API's document";
-const TANGLED: &str = "its S3 writes both over each other: the object does not keep to its checksum then";
+const OWN_WORDS: &str =
+    "its gateway has words of its own: it takes no gateway responses from an API's document";
+const TANGLED: &str =
+    "its S3 writes both over each other: the object does not keep to its checksum then";
 const UNSIGNED: &str = "its S3 serves an object to a request without a signature";
 
 impl Target {
@@ -77,7 +83,10 @@ impl Target {
 
     /// What `CLOAKROOM_ON` names; the dev runner, where nothing is said.
     pub fn of_environment() -> Result<Self, String> {
-        named(env::var("CLOAKROOM_ON").ok().as_deref(), env::var("CLOAKROOM_URL").ok().as_deref())
+        named(
+            env::var("CLOAKROOM_ON").ok().as_deref(),
+            env::var("CLOAKROOM_URL").ok().as_deref(),
+        )
     }
 
     /// As [`of_environment`](Self::of_environment), for tests that ask a deployment: `CLOAKROOM_URL` says where it is,
@@ -96,23 +105,33 @@ impl Target {
     /// where an emulator has them, which AWS must not be taken for.
     pub fn of_services() -> Result<Self, String> {
         let target = Self::of_environment()?;
-        let emulated = matches!(target, Self::LocalStack | Self::LocalStackInDocker | Self::MiniStack);
+        let emulated = matches!(
+            target,
+            Self::LocalStack | Self::LocalStackInDocker | Self::MiniStack
+        );
         if emulated && env::var_os("AWS_ENDPOINT_URL").is_none() {
-            return Err(format!("CLOAKROOM_ON is {target}: set AWS_ENDPOINT_URL to its URL"));
+            return Err(format!(
+                "CLOAKROOM_ON is {target}: set AWS_ENDPOINT_URL to its URL"
+            ));
         }
         Ok(target)
     }
 
     /// Why a test that needs this can't be run here, if it can't.
     pub fn lacks(self, needs: &[Needs]) -> Option<&'static str> {
-        let lack = LACKS.iter().find(|(target, lacked, _)| *target == self && needs.contains(lacked));
+        let lack = LACKS
+            .iter()
+            .find(|(target, lacked, _)| *target == self && needs.contains(lacked));
         lack.map(|(_, _, reason)| *reason)
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.iter().find(|(_, target)| target == self).map_or("", |(name, _)| name);
+        let name = Self::ALL
+            .iter()
+            .find(|(_, target)| target == self)
+            .map_or("", |(name, _)| name);
         f.write_str(name)
     }
 }
@@ -121,9 +140,14 @@ fn named(on: Option<&str>, url: Option<&str>) -> Result<Target, String> {
     let names = Target::ALL.map(|(name, _)| name).join(", ");
     match (on, url) {
         (None, None) => Ok(Target::Dev),
-        (None, Some(_)) => Err(format!("CLOAKROOM_URL is set: set CLOAKROOM_ON to what runs there, one of {names}")),
+        (None, Some(_)) => Err(format!(
+            "CLOAKROOM_URL is set: set CLOAKROOM_ON to what runs there, one of {names}"
+        )),
         (Some(on), _) => {
-            let known = Target::ALL.iter().find(|(name, _)| *name == on).map(|(_, target)| *target);
+            let known = Target::ALL
+                .iter()
+                .find(|(name, _)| *name == on)
+                .map(|(_, target)| *target);
             known.ok_or_else(|| format!("set CLOAKROOM_ON to one of {names}: it is {on:?}"))
         }
     }

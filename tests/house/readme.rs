@@ -7,7 +7,11 @@ use cloakroom_tests::{Deployment, Keep};
 async fn the_curl_session_prints_what_it_says() {
     let cloakroom = Deployment::run(Keep::Nothing).await;
     let session = Session::of_readme();
-    session.play(|line, _| line.replace("http://127.0.0.1:9000", cloakroom.url())).await;
-    let thumbnail = image::ImageReader::open(session.file("thumbnail.jpg")).expect("a file").into_dimensions();
+    session
+        .play(|line, _| line.replace("http://127.0.0.1:9000", cloakroom.url()))
+        .await;
+    let thumbnail = image::ImageReader::open(session.file("thumbnail.jpg"))
+        .expect("a file")
+        .into_dimensions();
     assert_eq!(thumbnail.expect("an image"), (200, 150));
 }

@@ -10,26 +10,64 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloakroom-core", &[]),
     ("cloakroom-app", &["cloakroom-core"]),
     ("cloakroom-http", &["cloakroom-core", "cloakroom-app"]),
-    ("cloakroom-aws", &["cloakroom-core", "cloakroom-app", "sqs-extended-client"]),
+    (
+        "cloakroom-aws",
+        &["cloakroom-core", "cloakroom-app", "sqs-extended-client"],
+    ),
     ("cloakroom-embedded", &[]),
     ("sqs-extended-client", &[]),
     ("cloakroom-client", &["cloakroom-core"]),
     ("commands", &["cloakroom-app"]),
-    ("lambda", &["cloakroom-app", "cloakroom-aws", "cloakroom-http"]),
-    ("submit", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "commands", "lambda"]),
-    ("worker", &["cloakroom-app", "cloakroom-aws", "commands", "lambda"]),
-    ("status", &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "lambda"]),
+    (
+        "lambda",
+        &["cloakroom-app", "cloakroom-aws", "cloakroom-http"],
+    ),
+    (
+        "submit",
+        &[
+            "cloakroom-app",
+            "cloakroom-aws",
+            "cloakroom-http",
+            "commands",
+            "lambda",
+        ],
+    ),
+    (
+        "worker",
+        &["cloakroom-app", "cloakroom-aws", "commands", "lambda"],
+    ),
+    (
+        "status",
+        &["cloakroom-app", "cloakroom-aws", "cloakroom-http", "lambda"],
+    ),
     ("dead-letters", &["cloakroom-aws", "lambda"]),
     ("sweeper", &["cloakroom-aws", "lambda"]),
     (
         "cloakroom-cli",
-        &["cloakroom-app", "cloakroom-aws", "cloakroom-client", "cloakroom-embedded", "cloakroom-http", "commands"],
+        &[
+            "cloakroom-app",
+            "cloakroom-aws",
+            "cloakroom-client",
+            "cloakroom-embedded",
+            "cloakroom-http",
+            "commands",
+        ],
     ),
     ("cloakroom-sim", &["cloakroom-core", "cloakroom-app"]),
     ("cloakroom-tests", &["cloakroom-core", "cloakroom-client"]),
     ("cloakroom-benches", &["cloakroom-core"]),
     ("crc-fast", &[]),
-    ("cloakroom-fuzz", &["cloakroom-core", "cloakroom-app", "cloakroom-aws", "cloakroom-http", "commands", "lambda"]),
+    (
+        "cloakroom-fuzz",
+        &[
+            "cloakroom-core",
+            "cloakroom-app",
+            "cloakroom-aws",
+            "cloakroom-http",
+            "commands",
+            "lambda",
+        ],
+    ),
 ];
 
 /// What the functions are measured beside does by hand what the rooms do.
@@ -37,21 +75,72 @@ const FLOOR: &str = "cloakroom-benches";
 
 /// Crates that only these rooms may use.
 const KEPT: &[(&str, &[&str])] = &[
-    ("aws-", &["cloakroom-aws", "cloakroom-fuzz", "sqs-extended-client", FLOOR]),
-    ("axum", &["cloakroom-http", "cloakroom-cli", "lambda", "cloakroom-fuzz"]),
+    (
+        "aws-",
+        &[
+            "cloakroom-aws",
+            "cloakroom-fuzz",
+            "sqs-extended-client",
+            FLOOR,
+        ],
+    ),
+    (
+        "axum",
+        &[
+            "cloakroom-http",
+            "cloakroom-cli",
+            "lambda",
+            "cloakroom-fuzz",
+        ],
+    ),
     ("http", &["cloakroom-http", "cloakroom-fuzz"]),
-    ("lambda_", &["lambda", "submit", "worker", "status", "dead-letters", "sweeper", "cloakroom-fuzz", FLOOR]),
-    ("aws_lambda_events", &["lambda", "worker", "dead-letters", "sweeper", "cloakroom-fuzz", FLOOR]),
+    (
+        "lambda_",
+        &[
+            "lambda",
+            "submit",
+            "worker",
+            "status",
+            "dead-letters",
+            "sweeper",
+            "cloakroom-fuzz",
+            FLOOR,
+        ],
+    ),
+    (
+        "aws_lambda_events",
+        &[
+            "lambda",
+            "worker",
+            "dead-letters",
+            "sweeper",
+            "cloakroom-fuzz",
+            FLOOR,
+        ],
+    ),
     ("rusqlite", &["cloakroom-embedded"]),
     ("reqwest", &["cloakroom-client", "cloakroom-tests"]),
 ];
 
 /// What the still room must not wait, ask or draw by.
-const NOT_IN_THE_STILL_ROOM: &[&str] = &["tokio", "futures", "async-trait", "tracing", "rand", "reqwest", "axum"];
+const NOT_IN_THE_STILL_ROOM: &[&str] = &[
+    "tokio",
+    "futures",
+    "async-trait",
+    "tracing",
+    "rand",
+    "reqwest",
+    "axum",
+];
 
 fn dependencies() -> BTreeMap<String, Vec<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version=1",
+            "--manifest-path",
+        ])
         .arg(cloakroom_tests::root().join("Cargo.toml"))
         .output()
         .expect("cargo runs");
@@ -62,7 +151,13 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
         .iter()
         .map(|package| {
             let all = package["dependencies"].as_array().expect("dependencies");
-            (name(package), all.iter().filter(|one| one["kind"].is_null()).map(name).collect())
+            (
+                name(package),
+                all.iter()
+                    .filter(|one| one["kind"].is_null())
+                    .map(name)
+                    .collect(),
+            )
         })
         .collect()
 }
@@ -70,7 +165,12 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
 #[test]
 fn every_arrow_between_rooms_is_drawn_here() {
     let dependencies = dependencies();
-    assert_eq!(dependencies.len(), ARROWS.len(), "{:?}", dependencies.keys());
+    assert_eq!(
+        dependencies.len(),
+        ARROWS.len(),
+        "{:?}",
+        dependencies.keys()
+    );
     for (room, allowed) in ARROWS {
         let of_the_house = |name: &&String| dependencies.contains_key(*name);
         for used in dependencies[*room].iter().filter(of_the_house) {
@@ -84,10 +184,17 @@ fn what_one_room_knows_is_kept_there() {
     for (room, used) in dependencies() {
         for name in used {
             for (kept, rooms) in KEPT {
-                let is = if kept.ends_with(['-', '_']) { name.starts_with(kept) } else { name == *kept };
+                let is = if kept.ends_with(['-', '_']) {
+                    name.starts_with(kept)
+                } else {
+                    name == *kept
+                };
                 assert!(!is || rooms.contains(&room.as_str()), "{room} uses {name}");
             }
-            assert!(room != "cloakroom-core" || !NOT_IN_THE_STILL_ROOM.contains(&name.as_str()), "{room} uses {name}");
+            assert!(
+                room != "cloakroom-core" || !NOT_IN_THE_STILL_ROOM.contains(&name.as_str()),
+                "{room} uses {name}"
+            );
         }
     }
 }

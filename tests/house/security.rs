@@ -24,9 +24,14 @@ fn every_test_that_the_page_names_exists() {
         sources(&root().join(folder), &mut text);
     }
     let words = page.split('`').skip(1).step_by(2);
-    let tests: Vec<_> = words.filter(|word| word.matches('_').count() > 2 && !word.contains([' ', ':'])).collect();
+    let tests: Vec<_> = words
+        .filter(|word| word.matches('_').count() > 2 && !word.contains([' ', ':']))
+        .collect();
     assert!(tests.len() > 15, "{tests:?}");
     for test in tests {
-        assert!(text.contains(&format!("fn {test}()")), "there is no test {test}");
+        assert!(
+            text.contains(&format!("fn {test}()")),
+            "there is no test {test}"
+        );
     }
 }

@@ -9,7 +9,11 @@ use cloakroom_embedded::Services;
 
 /// The project's own clients of the embedded services.
 pub(crate) fn clients(services: &Services) -> Clients {
-    clients_at([services.dynamodb_url(), services.sqs_url(), services.s3_url()])
+    clients_at([
+        services.dynamodb_url(),
+        services.sqs_url(),
+        services.s3_url(),
+    ])
 }
 
 /// The project's own clients of DynamoDB, SQS and S3 at these URLs.
@@ -26,7 +30,16 @@ pub(crate) fn clients_at([dynamodb_url, sqs_url, s3_url]: [&str; 3]) -> Clients 
 
 /// The SDK, for what the project's clients don't do.
 pub(crate) async fn sdk_at(url: &str) -> SdkConfig {
-    let credentials = Credentials::new(Services::ACCESS_KEY, Services::SECRET_KEY, None, None, "given");
+    let credentials = Credentials::new(
+        Services::ACCESS_KEY,
+        Services::SECRET_KEY,
+        None,
+        None,
+        "given",
+    );
     let sdk = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(url);
-    sdk.region(Region::new(Services::REGION)).credentials_provider(credentials).load().await
+    sdk.region(Region::new(Services::REGION))
+        .credentials_provider(credentials)
+        .load()
+        .await
 }

@@ -39,7 +39,11 @@ impl Counts {
 
     /// Waits until so many clients are done with their submissions.
     pub(crate) async fn submitted(&self, all: u64) {
-        self.submitted.subscribe().wait_for(|&now| now >= all).await.expect("it is our own");
+        self.submitted
+            .subscribe()
+            .wait_for(|&now| now >= all)
+            .await
+            .expect("it is our own");
     }
 }
 
@@ -61,20 +65,43 @@ impl Site {
     pub(crate) fn new(url: &str, deadline: watch::Receiver<Option<Instant>>) -> Self {
         let counts = Arc::new(Counts::default());
         let counted = Arc::clone(&counts);
-        let retry = RetryPolicy { max_attempts: 1000, base: Duration::from_millis(250), cap: Duration::from_secs(3) };
-        let client = Client::builder(url).retry(retry).retry_within(Duration::from_secs(600));
-        let client = client.on_retry(move |_| _ = counted.again.fetch_add(1, Relaxed)).build().expect("a client");
+        let retry = RetryPolicy {
+            max_attempts: 1000,
+            base: Duration::from_millis(250),
+            cap: Duration::from_secs(3),
+        };
+        let client = Client::builder(url)
+            .retry(retry)
+            .retry_within(Duration::from_secs(600));
+        let client = client
+            .on_retry(move |_| _ = counted.again.fetch_add(1, Relaxed))
+            .build()
+            .expect("a client");
         let once = |timeout| {
-            let client = Client::builder(url).retry_within(Duration::ZERO).timeout(timeout);
+            let client = Client::builder(url)
+                .retry_within(Duration::ZERO)
+                .timeout(timeout);
             client.build().expect("a client")
         };
-        let (hasty, weak) = (once(Duration::from_millis(60)), once(Duration::from_secs(30)));
-        Self { client, hasty, weak, run: fresh_key("soak"), deadline, counts }
+        let (hasty, weak) = (
+            once(Duration::from_millis(60)),
+            once(Duration::from_secs(30)),
+        );
+        Self {
+            client,
+            hasty,
+            weak,
+            run: fresh_key("soak"),
+            deadline,
+            counts,
+        }
     }
 
     /// Whether every job must be over by now.
     pub(crate) fn is_late(&self) -> bool {
-        self.deadline.borrow().is_some_and(|deadline| Instant::now() > deadline)
+        self.deadline
+            .borrow()
+            .is_some_and(|deadline| Instant::now() > deadline)
     }
 }
 
@@ -90,7 +117,9 @@ pub(crate) async fn play(site: &Site, plan: Plan) -> Story {
         wrongs: vec![],
     };
     let submitted = dealings::submit(site, &plan, &mut story).await;
-    site.counts.submitted.send_modify(|submitted| *submitted += 1);
+    site.counts
+        .submitted
+        .send_modify(|submitted| *submitted += 1);
     let Some(submitted) = submitted else {
         site.counts.given_up.fetch_add(1, Relaxed);
         return story;
@@ -108,13 +137,22 @@ pub(crate) async fn play(site: &Site, plan: Plan) -> Story {
     match cancelled {
         Some(Ok(job)) => {
             site.counts.cancels.fetch_add(1, Relaxed);
-            let last = story.sights.last().map(|sight| (sight.job.status, sight.job.attempt));
-            if job.status.is_terminal() && last.is_some_and(|last| last != (job.status, job.attempt)) {
-                story.wrongs.push(format!("was cancelled, and is not: {job:?}"));
+            let last = story
+                .sights
+                .last()
+                .map(|sight| (sight.job.status, sight.job.attempt));
+            if job.status.is_terminal()
+                && last.is_some_and(|last| last != (job.status, job.attempt))
+            {
+                story
+                    .wrongs
+                    .push(format!("was cancelled, and is not: {job:?}"));
             }
         }
         Some(Err(Error::Problem(problem))) if problem.code == "job-finished" => {}
-        Some(Err(error)) => story.wrongs.push(format!("a client could not cancel it: failed to {error}")),
+        Some(Err(error)) => story
+            .wrongs
+            .push(format!("a client could not cancel it: failed to {error}")),
         None => {}
     }
     story

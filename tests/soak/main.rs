@@ -58,7 +58,11 @@ struct Arguments {
 }
 
 #[tokio::main]
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what the program says to whoever runs it")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it is what the program says to whoever runs it"
+)]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let target = match (arguments.jobs, Target::of_deployment()) {
@@ -68,7 +72,9 @@ async fn main() -> ExitCode {
         }
         (Some(_), Ok(target @ (Target::LocalStack | Target::MiniStack))) => target,
         (Some(_), Ok(target)) => {
-            eprintln!("the soak kills the functions' processes, and {target} has none on this machine");
+            eprintln!(
+                "the soak kills the functions' processes, and {target} has none on this machine"
+            );
             return ExitCode::FAILURE;
         }
         (Some(_), Err(error)) => {
@@ -78,7 +84,11 @@ async fn main() -> ExitCode {
     };
     let report = soak(&arguments, target).await;
     println!("{report}");
-    if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.violations.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 async fn soak(arguments: &Arguments, target: Target) -> Report {
@@ -87,21 +97,37 @@ async fn soak(arguments: &Arguments, target: Target) -> Report {
     let troubles = Arc::new(Troubles::new(arguments.seed));
     let proxy = proxy::start(&stack.endpoint, Arc::clone(&troubles)).await;
     // A run of its own begins with a ledger of its own.
-    let ledger = root().canonicalize().expect("a path").join(LEDGERS).join(target.to_string()).join("ledger");
+    let ledger = root()
+        .canonicalize()
+        .expect("a path")
+        .join(LEDGERS)
+        .join(target.to_string())
+        .join("ledger");
     std::fs::write(&ledger, "").expect("the ledger can be written");
     let undo = stack.hand_over(&proxy, &ledger, arguments.visibility).await;
 
     let (till, deadline) = watch::channel(None);
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(&stack.url.replace(&stack.endpoint, &proxy), deadline);
-    let (counts, bound, before) = (Arc::clone(&site.counts), stack.bound(arguments.visibility), stack.records().await);
+    let (counts, bound, before) = (
+        Arc::clone(&site.counts),
+        stack.bound(arguments.visibility),
+        stack.records().await,
+    );
     troubles.begin();
     let begun = Instant::now();
-    let killing = processes::kill(proxy.clone(), arguments.seed, arguments.kill_every, counts.accepted(), stopped);
+    let killing = processes::kill(
+        proxy.clone(),
+        arguments.seed,
+        arguments.kill_every,
+        counts.accepted(),
+        stopped,
+    );
     let killing = tokio::spawn(killing);
     let plans = (0..jobs).map(|n| Plan::of(arguments.seed, n, arguments.give_up));
-    let stories =
-        futures::stream::iter(plans).map(|plan| client::play(&site, plan)).buffer_unordered(arguments.clients);
+    let stories = futures::stream::iter(plans)
+        .map(|plan| client::play(&site, plan))
+        .buffer_unordered(arguments.clients);
     let calm = async {
         counts.submitted(jobs).await;
         // What was accepted last is not to have it easier.

@@ -88,7 +88,11 @@ impl Plan {
             sends,
             not_before: dice.chance(40).then(|| dice.millis(1000, 5000)),
             cancels_after,
-            waits: if dice.chance(200) { 1 + dice.below(5) } else { 0 },
+            waits: if dice.chance(200) {
+                1 + dice.below(5)
+            } else {
+                0
+            },
             reuses_key: dice.chance(20),
         }
     }
@@ -98,7 +102,10 @@ impl Plan {
 fn what(dice: &mut Dice, n: u64) -> (Value, Wish) {
     let duration = dice.below(400);
     match dice.below(100) {
-        0..60 => (json!({"duration_ms": duration, "result": {"n": n}}), Wish::Result(json!({"n": n}))),
+        0..60 => (
+            json!({"duration_ms": duration, "result": {"n": n}}),
+            Wish::Result(json!({"n": n})),
+        ),
         60..70 => {
             let (duration, steps) = (1000 + dice.below(3000), dice.below(4));
             let payload = json!({"duration_ms": duration, "progress_steps": steps, "result": n});
@@ -108,26 +115,40 @@ fn what(dice: &mut Dice, n: u64) -> (Value, Wish) {
         70..76 => {
             let message = format!("{n} ").repeat(100_000);
             let digest = Digest::of(message.as_bytes()).to_string();
-            (json!({"digest": true, "message": message}), Wish::Result(json!({"sha256_message": digest})))
+            (
+                json!({"digest": true, "message": message}),
+                Wish::Result(json!({"sha256_message": digest})),
+            )
         }
         // More than a record keeps.
         76..82 => {
             let length = 40_000 + usize::try_from(dice.below(100_000)).expect("it is small");
-            (json!({"duration_ms": duration, "result_bytes": length}), Wish::Bytes(length))
+            (
+                json!({"duration_ms": duration, "result_bytes": length}),
+                Wish::Bytes(length),
+            )
         }
         82..88 => {
             let payload = json!({"duration_ms": duration, "fail": "terminal", "code": "no-paper"});
             (payload, Wish::Failure("no-paper"))
         }
         88..94 => {
-            let payload = json!({"fail": "retryable", "fail_attempts": 1, "code": "no-ink", "result": n});
+            let payload =
+                json!({"fail": "retryable", "fail_attempts": 1, "code": "no-ink", "result": n});
             (payload, Wish::ResultAfter("no-ink", json!(n)))
         }
-        94..96 => {
-            (json!({"fail": "panic", "fail_attempts": 1, "result": n}), Wish::ResultAfter("job-failed", json!(n)))
-        }
-        96..98 => (json!({"fail": "retryable", "code": "no-ink"}), Wish::Failure("no-ink")),
-        98 => (json!({"fail": "exit", "fail_attempts": 1, "result": n}), Wish::ResultAfter("worker-crashed", json!(n))),
+        94..96 => (
+            json!({"fail": "panic", "fail_attempts": 1, "result": n}),
+            Wish::ResultAfter("job-failed", json!(n)),
+        ),
+        96..98 => (
+            json!({"fail": "retryable", "code": "no-ink"}),
+            Wish::Failure("no-ink"),
+        ),
+        98 => (
+            json!({"fail": "exit", "fail_attempts": 1, "result": n}),
+            Wish::ResultAfter("worker-crashed", json!(n)),
+        ),
         _ => (json!({"fail": "exit"}), Wish::Crash),
     }
 }

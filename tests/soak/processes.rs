@@ -9,7 +9,13 @@ use tokio::sync::watch;
 use crate::plan::Dice;
 
 /// Of a hundred kills, so many are of each function's processes.
-const TARGETS: [(&str, u64); 5] = [("worker", 80), ("submit", 6), ("status", 4), ("dead-letters", 5), ("sweeper", 5)];
+const TARGETS: [(&str, u64); 5] = [
+    ("worker", 80),
+    ("submit", 6),
+    ("status", 4),
+    ("dead-letters", 5),
+    ("sweeper", 5),
+];
 
 /// What decides about kills, beside the n-th client and the troubles.
 const PURPOSE: u64 = 1 << 40;
@@ -44,24 +50,42 @@ pub(crate) async fn kill(
             })
             .expect("they make a hundred");
         let found = processes(&proxy, target);
-        let Some(pid) = found.get(usize::try_from(dice.below(found.len() as u64)).unwrap_or(0)) else { continue };
-        let ended = Command::new("kill").args(["-9", &pid.to_string()]).status().await.expect("there is a kill");
+        let Some(pid) = found.get(usize::try_from(dice.below(found.len() as u64)).unwrap_or(0))
+        else {
+            continue;
+        };
+        let ended = Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .status()
+            .await
+            .expect("there is a kill");
         *killed.entry(target).or_default() += u64::from(ended.success());
     }
 }
 
 /// The processes of a function that were told to go through our proxy, by what the system knows of their environment.
 fn processes(proxy: &str, function: &str) -> Vec<u32> {
-    let listed = fs::read_dir("/proc").expect("the functions' processes are found in /proc, as Linux has it");
+    let listed = fs::read_dir("/proc")
+        .expect("the functions' processes are found in /proc, as Linux has it");
     let pids = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let ours = |pid: &u32| {
-        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-        let variables: Vec<_> = environment.split(|&byte| byte == 0).map(String::from_utf8_lossy).collect();
+        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else {
+            return false;
+        };
+        let variables: Vec<_> = environment
+            .split(|&byte| byte == 0)
+            .map(String::from_utf8_lossy)
+            .collect();
         let named = |name: &str, test: &dyn Fn(&str) -> bool| {
-            variables.iter().any(|it| it.split_once('=').is_some_and(|(its, value)| its == name && test(value)))
+            variables.iter().any(|it| {
+                it.split_once('=')
+                    .is_some_and(|(its, value)| its == name && test(value))
+            })
         };
         named("AWS_ENDPOINT_URL_SQS", &|value| value == proxy)
-            && named("AWS_LAMBDA_FUNCTION_NAME", &|value| value.ends_with(&format!("-{function}")))
+            && named("AWS_LAMBDA_FUNCTION_NAME", &|value| {
+                value.ends_with(&format!("-{function}"))
+            })
     };
     pids.filter(ours).collect()
 }

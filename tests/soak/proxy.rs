@@ -7,7 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -43,13 +45,24 @@ type Answer = Result<Response<Full<Bytes>>, Broken>;
 pub(crate) async fn start(endpoint: &str, troubles: Arc<Troubles>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-    let to = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+    let to = Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
     let endpoint: Arc<str> = endpoint.trim_end_matches('/').into();
     tokio::spawn(async move {
         loop {
             // Out of file handles at worst: whoever wanted something tries again.
-            let Ok((stream, _)) = listener.accept().await else { continue };
-            tokio::spawn(serve(stream, to.clone(), Arc::clone(&endpoint), Arc::clone(&troubles)));
+            let Ok((stream, _)) = listener.accept().await else {
+                continue;
+            };
+            tokio::spawn(serve(
+                stream,
+                to.clone(),
+                Arc::clone(&endpoint),
+                Arc::clone(&troubles),
+            ));
         }
     });
     url
@@ -63,11 +76,15 @@ async fn serve(stream: TcpStream, to: Client, endpoint: Arc<str>, troubles: Arc<
         async move {
             let call = read(request).await?;
             // A task of its own: it takes effect, though the caller hangs up.
-            tokio::spawn(answer(to, endpoint, troubles, call)).await.map_err(|_| Broken)?
+            tokio::spawn(answer(to, endpoint, troubles, call))
+                .await
+                .map_err(|_| Broken)?
         }
     });
     // That connections break is what the proxy is for.
-    _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn read(request: Request<Incoming>) -> Result<Call, Broken> {
@@ -77,7 +94,9 @@ async fn read(request: Request<Incoming>) -> Result<Call, Broken> {
 }
 
 async fn answer(to: Client, endpoint: Arc<str>, troubles: Arc<Troubles>, call: Call) -> Answer {
-    let Some(service) = service(&call) else { return forward(&to, &endpoint, call).await };
+    let Some(service) = service(&call) else {
+        return forward(&to, &endpoint, call).await;
+    };
     let sends = header(&call, "x-amz-target") == "AmazonSQS.SendMessage";
     match troubles.draw(service, sends) {
         Trouble::None => forward(&to, &endpoint, call).await,
@@ -107,15 +126,24 @@ fn service(call: &Call) -> Option<Service> {
     let query = call.head.uri.query().unwrap_or_default();
     let signed_for = |name: &str| {
         let authorization = header(call, AUTHORIZATION.as_str());
-        authorization.contains(&format!("/{name}/aws4_request")) || query.contains(&format!("%2F{name}%2Faws4_request"))
+        authorization.contains(&format!("/{name}/aws4_request"))
+            || query.contains(&format!("%2F{name}%2Faws4_request"))
     };
-    [("dynamodb", Service::DynamoDb), ("sqs", Service::Sqs), ("s3", Service::S3)]
-        .into_iter()
-        .find_map(|(name, service)| signed_for(name).then_some(service))
+    [
+        ("dynamodb", Service::DynamoDb),
+        ("sqs", Service::Sqs),
+        ("s3", Service::S3),
+    ]
+    .into_iter()
+    .find_map(|(name, service)| signed_for(name).then_some(service))
 }
 
 fn header<'a>(call: &'a Call, name: &str) -> &'a str {
-    call.head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    call.head
+        .headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 async fn forward(to: &Client, endpoint: &str, call: Call) -> Answer {
@@ -126,7 +154,10 @@ async fn forward(to: &Client, endpoint: &str, call: Call) -> Answer {
         headers.remove(of_the_connection);
     }
     let is_head = head.method == Method::HEAD;
-    let request = to.request(head.method, format!("{endpoint}{path}")).headers(headers).body(body);
+    let request = to
+        .request(head.method, format!("{endpoint}{path}"))
+        .headers(headers)
+        .body(body);
     let answer = request.send().await.map_err(|_| Broken)?;
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.map_err(|_| Broken)?;
@@ -161,6 +192,8 @@ fn throttled(service: Service) -> Response<Full<Bytes>> {
     };
     let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
 }

@@ -37,43 +37,103 @@ pub(crate) struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { jobs, ended, began, effects, jobs_with_effects, .. } = &self.figures;
+        let Figures {
+            jobs,
+            ended,
+            began,
+            effects,
+            jobs_with_effects,
+            ..
+        } = &self.figures;
         let counts = &self.counts;
         let of = |count: &std::sync::atomic::AtomicU64| count.load(Relaxed);
-        writeln!(f, "\nsoak on {}: {} clients, seed {}\n", self.target, self.jobs, self.seed)?;
+        writeln!(
+            f,
+            "\nsoak on {}: {} clients, seed {}\n",
+            self.target, self.jobs, self.seed
+        )?;
         let accepted = jobs - self.figures.recorded_unanswered;
-        writeln!(f, "accepted     {accepted:>7}  answered 202; {} answers were replays", of(&counts.replayed))?;
+        writeln!(
+            f,
+            "accepted     {accepted:>7}  answered 202; {} answers were replays",
+            of(&counts.replayed)
+        )?;
         let (given_up, unanswered) = (of(&counts.given_up), self.figures.recorded_unanswered);
-        writeln!(f, "given up     {given_up:>7}  not answered; {unanswered} of them were recorded all the same")?;
+        writeln!(
+            f,
+            "given up     {given_up:>7}  not answered; {unanswered} of them were recorded all the same"
+        )?;
         writeln!(f, "ended        {:>7}", ended.values().sum::<u64>())?;
         for (how, count) in ended {
             writeln!(f, "             {count:>7}  {how}")?;
         }
-        let by: Vec<_> = self.figures.ended_by.iter().map(|(step, count)| format!("{step} {count}")).collect();
+        let by: Vec<_> = self
+            .figures
+            .ended_by
+            .iter()
+            .map(|(step, count)| format!("{step} {count}"))
+            .collect();
         writeln!(f, "             by step: {}", by.join(", "))?;
-        writeln!(f, "effects      {effects:>7}  of {jobs_with_effects} jobs, in {began} calls of handlers")?;
-        writeln!(f, "duplicates   {:>7}  effects of jobs that had one already", effects - jobs_with_effects)?;
+        writeln!(
+            f,
+            "effects      {effects:>7}  of {jobs_with_effects} jobs, in {began} calls of handlers"
+        )?;
+        writeln!(
+            f,
+            "duplicates   {:>7}  effects of jobs that had one already",
+            effects - jobs_with_effects
+        )?;
         let (of_failures, late) = (self.figures.effects_of_failures, self.figures.late);
-        writeln!(f, "             {of_failures:>7}  effects of jobs that failed or were cancelled")?;
-        writeln!(f, "             {late:>7}  lines that were noted after the job's end")?;
+        writeln!(
+            f,
+            "             {of_failures:>7}  effects of jobs that failed or were cancelled"
+        )?;
+        writeln!(
+            f,
+            "             {late:>7}  lines that were noted after the job's end"
+        )?;
         let (again, taken_over) = (self.figures.tried_again, self.figures.taken_over);
         writeln!(
             f,
             "             {again:>7}  jobs with more than one attempt; {taken_over} attempts were of a worker that was gone"
         )?;
-        writeln!(f, "kills        {:>7}  {}", self.kills.values().sum::<u64>(), listed(self.kills.iter()))?;
-        for trouble in ["calls", "throttled", "refused", "answers lost", "delayed", "sent twice"] {
+        writeln!(
+            f,
+            "kills        {:>7}  {}",
+            self.kills.values().sum::<u64>(),
+            listed(self.kills.iter())
+        )?;
+        for trouble in [
+            "calls",
+            "throttled",
+            "refused",
+            "answers lost",
+            "delayed",
+            "sent twice",
+        ] {
             let found = || self.troubles.iter().filter(|((_, it), _)| *it == trouble);
             let all: u64 = found().map(|(_, count)| count).sum();
             let by = listed(found().map(|((service, _), count)| (format!("{service:?}"), count)));
             writeln!(f, "{trouble:<12} {all:>7}  {by}")?;
         }
         let (polls, again, cancels) = (of(&counts.polls), of(&counts.again), of(&counts.cancels));
-        writeln!(f, "clients      {polls:>7}  polls, {again} requests made again, {cancels} cancellations")?;
-        let ended = self.figures.last_end.map(|end| end.since(self.calm)).unwrap_or_default().as_secs_f64();
+        writeln!(
+            f,
+            "clients      {polls:>7}  polls, {again} requests made again, {cancels} cancellations"
+        )?;
+        let ended = self
+            .figures
+            .last_end
+            .map(|end| end.since(self.calm))
+            .unwrap_or_default()
+            .as_secs_f64();
         let troubled = self.trouble_time.as_secs_f64();
         writeln!(f, "seconds      {troubled:>7.1}  of troubles")?;
-        writeln!(f, "             {ended:>7.1}  from their end to the last job's; {} at most", self.bound.as_secs())?;
+        writeln!(
+            f,
+            "             {ended:>7.1}  from their end to the last job's; {} at most",
+            self.bound.as_secs()
+        )?;
         writeln!(f, "violations   {:>7}", self.violations.len())?;
         for (n, (job, what)) in self.violations.iter().enumerate() {
             writeln!(f, "\n{job}: {what}")?;
@@ -86,11 +146,18 @@ impl fmt::Display for Report {
 }
 
 fn listed<K: fmt::Display, V: fmt::Display>(of: impl Iterator<Item = (K, V)>) -> String {
-    of.map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+    of.map(|(name, count)| format!("{name} {count}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What `cloakroom explain` tells of a job.
 fn story(job: &str) -> String {
-    let told = Command::new(program("cloakroom")).args(["explain", job]).output();
-    told.map_or_else(|error| format!("{error}\n"), |told| String::from_utf8_lossy(&told.stdout).into_owned())
+    let told = Command::new(program("cloakroom"))
+        .args(["explain", job])
+        .output();
+    told.map_or_else(
+        |error| format!("{error}\n"),
+        |told| String::from_utf8_lossy(&told.stdout).into_owned(),
+    )
 }

@@ -13,12 +13,15 @@ use tokio::time::sleep;
 const FUNCTIONS: [&str; 5] = ["submit", "worker", "status", "dead-letters", "sweeper"];
 
 /// What SDKs take an endpoint from. Some emulators set the first themselves; the others go before it.
-const ENDPOINTS: [&str; 4] =
-    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"];
+const ENDPOINTS: [&str; 4] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_S3",
+];
 
 /// No signature, but what an emulator tells by whom a request is for.
-const FOR_LAMBDA: &str =
-    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0";
+const FOR_LAMBDA: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0";
 
 /// How long the sweeper lets a job be beyond its messages' last receipt, and takes to come by: as published.
 const SWEEPER: Duration = Duration::from_secs(42 * 60);
@@ -44,8 +47,9 @@ pub(crate) struct Undo {
 
 impl Stack {
     pub(crate) async fn find() -> Self {
-        let variable =
-            |name: &str| env::var(name).unwrap_or_else(|_| panic!("set {name}: see localstack/status --env"));
+        let variable = |name: &str| {
+            env::var(name).unwrap_or_else(|_| panic!("set {name}: see localstack/status --env"))
+        };
         let mut stack = Self {
             url: variable("CLOAKROOM_URL"),
             endpoint: variable("AWS_ENDPOINT_URL"),
@@ -57,7 +61,8 @@ impl Stack {
             http: Client::builder().no_proxy().build().expect("a client"),
         };
         let redrive: Value =
-            serde_json::from_str(&stack.attribute(QueueAttributeName::RedrivePolicy).await).expect("a redrive policy");
+            serde_json::from_str(&stack.attribute(QueueAttributeName::RedrivePolicy).await)
+                .expect("a redrive policy");
         let receives = &redrive["maxReceiveCount"];
         stack.receives = receives
             .as_u64()
@@ -66,8 +71,12 @@ impl Stack {
             .expect("a count")
             .expect("of receipts");
         let worker = stack.variables("worker").await;
-        stack.table.push_str(worker["CLOAKROOM_TABLE"].as_str().expect("it is deployed"));
-        let seconds = worker["CLOAKROOM_LEASE_SECONDS"].as_str().and_then(|it| it.parse().ok());
+        stack
+            .table
+            .push_str(worker["CLOAKROOM_TABLE"].as_str().expect("it is deployed"));
+        let seconds = worker["CLOAKROOM_LEASE_SECONDS"]
+            .as_str()
+            .and_then(|it| it.parse().ok());
         stack.lease = Duration::from_secs(seconds.expect("the template says how long"));
         stack
     }
@@ -87,7 +96,8 @@ impl Stack {
             let mut variables: Map<String, Value> = before.as_object().expect("variables").clone();
             variables.extend(ENDPOINTS.map(|name| (name.to_owned(), json!(proxy))));
             variables.insert("CLOAKROOM_DIAGNOSTIC_LEDGER".to_owned(), json!(ledger));
-            self.set_variables(function, &Value::Object(variables)).await;
+            self.set_variables(function, &Value::Object(variables))
+                .await;
         }
         self.set_visibility(&visibility.to_string()).await;
         undo
@@ -124,10 +134,24 @@ impl Stack {
     }
 
     async fn configuration(&self, method: Method, function: &str, new: Option<&Value>) -> Value {
-        let url = format!("{}/2015-03-31/functions/{}-{function}/configuration", self.endpoint, self.name);
-        let request = self.http.request(method, url).header("Authorization", FOR_LAMBDA);
-        let request = if let Some(new) = new { request.json(new) } else { request };
-        let answer = request.send().await.and_then(reqwest::Response::error_for_status).expect("a configuration");
+        let url = format!(
+            "{}/2015-03-31/functions/{}-{function}/configuration",
+            self.endpoint, self.name
+        );
+        let request = self
+            .http
+            .request(method, url)
+            .header("Authorization", FOR_LAMBDA);
+        let request = if let Some(new) = new {
+            request.json(new)
+        } else {
+            request
+        };
+        let answer = request
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .expect("a configuration");
         answer.json().await.expect("JSON")
     }
 
@@ -137,22 +161,45 @@ impl Stack {
 
     async fn attribute(&self, name: QueueAttributeName) -> String {
         let sqs = Self::sqs().await;
-        let asked = sqs.get_queue_attributes().queue_url(&self.queue).attribute_names(name.clone()).send().await;
-        asked.expect("its attributes").attributes.expect("one of them")[&name].clone()
+        let asked = sqs
+            .get_queue_attributes()
+            .queue_url(&self.queue)
+            .attribute_names(name.clone())
+            .send()
+            .await;
+        asked
+            .expect("its attributes")
+            .attributes
+            .expect("one of them")[&name]
+            .clone()
     }
 
     async fn set_visibility(&self, seconds: &str) {
         let (sqs, name) = (Self::sqs().await, QueueAttributeName::VisibilityTimeout);
-        sqs.set_queue_attributes().queue_url(&self.queue).attributes(name, seconds).send().await.expect("set");
+        sqs.set_queue_attributes()
+            .queue_url(&self.queue)
+            .attributes(name, seconds)
+            .send()
+            .await
+            .expect("set");
     }
 
     /// How many records the table has.
     pub(crate) async fn records(&self) -> u64 {
-        let table = aws_sdk_dynamodb::Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
+        let table = aws_sdk_dynamodb::Client::new(
+            &aws_config::load_defaults(BehaviorVersion::latest()).await,
+        );
         let (mut records, mut from) = (0, None);
         loop {
-            let scan = table.scan().table_name(&self.table).select(aws_sdk_dynamodb::types::Select::Count);
-            let page = scan.set_exclusive_start_key(from).send().await.expect("a count");
+            let scan = table
+                .scan()
+                .table_name(&self.table)
+                .select(aws_sdk_dynamodb::types::Select::Count);
+            let page = scan
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .expect("a count");
             records += u64::try_from(page.count).expect("a count");
             from = page.last_evaluated_key.filter(|key| !key.is_empty());
             if from.is_none() {

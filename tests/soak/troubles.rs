@@ -66,7 +66,12 @@ impl Troubles {
     /// None, until they begin.
     pub(crate) fn new(seed: u64) -> Self {
         let dice = Dice::new(seed, PURPOSE);
-        Self(Mutex::new(State { dice, is_on: false, storms: HashMap::new(), counts: Counts::new() }))
+        Self(Mutex::new(State {
+            dice,
+            is_on: false,
+            storms: HashMap::new(),
+            counts: Counts::new(),
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -110,10 +115,20 @@ impl State {
     fn trouble(&mut self, service: Service, sends: bool) -> Trouble {
         let rates = match service {
             // Its own gateway is not ours to throttle: an answer of 429 has words of its own.
-            Service::Api => Rates { throttled: 0, refused: 5, lost: 15, delayed: 0, twice: 0 },
-            Service::DynamoDb | Service::Sqs | Service::S3 => {
-                Rates { throttled: 15, refused: 8, lost: 15, delayed: 30, twice: 100 }
-            }
+            Service::Api => Rates {
+                throttled: 0,
+                refused: 5,
+                lost: 15,
+                delayed: 0,
+                twice: 0,
+            },
+            Service::DynamoDb | Service::Sqs | Service::S3 => Rates {
+                throttled: 15,
+                refused: 8,
+                lost: 15,
+                delayed: 30,
+                twice: 100,
+            },
         };
         if rates.throttled > 0 && self.storms_at(service) && self.dice.chance(800) {
             return Trouble::Throttled;
@@ -132,7 +147,11 @@ impl State {
             Trouble::AnswerLost
         } else if hit(rates.delayed) {
             // One in ten for longer than its caller waits for it: it takes effect all the same.
-            let (least, most) = if self.dice.chance(100) { (3000, 6000) } else { (20, 600) };
+            let (least, most) = if self.dice.chance(100) {
+                (3000, 6000)
+            } else {
+                (20, 600)
+            };
             Trouble::Delayed(self.dice.millis(least, most))
         } else if sends && hit(rates.twice) {
             Trouble::SentTwice
@@ -147,7 +166,8 @@ impl State {
         let (from, to) = *self.storms.entry(service).or_insert((now, now));
         if now >= to {
             let from = now + self.dice.millis(5000, 50_000);
-            self.storms.insert(service, (from, from + self.dice.millis(500, 5000)));
+            self.storms
+                .insert(service, (from, from + self.dice.millis(500, 5000)));
         }
         from <= now && now < to
     }

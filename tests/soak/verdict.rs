@@ -53,11 +53,19 @@ pub(crate) struct Figures {
     pub(crate) ended_by: BTreeMap<String, u64>,
 }
 
-pub(crate) async fn of(site: &Site, stack: &Stack, mut stories: Vec<Story>, before: u64, ledger: &Path) -> Verdict {
+pub(crate) async fn of(
+    site: &Site,
+    stack: &Stack,
+    mut stories: Vec<Story>,
+    before: u64,
+    ledger: &Path,
+) -> Verdict {
     let mut verdict = Verdict::default();
     // Jobs whose clients gave up may have to be waited for.
     stories.sort_by_key(|story| !story.promised);
-    let looks = futures::stream::iter(stories).map(|story| look(site, story)).buffer_unordered(AT_ONCE);
+    let looks = futures::stream::iter(stories)
+        .map(|story| look(site, story))
+        .buffer_unordered(AT_ONCE);
     let looks: Vec<_> = looks.collect().await;
     let ledger = Ledger::read(&std::fs::read_to_string(ledger).expect("the ledger"));
     let mut known = HashSet::new();
@@ -67,22 +75,34 @@ pub(crate) async fn of(site: &Site, stack: &Stack, mut stories: Vec<Story>, befo
             Ok(Some(last)) => {
                 let noted = ledger.of(&story.id);
                 let found = wrongs(&story, &last, noted, stack.lease);
-                verdict.violations.extend(found.into_iter().map(|what| (story.id.clone(), what)));
+                verdict
+                    .violations
+                    .extend(found.into_iter().map(|what| (story.id.clone(), what)));
                 verdict.figures.count(&story, &last, noted);
                 known.insert(story.id);
             }
             Err(what) => {
-                verdict.violations.extend(story.wrongs.iter().map(|wrong| (story.id.clone(), wrong.clone())));
+                verdict.violations.extend(
+                    story
+                        .wrongs
+                        .iter()
+                        .map(|wrong| (story.id.clone(), wrong.clone())),
+                );
                 verdict.violations.push((story.id, what));
             }
         }
     }
     for job in ledger.jobs().filter(|job| !known.contains(*job)) {
-        verdict.violations.push((job.to_owned(), "ran, and nobody asked for it".to_owned()));
+        verdict
+            .violations
+            .push((job.to_owned(), "ran, and nobody asked for it".to_owned()));
     }
     let (records, jobs) = (stack.records().await - before, known.len() as u64);
     if records != jobs {
-        verdict.violations.push((String::new(), format!("the table has {records} new records, of {jobs} jobs")));
+        verdict.violations.push((
+            String::new(),
+            format!("the table has {records} new records, of {jobs} jobs"),
+        ));
     }
     verdict
 }
@@ -93,14 +113,26 @@ async fn look(site: &Site, mut story: Story) -> (Story, Result<Option<HistoryVie
         match site.client.find(&story.key).await {
             Ok(Some(job)) => story.id = job.id,
             Ok(None) => return (story, Ok(None)),
-            Err(error) => return (story, Err(format!("could not be found by its key: failed to {error}"))),
+            Err(error) => {
+                return (
+                    story,
+                    Err(format!("could not be found by its key: failed to {error}")),
+                );
+            }
         }
     }
     loop {
         match site.client.history(&story.id).await {
-            Ok(last) if last.job.status.is_terminal() || site.is_late() => return (story, Ok(Some(last))),
+            Ok(last) if last.job.status.is_terminal() || site.is_late() => {
+                return (story, Ok(Some(last)));
+            }
             Ok(_) => sleep(Duration::from_secs(2)).await,
-            Err(error) => return (story, Err(format!("its history can't be had: failed to {error}"))),
+            Err(error) => {
+                return (
+                    story,
+                    Err(format!("its history can't be had: failed to {error}")),
+                );
+            }
         }
     }
 }
@@ -112,9 +144,23 @@ impl Figures {
         let effects = count(Mark::Did);
         self.jobs += 1;
         self.recorded_unanswered += u64::from(!story.promised);
-        let code = job.error.as_ref().filter(|_| job.status == Status::Failed).map(|error| format!(": {}", error.code));
-        *self.ended.entry(format!("{}{}", job.status.as_str(), code.unwrap_or_default())).or_default() += 1;
-        let step = last.history.last().map_or("nobody", |step| step.event.as_str());
+        let code = job
+            .error
+            .as_ref()
+            .filter(|_| job.status == Status::Failed)
+            .map(|error| format!(": {}", error.code));
+        *self
+            .ended
+            .entry(format!(
+                "{}{}",
+                job.status.as_str(),
+                code.unwrap_or_default()
+            ))
+            .or_default() += 1;
+        let step = last
+            .history
+            .last()
+            .map_or("nobody", |step| step.event.as_str());
         *self.ended_by.entry(step.to_owned()).or_default() += 1;
         self.began += count(Mark::Began);
         self.effects += effects;
@@ -122,8 +168,14 @@ impl Figures {
         if job.status != Status::Succeeded {
             self.effects_of_failures += effects;
         }
-        self.late += noted.iter().filter(|entry| job.finished_at.is_some_and(|end| entry.at > end)).count() as u64;
-        let taken_over = last.history.windows(2).filter(|pair| is_taken_over(&pair[0], &pair[1]));
+        self.late += noted
+            .iter()
+            .filter(|entry| job.finished_at.is_some_and(|end| entry.at > end))
+            .count() as u64;
+        let taken_over = last
+            .history
+            .windows(2)
+            .filter(|pair| is_taken_over(&pair[0], &pair[1]));
         self.taken_over += taken_over.count() as u64;
         self.last_end = self.last_end.max(job.finished_at);
         self.tried_again += u64::from(job.attempt > 1);

@@ -71,8 +71,18 @@ impl Admission {
     /// Admits attempts that need at most so many bytes together.
     pub fn new(budget: u64) -> Self {
         let units = u32::try_from(budget / UNIT).unwrap_or(u32::MAX);
-        let semaphore = |permits: u32| Arc::new(Semaphore::new(usize::try_from(permits).unwrap_or(usize::MAX)));
-        Self { budget, units, places: MANY, free_places: semaphore(MANY), free_units: semaphore(units) }
+        let semaphore = |permits: u32| {
+            Arc::new(Semaphore::new(
+                usize::try_from(permits).unwrap_or(usize::MAX),
+            ))
+        };
+        Self {
+            budget,
+            units,
+            places: MANY,
+            free_places: semaphore(MANY),
+            free_units: semaphore(units),
+        }
     }
 
     /// Admits every attempt at once.
@@ -94,22 +104,40 @@ impl Admission {
     /// [`TooLarge`] if the whole budget is smaller.
     pub async fn admit(&self, need: u64) -> Result<Permit, TooLarge> {
         if need > self.budget {
-            return Err(TooLarge { need, budget: self.budget });
+            return Err(TooLarge {
+                need,
+                budget: self.budget,
+            });
         }
         let place = take(&self.free_places, 1).await;
-        let units = u32::try_from(need.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.units);
-        let memory = if units == 0 { None } else { Some(take(&self.free_units, units).await) };
-        Ok(Permit { _place: place, _memory: memory })
+        let units = u32::try_from(need.div_ceil(UNIT))
+            .unwrap_or(u32::MAX)
+            .min(self.units);
+        let memory = if units == 0 {
+            None
+        } else {
+            Some(take(&self.free_units, units).await)
+        };
+        Ok(Permit {
+            _place: place,
+            _memory: memory,
+        })
     }
 
     /// Waits until no other attempt runs, and admits none beside it.
     pub async fn admit_alone(&self) -> Permit {
-        Permit { _place: take(&self.free_places, self.places).await, _memory: None }
+        Permit {
+            _place: take(&self.free_places, self.places).await,
+            _memory: None,
+        }
     }
 }
 
 async fn take(free: &Arc<Semaphore>, permits: u32) -> OwnedSemaphorePermit {
-    Arc::clone(free).acquire_many_owned(permits).await.expect("it is never closed")
+    Arc::clone(free)
+        .acquire_many_owned(permits)
+        .await
+        .expect("it is never closed")
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_core::transition::{Event, latest_attempt, progress_report, was_deferred};
-use cloakroom_core::{AttemptEnd, Failure, Job, LeaseToken, Progress, Status, Timestamp, Transition};
+use cloakroom_core::{
+    AttemptEnd, Failure, Job, LeaseToken, Progress, Status, Timestamp, Transition,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -89,16 +91,21 @@ impl Attempt<'_> {
             stages: stages.clone(),
             deferred: was_deferred(&self.job),
         };
-        let (end, why) = self.supervise(performance.perform(), reports, &stop, &stages).await;
+        let (end, why) = self
+            .supervise(performance.perform(), reports, &stop, &stages)
+            .await;
         match (end, why) {
             (_, Some(Stop::LeaseLost)) => None,
-            (Some(AttemptEnd::Cancelled) | None, Some(Stop::Deadline)) => Some(match stages.held_up() {
-                Some(detail) => AttemptEnd::Unavailable(Failure::unavailable(detail)),
-                None => AttemptEnd::Retryable {
-                    failure: Failure::new("the attempt ran out of time").with_code("attempt-timed-out"),
-                    after: None,
-                },
-            }),
+            (Some(AttemptEnd::Cancelled) | None, Some(Stop::Deadline)) => {
+                Some(match stages.held_up() {
+                    Some(detail) => AttemptEnd::Unavailable(Failure::unavailable(detail)),
+                    None => AttemptEnd::Retryable {
+                        failure: Failure::new("the attempt ran out of time")
+                            .with_code("attempt-timed-out"),
+                        after: None,
+                    },
+                })
+            }
             (Some(end), _) => Some(end),
             (None, _) => Some(AttemptEnd::Cancelled),
         }
@@ -149,10 +156,12 @@ impl Attempt<'_> {
                 }
                 // No longer than until something else is due: a table that is slow must not keep the clock from being heard.
                 let due = next_beat.min(until);
-                halt = timeout_at(due, self.renew(progress, begun_at, stages)).await.unwrap_or_else(|_| {
-                    tracing::warn!("the lease was not renewed in time");
-                    None
-                });
+                halt = timeout_at(due, self.renew(progress, begun_at, stages))
+                    .await
+                    .unwrap_or_else(|_| {
+                        tracing::warn!("the lease was not renewed in time");
+                        None
+                    });
             }
             // The first reason counts, but that the client's wish gives way to one that can't wait.
             if let Some(why) = halt
@@ -166,13 +175,26 @@ impl Attempt<'_> {
     }
 
     /// Extends the lease and the message's invisibility, and writes progress. Says why to stop, if there is a reason.
-    async fn renew(&mut self, progress: Option<Progress>, begun_at: Timestamp, stages: &Stages) -> Option<Stop> {
+    async fn renew(
+        &mut self,
+        progress: Option<Progress>,
+        begun_at: Timestamp,
+        stages: &Stages,
+    ) -> Option<Stop> {
         let (worker, now) = (self.worker, self.worker.host.now());
         let report = progress.map(|progress| progress_report(progress, begun_at, now));
         let mut transition = Transition::renew(self.token, worker.settings.lease, report, now);
         // Reported once: the first step after that of the claim.
-        if stages.is_waiting() && self.job.history.last().is_some_and(|step| step.event == Event::Claim) {
-            transition = transition.waiting(&Failure::unavailable("the result could not be stored; trying again"));
+        if stages.is_waiting()
+            && self
+                .job
+                .history
+                .last()
+                .is_some_and(|step| step.event == Event::Claim)
+        {
+            transition = transition.waiting(&Failure::unavailable(
+                "the result could not be stored; trying again",
+            ));
         }
         match worker.store.change(&self.job.key(), &transition).await {
             Ok(Change::Made(job)) => {
@@ -195,7 +217,12 @@ impl Attempt<'_> {
     }
 
     async fn hide_on(&self) {
-        if let Err(error) = self.worker.queue.hide(&self.delivery.receipt, self.worker.settings.lease).await {
+        if let Err(error) = self
+            .worker
+            .queue
+            .hide(&self.delivery.receipt, self.worker.settings.lease)
+            .await
+        {
             // At worst the message comes back early and finds the lease alive.
             tracing::warn!(%error, "failed to hide the message on");
         }

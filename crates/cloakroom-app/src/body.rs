@@ -39,7 +39,10 @@ impl BodyHead {
 
     /// Takes the beginning of a body that is in memory.
     pub fn from_whole(body: &Bytes) -> Self {
-        Self { bytes: body.slice(..body.len().min(Self::LIMIT)), length: body.len() as u64 }
+        Self {
+            bytes: body.slice(..body.len().min(Self::LIMIT)),
+            length: body.len() as u64,
+        }
     }
 
     /// Returns true if the beginning is the whole body.
@@ -144,7 +147,9 @@ impl BodyStream {
 
     /// Reports whether its reader has waited in vain for long.
     pub(crate) fn is_stalled(&self) -> bool {
-        self.reading().awaited.is_some_and(|since| since.elapsed() >= STALLED)
+        self.reading()
+            .awaited
+            .is_some_and(|since| since.elapsed() >= STALLED)
     }
 
     /// Why it could not be read, if that is known by now.
@@ -165,7 +170,11 @@ impl Reading {
             Expected::Sha256(sha256) => self.sum.clone().finish() == sha256,
             Expected::Length(length) => self.read == length,
         };
-        if good { Ok(()) } else { Err(BodyError::Corrupted) }
+        if good {
+            Ok(())
+        } else {
+            Err(BodyError::Corrupted)
+        }
     }
 }
 
@@ -178,7 +187,9 @@ impl Stream for BodyStream {
             return Poll::Ready(end.clone().err().map(Err));
         }
         let next = reading.pieces.poll_next_unpin(cx);
-        reading.awaited = next.is_pending().then(|| reading.awaited.unwrap_or_else(Instant::now));
+        reading.awaited = next
+            .is_pending()
+            .then(|| reading.awaited.unwrap_or_else(Instant::now));
         let end = match ready!(next) {
             Some(Ok(piece)) => {
                 if let Expected::Sha256(_) = reading.expected {

@@ -67,7 +67,10 @@ impl Limits {
         // It is written before the end, but within what a function lives.
         let needed = self.shorter_result().unwrap_or(self.retention) + Duration::from_secs(3600);
         let days = |days: u32| Duration::from_secs(u64::from(days) * DAY);
-        RESULT_DAYS.into_iter().find(|it| days(*it) >= needed).unwrap_or(u32::MAX)
+        RESULT_DAYS
+            .into_iter()
+            .find(|it| days(*it) >= needed)
+            .unwrap_or(u32::MAX)
     }
 
     /// What all attempts may take, with the waits between them.
@@ -103,7 +106,11 @@ pub enum Takes {
 
 type Estimate = Arc<dyn Fn(&str, &BodyHead) -> Option<u64> + Send + Sync>;
 type Check = Arc<dyn Fn(&str, &[u8]) -> Result<(), PayloadError> + Send + Sync>;
-type Run = Arc<dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>> + Send + Sync>;
+type Run = Arc<
+    dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>>
+        + Send
+        + Sync,
+>;
 
 /// One command type: its definition and its handler.
 ///
@@ -199,15 +206,28 @@ impl Command {
             })
         };
         let schema = OnceLock::new();
-        let check: Check =
-            Arc::new(move |query, _| payload::check_query::<P>(query, schema.get_or_init(schema::of::<P>)));
+        let check: Check = Arc::new(move |query, _| {
+            payload::check_query::<P>(query, schema.get_or_init(schema::of::<P>))
+        });
         Self::new::<P>(name, Takes::Binary(media_types), B::IN_MEMORY, check, run)
     }
 
-    fn new<P: Payload>(name: &str, takes: Takes, holds_body: bool, check: Check, run: impl FnOnce() -> Run) -> Self {
-        let name = name.parse().unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
+    fn new<P: Payload>(
+        name: &str,
+        takes: Takes,
+        holds_body: bool,
+        check: Check,
+        run: impl FnOnce() -> Run,
+    ) -> Self {
+        let name = name
+            .parse()
+            .unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
         // A function that runs none leaves out what is never called.
-        let run = if cfg!(feature = "handlers") { run() } else { Arc::new(|_: &str, _, _| no_handlers()) };
+        let run = if cfg!(feature = "handlers") {
+            run()
+        } else {
+            Arc::new(|_: &str, _, _| no_handlers())
+        };
         let (limits, payload) = (Limits::default(), TypeId::of::<P>());
         Self {
             name,
@@ -270,7 +290,8 @@ impl Command {
     /// Kept for so long after the end; 24 h by default, one hour to 500 days.
     #[must_use]
     pub fn retention(mut self, time: Duration) -> Self {
-        self.limits.retention = Duration::from_secs(time.clamp(SHORTEST_RETENTION, LONGEST_RETENTION).as_secs());
+        self.limits.retention =
+            Duration::from_secs(time.clamp(SHORTEST_RETENTION, LONGEST_RETENTION).as_secs());
         self
     }
 
@@ -278,7 +299,8 @@ impl Command {
     /// at most 32 KiB stands in the job itself, and goes with it.
     #[must_use]
     pub fn result_retention(mut self, time: Duration) -> Self {
-        self.limits.result_retention = Some(Duration::from_secs(time.max(SHORTEST_RETENTION).as_secs()));
+        self.limits.result_retention =
+            Some(Duration::from_secs(time.max(SHORTEST_RETENTION).as_secs()));
         self
     }
 
@@ -396,19 +418,24 @@ impl Command {
 /// of the service.
 fn unread(error: BodyError) -> HandlerError {
     match error {
-        BodyError::Disk(reason) => HandlerError::unavailable("the payload could not be kept on disk").because(reason),
+        BodyError::Disk(reason) => {
+            HandlerError::unavailable("the payload could not be kept on disk").because(reason)
+        }
         BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
     }
 }
 
 fn no_handlers() -> BoxFuture<'static, Result<Output, HandlerError>> {
     let error = HandlerError::retryable("no handler is here");
-    Box::pin(ready(Err(error.because("built without the feature `handlers` of cloakroom-app"))))
+    Box::pin(ready(Err(error.because(
+        "built without the feature `handlers` of cloakroom-app",
+    ))))
 }
 
 /// A payload that was accepted by an earlier version of the command than the one that is to run it.
 fn no_longer_valid(error: &PayloadError) -> HandlerError {
-    HandlerError::terminal("the payload is no longer what the command takes").because(format!("{error:?}"))
+    HandlerError::terminal("the payload is no longer what the command takes")
+        .because(format!("{error:?}"))
 }
 
 /// The command types that a deployment serves.
@@ -423,28 +450,43 @@ impl Registry {
     pub fn new(mut commands: Vec<Command>) -> Self {
         commands.sort_by(|a, b| a.name.cmp(&b.name));
         for pair in commands.windows(2) {
-            assert!(pair[0].name != pair[1].name, "register two commands as {}", pair[0].name);
+            assert!(
+                pair[0].name != pair[1].name,
+                "register two commands as {}",
+                pair[0].name
+            );
         }
         Self(Arc::new(commands))
     }
 
     /// The command of this type.
     pub fn get(&self, name: &CommandType) -> Option<&Command> {
-        self.0.binary_search_by(|command| command.name.cmp(name)).ok().map(|at| &self.0[at])
+        self.0
+            .binary_search_by(|command| command.name.cmp(name))
+            .ok()
+            .map(|at| &self.0[at])
     }
 
     /// How long payloads must be kept after they were written: until their job, which may be put off for its retention and
     /// then wait in the queue for as long again, is over; and for its retention then, as it may be sent back to work.
     pub fn objects_life(&self) -> Duration {
-        let life = |limits: &Limits| 2 * limits.retention + limits.all_attempts().max(limits.retention);
-        self.iter().map(|command| life(&command.limits)).max().unwrap_or_default()
+        let life =
+            |limits: &Limits| 2 * limits.retention + limits.all_attempts().max(limits.retention);
+        self.iter()
+            .map(|command| life(&command.limits))
+            .max()
+            .unwrap_or_default()
     }
 
     /// How long a bucket must keep them, which counts from when an upload in parts was begun
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>): a command may name it hours later.
     pub fn bucket_life(&self) -> Duration {
         let of_parts = |limits: &Limits| PARTS_LIFE + 2 * limits.retention + limits.all_attempts();
-        let of_parts = self.iter().map(|command| of_parts(&command.limits)).max().unwrap_or_default();
+        let of_parts = self
+            .iter()
+            .map(|command| of_parts(&command.limits))
+            .max()
+            .unwrap_or_default();
         self.objects_life().max(of_parts)
     }
 

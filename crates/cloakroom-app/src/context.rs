@@ -107,12 +107,16 @@ impl JobContext {
     /// Never waits: the latest report is written at most once a second.
     pub fn progress(&self, percent: f64, message: impl Into<String>) {
         let message = Some(message.into()).filter(|text| !text.is_empty());
-        self.0.progress.send_replace(Some(Progress::new(percent, message)));
+        self.0
+            .progress
+            .send_replace(Some(Progress::new(percent, message)));
     }
 
     /// Reports what the attempt waits for after its handler's end.
     pub(crate) fn waits(&self, message: &str) {
-        self.0.progress.send_replace(Some(Progress::new(100.0, Some(message.to_owned()))));
+        self.0
+            .progress
+            .send_replace(Some(Progress::new(100.0, Some(message.to_owned()))));
     }
 
     /// Resolves when the attempt is to stop: the client cancelled, the time is nearly over, or the lease was lost.

@@ -38,7 +38,9 @@ impl DeadLetters {
     /// Handles letters side by side; the dispositions are in their order. A letter whose handling panics stays, and holds up
     /// no other.
     pub async fn handle_batch(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
-        let each = deliveries.iter().map(|delivery| work::kept_if_it_panics(async || self.handle(delivery).await));
+        let each = deliveries
+            .iter()
+            .map(|delivery| work::kept_if_it_panics(async || self.handle(delivery).await));
         futures::future::join_all(each).await
     }
 
@@ -62,11 +64,23 @@ impl DeadLetters {
     async fn keep_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
         let key = keys::letter(None, &delivery.message_id);
         match &delivery.produced {
-            Some(produced) => self.letters.keep(&key, &intake::letter(delivery, produced, None)).await?,
+            Some(produced) => {
+                self.letters
+                    .keep(&key, &intake::letter(delivery, produced, None))
+                    .await?
+            }
             None => self.letters.keep(&key, &delivery.body).await?,
         }
-        self.meter.record(&Measure { command: None, fact: Fact::Dead { code: "unreadable".to_owned() } });
-        tracing::error!(message_id = delivery.message_id, "a dead letter is no message of ours; it is kept");
+        self.meter.record(&Measure {
+            command: None,
+            fact: Fact::Dead {
+                code: "unreadable".to_owned(),
+            },
+        });
+        tracing::error!(
+            message_id = delivery.message_id,
+            "a dead letter is no message of ours; it is kept"
+        );
         Ok(None)
     }
 
@@ -79,7 +93,15 @@ impl DeadLetters {
     ) -> Result<Option<Duration>, PortError> {
         let job = self.store.load(key).await?;
         let readable = Envelope::read(&delivery.body).is_ok();
-        let verdict = |now| Verdict::of_dead_letter(job.as_ref(), accepted_at, &delivery.message_id, readable, now);
+        let verdict = |now| {
+            Verdict::of_dead_letter(
+                job.as_ref(),
+                accepted_at,
+                &delivery.message_id,
+                readable,
+                now,
+            )
+        };
         let now = self.host.now();
         match verdict(now) {
             Verdict::Wait(at) => return Ok(Some(at.since(now))),
@@ -93,12 +115,19 @@ impl DeadLetters {
             Verdict::End(_) => self.keep(delivery, key).await?,
         }
         // Decided again, as storing the letter may have taken seconds, and the end has the time of its write.
-        let Verdict::End(transition) = verdict(self.host.now()) else { return Ok(Some(AGAIN)) };
+        let Verdict::End(transition) = verdict(self.host.now()) else {
+            return Ok(Some(AGAIN));
+        };
         match self.store.change(key, &transition).await? {
             Change::Made(job) => {
                 let code = job.failure.as_ref().map(|failure| failure.code.as_str());
                 // One that was to be cancelled may have no failure.
-                self.meter.count(&job.command, Fact::Dead { code: code.unwrap_or(job.status.as_str()).to_owned() });
+                self.meter.count(
+                    &job.command,
+                    Fact::Dead {
+                        code: code.unwrap_or(job.status.as_str()).to_owned(),
+                    },
+                );
                 tracing::error!(
                     job_id = %key.id, tenant = %key.tenant, command = %job.command, message_id = delivery.message_id,
                     status = job.status.as_str(), attempts = job.attempt, code, "ended the job of a dead letter"
@@ -110,7 +139,12 @@ impl DeadLetters {
     }
 
     async fn keep(&self, delivery: &Delivery, key: &JobKey) -> Result<(), PortError> {
-        self.letters.keep(&keys::letter(Some(key), &delivery.message_id), &delivery.body).await
+        self.letters
+            .keep(
+                &keys::letter(Some(key), &delivery.message_id),
+                &delivery.body,
+            )
+            .await
     }
 }
 

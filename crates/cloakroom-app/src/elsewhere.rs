@@ -30,18 +30,27 @@ impl Registry {
 
 impl Command {
     /// Runs its handler in a task. What drops the one drops the other; who waits for one that panicked, panics.
-    pub(crate) async fn run(&self, query: &str, body: BodyStream, context: JobContext) -> Result<Output, HandlerError> {
+    pub(crate) async fn run(
+        &self,
+        query: &str,
+        body: BodyStream,
+        context: JobContext,
+    ) -> Result<Output, HandlerError> {
         let runtime = self.runtime.clone().unwrap_or_else(Handle::current);
         let handler = (self.run)(query, body, context).in_current_span();
         let made = AbortOnDropHandle::new(runtime.spawn(handler)).await;
-        made.unwrap_or_else(|error| Err(ended(error))).map(|output| output.made_on(&runtime))
+        made.unwrap_or_else(|error| Err(ended(error)))
+            .map(|output| output.made_on(&runtime))
     }
 }
 
 impl Output {
     /// The same, whose result is made on this runtime.
     fn made_on(mut self, runtime: &Handle) -> Self {
-        self.result = self.result.map(|made| Made { pieces: made.pieces.made_on(runtime), ..made });
+        self.result = self.result.map(|made| Made {
+            pieces: made.pieces.made_on(runtime),
+            ..made
+        });
         self
     }
 }
@@ -62,11 +71,15 @@ impl Pieces {
             }
         });
         let making = Some(AbortOnDropHandle::new(making));
-        let made =
-            futures::stream::unfold((receiver, making), async |(mut receiver, making)| match receiver.recv().await {
+        let made = futures::stream::unfold((receiver, making), async |(mut receiver, making)| {
+            match receiver.recv().await {
                 Some(piece) => Some((piece, (receiver, making))),
-                None => making?.await.err().map(|error| (Err(ended(error)), (receiver, None))),
-            });
+                None => making?
+                    .await
+                    .err()
+                    .map(|error| (Err(ended(error)), (receiver, None))),
+            }
+        });
         Self::Made(made.boxed())
     }
 }

@@ -99,7 +99,14 @@ pub struct Trace {
 
 impl Envelope {
     /// The message of a job as it was accepted.
-    pub fn new(job: &Job, content_type: &str, query: &str, payload: Carried, sha256: &Digest, trace: Trace) -> Self {
+    pub fn new(
+        job: &Job,
+        content_type: &str,
+        query: &str,
+        payload: Carried,
+        sha256: &Digest,
+        trace: Trace,
+    ) -> Self {
         Self {
             v: VERSION,
             tenant: job.tenant.clone(),
@@ -155,20 +162,32 @@ impl Envelope {
 
     /// Reads the body of a message.
     pub fn read(body: &str) -> Result<Self, Unreadable> {
-        let envelope: Self = serde_json::from_str(body).map_err(|error| Unreadable(error.to_string()))?;
-        let version = if envelope.length.is_some() { VERSION_OF_LENGTH } else { VERSION };
+        let envelope: Self =
+            serde_json::from_str(body).map_err(|error| Unreadable(error.to_string()))?;
+        let version = if envelope.length.is_some() {
+            VERSION_OF_LENGTH
+        } else {
+            VERSION
+        };
         if envelope.v != version {
-            return Err(Unreadable(format!("version {} where {version} is known", envelope.v)));
+            return Err(Unreadable(format!(
+                "version {} where {version} is known",
+                envelope.v
+            )));
         }
         if envelope.length.is_some() && !matches!(envelope.payload, Carried::Stored(_)) {
-            return Err(Unreadable("it carries a payload, and not its digest".to_owned()));
+            return Err(Unreadable(
+                "it carries a payload, and not its digest".to_owned(),
+            ));
         }
         // Whoever may send messages may not have a job given what is another's, or whatever else is kept beside the payloads.
         if let Carried::Stored(key) = &envelope.payload
             && *key != keys::payload(&envelope.key(), &envelope.sha256)
             && !keys::is_parts(&envelope.tenant, key)
         {
-            return Err(Unreadable("its claim check is for no payload of its job".to_owned()));
+            return Err(Unreadable(
+                "its claim check is for no payload of its job".to_owned(),
+            ));
         }
         Ok(envelope)
     }
@@ -182,8 +201,15 @@ impl Envelope {
             job: JobId,
             accepted_at: i64,
         }
-        let Address { tenant, job, accepted_at } = serde_json::from_str(body).ok()?;
-        Some((JobKey { tenant, id: job }, Timestamp::from_millis(accepted_at)))
+        let Address {
+            tenant,
+            job,
+            accepted_at,
+        } = serde_json::from_str(body).ok()?;
+        Some((
+            JobKey { tenant, id: job },
+            Timestamp::from_millis(accepted_at),
+        ))
     }
 
     /// The body of a message.
@@ -192,14 +218,19 @@ impl Envelope {
         // A message holds what XML 1.0 does; JSON escapes all that it lacks but these two, which a query may have as well.
         // Both begin with the same byte, which hardly any message has.
         if text.as_bytes().contains(&0xef) && text.contains(['\u{fffe}', '\u{ffff}']) {
-            return text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
+            return text
+                .replace('\u{fffe}', "\\ufffe")
+                .replace('\u{ffff}', "\\uffff");
         }
         text
     }
 
     /// Which job.
     pub fn key(&self) -> JobKey {
-        JobKey { tenant: self.tenant.clone(), id: self.job }
+        JobKey {
+            tenant: self.tenant.clone(),
+            id: self.job,
+        }
     }
 
     /// Which incarnation of its id.
@@ -257,7 +288,8 @@ impl Envelope {
 
     /// What the payload must turn out to be.
     pub fn expected(&self) -> Expected {
-        self.length.map_or(Expected::Sha256(self.sha256), Expected::Length)
+        self.length
+            .map_or(Expected::Sha256(self.sha256), Expected::Length)
     }
 }
 
@@ -267,12 +299,19 @@ mod hex {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        digest: &Digest,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(digest)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Digest, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
     }
 }
 
@@ -294,9 +333,12 @@ impl Carried {
     pub fn bytes(&self) -> Option<Result<Bytes, Unreadable>> {
         match self {
             Self::Text(text) => Some(Ok(Bytes::copy_from_slice(text.as_bytes()))),
-            Self::Base64(text) => {
-                Some(BASE64.decode(text).map(Bytes::from).map_err(|error| Unreadable(error.to_string())))
-            }
+            Self::Base64(text) => Some(
+                BASE64
+                    .decode(text)
+                    .map(Bytes::from)
+                    .map_err(|error| Unreadable(error.to_string())),
+            ),
             Self::Stored(_) => None,
         }
     }
@@ -321,11 +363,21 @@ mod tests {
         assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":2")).is_err());
         assert!(Envelope::read(&body.replace("44136f", "zz136f")).is_err());
         assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":1,\"length\":2")).is_err());
-        assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":2,\"length\":2")).is_err(), "of a stored one alone");
+        assert!(
+            Envelope::read(&body.replace("\"v\":1", "\"v\":2,\"length\":2")).is_err(),
+            "of a stored one alone"
+        );
         assert!(Envelope::read("garbage").is_err());
         let address = Some((envelope.key(), envelope.accepted_at()));
-        assert_eq!(Envelope::address(&body.replace("\"v\":1", "\"v\":2")), address, "a later version's");
-        assert_eq!(Envelope::address(&body.replace("44136f", "zz136f")), address);
+        assert_eq!(
+            Envelope::address(&body.replace("\"v\":1", "\"v\":2")),
+            address,
+            "a later version's"
+        );
+        assert_eq!(
+            Envelope::address(&body.replace("44136f", "zz136f")),
+            address
+        );
         assert_eq!(Envelope::address("garbage"), None);
         assert_eq!(Envelope::address("{}"), None);
     }
@@ -335,8 +387,17 @@ mod tests {
         let job = new_job(Timestamp::from_millis(0), 1);
         let other = new_job(Timestamp::from_millis(0), 2);
         let sha256 = Digest::of(b"{}");
-        let message =
-            |key: String| Envelope::new(&job, "x/y", "", Carried::Stored(key), &sha256, Trace::default()).write();
+        let message = |key: String| {
+            Envelope::new(
+                &job,
+                "x/y",
+                "",
+                Carried::Stored(key),
+                &sha256,
+                Trace::default(),
+            )
+            .write()
+        };
         let own = keys::payload(&job.key(), &sha256);
         let upload = UploadId::from_uuid(uuid::Uuid::from_u128(9));
         let in_parts = keys::parts(&job.tenant, upload);
@@ -366,10 +427,17 @@ mod tests {
 
     #[test]
     fn a_payload_whose_digest_nobody_knows_is_held_to_its_length() {
-        let (job, named) = (new_job(Timestamp::from_millis(0), 1), Digest::of(b"an etag"));
+        let (job, named) = (
+            new_job(Timestamp::from_millis(0), 1),
+            Digest::of(b"an etag"),
+        );
         let carried = Carried::Stored(keys::payload(&job.key(), &named));
-        let envelope = Envelope::new(&job, "x/y", "", carried, &named, Trace::default()).of_length(7);
-        assert_eq!(Envelope::read(&envelope.write()).expect("version 2"), envelope);
+        let envelope =
+            Envelope::new(&job, "x/y", "", carried, &named, Trace::default()).of_length(7);
+        assert_eq!(
+            Envelope::read(&envelope.write()).expect("version 2"),
+            envelope
+        );
         assert_eq!(envelope.expected(), Expected::Length(7));
         assert!(Envelope::read(&envelope.write().replace("\"v\":2", "\"v\":1")).is_err());
     }
@@ -397,7 +465,10 @@ mod tests {
             assert!(body.chars().all(legal), "{body:?}");
             let read = Envelope::read(&body).expect("what was written");
             assert_eq!(read, envelope);
-            assert_eq!(read.payload.bytes().expect("inline").expect("base64"), payload);
+            assert_eq!(
+                read.payload.bytes().expect("inline").expect("base64"),
+                payload
+            );
         }
     }
 }

@@ -65,7 +65,9 @@ fn read_from(file: Arc<Mutex<File>>) -> impl Stream<Item = Result<Bytes, Handler
             let mut file = reading.lock().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start(at))?;
             let mut piece = Vec::with_capacity(FILE_PIECE);
-            Read::by_ref(&mut *file).take(FILE_PIECE as u64).read_to_end(&mut piece)?;
+            Read::by_ref(&mut *file)
+                .take(FILE_PIECE as u64)
+                .read_to_end(&mut piece)?;
             Ok::<_, std::io::Error>(piece)
         });
         let piece = piece.await??;
@@ -76,7 +78,9 @@ fn read_from(file: Arc<Mutex<File>>) -> impl Stream<Item = Result<Bytes, Handler
 
 impl fmt::Debug for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Made").field("content_type", &self.content_type).finish_non_exhaustive()
+        f.debug_struct("Made")
+            .field("content_type", &self.content_type)
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,15 +92,22 @@ impl Output {
 
     /// A JSON result. Up to 32 KiB it stands in the job itself; a larger one is fetched from `/jobs/{id}/result`.
     pub fn json(result: &impl Serialize) -> Result<Self, HandlerError> {
-        let bytes = serde_json::to_vec(result)
-            .map_err(|error| HandlerError::terminal("the result can't be written as JSON").because(error))?;
+        let bytes = serde_json::to_vec(result).map_err(|error| {
+            HandlerError::terminal("the result can't be written as JSON").because(error)
+        })?;
         Ok(Self::bytes("application/json", bytes))
     }
 
     /// A result of any media type, served from `/jobs/{id}/result`.
     pub fn bytes(content_type: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        let made = Made { content_type: content_type.into(), pieces: Pieces::Whole(bytes.into()) };
-        Self { result: Some(made), resource: None }
+        let made = Made {
+            content_type: content_type.into(),
+            pieces: Pieces::Whole(bytes.into()),
+        };
+        Self {
+            result: Some(made),
+            resource: None,
+        }
     }
 
     /// A result that is made piece by piece, and stored as it is made: it is never whole in memory. An error of the stream
@@ -105,20 +116,33 @@ impl Output {
         content_type: impl Into<String>,
         pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
     ) -> Self {
-        let made = Made { content_type: content_type.into(), pieces: Pieces::Made(pieces.map_err(Into::into).boxed()) };
-        Self { result: Some(made), resource: None }
+        let made = Made {
+            content_type: content_type.into(),
+            pieces: Pieces::Made(pieces.map_err(Into::into).boxed()),
+        };
+        Self {
+            result: Some(made),
+            resource: None,
+        }
     }
 
     /// A result in a file, read from its beginning, wherever the handler left it.
     pub fn file(content_type: impl Into<String>, file: File) -> Self {
-        let made = Made { content_type: content_type.into(), pieces: Pieces::File(Arc::new(Mutex::new(file))) };
-        Self { result: Some(made), resource: None }
+        let made = Made {
+            content_type: content_type.into(),
+            pieces: Pieces::File(Arc::new(Mutex::new(file))),
+        };
+        Self {
+            result: Some(made),
+            resource: None,
+        }
     }
 
     /// Also names the place of what was made: an absolute path on this site (`/reports/7`) or an `http(s)` URL.
     pub fn at(mut self, resource: &str) -> Result<Self, HandlerError> {
-        let resource = Resource::parse(resource)
-            .map_err(|error| HandlerError::terminal("the handler named a place that is none").because(error))?;
+        let resource = Resource::parse(resource).map_err(|error| {
+            HandlerError::terminal("the handler named a place that is none").because(error)
+        })?;
         self.resource = Some(resource);
         Ok(self)
     }
@@ -146,7 +170,11 @@ enum Kind {
 
 impl HandlerError {
     fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, failure: Failure::new(detail), because: None }
+        Self {
+            kind,
+            failure: Failure::new(detail),
+            because: None,
+        }
     }
 
     /// The work can't be done: the job fails at once. `detail` is shown to the client (the first 2048 bytes).
@@ -161,7 +189,11 @@ impl HandlerError {
 
     /// The attempt could not go on as a part of the service was unavailable: it is not counted.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
-        Self { kind: Kind::Unavailable, failure: Failure::unavailable(detail), because: None }
+        Self {
+            kind: Kind::Unavailable,
+            failure: Failure::unavailable(detail),
+            because: None,
+        }
     }
 
     /// The handler stopped because it was told to (see [`crate::JobContext::cancelled`]).
@@ -204,7 +236,10 @@ impl HandlerError {
     pub(crate) fn into_end(self) -> AttemptEnd {
         match self.kind {
             Kind::Terminal => AttemptEnd::Terminal(self.failure),
-            Kind::Retryable { after } => AttemptEnd::Retryable { failure: self.failure, after },
+            Kind::Retryable { after } => AttemptEnd::Retryable {
+                failure: self.failure,
+                after,
+            },
             Kind::Unavailable => AttemptEnd::Unavailable(self.failure),
             Kind::Cancelled => AttemptEnd::Cancelled,
         }
@@ -220,7 +255,9 @@ impl fmt::Debug for HandlerError {
             Kind::Cancelled => "cancelled",
         };
         write!(f, "{kind}: {}", self.failure.detail)?;
-        self.because.as_ref().map_or(Ok(()), |because| write!(f, " ({because})"))
+        self.because
+            .as_ref()
+            .map_or(Ok(()), |because| write!(f, " ({because})"))
     }
 }
 
@@ -236,27 +273,58 @@ mod tests {
 
     #[test]
     fn an_error_ends_its_attempt_as_it_says() {
-        let failure = Failure::new("no paper").with_code("no-paper").with_status(409);
-        let said = |error: HandlerError| error.code("no-paper").status(409).after(Duration::from_secs(7)).into_end();
-        assert_eq!(said(HandlerError::terminal("no paper")), AttemptEnd::Terminal(failure.clone()));
+        let failure = Failure::new("no paper")
+            .with_code("no-paper")
+            .with_status(409);
+        let said = |error: HandlerError| {
+            error
+                .code("no-paper")
+                .status(409)
+                .after(Duration::from_secs(7))
+                .into_end()
+        };
+        assert_eq!(
+            said(HandlerError::terminal("no paper")),
+            AttemptEnd::Terminal(failure.clone())
+        );
         let after = Some(Duration::from_secs(7));
         assert_eq!(
             said(HandlerError::retryable("no paper")),
-            AttemptEnd::Retryable { failure: failure.clone(), after }
+            AttemptEnd::Retryable {
+                failure: failure.clone(),
+                after
+            }
         );
         let retryable = HandlerError::retryable("no paper").into_end();
-        assert_eq!(retryable, AttemptEnd::Retryable { failure: Failure::new("no paper"), after: None });
+        assert_eq!(
+            retryable,
+            AttemptEnd::Retryable {
+                failure: Failure::new("no paper"),
+                after: None
+            }
+        );
         assert_eq!(said(HandlerError::cancelled()), AttemptEnd::Cancelled);
         let unavailable = HandlerError::unavailable("away").into_end();
-        assert_eq!(unavailable, AttemptEnd::Unavailable(Failure::unavailable("away")));
+        assert_eq!(
+            unavailable,
+            AttemptEnd::Unavailable(Failure::unavailable("away"))
+        );
     }
 
     #[test]
     fn what_is_known_inside_is_for_the_log_alone() {
         let error = HandlerError::from(io_error());
-        assert_eq!(format!("{error:?}"), "retryable: the work could not be done this time (tray 2)");
-        let AttemptEnd::Retryable { failure, .. } = error.into_end() else { panic!("it is retryable") };
-        assert_eq!(failure, Failure::new("the work could not be done this time"));
+        assert_eq!(
+            format!("{error:?}"),
+            "retryable: the work could not be done this time (tray 2)"
+        );
+        let AttemptEnd::Retryable { failure, .. } = error.into_end() else {
+            panic!("it is retryable")
+        };
+        assert_eq!(
+            failure,
+            Failure::new("the work could not be done this time")
+        );
         let shown = [
             HandlerError::terminal("no").because("tray 2"),
             HandlerError::unavailable("away"),
@@ -265,7 +333,11 @@ mod tests {
         let shown = shown.map(|error| format!("{error:?}"));
         assert_eq!(
             shown,
-            ["terminal: no (tray 2)", "unavailable: away", "cancelled: the handler stopped as it was told"]
+            [
+                "terminal: no (tray 2)",
+                "unavailable: away",
+                "cancelled: the handler stopped as it was told"
+            ]
         );
     }
 
@@ -275,16 +347,34 @@ mod tests {
 
     #[test]
     fn an_output_is_of_the_type_and_at_the_place_that_it_says() {
-        let output = Output::json(&[1, 2]).and_then(|output| output.at("/reports/7")).expect("an output");
-        let Some(Made { content_type, pieces: Pieces::Whole(bytes) }) = output.result else { panic!("a result") };
-        assert_eq!((content_type.as_str(), &bytes[..]), ("application/json", &b"[1,2]"[..]));
-        assert_eq!(output.resource.as_ref().map(Resource::as_str), Some("/reports/7"));
+        let output = Output::json(&[1, 2])
+            .and_then(|output| output.at("/reports/7"))
+            .expect("an output");
+        let Some(Made {
+            content_type,
+            pieces: Pieces::Whole(bytes),
+        }) = output.result
+        else {
+            panic!("a result")
+        };
+        assert_eq!(
+            (content_type.as_str(), &bytes[..]),
+            ("application/json", &b"[1,2]"[..])
+        );
+        assert_eq!(
+            output.resource.as_ref().map(Resource::as_str),
+            Some("/reports/7")
+        );
         let nothing = Output::none();
         assert!(nothing.result.is_none() && nothing.resource.is_none());
-        let unwritten = Output::json(&std::collections::HashMap::from([((1, 2), 3)])).expect_err("no JSON");
+        let unwritten =
+            Output::json(&std::collections::HashMap::from([((1, 2), 3)])).expect_err("no JSON");
         assert!(matches!(unwritten.into_end(), AttemptEnd::Terminal(_)));
         assert!(matches!(
-            Output::none().at("//example.com").expect_err("no place").into_end(),
+            Output::none()
+                .at("//example.com")
+                .expect_err("no place")
+                .into_end(),
             AttemptEnd::Terminal(_)
         ));
     }

@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloakroom_core::transition::{LAST_CALL, Verdict};
-use cloakroom_core::{ClientJobId, Code, CommandType, Digest, Failure, Fingerprint, Job, NewJob, Tenant, Timestamp};
+use cloakroom_core::{
+    ClientJobId, Code, CommandType, Digest, Failure, Fingerprint, Job, NewJob, Tenant, Timestamp,
+};
 use serde_json::json;
 use tracing::Instrument as _;
 
@@ -110,12 +112,19 @@ struct Refused {
 }
 
 fn refused(code: Code, detail: impl Into<String>) -> Refused {
-    Refused { code: code.as_str(), detail: detail.into() }
+    Refused {
+        code: code.as_str(),
+        detail: detail.into(),
+    }
 }
 
 impl Intake {
     /// Accepts the command of a message, or ends it. An error says that it is not known what came of it: it comes back.
-    pub async fn take(&self, delivery: &Delivery, produced: &Produced) -> Result<Disposition, PortError> {
+    pub async fn take(
+        &self,
+        delivery: &Delivery,
+        produced: &Produced,
+    ) -> Result<Disposition, PortError> {
         let order = match self.order(delivery, produced) {
             Ok(order) => order,
             Err(refused) => return self.keep(delivery, produced, None, refused).await,
@@ -123,7 +132,9 @@ impl Intake {
         let span = tracing::info_span!(
             "produced", message_id = delivery.message_id, tenant = %order.tenant, command = %order.command
         );
-        self.accept(delivery, produced, order).instrument(span).await
+        self.accept(delivery, produced, order)
+            .instrument(span)
+            .await
     }
 
     fn order(&self, delivery: &Delivery, produced: &Produced) -> Result<Order, Refused> {
@@ -132,40 +143,69 @@ impl Intake {
             refused(Code::InvalidRequest, format!("{name}: {error}"))
         };
         let command = said(attributes::COMMAND).unwrap_or_default();
-        let command = command.parse().map_err(|error| invalid(attributes::COMMAND, error))?;
+        let command = command
+            .parse()
+            .map_err(|error| invalid(attributes::COMMAND, error))?;
         let tenant = match (&self.tenants, said(attributes::TENANT)) {
             (Tenants::One(tenant), None) => tenant.clone(),
             (Tenants::One(tenant), Some(said)) if said == tenant.as_str() => tenant.clone(),
             (Tenants::One(_), Some(_)) => {
-                return Err(refused(Code::Forbidden, "producers may not name another tenant here"));
+                return Err(refused(
+                    Code::Forbidden,
+                    "producers may not name another tenant here",
+                ));
             }
-            (Tenants::Named, said) => {
-                said.unwrap_or_default().parse().map_err(|error| invalid(attributes::TENANT, error))?
-            }
+            (Tenants::Named, said) => said
+                .unwrap_or_default()
+                .parse()
+                .map_err(|error| invalid(attributes::TENANT, error))?,
         };
-        let key = said(attributes::CLIENT_JOB_ID).map(str::parse::<ClientJobId>).transpose();
+        let key = said(attributes::CLIENT_JOB_ID)
+            .map(str::parse::<ClientJobId>)
+            .transpose();
         let key = key.map_err(|error| invalid(attributes::CLIENT_JOB_ID, error))?;
         let client_job_id = match &key {
             Some(key) => key.clone(),
-            None => format!("sqs:{}", delivery.message_id).parse().map_err(|error| invalid("message id", error))?,
+            None => format!("sqs:{}", delivery.message_id)
+                .parse()
+                .map_err(|error| invalid("message id", error))?,
         };
         let content_type = said(attributes::CONTENT_TYPE).map(ToOwned::to_owned);
         let query = said(attributes::QUERY).unwrap_or_default().to_owned();
-        Ok(Order { tenant, command, key, client_job_id, content_type, query })
+        Ok(Order {
+            tenant,
+            command,
+            key,
+            client_job_id,
+            content_type,
+            query,
+        })
     }
 
-    async fn accept(&self, delivery: &Delivery, produced: &Produced, order: Order) -> Result<Disposition, PortError> {
+    async fn accept(
+        &self,
+        delivery: &Delivery,
+        produced: &Produced,
+        order: Order,
+    ) -> Result<Disposition, PortError> {
         let Ok(command) = self.submit.command(&order.command) else {
             if delivery.receive_count <= 1 {
-                tracing::error!("no such command is deployed; the message waits for one, or for the dead letters");
+                tracing::error!(
+                    "no such command is deployed; the message waits for one, or for the dead letters"
+                );
             }
             return Ok(Disposition::Keep);
         };
         // One that came before, and whose deletion was lost, must not come again when its job is forgotten.
-        let kept_until = produced.sent_at.map(|at| at.after(command.limits().retention).before(LAST_CALL));
+        let kept_until = produced
+            .sent_at
+            .map(|at| at.after(command.limits().retention).before(LAST_CALL));
         if kept_until.is_some_and(|until| until <= self.submit.host.now()) {
             let detail = "the message is older than jobs of its command are kept; send it again if it is wanted still";
-            let refused = Refused { code: "expired", detail: detail.to_owned() };
+            let refused = Refused {
+                code: "expired",
+                detail: detail.to_owned(),
+            };
             return self.keep(delivery, produced, Some(&order), refused).await;
         }
         if command.limits().key_required && order.key.is_none() {
@@ -177,20 +217,33 @@ impl Intake {
             Place::Body => (Bytes::copy_from_slice(delivery.body.as_bytes()), false),
             Place::Object { bucket, .. } if !self.buckets.contains(bucket) => {
                 let detail = format!("producers may not keep payloads in the bucket {bucket:?}");
-                return self.keep(delivery, produced, Some(&order), refused(Code::Forbidden, detail)).await;
+                return self
+                    .keep(
+                        delivery,
+                        produced,
+                        Some(&order),
+                        refused(Code::Forbidden, detail),
+                    )
+                    .await;
             }
             Place::Object { bucket, key } => {
                 let limit = command.limits().upload;
                 match self.parcels.fetch(bucket, key, limit).await? {
                     Parcel::Whole(bytes) => (bytes, true),
                     Parcel::Gone => {
-                        let failure = Failure::new("the payload is not where the message says; send both again")
-                            .with_code("payload-lost");
-                        return self.fail(delivery, produced, command, &order, &Bytes::new(), failure).await;
+                        let failure = Failure::new(
+                            "the payload is not where the message says; send both again",
+                        )
+                        .with_code("payload-lost");
+                        return self
+                            .fail(delivery, produced, command, &order, &Bytes::new(), failure)
+                            .await;
                     }
                     Parcel::TooLarge(bytes) => {
                         let failure = too_large(bytes, limit);
-                        return self.fail(delivery, produced, command, &order, &Bytes::new(), failure).await;
+                        return self
+                            .fail(delivery, produced, command, &order, &Bytes::new(), failure)
+                            .await;
                     }
                 }
             }
@@ -205,9 +258,15 @@ impl Intake {
             command: order.command.clone(),
             client_job_id: Some(order.client_job_id.clone()),
             body: if fetched {
-                Body::Fetched { content_type, bytes: bytes.clone() }
+                Body::Fetched {
+                    content_type,
+                    bytes: bytes.clone(),
+                }
             } else {
-                Body::Sent { content_type, bytes: bytes.clone() }
+                Body::Sent {
+                    content_type,
+                    bytes: bytes.clone(),
+                }
             },
             query: order.query.clone(),
             not_before: None,
@@ -221,21 +280,37 @@ impl Intake {
             }
             Err(SubmitError::Unavailable(error)) => return Err(error),
             Err(SubmitError::KeyReused) => {
-                let refused = refused(Code::IdempotencyKeyReused, "the client job id belongs to another command");
+                let refused = refused(
+                    Code::IdempotencyKeyReused,
+                    "the client job id belongs to another command",
+                );
                 return self.keep(delivery, produced, Some(&order), refused).await;
             }
             Err(SubmitError::TooLarge { limit }) => too_large(bytes.len() as u64, limit),
             Err(SubmitError::UnsupportedMediaType(types)) => {
                 let name = attributes::CONTENT_TYPE;
-                of_code(Code::UnsupportedMediaType, format!("{name} is to be one of {}", types.join(", ")))
+                of_code(
+                    Code::UnsupportedMediaType,
+                    format!("{name} is to be one of {}", types.join(", ")),
+                )
             }
-            Err(SubmitError::Payload(PayloadError::Malformed { line, column, detail })) => of_code(
+            Err(SubmitError::Payload(PayloadError::Malformed {
+                line,
+                column,
+                detail,
+            })) => of_code(
                 Code::MalformedJson,
                 format!("the payload is no JSON: {detail} at line {line}, column {column}"),
             ),
             Err(SubmitError::Payload(PayloadError::Invalid(errors))) => {
-                let errors: Vec<_> = errors.iter().map(|error| format!("{} {}", error.pointer, error.detail)).collect();
-                of_code(Code::InvalidPayload, format!("the payload is refused: {}", errors.join("; ")))
+                let errors: Vec<_> = errors
+                    .iter()
+                    .map(|error| format!("{} {}", error.pointer, error.detail))
+                    .collect();
+                of_code(
+                    Code::InvalidPayload,
+                    format!("the payload is refused: {}", errors.join("; ")),
+                )
             }
             // None of these is said of what is asked here; should one be, the dead letters will have it.
             Err(
@@ -247,7 +322,8 @@ impl Intake {
                 | SubmitError::Conflict,
             ) => return Ok(Disposition::Keep),
         };
-        self.fail(delivery, produced, command, &order, &bytes, failure).await
+        self.fail(delivery, produced, command, &order, &bytes, failure)
+            .await
     }
 
     /// Records the job, and that it failed.
@@ -260,7 +336,13 @@ impl Intake {
         bytes: &Bytes,
         failure: Failure,
     ) -> Result<Disposition, PortError> {
-        let Submit { store, host, meter, namespace, .. } = &self.submit;
+        let Submit {
+            store,
+            host,
+            meter,
+            namespace,
+            ..
+        } = &self.submit;
         let now = host.now();
         let content_type = order.content_type.as_deref().unwrap_or_default();
         let (digest, length) = (Digest::of(bytes), bytes.len() as u64);
@@ -268,7 +350,13 @@ impl Intake {
             id: namespace.job_id(&order.tenant, &order.client_job_id),
             tenant: order.tenant.clone(),
             client_job_id: Some(order.client_job_id.clone()),
-            fingerprint: Fingerprint::of(&order.command, &order.query, content_type, &digest, length),
+            fingerprint: Fingerprint::of(
+                &order.command,
+                &order.query,
+                content_type,
+                &digest,
+                length,
+            ),
             command: order.command.clone(),
             retention: command.limits().retention,
             not_before: None,
@@ -276,9 +364,14 @@ impl Intake {
         let mut job = Job::accept(new, now);
         match store.accept(&job).await? {
             Acceptance::Created => meter.count(&order.command, Fact::Accepted),
-            Acceptance::Exists(existing) if existing.fingerprint == job.fingerprint => job = *existing,
+            Acceptance::Exists(existing) if existing.fingerprint == job.fingerprint => {
+                job = *existing
+            }
             Acceptance::Exists(_) => {
-                let refused = refused(Code::IdempotencyKeyReused, "the client job id belongs to another command");
+                let refused = refused(
+                    Code::IdempotencyKeyReused,
+                    "the client job id belongs to another command",
+                );
                 return self.keep(delivery, produced, Some(order), refused).await;
             }
         }
@@ -287,7 +380,13 @@ impl Intake {
             && let Change::Made(job) = store.change(&job.key(), &transition).await?
         {
             tracing::warn!(job_id = %job.id, code, "failed the job of a producer's message");
-            meter.count(&order.command, Fact::Failed { code, run_time: None });
+            meter.count(
+                &order.command,
+                Fact::Failed {
+                    code,
+                    run_time: None,
+                },
+            );
         }
         Ok(Disposition::Done)
     }
@@ -301,21 +400,32 @@ impl Intake {
         Refused { code, detail }: Refused,
     ) -> Result<Disposition, PortError> {
         let letter = letter(delivery, produced, Some((code, &detail)));
-        self.letters.keep(&keys::letter(None, &delivery.message_id), &letter).await?;
+        self.letters
+            .keep(&keys::letter(None, &delivery.message_id), &letter)
+            .await?;
         tracing::error!(
             message_id = delivery.message_id,
             code,
             detail,
             "kept a producer's message among the dead letters"
         );
-        let fact = Fact::Dead { code: code.to_owned() };
-        self.submit.meter.record(&Measure { command: order.map(|order| order.command.clone()), fact });
+        let fact = Fact::Dead {
+            code: code.to_owned(),
+        };
+        self.submit.meter.record(&Measure {
+            command: order.map(|order| order.command.clone()),
+            fact,
+        });
         Ok(Disposition::Done)
     }
 }
 
 /// A producer's message as it is kept for an operator, with the reason if it is known.
-pub(crate) fn letter(delivery: &Delivery, produced: &Produced, refused: Option<(&str, &str)>) -> String {
+pub(crate) fn letter(
+    delivery: &Delivery,
+    produced: &Produced,
+    refused: Option<(&str, &str)>,
+) -> String {
     let refused = refused.map(|(code, detail)| json!({ "code": code, "detail": detail }));
     let sent_at = produced.sent_at.map(|at| at.to_string());
     let Produced { attributes, .. } = produced;
@@ -323,11 +433,16 @@ pub(crate) fn letter(delivery: &Delivery, produced: &Produced, refused: Option<(
 }
 
 fn of_code(code: Code, detail: String) -> Failure {
-    Failure::new(detail).with_code(code.as_str()).with_status(code.status())
+    Failure::new(detail)
+        .with_code(code.as_str())
+        .with_status(code.status())
 }
 
 fn too_large(bytes: u64, limit: u64) -> Failure {
-    of_code(Code::PayloadTooLarge, format!("the payload has {bytes} bytes, and the command takes {limit}"))
+    of_code(
+        Code::PayloadTooLarge,
+        format!("the payload has {bytes} bytes, and the command takes {limit}"),
+    )
 }
 
 #[cfg(test)]

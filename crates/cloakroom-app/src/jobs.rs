@@ -69,7 +69,11 @@ impl Jobs {
         loop {
             let job = self.get(key).await?;
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || job.as_ref().is_none_or(|job| job.status.is_terminal() || changed(job)) {
+            if left.is_zero()
+                || job
+                    .as_ref()
+                    .is_none_or(|job| job.status.is_terminal() || changed(job))
+            {
                 return Ok(job);
             }
             sleep(pause.min(left)).await;
@@ -78,21 +82,37 @@ impl Jobs {
     }
 
     /// The tenant's one job of this client job id.
-    pub async fn find(&self, tenant: &Tenant, client_job_id: &ClientJobId) -> Result<Option<Job>, PortError> {
+    pub async fn find(
+        &self,
+        tenant: &Tenant,
+        client_job_id: &ClientJobId,
+    ) -> Result<Option<Job>, PortError> {
         let id = self.namespace.job_id(tenant, client_job_id);
-        self.get(&JobKey { tenant: tenant.clone(), id }).await
+        self.get(&JobKey {
+            tenant: tenant.clone(),
+            id,
+        })
+        .await
     }
 
     /// Cancels a job, or asks its worker to.
     pub async fn cancel(&self, key: &JobKey) -> Result<Cancellation, PortError> {
-        let existing = match self.store.change(key, &Transition::withdraw(self.host.now())).await? {
+        let existing = match self
+            .store
+            .change(key, &Transition::withdraw(self.host.now()))
+            .await?
+        {
             Change::Made(job) => return Ok(self.withdrawn(job)),
             Change::Refused(existing) => existing,
         };
         let existing = match existing {
             // It runs: ask. Should it be over, or be waiting again, by then, what is found says so.
             Some(job) if job.status == Status::Running => {
-                match self.store.change(key, &Transition::ask_to_cancel(self.host.now())).await? {
+                match self
+                    .store
+                    .change(key, &Transition::ask_to_cancel(self.host.now()))
+                    .await?
+                {
                     Change::Made(job) => return Ok(Cancellation::Asked(job)),
                     Change::Refused(existing) => existing,
                 }
@@ -121,18 +141,25 @@ impl Jobs {
         let mut current = self.get(key).await?;
         for _ in 0..MOST_CHANGES {
             let now = self.host.now();
-            let Some(job) = current.filter(|job| job.is_alive(now)) else { return Ok(Cancellation::Unknown) };
+            let Some(job) = current.filter(|job| job.is_alive(now)) else {
+                return Ok(Cancellation::Unknown);
+            };
             let mut transition = match job.status {
-                Status::Succeeded | Status::Failed => return Ok(Cancellation::Finished(Box::new(job))),
+                Status::Succeeded | Status::Failed => {
+                    return Ok(Cancellation::Finished(Box::new(job)));
+                }
                 _ if !holds(&job) => return Ok(Cancellation::Changed),
                 Status::Cancelled => return Ok(Cancellation::Cancelled(Box::new(job))),
                 Status::Cancelling => return Ok(Cancellation::Asked(Box::new(job))),
                 Status::Accepted | Status::Retrying => Transition::withdraw(now),
                 Status::Running => Transition::ask_to_cancel(now),
             };
-            (transition.guard.version, transition.guard.created_at) = (Some(job.version), Some(job.created_at));
+            (transition.guard.version, transition.guard.created_at) =
+                (Some(job.version), Some(job.created_at));
             match self.store.change(key, &transition).await? {
-                Change::Made(job) if job.status == Status::Cancelled => return Ok(self.withdrawn(job)),
+                Change::Made(job) if job.status == Status::Cancelled => {
+                    return Ok(self.withdrawn(job));
+                }
                 Change::Made(job) => return Ok(Cancellation::Asked(job)),
                 Change::Refused(existing) => current = existing.map(|job| *job),
             }
@@ -141,7 +168,8 @@ impl Jobs {
     }
 
     fn withdrawn(&self, job: Box<Job>) -> Cancellation {
-        self.meter.count(&job.command, Fact::Cancelled { run_time: None });
+        self.meter
+            .count(&job.command, Fact::Cancelled { run_time: None });
         tracing::info!(job_id = %job.id, tenant = %job.tenant, "cancelled a job before it ran");
         Cancellation::Cancelled(job)
     }
@@ -153,7 +181,10 @@ impl Jobs {
 }
 
 fn overtaken() -> PortError {
-    PortError::Unavailable { service: "the table", reason: "the job changed while it was cancelled".into() }
+    PortError::Unavailable {
+        service: "the table",
+        reason: "the job changed while it was cancelled".into(),
+    }
 }
 
 #[cfg(test)]

@@ -73,7 +73,10 @@ pub trait Meter: Send + Sync {
 
     /// Counts a fact of a command of this type.
     fn count(&self, command: &CommandType, fact: Fact) {
-        self.record(&Measure { command: Some(command.clone()), fact });
+        self.record(&Measure {
+            command: Some(command.clone()),
+            fact,
+        });
     }
 }
 

@@ -4,6 +4,10 @@
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(tracing::field::display);
-        tracing::error!(place, "panicked: {}", panic.payload_as_str().unwrap_or("with nothing to say"));
+        tracing::error!(
+            place,
+            "panicked: {}",
+            panic.payload_as_str().unwrap_or("with nothing to say")
+        );
     }));
 }

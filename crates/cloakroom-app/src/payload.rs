@@ -42,7 +42,9 @@ pub(crate) fn check_json<P: Payload>(body: &[u8], schema: &Value) -> Result<(), 
     checked(&read::<P>(text)?, || {
         let whole = json::with_whole_numbers(text);
         let value = serde_json::from_str(whole.as_deref().unwrap_or(text));
-        value.map(|value| schema::violations(schema, &value)).unwrap_or_default()
+        value
+            .map(|value| schema::violations(schema, &value))
+            .unwrap_or_default()
     })
 }
 
@@ -50,7 +52,10 @@ pub(crate) fn check_json<P: Payload>(body: &[u8], schema: &Value) -> Result<(), 
 fn read<P: Payload>(text: &str) -> Result<P, PayloadError> {
     // Serde alone would take an array of its members for an object.
     if text.trim_ascii_start().starts_with('[') && is_object::<P>() {
-        return Err(PayloadError::Invalid(vec![FieldError::new("", "must be an object, not an array")]));
+        return Err(PayloadError::Invalid(vec![FieldError::new(
+            "",
+            "must be an object, not an array",
+        )]));
     }
     // As it is, at first: hardly any payload needs more.
     if let Ok(payload) = serde_json::from_str(text) {
@@ -91,22 +96,36 @@ pub(crate) fn check_query<P: Payload>(query: &str, schema: &Value) -> Result<(),
 pub(crate) fn no_query(query: &str) -> Result<(), PayloadError> {
     let parameters = form_urlencoded::parse(query.as_bytes());
     let detail = "this command takes no query parameters; send this as a member of the JSON body";
-    let errors: Vec<_> =
-        parameters.map(|(name, _)| FieldError::new(format!("/{}", error::escaped(&name)), detail)).collect();
-    if errors.is_empty() { Ok(()) } else { Err(PayloadError::Invalid(errors)) }
+    let errors: Vec<_> = parameters
+        .map(|(name, _)| FieldError::new(format!("/{}", error::escaped(&name)), detail))
+        .collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(PayloadError::Invalid(errors))
+    }
 }
 
 fn is_object<P: JsonSchema>() -> bool {
-    schemars::schema_for!(P).get("type").is_some_and(|kind| kind == "object")
+    schemars::schema_for!(P)
+        .get("type")
+        .is_some_and(|kind| kind == "object")
 }
 
 /// Rejects a payload for what its own check finds, or else for what breaks its schema.
-fn checked<P: Payload>(payload: &P, violations: impl FnOnce() -> Vec<FieldError>) -> Result<(), PayloadError> {
+fn checked<P: Payload>(
+    payload: &P,
+    violations: impl FnOnce() -> Vec<FieldError>,
+) -> Result<(), PayloadError> {
     let mut errors = payload.check();
     if errors.is_empty() {
         errors = violations();
     }
-    if errors.is_empty() { Ok(()) } else { Err(PayloadError::Invalid(errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(PayloadError::Invalid(errors))
+    }
 }
 
 #[cfg(test)]

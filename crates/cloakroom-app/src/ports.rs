@@ -72,7 +72,11 @@ pub trait JobStore: Send + Sync {
 
     /// As [`change`](Self::change), for who needs not know what the record then is: of a change that was made this tells what it
     /// makes of the job as it was `seen`. What others changed meanwhile, and the guard let pass, is not in that.
-    async fn change_unseen(&self, seen: &Job, transition: &Transition) -> Result<Change, PortError> {
+    async fn change_unseen(
+        &self,
+        seen: &Job,
+        transition: &Transition,
+    ) -> Result<Change, PortError> {
         self.change(&seen.key(), transition).await
     }
 
@@ -92,7 +96,11 @@ pub trait JobStore: Send + Sync {
     async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError>;
 
     /// What was kept of an upload in parts, over or not: one strongly consistent read.
-    async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError>;
+    async fn upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+    ) -> Result<Option<PartsRecord>, PortError>;
 }
 
 /// What must be known of an upload in parts.
@@ -140,7 +148,13 @@ pub trait Queue: Send + Sync {
     /// Sends a message, to be handed out after `delay`; perhaps earlier, where that is more than [`LONGEST_DELAY`]: a message
     /// that comes before its job is ready is hidden until then. The tenant is the fairness group;
     /// `xray` is the trace header that goes along beside the message, where the request came with one.
-    async fn send(&self, tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError>;
+    async fn send(
+        &self,
+        tenant: &Tenant,
+        body: String,
+        delay: Duration,
+        xray: Option<&str>,
+    ) -> Result<(), PortError>;
 
     /// Hides a received message for so long from now (whole seconds, rounded up), whatever it was hidden for before.
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError>;
@@ -227,7 +241,10 @@ pub struct Opened {
 impl Opened {
     /// What is in memory already.
     pub fn of(bytes: Bytes) -> Self {
-        Self { length: bytes.len() as u64, pieces: futures::stream::iter([Ok(bytes)]).boxed() }
+        Self {
+            length: bytes.len() as u64,
+            pieces: futures::stream::iter([Ok(bytes)]).boxed(),
+        }
     }
 
     /// All of it, in memory.
@@ -241,8 +258,12 @@ pub(crate) async fn gathered<E>(
     length: u64,
     mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
 ) -> Result<Bytes, E> {
-    let Some(first) = pieces.try_next().await? else { return Ok(Bytes::new()) };
-    let Some(second) = pieces.try_next().await? else { return Ok(first) };
+    let Some(first) = pieces.try_next().await? else {
+        return Ok(Bytes::new());
+    };
+    let Some(second) = pieces.try_next().await? else {
+        return Ok(first);
+    };
     let mut bytes = BytesMut::with_capacity(length.try_into().unwrap_or(0));
     bytes.extend_from_slice(&first);
     bytes.extend_from_slice(&second);
@@ -281,7 +302,9 @@ pub trait Objects: Send + Sync {
     /// Reads the beginning of an object; `None` if there is no such object. A store that can't read a part of an object reads on
     /// to the end of a piece.
     async fn head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
-        let Some(Opened { length, mut pieces }) = self.open(key).await? else { return Ok(None) };
+        let Some(Opened { length, mut pieces }) = self.open(key).await? else {
+            return Ok(None);
+        };
         let mut bytes = BytesMut::new();
         while bytes.len() < BodyHead::LIMIT
             && let Some(piece) = pieces.try_next().await?
@@ -289,7 +312,10 @@ pub trait Objects: Send + Sync {
             bytes.extend_from_slice(&piece);
         }
         bytes.truncate(BodyHead::LIMIT);
-        Ok(Some(BodyHead { bytes: bytes.freeze(), length }))
+        Ok(Some(BodyHead {
+            bytes: bytes.freeze(),
+            length,
+        }))
     }
 
     /// What is known of an object; `None` when there is none.
@@ -297,7 +323,9 @@ pub trait Objects: Send + Sync {
 
     /// Digests an object piece by piece; `None` when there is none.
     async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
-        let Some(Opened { mut pieces, .. }) = self.open(key).await? else { return Ok(None) };
+        let Some(Opened { mut pieces, .. }) = self.open(key).await? else {
+            return Ok(None);
+        };
         let mut digest = Digest::builder();
         while let Some(piece) = pieces.try_next().await? {
             digest.update(&piece);
@@ -315,7 +343,12 @@ pub trait Objects: Send + Sync {
     async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError>;
 
     /// A link that takes exactly this upload, for so long. Costs no call.
-    async fn upload_link(&self, key: &str, terms: &UploadTerms, valid: Duration) -> Result<UploadLink, PortError>;
+    async fn upload_link(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+        valid: Duration,
+    ) -> Result<UploadLink, PortError>;
 
     /// Begins an object that comes in parts; the store's own name of it. Nothing is at its key until it is put together.
     async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError>;
@@ -340,7 +373,12 @@ pub trait Objects: Send + Sync {
 
     /// Puts the parts together, however often it is asked to. `false` when these parts are not there, or not any more: the object
     /// is finished by another then, or can't be.
-    async fn join_parts(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError>;
+    async fn join_parts(
+        &self,
+        key: &str,
+        store_id: &str,
+        parts: &[Part],
+    ) -> Result<bool, PortError>;
 }
 
 /// What one part of an object must be.
@@ -394,7 +432,9 @@ pub mod keys {
         let mut text = String::new();
         for byte in tenant.as_str().bytes() {
             match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => text.push(char::from(byte)),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => {
+                    text.push(char::from(byte))
+                }
                 // Writing to a string does not fail.
                 _ => _ = write!(text, "={byte:02x}"),
             }
@@ -432,7 +472,10 @@ pub mod keys {
     pub fn job_of_letter(key: &str) -> Option<JobKey> {
         let mut parts = key.strip_prefix(LETTERS)?.split('/');
         let tenant = unescaped(parts.next()?)?;
-        Some(JobKey { tenant, id: parts.next()?.parse().ok()? })
+        Some(JobKey {
+            tenant,
+            id: parts.next()?.parse().ok()?,
+        })
     }
 
     /// A payload: of its job and its content, so that a retry writes the same bytes to the same place, and another
@@ -449,7 +492,12 @@ pub mod keys {
     /// A result that is kept for so many days: of its attempt, so that a worker that lost its lease can't touch what another
     /// one recorded.
     pub fn result(job: &JobKey, token: LeaseToken, days: u32) -> String {
-        format!("{}{}/{}/{token}", results_of(days), escaped(&job.tenant), job.id)
+        format!(
+            "{}{}/{}/{token}",
+            results_of(days),
+            escaped(&job.tenant),
+            job.id
+        )
     }
 
     /// An upload, before a command names it.

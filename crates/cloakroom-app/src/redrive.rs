@@ -45,13 +45,21 @@ pub enum Redriven {
 
 impl Redrive {
     /// A page of letters after the key of the last one, of one tenant or of all; empty at the end.
-    pub async fn list(&self, tenant: Option<&Tenant>, after: Option<&str>) -> Result<Vec<Letter>, PortError> {
+    pub async fn list(
+        &self,
+        tenant: Option<&Tenant>,
+        after: Option<&str>,
+    ) -> Result<Vec<Letter>, PortError> {
         let prefix = tenant.map_or_else(|| keys::LETTERS.to_owned(), keys::letters_of);
         let mut letters = Vec::new();
         for key in self.letters.list(&prefix, after).await? {
             let job = keys::job_of_letter(&key);
             let record = match &job {
-                Some(job) => self.store.load(job).await?.filter(|job| job.is_alive(self.host.now())),
+                Some(job) => self
+                    .store
+                    .load(job)
+                    .await?
+                    .filter(|job| job.is_alive(self.host.now())),
                 None => None,
             };
             letters.push(Letter { key, job, record });
@@ -70,12 +78,22 @@ impl Redrive {
         let found = self.store.load(key).await?;
         let now = self.host.now();
         let Some(job) = found.filter(|job| job.is_alive(now)) else {
-            return Ok(Redriven::Refused("its job is gone; submit the command again"));
+            return Ok(Redriven::Refused(
+                "its job is gone; submit the command again",
+            ));
         };
         match job.status {
-            Status::Failed => match self.store.change(key, &Transition::redrive(&job, now)).await? {
+            Status::Failed => match self
+                .store
+                .change(key, &Transition::redrive(&job, now))
+                .await?
+            {
                 Change::Made(_) => {}
-                Change::Refused(_) => return Ok(Redriven::Refused("its job changed meanwhile; look at it again")),
+                Change::Refused(_) => {
+                    return Ok(Redriven::Refused(
+                        "its job changed meanwhile; look at it again",
+                    ));
+                }
             },
             // Reset before, and perhaps never sent: a second message does no harm.
             Status::Accepted => {}
@@ -85,7 +103,9 @@ impl Redrive {
             Status::Succeeded => return Ok(Redriven::Refused("its job succeeded")),
             Status::Cancelled => return Ok(Redriven::Refused("its job was cancelled")),
         }
-        self.queue.send(&key.tenant, body, job.ready_at.since(now), None).await?;
+        self.queue
+            .send(&key.tenant, body, job.ready_at.since(now), None)
+            .await?;
         self.letters.forget(&letter.key).await?;
         tracing::info!(job_id = %key.id, tenant = %key.tenant, "sent a dead letter back");
         Ok(Redriven::Sent)

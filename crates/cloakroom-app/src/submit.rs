@@ -13,7 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom_core::problem::FieldError;
 use cloakroom_core::{
-    ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, Namespace, NewJob, Status, Tenant, Timestamp, UploadId,
+    ClientJobId, CommandType, Digest, Fingerprint, Job, JobId, Namespace, NewJob, Status, Tenant,
+    Timestamp, UploadId,
 };
 
 use crate::command::{Command, Registry, Takes};
@@ -22,11 +23,15 @@ use crate::host::Host;
 use crate::meter::{Fact, Meter};
 use crate::payload::PayloadError;
 use crate::ports::{
-    Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PartsRecord, PortError, Queue, ReadError, keys,
+    Acceptance, JobStore, LONGEST_DELAY, ObjectInfo, Objects, PartsRecord, PortError, Queue,
+    ReadError, keys,
 };
 
 /// The largest message that carries its payload itself, in bytes: beyond it a claim check is cheaper, by the table of prices.
-#[expect(clippy::cast_possible_truncation, reason = "at most 1 MiB, a message's own limit")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "at most 1 MiB, a message's own limit"
+)]
 pub const INLINE_LIMIT: usize = cloakroom_core::cost::inline::LIMIT as usize;
 
 /// The largest message that is sent much later: what `EventBridge` Scheduler takes is 256 KB, as JSON in JSON.
@@ -195,7 +200,10 @@ struct Message {
 
 impl Message {
     fn of(envelope: Envelope) -> Self {
-        Self { body: envelope.write(), envelope }
+        Self {
+            body: envelope.write(),
+            envelope,
+        }
     }
 }
 
@@ -212,7 +220,11 @@ impl Submit {
 
     /// Accepts a command, or finds that it was accepted before, if the condition holds. It is asked of no job before one is
     /// recorded, and of the job that is found under the key. A rejected submission is rejected whatever the condition.
-    pub async fn submit_if(&self, submission: Submission, holds: Condition<'_>) -> Result<Submitted, SubmitError> {
+    pub async fn submit_if(
+        &self,
+        submission: Submission,
+        holds: Condition<'_>,
+    ) -> Result<Submitted, SubmitError> {
         let command = self.command(&submission.command)?;
         let (now, retention) = (self.host.now(), command.limits().retention);
         let not_before = submission.not_before.map(|at| self.host.at(at));
@@ -251,9 +263,13 @@ impl Submit {
             return Err(SubmitError::UploadNotFound);
         }
         if !holds(None) {
-            return self.replay_only(&job, &submission.query, checked, submission.trace, holds).await;
+            return self
+                .replay_only(&job, &submission.query, checked, submission.trace, holds)
+                .await;
         }
-        let Message { envelope, body } = self.check_in(&job, &submission.query, checked, submission.trace).await?;
+        let Message { envelope, body } = self
+            .check_in(&job, &submission.query, checked, submission.trace)
+            .await?;
         match self.store.accept(&job).await? {
             // Without a key what is found may be the very job: the adapter wrote it, lost the answer, and tried again.
             Acceptance::Exists(existing) if job.client_job_id.is_some() || *existing != job => {
@@ -261,32 +277,60 @@ impl Submit {
             }
             Acceptance::Created | Acceptance::Exists(_) => {
                 let delay = job.ready_at.since(job.created_at);
-                let sent = self.queue.send(&job.tenant, body, delay, envelope.xray.as_deref()).await;
+                let sent = self
+                    .queue
+                    .send(&job.tenant, body, delay, envelope.xray.as_deref())
+                    .await;
                 // Recorded, whatever became of the message; and only now, so that its line goes along with the request's own.
                 self.meter.count(&job.command, Fact::Accepted);
                 sent?;
                 tracing::debug!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
-                Ok(Submitted { job, replayed: false })
+                Ok(Submitted {
+                    job,
+                    replayed: false,
+                })
             }
         }
     }
 
     /// Checks all of a submission that can be checked before anything is recorded.
-    async fn check(&self, command: &Command, submission: &Submission, now: Timestamp) -> Result<Checked, SubmitError> {
+    async fn check(
+        &self,
+        command: &Command,
+        submission: &Submission,
+        now: Timestamp,
+    ) -> Result<Checked, SubmitError> {
         let limits = command.limits();
         if limits.key_required && submission.client_job_id.is_none() {
             return Err(SubmitError::KeyRequired);
         }
-        if submission.not_before.is_some_and(|at| self.host.at(at) > now.after(limits.retention)) {
+        if submission
+            .not_before
+            .is_some_and(|at| self.host.at(at) > now.after(limits.retention))
+        {
             return Err(SubmitError::TooLate(limits.retention));
         }
         match &submission.body {
-            Body::Sent { content_type, bytes } => {
-                check_body(command, &submission.query, content_type.as_deref(), bytes, limits.body)
-            }
-            Body::Fetched { content_type, bytes } => {
-                check_body(command, &submission.query, content_type.as_deref(), bytes, limits.upload)
-            }
+            Body::Sent {
+                content_type,
+                bytes,
+            } => check_body(
+                command,
+                &submission.query,
+                content_type.as_deref(),
+                bytes,
+                limits.body,
+            ),
+            Body::Fetched {
+                content_type,
+                bytes,
+            } => check_body(
+                command,
+                &submission.query,
+                content_type.as_deref(),
+                bytes,
+                limits.upload,
+            ),
             Body::Uploaded(id) => self.check_upload(command, submission, *id).await,
         }
     }
@@ -294,7 +338,9 @@ impl Submit {
     fn job_id(&self, submission: &Submission) -> JobId {
         match (&submission.client_job_id, &submission.body) {
             (Some(id), _) => self.namespace.job_id(&submission.tenant, id),
-            (None, Body::Uploaded(upload)) => self.namespace.job_id_of_upload(&submission.tenant, *upload),
+            (None, Body::Uploaded(upload)) => {
+                self.namespace.job_id_of_upload(&submission.tenant, *upload)
+            }
             (None, Body::Sent { .. } | Body::Fetched { .. }) => JobId::from_uuid(self.host.uuid()),
         }
     }
@@ -308,10 +354,17 @@ impl Submit {
         trace: Trace,
         holds: Condition<'_>,
     ) -> Result<Submitted, SubmitError> {
-        let existing = if asked.client_job_id.is_some() { self.store.load(&asked.key()).await? } else { None };
-        let existing = existing.filter(|job| job.is_alive(asked.created_at)).ok_or(SubmitError::Conflict)?;
+        let existing = if asked.client_job_id.is_some() {
+            self.store.load(&asked.key()).await?
+        } else {
+            None
+        };
+        let existing = existing
+            .filter(|job| job.is_alive(asked.created_at))
+            .ok_or(SubmitError::Conflict)?;
         // The submission that recorded it may have died before it sent the message.
-        let unsent = existing.status == Status::Accepted && existing.fingerprint == asked.fingerprint;
+        let unsent =
+            existing.status == Status::Accepted && existing.fingerprint == asked.fingerprint;
         let envelope = if unsent && holds(Some(&existing)) {
             self.check_in(asked, query, checked, trace).await?.envelope
         } else {
@@ -341,44 +394,91 @@ impl Submit {
             // Whoever recorded it may have died before it sent the message; a second one does no harm.
             let delay = existing.ready_at.since(self.host.now());
             let envelope = envelope.for_job(&existing);
-            self.queue.send(&existing.tenant, envelope.write(), delay, envelope.xray.as_deref()).await?;
+            self.queue
+                .send(
+                    &existing.tenant,
+                    envelope.write(),
+                    delay,
+                    envelope.xray.as_deref(),
+                )
+                .await?;
         }
         self.meter.count(&existing.command, Fact::Replayed);
-        Ok(Submitted { job: existing, replayed: true })
+        Ok(Submitted {
+            job: existing,
+            replayed: true,
+        })
     }
 
     /// Puts the payload where the worker will find it, before anything refers to it.
-    async fn check_in(&self, job: &Job, query: &str, checked: Checked, trace: Trace) -> Result<Message, SubmitError> {
+    async fn check_in(
+        &self,
+        job: &Job,
+        query: &str,
+        checked: Checked,
+        trace: Trace,
+    ) -> Result<Message, SubmitError> {
         let key = || keys::payload(&job.key(), &checked.sha256);
         match &checked.source {
             Source::Bytes(bytes) => {
                 let much_later = job.ready_at.since(job.created_at) > LONGEST_DELAY;
-                let limit = if much_later { self.inline_limit.min(SCHEDULED_LIMIT) } else { self.inline_limit };
+                let limit = if much_later {
+                    self.inline_limit.min(SCHEDULED_LIMIT)
+                } else {
+                    self.inline_limit
+                };
                 if bytes.len() < limit {
                     let carried = Carried::inline(bytes);
-                    let envelope =
-                        Envelope::new(job, &checked.content_type, query, carried, &checked.sha256, trace.clone());
+                    let envelope = Envelope::new(
+                        job,
+                        &checked.content_type,
+                        query,
+                        carried,
+                        &checked.sha256,
+                        trace.clone(),
+                    );
                     let message = Message::of(envelope);
                     if message.body.len() <= limit {
                         return Ok(message);
                     }
                 }
-                self.objects.put(&key(), &checked.content_type, bytes.clone()).await?;
+                self.objects
+                    .put(&key(), &checked.content_type, bytes.clone())
+                    .await?;
             }
-            Source::Upload { id, until, parts, info, .. } => {
+            Source::Upload {
+                id,
+                until,
+                parts,
+                info,
+                ..
+            } => {
                 // As long as the upload can be named it is known whose it is, however short the job is kept.
-                if !self.store.take_upload(&job.tenant, *id, job.id, job.expires_at.max(*until)).await? {
+                if !self
+                    .store
+                    .take_upload(&job.tenant, *id, job.id, job.expires_at.max(*until))
+                    .await?
+                {
                     return Err(SubmitError::UploadNotFound);
                 }
                 match parts {
                     // Among the payloads already. They go with the job's end, and a replay is known by the digest.
                     Some(record) if record.known_digest() != Some(checked.sha256) => {
                         let digest = Some(checked.sha256);
-                        self.store.keep_upload(&PartsRecord { digest, ..PartsRecord::clone(record) }).await?;
+                        self.store
+                            .keep_upload(&PartsRecord {
+                                digest,
+                                ..PartsRecord::clone(record)
+                            })
+                            .await?;
                     }
                     Some(_) => {}
                     None => {
-                        if !self.objects.copy(&keys::upload(&job.tenant, *id), info, &key()).await? {
+                        if !self
+                            .objects
+                            .copy(&keys::upload(&job.tenant, *id), info, &key())
+                            .await?
+                        {
                             return Err(SubmitError::UploadNotFound);
                         }
                     }
@@ -390,18 +490,35 @@ impl Submit {
 }
 
 /// Checks that the command accepts an upload's declared media type and length.
-fn check_description(command: &Command, content_type: &str, length: u64) -> Result<(), SubmitError> {
+fn check_description(
+    command: &Command,
+    content_type: &str,
+    length: u64,
+) -> Result<(), SubmitError> {
     accepted_media_type(command, content_type)?;
     let limit = command.limits().upload;
-    if length > limit { Err(SubmitError::TooLarge { limit }) } else { Ok(()) }
+    if length > limit {
+        Err(SubmitError::TooLarge { limit })
+    } else {
+        Ok(())
+    }
 }
 
 fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
     let key = match checked.source {
-        Source::Upload { id, parts: Some(_), .. } => keys::parts(&job.tenant, id),
+        Source::Upload {
+            id, parts: Some(_), ..
+        } => keys::parts(&job.tenant, id),
         Source::Upload { .. } | Source::Bytes(_) => keys::payload(&job.key(), &checked.sha256),
     };
-    let envelope = Envelope::new(job, &checked.content_type, query, Carried::Stored(key), &checked.sha256, trace);
+    let envelope = Envelope::new(
+        job,
+        &checked.content_type,
+        query,
+        Carried::Stored(key),
+        &checked.sha256,
+        trace,
+    );
     let (text, unread) = match &checked.source {
         Source::Bytes(bytes) => (std::str::from_utf8(bytes).is_ok(), false),
         Source::Upload { text, unread, .. } => (*text, *unread),
@@ -439,7 +556,12 @@ fn check_body(
         return Err(SubmitError::Payload(PayloadError::Invalid(vec![error])));
     }
     command.check(query, bytes).map_err(SubmitError::Payload)?;
-    Ok(Checked { content_type, sha256: Digest::of(bytes), length, source: Source::Bytes(bytes.clone()) })
+    Ok(Checked {
+        content_type,
+        sha256: Digest::of(bytes),
+        length,
+        source: Source::Bytes(bytes.clone()),
+    })
 }
 
 /// Other names of media types, as some programs and browsers write them.
@@ -452,12 +574,17 @@ const ALIASES: [(&str, &str); 2] = [("image/jpg", "image/jpeg"), ("image/pjpeg",
 /// names it.
 fn accepted_media_type(command: &Command, sent: &str) -> Result<String, SubmitError> {
     // It goes into messages and beside objects, where not every character may go.
-    let held = sent.len() <= MEDIA_TYPE_LIMIT && sent.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
+    let held =
+        sent.len() <= MEDIA_TYPE_LIMIT && sent.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
     let mut parts = sent.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    let alias = ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(essence)).map(|&(_, name)| name);
+    let alias = ALIASES
+        .iter()
+        .find(|(alias, _)| alias.eq_ignore_ascii_case(essence))
+        .map(|&(_, name)| name);
     let known = command.media_types().iter().find(|known| {
-        known.eq_ignore_ascii_case(essence) || alias.is_some_and(|name| known.eq_ignore_ascii_case(name))
+        known.eq_ignore_ascii_case(essence)
+            || alias.is_some_and(|name| known.eq_ignore_ascii_case(name))
     });
     let utf_8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
@@ -473,7 +600,9 @@ fn accepted_media_type(command: &Command, sent: &str) -> Result<String, SubmitEr
 }
 
 fn is_textual(media_type: &str) -> bool {
-    media_type.starts_with("text/") || media_type == "application/json" || media_type.ends_with("+json")
+    media_type.starts_with("text/")
+        || media_type == "application/json"
+        || media_type.ends_with("+json")
 }
 
 #[cfg(test)]

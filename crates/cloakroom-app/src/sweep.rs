@@ -72,7 +72,10 @@ impl Sweeper {
                 Ok(Look::Ended) => looked.ended += 1,
                 Ok(Look::Open(key, at)) => looked.open.push((key, at)),
                 Err(error @ PortError::Unreadable { .. }) => {
-                    self.meter.record(&Measure { command: None, fact: Fact::Unreadable });
+                    self.meter.record(&Measure {
+                        command: None,
+                        fact: Fact::Unreadable,
+                    });
                     tracing::error!(%error, "skipped a job whose record can't be read; the line before names it");
                     looked.unreadable += 1;
                 }

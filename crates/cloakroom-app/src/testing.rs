@@ -13,7 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom_core::transition::Claim;
 use cloakroom_core::{
-    CommandType, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, Tenant, Timestamp,
+    CommandType, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, Tenant,
+    Timestamp,
 };
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
@@ -40,7 +41,11 @@ pub struct TestHost {
 impl TestHost {
     /// A host at 2026-11-21T08:00:00Z.
     pub fn new(seed: u64) -> Self {
-        Self { epoch: Timestamp::from_seconds(1_795_248_000), begun: Instant::now(), state: Mutex::new(seed) }
+        Self {
+            epoch: Timestamp::from_seconds(1_795_248_000),
+            begun: Instant::now(),
+            state: Mutex::new(seed),
+        }
     }
 
     fn next(&self) -> u64 {
@@ -84,7 +89,10 @@ pub async fn put_whole(
     pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
 ) -> Result<bool, PortError> {
     match pieces.try_collect::<Vec<_>>().await {
-        Ok(pieces) => objects.put(key, content_type, pieces.concat().into()).await.map(|()| true),
+        Ok(pieces) => objects
+            .put(key, content_type, pieces.concat().into())
+            .await
+            .map(|()| true),
         Err(BrokenOff) => Ok(false),
     }
 }
@@ -124,7 +132,12 @@ pub fn claim_by(message_id: &str, job: &Job) -> Claim {
         ends_at: None,
         isolation: Isolation::Alone,
     };
-    Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(300), max_attempts: 100 }
+    Claim {
+        created_at: job.created_at,
+        lease,
+        lease_time: Duration::from_secs(300),
+        max_attempts: 100,
+    }
 }
 
 #[cfg(test)]

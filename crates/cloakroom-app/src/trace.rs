@@ -14,10 +14,18 @@ impl TraceContext {
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.splitn(5, '-');
         let hex = |digits: usize| {
-            move |field: &&str| field.len() == digits && field.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            move |field: &&str| {
+                field.len() == digits
+                    && field
+                        .bytes()
+                        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            }
         };
         let some = |field: &&str| field.bytes().any(|b| b != b'0');
-        let version = fields.next().filter(hex(2)).filter(|&version| version != "ff")?;
+        let version = fields
+            .next()
+            .filter(hex(2))
+            .filter(|&version| version != "ff")?;
         fields.next().filter(hex(32)).filter(some)?;
         fields.next().filter(hex(16)).filter(some)?;
         fields.next().filter(hex(2))?;
@@ -40,7 +48,9 @@ impl TraceContext {
     }
 
     fn of(trace_id: &str, random: u128, flags: u8) -> Self {
-        let span = u64::try_from(random & u128::from(u64::MAX)).unwrap_or(1).max(1);
+        let span = u64::try_from(random & u128::from(u64::MAX))
+            .unwrap_or(1)
+            .max(1);
         Self(format!("00-{trace_id}-{span:016x}-{flags:02x}"))
     }
 

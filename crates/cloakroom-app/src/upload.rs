@@ -12,7 +12,8 @@ use cloakroom_core::{Division, Tenant, Timestamp, UploadId};
 
 use crate::host::Host;
 use crate::ports::{
-    JobStore, ObjectInfo, Objects, Part, PartTerms, PartsRecord, PortError, UploadLink, UploadTerms, keys,
+    JobStore, ObjectInfo, Objects, Part, PartTerms, PartsRecord, PortError, UploadLink,
+    UploadTerms, keys,
 };
 
 /// How long an upload that no command names is kept.
@@ -82,8 +83,15 @@ impl Uploads {
     pub async fn start(&self, tenant: &Tenant, terms: &UploadTerms) -> Result<Ready, PortError> {
         let now = self.host.now();
         let id = new_id(now, self.host.random());
-        let link = self.objects.upload_link(&keys::upload(tenant, id), terms, LINK_LIFE).await?;
-        Ok(Ready { id, link, expires_at: now.after(LINK_LIFE) })
+        let link = self
+            .objects
+            .upload_link(&keys::upload(tenant, id), terms, LINK_LIFE)
+            .await?;
+        Ok(Ready {
+            id,
+            link,
+            expires_at: now.after(LINK_LIFE),
+        })
     }
 
     /// Makes an upload in parts ready. If it can't be kept, what was begun in the store is given up by the store itself.
@@ -95,7 +103,10 @@ impl Uploads {
     ) -> Result<InParts, PortError> {
         let now = self.host.now();
         let id = new_id(now, self.host.random());
-        let store_id = self.objects.begin_parts(&keys::parts(tenant, id), terms).await?;
+        let store_id = self
+            .objects
+            .begin_parts(&keys::parts(tenant, id), terms)
+            .await?;
         let record = PartsRecord {
             tenant: tenant.clone(),
             id,
@@ -110,21 +121,36 @@ impl Uploads {
     }
 
     /// How it is with an upload in parts, from this part on, with fresh links; `None` of one that is over, or of no such upload.
-    pub async fn look(&self, tenant: &Tenant, id: UploadId, from: u32) -> Result<Option<InParts>, PortError> {
+    pub async fn look(
+        &self,
+        tenant: &Tenant,
+        id: UploadId,
+        from: u32,
+    ) -> Result<Option<InParts>, PortError> {
         let now = self.host.now();
-        let Some(record) = live(&*self.store, tenant, id, now).await? else { return Ok(None) };
+        let Some(record) = live(&*self.store, tenant, id, now).await? else {
+            return Ok(None);
+        };
         let from = from.max(1);
         let there: Vec<u32> = match found(&*self.objects, &record, from, PARTS_AT_ONCE).await? {
             Found::Unfinished(parts) => parts.into_iter().map(|part| part.number).collect(),
             // They were: it was put together, and its bytes perhaps deleted when its job ended.
             Found::Whole(_) => (1..=division(&record).count()).collect(),
-            Found::Gone if record.known_digest().is_some() => (1..=division(&record).count()).collect(),
+            Found::Gone if record.known_digest().is_some() => {
+                (1..=division(&record).count()).collect()
+            }
             Found::Gone => return Ok(None),
         };
         self.told(&record, from, &there, now).await.map(Some)
     }
 
-    async fn told(&self, record: &PartsRecord, from: u32, there: &[u32], now: Timestamp) -> Result<InParts, PortError> {
+    async fn told(
+        &self,
+        record: &PartsRecord,
+        from: u32,
+        there: &[u32],
+        now: Timestamp,
+    ) -> Result<InParts, PortError> {
         let (division, key) = (division(record), keys::parts(&record.tenant, record.id));
         // A link is good for no longer than the upload is.
         let expires_at = now.after(LINK_LIFE).min(record.expires_at);
@@ -132,14 +158,27 @@ impl Uploads {
         let next = from.saturating_add(PARTS_AT_ONCE);
         let mut parts = vec![];
         for number in from..next.min(last + 1) {
-            let terms = PartTerms { number, length: division.length_of(number) };
+            let terms = PartTerms {
+                number,
+                length: division.length_of(number),
+            };
             let link = match there.binary_search(&number) {
                 Ok(_) => None,
-                Err(_) => Some(self.objects.part_link(&key, &record.store_id, terms, valid).await?),
+                Err(_) => Some(
+                    self.objects
+                        .part_link(&key, &record.store_id, terms, valid)
+                        .await?,
+                ),
             };
             parts.push(PartState { terms, link });
         }
-        Ok(InParts { id: record.id, division, parts, next: Some(next).filter(|next| *next <= last), expires_at })
+        Ok(InParts {
+            id: record.id,
+            division,
+            parts,
+            next: Some(next).filter(|next| *next <= last),
+            expires_at,
+        })
     }
 }
 
@@ -150,11 +189,17 @@ pub(crate) async fn live(
     id: UploadId,
     now: Timestamp,
 ) -> Result<Option<PartsRecord>, PortError> {
-    Ok(store.upload(tenant, id).await?.filter(|upload| now < upload.expires_at))
+    Ok(store
+        .upload(tenant, id)
+        .await?
+        .filter(|upload| now < upload.expires_at))
 }
 
 fn division(record: &PartsRecord) -> Division {
-    Division { length: record.terms.length, part_length: record.part_length }
+    Division {
+        length: record.terms.length,
+        part_length: record.part_length,
+    }
 }
 
 /// What is there of an upload in parts.
@@ -168,7 +213,12 @@ enum Found {
 }
 
 /// Looks for so many of its parts from one on, or for the whole.
-async fn found(objects: &dyn Objects, record: &PartsRecord, from: u32, most: u32) -> Result<Found, PortError> {
+async fn found(
+    objects: &dyn Objects,
+    record: &PartsRecord,
+    from: u32,
+    most: u32,
+) -> Result<Found, PortError> {
     let (key, division) = (keys::parts(&record.tenant, record.id), division(record));
     let numbers = from..=from.saturating_add(most - 1).min(division.count());
     if let Some(mut parts) = objects.parts(&key, &record.store_id, numbers).await? {
@@ -200,7 +250,11 @@ pub(crate) async fn put_together(
         Found::Gone => return Ok(Err(Unfinished::Gone)),
     };
     let last = division(record).count();
-    let there = |number: &u32| parts.binary_search_by_key(number, |part| part.number).is_ok();
+    let there = |number: &u32| {
+        parts
+            .binary_search_by_key(number, |part| part.number)
+            .is_ok()
+    };
     let missing: Vec<_> = (1..=last).filter(|number| !there(number)).collect();
     if !missing.is_empty() {
         return Ok(Err(Unfinished::Missing(missing, last)));
@@ -223,7 +277,9 @@ fn new_id(now: Timestamp, random: u128) -> UploadId {
 /// is as if it were gone.
 pub(crate) fn live_until(id: UploadId, now: Timestamp) -> Option<Timestamp> {
     // A clock that is a little ahead made it, perhaps.
-    let made = id.created_at().filter(|made| *made < now.after(Duration::from_secs(60)))?;
+    let made = id
+        .created_at()
+        .filter(|made| *made < now.after(Duration::from_secs(60)))?;
     Some(made.after(UPLOAD_LIFE)).filter(|until| now < *until)
 }
 
@@ -237,10 +293,17 @@ mod tests {
         let id = new_id(Timestamp::from_millis(1_795_248_000_120), u128::MAX);
         let after = |millis: i64| Timestamp::from_millis(1_795_248_000_120 + millis);
         assert_eq!(id.created_at(), Some(after(0)));
-        for (now, until) in [(0, Some(86_400_000)), (86_399_999, Some(86_400_000)), (86_400_000, None), (-60_001, None)]
-        {
+        for (now, until) in [
+            (0, Some(86_400_000)),
+            (86_399_999, Some(86_400_000)),
+            (86_400_000, None),
+            (-60_001, None),
+        ] {
             assert_eq!(live_until(id, after(now)), until.map(after), "{now}");
         }
-        assert_eq!(live_until(UploadId::from_uuid(Uuid::from_u128(1)), after(0)), None);
+        assert_eq!(
+            live_until(UploadId::from_uuid(Uuid::from_u128(1)), after(0)),
+            None
+        );
     }
 }

@@ -63,7 +63,11 @@ pub struct WorkerSettings {
 
 impl Default for WorkerSettings {
     fn default() -> Self {
-        Self { lease: Duration::from_secs(30), margin: Duration::from_secs(4), grace: Duration::from_secs(2) }
+        Self {
+            lease: Duration::from_secs(30),
+            margin: Duration::from_secs(4),
+            grace: Duration::from_secs(2),
+        }
     }
 }
 
@@ -118,10 +122,15 @@ pub struct Worker {
 impl Worker {
     /// Handles messages side by side, each on its own; the dispositions are in their order. `ends_at` is when the
     /// function itself is ended.
-    pub async fn handle_batch(&self, deliveries: &[Delivery], ends_at: Timestamp) -> Vec<Disposition> {
+    pub async fn handle_batch(
+        &self,
+        deliveries: &[Delivery],
+        ends_at: Timestamp,
+    ) -> Vec<Disposition> {
         // Each future is made where it is polled, as it is large.
-        let each =
-            deliveries.iter().map(|delivery| kept_if_it_panics(async move || self.handle(delivery, ends_at).await));
+        let each = deliveries
+            .iter()
+            .map(|delivery| kept_if_it_panics(async move || self.handle(delivery, ends_at).await));
         futures::future::join_all(each).await
     }
 
@@ -142,8 +151,13 @@ impl Worker {
         };
         let key = envelope.key();
         // A message of a time when none was carried begins a trace of its own.
-        let trace = envelope.traceparent.as_deref().and_then(TraceContext::parse);
-        let trace = trace.unwrap_or_else(|| TraceContext::begin(self.host.random())).child(self.host.random());
+        let trace = envelope
+            .traceparent
+            .as_deref()
+            .and_then(TraceContext::parse);
+        let trace = trace
+            .unwrap_or_else(|| TraceContext::begin(self.host.random()))
+            .child(self.host.random());
         let span = tracing::info_span!(
             "job",
             job_id = %key.id,
@@ -153,7 +167,9 @@ impl Worker {
             request_id = envelope.request_id,
             trace_id = trace.trace_id(),
         );
-        self.work(delivery, &envelope, &key, trace, ends_at).instrument(span).await
+        self.work(delivery, &envelope, &key, trace, ends_at)
+            .instrument(span)
+            .await
     }
 
     /// A command of a producer's: once it is accepted, a message of our own brings its job.
@@ -171,7 +187,8 @@ impl Worker {
             Ok(disposition) => disposition,
             Err(error) => {
                 tracing::error!(%error, "failed to accept a producer's command; the message comes back");
-                self.keep(delivery, after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS)).await
+                self.keep(delivery, after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS))
+                    .await
             }
         }
     }
@@ -192,13 +209,34 @@ impl Worker {
             }
             return Disposition::Keep;
         };
-        let order = Order { delivery, envelope, key, command, ends_at };
-        let Begun { job, token, permit, deadline, last_moment } = match self.begin(&order).await {
+        let order = Order {
+            delivery,
+            envelope,
+            key,
+            command,
+            ends_at,
+        };
+        let Begun {
+            job,
+            token,
+            permit,
+            deadline,
+            last_moment,
+        } = match self.begin(&order).await {
             Ok(begun) => begun,
             Err(disposition) => return disposition,
         };
-        let mut attempt =
-            Attempt { worker: self, delivery, envelope, command, token, trace, job, deadline, last_moment };
+        let mut attempt = Attempt {
+            worker: self,
+            delivery,
+            envelope,
+            command,
+            token,
+            trace,
+            job,
+            deadline,
+            last_moment,
+        };
         let begun = self.host.now();
         let end = match permit {
             Ok(permit) => attempt.run(permit).await,
@@ -230,13 +268,16 @@ impl Worker {
             }
             // Perhaps of a late claim whose answer was lost, and that nobody works on.
             (Refusal::Duplicate, Some(job)) if envelope.unrecorded().is_some() => {
-                return self.bring_back(delivery, envelope, job.ready_at.since(now)).await;
+                return self
+                    .bring_back(delivery, envelope, job.ready_at.since(now))
+                    .await;
             }
             (Refusal::Over | Refusal::Duplicate, _) => return Disposition::Done,
             (Refusal::Later(at), job) => {
                 let wait = at.since(now);
                 // Of a job that runs, this very message has to come back: another one would be taken for one too many.
-                let runs = job.is_some_and(|job| !matches!(job.status, Status::Accepted | Status::Retrying));
+                let runs = job
+                    .is_some_and(|job| !matches!(job.status, Status::Accepted | Status::Retrying));
                 return if runs {
                     self.keep(delivery, wait).await
                 } else {
@@ -269,37 +310,75 @@ impl Worker {
 
     /// Writes the end of an attempt, again and again while the table is away: the work is done, and its record all that is
     /// missing. Just before the function's end the message is sent again, and says that the attempt is not to be counted.
-    async fn settle(&self, attempt: Attempt<'_>, end: AttemptEnd, run_time: Duration) -> Disposition {
-        let Attempt { delivery, envelope, command, token, mut job, .. } = attempt;
-        let ends_at = job.lease.as_ref().and_then(|lease| lease.ends_at).unwrap_or_else(|| self.host.now());
+    async fn settle(
+        &self,
+        attempt: Attempt<'_>,
+        end: AttemptEnd,
+        run_time: Duration,
+    ) -> Disposition {
+        let Attempt {
+            delivery,
+            envelope,
+            command,
+            token,
+            mut job,
+            ..
+        } = attempt;
+        let ends_at = job
+            .lease
+            .as_ref()
+            .and_then(|lease| lease.ends_at)
+            .unwrap_or_else(|| self.host.now());
         let left = ends_at.since(self.host.now()).saturating_sub(LAST_CHANCE);
         let last_chance = Instant::now() + left.max(Duration::from_millis(500));
         let (mut tries, mut changes) = (0, 0);
         loop {
             let (now, unit) = (self.host.now(), self.host.unit());
-            let transition = Transition::settle(&job, token, end.clone(), &command.limits().retry, now, unit);
-            let written = timeout_at(last_chance, self.store.change_unseen(&job, &transition)).await;
+            let transition =
+                Transition::settle(&job, token, end.clone(), &command.limits().retry, now, unit);
+            let written =
+                timeout_at(last_chance, self.store.change_unseen(&job, &transition)).await;
             job = match written.unwrap_or_else(|_| Err(no_answer())) {
-                Ok(Change::Made(job)) => return self.settled(delivery, envelope, &job, run_time).await,
+                Ok(Change::Made(job)) => {
+                    return self.settled(delivery, envelope, &job, run_time).await;
+                }
                 Ok(Change::Refused(found)) => {
-                    match found.filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token)) {
+                    match found
+                        .filter(|job| job.lease.as_ref().is_some_and(|lease| lease.token == token))
+                    {
                         // The client cancelled since the last sign of life: settle again, knowing it.
-                        Some(found) if found.status == Status::Cancelling && changes < CHANGES_TO_SETTLE => *found,
+                        Some(found)
+                            if found.status == Status::Cancelling
+                                && changes < CHANGES_TO_SETTLE =>
+                        {
+                            *found
+                        }
                         // An earlier try went through, and its answer was lost.
-                        Some(found) if !matches!(found.status, Status::Running | Status::Cancelling) => {
+                        Some(found)
+                            if !matches!(found.status, Status::Running | Status::Cancelling) =>
+                        {
                             return self.settled(delivery, envelope, &found, run_time).await;
                         }
                         _ => {
-                            tracing::warn!("lost the lease: the outcome of this attempt does not count");
+                            tracing::warn!(
+                                "lost the lease: the outcome of this attempt does not count"
+                            );
                             return Disposition::Keep;
                         }
                     }
                 }
                 Err(error) => {
-                    let wait = Duration::from_millis(200 << tries.min(6)).min(LONGEST_WAIT_TO_SETTLE);
+                    let wait =
+                        Duration::from_millis(200 << tries.min(6)).min(LONGEST_WAIT_TO_SETTLE);
                     if Instant::now() + wait >= last_chance {
                         return self
-                            .unrecorded(delivery, envelope, token, &error, "write the end of the attempt")
+                            .unrecorded(
+                                delivery,
+                                envelope,
+                                token,
+                                &error,
+                                "write the end of the attempt",
+                            )
                             .await;
                     }
                     tracing::warn!(%error, "failed to write the end of the attempt; trying again");
@@ -317,20 +396,35 @@ impl Worker {
 
     /// Stops counting an attempt whose begin or end could not be recorded, as its message says.
     async fn give_back(&self, envelope: &Envelope, key: &JobKey) -> Result<(), PortError> {
-        let Some(token) = envelope.unrecorded() else { return Ok(()) };
-        if let Change::Made(job) = self.store.change(key, &Transition::give_back(token, self.host.now())).await? {
+        let Some(token) = envelope.unrecorded() else {
+            return Ok(());
+        };
+        if let Change::Made(job) = self
+            .store
+            .change(key, &Transition::give_back(token, self.host.now()))
+            .await?
+        {
             tracing::warn!("an attempt is not counted: the table was unavailable");
             self.meter.count(&job.command, Fact::StorageUnavailable);
         }
         Ok(())
     }
 
-    async fn settled(&self, delivery: &Delivery, envelope: &Envelope, job: &Job, run_time: Duration) -> Disposition {
+    async fn settled(
+        &self,
+        delivery: &Delivery,
+        envelope: &Envelope,
+        job: &Job,
+        run_time: Duration,
+    ) -> Disposition {
         self.count(job, Some(run_time));
         self.let_go(envelope, job).await;
         let now = self.host.now();
-        let code =
-            job.failure.as_ref().filter(|_| job.status != Status::Succeeded).map(|failure| failure.code.as_str());
+        let code = job
+            .failure
+            .as_ref()
+            .filter(|_| job.status != Status::Succeeded)
+            .map(|failure| failure.code.as_str());
         let (age_ms, run_time_ms) = (millis(now.since(job.created_at)), millis(run_time));
         tracing::info!(
             status = job.status.as_str(),
@@ -343,7 +437,8 @@ impl Worker {
         if job.status.is_terminal() {
             Disposition::Done
         } else {
-            self.bring_back(delivery, envelope, job.ready_at.since(now)).await
+            self.bring_back(delivery, envelope, job.ready_at.since(now))
+                .await
         }
     }
 
@@ -353,7 +448,9 @@ impl Worker {
         let over = matches!(job.status, Status::Succeeded | Status::Cancelled);
         let its_own = job.created_at == envelope.accepted_at();
         let in_time = job.expires_at.since(self.host.now()) > BEFORE_EXPIRY;
-        if let Some(key) = envelope.own_payload().filter(|_| over && its_own && in_time)
+        if let Some(key) = envelope
+            .own_payload()
+            .filter(|_| over && its_own && in_time)
             && let Err(error) = self.objects.delete(key).await
         {
             tracing::warn!(%error, "failed to delete a payload; it goes by the bucket's lifecycle");
@@ -362,12 +459,23 @@ impl Worker {
 
     /// Counts what an attempt came to, by the record after it.
     fn count(&self, job: &Job, run_time: Option<Duration>) {
-        let code = || job.failure.as_ref().map(|failure| failure.code.clone()).unwrap_or_default();
-        let deferred = job.history.last().is_some_and(|step| step.event == Event::Defer);
+        let code = || {
+            job.failure
+                .as_ref()
+                .map(|failure| failure.code.clone())
+                .unwrap_or_default()
+        };
+        let deferred = job
+            .history
+            .last()
+            .is_some_and(|step| step.event == Event::Defer);
         let fact = match (job.status, run_time) {
             (Status::Retrying, Some(_)) if deferred => Fact::StorageUnavailable,
             (Status::Succeeded, Some(run_time)) => Fact::Succeeded { run_time },
-            (Status::Failed, run_time) => Fact::Failed { code: code(), run_time },
+            (Status::Failed, run_time) => Fact::Failed {
+                code: code(),
+                run_time,
+            },
             (Status::Cancelled, run_time) => Fact::Cancelled { run_time },
             (Status::Retrying, Some(run_time)) => Fact::Retried { run_time },
             // None is the end of an attempt, or of a job whose worker is gone.
@@ -377,7 +485,13 @@ impl Worker {
         self.meter.count(&job.command, fact);
     }
 
-    async fn fault(&self, delivery: &Delivery, envelope: &Envelope, error: &PortError, doing: &str) -> Disposition {
+    async fn fault(
+        &self,
+        delivery: &Delivery,
+        envelope: &Envelope,
+        error: &PortError,
+        doing: &str,
+    ) -> Disposition {
         tracing::error!(%error, "failed to {doing}; the message comes back");
         let wait = after_a_fault(delivery, LONGEST_WAIT);
         match error {
@@ -401,14 +515,20 @@ impl Worker {
     ) -> Disposition {
         tracing::error!(%error, "failed to {doing}; the attempt is not counted, and the message is sent again");
         let wait = after_a_fault(delivery, LONGEST_WAIT);
-        self.send_again(delivery, &envelope.clone().with_unrecorded(token), wait).await
+        self.send_again(delivery, &envelope.clone().with_unrecorded(token), wait)
+            .await
     }
 
     /// Brings a message back after this time. One that was received often is sent again, so that its receipts are counted from 1: those
     /// that are no fault of its job's must not make it a dead letter.
     ///
     /// Not for the message of a live attempt: the one that is sent again is another message.
-    pub(crate) async fn bring_back(&self, delivery: &Delivery, envelope: &Envelope, wait: Duration) -> Disposition {
+    pub(crate) async fn bring_back(
+        &self,
+        delivery: &Delivery,
+        envelope: &Envelope,
+        wait: Duration,
+    ) -> Disposition {
         if delivery.receive_count < RECEIVED_OFTEN {
             self.keep(delivery, wait).await
         } else {
@@ -417,12 +537,25 @@ impl Worker {
     }
 
     /// Sends a message again, and lets the received one be deleted. If it can't be sent, the received one is hidden.
-    async fn send_again(&self, delivery: &Delivery, envelope: &Envelope, wait: Duration) -> Disposition {
-        match self.queue.send(&envelope.key().tenant, envelope.write(), wait, None).await {
+    async fn send_again(
+        &self,
+        delivery: &Delivery,
+        envelope: &Envelope,
+        wait: Duration,
+    ) -> Disposition {
+        match self
+            .queue
+            .send(&envelope.key().tenant, envelope.write(), wait, None)
+            .await
+        {
             Ok(()) => Disposition::Done,
             Err(error) => {
                 tracing::error!(%error, "failed to send a message again; it is hidden");
-                self.keep(delivery, wait.max(after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS))).await
+                self.keep(
+                    delivery,
+                    wait.max(after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS)),
+                )
+                .await
             }
         }
     }
@@ -440,7 +573,10 @@ fn after_a_fault(delivery: &Delivery, longest: Duration) -> Duration {
 
 /// The error of a call that was given up.
 fn no_answer() -> PortError {
-    PortError::Unavailable { service: "the table", reason: "no answer before the function's end".to_owned() }
+    PortError::Unavailable {
+        service: "the table",
+        reason: "no answer before the function's end".to_owned(),
+    }
 }
 
 /// Leaves the message in its queue, to come back after this time. If that can't be said, it comes back in the queue's own.
@@ -455,7 +591,10 @@ pub(crate) async fn keep(queue: &dyn Queue, delivery: &Delivery, time: Duration)
 ///
 /// A panic of our own code, that is: a handler has a task of its own. The panic hook logs it.
 pub(crate) async fn kept_if_it_panics(handle: impl AsyncFnOnce() -> Disposition) -> Disposition {
-    AssertUnwindSafe(handle()).catch_unwind().await.unwrap_or(Disposition::Keep)
+    AssertUnwindSafe(handle())
+        .catch_unwind()
+        .await
+        .unwrap_or(Disposition::Keep)
 }
 
 /// For the log, where a number of 128 bits is written as text.

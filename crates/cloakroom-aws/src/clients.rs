@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig};
+use aws_sdk_dynamodb::config::{
+    Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig,
+};
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -67,8 +69,13 @@ impl Clients {
     /// As the environment says: region, credentials, and `AWS_ENDPOINT_URL` where the services are not AWS's own.
     pub async fn load() -> Self {
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
-        let sdk = loader.retry_config(retries()).timeout_config(timeouts(ATTEMPT, OPERATION)).load().await;
-        let path_style = sdk.endpoint_url().is_some() || env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let sdk = loader
+            .retry_config(retries())
+            .timeout_config(timeouts(ATTEMPT, OPERATION))
+            .load()
+            .await;
+        let path_style =
+            sdk.endpoint_url().is_some() || env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         Self::over(sdk, Endpoints::default(), path_style)
     }
 
@@ -83,7 +90,9 @@ impl Clients {
         let is_on = |name: &str| set(name).map(|value| value.eq_ignore_ascii_case("true"));
         let mut sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .credentials_provider(SharedCredentialsProvider::new(
+                EnvironmentVariableCredentialsProvider::new(),
+            ))
             .http_client(http::client())
             .retry_config(retries())
             .timeout_config(timeouts(ATTEMPT, OPERATION));
@@ -125,7 +134,12 @@ impl Clients {
     }
 
     fn over(sdk: SdkConfig, endpoints: Endpoints, path_style: bool) -> Self {
-        Self { sdk, endpoints, path_style, interceptor: None }
+        Self {
+            sdk,
+            endpoints,
+            path_style,
+            interceptor: None,
+        }
     }
 
     /// Clients that are built from now on count their calls here.
@@ -139,7 +153,10 @@ impl Clients {
     /// Clients that are built from now on are answered by this, and reach nobody.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
-    pub fn answered_by(mut self, http: aws_smithy_runtime_api::client::http::SharedHttpClient) -> Self {
+    pub fn answered_by(
+        mut self,
+        http: aws_smithy_runtime_api::client::http::SharedHttpClient,
+    ) -> Self {
         self.sdk = self.sdk.into_builder().http_client(http).build();
         self
     }
@@ -189,7 +206,9 @@ impl Clients {
 
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::config::Builder::from(&self.sdk);
-        config.set_force_path_style(Some(self.path_style)).set_timeout_config(Some(timeouts(TRANSFER, TRANSFER)));
+        config
+            .set_force_path_style(Some(self.path_style))
+            .set_timeout_config(Some(timeouts(TRANSFER, TRANSFER)));
         if let Some(url) = &self.endpoints.s3 {
             config.set_endpoint_url(Some(url.clone()));
         }

@@ -115,7 +115,10 @@ impl WorkerConfig {
             table: table(lookup)?,
             queue_url: queue_url(lookup)?,
             bucket: bucket(lookup)?,
-            settings: WorkerSettings { lease: lease(lookup)?, ..WorkerSettings::default() },
+            settings: WorkerSettings {
+                lease: lease(lookup)?,
+                ..WorkerSettings::default()
+            },
             diagnostics: diagnostics(lookup)?,
             producers: producers(lookup)?,
             memory: memory(lookup)?,
@@ -138,7 +141,11 @@ impl DeadLettersConfig {
     /// Reads it.
     pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
         let dead_letters_url = url_of_queue(lookup, "CLOAKROOM_DEAD_LETTERS_URL")?;
-        Ok(Self { table: table(lookup)?, bucket: bucket(lookup)?, dead_letters_url })
+        Ok(Self {
+            table: table(lookup)?,
+            bucket: bucket(lookup)?,
+            dead_letters_url,
+        })
     }
 }
 
@@ -157,7 +164,11 @@ impl SweeperConfig {
     /// Reads it.
     pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
         let lists_url = url_of_queue(lookup, "CLOAKROOM_LISTS_URL")?;
-        Ok(Self { table: table(lookup)?, queue_url: queue_url(lookup)?, lists_url })
+        Ok(Self {
+            table: table(lookup)?,
+            queue_url: queue_url(lookup)?,
+            lists_url,
+        })
     }
 }
 
@@ -175,7 +186,11 @@ pub struct JobsConfig {
 impl JobsConfig {
     /// Reads it.
     pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
-        Ok(Self { table: table(lookup)?, bucket: bucket(lookup)?, namespace: namespace(lookup)? })
+        Ok(Self {
+            table: table(lookup)?,
+            bucket: bucket(lookup)?,
+            namespace: namespace(lookup)?,
+        })
     }
 }
 
@@ -193,7 +208,10 @@ impl MeterConfig {
     pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
         let level = lookup("AWS_LAMBDA_LOG_LEVEL").filter(|level| !level.is_empty());
         let level = level.map_or_else(|| "INFO".to_owned(), |level| level.to_ascii_uppercase());
-        Ok(Self { service: service(lookup)?, level })
+        Ok(Self {
+            service: service(lookup)?,
+            level,
+        })
     }
 }
 
@@ -288,7 +306,12 @@ impl HttpConfig {
 }
 
 fn table(lookup: Lookup<'_>) -> Result<String, ConfigError> {
-    required(lookup, "CLOAKROOM_TABLE", "the name of the DynamoDB table", |text| Some(text.to_owned()))
+    required(
+        lookup,
+        "CLOAKROOM_TABLE",
+        "the name of the DynamoDB table",
+        |text| Some(text.to_owned()),
+    )
 }
 
 fn queue_url(lookup: Lookup<'_>) -> Result<String, ConfigError> {
@@ -296,65 +319,113 @@ fn queue_url(lookup: Lookup<'_>) -> Result<String, ConfigError> {
 }
 
 fn url_of_queue(lookup: Lookup<'_>, name: &'static str) -> Result<String, ConfigError> {
-    required(lookup, name, "the http(s) URL of the SQS queue", |text| after_scheme(text).map(|_| text.to_owned()))
+    required(lookup, name, "the http(s) URL of the SQS queue", |text| {
+        after_scheme(text).map(|_| text.to_owned())
+    })
 }
 
 fn bucket(lookup: Lookup<'_>) -> Result<String, ConfigError> {
-    required(lookup, "CLOAKROOM_BUCKET", "the name of the S3 bucket", |text| Some(text.to_owned()))
+    required(
+        lookup,
+        "CLOAKROOM_BUCKET",
+        "the name of the S3 bucket",
+        |text| Some(text.to_owned()),
+    )
 }
 
 fn namespace(lookup: Lookup<'_>) -> Result<Namespace, ConfigError> {
-    let want = "a UUID that stays the same for the life of the deployment (job ids are derived from it)";
-    required(lookup, "CLOAKROOM_NAMESPACE", want, |text| Uuid::try_parse(text).ok().map(Namespace::from_uuid))
+    let want =
+        "a UUID that stays the same for the life of the deployment (job ids are derived from it)";
+    required(lookup, "CLOAKROOM_NAMESPACE", want, |text| {
+        Uuid::try_parse(text).ok().map(Namespace::from_uuid)
+    })
 }
 
 fn inline_limit(lookup: Lookup<'_>) -> Result<usize, ConfigError> {
-    let limit = optional(lookup, "CLOAKROOM_INLINE_LIMIT_BYTES", "a number of bytes from 0 to 1000000", |text| {
-        within(text, 0, 1_000_000)
-    })?;
+    let limit = optional(
+        lookup,
+        "CLOAKROOM_INLINE_LIMIT_BYTES",
+        "a number of bytes from 0 to 1000000",
+        |text| within(text, 0, 1_000_000),
+    )?;
     Ok(limit.unwrap_or(INLINE_LIMIT))
 }
 
 fn schedule(lookup: Lookup<'_>) -> Result<Option<ScheduleConfig>, ConfigError> {
     let name = |text: &str| Some(text.to_owned());
-    let Some(group) = optional(lookup, "CLOAKROOM_SCHEDULE_GROUP", "the name of the group of schedules", name)? else {
+    let Some(group) = optional(
+        lookup,
+        "CLOAKROOM_SCHEDULE_GROUP",
+        "the name of the group of schedules",
+        name,
+    )?
+    else {
         return Ok(None);
     };
-    let arn = |name, want| required(lookup, name, want, |text| text.starts_with("arn:").then(|| text.to_owned()));
-    let role_arn = arn("CLOAKROOM_SCHEDULE_ROLE_ARN", "the ARN of the role that schedules send messages by")?;
+    let arn = |name, want| {
+        required(lookup, name, want, |text| {
+            text.starts_with("arn:").then(|| text.to_owned())
+        })
+    };
+    let role_arn = arn(
+        "CLOAKROOM_SCHEDULE_ROLE_ARN",
+        "the ARN of the role that schedules send messages by",
+    )?;
     let queue_arn = arn("CLOAKROOM_SCHEDULE_QUEUE_ARN", "the ARN of the SQS queue")?;
-    Ok(Some(ScheduleConfig { group, role_arn, queue_arn }))
+    Ok(Some(ScheduleConfig {
+        group,
+        role_arn,
+        queue_arn,
+    }))
 }
 
 fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError> {
-    let want = "the tenant whose jobs producers' commands are, or * where each message names its tenant";
+    let want =
+        "the tenant whose jobs producers' commands are, or * where each message names its tenant";
     let tenants = optional(lookup, "CLOAKROOM_PRODUCERS", want, |text| match text {
         "*" => Some(Tenants::Named),
         name => name.parse().ok().map(Tenants::One),
     })?;
-    let Some(tenants) = tenants else { return Ok(None) };
+    let Some(tenants) = tenants else {
+        return Ok(None);
+    };
     let bucket = bucket(lookup)?;
     let want = "names of S3 buckets with commas between them, and not the service's own";
     let buckets = optional(lookup, "CLOAKROOM_PRODUCER_BUCKETS", want, |text| {
         let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
         // Whoever points into ours reads what is another tenant's.
-        names.iter().all(|name| !name.is_empty() && *name != bucket).then_some(names)
+        names
+            .iter()
+            .all(|name| !name.is_empty() && *name != bucket)
+            .then_some(names)
     })?;
     let (namespace, inline_limit) = (namespace(lookup)?, inline_limit(lookup)?);
-    Ok(Some(ProducersConfig { tenants, buckets: buckets.unwrap_or_default(), namespace, inline_limit }))
+    Ok(Some(ProducersConfig {
+        tenants,
+        buckets: buckets.unwrap_or_default(),
+        namespace,
+        inline_limit,
+    }))
 }
 
 fn lease(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {
-    let seconds =
-        optional(lookup, "CLOAKROOM_LEASE_SECONDS", "a number of seconds from 3 to 900", |text| within(text, 3, 900))?;
+    let seconds = optional(
+        lookup,
+        "CLOAKROOM_LEASE_SECONDS",
+        "a number of seconds from 3 to 900",
+        |text| within(text, 3, 900),
+    )?;
     Ok(seconds.map_or(WorkerSettings::default().lease, Duration::from_secs))
 }
 
 /// The memory of the function, less an eighth and at least 64 MiB for the process itself.
 fn memory(lookup: Lookup<'_>) -> Result<Option<u64>, ConfigError> {
-    let whole = optional(lookup, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "the function's memory in MB", |text| {
-        within(text, 1_u64, 1_000_000)
-    })?;
+    let whole = optional(
+        lookup,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "the function's memory in MB",
+        |text| within(text, 1_u64, 1_000_000),
+    )?;
     Ok(whole.map(|mb| (mb - (mb / 8).max(64).min(mb / 2)) * 1024 * 1024))
 }
 
@@ -365,7 +436,9 @@ fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {
             Some(rest) => rest.find('/').map_or("", |slash| &rest[slash..]),
             None => text.starts_with('/').then_some(text)?,
         };
-        let plain = path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
+        let plain = path
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
         // Two slashes at the start would make a link to another site of it.
         (plain && !path.starts_with("//")).then(|| path.trim_end_matches('/').to_owned())
     })?;
@@ -375,18 +448,26 @@ fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {
 fn service(lookup: Lookup<'_>) -> Result<String, ConfigError> {
     let want = "the name that metrics are found under: 1 to 128 letters, digits, dots, hyphens and underscores";
     let service = optional(lookup, "CLOAKROOM_SERVICE", want, |text| {
-        let good = text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) && text.len() <= 128;
+        let good = text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+            && text.len() <= 128;
         good.then(|| text.to_owned())
     })?;
     Ok(service.unwrap_or_else(|| "cloakroom".to_owned()))
 }
 
 fn diagnostics(lookup: Lookup<'_>) -> Result<bool, ConfigError> {
-    let on = optional(lookup, "CLOAKROOM_DIAGNOSTICS", "on or off", |text| match text {
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => None,
-    })?;
+    let on = optional(
+        lookup,
+        "CLOAKROOM_DIAGNOSTICS",
+        "on or off",
+        |text| match text {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        },
+    )?;
     Ok(on.unwrap_or(false))
 }
 
@@ -398,25 +479,39 @@ fn cors(lookup: Lookup<'_>) -> Result<CorsOrigins, ConfigError> {
         }
         let origin = |text: &str| {
             let host = after_scheme(text)?;
-            let plain = host.bytes().all(|b| b.is_ascii_graphic() && !b"/?#\\\"<>@*,".contains(&b));
+            let plain = host
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"/?#\\\"<>@*,".contains(&b));
             plain.then(|| text.to_ascii_lowercase())
         };
-        text.split(',').map(|text| origin(text.trim())).collect::<Option<_>>().map(CorsOrigins::These)
+        text.split(',')
+            .map(|text| origin(text.trim()))
+            .collect::<Option<_>>()
+            .map(CorsOrigins::These)
     })?;
     Ok(origins.unwrap_or_default())
 }
 
 fn authorizer(lookup: Lookup<'_>) -> Result<Authorizer, ConfigError> {
-    let authorizer = optional(lookup, "CLOAKROOM_AUTHORIZER", "none, iam, jwt, api-key or custom", |text| {
-        Authorizer::ALL.into_iter().find(|known| known.as_str() == text)
-    })?;
+    let authorizer = optional(
+        lookup,
+        "CLOAKROOM_AUTHORIZER",
+        "none, iam, jwt, api-key or custom",
+        |text| {
+            Authorizer::ALL
+                .into_iter()
+                .find(|known| known.as_str() == text)
+        },
+    )?;
     Ok(authorizer.unwrap_or_default())
 }
 
 fn tenant_claim(lookup: Lookup<'_>) -> Result<String, ConfigError> {
     let want = "the name of a claim, without spaces, as in custom:tenant";
     let claim = optional(lookup, "CLOAKROOM_TENANT_CLAIM", want, |text| {
-        text.bytes().all(|b| b.is_ascii_graphic()).then(|| text.to_owned())
+        text.bytes()
+            .all(|b| b.is_ascii_graphic())
+            .then(|| text.to_owned())
     })?;
     Ok(claim.unwrap_or_else(|| TENANT_CLAIM.to_owned()))
 }
@@ -425,27 +520,36 @@ fn token_audience(lookup: Lookup<'_>) -> Result<Vec<String>, ConfigError> {
     let want = "ids of app clients, with commas between them";
     let audience = optional(lookup, "CLOAKROOM_TOKEN_AUDIENCE", want, |text| {
         let ids: Vec<_> = text.split(',').map(|id| id.trim().to_owned()).collect();
-        ids.iter().all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic())).then_some(ids)
+        ids.iter()
+            .all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic()))
+            .then_some(ids)
     })?;
     Ok(audience.unwrap_or_default())
 }
 
 fn longest_wait(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {
     let longest = cloakroom_app::jobs::LONGEST_WAIT;
-    let seconds = optional(lookup, "CLOAKROOM_LONGEST_WAIT_SECONDS", "a number of seconds from 0 to 25", |text| {
-        within(text, 0, longest.as_secs())
-    })?;
+    let seconds = optional(
+        lookup,
+        "CLOAKROOM_LONGEST_WAIT_SECONDS",
+        "a number of seconds from 0 to 25",
+        |text| within(text, 0, longest.as_secs()),
+    )?;
     Ok(seconds.map_or(longest, Duration::from_secs))
 }
 
 /// What comes after `http://` or `https://`, if there is something.
 fn after_scheme(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))?;
     (!rest.is_empty() && !rest.starts_with('/')).then_some(rest)
 }
 
 fn within<T: std::str::FromStr + PartialOrd>(text: &str, least: T, most: T) -> Option<T> {
-    text.parse().ok().filter(|number| (least..=most).contains(number))
+    text.parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number))
 }
 
 fn required<T>(
@@ -454,7 +558,11 @@ fn required<T>(
     want: &'static str,
     read: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, ConfigError> {
-    optional(lookup, name, want, read)?.ok_or_else(|| ConfigError { name, want, found: "not set".into() })
+    optional(lookup, name, want, read)?.ok_or_else(|| ConfigError {
+        name,
+        want,
+        found: "not set".into(),
+    })
 }
 
 /// A variable that is set to nothing is one that is not set: templates can't leave one out.
@@ -464,10 +572,16 @@ fn optional<T>(
     want: &'static str,
     read: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, ConfigError> {
-    let Some(text) = lookup(name) else { return Ok(None) };
+    let Some(text) = lookup(name) else {
+        return Ok(None);
+    };
     match text.trim() {
         "" => Ok(None),
-        text => read(text).map(Some).ok_or_else(|| ConfigError { name, want, found: format!("{text:?}") }),
+        text => read(text).map(Some).ok_or_else(|| ConfigError {
+            name,
+            want,
+            found: format!("{text:?}"),
+        }),
     }
 }
 

@@ -22,36 +22,65 @@ pub struct Deployment {
 /// The deployment whose functions are `{stack}-submit` and so on. Needs `lambda:GetFunctionConfiguration`.
 pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortError> {
     check_identity(clients).await?;
-    let unusable = |reason: String| PortError::Misconfigured { service: "the deployment", reason };
+    let unusable = |reason: String| PortError::Misconfigured {
+        service: "the deployment",
+        reason,
+    };
     let name = format!("{stack}-submit");
-    let got = clients.lambda().get_function_configuration().function_name(&name).send().await;
+    let got = clients
+        .lambda()
+        .get_function_configuration()
+        .function_name(&name)
+        .send()
+        .await;
     let function = got.map_err(|error| match port_error("AWS Lambda", &error) {
-        PortError::Misconfigured { reason, .. } => {
-            unusable(format!("the function {name}: {reason}; check --stack, AWS_REGION and the credentials"))
-        }
+        PortError::Misconfigured { reason, .. } => unusable(format!(
+            "the function {name}: {reason}; check --stack, AWS_REGION and the credentials"
+        )),
         other @ (PortError::Unavailable { .. } | PortError::Unreadable { .. }) => other,
     })?;
-    let variables = function.environment.and_then(|it| it.variables).unwrap_or_default();
-    let config = SubmitConfig::from_env(&|name| variables.get(name).cloned())
-        .map_err(|error| unusable(format!("{name} is not set up: {error}; run `cloakroom doctor`")))?;
-    Ok(Deployment { table: config.table, bucket: config.bucket, queue_url: config.queue_url })
+    let variables = function
+        .environment
+        .and_then(|it| it.variables)
+        .unwrap_or_default();
+    let config = SubmitConfig::from_env(&|name| variables.get(name).cloned()).map_err(|error| {
+        unusable(format!(
+            "{name} is not set up: {error}; run `cloakroom doctor`"
+        ))
+    })?;
+    Ok(Deployment {
+        table: config.table,
+        bucket: config.bucket,
+        queue_url: config.queue_url,
+    })
 }
 
 /// Checks that there are a region and credentials. Without them each call would fail with a text of the SDK.
 async fn check_identity(clients: &Clients) -> Result<(), PortError> {
-    let unusable = |reason: String| PortError::Misconfigured { service: "AWS", reason };
+    let unusable = |reason: String| PortError::Misconfigured {
+        service: "AWS",
+        reason,
+    };
     let sdk = clients.sdk();
     check_endpoints(clients).map_err(unusable)?;
     if sdk.region().is_none() {
-        return Err(unusable("no region is set; set AWS_REGION, or a region in the profile".to_owned()));
+        return Err(unusable(
+            "no region is set; set AWS_REGION, or a region in the profile".to_owned(),
+        ));
     }
     let missing = |reason: &str| {
         unusable(format!(
             "there are no credentials: {reason}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         ))
     };
-    let provider = sdk.credentials_provider().ok_or_else(|| missing("there is no place to take them from"))?;
-    provider.provide_credentials().await.map(drop).map_err(|error| missing(&no_credentials(&error)))
+    let provider = sdk
+        .credentials_provider()
+        .ok_or_else(|| missing("there is no place to take them from"))?;
+    provider
+        .provide_credentials()
+        .await
+        .map(drop)
+        .map_err(|error| missing(&no_credentials(&error)))
 }
 
 /// Variables that say where the services are.
@@ -66,11 +95,18 @@ const ENDPOINTS: [&str; 5] = [
 /// Checks the variables that name endpoints. The SDK ignores a malformed URL and would call AWS itself instead.
 pub(crate) fn check_endpoints(clients: &Clients) -> Result<(), String> {
     for name in ENDPOINTS {
-        let Some(url) = std::env::var(name).ok().filter(|url| !url.is_empty()) else { continue };
-        let is_http = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+        let Some(url) = std::env::var(name).ok().filter(|url| !url.is_empty()) else {
+            continue;
+        };
+        let is_http = ["http://", "https://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme));
         let is_ignored = name == "AWS_ENDPOINT_URL" && clients.sdk().endpoint_url().is_none();
         if !is_http || is_ignored {
-            return Err(format!("{name} is no URL: {:?}; set it to one, or unset it", redact::url(&url)));
+            return Err(format!(
+                "{name} is no URL: {:?}; set it to one, or unset it",
+                redact::url(&url)
+            ));
         }
     }
     Ok(())

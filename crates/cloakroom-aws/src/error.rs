@@ -61,7 +61,12 @@ where
     let passing = match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
-            status >= 500 || status == 429 || answer.err().code().is_some_and(|code| PASSING.contains(&code))
+            status >= 500
+                || status == 429
+                || answer
+                    .err()
+                    .code()
+                    .is_some_and(|code| PASSING.contains(&code))
         }
         // The request could not even be made of what was given.
         SdkError::ConstructionFailure(_) => false,
@@ -69,7 +74,11 @@ where
         _ => true,
     };
     let reason = said(error);
-    if passing { PortError::Unavailable { service, reason } } else { PortError::Misconfigured { service, reason } }
+    if passing {
+        PortError::Unavailable { service, reason }
+    } else {
+        PortError::Misconfigured { service, reason }
+    }
 }
 
 /// An error of the SDK in one line: the service's code and message, or the causes of a failure before there was an answer.
@@ -77,7 +86,9 @@ pub(crate) fn said<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let SdkError::ServiceError(answer) = error else { return causes(error) };
+    let SdkError::ServiceError(answer) = error else {
+        return causes(error);
+    };
     let status = answer.raw().status().as_u16();
     match (answer.err().code(), answer.err().message()) {
         (Some(code), Some(message)) => redact::text(&format!("{message} ({status} {code})")),
@@ -93,12 +104,12 @@ pub(crate) fn no_credentials(error: &(dyn Error + 'static)) -> String {
     let mut lines = vec![];
     let mut cause = Some(error);
     while let Some(error) = cause {
-        lines.extend(
-            error
-                .to_string()
-                .lines()
-                .map(|line| line.trim().trim_end_matches(" Attempted:").trim_end_matches('.').to_owned()),
-        );
+        lines.extend(error.to_string().lines().map(|line| {
+            line.trim()
+                .trim_end_matches(" Attempted:")
+                .trim_end_matches('.')
+                .to_owned()
+        }));
         cause = error.source();
     }
     lines.retain(|line| !line.is_empty() && !line.contains("was not enabled"));

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom_core::{Guard, Patch, Status, Timestamp, Transition};
 
 use crate::record::{
-    OF_A_SUCCESS, RESERVED, VERSION, failure_attributes, lease_attributes, millis, name, number, percent, steps,
-    success_attributes, text,
+    OF_A_SUCCESS, RESERVED, VERSION, failure_attributes, lease_attributes, millis, name, number,
+    percent, steps, success_attributes, text,
 };
 
 /// A conditional update.
@@ -28,15 +28,28 @@ pub(crate) struct Words {
 }
 
 /// What is said for the first values: as many as most expressions have, so that no number is formatted for them.
-const SAID: [&str; 16] =
-    [":0", ":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9", ":10", ":11", ":12", ":13", ":14", ":15"];
+const SAID: [&str; 16] = [
+    ":0", ":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9", ":10", ":11", ":12", ":13", ":14",
+    ":15",
+];
 
 impl Words {
     /// The names, if there are any (DynamoDB takes no empty map), and the values.
-    pub(crate) fn into_parts(self) -> (Option<HashMap<String, String>>, HashMap<String, AttributeValue>) {
-        let names = self.names.into_iter().map(|name| (["#", name].concat(), name.to_owned()));
+    pub(crate) fn into_parts(
+        self,
+    ) -> (
+        Option<HashMap<String, String>>,
+        HashMap<String, AttributeValue>,
+    ) {
+        let names = self
+            .names
+            .into_iter()
+            .map(|name| (["#", name].concat(), name.to_owned()));
         let names = names.collect::<HashMap<_, _>>();
-        ((!names.is_empty()).then_some(names), self.values.into_iter().collect())
+        (
+            (!names.is_empty()).then_some(names),
+            self.values.into_iter().collect(),
+        )
     }
 }
 
@@ -49,7 +62,10 @@ pub(crate) struct Expression<'a> {
 impl<'a> Expression<'a> {
     pub(crate) fn new(words: &'a mut Words) -> Self {
         // Longer than any that there is, as growing takes longer than writing.
-        Self { text: String::with_capacity(1024), words }
+        Self {
+            text: String::with_capacity(1024),
+            words,
+        }
     }
 
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
@@ -69,9 +85,14 @@ impl<'a> Expression<'a> {
 
     pub(crate) fn value(&mut self, value: AttributeValue) -> &mut Self {
         let values = &mut self.words.values;
-        let number = values.iter().position(|(_, said)| *said == value).unwrap_or(values.len());
+        let number = values
+            .iter()
+            .position(|(_, said)| *said == value)
+            .unwrap_or(values.len());
         if number == values.len() {
-            let said = SAID.get(number).map_or_else(|| format!(":{number}"), |said| (*said).to_owned());
+            let said = SAID
+                .get(number)
+                .map_or_else(|| format!(":{number}"), |said| (*said).to_owned());
             values.push((said, value));
         }
         self.text.push_str(&values[number].0);
@@ -79,7 +100,10 @@ impl<'a> Expression<'a> {
     }
 
     /// That the status is one of these.
-    pub(crate) fn status_is_one_of(&mut self, statuses: impl IntoIterator<Item = Status>) -> &mut Self {
+    pub(crate) fn status_is_one_of(
+        &mut self,
+        statuses: impl IntoIterator<Item = Status>,
+    ) -> &mut Self {
         self.name(name::STATUS);
         let mut before = " IN (";
         for status in statuses {
@@ -98,8 +122,16 @@ impl<'a> Expression<'a> {
     }
 
     /// That there is no record, or one of which this is so.
-    pub(crate) fn none_or(&mut self, attribute: &'static str, how: &str, value: AttributeValue) -> &mut Self {
-        self.text("attribute_not_exists(").name(name::PK).text(") OR ").is(attribute, how, value)
+    pub(crate) fn none_or(
+        &mut self,
+        attribute: &'static str,
+        how: &str,
+        value: AttributeValue,
+    ) -> &mut Self {
+        self.text("attribute_not_exists(")
+            .name(name::PK)
+            .text(") OR ")
+            .is(attribute, how, value)
     }
 
     /// What was written; it begins anew.
@@ -119,7 +151,11 @@ pub(crate) fn update(transition: &Transition) -> Update {
     let mut words = Words::default();
     let condition = condition(&transition.guard, &mut words);
     let changes = render(assignments(&transition.patch), &mut words);
-    Update { condition, changes, words }
+    Update {
+        condition,
+        changes,
+        words,
+    }
 }
 
 fn condition(guard: &Guard, words: &mut Words) -> String {
@@ -130,9 +166,14 @@ fn condition(guard: &Guard, words: &mut Words) -> String {
     condition.and_is(name::EXPIRES_AT, " > ", second(guard.alive_at));
     if guard.statuses.is_empty() {
         // None of no statuses: never. DynamoDB takes no empty list.
-        condition.text(" AND attribute_not_exists(").name(name::PK).text(")");
+        condition
+            .text(" AND attribute_not_exists(")
+            .name(name::PK)
+            .text(")");
     } else {
-        condition.text(" AND ").status_is_one_of(guard.statuses.iter().copied());
+        condition
+            .text(" AND ")
+            .status_is_one_of(guard.statuses.iter().copied());
     }
     if let Some(at) = guard.created_at {
         condition.and_is(name::CREATED_AT, " = ", millis(at));
@@ -215,16 +256,25 @@ fn assignments(patch: &Patch) -> Assignments {
     let mut all = Assignments::default();
     all.set(name::VERSION, Becomes::OneMore);
     all.set(name::UPDATED_AT, Becomes::Value(millis(patch.updated_at)));
-    all.set(name::EXPIRES_AT, Becomes::Expiry(number(patch.kept_from().as_seconds_ceil())));
+    all.set(
+        name::EXPIRES_AT,
+        Becomes::Expiry(number(patch.kept_from().as_seconds_ceil())),
+    );
     if let Some(status) = patch.status {
         all.set(name::STATUS, Becomes::Value(text(status.as_str())));
     }
     if let Some(kept) = &patch.anew {
         all.take_away(&OF_THE_ATTEMPTS);
         all.set(name::ATTEMPT, Becomes::Value(number(0)));
-        all.set(name::HISTORY, Becomes::Value(steps(kept.iter().chain(&patch.step))));
+        all.set(
+            name::HISTORY,
+            Becomes::Value(steps(kept.iter().chain(&patch.step))),
+        );
     } else if let Some(kept) = &patch.kept {
-        all.set(name::HISTORY, Becomes::Value(steps(kept.iter().chain(&patch.step))));
+        all.set(
+            name::HISTORY,
+            Becomes::Value(steps(kept.iter().chain(&patch.step))),
+        );
     } else if let Some(step) = &patch.step {
         all.set(name::HISTORY, Becomes::Longer(steps([step])));
     }
@@ -232,8 +282,15 @@ fn assignments(patch: &Patch) -> Assignments {
         all.take_away(&[name::LEASE_ENDS_AT, name::LEASE_ALONE]);
         all.set_all(lease_attributes(lease));
         all.set(name::ATTEMPT, Becomes::OneMore);
-        all.set(name::STARTED_AT, Becomes::ValueOnce(millis(patch.updated_at)));
-        all.take_away(&[name::PROGRESS, name::PROGRESS_MESSAGE, name::ESTIMATED_FINISH_AT]);
+        all.set(
+            name::STARTED_AT,
+            Becomes::ValueOnce(millis(patch.updated_at)),
+        );
+        all.take_away(&[
+            name::PROGRESS,
+            name::PROGRESS_MESSAGE,
+            name::ESTIMATED_FINISH_AT,
+        ]);
     }
     if patch.uncounted > 0 {
         all.set(name::ATTEMPT, Becomes::Less(number(patch.uncounted)));
@@ -243,8 +300,17 @@ fn assignments(patch: &Patch) -> Assignments {
     }
     if let Some((progress, estimate)) = &patch.progress {
         all.set(name::PROGRESS, Becomes::Value(percent(progress.percent)));
-        all.set(name::PROGRESS_MESSAGE, progress.message.as_ref().map(|message| Becomes::Value(text(message))));
-        all.set(name::ESTIMATED_FINISH_AT, estimate.map(|at| Becomes::Value(millis(at))));
+        all.set(
+            name::PROGRESS_MESSAGE,
+            progress
+                .message
+                .as_ref()
+                .map(|message| Becomes::Value(text(message))),
+        );
+        all.set(
+            name::ESTIMATED_FINISH_AT,
+            estimate.map(|at| Becomes::Value(millis(at))),
+        );
     }
     if let Some(at) = patch.finished_at {
         all.set(name::FINISHED_AT, Becomes::Value(millis(at)));
@@ -272,14 +338,24 @@ fn render(Assignments(all): Assignments, words: &mut Words) -> String {
         before = ", ";
         match becomes {
             Becomes::Value(value) => changes.value(value),
-            Becomes::ValueOnce(value) => {
-                changes.text("if_not_exists(").name(attribute).text(", ").value(value).text(")")
-            }
+            Becomes::ValueOnce(value) => changes
+                .text("if_not_exists(")
+                .name(attribute)
+                .text(", ")
+                .value(value)
+                .text(")"),
             Becomes::OneMore => changes.name(attribute).text(" + ").value(number(1)),
             Becomes::Less(count) => changes.name(attribute).text(" - ").value(count),
             Becomes::Longer(more) => {
-                changes.text("list_append(if_not_exists(").name(attribute).text(", ");
-                changes.value(AttributeValue::L(vec![])).text("), ").value(more).text(")")
+                changes
+                    .text("list_append(if_not_exists(")
+                    .name(attribute)
+                    .text(", ");
+                changes
+                    .value(AttributeValue::L(vec![]))
+                    .text("), ")
+                    .value(more)
+                    .text(")")
             }
             Becomes::Expiry(seconds) => changes.value(seconds).text(" + ").name(name::RETENTION),
         };

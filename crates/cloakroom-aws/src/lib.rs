@@ -35,8 +35,8 @@ mod services;
 
 pub use clients::{Clients, Local};
 pub use config::{
-    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, MeterConfig, ProducersConfig, ScheduleConfig,
-    SubmitConfig, SweeperConfig, WorkerConfig, environment,
+    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, MeterConfig,
+    ProducersConfig, ScheduleConfig, SubmitConfig, SweeperConfig, WorkerConfig, environment,
 };
 pub use metrics::EmbeddedMetrics;
 pub use objects::S3Objects;

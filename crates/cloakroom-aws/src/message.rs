@@ -39,15 +39,38 @@ pub struct Received {
 impl Received {
     /// What it is: ours, however it was carried; or a producer's.
     pub fn delivery(self) -> Delivery {
-        let Self { message_id, receipt, body, mut attributes, sent_at, receive_count } = self;
+        let Self {
+            message_id,
+            receipt,
+            body,
+            mut attributes,
+            sent_at,
+            receive_count,
+        } = self;
         if let Some(body) = attributes.remove(ENVELOPE) {
-            return Delivery { message_id, receipt, body, receive_count, produced: None };
+            return Delivery {
+                message_id,
+                receipt,
+                body,
+                receive_count,
+                produced: None,
+            };
         }
         let produced = attributes.contains_key(attributes::COMMAND).then(|| {
             let payload = place(&body, &attributes);
-            Box::new(Produced { attributes, payload, sent_at: sent_at.map(Timestamp::from_millis) })
+            Box::new(Produced {
+                attributes,
+                payload,
+                sent_at: sent_at.map(Timestamp::from_millis),
+            })
         });
-        Delivery { message_id, receipt, body, receive_count, produced }
+        Delivery {
+            message_id,
+            receipt,
+            body,
+            receive_count,
+            produced,
+        }
     }
 }
 
@@ -62,25 +85,43 @@ fn place(body: &str, attributes: &BTreeMap<String, String>) -> Place {
 }
 
 /// Body and attributes of a message of ours, whose payload is in this bucket if it is in one.
-pub(crate) fn carried(body: String, bucket: Option<&str>) -> (String, Option<HashMap<String, MessageAttributeValue>>) {
+pub(crate) fn carried(
+    body: String,
+    bucket: Option<&str>,
+) -> (String, Option<HashMap<String, MessageAttributeValue>>) {
     let check = bucket.filter(|_| body.len() <= LARGEST_WITH_A_CLAIM_CHECK);
-    let Some((bucket, (key, bytes))) = check.and_then(|bucket| Some((bucket, Envelope::claim_check(&body)?))) else {
+    let Some((bucket, (key, bytes))) =
+        check.and_then(|bucket| Some((bucket, Envelope::claim_check(&body)?)))
+    else {
         return (body, None);
     };
     let attribute = |data_type, value: String| {
-        let value = MessageAttributeValue::builder().data_type(data_type).string_value(value).build();
+        let value = MessageAttributeValue::builder()
+            .data_type(data_type)
+            .string_value(value)
+            .build();
         value.expect("its type is set")
     };
     let pointer = Pointer::new(bucket, key).to_body(PointerClass::default());
-    let size = attribute(sqs_extended_client::attributes::DATA_TYPE, bytes.to_string());
-    let attributes =
-        [(SizeAttribute::default().as_str().to_owned(), size), (ENVELOPE.to_owned(), attribute("String", body))];
+    let size = attribute(
+        sqs_extended_client::attributes::DATA_TYPE,
+        bytes.to_string(),
+    );
+    let attributes = [
+        (SizeAttribute::default().as_str().to_owned(), size),
+        (ENVELOPE.to_owned(), attribute("String", body)),
+    ];
     (pointer, Some(attributes.into()))
 }
 
 /// The attributes of a message that are text or numbers.
-pub(crate) fn texts(attributes: HashMap<String, MessageAttributeValue>) -> BTreeMap<String, String> {
-    attributes.into_iter().filter_map(|(name, value)| Some((name, value.string_value?))).collect()
+pub(crate) fn texts(
+    attributes: HashMap<String, MessageAttributeValue>,
+) -> BTreeMap<String, String> {
+    attributes
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.string_value?)))
+        .collect()
 }
 
 #[cfg(test)]

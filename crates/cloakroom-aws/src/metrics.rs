@@ -54,7 +54,11 @@ pub struct EmbeddedMetrics {
 impl EmbeddedMetrics {
     /// For this service; its lines, each with its end, are written by `log`.
     pub fn new(config: MeterConfig, log: fn(&str)) -> Self {
-        Self { config, log, held: Mutex::default() }
+        Self {
+            config,
+            log,
+            held: Mutex::default(),
+        }
     }
 
     /// Writes what was counted since the last time.
@@ -95,11 +99,18 @@ struct Sum {
 fn add(sums: &mut Vec<Sum>, Measure { command, fact }: &Measure) -> Option<Sum> {
     let (name, code, time) = parts(fact);
     let code = code.filter(|code| !code.is_empty()); // no dimension is empty
-    let found = sums.iter().position(|sum| sum.command == *command && sum.code.as_deref() == code);
+    let found = sums
+        .iter()
+        .position(|sum| sum.command == *command && sum.code.as_deref() == code);
     let at = found.unwrap_or(sums.len());
     if found.is_none() {
         let (counts, times) = (BTreeMap::new(), BTreeMap::new());
-        sums.push(Sum { command: command.clone(), code: code.map(str::to_owned), counts, times });
+        sums.push(Sum {
+            command: command.clone(),
+            code: code.map(str::to_owned),
+            counts,
+            times,
+        });
     }
     *sums[at].counts.entry(name).or_default() += 1;
     let (name, time) = time?;
@@ -110,7 +121,8 @@ fn add(sums: &mut Vec<Sum>, Measure { command, fact }: &Measure) -> Option<Sum> 
 
 /// A sum, as one line.
 fn line(config: &MeterConfig, sum: &Sum, now: Timestamp) -> String {
-    let mut line = serde_json::to_string(&Document { config, sum, now }).expect("its members are named by text");
+    let mut line = serde_json::to_string(&Document { config, sum, now })
+        .expect("its members are named by text");
     line.push('\n');
     line
 }
@@ -147,7 +159,17 @@ struct Metric {
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { config, sum: Sum { command, code, counts, times }, now } = self;
+        let Self {
+            config,
+            sum:
+                Sum {
+                    command,
+                    code,
+                    counts,
+                    times,
+                },
+            now,
+        } = self;
         let mut document = serializer.serialize_map(None)?;
         // Lambda takes a line without a level and a time for one of level INFO, and drops it where only warnings are wanted.
         // So it says the level that is wanted, whichever that is.
@@ -165,22 +187,39 @@ impl Serialize for Document<'_> {
         let mut metrics = vec![];
         for (name, count) in counts {
             document.serialize_entry(name, count)?;
-            metrics.push(Metric { name, unit: "Count" });
+            metrics.push(Metric {
+                name,
+                unit: "Count",
+            });
         }
         for (name, times) in times {
             match &times[..] {
                 [time] => document.serialize_entry(name, time)?,
                 times => document.serialize_entry(name, times)?,
             }
-            metrics.push(Metric { name, unit: "Milliseconds" });
+            metrics.push(Metric {
+                name,
+                unit: "Milliseconds",
+            });
         }
-        let mut directives = vec![Directive { namespace: NAMESPACE, dimensions, metrics: &metrics }];
+        let mut directives = vec![Directive {
+            namespace: NAMESPACE,
+            dimensions,
+            metrics: &metrics,
+        }];
         if code.is_some() && command.is_some() {
             // The counts alone: how long it took is not asked by code.
             let dimensions: &[&[_]] = &[&["Service", "Command", "Code"]];
-            directives.push(Directive { namespace: NAMESPACE, dimensions, metrics: &metrics[..counts.len()] });
+            directives.push(Directive {
+                namespace: NAMESPACE,
+                dimensions,
+                metrics: &metrics[..counts.len()],
+            });
         }
-        let metadata = Metadata { timestamp: now.as_millis(), cloud_watch_metrics: &directives };
+        let metadata = Metadata {
+            timestamp: now.as_millis(),
+            cloud_watch_metrics: &directives,
+        };
         document.serialize_entry("_aws", &metadata)?;
         document.end()
     }

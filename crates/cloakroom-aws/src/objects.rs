@@ -24,8 +24,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{
-    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError, ReadError,
-    UploadLink, UploadTerms,
+    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError,
+    ReadError, UploadLink, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::stream::BoxStream;
@@ -49,7 +49,12 @@ pub struct S3Objects {
 impl S3Objects {
     /// The bucket of this name.
     pub fn new(clients: &Clients, bucket: impl Into<String>) -> Self {
-        Self { clients: clients.clone(), client: Arc::default(), bucket: bucket.into(), copied_part: copy::PART }
+        Self {
+            clients: clients.clone(),
+            client: Arc::default(),
+            bucket: bucket.into(),
+            copied_part: copy::PART,
+        }
     }
 
     /// Copies objects of more than 5 MiB, the least that S3 lets it, in parts: so that tests need no large ones.
@@ -65,9 +70,19 @@ impl S3Objects {
 
     /// Makes the bucket, unless it is there: for the dev runner and for tests. A deployment's is made by its template.
     pub async fn create_bucket(&self) -> Result<(), PortError> {
-        match self.client().create_bucket().bucket(&self.bucket).send().await {
+        match self
+            .client()
+            .create_bucket()
+            .bucket(&self.bucket)
+            .send()
+            .await
+        {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(CreateBucketError::is_bucket_already_owned_by_you) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(CreateBucketError::is_bucket_already_owned_by_you) =>
+            {
                 Ok(())
             }
             Err(error) => Err(port_error(OBJECTS, &error)),
@@ -77,13 +92,32 @@ impl S3Objects {
     /// Deletes the objects below a prefix that were last written before a time; how many. For the dev runner, which does
     /// what a bucket's lifecycle rules do elsewhere.
     pub async fn sweep(&self, prefix: &str, before: Timestamp) -> Result<usize, PortError> {
-        let mut pages = self.client().list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        let mut pages = self
+            .client()
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .into_paginator()
+            .send();
         let mut swept = 0;
         while let Some(page) = pages.next().await {
-            for object in page.map_err(|error| port_error(OBJECTS, &error))?.contents.unwrap_or_default() {
-                let written = object.last_modified.and_then(|at| at.to_millis().ok()).map(Timestamp::from_millis);
+            for object in page
+                .map_err(|error| port_error(OBJECTS, &error))?
+                .contents
+                .unwrap_or_default()
+            {
+                let written = object
+                    .last_modified
+                    .and_then(|at| at.to_millis().ok())
+                    .map(Timestamp::from_millis);
                 if let (Some(key), Some(_)) = (object.key, written.filter(|at| *at < before)) {
-                    let deleted = self.client().delete_object().bucket(&self.bucket).key(key).send().await;
+                    let deleted = self
+                        .client()
+                        .delete_object()
+                        .bucket(&self.bucket)
+                        .key(key)
+                        .send()
+                        .await;
                     deleted.map_err(|error| port_error(OBJECTS, &error))?;
                     swept += 1;
                 }
@@ -105,7 +139,11 @@ impl Objects for S3Objects {
             .key(key)
             .content_type(content_type)
             .checksum_sha256(checksum);
-        put.body(ByteStream::from(bytes)).send().await.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
+        put.body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| port_error(OBJECTS, &error))
     }
 
     async fn put_pieces(
@@ -136,7 +174,13 @@ impl Objects for S3Objects {
             .await
         {
             Ok(head) => head,
-            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => return Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(HeadObjectError::is_not_found) =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(port_error(OBJECTS, &error)),
         };
         // Of an object that came in parts, the checksum is one of checksums, and not of the bytes.
@@ -147,8 +191,13 @@ impl Objects for S3Objects {
             .filter(|_| whole)
             .and_then(|text| BASE64.decode(text).ok()?.try_into().ok());
         Ok(Some(ObjectInfo {
-            content_type: head.content_type.unwrap_or_else(|| "binary/octet-stream".to_owned()),
-            length: head.content_length.and_then(|length| length.try_into().ok()).unwrap_or(0),
+            content_type: head
+                .content_type
+                .unwrap_or_else(|| "binary/octet-stream".to_owned()),
+            length: head
+                .content_length
+                .and_then(|length| length.try_into().ok())
+                .unwrap_or(0),
             sha256: sha256.map(Digest::from_bytes),
             etag: head.e_tag.unwrap_or_default(),
         }))
@@ -159,19 +208,35 @@ impl Objects for S3Objects {
     }
 
     async fn delete(&self, key: &str) -> Result<(), PortError> {
-        let deleted = self.client().delete_object().bucket(&self.bucket).key(key).send().await;
-        deleted.map(|_| ()).map_err(|error| port_error(OBJECTS, &error))
+        let deleted = self
+            .client()
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await;
+        deleted
+            .map(|_| ())
+            .map_err(|error| port_error(OBJECTS, &error))
     }
 
     async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError> {
         let get = self.client().get_object().bucket(&self.bucket).key(key);
-        let request = get.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
+        let request = get
+            .presigned(presigning(valid)?)
+            .await
+            .map_err(|error| port_error(OBJECTS, &error))?;
         Ok(request.uri().to_owned())
     }
 
     /// The SDK adds no checksum to a presigned request: the client's own, where it said one, is a signed header, and
     /// S3 refuses other bytes. Type and length are signed in any case.
-    async fn upload_link(&self, key: &str, terms: &UploadTerms, valid: Duration) -> Result<UploadLink, PortError> {
+    async fn upload_link(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+        valid: Duration,
+    ) -> Result<UploadLink, PortError> {
         let length = i64::try_from(terms.length).unwrap_or(i64::MAX);
         let put = self
             .client()
@@ -180,8 +245,12 @@ impl Objects for S3Objects {
             .key(key)
             .content_type(&terms.content_type)
             .content_length(length);
-        let put = put.set_checksum_sha256(terms.sha256.map(|sha256| BASE64.encode(sha256.as_bytes())));
-        let request = put.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
+        let put =
+            put.set_checksum_sha256(terms.sha256.map(|sha256| BASE64.encode(sha256.as_bytes())));
+        let request = put
+            .presigned(presigning(valid)?)
+            .await
+            .map_err(|error| port_error(OBJECTS, &error))?;
         Ok(link_of(&request))
     }
 
@@ -208,14 +277,25 @@ impl Objects for S3Objects {
         self.list_parts_of(key, store_id, numbers).await
     }
 
-    async fn join_parts(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
+    async fn join_parts(
+        &self,
+        key: &str,
+        store_id: &str,
+        parts: &[Part],
+    ) -> Result<bool, PortError> {
         self.join_parts_of(key, store_id, parts).await
     }
 }
 
 fn link_of(request: &PresignedRequest) -> UploadLink {
-    let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    UploadLink { url: request.uri().to_owned(), headers }
+    let headers = request
+        .headers()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    UploadLink {
+        url: request.uri().to_owned(),
+        headers,
+    }
 }
 
 /// Payloads that producers keep, in buckets of theirs. Needs `s3:ListBucket` there too.
@@ -232,26 +312,50 @@ impl S3Parcels {
 #[async_trait]
 impl Parcels for S3Parcels {
     async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
-        let Some(object) = S3Objects::new(&self.0, bucket).read(key).await? else { return Ok(Parcel::Gone) };
+        let Some(object) = S3Objects::new(&self.0, bucket).read(key).await? else {
+            return Ok(Parcel::Gone);
+        };
         // What is too large is not read: the connection is given up instead.
         if object.length > limit {
             return Ok(Parcel::TooLarge(object.length));
         }
-        object.whole().await.map(Parcel::Whole).map_err(read::unavailable)
+        object
+            .whole()
+            .await
+            .map(Parcel::Whole)
+            .map_err(read::unavailable)
     }
 }
 
 #[async_trait]
 impl Letters for S3Objects {
     async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
-        self.put(key, "application/json", Bytes::copy_from_slice(body.as_bytes())).await
+        self.put(
+            key,
+            "application/json",
+            Bytes::copy_from_slice(body.as_bytes()),
+        )
+        .await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
-        let list = self.client().list_objects_v2().bucket(&self.bucket).prefix(prefix);
-        let page = list.set_start_after(after.map(ToOwned::to_owned)).send().await;
-        let objects = page.map_err(|error| port_error(OBJECTS, &error))?.contents.unwrap_or_default();
-        Ok(objects.into_iter().filter_map(|object| object.key).collect())
+        let list = self
+            .client()
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix);
+        let page = list
+            .set_start_after(after.map(ToOwned::to_owned))
+            .send()
+            .await;
+        let objects = page
+            .map_err(|error| port_error(OBJECTS, &error))?
+            .contents
+            .unwrap_or_default();
+        Ok(objects
+            .into_iter()
+            .filter_map(|object| object.key)
+            .collect())
     }
 
     async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
@@ -265,8 +369,10 @@ impl Letters for S3Objects {
 }
 
 fn presigning(valid: Duration) -> Result<PresigningConfig, PortError> {
-    PresigningConfig::expires_in(valid)
-        .map_err(|error| PortError::Misconfigured { service: OBJECTS, reason: error.to_string() })
+    PresigningConfig::expires_in(valid).map_err(|error| PortError::Misconfigured {
+        service: OBJECTS,
+        reason: error.to_string(),
+    })
 }
 
 #[cfg(test)]

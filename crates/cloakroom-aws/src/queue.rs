@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
-    Message, MessageSystemAttributeName, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
-    QueueAttributeName,
+    Message, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
+    MessageSystemAttributeValue, QueueAttributeName,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
@@ -49,7 +49,12 @@ pub struct Queues {
 impl SqsQueue {
     /// The queue at this URL.
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
-        Self { clients: clients.clone(), client: Arc::default(), url: url.into(), bucket: None }
+        Self {
+            clients: clients.clone(),
+            client: Arc::default(),
+            url: url.into(),
+            bucket: None,
+        }
     }
 
     /// With its client built now, where it is sure to be needed.
@@ -93,13 +98,23 @@ impl SqsQueue {
             .config_override(patient(Duration::from_secs(wait.unsigned_abs().into())))
             .send()
             .await;
-        let messages = received.map_err(|error| port_error(QUEUE, &error))?.messages.unwrap_or_default();
+        let messages = received
+            .map_err(|error| port_error(QUEUE, &error))?
+            .messages
+            .unwrap_or_default();
         Ok(messages.into_iter().filter_map(delivery).collect())
     }
 
     /// Deletes a message, by its last receipt. With an older one nothing happens: the message is someone else's by now.
     pub async fn delete(&self, receipt: &str) -> Result<(), PortError> {
-        match self.client().delete_message().queue_url(&self.url).receipt_handle(receipt).send().await {
+        match self
+            .client()
+            .delete_message()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .send()
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) if is_stale(&error) => {
                 tracing::debug!("nothing to delete: the receipt is no longer a message's");
@@ -118,38 +133,82 @@ impl SqsQueue {
         max_receive_count: u32,
     ) -> Result<Queues, PortError> {
         let dead_letters = Self::create_plain(clients, format!("{name}-dead")).await?;
-        dead_letters.set(QueueAttributeName::MessageRetentionPeriod, DEAD_LETTERS_KEPT_SECONDS.to_owned()).await?;
+        dead_letters
+            .set(
+                QueueAttributeName::MessageRetentionPeriod,
+                DEAD_LETTERS_KEPT_SECONDS.to_owned(),
+            )
+            .await?;
         let arn = dead_letters.arn().await?;
         let queue = Self::create_plain(clients, name.to_owned()).await?;
-        let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{max_receive_count}}}"#);
-        queue.set(QueueAttributeName::RedrivePolicy, redrive).await?;
-        queue.set(QueueAttributeName::VisibilityTimeout, whole_seconds(visibility, LONGEST_HIDE).to_string()).await?;
-        Ok(Queues { queue, dead_letters })
+        let redrive =
+            format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{max_receive_count}}}"#);
+        queue
+            .set(QueueAttributeName::RedrivePolicy, redrive)
+            .await?;
+        queue
+            .set(
+                QueueAttributeName::VisibilityTimeout,
+                whole_seconds(visibility, LONGEST_HIDE).to_string(),
+            )
+            .await?;
+        Ok(Queues {
+            queue,
+            dead_letters,
+        })
     }
 
     /// Without attributes: SQS refuses to make a queue that is there with others.
     async fn create_plain(clients: &Clients, name: String) -> Result<Self, PortError> {
         let made = clients.sqs().create_queue().queue_name(&name).send().await;
         let made = made.map_err(|error| port_error(QUEUE, &error))?;
-        Ok(Self::new(clients, made.queue_url.ok_or_else(|| unexpected("made a queue without telling its URL"))?))
+        Ok(Self::new(
+            clients,
+            made.queue_url
+                .ok_or_else(|| unexpected("made a queue without telling its URL"))?,
+        ))
     }
 
     async fn set(&self, attribute: QueueAttributeName, value: String) -> Result<(), PortError> {
-        let set = self.client().set_queue_attributes().queue_url(&self.url).attributes(attribute, value).send().await;
+        let set = self
+            .client()
+            .set_queue_attributes()
+            .queue_url(&self.url)
+            .attributes(attribute, value)
+            .send()
+            .await;
         set.map(|_| ()).map_err(|error| port_error(QUEUE, &error))
     }
 
     async fn arn(&self) -> Result<String, PortError> {
         let arn = QueueAttributeName::QueueArn;
-        let got = self.client().get_queue_attributes().queue_url(&self.url).attribute_names(arn.clone()).send().await;
-        let attributes = got.map_err(|error| port_error(QUEUE, &error))?.attributes.unwrap_or_default();
-        attributes.get(&arn).cloned().ok_or_else(|| unexpected("has a queue without an ARN"))
+        let got = self
+            .client()
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(arn.clone())
+            .send()
+            .await;
+        let attributes = got
+            .map_err(|error| port_error(QUEUE, &error))?
+            .attributes
+            .unwrap_or_default();
+        attributes
+            .get(&arn)
+            .cloned()
+            .ok_or_else(|| unexpected("has a queue without an ARN"))
     }
 }
 
 #[async_trait]
 impl Queue for SqsQueue {
-    async fn send(&self, tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError> {
+    async fn send(
+        &self,
+        tenant: &Tenant,
+        body: String,
+        delay: Duration,
+        xray: Option<&str>,
+    ) -> Result<(), PortError> {
         let delay = Some(whole_seconds(delay, LONGEST_DELAY)).filter(|seconds| *seconds > 0);
         let (body, attributes) = message::carried(body, self.bucket.as_deref());
         // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.
@@ -192,19 +251,46 @@ impl Queue for SqsQueue {
         use QueueAttributeName::{
             ApproximateNumberOfMessages, MessageRetentionPeriod, RedrivePolicy, VisibilityTimeout,
         };
-        let names = vec![ApproximateNumberOfMessages, VisibilityTimeout, MessageRetentionPeriod, RedrivePolicy];
-        let get = self.client().get_queue_attributes().queue_url(&self.url).set_attribute_names(Some(names)).send();
-        let attributes = get.await.map_err(|error| port_error(QUEUE, &error))?.attributes.unwrap_or_default();
-        let number = |name| attributes.get(&name).and_then(|text| text.parse::<u64>().ok());
-        let (Some(waiting), Some(visibility), Some(retention)) =
-            (number(ApproximateNumberOfMessages), number(VisibilityTimeout), number(MessageRetentionPeriod))
-        else {
+        let names = vec![
+            ApproximateNumberOfMessages,
+            VisibilityTimeout,
+            MessageRetentionPeriod,
+            RedrivePolicy,
+        ];
+        let get = self
+            .client()
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .set_attribute_names(Some(names))
+            .send();
+        let attributes = get
+            .await
+            .map_err(|error| port_error(QUEUE, &error))?
+            .attributes
+            .unwrap_or_default();
+        let number = |name| {
+            attributes
+                .get(&name)
+                .and_then(|text| text.parse::<u64>().ok())
+        };
+        let (Some(waiting), Some(visibility), Some(retention)) = (
+            number(ApproximateNumberOfMessages),
+            number(VisibilityTimeout),
+            number(MessageRetentionPeriod),
+        ) else {
             return Err(unexpected("does not tell of its messages and times"));
         };
         // Without dead letters a message comes back for as long as the queue keeps it.
-        let receipts = attributes.get(&RedrivePolicy).and_then(|policy| max_receive_count(policy));
-        let cycle = receipts.map_or(retention, |receipts| visibility.saturating_mul(receipts).min(retention));
-        Ok(QueueState { backlog: waiting > 0, cycle: Duration::from_secs(cycle) })
+        let receipts = attributes
+            .get(&RedrivePolicy)
+            .and_then(|policy| max_receive_count(policy));
+        let cycle = receipts.map_or(retention, |receipts| {
+            visibility.saturating_mul(receipts).min(retention)
+        });
+        Ok(QueueState {
+            backlog: waiting > 0,
+            cycle: Duration::from_secs(cycle),
+        })
     }
 }
 
@@ -221,7 +307,10 @@ pub(crate) fn receipts(policy: &serde_json::Value) -> Option<u64> {
 
 /// Whether a receipt is no longer its message's: SQS says so in three ways, one of them in words alone.
 fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
-    let (code, message) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
+    let (code, message) = (
+        error.code().unwrap_or_default(),
+        error.message().unwrap_or_default(),
+    );
     code == "ReceiptHandleIsInvalid"
         || code.ends_with("MessageNotInflight")
         || (code.starts_with("InvalidParameterValue") && message.contains("ReceiptHandle"))
@@ -229,14 +318,24 @@ fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
 
 /// Beside the message, and of no weight: X-Ray draws the line from the sender to the receiver by it, and Lambda tells
 /// endless loops.
-fn trace_header(xray: &str) -> HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue> {
-    let value = MessageSystemAttributeValue::builder().data_type("String").string_value(xray).build();
+fn trace_header(
+    xray: &str,
+) -> HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue> {
+    let value = MessageSystemAttributeValue::builder()
+        .data_type("String")
+        .string_value(xray)
+        .build();
     let value = value.expect("its type is set");
     HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)])
 }
 
 fn delivery(message: Message) -> Option<Delivery> {
-    let said = |name| message.attributes.as_ref().and_then(|attributes| attributes.get(&name)?.parse::<i64>().ok());
+    let said = |name| {
+        message
+            .attributes
+            .as_ref()
+            .and_then(|attributes| attributes.get(&name)?.parse::<i64>().ok())
+    };
     let receive_count = said(MessageSystemAttributeName::ApproximateReceiveCount);
     let sent_at = said(MessageSystemAttributeName::SentTimestamp);
     let received = message::Received {
@@ -245,7 +344,9 @@ fn delivery(message: Message) -> Option<Delivery> {
         body: message.body?,
         attributes: message::texts(message.message_attributes.unwrap_or_default()),
         sent_at,
-        receive_count: receive_count.and_then(|count| count.try_into().ok()).unwrap_or(1),
+        receive_count: receive_count
+            .and_then(|count| count.try_into().ok())
+            .unwrap_or(1),
     };
     Some(received.delivery())
 }
@@ -256,7 +357,10 @@ fn whole_seconds(time: Duration, most: Duration) -> i32 {
 }
 
 fn unexpected(reason: &str) -> PortError {
-    PortError::Misconfigured { service: QUEUE, reason: reason.to_owned() }
+    PortError::Misconfigured {
+        service: QUEUE,
+        reason: reason.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom_core::{
-    Failure, Fingerprint, Isolation, Job, JobKey, Lease, ResultRef, Step, Success, Tenant, Timestamp, UploadId,
+    Failure, Fingerprint, Isolation, Job, JobKey, Lease, ResultRef, Step, Success, Tenant,
+    Timestamp, UploadId,
 };
 
 use reader::Reader;
@@ -85,7 +86,13 @@ pub(crate) mod name {
 
 /// Those of the names that are words of DynamoDB's own, and so can't stand in an expression:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
-pub(crate) const RESERVED: [&str; 5] = [name::TYPE, name::STATUS, name::RESULT, name::RESOURCE, name::LENGTH];
+pub(crate) const RESERVED: [&str; 5] = [
+    name::TYPE,
+    name::STATUS,
+    name::RESULT,
+    name::RESOURCE,
+    name::LENGTH,
+];
 
 /// Every attribute that tells of a success.
 pub(crate) const OF_A_SUCCESS: [&str; 8] = [
@@ -106,7 +113,9 @@ pub(crate) enum CorruptRecord {
     Missing(&'static str),
     #[error("attribute {0} of the record is not {1}")]
     Unreadable(&'static str, String),
-    #[error("the record is of version {0}, and this program knows versions up to {VERSION}: deploy the later program")]
+    #[error(
+        "the record is of version {0}, and this program knows versions up to {VERSION}: deploy the later program"
+    )]
     Later(u32),
 }
 
@@ -142,7 +151,11 @@ pub(crate) fn percent(value: f64) -> AttributeValue {
 }
 
 fn rounded(percent: f64) -> f64 {
-    if percent.is_finite() && percent.abs() > 1e-100 { percent } else { 0.0 }
+    if percent.is_finite() && percent.abs() > 1e-100 {
+        percent
+    } else {
+        0.0
+    }
 }
 
 /// A job as it is stored.
@@ -153,7 +166,10 @@ pub(crate) fn write(job: &Job) -> Item {
         (name::TENANT, text(job.tenant.as_str())),
         (name::ID, text(job.id.to_string())),
         (name::TYPE, text(job.command.as_str())),
-        (name::FINGERPRINT, blob(job.fingerprint.as_digest().as_bytes())),
+        (
+            name::FINGERPRINT,
+            blob(job.fingerprint.as_digest().as_bytes()),
+        ),
         (name::RETENTION, number(job.retention.as_secs())),
         (name::STATUS, text(job.status.as_str())),
         (name::VERSION, number(job.version)),
@@ -163,27 +179,44 @@ pub(crate) fn write(job: &Job) -> Item {
         (name::UPDATED_AT, millis(job.updated_at)),
         (name::EXPIRES_AT, number(job.expires_at.as_seconds_ceil())),
     ];
-    item.extend(job.client_job_id.as_ref().map(|id| (name::CLIENT_JOB_ID, text(id.as_str()))));
+    item.extend(
+        job.client_job_id
+            .as_ref()
+            .map(|id| (name::CLIENT_JOB_ID, text(id.as_str()))),
+    );
     item.extend(job.lease.iter().flat_map(lease_attributes));
     if let Some(progress) = &job.progress {
         item.push((name::PROGRESS, percent(progress.percent)));
-        item.extend(progress.message.as_ref().map(|message| (name::PROGRESS_MESSAGE, text(message))));
+        item.extend(
+            progress
+                .message
+                .as_ref()
+                .map(|message| (name::PROGRESS_MESSAGE, text(message))),
+        );
     }
     let times = [
         (name::ESTIMATED_FINISH_AT, job.estimated_finish_at),
         (name::STARTED_AT, job.started_at),
         (name::FINISHED_AT, job.finished_at),
     ];
-    item.extend(times.into_iter().filter_map(|(name, time)| Some((name, millis(time?)))));
+    item.extend(
+        times
+            .into_iter()
+            .filter_map(|(name, time)| Some((name, millis(time?)))),
+    );
     item.extend(job.success.iter().flat_map(success_attributes));
     item.extend(job.failure.iter().flat_map(failure_attributes));
     item.extend((!job.history.is_empty()).then(|| (name::HISTORY, steps(&job.history))));
-    item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    item.into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 pub(crate) fn lease_attributes(lease: &Lease) -> Vec<(&'static str, AttributeValue)> {
-    let mut item =
-        vec![(name::LEASE_TOKEN, text(lease.token.to_string())), (name::LEASE_MESSAGE, text(&lease.message_id))];
+    let mut item = vec![
+        (name::LEASE_TOKEN, text(lease.token.to_string())),
+        (name::LEASE_MESSAGE, text(&lease.message_id)),
+    ];
     item.extend(lease.ends_at.map(|at| (name::LEASE_ENDS_AT, millis(at))));
     let alone = lease.isolation == Isolation::Alone;
     item.extend(alone.then_some((name::LEASE_ALONE, AttributeValue::Bool(true))));
@@ -192,20 +225,34 @@ pub(crate) fn lease_attributes(lease: &Lease) -> Vec<(&'static str, AttributeVal
 
 /// Steps of a history, as a list.
 pub(crate) fn steps<'a>(steps: impl IntoIterator<Item = &'a Step>) -> AttributeValue {
-    AttributeValue::L(steps.into_iter().map(|step| text(step.to_string())).collect())
+    AttributeValue::L(
+        steps
+            .into_iter()
+            .map(|step| text(step.to_string()))
+            .collect(),
+    )
 }
 
 pub(crate) fn success_attributes(success: &Success) -> Vec<(&'static str, AttributeValue)> {
     let mut item = match &success.result {
         None => vec![(name::RESULT, text("none"))],
-        Some(ResultRef::Inline { content_type, bytes }) => {
+        Some(ResultRef::Inline {
+            content_type,
+            bytes,
+        }) => {
             vec![
                 (name::RESULT, text("inline")),
                 (name::RESULT_TYPE, text(content_type)),
                 (name::RESULT_BYTES, blob(bytes)),
             ]
         }
-        Some(ResultRef::Stored { content_type, key, length, sha256, retention }) => {
+        Some(ResultRef::Stored {
+            content_type,
+            key,
+            length,
+            sha256,
+            retention,
+        }) => {
             let mut item = vec![
                 (name::RESULT, text("stored")),
                 (name::RESULT_TYPE, text(content_type)),
@@ -217,7 +264,12 @@ pub(crate) fn success_attributes(success: &Success) -> Vec<(&'static str, Attrib
             item
         }
     };
-    item.extend(success.resource.as_ref().map(|resource| (name::RESOURCE, text(resource.as_str()))));
+    item.extend(
+        success
+            .resource
+            .as_ref()
+            .map(|resource| (name::RESOURCE, text(resource.as_str()))),
+    );
     item
 }
 
@@ -232,7 +284,10 @@ pub(crate) fn failure_attributes(failure: &Failure) -> [(&'static str, Attribute
 /// Which job an item is; `None` of what is none.
 pub(crate) fn key(item: &Item) -> Option<JobKey> {
     let item = Reader(item);
-    Some(JobKey { tenant: item.parsed(name::TENANT).ok()?, id: item.parsed(name::ID).ok()? })
+    Some(JobKey {
+        tenant: item.parsed(name::TENANT).ok()?,
+        id: item.parsed(name::ID).ok()?,
+    })
 }
 
 /// Reads a job.
@@ -263,7 +318,9 @@ pub(crate) fn read(item: &Item) -> Result<Job, CorruptRecord> {
         expires_at: Timestamp::from_seconds(item.number(name::EXPIRES_AT)?),
         success: item.if_any(name::RESULT, Reader::success)?,
         failure: item.if_any(name::FAILURE_CODE, Reader::failure)?,
-        history: item.if_any(name::HISTORY, Reader::steps)?.unwrap_or_default(),
+        history: item
+            .if_any(name::HISTORY, Reader::steps)?
+            .unwrap_or_default(),
     })
 }
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
-use aws_sdk_scheduler::types::{ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
+use aws_sdk_scheduler::types::{
+    ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
+};
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_core::{Digest, Tenant, Timestamp};
@@ -32,13 +34,24 @@ pub(crate) struct ScheduledQueue {
 
 impl ScheduledQueue {
     pub(crate) fn new(queue: SqsQueue, clients: &Clients, config: &ScheduleConfig) -> Self {
-        Self { queue, clients: clients.clone(), client: OnceLock::new(), config: config.clone() }
+        Self {
+            queue,
+            clients: clients.clone(),
+            client: OnceLock::new(),
+            config: config.clone(),
+        }
     }
 
     /// Sends this message then.
     async fn schedule(&self, body: String, at: Timestamp) -> Result<(), PortError> {
-        let target = Target::builder().arn(&self.config.queue_arn).role_arn(&self.config.role_arn).input(&body).build();
-        let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build();
+        let target = Target::builder()
+            .arn(&self.config.queue_arn)
+            .role_arn(&self.config.role_arn)
+            .input(&body)
+            .build();
+        let window = FlexibleTimeWindow::builder()
+            .mode(FlexibleTimeWindowMode::Off)
+            .build();
         let created = self
             .client
             .get_or_init(|| self.clients.scheduler())
@@ -53,7 +66,13 @@ impl ScheduledQueue {
             .await;
         match created {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(CreateScheduleError::is_conflict_exception) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(CreateScheduleError::is_conflict_exception) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(port_error(SCHEDULER, &error)),
         }
     }
@@ -61,7 +80,13 @@ impl ScheduledQueue {
 
 #[async_trait]
 impl Queue for ScheduledQueue {
-    async fn send(&self, tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError> {
+    async fn send(
+        &self,
+        tenant: &Tenant,
+        body: String,
+        delay: Duration,
+        xray: Option<&str>,
+    ) -> Result<(), PortError> {
         if delay > LONGEST_DELAY {
             return self.schedule(body, SystemHost.now().after(delay)).await;
         }

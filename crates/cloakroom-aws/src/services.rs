@@ -22,7 +22,9 @@ impl Fixture {
         let queue_time = Arc::new(AtomicI64::new(1_795_248_000_000));
         let time = queue_time.clone();
         let clock = Arc::new(move || time.load(Ordering::SeqCst));
-        let services = Services::start_with_clock(Keep::InMemory, clock).await.expect("start the embedded services");
+        let services = Services::start_with_clock(Keep::InMemory, clock)
+            .await
+            .expect("start the embedded services");
         let calls = CallCounter::default();
         let clients = Clients::local(&Local {
             dynamodb_url: services.dynamodb_url(),
@@ -32,12 +34,20 @@ impl Fixture {
             access_key: Services::ACCESS_KEY,
             secret_key: Services::SECRET_KEY,
         });
-        Self { clients: clients.counted_by(&calls), calls, services, queue_time }
+        Self {
+            clients: clients.counted_by(&calls),
+            calls,
+            services,
+            queue_time,
+        }
     }
 
     /// Sets the queue's clock forward.
     pub(crate) fn later(&self, by: Duration) {
-        self.queue_time.fetch_add(i64::try_from(by.as_millis()).expect("not so late"), Ordering::SeqCst);
+        self.queue_time.fetch_add(
+            i64::try_from(by.as_millis()).expect("not so late"),
+            Ordering::SeqCst,
+        );
     }
 
     pub(crate) fn queue_url(&self, name: &str) -> String {

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ReturnValue, ReturnValuesOnConditionCheckFailure,
-    ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -31,14 +31,22 @@ pub struct DynamoStore {
 impl DynamoStore {
     /// The table of this name.
     pub fn new(clients: &Clients, table: impl Into<String>) -> Self {
-        Self { client: clients.dynamodb(), table: table.into() }
+        Self {
+            client: clients.dynamodb(),
+            table: table.into(),
+        }
     }
 
     /// Makes the table, unless it is there: for the dev runner and for tests. A deployment's is made by its template.
     pub async fn create_table(&self) -> Result<(), PortError> {
-        let attribute =
-            AttributeDefinition::builder().attribute_name(name::PK).attribute_type(ScalarAttributeType::S).build();
-        let key = KeySchemaElement::builder().attribute_name(name::PK).key_type(KeyType::Hash).build();
+        let attribute = AttributeDefinition::builder()
+            .attribute_name(name::PK)
+            .attribute_type(ScalarAttributeType::S)
+            .build();
+        let key = KeySchemaElement::builder()
+            .attribute_name(name::PK)
+            .key_type(KeyType::Hash)
+            .build();
         let made = self
             .client
             .create_table()
@@ -50,7 +58,10 @@ impl DynamoStore {
             .await;
         match made {
             Ok(_) => {}
-            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {}
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(CreateTableError::is_resource_in_use_exception) => {}
             Err(error) => return Err(port_error(TABLE, &error)),
         }
         self.delete_by_expiry().await
@@ -60,9 +71,15 @@ impl DynamoStore {
     /// sweeper is told of them by the table's stream.
     pub async fn open_jobs(&self) -> Result<Vec<JobKey>, PortError> {
         let mut words = Words::default();
-        let open = Status::ALL.into_iter().filter(|status| !status.is_terminal());
+        let open = Status::ALL
+            .into_iter()
+            .filter(|status| !status.is_terminal());
         let open = Expression::new(&mut words).status_is_one_of(open).written();
-        let which = Expression::new(&mut words).name(name::TENANT).text(", ").name(name::ID).written();
+        let which = Expression::new(&mut words)
+            .name(name::TENANT)
+            .text(", ")
+            .name(name::ID)
+            .written();
         let (names, values) = words.into_parts();
         let mut pages = self
             .client
@@ -76,7 +93,10 @@ impl DynamoStore {
             .send();
         let mut jobs = vec![];
         while let Some(page) = pages.next().await {
-            let items = page.map_err(|error| port_error(TABLE, &error))?.items.unwrap_or_default();
+            let items = page
+                .map_err(|error| port_error(TABLE, &error))?
+                .items
+                .unwrap_or_default();
             jobs.extend(items.iter().filter_map(record::key));
         }
         Ok(jobs)
@@ -90,7 +110,11 @@ impl DynamoStore {
         shown: ReturnValue,
         made: impl FnOnce(Option<Item>) -> Result<Job, PortError> + Send,
     ) -> Result<Change, PortError> {
-        let Update { condition, changes, words } = update(transition);
+        let Update {
+            condition,
+            changes,
+            words,
+        } = update(transition);
         let (names, values) = words.into_parts();
         let updated = self
             .client
@@ -109,21 +133,39 @@ impl DynamoStore {
             Ok(answer) => made(answer.attributes).map(|job| Change::Made(Box::new(job))),
             Err(error) => {
                 let found = refused(&error, refused_update)?;
-                found.map(|item| read(key, &item).map(Box::new)).transpose().map(Change::Refused)
+                found
+                    .map(|item| read(key, &item).map(Box::new))
+                    .transpose()
+                    .map(Change::Refused)
             }
         }
     }
 
     async fn delete_by_expiry(&self) -> Result<(), PortError> {
-        let described = self.client.describe_time_to_live().table_name(&self.table).send().await;
-        let described = described.map_err(|error| port_error(TABLE, &error))?.time_to_live_description;
+        let described = self
+            .client
+            .describe_time_to_live()
+            .table_name(&self.table)
+            .send()
+            .await;
+        let described = described
+            .map_err(|error| port_error(TABLE, &error))?
+            .time_to_live_description;
         if described.is_some_and(|ttl| ttl.attribute_name.as_deref() == Some(name::EXPIRES_AT)) {
             return Ok(());
         }
-        let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(name::EXPIRES_AT).build();
+        let ttl = TimeToLiveSpecification::builder()
+            .enabled(true)
+            .attribute_name(name::EXPIRES_AT)
+            .build();
         let ttl = ttl.expect("both members are set");
-        let set =
-            self.client.update_time_to_live().table_name(&self.table).time_to_live_specification(ttl).send().await;
+        let set = self
+            .client
+            .update_time_to_live()
+            .table_name(&self.table)
+            .time_to_live_specification(ttl)
+            .send()
+            .await;
         set.map(|_| ()).map_err(|error| port_error(TABLE, &error))
     }
 }
@@ -136,7 +178,9 @@ impl JobStore for DynamoStore {
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
         let mut words = Words::default();
         let now = second(job.created_at);
-        let free = Expression::new(&mut words).none_or(name::EXPIRES_AT, " <= ", now).written();
+        let free = Expression::new(&mut words)
+            .none_or(name::EXPIRES_AT, " <= ", now)
+            .written();
         let (names, values) = words.into_parts();
         let put = self
             .client
@@ -152,8 +196,12 @@ impl JobStore for DynamoStore {
         match put {
             Ok(_) => Ok(Acceptance::Created),
             Err(error) => match refused(&error, refused_put)? {
-                Some(item) => read(&job.key(), &item).map(|found| Acceptance::Exists(Box::new(found))),
-                None => Err(unexpected("refused a new job without showing the one that is there")),
+                Some(item) => {
+                    read(&job.key(), &item).map(|found| Acceptance::Exists(Box::new(found)))
+                }
+                None => Err(unexpected(
+                    "refused a new job without showing the one that is there",
+                )),
             },
         }
     }
@@ -163,12 +211,18 @@ impl JobStore for DynamoStore {
             let item = item.ok_or_else(|| unexpected("changed a job without showing it"))?;
             read(key, &item)
         };
-        self.update(key, transition, ReturnValue::AllNew, made).await
+        self.update(key, transition, ReturnValue::AllNew, made)
+            .await
     }
 
-    async fn change_unseen(&self, seen: &Job, transition: &Transition) -> Result<Change, PortError> {
+    async fn change_unseen(
+        &self,
+        seen: &Job,
+        transition: &Transition,
+    ) -> Result<Change, PortError> {
         let made = |_| Ok(transition.patch.apply(seen.clone()));
-        self.update(&seen.key(), transition, ReturnValue::None, made).await
+        self.update(&seen.key(), transition, ReturnValue::None, made)
+            .await
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
@@ -193,7 +247,9 @@ impl JobStore for DynamoStore {
     ) -> Result<bool, PortError> {
         let mut words = Words::default();
         let this = text(job.to_string());
-        let free = Expression::new(&mut words).none_or(name::JOB, " = ", this.clone()).written();
+        let free = Expression::new(&mut words)
+            .none_or(name::JOB, " = ", this.clone())
+            .written();
         let (names, values) = words.into_parts();
         let put = self
             .client
@@ -216,18 +272,38 @@ impl JobStore for DynamoStore {
 
     async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
         let item = record::write_upload(upload);
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await;
         put.map(|_| ()).map_err(|error| port_error(TABLE, &error))
     }
 
-    async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError> {
+    async fn upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+    ) -> Result<Option<PartsRecord>, PortError> {
         let key = record::parts_pk(tenant, upload);
-        let got = self.client.get_item().table_name(&self.table).key(name::PK, key).consistent_read(true).send().await;
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(name::PK, key)
+            .consistent_read(true)
+            .send()
+            .await;
         let item = got.map_err(|error| port_error(TABLE, &error))?.item;
         let read = |item: Item| {
             record::read_upload(&item).map_err(|error| {
                 tracing::error!(%tenant, %upload, %error, "can't read the record of an upload");
-                PortError::Unreadable { service: TABLE, reason: error.to_string() }
+                PortError::Unreadable {
+                    service: TABLE,
+                    reason: error.to_string(),
+                }
             })
         };
         item.map(read).transpose()
@@ -243,7 +319,10 @@ fn read(key: &JobKey, item: &Item) -> Result<Job, PortError> {
 }
 
 fn unexpected(reason: &str) -> PortError {
-    PortError::Misconfigured { service: TABLE, reason: reason.to_owned() }
+    PortError::Misconfigured {
+        service: TABLE,
+        reason: reason.to_owned(),
+    }
 }
 
 /// The item that a condition met, if that is why the write was refused.
@@ -261,11 +340,19 @@ where
 }
 
 fn refused_put(error: &PutItemError) -> Option<&ConditionalCheckFailedException> {
-    if let PutItemError::ConditionalCheckFailedException(refusal) = error { Some(refusal) } else { None }
+    if let PutItemError::ConditionalCheckFailedException(refusal) = error {
+        Some(refusal)
+    } else {
+        None
+    }
 }
 
 fn refused_update(error: &UpdateItemError) -> Option<&ConditionalCheckFailedException> {
-    if let UpdateItemError::ConditionalCheckFailedException(refusal) = error { Some(refusal) } else { None }
+    if let UpdateItemError::ConditionalCheckFailedException(refusal) = error {
+        Some(refusal)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,12 @@ impl CallCounter {
     /// # Panics
     /// Never: nothing panics while it holds the list.
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().expect("nothing panics while it holds the list"))
+        std::mem::take(
+            &mut *self
+                .0
+                .lock()
+                .expect("nothing panics while it holds the list"),
+        )
     }
 }
 
@@ -46,8 +51,13 @@ impl Intercept for CallCounter {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let call = bag.load::<Metadata>().map(|of| format!("{}.{}", of.service(), of.name()));
-        self.0.lock().expect("nothing panics while it holds the list").extend(call);
+        let call = bag
+            .load::<Metadata>()
+            .map(|of| format!("{}.{}", of.service(), of.name()));
+        self.0
+            .lock()
+            .expect("nothing panics while it holds the list")
+            .extend(call);
         Ok(())
     }
 }
@@ -67,7 +77,12 @@ pub enum Spoil {
 
 impl Spoil {
     /// Every way.
-    pub const ALL: [Self; 4] = [Self::FailBefore, Self::FailAfter, Self::DieBefore, Self::DieAfter];
+    pub const ALL: [Self; 4] = [
+        Self::FailBefore,
+        Self::FailAfter,
+        Self::DieBefore,
+        Self::DieAfter,
+    ];
 }
 
 /// Spoils one call. Its clones spoil the same one. Made for [`Clients::spoilt_by`](crate::Clients::spoilt_by).
@@ -95,7 +110,9 @@ impl Spoiler {
         match spoil {
             Spoil::FailBefore | Spoil::FailAfter => Err("this call was spoilt".into()),
             // No hook is told: it is meant.
-            Spoil::DieBefore | Spoil::DieAfter => std::panic::resume_unwind(Box::new("the caller dies")),
+            Spoil::DieBefore | Spoil::DieAfter => {
+                std::panic::resume_unwind(Box::new("the caller dies"))
+            }
         }
     }
 }
@@ -131,7 +148,10 @@ pub fn stored(job: &Job) -> HashMap<String, AttributeValue> {
 }
 
 /// The job of a stored record, or why it is none.
-#[expect(clippy::implicit_hasher, reason = "an item is what the SDK makes of one")]
+#[expect(
+    clippy::implicit_hasher,
+    reason = "an item is what the SDK makes of one"
+)]
 pub fn job_of(item: &HashMap<String, AttributeValue>) -> Result<Job, String> {
     record::read(item).map_err(|error| error.to_string())
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use cloakroom_app::ports::Queue;
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::{
-    Admission, DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost, Uploads, Worker,
+    Admission, DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost,
+    Uploads, Worker,
 };
 
 use crate::clients::Clients;
-use crate::config::{DeadLettersConfig, JobsConfig, ProducersConfig, SubmitConfig, SweeperConfig, WorkerConfig};
+use crate::config::{
+    DeadLettersConfig, JobsConfig, ProducersConfig, SubmitConfig, SweeperConfig, WorkerConfig,
+};
 use crate::objects::{S3Objects, S3Parcels};
 use crate::queue::SqsQueue;
 use crate::schedule::ScheduledQueue;
@@ -60,17 +63,27 @@ fn accepting(
 }
 
 /// Doing what was accepted.
-pub fn worker(config: &WorkerConfig, clients: &Clients, commands: Registry, meter: Arc<dyn Meter>) -> Worker {
+pub fn worker(
+    config: &WorkerConfig,
+    clients: &Clients,
+    commands: Registry,
+    meter: Arc<dyn Meter>,
+) -> Worker {
     Worker {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
         host: Arc::new(SystemHost),
-        intake: config.producers.as_ref().map(|it| Arc::new(intake(config, it, clients, &commands, &meter))),
+        intake: config
+            .producers
+            .as_ref()
+            .map(|it| Arc::new(intake(config, it, clients, &commands, &meter))),
         meter,
         commands,
         settings: config.settings,
-        admission: config.memory.map_or_else(Admission::unlimited, Admission::new),
+        admission: config
+            .memory
+            .map_or_else(Admission::unlimited, Admission::new),
     }
 }
 
@@ -93,7 +106,13 @@ fn intake(
     };
     let queue = Arc::new(queue(&as_submit, clients));
     Intake {
-        submit: accepting(&as_submit, clients, queue, commands.clone(), Arc::clone(meter)),
+        submit: accepting(
+            &as_submit,
+            clients,
+            queue,
+            commands.clone(),
+            Arc::clone(meter),
+        ),
         parcels: Arc::new(S3Parcels::new(clients)),
         buckets: producers.buckets.clone(),
         letters: Arc::new(S3Objects::new(clients, &config.bucket)),
@@ -102,7 +121,11 @@ fn intake(
 }
 
 /// Ending the jobs of dead letters.
-pub fn dead_letters(config: &DeadLettersConfig, clients: &Clients, meter: Arc<dyn Meter>) -> DeadLetters {
+pub fn dead_letters(
+    config: &DeadLettersConfig,
+    clients: &Clients,
+    meter: Arc<dyn Meter>,
+) -> DeadLetters {
     DeadLetters {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         queue: Arc::new(SqsQueue::new(clients, &config.dead_letters_url)),
@@ -120,7 +143,10 @@ pub fn rounds(config: &SweeperConfig, clients: &Clients, meter: Arc<dyn Meter>) 
         host: Arc::new(SystemHost),
         meter,
     };
-    Rounds { sweeper, lists: Arc::new(SqsQueue::new(clients, &config.lists_url)) }
+    Rounds {
+        sweeper,
+        lists: Arc::new(SqsQueue::new(clients, &config.lists_url)),
+    }
 }
 
 /// Sending dead letters back: for an operator, over a table, a queue of commands and a bucket.

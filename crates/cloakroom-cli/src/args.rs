@@ -5,7 +5,10 @@ use cloakroom_client::redact;
 
 use crate::exit::Exit;
 use crate::service::Service;
-use crate::{cancel, completions, cost, dev, doctor, exit, explain, find, redrive, result, show, submit, watch};
+use crate::{
+    cancel, completions, cost, dev, doctor, exit, explain, find, redrive, result, show, submit,
+    watch,
+};
 
 /// Accept work now, do it later.
 ///
@@ -63,7 +66,9 @@ impl Cli {
                 let _ = shown.print();
                 return Exit::Success;
             }
-            show::note(without_secrets(shown.render().to_string(), std::env::args().skip(1)).trim_end());
+            show::note(
+                without_secrets(shown.render().to_string(), std::env::args().skip(1)).trim_end(),
+            );
             Exit::Usage
         })
     }
@@ -73,7 +78,10 @@ impl Cli {
 fn without_secrets(mut message: String, args: impl Iterator<Item = String>) -> String {
     for arg in args.filter(|arg| arg.contains('@')) {
         let value = arg.split_once('=').map_or("", |(_, value)| value);
-        for repeated in [arg.as_str(), value].into_iter().filter(|repeated| repeated.contains('@')) {
+        for repeated in [arg.as_str(), value]
+            .into_iter()
+            .filter(|repeated| repeated.contains('@'))
+        {
             message = message.replace(repeated, &redact::url(repeated));
         }
     }
@@ -83,7 +91,9 @@ fn without_secrets(mut message: String, args: impl Iterator<Item = String>) -> S
 impl Command {
     /// What runs when no command is given.
     pub(crate) fn unsaid() -> Self {
-        Cli::parse_from(["cloakroom", "dev"]).command.expect("a command was given")
+        Cli::parse_from(["cloakroom", "dev"])
+            .command
+            .expect("a command was given")
     }
 }
 
@@ -107,11 +117,28 @@ mod tests {
 
     #[test]
     fn parameters_are_pairs_and_keep_their_order() {
-        let line = ["cloakroom", "submit", "thumbnail.create", "-", "--query", "width=1", "-q", "note=a=b"];
-        let Some(Command::Submit(args)) = Cli::try_parse_from(line).expect("a command line").command else {
+        let line = [
+            "cloakroom",
+            "submit",
+            "thumbnail.create",
+            "-",
+            "--query",
+            "width=1",
+            "-q",
+            "note=a=b",
+        ];
+        let Some(Command::Submit(args)) =
+            Cli::try_parse_from(line).expect("a command line").command
+        else {
             panic!("want submit")
         };
-        assert_eq!(args.query, [("width".to_owned(), "1".to_owned()), ("note".to_owned(), "a=b".to_owned())]);
+        assert_eq!(
+            args.query,
+            [
+                ("width".to_owned(), "1".to_owned()),
+                ("note".to_owned(), "a=b".to_owned())
+            ]
+        );
         assert!(Cli::try_parse_from(["cloakroom", "submit", "x", "--query", "width"]).is_err());
     }
 }

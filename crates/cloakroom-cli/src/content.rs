@@ -2,7 +2,9 @@
 
 /// The media type of a file: by its name, else by its first bytes.
 pub(crate) fn guess(name: Option<&str>, beginning: &[u8]) -> &'static str {
-    let extension = name.and_then(|name| std::path::Path::new(name).extension()?.to_str()).unwrap_or_default();
+    let extension = name
+        .and_then(|name| std::path::Path::new(name).extension()?.to_str())
+        .unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
         "json" => "application/json",
         "png" => "image/png",
@@ -11,8 +13,24 @@ pub(crate) fn guess(name: Option<&str>, beginning: &[u8]) -> &'static str {
         _ => match beginning {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
             [0xff, 0xd8, 0xff, ..] => "image/jpeg",
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
-            _ if matches!(beginning.trim_ascii_start().first(), Some(b'{' | b'[')) => "application/json",
+            [
+                b'R',
+                b'I',
+                b'F',
+                b'F',
+                _,
+                _,
+                _,
+                _,
+                b'W',
+                b'E',
+                b'B',
+                b'P',
+                ..,
+            ] => "image/webp",
+            _ if matches!(beginning.trim_ascii_start().first(), Some(b'{' | b'[')) => {
+                "application/json"
+            }
             _ => "application/octet-stream",
         },
     }
@@ -20,7 +38,12 @@ pub(crate) fn guess(name: Option<&str>, beginning: &[u8]) -> &'static str {
 
 /// Whether it can be shown on a terminal.
 pub(crate) fn is_text(content_type: &str) -> bool {
-    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     media.starts_with("text/")
         || matches!(media.as_str(), "application/json" | "application/xml")
         || media.ends_with("+json")
@@ -42,7 +65,12 @@ mod tests {
 
     #[test]
     fn only_text_is_for_a_terminal() {
-        for text in ["text/plain; charset=utf-8", "application/json", "application/problem+json", "image/svg+xml"] {
+        for text in [
+            "text/plain; charset=utf-8",
+            "application/json",
+            "application/problem+json",
+            "image/svg+xml",
+        ] {
             assert!(is_text(text), "{text}");
         }
         for binary in ["image/png", "application/octet-stream", ""] {

@@ -132,7 +132,11 @@ impl Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     if args.crossover {
-        let text = if args.json { format!("{}\n", crossover::document()) } else { crossover::page() };
+        let text = if args.json {
+            format!("{}\n", crossover::document())
+        } else {
+            crossover::page()
+        };
         show::write(text.as_bytes())?;
         return Ok(Exit::Success);
     }

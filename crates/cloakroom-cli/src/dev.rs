@@ -21,7 +21,8 @@ use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
 use cloakroom_app::{DeadLetters, Host, Jobs, Registry, Submit, Sweeper, Uploads, Worker, panics};
 use cloakroom_aws::{
-    Clients, DeadLettersConfig, DynamoStore, JobsConfig, Local, Queues, S3Objects, SqsQueue, SubmitConfig, WorkerConfig,
+    Clients, DeadLettersConfig, DynamoStore, JobsConfig, Local, Queues, S3Objects, SqsQueue,
+    SubmitConfig, WorkerConfig,
 };
 use cloakroom_embedded::net::Stop;
 use cloakroom_embedded::{Keep, Services, StartError};
@@ -35,7 +36,8 @@ use crate::show;
 use crate::signals::Signals;
 
 /// What job ids are derived in here. Fixed, so that the ids in the README are those that a newcomer sees.
-const NAMESPACE: Namespace = Namespace::from_uuid(uuid::uuid!("c10a6300-0000-4000-8000-000000000000"));
+const NAMESPACE: Namespace =
+    Namespace::from_uuid(uuid::uuid!("c10a6300-0000-4000-8000-000000000000"));
 
 /// A short lease, so that after a crash jobs go on, and a cancelled handler hears of it, while somebody watches.
 const LEASE: Duration = Duration::from_secs(6);
@@ -49,7 +51,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     listen: Listen,
     /// The folder that jobs and payloads are kept in
-    #[arg(long, value_name = "DIR", default_value = ".cloakroom", conflicts_with = "memory")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".cloakroom",
+        conflicts_with = "memory"
+    )]
     data: PathBuf,
     /// Keep everything in memory: gone at the end
     #[arg(long)]
@@ -80,8 +87,14 @@ pub(crate) async fn run(args: Args, mut signals: Signals) -> Result<(), String> 
 
 async fn start_and_serve(args: &Args, stop: Stop) -> Result<(), String> {
     let (listeners, place) = args.listen.bind().await?;
-    let keep = if args.memory { Keep::InMemory } else { Keep::InFolder(&args.data) };
-    let services = Services::start(keep).await.map_err(|error| failed_to_start(&error, args))?;
+    let keep = if args.memory {
+        Keep::InMemory
+    } else {
+        Keep::InFolder(&args.data)
+    };
+    let services = Services::start(keep)
+        .await
+        .map_err(|error| failed_to_start(&error, args))?;
     let services = Arc::new(services);
     let served = serve_over(&services, listeners, &place, args, stop).await;
     if let Some(services) = Arc::into_inner(services) {
@@ -97,14 +110,21 @@ async fn serve_over(
     args: &Args,
     stop: Stop,
 ) -> Result<(), String> {
-    let worker_memory = args.worker_memory.map_or_else(machine::budget, |mib| u64::from(mib) * 1024 * 1024);
-    let parts =
-        Parts::over(services, args.workers, worker_memory).await.map_err(|error| format!("failed to {error}"))?;
+    let worker_memory = args
+        .worker_memory
+        .map_or_else(machine::budget, |mib| u64::from(mib) * 1024 * 1024);
+    let parts = Parts::over(services, args.workers, worker_memory)
+        .await
+        .map_err(|error| format!("failed to {error}"))?;
     let mut work = JoinSet::new();
     work.spawn(poller::work(parts.queue, parts.worker, args.workers));
     work.spawn(poller::bury(parts.dead, parts.dead_letters));
     work.spawn(sweeper::sweep(parts.store, parts.sweeper));
-    work.spawn(expiry::delete(Arc::clone(services), parts.objects, parts.commands));
+    work.spawn(expiry::delete(
+        Arc::clone(services),
+        parts.objects,
+        parts.commands,
+    ));
     let site = Site::new("").cors(Cors::Any);
     let app = router(site, Some(parts.submit), Some(parts.jobs));
     greet(place, args);
@@ -129,7 +149,11 @@ struct Parts {
 }
 
 impl Parts {
-    async fn over(services: &Services, workers: u16, worker_memory: u64) -> Result<Self, PortError> {
+    async fn over(
+        services: &Services,
+        workers: u16,
+        worker_memory: u64,
+    ) -> Result<Self, PortError> {
         let clients = Clients::local(&Local {
             dynamodb_url: services.dynamodb_url(),
             sqs_url: services.sqs_url(),
@@ -143,8 +167,10 @@ impl Parts {
         store.create_table().await?;
         let objects = S3Objects::new(&clients, &bucket);
         objects.create_bucket().await?;
-        let Queues { queue, dead_letters: dead } =
-            SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?;
+        let Queues {
+            queue,
+            dead_letters: dead,
+        } = SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?;
         let host: Arc<dyn Host> = Arc::new(SteadyHost(services.clock()));
         let commands = commands::registry(true);
         let submit = SubmitConfig {
@@ -160,16 +186,27 @@ impl Parts {
             table: table.clone(),
             queue_url: queue.url().to_owned(),
             bucket: bucket.clone(),
-            settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
+            settings: WorkerSettings {
+                lease: LEASE,
+                ..WorkerSettings::default()
+            },
             diagnostics: true,
             producers: None,
             memory: Some(worker_memory),
         };
-        let dead_letters =
-            DeadLettersConfig { table: table.clone(), bucket: bucket.clone(), dead_letters_url: dead.url().to_owned() };
-        let jobs = JobsConfig { table, bucket, namespace: NAMESPACE };
+        let dead_letters = DeadLettersConfig {
+            table: table.clone(),
+            bucket: bucket.clone(),
+            dead_letters_url: dead.url().to_owned(),
+        };
+        let jobs = JobsConfig {
+            table,
+            bucket,
+            namespace: NAMESPACE,
+        };
         let queue = Arc::new(queue);
-        let mut worker = cloakroom_aws::worker(&worker, &clients, commands.clone(), Arc::new(LogMeter));
+        let mut worker =
+            cloakroom_aws::worker(&worker, &clients, commands.clone(), Arc::new(LogMeter));
         worker.admission = worker.admission.with_places(workers);
         let mut parts = Self {
             submit: cloakroom_aws::submit(&submit, &clients, commands.clone(), Arc::new(LogMeter)),
@@ -218,7 +255,11 @@ fn failed_to_start(error: &StartError, args: &Args) -> String {
 }
 
 fn greet(place: &Listen, args: &Args) {
-    let kept = if args.memory { "nothing is kept".to_owned() } else { format!("data in {}", args.data.display()) };
+    let kept = if args.memory {
+        "nothing is kept".to_owned()
+    } else {
+        format!("data in {}", args.data.display())
+    };
     let text = format!(
         "listening on http://{place}
 {kept}; end it with Ctrl-C

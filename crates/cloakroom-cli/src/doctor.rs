@@ -30,12 +30,23 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         show::write(page(&findings).as_bytes())?;
     }
     if let (End::Unreachable | End::Unidentified, Some(last)) = (end, findings.last()) {
-        let exit = if end == End::Unreachable { Exit::Unavailable } else { Exit::Unfit };
-        let message = format!("failed to examine the deployment: {}: {}", last.check, last.found);
+        let exit = if end == End::Unreachable {
+            Exit::Unavailable
+        } else {
+            Exit::Unfit
+        };
+        let message = format!(
+            "failed to examine the deployment: {}: {}",
+            last.check, last.found
+        );
         return Err(Failure { exit, message });
     }
     show::note(&summary(&findings));
-    Ok(if findings.iter().any(|it| it.state == State::Fail) { Exit::Unfit } else { Exit::Success })
+    Ok(if findings.iter().any(|it| it.state == State::Fail) {
+        Exit::Unfit
+    } else {
+        Exit::Success
+    })
 }
 
 fn document(it: &Finding) -> Value {
@@ -50,15 +61,18 @@ fn page(findings: &[Finding]) -> String {
     let mut text = String::new();
     let mut subject = "";
     for it in findings {
-        let mut line =
-            |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").expect("a string takes all that is written");
+        let mut line = |words: std::fmt::Arguments<'_>| {
+            writeln!(text, "{words}").expect("a string takes all that is written")
+        };
         if it.subject != subject {
             subject = it.subject;
             line(format_args!("{subject}"));
         }
         let state = it.state.as_str();
         match it.state {
-            State::Ok | State::Skip => line(format_args!("  {state:<4}  {}: {}", it.check, it.found)),
+            State::Ok | State::Skip => {
+                line(format_args!("  {state:<4}  {}: {}", it.check, it.found))
+            }
             State::Warn | State::Fail => {
                 line(format_args!("  {state:<4}  {}", it.check));
                 line(format_args!("        {}", it.found));
@@ -75,8 +89,13 @@ fn page(findings: &[Finding]) -> String {
 
 fn summary(findings: &[Finding]) -> String {
     let count = |state| findings.iter().filter(|it| it.state == state).count();
-    let counts = [State::Fail, State::Warn, State::Skip, State::Ok].map(|state| (count(state), state.as_str()));
-    let counts: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {name}")).collect();
+    let counts = [State::Fail, State::Warn, State::Skip, State::Ok]
+        .map(|state| (count(state), state.as_str()));
+    let counts: Vec<_> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, name)| format!("{n} {name}"))
+        .collect();
     format!("checked: {}", counts.join(", "))
 }
 
@@ -93,8 +112,15 @@ mod tests {
             why: more.map(|_| "it matters".to_owned()),
             mend: more.map(str::to_owned),
         };
-        let ok = Finding { subject: "table", ..it("name", State::Ok, "jobs", None) };
-        vec![ok, it("name", State::Skip, "not asked", None), it("retention", State::Fail, "60 s", Some("aws sqs"))]
+        let ok = Finding {
+            subject: "table",
+            ..it("name", State::Ok, "jobs", None)
+        };
+        vec![
+            ok,
+            it("name", State::Skip, "not asked", None),
+            it("retention", State::Fail, "60 s", Some("aws sqs")),
+        ]
     }
 
     #[test]

@@ -9,8 +9,13 @@ pub(crate) fn drop_empty_variables() {
     use std::os::unix::process::CommandExt as _;
     use std::process::Command;
 
-    let empty: Vec<_> = std::env::vars_os().filter(|(_, value)| value.is_empty()).map(|(name, _)| name).collect();
-    let Ok(program) = std::env::current_exe() else { return };
+    let empty: Vec<_> = std::env::vars_os()
+        .filter(|(_, value)| value.is_empty())
+        .map(|(name, _)| name)
+        .collect();
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
     if empty.is_empty() {
         return;
     }

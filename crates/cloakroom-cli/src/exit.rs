@@ -28,21 +28,36 @@ pub(crate) enum Exit {
 pub(crate) const CODES: [(Exit, &str); 9] = [
     (Exit::Success, "done, or accepted"),
     (Exit::JobFailed, "the job failed"),
-    (Exit::Usage, "the command line, a file or a URL can't be used"),
+    (
+        Exit::Usage,
+        "the command line, a file or a URL can't be used",
+    ),
     (Exit::Cancelled, "the job was cancelled"),
     (Exit::Refused, "the service refused the request: change it"),
-    (Exit::Unavailable, "no answer yet, or none that can be used: ask again"),
+    (
+        Exit::Unavailable,
+        "no answer yet, or none that can be used: ask again",
+    ),
     (Exit::Unknown, "no such job, or no longer"),
-    (Exit::Unfit, "the doctor found something that has to be mended"),
-    (Exit::Interrupted, "interrupted; a job that was accepted goes on"),
+    (
+        Exit::Unfit,
+        "the doctor found something that has to be mended",
+    ),
+    (
+        Exit::Interrupted,
+        "interrupted; a job that was accepted goes on",
+    ),
 ];
 
 /// The codes as a paragraph of `--help`.
 pub(crate) fn help() -> String {
-    CODES.iter().fold("Exit codes:".to_owned(), |mut text, (exit, meaning)| {
-        write!(text, "\n  {:>3}  {meaning}", *exit as u8).expect("a string takes all that is written");
-        text
-    })
+    CODES
+        .iter()
+        .fold("Exit codes:".to_owned(), |mut text, (exit, meaning)| {
+            write!(text, "\n  {:>3}  {meaning}", *exit as u8)
+                .expect("a string takes all that is written");
+            text
+        })
 }
 
 /// Why the program ends otherwise than it was to.
@@ -54,7 +69,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into() }
+        Self {
+            exit: Exit::Usage,
+            message: message.into(),
+        }
     }
 }
 
@@ -65,20 +83,29 @@ impl From<PortError> for Failure {
             PortError::Unavailable { .. } => Exit::Unavailable,
             PortError::Misconfigured { .. } | PortError::Unreadable { .. } => Exit::Usage,
         };
-        Self { exit, message: format!("failed to {error}") }
+        Self {
+            exit,
+            message: format!("failed to {error}"),
+        }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let fields = error.problem().into_iter().flat_map(|problem| &problem.errors);
+        let fields = error
+            .problem()
+            .into_iter()
+            .flat_map(|problem| &problem.errors);
         let mut message = format!("failed to {error}");
         for field in fields {
             let separator = if field.pointer.is_empty() { "" } else { ": " };
             write!(message, "; {}{separator}{}", field.pointer, field.detail)
                 .expect("a string takes all that is written");
         }
-        Self { exit: Exit::of(&error), message }
+        Self {
+            exit: Exit::of(&error),
+            message,
+        }
     }
 }
 
@@ -89,7 +116,9 @@ impl Exit {
             Error::Problem(_) => Self::Refused,
             Error::JobFailed(_) => Self::JobFailed,
             Error::JobCancelled(_) => Self::Cancelled,
-            Error::Unavailable { .. } | Error::Transport { .. } | Error::Protocol(_) => Self::Unavailable,
+            Error::Unavailable { .. } | Error::Transport { .. } | Error::Protocol(_) => {
+                Self::Unavailable
+            }
             Error::Input { .. } => Self::Usage,
         }
     }
@@ -98,9 +127,11 @@ impl Exit {
         match status {
             Status::Failed => Self::JobFailed,
             Status::Cancelled => Self::Cancelled,
-            Status::Accepted | Status::Running | Status::Retrying | Status::Cancelling | Status::Succeeded => {
-                Self::Success
-            }
+            Status::Accepted
+            | Status::Running
+            | Status::Retrying
+            | Status::Cancelling
+            | Status::Succeeded => Self::Success,
         }
     }
 }
@@ -126,12 +157,31 @@ mod tests {
     fn every_error_has_its_code() {
         let cases = [
             (Error::JobFailed(problem(Code::JobFailed)), 1),
-            (Error::Input { what: "a file".to_owned(), reason: "there is none".to_owned() }, 2),
+            (
+                Error::Input {
+                    what: "a file".to_owned(),
+                    reason: "there is none".to_owned(),
+                },
+                2,
+            ),
             (Error::JobCancelled(problem(Code::JobCancelled)), 3),
             (Error::Problem(problem(Code::InvalidPayload)), 4),
             (Error::Problem(problem(Code::JobFinished)), 4),
-            (Error::Unavailable { attempts: 8, reason: "503".to_owned(), retry_after: None }, 5),
-            (Error::Transport { what: "read", reason: "it broke".to_owned() }, 5),
+            (
+                Error::Unavailable {
+                    attempts: 8,
+                    reason: "503".to_owned(),
+                    retry_after: None,
+                },
+                5,
+            ),
+            (
+                Error::Transport {
+                    what: "read",
+                    reason: "it broke".to_owned(),
+                },
+                5,
+            ),
             (Error::Protocol("<html>".to_owned()), 5),
             (Error::Problem(problem(Code::UnknownJob)), 6),
         ];
@@ -143,7 +193,10 @@ mod tests {
     #[test]
     fn a_refusal_names_what_is_wrong_with_which_member() {
         let mut problem = problem(Code::InvalidPayload);
-        problem.errors = vec![cloakroom_core::problem::FieldError::new("/width", "want 1 to 4096")];
+        problem.errors = vec![cloakroom_core::problem::FieldError::new(
+            "/width",
+            "want 1 to 4096",
+        )];
         let failure = Failure::from(Error::Problem(problem));
         assert_eq!(
             failure.message,

@@ -30,7 +30,12 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> {
     let story = match &args.stack {
-        None => service.client_of(&args.job, &Screen::new())?.history(&args.job).await?,
+        None => {
+            service
+                .client_of(&args.job, &Screen::new())?
+                .history(&args.job)
+                .await?
+        }
         Some(stack) => HistoryView::of(&record(stack, &args).await?, ""),
     };
     if args.json {
@@ -42,24 +47,36 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
 }
 
 async fn record(stack: &str, args: &Args) -> Result<Job, Failure> {
-    let id = args
-        .job
-        .parse()
-        .map_err(|_| Failure::usage(format!("failed to read {:?} as a job's id", redact::url(&args.job))))?;
+    let id = args.job.parse().map_err(|_| {
+        Failure::usage(format!(
+            "failed to read {:?} as a job's id",
+            redact::url(&args.job)
+        ))
+    })?;
     let clients = Clients::load().await;
     let deployment = deployment::find(&clients, stack).await?;
-    let key = JobKey { tenant: args.tenant.clone(), id };
-    let job = DynamoStore::new(&clients, deployment.table).load(&key).await?;
-    job.filter(|job| job.is_alive(SystemHost.now())).ok_or_else(|| Failure {
-        exit: Exit::Unknown,
-        message: format!("the tenant {} has no job {id}, or no longer", args.tenant),
-    })
+    let key = JobKey {
+        tenant: args.tenant.clone(),
+        id,
+    };
+    let job = DynamoStore::new(&clients, deployment.table)
+        .load(&key)
+        .await?;
+    job.filter(|job| job.is_alive(SystemHost.now()))
+        .ok_or_else(|| Failure {
+            exit: Exit::Unknown,
+            message: format!("the tenant {} has no job {id}, or no longer", args.tenant),
+        })
 }
 
 /// A line for the job, one for each step, and one for where it stands.
 fn told(story: &HistoryView) -> String {
     let job = &story.job;
-    let key = job.client_job_id.as_ref().map(|key| format!(", key {key}")).unwrap_or_default();
+    let key = job
+        .client_job_id
+        .as_ref()
+        .map(|key| format!(", key {key}"))
+        .unwrap_or_default();
     let mut lines = vec![format!("{} {}{key}", job.command, job.id)];
     let mut before: Option<&StepView> = None;
     for step in &story.history {
@@ -69,15 +86,25 @@ fn told(story: &HistoryView) -> String {
     lines.push(match (job.status.is_terminal(), job.not_before) {
         (true, _) => format!("{}  kept until then", job.expires_at),
         (false, Some(at)) => format!("{at}  it may begin then"),
-        (false, None) => format!("{}  last change; it is {}", job.updated_at, show::describe(job)),
+        (false, None) => format!(
+            "{}  last change; it is {}",
+            job.updated_at,
+            show::describe(job)
+        ),
     });
     lines.iter().map(|line| printable(line) + "\n").collect()
 }
 
 fn sentence(step: &StepView, before: Option<&StepView>) -> String {
     let attempt = step.attempt;
-    let reason = step.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let after = before.map(|before| took(before.at, step.at)).unwrap_or_default();
+    let reason = step
+        .reason
+        .as_ref()
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    let after = before
+        .map(|before| took(before.at, step.at))
+        .unwrap_or_default();
     match step.event.as_str() {
         "accept" => "accepted".to_owned(),
         "claim" if before.is_some_and(|before| before.event == "claim") => {
@@ -88,10 +115,14 @@ fn sentence(step: &StepView, before: Option<&StepView>) -> String {
         "claim" => format!("attempt {attempt} began, {after} later"),
         "succeed" => format!("succeeded in attempt {attempt}, after {after}"),
         "fail" => format!("failed in attempt {attempt}, after {after}{reason}"),
-        "retry" => format!("attempt {attempt} failed after {after}, and another one follows{reason}"),
+        "retry" => {
+            format!("attempt {attempt} failed after {after}, and another one follows{reason}")
+        }
         "renew" => format!("attempt {attempt} goes on{reason}"),
         "defer" => {
-            format!("attempt {attempt} could not go on after {after}; it is not counted, and begins again{reason}")
+            format!(
+                "attempt {attempt} could not go on after {after}; it is not counted, and begins again{reason}"
+            )
         }
         "withdraw" => "cancelled by the client before it ran".to_owned(),
         "ask-to-cancel" => "the client asked to cancel it".to_owned(),
@@ -123,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_story_is_told_in_plain_lines() {
-        let at = |seconds: u32| format!("2026-11-21T08:{:02}:{:02}.000Z", seconds / 60, seconds % 60);
+        let at =
+            |seconds: u32| format!("2026-11-21T08:{:02}:{:02}.000Z", seconds / 60, seconds % 60);
         let step = |seconds, event: &str, attempt: u32, reason: Option<&str>| json!({ "at": at(seconds), "event": event, "attempt": attempt, "reason": reason });
         let story = json!({
             "job": {
@@ -165,7 +197,8 @@ mod tests {
     #[test]
     fn times_are_said_as_people_say_them() {
         let from = Timestamp::from_seconds(0);
-        let said = [300, 1500, 120_000, 7_300_000].map(|millis| took(from, Timestamp::from_millis(millis)));
+        let said = [300, 1500, 120_000, 7_300_000]
+            .map(|millis| took(from, Timestamp::from_millis(millis)));
         assert_eq!(said, ["0.3 s", "1.5 s", "2 min", "2.0 h"]);
     }
 }

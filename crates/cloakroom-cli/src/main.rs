@@ -35,7 +35,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(shown) => return shown.into(),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             show::note(&format!("error: failed to start: {error}"));
@@ -52,10 +55,17 @@ fn main() -> ExitCode {
 async fn start(cli: Cli) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
-        Err(error) => return failed(&Failure::usage(format!("failed to listen for signals: {error}"))),
+        Err(error) => {
+            return failed(&Failure::usage(format!(
+                "failed to listen for signals: {error}"
+            )));
+        }
     };
     let outcome = match cli.command.unwrap_or_else(Command::unsaid) {
-        Command::Dev(args) => dev::run(args, signals).await.map(|()| Exit::Success).map_err(Failure::usage),
+        Command::Dev(args) => dev::run(args, signals)
+            .await
+            .map(|()| Exit::Success)
+            .map_err(Failure::usage),
         command => tokio::select! {
             // First the command, which may have an end of its own for a signal.
             biased;

@@ -59,11 +59,19 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
             if args.sends() {
                 pace.tick().await;
                 let outcome = redrive.send(letter).await?;
-                let count = if outcome == Redriven::Sent { &mut sent } else { &mut refused };
+                let count = if outcome == Redriven::Sent {
+                    &mut sent
+                } else {
+                    &mut refused
+                };
                 *count += 1;
                 came = Some(outcome);
             }
-            show::line(&if args.json { document(letter, came.as_ref()) } else { line(letter, came.as_ref()) })?;
+            show::line(&if args.json {
+                document(letter, came.as_ref())
+            } else {
+                line(letter, came.as_ref())
+            })?;
         }
     }
     for id in &missing {
@@ -71,10 +79,16 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
     }
     show::note(&match (args.sends(), seen) {
         (false, 0) => "no dead letters are kept".to_owned(),
-        (false, _) => format!("{seen} dead letters; name their jobs, or say --all, to send them back to work"),
+        (false, _) => {
+            format!("{seen} dead letters; name their jobs, or say --all, to send them back to work")
+        }
         (true, _) => format!("{sent} sent back to work, {refused} refused"),
     });
-    Ok(if refused > 0 || !missing.is_empty() { Exit::Refused } else { Exit::Success })
+    Ok(if refused > 0 || !missing.is_empty() {
+        Exit::Refused
+    } else {
+        Exit::Success
+    })
 }
 
 impl Args {
@@ -83,25 +97,57 @@ impl Args {
     }
 
     fn wants(&self, letter: &Letter) -> bool {
-        let named = self.jobs.is_empty() || letter.job.as_ref().is_some_and(|job| self.jobs.contains(&job.id));
-        named && self.code.as_deref().is_none_or(|code| code_of(letter) == Some(code))
+        let named = self.jobs.is_empty()
+            || letter
+                .job
+                .as_ref()
+                .is_some_and(|job| self.jobs.contains(&job.id));
+        named
+            && self
+                .code
+                .as_deref()
+                .is_none_or(|code| code_of(letter) == Some(code))
     }
 }
 
 fn code_of(letter: &Letter) -> Option<&str> {
-    letter.record.as_ref()?.failure.as_ref().map(|failure| failure.code.as_str())
+    letter
+        .record
+        .as_ref()?
+        .failure
+        .as_ref()
+        .map(|failure| failure.code.as_str())
 }
 
 fn status_of(letter: &Letter) -> &'static str {
-    letter.record.as_ref().map_or("gone", |job| job.status.as_str())
+    letter
+        .record
+        .as_ref()
+        .map_or("gone", |job| job.status.as_str())
 }
 
 fn line(letter: &Letter, came: Option<&Redriven>) -> String {
-    let Some(job) = &letter.job else { return format!("{}  no message of ours{}", letter.key, said(came)) };
-    let command = letter.record.as_ref().map_or("-", |job| job.command.as_str());
-    let at = letter.record.as_ref().map_or_else(|| "-".to_owned(), |job| job.updated_at.to_string());
-    let code = code_of(letter).map(|code| format!(" ({code})")).unwrap_or_default();
-    format!("{}  {at}  {}  {command}  {}{code}{}", job.id, job.tenant, status_of(letter), said(came))
+    let Some(job) = &letter.job else {
+        return format!("{}  no message of ours{}", letter.key, said(came));
+    };
+    let command = letter
+        .record
+        .as_ref()
+        .map_or("-", |job| job.command.as_str());
+    let at = letter
+        .record
+        .as_ref()
+        .map_or_else(|| "-".to_owned(), |job| job.updated_at.to_string());
+    let code = code_of(letter)
+        .map(|code| format!(" ({code})"))
+        .unwrap_or_default();
+    format!(
+        "{}  {at}  {}  {command}  {}{code}{}",
+        job.id,
+        job.tenant,
+        status_of(letter),
+        said(came)
+    )
 }
 
 fn said(came: Option<&Redriven>) -> String {
@@ -113,7 +159,11 @@ fn said(came: Option<&Redriven>) -> String {
 }
 
 fn document(letter: &Letter, came: Option<&Redriven>) -> String {
-    let refused = if let Some(Redriven::Refused(why)) = came { Some(why) } else { None };
+    let refused = if let Some(Redriven::Refused(why)) = came {
+        Some(why)
+    } else {
+        None
+    };
     let record = letter.record.as_ref();
     json!({
         "letter": letter.key,

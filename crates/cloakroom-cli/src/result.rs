@@ -26,7 +26,9 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     let client = service.client_of(&args.job, &screen)?;
     match client.result(&args.job).await? {
         JobResult::Content(download) => match target {
-            None if std::io::stdout().is_terminal() && !content::is_text(download.content_type()) => {
+            None if std::io::stdout().is_terminal()
+                && !content::is_text(download.content_type()) =>
+            {
                 let what = download.content_type();
                 Err(Failure::usage(format!(
                     "the result is {what}: name a file with -o FILE, or say -o - to have it here"
@@ -47,7 +49,10 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
                 job.id,
                 Service::option(&client)
             );
-            Err(Failure { exit: Exit::Unavailable, message })
+            Err(Failure {
+                exit: Exit::Unavailable,
+                message,
+            })
         }
     }
 }

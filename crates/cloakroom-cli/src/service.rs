@@ -41,7 +41,10 @@ impl Service {
     /// A client of the service that has the job. A full URL names that service. The token and the credentials of `--url` go
     /// along only if it has the same origin.
     pub(crate) fn client_of(&self, job: &str, screen: &Screen) -> Result<Client, Failure> {
-        let Some((base, _)) = job.split_once("/jobs/").filter(|(base, _)| base.contains("://")) else {
+        let Some((base, _)) = job
+            .split_once("/jobs/")
+            .filter(|(base, _)| base.contains("://"))
+        else {
             return self.client(screen);
         };
         let builder = self.builder(base, screen).credentials_from(&self.url);
@@ -51,7 +54,9 @@ impl Service {
         let client = builder.build()?;
         if self.token.is_some() {
             let (url, base) = (redact::url(&self.url), client.base_url());
-            screen.note(&format!("the token is for {url}, and not sent to {base}; say --url {base} to send it there"));
+            screen.note(&format!(
+                "the token is for {url}, and not sent to {base}; say --url {base} to send it there"
+            ));
         }
         Ok(client)
     }
@@ -92,11 +97,24 @@ mod tests {
 
     #[test]
     fn a_full_url_says_which_service_has_the_job() {
-        let service = Service { url: LOCAL.to_owned(), token: None, retry_for: 0 };
+        let service = Service {
+            url: LOCAL.to_owned(),
+            token: None,
+            retry_for: 0,
+        };
         let id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
-        let base = |job: String| service.client_of(&job, &Screen::new()).expect("a client").base_url().to_owned();
+        let base = |job: String| {
+            service
+                .client_of(&job, &Screen::new())
+                .expect("a client")
+                .base_url()
+                .to_owned()
+        };
         assert_eq!(base(id.to_owned()), LOCAL);
         assert_eq!(base(format!("/jobs/{id}")), LOCAL);
-        assert_eq!(base(format!("https://host/stage/jobs/{id}/result")), "https://host/stage");
+        assert_eq!(
+            base(format!("https://host/stage/jobs/{id}/result")),
+            "https://host/stage"
+        );
     }
 }

@@ -13,9 +13,10 @@ use crate::exit::{Exit, Failure};
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure { exit: Exit::Usage, message: format!("failed to write to standard output: {error}") })
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure {
+            exit: Exit::Usage,
+            message: format!("failed to write to standard output: {error}"),
+        }),
         _ => Ok(()),
     }
 }
@@ -48,7 +49,10 @@ impl Screen {
         let bar = std::io::stderr()
             .is_terminal()
             .then(|| ProgressBar::new(100).with_style(style("{spinner} {msg} {elapsed}")));
-        Self { bar, last: Arc::default() }
+        Self {
+            bar,
+            last: Arc::default(),
+        }
     }
 
     /// Tells a person, above the bar.
@@ -101,10 +105,18 @@ impl Screen {
 
 fn draw(bar: &ProgressBar, job: &JobView, text: String) {
     bar.set_length(100);
-    if let Some(progress) = job.progress.as_ref().filter(|_| job.status == Status::Running) {
+    if let Some(progress) = job
+        .progress
+        .as_ref()
+        .filter(|_| job.status == Status::Running)
+    {
         bar.set_style(style("{spinner} [{bar:30}] {msg} {elapsed}"));
         // From 0 to 100, says the contract; the cast keeps to it whatever comes.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float's cast saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float's cast saturates"
+        )]
         bar.set_position(progress.percent as u64);
     } else {
         bar.set_style(style("{spinner} {msg} {elapsed}"));
@@ -114,22 +126,36 @@ fn draw(bar: &ProgressBar, job: &JobView, text: String) {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("a template").progress_chars("=> ")
+    ProgressStyle::with_template(template)
+        .expect("a template")
+        .progress_chars("=> ")
 }
 
 /// A job in one line.
 pub(crate) fn describe(job: &JobView) -> String {
     let word = job.status.as_str();
-    let error =
-        job.error.as_ref().map(|error| format!(": {} ({})", printable(&error.detail), error.code)).unwrap_or_default();
+    let error = job
+        .error
+        .as_ref()
+        .map(|error| format!(": {} ({})", printable(&error.detail), error.code))
+        .unwrap_or_default();
     match job.status {
-        Status::Accepted | Status::Cancelling | Status::Succeeded | Status::Cancelled => word.to_owned(),
+        Status::Accepted | Status::Cancelling | Status::Succeeded | Status::Cancelled => {
+            word.to_owned()
+        }
         Status::Failed => format!("{word}{error}"),
         Status::Retrying => format!("{word} after attempt {}{error}", job.attempt),
         Status::Running => {
-            let attempt = if job.attempt > 1 { format!(", attempt {}", job.attempt) } else { String::new() };
+            let attempt = if job.attempt > 1 {
+                format!(", attempt {}", job.attempt)
+            } else {
+                String::new()
+            };
             let progress = job.progress.as_ref().map(|progress| {
-                let message = progress.message.as_deref().map(|text| format!(": {}", printable(text)));
+                let message = progress
+                    .message
+                    .as_deref()
+                    .map(|text| format!(": {}", printable(text)));
                 format!(" {:.0} %{}", progress.percent, message.unwrap_or_default())
             });
             format!("{word}{attempt}{}", progress.unwrap_or_default())
@@ -139,7 +165,9 @@ pub(crate) fn describe(job: &JobView) -> String {
 
 /// A text of a handler's, without what would steer the terminal or break the line.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -161,12 +189,22 @@ mod tests {
 
     #[test]
     fn a_job_is_one_line() {
-        let error = json!({ "code": "no-such-face", "detail": "no face\n\u{1b}[2J", "status": 400 });
+        let error =
+            json!({ "code": "no-such-face", "detail": "no face\n\u{1b}[2J", "status": 400 });
         let cases = [
             (json!({}), "running"),
-            (json!({ "attempt": 2, "progress": { "percent": 42.5 } }), "running, attempt 2 42 %"),
-            (json!({ "progress": { "percent": 7.0, "message": "resizing" } }), "running 7 %: resizing"),
-            (json!({ "status": "retrying", "error": error }), "retrying after attempt 1: no face  [2J (no-such-face)"),
+            (
+                json!({ "attempt": 2, "progress": { "percent": 42.5 } }),
+                "running, attempt 2 42 %",
+            ),
+            (
+                json!({ "progress": { "percent": 7.0, "message": "resizing" } }),
+                "running 7 %: resizing",
+            ),
+            (
+                json!({ "status": "retrying", "error": error }),
+                "retrying after attempt 1: no face  [2J (no-such-face)",
+            ),
             (json!({ "status": "succeeded" }), "succeeded"),
         ];
         for (more, text) in cases {

@@ -41,7 +41,9 @@ mod system {
         pub(crate) fn listen() -> io::Result<Self> {
             let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
             let hangup = Some(SignalKind::hangup()).filter(|_| !super::ignores_hangup(&status));
-            let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter().chain(hangup);
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate()]
+                .into_iter()
+                .chain(hangup);
             let streams = kinds.map(|kind| {
                 let number = u8::try_from(kind.as_raw_value()).expect("these are below 16");
                 Ok((Signal(number), signal(kind)?))
@@ -52,8 +54,10 @@ mod system {
         /// Waits for the next one.
         pub(crate) async fn next(&mut self) -> Signal {
             std::future::poll_fn(|cx| {
-                let ready =
-                    self.0.iter_mut().find_map(|(name, stream)| stream.poll_recv(cx).is_ready().then_some(*name));
+                let ready = self
+                    .0
+                    .iter_mut()
+                    .find_map(|(name, stream)| stream.poll_recv(cx).is_ready().then_some(*name));
                 ready.map_or(Poll::Pending, Poll::Ready)
             })
             .await
@@ -98,7 +102,8 @@ pub(crate) async fn end() {
 fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     // Each signal is a bit, and SIGHUP is the first.
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(all(test, unix))]
@@ -107,7 +112,9 @@ mod tests {
 
     #[test]
     fn nohup_is_noticed() {
-        assert!(ignores_hangup("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000014002\n"));
+        assert!(ignores_hangup(
+            "SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000014002\n"
+        ));
         assert!(!ignores_hangup("SigIgn:\t0000000000001000\n"));
         assert!(!ignores_hangup(""));
     }

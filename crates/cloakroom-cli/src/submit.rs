@@ -60,7 +60,12 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     };
     let (payload, unfinished) = opened?;
     let (query, not_before) = (args.query, args.not_before);
-    let mut submission = Submission { query, payload, not_before, ..Submission::json(&args.command, ()) };
+    let mut submission = Submission {
+        query,
+        payload,
+        not_before,
+        ..Submission::json(&args.command, ())
+    };
     if let Some(key) = args.key.or_else(|| unfinished.key()) {
         submission = submission.key(key);
     }
@@ -88,7 +93,11 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     screen.clear();
     unfinished.end(submitted.as_ref().err());
     let submitted = submitted?;
-    let word = if submitted.replayed { "accepted before" } else { "accepted" };
+    let word = if submitted.replayed {
+        "accepted before"
+    } else {
+        "accepted"
+    };
     screen.note(&format!("{word}: {}", submitted.location));
     if !args.json {
         show::line(&submitted.job.id)?;
@@ -103,7 +112,11 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
 }
 
 /// Opens the payload, once: all that is learned of it, and all that is sent, comes from the same open file.
-async fn open(args: &Args, service: &Service, screen: &Screen) -> Result<(Payload, Unfinished), Failure> {
+async fn open(
+    args: &Args,
+    service: &Service,
+    screen: &Screen,
+) -> Result<(Payload, Unfinished), Failure> {
     let Some(name) = args.file.as_deref() else {
         return Ok((Payload::Json(serde_json::json!({})), Unfinished::default()));
     };
@@ -112,28 +125,43 @@ async fn open(args: &Args, service: &Service, screen: &Screen) -> Result<(Payloa
         screen.note("reading the payload from the terminal; end it with Ctrl-D");
     }
     let input = if is_stdin {
-        let file = stdin().map_err(|error| Failure::usage(format!("failed to read standard input: {error}")))?;
+        let file = stdin()
+            .map_err(|error| Failure::usage(format!("failed to read standard input: {error}")))?;
         Input::from_file("standard input", file).await?
     } else {
         Input::open(name).await?
     };
     let content_type = match &args.content_type {
         Some(content_type) => content_type.clone(),
-        None => content::guess(Some(name).filter(|_| !is_stdin), &input.beginning().await?).to_owned(),
+        None => {
+            content::guess(Some(name).filter(|_| !is_stdin), &input.beginning().await?).to_owned()
+        }
     };
     let unfinished = Unfinished::of(args, service, &input).await?;
-    Ok((Payload::Input { content_type, input }, unfinished))
+    Ok((
+        Payload::Input {
+            content_type,
+            input,
+        },
+        unfinished,
+    ))
 }
 
 /// The open file that standard input is: by its name it could not be opened again if it is a socket.
 #[cfg(unix)]
 fn stdin() -> std::io::Result<std::fs::File> {
     use std::os::fd::AsFd as _;
-    std::io::stdin().as_fd().try_clone_to_owned().map(Into::into)
+    std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(Into::into)
 }
 
 #[cfg(windows)]
 fn stdin() -> std::io::Result<std::fs::File> {
     use std::os::windows::io::AsHandle as _;
-    std::io::stdin().as_handle().try_clone_to_owned().map(Into::into)
+    std::io::stdin()
+        .as_handle()
+        .try_clone_to_owned()
+        .map(Into::into)
 }

@@ -42,7 +42,9 @@ impl Target {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(bad(error)),
         };
-        if existing.as_ref().is_some_and(Metadata::is_dir) || name.ends_with(std::path::is_separator) {
+        if existing.as_ref().is_some_and(Metadata::is_dir)
+            || name.ends_with(std::path::is_separator)
+        {
             return Err(bad(io::Error::other("it is a folder; name a file in it")));
         }
         if existing.is_some_and(|metadata| !metadata.is_file()) {
@@ -75,10 +77,15 @@ impl Target {
 fn resolve(path: &Path) -> io::Result<Target> {
     let mut resolved = path.to_owned();
     for _ in 0..MOST_LINKS {
-        let Ok(link) = fs::read_link(&resolved) else { return Ok(Target::File(resolved)) };
+        let Ok(link) = fs::read_link(&resolved) else {
+            return Ok(Target::File(resolved));
+        };
         let folder = resolved.parent().unwrap_or(Path::new(""));
         // A link there stands for an open file, and may name none.
-        if folder.canonicalize().is_ok_and(|folder| folder.starts_with("/proc")) {
+        if folder
+            .canonicalize()
+            .is_ok_and(|folder| folder.starts_with("/proc"))
+        {
             return Ok(Target::Stream(path.to_owned()));
         }
         resolved = folder.join(link);
@@ -94,7 +101,10 @@ async fn replace(path: &Path, download: Download) -> Result<Exit, Failure> {
         // It is there, and protected: also against being replaced.
         Err(error) => return Err(bad(error)),
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     fs::metadata(folder).map_err(bad)?;
     let mut part = match beside(folder) {
         // The folder is protected, and the file is not: the result waits elsewhere.
@@ -114,10 +124,16 @@ async fn replace(path: &Path, download: Download) -> Result<Exit, Failure> {
         Some(existing) if is_beside => {
             keep_owner_and_mode(part.as_file(), &existing);
             // A file that is a mount point can't be replaced.
-            part.persist(path).map(drop).or_else(|failed| overwrite(path, failed.file)).map_err(bad)?;
+            part.persist(path)
+                .map(drop)
+                .or_else(|failed| overwrite(path, failed.file))
+                .map_err(bad)?;
         }
         Some(_) => overwrite(path, part).map_err(bad)?,
-        None => part.persist(path).map(drop).map_err(|failed| bad(failed.error))?,
+        None => part
+            .persist(path)
+            .map(drop)
+            .map_err(|failed| bad(failed.error))?,
     }
     Ok(Exit::Success)
 }
@@ -145,12 +161,17 @@ fn keep_owner_and_mode(file: &File, existing: &Metadata) {
 /// Copies a complete result into the file that is there.
 fn overwrite(path: &Path, mut part: NamedTempFile) -> io::Result<()> {
     part.as_file_mut().rewind()?;
-    io::copy(part.as_file_mut(), &mut File::options().write(true).truncate(true).open(path)?).map(drop)
+    io::copy(
+        part.as_file_mut(),
+        &mut File::options().write(true).truncate(true).open(path)?,
+    )
+    .map(drop)
 }
 
 async fn fill(file: &mut impl Write, mut download: Download, path: &Path) -> Result<(), Failure> {
     while let Some(chunk) = download.chunk().await? {
-        file.write_all(&chunk).map_err(|error| unwritable(path, &error))?;
+        file.write_all(&chunk)
+            .map_err(|error| unwritable(path, &error))?;
     }
     file.flush().map_err(|error| unwritable(path, &error))
 }

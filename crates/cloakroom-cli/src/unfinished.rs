@@ -44,11 +44,18 @@ pub(crate) struct Unfinished {
 impl Unfinished {
     /// Reads what is remembered of this submission of this input. Only a regular file can be read again by a later run.
     pub(crate) async fn of(args: &Args, service: &Service, input: &Input) -> Result<Self, Failure> {
-        let forgotten = Self { is_copy: input.is_copy(), ..Self::default() };
-        let (Some(name), Some(folder)) = (args.file.as_deref(), folder()) else { return Ok(forgotten) };
+        let forgotten = Self {
+            is_copy: input.is_copy(),
+            ..Self::default()
+        };
+        let (Some(name), Some(folder)) = (args.file.as_deref(), folder()) else {
+            return Ok(forgotten);
+        };
         drop_stale(&folder, UPLOAD_LIFE);
         let name = if name == "-" { "/dev/stdin" } else { name };
-        let (Some(modified), Ok(path)) = (input.modified(), fs::canonicalize(name)) else { return Ok(forgotten) };
+        let (Some(modified), Ok(path)) = (input.modified(), fs::canonicalize(name)) else {
+            return Ok(forgotten);
+        };
         let modified = modified.duration_since(SystemTime::UNIX_EPOCH).ok();
         let submission = serde_json::json!([
             // A password is stored nowhere, and in no digest.
@@ -62,8 +69,13 @@ impl Unfinished {
             args.query,
             args.not_before.map(|at| at.to_string()),
         ]);
-        let place = folder.join(format!("{}.json", Digest::of(submission.to_string().as_bytes())));
-        let mut before = fs::read(&place).ok().and_then(|text| serde_json::from_slice::<Note>(&text).ok());
+        let place = folder.join(format!(
+            "{}.json",
+            Digest::of(submission.to_string().as_bytes())
+        ));
+        let mut before = fs::read(&place)
+            .ok()
+            .and_then(|text| serde_json::from_slice::<Note>(&text).ok());
         if let Some(note) = &before
             && (args.no_resume || input.sha256().await?.to_string() != note.sha256)
         {
@@ -74,7 +86,12 @@ impl Unfinished {
             (None, Some(note)) => note.key.clone(),
             (None, None) => uuid::Uuid::new_v4().to_string(),
         };
-        Ok(Self { place: Some(place), key, before, ..forgotten })
+        Ok(Self {
+            place: Some(place),
+            key,
+            before,
+            ..forgotten
+        })
     }
 
     /// By which key to submit, where it is not said: the same as before.
@@ -97,15 +114,24 @@ impl Unfinished {
             return;
         }
         let Some(place) = &self.place else {
-            show::note("the payload can be read only once: if this is interrupted, its upload can't be resumed");
+            show::note(
+                "the payload can be read only once: if this is interrupted, its upload can't be resumed",
+            );
             return;
         };
         // Of one that goes on it is remembered already.
         let Some(sha256) = uploading.sha256.clone() else {
-            show::note(&format!("going on with an upload: {} of {} bytes are there", uploading.sent, uploading.length));
+            show::note(&format!(
+                "going on with an upload: {} of {} bytes are there",
+                uploading.sent, uploading.length
+            ));
             return;
         };
-        let note = Note { upload_id: uploading.upload_id.clone(), key: self.key.clone(), sha256 };
+        let note = Note {
+            upload_id: uploading.upload_id.clone(),
+            key: self.key.clone(),
+            sha256,
+        };
         if let Err(error) = write(place, &note) {
             show::note(&format!(
                 "if this is interrupted it will begin anew: failed to write {}: {error}",
@@ -121,7 +147,11 @@ impl Unfinished {
 
     /// Forgets what is over: the command was accepted, or its upload is of no use any more.
     pub(crate) fn end(&self, error: Option<&Error>) {
-        let useless = |error: &Error| error.problem().is_some_and(|problem| problem.code == "upload-not-found");
+        let useless = |error: &Error| {
+            error
+                .problem()
+                .is_some_and(|problem| problem.code == "upload-not-found")
+        };
         if error.is_none_or(useless) {
             self.remove();
         }
@@ -139,7 +169,11 @@ impl Unfinished {
 
 /// Where programs keep what they remember (XDG Base Directory Specification).
 fn folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")))?;
     Some(state.join("cloakroom/uploads"))
 }
@@ -156,7 +190,9 @@ fn write(place: &Path, note: &Note) -> std::io::Result<()> {
 
 /// Deletes what no service knows any more.
 fn drop_stale(folder: &Path, life: Duration) {
-    let Ok(notes) = fs::read_dir(folder) else { return };
+    let Ok(notes) = fs::read_dir(folder) else {
+        return;
+    };
     for note in notes.flatten() {
         let written = note.metadata().and_then(|about| about.modified());
         if written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > life)) {

@@ -23,7 +23,12 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
 }
 
 /// Follows a job until it is over, or the person at the keyboard has seen enough.
-pub(crate) async fn follow(client: &Client, job: &str, screen: &Screen, json: bool) -> Result<Exit, Failure> {
+pub(crate) async fn follow(
+    client: &Client,
+    job: &str,
+    screen: &Screen,
+    json: bool,
+) -> Result<Exit, Failure> {
     let outcome = tokio::select! {
         outcome = client.wait(job, |job| screen.update(job)) => outcome,
         Ok(()) = tokio::signal::ctrl_c() => {
@@ -40,8 +45,14 @@ pub(crate) async fn follow(client: &Client, job: &str, screen: &Screen, json: bo
             (job, Exit::Success)
         }
         // The screen has said it already.
-        Err(Error::JobFailed(problem)) => (*problem.job.expect("a job's own problem has the job"), Exit::JobFailed),
-        Err(Error::JobCancelled(problem)) => (*problem.job.expect("a job's own problem has the job"), Exit::Cancelled),
+        Err(Error::JobFailed(problem)) => (
+            *problem.job.expect("a job's own problem has the job"),
+            Exit::JobFailed,
+        ),
+        Err(Error::JobCancelled(problem)) => (
+            *problem.job.expect("a job's own problem has the job"),
+            Exit::Cancelled,
+        ),
         Err(error) => return Err(error.into()),
     };
     if json {
@@ -55,6 +66,10 @@ fn point_to_result(client: &Client, job: &JobView, screen: &Screen) {
         screen.note(&format!("resource: {place}"));
     }
     if job.result.is_some() || job.result_url.is_some() {
-        screen.note(&format!("result: cloakroom result {}{}", job.id, Service::option(client)));
+        screen.note(&format!(
+            "result: cloakroom result {}{}",
+            job.id,
+            Service::option(client)
+        ));
     }
 }

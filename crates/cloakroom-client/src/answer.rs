@@ -21,7 +21,11 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) async fn read(mut response: Response) -> Result<Self, reqwest::Error> {
         let headers = std::mem::take(response.headers_mut());
-        Ok(Self { status: response.status(), headers, body: response.bytes().await? })
+        Ok(Self {
+            status: response.status(),
+            headers,
+            body: response.bytes().await?,
+        })
     }
 
     /// Why to ask again: 5xx and 429 mean that the answer is not known.
@@ -31,7 +35,11 @@ impl Answer {
             return None;
         }
         let reason = format!("{}: {}", self.status, self.problem().detail);
-        Some(Again { reason, retry_after: self.retry_after(), reached: !throttled })
+        Some(Again {
+            reason,
+            retry_after: self.retry_after(),
+            reached: !throttled,
+        })
     }
 
     /// The code of an error of the storage: the element `Code` of its XML.
@@ -49,10 +57,17 @@ impl Answer {
     /// The problem of an answer of status 400 and over. What is no problem document (a gateway's own refusal, most
     /// likely) is shown as one of no type (RFC 9457, 4.2.1), with its message, and the code `http-{status}`.
     pub(crate) fn problem(&self) -> Problem {
-        let (status, reason) = (self.status.as_u16(), self.status.canonical_reason().unwrap_or("an unknown status"));
+        let (status, reason) = (
+            self.status.as_u16(),
+            self.status
+                .canonical_reason()
+                .unwrap_or("an unknown status"),
+        );
         serde_json::from_slice(&self.body).unwrap_or_else(|_| {
             let gateway: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
-            let message = gateway.as_ref().and_then(|body| body.get("message").or(body.get("Message"))?.as_str());
+            let message = gateway
+                .as_ref()
+                .and_then(|body| body.get("message").or(body.get("Message"))?.as_str());
             Problem {
                 type_uri: "about:blank".to_owned(),
                 title: reason.to_owned(),
@@ -71,7 +86,10 @@ impl Answer {
         if self.status.is_client_error() {
             return Error::Problem(Box::new(self.problem()));
         }
-        let place = self.header(LOCATION).map(|place| format!(" at {}", redact::url(place))).unwrap_or_default();
+        let place = self
+            .header(LOCATION)
+            .map(|place| format!(" at {}", redact::url(place)))
+            .unwrap_or_default();
         self.unexpected(&format!("no answer to this request{place}"))
     }
 
@@ -101,6 +119,10 @@ impl Answer {
 
     /// In whole seconds, as the contract says; a date (RFC 9110, 10.2.3) is taken as nothing said.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        self.header(RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+        self.header(RETRY_AFTER)?
+            .trim()
+            .parse()
+            .ok()
+            .map(Duration::from_secs)
     }
 }

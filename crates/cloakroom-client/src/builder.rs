@@ -38,7 +38,11 @@ impl Builder {
             credentials_from: None,
             user_agent: concat!("cloakroom-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             headers: Vec::new(),
-            retry: RetryPolicy { max_attempts: 8, base: Duration::from_millis(250), cap: Duration::from_secs(10) },
+            retry: RetryPolicy {
+                max_attempts: 8,
+                base: Duration::from_millis(250),
+                cap: Duration::from_secs(10),
+            },
             retry_within: Duration::from_mins(1),
             body_limit: 4 * 1024 * 1024,
             parts_from: 16 * 1024 * 1024,
@@ -160,9 +164,10 @@ impl Builder {
         let mut base = base_url(&self.base_url)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            let name = HeaderName::try_from(name).map_err(|error| Error::input("the header's name", &error))?;
-            let mut value =
-                HeaderValue::try_from(value).map_err(|error| Error::input(format!("the header {name}"), &error))?;
+            let name = HeaderName::try_from(name)
+                .map_err(|error| Error::input("the header's name", &error))?;
+            let mut value = HeaderValue::try_from(value)
+                .map_err(|error| Error::input(format!("the header {name}"), &error))?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
@@ -174,19 +179,34 @@ impl Builder {
                 .connect_timeout(self.timeout.min(Duration::from_secs(10)))
         };
         // A service on this machine is never behind the proxy that the environment names.
-        let http = || if is_loopback(&base) { http().no_proxy() } else { http() };
+        let http = || {
+            if is_loopback(&base) {
+                http().no_proxy()
+            } else {
+                http()
+            }
+        };
         // A machine without root certificates, as in a slim container, can still talk to a service without TLS.
         let built = match http().build() {
             Err(_) if base.scheme() == "http" => http().tls_certs_only([]).build(),
             built => built,
         };
-        let http =
-            built.map_err(|error| Error::Transport { what: "set up the HTTP client", reason: error::chain(error) })?;
+        let http = built.map_err(|error| Error::Transport {
+            what: "set up the HTTP client",
+            reason: error::chain(error),
+        })?;
         if let Some(basic) = self.credentials(&base).and_then(|url| basic(&http, url)) {
             headers.entry(AUTHORIZATION).or_insert(basic);
         }
         without_credentials(&mut base);
-        Ok(Client { inner: Arc::new(Inner { http, base, headers, settings: self }) })
+        Ok(Client {
+            inner: Arc::new(Inner {
+                http,
+                base,
+                headers,
+                settings: self,
+            }),
+        })
     }
 }
 
@@ -219,12 +239,17 @@ pub(crate) fn without_credentials(url: &mut Url) {
 
 /// The header that the HTTP client makes of a URL's credentials.
 fn basic(http: &reqwest::Client, url: Url) -> Option<HeaderValue> {
-    http.get(url).build().ok()?.headers_mut().remove(AUTHORIZATION)
+    http.get(url)
+        .build()
+        .ok()?
+        .headers_mut()
+        .remove(AUTHORIZATION)
 }
 
 /// Reads a base URL: without query and fragment, its path without a slash at the end.
 fn base_url(text: &str) -> Result<Url, Error> {
-    let bad = |reason: &str| Error::input(format!("{:?} as the base URL", redact::url(text)), &reason);
+    let bad =
+        |reason: &str| Error::input(format!("{:?} as the base URL", redact::url(text)), &reason);
     let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("want http:// or https://"));
@@ -239,5 +264,8 @@ fn base_url(text: &str) -> Result<Url, Error> {
 
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }

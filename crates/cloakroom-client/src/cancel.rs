@@ -11,7 +11,10 @@ impl Client {
     /// wins. Fails as [`Error::Problem`] with the code `job-finished` if it succeeded or failed before.
     pub async fn cancel(&self, job: &str) -> Result<JobView, Error> {
         let url = self.job(job, &[])?;
-        let make = || self.request(Method::DELETE, url.clone()).timeout(self.inner.settings.timeout);
+        let make = || {
+            self.request(Method::DELETE, url.clone())
+                .timeout(self.inner.settings.timeout)
+        };
         let answer = self.ask(Repeat::Safe, make).await?;
         match answer.status {
             StatusCode::OK | StatusCode::ACCEPTED => answer.json(),

@@ -51,11 +51,18 @@ impl Client {
     pub(crate) fn job(&self, job: &str, further: &[&str]) -> Result<Url, Error> {
         let bad = |reason: &str| Error::input(format!("{:?} as a job", redact::url(job)), &reason);
         let (before, id) = match job.split_once("/jobs/") {
-            Some((before, after)) => (before, after.split(['/', '?', '#']).next().unwrap_or_default()),
+            Some((before, after)) => (
+                before,
+                after.split(['/', '?', '#']).next().unwrap_or_default(),
+            ),
             None => ("", job),
         };
-        let id: JobId = id.parse().map_err(|_| bad("want its id (a UUID, lower case and hyphenated) or its URL"))?;
-        if before.contains("://") && Url::parse(before).map_or(true, |url| url.origin() != self.inner.base.origin()) {
+        let id: JobId = id
+            .parse()
+            .map_err(|_| bad("want its id (a UUID, lower case and hyphenated) or its URL"))?;
+        if before.contains("://")
+            && Url::parse(before).map_or(true, |url| url.origin() != self.inner.base.origin())
+        {
             return Err(bad(&format!("it is not at {}", self.base_url())));
         }
         let id = id.to_string();
@@ -65,7 +72,10 @@ impl Client {
     /// A URL below the base URL.
     pub(crate) fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.inner.base.clone();
-        url.path_segments_mut().expect("an http URL has a path").pop_if_empty().extend(segments);
+        url.path_segments_mut()
+            .expect("an http URL has a path")
+            .pop_if_empty()
+            .extend(segments);
         url
     }
 
@@ -77,11 +87,18 @@ impl Client {
 
     /// A request to the service, with the caller's headers.
     pub(crate) fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.inner.http.request(method, url).headers(self.inner.headers.clone())
+        self.inner
+            .http
+            .request(method, url)
+            .headers(self.inner.headers.clone())
     }
 
     /// Asks for JSON until there is an answer below 500.
-    pub(crate) async fn ask(&self, repeat: Repeat, make: impl Fn() -> RequestBuilder) -> Result<Answer, Error> {
+    pub(crate) async fn ask(
+        &self,
+        repeat: Repeat,
+        make: impl Fn() -> RequestBuilder,
+    ) -> Result<Answer, Error> {
         let mut retries = Retries::new(self);
         loop {
             let again = match make().header(ACCEPT, "application/json").send().await {
@@ -105,6 +122,8 @@ impl Client {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The headers are secrets.
-        f.debug_struct("Client").field("base_url", &self.base_url()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("base_url", &self.base_url())
+            .finish_non_exhaustive()
     }
 }

@@ -30,12 +30,25 @@ pub(crate) struct Content {
 impl Content {
     pub(crate) async fn of(payload: Payload) -> Result<Self, Error> {
         let (media_type, input) = match payload {
-            Payload::Json(value) => ("application/json".to_owned(), Bytes::from(value.to_string()).into()),
-            Payload::Bytes { content_type, bytes } => (content_type, bytes.into()),
+            Payload::Json(value) => (
+                "application/json".to_owned(),
+                Bytes::from(value.to_string()).into(),
+            ),
+            Payload::Bytes {
+                content_type,
+                bytes,
+            } => (content_type, bytes.into()),
             Payload::File { content_type, path } => (content_type, Input::open(path).await?),
-            Payload::Input { content_type, input } => (content_type, input),
+            Payload::Input {
+                content_type,
+                input,
+            } => (content_type, input),
         };
-        Ok(Self { media_type, input, unreadable: Arc::default() })
+        Ok(Self {
+            media_type,
+            input,
+            unreadable: Arc::default(),
+        })
     }
 
     pub(crate) fn media_type(&self) -> &str {
@@ -67,32 +80,42 @@ impl Content {
 
     /// All of it.
     pub(crate) fn whole(&self) -> Range {
-        Range { offset: 0, length: self.length() }
+        Range {
+            offset: 0,
+            length: self.length(),
+        }
     }
 
     /// A part of it, read as it is sent.
     pub(crate) fn body(&self, range: Range, attempt: &Attempt) -> Body {
-        let (input, unreadable, counted) = (self.input.clone(), Arc::clone(&self.unreadable), attempt.counter());
+        let (input, unreadable, counted) = (
+            self.input.clone(),
+            Arc::clone(&self.unreadable),
+            attempt.counter(),
+        );
         let end = range.offset + range.length;
         let state = (range.offset, input, unreadable, counted);
-        Body::wrap_stream(try_unfold(state, move |(offset, input, unreadable, counted)| async move {
-            if offset >= end {
-                return Ok(None);
-            }
-            match input.read(offset, (end - offset).min(PIECE as u64)).await {
-                Ok(piece) => {
-                    counted.add(piece.len() as u64);
-                    let next = offset + piece.len() as u64;
-                    Ok(Some((piece, (next, input, unreadable, counted))))
+        Body::wrap_stream(try_unfold(
+            state,
+            move |(offset, input, unreadable, counted)| async move {
+                if offset >= end {
+                    return Ok(None);
                 }
-                Err(error) => {
-                    let text = std::io::Error::other(error.to_string());
-                    // The first failure is reported, of however many parts.
-                    let _ = unreadable.set(error);
-                    Err(text)
+                match input.read(offset, (end - offset).min(PIECE as u64)).await {
+                    Ok(piece) => {
+                        counted.add(piece.len() as u64);
+                        let next = offset + piece.len() as u64;
+                        Ok(Some((piece, (next, input, unreadable, counted))))
+                    }
+                    Err(error) => {
+                        let text = std::io::Error::other(error.to_string());
+                        // The first failure is reported, of however many parts.
+                        let _ = unreadable.set(error);
+                        Err(text)
+                    }
                 }
-            }
-        }))
+            },
+        ))
     }
 
     /// The error that ended the sending of a body from this side, if one did.
@@ -103,8 +126,14 @@ impl Content {
     /// Fails if the bytes that were sent are not those of the digest, because the file was changed meanwhile. A file that only
     /// grew is fine. Storage checks an upload in one part itself.
     pub(crate) async fn check_unchanged(&self, sha256: Option<Digest>) -> Result<(), Error> {
-        let Some(changed) = self.input.change() else { return Ok(()) };
-        if sha256.is_some() && self.sha256().await.ok() == sha256 { Ok(()) } else { Err(changed) }
+        let Some(changed) = self.input.change() else {
+            return Ok(());
+        };
+        if sha256.is_some() && self.sha256().await.ok() == sha256 {
+            Ok(())
+        } else {
+            Err(changed)
+        }
     }
 
     /// Blames the file for an error if the file was changed since it was opened: what was sent is not what was announced.

@@ -25,7 +25,9 @@ impl Download {
     /// Its media type; `application/octet-stream` where none is said.
     pub fn content_type(&self) -> &str {
         let value = self.response.headers().get(CONTENT_TYPE);
-        value.and_then(|value| value.to_str().ok()).unwrap_or("application/octet-stream")
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("application/octet-stream")
     }
 
     /// How many bytes it has, where that is said.
@@ -38,8 +40,14 @@ impl Download {
         let what = "read the result";
         match tokio::time::timeout(STALLED, self.response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(Error::Transport { what, reason: crate::error::chain(error) }),
-            Err(_) => Err(Error::Transport { what, reason: format!("nothing came for {} s", STALLED.as_secs()) }),
+            Ok(Err(error)) => Err(Error::Transport {
+                what,
+                reason: crate::error::chain(error),
+            }),
+            Err(_) => Err(Error::Transport {
+                what,
+                reason: format!("nothing came for {} s", STALLED.as_secs()),
+            }),
         }
     }
 

@@ -62,21 +62,31 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn input(what: impl Into<String>, reason: &dyn std::fmt::Display) -> Self {
-        Self::Input { what: what.into(), reason: reason.to_string() }
+        Self::Input {
+            what: what.into(),
+            reason: reason.to_string(),
+        }
     }
 
     /// The problem document, where the service sent one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
-            Self::Problem(problem) | Self::JobFailed(problem) | Self::JobCancelled(problem) => Some(problem),
-            Self::Unavailable { .. } | Self::Transport { .. } | Self::Protocol(_) | Self::Input { .. } => None,
+            Self::Problem(problem) | Self::JobFailed(problem) | Self::JobCancelled(problem) => {
+                Some(problem)
+            }
+            Self::Unavailable { .. }
+            | Self::Transport { .. }
+            | Self::Protocol(_)
+            | Self::Input { .. } => None,
         }
     }
 }
 
 /// An error and its causes in one line. Of the URL it shows the site alone: a presigned one is a secret.
 pub(crate) fn chain(error: reqwest::Error) -> String {
-    let site = error.url().map(|url| format!("{}: ", url.origin().ascii_serialization()));
+    let site = error
+        .url()
+        .map(|url| format!("{}: ", url.origin().ascii_serialization()));
     let error = error.without_url();
     let mut text = format!("{}{error}", site.unwrap_or_default());
     let mut cause = std::error::Error::source(&error);

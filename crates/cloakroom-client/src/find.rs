@@ -17,7 +17,10 @@ impl Client {
     pub async fn find(&self, key: &str) -> Result<Option<JobView>, Error> {
         let mut url = self.url(&["jobs"]);
         url.query_pairs_mut().append_pair("client_job_id", key);
-        let make = || self.request(Method::GET, url.clone()).timeout(self.inner.settings.timeout);
+        let make = || {
+            self.request(Method::GET, url.clone())
+                .timeout(self.inner.settings.timeout)
+        };
         let answer = self.ask(Repeat::Safe, make).await?;
         match answer.status {
             StatusCode::OK => Ok(answer.json::<Found>()?.jobs.into_iter().next()),

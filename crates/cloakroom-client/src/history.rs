@@ -10,7 +10,10 @@ impl Client {
     /// What happened to a job so far, whatever state it is in.
     pub async fn history(&self, job: &str) -> Result<HistoryView, Error> {
         let url = self.job(job, &["history"])?;
-        let make = || self.request(Method::GET, url.clone()).timeout(self.inner.settings.timeout);
+        let make = || {
+            self.request(Method::GET, url.clone())
+                .timeout(self.inner.settings.timeout)
+        };
         let answer = self.ask(Repeat::Safe, make).await?;
         match answer.status {
             StatusCode::OK => answer.json(),

@@ -74,16 +74,23 @@ impl Input {
     }
 
     /// Opens and reads on a thread of its own. Both may block for ever, and the end of a runtime waits for its own threads.
-    async fn on_thread(name: String, open: impl FnOnce() -> io::Result<File> + Send + 'static) -> Result<Self, Error> {
+    async fn on_thread(
+        name: String,
+        open: impl FnOnce() -> io::Result<File> + Send + 'static,
+    ) -> Result<Self, Error> {
         let (sender, receiver) = oneshot::channel();
         let read = move || {
             let data = open().and_then(|file| read(file, &|| sender.is_closed()));
             // Nobody waits any more if the caller dropped the future.
             let _ = sender.send(data);
         };
-        let started = std::thread::Builder::new().name("input".to_owned()).spawn(read);
+        let started = std::thread::Builder::new()
+            .name("input".to_owned())
+            .spawn(read);
         let data = match started {
-            Ok(_) => receiver.await.unwrap_or_else(|_| Err(io::Error::other("the thread that reads it ended"))),
+            Ok(_) => receiver
+                .await
+                .unwrap_or_else(|_| Err(io::Error::other("the thread that reads it ended"))),
             Err(error) => Err(error),
         };
         match data {
@@ -125,7 +132,9 @@ impl Input {
     pub async fn sha256(&self) -> Result<Digest, Error> {
         let (mut digest, mut offset) = (Digest::builder(), 0);
         while offset < self.length() {
-            let piece = self.read(offset, (self.length() - offset).min(PIECE as u64)).await?;
+            let piece = self
+                .read(offset, (self.length() - offset).min(PIECE as u64))
+                .await?;
             digest.update(&piece);
             offset += piece.len() as u64;
         }
@@ -136,38 +145,53 @@ impl Input {
     pub(crate) async fn read(&self, offset: u64, length: u64) -> Result<Bytes, Error> {
         match &self.data {
             Data::Memory(bytes) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-                let to = from.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(bytes.len());
+                let from = usize::try_from(offset)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
+                let to = from
+                    .saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
+                    .min(bytes.len());
                 Ok(bytes.slice(from..to))
             }
             Data::File(file) => {
                 let file = Arc::clone(file);
                 let read = tokio::task::spawn_blocking(move || file.read(offset, length)).await;
-                read.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(|error| match error.kind() {
-                    io::ErrorKind::UnexpectedEof => self.changed(),
-                    _ => Error::input(&self.name, &error),
-                })
+                read.unwrap_or_else(|panic| Err(io::Error::other(panic)))
+                    .map_err(|error| match error.kind() {
+                        io::ErrorKind::UnexpectedEof => self.changed(),
+                        _ => Error::input(&self.name, &error),
+                    })
             }
         }
     }
 
     /// The error of a file that is not as it was opened, or `None` if it is.
     pub(crate) fn change(&self) -> Option<Error> {
-        let Data::File(file) = &self.data else { return None };
-        let Kind::Regular(modified) = file.kind else { return None };
+        let Data::File(file) = &self.data else {
+            return None;
+        };
+        let Kind::Regular(modified) = file.kind else {
+            return None;
+        };
         let now = file.file.metadata().ok()?;
         let same = now.len() == file.start + file.length && now.modified().ok() == modified;
         (!same).then(|| self.changed())
     }
 
     fn changed(&self) -> Error {
-        Error::input(&self.name, &"the file was changed while it was read; try again when nothing writes to it")
+        Error::input(
+            &self.name,
+            &"the file was changed while it was read; try again when nothing writes to it",
+        )
     }
 }
 
 impl From<Bytes> for Input {
     fn from(bytes: Bytes) -> Self {
-        Self { name: "the payload".to_owned(), data: Data::Memory(bytes) }
+        Self {
+            name: "the payload".to_owned(),
+            data: Data::Memory(bytes),
+        }
     }
 }
 
@@ -215,13 +239,24 @@ fn read(mut file: File, is_abandoned: &dyn Fn() -> bool) -> io::Result<Data> {
     let length = metadata.len().saturating_sub(start);
     if metadata.is_file() && length >= beginning.len() as u64 {
         let kind = Kind::Regular(metadata.modified().ok());
-        return Ok(Data::File(Arc::new(Positioned { file, start, length, kind })));
+        return Ok(Data::File(Arc::new(Positioned {
+            file,
+            start,
+            length,
+            kind,
+        })));
     }
     copy(&beginning, file, is_abandoned).map(|copy| Data::File(Arc::new(copy)))
 }
 
-fn copy(beginning: &[u8], mut rest: File, is_abandoned: &dyn Fn() -> bool) -> io::Result<Positioned> {
-    let folder = Some(std::env::temp_dir()).filter(|folder| !folder.as_os_str().is_empty()).unwrap_or("/tmp".into());
+fn copy(
+    beginning: &[u8],
+    mut rest: File,
+    is_abandoned: &dyn Fn() -> bool,
+) -> io::Result<Positioned> {
+    let folder = Some(std::env::temp_dir())
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or("/tmp".into());
     let unwritable = |error: io::Error| {
         let folder = folder.display();
         let text = format!(
@@ -232,7 +267,8 @@ fn copy(beginning: &[u8], mut rest: File, is_abandoned: &dyn Fn() -> bool) -> io
     };
     let mut file = tempfile::tempfile_in(&folder).map_err(unwritable)?;
     #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(unwritable)?;
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .map_err(unwritable)?;
     file.write_all(beginning).map_err(unwritable)?;
     let (mut length, mut piece) = (beginning.len() as u64, vec![0; PIECE]);
     while !is_abandoned() {
@@ -245,7 +281,12 @@ fn copy(beginning: &[u8], mut rest: File, is_abandoned: &dyn Fn() -> bool) -> io
         file.write_all(&piece[..read]).map_err(unwritable)?;
         length += read as u64;
     }
-    Ok(Positioned { file, start: 0, length, kind: Kind::Copy })
+    Ok(Positioned {
+        file,
+        start: 0,
+        length,
+        kind: Kind::Copy,
+    })
 }
 
 #[cfg(test)]

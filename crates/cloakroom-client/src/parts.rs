@@ -45,10 +45,17 @@ struct Part {
 
 impl Client {
     /// Uploads a payload in parts, or what is missing of it; the upload's id.
-    pub(crate) async fn upload_in_parts(&self, content: &Content, begun: Option<&str>) -> Result<String, Error> {
+    pub(crate) async fn upload_in_parts(
+        &self,
+        content: &Content,
+        begun: Option<&str>,
+    ) -> Result<String, Error> {
         let length = content.length();
         let before = match begun {
-            Some(id) => self.upload_begun(id).await?.filter(|upload| upload.content_length == length),
+            Some(id) => self
+                .upload_begun(id)
+                .await?
+                .filter(|upload| upload.content_length == length),
             None => None,
         };
         let (mut upload, sha256) = match before {
@@ -64,12 +71,22 @@ impl Client {
         let mut told = 0;
         loop {
             // Parts of a page that is read again are counted once.
-            let there = upload.parts.iter().filter(|part| part.uploaded && part.number > told);
+            let there = upload
+                .parts
+                .iter()
+                .filter(|part| part.uploaded && part.number > told);
             progress.there(there.map(|part| part.content_length).sum());
-            told = upload.parts.last().map_or(told, |part| part.number.max(told));
+            told = upload
+                .parts
+                .last()
+                .map_or(told, |part| part.number.max(told));
             let stale = self.put_parts(&upload, content, &progress).await?;
             let next = match (stale, &upload.next) {
-                (true, _) => upload.parts.first().map_or(1, |part| part.number).to_string(),
+                (true, _) => upload
+                    .parts
+                    .first()
+                    .map_or(1, |part| part.number)
+                    .to_string(),
                 (false, Some(next)) => next.rsplit('=').next().unwrap_or_default().to_owned(),
                 (false, None) => break,
             };
@@ -80,7 +97,12 @@ impl Client {
     }
 
     /// Sends the parts that are not there; whether the links became stale before the last of them.
-    async fn put_parts(&self, upload: &Upload, content: &Content, progress: &Progress) -> Result<bool, Error> {
+    async fn put_parts(
+        &self,
+        upload: &Upload,
+        content: &Content,
+        progress: &Progress,
+    ) -> Result<bool, Error> {
         let settings = &self.inner.settings;
         let (began, stale) = (settings.clock.now(), AtomicBool::new(false));
         let send = async |part: &Part| {
@@ -92,8 +114,13 @@ impl Client {
         };
         let missing = upload.parts.iter().filter(|part| !part.uploaded);
         // Boxed, or the compiler finds no proof that they may be moved from thread to thread.
-        let sending: Vec<_> = missing.map(|part| -> BoxFuture<'_, _> { Box::pin(send(part)) }).collect();
-        futures::stream::iter(sending).buffer_unordered(settings.parts_at_once).try_collect::<()>().await?;
+        let sending: Vec<_> = missing
+            .map(|part| -> BoxFuture<'_, _> { Box::pin(send(part)) })
+            .collect();
+        futures::stream::iter(sending)
+            .buffer_unordered(settings.parts_at_once)
+            .try_collect::<()>()
+            .await?;
         Ok(stale.load(Ordering::Relaxed))
     }
 
@@ -110,16 +137,23 @@ impl Client {
             length: part.content_length,
         };
         // They share the line.
-        let time = Content::time_of(range.length) * u32::try_from(self.inner.settings.parts_at_once).unwrap_or(1);
+        let time = Content::time_of(range.length)
+            * u32::try_from(self.inner.settings.parts_at_once).unwrap_or(1);
         let (mut fresh, mut renewals): (Option<Part>, _) = (None, Renewals::default());
         loop {
             let Part { url, headers, .. } = fresh.as_ref().unwrap_or(part);
-            let url = url.as_deref().ok_or_else(|| Error::Protocol(format!("part {} has no url", part.number)))?;
-            let answer = self.put(Link { url, headers }, content, range, time, progress).await?;
+            let url = url
+                .as_deref()
+                .ok_or_else(|| Error::Protocol(format!("part {} has no url", part.number)))?;
+            let answer = self
+                .put(Link { url, headers }, content, range, time, progress)
+                .await?;
             match answer.status {
                 status if status.is_success() => return Ok(()),
                 _ if renewals.renew(&answer) => {
-                    let now = self.upload_from(&upload.id, &part.number.to_string()).await?;
+                    let now = self
+                        .upload_from(&upload.id, &part.number.to_string())
+                        .await?;
                     let now = now.parts.into_iter().find(|now| now.number == part.number);
                     let now = now.ok_or_else(|| answer.unexpected("the upload has lost a part"))?;
                     if now.uploaded {
@@ -128,7 +162,11 @@ impl Client {
                     }
                     fresh = Some(now);
                 }
-                _ => return Err(content.or_change(answer.unexpected("the storage did not take a part of the upload"))),
+                _ => {
+                    return Err(content.or_change(
+                        answer.unexpected("the storage did not take a part of the upload"),
+                    ));
+                }
             }
         }
     }
@@ -136,7 +174,9 @@ impl Client {
     /// An upload that was begun before, if it is still known.
     async fn upload_begun(&self, id: &str) -> Result<Option<Upload>, Error> {
         match self.upload_from(id, "1").await {
-            Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND.as_u16() => Ok(None),
+            Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND.as_u16() => {
+                Ok(None)
+            }
             answered => answered.map(Some),
         }
     }
@@ -144,8 +184,15 @@ impl Client {
     async fn upload_from(&self, id: &str, from: &str) -> Result<Upload, Error> {
         let mut url = self.url(&["uploads", id]);
         url.query_pairs_mut().append_pair("from", from);
-        let make = || self.request(Method::GET, url.clone()).timeout(self.inner.settings.timeout);
+        let make = || {
+            self.request(Method::GET, url.clone())
+                .timeout(self.inner.settings.timeout)
+        };
         let answer = self.ask(Repeat::Safe, make).await?;
-        if answer.status.is_success() { answer.json() } else { Err(answer.into_refusal()) }
+        if answer.status.is_success() {
+            answer.json()
+        } else {
+            Err(answer.into_refusal())
+        }
     }
 }

@@ -66,7 +66,9 @@ impl Client {
         };
         let answer = self.ask(Repeat::Safe, make).await?;
         if answer.status == StatusCode::NOT_MODIFIED && ask.etag.is_some() {
-            return Ok(Poll::Unchanged { retry_after: answer.retry_after() });
+            return Ok(Poll::Unchanged {
+                retry_after: answer.retry_after(),
+            });
         }
         Snapshot::of(answer).map(|snapshot| Poll::Job(Box::new(snapshot)))
     }
@@ -78,20 +80,31 @@ impl Snapshot {
         let (job, problem) = match answer.status {
             StatusCode::OK | StatusCode::ACCEPTED => (answer.json()?, None),
             _ => match answer.into_end() {
-                Error::JobFailed(problem) | Error::JobCancelled(problem) => {
-                    (*problem.job.clone().expect("a job's own problem has the job"), Some(problem))
-                }
+                Error::JobFailed(problem) | Error::JobCancelled(problem) => (
+                    *problem
+                        .job
+                        .clone()
+                        .expect("a job's own problem has the job"),
+                    Some(problem),
+                ),
                 error => return Err(error),
             },
         };
-        Ok(Self { job, etag, retry_after, problem })
+        Ok(Self {
+            job,
+            etag,
+            retry_after,
+            problem,
+        })
     }
 
     /// The job, if it succeeded or goes on; the error of one that did not.
     pub(crate) fn into_outcome(self) -> Result<JobView, Error> {
         match self.problem {
             None => Ok(self.job),
-            Some(problem) if self.job.status == cloakroom_core::Status::Cancelled => Err(Error::JobCancelled(problem)),
+            Some(problem) if self.job.status == cloakroom_core::Status::Cancelled => {
+                Err(Error::JobCancelled(problem))
+            }
             Some(problem) => Err(Error::JobFailed(problem)),
         }
     }

@@ -51,18 +51,41 @@ impl Counted {
 }
 
 impl Progress {
-    pub(crate) fn new(client: &Client, upload_id: &str, sha256: Option<Digest>, length: u64) -> Self {
+    pub(crate) fn new(
+        client: &Client,
+        upload_id: &str,
+        sha256: Option<Digest>,
+        length: u64,
+    ) -> Self {
         Self::of(client, upload_id, sha256, length, false)
     }
 
-    pub(crate) fn in_parts(client: &Client, upload_id: &str, sha256: Option<Digest>, length: u64) -> Self {
+    pub(crate) fn in_parts(
+        client: &Client,
+        upload_id: &str,
+        sha256: Option<Digest>,
+        length: u64,
+    ) -> Self {
         Self::of(client, upload_id, sha256, length, true)
     }
 
-    fn of(client: &Client, upload_id: &str, sha256: Option<Digest>, length: u64, in_parts: bool) -> Self {
+    fn of(
+        client: &Client,
+        upload_id: &str,
+        sha256: Option<Digest>,
+        length: u64,
+        in_parts: bool,
+    ) -> Self {
         let (client, upload_id) = (client.clone(), upload_id.to_owned());
         let sha256 = sha256.map(|sha256| sha256.to_string());
-        Self(Arc::new(Counted { client, upload_id, sha256, length, in_parts, sent: AtomicU64::new(0) }))
+        Self(Arc::new(Counted {
+            client,
+            upload_id,
+            sha256,
+            length,
+            in_parts,
+            sent: AtomicU64::new(0),
+        }))
     }
 
     /// So many bytes are there already.
@@ -73,7 +96,10 @@ impl Progress {
 
     /// Another try at sending some of it.
     pub(crate) fn attempt(&self) -> Attempt {
-        Attempt(Counter { of: Arc::clone(&self.0), sent: Arc::new(Mutex::new(Some(0))) })
+        Attempt(Counter {
+            of: Arc::clone(&self.0),
+            sent: Arc::new(Mutex::new(Some(0))),
+        })
     }
 }
 

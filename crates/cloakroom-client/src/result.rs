@@ -56,9 +56,14 @@ impl Client {
     async fn step(&self, url: &Url, hops: usize, renewals: &mut Renewals) -> Result<Step, Error> {
         let request = self.inner.http.get(url.clone()).header(ACCEPT, "*/*");
         let ours = url.origin() == self.inner.base.origin();
-        let request = if ours { request.headers(self.inner.headers.clone()) } else { request };
+        let request = if ours {
+            request.headers(self.inner.headers.clone())
+        } else {
+            request
+        };
         // No limit on the whole: a result may be long. Each piece of it has its own.
-        let response = match tokio::time::timeout(self.inner.settings.timeout, request.send()).await {
+        let response = match tokio::time::timeout(self.inner.settings.timeout, request.send()).await
+        {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Ok(Step::Again(Again::broken(error))),
             Err(_) => {
@@ -72,7 +77,9 @@ impl Client {
         match response.status() {
             StatusCode::NO_CONTENT => Ok(Step::Done(JobResult::Nothing)),
             StatusCode::ACCEPTED if hops == 0 => self.judge(response, hops, renewals).await,
-            status if status.is_success() => Ok(Step::Done(JobResult::Content(Download::new(response)))),
+            status if status.is_success() => {
+                Ok(Step::Done(JobResult::Content(Download::new(response))))
+            }
             status if status.is_redirection() && response.headers().contains_key(LOCATION) => {
                 Self::redirect(url, hops, &response)
             }
@@ -81,17 +88,31 @@ impl Client {
     }
 
     fn redirect(from: &Url, hops: usize, response: &Response) -> Result<Step, Error> {
-        let place = response.headers().get(LOCATION).and_then(|place| place.to_str().ok());
-        let to = place.and_then(|place| from.join(place).ok()).filter(|to| matches!(to.scheme(), "http" | "https"));
+        let place = response
+            .headers()
+            .get(LOCATION)
+            .and_then(|place| place.to_str().ok());
+        let to = place
+            .and_then(|place| from.join(place).ok())
+            .filter(|to| matches!(to.scheme(), "http" | "https"));
         match to {
             Some(to) if hops < REDIRECTS => Ok(Step::Redirect(to)),
-            Some(_) => Err(Error::Protocol(format!("the result is more than {REDIRECTS} redirects away"))),
-            None => Err(Error::Protocol("the result is redirected to what is no URL".to_owned())),
+            Some(_) => Err(Error::Protocol(format!(
+                "the result is more than {REDIRECTS} redirects away"
+            ))),
+            None => Err(Error::Protocol(
+                "the result is redirected to what is no URL".to_owned(),
+            )),
         }
     }
 
     /// Reads an answer that is not the result.
-    async fn judge(&self, response: Response, hops: usize, renewals: &mut Renewals) -> Result<Step, Error> {
+    async fn judge(
+        &self,
+        response: Response,
+        hops: usize,
+        renewals: &mut Renewals,
+    ) -> Result<Step, Error> {
         let answer = match Answer::read(response).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Step::Again(Again::broken(error))),
@@ -108,7 +129,9 @@ impl Client {
         let snapshot = Snapshot::of(answer)?;
         match snapshot.problem {
             None => Ok(Step::Done(JobResult::NotYet(Box::new(snapshot)))),
-            Some(_) => Err(snapshot.into_outcome().expect_err("a job with a problem did not succeed")),
+            Some(_) => Err(snapshot
+                .into_outcome()
+                .expect_err("a job with a problem did not succeed")),
         }
     }
 }

@@ -39,7 +39,11 @@ pub(crate) struct Again {
 
 impl Again {
     pub(crate) fn broken(error: reqwest::Error) -> Self {
-        Self { reached: !error.is_connect(), reason: crate::error::chain(error), retry_after: None }
+        Self {
+            reached: !error.is_connect(),
+            reason: crate::error::chain(error),
+            retry_after: None,
+        }
     }
 }
 
@@ -52,7 +56,11 @@ pub(crate) struct Retries<'a> {
 
 impl<'a> Retries<'a> {
     pub(crate) fn new(client: &'a Client) -> Self {
-        Self { client, attempts: 0, first_failure: None }
+        Self {
+            client,
+            attempts: 0,
+            first_failure: None,
+        }
     }
 
     /// Waits for the next attempt; fails as [`Error::Unavailable`] when there is to be none.
@@ -67,14 +75,27 @@ impl<'a> Retries<'a> {
             Some(told) => told.saturating_add(settings.retry.delay(1, clock.unit())),
             None => settings.retry.delay(self.attempts, clock.unit()),
         };
-        let late = settings.retry_within.is_zero() || spent.saturating_add(wait) > settings.retry_within;
+        let late =
+            settings.retry_within.is_zero() || spent.saturating_add(wait) > settings.retry_within;
         let unsafe_to_repeat = again.reached && repeat == Repeat::UnlessReached;
         if late || unsafe_to_repeat || self.attempts >= settings.retry.max_attempts {
-            let Again { reason, retry_after, .. } = again;
-            return Err(Error::Unavailable { attempts: self.attempts, reason, retry_after });
+            let Again {
+                reason,
+                retry_after,
+                ..
+            } = again;
+            return Err(Error::Unavailable {
+                attempts: self.attempts,
+                reason,
+                retry_after,
+            });
         }
         if let Some(report) = &settings.on_retry {
-            report(&Retry { attempt: self.attempts, reason: again.reason, wait });
+            report(&Retry {
+                attempt: self.attempts,
+                reason: again.reason,
+                wait,
+            });
         }
         clock.sleep(wait).await;
         Ok(())

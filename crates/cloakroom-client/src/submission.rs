@@ -74,17 +74,36 @@ impl Submission {
 
     /// A command that takes another media type, from memory.
     pub fn bytes(command: &str, content_type: &str, bytes: impl Into<Bytes>) -> Self {
-        Self::new(command, Payload::Bytes { content_type: content_type.to_owned(), bytes: bytes.into() })
+        Self::new(
+            command,
+            Payload::Bytes {
+                content_type: content_type.to_owned(),
+                bytes: bytes.into(),
+            },
+        )
     }
 
     /// A command that takes what is in a file.
     pub fn file(command: &str, content_type: &str, path: impl Into<PathBuf>) -> Self {
-        Self::new(command, Payload::File { content_type: content_type.to_owned(), path: path.into() })
+        Self::new(
+            command,
+            Payload::File {
+                content_type: content_type.to_owned(),
+                path: path.into(),
+            },
+        )
     }
 
     fn new(command: &str, payload: Payload) -> Self {
         let (command, query, key) = (command.to_owned(), Vec::new(), Key::default());
-        Self { command, payload, query, key, not_before: None, upload: None }
+        Self {
+            command,
+            payload,
+            query,
+            key,
+            not_before: None,
+            upload: None,
+        }
     }
 
     /// Adds a parameter to the query string.

@@ -41,7 +41,11 @@ struct Call {
 impl Call {
     /// Without a key, sent again it would be another command.
     fn repeat(&self) -> Repeat {
-        if self.key.is_some() { Repeat::Safe } else { Repeat::UnlessReached }
+        if self.key.is_some() {
+            Repeat::Safe
+        } else {
+            Repeat::UnlessReached
+        }
     }
 }
 
@@ -52,20 +56,35 @@ impl Client {
     /// a body, is uploaded first; in parts, if it is over [`Builder::parts_from`](crate::Builder::parts_from). An upload in parts that is
     /// interrupted goes on where it was if the same is submitted again with its id: see [`Submission::upload`].
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, Error> {
-        let Submission { command, payload, query, key, not_before, upload } = submission;
-        let command: CommandType =
-            command.parse().map_err(|error| Error::input(format!("{command:?} as a command type"), &error))?;
+        let Submission {
+            command,
+            payload,
+            query,
+            key,
+            not_before,
+            upload,
+        } = submission;
+        let command: CommandType = command
+            .parse()
+            .map_err(|error| Error::input(format!("{command:?} as a command type"), &error))?;
         let mut url = self.url(&["commands", command.as_str()]);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let call = Call { url, key: header_of(key)?, not_before, timeout: self.inner.settings.timeout };
+        let call = Call {
+            url,
+            key: header_of(key)?,
+            not_before,
+            timeout: self.inner.settings.timeout,
+        };
         let content = Content::of(payload).await?;
         if upload.is_some() || content.length() > self.inner.settings.body_limit {
             return self.submit_upload(&call, &content, upload.as_deref()).await;
         }
         match self.submit_body(&call, &content).await {
-            Err(Error::Problem(problem)) if is_too_large(&problem) => self.submit_upload(&call, &content, None).await,
+            Err(Error::Problem(problem)) if is_too_large(&problem) => {
+                self.submit_upload(&call, &content, None).await
+            }
             answered => answered,
         }
     }
@@ -73,15 +92,28 @@ impl Client {
     async fn submit_body(&self, call: &Call, content: &Content) -> Result<Submitted, Error> {
         let body = content.to_bytes().await?;
         let make = || {
-            let request = self.call(call).timeout(call.timeout + content.sending_time());
-            request.header(CONTENT_TYPE, content.media_type()).body(body.clone())
+            let request = self
+                .call(call)
+                .timeout(call.timeout + content.sending_time());
+            request
+                .header(CONTENT_TYPE, content.media_type())
+                .body(body.clone())
         };
         self.submitted(self.ask(call.repeat(), make).await?)
     }
 
-    async fn submit_upload(&self, call: &Call, content: &Content, begun: Option<&str>) -> Result<Submitted, Error> {
+    async fn submit_upload(
+        &self,
+        call: &Call,
+        content: &Content,
+        begun: Option<&str>,
+    ) -> Result<Submitted, Error> {
         let upload = self.upload(content, begun).await?;
-        let make = || self.call(call).timeout(call.timeout).header(UPLOAD_ID, &upload);
+        let make = || {
+            self.call(call)
+                .timeout(call.timeout)
+                .header(UPLOAD_ID, &upload)
+        };
         self.submitted(self.ask(call.repeat(), make).await?)
     }
 
@@ -107,7 +139,11 @@ impl Client {
         };
         let mut location = self.resolve(location.as_ref().unwrap_or(&job.links.this))?;
         without_credentials(&mut location);
-        Ok(Submitted { job, location: location.into(), replayed })
+        Ok(Submitted {
+            job,
+            location: location.into(),
+            replayed,
+        })
     }
 }
 
@@ -118,7 +154,9 @@ fn header_of(key: Key) -> Result<Option<String>, Error> {
         Key::Without => return Ok(None),
         Key::Given(key) => key,
     };
-    let key: ClientJobId = key.parse().map_err(|error| Error::input(format!("{key:?} as a key"), &error))?;
+    let key: ClientJobId = key
+        .parse()
+        .map_err(|error| Error::input(format!("{key:?} as a key"), &error))?;
     let escaped = key.as_str().replace('\\', "\\\\").replace('"', "\\\"");
     Ok(Some(format!("\"{escaped}\"")))
 }

@@ -42,7 +42,11 @@ struct Ticket {
 
 impl Client {
     /// Uploads a payload, or what is missing of it; the id is for `Upload-Id`.
-    pub(crate) async fn upload(&self, content: &Content, begun: Option<&str>) -> Result<String, Error> {
+    pub(crate) async fn upload(
+        &self,
+        content: &Content,
+        begun: Option<&str>,
+    ) -> Result<String, Error> {
         if begun.is_some() || content.length() > self.inner.settings.parts_from {
             return self.upload_in_parts(content, begun).await;
         }
@@ -52,27 +56,49 @@ impl Client {
         loop {
             let ticket: Ticket = self.ticket(&asked).await?;
             let progress = Progress::new(self, &ticket.upload_id, Some(sha256), content.length());
-            let link = Link { url: &ticket.url, headers: &ticket.headers };
-            let answer = self.put(link, content, content.whole(), content.sending_time(), &progress).await?;
+            let link = Link {
+                url: &ticket.url,
+                headers: &ticket.headers,
+            };
+            let answer = self
+                .put(
+                    link,
+                    content,
+                    content.whole(),
+                    content.sending_time(),
+                    &progress,
+                )
+                .await?;
             match answer.status {
                 status if status.is_success() => return Ok(ticket.upload_id),
                 _ if renewals.renew(&answer) => {}
-                _ => return Err(content.or_change(answer.unexpected("the storage did not take the upload"))),
+                _ => {
+                    return Err(
+                        content.or_change(answer.unexpected("the storage did not take the upload"))
+                    );
+                }
             }
         }
     }
 
     /// Asks for an upload.
     pub(crate) async fn ticket<T: DeserializeOwned>(&self, asked: &Value) -> Result<T, Error> {
-        let make =
-            || self.request(Method::POST, self.url(&["uploads"])).timeout(self.inner.settings.timeout).json(asked);
+        let make = || {
+            self.request(Method::POST, self.url(&["uploads"]))
+                .timeout(self.inner.settings.timeout)
+                .json(asked)
+        };
         // An upload that no command names is gone after a day: a second one does no harm.
         let answer = self.ask(Repeat::Safe, make).await?;
         if !answer.status.is_success() {
             return Err(answer.into_refusal());
         }
         let By { method } = answer.json()?;
-        if method == "PUT" { answer.json() } else { Err(answer.unexpected("an upload by another method than PUT")) }
+        if method == "PUT" {
+            answer.json()
+        } else {
+            Err(answer.unexpected("an upload by another method than PUT"))
+        }
     }
 
     /// Sends a payload, or a part of it, until there is an answer below 500.
@@ -88,13 +114,23 @@ impl Client {
         let mut retries = Retries::new(self);
         loop {
             // With the headers that were signed, and none of the caller's: they are not for the storage.
-            let mut request = self.inner.http.put(url.clone()).timeout(self.inner.settings.timeout + time);
-            for (name, value) in link.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length")) {
+            let mut request = self
+                .inner
+                .http
+                .put(url.clone())
+                .timeout(self.inner.settings.timeout + time);
+            for (name, value) in link
+                .headers
+                .iter()
+                .filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"))
+            {
                 request = request.header(name, value);
             }
             let attempt = progress.attempt();
             // A presigned URL takes no chunked body, which a stream of unknown length would be.
-            let request = request.header(CONTENT_LENGTH, range.length).body(content.body(range, &attempt));
+            let request = request
+                .header(CONTENT_LENGTH, range.length)
+                .body(content.body(range, &attempt));
             let sent = request.send().await;
             if let Some(error) = content.unreadable() {
                 return Err(error);
@@ -113,7 +149,10 @@ impl Client {
                     Err(error) => Again::broken(error),
                 },
                 Err(error) if error.is_builder() => {
-                    return Err(Error::Protocol(format!("the upload's headers: {}", crate::error::chain(error))));
+                    return Err(Error::Protocol(format!(
+                        "the upload's headers: {}",
+                        crate::error::chain(error)
+                    )));
                 }
                 Err(error) => Again::broken(error),
             };

@@ -22,15 +22,32 @@ impl Client {
     /// Holds a poll open as long as the service lets it, and else comes back as told by `Retry-After`. Goes on through
     /// failures of the service and of the network; fails as [`Error::Unavailable`] only when one poll has used up the
     /// limits of asking again. The job goes on whether anyone waits for it or not.
-    pub async fn wait(&self, job: &str, mut on_update: impl FnMut(&JobView)) -> Result<JobView, Error> {
+    pub async fn wait(
+        &self,
+        job: &str,
+        mut on_update: impl FnMut(&JobView),
+    ) -> Result<JobView, Error> {
         let settings = &self.inner.settings;
         let mut etag: Option<String> = None;
         let mut seen: Option<JobView> = None;
         loop {
             let began = settings.clock.now();
             // Without an entity tag the service would hold the answer up to the end, and its states would go unseen.
-            let wait_seconds = if etag.is_some() { settings.long_poll_seconds } else { 0 };
-            let (changed, retry_after) = match self.poll(job, Ask { etag: etag.as_deref(), wait_seconds }).await? {
+            let wait_seconds = if etag.is_some() {
+                settings.long_poll_seconds
+            } else {
+                0
+            };
+            let (changed, retry_after) = match self
+                .poll(
+                    job,
+                    Ask {
+                        etag: etag.as_deref(),
+                        wait_seconds,
+                    },
+                )
+                .await?
+            {
                 Poll::Unchanged { retry_after } => (false, retry_after),
                 Poll::Job(snapshot) => {
                     if seen.as_ref() != Some(&snapshot.job) {
@@ -47,7 +64,11 @@ impl Client {
             };
             let took = settings.clock.now().saturating_sub(began);
             let holds = settings.long_poll_seconds > 0 && (changed || took >= HELD);
-            let pause = if holds { SPACING.saturating_sub(took) } else { retry_after.unwrap_or(UNTOLD).max(SPACING) };
+            let pause = if holds {
+                SPACING.saturating_sub(took)
+            } else {
+                retry_after.unwrap_or(UNTOLD).max(SPACING)
+            };
             settings.clock.sleep(pause).await;
         }
     }

@@ -95,7 +95,10 @@ pub enum Architecture {
 }
 
 /// For arithmetic on what is counted whole.
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 bytes, and no bill is to the byte")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53 bytes, and no bill is to the byte"
+)]
 const fn float(whole: u64) -> f64 {
     whole as f64
 }

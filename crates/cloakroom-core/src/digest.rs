@@ -57,7 +57,11 @@ impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
         let mut text = String::with_capacity(64);
-        text.extend(self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+        text.extend(
+            self.0
+                .iter()
+                .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
+        );
         f.write_str(&text)
     }
 }
@@ -96,7 +100,13 @@ pub struct Fingerprint(Digest);
 
 impl Fingerprint {
     /// Takes the fingerprint of a command. Each part is preceded by its length, so no two commands run together.
-    pub fn of(command: &CommandType, query: &str, content_type: &str, payload: &Digest, length: u64) -> Self {
+    pub fn of(
+        command: &CommandType,
+        query: &str,
+        content_type: &str,
+        payload: &Digest,
+        length: u64,
+    ) -> Self {
         let mut sum = Digest::builder();
         for part in [command.as_str(), query, content_type] {
             sum.update(&(part.len() as u64).to_be_bytes());
@@ -182,7 +192,10 @@ mod tests {
     fn a_digest_is_64_lower_case_hex_digits() {
         let text = "0123456789abcdef".repeat(4);
         let digest: Digest = text.parse().expect("a digest");
-        assert_eq!((digest.to_string(), format!("{digest:?}")), (text.clone(), format!("Digest({text})")));
+        assert_eq!(
+            (digest.to_string(), format!("{digest:?}")),
+            (text.clone(), format!("Digest({text})"))
+        );
         assert_eq!((digest.as_bytes()[0], digest.as_bytes()[5]), (0x01, 0xab));
         assert_eq!(Digest::from_bytes(*digest.as_bytes()), digest);
         for bad in [

@@ -35,13 +35,20 @@ impl Step {
 
     /// A step without a reason.
     pub const fn new(event: Event, at: Timestamp) -> Self {
-        Self { at, event, reason: None }
+        Self {
+            at,
+            event,
+            reason: None,
+        }
     }
 
     /// With what went wrong.
     #[must_use]
     pub fn because(mut self, failure: &Failure) -> Self {
-        self.reason = Some(cut(format!("{}: {}", failure.code, failure.detail), Self::REASON_LIMIT));
+        self.reason = Some(cut(
+            format!("{}: {}", failure.code, failure.detail),
+            Self::REASON_LIMIT,
+        ));
         self
     }
 }
@@ -50,7 +57,9 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.at.as_millis(), self.event.as_str())?;
-        self.reason.iter().try_for_each(|reason| write!(f, " {reason}"))
+        self.reason
+            .iter()
+            .try_for_each(|reason| write!(f, " {reason}"))
     }
 }
 
@@ -59,10 +68,20 @@ impl FromStr for Step {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.splitn(3, ' ');
-        let at = parts.next().and_then(|millis| millis.parse().ok()).ok_or(InvalidStep)?;
+        let at = parts
+            .next()
+            .and_then(|millis| millis.parse().ok())
+            .ok_or(InvalidStep)?;
         let word = parts.next().ok_or(InvalidStep)?;
-        let event = Event::ALL.into_iter().find(|event| event.as_str() == word).ok_or(InvalidStep)?;
-        Ok(Self { at: Timestamp::from_millis(at), event, reason: parts.next().map(ToOwned::to_owned) })
+        let event = Event::ALL
+            .into_iter()
+            .find(|event| event.as_str() == word)
+            .ok_or(InvalidStep)?;
+        Ok(Self {
+            at: Timestamp::from_millis(at),
+            event,
+            reason: parts.next().map(ToOwned::to_owned),
+        })
     }
 }
 
@@ -79,8 +98,13 @@ mod tests {
             let step = step.because(&failure);
             assert_eq!(step.to_string().parse(), Ok(step.clone()));
         }
-        let step: Step = "1795248000120 fail no-paper: out of paper".parse().expect("a step");
-        assert_eq!((step.event, step.reason.as_deref()), (Event::Fail, Some("no-paper: out of paper")));
+        let step: Step = "1795248000120 fail no-paper: out of paper"
+            .parse()
+            .expect("a step");
+        assert_eq!(
+            (step.event, step.reason.as_deref()),
+            (Event::Fail, Some("no-paper: out of paper"))
+        );
     }
 
     #[test]
@@ -88,7 +112,8 @@ mod tests {
         for text in ["", "1", "x claim", "1 jump", "claim 1"] {
             assert_eq!(text.parse::<Step>(), Err(InvalidStep), "{text}");
         }
-        let long = Step::new(Event::Retry, Timestamp::from_millis(0)).because(&Failure::new("é".repeat(1000)));
+        let long = Step::new(Event::Retry, Timestamp::from_millis(0))
+            .because(&Failure::new("é".repeat(1000)));
         // The code and a colon have 12 bytes, and each letter two.
         assert_eq!(long.reason, Some(format!("job-failed: {}", "é".repeat(74))));
     }

@@ -145,7 +145,9 @@ impl UploadId {
     /// When the upload was asked for; `None` when this is no id that this service made.
     pub fn created_at(&self) -> Option<Timestamp> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
-        Some(Timestamp::from_millis(i64::try_from(seconds).ok()? * 1000 + i64::from(nanos / 1_000_000)))
+        Some(Timestamp::from_millis(
+            i64::try_from(seconds).ok()? * 1000 + i64::from(nanos / 1_000_000),
+        ))
     }
 }
 
@@ -183,7 +185,8 @@ impl Namespace {
     }
 
     fn derive(&self, kind: &str, tenant: &Tenant, name: &[u8]) -> JobId {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes())
+            .expect("HMAC takes a key of any length");
         for part in [kind.as_bytes(), tenant.as_str().as_bytes(), name] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
@@ -214,7 +217,10 @@ mod tests {
         let other: Tenant = "other".parse().expect("a tenant");
         assert_ne!(id, NAMESPACE.job_id(&other, &key("order-1042")));
         assert_ne!(id, NAMESPACE.job_id(&tenant, &key("order-1043")));
-        assert_ne!(id, Namespace(Uuid::from_u128(8)).job_id(&tenant, &key("order-1042")));
+        assert_ne!(
+            id,
+            Namespace(Uuid::from_u128(8)).job_id(&tenant, &key("order-1042"))
+        );
     }
 
     #[test]
@@ -226,8 +232,17 @@ mod tests {
     #[test]
     fn an_id_is_written_in_one_way_only() {
         let text = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
-        assert_eq!(text.parse::<JobId>().map(|id| id.to_string()).as_deref(), Ok(text));
-        for bad in [&text.to_uppercase(), &text.replace('-', ""), &format!("{{{text}}}"), "", "x"] {
+        assert_eq!(
+            text.parse::<JobId>().map(|id| id.to_string()).as_deref(),
+            Ok(text)
+        );
+        for bad in [
+            &text.to_uppercase(),
+            &text.replace('-', ""),
+            &format!("{{{text}}}"),
+            "",
+            "x",
+        ] {
             assert!(bad.parse::<JobId>().is_err(), "{bad}");
         }
     }
@@ -252,7 +267,10 @@ mod tests {
     fn an_upload_id_tells_when_it_was_made() {
         let at = uuid::Timestamp::from_unix(uuid::NoContext, 1_795_248_000, 120_000_000);
         let id = UploadId(Uuid::new_v7(at));
-        assert_eq!(id.created_at().map(Timestamp::as_millis), Some(1_795_248_000_120));
+        assert_eq!(
+            id.created_at().map(Timestamp::as_millis),
+            Some(1_795_248_000_120)
+        );
         assert_eq!(UploadId(Uuid::from_u128(4)).created_at(), None);
     }
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::history::Step;
-use crate::{ClientJobId, CommandType, Failure, Fingerprint, JobId, JobKey, LeaseToken, Success, Tenant, Timestamp};
+use crate::{
+    ClientJobId, CommandType, Failure, Fingerprint, JobId, JobKey, LeaseToken, Success, Tenant,
+    Timestamp,
+};
 
 /// Where a job stands. `succeeded`, `failed` and `cancelled` are terminal: a job never leaves them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -94,8 +97,15 @@ impl Progress {
 
     /// Brings a report into its bounds.
     pub fn new(percent: f64, message: Option<String>) -> Self {
-        let percent = if percent.is_finite() { percent.clamp(0.0, 100.0) } else { 0.0 };
-        Self { percent, message: message.map(|text| crate::outcome::cut(text, Self::MESSAGE_LIMIT)) }
+        let percent = if percent.is_finite() {
+            percent.clamp(0.0, 100.0)
+        } else {
+            0.0
+        };
+        Self {
+            percent,
+            message: message.map(|text| crate::outcome::cut(text, Self::MESSAGE_LIMIT)),
+        }
     }
 }
 
@@ -169,7 +179,15 @@ pub struct NewJob {
 impl Job {
     /// The record of a command that is accepted now.
     pub fn accept(new: NewJob, now: Timestamp) -> Self {
-        let NewJob { tenant, id, client_job_id, command, fingerprint, retention, not_before } = new;
+        let NewJob {
+            tenant,
+            id,
+            client_job_id,
+            command,
+            fingerprint,
+            retention,
+            not_before,
+        } = new;
         let ready_at = not_before.map_or(now, |at| at.max(now));
         Self {
             tenant,
@@ -198,7 +216,10 @@ impl Job {
 
     /// Where the record is.
     pub fn key(&self) -> JobKey {
-        JobKey { tenant: self.tenant.clone(), id: self.id }
+        JobKey {
+            tenant: self.tenant.clone(),
+            id: self.id,
+        }
     }
 
     /// From when on its result is not there any more, where that is before the job is unknown.
@@ -236,7 +257,8 @@ pub const OVERTIME: Duration = Duration::from_secs(14 * 86_400);
 /// When a record that is to be kept for `retention` from `from` expires: a whole second, rounded up.
 pub fn expiry(from: Timestamp, retention: Duration) -> Timestamp {
     Timestamp::from_seconds(
-        from.as_seconds_ceil().saturating_add(i64::try_from(retention.as_secs()).unwrap_or(i64::MAX)),
+        from.as_seconds_ceil()
+            .saturating_add(i64::try_from(retention.as_secs()).unwrap_or(i64::MAX)),
     )
 }
 
@@ -272,8 +294,15 @@ pub(crate) mod tests {
             not_before,
         };
         let (now, later) = (Timestamp::from_seconds(10), Timestamp::from_seconds(3610));
-        let (past, future) = (Job::accept(new(Some(job.created_at)), now), Job::accept(new(Some(later)), now));
-        assert_eq!((past.ready_at, future.ready_at), (now, later), "a time that is over is now");
+        let (past, future) = (
+            Job::accept(new(Some(job.created_at)), now),
+            Job::accept(new(Some(later)), now),
+        );
+        assert_eq!(
+            (past.ready_at, future.ready_at),
+            (now, later),
+            "a time that is over is now"
+        );
         assert_eq!(future.deadline(), later.after(job.retention));
         job = Job::accept(new(None), now);
         assert_eq!(job, past);
@@ -338,7 +367,13 @@ pub(crate) mod tests {
             history: vec![],
         };
         assert_eq!(Job::accept(new, now), want);
-        assert_eq!(want.key(), JobKey { tenant: want.tenant.clone(), id: want.id });
+        assert_eq!(
+            want.key(),
+            JobKey {
+                tenant: want.tenant.clone(),
+                id: want.id
+            }
+        );
     }
 
     #[test]
@@ -354,13 +389,23 @@ pub(crate) mod tests {
             (f64::NEG_INFINITY, 0.0),
             (f64::NAN, 0.0),
         ] {
-            assert_eq!(Progress::new(said, None), Progress { percent: kept, message: None }, "{said}");
+            assert_eq!(
+                Progress::new(said, None),
+                Progress {
+                    percent: kept,
+                    message: None
+                },
+                "{said}"
+            );
         }
         let message = |text: &str| Progress::new(1.0, Some(text.to_owned())).message;
         let longest = "a".repeat(256);
         assert_eq!(message(&longest), Some(longest.clone()));
         assert_eq!(message(&format!("{longest}b")), Some(longest));
-        assert_eq!(message(&format!("a{}", "é".repeat(200))), Some(format!("a{}", "é".repeat(127))));
+        assert_eq!(
+            message(&format!("a{}", "é".repeat(200))),
+            Some(format!("a{}", "é".repeat(127)))
+        );
     }
 
     #[test]
@@ -369,7 +414,8 @@ pub(crate) mod tests {
         job.ready_at = Timestamp::from_seconds(30);
         for status in Status::ALL {
             job.status = status;
-            let leased = [29_999, 30_000].map(|millis| job.is_leased(Timestamp::from_millis(millis)));
+            let leased =
+                [29_999, 30_000].map(|millis| job.is_leased(Timestamp::from_millis(millis)));
             let runs = matches!(status, Status::Running | Status::Cancelling);
             assert_eq!(leased, [runs, false], "{status:?}");
         }
@@ -380,7 +426,10 @@ pub(crate) mod tests {
         let words = Status::ALL.map(|status| (status.as_str(), status.is_terminal()));
         let open = ["accepted", "running", "retrying", "cancelling"].map(|word| (word, false));
         assert_eq!(words[..4], open);
-        assert_eq!(words[4..], [("succeeded", true), ("failed", true), ("cancelled", true)]);
+        assert_eq!(
+            words[4..],
+            [("succeeded", true), ("failed", true), ("cancelled", true)]
+        );
         for status in Status::ALL {
             assert_eq!(serde_json::to_value(status).expect("JSON"), status.as_str());
         }
@@ -400,9 +449,16 @@ pub(crate) mod tests {
             sha256: Digest::of(b"x"),
             retention,
         };
-        for (retention, expires_at) in [(None, None), (Some(Duration::from_secs(3600)), Some(3607))] {
-            job.success = Some(Success { result: Some(stored(retention)), resource: None });
-            assert_eq!(job.result_expires_at(), expires_at.map(Timestamp::from_seconds));
+        for (retention, expires_at) in [(None, None), (Some(Duration::from_secs(3600)), Some(3607))]
+        {
+            job.success = Some(Success {
+                result: Some(stored(retention)),
+                resource: None,
+            });
+            assert_eq!(
+                job.result_expires_at(),
+                expires_at.map(Timestamp::from_seconds)
+            );
         }
         job.finished_at = None;
         assert_eq!(job.result_expires_at(), None);
@@ -411,9 +467,21 @@ pub(crate) mod tests {
     #[test]
     fn an_expiry_is_a_whole_second_rounded_up_and_never_wraps() {
         let hour = Duration::from_secs(3600);
-        for (millis, seconds) in [(0, 3600), (1, 3601), (999, 3601), (1000, 3601), (1001, 3602)] {
-            assert_eq!(expiry(Timestamp::from_millis(millis), hour), Timestamp::from_seconds(seconds));
+        for (millis, seconds) in [
+            (0, 3600),
+            (1, 3601),
+            (999, 3601),
+            (1000, 3601),
+            (1001, 3602),
+        ] {
+            assert_eq!(
+                expiry(Timestamp::from_millis(millis), hour),
+                Timestamp::from_seconds(seconds)
+            );
         }
-        assert_eq!(expiry(Timestamp::from_millis(0), Duration::MAX), Timestamp::from_seconds(i64::MAX));
+        assert_eq!(
+            expiry(Timestamp::from_millis(0), Duration::MAX),
+            Timestamp::from_seconds(i64::MAX)
+        );
     }
 }

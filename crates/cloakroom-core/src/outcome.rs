@@ -67,7 +67,9 @@ impl Resource {
     /// Checks a place. What a browser would run (`javascript:`) or read as another site (`//host`) is refused.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let path = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
-        let url = ["http://", "https://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+        let url = ["http://", "https://"]
+            .iter()
+            .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
         if (path || url) && text.len() <= 2048 && text.bytes().all(|b| b.is_ascii_graphic()) {
             Ok(Self(text.to_owned()))
         } else {
@@ -108,7 +110,11 @@ impl Failure {
         if detail.trim().is_empty() {
             "no reason was given".clone_into(&mut detail);
         }
-        Self { status: 400, code: Self::JOB_FAILED.to_owned(), detail: cut(detail, Self::DETAIL_LIMIT) }
+        Self {
+            status: 400,
+            code: Self::JOB_FAILED.to_owned(),
+            detail: cut(detail, Self::DETAIL_LIMIT),
+        }
     }
 
     /// Creates a failure of what the service itself needs.

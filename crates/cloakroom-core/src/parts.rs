@@ -43,7 +43,10 @@ impl Division {
     pub fn of(length: u64, wish: Option<u32>) -> Result<Self, Undivided> {
         let Some(parts) = wish.map(|parts| parts.clamp(1, MOST_PARTS)) else {
             let least = length.div_ceil(MOST_PARTS.into()).next_multiple_of(MIB);
-            return Ok(Self { length, part_length: least.max(USUAL_PART) });
+            return Ok(Self {
+                length,
+                part_length: least.max(USUAL_PART),
+            });
         };
         let part_length = length.div_ceil(parts.into()).max(1);
         if part_length > LARGEST_PART {
@@ -53,7 +56,10 @@ impl Division {
             let most = length.div_ceil(LEAST_PART - 1).saturating_sub(1);
             return Err(Undivided::TooMany(number(most)));
         }
-        Ok(Self { length, part_length })
+        Ok(Self {
+            length,
+            part_length,
+        })
     }
 
     /// How many parts.
@@ -68,13 +74,17 @@ impl Division {
 
     /// How many bytes a part has.
     pub fn length_of(&self, number: u32) -> u64 {
-        self.length.saturating_sub(self.offset(number)).min(self.part_length)
+        self.length
+            .saturating_sub(self.offset(number))
+            .min(self.part_length)
     }
 }
 
 /// As a number of parts: within what there may be of them.
 fn number(parts: u64) -> u32 {
-    u32::try_from(parts).unwrap_or(MOST_PARTS).clamp(1, MOST_PARTS)
+    u32::try_from(parts)
+        .unwrap_or(MOST_PARTS)
+        .clamp(1, MOST_PARTS)
 }
 
 #[cfg(test)]
@@ -98,17 +108,28 @@ mod tests {
             (LARGEST_UPLOAD, 10_000, Ok(10_000)),
             (LARGEST_UPLOAD, 1_023, Err(Undivided::TooFew(1_024))),
         ] {
-            assert_eq!(Division::of(length, Some(wish)).map(|it| it.count()), said, "{length} in {wish}");
+            assert_eq!(
+                Division::of(length, Some(wish)).map(|it| it.count()),
+                said,
+                "{length} in {wish}"
+            );
         }
     }
 
     #[test]
     fn where_nobody_wishes_otherwise_parts_are_of_a_usual_size_and_never_too_many() {
-        for (length, parts, part_length) in
-            [(1, 1, 64), (64 * MIB + 1, 2, 64), (700 * GIB, 9_956, 72), (LARGEST_UPLOAD, 9_987, 525)]
-        {
+        for (length, parts, part_length) in [
+            (1, 1, 64),
+            (64 * MIB + 1, 2, 64),
+            (700 * GIB, 9_956, 72),
+            (LARGEST_UPLOAD, 9_987, 525),
+        ] {
             let it = Division::of(length, None).expect("no wish");
-            assert_eq!((it.count(), it.part_length / MIB), (parts, part_length), "{length}");
+            assert_eq!(
+                (it.count(), it.part_length / MIB),
+                (parts, part_length),
+                "{length}"
+            );
         }
     }
 
@@ -143,28 +164,62 @@ mod tests {
 
     #[test]
     fn the_limits_are_those_of_object_storage() {
-        assert_eq!((MOST_PARTS, LEAST_PART, LARGEST_PART), (10_000, 5 << 20, 5 << 30));
+        assert_eq!(
+            (MOST_PARTS, LEAST_PART, LARGEST_PART),
+            (10_000, 5 << 20, 5 << 30)
+        );
         assert_eq!((LARGEST_UPLOAD, USUAL_PART), (5 << 40, 64 << 20));
     }
 
     #[test]
     fn a_number_of_parts_is_brought_into_bounds_and_an_upload_of_nothing_is_one_part() {
-        for (length, asked, parts) in
-            [(1, 0, 1), (0, 1, 1), (10_000 * LEAST_PART, 20_000, 10_000), (LARGEST_PART, 1, 1)]
-        {
-            assert_eq!(Division::of(length, Some(asked)).map(|it| it.count()), Ok(parts), "{length} in {asked}");
+        for (length, asked, parts) in [
+            (1, 0, 1),
+            (0, 1, 1),
+            (10_000 * LEAST_PART, 20_000, 10_000),
+            (LARGEST_PART, 1, 1),
+        ] {
+            assert_eq!(
+                Division::of(length, Some(asked)).map(|it| it.count()),
+                Ok(parts),
+                "{length} in {asked}"
+            );
         }
         let nothing = Division::of(0, Some(1)).expect("one part");
         assert_eq!((nothing.part_length, nothing.length_of(1)), (1, 0));
-        assert_eq!(Division { length: 7, part_length: 0 }.count(), 7, "of a damaged record");
-        assert_eq!(Division { length: 1 << 40, part_length: 1 }.count(), MOST_PARTS);
+        assert_eq!(
+            Division {
+                length: 7,
+                part_length: 0
+            }
+            .count(),
+            7,
+            "of a damaged record"
+        );
+        assert_eq!(
+            Division {
+                length: 1 << 40,
+                part_length: 1
+            }
+            .count(),
+            MOST_PARTS
+        );
     }
 
     #[test]
     fn parts_follow_each_other_and_the_last_has_the_rest() {
-        let it = Division { length: 25, part_length: 10 };
-        assert_eq!([0, 1, 2, 3, 4].map(|number| it.offset(number)), [0, 0, 10, 20, 30]);
-        assert_eq!([1, 2, 3, 4].map(|number| it.length_of(number)), [10, 10, 5, 0]);
+        let it = Division {
+            length: 25,
+            part_length: 10,
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|number| it.offset(number)),
+            [0, 0, 10, 20, 30]
+        );
+        assert_eq!(
+            [1, 2, 3, 4].map(|number| it.length_of(number)),
+            [10, 10, 5, 0]
+        );
         assert_eq!(it.count(), 3);
     }
 }

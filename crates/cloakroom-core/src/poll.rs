@@ -22,9 +22,17 @@ pub fn retry_after(job: &Job, now: Timestamp) -> u64 {
     let seconds = match planned {
         // Never before it.
         Some(at) if at > now => at.since(now).as_millis().div_ceil(1000),
-        _ => (now.since(job.created_at) / 5).as_millis().saturating_add(500) / 1000,
+        _ => {
+            (now.since(job.created_at) / 5)
+                .as_millis()
+                .saturating_add(500)
+                / 1000
+        }
     };
-    seconds.try_into().unwrap_or(u64::MAX).clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end())
+    seconds
+        .try_into()
+        .unwrap_or(u64::MAX)
+        .clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end())
 }
 
 /// When work that is `percent` done will be over, going on as it did since `started_at`; `None` while that says nothing.

@@ -137,7 +137,10 @@ pub struct FieldError {
 impl FieldError {
     /// A thing that is wrong with the member at `pointer`.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into() }
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -187,10 +190,22 @@ mod tests {
     fn a_problem_says_what_its_code_does() {
         for &code in Code::ALL {
             let problem = Problem::new(code, "this time");
-            assert_eq!(problem.type_uri, format!("urn:cloakroom:problem:{}", code.as_str()));
-            assert_eq!((problem.title.as_str(), problem.status), (code.title(), code.status()));
-            assert_eq!((problem.code.as_str(), problem.detail.as_str()), (code.as_str(), "this time"));
-            assert_eq!((problem.instance, problem.errors, problem.job), (None, vec![], None));
+            assert_eq!(
+                problem.type_uri,
+                format!("urn:cloakroom:problem:{}", code.as_str())
+            );
+            assert_eq!(
+                (problem.title.as_str(), problem.status),
+                (code.title(), code.status())
+            );
+            assert_eq!(
+                (problem.code.as_str(), problem.detail.as_str()),
+                (code.as_str(), "this time")
+            );
+            assert_eq!(
+                (problem.instance, problem.errors, problem.job),
+                (None, vec![], None)
+            );
         }
     }
 
@@ -199,7 +214,12 @@ mod tests {
         let words: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(words.len(), Code::ALL.len());
         for code in Code::ALL {
-            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code:?}");
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'-'),
+                "{code:?}"
+            );
             assert!(matches!(code.status(), 400..=599), "{code:?}");
         }
     }
@@ -207,13 +227,25 @@ mod tests {
     #[test]
     fn an_error_of_a_field_tells_where_and_what() {
         let error = FieldError::new("/a/0", "must be a number");
-        assert_eq!((error.pointer.as_str(), error.detail.as_str()), ("/a/0", "must be a number"));
+        assert_eq!(
+            (error.pointer.as_str(), error.detail.as_str()),
+            ("/a/0", "must be a number")
+        );
     }
 
     #[test]
     fn members_that_do_not_apply_are_left_out() {
-        let problem = serde_json::to_value(Problem::new(Code::UnknownJob, "no such job")).expect("JSON");
-        let names: Vec<_> = problem.as_object().expect("an object").keys().map(String::as_str).collect();
-        assert_eq!(HashSet::from_iter(names), HashSet::from(["type", "title", "status", "detail", "code"]));
+        let problem =
+            serde_json::to_value(Problem::new(Code::UnknownJob, "no such job")).expect("JSON");
+        let names: Vec<_> = problem
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            HashSet::from_iter(names),
+            HashSet::from(["type", "title", "status", "detail", "code"])
+        );
     }
 }

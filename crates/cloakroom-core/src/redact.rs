@@ -55,12 +55,15 @@ fn is_boundary(c: char) -> bool {
 /// Recognizes the path of a presigned link, which may have no scheme.
 fn is_signed(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
-    word.split_once('?').is_some_and(|(_, query)| query.contains("x-amz-") || query.contains("signature="))
+    word.split_once('?')
+        .is_some_and(|(_, query)| query.contains("x-amz-") || query.contains("signature="))
 }
 
 fn has_good_port(authority: &str) -> bool {
     let after_address = authority.rsplit(']').next().unwrap_or_default();
-    after_address.split_once(':').is_none_or(|(_, port)| port.chars().all(|c| c.is_ascii_digit()))
+    after_address
+        .split_once(':')
+        .is_none_or(|(_, port)| port.chars().all(|c| c.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -15,7 +15,11 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 3, base: Duration::from_secs(2), cap: Duration::from_secs(300) }
+        Self {
+            max_attempts: 3,
+            base: Duration::from_secs(2),
+            cap: Duration::from_secs(300),
+        }
     }
 }
 
@@ -37,8 +41,14 @@ mod tests {
 
     #[test]
     fn the_longest_wait_doubles_up_to_the_cap() {
-        let policy = RetryPolicy { max_attempts: 9, base: Duration::from_secs(1), cap: Duration::from_secs(5) };
-        let longest: Vec<_> = (1..=5).map(|attempt| policy.delay(attempt, 1.0).as_secs()).collect();
+        let policy = RetryPolicy {
+            max_attempts: 9,
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(5),
+        };
+        let longest: Vec<_> = (1..=5)
+            .map(|attempt| policy.delay(attempt, 1.0).as_secs())
+            .collect();
         assert_eq!(longest, [1, 2, 4, 5, 5]);
         assert_eq!(policy.delay(3, 0.5), Duration::from_secs(2));
     }
@@ -54,8 +64,17 @@ mod tests {
     #[test]
     fn a_command_has_three_attempts_that_wait_for_two_seconds_to_five_minutes() {
         let policy = RetryPolicy::default();
-        assert_eq!((policy.max_attempts, policy.base.as_secs(), policy.cap.as_secs()), (3, 2, 300));
-        let longest: Vec<_> = (0..=10).map(|attempt| policy.delay(attempt, 1.0).as_secs()).collect();
+        assert_eq!(
+            (
+                policy.max_attempts,
+                policy.base.as_secs(),
+                policy.cap.as_secs()
+            ),
+            (3, 2, 300)
+        );
+        let longest: Vec<_> = (0..=10)
+            .map(|attempt| policy.delay(attempt, 1.0).as_secs())
+            .collect();
         assert_eq!(longest, [2, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
     }
 
@@ -65,7 +84,14 @@ mod tests {
         let waits = [-1.0, 0.0, 0.25, 1.0, 2.0].map(|unit| policy.delay(2, unit).as_secs());
         assert_eq!(waits, [0, 0, 1, 4, 4]);
         assert_eq!(policy.delay(u32::MAX, 1.0), policy.cap);
-        let unbounded = RetryPolicy { cap: Duration::MAX, ..policy };
-        assert_eq!(unbounded.delay(33, 1.0), unbounded.delay(32, 1.0), "no shift is too far");
+        let unbounded = RetryPolicy {
+            cap: Duration::MAX,
+            ..policy
+        };
+        assert_eq!(
+            unbounded.delay(33, 1.0),
+            unbounded.delay(32, 1.0),
+            "no shift is too far"
+        );
     }
 }

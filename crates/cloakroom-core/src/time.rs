@@ -45,13 +45,19 @@ impl Timestamp {
     /// This much later.
     #[must_use]
     pub fn after(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This much earlier.
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long after `earlier` this is; zero when it is before.
@@ -63,7 +69,10 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // RFC 3339 has the years 0 to 9999. Another one is in a corrupt record alone, and is shown as the epoch.
-        let time = EPOCH.checked_add(SignedDuration::from_millis(self.0)).ok().filter(|time| time.year() >= 0);
+        let time = EPOCH
+            .checked_add(SignedDuration::from_millis(self.0))
+            .ok()
+            .filter(|time| time.year() >= 0);
         write!(f, "{:.3}Z", time.unwrap_or(EPOCH))
     }
 }
@@ -82,7 +91,13 @@ impl FromStr for Timestamp {
 
 fn read(text: &str) -> Option<i64> {
     let (date_time, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
-    let shape = |b: u8| if b.is_ascii_digit() { b'0' } else { b.to_ascii_uppercase() };
+    let shape = |b: u8| {
+        if b.is_ascii_digit() {
+            b'0'
+        } else {
+            b.to_ascii_uppercase()
+        }
+    };
     if !date_time.bytes().map(shape).eq(*b"0000-00-00T00:00:00") {
         return None;
     }
@@ -91,7 +106,10 @@ fn read(text: &str) -> Option<i64> {
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let (month, day) = (i8::try_from(part(5, 7)?).ok()?, i8::try_from(part(8, 10)?).ok()?);
+    let (month, day) = (
+        i8::try_from(part(5, 7)?).ok()?,
+        i8::try_from(part(8, 10)?).ok()?,
+    );
     let date = Date::new(part(0, 4)?, month, day).ok()?;
     let (fraction, offset) = fraction(rest)?;
     let minutes = i64::from(hour) * 60 + i64::from(minute) - offset_minutes(offset)?;
@@ -104,14 +122,19 @@ fn read(text: &str) -> Option<i64> {
 
 /// The milliseconds of a fraction, rounded up, and what follows it.
 fn fraction(rest: &str) -> Option<(i64, &str)> {
-    let Some(digits) = rest.strip_prefix('.') else { return Some((0, rest)) };
+    let Some(digits) = rest.strip_prefix('.') else {
+        return Some((0, rest));
+    };
     let (digits, offset) = digits.split_at(digits.bytes().take_while(u8::is_ascii_digit).count());
     if digits.is_empty() {
         return None;
     }
     let (millis, beyond) = digits.split_at(digits.len().min(3));
     let millis: i64 = format!("{millis:0<3}").parse().ok()?;
-    Some((millis + i64::from(beyond.bytes().any(|digit| digit != b'0')), offset))
+    Some((
+        millis + i64::from(beyond.bytes().any(|digit| digit != b'0')),
+        offset,
+    ))
 }
 
 /// The minutes that a place is ahead of UTC.
@@ -119,7 +142,15 @@ fn offset_minutes(offset: &str) -> Option<i64> {
     if offset == "Z" || offset == "z" {
         return Some(0);
     }
-    let [sign @ (b'+' | b'-'), b'0'..=b'9', b'0'..=b'9', b':', b'0'..=b'9', b'0'..=b'9'] = offset.as_bytes() else {
+    let [
+        sign @ (b'+' | b'-'),
+        b'0'..=b'9',
+        b'0'..=b'9',
+        b':',
+        b'0'..=b'9',
+        b'0'..=b'9',
+    ] = offset.as_bytes()
+    else {
         return None;
     };
     let (hours, minutes): (i64, i64) = (offset[1..3].parse().ok()?, offset[4..6].parse().ok()?);
@@ -163,7 +194,10 @@ mod tests {
         let time = Timestamp::from_millis(1_795_248_000_120);
         assert_eq!(time.to_string(), "2026-11-21T08:00:00.120Z");
         assert_eq!("2026-11-21T08:00:00.120Z".parse(), Ok(time));
-        assert_eq!(Timestamp::from_seconds(0).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            Timestamp::from_seconds(0).to_string(),
+            "1970-01-01T00:00:00.000Z"
+        );
     }
 
     #[test]
@@ -173,9 +207,18 @@ mod tests {
             ("2026-11-21t08:00:00.5z", "2026-11-21T08:00:00.500Z"),
             ("2026-11-21T08:00:00.120Z", "2026-11-21T08:00:00.120Z"),
             ("2026-11-21T08:00:00.12Z", "2026-11-21T08:00:00.120Z"),
-            ("2026-11-21T09:00:00.123456789+01:00", "2026-11-21T08:00:00.124Z"),
-            ("2026-11-21T08:00:00.1230000000000000000000Z", "2026-11-21T08:00:00.123Z"),
-            ("2026-11-21T08:00:00.1230000000000000000001Z", "2026-11-21T08:00:00.124Z"),
+            (
+                "2026-11-21T09:00:00.123456789+01:00",
+                "2026-11-21T08:00:00.124Z",
+            ),
+            (
+                "2026-11-21T08:00:00.1230000000000000000000Z",
+                "2026-11-21T08:00:00.123Z",
+            ),
+            (
+                "2026-11-21T08:00:00.1230000000000000000001Z",
+                "2026-11-21T08:00:00.124Z",
+            ),
             ("2026-11-21T08:00:59.9990001Z", "2026-11-21T08:01:00.000Z"),
             ("2026-11-21T08:00:00+23:59", "2026-11-20T08:01:00.000Z"),
             ("2026-11-21T08:00:00-23:59", "2026-11-22T07:59:00.000Z"),
@@ -189,7 +232,13 @@ mod tests {
             ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00.000Z"),
             ("2017-01-01T05:29:60+05:30", "2017-01-01T00:00:00.000Z"),
         ] {
-            assert_eq!(text.parse::<Timestamp>().map(|time| time.to_string()).as_deref(), Ok(utc), "{text}");
+            assert_eq!(
+                text.parse::<Timestamp>()
+                    .map(|time| time.to_string())
+                    .as_deref(),
+                Ok(utc),
+                "{text}"
+            );
         }
         assert!("9999-12-31T23:59:60Z".parse::<Timestamp>().is_ok());
     }
@@ -254,7 +303,15 @@ mod tests {
 
     #[test]
     fn every_time_is_shown_as_one_that_can_be_read() {
-        for millis in [i64::MIN, YEAR_0 - 1, YEAR_0, 0, YEAR_10000 * 1000 - 1, YEAR_10000 * 1000, i64::MAX] {
+        for millis in [
+            i64::MIN,
+            YEAR_0 - 1,
+            YEAR_0,
+            0,
+            YEAR_10000 * 1000 - 1,
+            YEAR_10000 * 1000,
+            i64::MAX,
+        ] {
             let text = Timestamp::from_millis(millis).to_string();
             assert!(text.parse::<Timestamp>().is_ok(), "{text}");
         }
@@ -263,16 +320,39 @@ mod tests {
     #[test]
     fn times_are_added_and_compared_without_wrapping() {
         let (at, second) = (Timestamp::from_millis, Duration::from_secs(1));
-        assert_eq!((at(5).after(second), at(5).before(second)), (at(1005), at(-995)));
         assert_eq!(
-            (at(1005).since(at(5)), at(5).since(at(1005)), at(5).since(at(5))),
+            (at(5).after(second), at(5).before(second)),
+            (at(1005), at(-995))
+        );
+        assert_eq!(
+            (
+                at(1005).since(at(5)),
+                at(5).since(at(1005)),
+                at(5).since(at(5))
+            ),
             (second, Duration::ZERO, Duration::ZERO)
         );
-        assert_eq!((at(i64::MAX).after(second), at(i64::MIN).before(second)), (at(i64::MAX), at(i64::MIN)));
-        assert_eq!((at(0).after(Duration::MAX), at(0).before(Duration::MAX)), (at(i64::MAX), at(-i64::MAX)));
-        assert_eq!(at(i64::MAX).since(at(i64::MIN)), Duration::from_millis(i64::MAX.unsigned_abs()));
-        assert_eq!((Timestamp::from_seconds(i64::MAX), Timestamp::from_seconds(-1)), (at(i64::MAX), at(-1000)));
-        let ceil = [-1001, -1000, -1, 0, 1, 999, 1000, 1001].map(|millis| at(millis).as_seconds_ceil());
+        assert_eq!(
+            (at(i64::MAX).after(second), at(i64::MIN).before(second)),
+            (at(i64::MAX), at(i64::MIN))
+        );
+        assert_eq!(
+            (at(0).after(Duration::MAX), at(0).before(Duration::MAX)),
+            (at(i64::MAX), at(-i64::MAX))
+        );
+        assert_eq!(
+            at(i64::MAX).since(at(i64::MIN)),
+            Duration::from_millis(i64::MAX.unsigned_abs())
+        );
+        assert_eq!(
+            (
+                Timestamp::from_seconds(i64::MAX),
+                Timestamp::from_seconds(-1)
+            ),
+            (at(i64::MAX), at(-1000))
+        );
+        let ceil =
+            [-1001, -1000, -1, 0, 1, 999, 1000, 1001].map(|millis| at(millis).as_seconds_ceil());
         assert_eq!(ceil, [-1, -1, 0, 0, 1, 1, 1, 2]);
     }
 

@@ -19,7 +19,10 @@ pub use outage::{OUTAGE_LIMIT, latest_attempt, was_deferred};
 
 use crate::history::{KEPT_OVER_A_REDRIVE, Step};
 use crate::job::{OVERTIME, expiry};
-use crate::{AttemptEnd, Failure, Job, Lease, LeaseToken, Progress, RetryPolicy, Status, Success, Timestamp, poll};
+use crate::{
+    AttemptEnd, Failure, Job, Lease, LeaseToken, Progress, RetryPolicy, Status, Success, Timestamp,
+    poll,
+};
 
 /// What may happen to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,10 +121,15 @@ pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransit
         | (Event::Lapse, Accepted)
         | (Event::Bury | Event::Sweep, Accepted | Running | Retrying) => Ok(Failed),
         (Event::Retry | Event::Defer, Running) => Ok(Retrying),
-        (Event::Withdraw, Accepted | Retrying) | (Event::ConfirmCancel, Cancelling) => Ok(Cancelled),
+        (Event::Withdraw, Accepted | Retrying) | (Event::ConfirmCancel, Cancelling) => {
+            Ok(Cancelled)
+        }
         (Event::AskToCancel, Running) => Ok(Cancelling),
         (Event::Redrive, Failed) => Ok(Accepted),
-        (Event::Claim | Event::AskToCancel | Event::GiveUp | Event::Bury | Event::Sweep, Cancelling)
+        (
+            Event::Claim | Event::AskToCancel | Event::GiveUp | Event::Bury | Event::Sweep,
+            Cancelling,
+        )
         | (Event::Renew | Event::Succeed | Event::Fail | Event::AskToCancel, Accepted | Retrying)
         | (Event::GiveUp, Accepted)
         | (Event::Retry | Event::Defer, Accepted | Retrying | Cancelling)
@@ -158,7 +166,9 @@ impl Guard {
         job.is_alive(self.alive_at)
             && self.statuses.contains(&job.status)
             && self.created_at.is_none_or(|at| job.created_at == at)
-            && self.token.is_none_or(|token| job.lease.as_ref().is_some_and(|lease| lease.token == token))
+            && self
+                .token
+                .is_none_or(|token| job.lease.as_ref().is_some_and(|lease| lease.token == token))
             && self.ready_by.is_none_or(|by| job.ready_at <= by)
             && self.attempts_below.is_none_or(|max| job.attempt < max)
             && self.version.is_none_or(|version| job.version == version)
@@ -207,9 +217,15 @@ pub struct Transition {
 
 impl Transition {
     fn of(event: Event, now: Timestamp) -> Self {
-        let statuses: Vec<_> = Status::ALL.into_iter().filter(|&from| next(from, event).is_ok()).collect();
+        let statuses: Vec<_> = Status::ALL
+            .into_iter()
+            .filter(|&from| next(from, event).is_ok())
+            .collect();
         // Every event but `Renew` leads to one status from wherever it is legal; a test holds this.
-        let to = statuses.first().and_then(|&from| next(from, event).ok()).filter(|_| event != Event::Renew);
+        let to = statuses
+            .first()
+            .and_then(|&from| next(from, event).ok())
+            .filter(|_| event != Event::Renew);
         let over = to.is_some_and(Status::is_terminal);
         Self {
             guard: Guard {
@@ -253,7 +269,10 @@ impl Transition {
     /// Begins an attempt of a job that no worker runs.
     pub fn claim(claim: &Claim, now: Timestamp) -> Self {
         let mut transition = Self::begin(Self::of(Event::Claim, now), claim, now);
-        transition.guard.statuses.retain(|status| *status != Status::Running);
+        transition
+            .guard
+            .statuses
+            .retain(|status| *status != Status::Running);
         transition.guard.attempts_below = Some(claim.max_attempts);
         transition
     }
@@ -302,7 +321,10 @@ impl Transition {
         match end {
             AttemptEnd::Done(success) => {
                 let mut transition = Self::fenced(Event::Succeed, token, now);
-                let progress = Progress { percent: 100.0, message: None };
+                let progress = Progress {
+                    percent: 100.0,
+                    message: None,
+                };
                 transition.patch.progress = job.progress.as_ref().map(|_| (progress, Some(now)));
                 transition.patch.success = Some(success);
                 transition
@@ -313,7 +335,9 @@ impl Transition {
             {
                 Self::fenced(Event::ConfirmCancel, token, now)
             }
-            AttemptEnd::Retryable { failure, after } => Self::retry(job, token, failure, after, policy, now, unit),
+            AttemptEnd::Retryable { failure, after } => {
+                Self::retry(job, token, failure, after, policy, now, unit)
+            }
             AttemptEnd::Unavailable(failure) => Self::defer(job, token, failure, now, unit),
             // Told to stop, but not by the client: by the end of its time.
             AttemptEnd::Cancelled => Self::retry(
@@ -354,7 +378,11 @@ impl Transition {
             );
             return Self::fail(token, failure, now);
         }
-        let at = now.after(after.unwrap_or_else(|| policy.delay(job.attempt, unit)).min(policy.cap));
+        let at = now.after(
+            after
+                .unwrap_or_else(|| policy.delay(job.attempt, unit))
+                .min(policy.cap),
+        );
         let mut transition = Self::fenced(Event::Retry, token, now).because(failure);
         transition.patch.ready_at = Some(at);
         transition
@@ -380,10 +408,11 @@ impl Transition {
     /// Ends a job that has no attempt left, and whose last one, that of `token`, is dead or waits for another in vain
     /// (the command's attempts were lowered since).
     pub fn give_up(job: &Job, token: LeaseToken, now: Timestamp) -> Self {
-        let mut transition = Self::fenced(Event::GiveUp, token, now).because(match (&job.failure, job.status) {
-            (Some(last), Status::Retrying) => last.clone(),
-            _ => cause_of_death(job),
-        });
+        let mut transition =
+            Self::fenced(Event::GiveUp, token, now).because(match (&job.failure, job.status) {
+                (Some(last), Status::Retrying) => last.clone(),
+                _ => cause_of_death(job),
+            });
         transition.guard.ready_by = Some(now);
         transition
     }

@@ -114,29 +114,38 @@ impl JobView {
             command: job.command.to_string(),
             status: job.status,
             attempt: latest_attempt(job),
-            progress: job
-                .progress
-                .as_ref()
-                .map(|progress| ProgressView { percent: progress.percent, message: progress.message.clone() }),
+            progress: job.progress.as_ref().map(|progress| ProgressView {
+                percent: progress.percent,
+                message: progress.message.clone(),
+            }),
             created_at: job.created_at,
             started_at: job.started_at,
             updated_at: job.updated_at,
             finished_at: job.finished_at,
-            estimated_finish_at: job.estimated_finish_at.filter(|_| job.status == Status::Running),
-            not_before: Some(job.ready_at).filter(|at| job.status == Status::Accepted && *at > job.updated_at),
+            estimated_finish_at: job
+                .estimated_finish_at
+                .filter(|_| job.status == Status::Running),
+            not_before: Some(job.ready_at)
+                .filter(|at| job.status == Status::Accepted && *at > job.updated_at),
             retry_at: (job.status == Status::Retrying).then_some(job.ready_at),
             expires_at: job.deadline(),
-            result_url: kept.filter(|_| inline.is_none()).map(|_| format!("{this}/result")),
+            result_url: kept
+                .filter(|_| inline.is_none())
+                .map(|_| format!("{this}/result")),
             result: inline,
             result_expires_at: job.result_expires_at(),
-            resource: success.and_then(|success| success.resource.as_ref()).map(|place| place.as_str().to_owned()),
-            error: job.failure.as_ref().filter(|_| matches!(job.status, Status::Retrying | Status::Failed)).map(
-                |failure| ErrorView {
+            resource: success
+                .and_then(|success| success.resource.as_ref())
+                .map(|place| place.as_str().to_owned()),
+            error: job
+                .failure
+                .as_ref()
+                .filter(|_| matches!(job.status, Status::Retrying | Status::Failed))
+                .map(|failure| ErrorView {
                     code: failure.code.clone(),
                     detail: failure.detail.clone(),
                     status: failure.status,
-                },
-            ),
+                }),
             links: Links {
                 result: format!("{this}/result"),
                 history: Some(format!("{this}/history")),
@@ -174,7 +183,12 @@ pub struct StepView {
 impl HistoryView {
     /// Tells of a job. `base` is the path of the public base URL.
     pub fn of(job: &Job, base: &str) -> Self {
-        let accepted = StepView { at: job.created_at, event: "accept".to_owned(), attempt: 0, reason: None };
+        let accepted = StepView {
+            at: job.created_at,
+            event: "accept".to_owned(),
+            attempt: 0,
+            reason: None,
+        };
         let (mut attempt, mut deferred) = (0, false);
         let steps = job.history.iter().map(|step| {
             match step.event {
@@ -184,17 +198,26 @@ impl HistoryView {
                 Event::Redrive => (attempt, deferred) = (0, false),
                 _ => {}
             }
-            StepView { at: step.at, event: step.event.as_str().to_owned(), attempt, reason: step.reason.clone() }
+            StepView {
+                at: step.at,
+                event: step.event.as_str().to_owned(),
+                attempt,
+                reason: step.reason.clone(),
+            }
         });
-        Self { history: std::iter::once(accepted).chain(steps).collect(), job: JobView::of(job, base) }
+        Self {
+            history: std::iter::once(accepted).chain(steps).collect(),
+            job: JobView::of(job, base),
+        }
     }
 }
 
 fn inline_json(result: &ResultRef) -> Option<serde_json::Value> {
     match result {
-        ResultRef::Inline { content_type, bytes } if content_type == "application/json" => {
-            serde_json::from_slice(bytes).ok()
-        }
+        ResultRef::Inline {
+            content_type,
+            bytes,
+        } if content_type == "application/json" => serde_json::from_slice(bytes).ok(),
         ResultRef::Inline { .. } | ResultRef::Stored { .. } => None,
     }
 }

@@ -33,15 +33,23 @@ struct Steady {
 
 impl Steady {
     fn new(earliest: i64) -> Self {
-        Self { time: earliest, elapsed: Duration::ZERO }
+        Self {
+            time: earliest,
+            elapsed: Duration::ZERO,
+        }
     }
 
     fn at(&mut self, elapsed: Duration, machine: i64) -> i64 {
-        let steady = self.time.saturating_add(millis(elapsed.saturating_sub(self.elapsed)));
+        let steady = self
+            .time
+            .saturating_add(millis(elapsed.saturating_sub(self.elapsed)));
         if machine < steady {
             return steady;
         }
-        *self = Self { time: machine, elapsed };
+        *self = Self {
+            time: machine,
+            elapsed,
+        };
         machine
     }
 }
@@ -68,7 +76,11 @@ mod tests {
         for microseconds in 10_000..11_000 {
             clock.at(Duration::from_micros(microseconds), 0);
         }
-        assert_eq!(clock.at(ms(20), 10), HOUR + 20, "no time is lost by asking often");
+        assert_eq!(
+            clock.at(ms(20), 10),
+            HOUR + 20,
+            "no time is lost by asking often"
+        );
         assert_eq!(clock.at(ms(30), 2 * HOUR), 2 * HOUR, "set forward");
         assert_eq!(clock.at(ms(40), HOUR), 2 * HOUR + 10, "and back");
     }

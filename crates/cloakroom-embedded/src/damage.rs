@@ -14,7 +14,11 @@ pub(crate) fn check(folder: &Path) -> Result<(), StartError> {
     let (dynamodb, sqs) = (folder.join("dynamodb.sqlite"), folder.join("sqs.sqlite"));
     // The queue's file is made after the table's.
     if length(&dynamodb) == Some(0) && length(&sqs).is_some_and(|length| length > 0) {
-        return Err(damaged(folder, &dynamodb, format!("it is empty, and {} is not", sqs.display())));
+        return Err(damaged(
+            folder,
+            &dynamodb,
+            format!("it is empty, and {} is not", sqs.display()),
+        ));
     }
     for file in [&dynamodb, &sqs] {
         database(file).map_err(|reason| damaged(folder, file, reason))?;
@@ -24,7 +28,11 @@ pub(crate) fn check(folder: &Path) -> Result<(), StartError> {
 
 /// Reports a file of the folder that can't be used.
 pub(crate) fn damaged(folder: &Path, file: &Path, reason: impl Into<String>) -> StartError {
-    StartError::Data { folder: folder.to_owned(), file: file.to_owned(), reason: reason.into() }
+    StartError::Data {
+        folder: folder.to_owned(),
+        file: file.to_owned(),
+        reason: reason.into(),
+    }
 }
 
 fn length(file: &Path) -> Option<u64> {
@@ -40,9 +48,9 @@ fn database(file: &Path) -> Result<(), String> {
         Ok((found, version(&connection)))
     });
     match checked {
-        Ok((_, Some(version))) if version > DYNAMODB_SCHEMA => {
-            Err(format!("its tables are of version {version}, this program knows {DYNAMODB_SCHEMA}"))
-        }
+        Ok((_, Some(version))) if version > DYNAMODB_SCHEMA => Err(format!(
+            "its tables are of version {version}, this program knows {DYNAMODB_SCHEMA}"
+        )),
         Ok((found, _)) if found == "ok" => Ok(()),
         Ok((found, _)) => Err(format!("it is damaged: {}", found.replace('\n', " "))),
         Err(error) => Err(error.to_string()),
@@ -52,7 +60,11 @@ fn database(file: &Path) -> Result<(), String> {
 /// The version of the tables of `dynoxide`; `None` in another database.
 fn version(connection: &Connection) -> Option<u32> {
     let query = "SELECT value FROM _config WHERE key = 'schema_version'";
-    let found: Option<String> = connection.query_row(query, [], |row| row.get(0)).optional().ok().flatten();
+    let found: Option<String> = connection
+        .query_row(query, [], |row| row.get(0))
+        .optional()
+        .ok()
+        .flatten();
     found?.parse().ok()
 }
 

@@ -75,7 +75,11 @@ impl Stop {
 /// own. Without it an answer in two writes waits for the peer's delayed acknowledgement (S3 GET: 23 ms
 /// instead of 2).
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_nodelay(true)?;
     // A port of last time is still in TIME_WAIT. (On Windows the option would allow two listeners.)
     #[cfg(unix)]
@@ -144,7 +148,10 @@ where
         }
     });
     let mut http = http1::Builder::new();
-    let served = http.timer(TokioTimer::new()).auto_date_header(false).serve_connection(wire, service);
+    let served = http
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .serve_connection(wire, service);
     tokio::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
@@ -163,7 +170,9 @@ async fn finish<B>(mut response: Response<B>, rest: Rest, lingering: &Lingering)
     if !rest.discard().await {
         // Most of it may be still on its way: the connection can't be used again, and is closed slowly.
         lingering.store(true, Ordering::Relaxed);
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.headers_mut().insert(DATE, date());
     response

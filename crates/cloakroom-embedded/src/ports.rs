@@ -35,7 +35,11 @@ pub(crate) fn listen_as_before(folder: Option<&Path>) -> io::Result<Listeners> {
         .and_then(|file| std::fs::read(file).ok())
         .and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or_default();
-    let listeners = Listeners { dynamodb: on(before.dynamodb)?, sqs: on(before.sqs)?, s3: on(before.s3)? };
+    let listeners = Listeners {
+        dynamodb: on(before.dynamodb)?,
+        sqs: on(before.sqs)?,
+        s3: on(before.s3)?,
+    };
     let now = Ports {
         dynamodb: listeners.dynamodb.local_addr()?.port(),
         sqs: listeners.sqs.local_addr()?.port(),
@@ -43,8 +47,9 @@ pub(crate) fn listen_as_before(folder: Option<&Path>) -> io::Result<Listeners> {
     };
     if let Some(file) = file
         && now != before
-        && let Err(error) =
-            serde_json::to_vec(&now).map_err(io::Error::from).and_then(|text| std::fs::write(&file, text))
+        && let Err(error) = serde_json::to_vec(&now)
+            .map_err(io::Error::from)
+            .and_then(|text| std::fs::write(&file, text))
     {
         tracing::warn!(%error, file = %file.display(), "failed to note the ports; presigned URLs end with this process");
     }

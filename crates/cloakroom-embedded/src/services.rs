@@ -115,16 +115,29 @@ impl Services {
         };
         // Opening may replay a write-ahead log: off the async threads.
         let opened = tokio::task::spawn_blocking(move || Opened::open(folder));
-        let opened = opened.await.map_err(|error| failed("services")(error.to_string()))??;
+        let opened = opened
+            .await
+            .map_err(|error| failed("services")(error.to_string()))??;
         let clock = match clock {
             Some(clock) => clock,
-            None => clock::steady(opened.queues.latest().map_err(|error| failed("SQS")(error.to_string()))?),
+            None => clock::steady(
+                opened
+                    .queues
+                    .latest()
+                    .map_err(|error| failed("SQS")(error.to_string()))?,
+            ),
         };
         Self::run(opened, clock)
     }
 
     fn run(opened: Opened, clock: Clock) -> Result<Services, StartError> {
-        let Opened { place, ports, database, queues, objects } = opened;
+        let Opened {
+            place,
+            ports,
+            database,
+            queues,
+            objects,
+        } = opened;
         let (stop, stopped) = Stop::channel();
         let sqs_url = url(&ports.sqs)?;
         let queues = sqs::Server::new(queues, sqs_url.clone(), Arc::clone(&clock), stopped.clone());
@@ -185,10 +198,13 @@ impl Services {
     pub async fn give_up_unfinished(&self, life: Duration) -> usize {
         let folder = self.objects.clone();
         let given_up = tokio::task::spawn_blocking(move || s3::give_up(&folder, life)).await;
-        given_up.map_err(io::Error::other).flatten().unwrap_or_else(|error| {
-            tracing::warn!(%error, "failed to give up unfinished objects");
-            0
-        })
+        given_up
+            .map_err(io::Error::other)
+            .flatten()
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, "failed to give up unfinished objects");
+                0
+            })
     }
 
     /// Stops accepting, lets requests under way finish (waiting receives are answered empty), and
@@ -235,8 +251,9 @@ impl Opened {
         }
         Ok(Opened {
             database: place.open("dynamodb.sqlite", "DynamoDB", dynamodb::open)?,
-            queues: place
-                .open("sqs.sqlite", "SQS", |file| sqs::Store::open(file).map_err(|error| error.to_string()))?,
+            queues: place.open("sqs.sqlite", "SQS", |file| {
+                sqs::Store::open(file).map_err(|error| error.to_string())
+            })?,
             objects: s3::service(&place.objects).map_err(failed("S3"))?,
             ports: listen_as_before(place.folder.as_deref()).map_err(io_error("listen"))?,
             place,
@@ -260,11 +277,23 @@ impl Place {
                 return Err(StartError::NotUtf8 { folder });
             }
             let objects = folder.join("s3");
-            std::fs::create_dir_all(&objects).map_err(io_error(format!("make {}", objects.display())))?;
-            Ok(Place { lock: Some(lock(&folder)?), folder: Some(folder), objects, temporary: None })
+            std::fs::create_dir_all(&objects)
+                .map_err(io_error(format!("make {}", objects.display())))?;
+            Ok(Place {
+                lock: Some(lock(&folder)?),
+                folder: Some(folder),
+                objects,
+                temporary: None,
+            })
         } else {
-            let temporary = TempDir::with_prefix("cloakroom-s3-").map_err(io_error("make a temporary folder"))?;
-            Ok(Place { folder: None, objects: temporary.path().to_owned(), lock: None, temporary: Some(temporary) })
+            let temporary = TempDir::with_prefix("cloakroom-s3-")
+                .map_err(io_error("make a temporary folder"))?;
+            Ok(Place {
+                folder: None,
+                objects: temporary.path().to_owned(),
+                lock: None,
+                temporary: Some(temporary),
+            })
         }
     }
 
@@ -292,7 +321,9 @@ fn lock(folder: &Path) -> Result<File, StartError> {
     let file = File::create(&path).map_err(io_error(what()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse { folder: folder.to_owned() }),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse {
+            folder: folder.to_owned(),
+        }),
         Err(TryLockError::Error(source)) => Err(io_error(what())(source)),
     }
 }

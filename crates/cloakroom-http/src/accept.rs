@@ -27,33 +27,48 @@ struct Wish {
 impl Variant {
     /// The page where HTML is wanted more than JSON; JSON otherwise.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let Some(accept) = list::joined(headers, &ACCEPT) else { return Self::Json };
+        let Some(accept) = list::joined(headers, &ACCEPT) else {
+            return Self::Json;
+        };
         let html = wish(&accept, "text/html");
         // A program that names problem documents alone is one for all that.
-        let problem = Some(wish(&accept, "application/problem+json")).filter(|problem| problem.precision == EXACT);
+        let problem = Some(wish(&accept, "application/problem+json"))
+            .filter(|problem| problem.precision == EXACT);
         let json = wish(&accept, "application/json");
         let json = problem.filter(|problem| *problem > json).unwrap_or(json);
-        if html.quality > 0.0 && html > json { Self::Page } else { Self::Json }
+        if html.quality > 0.0 && html > json {
+            Self::Page
+        } else {
+            Self::Json
+        }
     }
 }
 
 /// What the closest range that a media type is in says of it.
 fn wish(accept: &str, media_type: &str) -> Wish {
     let kind = media_type.split('/').next().unwrap_or_default();
-    let mut best = Wish { quality: 0.0, precision: 0 };
+    let mut best = Wish {
+        quality: 0.0,
+        precision: 0,
+    };
     for range in list::split(accept, ',') {
         let mut parts = list::split(range, ';');
         let name = parts.next().unwrap_or_default();
         let precision = if name.eq_ignore_ascii_case(media_type) {
             EXACT
-        } else if name.strip_suffix("/*").is_some_and(|name| name.eq_ignore_ascii_case(kind)) {
+        } else if name
+            .strip_suffix("/*")
+            .is_some_and(|name| name.eq_ignore_ascii_case(kind))
+        {
             2
         } else if name == "*/*" {
             1
         } else {
             continue;
         };
-        let Some(quality) = quality(parts) else { continue };
+        let Some(quality) = quality(parts) else {
+            continue;
+        };
         if precision > best.precision || (precision == best.precision && quality > best.quality) {
             best = Wish { quality, precision };
         }
@@ -69,7 +84,10 @@ fn quality<'a>(mut parameters: impl Iterator<Item = &'a str>) -> Option<f32> {
     });
     match weight {
         None => Some(1.0),
-        Some(text) => text.parse().ok().filter(|quality| (0.0..=1.0).contains(quality)),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|quality| (0.0..=1.0).contains(quality)),
     }
 }
 

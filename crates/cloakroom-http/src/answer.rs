@@ -41,10 +41,14 @@ pub(crate) fn job(site: &Site, job: &Job, now: Timestamp, variant: Variant) -> R
 pub(crate) fn status(view: &JobView) -> StatusCode {
     match (view.status, &view.error) {
         (Status::Succeeded, _) => StatusCode::OK,
-        (Status::Failed, Some(error)) => StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+        (Status::Failed, Some(error)) => {
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST)
+        }
         (Status::Failed, None) => StatusCode::BAD_REQUEST,
         (Status::Cancelled, _) => StatusCode::GONE,
-        (Status::Accepted | Status::Running | Status::Retrying | Status::Cancelling, _) => StatusCode::ACCEPTED,
+        (Status::Accepted | Status::Running | Status::Retrying | Status::Cancelling, _) => {
+            StatusCode::ACCEPTED
+        }
     }
 }
 
@@ -59,7 +63,10 @@ pub(crate) fn etag(job: &Job, variant: Variant) -> String {
 
 /// 304, where the client has it already. Asked only of an answer that is a success (RFC 9110, section 13.2.1).
 pub(crate) fn unless_known(response: Response, known: Option<&IfNoneMatch>) -> Response {
-    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    let tag = response
+        .headers()
+        .get(ETAG)
+        .and_then(|tag| tag.to_str().ok());
     match (known, tag) {
         (Some(known), Some(tag)) if response.status().is_success() && known.has(tag) => {
             let mut headers = response.headers().clone();
@@ -74,20 +81,25 @@ pub(crate) fn unless_known(response: Response, known: Option<&IfNoneMatch>) -> R
 
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("nothing that is answered lacks a way to say it in JSON");
+    let body =
+        serde_json::to_vec(body).expect("nothing that is answered lacks a way to say it in JSON");
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// 303 to a place, which is a URL or a path already.
 pub(crate) fn see_other(place: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
-    response.headers_mut().insert(LOCATION, header(place.to_owned()));
+    response
+        .headers_mut()
+        .insert(LOCATION, header(place.to_owned()));
     response
 }
 
 /// 204 or 304: without a body, and without the `Content-Length: 0` that these two must not have.
 pub(crate) fn nothing(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::from_stream(futures::stream::empty::<Result<bytes::Bytes, Infallible>>()));
+    let mut response = Response::new(Body::from_stream(futures::stream::empty::<
+        Result<bytes::Bytes, Infallible>,
+    >()));
     *response.status_mut() = status;
     response
 }
@@ -125,7 +137,11 @@ mod tests {
         view.status = Status::Failed;
         assert_eq!(status(&view), StatusCode::BAD_REQUEST);
         for (given, shown) in [(422, 422), (499, 499), (99, 400), (1000, 400)] {
-            view.error = Some(ErrorView { status: given, code: "x".into(), detail: "x".into() });
+            view.error = Some(ErrorView {
+                status: given,
+                code: "x".into(),
+                detail: "x".into(),
+            });
             assert_eq!(status(&view).as_u16(), shown, "{given}");
         }
     }

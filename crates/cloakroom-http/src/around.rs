@@ -16,7 +16,11 @@ use crate::problems::{self, Refused};
 use crate::trace::Ids;
 use crate::{Site, conditional, cors};
 
-pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn around(
+    State(site): State<Arc<Site>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let ids = Ids::of(request.headers());
     let asked = cors::Asked::of(request.method(), request.headers());
@@ -35,12 +39,19 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
         command = tracing::field::Empty,
         job_id = tracing::field::Empty,
     );
-    let served = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-    let response = conditional::if_matched(served.unwrap_or_else(|_| panicked(&span)), wanted.as_ref());
+    let served = AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .instrument(span.clone())
+        .await;
+    let response =
+        conditional::if_matched(served.unwrap_or_else(|_| panicked(&span)), wanted.as_ref());
     let mut response = problems::finish(response, &path);
 
     let headers = response.headers_mut();
-    headers.insert("x-request-id", HeaderValue::try_from(&ids.request_id).expect("an id is visible ASCII"));
+    headers.insert(
+        "x-request-id",
+        HeaderValue::try_from(&ids.request_id).expect("an id is visible ASCII"),
+    );
     site.cors.answer(&asked, headers);
     span.in_scope(|| {
         let route = route.as_ref().map_or("none", MatchedPath::as_str);
@@ -59,6 +70,9 @@ pub(crate) async fn around(State(site): State<Arc<Site>>, mut request: Request, 
 /// The panic hook logged where, and why.
 fn panicked(span: &tracing::Span) -> Response {
     span.in_scope(|| tracing::error!("a request's handler panicked"));
-    Refused::new(Code::InternalError, "the service failed; it is not known what came of the request, so send it again")
-        .into_response()
+    Refused::new(
+        Code::InternalError,
+        "the service failed; it is not known what came of the request, so send it again",
+    )
+    .into_response()
 }

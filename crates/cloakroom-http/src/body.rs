@@ -28,11 +28,12 @@ impl Unread {
     /// The answer to a body over `limit` bytes; `advice` says what to do about it.
     pub(crate) fn refused(self, limit: u64, advice: &str) -> Refused {
         match self {
-            Self::TooLarge => {
-                Refused::new(Code::PayloadTooLarge, format!("the body has more than {limit} bytes; {advice}"))
-                    .header(CONNECTION, HeaderValue::from_static("close"))
-                    .member("limit", limit)
-            }
+            Self::TooLarge => Refused::new(
+                Code::PayloadTooLarge,
+                format!("the body has more than {limit} bytes; {advice}"),
+            )
+            .header(CONNECTION, HeaderValue::from_static("close"))
+            .member("limit", limit),
             Self::Broken => Refused::invalid("the body broke off; send the request again"),
         }
     }
@@ -52,8 +53,13 @@ impl Incoming {
             return Err(Unread::TooLarge);
         }
         let mut whole = BytesMut::new();
-        while let Some(frame) = timeout(LONGEST_PAUSE, self.0.frame()).await.map_err(|_| Unread::Broken)? {
-            let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        while let Some(frame) = timeout(LONGEST_PAUSE, self.0.frame())
+            .await
+            .map_err(|_| Unread::Broken)?
+        {
+            let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else {
+                continue;
+            };
             if (whole.len() + data.len()) as u64 > limit {
                 return Err(Unread::TooLarge);
             }
@@ -77,15 +83,29 @@ mod tests {
     }
 
     fn pieces(pieces: &'static [&'static str]) -> Incoming {
-        incoming(Body::from_stream(stream::iter(pieces.iter().map(|piece| Ok::<_, Infallible>(*piece)))))
+        incoming(Body::from_stream(stream::iter(
+            pieces.iter().map(|piece| Ok::<_, Infallible>(*piece)),
+        )))
     }
 
     #[tokio::test]
     async fn a_body_is_read_up_to_its_limit_whether_its_length_is_known_or_not() {
-        assert_eq!(pieces(&["ab", "", "cd"]).read(4).await.as_deref(), Ok(&b"abcd"[..]));
-        assert_eq!(pieces(&["ab", "cd", "e"]).read(4).await, Err(Unread::TooLarge));
-        assert_eq!(incoming(Body::from("abcd")).read(4).await.as_deref(), Ok(&b"abcd"[..]));
-        assert_eq!(incoming(Body::from("abcde")).read(4).await, Err(Unread::TooLarge));
+        assert_eq!(
+            pieces(&["ab", "", "cd"]).read(4).await.as_deref(),
+            Ok(&b"abcd"[..])
+        );
+        assert_eq!(
+            pieces(&["ab", "cd", "e"]).read(4).await,
+            Err(Unread::TooLarge)
+        );
+        assert_eq!(
+            incoming(Body::from("abcd")).read(4).await.as_deref(),
+            Ok(&b"abcd"[..])
+        );
+        assert_eq!(
+            incoming(Body::from("abcde")).read(4).await,
+            Err(Unread::TooLarge)
+        );
     }
 
     fn stalled() -> Body {

@@ -24,7 +24,9 @@ pub(crate) async fn known(State(site): State<Arc<Site>>, request: Request, next:
     }
     let (mut parts, body) = request.into_parts();
     let Some(tenant) = (site.tenant)(&parts) else {
-        tracing::error!("the gateway let a request in without saying whose it is: is its authorizer off?");
+        tracing::error!(
+            "the gateway let a request in without saying whose it is: is its authorizer off?"
+        );
         return nobody().into_response();
     };
     parts.extensions.insert(Caller(tenant));
@@ -33,11 +35,14 @@ pub(crate) async fn known(State(site): State<Arc<Site>>, request: Request, next:
 
 /// Whose request it is.
 pub(crate) fn tenant(parts: &Parts) -> Result<Tenant, Refused> {
-    parts.extensions.get::<Caller>().map(|caller| caller.0.clone()).ok_or_else(nobody)
+    parts
+        .extensions
+        .get::<Caller>()
+        .map(|caller| caller.0.clone())
+        .ok_or_else(nobody)
 }
 
 fn nobody() -> Refused {
-    let detail =
-        "it is not known who sent this request; send it with the credentials that the service's operator gave you";
+    let detail = "it is not known who sent this request; send it with the credentials that the service's operator gave you";
     Refused::new(Code::Forbidden, detail)
 }

@@ -24,7 +24,12 @@ pub(crate) async fn cancel(
     let (key, condition) = (key(id, &parts)?, Preconditions::parse(&parts.headers)?);
     let cancelled = match condition {
         None => front.jobs.cancel(&key).await?,
-        Some(condition) => front.jobs.cancel_if(&key, |job| condition.hold(Some(job))).await?,
+        Some(condition) => {
+            front
+                .jobs
+                .cancel_if(&key, |job| condition.hold(Some(job)))
+                .await?
+        }
     };
     match cancelled {
         Cancellation::Cancelled(job) => Ok(show(&front, StatusCode::OK, &job)),
@@ -48,7 +53,10 @@ fn show(front: &Front, status: StatusCode, job: &Job) -> Response {
 }
 
 fn finished(view: JobView) -> Refused {
-    let detail = format!("the job is over, it {}, and can't be cancelled; see its member job", view.status.as_str());
+    let detail = format!(
+        "the job is over, it {}, and can't be cancelled; see its member job",
+        view.status.as_str()
+    );
     let mut problem = Problem::new(Code::JobFinished, detail);
     problem.job = Some(Box::new(view));
     Refused::of(problem)

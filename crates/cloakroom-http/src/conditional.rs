@@ -22,17 +22,33 @@ pub(crate) struct Preconditions {
 impl Preconditions {
     /// Reads the conditions of a request; `None` if it has none.
     pub(crate) fn parse(headers: &HeaderMap) -> Result<Option<Self>, Refused> {
-        let (matched, not_matched) = (Tags::of(headers, &IF_MATCH)?, Tags::of(headers, &IF_NONE_MATCH)?);
+        let (matched, not_matched) = (
+            Tags::of(headers, &IF_MATCH)?,
+            Tags::of(headers, &IF_NONE_MATCH)?,
+        );
         let some = matched.is_some() || not_matched.is_some();
-        Ok(some.then_some(Self { matched, not_matched }))
+        Ok(some.then_some(Self {
+            matched,
+            not_matched,
+        }))
     }
 
     /// Returns whether they hold of a job, or of none. The tag of its page stands for it as well as the document's.
     pub(crate) fn hold(&self, job: Option<&Job>) -> bool {
-        let tags = job.map(|job| [answer::etag(job, Variant::Json), answer::etag(job, Variant::Page)]);
+        let tags = job.map(|job| {
+            [
+                answer::etag(job, Variant::Json),
+                answer::etag(job, Variant::Page),
+            ]
+        });
         let tags = tags.as_ref().map(<[String; 2]>::as_slice);
-        self.matched.as_ref().is_none_or(|wanted| wanted.have(tags, Comparison::Strong))
-            && self.not_matched.as_ref().is_none_or(|known| !known.have(tags, Comparison::Weak))
+        self.matched
+            .as_ref()
+            .is_none_or(|wanted| wanted.have(tags, Comparison::Strong))
+            && self
+                .not_matched
+                .as_ref()
+                .is_none_or(|known| !known.have(tags, Comparison::Weak))
     }
 }
 
@@ -46,7 +62,11 @@ pub(crate) fn failed() -> Refused {
 /// The `If-Match` of a request that reads.
 pub(crate) fn wanted(method: &Method, headers: &HeaderMap) -> Option<Result<Tags, Refused>> {
     let reads = *method == Method::GET || *method == Method::HEAD;
-    if reads { Tags::of(headers, &IF_MATCH).transpose() } else { None }
+    if reads {
+        Tags::of(headers, &IF_MATCH).transpose()
+    } else {
+        None
+    }
 }
 
 /// 412 in place of an answer that does not match. Asked only of a success (RFC 9110, section 13.2.1).
@@ -55,9 +75,17 @@ pub(crate) fn if_matched(response: Response, wanted: Option<&Result<Tags, Refuse
     match wanted {
         Some(Err(refused)) if shown => refused.clone().into_response(),
         Some(Ok(wanted)) if shown => {
-            let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(ToOwned::to_owned);
+            let tag = response
+                .headers()
+                .get(ETAG)
+                .and_then(|tag| tag.to_str().ok())
+                .map(ToOwned::to_owned);
             let tags: Vec<_> = tag.into_iter().collect();
-            if wanted.have(Some(&tags), Comparison::Strong) { response } else { failed().into_response() }
+            if wanted.have(Some(&tags), Comparison::Strong) {
+                response
+            } else {
+                failed().into_response()
+            }
         }
         _ => response,
     }
@@ -91,10 +119,20 @@ impl Tags {
         if !headers.contains_key(name) {
             return Ok(None);
         }
-        let lines: Vec<_> = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        let lines: Vec<_> = headers
+            .get_all(name)
+            .iter()
+            .map(|line| String::from_utf8_lossy(line.as_bytes()))
+            .collect();
         let rule = || {
-            let name = if *name == IF_MATCH { "If-Match" } else { "If-None-Match" };
-            Refused::invalid(format!("{name} is not valid; send *, or ETags as they came, each in its quotes"))
+            let name = if *name == IF_MATCH {
+                "If-Match"
+            } else {
+                "If-None-Match"
+            };
+            Refused::invalid(format!(
+                "{name} is not valid; send *, or ETags as they came, each in its quotes"
+            ))
         };
         Self::parse(&lines.join(",")).map(Some).ok_or_else(rule)
     }
@@ -110,9 +148,14 @@ impl Tags {
                 // Empty elements of a list are ignored (section 5.6.1.2): a list of none matches nothing.
                 return Some(Self::List(tags));
             }
-            let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+            let (weak, quoted) = rest
+                .strip_prefix("W/")
+                .map_or((false, rest), |quoted| (true, quoted));
             let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
-            tags.push(Tag { weak, text: format!("\"{tag}\"") });
+            tags.push(Tag {
+                weak,
+                text: format!("\"{tag}\""),
+            });
             rest = after.trim_start_matches([' ', '\t']);
             if !rest.is_empty() && !rest.starts_with(',') {
                 return None;
@@ -127,7 +170,10 @@ impl Tags {
             (Self::Any, Some(_)) => true,
             (Self::List(known), Some(tags)) => {
                 let counts = |known: &&Tag| comparison == Comparison::Weak || !known.weak;
-                known.iter().filter(counts).any(|known| tags.contains(&known.text))
+                known
+                    .iter()
+                    .filter(counts)
+                    .any(|known| tags.contains(&known.text))
             }
         }
     }
@@ -145,7 +191,11 @@ pub(crate) enum IfNoneMatch {
 impl IfNoneMatch {
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let text = list::joined(headers, &IF_NONE_MATCH)?;
-        Some(if text.trim() == "*" { Self::Any } else { Self::Tags(tags(&text)) })
+        Some(if text.trim() == "*" {
+            Self::Any
+        } else {
+            Self::Tags(tags(&text))
+        })
     }
 
     /// Whether the client has this, with its quotes.
@@ -185,14 +235,34 @@ mod tests {
 
     #[test]
     fn a_condition_is_a_star_or_tags_in_quotes() {
-        let tag = |weak, text: &str| Tag { weak, text: text.to_owned() };
+        let tag = |weak, text: &str| Tag {
+            weak,
+            text: text.to_owned(),
+        };
         assert_eq!(Tags::parse(" * "), Some(Tags::Any));
-        let list = vec![tag(false, "\"a,b\""), tag(true, "\"c\""), tag(false, "\"\"")];
-        assert_eq!(Tags::parse("\"a,b\" ,W/\"c\",, \"\""), Some(Tags::List(list)));
+        let list = vec![
+            tag(false, "\"a,b\""),
+            tag(true, "\"c\""),
+            tag(false, "\"\""),
+        ];
+        assert_eq!(
+            Tags::parse("\"a,b\" ,W/\"c\",, \"\""),
+            Some(Tags::List(list))
+        );
         for empty in ["", " , "] {
             assert_eq!(Tags::parse(empty), Some(Tags::List(vec![])), "{empty:?}");
         }
-        for bad in ["a", "\"a", "a\"", "\"a\" \"b\"", "\"a\"b", "w/\"a\"", "*, \"a\"", "\"a\", *", "**"] {
+        for bad in [
+            "a",
+            "\"a",
+            "a\"",
+            "\"a\" \"b\"",
+            "\"a\"b",
+            "w/\"a\"",
+            "*, \"a\"",
+            "\"a\", *",
+            "**",
+        ] {
             assert_eq!(Tags::parse(bad), None, "{bad}");
         }
     }
@@ -201,7 +271,9 @@ mod tests {
     fn a_weak_tag_never_matches_strongly() {
         let weak = Tags::parse("W/\"a\"").expect("a tag");
         let tags = ["\"a\"".to_owned()];
-        assert!(weak.have(Some(&tags), Comparison::Weak) && !weak.have(Some(&tags), Comparison::Strong));
+        assert!(
+            weak.have(Some(&tags), Comparison::Weak) && !weak.have(Some(&tags), Comparison::Strong)
+        );
         assert!(!Tags::Any.have(None, Comparison::Weak), "nothing exists");
     }
 
@@ -218,7 +290,14 @@ mod tests {
         ] {
             assert!(has(lines, "\"a-1\""), "{lines:?}");
         }
-        for lines in [&[""][..], &["a-1"], &["\"a-2\""], &["\"a-1"], &["\"x\", \"a-1"], &["\"x,\"a-1\",y\""]] {
+        for lines in [
+            &[""][..],
+            &["a-1"],
+            &["\"a-2\""],
+            &["\"a-1"],
+            &["\"x\", \"a-1"],
+            &["\"x,\"a-1\",y\""],
+        ] {
             assert!(!has(lines, "\"a-1\""), "{lines:?}");
         }
         assert_eq!(IfNoneMatch::of(&HeaderMap::new()), None);

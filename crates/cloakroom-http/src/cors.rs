@@ -2,7 +2,8 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW,
+    ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method};
 
@@ -38,7 +39,13 @@ impl Cors {
             (Self::Only(origins), origin) => {
                 headers.append(VARY, HeaderValue::from_static("Origin"));
                 match origin {
-                    Some(origin) if origins.iter().any(|known| known.as_bytes() == origin.as_bytes()) => origin.clone(),
+                    Some(origin)
+                        if origins
+                            .iter()
+                            .any(|known| known.as_bytes() == origin.as_bytes()) =>
+                    {
+                        origin.clone()
+                    }
                     _ => return,
                 }
             }
@@ -47,11 +54,17 @@ impl Cors {
         match headers.get(ALLOW).cloned().filter(|_| asked.preflight) {
             Some(methods) => {
                 headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(Self::REQUEST_HEADERS));
+                headers.insert(
+                    ACCESS_CONTROL_ALLOW_HEADERS,
+                    HeaderValue::from_static(Self::REQUEST_HEADERS),
+                );
                 headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
             }
             None => {
-                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(Self::EXPOSED_HEADERS));
+                headers.insert(
+                    ACCESS_CONTROL_EXPOSE_HEADERS,
+                    HeaderValue::from_static(Self::EXPOSED_HEADERS),
+                );
             }
         }
     }
@@ -67,7 +80,8 @@ impl Asked {
     pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
         Self {
             origin: headers.get(ORIGIN).cloned(),
-            preflight: method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD),
+            preflight: method == Method::OPTIONS
+                && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD),
         }
     }
 }

@@ -17,13 +17,19 @@ struct Found {
     jobs: Vec<JobView>,
 }
 
-pub(crate) async fn find(State(front): State<Front>, request: Request) -> Result<Response, Refused> {
+pub(crate) async fn find(
+    State(front): State<Front>,
+    request: Request,
+) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
     let key = client_job_id(parts.uri.query().unwrap_or_default())?;
     let tenant = caller::tenant(&parts)?;
     trace::about(Some(&tenant), None, None);
     let job = front.jobs.find(&tenant, &key).await?;
-    let jobs = job.iter().map(|job| JobView::of(job, &front.site.base_path)).collect();
+    let jobs = job
+        .iter()
+        .map(|job| JobView::of(job, &front.site.base_path))
+        .collect();
     let mut response = answer::json(StatusCode::OK, &Found { jobs });
     answer::personal(response.headers_mut());
     Ok(response)
@@ -35,10 +41,14 @@ fn client_job_id(query: &str) -> Result<ClientJobId, Refused> {
     let mut found = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name != "client_job_id" {
-            return Err(Refused::invalid("the query has a parameter that is not known here; send client_job_id alone"));
+            return Err(Refused::invalid(
+                "the query has a parameter that is not known here; send client_job_id alone",
+            ));
         }
         if found.replace(value).is_some() {
-            return Err(Refused::invalid("client_job_id is there more than once; send it once"));
+            return Err(Refused::invalid(
+                "client_job_id is there more than once; send it once",
+            ));
         }
     }
     let missing = "client_job_id is missing; send it, the Idempotency-Key of the job to find";
@@ -60,7 +70,11 @@ mod tests {
             ("client_job_id=a+b%2Bc", "a+b+c"),
             ("&client_job_id=x=y&", "x=y"),
         ] {
-            assert_eq!(client_job_id(query).expect("a good key").as_str(), key, "{query}");
+            assert_eq!(
+                client_job_id(query).expect("a good key").as_str(),
+                key,
+                "{query}"
+            );
         }
     }
 

@@ -27,7 +27,10 @@ pub(crate) struct Hold {
 impl Held {
     /// Holds each for so long at most; none, if that is no time.
     pub(crate) fn new(longest: Duration) -> Self {
-        Self { longest, counts: Arc::default() }
+        Self {
+            longest,
+            counts: Arc::default(),
+        }
     }
 
     /// Returns the longest time for one.
@@ -46,7 +49,10 @@ impl Held {
             return None;
         }
         held.insert(tenant.clone(), count + 1);
-        Some(Hold { held: self.clone(), tenant: tenant.clone() })
+        Some(Hold {
+            held: self.clone(),
+            tenant: tenant.clone(),
+        })
     }
 
     fn counts(&self) -> MutexGuard<'_, BTreeMap<Tenant, usize>> {
@@ -72,10 +78,16 @@ mod tests {
     fn so_many_of_one_tenant_and_no_more_until_one_is_given() {
         let held = Held::new(Duration::from_secs(25));
         let (one, other) = (Tenant::default(), "other".parse().expect("a name"));
-        let mut holds: Vec<_> = (0..MOST).map(|_| held.hold(&one).expect("a place")).collect();
+        let mut holds: Vec<_> = (0..MOST)
+            .map(|_| held.hold(&one).expect("a place"))
+            .collect();
         assert!(held.hold(&one).is_none());
         assert!(held.hold(&other).is_some(), "another tenant's are its own");
-        assert_eq!(held.counts().len(), 1, "nothing is kept of a tenant without any");
+        assert_eq!(
+            held.counts().len(),
+            1,
+            "nothing is kept of a tenant without any"
+        );
         holds.pop();
         let again = held.hold(&one);
         assert!(again.is_some() && held.hold(&one).is_none());
@@ -84,11 +96,16 @@ mod tests {
     #[test]
     fn each_answer_that_is_given_is_counted_until_none_is_held() {
         let (held, tenant) = (Held::new(Duration::from_secs(25)), Tenant::default());
-        let mut holds: Vec<_> = (0..3).map(|_| held.hold(&tenant).expect("a place")).collect();
+        let mut holds: Vec<_> = (0..3)
+            .map(|_| held.hold(&tenant).expect("a place"))
+            .collect();
         for left in [Some(2), Some(1), None] {
             holds.pop();
             assert_eq!(held.counts().get(&tenant).copied(), left);
         }
-        assert!(Held::new(Duration::ZERO).hold(&tenant).is_none(), "none is held for no time");
+        assert!(
+            Held::new(Duration::ZERO).hold(&tenant).is_none(),
+            "none is held for no time"
+        );
     }
 }

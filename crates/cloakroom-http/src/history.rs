@@ -17,8 +17,15 @@ pub(crate) async fn history(
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
-    let job = front.jobs.get(&poll::key(id, &parts)?).await?.ok_or_else(Refused::unknown_job)?;
-    let mut response = answer::json(StatusCode::OK, &HistoryView::of(&job, &front.site.base_path));
+    let job = front
+        .jobs
+        .get(&poll::key(id, &parts)?)
+        .await?
+        .ok_or_else(Refused::unknown_job)?;
+    let mut response = answer::json(
+        StatusCode::OK,
+        &HistoryView::of(&job, &front.site.base_path),
+    );
     answer::personal(response.headers_mut());
     Ok(response)
 }

@@ -10,7 +10,9 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The key of a request, if it has one. Quoted and bare are the same key.
 pub(crate) fn of(headers: &HeaderMap) -> Result<Option<ClientJobId>, Refused> {
     let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(line) = lines.next() else { return Ok(None) };
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
     if lines.next().is_some() {
         return Err(invalid("there is more than one Idempotency-Key; send one"));
     }
@@ -51,7 +53,10 @@ mod tests {
     fn key(lines: &[&[u8]]) -> Result<Option<String>, Refused> {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(IDEMPOTENCY_KEY, http::HeaderValue::from_bytes(line).expect("a header"));
+            headers.append(
+                IDEMPOTENCY_KEY,
+                http::HeaderValue::from_bytes(line).expect("a header"),
+            );
         }
         of(&headers).map(|key| key.map(String::from))
     }
@@ -67,10 +72,19 @@ mod tests {
             (" \"x\" ", "x"),
             ("a,b;c=d", "a,b;c=d"),
         ] {
-            assert_eq!(key(&[sent.as_bytes()]).expect("a good key").as_deref(), Some(read), "{sent}");
+            assert_eq!(
+                key(&[sent.as_bytes()]).expect("a good key").as_deref(),
+                Some(read),
+                "{sent}"
+            );
         }
         let longest = "k".repeat(255);
-        assert_eq!(key(&[format!("\"{longest}\"").as_bytes()]).expect("a good key").as_deref(), Some(longest.as_str()));
+        assert_eq!(
+            key(&[format!("\"{longest}\"").as_bytes()])
+                .expect("a good key")
+                .as_deref(),
+            Some(longest.as_str())
+        );
         assert_eq!(key(&[]).expect("no key"), None);
     }
 

@@ -4,7 +4,11 @@ use http::{HeaderMap, HeaderName};
 
 /// The lines of a header, as one list. Lines that are not text are left out.
 pub(crate) fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let lines: Vec<_> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
     (!lines.is_empty()).then(|| lines.join(","))
 }
 
@@ -46,8 +50,15 @@ mod tests {
 
     #[test]
     fn separators_in_quoted_strings_are_text() {
-        assert_eq!(split(r#"a, ,b="x,\",y" ,c"#, ',').collect::<Vec<_>>(), ["a", r#"b="x,\",y""#, "c"]);
-        assert_eq!(split(r#""a,b",c"#, ',').collect::<Vec<_>>(), [r#""a,b""#, "c"], "from the first character on");
+        assert_eq!(
+            split(r#"a, ,b="x,\",y" ,c"#, ',').collect::<Vec<_>>(),
+            ["a", r#"b="x,\",y""#, "c"]
+        );
+        assert_eq!(
+            split(r#""a,b",c"#, ',').collect::<Vec<_>>(),
+            [r#""a,b""#, "c"],
+            "from the first character on"
+        );
     }
 
     #[test]

@@ -10,7 +10,9 @@ const NOT_BEFORE: HeaderName = HeaderName::from_static("not-before");
 /// The time of a request, if it has one. One that is over means at once.
 pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Timestamp>, Refused> {
     let mut lines = headers.get_all(NOT_BEFORE).iter();
-    let Some(line) = lines.next() else { return Ok(None) };
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
     if lines.next().is_some() {
         return Err(invalid("there is more than one Not-Before; send one"));
     }
@@ -41,7 +43,11 @@ mod tests {
     #[test]
     fn a_time_is_read_in_any_offset() {
         let millis = Some(1_795_248_000_000);
-        for text in ["2026-11-21T08:00:00Z", "2026-11-21T09:00:00.000+01:00", " 2026-11-21T08:00:00.0000000000Z "] {
+        for text in [
+            "2026-11-21T08:00:00Z",
+            "2026-11-21T09:00:00.000+01:00",
+            " 2026-11-21T08:00:00.0000000000Z ",
+        ] {
             assert_eq!(read(&[text]).expect("a time"), millis, "{text}");
         }
         assert_eq!(read(&[]).expect("none"), None);
@@ -61,6 +67,9 @@ mod tests {
         ] {
             assert!(read(&[text]).is_err(), "{text}");
         }
-        assert!(read(&["2026-11-21T08:00:00Z", "2026-11-21T08:00:00Z"]).is_err(), "two lines");
+        assert!(
+            read(&["2026-11-21T08:00:00Z", "2026-11-21T08:00:00Z"]).is_err(),
+            "two lines"
+        );
     }
 }

@@ -10,7 +10,8 @@ const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// The document of a deployment.
 pub(crate) fn document(base_path: &str, commands: &Registry) -> Bytes {
-    let mut document: Value = serde_json::from_str(DOCUMENT).expect("the build made it of a checked document");
+    let mut document: Value =
+        serde_json::from_str(DOCUMENT).expect("the build made it of a checked document");
     document["servers"] = json!([{ "url": if base_path.is_empty() { "/" } else { base_path } }]);
     let general = document["paths"]["/commands/{type}"]["post"].clone();
     for command in commands.iter() {
@@ -39,10 +40,15 @@ fn operation(command: &Command, document: &Value, general: &Value, schema: Value
         limits.retention.as_secs()
     )
     .into();
-    let mut parameters: Vec<_> = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let mut parameters: Vec<_> = operation["parameters"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     parameters.retain(|parameter| parameter["$ref"] != "#/components/parameters/CommandType");
     if limits.key_required {
-        let key = parameters.iter_mut().find(|parameter| parameter["$ref"] == "#/components/parameters/IdempotencyKey");
+        let key = parameters
+            .iter_mut()
+            .find(|parameter| parameter["$ref"] == "#/components/parameters/IdempotencyKey");
         if let Some(key) = key {
             *key = document["components"]["parameters"]["IdempotencyKey"].clone();
             key["required"] = true.into();
@@ -56,17 +62,24 @@ fn operation(command: &Command, document: &Value, general: &Value, schema: Value
             binary
         }
     };
-    let content: Map<_, _> =
-        command.media_types().iter().map(|name| ((*name).to_owned(), json!({ "schema": body }))).collect();
+    let content: Map<_, _> = command
+        .media_types()
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({ "schema": body })))
+        .collect();
     operation["parameters"] = parameters.into();
-    operation["requestBody"] = json!({ "description": "Empty with `Upload-Id`.", "content": content });
+    operation["requestBody"] =
+        json!({ "description": "Empty with `Upload-Id`.", "content": content });
     operation
 }
 
 /// The members of a binary command's payload, each as the query parameter that it is.
 fn query(schema: &Value) -> Vec<Value> {
-    let required =
-        |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|other| other == name));
+    let required = |name: &str| {
+        schema["required"]
+            .as_array()
+            .is_some_and(|names| names.iter().any(|other| other == name))
+    };
     let members = schema["properties"].as_object().into_iter().flatten();
     members
         .map(|(name, schema)| {
@@ -110,7 +123,11 @@ fn embedded(command: &Command) -> (Value, Vec<(String, Value)>) {
         // The document has its dialect, the same one.
         object.remove("$schema");
         if let Some(Value::Object(inner)) = object.remove("$defs") {
-            definitions.extend(inner.into_iter().map(|(name, definition)| (format!("{prefix}{name}"), definition)));
+            definitions.extend(
+                inner
+                    .into_iter()
+                    .map(|(name, definition)| (format!("{prefix}{name}"), definition)),
+            );
         }
     }
     (schema, definitions)

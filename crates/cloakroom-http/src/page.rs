@@ -11,7 +11,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use cloakroom_core::view::JobView;
 use cloakroom_core::{Digest, Status, Timestamp};
 use http::HeaderValue;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::answer;
@@ -36,12 +38,20 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 /// The page. `tag` is the entity tag of the job's document, which the script asks for; `retry_after` is in seconds.
 pub(crate) fn job(view: &JobView, tag: &str, retry_after: u64) -> Response {
     let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
         (CONTENT_SECURITY_POLICY, POLICY.clone()),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
-    (answer::status(view), headers, page(view, tag, retry_after).into_string()).into_response()
+    (
+        answer::status(view),
+        headers,
+        page(view, tag, retry_after).into_string(),
+    )
+        .into_response()
 }
 
 fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
@@ -94,12 +104,17 @@ fn title(view: &JobView) -> String {
 }
 
 fn percent(view: &JobView) -> Option<f64> {
-    view.progress.as_ref().map(|progress| progress.percent.round())
+    view.progress
+        .as_ref()
+        .map(|progress| progress.percent.round())
 }
 
 fn state(view: &JobView) -> Markup {
     let over = view.status.is_terminal();
-    let progress = view.progress.as_ref().filter(|_| view.status == Status::Running);
+    let progress = view
+        .progress
+        .as_ref()
+        .filter(|_| view.status == Status::Running);
     let message = progress.and_then(|progress| progress.message.as_deref());
     let percent = percent(view);
     html! {
@@ -143,7 +158,9 @@ fn times(view: &JobView) -> Markup {
 /// A row of the list of times, hidden while there is none; the script fills it in the same way.
 fn time(id: &str, label: &str, time: Option<Timestamp>) -> Markup {
     let machine = time.map(|time| time.to_string());
-    let human = machine.as_deref().map(|text| format!("{} {} UTC", &text[..10], &text[11..19]));
+    let human = machine
+        .as_deref()
+        .map(|text| format!("{} {} UTC", &text[..10], &text[11..19]));
     html! {
         div id={ (id) "-row" } hidden[time.is_none()] {
             dt { (label) }

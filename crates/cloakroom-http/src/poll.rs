@@ -26,10 +26,16 @@ pub(crate) async fn poll(
 }
 
 /// Which job of the caller's. What is no id is the id of no job.
-pub(crate) fn key(id: Result<Path<String>, PathRejection>, parts: &Parts) -> Result<JobKey, Refused> {
+pub(crate) fn key(
+    id: Result<Path<String>, PathRejection>,
+    parts: &Parts,
+) -> Result<JobKey, Refused> {
     let Path(id) = id.map_err(|_| Refused::unknown_job())?;
     let id = id.parse().map_err(|_| Refused::unknown_job())?;
-    let key = JobKey { tenant: caller::tenant(parts)?, id };
+    let key = JobKey {
+        tenant: caller::tenant(parts)?,
+        id,
+    };
     trace::about(Some(&key.tenant), None, Some(key.id));
     Ok(key)
 }
@@ -43,7 +49,11 @@ pub(crate) struct Question {
 
 impl Question {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        Self { variant: Variant::of(headers), prefer: Prefer::of(headers), known: IfNoneMatch::of(headers) }
+        Self {
+            variant: Variant::of(headers),
+            prefer: Prefer::of(headers),
+            known: IfNoneMatch::of(headers),
+        }
     }
 
     /// The job: now, or once it is over or not as the client knows it, or when the wait is.
@@ -52,8 +62,11 @@ impl Question {
         let job = match self.prefer.wait() {
             None => front.jobs.get(key).await?,
             Some(wait) => {
-                let news =
-                    |job: &Job| self.known.as_ref().is_some_and(|known| !known.has(&answer::etag(job, self.variant)));
+                let news = |job: &Job| {
+                    self.known
+                        .as_ref()
+                        .is_some_and(|known| !known.has(&answer::etag(job, self.variant)))
+                };
                 front.jobs.wait(key, wait, news).await?
             }
         };

@@ -35,7 +35,9 @@ impl Prefer {
             let preference = list::split(preference, ';').next().unwrap_or_default();
             let (name, value) = preference
                 .split_once('=')
-                .map_or((preference, None), |(name, value)| (name.trim_end(), Some(value.trim_start())));
+                .map_or((preference, None), |(name, value)| {
+                    (name.trim_end(), Some(value.trim_start()))
+                });
             if name.eq_ignore_ascii_case("respond-async") {
                 prefer.respond_async = true;
             } else if name.eq_ignore_ascii_case("wait") && !wait_seen {
@@ -43,8 +45,9 @@ impl Prefer {
                 prefer.wait = value.and_then(list::word).and_then(|value| seconds(&value));
             } else if name.eq_ignore_ascii_case("return") && !return_seen {
                 return_seen = true;
-                prefer.representation =
-                    value.and_then(list::word).is_some_and(|value| value.eq_ignore_ascii_case("representation"));
+                prefer.representation = value
+                    .and_then(list::word)
+                    .is_some_and(|value| value.eq_ignore_ascii_case("representation"));
             }
         }
         prefer
@@ -59,14 +62,18 @@ impl Prefer {
     /// response is held or too many are.
     pub(crate) fn hold(&mut self, held: &Held, tenant: &Tenant) -> Option<Hold> {
         let place = self.wait.and_then(|_| held.hold(tenant));
-        self.wait = self.wait.filter(|_| place.is_some()).map(|wait| wait.min(held.longest().as_secs()));
+        self.wait = self
+            .wait
+            .filter(|_| place.is_some())
+            .map(|wait| wait.min(held.longest().as_secs()));
         place
     }
 
     /// Says that the answer was held.
     pub(crate) fn applied(self, headers: &mut HeaderMap) {
         if let Some(seconds) = self.wait {
-            let value = HeaderValue::try_from(format!("wait={seconds}")).expect("digits are good in a header");
+            let value = HeaderValue::try_from(format!("wait={seconds}"))
+                .expect("digits are good in a header");
             headers.insert(PREFERENCE_APPLIED, value);
         }
     }
@@ -75,9 +82,17 @@ impl Prefer {
 /// Adds that a document was returned in place of a redirect.
 pub(crate) fn represented(headers: &mut HeaderMap) {
     const APPLIED: &str = "return=representation";
-    let before = headers.get(&PREFERENCE_APPLIED).and_then(|value| value.to_str().ok());
-    let all = before.map_or_else(|| APPLIED.to_owned(), |before| format!("{before}, {APPLIED}"));
-    headers.insert(PREFERENCE_APPLIED, HeaderValue::try_from(all).expect("preferences are visible ASCII"));
+    let before = headers
+        .get(&PREFERENCE_APPLIED)
+        .and_then(|value| value.to_str().ok());
+    let all = before.map_or_else(
+        || APPLIED.to_owned(),
+        |before| format!("{before}, {APPLIED}"),
+    );
+    headers.insert(
+        PREFERENCE_APPLIED,
+        HeaderValue::try_from(all).expect("preferences are visible ASCII"),
+    );
 }
 
 /// Digits, however many; more than the longest wait are the longest wait.
@@ -135,15 +150,27 @@ mod tests {
     #[test]
     fn only_return_representation_asks_for_a_document() {
         let asks = |text: &str| {
-            let headers = HeaderMap::from_iter([(HeaderName::from_static("prefer"), text.parse().expect("a header"))]);
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static("prefer"),
+                text.parse().expect("a header"),
+            )]);
             Prefer::of(&headers).representation
         };
-        for text in ["return=representation", "Return = \"representation\"; a=b", "wait=5, return=Representation"] {
+        for text in [
+            "return=representation",
+            "Return = \"representation\"; a=b",
+            "wait=5, return=Representation",
+        ] {
             assert!(asks(text), "{text}");
         }
-        for text in
-            ["", "return", "return=", "return=minimal", "return=minimal, return=representation", "representation"]
-        {
+        for text in [
+            "",
+            "return",
+            "return=",
+            "return=minimal",
+            "return=minimal, return=representation",
+            "representation",
+        ] {
             assert!(!asks(text), "{text}");
         }
     }

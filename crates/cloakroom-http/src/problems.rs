@@ -41,7 +41,11 @@ impl Refused {
     }
 
     pub(crate) fn of(problem: Problem) -> Self {
-        Self(Box::new(Inner { problem, members: Map::new(), headers: HeaderMap::new() }))
+        Self(Box::new(Inner {
+            problem,
+            members: Map::new(),
+            headers: HeaderMap::new(),
+        }))
     }
 
     /// The one answer for a job that is unknown, expired, another tenant's, or whose id is none.
@@ -60,14 +64,23 @@ impl Refused {
     /// A body that is not JSON, or not what it should be: `what` names the latter.
     pub(crate) fn payload(error: PayloadError, what: &str) -> Self {
         match error {
-            PayloadError::Malformed { line, column, detail } => {
-                let detail =
-                    format!("the body is not JSON at line {line}, column {column}: {detail}; fix it and send it again");
-                Self::new(Code::MalformedJson, detail).member("line", line).member("column", column)
+            PayloadError::Malformed {
+                line,
+                column,
+                detail,
+            } => {
+                let detail = format!(
+                    "the body is not JSON at line {line}, column {column}: {detail}; fix it and send it again"
+                );
+                Self::new(Code::MalformedJson, detail)
+                    .member("line", line)
+                    .member("column", column)
             }
-            PayloadError::Invalid(errors) => {
-                Self::new(Code::InvalidPayload, format!("{what}; see errors for what to fix")).errors(errors)
-            }
+            PayloadError::Invalid(errors) => Self::new(
+                Code::InvalidPayload,
+                format!("{what}; see errors for what to fix"),
+            )
+            .errors(errors),
         }
     }
 
@@ -92,11 +105,16 @@ impl From<PortError> for Refused {
     fn from(error: PortError) -> Self {
         match &error {
             PortError::Unavailable { .. } => tracing::warn!(%error, "a service is away"),
-            PortError::Misconfigured { .. } => tracing::error!(%error, "a service is not set up as it should be"),
+            PortError::Misconfigured { .. } => {
+                tracing::error!(%error, "a service is not set up as it should be")
+            }
             PortError::Unreadable { .. } => tracing::error!(%error, "a record can't be read"),
         }
-        Self::new(Code::TemporarilyUnavailable, "it is not known what came of the request; send it again in a moment")
-            .header(RETRY_AFTER, AFTER_A_FAULT)
+        Self::new(
+            Code::TemporarilyUnavailable,
+            "it is not known what came of the request; send it again in a moment",
+        )
+        .header(RETRY_AFTER, AFTER_A_FAULT)
     }
 }
 
@@ -104,8 +122,8 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         // A problem's status is its code's or its job's, and both are checked where they are made.
-        *response.status_mut() =
-            StatusCode::from_u16(self.0.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(self.0.problem.status)
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().clone_from(&self.0.headers);
         response.extensions_mut().insert(self);
         response
@@ -130,18 +148,36 @@ pub(crate) fn finish(mut response: Response, path: &str) -> Response {
         Some(refused) => refused,
         None if is_page(&response) => return response,
         None => {
-            let code = if response.status().is_server_error() { Code::InternalError } else { Code::InvalidRequest };
-            let refused = Refused::new(code, "the request could not be served; check it, and send it again");
+            let code = if response.status().is_server_error() {
+                Code::InternalError
+            } else {
+                Code::InvalidRequest
+            };
+            let refused = Refused::new(
+                code,
+                "the request could not be served; check it, and send it again",
+            );
             response = refused.clone().into_response();
             refused
         }
     };
-    let Inner { mut problem, members, .. } = *refused.0;
+    let Inner {
+        mut problem,
+        members,
+        ..
+    } = *refused.0;
     problem.instance.get_or_insert_with(|| reference(path));
-    let document = serde_json::to_vec(&Document { problem, members }).expect("a problem has nothing that JSON lacks");
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let document = serde_json::to_vec(&Document { problem, members })
+        .expect("a problem has nothing that JSON lacks");
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     // A 404 may be true for a moment only, and caches would keep it.
-    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     *response.body_mut() = Body::from(document);
     response
 }
@@ -152,10 +188,16 @@ fn reference(path: &str) -> String {
     // Two slashes would begin with a host.
     let mut reference = String::from(if path.starts_with("//") { "/." } else { "" });
     for (at, byte) in bytes.iter().enumerate() {
-        let is_escape = || bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        let is_escape = || {
+            bytes
+                .get(at + 1..at + 3)
+                .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+        };
         match byte {
             b'%' if is_escape() => reference.push('%'),
-            b if b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(b) => reference.push(char::from(*b)),
+            b if b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(b) => {
+                reference.push(char::from(*b))
+            }
             b => _ = write!(reference, "%{b:02X}"),
         }
     }
@@ -163,7 +205,10 @@ fn reference(path: &str) -> String {
 }
 
 fn is_page(response: &Response) -> bool {
-    response.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
 }
 
 #[cfg(test)]
@@ -172,20 +217,36 @@ mod tests {
 
     #[test]
     fn an_error_that_nobody_wrote_a_problem_for_gets_one() {
-        for (status, code) in
-            [(StatusCode::BAD_REQUEST, 400), (StatusCode::IM_A_TEAPOT, 400), (StatusCode::BAD_GATEWAY, 500)]
-        {
+        for (status, code) in [
+            (StatusCode::BAD_REQUEST, 400),
+            (StatusCode::IM_A_TEAPOT, 400),
+            (StatusCode::BAD_GATEWAY, 500),
+        ] {
             let response = finish((status, "inside story").into_response(), "/x");
             assert_eq!(response.status().as_u16(), code);
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         }
         let bare = finish(StatusCode::BAD_REQUEST.into_response(), "/x");
-        assert_eq!(bare.headers()[CONTENT_TYPE], "application/problem+json", "without a body, too");
-        let page = finish((StatusCode::GONE, [(CONTENT_TYPE, "text/html; charset=utf-8")]).into_response(), "/x");
+        assert_eq!(
+            bare.headers()[CONTENT_TYPE],
+            "application/problem+json",
+            "without a body, too"
+        );
+        let page = finish(
+            (
+                StatusCode::GONE,
+                [(CONTENT_TYPE, "text/html; charset=utf-8")],
+            )
+                .into_response(),
+            "/x",
+        );
         assert_eq!(page.status(), StatusCode::GONE);
         assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
         let untouched = finish((StatusCode::OK, "body").into_response(), "/x");
-        assert_eq!(untouched.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
+        assert_eq!(
+            untouched.headers()[CONTENT_TYPE],
+            "text/plain; charset=utf-8"
+        );
     }
 
     #[test]
@@ -193,7 +254,13 @@ mod tests {
         let mut problem = Problem::new(Code::JobFailed, "x");
         for (status, shown) in [(422, 422), (99, 500), (1000, 500)] {
             problem.status = status;
-            assert_eq!(Refused::of(problem.clone()).into_response().status().as_u16(), shown);
+            assert_eq!(
+                Refused::of(problem.clone())
+                    .into_response()
+                    .status()
+                    .as_u16(),
+                shown
+            );
         }
     }
 }

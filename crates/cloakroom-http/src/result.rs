@@ -25,20 +25,46 @@ pub(crate) async fn result(
     let Some(success) = &job.success else {
         return Ok(question.answer(&front, &job));
     };
-    if job.result_expires_at().is_some_and(|at| at <= front.jobs.host.now()) {
+    if job
+        .result_expires_at()
+        .is_some_and(|at| at <= front.jobs.host.now())
+    {
         let detail = "the result was kept for a shorter time than the job, and is gone; submit the command again to have it made anew";
         return Err(Refused::new(Code::ResultExpired, detail));
     }
     let mut link = None;
     let mut response = match success {
-        Success { result: Some(ResultRef::Inline { content_type, bytes }), .. } => inline(content_type, bytes.clone()),
-        Success { result: Some(ResultRef::Stored { key, .. }), .. } => {
+        Success {
+            result:
+                Some(ResultRef::Inline {
+                    content_type,
+                    bytes,
+                }),
+            ..
+        } => inline(content_type, bytes.clone()),
+        Success {
+            result: Some(ResultRef::Stored { key, .. }),
+            ..
+        } => {
             let expires_at = front.jobs.host.now().after(RESULT_LINK_LIFE);
-            let one = link.insert(Link { url: front.jobs.result_link(key).await?, expires_at });
-            if question.represents() { answer::json(StatusCode::OK, one) } else { answer::see_other(&one.url) }
+            let one = link.insert(Link {
+                url: front.jobs.result_link(key).await?,
+                expires_at,
+            });
+            if question.represents() {
+                answer::json(StatusCode::OK, one)
+            } else {
+                answer::see_other(&one.url)
+            }
         }
-        Success { result: None, resource: Some(resource) } => answer::see_other(resource.as_str()),
-        Success { result: None, resource: None } => answer::nothing(StatusCode::NO_CONTENT),
+        Success {
+            result: None,
+            resource: Some(resource),
+        } => answer::see_other(resource.as_str()),
+        Success {
+            result: None,
+            resource: None,
+        } => answer::nothing(StatusCode::NO_CONTENT),
     };
     question.applied(&mut response);
     let headers = response.headers_mut();
@@ -62,12 +88,15 @@ struct Link {
 
 /// The bytes as the handler made them. Whatever they are, they run nothing in the service's own origin.
 fn inline(content_type: &str, bytes: Vec<u8>) -> Response {
-    let content_type =
-        HeaderValue::try_from(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let content_type = HeaderValue::try_from(content_type)
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let headers = [
         (CONTENT_TYPE, content_type),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'")),
+        (
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("sandbox; default-src 'none'"),
+        ),
     ];
     (headers, bytes).into_response()
 }
@@ -78,7 +107,10 @@ mod tests {
 
     #[test]
     fn bytes_of_a_type_that_no_header_holds_are_plain_bytes() {
-        for (given, shown) in [("image/png", "image/png"), ("a\nb", "application/octet-stream")] {
+        for (given, shown) in [
+            ("image/png", "image/png"),
+            ("a\nb", "application/octet-stream"),
+        ] {
             assert_eq!(inline(given, vec![]).headers()[CONTENT_TYPE], shown);
         }
     }

@@ -41,7 +41,8 @@ pub(crate) struct Desk {
 ///
 /// A function serves one of the two and the dev runner both. What a host does not serve is `not-found` there.
 pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
-    site.base_path.truncate(site.base_path.trim_end_matches('/').len());
+    site.base_path
+        .truncate(site.base_path.trim_end_matches('/').len());
     let site = Arc::new(site);
     let held = Held::new(site.longest_wait);
     let mut routes = Router::new();
@@ -49,7 +50,11 @@ pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jo
         routes = routes.merge(commands(&site, submit, uploads, held.clone()));
     }
     if let Some(jobs) = jobs {
-        routes = routes.merge(self::jobs(Front { site: Arc::clone(&site), jobs, held }));
+        routes = routes.merge(self::jobs(Front {
+            site: Arc::clone(&site),
+            jobs,
+            held,
+        }));
     }
     let routes = routes
         .fallback(not_found)
@@ -64,7 +69,9 @@ pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jo
 fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads, held: Held) -> Router {
     // Made at its first request: most functions' lives never see one, and all would pay for it at their start.
     let (base_path, served) = (site.base_path.clone(), submit.commands.clone());
-    let document = Arc::new(LazyLock::new(move || openapi::document(&base_path, &served)));
+    let document = Arc::new(LazyLock::new(move || {
+        openapi::document(&base_path, &served)
+    }));
     let jobs = Jobs {
         store: Arc::clone(&submit.store),
         objects: Arc::clone(&submit.objects),
@@ -73,25 +80,56 @@ fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads, held: Held) -> R
         namespace: submit.namespace,
     };
     Router::new()
-        .route("/commands/{type}", only("POST, OPTIONS", post(submit::submit)))
+        .route(
+            "/commands/{type}",
+            only("POST, OPTIONS", post(submit::submit)),
+        )
         .route("/uploads", only("POST, OPTIONS", post(uploads::upload)))
-        .route("/uploads/{id}", only("GET, HEAD, OPTIONS", get(uploads::look)))
+        .route(
+            "/uploads/{id}",
+            only("GET, HEAD, OPTIONS", get(uploads::look)),
+        )
         .route(
             "/openapi.json",
             only(
                 "GET, HEAD, OPTIONS",
-                get(move || async move { ([(CONTENT_TYPE, "application/json")], Bytes::clone(&document)) }),
+                get(move || async move {
+                    (
+                        [(CONTENT_TYPE, "application/json")],
+                        Bytes::clone(&document),
+                    )
+                }),
             ),
         )
-        .with_state(Desk { front: Front { site: Arc::clone(site), jobs, held }, submit, uploads })
+        .with_state(Desk {
+            front: Front {
+                site: Arc::clone(site),
+                jobs,
+                held,
+            },
+            submit,
+            uploads,
+        })
 }
 
 fn jobs(front: Front) -> Router {
     Router::new()
         .route("/jobs", only("GET, HEAD, OPTIONS", get(find::find)))
-        .route("/jobs/{id}", only("GET, HEAD, DELETE, OPTIONS", get(poll::poll).merge(delete(cancel::cancel))))
-        .route("/jobs/{id}/history", only("GET, HEAD, OPTIONS", get(history::history)))
-        .route("/jobs/{id}/result", only("GET, HEAD, OPTIONS", get(result::result)))
+        .route(
+            "/jobs/{id}",
+            only(
+                "GET, HEAD, DELETE, OPTIONS",
+                get(poll::poll).merge(delete(cancel::cancel)),
+            ),
+        )
+        .route(
+            "/jobs/{id}/history",
+            only("GET, HEAD, OPTIONS", get(history::history)),
+        )
+        .route(
+            "/jobs/{id}/result",
+            only("GET, HEAD, OPTIONS", get(result::result)),
+        )
         .with_state(front)
 }
 
@@ -110,8 +148,13 @@ fn only<S: Clone + Send + Sync + 'static>(
         }
     };
     let other = move || async move {
-        let detail = format!("this path takes {}; send one of these methods", allow.to_str().unwrap_or_default());
-        Refused::new(Code::MethodNotAllowed, detail).header(ALLOW, allow).into_response()
+        let detail = format!(
+            "this path takes {}; send one of these methods",
+            allow.to_str().unwrap_or_default()
+        );
+        Refused::new(Code::MethodNotAllowed, detail)
+            .header(ALLOW, allow)
+            .into_response()
     };
     methods.options(options).fallback(other)
 }
@@ -120,10 +163,17 @@ async fn not_found(request: Request) -> Response {
     // The whole service, not a path of it (RFC 9110, section 9.3.7).
     if request.method() == Method::OPTIONS && request.uri().path() == "*" {
         let mut response = answer::nothing(StatusCode::NO_CONTENT);
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, DELETE, OPTIONS"));
+        response.headers_mut().insert(
+            ALLOW,
+            HeaderValue::from_static("GET, HEAD, POST, DELETE, OPTIONS"),
+        );
         return response;
     }
-    Refused::new(Code::NotFound, "there is nothing at this path; see /openapi.json for what there is").into_response()
+    Refused::new(
+        Code::NotFound,
+        "there is nothing at this path; see /openapi.json for what there is",
+    )
+    .into_response()
 }
 
 /// Takes the base path off, where the gateway left it on.
@@ -131,7 +181,10 @@ fn below(site: &Site, mut request: Request) -> Request {
     let path = request.uri().path();
     let rest = site.below(path);
     if rest.len() < path.len() {
-        let target = request.uri().query().map_or_else(|| rest.to_owned(), |query| format!("{rest}?{query}"));
+        let target = request
+            .uri()
+            .query()
+            .map_or_else(|| rest.to_owned(), |query| format!("{rest}?{query}"));
         if let Ok(target) = Uri::try_from(target) {
             *request.uri_mut() = target;
         }

@@ -36,8 +36,15 @@ impl Site {
             None => base,
         };
         let path = path.trim_matches('/');
-        let base_path = if path.is_empty() { String::new() } else { format!("/{path}") };
-        Self { base_path, ..Self::default() }
+        let base_path = if path.is_empty() {
+            String::new()
+        } else {
+            format!("/{path}")
+        };
+        Self {
+            base_path,
+            ..Self::default()
+        }
     }
 
     /// With these origins.
@@ -49,7 +56,10 @@ impl Site {
 
     /// With this way to find the tenant.
     #[must_use]
-    pub fn tenant(mut self, tenant: impl Fn(&Parts) -> Option<Tenant> + Send + Sync + 'static) -> Self {
+    pub fn tenant(
+        mut self,
+        tenant: impl Fn(&Parts) -> Option<Tenant> + Send + Sync + 'static,
+    ) -> Self {
         self.tenant = Arc::new(tenant);
         self
     }
@@ -75,13 +85,21 @@ impl Default for Site {
     /// A site at the root, for no other origin, of the one tenant `default`.
     fn default() -> Self {
         let tenant: TenantOf = Arc::new(|_| Some(Tenant::default()));
-        Self { base_path: String::new(), cors: Cors::None, tenant, longest_wait: LONGEST_WAIT }
+        Self {
+            base_path: String::new(),
+            cors: Cors::None,
+            tenant,
+            longest_wait: LONGEST_WAIT,
+        }
     }
 }
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("base_path", &self.base_path).field("cors", &self.cors).finish_non_exhaustive()
+        f.debug_struct("Site")
+            .field("base_path", &self.base_path)
+            .field("cors", &self.cors)
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,7 +118,10 @@ mod tests {
             "https://api.example.com/",
             "https://api.example.com/a/v1/",
         ];
-        assert_eq!(bases.map(|base| Site::new(base).base_path), ["", "", "/v1", "/v1", "", "", "/a/v1"]);
+        assert_eq!(
+            bases.map(|base| Site::new(base).base_path),
+            ["", "", "/v1", "/v1", "", "", "/a/v1"]
+        );
     }
 
     #[test]

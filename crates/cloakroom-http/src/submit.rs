@@ -44,8 +44,10 @@ async fn accept(
     body: &mut Incoming,
 ) -> Result<Submitted, Refused> {
     let refuse = |error| refused(error, &desk.front.site.base_path);
-    let name: CommandType =
-        command.ok().and_then(|Path(name)| name.parse().ok()).ok_or_else(|| refuse(SubmitError::UnknownCommand))?;
+    let name: CommandType = command
+        .ok()
+        .and_then(|Path(name)| name.parse().ok())
+        .ok_or_else(|| refuse(SubmitError::UnknownCommand))?;
     let limits = desk.submit.command(&name).map_err(refuse)?.limits();
     let client_job_id = idempotency_key::of(&parts.headers)?;
     if limits.key_required && client_job_id.is_none() {
@@ -55,16 +57,22 @@ async fn accept(
     let condition = Preconditions::parse(&parts.headers)?;
     let body = match upload_id(&parts.headers)? {
         Some(id) => {
-            body.read(0)
-                .await
-                .map_err(|_| Refused::invalid("there is both an Upload-Id and a body; send one of them"))?;
+            body.read(0).await.map_err(|_| {
+                Refused::invalid("there is both an Upload-Id and a body; send one of them")
+            })?;
             Body::Uploaded(id)
         }
         None => {
             plain(&parts.headers)?;
             let advice = upload_advice(&desk.front.site.base_path);
-            let bytes = body.read(limits.body).await.map_err(|unread| unread.refused(limits.body, &advice))?;
-            Body::Sent { content_type: content_type(&parts.headers), bytes }
+            let bytes = body
+                .read(limits.body)
+                .await
+                .map_err(|unread| unread.refused(limits.body, &advice))?;
+            Body::Sent {
+                content_type: content_type(&parts.headers),
+                bytes,
+            }
         }
     };
     let tenant = caller::tenant(parts)?;
@@ -80,7 +88,11 @@ async fn accept(
     };
     let submitted = match condition {
         None => desk.submit.submit(submission).await,
-        Some(condition) => desk.submit.submit_if(submission, &|job| condition.hold(job)).await,
+        Some(condition) => {
+            desk.submit
+                .submit_if(submission, &|job| condition.hold(job))
+                .await
+        }
     };
     let submitted = submitted.map_err(refuse)?;
     trace::about(None, None, Some(submitted.job.id));
@@ -107,15 +119,23 @@ async fn shown(desk: &Desk, submitted: Submitted, headers: &HeaderMap) -> Respon
             }
         }
         let mut response = answer::job(&front.site, &job, front.jobs.host.now(), Variant::Json);
-        if prefer.wait.is_none() && prefer.respond_async && response.status() == StatusCode::ACCEPTED {
-            response.headers_mut().insert(PREFERENCE_APPLIED, HeaderValue::from_static("respond-async"));
+        if prefer.wait.is_none()
+            && prefer.respond_async
+            && response.status() == StatusCode::ACCEPTED
+        {
+            response.headers_mut().insert(
+                PREFERENCE_APPLIED,
+                HeaderValue::from_static("respond-async"),
+            );
         }
         prefer.applied(response.headers_mut());
         response
     };
     response.headers_mut().insert(LOCATION, location);
     if replayed {
-        response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        response
+            .headers_mut()
+            .insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
     response
 }
@@ -123,18 +143,26 @@ async fn shown(desk: &Desk, submitted: Submitted, headers: &HeaderMap) -> Respon
 /// The upload that stands for the body.
 fn upload_id(headers: &HeaderMap) -> Result<Option<UploadId>, Refused> {
     let mut lines = headers.get_all(UPLOAD_ID).iter();
-    let Some(line) = lines.next() else { return Ok(None) };
+    let Some(line) = lines.next() else {
+        return Ok(None);
+    };
     if lines.next().is_some() {
-        return Err(Refused::invalid("there is more than one Upload-Id; send one"));
+        return Err(Refused::invalid(
+            "there is more than one Upload-Id; send one",
+        ));
     }
     let id = line.to_str().ok().and_then(|text| text.trim().parse().ok());
-    id.map(Some).ok_or_else(|| refused(SubmitError::UploadNotFound, ""))
+    id.map(Some)
+        .ok_or_else(|| refused(SubmitError::UploadNotFound, ""))
 }
 
 /// The `Content-Type`; where there are several, what is no media type at all.
 fn content_type(headers: &HeaderMap) -> Option<String> {
-    let lines: Vec<_> =
-        headers.get_all(CONTENT_TYPE).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    let lines: Vec<_> = headers
+        .get_all(CONTENT_TYPE)
+        .iter()
+        .map(|line| String::from_utf8_lossy(line.as_bytes()))
+        .collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
@@ -142,8 +170,11 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 fn plain(headers: &HeaderMap) -> Result<(), Refused> {
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(Refused::new(Code::UnsupportedMediaType, "no Content-Encoding is taken; send the body as it is")
-                .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
+            Err(Refused::new(
+                Code::UnsupportedMediaType,
+                "no Content-Encoding is taken; send the body as it is",
+            )
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
         }
         _ => Ok(()),
     }
@@ -156,17 +187,20 @@ fn upload_advice(base: &str) -> String {
 /// The answer to a submission that is refused.
 fn refused(error: SubmitError, base: &str) -> Refused {
     match error {
-        SubmitError::UnknownCommand => {
-            Refused::new(Code::UnknownCommand, "no such command is served here; check the type in the path")
-        }
+        SubmitError::UnknownCommand => Refused::new(
+            Code::UnknownCommand,
+            "no such command is served here; check the type in the path",
+        ),
         SubmitError::KeyRequired => Refused::new(
             Code::IdempotencyKeyRequired,
             "this command needs an Idempotency-Key; send one that is new for each command, and the same when it is sent again",
         ),
         SubmitError::UnsupportedMediaType(types) => {
             let types = types.join(", ");
-            let value = HeaderValue::try_from(&types).expect("a command's media types are visible ASCII");
-            let detail = format!("this command takes {types}; send that, and say so in Content-Type");
+            let value =
+                HeaderValue::try_from(&types).expect("a command's media types are visible ASCII");
+            let detail =
+                format!("this command takes {types}; send that, and say so in Content-Type");
             Refused::new(Code::UnsupportedMediaType, detail).header(ACCEPT_POST, value)
         }
         SubmitError::TooLarge { limit } => {
@@ -175,13 +209,19 @@ fn refused(error: SubmitError, base: &str) -> Refused {
             );
             Refused::new(Code::PayloadTooLarge, detail).member("limit", limit)
         }
-        SubmitError::Payload(error) => Refused::payload(error, "the payload is not what this command takes"),
+        SubmitError::Payload(error) => {
+            Refused::payload(error, "the payload is not what this command takes")
+        }
         SubmitError::UploadNotFound => Refused::new(
             Code::UploadNotFound,
             "no finished upload of this id can be had; it may be missing, over, or another job's, so upload the payload again",
         ),
         SubmitError::PartsMissing { missing, parts } => {
-            let first: Vec<_> = missing.iter().take(PARTS_NAMED).map(ToString::to_string).collect();
+            let first: Vec<_> = missing
+                .iter()
+                .take(PARTS_NAMED)
+                .map(ToString::to_string)
+                .collect();
             let more = match missing.len().saturating_sub(PARTS_NAMED) {
                 0 => String::new(),
                 more => format!(" and {more} more"),

@@ -35,10 +35,19 @@ impl Ids {
         let tracestate = sent.as_ref().and_then(|_| tracestate(headers));
         let trace = sent.or_else(|| xray.as_ref().map(|xray| xray.trace(random())));
         let trace = trace.unwrap_or_else(|| TraceContext::begin(random()));
-        let good = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
-        let request_id = headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(good);
+        let good =
+            |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+        let request_id = headers
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok())
+            .filter(good);
         let request_id = request_id.map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned);
-        Self { request_id, trace, tracestate, xray }
+        Self {
+            request_id,
+            trace,
+            tracestate,
+            xray,
+        }
     }
 
     fn trace(&self) -> Trace {
@@ -67,15 +76,23 @@ pub(crate) fn about(tenant: Option<&Tenant>, command: Option<&CommandType>, job:
 /// A header that is sent once.
 fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut lines = headers.get_all(name).iter();
-    lines.next()?.to_str().ok().filter(|_| lines.next().is_none())
+    lines
+        .next()?
+        .to_str()
+        .ok()
+        .filter(|_| lines.next().is_none())
 }
 
 /// The lines of a `tracestate`, as one; none of it, where it is too long or no visible ASCII.
 fn tracestate(headers: &HeaderMap) -> Option<String> {
-    let lines: Option<Vec<_>> =
-        headers.get_all("tracestate").iter().map(|line| line.to_str().ok().map(str::trim)).collect();
+    let lines: Option<Vec<_>> = headers
+        .get_all("tracestate")
+        .iter()
+        .map(|line| line.to_str().ok().map(str::trim))
+        .collect();
     let text = lines?.join(",");
-    let good = text.bytes().all(|b| matches!(b, b' '..=b'~')) && (1..=TRACESTATE_LIMIT).contains(&text.len());
+    let good = text.bytes().all(|b| matches!(b, b' '..=b'~'))
+        && (1..=TRACESTATE_LIMIT).contains(&text.len());
     good.then_some(text)
 }
 

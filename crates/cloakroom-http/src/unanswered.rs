@@ -17,9 +17,16 @@ pub fn unanswered(cors: &Cors, status: StatusCode, path: &str) -> Response {
     let mut response = problems::finish(refused(status).into_response(), path);
     let headers = response.headers_mut();
     let id = Ids::of(&unread).request_id;
-    headers.insert("x-request-id", HeaderValue::try_from(&id).expect("an id is visible ASCII"));
+    headers.insert(
+        "x-request-id",
+        HeaderValue::try_from(&id).expect("an id is visible ASCII"),
+    );
     cors.answer(&cors::Asked::of(&Method::GET, &unread), headers);
-    tracing::info!(request_id = id, status = status.as_u16(), "answered a request that no route can answer");
+    tracing::info!(
+        request_id = id,
+        status = status.as_u16(),
+        "answered a request that no route can answer"
+    );
     response
 }
 
@@ -33,10 +40,11 @@ fn refused(status: StatusCode) -> Refused {
             Code::HeadersTooLarge,
             "the request has more than 100 headers or a head of more than 400 KB; send fewer and shorter headers",
         ),
-        StatusCode::SERVICE_UNAVAILABLE => {
-            Refused::new(Code::TemporarilyUnavailable, "the service is ending; send the request again in a moment")
-                .header(RETRY_AFTER, HeaderValue::from_static("2"))
-        }
+        StatusCode::SERVICE_UNAVAILABLE => Refused::new(
+            Code::TemporarilyUnavailable,
+            "the service is ending; send the request again in a moment",
+        )
+        .header(RETRY_AFTER, HeaderValue::from_static("2")),
         _ => Refused::invalid(
             "the request line or a header is not well-formed HTTP/1.1; percent-encode quotes, spaces and other special \
             characters in the path and the query, and check the headers",
@@ -60,14 +68,26 @@ mod tests {
             (431, "headers-too-large"),
             (503, "temporarily-unavailable"),
         ] {
-            let response = unanswered(&Cors::Any, StatusCode::from_u16(status).expect("a status"), "/jobs");
+            let response = unanswered(
+                &Cors::Any,
+                StatusCode::from_u16(status).expect("a status"),
+                "/jobs",
+            );
             assert_eq!(response.status().as_u16(), status);
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
             assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
             assert!(!response.headers()["x-request-id"].is_empty());
-            let body = response.into_body().collect().await.expect("in memory").to_bytes();
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .expect("in memory")
+                .to_bytes();
             let problem: Value = serde_json::from_slice(&body).expect("JSON");
-            assert_eq!((problem["status"].as_u64(), problem["code"].as_str()), (Some(status.into()), Some(code)));
+            assert_eq!(
+                (problem["status"].as_u64(), problem["code"].as_str()),
+                (Some(status.into()), Some(code))
+            );
             assert_eq!(problem["instance"], "/jobs");
         }
     }

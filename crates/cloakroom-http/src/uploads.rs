@@ -66,8 +66,12 @@ async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Respon
         )
         .header(ACCEPT_POST, HeaderValue::from_static("application/json")));
     }
-    let advice = "describe the upload here, and send its bytes to the url of the answer of POST /uploads";
-    let bytes = body.read(BODY_LIMIT).await.map_err(|unread| unread.refused(BODY_LIMIT, advice))?;
+    let advice =
+        "describe the upload here, and send its bytes to the url of the answer of POST /uploads";
+    let bytes = body
+        .read(BODY_LIMIT)
+        .await
+        .map_err(|unread| unread.refused(BODY_LIMIT, advice))?;
     let (terms, division) = terms(&bytes)?;
     if Preconditions::parse(&parts.headers)?.is_some_and(|condition| !condition.hold(None)) {
         return Err(conditional::failed());
@@ -91,18 +95,28 @@ async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Respon
 
 /// The headers of a link.
 fn headers(headers: Vec<(String, String)>) -> Map<String, Value> {
-    headers.into_iter().map(|(name, value)| (name, value.into())).collect()
+    headers
+        .into_iter()
+        .map(|(name, value)| (name, value.into()))
+        .collect()
 }
 
 /// An answer with links: whoever has one may use it.
 fn secret(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 fn is_json(content_type: &[u8]) -> bool {
-    let essence = content_type.split(|b| *b == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    let essence = content_type
+        .split(|b| *b == b';')
+        .next()
+        .unwrap_or_default();
+    essence
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"application/json")
 }
 
 /// Reads what the upload is to be, and how it is divided if it is to come in parts; says all that is wrong with it at once.
@@ -115,18 +129,35 @@ fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
         wrong("", "must be an object");
         Map::new()
     });
-    for name in members.keys().filter(|name| !MEMBERS.contains(&name.as_str())) {
-        wrong(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), "is not known here; leave it out");
+    for name in members
+        .keys()
+        .filter(|name| !MEMBERS.contains(&name.as_str()))
+    {
+        wrong(
+            &format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+            "is not known here; leave it out",
+        );
     }
-    let content_type = members.get("content_type").and_then(Value::as_str).filter(|text| is_media_type(text));
+    let content_type = members
+        .get("content_type")
+        .and_then(Value::as_str)
+        .filter(|text| is_media_type(text));
     if content_type.is_none() {
-        wrong("/content_type", "must be a media type, as in image/png, of at most 255 characters");
+        wrong(
+            "/content_type",
+            "must be a media type, as in image/png, of at most 255 characters",
+        );
     }
     let length = members.get("content_length");
-    if length.and_then(Value::as_f64).is_some_and(|length| length > LIMIT_AS_F64) {
+    if length
+        .and_then(Value::as_f64)
+        .is_some_and(|length| length > LIMIT_AS_F64)
+    {
         return Err(Refused::new(
             Code::PayloadTooLarge,
-            format!("an upload by POST /uploads has at most {LARGEST_UPLOAD} bytes; send a smaller one"),
+            format!(
+                "an upload by POST /uploads has at most {LARGEST_UPLOAD} bytes; send a smaller one"
+            ),
         )
         .member("limit", LARGEST_UPLOAD));
     }
@@ -137,33 +168,60 @@ fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
     let sha256 = members.get("sha256").filter(|value| !value.is_null());
     let digest = sha256.and_then(Value::as_str).and_then(digest);
     if sha256.is_some() && digest.is_none() {
-        wrong("/sha256", "must be the SHA-256 of the bytes in base64: 44 characters");
+        wrong(
+            "/sha256",
+            "must be the SHA-256 of the bytes in base64: 44 characters",
+        );
     }
     let wish = members.get("parts").filter(|value| !value.is_null());
-    let parts = wish.and_then(whole).and_then(|parts| parts.try_into().ok()).filter(|n| (1..=MOST_PARTS).contains(n));
+    let parts = wish
+        .and_then(whole)
+        .and_then(|parts| parts.try_into().ok())
+        .filter(|n| (1..=MOST_PARTS).contains(n));
     if wish.is_some() && parts.is_none() {
-        wrong("/parts", &format!("must be a whole number from 1 to {MOST_PARTS}; leave it out where any will do"));
+        wrong(
+            "/parts",
+            &format!(
+                "must be a whole number from 1 to {MOST_PARTS}; leave it out where any will do"
+            ),
+        );
     }
     let in_parts = length.filter(|length| parts.is_some() || *length > UPLOAD_LIMIT);
-    let division = match in_parts.map(|length| Division::of(length, parts)).transpose() {
+    let division = match in_parts
+        .map(|length| Division::of(length, parts))
+        .transpose()
+    {
         Ok(division) => division,
         Err(Undivided::TooMany(most)) => {
             wrong(
                 "/parts",
-                &format!("must be at most {most}: a part that is not the last has {LEAST_PART} bytes or more"),
+                &format!(
+                    "must be at most {most}: a part that is not the last has {LEAST_PART} bytes or more"
+                ),
             );
             None
         }
         Err(Undivided::TooFew(least)) => {
-            wrong("/parts", &format!("must be at least {least}: a part has at most {LARGEST_PART} bytes"));
+            wrong(
+                "/parts",
+                &format!("must be at least {least}: a part has at most {LARGEST_PART} bytes"),
+            );
             None
         }
     };
     match (content_type, length) {
-        (Some(content_type), Some(length)) if errors.is_empty() => {
-            Ok((UploadTerms { content_type: content_type.to_owned(), length, sha256: digest }, division))
-        }
-        _ => Err(Refused::payload(PayloadError::Invalid(errors), NOT_DESCRIBED)),
+        (Some(content_type), Some(length)) if errors.is_empty() => Ok((
+            UploadTerms {
+                content_type: content_type.to_owned(),
+                length,
+                sha256: digest,
+            },
+            division,
+        )),
+        _ => Err(Refused::payload(
+            PayloadError::Invalid(errors),
+            NOT_DESCRIBED,
+        )),
     }
 }
 
@@ -173,27 +231,42 @@ const LIMIT_AS_F64: f64 = LARGEST_UPLOAD as f64;
 
 /// A whole number, however it is written: `896.0` is one too, to JSON Schema.
 fn whole(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_f64()?.to_string().parse().ok())
+    value
+        .as_u64()
+        .or_else(|| value.as_f64()?.to_string().parse().ok())
 }
 
 fn digest(text: &str) -> Option<Digest> {
-    BASE64.decode(text).ok()?.try_into().ok().map(Digest::from_bytes)
+    BASE64
+        .decode(text)
+        .ok()?
+        .try_into()
+        .ok()
+        .map(Digest::from_bytes)
 }
 
 /// A type, a subtype, and perhaps parameters, of characters that a header may hold.
 fn is_media_type(text: &str) -> bool {
     let token = |text: &str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
     };
-    let (essence, parameters) =
-        text.split_once(';').map_or((text, None), |(essence, rest)| (essence.trim_end_matches(' '), Some(rest)));
+    let (essence, parameters) = text
+        .split_once(';')
+        .map_or((text, None), |(essence, rest)| {
+            (essence.trim_end_matches(' '), Some(rest))
+        });
     let good = |parameters: &str| {
         !parameters.trim().is_empty()
             && parameters.trim_end() == parameters
             && parameters.bytes().all(|b| matches!(b, b' '..=b'~'))
     };
     text.len() <= MEDIA_TYPE_LIMIT
-        && essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
+        && essence
+            .split_once('/')
+            .is_some_and(|(kind, subtype)| token(kind) && token(subtype))
         && parameters.is_none_or(good)
 }
 
@@ -203,13 +276,30 @@ mod tests {
 
     #[test]
     fn a_length_is_a_whole_number_however_it_is_written() {
-        for (text, length) in
-            [("896", Some(896)), ("896.0", Some(896)), ("8.96e2", Some(896)), ("5e9", Some(5_000_000_000))]
-        {
+        for (text, length) in [
+            ("896", Some(896)),
+            ("896.0", Some(896)),
+            ("8.96e2", Some(896)),
+            ("5e9", Some(5_000_000_000)),
+        ] {
             let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
-            assert_eq!(terms(body.as_bytes()).ok().map(|(terms, _)| terms.length), length, "{text}");
+            assert_eq!(
+                terms(body.as_bytes()).ok().map(|(terms, _)| terms.length),
+                length,
+                "{text}"
+            );
         }
-        for text in ["0", "0.0", "-1", "-1.0", "896.5", "\"896\"", "null", "1e300", "5497558138881.0"] {
+        for text in [
+            "0",
+            "0.0",
+            "-1",
+            "-1.0",
+            "896.5",
+            "\"896\"",
+            "null",
+            "1e300",
+            "5497558138881.0",
+        ] {
             let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
             assert!(terms(body.as_bytes()).is_err(), "{text}");
         }

@@ -11,11 +11,13 @@ use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
 use cloakroom_app::{
-    Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload, Redrive, Registry,
-    Submit, Sweeper, Uploads, Worker,
+    Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload,
+    Redrive, Registry, Submit, Sweeper, Uploads, Worker,
 };
 use cloakroom_core::transition::Event;
-use cloakroom_core::{ClientJobId, Job, JobId, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId};
+use cloakroom_core::{
+    ClientJobId, Job, JobId, JobKey, Namespace, ResultRef, RetryPolicy, Status, Tenant, UploadId,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
@@ -54,25 +56,43 @@ impl Payload for Act {}
 
 /// The commands, whose handler does what the plan says of each attempt.
 fn registry(process: &Arc<Process>) -> Registry {
-    Registry::new(vec![command(process, "act"), command(process, SOON).start_within(SOON_ENOUGH)])
+    Registry::new(vec![
+        command(process, "act"),
+        command(process, SOON).start_within(SOON_ENOUGH),
+    ])
 }
 
 fn command(process: &Arc<Process>, name: &'static str) -> Command {
     let process = Arc::clone(process);
-    let retry = RetryPolicy { max_attempts: ATTEMPTS, base: Duration::from_secs(1), cap: Duration::from_secs(5) };
-    Command::json(name, move |act: Act, job| handle(Arc::clone(&process), act, job))
-        .attempts(retry.max_attempts)
-        .backoff(retry.base, retry.cap)
-        .timeout(TIMEOUT)
-        .retention(RETENTION)
+    let retry = RetryPolicy {
+        max_attempts: ATTEMPTS,
+        base: Duration::from_secs(1),
+        cap: Duration::from_secs(5),
+    };
+    Command::json(name, move |act: Act, job| {
+        handle(Arc::clone(&process), act, job)
+    })
+    .attempts(retry.max_attempts)
+    .backoff(retry.base, retry.cap)
+    .timeout(TIMEOUT)
+    .retention(RETENTION)
 }
 
 async fn handle(process: Arc<Process>, act: Act, job: JobContext) -> Result<Output, HandlerError> {
     let world = Arc::clone(&process.world);
-    let key = JobKey { tenant: job.tenant().clone(), id: job.id() };
+    let key = JobKey {
+        tenant: job.tenant().clone(),
+        id: job.id(),
+    };
     let life = (key, job.created_at());
     world.state().watch.handler(&life, job.attempt(), act.n);
-    world.tell(|| format!("handler of {}: attempt {} begins", short(job.id()), job.attempt()));
+    world.tell(|| {
+        format!(
+            "handler of {}: attempt {} begins",
+            short(job.id()),
+            job.attempt()
+        )
+    });
     let mut dice = dice_of(world.plan.seed, job.id(), job.attempt());
     let time = dice.millis(0, 4000);
     let _runs = Runs::begin(&process, life, job.attempt());
@@ -119,15 +139,25 @@ struct Runs {
 
 impl Runs {
     fn begin(process: &Arc<Process>, life: Life, attempt: u32) -> Self {
-        process.world.state().runs(process.life, &(life.clone(), attempt));
-        Self { process: Arc::clone(process), attempt: (life, attempt) }
+        process
+            .world
+            .state()
+            .runs(process.life, &(life.clone(), attempt));
+        Self {
+            process: Arc::clone(process),
+            attempt: (life, attempt),
+        }
     }
 }
 
 impl Drop for Runs {
     fn drop(&mut self) {
         let now = self.process.world.now();
-        self.process.world.state().watch.ran_out(self.process.life, &self.attempt, now);
+        self.process
+            .world
+            .state()
+            .watch
+            .ran_out(self.process.life, &self.attempt, now);
     }
 }
 
@@ -196,7 +226,10 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
             host: process.clone(),
             meter: Arc::new(LogMeter),
             commands: registry(&process),
-            settings: WorkerSettings { lease: LEASE, ..WorkerSettings::default() },
+            settings: WorkerSettings {
+                lease: LEASE,
+                ..WorkerSettings::default()
+            },
             admission: Admission::unlimited(),
             intake: None,
         };
@@ -208,7 +241,11 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
                     process.delete(Lane::Commands, &delivery.receipt).await;
                 }
                 // What runs on at the function's end is ended with its process.
-                let Ok(dispositions) = timeout(FUNCTION, worker.handle_batch(&batch, ends_at)).await else { return };
+                let Ok(dispositions) =
+                    timeout(FUNCTION, worker.handle_batch(&batch, ends_at)).await
+                else {
+                    return;
+                };
                 for (delivery, disposition) in batch.iter().zip(dispositions) {
                     if disposition == Disposition::Done || hasty {
                         process.delete(Lane::Commands, &delivery.receipt).await;
@@ -224,8 +261,17 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
 }
 
 /// Deletes those of a batch that are done, as Lambda's event source mapping does.
-async fn delete_done(process: &Process, lane: Lane, batch: &[Delivery], dispositions: &[Disposition]) {
-    for (delivery, _) in batch.iter().zip(dispositions).filter(|(_, end)| **end == Disposition::Done) {
+async fn delete_done(
+    process: &Process,
+    lane: Lane,
+    batch: &[Delivery],
+    dispositions: &[Disposition],
+) {
+    for (delivery, _) in batch
+        .iter()
+        .zip(dispositions)
+        .filter(|(_, end)| **end == Disposition::Done)
+    {
         process.delete(lane, &delivery.receipt).await;
     }
 }
@@ -277,7 +323,9 @@ pub(crate) async fn sweeper(world: Arc<World>) {
         };
         let again = async {
             loop {
-                let batch = world.receive(Lane::Lists, 1, Duration::from_secs(360)).await;
+                let batch = world
+                    .receive(Lane::Lists, 1, Duration::from_secs(360))
+                    .await;
                 let dispositions = rounds.go_on(&batch).await;
                 delete_done(&process, Lane::Lists, &batch, &dispositions).await;
             }
@@ -339,55 +387,94 @@ pub(crate) async fn expiry(world: Arc<World>) {
 /// A client: some commands, one after the other.
 pub(crate) async fn client(world: Arc<World>, n: u64) {
     let mut dice = Dice::new(world.plan.seed, 50 + n);
-    let tenant: Tenant = ["default", "other"][usize::from(dice.chance(300))].parse().expect("a name");
+    let tenant: Tenant = ["default", "other"][usize::from(dice.chance(300))]
+        .parse()
+        .expect("a name");
     sleep(dice.millis(0, 20_000)).await;
     let late = world.plan.late();
     let mut last_upload = None;
     for nth in 0..=dice.below(3) {
         // A few keys, so that clients meet on them.
         let keys = if late { 1 } else { 2 };
-        let key: Option<ClientJobId> =
-            (late || dice.chance(800)).then(|| format!("k{}", dice.below(keys)).parse().expect("a key"));
+        let key: Option<ClientJobId> = (late || dice.chance(800))
+            .then(|| format!("k{}", dice.below(keys)).parse().expect("a key"));
         let mut asked = if late || dice.chance(850) { 1 } else { 2 };
-        let fill = if dice.chance(300) { "x".repeat(INLINE_LIMIT) } else { String::new() };
+        let fill = if dice.chance(300) {
+            "x".repeat(INLINE_LIMIT)
+        } else {
+            String::new()
+        };
         let bytes = Bytes::from(format!("{{\"n\":{asked},\"fill\":{fill:?}}}"));
         let body = if dice.chance(150) {
             let again = last_upload.filter(|_| dice.chance(500));
             last_upload = match again {
                 Some(upload) => Some(upload),
-                None => uploaded(&world, n, nth, &tenant, &bytes).await.map(|id| (id, asked)),
+                None => uploaded(&world, n, nth, &tenant, &bytes)
+                    .await
+                    .map(|id| (id, asked)),
             };
-            let Some((id, of_it)) = last_upload else { continue };
+            let Some((id, of_it)) = last_upload else {
+                continue;
+            };
             asked = of_it;
             Body::Uploaded(id)
         } else {
-            Body::Sent { content_type: None, bytes }
+            Body::Sent {
+                content_type: None,
+                bytes,
+            }
         };
         let submission = Submission {
             tenant: tenant.clone(),
-            command: if dice.chance(200) { SOON } else { "act" }.parse().expect("a name"),
+            command: if dice.chance(200) { SOON } else { "act" }
+                .parse()
+                .expect("a name"),
             client_job_id: key,
             body,
             query: String::new(),
-            not_before: dice.chance(100).then(|| world.now().after(Duration::from_secs(dice.clone().below(2000)))),
+            not_before: dice.chance(100).then(|| {
+                world
+                    .now()
+                    .after(Duration::from_secs(dice.clone().below(2000)))
+            }),
             trace: Trace::default(),
         };
         if let Some(ticket) = submitted(&world, n, nth, &submission, &mut dice, asked).await {
             follow(&world, n, &ticket, &mut dice).await;
         }
         // Until the same key may be another job's, now and then.
-        sleep(if late || dice.chance(150) { dice.millis(7_200_000, 10_100_000) } else { dice.millis(0, 300_000) })
-            .await;
+        sleep(if late || dice.chance(150) {
+            dice.millis(7_200_000, 10_100_000)
+        } else {
+            dice.millis(0, 300_000)
+        })
+        .await;
     }
 }
 
 /// Uploads a payload.
-async fn uploaded(world: &Arc<World>, n: u64, nth: u64, tenant: &Tenant, bytes: &Bytes) -> Option<UploadId> {
+async fn uploaded(
+    world: &Arc<World>,
+    n: u64,
+    nth: u64,
+    tenant: &Tenant,
+    bytes: &Bytes,
+) -> Option<UploadId> {
     let process = Process::start(world, format!("uploads of client {n}"), nth);
-    let uploads = Uploads { store: process.clone(), objects: process.clone(), host: process.clone() };
-    let terms = UploadTerms { content_type: "application/json".to_owned(), length: bytes.len() as u64, sha256: None };
+    let uploads = Uploads {
+        store: process.clone(),
+        objects: process.clone(),
+        host: process.clone(),
+    };
+    let terms = UploadTerms {
+        content_type: "application/json".to_owned(),
+        length: bytes.len() as u64,
+        sha256: None,
+    };
     let ready = process.live(uploads.start(tenant, &terms)).await?.ok()?;
-    world.state().put(ready.link.url, bytes.clone(), world.now());
+    world
+        .state()
+        .put(ready.link.url, bytes.clone(), world.now());
     Some(ready.id)
 }
 
@@ -404,7 +491,10 @@ async fn submitted(
         let process = Process::start(world, format!("submit of client {n}"), nth * 10 + attempt);
         let submit = submit(&process);
         if world.plan.mutation == Some(Mutation::AnswerBeforeTheRecord) {
-            let id = submission.client_job_id.as_ref().map(|key| namespace().job_id(&submission.tenant, key));
+            let id = submission
+                .client_job_id
+                .as_ref()
+                .map(|key| namespace().job_id(&submission.tenant, key));
             let ticket = id.map(|id| promised(submission, id, world));
             process.live(submit.submit(submission.clone())).await;
             if let Some(ticket) = &ticket {
@@ -416,7 +506,10 @@ async fn submitted(
         match process.live(submit.submit(submission.clone())).await {
             Some(Ok(submitted)) => {
                 world.tell(|| format!("client {n} has a ticket for {}", short(submitted.job.id)));
-                world.state().watch.answered(&submitted.job, asked, asked_at);
+                world
+                    .state()
+                    .watch
+                    .answered(&submitted.job, asked, asked_at);
                 return Some(submitted.job);
             }
             Some(Err(SubmitError::Unavailable(_))) | None => {}
@@ -450,23 +543,36 @@ async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
     let cancel = dice.chance(200).then(|| dice.below(4));
     let mut last = ticket.clone();
     for poll in 0..dice.below(8) {
-        sleep(if dice.chance(700) { dice.millis(100, 10_000) } else { dice.millis(10_000, 900_000) }).await;
+        sleep(if dice.chance(700) {
+            dice.millis(100, 10_000)
+        } else {
+            dice.millis(10_000, 900_000)
+        })
+        .await;
         let process = Process::start(world, format!("status of client {n}"), poll);
         let jobs = jobs(&process);
         if cancel == Some(poll) {
             process.live(jobs.cancel(&ticket.key())).await;
             continue;
         }
-        let foreign = JobKey { tenant: "third".parse().expect("a name"), id: ticket.id };
+        let foreign = JobKey {
+            tenant: "third".parse().expect("a name"),
+            id: ticket.id,
+        };
         let asked = async {
             let found = jobs.get(&ticket.key()).await;
             // Judged at the time of its answer: the second poll may take seconds, and a redrive may come between.
             if let Ok(found) = &found {
-                world.state().watch.polled(n, &last, found.as_ref(), world.now());
+                world
+                    .state()
+                    .watch
+                    .polled(n, &last, found.as_ref(), world.now());
             }
             (found, jobs.get(&foreign).await)
         };
-        let Some((found, foreign)) = process.live(asked).await else { continue };
+        let Some((found, foreign)) = process.live(asked).await else {
+            continue;
+        };
         if let Ok(Some(job)) = foreign {
             world.state().watch.foreign(&job);
         }
@@ -484,17 +590,25 @@ pub(crate) fn check_objects(world: &World, job: &Job) {
     if !job.is_alive(now) {
         return;
     }
-    if let Some(ResultRef::Stored { key, sha256, .. }) =
-        job.success.as_ref().and_then(|success| success.result.as_ref())
+    if let Some(ResultRef::Stored { key, sha256, .. }) = job
+        .success
+        .as_ref()
+        .and_then(|success| success.result.as_ref())
     {
-        let found = state.objects.get(key).or_else(|| state.objects.get(&crate::port::without_token(key)));
+        let found = state
+            .objects
+            .get(key)
+            .or_else(|| state.objects.get(&crate::port::without_token(key)));
         if found.is_none_or(|object| cloakroom_core::Digest::of(&object.bytes) != *sha256) {
             state.watch.missing(job, "result of its own");
         }
     }
     // What an operator sends back late may be older than its payload's life.
     let redriven = job.history.iter().any(|step| step.event == Event::Redrive);
-    let lost = job.failure.as_ref().is_some_and(|failure| failure.code.starts_with("payload-"));
+    let lost = job
+        .failure
+        .as_ref()
+        .is_some_and(|failure| failure.code.starts_with("payload-"));
     if job.status == Status::Failed && lost && !redriven {
         state.watch.missing(job, "payload");
     }

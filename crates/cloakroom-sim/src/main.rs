@@ -47,15 +47,33 @@ enum Command {
 }
 
 fn mutation(text: &str) -> Result<Mutation, String> {
-    let all = || Mutation::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", ");
-    Mutation::ALL.iter().find(|it| it.as_str() == text).copied().ok_or_else(|| format!("want one of {}", all()))
+    let all = || {
+        Mutation::ALL
+            .iter()
+            .map(|it| it.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    Mutation::ALL
+        .iter()
+        .find(|it| it.as_str() == text)
+        .copied()
+        .ok_or_else(|| format!("want one of {}", all()))
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Simulate { seeds, from, mutation } => simulate(from, seeds, mutation),
+        Command::Simulate {
+            seeds,
+            from,
+            mutation,
+        } => simulate(from, seeds, mutation),
         Command::Replay { seed, mutation } => {
-            let outcome = one(Plan { mutation, tell: true, ..Plan::of(seed) });
+            let outcome = one(Plan {
+                mutation,
+                tell: true,
+                ..Plan::of(seed)
+            });
             outcome.story.iter().for_each(|line| println!("{line}"));
             told(outcome.violation.as_deref())
         }
@@ -67,15 +85,28 @@ fn simulate(from: u64, seeds: u64, mutation: Option<Mutation>) -> ExitCode {
     let begun = Instant::now();
     let summary = many(from, seeds, mutation);
     print_summary(&summary, begun);
-    let Some((seed, _)) = summary.failed else { return ExitCode::SUCCESS };
-    let shrunk = shrink(&one(Plan { mutation, ..Plan::of(seed) }));
+    let Some((seed, _)) = summary.failed else {
+        return ExitCode::SUCCESS;
+    };
+    let shrunk = shrink(&one(Plan {
+        mutation,
+        ..Plan::of(seed)
+    }));
     shrunk.story.iter().for_each(|line| println!("{line}"));
-    println!("seed {seed}, of whose troubles {} were taken away", shrunk.plan.spared.len());
+    println!(
+        "seed {seed}, of whose troubles {} were taken away",
+        shrunk.plan.spared.len()
+    );
     told(shrunk.violation.as_deref())
 }
 
 fn print_summary(summary: &Summary, begun: Instant) {
-    let Summary { seeds, calls, counts, .. } = summary;
+    let Summary {
+        seeds,
+        calls,
+        counts,
+        ..
+    } = summary;
     println!(
         "{seeds} schedules, {calls} calls, {} jobs ({} of uploads), {} attempts ({} deferred), {} effects, {} ended, {} abandoned, {} lapsed, \
          {} redriven, in {:.1} s",
@@ -107,7 +138,9 @@ fn mutations(seeds: u64) -> ExitCode {
     for mutation in Mutation::ALL {
         let summary = many(0, seeds, Some(*mutation));
         match summary.failed {
-            Some((seed, violation)) => println!("{:<28} seed {seed}: {violation}", mutation.as_str()),
+            Some((seed, violation)) => {
+                println!("{:<28} seed {seed}: {violation}", mutation.as_str())
+            }
             None => {
                 println!("{:<28} not found out in {seeds} seeds", mutation.as_str());
                 code = ExitCode::FAILURE;

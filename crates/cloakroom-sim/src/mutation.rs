@@ -83,7 +83,11 @@ mutations! {
 impl Mutation {
     /// What becomes of a change.
     pub(crate) fn change(self, transition: &mut Transition) {
-        let event = transition.patch.step.as_ref().map_or(Event::Renew, |step| step.event);
+        let event = transition
+            .patch
+            .step
+            .as_ref()
+            .map_or(Event::Renew, |step| step.event);
         let guard = &mut transition.guard;
         match self {
             Self::DropTheFence => guard.token = None,
@@ -110,7 +114,10 @@ impl Mutation {
 
     /// Whether the sweeper is there.
     pub(crate) fn sweeps(self) -> bool {
-        !matches!(self, Self::NoSweeper | Self::AckBeforeFinish | Self::AckARetry)
+        !matches!(
+            self,
+            Self::NoSweeper | Self::AckBeforeFinish | Self::AckARetry
+        )
     }
 }
 

@@ -99,7 +99,10 @@ impl Dice {
 impl Plan {
     /// The plan of a seed, with nothing taken away.
     pub fn of(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
+        Self {
+            seed,
+            ..Self::default()
+        }
     }
 
     /// How many calls in a thousand go wrong while there is trouble: in some runs none, in some many.
@@ -123,9 +126,14 @@ impl Plan {
         if !dice.chance(if self.rate() == 0 { 600 } else { 100 }) {
             return None;
         }
-        let service = [Service::Table, Service::Queue, Service::Objects][usize::try_from(dice.below(3)).unwrap_or(0)];
+        let service = [Service::Table, Service::Queue, Service::Objects]
+            [usize::try_from(dice.below(3)).unwrap_or(0)];
         let from = dice.millis(0, 300_000);
-        Some(Outage { service, from, to: from + dice.millis(1000, 1_800_000) })
+        Some(Outage {
+            service,
+            from,
+            to: from + dice.millis(1000, 1_800_000),
+        })
     }
 
     /// Returns true if the handler of this job kills its process. Most often in runs without other trouble: there, no other job may
@@ -144,14 +152,21 @@ impl Plan {
 
     /// Returns what goes wrong at a call to a service that is unavailable at this time.
     pub fn in_outage(&self, service: Service, age: Duration, n: u64) -> Option<Trouble> {
-        let outage = self.outage().filter(|it| it.service == service && it.from <= age && age < it.to)?;
+        let outage = self
+            .outage()
+            .filter(|it| it.service == service && it.from <= age && age < it.to)?;
         let lost = age < outage.from + ANSWERS_LOST && Dice::new(self.seed, 1000 + n).chance(500);
-        Some(if lost { Trouble::AnswerLost } else { Trouble::Refused })
+        Some(if lost {
+            Trouble::AnswerLost
+        } else {
+            Trouble::Refused
+        })
     }
 
     /// Returns when the last trouble ends.
     pub fn calm_from(&self) -> Duration {
-        self.outage().map_or(self.trouble(), |outage| self.trouble().max(outage.to))
+        self.outage()
+            .map_or(self.trouble(), |outage| self.trouble().max(outage.to))
     }
 
     /// Returns how long there is trouble, other than an outage.
@@ -160,7 +175,11 @@ impl Plan {
         if self.late() {
             return Duration::from_secs(12_600);
         }
-        let longest = if dice.chance(250) { 9_000_000 } else { 3_600_000 };
+        let longest = if dice.chance(250) {
+            9_000_000
+        } else {
+            3_600_000
+        };
         dice.millis(10_000, longest)
     }
 

@@ -39,10 +39,15 @@ impl Process {
     /// A process that begins its life. Its clock and its randomness follow from the plan and its name.
     pub fn start(world: &Arc<World>, name: impl Into<String>, nth: u64) -> Arc<Self> {
         let name = name.into();
-        let purpose =
-            name.bytes().fold(nth.wrapping_mul(31), |sum, byte| sum.wrapping_mul(131).wrapping_add(byte.into()));
+        let purpose = name.bytes().fold(nth.wrapping_mul(31), |sum, byte| {
+            sum.wrapping_mul(131).wrapping_add(byte.into())
+        });
         let mut dice = Dice::new(world.plan.seed, purpose ^ 0x5eed);
-        let skew = if world.plan.rate() == 0 { 0 } else { i64::try_from(dice.below(3000)).unwrap_or(0) - 1500 };
+        let skew = if world.plan.rate() == 0 {
+            0
+        } else {
+            i64::try_from(dice.below(3000)).unwrap_or(0) - 1500
+        };
         let life = world.number();
         Arc::new(Self {
             world: Arc::clone(world),
@@ -76,7 +81,11 @@ impl Process {
             move || format!("delete {receipt}")
         };
         // A message that is not deleted comes back, and finds its job over.
-        let _ = self.call(Service::Queue, what, move |_, state| state.delete(lane, &receipt)).await;
+        let _ = self
+            .call(Service::Queue, what, move |_, state| {
+                state.delete(lane, &receipt)
+            })
+            .await;
     }
 
     async fn call<T: Send + 'static>(
@@ -91,10 +100,14 @@ impl Process {
             world.stir();
             done
         };
-        let lost = || PortError::Unavailable { service: "the world", reason: format!("trouble {n}") };
+        let lost = || PortError::Unavailable {
+            service: "the world",
+            reason: format!("trouble {n}"),
+        };
         if !matches!(trouble, Trouble::None(_)) {
             let (name, what) = (&self.name, what());
-            self.world.tell(|| format!("{name}: {what}: {trouble:?} (call {n})"));
+            self.world
+                .tell(|| format!("{name}: {what}: {trouble:?} (call {n})"));
         } else if self.world.plan.tell {
             let (name, what) = (&self.name, what());
             self.world.tell(|| format!("{name}: {what}"));
@@ -141,12 +154,22 @@ impl Process {
 
     async fn may_fail_to_renew(&self) -> Result<(), PortError> {
         let often = self.world.rate() > 0 && self.world.plan.loses_leases();
-        if !often || !self.dice.lock().expect("no simulation panics while it draws").chance(800) {
+        if !often
+            || !self
+                .dice
+                .lock()
+                .expect("no simulation panics while it draws")
+                .chance(800)
+        {
             return Ok(());
         }
-        self.world.tell(|| format!("{}: a renewal fails", self.name));
+        self.world
+            .tell(|| format!("{}: a renewal fails", self.name));
         sleep(Duration::from_millis(5)).await;
-        Err(PortError::Unavailable { service: "the world", reason: "renewals fail".to_owned() })
+        Err(PortError::Unavailable {
+            service: "the world",
+            reason: "renewals fail".to_owned(),
+        })
     }
 
     fn mutation(&self) -> Option<Mutation> {
@@ -155,7 +178,10 @@ impl Process {
 
     fn key(&self, key: &JobKey) -> JobKey {
         if self.mutation() == Some(Mutation::NoTenant) {
-            return JobKey { tenant: Tenant::default(), id: key.id };
+            return JobKey {
+                tenant: Tenant::default(),
+                id: key.id,
+            };
         }
         key.clone()
     }
@@ -167,7 +193,10 @@ impl Host for Process {
     }
 
     fn random(&self) -> u128 {
-        let mut dice = self.dice.lock().expect("no simulation panics while it draws");
+        let mut dice = self
+            .dice
+            .lock()
+            .expect("no simulation panics while it draws");
         (u128::from(dice.draw()) << 64) | u128::from(dice.draw())
     }
 }
@@ -205,7 +234,11 @@ impl JobStore for Process {
             mutation.change(&mut transition);
         }
         let mutation = self.mutation();
-        let event = transition.patch.step.as_ref().map_or(Event::Renew, |step| step.event);
+        let event = transition
+            .patch
+            .step
+            .as_ref()
+            .map_or(Event::Renew, |step| step.event);
         if event == Event::Renew {
             self.may_fail_to_renew().await?;
         }
@@ -225,17 +258,28 @@ impl JobStore for Process {
                 }
                 if mutation == Some(Mutation::DropThePayload) && event == Event::Claim {
                     let prefix = format!("payloads/{}/{}", key.tenant, key.id);
-                    state.objects.retain(|object, _| !object.starts_with(&prefix));
+                    state
+                        .objects
+                        .retain(|object, _| !object.starts_with(&prefix));
                 }
                 // Nor is one promised that was sent again long after the job was ready: the sweeper counts from then.
                 let latest = before.ready_at.after(SLACK);
-                let waits = state.commands_of(&before).any(|message| !message.held && message.sent_at <= latest);
+                let waits = state
+                    .commands_of(&before)
+                    .any(|message| !message.held && message.sent_at <= latest);
                 if of.is_some_and(|of| of != before.created_at) {
-                    state.watch.break_("I4 its own incarnation", || format!("{} was an earlier one's", short(key.id)));
+                    state.watch.break_("I4 its own incarnation", || {
+                        format!("{} was an earlier one's", short(key.id))
+                    });
                 }
-                state.watch.changed(&before, &after, event, life, waits, world.now());
+                state
+                    .watch
+                    .changed(&before, &after, event, life, waits, world.now());
                 let alone = world.plan.rate() == 0 && world.plan.outage().is_some();
-                if alone && event != Event::Lapse && !crate::actors::may_fail(world.plan.seed, after.id) {
+                if alone
+                    && event != Event::Lapse
+                    && !crate::actors::may_fail(world.plan.seed, after.id)
+                {
                     state.watch.failed_in_an_outage(&after, event);
                 }
                 let calm = world.plan.rate() == 0 && world.plan.outage().is_none();
@@ -243,7 +287,11 @@ impl JobStore for Process {
                     state.watch.killed_by_another(&after, event);
                 }
                 if calm && after.status.is_terminal() {
-                    let receipts = state.commands_of(&before).map(|message| message.receive_count).max().unwrap_or(0);
+                    let receipts = state
+                        .commands_of(&before)
+                        .map(|message| message.receive_count)
+                        .max()
+                        .unwrap_or(0);
                     state.watch.received(&after, receipts);
                 }
                 if after.status == Status::Accepted {
@@ -256,7 +304,10 @@ impl JobStore for Process {
         if event == Event::Renew
             && let Change::Refused(found) = &change
         {
-            self.world.state().watch.lease_lost(life, lost_key, self.world.now());
+            self.world
+                .state()
+                .watch
+                .lease_lost(life, lost_key, self.world.now());
             if let (Some(Mutation::IgnoreALostLease), Some(job)) = (mutation, found) {
                 return Ok(Change::Made(job.clone()));
             }
@@ -273,7 +324,10 @@ impl JobStore for Process {
         };
         self.call(Service::Table, what, move |_, state| {
             let mut job = state.jobs.get(&key).cloned();
-            if let Some(job) = job.as_mut().filter(|_| mutation == Some(Mutation::TrustTheTimeToLive)) {
+            if let Some(job) = job
+                .as_mut()
+                .filter(|_| mutation == Some(Mutation::TrustTheTimeToLive))
+            {
                 job.expires_at = job.expires_at.after(Duration::from_secs(1_000_000));
             }
             if let Some(job) = job.as_mut().filter(|_| impatient) {
@@ -291,12 +345,23 @@ impl JobStore for Process {
         job: JobId,
         until: Timestamp,
     ) -> Result<bool, PortError> {
-        let (key, anyones) = ((tenant.clone(), upload), self.mutation() == Some(Mutation::TakeAnyUpload));
+        let (key, anyones) = (
+            (tenant.clone(), upload),
+            self.mutation() == Some(Mutation::TakeAnyUpload),
+        );
         let forgetful = self.mutation() == Some(Mutation::ForgetUploads);
-        let until = if forgetful { self.now().after(Duration::from_secs(3600)) } else { until };
+        let until = if forgetful {
+            self.now().after(Duration::from_secs(3600))
+        } else {
+            until
+        };
         let what = move || format!("take an upload for {}", short(job));
         self.call(Service::Table, what, move |_, state| {
-            let free = anyones || state.uploads.get(&key).is_none_or(|(taker, _)| *taker == job);
+            let free = anyones
+                || state
+                    .uploads
+                    .get(&key)
+                    .is_none_or(|(taker, _)| *taker == job);
             if free {
                 state.uploads.insert(key, (job, until));
             }
@@ -307,14 +372,26 @@ impl JobStore for Process {
 
     async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
         let (key, upload) = ((upload.tenant.clone(), upload.id), upload.clone());
-        self.call(Service::Table, || "keep an upload".to_owned(), move |_, state| _ = state.records.insert(key, upload))
-            .await
+        self.call(
+            Service::Table,
+            || "keep an upload".to_owned(),
+            move |_, state| _ = state.records.insert(key, upload),
+        )
+        .await
     }
 
-    async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError> {
+    async fn upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+    ) -> Result<Option<PartsRecord>, PortError> {
         let key = (tenant.clone(), upload);
-        self.call(Service::Table, || "load an upload".to_owned(), move |_, state| state.records.get(&key).cloned())
-            .await
+        self.call(
+            Service::Table,
+            || "load an upload".to_owned(),
+            move |_, state| state.records.get(&key).cloned(),
+        )
+        .await
     }
 }
 
@@ -324,7 +401,13 @@ pub struct ProcessQueue(pub Arc<Process>, pub Lane);
 
 #[async_trait]
 impl Queue for ProcessQueue {
-    async fn send(&self, _: &Tenant, body: String, delay: Duration, _: Option<&str>) -> Result<(), PortError> {
+    async fn send(
+        &self,
+        _: &Tenant,
+        body: String,
+        delay: Duration,
+        _: Option<&str>,
+    ) -> Result<(), PortError> {
         let lane = self.1;
         self.0
             .call(
@@ -344,16 +427,30 @@ impl Queue for ProcessQueue {
             let receipt = receipt.clone();
             move || format!("hide {receipt} for {} s", time.as_secs())
         };
-        let for_nothing = lane == Lane::Commands && self.0.mutation() == Some(Mutation::HideForNothing);
+        let for_nothing =
+            lane == Lane::Commands && self.0.mutation() == Some(Mutation::HideForNothing);
         let time = if for_nothing { Duration::ZERO } else { time };
-        self.0.call(Service::Queue, what, move |_, state| state.hide(lane, &receipt, time.min(LONGEST_HIDE))).await
+        self.0
+            .call(Service::Queue, what, move |_, state| {
+                state.hide(lane, &receipt, time.min(LONGEST_HIDE))
+            })
+            .await
     }
 
     async fn state(&self) -> Result<QueueState, PortError> {
         let impatient = self.0.mutation() == Some(Mutation::ImpatientSweeper);
-        self.0.call(Service::Queue, || "ask for the queue's state".to_owned(), |_, _| ()).await?;
+        self.0
+            .call(
+                Service::Queue,
+                || "ask for the queue's state".to_owned(),
+                |_, _| (),
+            )
+            .await?;
         let backlog = self.0.world.backlog() && !impatient;
-        Ok(QueueState { backlog, cycle: if impatient { Duration::ZERO } else { CYCLE } })
+        Ok(QueueState {
+            backlog,
+            cycle: if impatient { Duration::ZERO } else { CYCLE },
+        })
     }
 }
 
@@ -361,8 +458,12 @@ impl Queue for ProcessQueue {
 impl Letters for Process {
     async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
         let (key, body) = (key.to_owned(), body.to_owned());
-        self.call(Service::Objects, || "keep a letter".to_owned(), move |_, state| _ = state.letters.insert(key, body))
-            .await
+        self.call(
+            Service::Objects,
+            || "keep a letter".to_owned(),
+            move |_, state| _ = state.letters.insert(key, body),
+        )
+        .await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
@@ -372,7 +473,9 @@ impl Letters for Process {
             || "list letters".to_owned(),
             move |_, state| {
                 let keys = state.letters.keys().filter(|key| key.starts_with(&prefix));
-                keys.filter(|key| after.as_ref().is_none_or(|after| *key > after)).cloned().collect()
+                keys.filter(|key| after.as_ref().is_none_or(|after| *key > after))
+                    .cloned()
+                    .collect()
             },
         )
         .await
@@ -380,14 +483,22 @@ impl Letters for Process {
 
     async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
         let key = key.to_owned();
-        self.call(Service::Objects, || "read a letter".to_owned(), move |_, state| state.letters.get(&key).cloned())
-            .await
+        self.call(
+            Service::Objects,
+            || "read a letter".to_owned(),
+            move |_, state| state.letters.get(&key).cloned(),
+        )
+        .await
     }
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {
         let key = key.to_owned();
-        self.call(Service::Objects, || "forget a letter".to_owned(), move |_, state| _ = state.letters.remove(&key))
-            .await
+        self.call(
+            Service::Objects,
+            || "forget a letter".to_owned(),
+            move |_, state| _ = state.letters.remove(&key),
+        )
+        .await
     }
 }
 

@@ -35,8 +35,13 @@ pub struct Outcome {
 
 /// Runs one plan.
 pub fn one(plan: Plan) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime of one thread").block_on(run(plan))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime
+        .expect("a runtime of one thread")
+        .block_on(run(plan))
 }
 
 async fn run(plan: Plan) -> Outcome {
@@ -74,7 +79,13 @@ async fn run(plan: Plan) -> Outcome {
     let state = world.state();
     let (violation, counts) = (state.watch.violation.clone(), state.watch.counts);
     drop(state);
-    Outcome { plan, violation, story: world.story(), calls: world.calls(), counts }
+    Outcome {
+        plan,
+        violation,
+        story: world.story(),
+        calls: world.calls(),
+        counts,
+    }
 }
 
 /// What came of many seeds.
@@ -99,10 +110,15 @@ pub fn many(from: u64, seeds: u64, mutation: Option<Mutation>) -> Summary {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= from + seeds || summary.lock().expect("no run panics here").failed.is_some() {
+                    if seed >= from + seeds
+                        || summary.lock().expect("no run panics here").failed.is_some()
+                    {
                         return;
                     }
-                    let outcome = one(Plan { mutation, ..Plan::of(seed) });
+                    let outcome = one(Plan {
+                        mutation,
+                        ..Plan::of(seed)
+                    });
                     summary.lock().expect("no run panics here").add(&outcome);
                 }
             });
@@ -126,7 +142,10 @@ impl Summary {
         all.redriven += one.redriven;
         all.uploaded += one.uploaded;
         if let Some(violation) = &outcome.violation
-            && self.failed.as_ref().is_none_or(|(seed, _)| outcome.plan.seed < *seed)
+            && self
+                .failed
+                .as_ref()
+                .is_none_or(|(seed, _)| outcome.plan.seed < *seed)
         {
             self.failed = Some((outcome.plan.seed, violation.clone()));
         }

@@ -17,7 +17,8 @@ pub fn shrink(failed: &Outcome) -> Outcome {
             while from < best.calls {
                 let mut plan = best.plan.clone();
                 let rate = plan.rate();
-                let troubles = (from..from + piece).filter(|n| !matches!(plan.at(*n, rate), Trouble::None(_)));
+                let troubles =
+                    (from..from + piece).filter(|n| !matches!(plan.at(*n, rate), Trouble::None(_)));
                 let troubles: Vec<_> = troubles.collect();
                 if !troubles.is_empty() {
                     plan.spared.extend(troubles);
@@ -34,5 +35,8 @@ pub fn shrink(failed: &Outcome) -> Outcome {
             break;
         }
     }
-    one(Plan { tell: true, ..best.plan })
+    one(Plan {
+        tell: true,
+        ..best.plan
+    })
 }

@@ -125,7 +125,9 @@ impl World {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no simulation panics while it holds the world")
+        self.state
+            .lock()
+            .expect("no simulation panics while it holds the world")
     }
 
     /// The right time.
@@ -140,7 +142,11 @@ impl World {
 
     /// How many calls in a thousand go wrong now.
     pub(crate) fn rate(&self) -> u64 {
-        if self.begun.elapsed() < self.plan.trouble() { self.plan.rate() } else { 0 }
+        if self.begun.elapsed() < self.plan.trouble() {
+            self.plan.rate()
+        } else {
+            0
+        }
     }
 
     /// The number of a call, and what goes wrong at it.
@@ -149,7 +155,12 @@ impl World {
         let mut state = self.state();
         state.calls += 1;
         let n = state.calls;
-        (n, self.plan.in_outage(service, age, n).unwrap_or_else(|| self.plan.at(n, rate)))
+        (
+            n,
+            self.plan
+                .in_outage(service, age, n)
+                .unwrap_or_else(|| self.plan.at(n, rate)),
+        )
     }
 
     /// How many calls there were.
@@ -180,10 +191,18 @@ impl World {
     pub(crate) fn delete_expired(&self, objects_life: Duration) {
         let now = self.now();
         let mut state = self.state();
-        state.jobs.retain(|_, job| job.expires_at.after(DELETED_LATE) > now);
-        state.uploads.retain(|_, (_, until)| until.after(DELETED_LATE) > now);
-        state.records.retain(|_, upload| upload.expires_at.after(DELETED_LATE) > now);
-        state.objects.retain(|_, object| object.put_at.after(objects_life) > now);
+        state
+            .jobs
+            .retain(|_, job| job.expires_at.after(DELETED_LATE) > now);
+        state
+            .uploads
+            .retain(|_, (_, until)| until.after(DELETED_LATE) > now);
+        state
+            .records
+            .retain(|_, upload| upload.expires_at.after(DELETED_LATE) > now);
+        state
+            .objects
+            .retain(|_, object| object.put_at.after(objects_life) > now);
     }
 
     /// Wakes whoever waits for messages.
@@ -207,7 +226,12 @@ impl World {
     }
 
     /// Some visible messages, in any order, hidden for so long; once there are any.
-    pub(crate) async fn receive(&self, lane: Lane, most: usize, visibility: Duration) -> Vec<Delivery> {
+    pub(crate) async fn receive(
+        &self,
+        lane: Lane,
+        most: usize,
+        visibility: Duration,
+    ) -> Vec<Delivery> {
         loop {
             // No queue hands out messages while it is unavailable.
             if let Some(outage) = self.plan.outage().filter(|it| it.service == Service::Queue)
@@ -227,7 +251,12 @@ impl World {
         }
     }
 
-    fn try_receive(&self, lane: Lane, most: usize, visibility: Duration) -> (Vec<Delivery>, Option<Instant>) {
+    fn try_receive(
+        &self,
+        lane: Lane,
+        most: usize,
+        visibility: Duration,
+    ) -> (Vec<Delivery>, Option<Instant>) {
         let twice = self.rate();
         let now = Instant::now();
         let mut guard = self.state();
@@ -237,7 +266,9 @@ impl World {
         let mut dead = vec![];
         let mut copies = vec![];
         while received.len() < most {
-            let visible: Vec<_> = (0..messages.len()).filter(|&at| messages[at].visible_at <= now).collect();
+            let visible: Vec<_> = (0..messages.len())
+                .filter(|&at| messages[at].visible_at <= now)
+                .collect();
             if visible.is_empty() {
                 break;
             }
@@ -269,7 +300,12 @@ impl World {
             if commands && self.plan.late() && drawn < 600 {
                 // Another copy, until its job's id may be another life's; deleting this one does not touch it.
                 let visible_at = now + state.dice.millis(8_400_000, 12_600_000);
-                copies.push(Message { held: true, visible_at, receipt: 0, ..message.clone() });
+                copies.push(Message {
+                    held: true,
+                    visible_at,
+                    receipt: 0,
+                    ..message.clone()
+                });
             }
             message.visible_at = now + hidden;
             if returns {
@@ -291,7 +327,11 @@ impl World {
                 message.visible_at = now;
                 message.receive_count = 0;
             }
-            state.queues.entry(Lane::DeadLetters).or_default().extend(dead);
+            state
+                .queues
+                .entry(Lane::DeadLetters)
+                .or_default()
+                .extend(dead);
             drop(guard);
             self.stir();
         }
@@ -301,12 +341,17 @@ impl World {
     /// Whether a command waits that nobody has received.
     pub(crate) fn backlog(&self) -> bool {
         let now = Instant::now();
-        self.state().queues.get(&Lane::Commands).is_some_and(|all| all.iter().any(|message| message.visible_at <= now))
+        self.state()
+            .queues
+            .get(&Lane::Commands)
+            .is_some_and(|all| all.iter().any(|message| message.visible_at <= now))
     }
 }
 
 fn is_of(message: &Message, receipt: &str) -> bool {
-    receipt.split_once('/').is_some_and(|(id, n)| message.id == id && n.parse() == Ok(message.receipt))
+    receipt
+        .split_once('/')
+        .is_some_and(|(id, n)| message.id == id && n.parse() == Ok(message.receipt))
 }
 
 impl State {
@@ -314,7 +359,15 @@ impl State {
         self.numbers += 1;
         let id = format!("m{}", self.numbers);
         let visible_at = Instant::now() + delay;
-        let message = Message { id, body, visible_at, sent_at, held: false, receipt: 0, receive_count: 0 };
+        let message = Message {
+            id,
+            body,
+            visible_at,
+            sent_at,
+            held: false,
+            receipt: 0,
+            receive_count: 0,
+        };
         self.queues.entry(lane).or_default().push(message);
     }
 
@@ -325,11 +378,20 @@ impl State {
 
     /// Deletes a message by its last receipt.
     pub(crate) fn delete(&mut self, lane: Lane, receipt: &str) {
-        self.queues.entry(lane).or_default().retain(|message| !is_of(message, receipt));
+        self.queues
+            .entry(lane)
+            .or_default()
+            .retain(|message| !is_of(message, receipt));
     }
 
     pub(crate) fn hide(&mut self, lane: Lane, receipt: &str, time: Duration) {
-        if let Some(message) = self.queues.entry(lane).or_default().iter_mut().find(|it| is_of(it, receipt)) {
+        if let Some(message) = self
+            .queues
+            .entry(lane)
+            .or_default()
+            .iter_mut()
+            .find(|it| is_of(it, receipt))
+        {
             message.visible_at = Instant::now() + time;
         }
     }
@@ -351,7 +413,11 @@ impl State {
     /// Messages in the queue of commands that bring a worker to this job.
     pub(crate) fn commands_of(&self, job: &Job) -> impl Iterator<Item = &Message> {
         let address = Some((job.key(), job.created_at));
-        let messages = self.queues.get(&Lane::Commands).map_or(&[][..], Vec::as_slice).iter();
+        let messages = self
+            .queues
+            .get(&Lane::Commands)
+            .map_or(&[][..], Vec::as_slice)
+            .iter();
         messages.filter(move |message| Envelope::address(&message.body) == address)
     }
 }

@@ -9,12 +9,21 @@ const SCHEDULES: u64 = 20_000;
 #[test]
 fn no_schedule_of_troubles_breaks_an_invariant() {
     let summary = many(0, SCHEDULES, None);
-    assert_eq!(summary.failed, None, "run `cargo run -p cloakroom-sim -- simulate` for its story");
+    assert_eq!(
+        summary.failed, None,
+        "run `cargo run -p cloakroom-sim -- simulate` for its story"
+    );
     assert_eq!(summary.seeds, SCHEDULES);
     let counts = summary.counts;
     // They are schedules of something: jobs end in both ways, and some attempts follow others.
-    assert!(counts.ended > SCHEDULES && counts.abandoned > SCHEDULES / 20, "{counts:?}");
-    assert!(counts.attempts > counts.jobs && counts.effects > SCHEDULES, "{counts:?}");
+    assert!(
+        counts.ended > SCHEDULES && counts.abandoned > SCHEDULES / 20,
+        "{counts:?}"
+    );
+    assert!(
+        counts.attempts > counts.jobs && counts.effects > SCHEDULES,
+        "{counts:?}"
+    );
     assert!(counts.deferred > SCHEDULES / 10, "{counts:?}");
 }
 
@@ -22,7 +31,10 @@ fn no_schedule_of_troubles_breaks_an_invariant() {
 fn every_line_that_is_left_out_is_found_out() {
     for mutation in Mutation::ALL {
         let (name, seed) = (mutation.as_str(), mutation.seed());
-        let outcome = one(Plan { mutation: Some(*mutation), ..Plan::of(seed) });
+        let outcome = one(Plan {
+            mutation: Some(*mutation),
+            ..Plan::of(seed)
+        });
         assert!(
             outcome.violation.is_some(),
             "seed {seed} does not catch {name} any more: search with `cargo run --profile simulation -p cloakroom-sim -- mutations`, and \
@@ -33,13 +45,27 @@ fn every_line_that_is_left_out_is_found_out() {
 
 #[test]
 fn a_seed_is_the_same_schedule_again_and_a_failing_one_shrinks() {
-    let plan = Plan { tell: true, ..Plan::of(7) };
+    let plan = Plan {
+        tell: true,
+        ..Plan::of(7)
+    };
     let (once, again) = (one(plan.clone()), one(plan));
-    assert_eq!((once.story.len(), once.calls, once.counts), (again.story.len(), again.calls, again.counts));
+    assert_eq!(
+        (once.story.len(), once.calls, once.counts),
+        (again.story.len(), again.calls, again.counts)
+    );
     assert_eq!(once.story, again.story);
 
     let mutation = Mutation::DropTheFence;
-    let failed = one(Plan { mutation: Some(mutation), tell: true, ..Plan::of(mutation.seed()) });
+    let failed = one(Plan {
+        mutation: Some(mutation),
+        tell: true,
+        ..Plan::of(mutation.seed())
+    });
     let shrunk = shrink(&failed);
-    assert!(shrunk.violation.is_some() && shrunk.story.len() <= failed.story.len(), "{:#?}", shrunk.story);
+    assert!(
+        shrunk.violation.is_some() && shrunk.story.len() <= failed.story.len(),
+        "{:#?}",
+        shrunk.story
+    );
 }

@@ -30,7 +30,12 @@ const fn tables(reflected_polynomial: u64) -> Tables {
     while byte < 256 {
         let (mut crc, mut bit) = (byte as u64, 0);
         while bit < 8 {
-            crc = (crc >> 1) ^ (if crc & 1 == 1 { reflected_polynomial } else { 0 });
+            crc = (crc >> 1)
+                ^ (if crc & 1 == 1 {
+                    reflected_polynomial
+                } else {
+                    0
+                });
             bit += 1;
         }
         tables[0][byte] = crc;
@@ -65,7 +70,11 @@ impl Digest {
             CrcAlgorithm::Crc32Iscsi => (&ISCSI, u64::from(u32::MAX)),
             CrcAlgorithm::Crc64Nvme => (&NVME, u64::MAX),
         };
-        Self { tables, all_ones, state: all_ones }
+        Self {
+            tables,
+            all_ones,
+            state: all_ones,
+        }
     }
 
     /// Takes what comes next.
@@ -109,7 +118,11 @@ mod tests {
             (CrcAlgorithm::Crc64Nvme, 0xae8b_1486_0a79_9888),
         ] {
             assert_eq!(checksum(algorithm, &[b"123456789"]), check, "{algorithm:?}");
-            assert_eq!(checksum(algorithm, &[b"1", b"", b"2345678", b"9"]), check, "{algorithm:?}");
+            assert_eq!(
+                checksum(algorithm, &[b"1", b"", b"2345678", b"9"]),
+                check,
+                "{algorithm:?}"
+            );
             assert_eq!(checksum(algorithm, &[]), 0);
         }
     }

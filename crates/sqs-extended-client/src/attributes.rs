@@ -52,9 +52,19 @@ mod tests {
 
     #[test]
     fn either_attribute_marks_a_pointer_and_the_newer_one_goes_first() {
-        assert_eq!(SizeAttribute::of(["ExtendedPayloadSize"]), Some(SizeAttribute::ExtendedPayloadSize));
+        assert_eq!(
+            SizeAttribute::of(["ExtendedPayloadSize"]),
+            Some(SizeAttribute::ExtendedPayloadSize)
+        );
         let both = ["SQSLargePayloadSize", "ExtendedPayloadSize"];
-        assert_eq!(SizeAttribute::of(both), Some(SizeAttribute::ExtendedPayloadSize));
-        assert_eq!(SizeAttribute::of(["extendedpayloadsize", "S3Key"]), None, "names have their case");
+        assert_eq!(
+            SizeAttribute::of(both),
+            Some(SizeAttribute::ExtendedPayloadSize)
+        );
+        assert_eq!(
+            SizeAttribute::of(["extendedpayloadsize", "S3Key"]),
+            None,
+            "names have their case"
+        );
     }
 }

@@ -34,17 +34,30 @@ pub struct BatchTooLarge {
 /// let entries = [entry(200_000), entry(400_000), entry(300_000), entry(250_000)];
 /// assert_eq!(to_offload(&entries, 1_000_000, 1_048_576), Ok(vec![false, true, false, false]));
 /// ```
-pub fn to_offload(entries: &[EntrySize], threshold: usize, limit: usize) -> Result<Vec<bool>, BatchTooLarge> {
-    let mut offload: Vec<_> = entries.iter().map(|entry| entry.whole > threshold).collect();
+pub fn to_offload(
+    entries: &[EntrySize],
+    threshold: usize,
+    limit: usize,
+) -> Result<Vec<bool>, BatchTooLarge> {
+    let mut offload: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.whole > threshold)
+        .collect();
     loop {
-        let size = |(entry, offload): (&EntrySize, &bool)| if *offload { entry.pointed } else { entry.whole };
+        let size = |(entry, offload): (&EntrySize, &bool)| {
+            if *offload { entry.pointed } else { entry.whole }
+        };
         let total = entries.iter().zip(&offload).map(size).sum();
         if total <= limit {
             return Ok(offload);
         }
         let saving = |at: &usize| entries[*at].whole.saturating_sub(entries[*at].pointed);
-        let largest = (0..entries.len()).filter(|at| !offload[*at] && saving(at) > 0).max_by_key(saving);
-        let Some(largest) = largest else { return Err(BatchTooLarge { total, limit }) };
+        let largest = (0..entries.len())
+            .filter(|at| !offload[*at] && saving(at) > 0)
+            .max_by_key(saving);
+        let Some(largest) = largest else {
+            return Err(BatchTooLarge { total, limit });
+        };
         offload[largest] = true;
     }
 }
@@ -56,7 +69,10 @@ mod tests {
     use super::*;
 
     const fn entry(whole: usize) -> EntrySize {
-        EntrySize { whole, pointed: 200 }
+        EntrySize {
+            whole,
+            pointed: 200,
+        }
     }
 
     #[test]
@@ -67,23 +83,50 @@ mod tests {
             Ok(vec![false, false]),
             "the limits themselves fit"
         );
-        assert_eq!(to_offload(&[entry(501), entry(300)], 500, 1000), Ok(vec![true, false]));
+        assert_eq!(
+            to_offload(&[entry(501), entry(300)], 500, 1000),
+            Ok(vec![true, false])
+        );
     }
 
     #[test]
     fn the_largest_go_until_the_rest_fits() {
         let entries = [entry(300), entry(500), entry(400), entry(350)];
-        assert_eq!(to_offload(&entries, 1000, 1260), Ok(vec![false, true, false, false]));
-        assert_eq!(to_offload(&entries, 1000, 1250), Ok(vec![false, true, false, false]));
-        assert_eq!(to_offload(&entries, 1000, 1249), Ok(vec![false, true, true, false]));
-        assert_eq!(to_offload(&entries, 1000, 799), Err(BatchTooLarge { total: 800, limit: 799 }));
+        assert_eq!(
+            to_offload(&entries, 1000, 1260),
+            Ok(vec![false, true, false, false])
+        );
+        assert_eq!(
+            to_offload(&entries, 1000, 1250),
+            Ok(vec![false, true, false, false])
+        );
+        assert_eq!(
+            to_offload(&entries, 1000, 1249),
+            Ok(vec![false, true, true, false])
+        );
+        assert_eq!(
+            to_offload(&entries, 1000, 799),
+            Err(BatchTooLarge {
+                total: 800,
+                limit: 799
+            })
+        );
     }
 
     #[test]
     fn an_entry_that_is_smaller_than_its_pointer_is_not_made_larger() {
         let entries = [entry(100), entry(150), entry(400)];
-        assert_eq!(to_offload(&entries, 1000, 450), Ok(vec![false, false, true]));
-        assert_eq!(to_offload(&entries, 1000, 449), Err(BatchTooLarge { total: 450, limit: 449 }));
+        assert_eq!(
+            to_offload(&entries, 1000, 450),
+            Ok(vec![false, false, true])
+        );
+        assert_eq!(
+            to_offload(&entries, 1000, 449),
+            Err(BatchTooLarge {
+                total: 450,
+                limit: 449
+            })
+        );
     }
 
     proptest! {

@@ -74,7 +74,9 @@ pub enum Error {
     #[error("the attribute {0} marks messages whose payload is in S3; give yours another name")]
     Reserved(&'static str),
     /// The message has so many attributes of its own that it can't have one more: [`MOST_OF_ONES_OWN`] are the most.
-    #[error("the message has {0} attributes; with its payload in S3 it can have {MOST_OF_ONES_OWN}")]
+    #[error(
+        "the message has {0} attributes; with its payload in S3 it can have {MOST_OF_ONES_OWN}"
+    )]
     TooManyAttributes(usize),
     /// A message is too large for its attributes alone: in bytes, with its payload in S3.
     #[error("the message is {0} bytes with its payload in S3, and SQS takes {SQS_LIMIT}")]
@@ -153,11 +155,20 @@ impl ExtendedClient {
     /// # Errors
     /// [`Error::S3`]. The object may be there all the same.
     pub async fn put(&self, payload: String) -> Result<Pointer, Error> {
-        let Settings { bucket, key_prefix, .. } = &self.settings;
+        let Settings {
+            bucket, key_prefix, ..
+        } = &self.settings;
         let pointer = Pointer::new(bucket, format!("{key_prefix}{}", Uuid::new_v4()));
-        let put =
-            self.s3.put_object().bucket(&pointer.bucket).key(&pointer.key).content_type("text/plain; charset=utf-8");
-        put.body(ByteStream::from(payload.into_bytes())).send().await.map_err(Error::s3)?;
+        let put = self
+            .s3
+            .put_object()
+            .bucket(&pointer.bucket)
+            .key(&pointer.key)
+            .content_type("text/plain; charset=utf-8");
+        put.body(ByteStream::from(payload.into_bytes()))
+            .send()
+            .await
+            .map_err(Error::s3)?;
         Ok(pointer)
     }
 
@@ -167,9 +178,18 @@ impl ExtendedClient {
     /// [`Error::PayloadGone`] (where the caller may list the bucket: to others S3 says that it is forbidden), [`Error::NotText`],
     /// [`Error::CutOff`], [`Error::S3`].
     pub async fn get(&self, pointer: &Pointer) -> Result<String, Error> {
-        let got = self.s3.get_object().bucket(&pointer.bucket).key(&pointer.key).send().await;
+        let got = self
+            .s3
+            .get_object()
+            .bucket(&pointer.bucket)
+            .key(&pointer.key)
+            .send()
+            .await;
         let object = got.map_err(|error| {
-            if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) {
+            if error
+                .as_service_error()
+                .is_some_and(GetObjectError::is_no_such_key)
+            {
                 Error::PayloadGone(pointer.clone())
             } else {
                 Error::s3(error)
@@ -180,7 +200,13 @@ impl ExtendedClient {
     }
 
     async fn delete_payload(&self, pointer: &Pointer) -> Result<(), Error> {
-        let deleted = self.s3.delete_object().bucket(&pointer.bucket).key(&pointer.key).send().await;
+        let deleted = self
+            .s3
+            .delete_object()
+            .bucket(&pointer.bucket)
+            .key(&pointer.key)
+            .send()
+            .await;
         deleted.map(|_| ()).map_err(Error::s3)
     }
 }

@@ -37,14 +37,19 @@ impl PointerClass {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::PayloadS3Pointer, Self::MessageS3Pointer].into_iter().find(|class| class.as_str() == name)
+        [Self::PayloadS3Pointer, Self::MessageS3Pointer]
+            .into_iter()
+            .find(|class| class.as_str() == name)
     }
 }
 
 impl Pointer {
     /// To the object of this key in this bucket.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { bucket: bucket.into(), key: key.into() }
+        Self {
+            bucket: bucket.into(),
+            key: key.into(),
+        }
     }
 
     /// The body of a message, byte for byte as Java's library writes it.
@@ -78,14 +83,20 @@ impl Pointer {
     /// ```
     pub fn parse(body: &str) -> Result<Self, NoPointer> {
         let no = |why: &str| NoPointer(why.to_owned());
-        let value: Value = serde_json::from_str(body).map_err(|error| NoPointer(format!("it is no JSON: {error}")))?;
+        let value: Value = serde_json::from_str(body)
+            .map_err(|error| NoPointer(format!("it is no JSON: {error}")))?;
         let Some([class, members]) = value.as_array().map(Vec::as_slice) else {
             return Err(no("it is no array of two"));
         };
         let Some(_) = class.as_str().and_then(PointerClass::named) else {
             return Err(no("it is of no known class"));
         };
-        let member = |name: &str| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let member = |name: &str| {
+            members
+                .get(name)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+        };
         match (member("s3BucketName"), member("s3Key")) {
             (Some(bucket), Some(key)) => Ok(Self::new(bucket, key)),
             _ => Err(no("it lacks s3BucketName or s3Key")),
@@ -101,13 +112,16 @@ mod tests {
 
     #[test]
     fn every_librarys_pointer_is_read() {
-        for class in
-            ["software.amazon.payloadoffloading.PayloadS3Pointer", "com.amazon.sqs.javamessaging.MessageS3Pointer"]
-        {
+        for class in [
+            "software.amazon.payloadoffloading.PayloadS3Pointer",
+            "com.amazon.sqs.javamessaging.MessageS3Pointer",
+        ] {
             for body in [
                 format!(r#"["{class}",{{"s3BucketName":"b","s3Key":"k"}}]"#),
                 format!(r#"["{class}", {{"s3BucketName": "b", "s3Key": "k"}}]"#),
-                format!("[\n\"{class}\", {{\"s3Key\": \"k\", \"later\": 1, \"s3BucketName\": \"b\"}} ]"),
+                format!(
+                    "[\n\"{class}\", {{\"s3Key\": \"k\", \"later\": 1, \"s3BucketName\": \"b\"}} ]"
+                ),
             ] {
                 assert_eq!(Pointer::parse(&body), Ok(Pointer::new("b", "k")), "{body}");
             }

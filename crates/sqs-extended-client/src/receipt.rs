@@ -42,8 +42,14 @@ mod tests {
 
     #[test]
     fn a_handle_that_remembers_nothing_is_left_alone() {
-        let others =
-            ["", "AQEB", BUCKET, KEY, "-..s3BucketName..-b-..s3BucketName..-AQEB", "x-..s3Key..-k-..s3Key..-x"];
+        let others = [
+            "",
+            "AQEB",
+            BUCKET,
+            KEY,
+            "-..s3BucketName..-b-..s3BucketName..-AQEB",
+            "x-..s3Key..-k-..s3Key..-x",
+        ];
         for handle in others {
             assert_eq!(split(handle), None, "{handle}");
         }

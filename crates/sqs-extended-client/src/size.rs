@@ -33,5 +33,9 @@ impl Attribute<'_> {
 /// assert_eq!(message_size("né", [colour]), 3 + 6 + 6 + 5);
 /// ```
 pub fn message_size<'a>(body: &str, attributes: impl IntoIterator<Item = Attribute<'a>>) -> usize {
-    body.len() + attributes.into_iter().map(|attribute| attribute.size()).sum::<usize>()
+    body.len()
+        + attributes
+            .into_iter()
+            .map(|attribute| attribute.size())
+            .sum::<usize>()
 }

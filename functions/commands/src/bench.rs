@@ -15,9 +15,17 @@ impl Bench {
     }
 
     /// Submits a command, and works until it is over.
-    pub(crate) async fn run(command: &str, query: &str, content_type: &str, bytes: impl Into<Bytes>) -> (Self, Job) {
+    pub(crate) async fn run(
+        command: &str,
+        query: &str,
+        content_type: &str,
+        bytes: impl Into<Bytes>,
+    ) -> (Self, Job) {
         let bench = Self::new();
-        bench.submit(command, query, content_type, bytes).await.expect("it is accepted");
+        bench
+            .submit(command, query, content_type, bytes)
+            .await
+            .expect("it is accepted");
         bench.0.work_until_idle().await;
         let job = bench.0.memory.only_job();
         (bench, job)
@@ -30,7 +38,10 @@ impl Bench {
         content_type: &str,
         bytes: impl Into<Bytes>,
     ) -> Result<(), SubmitError> {
-        let body = Body::Sent { content_type: Some(content_type.to_owned()), bytes: bytes.into() };
+        let body = Body::Sent {
+            content_type: Some(content_type.to_owned()),
+            bytes: bytes.into(),
+        };
         self.0.send_body(command, None, query, body).await.map(drop)
     }
 
@@ -41,7 +52,10 @@ impl Bench {
         content_type: &str,
         bytes: impl Into<Bytes>,
     ) -> Vec<String> {
-        match Self::new().submit(command, query, content_type, bytes).await {
+        match Self::new()
+            .submit(command, query, content_type, bytes)
+            .await
+        {
             Err(SubmitError::Payload(PayloadError::Invalid(errors))) => {
                 errors.into_iter().map(|it| it.pointer).collect()
             }
@@ -51,12 +65,26 @@ impl Bench {
 
     /// The result of a job: its media type and its bytes.
     pub(crate) async fn result(&self, job: &Job) -> Option<(String, Bytes)> {
-        let success = job.success.as_ref().unwrap_or_else(|| panic!("it succeeds: {:?}", job.failure));
+        let success = job
+            .success
+            .as_ref()
+            .unwrap_or_else(|| panic!("it succeeds: {:?}", job.failure));
         Some(match success.result.clone()? {
-            ResultRef::Inline { content_type, bytes } => (content_type, bytes.into()),
-            ResultRef::Stored { content_type, key, .. } => {
-                (content_type, self.0.memory.get(&key).await.expect("the memory does not fail").expect("it is there"))
-            }
+            ResultRef::Inline {
+                content_type,
+                bytes,
+            } => (content_type, bytes.into()),
+            ResultRef::Stored {
+                content_type, key, ..
+            } => (
+                content_type,
+                self.0
+                    .memory
+                    .get(&key)
+                    .await
+                    .expect("the memory does not fail")
+                    .expect("it is there"),
+            ),
         })
     }
 }

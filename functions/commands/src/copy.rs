@@ -51,10 +51,22 @@ mod tests {
     async fn what_was_sent_comes_back_and_its_digest_is_said() {
         for length in [1, 1000, 40_000] {
             let bytes: Vec<u8> = (0..=250).cycle().take(length).collect();
-            let (bench, job) = Bench::run("diagnostic.copy", "", "application/octet-stream", bytes.clone()).await;
+            let (bench, job) = Bench::run(
+                "diagnostic.copy",
+                "",
+                "application/octet-stream",
+                bytes.clone(),
+            )
+            .await;
             let (content_type, result) = bench.result(&job).await.expect("a result");
-            assert!(content_type == "application/octet-stream" && result == bytes, "{length}");
-            let said = job.progress.as_ref().and_then(|progress| progress.message.clone());
+            assert!(
+                content_type == "application/octet-stream" && result == bytes,
+                "{length}"
+            );
+            let said = job
+                .progress
+                .as_ref()
+                .and_then(|progress| progress.message.clone());
             assert_eq!(said.unwrap_or_default(), "");
         }
     }

@@ -49,7 +49,10 @@ struct Diagnostic {
     /// Instead, the SHA-256 of the message's UTF-8 bytes as `{"sha256_message": "…"}`, in hex. No message is an empty one.
     digest: Option<bool>,
     /// The place of what was made: an absolute path (`/x`) or an `http(s)` URL.
-    #[schemars(length(max = 2048), regex(pattern = r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https?://[!-~]+)$"))]
+    #[schemars(
+        length(max = 2048),
+        regex(pattern = r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https?://[!-~]+)$")
+    )]
     resource: Option<String>,
 }
 
@@ -68,11 +71,13 @@ enum Fail {
 
 /// Says in the schema that a job has one result.
 fn one_result(schema: &mut Schema) {
-    let given = |name: &str, rule: Value| json!({ "required": [name], "properties": { name: rule } });
+    let given =
+        |name: &str, rule: Value| json!({ "required": [name], "properties": { name: rule } });
     let result = given("result", json!({ "not": { "type": "null" } }));
     let bytes = given("result_bytes", json!({ "type": "integer" }));
     let digest = given("digest", json!({ "const": true }));
-    let two = [[&result, &bytes], [&result, &digest], [&bytes, &digest]].map(|two| json!({ "allOf": two }));
+    let two = [[&result, &bytes], [&result, &digest], [&bytes, &digest]]
+        .map(|two| json!({ "allOf": two }));
     schema.insert("not".to_owned(), json!({ "anyOf": two }));
 }
 
@@ -90,25 +95,51 @@ impl Payload for Diagnostic {
                 errors.push(FieldError::new(pointer, rule));
             }
         };
-        unless(self.duration_ms.is_none_or(|ms| ms <= MAX_DURATION_MS), "/duration_ms", "a duration is 0 to 900000 ms");
+        unless(
+            self.duration_ms.is_none_or(|ms| ms <= MAX_DURATION_MS),
+            "/duration_ms",
+            "a duration is 0 to 900000 ms",
+        );
         unless(
             self.progress_steps.is_none_or(|n| n <= MAX_STEPS),
             "/progress_steps",
             "the number of steps is 0 to 1000",
         );
-        let status_rule = "the status of a failure is 400 to 499, but not 401, 405, 407, 408, 425, 426 or 429";
-        unless(self.status.is_none_or(Failure::may_be_answered), "/status", status_rule);
-        let code_is_good = self.code.as_ref().is_none_or(|code| Failure::new("").with_code(code).code == *code);
-        unless(code_is_good, "/code", "a code is a kebab-case word of at most 64 characters");
-        let length_is_good = self.result_bytes.is_none_or(|bytes| bytes <= MAX_RESULT_BYTES);
-        unless(length_is_good, "/result_bytes", "a result has 0 to 67108864 bytes");
+        let status_rule =
+            "the status of a failure is 400 to 499, but not 401, 405, 407, 408, 425, 426 or 429";
+        unless(
+            self.status.is_none_or(Failure::may_be_answered),
+            "/status",
+            status_rule,
+        );
+        let code_is_good = self
+            .code
+            .as_ref()
+            .is_none_or(|code| Failure::new("").with_code(code).code == *code);
+        unless(
+            code_is_good,
+            "/code",
+            "a code is a kebab-case word of at most 64 characters",
+        );
+        let length_is_good = self
+            .result_bytes
+            .is_none_or(|bytes| bytes <= MAX_RESULT_BYTES);
+        unless(
+            length_is_good,
+            "/result_bytes",
+            "a result has 0 to 67108864 bytes",
+        );
         let results = [
             ("/result", self.result.is_some()),
             ("/result_bytes", self.result_bytes.is_some()),
             ("/digest", self.has_digest()),
         ];
         for (pointer, _) in results.into_iter().filter(|(_, given)| *given).skip(1) {
-            unless(false, pointer, "a job has one result: give one of result, result_bytes and digest");
+            unless(
+                false,
+                pointer,
+                "a job has one result: give one of result, result_bytes and digest",
+            );
         }
         if let Some(Err(rule)) = self.resource.as_deref().map(Resource::parse) {
             unless(false, "/resource", &rule.to_string());
@@ -120,16 +151,20 @@ impl Payload for Diagnostic {
 /// The command. Its waits between attempts are short, so that they can be watched.
 pub(crate) fn command() -> Command {
     let ledger = Ledger::of_environment();
-    Command::json("diagnostic.run", move |todo, job| run(todo, job, ledger.clone()))
-        .timeout(Duration::from_secs(900))
-        .attempts(3)
-        .backoff(Duration::from_secs(1), Duration::from_secs(10))
+    Command::json("diagnostic.run", move |todo, job| {
+        run(todo, job, ledger.clone())
+    })
+    .timeout(Duration::from_secs(900))
+    .attempts(3)
+    .backoff(Duration::from_secs(1), Duration::from_secs(10))
 }
 
 async fn run(todo: Diagnostic, job: JobContext, ledger: Ledger) -> Result<Output, HandlerError> {
     ledger.note(Mark::Began, job.id(), job.attempt())?;
     take_time(&todo, &job).await?;
-    let fails = todo.fail_attempts.is_none_or(|attempts| job.attempt() <= attempts);
+    let fails = todo
+        .fail_attempts
+        .is_none_or(|attempts| job.attempt() <= attempts);
     match todo.fail.filter(|_| fails) {
         None => {
             ledger.note(Mark::Did, job.id(), job.attempt())?;
@@ -144,11 +179,17 @@ async fn run(todo: Diagnostic, job: JobContext, ledger: Ledger) -> Result<Output
 }
 
 async fn take_time(todo: &Diagnostic, job: &JobContext) -> Result<(), HandlerError> {
-    let (begun, duration) = (Instant::now(), Duration::from_millis(todo.duration_ms.unwrap_or(0)));
+    let (begun, duration) = (
+        Instant::now(),
+        Duration::from_millis(todo.duration_ms.unwrap_or(0)),
+    );
     let steps = todo.progress_steps.unwrap_or(0);
     for step in 1..=steps {
         wait(begun + duration * step / steps, job).await?;
-        let message = todo.message.clone().unwrap_or_else(|| format!("step {step} of {steps}"));
+        let message = todo
+            .message
+            .clone()
+            .unwrap_or_else(|| format!("step {step} of {steps}"));
         job.progress(100.0 * f64::from(step) / f64::from(steps), message);
     }
     wait(begun + duration, job).await
@@ -169,7 +210,10 @@ async fn wait(until: Instant, job: &JobContext) -> Result<(), HandlerError> {
 }
 
 fn failure(todo: &Diagnostic, new: fn(String) -> HandlerError) -> HandlerError {
-    let mut error = new(todo.message.clone().unwrap_or_else(|| "failed, as the command asked".to_owned()));
+    let mut error = new(todo
+        .message
+        .clone()
+        .unwrap_or_else(|| "failed, as the command asked".to_owned()));
     if let Some(status) = todo.status {
         error = error.status(status);
     }

@@ -67,26 +67,56 @@ mod tests {
 
     #[test]
     fn diagnostics_are_served_only_where_they_are_allowed() {
-        let names = |diagnostics| registry(diagnostics).iter().map(|it| it.name().to_string()).collect::<Vec<_>>();
+        let names = |diagnostics| {
+            registry(diagnostics)
+                .iter()
+                .map(|it| it.name().to_string())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names(false), ["thumbnail.create"]);
-        assert_eq!(names(true), ["diagnostic.copy", "diagnostic.run", "thumbnail.create"]);
+        assert_eq!(
+            names(true),
+            ["diagnostic.copy", "diagnostic.run", "thumbnail.create"]
+        );
     }
 
     #[test]
     fn each_command_has_its_limits() {
         let limits = |name: &str| {
             let commands = registry(true);
-            let command = commands.iter().find(|it| it.name().as_str() == name).expect("it is served");
+            let command = commands
+                .iter()
+                .find(|it| it.name().as_str() == name)
+                .expect("it is served");
             let limits = command.limits();
-            let retry = (limits.retry.max_attempts, limits.retry.base.as_secs(), limits.retry.cap.as_secs());
-            (limits.upload, limits.timeout.as_secs(), retry, command.media_types().to_vec())
+            let retry = (
+                limits.retry.max_attempts,
+                limits.retry.base.as_secs(),
+                limits.retry.cap.as_secs(),
+            );
+            (
+                limits.upload,
+                limits.timeout.as_secs(),
+                retry,
+                command.media_types().to_vec(),
+            )
         };
         let (upload, timeout, retry, types) = limits("thumbnail.create");
         assert_eq!((upload, timeout, retry.0), (64 * 1024 * 1024, 60, 3));
         assert_eq!(types, ["image/png", "image/jpeg", "image/webp"]);
         let (upload, timeout, _, types) = limits("diagnostic.copy");
-        assert_eq!((upload, timeout, types), (5 * 1024 * 1024 * 1024, 900, vec!["application/octet-stream"]));
+        assert_eq!(
+            (upload, timeout, types),
+            (
+                5 * 1024 * 1024 * 1024,
+                900,
+                vec!["application/octet-stream"]
+            )
+        );
         let (_, timeout, retry, types) = limits("diagnostic.run");
-        assert_eq!((timeout, retry, types), (900, (3, 1, 10), vec!["application/json"]));
+        assert_eq!(
+            (timeout, retry, types),
+            (900, (3, 1, 10), vec!["application/json"])
+        );
     }
 }

@@ -91,17 +91,29 @@ impl Format {
 impl Thumbnail {
     /// The box that an image has to fit into before it is turned.
     fn bounds(&self, is_on_its_side: bool) -> (u32, u32) {
-        let (width, height) = (self.width.unwrap_or(LONGEST_SIDE), self.height.unwrap_or(LONGEST_SIDE));
-        if is_on_its_side { (height, width) } else { (width, height) }
+        let (width, height) = (
+            self.width.unwrap_or(LONGEST_SIDE),
+            self.height.unwrap_or(LONGEST_SIDE),
+        );
+        if is_on_its_side {
+            (height, width)
+        } else {
+            (width, height)
+        }
     }
 }
 
 impl Payload for Thumbnail {
     fn check(&self) -> Vec<FieldError> {
         let sides = [("/width", self.width), ("/height", self.height)];
-        let wrong = |side: Option<u32>| side.is_some_and(|pixels| !(1..=LONGEST_SIDE).contains(&pixels));
+        let wrong =
+            |side: Option<u32>| side.is_some_and(|pixels| !(1..=LONGEST_SIDE).contains(&pixels));
         let of_a_side = |(pointer, _)| FieldError::new(pointer, "a side is 1 to 4096 pixels long");
-        let mut errors: Vec<_> = sides.into_iter().filter(|&(_, side)| wrong(side)).map(of_a_side).collect();
+        let mut errors: Vec<_> = sides
+            .into_iter()
+            .filter(|&(_, side)| wrong(side))
+            .map(of_a_side)
+            .collect();
         if self.width.is_none() && self.height.is_none() {
             errors.push(FieldError::new("", "give width, height or both, in pixels"));
         }
@@ -111,15 +123,25 @@ impl Payload for Thumbnail {
 
 /// The command.
 pub(crate) fn command() -> Command {
-    Command::binary("thumbnail.create", &["image/png", "image/jpeg", "image/webp"], create)
-        .upload_limit(LONGEST_FILE)
-        .timeout(Duration::from_secs(60))
-        .attempts(3)
-        .memory(memory::most())
-        .memory_for(|thumbnail: &Thumbnail, image| memory::memory(thumbnail, &image.bytes, image.length))
+    Command::binary(
+        "thumbnail.create",
+        &["image/png", "image/jpeg", "image/webp"],
+        create,
+    )
+    .upload_limit(LONGEST_FILE)
+    .timeout(Duration::from_secs(60))
+    .attempts(3)
+    .memory(memory::most())
+    .memory_for(|thumbnail: &Thumbnail, image| {
+        memory::memory(thumbnail, &image.bytes, image.length)
+    })
 }
 
-async fn create(thumbnail: Thumbnail, bytes: Bytes, job: JobContext) -> Result<Output, HandlerError> {
+async fn create(
+    thumbnail: Thumbnail,
+    bytes: Bytes,
+    job: JobContext,
+) -> Result<Output, HandlerError> {
     let span = tracing::Span::current();
     // Decoding computes without a pause, and must not keep the other jobs from their turn.
     tokio::task::spawn_blocking(move || span.in_scope(|| render(&thumbnail, bytes, &job))).await?
@@ -128,16 +150,20 @@ async fn create(thumbnail: Thumbnail, bytes: Bytes, job: JobContext) -> Result<O
 fn render(thumbnail: &Thumbnail, bytes: Bytes, job: &JobContext) -> Result<Output, HandlerError> {
     let look = |done: f64| {
         job.progress(90.0 * done, "decoding and resizing");
-        if job.is_cancelled() { Err(Fault::Cancelled) } else { Ok(()) }
+        if job.is_cancelled() {
+            Err(Fault::Cancelled)
+        } else {
+            Ok(())
+        }
     };
     let drawn = draw(thumbnail, &bytes, &mut Watch(&look))?;
     drop(bytes);
 
     job.progress(90.0, "encoding");
     let mime_type = drawn.format.codec().to_mime_type();
-    let bytes = drawn
-        .write()
-        .map_err(|error| HandlerError::terminal("the thumbnail can't be written in this format").because(error))?;
+    let bytes = drawn.write().map_err(|error| {
+        HandlerError::terminal("the thumbnail can't be written in this format").because(error)
+    })?;
     Ok(Output::bytes(mime_type, bytes))
 }
 
@@ -208,19 +234,32 @@ impl<'a> Image<'a> {
 }
 
 fn draw(thumbnail: &Thumbnail, bytes: &[u8], watch: &mut Watch<'_>) -> Result<Drawn, Fault> {
-    let source = Format::of(bytes).ok_or_else(|| unreadable("its content is not of a supported format"))?;
+    let source =
+        Format::of(bytes).ok_or_else(|| unreadable("its content is not of a supported format"))?;
     let format = thumbnail.format.unwrap_or(source);
     let mut image = Image::parse(source, bytes)?;
     let size = image.size();
     within_limits(size, MOST_PIXELS)?;
     let orientation = image.around().orientation;
     // A profile of CMYK inks does not describe what is made of them.
-    let profile = image.around().profile.take().filter(|profile| profile.get(16..20) == Some(b"RGB "));
-    let ground = if format == Format::Jpeg { Ground::White } else { Ground::Kept };
+    let profile = image
+        .around()
+        .profile
+        .take()
+        .filter(|profile| profile.get(16..20) == Some(b"RGB "));
+    let ground = if format == Format::Jpeg {
+        Ground::White
+    } else {
+        Ground::Kept
+    };
     let target = fit(size, thumbnail.bounds(is_on_its_side(orientation)));
     let mut canvas = Canvas::new(target, size, orientation, ground);
     image.draw(&mut canvas, watch)?;
-    Ok(Drawn { picture: canvas.finish(), format, profile })
+    Ok(Drawn {
+        picture: canvas.finish(),
+        format,
+        profile,
+    })
 }
 
 fn within_limits((width, height): (u32, u32), most_pixels: u64) -> Result<(), Fault> {

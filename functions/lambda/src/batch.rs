@@ -14,7 +14,11 @@ use lambda_http::tracing;
 pub fn ends_at(deadline_ms: u64, now: Timestamp) -> Timestamp {
     const A_TIME: i64 = 1_000_000_000_000; // 2001; as a duration, 31 years
     let deadline = i64::try_from(deadline_ms).unwrap_or(i64::MAX);
-    Timestamp::from_millis(if deadline < A_TIME { now.as_millis() + deadline } else { deadline })
+    Timestamp::from_millis(if deadline < A_TIME {
+        now.as_millis() + deadline
+    } else {
+        deadline
+    })
 }
 
 /// The messages of an event, in their order.
@@ -28,7 +32,12 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
         tracing::error!("a record has no message id; it is passed over");
         return None;
     };
-    let said = |name: &str| record.attributes.get(name).and_then(|text| text.parse::<i64>().ok());
+    let said = |name: &str| {
+        record
+            .attributes
+            .get(name)
+            .and_then(|text| text.parse::<i64>().ok())
+    };
     let (receive_count, sent_at) = (said("ApproximateReceiveCount"), said("SentTimestamp"));
     let attributes = record.message_attributes.into_iter();
     let received = Received {
@@ -36,9 +45,13 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
         receipt: record.receipt_handle.unwrap_or_default(),
         // No body is one that can't be read: it stays, for the dead letters.
         body: record.body.unwrap_or_default(),
-        attributes: attributes.filter_map(|(name, attribute)| Some((name, attribute.string_value?))).collect(),
+        attributes: attributes
+            .filter_map(|(name, attribute)| Some((name, attribute.string_value?)))
+            .collect(),
         sent_at,
-        receive_count: receive_count.and_then(|count| count.try_into().ok()).unwrap_or(1),
+        receive_count: receive_count
+            .and_then(|count| count.try_into().ok())
+            .unwrap_or(1),
     };
     Some(received.delivery())
 }
@@ -86,11 +99,16 @@ mod tests {
     }
 
     fn read(records: &[Value]) -> Vec<Delivery> {
-        deliveries(serde_json::from_value(json!({ "Records": records })).expect("an event of a queue"))
+        deliveries(
+            serde_json::from_value(json!({ "Records": records })).expect("an event of a queue"),
+        )
     }
 
     fn ids(deliveries: &[Delivery]) -> Vec<&str> {
-        deliveries.iter().map(|delivery| delivery.message_id.as_str()).collect()
+        deliveries
+            .iter()
+            .map(|delivery| delivery.message_id.as_str())
+            .collect()
     }
 
     #[test]
@@ -110,13 +128,19 @@ mod tests {
     #[test]
     fn a_producers_message_comes_with_its_attributes_and_its_time() {
         let mut record = record("a");
-        for (name, value) in [("Cloakroom-Command-Type", "note.keep"), ("Cloakroom-Tenant", "b")] {
+        for (name, value) in [
+            ("Cloakroom-Command-Type", "note.keep"),
+            ("Cloakroom-Tenant", "b"),
+        ] {
             record["messageAttributes"][name] = json!({"stringValue": value, "dataType": "String"});
         }
         record["messageAttributes"]["bytes"] = json!({"binaryValue": "AA==", "dataType": "Binary"});
         let deliveries = read(&[record]);
         let produced = deliveries[0].produced.as_ref().expect("a producer's");
-        assert_eq!(produced.sent_at, Some(Timestamp::from_millis(1_795_248_000_120)));
+        assert_eq!(
+            produced.sent_at,
+            Some(Timestamp::from_millis(1_795_248_000_120))
+        );
         let names: Vec<_> = produced.attributes.keys().collect();
         assert_eq!(names, ["Cloakroom-Command-Type", "Cloakroom-Tenant", "n"]);
     }
@@ -130,9 +154,17 @@ mod tests {
             (&[Keep, Keep, Keep, Keep], &["a", "b", "c", "d"]),
             (&[Done, Done], &["c", "d"]),
         ] {
-            let failures: Vec<_> = stay.iter().map(|id| json!({ "itemIdentifier": id })).collect();
-            let answer = to_value(response(&deliveries, dispositions)).expect("it is written as JSON");
-            assert_eq!(answer, json!({ "batchItemFailures": failures }), "{dispositions:?}");
+            let failures: Vec<_> = stay
+                .iter()
+                .map(|id| json!({ "itemIdentifier": id }))
+                .collect();
+            let answer =
+                to_value(response(&deliveries, dispositions)).expect("it is written as JSON");
+            assert_eq!(
+                answer,
+                json!({ "batchItemFailures": failures }),
+                "{dispositions:?}"
+            );
         }
     }
 
@@ -145,20 +177,31 @@ mod tests {
             record("d"),
         ]);
         assert_eq!(ids(&deliveries), ["a", "b", "c", "d"]);
-        assert!(deliveries[..3].iter().all(|it| it.body.is_empty() && it.receipt.is_empty() && it.receive_count == 1));
+        assert!(
+            deliveries[..3]
+                .iter()
+                .all(|it| it.body.is_empty() && it.receipt.is_empty() && it.receive_count == 1)
+        );
     }
 
     #[test]
     fn a_deadline_is_a_time_or_a_duration_from_now() {
         let now = Timestamp::from_millis(1_795_248_000_120);
-        for (deadline, ends) in [(1_795_248_060_120, 1_795_248_060_120), (600_000, 1_795_248_600_120)] {
+        for (deadline, ends) in [
+            (1_795_248_060_120, 1_795_248_060_120),
+            (600_000, 1_795_248_600_120),
+        ] {
             assert_eq!(ends_at(deadline, now), Timestamp::from_millis(ends));
         }
     }
 
     #[test]
     fn no_answer_names_a_message_without_an_id() {
-        let deliveries = read(&[json!({ "body": "x" }), json!({ "messageId": "", "body": "x" }), record("a")]);
+        let deliveries = read(&[
+            json!({ "body": "x" }),
+            json!({ "messageId": "", "body": "x" }),
+            record("a"),
+        ]);
         assert_eq!(ids(&deliveries), ["a"]);
         assert_eq!(read(&[]), []);
     }

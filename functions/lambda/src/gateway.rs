@@ -39,8 +39,10 @@ pub fn behind_gateway(router: Router) -> BehindGateway {
 type Event = LambdaEvent<LambdaRequest>;
 
 /// What serves events.
-type BehindGateway =
-    MapRequest<Adapter<'static, Response, MapRequest<Router, fn(Request) -> Request>>, fn(Event) -> Event>;
+type BehindGateway = MapRequest<
+    Adapter<'static, Response, MapRequest<Router, fn(Request) -> Request>>,
+    fn(Event) -> Event,
+>;
 
 /// An event that `lambda_http` makes a request of without losing or breaking over anything.
 fn legible(mut event: Event) -> Event {
@@ -48,7 +50,11 @@ fn legible(mut event: Event) -> Event {
         LambdaRequest::ApiGatewayV1(request) => {
             request.path = request.path.as_deref().map(path);
             // The host is made a URL of, where it is beside the list.
-            for name in request.multi_value_headers.keys().filter(|name| *name != HOST) {
+            for name in request
+                .multi_value_headers
+                .keys()
+                .filter(|name| *name != HOST)
+            {
                 request.headers.remove(name);
             }
         }
@@ -91,13 +97,19 @@ pub fn site(config: &HttpConfig) -> Site {
         CorsOrigins::These(origins) => Cors::Only(origins.clone()),
     };
     let callers = Callers::of(config);
-    let site = Site::new(&config.base_path).cors(cors).longest_wait(config.longest_wait);
+    let site = Site::new(&config.base_path)
+        .cors(cors)
+        .longest_wait(config.longest_wait);
     site.tenant(move |request| callers.tenant(request))
 }
 
 fn mended(mut request: Request) -> Request {
     let path = request.raw_http_path();
-    let query = request.uri().query().map(in_order).filter(|query| !query.is_empty());
+    let query = request
+        .uri()
+        .query()
+        .map(in_order)
+        .filter(|query| !query.is_empty());
     let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     *request.uri_mut() = Uri::try_from(target).expect("parts of a good URI make one");
     request

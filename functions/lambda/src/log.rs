@@ -10,7 +10,9 @@ use lambda_http::tracing::span::Record;
 use lambda_http::tracing::subscriber::field::RecordFields;
 use lambda_http::tracing::subscriber::fmt::format::Writer;
 use lambda_http::tracing::subscriber::fmt::time::{FormatTime as _, SystemTime};
-use lambda_http::tracing::subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use lambda_http::tracing::subscriber::fmt::{
+    FmtContext, FormatEvent, FormatFields, FormattedFields,
+};
 use lambda_http::tracing::subscriber::registry::LookupSpan;
 use lambda_http::tracing::{Event, Subscriber};
 
@@ -22,19 +24,33 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut line: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         line.write_str("{\"timestamp\":\"")?;
         SystemTime.format_time(&mut line)?;
         write!(line, "\",\"level\":\"{}\"", event.metadata().level())?;
-        let mut members = Members { to: line.by_ref(), first: false, written: Ok(()) };
+        let mut members = Members {
+            to: line.by_ref(),
+            first: false,
+            written: Ok(()),
+        };
         event.record(&mut members);
         members.written?;
         write!(line, ",\"target\":\"{}\"", event.metadata().target())?;
-        let span = event.parent().and_then(|id| context.span(id)).or_else(|| context.lookup_current());
+        let span = event
+            .parent()
+            .and_then(|id| context.span(id))
+            .or_else(|| context.lookup_current());
         if let Some(span) = span {
             line.write_str(",\"span\":{")?;
             let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty());
+            let fields = extensions
+                .get::<FormattedFields<N>>()
+                .filter(|fields| !fields.is_empty());
             if let Some(fields) = fields {
                 line.write_str(&fields.fields)?;
                 line.write_char(',')?;
@@ -50,14 +66,22 @@ pub(crate) struct Fields;
 
 impl<'a> FormatFields<'a> for Fields {
     fn format_fields<R: RecordFields>(&self, to: Writer<'a>, fields: R) -> fmt::Result {
-        let mut members = Members { to, first: true, written: Ok(()) };
+        let mut members = Members {
+            to,
+            first: true,
+            written: Ok(()),
+        };
         fields.record(&mut members);
         members.written
     }
 
     fn add_fields(&self, known: &'a mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
         let first = known.is_empty();
-        let mut members = Members { to: known.as_writer(), first, written: Ok(()) };
+        let mut members = Members {
+            to: known.as_writer(),
+            first,
+            written: Ok(()),
+        };
         fields.record(&mut members);
         members.written
     }
@@ -71,9 +95,15 @@ struct Members<'a> {
 
 impl Members<'_> {
     fn member(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let before = if std::mem::take(&mut self.first) { "\"" } else { ",\"" };
+        let before = if std::mem::take(&mut self.first) {
+            "\""
+        } else {
+            ",\""
+        };
         let name = field.name().strip_prefix("r#").unwrap_or(field.name());
-        let said = [before, name, "\":"].into_iter().try_for_each(|text| self.to.write_str(text));
+        let said = [before, name, "\":"]
+            .into_iter()
+            .try_for_each(|text| self.to.write_str(text));
         self.written = self.written.and(said).and_then(|()| value(&mut self.to));
     }
 }
@@ -81,7 +111,13 @@ impl Members<'_> {
 impl Visit for Members<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no other numbers.
-        self.member(field, |to| if value.is_finite() { write!(to, "{value:?}") } else { to.write_str("null") });
+        self.member(field, |to| {
+            if value.is_finite() {
+                write!(to, "{value:?}")
+            } else {
+                to.write_str("null")
+            }
+        });
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -105,7 +141,10 @@ impl Visit for Members<'_> {
     }
 }
 
-fn text<'a>(to: &mut Writer<'a>, value: impl FnOnce(&mut Escaped<'_, 'a>) -> fmt::Result) -> fmt::Result {
+fn text<'a>(
+    to: &mut Writer<'a>,
+    value: impl FnOnce(&mut Escaped<'_, 'a>) -> fmt::Result,
+) -> fmt::Result {
     to.write_char('"')?;
     value(&mut Escaped(to))?;
     to.write_char('"')

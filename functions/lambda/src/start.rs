@@ -28,13 +28,20 @@ use crate::log::{Fields, Line};
 /// below `INFO`, as some of them then show requests with all that is in them. `RUST_LOG` says otherwise, by targets and
 /// levels (`info,aws_sdk_sqs=debug`). A release has no lines below `DEBUG`.
 pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let level = env::var("AWS_LAMBDA_LOG_LEVEL")
+        .ok()
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
     let asked = env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
     let asked = asked.and_then(|asked| asked.parse().ok());
     log(asked.unwrap_or_else(|| directives(level)), Lines).init();
     cloakroom_app::panics::log_panics();
     lines::hold();
-    let ended = Builder::new_current_thread().enable_all().on_thread_park(write).build()?.block_on(function);
+    let ended = Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(write)
+        .build()?
+        .block_on(function);
     write();
     ended
 }
@@ -70,7 +77,12 @@ static METER: OnceLock<Arc<EmbeddedMetrics>> = OnceLock::new();
 
 /// The meter of this function, as its environment says, whose lines are its log's.
 pub fn meter() -> Arc<EmbeddedMetrics> {
-    let made = || Arc::new(EmbeddedMetrics::new(configured(MeterConfig::from_env), lines::say));
+    let made = || {
+        Arc::new(EmbeddedMetrics::new(
+            configured(MeterConfig::from_env),
+            lines::say,
+        ))
+    };
     Arc::clone(METER.get_or_init(made))
 }
 
@@ -80,16 +92,23 @@ fn directives(level: LevelFilter) -> Targets {
     let others = level.min(LevelFilter::INFO);
     // Its span around each invocation would be made, and no line of ours shows it: each is of a request or a job.
     let runtime = level.min(LevelFilter::WARN);
-    let ours = Targets::new().with_target("cloakroom", level).with_target("commands", level);
-    ours.with_default(others).with_target("lambda_runtime", runtime)
+    let ours = Targets::new()
+        .with_target("cloakroom", level)
+        .with_target("commands", level);
+    ours.with_default(others)
+        .with_target("lambda_runtime", runtime)
 }
 
 fn log<W>(targets: Targets, writer: W) -> impl Subscriber + Send + Sync + 'static
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let log = subscriber::fmt::layer().event_format(Line).fmt_fields(Fields);
-    subscriber::registry().with(targets).with(log.with_writer(writer))
+    let log = subscriber::fmt::layer()
+        .event_format(Line)
+        .fmt_fields(Fields);
+    subscriber::registry()
+        .with(targets)
+        .with(log.with_writer(writer))
 }
 
 /// Reads a configuration from the environment; ends the process with one line in the log where it is wrong.
@@ -112,11 +131,23 @@ mod tests {
     #[test]
     fn libraries_are_no_more_talkative_than_is_safe() {
         for (level, want) in [
-            (LevelFilter::TRACE, "info,lambda_runtime=warn,cloakroom=trace,commands=trace"),
-            (LevelFilter::INFO, "info,lambda_runtime=warn,cloakroom=info,commands=info"),
-            (LevelFilter::ERROR, "error,lambda_runtime=error,cloakroom=error,commands=error"),
+            (
+                LevelFilter::TRACE,
+                "info,lambda_runtime=warn,cloakroom=trace,commands=trace",
+            ),
+            (
+                LevelFilter::INFO,
+                "info,lambda_runtime=warn,cloakroom=info,commands=info",
+            ),
+            (
+                LevelFilter::ERROR,
+                "error,lambda_runtime=error,cloakroom=error,commands=error",
+            ),
         ] {
-            assert_eq!(directives(level).to_string(), want.parse::<Targets>().expect("directives").to_string());
+            assert_eq!(
+                directives(level).to_string(),
+                want.parse::<Targets>().expect("directives").to_string()
+            );
         }
     }
 
@@ -149,39 +180,72 @@ mod tests {
         assert!(ended.is_err());
 
         let mut lines = String::new();
-        file.rewind().and_then(|()| file.read_to_string(&mut lines)).expect("what was written");
+        file.rewind()
+            .and_then(|()| file.read_to_string(&mut lines))
+            .expect("what was written");
         let line: Value = serde_json::from_str(lines.trim()).expect("one line of JSON");
         assert_eq!(line["level"], "ERROR");
         assert_eq!(line["message"], "panicked: no paper left");
         assert_eq!(line["span"]["job_id"], "0d5f1c0e");
         let place = line["place"].as_str().expect("a place");
         assert!(place.contains("start.rs:"), "{place}");
-        assert!(line["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "Lambda filters nothing without");
+        assert!(
+            line["timestamp"]
+                .as_str()
+                .is_some_and(|time| time.ends_with('Z')),
+            "Lambda filters nothing without"
+        );
     }
 
     #[test]
     fn whatever_is_said_is_a_line_of_json_that_says_it() {
         let mut file = tempfile::tempfile().expect("a file for a while");
-        let _log = log(directives(LevelFilter::INFO), file.try_clone().expect("a file for a while")).set_default();
+        let _log = log(
+            directives(LevelFilter::INFO),
+            file.try_clone().expect("a file for a while"),
+        )
+        .set_default();
         let said = "a \"quote\", a \\, two\nlines,\ta \u{1}\u{7f}, and ä😀";
-        let span =
-            tracing::info_span!("job", job_id = 7, tenant = tracing::field::Empty, r#type = said, of = ?Some(said));
+        let span = tracing::info_span!("job", job_id = 7, tenant = tracing::field::Empty, r#type = said, of = ?Some(said));
         span.record("tenant", tracing::field::display(said));
         span.in_scope(|| {
-            tracing::warn!(ratio = 0.5, none = f64::NAN, over = true, less = -1, code = None::<u8>, "{said}");
+            tracing::warn!(
+                ratio = 0.5,
+                none = f64::NAN,
+                over = true,
+                less = -1,
+                code = None::<u8>,
+                "{said}"
+            );
         });
         tracing::info!(name: "no span", parent: None, "one more");
 
         let mut lines = String::new();
-        file.rewind().and_then(|()| file.read_to_string(&mut lines)).expect("what was written");
-        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        let [line, other] = &lines[..] else { panic!("{lines:?}") };
-        assert_eq!((&line["message"], &line["level"]), (&said.into(), &"WARN".into()));
-        assert_eq!((&line["ratio"], &line["less"], &line["over"]), (&0.5.into(), &(-1).into(), &true.into()));
+        file.rewind()
+            .and_then(|()| file.read_to_string(&mut lines))
+            .expect("what was written");
+        let lines: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        let [line, other] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        assert_eq!(
+            (&line["message"], &line["level"]),
+            (&said.into(), &"WARN".into())
+        );
+        assert_eq!(
+            (&line["ratio"], &line["less"], &line["over"]),
+            (&0.5.into(), &(-1).into(), &true.into())
+        );
         assert!(line["none"].is_null() && line.get("code").is_none());
         let span = &line["span"];
         assert_eq!((&span["name"], &span["job_id"]), (&"job".into(), &7.into()));
-        assert_eq!((&span["tenant"], &span["type"]), (&said.into(), &said.into()));
+        assert_eq!(
+            (&span["tenant"], &span["type"]),
+            (&said.into(), &said.into())
+        );
         assert_eq!(span["of"], format!("{:?}", Some(said)));
         assert!(other.get("span").is_none() && other["message"] == "one more");
     }

@@ -7,18 +7,31 @@ use serde_json::Value;
 /// The jobs whose records were written as `accepted`; `None` of an event that is no stream's.
 pub fn accepted(event: &Value) -> Option<Vec<JobKey>> {
     let records = event["Records"].as_array()?;
-    if !records.iter().all(|record| record["eventSource"] == "aws:dynamodb") {
+    if !records
+        .iter()
+        .all(|record| record["eventSource"] == "aws:dynamodb")
+    {
         return None;
     }
     // The template's filter lets no other records through; a stream that is set up otherwise may have any.
     let images = records.iter().map(|record| &record["dynamodb"]["NewImage"]);
-    Some(images.filter(|image| image["status"]["S"] == "accepted").filter_map(job).collect())
+    Some(
+        images
+            .filter(|image| image["status"]["S"] == "accepted")
+            .filter_map(job)
+            .collect(),
+    )
 }
 
 fn job(image: &Value) -> Option<JobKey> {
     let text = |name: &str| image[name]["S"].as_str();
     let key = text("tenant").zip(text("id"));
-    let key = key.and_then(|(tenant, id)| Some(JobKey { tenant: tenant.parse().ok()?, id: id.parse().ok()? }));
+    let key = key.and_then(|(tenant, id)| {
+        Some(JobKey {
+            tenant: tenant.parse().ok()?,
+            id: id.parse().ok()?,
+        })
+    });
     if key.is_none() {
         tracing::error!("a record of the stream has no job that can be read; it is passed over");
     }
@@ -49,7 +62,8 @@ mod tests {
 
     #[test]
     fn the_jobs_that_were_accepted_are_told_and_no_others() {
-        let deleted = json!({ "eventName": "REMOVE", "eventSource": "aws:dynamodb", "dynamodb": {} });
+        let deleted =
+            json!({ "eventName": "REMOVE", "eventSource": "aws:dynamodb", "dynamodb": {} });
         let upload = json!({ "eventSource": "aws:dynamodb", "dynamodb": { "NewImage": { "job": { "S": "x" } } } });
         let event = json!({ "Records": [record("accepted"), record("running"), deleted, upload] });
         let jobs = accepted(&event).expect("a stream's event");
@@ -62,10 +76,16 @@ mod tests {
 
     #[test]
     fn a_queues_event_is_none_of_a_stream_and_a_damaged_record_is_passed_over() {
-        assert_eq!(accepted(&json!({ "Records": [{ "eventSource": "aws:sqs", "messageId": "1" }] })), None);
+        assert_eq!(
+            accepted(&json!({ "Records": [{ "eventSource": "aws:sqs", "messageId": "1" }] })),
+            None
+        );
         assert_eq!(accepted(&json!({})), None);
         let mut damaged = record("accepted");
         damaged["dynamodb"]["NewImage"]["id"] = json!({ "S": "no id" });
-        assert_eq!(accepted(&json!({ "Records": [damaged, record("accepted")] })).map(|jobs| jobs.len()), Some(1));
+        assert_eq!(
+            accepted(&json!({ "Records": [damaged, record("accepted")] })).map(|jobs| jobs.len()),
+            Some(1)
+        );
     }
 }

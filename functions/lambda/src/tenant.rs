@@ -30,18 +30,27 @@ pub(crate) struct Callers {
 impl Callers {
     pub(crate) fn of(config: &HttpConfig) -> Self {
         let (claim, audience) = (config.tenant_claim.clone(), config.token_audience.clone());
-        Self { authorizer: config.authorizer, claim, audience }
+        Self {
+            authorizer: config.authorizer,
+            claim,
+            audience,
+        }
     }
 
     /// The tenant that a request is of; nobody, where the gateway should have said who it is and did not.
     pub(crate) fn tenant(&self, request: &Parts) -> Option<Tenant> {
-        let name = request.request_context_ref().and_then(|context| match self.authorizer {
-            Authorizer::None => principal(context).or_else(|| claim(context, &self.claim)),
-            Authorizer::Iam => signer(context),
-            Authorizer::Jwt => self.is_for_us(context).then(|| claim(context, &self.claim)).flatten(),
-            Authorizer::ApiKey => api_key_id(context),
-            Authorizer::Custom => principal(context),
-        });
+        let name = request
+            .request_context_ref()
+            .and_then(|context| match self.authorizer {
+                Authorizer::None => principal(context).or_else(|| claim(context, &self.claim)),
+                Authorizer::Iam => signer(context),
+                Authorizer::Jwt => self
+                    .is_for_us(context)
+                    .then(|| claim(context, &self.claim))
+                    .flatten(),
+                Authorizer::ApiKey => api_key_id(context),
+                Authorizer::Custom => principal(context),
+            });
         match name.filter(|name| !name.is_empty()) {
             Some(name) => Some(tenant_of(name)),
             None => (self.authorizer == Authorizer::None).then(Tenant::default),
@@ -53,7 +62,9 @@ impl Callers {
     /// Returns true if a token is for one of the app clients: id tokens name theirs as `aud`, access tokens as `client_id`. An HTTP API
     /// writes a list as `[a b]`.
     fn is_for_us(&self, context: &RequestContext) -> bool {
-        let named = claim(context, "aud").or_else(|| claim(context, "client_id")).unwrap_or_default();
+        let named = claim(context, "aud")
+            .or_else(|| claim(context, "client_id"))
+            .unwrap_or_default();
         let mut named = named.trim_matches(['[', ']']).split_ascii_whitespace();
         self.audience.is_empty() || named.any(|id| self.audience.iter().any(|ours| ours == id))
     }
@@ -79,12 +90,18 @@ fn claim<'a>(context: &'a RequestContext, name: &str) -> Option<&'a str> {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable>
 fn signer(context: &RequestContext) -> Option<&str> {
     let (caller, identity) = match context {
-        RequestContext::ApiGatewayV1(context) => {
-            (context.identity.caller.as_deref(), context.identity.cognito_identity_id.as_deref())
-        }
+        RequestContext::ApiGatewayV1(context) => (
+            context.identity.caller.as_deref(),
+            context.identity.cognito_identity_id.as_deref(),
+        ),
         RequestContext::ApiGatewayV2(context) => {
             let iam = context.authorizer.as_ref()?.iam.as_ref()?;
-            (iam.caller_id.as_deref(), iam.cognito_identity.as_ref().and_then(|it| it.identity_id.as_deref()))
+            (
+                iam.caller_id.as_deref(),
+                iam.cognito_identity
+                    .as_ref()
+                    .and_then(|it| it.identity_id.as_deref()),
+            )
         }
         _ => return None,
     };
@@ -113,7 +130,9 @@ fn tenant_of(name: &str) -> Tenant {
     const DIGESTED: &str = "sha256:";
     match name.parse() {
         Ok(tenant) if !name.starts_with(DIGESTED) => tenant,
-        _ => format!("{DIGESTED}{}", Digest::of(name.as_bytes())).parse().expect("a digest is short and visible ASCII"),
+        _ => format!("{DIGESTED}{}", Digest::of(name.as_bytes()))
+            .parse()
+            .expect("a digest is short and visible ASCII"),
     }
 }
 

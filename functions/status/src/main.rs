@@ -8,6 +8,11 @@ fn main() -> Result<(), lambda_http::Error> {
         let config = lambda::configured(JobsConfig::from_env);
         let meter = lambda::meter();
         let jobs = cloakroom_aws::jobs(&config, &Clients::of_function(), meter);
-        lambda::serve(cloakroom_http::router(lambda::site(&http), None, Some(jobs))).await
+        lambda::serve(cloakroom_http::router(
+            lambda::site(&http),
+            None,
+            Some(jobs),
+        ))
+        .await
     })
 }

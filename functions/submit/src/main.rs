@@ -9,6 +9,11 @@ fn main() -> Result<(), lambda_http::Error> {
         let meter = lambda::meter();
         let commands = commands::registry(config.diagnostics);
         let submit = cloakroom_aws::submit(&config, &Clients::of_function(), commands, meter);
-        lambda::serve(cloakroom_http::router(lambda::site(&http), Some(submit), None)).await
+        lambda::serve(cloakroom_http::router(
+            lambda::site(&http),
+            Some(submit),
+            None,
+        ))
+        .await
     })
 }

@@ -13,7 +13,10 @@ fn main() -> Result<(), Error> {
         let config = lambda::configured(WorkerConfig::from_env);
         let meter = lambda::meter();
         // Threads of their own: a handler that computes without waiting must not keep a heartbeat from beating.
-        let handlers = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let handlers = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
         let commands = commands::registry(config.diagnostics).run_on(handlers.handle());
         let worker = cloakroom_aws::worker(&config, &Clients::of_function(), commands, meter);
         let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {

@@ -8,7 +8,10 @@ fn without_its_configuration_it_stops_and_names_the_variable() {
     let set = [
         ("CLOAKROOM_BUCKET", "payloads"),
         ("CLOAKROOM_QUEUE_URL", "http://127.0.0.1:9/queue"),
-        ("CLOAKROOM_NAMESPACE", "c10a6300-0000-4000-8000-000000000001"),
+        (
+            "CLOAKROOM_NAMESPACE",
+            "c10a6300-0000-4000-8000-000000000001",
+        ),
     ];
     start::stops_for_want_of("CLOAKROOM_TABLE", env!("CARGO_BIN_EXE_worker"), &set);
 }

@@ -14,11 +14,13 @@ use cloakroom_app::sweep::Rounds;
 use cloakroom_app::testing::{Nothing, new_job};
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
 use cloakroom_app::{
-    Command, DeadLetters, Host, JobContext, Jobs, Output, Registry, Submit, SystemHost, Uploads, Worker,
+    Command, DeadLetters, Host, JobContext, Jobs, Output, Registry, Submit, SystemHost, Uploads,
+    Worker,
 };
 use cloakroom_aws::testing::{Spoil, Spoiler};
 use cloakroom_aws::{
-    DeadLettersConfig, DynamoStore, JobsConfig, Queues, S3Objects, SqsQueue, SubmitConfig, SweeperConfig, WorkerConfig,
+    DeadLettersConfig, DynamoStore, JobsConfig, Queues, S3Objects, SqsQueue, SubmitConfig,
+    SweeperConfig, WorkerConfig,
 };
 use cloakroom_core::{Digest, Division, Job, Namespace, Tenant, Timestamp};
 use cloakroom_tests::fresh_key;
@@ -50,8 +52,15 @@ impl Ground {
         let name = fresh_key("crashes");
         table::make(&open, &name).await;
         objects::make(&open, &name).await;
-        let lists = SqsQueue::create(&open.clients, &format!("{name}-lists"), LEASE, 9).await.expect("make the queues");
-        let ground = Self { open, name, lists, http: reqwest::Client::new() };
+        let lists = SqsQueue::create(&open.clients, &format!("{name}-lists"), LEASE, 9)
+            .await
+            .expect("make the queues");
+        let ground = Self {
+            open,
+            name,
+            lists,
+            http: reqwest::Client::new(),
+        };
         let removal = Box::pin(async {
             table::remove(&ground.open, &ground.name).await;
             objects::remove(&ground.open, &ground.name).await;
@@ -97,8 +106,14 @@ impl<'a> Room<'a> {
         let spoiler = Spoiler::new(spoil, n);
         let spoilt = ground.open.clients.clone().spoilt_by(&spoiler);
         let name = fresh_key("crashes");
-        let queues = SqsQueue::create(&ground.open.clients, &name, LEASE, 9).await.expect("make the queues");
-        let (table, bucket, queue_url) = (ground.name.clone(), ground.name.clone(), queues.queue.url().to_owned());
+        let queues = SqsQueue::create(&ground.open.clients, &name, LEASE, 9)
+            .await
+            .expect("make the queues");
+        let (table, bucket, queue_url) = (
+            ground.name.clone(),
+            ground.name.clone(),
+            queues.queue.url().to_owned(),
+        );
         let namespace = Namespace::from_uuid(Uuid::nil());
         let runs = Arc::new(AtomicUsize::new(0));
         let commands = Registry::new(vec![echo(Arc::clone(&runs))]);
@@ -112,9 +127,13 @@ impl<'a> Room<'a> {
             schedule: None,
             diagnostics: false,
         };
-        let (mut submit, mut uploads) = cloakroom_aws::submit(&config, &spoilt, commands.clone(), Arc::new(LogMeter));
+        let (mut submit, mut uploads) =
+            cloakroom_aws::submit(&config, &spoilt, commands.clone(), Arc::new(LogMeter));
         (submit.host, uploads.host) = (clock.clone(), clock.clone());
-        let settings = WorkerSettings { lease: LEASE, ..WorkerSettings::default() };
+        let settings = WorkerSettings {
+            lease: LEASE,
+            ..WorkerSettings::default()
+        };
         let (of_worker, of_bucket) = (queue_url.clone(), bucket.clone());
         let config = WorkerConfig {
             table: table.clone(),
@@ -127,18 +146,43 @@ impl<'a> Room<'a> {
         };
         let mut worker = cloakroom_aws::worker(&config, &spoilt, commands, Arc::new(LogMeter));
         worker.host = clock.clone();
-        let config = JobsConfig { table: table.clone(), bucket: bucket.clone(), namespace };
+        let config = JobsConfig {
+            table: table.clone(),
+            bucket: bucket.clone(),
+            namespace,
+        };
         let mut jobs = cloakroom_aws::jobs(&config, &spoilt, Arc::new(LogMeter));
         jobs.host = clock.clone();
         let dead_letters_url = queues.dead_letters.url().to_owned();
-        let config = DeadLettersConfig { table: table.clone(), bucket, dead_letters_url };
+        let config = DeadLettersConfig {
+            table: table.clone(),
+            bucket,
+            dead_letters_url,
+        };
         let mut dead_letters = cloakroom_aws::dead_letters(&config, &spoilt, Arc::new(LogMeter));
         dead_letters.host = clock.clone();
-        let config = SweeperConfig { table, queue_url, lists_url: ground.lists.queue.url().to_owned() };
+        let config = SweeperConfig {
+            table,
+            queue_url,
+            lists_url: ground.lists.queue.url().to_owned(),
+        };
         let mut rounds = cloakroom_aws::rounds(&config, &spoilt, Arc::new(LogMeter));
         rounds.sweeper.host = clock.clone();
         let tenant = format!("{spoil:?}-{n}").parse().expect("a good name");
-        Self { ground, tenant, clock, spoiler, runs, queues, submit, uploads, worker, jobs, dead_letters, rounds }
+        Self {
+            ground,
+            tenant,
+            clock,
+            spoiler,
+            runs,
+            queues,
+            submit,
+            uploads,
+            worker,
+            jobs,
+            dead_letters,
+            rounds,
+        }
     }
 
     /// Removes what is the room's own. Whether there was a call to spoil.
@@ -158,7 +202,10 @@ impl<'a> Room<'a> {
 
     /// Sets the clock of all functions forward, and no other.
     pub(super) fn forward(&self, time: Duration) {
-        self.clock.0.fetch_add(i64::try_from(time.as_millis()).expect("not so late"), Ordering::SeqCst);
+        self.clock.0.fetch_add(
+            i64::try_from(time.as_millis()).expect("not so late"),
+            Ordering::SeqCst,
+        );
     }
 
     pub(super) async fn load(&self, job: &Job) -> Job {
@@ -173,20 +220,37 @@ impl<'a> Room<'a> {
 
     /// A client that sends until it has an answer.
     pub(super) async fn accepted(&self, payload: &Bytes) -> Job {
-        self.sent(Body::Sent { content_type: Some("text/plain".into()), bytes: payload.clone() }).await
+        self.sent(Body::Sent {
+            content_type: Some("text/plain".into()),
+            bytes: payload.clone(),
+        })
+        .await
     }
 
     /// A client that uploads in parts, and then sends until it has an answer.
     pub(super) async fn accepted_in_parts(&self, payload: &Bytes) -> Job {
-        let terms = UploadTerms { content_type: "text/plain".into(), length: payload.len() as u64, sha256: None };
+        let terms = UploadTerms {
+            content_type: "text/plain".into(),
+            length: payload.len() as u64,
+            sha256: None,
+        };
         let upload = twice(async || {
-            let (uploads, tenant, terms) = (self.uploads.clone(), self.tenant.clone(), terms.clone());
-            let division = Division::of(terms.length, Some(1)).expect("one part may have any length");
+            let (uploads, tenant, terms) =
+                (self.uploads.clone(), self.tenant.clone(), terms.clone());
+            let division =
+                Division::of(terms.length, Some(1)).expect("one part may have any length");
             tokio::spawn(async move { uploads.start_parts(&tenant, &terms, division).await }).await
         })
         .await;
         let link = upload.parts[0].link.as_ref().expect("a link");
-        let put = self.ground.http.put(&link.url).body(payload.clone()).send().await.expect("an answer");
+        let put = self
+            .ground
+            .http
+            .put(&link.url)
+            .body(payload.clone())
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(put.status(), 200);
         self.sent(Body::Uploaded(upload.id)).await
     }
@@ -228,7 +292,11 @@ impl<'a> Room<'a> {
             let ends_at = self.clock.now().after(Duration::from_secs(900));
             let handled = tokio::spawn(async move { worker.handle(&given, ends_at).await }).await;
             if matches!(handled, Ok(Disposition::Done)) {
-                self.queues.queue.delete(&delivery.receipt).await.expect("delete");
+                self.queues
+                    .queue
+                    .delete(&delivery.receipt)
+                    .await
+                    .expect("delete");
             }
         }
     }
@@ -241,8 +309,25 @@ impl<'a> Room<'a> {
         let store = DynamoStore::new(&self.ground.open.clients, &self.ground.name);
         store.accept(&job).await.expect("recorded");
         let carried = Carried::inline(b"x");
-        let body = Envelope::new(&job, "text/plain", "", carried, &Digest::of(b"x"), Trace::default()).write();
-        (job, Delivery { message_id: "m-1".into(), receipt: "r".into(), body, receive_count: 1, produced: None })
+        let body = Envelope::new(
+            &job,
+            "text/plain",
+            "",
+            carried,
+            &Digest::of(b"x"),
+            Trace::default(),
+        )
+        .write();
+        (
+            job,
+            Delivery {
+                message_id: "m-1".into(),
+                receipt: "r".into(),
+                body,
+                receive_count: 1,
+                produced: None,
+            },
+        )
     }
 }
 
@@ -260,5 +345,6 @@ fn echo(runs: Arc<AtomicUsize>) -> Command {
         runs.fetch_add(1, Ordering::SeqCst);
         async move { Ok(Output::bytes("text/plain", bytes)) }
     };
-    Command::binary("echo", &["text/plain"], echo).backoff(Duration::from_secs(1), Duration::from_secs(1))
+    Command::binary("echo", &["text/plain"], echo)
+        .backoff(Duration::from_secs(1), Duration::from_secs(1))
 }

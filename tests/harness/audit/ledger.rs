@@ -38,7 +38,8 @@ impl Ledger {
     pub fn read(text: &str) -> Self {
         let mut jobs: HashMap<String, Vec<Entry>> = HashMap::new();
         for line in text.lines() {
-            let (job, entry) = entry(line).unwrap_or_else(|| panic!("no line of a ledger: {line:?}"));
+            let (job, entry) =
+                entry(line).unwrap_or_else(|| panic!("no line of a ledger: {line:?}"));
             jobs.entry(job).or_default().push(entry);
         }
         Self(jobs)
@@ -65,5 +66,13 @@ fn entry(line: &str) -> Option<(String, Entry)> {
     let job = parts.next()?.to_owned();
     let (attempt, pid) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let at = Timestamp::from_millis(parts.next()?.parse().ok()?);
-    parts.next().is_none().then_some((job, Entry { mark, attempt, pid, at }))
+    parts.next().is_none().then_some((
+        job,
+        Entry {
+            mark,
+            attempt,
+            pid,
+            at,
+        },
+    ))
 }

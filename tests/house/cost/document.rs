@@ -13,12 +13,19 @@ fn document() -> String {
 fn run(command: &str) -> Output {
     let mut words = command.split_whitespace();
     assert_eq!(words.next(), Some("cloakroom"), "{command}");
-    Command::new(program("cloakroom")).args(words).output().expect("the program runs")
+    Command::new(program("cloakroom"))
+        .args(words)
+        .output()
+        .expect("the program runs")
 }
 
 fn printed(command: &str) -> String {
     let output = run(command);
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("text")
 }
 
@@ -38,10 +45,22 @@ fn its_examples_are_what_the_commands_print() {
 fn its_prices_are_those_that_are_reckoned_with() {
     let document = document();
     assert!(document.contains(&format!("{REGION}, {AS_OF}")));
-    let rows: Vec<_> = document.lines().filter(|line| line.contains("](https://aws.amazon.com/")).collect();
+    let rows: Vec<_> = document
+        .lines()
+        .filter(|line| line.contains("](https://aws.amazon.com/"))
+        .collect();
     let price = |price: &cloakroom_core::cost::Price| {
-        let cloakroom_core::cost::Price { service, of, dollars, per, source } = price;
-        format!("| {service} | {of} | {dollars} per {} | [page]({source}) |", per.as_str())
+        let cloakroom_core::cost::Price {
+            service,
+            of,
+            dollars,
+            per,
+            source,
+        } = price;
+        format!(
+            "| {service} | {of} | {dollars} per {} | [page]({source}) |",
+            per.as_str()
+        )
     };
     assert_eq!(rows, TABLE.iter().map(price).collect::<Vec<_>>());
 }
@@ -54,7 +73,8 @@ fn without_options_it_is_the_templates_deployment() {
         Value::Number(number) => number.to_string(),
         other => panic!("{name}: {other:?}"),
     };
-    let lease = template["Mappings"]["WorkerTimes"][default("WorkerTimeout").as_str()]["Lease"].as_str();
+    let lease =
+        template["Mappings"]["WorkerTimes"][default("WorkerTimeout").as_str()]["Lease"].as_str();
     let command = format!(
         "cloakroom cost --json --duration 20s --memory {} --http-memory {} --architecture {} --lease {}s",
         default("WorkerMemory"),
@@ -62,13 +82,31 @@ fn without_options_it_is_the_templates_deployment() {
         default("Architecture"),
         lease.expect("seconds"),
     );
-    assert_eq!(printed(&command), printed("cloakroom cost --json --duration 20s"));
-    assert_eq!(default("ObjectDays"), "3", "as objects are reckoned to be kept");
+    assert_eq!(
+        printed(&command),
+        printed("cloakroom cost --json --duration 20s")
+    );
+    assert_eq!(
+        default("ObjectDays"),
+        "3",
+        "as objects are reckoned to be kept"
+    );
     let limit = cloakroom_core::cost::inline::LIMIT.to_string();
     assert_eq!(default("InlineLimitBytes"), limit, "as the prices have it");
     assert_eq!(cloakroom_app::submit::INLINE_LIMIT.to_string(), limit);
     assert!(!template["Resources"]["Api"].is_null(), "a REST API");
-    let batch = template["Parameters"]["BatchSize"]["MaxValue"].as_u64().expect("a number");
-    assert!(run(&format!("cloakroom cost --batch {batch}")).status.success());
-    assert_eq!(run(&format!("cloakroom cost --batch {}", batch + 1)).status.code(), Some(2));
+    let batch = template["Parameters"]["BatchSize"]["MaxValue"]
+        .as_u64()
+        .expect("a number");
+    assert!(
+        run(&format!("cloakroom cost --batch {batch}"))
+            .status
+            .success()
+    );
+    assert_eq!(
+        run(&format!("cloakroom cost --batch {}", batch + 1))
+            .status
+            .code(),
+        Some(2)
+    );
 }

@@ -9,8 +9,8 @@ use cloakroom_aws::DynamoStore;
 use cloakroom_core::cost::sizes::{ENVELOPE_BYTES, RECORD_BYTES};
 use cloakroom_core::transition::Claim;
 use cloakroom_core::{
-    AttemptEnd, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, ResultRef, RetryPolicy, Success,
-    Tenant, Timestamp, Transition,
+    AttemptEnd, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, ResultRef,
+    RetryPolicy, Success, Tenant, Timestamp, Transition,
 };
 use cloakroom_embedded::{Keep, Services};
 
@@ -48,12 +48,29 @@ fn a_message_weighs_its_payload_and_the_envelope() {
         ..Trace::default()
     };
     let payload = [b'x'; 3000];
-    let message = |carried| Envelope::new(&job(), TYPE, "width=200", carried, &Digest::of(&payload), trace.clone());
+    let message = |carried| {
+        Envelope::new(
+            &job(),
+            TYPE,
+            "width=200",
+            carried,
+            &Digest::of(&payload),
+            trace.clone(),
+        )
+    };
     let bytes = message(Carried::inline(&payload)).write().len();
-    assert!(about(bytes - 3000, ENVELOPE_BYTES), "the envelope is {} bytes", bytes - 3000);
+    assert!(
+        about(bytes - 3000, ENVELOPE_BYTES),
+        "the envelope is {} bytes",
+        bytes - 3000
+    );
     // What is no text is carried in Base64.
     let bytes = message(Carried::inline(&[0xff; 3000])).write().len();
-    assert!(about(bytes - 4000, ENVELOPE_BYTES), "the envelope is {} bytes", bytes - 4000);
+    assert!(
+        about(bytes - 4000, ENVELOPE_BYTES),
+        "the envelope is {} bytes",
+        bytes - 4000
+    );
 }
 
 /// The bytes of an attribute, as DynamoDB counts them.
@@ -69,7 +86,9 @@ fn bytes(value: &AttributeValue) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_weighs_its_result_and_the_rest() {
-    let services = Services::start(Keep::InMemory).await.expect("start the services");
+    let services = Services::start(Keep::InMemory)
+        .await
+        .expect("start the services");
     let clients = embedded::clients(&services);
     let (store, job) = (DynamoStore::new(&clients, "jobs"), job());
     store.create_table().await.expect("a table");
@@ -86,16 +105,48 @@ async fn a_record_weighs_its_result_and_the_rest() {
         lease_time: Duration::from_secs(30),
         max_attempts: 3,
     };
-    let claimed = store.change(&job.key(), &Transition::claim(&claim, job.created_at)).await.expect("written");
-    let Change::Made(running) = claimed else { panic!("{claimed:?}") };
-    let result = Some(ResultRef::Inline { content_type: TYPE.to_owned(), bytes: vec![b'x'; 3000] });
-    let end = AttemptEnd::Done(Success { result, resource: None });
-    let settle = Transition::settle(&running, token, end, &RetryPolicy::default(), job.created_at, 0.5);
-    assert!(matches!(store.change(&job.key(), &settle).await, Ok(Change::Made(_))));
+    let claimed = store
+        .change(&job.key(), &Transition::claim(&claim, job.created_at))
+        .await
+        .expect("written");
+    let Change::Made(running) = claimed else {
+        panic!("{claimed:?}")
+    };
+    let result = Some(ResultRef::Inline {
+        content_type: TYPE.to_owned(),
+        bytes: vec![b'x'; 3000],
+    });
+    let end = AttemptEnd::Done(Success {
+        result,
+        resource: None,
+    });
+    let settle = Transition::settle(
+        &running,
+        token,
+        end,
+        &RetryPolicy::default(),
+        job.created_at,
+        0.5,
+    );
+    assert!(matches!(
+        store.change(&job.key(), &settle).await,
+        Ok(Change::Made(_))
+    ));
 
     let sdk = embedded::sdk_at(services.dynamodb_url()).await;
-    let items = aws_sdk_dynamodb::Client::new(&sdk).scan().table_name("jobs").send().await.expect("a scan");
-    let [item] = items.items() else { panic!("one item: {items:?}") };
-    let bytes = item.iter().map(|(name, value)| name.len() + bytes(value)).sum::<usize>() - 3000;
+    let items = aws_sdk_dynamodb::Client::new(&sdk)
+        .scan()
+        .table_name("jobs")
+        .send()
+        .await
+        .expect("a scan");
+    let [item] = items.items() else {
+        panic!("one item: {items:?}")
+    };
+    let bytes = item
+        .iter()
+        .map(|(name, value)| name.len() + bytes(value))
+        .sum::<usize>()
+        - 3000;
     assert!(about(bytes, RECORD_BYTES), "the rest is {bytes} bytes");
 }

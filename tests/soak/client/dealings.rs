@@ -22,7 +22,9 @@ const COMMAND: &str = "diagnostic.run";
 pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Option<Submitted> {
     let command = Submission::json(COMMAND, plan.payload.clone()).key(&story.key);
     let command = match plan.not_before {
-        Some(wait) => command.not_before(Timestamp::from_millis(SystemHost.now().after(wait).as_millis())),
+        Some(wait) => command.not_before(Timestamp::from_millis(
+            SystemHost.now().after(wait).as_millis(),
+        )),
         None => command,
     };
     let (client, again) = (&site.client, command.clone());
@@ -45,13 +47,23 @@ pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Optio
     for answer in answers {
         match answer {
             Ok(answer) => {
-                site.counts.replayed.fetch_add(u64::from(answer.replayed), Relaxed);
-                if let Some(first) = submitted.as_ref().filter(|first| first.job.id != answer.job.id) {
-                    story.wrongs.push(format!("one key made two jobs: {} and {}", first.job.id, answer.job.id));
+                site.counts
+                    .replayed
+                    .fetch_add(u64::from(answer.replayed), Relaxed);
+                if let Some(first) = submitted
+                    .as_ref()
+                    .filter(|first| first.job.id != answer.job.id)
+                {
+                    story.wrongs.push(format!(
+                        "one key made two jobs: {} and {}",
+                        first.job.id, answer.job.id
+                    ));
                 }
                 submitted = Some(answer);
             }
-            Err(error) => story.wrongs.push(format!("a client could not submit it: failed to {error}")),
+            Err(error) => story
+                .wrongs
+                .push(format!("a client could not submit it: failed to {error}")),
         }
     }
     submitted
@@ -59,19 +71,28 @@ pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Optio
 
 /// Tries its key for another command, which must be refused, and finds its own job by it.
 pub(super) async fn reuse_key(site: &Site, story: &mut Story) {
-    let another = Submission::json(COMMAND, json!({"result": "of another command"})).key(&story.key);
+    let another =
+        Submission::json(COMMAND, json!({"result": "of another command"})).key(&story.key);
     match site.client.submit(another).await {
         Err(Error::Problem(problem)) if problem.code == "idempotency-key-reused" => {}
-        answered => story.wrongs.push(format!("its key was taken for another command: {answered:?}")),
+        answered => story.wrongs.push(format!(
+            "its key was taken for another command: {answered:?}"
+        )),
     }
     match site.client.find(&story.key).await {
         Ok(Some(job)) if job.id == story.id => {}
-        found => story.wrongs.push(format!("its key {} finds {found:?}", story.key)),
+        found => story
+            .wrongs
+            .push(format!("its key {} finds {found:?}", story.key)),
     }
 }
 
 /// Cancels its job, if it does.
-pub(super) async fn cancel(site: &Site, plan: &Plan, location: &str) -> Option<Result<JobView, Error>> {
+pub(super) async fn cancel(
+    site: &Site,
+    plan: &Plan,
+    location: &str,
+) -> Option<Result<JobView, Error>> {
     sleep(plan.cancels_after?).await;
     Some(site.client.cancel(location).await)
 }
@@ -80,13 +101,24 @@ pub(super) async fn cancel(site: &Site, plan: &Plan, location: &str) -> Option<R
 pub(super) async fn follow(site: &Site, plan: &Plan, location: &str, story: &mut Story) {
     let mut etag = None;
     while !site.is_late() {
-        let ask = Ask { etag: etag.as_deref(), wait_seconds: plan.waits };
+        let ask = Ask {
+            etag: etag.as_deref(),
+            wait_seconds: plan.waits,
+        };
         let wait = match site.client.poll(location, ask).await {
             Ok(Poll::Unchanged { retry_after }) => retry_after,
             Ok(Poll::Job(seen)) => {
-                let Snapshot { job, etag: tag, retry_after, .. } = *seen;
+                let Snapshot {
+                    job,
+                    etag: tag,
+                    retry_after,
+                    ..
+                } = *seen;
                 let (status, tag) = (job.status, tag.unwrap_or_default());
-                story.sights.push(Sight { etag: tag.trim_matches('"').to_owned(), job });
+                story.sights.push(Sight {
+                    etag: tag.trim_matches('"').to_owned(),
+                    job,
+                });
                 if status.is_terminal() {
                     break;
                 }
@@ -102,7 +134,10 @@ pub(super) async fn follow(site: &Site, plan: &Plan, location: &str, story: &mut
         site.counts.polls.fetch_add(1, Relaxed);
         sleep(wait.unwrap_or(PATIENCE).min(PATIENCE)).await;
     }
-    let over = story.sights.last().is_some_and(|sight| sight.job.status == Status::Succeeded);
+    let over = story
+        .sights
+        .last()
+        .is_some_and(|sight| sight.job.status == Status::Succeeded);
     if let Wish::Bytes(length) = story.wish
         && over
         && let Err(what) = fetch(site, location, length).await
@@ -120,14 +155,23 @@ async fn fetch(site: &Site, location: &str, length: usize) -> Result<(), String>
         };
         match bytes {
             Ok(bytes)
-                if bytes.len() == length && bytes.iter().enumerate().all(|(n, &it)| usize::from(it) == n % 251) =>
+                if bytes.len() == length
+                    && bytes
+                        .iter()
+                        .enumerate()
+                        .all(|(n, &it)| usize::from(it) == n % 251) =>
             {
                 return Ok(());
             }
             Ok(bytes) => {
-                return Err(format!("its result has {} bytes, and not the {length} that were made", bytes.len()));
+                return Err(format!(
+                    "its result has {} bytes, and not the {length} that were made",
+                    bytes.len()
+                ));
             }
-            Err(Error::Unavailable { .. } | Error::Transport { .. }) if !site.is_late() => sleep(PATIENCE).await,
+            Err(Error::Unavailable { .. } | Error::Transport { .. }) if !site.is_late() => {
+                sleep(PATIENCE).await
+            }
             Err(error) => return Err(format!("its result could not be had: failed to {error}")),
         }
     }

@@ -18,8 +18,14 @@ async fn attempts_are_admitted_while_they_fit_and_then_in_the_order_in_which_the
     let first = admission.admit(6 * MIB).await.expect("it fits");
     let (mut large, mut small) = (pin!(admission.admit(8 * MIB)), pin!(admission.admit(MIB)));
     let (mut large, mut small): (Asked<'_>, Asked<'_>) = (large.as_mut(), small.as_mut());
-    assert!(admitted(&mut large).is_none() && admitted(&mut small).is_none(), "the small one must not pass for ever");
-    assert!(admission.admit(0).now_or_never().is_some(), "what needs no memory does not wait for any");
+    assert!(
+        admitted(&mut large).is_none() && admitted(&mut small).is_none(),
+        "the small one must not pass for ever"
+    );
+    assert!(
+        admission.admit(0).now_or_never().is_some(),
+        "what needs no memory does not wait for any"
+    );
     drop(first);
     let large = admitted(&mut large);
     assert!(large.is_some() && admitted(&mut small).is_some());
@@ -29,11 +35,25 @@ async fn attempts_are_admitted_while_they_fit_and_then_in_the_order_in_which_the
 async fn an_attempt_that_needs_all_of_the_budget_fits_and_one_that_needs_more_is_refused_at_once() {
     let admission = Admission::new(10 * MIB + 1);
     let all = admission.admit(10 * MIB + 1).await.expect("it fits");
-    let refused = admission.admit(10 * MIB + 2).now_or_never().expect("at once").expect_err("it never fits");
-    assert_eq!(refused, TooLarge { need: 10 * MIB + 2, budget: 10 * MIB + 1 });
+    let refused = admission
+        .admit(10 * MIB + 2)
+        .now_or_never()
+        .expect("at once")
+        .expect_err("it never fits");
+    assert_eq!(
+        refused,
+        TooLarge {
+            need: 10 * MIB + 2,
+            budget: 10 * MIB + 1
+        }
+    );
     let failure = refused.failure();
     assert_eq!(failure.code, "memory-exceeded");
-    assert!(failure.detail.contains("11 MiB") && failure.detail.contains("10 MiB"), "{}", failure.detail);
+    assert!(
+        failure.detail.contains("11 MiB") && failure.detail.contains("10 MiB"),
+        "{}",
+        failure.detail
+    );
     drop(all);
 }
 
@@ -44,7 +64,10 @@ async fn an_attempt_alone_waits_for_all_others_and_lets_none_in_meanwhile() {
     let mut alone = pin!(admission.admit_alone());
     assert!(alone.as_mut().now_or_never().is_none());
     let mut later = pin!(admission.admit(0));
-    assert!(later.as_mut().now_or_never().is_none(), "it would keep the first from its turn for ever");
+    assert!(
+        later.as_mut().now_or_never().is_none(),
+        "it would keep the first from its turn for ever"
+    );
     drop(running);
     let permit = alone.as_mut().now_or_never().expect("its turn");
     assert!(later.as_mut().now_or_never().is_none());

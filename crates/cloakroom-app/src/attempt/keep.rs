@@ -25,8 +25,11 @@ use crate::ports::{BrokenOff, PortError, keys};
 use crate::work::Worker;
 
 /// The waits between the tries to store a result.
-const STORE_AGAIN: RetryPolicy =
-    RetryPolicy { max_attempts: u32::MAX, base: Duration::from_secs(1), cap: Duration::from_secs(15) };
+const STORE_AGAIN: RetryPolicy = RetryPolicy {
+    max_attempts: u32::MAX,
+    base: Duration::from_secs(1),
+    cap: Duration::from_secs(15),
+};
 
 /// Keeper of an attempt's result.
 pub(super) struct Keeper<'a> {
@@ -43,7 +46,16 @@ impl Keeper<'_> {
     /// Keeps what a handler made.
     pub(super) async fn keep(&self, output: Output) -> Result<Success, HandlerError> {
         let Output { result, resource } = output;
-        let Some(Made { content_type, pieces }) = result else { return Ok(Success { result: None, resource }) };
+        let Some(Made {
+            content_type,
+            pieces,
+        }) = result
+        else {
+            return Ok(Success {
+                result: None,
+                resource,
+            });
+        };
         let again = pieces.again();
         let mut pieces = match &again {
             Some(_) => {
@@ -61,12 +73,18 @@ impl Keeper<'_> {
             first.push(piece);
         }
         let result = if length <= INLINE_RESULT_LIMIT {
-            ResultRef::Inline { content_type, bytes: first.concat() }
+            ResultRef::Inline {
+                content_type,
+                bytes: first.concat(),
+            }
         } else {
             let pieces = futures::stream::iter(first).map(Ok).chain(pieces).boxed();
             self.store(content_type, pieces, again).await?
         };
-        Ok(Success { result: Some(result), resource })
+        Ok(Success {
+            result: Some(result),
+            resource,
+        })
     }
 
     async fn store(
@@ -82,18 +100,30 @@ impl Keeper<'_> {
             let error = match self.try_to_store(&key, &content_type, pieces).await? {
                 Ok((length, sha256)) => {
                     let retention = limits.shorter_result();
-                    return Ok(ResultRef::Stored { content_type, key, length, sha256, retention });
+                    return Ok(ResultRef::Stored {
+                        content_type,
+                        key,
+                        length,
+                        sha256,
+                        retention,
+                    });
                 }
                 Err(error) => error,
             };
             tries += 1;
-            let unstored = || HandlerError::unavailable("the result could not be stored").because(&error);
-            let Some(same) = again.as_ref().and_then(Pieces::again) else { return Err(unstored()) };
+            let unstored =
+                || HandlerError::unavailable("the result could not be stored").because(&error);
+            let Some(same) = again.as_ref().and_then(Pieces::again) else {
+                return Err(unstored());
+            };
             tracing::warn!(%error, tries, "failed to store the result; trying again");
             if tries == 1 {
                 self.stages.enter(Stage::Waiting);
-                self.worker.meter.count(self.command.name(), Fact::StorageUnavailable);
-                self.context.waits("storing the result: the object storage is unavailable, trying again");
+                self.worker
+                    .meter
+                    .count(self.command.name(), Fact::StorageUnavailable);
+                self.context
+                    .waits("storing the result: the object storage is unavailable, trying again");
             }
             tokio::select! {
                 biased;
@@ -111,7 +141,11 @@ impl Keeper<'_> {
         content_type: &str,
         pieces: BoxStream<'static, Result<Bytes, HandlerError>>,
     ) -> Result<Result<(u64, Digest), PortError>, HandlerError> {
-        let making = Arc::new(Mutex::new(Making { sum: Digest::builder(), length: 0, error: None }));
+        let making = Arc::new(Mutex::new(Making {
+            sum: Digest::builder(),
+            length: 0,
+            error: None,
+        }));
         let making_ = Arc::clone(&making);
         let pieces = pieces.map(move |piece| {
             let mut making = making_.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +161,11 @@ impl Keeper<'_> {
                 }
             }
         });
-        let stored = self.worker.objects.put_pieces(key, content_type, pieces.boxed()).await;
+        let stored = self
+            .worker
+            .objects
+            .put_pieces(key, content_type, pieces.boxed())
+            .await;
         let mut making = making.lock().unwrap_or_else(PoisonError::into_inner);
         match making.error.take() {
             Some(error) => Err(error),
@@ -144,7 +182,11 @@ impl Keeper<'_> {
         futures::stream::poll_fn(move |cx| {
             let next = pieces.poll_next_unpin(cx);
             let handling = matches!(next, Poll::Pending | Poll::Ready(Some(Err(_))));
-            stages.enter(if handling { Stage::Handling(body.shared()) } else { Stage::Storing });
+            stages.enter(if handling {
+                Stage::Handling(body.shared())
+            } else {
+                Stage::Storing
+            });
             next
         })
         .boxed()

@@ -33,11 +33,29 @@ impl Performance<'_> {
             Ok(body) => body,
             Err(end) => return end,
         };
-        let Self { worker, envelope, command, token, context, stages, .. } = self;
+        let Self {
+            worker,
+            envelope,
+            command,
+            token,
+            context,
+            stages,
+            ..
+        } = self;
         stages.enter(Stage::Handling(body.shared()));
         let made = async {
-            let output = command.run(&envelope.query, body.shared(), context.clone()).await?;
-            let keeper = Keeper { worker, envelope, command, token, context, stages: &stages, body: &body };
+            let output = command
+                .run(&envelope.query, body.shared(), context.clone())
+                .await?;
+            let keeper = Keeper {
+                worker,
+                envelope,
+                command,
+                token,
+                context,
+                stages: &stages,
+                body: &body,
+            };
             keeper.keep(output).await
         };
         let end = match AssertUnwindSafe(made).catch_unwind().await {
@@ -47,7 +65,10 @@ impl Performance<'_> {
                 error.into_end()
             }
             // The panic hook logged it, with its place.
-            Err(_panic) => AttemptEnd::Retryable { failure: Failure::new("the handler panicked"), after: None },
+            Err(_panic) => AttemptEnd::Retryable {
+                failure: Failure::new("the handler panicked"),
+                after: None,
+            },
         };
         if let AttemptEnd::Done(_) = end {
             // What is left of the payload is read.
@@ -83,7 +104,9 @@ impl Performance<'_> {
         match self.worker.objects.open(&self.envelope.payload_key()).await {
             Err(error @ PortError::Unavailable { .. }) => {
                 tracing::warn!(%error, "the object storage is still unavailable");
-                Err(AttemptEnd::Unavailable(Failure::unavailable("the object storage is unavailable")))
+                Err(AttemptEnd::Unavailable(Failure::unavailable(
+                    "the object storage is unavailable",
+                )))
             }
             // Perhaps without the right to ask for what is not there.
             Ok(_) | Err(PortError::Misconfigured { .. } | PortError::Unreadable { .. }) => Ok(()),
@@ -96,13 +119,17 @@ async fn judged(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
     let trouble = match end {
         // What it left unread is read now: no job succeeds on a payload that was not checked.
         AttemptEnd::Done(_) => body.finish().await.err(),
-        AttemptEnd::Terminal(_) | AttemptEnd::Retryable { .. } | AttemptEnd::Unavailable(_) => body.trouble(),
+        AttemptEnd::Terminal(_) | AttemptEnd::Retryable { .. } | AttemptEnd::Unavailable(_) => {
+            body.trouble()
+        }
         AttemptEnd::Cancelled => None,
     };
     match trouble {
         // What the disk lacked, the handler's end says.
         None | Some(BodyError::Disk(_)) => end,
-        Some(BodyError::Corrupted) => lost("payload-corrupted", "the payload is not what was accepted"),
+        Some(BodyError::Corrupted) => {
+            lost("payload-corrupted", "the payload is not what was accepted")
+        }
         Some(BodyError::Unfetched(error)) => unfetched(&error),
     }
 }
@@ -114,5 +141,10 @@ fn unfetched(error: &PortError) -> AttemptEnd {
 
 fn lost(code: &str, detail: &str) -> AttemptEnd {
     tracing::error!(code, "{detail}");
-    AttemptEnd::Terminal(Failure::new(format!("{detail}; submit the command again under a new key")).with_code(code))
+    AttemptEnd::Terminal(
+        Failure::new(format!(
+            "{detail}; submit the command again under a new key"
+        ))
+        .with_code(code),
+    )
 }

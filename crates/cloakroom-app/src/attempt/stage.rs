@@ -44,7 +44,9 @@ impl Stages {
         match &*self.now() {
             Stage::Storing | Stage::Waiting => Some("the result could not be stored in time"),
             Stage::Fetching => Some("the payload could not be fetched in time"),
-            Stage::Handling(body) => body.is_stalled().then_some("the payload could not be fetched in time"),
+            Stage::Handling(body) => body
+                .is_stalled()
+                .then_some("the payload could not be fetched in time"),
         }
     }
 

@@ -31,29 +31,45 @@ async fn file(_: Nothing, body: BodyFile, _: JobContext) -> Result<Output, Handl
 }
 
 /// Reads one piece, and is satisfied.
-async fn beginning(_: Nothing, mut body: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
+async fn beginning(
+    _: Nothing,
+    mut body: BodyStream,
+    _: JobContext,
+) -> Result<Output, HandlerError> {
     let first = body.try_next().await?.unwrap_or_default();
     Output::json(&first.len())
 }
 
 /// Takes whatever it can't read for the end.
 async fn careless(_: Nothing, body: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
-    let pieces = body.take_while(|piece| std::future::ready(piece.is_ok())).count().await;
+    let pieces = body
+        .take_while(|piece| std::future::ready(piece.is_ok()))
+        .count()
+        .await;
     Output::json(&pieces)
 }
 
 /// Makes more than it was given, and breaks off.
 async fn broken(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
     let pieces = (0..100).map(|n| {
-        if n < 99 { Ok(Bytes::from(vec![0; 1024])) } else { Err(HandlerError::terminal("out of ink").code("no-ink")) }
+        if n < 99 {
+            Ok(Bytes::from(vec![0; 1024]))
+        } else {
+            Err(HandlerError::terminal("out of ink").code("no-ink"))
+        }
     });
     Ok(Output::stream("text/plain", futures::stream::iter(pieces)))
 }
 
 /// Panics while its result is made.
 async fn panicking(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
-    let pieces =
-        (0..100).map(|n| if n < 99 { Ok::<_, HandlerError>(Bytes::from(vec![0; 1024])) } else { panic!("it jammed") });
+    let pieces = (0..100).map(|n| {
+        if n < 99 {
+            Ok::<_, HandlerError>(Bytes::from(vec![0; 1024]))
+        } else {
+            panic!("it jammed")
+        }
+    });
     Ok(Output::stream("text/plain", futures::stream::iter(pieces)))
 }
 
@@ -86,12 +102,20 @@ async fn sent(room: &Room, command: &str, payload: Vec<u8>) -> JobKey {
         tenant: Tenant::default(),
         command: command.parse().expect("a name"),
         client_job_id: None,
-        body: Body::Sent { content_type: None, bytes: payload.into() },
+        body: Body::Sent {
+            content_type: None,
+            bytes: payload.into(),
+        },
         query: String::new(),
         not_before: None,
         trace: Trace::default(),
     };
-    room.submit.submit(submission).await.expect("accepted").job.key()
+    room.submit
+        .submit(submission)
+        .await
+        .expect("accepted")
+        .job
+        .key()
 }
 
 async fn worked(room: &Room, key: &JobKey) -> Job {
@@ -106,24 +130,50 @@ fn code(job: &Job) -> &str {
 #[tokio::test(start_paused = true)]
 async fn a_payload_comes_as_its_handler_takes_it_and_a_result_goes_as_its_handler_makes_it() {
     for command in ["bytes", "stream", "file"] {
-        for (length, inline_limit) in [(1, 100_000), (1000, 100_000), (1000, 0), (40_000, 100_000), (70_000, 0)] {
+        for (length, inline_limit) in [
+            (1, 100_000),
+            (1000, 100_000),
+            (1000, 0),
+            (40_000, 100_000),
+            (70_000, 0),
+        ] {
             for mut room in rooms() {
                 room.submit.inline_limit = inline_limit;
                 let payload: Vec<u8> = (0..=250).cycle().take(length).collect();
                 let key = sent(&room, command, payload.clone()).await;
                 let job = worked(&room, &key).await;
-                let (content_type, result) = match job.success.as_ref().and_then(|success| success.result.clone()) {
-                    Some(ResultRef::Inline { content_type, bytes }) if length <= 32 * 1024 => (content_type, bytes),
-                    Some(ResultRef::Stored { content_type, key, length: stored, sha256, retention: None })
-                        if length > 32 * 1024 =>
-                    {
-                        let bytes = room.worker.objects.get(&key).await.expect("memory").expect("a result");
+                let (content_type, result) = match job
+                    .success
+                    .as_ref()
+                    .and_then(|success| success.result.clone())
+                {
+                    Some(ResultRef::Inline {
+                        content_type,
+                        bytes,
+                    }) if length <= 32 * 1024 => (content_type, bytes),
+                    Some(ResultRef::Stored {
+                        content_type,
+                        key,
+                        length: stored,
+                        sha256,
+                        retention: None,
+                    }) if length > 32 * 1024 => {
+                        let bytes = room
+                            .worker
+                            .objects
+                            .get(&key)
+                            .await
+                            .expect("memory")
+                            .expect("a result");
                         assert_eq!((stored, sha256), (length as u64, Digest::of(&payload)));
                         (content_type, bytes.to_vec())
                     }
                     other => panic!("{command} of {length}: {other:?}, {:?}", job.failure),
                 };
-                assert!(content_type == "text/plain" && result == payload, "{command} of {length}");
+                assert!(
+                    content_type == "text/plain" && result == payload,
+                    "{command} of {length}"
+                );
             }
         }
     }
@@ -136,9 +186,17 @@ async fn a_payload_that_is_not_what_was_accepted_fails_the_job_whatever_its_hand
         room.submit.inline_limit = 0;
         let key = sent(&room, command, vec![1; 100]).await;
         let object = room.memory.object_keys().pop().expect("a payload");
-        room.worker.objects.put(&object, "text/plain", vec![2; 100].into()).await.expect("memory");
+        room.worker
+            .objects
+            .put(&object, "text/plain", vec![2; 100].into())
+            .await
+            .expect("memory");
         let job = worked(&room, &key).await;
-        assert_eq!((job.status, code(&job)), (Status::Failed, "payload-corrupted"), "{command}");
+        assert_eq!(
+            (job.status, code(&job)),
+            (Status::Failed, "payload-corrupted"),
+            "{command}"
+        );
     }
 }
 
@@ -164,12 +222,18 @@ async fn what_nobody_knows_the_digest_of_is_held_to_its_length() {
 }
 
 fn pieces(pieces: Vec<Result<Bytes, ReadError>>) -> BodyStream {
-    let opened = Opened { length: 6, pieces: futures::stream::iter(pieces).boxed() };
+    let opened = Opened {
+        length: 6,
+        pieces: futures::stream::iter(pieces).boxed(),
+    };
     BodyStream::new(opened, Expected::Sha256(Digest::of(b"abcdef")))
 }
 
 fn away() -> PortError {
-    PortError::Unavailable { service: "the store", reason: "away".into() }
+    PortError::Unavailable {
+        service: "the store",
+        reason: "away".into(),
+    }
 }
 
 #[tokio::test]
@@ -177,11 +241,20 @@ async fn a_stream_ends_with_what_was_wrong_and_says_it_again() {
     let (abc, def) = (Bytes::from_static(b"abc"), Bytes::from_static(b"def"));
     for (made, end) in [
         (vec![Ok(abc.clone()), Ok(def.clone())], Ok(())),
-        (vec![Ok(abc.clone()), Ok(Bytes::new()), Ok(def.clone())], Ok(())),
+        (
+            vec![Ok(abc.clone()), Ok(Bytes::new()), Ok(def.clone())],
+            Ok(()),
+        ),
         (vec![Ok(abc.clone())], Err(BodyError::Corrupted)),
         (vec![Ok(def), Ok(abc.clone())], Err(BodyError::Corrupted)),
-        (vec![Ok(abc.clone()), Err(ReadError::Corrupted)], Err(BodyError::Corrupted)),
-        (vec![Ok(abc), Err(ReadError::Port(away()))], Err(BodyError::Unfetched(away()))),
+        (
+            vec![Ok(abc.clone()), Err(ReadError::Corrupted)],
+            Err(BodyError::Corrupted),
+        ),
+        (
+            vec![Ok(abc), Err(ReadError::Port(away()))],
+            Err(BodyError::Unfetched(away())),
+        ),
     ] {
         let body = pieces(made.clone());
         let looked_after = body.shared();
@@ -196,11 +269,17 @@ async fn a_stream_ends_with_what_was_wrong_and_says_it_again() {
 
 #[tokio::test]
 async fn a_file_holds_the_payload_as_long_as_its_handler_has_it() {
-    let body = BodyStream::new(Opened::of(Bytes::from_static(b"abcdef")), Expected::Sha256(Digest::of(b"abcdef")));
+    let body = BodyStream::new(
+        Opened::of(Bytes::from_static(b"abcdef")),
+        Expected::Sha256(Digest::of(b"abcdef")),
+    );
     assert_eq!(body.length(), 6);
     let file = BodyFile::from_body(body).await.expect("a file");
     let mut text = String::new();
-    file.open().expect("opened").read_to_string(&mut text).expect("read");
+    file.open()
+        .expect("opened")
+        .read_to_string(&mut text)
+        .expect("read");
     assert_eq!(text, "abcdef");
     let path = file.path().to_owned();
     assert!(path.exists());

@@ -16,15 +16,24 @@ fn results_are_kept_for_the_fewest_days_that_will_do() {
         (hours(24 * 30), Some(hours(24)), 2),
         (hours(2), Some(hours(24)), 1),
     ] {
-        let limits = Limits { retention, result_retention: result, ..Limits::default() };
+        let limits = Limits {
+            retention,
+            result_retention: result,
+            ..Limits::default()
+        };
         assert_eq!(limits.result_days(), days, "{limits:?}");
     }
-    let longest = Limits { retention: LONGEST_RETENTION, ..Limits::default() };
+    let longest = Limits {
+        retention: LONGEST_RETENTION,
+        ..Limits::default()
+    };
     assert!(RESULT_DAYS.contains(&longest.result_days()));
 }
 
 fn command() -> Command {
-    Command::json("note.keep", |_: crate::testing::Note, _| async { Ok(Output::none()) })
+    Command::json("note.keep", |_: crate::testing::Note, _| async {
+        Ok(Output::none())
+    })
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -32,19 +41,44 @@ const HOUR: Duration = Duration::from_secs(3600);
 #[test]
 fn a_command_has_limits_of_its_own_accord() {
     let command = command();
-    let Limits { body, upload, timeout, retry, start_within, retention, result_retention, key_required, memory } =
-        command.limits();
+    let Limits {
+        body,
+        upload,
+        timeout,
+        retry,
+        start_within,
+        retention,
+        result_retention,
+        key_required,
+        memory,
+    } = command.limits();
     assert_eq!((*body, *upload, timeout.as_secs()), (4 << 20, 64 << 20, 60));
-    assert_eq!((*retry, retention.as_secs()), (RetryPolicy::default(), 24 * 3600));
-    assert_eq!((*start_within, *result_retention, *key_required, *memory), (None, None, false, None));
+    assert_eq!(
+        (*retry, retention.as_secs()),
+        (RetryPolicy::default(), 24 * 3600)
+    );
+    assert_eq!(
+        (*start_within, *result_retention, *key_required, *memory),
+        (None, None, false, None)
+    );
     assert_eq!(command.media_types(), ["application/json"]);
 }
 
 #[test]
 fn limits_are_clamped_to_what_a_deployment_can_keep() {
     let limits = |command: Command| command.limits().clone();
-    for (attempts, kept) in [(0, 1), (1, 1), (7, 7), (100, 100), (101, 100), (u32::MAX, 100)] {
-        assert_eq!(limits(command().attempts(attempts)).retry.max_attempts, kept);
+    for (attempts, kept) in [
+        (0, 1),
+        (1, 1),
+        (7, 7),
+        (100, 100),
+        (101, 100),
+        (u32::MAX, 100),
+    ] {
+        assert_eq!(
+            limits(command().attempts(attempts)).retry.max_attempts,
+            kept
+        );
     }
     for (bytes, kept) in [(0, 0), (7, 7), (4 << 20, 4 << 20), ((4 << 20) + 1, 4 << 20)] {
         assert_eq!(limits(command().body_limit(bytes)).body, kept);
@@ -52,30 +86,57 @@ fn limits_are_clamped_to_what_a_deployment_can_keep() {
     assert_eq!(limits(command().upload_limit(u64::MAX)).upload, u64::MAX);
     let seconds = Duration::from_secs;
     for (cap, kept) in [(0, 0), (1799, 1799), (1800, 1800), (1801, 1800)] {
-        let RetryPolicy { base, cap, .. } = limits(command().backoff(seconds(9), seconds(cap))).retry;
+        let RetryPolicy { base, cap, .. } =
+            limits(command().backoff(seconds(9), seconds(cap))).retry;
         assert_eq!((base.as_secs(), cap.as_secs()), (9, kept));
     }
     let day = 24 * 3600;
-    for (time, kept) in
-        [(0, 3600), (3599, 3600), (3600, 3600), (7201, 7201), (500 * day, 500 * day), (501 * day, 500 * day)]
-    {
-        assert_eq!(limits(command().retention(seconds(time))).retention, seconds(kept));
+    for (time, kept) in [
+        (0, 3600),
+        (3599, 3600),
+        (3600, 3600),
+        (7201, 7201),
+        (500 * day, 500 * day),
+        (501 * day, 500 * day),
+    ] {
+        assert_eq!(
+            limits(command().retention(seconds(time))).retention,
+            seconds(kept)
+        );
     }
-    assert_eq!(limits(command().retention(Duration::from_millis(7_200_999))).retention, 2 * HOUR, "whole seconds");
-    for (time, kept) in [(0, 3600), (3599, 3600), (7201, 7201), (600 * day, 600 * day)] {
-        assert_eq!(limits(command().result_retention(seconds(time))).result_retention, Some(seconds(kept)));
+    assert_eq!(
+        limits(command().retention(Duration::from_millis(7_200_999))).retention,
+        2 * HOUR,
+        "whole seconds"
+    );
+    for (time, kept) in [
+        (0, 3600),
+        (3599, 3600),
+        (7201, 7201),
+        (600 * day, 600 * day),
+    ] {
+        assert_eq!(
+            limits(command().result_retention(seconds(time))).result_retention,
+            Some(seconds(kept))
+        );
     }
     assert_eq!(limits(command().timeout(seconds(7))).timeout, seconds(7));
-    assert_eq!(limits(command().start_within(seconds(7))).start_within, Some(seconds(7)));
+    assert_eq!(
+        limits(command().start_within(seconds(7))).start_within,
+        Some(seconds(7))
+    );
     assert_eq!(limits(command().memory(7)).memory, Some(7));
     assert!(limits(command().key_required()).key_required);
 }
 
 #[test]
 fn a_result_is_kept_for_less_than_its_job_only_where_it_is_less() {
-    for (retention, result, shorter) in
-        [(2, None, None), (2, Some(1), Some(HOUR)), (2, Some(2), None), (2, Some(3), None)]
-    {
+    for (retention, result, shorter) in [
+        (2, None, None),
+        (2, Some(1), Some(HOUR)),
+        (2, Some(2), None),
+        (2, Some(3), None),
+    ] {
         let limits = Limits {
             retention: retention * HOUR,
             result_retention: result.map(|hours| hours * HOUR),
@@ -92,20 +153,42 @@ fn objects_are_kept_until_no_job_can_need_them() {
     assert_eq!(Registry::new(vec![brief.clone()]).objects_life(), 3 * day);
     assert_eq!(Registry::new(vec![brief]).bucket_life(), 3 * day);
     // A hundred attempts of an hour, and half an hour between them.
-    let long = command().attempts(100).timeout(HOUR).backoff(HOUR, HOUR / 2).retention(10 * HOUR);
-    assert_eq!(Registry::new(vec![long.clone()]).objects_life(), 20 * HOUR + 150 * HOUR);
-    assert_eq!(Registry::new(vec![long]).bucket_life(), 23 * HOUR + 20 * HOUR + 150 * HOUR);
+    let long = command()
+        .attempts(100)
+        .timeout(HOUR)
+        .backoff(HOUR, HOUR / 2)
+        .retention(10 * HOUR);
+    assert_eq!(
+        Registry::new(vec![long.clone()]).objects_life(),
+        20 * HOUR + 150 * HOUR
+    );
+    assert_eq!(
+        Registry::new(vec![long]).bucket_life(),
+        23 * HOUR + 20 * HOUR + 150 * HOUR
+    );
     assert_eq!(Registry::default().objects_life(), Duration::ZERO);
 }
 
 #[test]
 fn a_registry_finds_each_command_by_its_name() {
-    let named = |name| Command::json(name, |_: crate::testing::Note, _| async { Ok(Output::none()) });
+    let named = |name| {
+        Command::json(name, |_: crate::testing::Note, _| async {
+            Ok(Output::none())
+        })
+    };
     let registry = Registry::new(vec![named("c"), named("a"), named("b")]);
-    let all: Vec<_> = registry.iter().map(|command| command.name().as_str()).collect();
+    let all: Vec<_> = registry
+        .iter()
+        .map(|command| command.name().as_str())
+        .collect();
     assert_eq!(all, ["a", "b", "c"]);
     for name in all {
-        assert_eq!(registry.get(&name.parse().expect("a name")).map(|command| command.name().as_str()), Some(name));
+        assert_eq!(
+            registry
+                .get(&name.parse().expect("a name"))
+                .map(|command| command.name().as_str()),
+            Some(name)
+        );
     }
     assert!(registry.get(&"d".parse().expect("a name")).is_none());
 }
@@ -113,7 +196,11 @@ fn a_registry_finds_each_command_by_its_name() {
 #[test]
 #[should_panic(expected = "register two commands as a")]
 fn two_commands_of_a_name_are_rejected() {
-    let named = |name| Command::json(name, |_: crate::testing::Note, _| async { Ok(Output::none()) });
+    let named = |name| {
+        Command::json(name, |_: crate::testing::Note, _| async {
+            Ok(Output::none())
+        })
+    };
     _ = Registry::new(vec![named("a"), named("b"), named("a")]);
 }
 

@@ -15,12 +15,21 @@ async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
 }
 
 fn room() -> Room {
-    Room::new(vec![Command::json("sleep", sleeps).timeout(Duration::from_secs(300)).attempts(1)])
+    Room::new(vec![
+        Command::json("sleep", sleeps)
+            .timeout(Duration::from_secs(300))
+            .attempts(1),
+    ])
 }
 
 /// A job, and its message as the dead-letter queue hands it out.
 async fn letter(room: &Room) -> (JobKey, Delivery) {
-    let key = room.send("sleep", None, "{}").await.expect("accepted").job.key();
+    let key = room
+        .send("sleep", None, "{}")
+        .await
+        .expect("accepted")
+        .job
+        .key();
     (key, room.memory.receive(Duration::ZERO).expect("a message"))
 }
 
@@ -29,7 +38,9 @@ async fn kept(room: &Room) -> Vec<String> {
 }
 
 fn code(job: &Job) -> &str {
-    job.failure.as_ref().map_or("", |failure| failure.code.as_str())
+    job.failure
+        .as_ref()
+        .map_or("", |failure| failure.code.as_str())
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,12 +49,26 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
     let (key, letter) = letter(&room).await;
     room.memory.calls();
     assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
-    assert_eq!(room.memory.calls(), ["load", "keep", "change"], "kept before it is ended");
+    assert_eq!(
+        room.memory.calls(),
+        ["load", "keep", "change"],
+        "kept before it is ended"
+    );
     let job = room.poll(&key).await;
     assert_eq!((job.status, code(&job)), (Status::Failed, "never-started"));
-    assert_eq!(kept(&room).await, [keys::letter(Some(&key), &letter.message_id)]);
-    assert_eq!(room.memory.read(&kept(&room).await[0]).await, Ok(Some(letter.body.clone())));
-    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done, "again");
+    assert_eq!(
+        kept(&room).await,
+        [keys::letter(Some(&key), &letter.message_id)]
+    );
+    assert_eq!(
+        room.memory.read(&kept(&room).await[0]).await,
+        Ok(Some(letter.body.clone()))
+    );
+    assert_eq!(
+        room.dead_letters.handle(&letter).await,
+        Disposition::Done,
+        "again"
+    );
     assert_eq!(room.poll(&key).await, job);
 }
 
@@ -51,10 +76,22 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
 async fn a_job_whose_worker_died_fails_when_its_lease_is_over() {
     let room = room();
     let (key, letter) = letter(&room).await;
-    assert!(timeout(Duration::from_secs(45), room.work_once()).await.is_err(), "the worker dies");
+    assert!(
+        timeout(Duration::from_secs(45), room.work_once())
+            .await
+            .is_err(),
+        "the worker dies"
+    );
     let begun = Instant::now();
-    let letter = Delivery { receipt: "receipt-2".into(), ..letter };
-    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Keep, "the lease may yet be alive");
+    let letter = Delivery {
+        receipt: "receipt-2".into(),
+        ..letter
+    };
+    assert_eq!(
+        room.dead_letters.handle(&letter).await,
+        Disposition::Keep,
+        "the lease may yet be alive"
+    );
     assert_eq!(room.poll(&key).await.status, Status::Running);
     let hidden = room.memory.messages().1.expect("hidden") - begun;
     sleep(hidden).await;
@@ -67,7 +104,10 @@ async fn a_job_whose_worker_died_fails_when_its_lease_is_over() {
 async fn a_message_that_cant_be_read_ends_its_job_where_it_tells_which_it_is() {
     let room = room();
     let (key, letter) = letter(&room).await;
-    let later = Delivery { body: letter.body.replace("\"v\":1", "\"v\":9"), ..letter };
+    let later = Delivery {
+        body: letter.body.replace("\"v\":1", "\"v\":9"),
+        ..letter
+    };
     assert_eq!(room.dead_letters.handle(&later).await, Disposition::Done);
     assert_eq!(code(&room.poll(&key).await), "unreadable-message");
 }
@@ -76,13 +116,32 @@ async fn a_message_that_cant_be_read_ends_its_job_where_it_tells_which_it_is() {
 async fn what_is_no_message_of_ours_or_has_no_job_any_more_is_kept_and_does_no_harm() {
     let room = room();
     let (key, letter) = letter(&room).await;
-    let garbage = Delivery { message_id: "garbage".into(), body: "garbage".into(), ..letter.clone() };
+    let garbage = Delivery {
+        message_id: "garbage".into(),
+        body: "garbage".into(),
+        ..letter.clone()
+    };
     assert_eq!(room.dead_letters.handle(&garbage).await, Disposition::Done);
     let other = Tenant::default().as_str().replace("default", "other");
-    let of_nobody = Delivery { body: letter.body.replace("\"default\"", &format!("{other:?}")), ..letter.clone() };
-    assert_eq!(room.dead_letters.handle(&of_nobody).await, Disposition::Done);
-    let nobody = JobKey { tenant: other.parse().expect("a name"), id: key.id };
-    assert_eq!(kept(&room).await, [keys::letter(None, "garbage"), keys::letter(Some(&nobody), &letter.message_id)]);
+    let of_nobody = Delivery {
+        body: letter.body.replace("\"default\"", &format!("{other:?}")),
+        ..letter.clone()
+    };
+    assert_eq!(
+        room.dead_letters.handle(&of_nobody).await,
+        Disposition::Done
+    );
+    let nobody = JobKey {
+        tenant: other.parse().expect("a name"),
+        id: key.id,
+    };
+    assert_eq!(
+        kept(&room).await,
+        [
+            keys::letter(None, "garbage"),
+            keys::letter(Some(&nobody), &letter.message_id)
+        ]
+    );
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
 }
 
@@ -110,10 +169,17 @@ async fn whatever_call_fails_the_letter_comes_back_and_ends_its_job() {
             let (key, letter) = letter(&room).await;
             room.memory.fail_nth(n, fault);
             let handled = room.dead_letters.handle(&letter).await;
-            assert_eq!(handled == Disposition::Done, n >= 3, "call {n}, {fault:?}: there are three");
+            assert_eq!(
+                handled == Disposition::Done,
+                n >= 3,
+                "call {n}, {fault:?}: there are three"
+            );
             room.memory.calm();
             assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
-            assert_eq!((code(&room.poll(&key).await), kept(&room).await.len()), ("never-started", 1));
+            assert_eq!(
+                (code(&room.poll(&key).await), kept(&room).await.len()),
+                ("never-started", 1)
+            );
         }
     }
 }
@@ -122,7 +188,11 @@ async fn whatever_call_fails_the_letter_comes_back_and_ends_its_job() {
 async fn letters_are_handled_side_by_side_and_each_on_its_own() {
     let room = room();
     let (_, letter) = letter(&room).await;
-    let garbage = Delivery { message_id: "garbage".into(), body: String::new(), ..letter.clone() };
+    let garbage = Delivery {
+        message_id: "garbage".into(),
+        body: String::new(),
+        ..letter.clone()
+    };
     room.memory.fail("load", Fault::Before);
     let handled = room.dead_letters.handle_batch(&[letter, garbage]).await;
     assert_eq!(handled, [Disposition::Keep, Disposition::Done]);
@@ -136,12 +206,27 @@ async fn a_letter_whose_handling_panics_stays_and_holds_up_no_other() {
         room.memory.delete(&first);
         let (second_key, second) = letter(&room).await;
         room.memory.fail(call, Fault::Panic);
-        let handled = room.dead_letters.handle_batch(&[first.clone(), second]).await;
+        let handled = room
+            .dead_letters
+            .handle_batch(&[first.clone(), second])
+            .await;
         assert_eq!(handled, [Disposition::Keep, Disposition::Done], "{call}");
         assert_eq!(room.poll(&key).await.status, Status::Accepted, "{call}");
-        assert_eq!(room.poll(&second_key).await.status, Status::Failed, "{call}");
-        assert_eq!(room.dead_letters.handle(&first).await, Disposition::Done, "{call}");
-        assert_eq!((room.poll(&key).await.status, kept(&room).await.len()), (Status::Failed, 2), "{call}");
+        assert_eq!(
+            room.poll(&second_key).await.status,
+            Status::Failed,
+            "{call}"
+        );
+        assert_eq!(
+            room.dead_letters.handle(&first).await,
+            Disposition::Done,
+            "{call}"
+        );
+        assert_eq!(
+            (room.poll(&key).await.status, kept(&room).await.len()),
+            (Status::Failed, 2),
+            "{call}"
+        );
     }
 }
 
@@ -160,7 +245,11 @@ async fn a_job_that_moves_while_its_letter_is_handled_is_left_alone_and_the_lett
         assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Keep);
         let hidden = room.memory.messages().1.expect("it stays") - Instant::now();
         assert_eq!((hidden, room.poll(&key).await.status), (AGAIN, moved_to));
-        assert_eq!((kept(&room).await.len(), room.meter.facts()), (1, vec![]), "kept before it was known");
+        assert_eq!(
+            (kept(&room).await.len(), room.meter.facts()),
+            (1, vec![]),
+            "kept before it was known"
+        );
     }
 }
 
@@ -181,9 +270,15 @@ async fn the_letter_of_a_job_that_another_message_brings_to_its_end_is_not_kept(
     let room = room();
     let (key, letter) = letter(&room).await;
     let now = room.host.now();
-    room.memory.meanwhile("load", another(move |job| Transition::claim(&claim_by("another", job), now)));
+    room.memory.meanwhile(
+        "load",
+        another(move |job| Transition::claim(&claim_by("another", job), now)),
+    );
     room.memory.calls();
     assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
-    assert_eq!((room.memory.calls(), kept(&room).await), (vec!["load"], vec![]));
+    assert_eq!(
+        (room.memory.calls(), kept(&room).await),
+        (vec!["load"], vec![])
+    );
     assert_eq!(room.poll(&key).await.status, Status::Running);
 }

@@ -29,7 +29,11 @@ fn room() -> Room {
 }
 
 async fn accepted(room: &Room) -> JobKey {
-    room.send("nap.take", Some("k"), r#"{"seconds":20}"#).await.expect("accepted").job.key()
+    room.send("nap.take", Some("k"), r#"{"seconds":20}"#)
+        .await
+        .expect("accepted")
+        .job
+        .key()
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +41,10 @@ async fn a_poll_that_waits_answers_as_soon_as_the_job_is_over() {
     let room = room();
     let key = accepted(&room).await;
     let begun = Instant::now();
-    let (job, ()) = tokio::join!(room.jobs.wait(&key, Duration::from_secs(99), |_| false), room.work_until_idle());
+    let (job, ()) = tokio::join!(
+        room.jobs.wait(&key, Duration::from_secs(99), |_| false),
+        room.work_until_idle()
+    );
     assert_eq!(job.expect("read").expect("known").status, Status::Succeeded);
     assert!(begun.elapsed() < Duration::from_secs(22));
 }
@@ -47,12 +54,30 @@ async fn a_poll_waits_25_seconds_at_most_and_not_at_all_for_what_is_unknown_or_c
     let room = room();
     let key = accepted(&room).await;
     let begun = Instant::now();
-    let job = room.jobs.wait(&key, Duration::from_secs(99), |_| false).await.expect("read").expect("known");
-    assert_eq!((job.status, begun.elapsed()), (Status::Accepted, LONGEST_WAIT));
+    let job = room
+        .jobs
+        .wait(&key, Duration::from_secs(99), |_| false)
+        .await
+        .expect("read")
+        .expect("known");
+    assert_eq!(
+        (job.status, begun.elapsed()),
+        (Status::Accepted, LONGEST_WAIT)
+    );
     let begun = Instant::now();
-    room.jobs.wait(&key, LONGEST_WAIT, |_| true).await.expect("read").expect("known");
-    let unknown = JobKey { id: cloakroom_core::JobId::from_uuid(uuid::Uuid::nil()), ..key };
-    assert_eq!(room.jobs.wait(&unknown, LONGEST_WAIT, |_| false).await, Ok(None));
+    room.jobs
+        .wait(&key, LONGEST_WAIT, |_| true)
+        .await
+        .expect("read")
+        .expect("known");
+    let unknown = JobKey {
+        id: cloakroom_core::JobId::from_uuid(uuid::Uuid::nil()),
+        ..key
+    };
+    assert_eq!(
+        room.jobs.wait(&unknown, LONGEST_WAIT, |_| false).await,
+        Ok(None)
+    );
     assert!(begun.elapsed().is_zero());
 }
 
@@ -61,8 +86,17 @@ async fn an_expired_job_is_unknown_though_its_record_is_still_there() {
     let room = room();
     let key = accepted(&room).await;
     let client_job_id = "k".parse().expect("a good key");
-    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
-    assert!(room.jobs.find(&key.tenant, &client_job_id).await.expect("read").is_some());
+    assert!(matches!(
+        room.jobs.cancel(&key).await,
+        Ok(Cancellation::Cancelled(_))
+    ));
+    assert!(
+        room.jobs
+            .find(&key.tenant, &client_job_id)
+            .await
+            .expect("read")
+            .is_some()
+    );
     tokio::time::advance(Duration::from_secs(86_400)).await;
     assert!(room.memory.load(&key).await.expect("read").is_some());
     assert_eq!(room.jobs.get(&key).await, Ok(None));
@@ -78,7 +112,10 @@ async fn an_open_job_is_known_after_its_deadline_until_the_sweeper_ends_it() {
     tokio::time::advance(Duration::from_secs(86_400)).await;
     assert!(deadline <= room.host.now());
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
-    room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+    room.sweeper
+        .look(std::slice::from_ref(&key))
+        .await
+        .expect("a look");
     assert_eq!(room.poll(&key).await.status, Status::Failed);
 }
 
@@ -86,8 +123,14 @@ async fn an_open_job_is_known_after_its_deadline_until_the_sweeper_ends_it() {
 async fn cancelled_before_it_runs_a_job_never_runs() {
     let room = room();
     let key = accepted(&room).await;
-    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
-    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))), "again");
+    assert!(matches!(
+        room.jobs.cancel(&key).await,
+        Ok(Cancellation::Cancelled(_))
+    ));
+    assert!(
+        matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))),
+        "again"
+    );
     room.work_until_idle().await;
     let job = room.poll(&key).await;
     assert_eq!((job.status, job.attempt), (Status::Cancelled, 0));
@@ -100,15 +143,24 @@ async fn cancelled_while_it_runs_a_job_ends_when_its_handler_hears_of_it() {
     let cancel = async {
         sleep(Duration::from_secs(3)).await;
         let asked = room.jobs.cancel(&key).await.expect("written");
-        assert!(matches!(&asked, Cancellation::Asked(job) if job.status == Status::Cancelling), "{asked:?}");
-        assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Asked(_))), "again");
+        assert!(
+            matches!(&asked, Cancellation::Asked(job) if job.status == Status::Cancelling),
+            "{asked:?}"
+        );
+        assert!(
+            matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Asked(_))),
+            "again"
+        );
     };
     tokio::join!(cancel, room.work_until_idle());
     let job = room.poll(&key).await;
     let took = job.finished_at.expect("over").since(job.created_at);
     assert_eq!(job.status, Status::Cancelled);
     assert!(took < Duration::from_secs(12), "{took:?}");
-    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
+    assert!(matches!(
+        room.jobs.cancel(&key).await,
+        Ok(Cancellation::Cancelled(_))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +168,9 @@ async fn a_job_that_is_over_is_not_cancelled() {
     let room = room();
     let key = accepted(&room).await;
     room.work_until_idle().await;
-    assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Finished(job)) if job.status == Status::Succeeded));
+    assert!(
+        matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Finished(job)) if job.status == Status::Succeeded)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +180,10 @@ async fn a_wish_that_may_not_have_been_written_is_to_be_sent_again() {
         let key = accepted(&room).await;
         room.memory.fail_nth(0, fault);
         assert!(room.jobs.cancel(&key).await.is_err());
-        assert!(matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Cancelled(_))));
+        assert!(matches!(
+            room.jobs.cancel(&key).await,
+            Ok(Cancellation::Cancelled(_))
+        ));
     }
 }
 
@@ -151,10 +208,19 @@ async fn a_condition_holds_at_the_moment_of_the_write() {
         }
         job.version == version
     };
-    assert_eq!(room.jobs.cancel_if(&key, holds).await, Ok(Cancellation::Changed));
+    assert_eq!(
+        room.jobs.cancel_if(&key, holds).await,
+        Ok(Cancellation::Changed)
+    );
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
-    let cancelled = room.jobs.cancel_if(&key, |job| job.version == version + 1).await;
-    assert!(matches!(cancelled, Ok(Cancellation::Cancelled(_))), "{cancelled:?}");
+    let cancelled = room
+        .jobs
+        .cancel_if(&key, |job| job.version == version + 1)
+        .await;
+    assert!(
+        matches!(cancelled, Ok(Cancellation::Cancelled(_))),
+        "{cancelled:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,27 +242,53 @@ async fn a_job_that_changes_all_the_time_is_to_be_cancelled_again() {
 async fn what_happens_while_a_job_is_cancelled_is_what_its_client_is_told() {
     let end = |job: &Job, end, now| {
         let token = job.lease.as_ref().expect("it runs").token;
-        Transition::settle(job, token, end, &cloakroom_core::RetryPolicy::default(), now, 0.0)
+        Transition::settle(
+            job,
+            token,
+            end,
+            &cloakroom_core::RetryPolicy::default(),
+            now,
+            0.0,
+        )
     };
     for (done, status) in [
-        (AttemptEnd::Done(Success::default()), Some(Status::Succeeded)),
-        (AttemptEnd::Terminal(Failure::new("no")), Some(Status::Failed)),
+        (
+            AttemptEnd::Done(Success::default()),
+            Some(Status::Succeeded),
+        ),
+        (
+            AttemptEnd::Terminal(Failure::new("no")),
+            Some(Status::Failed),
+        ),
         // It waits for its next attempt: the request was not written.
         (AttemptEnd::Unavailable(Failure::unavailable("away")), None),
     ] {
         let room = room();
         let key = accepted(&room).await;
         let now = room.host.now();
-        room.memory.meanwhile("change", another(move |job| Transition::claim(&claim_by("m", job), now)));
-        room.memory.meanwhile("change", another(move |job| end(job, done.clone(), now)));
+        room.memory.meanwhile(
+            "change",
+            another(move |job| Transition::claim(&claim_by("m", job), now)),
+        );
+        room.memory
+            .meanwhile("change", another(move |job| end(job, done.clone(), now)));
         let cancelled = room.jobs.cancel(&key).await;
         match status {
             Some(status) => {
-                assert!(matches!(&cancelled, Ok(Cancellation::Finished(job)) if job.status == status), "{cancelled:?}");
+                assert!(
+                    matches!(&cancelled, Ok(Cancellation::Finished(job)) if job.status == status),
+                    "{cancelled:?}"
+                );
             }
-            None => assert!(matches!(&cancelled, Err(PortError::Unavailable { .. })), "{cancelled:?}"),
+            None => assert!(
+                matches!(&cancelled, Err(PortError::Unavailable { .. })),
+                "{cancelled:?}"
+            ),
         }
-        assert_eq!(room.poll(&key).await.status, status.unwrap_or(Status::Retrying));
+        assert_eq!(
+            room.poll(&key).await.status,
+            status.unwrap_or(Status::Retrying)
+        );
     }
 }
 
@@ -206,9 +298,15 @@ async fn a_job_that_begins_while_it_is_cancelled_is_told_to_stop() {
     let key = accepted(&room).await;
     room.meter.take();
     let now = room.host.now();
-    room.memory.meanwhile("change", another(move |job| Transition::claim(&claim_by("m", job), now)));
+    room.memory.meanwhile(
+        "change",
+        another(move |job| Transition::claim(&claim_by("m", job), now)),
+    );
     let cancelled = room.jobs.cancel(&key).await;
-    assert!(matches!(&cancelled, Ok(Cancellation::Asked(job)) if job.status == Status::Cancelling), "{cancelled:?}");
+    assert!(
+        matches!(&cancelled, Ok(Cancellation::Asked(job)) if job.status == Status::Cancelling),
+        "{cancelled:?}"
+    );
     assert_eq!(
         (room.poll(&key).await.status, room.meter.facts()),
         (Status::Cancelling, vec![]),
@@ -223,11 +321,19 @@ async fn a_conditional_cancellation_never_meets_the_next_job_of_its_id() {
     // It expires, and the same key is used again, between the look and the write; both are of the first version.
     room.memory.meanwhile("change", |jobs| {
         for job in jobs.values_mut() {
-            (job.created_at, job.expires_at) = (job.created_at.after(LONGEST_WAIT), job.expires_at.after(LONGEST_WAIT));
+            (job.created_at, job.expires_at) = (
+                job.created_at.after(LONGEST_WAIT),
+                job.expires_at.after(LONGEST_WAIT),
+            );
         }
     });
     let created_at = room.poll(&key).await.created_at;
-    assert_eq!(room.jobs.cancel_if(&key, |job| job.created_at == created_at).await, Ok(Cancellation::Changed));
+    assert_eq!(
+        room.jobs
+            .cancel_if(&key, |job| job.created_at == created_at)
+            .await,
+        Ok(Cancellation::Changed)
+    );
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
 }
 
@@ -236,25 +342,52 @@ async fn a_conditional_cancellation_answers_for_every_status() {
     let room = room();
     let key = accepted(&room).await;
     room.meter.take();
-    assert_eq!(room.jobs.cancel_if(&key, |_| false).await, Ok(Cancellation::Changed));
+    assert_eq!(
+        room.jobs.cancel_if(&key, |_| false).await,
+        Ok(Cancellation::Changed)
+    );
     let now = room.host.now();
-    room.memory.meanwhile("load", another(move |job| Transition::claim(&claim_by("m", job), now)));
+    room.memory.meanwhile(
+        "load",
+        another(move |job| Transition::claim(&claim_by("m", job), now)),
+    );
     for _ in 0..2 {
         let asked = room.jobs.cancel_if(&key, |_| true).await;
-        assert!(matches!(&asked, Ok(Cancellation::Asked(job)) if job.status == Status::Cancelling), "{asked:?}");
+        assert!(
+            matches!(&asked, Ok(Cancellation::Asked(job)) if job.status == Status::Cancelling),
+            "{asked:?}"
+        );
     }
-    assert_eq!(room.jobs.cancel_if(&key, |_| false).await, Ok(Cancellation::Changed));
+    assert_eq!(
+        room.jobs.cancel_if(&key, |_| false).await,
+        Ok(Cancellation::Changed)
+    );
     assert_eq!(room.meter.facts(), []);
     tokio::time::advance(Duration::from_secs(300)).await;
     room.work_until_idle().await;
     assert_eq!(room.meter.facts(), [Fact::Cancelled { run_time: None }]);
-    assert!(matches!(room.jobs.cancel_if(&key, |_| true).await, Ok(Cancellation::Cancelled(_))));
-    assert_eq!(room.jobs.cancel_if(&key, |_| false).await, Ok(Cancellation::Changed));
+    assert!(matches!(
+        room.jobs.cancel_if(&key, |_| true).await,
+        Ok(Cancellation::Cancelled(_))
+    ));
+    assert_eq!(
+        room.jobs.cancel_if(&key, |_| false).await,
+        Ok(Cancellation::Changed)
+    );
     assert_eq!(room.meter.facts(), [], "counted once");
-    let unknown = JobKey { id: cloakroom_core::JobId::from_uuid(uuid::Uuid::nil()), ..key.clone() };
-    assert_eq!(room.jobs.cancel_if(&unknown, |_| true).await, Ok(Cancellation::Unknown));
+    let unknown = JobKey {
+        id: cloakroom_core::JobId::from_uuid(uuid::Uuid::nil()),
+        ..key.clone()
+    };
+    assert_eq!(
+        room.jobs.cancel_if(&unknown, |_| true).await,
+        Ok(Cancellation::Unknown)
+    );
     tokio::time::advance(Duration::from_secs(90_000)).await;
-    assert_eq!(room.jobs.cancel_if(&key, |_| true).await, Ok(Cancellation::Unknown));
+    assert_eq!(
+        room.jobs.cancel_if(&key, |_| true).await,
+        Ok(Cancellation::Unknown)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,7 +396,10 @@ async fn a_job_that_is_over_is_finished_whatever_the_condition() {
     let key = accepted(&room).await;
     room.work_until_idle().await;
     let finished = room.jobs.cancel_if(&key, |_| false).await;
-    assert!(matches!(&finished, Ok(Cancellation::Finished(_))), "{finished:?}");
+    assert!(
+        matches!(&finished, Ok(Cancellation::Finished(_))),
+        "{finished:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,10 +424,20 @@ async fn a_poll_that_waits_looks_again_after_a_tenth_of_a_second_and_then_less_a
     let room = room();
     let key = accepted(&room).await;
     room.memory.calls();
-    room.jobs.wait(&key, LONGEST_WAIT, |_| false).await.expect("read");
+    room.jobs
+        .wait(&key, LONGEST_WAIT, |_| false)
+        .await
+        .expect("read");
     // 0.1, 0.15, 0.225, 0.3375, 0.50625 and 0.759375 s, then each second, and at the end.
     assert_eq!(room.memory.calls().len(), 1 + 6 + 22 + 1);
     let begun = Instant::now();
-    room.jobs.wait(&key, Duration::from_millis(250), |_| false).await.expect("read");
-    assert_eq!((begun.elapsed(), room.memory.calls().len()), (Duration::from_millis(250), 3), "0, 0.1 and 0.25 s");
+    room.jobs
+        .wait(&key, Duration::from_millis(250), |_| false)
+        .await
+        .expect("read");
+    assert_eq!(
+        (begun.elapsed(), room.memory.calls().len()),
+        (Duration::from_millis(250), 3),
+        "0, 0.1 and 0.25 s"
+    );
 }

@@ -30,7 +30,11 @@ async fn follow(plan: Plan, job: JobContext) -> Result<Output, HandlerError> {
     if job.attempt() <= plan.stumbles {
         return Err(HandlerError::retryable("out of paper").code("out-of-paper"));
     }
-    if plan.refuse { Err(HandlerError::terminal("no").code("no-such-paper")) } else { Ok(Output::none()) }
+    if plan.refuse {
+        Err(HandlerError::terminal("no").code("no-such-paper"))
+    } else {
+        Ok(Output::none())
+    }
 }
 
 fn room() -> Room {
@@ -38,7 +42,11 @@ fn room() -> Room {
 }
 
 async fn sent(room: &Room, plan: &str) -> cloakroom_core::JobKey {
-    room.send("plan.follow", Some("k"), plan).await.expect("accepted").job.key()
+    room.send("plan.follow", Some("k"), plan)
+        .await
+        .expect("accepted")
+        .job
+        .key()
 }
 
 const fn seconds(seconds: u64) -> Duration {
@@ -46,7 +54,9 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 fn started(delay: u64) -> Fact {
-    Fact::Started { queue_delay: seconds(delay) }
+    Fact::Started {
+        queue_delay: seconds(delay),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,9 +66,22 @@ async fn a_job_that_is_done_was_accepted_started_and_succeeded() {
     sleep(seconds(3)).await;
     room.work_until_idle().await;
     let measures = room.meter.take();
-    assert!(measures.iter().all(|one| one.command.as_ref().is_some_and(|name| name.as_str() == "plan.follow")));
+    assert!(measures.iter().all(|one| {
+        one.command
+            .as_ref()
+            .is_some_and(|name| name.as_str() == "plan.follow")
+    }));
     let facts: Vec<_> = measures.into_iter().map(|measure| measure.fact).collect();
-    assert_eq!(facts, [Fact::Accepted, started(3), Fact::Succeeded { run_time: seconds(7) }]);
+    assert_eq!(
+        facts,
+        [
+            Fact::Accepted,
+            started(3),
+            Fact::Succeeded {
+                run_time: seconds(7)
+            }
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,19 +89,31 @@ async fn a_submission_that_was_there_is_replayed_and_one_that_is_refused_is_noth
     let room = room();
     sent(&room, r#"{"seconds": 1}"#).await;
     sent(&room, r#"{"seconds": 1}"#).await;
-    room.send("plan.follow", Some("k"), r#"{"seconds": 2}"#).await.expect_err("another request");
-    room.send("plan.follow", None, "{}").await.expect_err("no plan");
+    room.send("plan.follow", Some("k"), r#"{"seconds": 2}"#)
+        .await
+        .expect_err("another request");
+    room.send("plan.follow", None, "{}")
+        .await
+        .expect_err("no plan");
     assert_eq!(room.meter.facts(), [Fact::Accepted, Fact::Replayed]);
     room.work_until_idle().await;
-    let succeeded = Fact::Succeeded { run_time: seconds(1) };
-    assert_eq!(room.meter.facts(), [started(0), succeeded], "two messages, one run");
+    let succeeded = Fact::Succeeded {
+        run_time: seconds(1),
+    };
+    assert_eq!(
+        room.meter.facts(),
+        [started(0), succeeded],
+        "two messages, one run"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_message_was_lost_is_accepted_once() {
     let room = room();
     room.memory.fail("send", Fault::Before);
-    room.send("plan.follow", Some("k"), r#"{"seconds": 1}"#).await.expect_err("not sent");
+    room.send("plan.follow", Some("k"), r#"{"seconds": 1}"#)
+        .await
+        .expect_err("not sent");
     sent(&room, r#"{"seconds": 1}"#).await;
     assert_eq!(room.meter.facts(), [Fact::Accepted, Fact::Replayed]);
 }
@@ -89,7 +124,12 @@ async fn an_attempt_that_another_follows_is_retried_and_only_the_first_one_waite
     sent(&room, r#"{"seconds": 2, "stumbles": 1}"#).await;
     room.work_until_idle().await;
     let run_time = seconds(2);
-    let facts = [Fact::Accepted, started(0), Fact::Retried { run_time }, Fact::Succeeded { run_time }];
+    let facts = [
+        Fact::Accepted,
+        started(0),
+        Fact::Retried { run_time },
+        Fact::Succeeded { run_time },
+    ];
     assert_eq!(room.meter.facts(), facts);
 }
 
@@ -97,12 +137,21 @@ async fn an_attempt_that_another_follows_is_retried_and_only_the_first_one_waite
 async fn a_failure_is_counted_with_its_code() {
     for (plan, code, before) in [
         (r#"{"seconds": 2, "refuse": true}"#, "no-such-paper", vec![]),
-        (r#"{"seconds": 2, "stumbles": 9}"#, "out-of-paper", vec![Fact::Retried { run_time: seconds(2) }]),
+        (
+            r#"{"seconds": 2, "stumbles": 9}"#,
+            "out-of-paper",
+            vec![Fact::Retried {
+                run_time: seconds(2),
+            }],
+        ),
     ] {
         let room = room();
         sent(&room, plan).await;
         room.work_until_idle().await;
-        let failed = Fact::Failed { code: code.into(), run_time: Some(seconds(2)) };
+        let failed = Fact::Failed {
+            code: code.into(),
+            run_time: Some(seconds(2)),
+        };
         let facts = [vec![Fact::Accepted, started(0)], before, vec![failed]].concat();
         assert_eq!(room.meter.facts(), facts);
     }
@@ -110,7 +159,9 @@ async fn a_failure_is_counted_with_its_code() {
 
 /// Begins an attempt and drops it in the middle, as a process that is killed does.
 async fn die_in_mid_attempt(room: &Room) {
-    tokio::time::timeout(seconds(1), room.work_once()).await.expect_err("it works on");
+    tokio::time::timeout(seconds(1), room.work_once())
+        .await
+        .expect_err("it works on");
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +171,13 @@ async fn what_a_dead_worker_leaves_is_counted_by_who_takes_over() {
     die_in_mid_attempt(&room).await;
     assert_eq!(room.meter.facts(), [Fact::Accepted, started(0)]);
     room.work_until_idle().await;
-    assert_eq!(room.meter.facts(), [Fact::Succeeded { run_time: seconds(5) }], "the second attempt's alone");
+    assert_eq!(
+        room.meter.facts(),
+        [Fact::Succeeded {
+            run_time: seconds(5)
+        }],
+        "the second attempt's alone"
+    );
 
     let room = self::room();
     sent(&room, r#"{"seconds": 5}"#).await;
@@ -128,7 +185,10 @@ async fn what_a_dead_worker_leaves_is_counted_by_who_takes_over() {
     sleep(seconds(30)).await;
     die_in_mid_attempt(&room).await;
     room.work_until_idle().await;
-    let failed = Fact::Failed { code: "worker-crashed".into(), run_time: None };
+    let failed = Fact::Failed {
+        code: "worker-crashed".into(),
+        run_time: None,
+    };
     assert_eq!(room.meter.facts(), [Fact::Accepted, started(0), failed]);
 }
 
@@ -139,7 +199,10 @@ async fn a_cancelled_job_is_counted_where_it_ends() {
     room.jobs.cancel(&key).await.expect("cancelled");
     room.jobs.cancel(&key).await.expect("cancelled already");
     room.work_until_idle().await;
-    assert_eq!(room.meter.facts(), [Fact::Accepted, Fact::Cancelled { run_time: None }]);
+    assert_eq!(
+        room.meter.facts(),
+        [Fact::Accepted, Fact::Cancelled { run_time: None }]
+    );
 
     let room = self::room();
     let key = sent(&room, r#"{"seconds": 25}"#).await;
@@ -149,7 +212,9 @@ async fn a_cancelled_job_is_counted_where_it_ends() {
     };
     tokio::join!(room.work_until_idle(), cancel);
     // The worker hears of it at its next sign of life, after a third of the lease.
-    let cancelled = Fact::Cancelled { run_time: Some(seconds(10)) };
+    let cancelled = Fact::Cancelled {
+        run_time: Some(seconds(10)),
+    };
     assert_eq!(room.meter.facts(), [Fact::Accepted, started(0), cancelled]);
 }
 
@@ -162,7 +227,16 @@ async fn an_end_whose_answer_was_lost_is_counted_once() {
         room.memory.fail("change", Fault::After);
     };
     tokio::join!(room.work_until_idle(), work);
-    assert_eq!(room.meter.facts(), [Fact::Accepted, started(0), Fact::Succeeded { run_time: seconds(5) }]);
+    assert_eq!(
+        room.meter.facts(),
+        [
+            Fact::Accepted,
+            started(0),
+            Fact::Succeeded {
+                run_time: seconds(5)
+            }
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,7 +247,10 @@ async fn a_job_that_was_not_to_begin_at_once_waited_from_then_on() {
         tenant: cloakroom_core::Tenant::default(),
         command: "plan.follow".parse().expect("a good name"),
         client_job_id: None,
-        body: crate::submit::Body::Sent { content_type: None, bytes: bytes::Bytes::from_static(b"{\"seconds\": 1}") },
+        body: crate::submit::Body::Sent {
+            content_type: None,
+            bytes: bytes::Bytes::from_static(b"{\"seconds\": 1}"),
+        },
         query: String::new(),
         not_before: Some(ready_at),
         trace: crate::envelope::Trace::default(),
@@ -181,7 +258,16 @@ async fn a_job_that_was_not_to_begin_at_once_waited_from_then_on() {
     room.submit.submit(submission).await.expect("accepted");
     sleep(seconds(62)).await;
     room.work_until_idle().await;
-    assert_eq!(room.meter.facts(), [Fact::Accepted, started(2), Fact::Succeeded { run_time: seconds(1) }]);
+    assert_eq!(
+        room.meter.facts(),
+        [
+            Fact::Accepted,
+            started(2),
+            Fact::Succeeded {
+                run_time: seconds(1)
+            }
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,8 +279,16 @@ async fn what_no_worker_ended_is_counted_by_who_did() {
     letter.body = "no message of ours".to_owned();
     room.dead_letters.handle(&letter).await;
     let measures = room.meter.take();
-    let facts: Vec<_> = measures.iter().map(|measure| (measure.command.is_some(), &measure.fact)).collect();
-    let [(true, Fact::Accepted), (true, Fact::Dead { code }), (false, Fact::Dead { code: stray })] = &facts[..] else {
+    let facts: Vec<_> = measures
+        .iter()
+        .map(|measure| (measure.command.is_some(), &measure.fact))
+        .collect();
+    let [
+        (true, Fact::Accepted),
+        (true, Fact::Dead { code }),
+        (false, Fact::Dead { code: stray }),
+    ] = &facts[..]
+    else {
         panic!("{facts:?}")
     };
     assert_eq!((code.is_empty(), stray.as_str()), (false, "unreadable"));

@@ -23,7 +23,10 @@ pub enum PayloadError {
 pub(super) fn invalid(path: &Path, text: &str) -> PayloadError {
     let mut pointer = pointer(path);
     // The path ends at what holds the two; the text names them.
-    if let Some(name) = text.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`')) {
+    if let Some(name) = text
+        .strip_prefix("duplicate field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
         pointer = format!("{pointer}/{}", escaped(name));
     }
     PayloadError::Invalid(vec![FieldError::new(pointer, plain(text))])
@@ -31,8 +34,14 @@ pub(super) fn invalid(path: &Path, text: &str) -> PayloadError {
 
 /// Parsers' texts, and the texts that a person gets instead.
 const PLAIN: &[(&str, &str)] = &[
-    ("number out of range", "must be a number that a double can hold: at most about 1.8e308"),
-    ("provided string was not `true` or `false`", "must be true or false"),
+    (
+        "number out of range",
+        "must be a number that a double can hold: at most about 1.8e308",
+    ),
+    (
+        "provided string was not `true` or `false`",
+        "must be true or false",
+    ),
 ];
 
 /// A parser's text in words for a person: without the names of Rust's types.
@@ -41,7 +50,9 @@ pub(super) fn plain(text: &str) -> String {
         return (*plain).to_owned();
     }
     // The last one: what was sent may say it too, and comes first.
-    let Some((said, expected)) = text.rsplit_once(", expected ") else { return text.to_owned() };
+    let Some((said, expected)) = text.rsplit_once(", expected ") else {
+        return text.to_owned();
+    };
     let said = match said {
         "invalid type: sequence" => "invalid type: array",
         "invalid type: map" => "invalid type: object",
@@ -50,7 +61,9 @@ pub(super) fn plain(text: &str) -> String {
         _ => said,
     };
     let expected = match expected.split(' ').collect::<Vec<_>>()[..] {
-        ["u8" | "u16" | "u32" | "u64" | "u128" | "usize", ..] => "a whole number that is not negative",
+        ["u8" | "u16" | "u32" | "u64" | "u128" | "usize", ..] => {
+            "a whole number that is not negative"
+        }
         ["i8" | "i16" | "i32" | "i64" | "i128" | "isize", ..] => "a whole number",
         ["f32" | "f64", ..] => "a number",
         ["struct", ..] | ["a", "map"] | ["internally" | "adjacently", ..] => "an object",
@@ -68,7 +81,9 @@ pub(super) fn plain(text: &str) -> String {
 /// The parser's text without its "at line 1 column 2", which stands in members of its own or means nothing to a person.
 pub(super) fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text).to_owned()
+    text.rsplit_once(" at line ")
+        .map_or(text.as_str(), |(text, _)| text)
+        .to_owned()
 }
 
 /// A path as a JSON Pointer (RFC 6901).

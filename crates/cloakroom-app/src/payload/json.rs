@@ -23,11 +23,19 @@ const MOST_DIGITS: usize = 20;
 pub fn text(body: &[u8]) -> Result<&str, PayloadError> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     if let Some(encoding) = other_encoding(body) {
-        return Err(malformed_at("", 1, 0, format!("the bytes are {encoding}; send UTF-8")));
+        return Err(malformed_at(
+            "",
+            1,
+            0,
+            format!("the bytes are {encoding}; send UTF-8"),
+        ));
     }
     let text = std::str::from_utf8(body).map_err(|error| not_utf_8(body, error.valid_up_to()))?;
     let mut parser = serde_json::Deserializer::from_str(text);
-    match Anything.deserialize(&mut parser).and_then(|()| parser.end()) {
+    match Anything
+        .deserialize(&mut parser)
+        .and_then(|()| parser.end())
+    {
         Ok(()) => Ok(text),
         Err(error) => Err(rejected(text, &error)),
     }
@@ -37,9 +45,10 @@ pub fn text(body: &[u8]) -> Result<&str, PayloadError> {
 /// is always ASCII.
 fn other_encoding(body: &[u8]) -> Option<&'static str> {
     match *body {
-        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, 1..=255, ..] | [1..=255, 0, 0, 0, ..] => {
-            Some("UTF-32")
-        }
+        [0xff, 0xfe, 0, 0, ..]
+        | [0, 0, 0xfe, 0xff, ..]
+        | [0, 0, 0, 1..=255, ..]
+        | [1..=255, 0, 0, 0, ..] => Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..] => Some("UTF-16"),
         _ => None,
     }
@@ -49,7 +58,12 @@ fn not_utf_8(body: &[u8], at: usize) -> PayloadError {
     let before = String::from_utf8_lossy(&body[..at]);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().len() + 1;
-    malformed_at(&before, line, column, format!("the byte 0x{:02x} is not UTF-8; send UTF-8", body[at]))
+    malformed_at(
+        &before,
+        line,
+        column,
+        format!("the byte 0x{:02x} is not UTF-8; send UTF-8", body[at]),
+    )
 }
 
 fn rejected(text: &str, error: &serde_json::Error) -> PayloadError {
@@ -58,7 +72,10 @@ fn rejected(text: &str, error: &serde_json::Error) -> PayloadError {
         // It is JSON all the same. The tracker knows which member it is, and takes several times as long as reading.
         let mut track = serde_path_to_error::Track::new();
         let mut parser = serde_json::Deserializer::from_str(text);
-        _ = Anything.deserialize(serde_path_to_error::Deserializer::new(&mut parser, &mut track));
+        _ = Anything.deserialize(serde_path_to_error::Deserializer::new(
+            &mut parser,
+            &mut track,
+        ));
         return invalid(&track.path(), &detail);
     }
     malformed_at(text, error.line(), error.column(), detail)
@@ -66,12 +83,20 @@ fn rejected(text: &str, error: &serde_json::Error) -> PayloadError {
 
 /// An error at a place as the parser counts it: `column` in bytes, and 0 where a line has none.
 fn malformed_at(text: &str, line: usize, column: usize, detail: String) -> PayloadError {
-    let bytes = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default().as_bytes();
+    let bytes = text
+        .split('\n')
+        .nth(line.saturating_sub(1))
+        .unwrap_or_default()
+        .as_bytes();
     // Every byte begins a character, but those that go on with one.
     let begins = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
     let within = bytes.iter().take(column).filter(begins).count();
     let beyond = column.saturating_sub(bytes.len());
-    PayloadError::Malformed { line, column: (within + beyond).max(1), detail }
+    PayloadError::Malformed {
+        line,
+        column: (within + beyond).max(1),
+        detail,
+    }
 }
 
 /// Returns the text with all whole numbers written as integers: `1.0` and `10e-1` as `1`, `-0` as `0`. To JSON Schema they are
@@ -86,7 +111,8 @@ pub(super) fn with_whole_numbers(text: &str) -> Option<String> {
         match bytes[at] {
             b'"' => at = end_of_string(bytes, at),
             b'-' | b'0'..=b'9' => {
-                let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+                let is_part =
+                    |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
                 let end = at + bytes[at..].iter().take_while(|byte| is_part(byte)).count();
                 if let Some(whole) = whole(&text[at..end]) {
                     changed.push_str(&text[kept..at]);
@@ -117,7 +143,9 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
 /// A number of JSON's grammar as an integer's digits; `None` of one that is written so already, is not whole, or has more digits than
 /// any integer type.
 pub(super) fn whole(number: &str) -> Option<String> {
-    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (sign, digits) = number
+        .strip_prefix('-')
+        .map_or(("", number), |rest| ("-", rest));
     let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
     let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let all = format!("{integer}{fraction}");
@@ -130,9 +158,17 @@ pub(super) fn whole(number: &str) -> Option<String> {
     }
     // Where the point is, counted from the first significant digit.
     let leading = i64::try_from(all.len() - all.trim_start_matches('0').len()).ok()?;
-    let point = i64::try_from(integer.len()).ok()?.checked_add(exponent.parse().ok()?)?.checked_sub(leading)?;
-    let length = usize::try_from(point).ok().filter(|length| (significant.len()..=MOST_DIGITS).contains(length))?;
-    Some(format!("{sign}{significant}{}", "0".repeat(length - significant.len())))
+    let point = i64::try_from(integer.len())
+        .ok()?
+        .checked_add(exponent.parse().ok()?)?
+        .checked_sub(leading)?;
+    let length = usize::try_from(point)
+        .ok()
+        .filter(|length| (significant.len()..=MOST_DIGITS).contains(length))?;
+    Some(format!(
+        "{sign}{significant}{}",
+        "0".repeat(length - significant.len())
+    ))
 }
 
 /// Returns a whole number that is not negative from a query string: written as in JSON, and as an integer or not.

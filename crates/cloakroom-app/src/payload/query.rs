@@ -10,8 +10,12 @@ use serde::forward_to_deserialize_any;
 use super::json;
 
 /// Returns a deserializer of a query string's parameters, after percent-decoding.
-pub(super) fn parameters(query: &str) -> MapDeserializer<'_, impl Iterator<Item = (Cow<'_, str>, Value<'_>)>, Error> {
-    MapDeserializer::new(form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name, Value(value))))
+pub(super) fn parameters(
+    query: &str,
+) -> MapDeserializer<'_, impl Iterator<Item = (Cow<'_, str>, Value<'_>)>, Error> {
+    MapDeserializer::new(
+        form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name, Value(value))),
+    )
 }
 
 /// The value of a parameter.
@@ -90,7 +94,11 @@ impl<'de> de::Deserializer<'de> for Value<'de> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         visitor.visit_newtype_struct(self)
     }
 

@@ -20,12 +20,18 @@ use super::tree::Tree;
 /// Returns the JSON Schema of a payload, with the bounds of its number types.
 pub(crate) fn of<P: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(bounded));
-    settings.into_generator().into_root_schema_for::<P>().to_value()
+    settings
+        .into_generator()
+        .into_root_schema_for::<P>()
+        .to_value()
 }
 
 /// Adds the bounds of a number's type. schemars names some of them by `format` alone, which allows everything.
 fn bounded(schema: &mut Schema) {
-    let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+    let format = schema
+        .get("format")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let (minimum, maximum): (Value, Value) = match format {
         "int32" => (i32::MIN.into(), i32::MAX.into()),
         "int64" | "int" => (i64::MIN.into(), i64::MAX.into()),
@@ -38,9 +44,10 @@ fn bounded(schema: &mut Schema) {
         _ => return,
     };
     let members = schema.ensure_object();
-    for (keyword, exclusive, bound) in
-        [("minimum", "exclusiveMinimum", minimum), ("maximum", "exclusiveMaximum", maximum)]
-    {
+    for (keyword, exclusive, bound) in [
+        ("minimum", "exclusiveMinimum", minimum),
+        ("maximum", "exclusiveMaximum", maximum),
+    ] {
         if !members.contains_key(exclusive) {
             members.entry(keyword).or_insert(bound);
         }
@@ -49,7 +56,10 @@ fn bounded(schema: &mut Schema) {
 
 /// Returns what is wrong with a value by a schema. Its whole numbers are written as integers.
 pub(super) fn violations(root: &Value, value: &Tree<'_>) -> Vec<FieldError> {
-    let mut check = Check { root, errors: Vec::new() };
+    let mut check = Check {
+        root,
+        errors: Vec::new(),
+    };
     check.value(root, value, &mut String::new());
     check.errors
 }
@@ -57,7 +67,10 @@ pub(super) fn violations(root: &Value, value: &Tree<'_>) -> Vec<FieldError> {
 /// Returns a query parameter as the JSON value that it stands for.
 pub(super) fn parameter(root: &Value, name: &str, text: &str) -> Tree<'static> {
     let said = Tree::Text(text.to_owned().into());
-    let check = Check { root, errors: Vec::new() };
+    let check = Check {
+        root,
+        errors: Vec::new(),
+    };
     if check.allows(&root["properties"][name], &said) {
         return said;
     }
@@ -82,7 +95,10 @@ impl Check<'_> {
 
     /// Returns whether a value is what a schema allows, whatever is wrong with it.
     fn allows(&self, schema: &Value, value: &Tree<'_>) -> bool {
-        let mut check = Check { root: self.root, errors: Vec::new() };
+        let mut check = Check {
+            root: self.root,
+            errors: Vec::new(),
+        };
         check.value(schema, value, &mut String::new());
         check.errors.is_empty()
     }
@@ -96,13 +112,21 @@ impl Check<'_> {
         for (keyword, rule) in rules {
             match keyword.as_str() {
                 "$ref" => {
-                    let target = rule.as_str().and_then(|target| self.root.pointer(target.trim_start_matches('#')));
+                    let target = rule
+                        .as_str()
+                        .and_then(|target| self.root.pointer(target.trim_start_matches('#')));
                     if let Some(target) = target {
                         self.value(target, value, pointer);
                     }
                 }
-                "type" if !has_type(rule, value) => self.wrong(pointer, format!("must be {}", types(rule))),
-                "enum" if !rule.as_array().is_some_and(|all| all.iter().any(|one| equal(one, value))) => {
+                "type" if !has_type(rule, value) => {
+                    self.wrong(pointer, format!("must be {}", types(rule)))
+                }
+                "enum"
+                    if !rule
+                        .as_array()
+                        .is_some_and(|all| all.iter().any(|one| equal(one, value))) =>
+                {
                     self.wrong(pointer, format!("must be one of {rule}"));
                 }
                 "const" if !equal(rule, value) => self.wrong(pointer, format!("must be {rule}")),
@@ -112,7 +136,14 @@ impl Check<'_> {
         match value {
             Tree::Number(number) => self.number(rules, number, pointer),
             Tree::Text(text) => {
-                self.size(rules, "minLength", "maxLength", || text.chars().count(), "characters", pointer);
+                self.size(
+                    rules,
+                    "minLength",
+                    "maxLength",
+                    || text.chars().count(),
+                    "characters",
+                    pointer,
+                );
             }
             Tree::Array(items) => self.array(rules, items, pointer),
             Tree::Object(members) => self.object(rules, members, pointer),
@@ -122,11 +153,20 @@ impl Check<'_> {
 
     fn combined(&mut self, keyword: &str, rule: &Value, value: &Tree<'_>, pointer: &mut String) {
         let schemas = rule.as_array().map(Vec::as_slice).unwrap_or_default();
-        let fits = |check: &Self| schemas.iter().filter(|schema| check.allows(schema, value)).count();
+        let fits = |check: &Self| {
+            schemas
+                .iter()
+                .filter(|schema| check.allows(schema, value))
+                .count()
+        };
         match keyword {
-            "allOf" => schemas.iter().for_each(|schema| self.value(schema, value, pointer)),
+            "allOf" => schemas
+                .iter()
+                .for_each(|schema| self.value(schema, value, pointer)),
             "anyOf" if fits(self) == 0 => self.wrong(pointer, "must be one of what may stand here"),
-            "oneOf" if fits(self) != 1 => self.wrong(pointer, "must be exactly one of what may stand here"),
+            "oneOf" if fits(self) != 1 => {
+                self.wrong(pointer, "must be exactly one of what may stand here")
+            }
             "not" if self.allows(rule, value) => self.wrong(pointer, "is what may not stand here"),
             _ => {}
         }
@@ -137,10 +177,18 @@ impl Check<'_> {
             let Value::Number(bound) = rule else { continue };
             let order = compare(number, bound);
             match keyword.as_str() {
-                "minimum" if order.is_lt() => self.wrong(pointer, format!("must be at least {bound}")),
-                "maximum" if order.is_gt() => self.wrong(pointer, format!("must be at most {bound}")),
-                "exclusiveMinimum" if order.is_le() => self.wrong(pointer, format!("must be more than {bound}")),
-                "exclusiveMaximum" if order.is_ge() => self.wrong(pointer, format!("must be less than {bound}")),
+                "minimum" if order.is_lt() => {
+                    self.wrong(pointer, format!("must be at least {bound}"))
+                }
+                "maximum" if order.is_gt() => {
+                    self.wrong(pointer, format!("must be at most {bound}"))
+                }
+                "exclusiveMinimum" if order.is_le() => {
+                    self.wrong(pointer, format!("must be more than {bound}"))
+                }
+                "exclusiveMaximum" if order.is_ge() => {
+                    self.wrong(pointer, format!("must be less than {bound}"))
+                }
                 "multipleOf" if !is_multiple(number, bound) => {
                     self.wrong(pointer, format!("must be a multiple of {bound}"));
                 }
@@ -150,14 +198,28 @@ impl Check<'_> {
     }
 
     fn array(&mut self, rules: &Rules, items: &[Tree<'_>], pointer: &mut String) {
-        self.size(rules, "minItems", "maxItems", || items.len(), "items", pointer);
+        self.size(
+            rules,
+            "minItems",
+            "maxItems",
+            || items.len(),
+            "items",
+            pointer,
+        );
         if rules.get("uniqueItems") == Some(&Value::Bool(true)) {
-            let different: BTreeSet<_> = items.iter().map(|item| item.to_value().to_string()).collect();
+            let different: BTreeSet<_> = items
+                .iter()
+                .map(|item| item.to_value().to_string())
+                .collect();
             if different.len() < items.len() {
                 self.wrong(pointer, "must not have the same item twice");
             }
         }
-        let first = rules.get("prefixItems").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let first = rules
+            .get("prefixItems")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         for (index, item) in items.iter().enumerate() {
             if let Some(schema) = first.get(index).or_else(|| rules.get("items")) {
                 self.below(schema, item, pointer, &index.to_string());
@@ -166,16 +228,33 @@ impl Check<'_> {
     }
 
     fn object(&mut self, rules: &Rules, members: &[Member<'_>], pointer: &mut String) {
-        self.size(rules, "minProperties", "maxProperties", || members.len(), "members", pointer);
-        for name in rules.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        self.size(
+            rules,
+            "minProperties",
+            "maxProperties",
+            || members.len(),
+            "members",
+            pointer,
+        );
+        for name in rules
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             if !members.iter().any(|(member, _)| member == name) {
                 self.wrong(pointer, format!("missing field `{name}`"));
             }
         }
         // Names that follow a pattern are for the type to know.
-        let others = rules.get("additionalProperties").filter(|_| !rules.contains_key("patternProperties"));
+        let others = rules
+            .get("additionalProperties")
+            .filter(|_| !rules.contains_key("patternProperties"));
         for (name, member) in members {
-            let known = rules.get("properties").and_then(|properties| properties.get(&**name));
+            let known = rules
+                .get("properties")
+                .and_then(|properties| properties.get(&**name));
             if let Some(schema) = known.or(others) {
                 self.below(schema, member, pointer, &escaped(name));
             }
@@ -190,8 +269,21 @@ impl Check<'_> {
         pointer.truncate(length);
     }
 
-    fn size(&mut self, rules: &Rules, least: &str, most: &str, size: impl Fn() -> usize, unit: &str, pointer: &str) {
-        let bound = |keyword| rules.get(keyword).and_then(Value::as_u64).map(|bound| (bound, size() as u64));
+    fn size(
+        &mut self,
+        rules: &Rules,
+        least: &str,
+        most: &str,
+        size: impl Fn() -> usize,
+        unit: &str,
+        pointer: &str,
+    ) {
+        let bound = |keyword| {
+            rules
+                .get(keyword)
+                .and_then(Value::as_u64)
+                .map(|bound| (bound, size() as u64))
+        };
         if let Some((bound, _)) = bound(least).filter(|(bound, size)| size < bound) {
             self.wrong(pointer, format!("must have at least {bound} {unit}"));
         }
@@ -213,7 +305,9 @@ fn has_type(rule: &Value, value: &Tree<'_>) -> bool {
         | ("array", Tree::Array(_))
         | ("object", Tree::Object(_))
         | ("number", Tree::Number(_)) => true,
-        ("integer", Tree::Number(number)) => number.as_f64().is_some_and(|number| number.fract() == 0.0),
+        ("integer", Tree::Number(number)) => {
+            number.as_f64().is_some_and(|number| number.fract() == 0.0)
+        }
         _ => false,
     };
     match rule {
@@ -235,7 +329,12 @@ fn types(rule: &Value) -> String {
         _ => "null",
     };
     match rule {
-        Value::Array(names) => names.iter().filter_map(Value::as_str).map(word).collect::<Vec<_>>().join(" or "),
+        Value::Array(names) => names
+            .iter()
+            .filter_map(Value::as_str)
+            .map(word)
+            .collect::<Vec<_>>()
+            .join(" or "),
         name => word(name.as_str().unwrap_or_default()).to_owned(),
     }
 }
@@ -245,8 +344,12 @@ fn equal(rule: &Value, value: &Tree<'_>) -> bool {
     match (rule, value) {
         (Value::Number(one), Tree::Number(other)) => compare(one, other).is_eq(),
         (Value::String(one), Tree::Text(other)) => one == other,
-        (Value::Array(one), Tree::Array(other)) if one.len() == other.len() => *rule == value.to_value(),
-        (Value::Object(one), Tree::Object(other)) if one.len() == other.len() => *rule == value.to_value(),
+        (Value::Array(one), Tree::Array(other)) if one.len() == other.len() => {
+            *rule == value.to_value()
+        }
+        (Value::Object(one), Tree::Object(other)) if one.len() == other.len() => {
+            *rule == value.to_value()
+        }
         (Value::Bool(one), Tree::Bool(other)) => one == other,
         (Value::Null, Tree::Null) => true,
         _ => false,
@@ -256,7 +359,10 @@ fn equal(rule: &Value, value: &Tree<'_>) -> bool {
 fn compare(one: &Number, other: &Number) -> std::cmp::Ordering {
     match (one.as_i128(), other.as_i128()) {
         (Some(one), Some(other)) => one.cmp(&other),
-        _ => one.as_f64().partial_cmp(&other.as_f64()).unwrap_or(std::cmp::Ordering::Equal),
+        _ => one
+            .as_f64()
+            .partial_cmp(&other.as_f64())
+            .unwrap_or(std::cmp::Ordering::Equal),
     }
 }
 

@@ -28,15 +28,20 @@ impl Payload for Numbers {}
 
 impl Payload for Order {
     fn check(&self) -> Vec<FieldError> {
-        if self.amount <= 100 { vec![] } else { vec![FieldError::new("/amount", "must be at most 100")] }
+        if self.amount <= 100 {
+            vec![]
+        } else {
+            vec![FieldError::new("/amount", "must be at most 100")]
+        }
     }
 }
 
 fn invalid(result: Result<Order, PayloadError>) -> (String, String) {
     match result {
-        Err(PayloadError::Invalid(mut errors)) => {
-            errors.pop().map(|error| (error.pointer, error.detail)).expect("an error")
-        }
+        Err(PayloadError::Invalid(mut errors)) => errors
+            .pop()
+            .map(|error| (error.pointer, error.detail))
+            .expect("an error"),
         other => panic!("not refused as invalid: {other:?}"),
     }
 }
@@ -50,9 +55,21 @@ fn place(body: &[u8]) -> (usize, usize) {
 
 #[test]
 fn a_good_payload_is_read_from_a_body_or_a_query() {
-    let order = Order { amount: 7, lines: vec![Line { part: "x".into() }] };
-    assert_eq!(from_json(br#"{"amount":7,"lines":[{"a/b":"x"}]}"#), Ok(order));
-    assert_eq!(from_query("amount=7"), Ok(Order { amount: 7, lines: vec![] }));
+    let order = Order {
+        amount: 7,
+        lines: vec![Line { part: "x".into() }],
+    };
+    assert_eq!(
+        from_json(br#"{"amount":7,"lines":[{"a/b":"x"}]}"#),
+        Ok(order)
+    );
+    assert_eq!(
+        from_query("amount=7"),
+        Ok(Order {
+            amount: 7,
+            lines: vec![]
+        })
+    );
 }
 
 #[test]
@@ -72,24 +89,48 @@ fn what_is_malformed_is_not_hidden_by_what_is_invalid_before_it() {
 #[test]
 fn a_body_that_is_too_deep_is_malformed_wherever_its_depth_is() {
     let deep = format!("{{\"unknown\": {}{}}}", "[".repeat(200), "]".repeat(200));
-    assert!(matches!(from_json::<Order>(deep.as_bytes()), Err(PayloadError::Malformed { .. })));
+    assert!(matches!(
+        from_json::<Order>(deep.as_bytes()),
+        Err(PayloadError::Malformed { .. })
+    ));
     let deep = "[".repeat(4_000_000);
-    assert!(matches!(from_json::<Order>(deep.as_bytes()), Err(PayloadError::Malformed { .. })));
+    assert!(matches!(
+        from_json::<Order>(deep.as_bytes()),
+        Err(PayloadError::Malformed { .. })
+    ));
 }
 
 #[test]
 fn an_invalid_member_is_told_by_its_pointer() {
     assert_eq!(invalid(from_json(br#"{"amount":"x"}"#)).0, "/amount");
-    assert_eq!(invalid(from_json(br#"{"amount":1,"lines":[{"a/b":"x"},{"a/b":2}]}"#)).0, "/lines/1/a~1b");
+    assert_eq!(
+        invalid(from_json(
+            br#"{"amount":1,"lines":[{"a/b":"x"},{"a/b":2}]}"#
+        ))
+        .0,
+        "/lines/1/a~1b"
+    );
     let (pointer, detail) = invalid(from_json(br#"{"amount":1,"colour":"red"}"#));
     assert_eq!(pointer, "/colour");
     assert!(detail.starts_with("unknown field `colour`"), "{detail}");
-    assert_eq!(invalid(from_json(b"{}")), (String::new(), "missing field `amount`".into()));
-    assert_eq!(invalid(from_json(br#"{"amount":101}"#)), ("/amount".into(), "must be at most 100".into()));
+    assert_eq!(
+        invalid(from_json(b"{}")),
+        (String::new(), "missing field `amount`".into())
+    );
+    assert_eq!(
+        invalid(from_json(br#"{"amount":101}"#)),
+        ("/amount".into(), "must be at most 100".into())
+    );
     assert_eq!(invalid(from_query("amount=-1")).0, "/amount");
     assert_eq!(invalid(from_query("amount=1&colour=red")).0, "/colour");
-    assert_eq!(invalid(from_query("amount=1&amount=2")), ("/amount".into(), "duplicate field `amount`".into()));
-    assert_eq!(invalid(from_json(br#"{"amount":1,"amount":2}"#)).0, "/amount");
+    assert_eq!(
+        invalid(from_query("amount=1&amount=2")),
+        ("/amount".into(), "duplicate field `amount`".into())
+    );
+    assert_eq!(
+        invalid(from_json(br#"{"amount":1,"amount":2}"#)).0,
+        "/amount"
+    );
 }
 
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
@@ -117,14 +158,22 @@ impl Payload for Parcel {}
 fn wrong(body: &str) -> Vec<String> {
     match check_json::<Parcel>(body.as_bytes(), &schema::of::<Parcel>()) {
         Ok(()) => vec![],
-        Err(PayloadError::Invalid(errors)) => errors.into_iter().map(|error| error.pointer).collect(),
+        Err(PayloadError::Invalid(errors)) => {
+            errors.into_iter().map(|error| error.pointer).collect()
+        }
         Err(error) => panic!("not rejected as invalid: {error:?}"),
     }
 }
 
 #[test]
 fn a_whole_number_is_an_integer_however_it_is_written() {
-    let parcel = Parcel { count: 10, lines: vec![Position { x: 9_007_199_254_740_993 }], price: Some(1.0) };
+    let parcel = Parcel {
+        count: 10,
+        lines: vec![Position {
+            x: 9_007_199_254_740_993,
+        }],
+        price: Some(1.0),
+    };
     let body = r#"{"count":1e1,"lines":[{"x":9007199254740993.0}],"price":1.0}"#;
     assert_eq!(from_json(body.as_bytes()), Ok(parcel));
     assert_eq!(wrong(body), Vec::<String>::new());
@@ -136,7 +185,11 @@ fn a_whole_number_is_an_integer_however_it_is_written() {
 fn a_payload_is_held_to_its_schema_without_a_check_of_its_own() {
     assert_eq!(wrong(r#"{"count":11}"#), ["/count"]);
     assert_eq!(wrong(r#"{"count":0.0}"#), ["/count"]);
-    assert_eq!(wrong(r#"{"lines":[[1]]}"#), ["/lines/0"], "an array is no object there, either");
+    assert_eq!(
+        wrong(r#"{"lines":[[1]]}"#),
+        ["/lines/0"],
+        "an array is no object there, either"
+    );
     let schema = schema::of::<Parcel>();
     assert!(check_query::<Parcel>("count=10.0", &schema).is_ok());
     assert!(check_query::<Parcel>("count=11", &schema).is_err());
@@ -144,7 +197,8 @@ fn a_payload_is_held_to_its_schema_without_a_check_of_its_own() {
 
 #[test]
 fn an_error_of_its_own_check_stands_in_place_of_the_schemas() {
-    let schema = schemars::json_schema!({ "properties": { "amount": { "maximum": 100 } } }).to_value();
+    let schema =
+        schemars::json_schema!({ "properties": { "amount": { "maximum": 100 } } }).to_value();
     let errors = match check_json::<Order>(br#"{"amount":101}"#, &schema) {
         Err(PayloadError::Invalid(errors)) => errors,
         other => panic!("not rejected as invalid: {other:?}"),
@@ -159,7 +213,13 @@ fn a_command_that_takes_json_takes_no_query() {
     }
     match no_query("a~b=1&c") {
         Err(PayloadError::Invalid(errors)) => {
-            assert_eq!(errors.iter().map(|error| &*error.pointer).collect::<Vec<_>>(), ["/a~0b", "/c"]);
+            assert_eq!(
+                errors
+                    .iter()
+                    .map(|error| &*error.pointer)
+                    .collect::<Vec<_>>(),
+                ["/a~0b", "/c"]
+            );
         }
         other => panic!("not rejected as invalid: {other:?}"),
     }
@@ -167,26 +227,47 @@ fn a_command_that_takes_json_takes_no_query() {
 
 #[test]
 fn an_array_is_no_object_though_its_elements_would_fit() {
-    assert_eq!(invalid(from_json(b" [1, []]")), (String::new(), "must be an object, not an array".into()));
+    assert_eq!(
+        invalid(from_json(b" [1, []]")),
+        (String::new(), "must be an object, not an array".into())
+    );
     assert_eq!(from_json::<Numbers>(b"[1]"), Ok(Numbers(vec![1])));
 }
 
 #[test]
 fn what_is_said_is_for_a_person_who_knows_no_rust() {
     assert_eq!(invalid(from_query("amount=x")).1, "must be a whole number");
-    assert_eq!(invalid(from_query("amount=")).1, "must be a whole number, and is empty");
-    assert_eq!(invalid(from_query("amount=99999999999")).1, "must be a smaller number");
+    assert_eq!(
+        invalid(from_query("amount=")).1,
+        "must be a whole number, and is empty"
+    );
+    assert_eq!(
+        invalid(from_query("amount=99999999999")).1,
+        "must be a smaller number"
+    );
     let text = "invalid type: string \"x\", expected a whole number that is not negative";
     assert_eq!(invalid(from_json(br#"{"amount":"x"}"#)).1, text);
-    assert_eq!(invalid(from_json(b"7")).1, "invalid type: integer `7`, expected an object");
+    assert_eq!(
+        invalid(from_json(b"7")).1,
+        "invalid type: integer `7`, expected an object"
+    );
 }
 
 #[test]
 fn what_is_of_the_wrong_kind_is_told_in_words_of_json() {
     for (said, told) in [
-        ("invalid type: sequence, expected a string", "invalid type: array, expected a string"),
-        ("invalid type: map, expected a sequence", "invalid type: object, expected an array"),
-        ("invalid type: integer `1`, expected a map", "invalid type: integer `1`, expected an object"),
+        (
+            "invalid type: sequence, expected a string",
+            "invalid type: array, expected a string",
+        ),
+        (
+            "invalid type: map, expected a sequence",
+            "invalid type: object, expected an array",
+        ),
+        (
+            "invalid type: integer `1`, expected a map",
+            "invalid type: integer `1`, expected an object",
+        ),
         (
             "invalid type: integer `1`, expected internally tagged enum Part",
             "invalid type: integer `1`, expected an object",
@@ -195,12 +276,18 @@ fn what_is_of_the_wrong_kind_is_told_in_words_of_json() {
             "invalid type: unit variant, expected newtype variant",
             "invalid type: a name alone, expected a name with a value",
         ),
-        ("invalid length 1, expected a tuple of size 2", "invalid length 1, expected an array of 2"),
+        (
+            "invalid length 1, expected a tuple of size 2",
+            "invalid length 1, expected an array of 2",
+        ),
         (
             "invalid type: string \"x, expected u8\", expected u8",
             "invalid type: string \"x, expected u8\", expected a whole number that is not negative",
         ),
-        ("unknown variant `x`, expected one of `a`, `b`", "unknown variant `x`, expected one of `a`, `b`"),
+        (
+            "unknown variant `x`, expected one of `a`, `b`",
+            "unknown variant `x`, expected one of `a`, `b`",
+        ),
     ] {
         assert_eq!(plain(said), told);
     }

@@ -30,9 +30,10 @@ impl Tree<'_> {
             Self::Number(value) => Value::Number(value.clone()),
             Self::Text(text) => Value::String(text.clone().into_owned()),
             Self::Array(items) => items.iter().map(Self::to_value).collect(),
-            Self::Object(members) => {
-                members.iter().map(|(name, member)| (name.clone().into_owned(), member.to_value())).collect()
-            }
+            Self::Object(members) => members
+                .iter()
+                .map(|(name, member)| (name.clone().into_owned(), member.to_value()))
+                .collect(),
         }
     }
 }
@@ -131,7 +132,12 @@ mod tests {
     #[test]
     fn strings_without_escapes_are_borrowed() {
         let tree: Tree<'_> = serde_json::from_str(r#"{"name": "plain"}"#).expect("JSON");
-        let Tree::Object(members) = tree else { panic!("an object") };
-        assert!(matches!(&members[..], [(Cow::Borrowed("name"), Tree::Text(Cow::Borrowed("plain")))]));
+        let Tree::Object(members) = tree else {
+            panic!("an object")
+        };
+        assert!(matches!(
+            &members[..],
+            [(Cow::Borrowed("name"), Tree::Text(Cow::Borrowed("plain")))]
+        ));
     }
 }

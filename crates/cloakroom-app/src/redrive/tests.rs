@@ -17,7 +17,12 @@ async fn room() -> (Room, JobKey) {
         sleep(Duration::from_secs(60)).await;
         Ok::<_, HandlerError>(Output::none())
     })]);
-    let key = room.send("sleep", Some("k"), "{}").await.expect("accepted").job.key();
+    let key = room
+        .send("sleep", Some("k"), "{}")
+        .await
+        .expect("accepted")
+        .job
+        .key();
     let letter = room.memory.receive(Duration::ZERO).expect("a message");
     assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
     room.memory.delete(&letter);
@@ -27,7 +32,11 @@ async fn room() -> (Room, JobKey) {
 async fn letters(room: &Room) -> Vec<Letter> {
     let mut all: Vec<Letter> = vec![];
     loop {
-        let page = room.redrive.list(None, all.last().map(|letter| letter.key.as_str())).await.expect("a page");
+        let page = room
+            .redrive
+            .list(None, all.last().map(|letter| letter.key.as_str()))
+            .await
+            .expect("a page");
         if page.is_empty() {
             return all;
         }
@@ -39,36 +48,69 @@ async fn letters(room: &Room) -> Vec<Letter> {
 #[tokio::test(start_paused = true)]
 async fn a_letter_that_is_sent_back_runs_its_job_again() {
     let (room, key) = room().await;
-    let [letter] = &letters(&room).await[..] else { panic!("one letter") };
-    assert_eq!((&letter.job, letter.record.as_ref().map(|job| job.status)), (&Some(key.clone()), Some(Status::Failed)));
+    let [letter] = &letters(&room).await[..] else {
+        panic!("one letter")
+    };
+    assert_eq!(
+        (&letter.job, letter.record.as_ref().map(|job| job.status)),
+        (&Some(key.clone()), Some(Status::Failed))
+    );
     let failed = room.poll(&key).await;
     assert_eq!(room.redrive.send(letter).await, Ok(Redriven::Sent));
     let accepted = room.poll(&key).await;
-    assert_eq!((accepted.status, accepted.version), (Status::Accepted, failed.version + 1));
+    assert_eq!(
+        (accepted.status, accepted.version),
+        (Status::Accepted, failed.version + 1)
+    );
     room.work_until_idle().await;
     let job = room.poll(&key).await;
     assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
     let story: Vec<_> = job.history.iter().map(|step| step.event).collect();
-    assert_eq!(story, [Event::Bury, Event::Redrive, Event::Claim, Event::Succeed]);
+    assert_eq!(
+        story,
+        [Event::Bury, Event::Redrive, Event::Claim, Event::Succeed]
+    );
     assert_eq!(letters(&room).await, []);
-    assert_eq!(room.redrive.send(letter).await, Ok(Redriven::Refused("it is kept no longer")));
+    assert_eq!(
+        room.redrive.send(letter).await,
+        Ok(Redriven::Refused("it is kept no longer"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
     let (room, key) = room().await;
     let letter = letters(&room).await.pop().expect("a letter");
-    let body = room.memory.read(&letter.key).await.expect("memory").expect("a body");
+    let body = room
+        .memory
+        .read(&letter.key)
+        .await
+        .expect("memory")
+        .expect("a body");
     assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
-    room.memory.keep(&letter.key, &body).await.expect("another letter of the job");
+    room.memory
+        .keep(&letter.key, &body)
+        .await
+        .expect("another letter of the job");
     let watch = async {
         sleep(Duration::from_secs(5)).await;
-        assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Refused("its job is running")));
+        assert_eq!(
+            room.redrive.send(&letter).await,
+            Ok(Redriven::Refused("its job is running"))
+        );
     };
     tokio::join!(room.work_until_idle(), watch);
-    assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Refused("its job succeeded")));
+    assert_eq!(
+        room.redrive.send(&letter).await,
+        Ok(Redriven::Refused("its job succeeded"))
+    );
     sleep(Duration::from_secs(90_000)).await;
-    assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Refused("its job is gone; submit the command again")));
+    assert_eq!(
+        room.redrive.send(&letter).await,
+        Ok(Redriven::Refused(
+            "its job is gone; submit the command again"
+        ))
+    );
     assert_eq!(letters(&room).await.len(), 1);
     assert_eq!(room.jobs.get(&key).await, Ok(None));
 }
@@ -76,11 +118,24 @@ async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
     let (room, _) = room().await;
-    room.memory.keep(&keys::letter(None, "garbage"), "garbage").await.expect("kept");
+    room.memory
+        .keep(&keys::letter(None, "garbage"), "garbage")
+        .await
+        .expect("kept");
     let all = letters(&room).await;
-    let stray = all.iter().find(|letter| letter.job.is_none()).expect("listed");
-    assert_eq!(room.redrive.send(stray).await, Ok(Redriven::Refused("it is no message of ours")));
-    let of_tenant = room.redrive.list(Some(&Tenant::default()), None).await.expect("a page");
+    let stray = all
+        .iter()
+        .find(|letter| letter.job.is_none())
+        .expect("listed");
+    assert_eq!(
+        room.redrive.send(stray).await,
+        Ok(Redriven::Refused("it is no message of ours"))
+    );
+    let of_tenant = room
+        .redrive
+        .list(Some(&Tenant::default()), None)
+        .await
+        .expect("a page");
     assert_eq!(of_tenant.len(), 1, "a tenant's own");
 }
 
@@ -91,17 +146,29 @@ async fn whatever_call_fails_a_second_redrive_brings_the_job_to_its_end() {
             let (room, key) = room().await;
             let letter = letters(&room).await.pop().expect("a letter");
             room.memory.fail_nth(n, fault);
-            assert!(room.redrive.send(&letter).await.is_err(), "call {n}, {fault:?}: there are five");
+            assert!(
+                room.redrive.send(&letter).await.is_err(),
+                "call {n}, {fault:?}: there are five"
+            );
             room.memory.calm();
             let again = AtomicBool::new(false);
             for letter in letters(&room).await {
                 assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
                 again.store(true, Ordering::Relaxed);
             }
-            assert!(again.load(Ordering::Relaxed) || (n, fault) == (4, Fault::After), "the letter is gone too early");
-            timeout(Duration::from_secs(600), room.work_until_idle()).await.expect("an end");
+            assert!(
+                again.load(Ordering::Relaxed) || (n, fault) == (4, Fault::After),
+                "the letter is gone too early"
+            );
+            timeout(Duration::from_secs(600), room.work_until_idle())
+                .await
+                .expect("an end");
             let job = room.poll(&key).await;
-            assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "call {n}, {fault:?}");
+            assert_eq!(
+                (job.status, job.attempt),
+                (Status::Succeeded, 1),
+                "call {n}, {fault:?}"
+            );
         }
     }
 }
@@ -111,12 +178,20 @@ async fn a_job_that_another_operator_sends_back_meanwhile_is_not_sent_twice() {
     let (room, key) = room().await;
     let letter = letters(&room).await.pop().expect("a letter");
     let now = room.host.now();
-    room.memory.meanwhile("change", another(move |job| Transition::redrive(job, now)));
+    room.memory
+        .meanwhile("change", another(move |job| Transition::redrive(job, now)));
     room.memory.calls();
     let changed = Redriven::Refused("its job changed meanwhile; look at it again");
     assert_eq!(room.redrive.send(&letter).await, Ok(changed));
-    assert_eq!(room.memory.calls(), ["read", "load", "change"], "nothing was sent, and the letter stays");
-    assert_eq!((room.poll(&key).await.status, letters(&room).await.len()), (Status::Accepted, 1));
+    assert_eq!(
+        room.memory.calls(),
+        ["read", "load", "change"],
+        "nothing was sent, and the letter stays"
+    );
+    assert_eq!(
+        (room.poll(&key).await.status, letters(&room).await.len()),
+        (Status::Accepted, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,8 +200,15 @@ async fn a_letter_is_sent_after_its_job_was_reset_and_forgotten_last() {
     let letter = letters(&room).await.pop().expect("a letter");
     room.memory.calls();
     assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
-    assert_eq!(room.memory.calls(), ["read", "load", "change", "send", "forget"]);
-    assert_eq!(room.memory.messages().1, Some(tokio::time::Instant::now()), "at once");
+    assert_eq!(
+        room.memory.calls(),
+        ["read", "load", "change", "send", "forget"]
+    );
+    assert_eq!(
+        room.memory.messages().1,
+        Some(tokio::time::Instant::now()),
+        "at once"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +216,10 @@ async fn a_letter_whose_job_was_cancelled_or_waits_for_its_next_attempt_is_refus
     let (room, key) = room().await;
     let letter = letters(&room).await.pop().expect("a letter");
     room.redrive.send(&letter).await.expect("memory");
-    room.memory.keep(&letter.key, "its message").await.expect("another letter of the job");
+    room.memory
+        .keep(&letter.key, "its message")
+        .await
+        .expect("another letter of the job");
     let now = room.host.now();
     for (does, why) in [
         (Event::Claim, "its job is running"),

@@ -45,7 +45,8 @@ struct List {
 
 impl List {
     fn is_old(&self, now: Timestamp) -> bool {
-        self.sent_at.is_none_or(|at| now.since(Timestamp::from_seconds(at)) > SENT_AGAIN_AFTER)
+        self.sent_at
+            .is_none_or(|at| now.since(Timestamp::from_seconds(at)) > SENT_AGAIN_AFTER)
     }
 }
 
@@ -62,17 +63,30 @@ impl Rounds {
 
     /// Sends a list of open jobs, held back until the first of them is due.
     async fn send(&self, open: &[(JobKey, Timestamp)], now: Timestamp) -> Result<(), PortError> {
-        let Some(next) = earliest(open) else { return Ok(()) };
-        let jobs = open.iter().map(|(key, _)| (key.tenant.clone(), key.id)).collect();
-        let list = List { v: VERSION, jobs, sent_at: Some(now.as_seconds_ceil()) };
+        let Some(next) = earliest(open) else {
+            return Ok(());
+        };
+        let jobs = open
+            .iter()
+            .map(|(key, _)| (key.tenant.clone(), key.id))
+            .collect();
+        let list = List {
+            v: VERSION,
+            jobs,
+            sent_at: Some(now.as_seconds_ceil()),
+        };
         let list = serde_json::to_string(&list).expect("names and ids are always written");
-        self.lists.send(&Tenant::default(), list, next.since(now), None).await
+        self.lists
+            .send(&Tenant::default(), list, next.since(now), None)
+            .await
     }
 
     /// Looks again at the jobs of these lists; the dispositions are in their order. A list whose handling panics stays, and
     /// holds up no other.
     pub async fn go_on(&self, lists: &[Delivery]) -> Vec<Disposition> {
-        let each = lists.iter().map(|list| work::kept_if_it_panics(async || self.look_again(list).await));
+        let each = lists
+            .iter()
+            .map(|list| work::kept_if_it_panics(async || self.look_again(list).await));
         futures::future::join_all(each).await
     }
 
@@ -80,7 +94,10 @@ impl Rounds {
         let list = match serde_json::from_str(&delivery.body) {
             Ok(list @ List { v: VERSION, .. }) => list,
             Ok(List { v, .. }) => {
-                tracing::error!(version = v, "can't read a list of jobs; a later sweeper has to");
+                tracing::error!(
+                    version = v,
+                    "can't read a list of jobs; a later sweeper has to"
+                );
                 return self.keep(delivery, AGAIN).await;
             }
             Err(error) => {
@@ -97,8 +114,19 @@ impl Rounds {
         }
     }
 
-    async fn look_through(&self, delivery: &Delivery, list: List) -> Result<Disposition, PortError> {
-        let keys: Vec<_> = list.jobs.iter().map(|(tenant, id)| JobKey { tenant: tenant.clone(), id: *id }).collect();
+    async fn look_through(
+        &self,
+        delivery: &Delivery,
+        list: List,
+    ) -> Result<Disposition, PortError> {
+        let keys: Vec<_> = list
+            .jobs
+            .iter()
+            .map(|(tenant, id)| JobKey {
+                tenant: tenant.clone(),
+                id: *id,
+            })
+            .collect();
         let looked = self.sweeper.look(&keys).await?;
         let now = self.sweeper.host.now();
         match looked.next() {
@@ -134,15 +162,25 @@ mod tests {
 
     /// A room, `n` jobs of it that are stranded, and the rounds over a queue of lists.
     async fn stranded(n: usize) -> (Room, Vec<JobKey>, Rounds, Arc<Memory>) {
-        let room =
-            Room::new(vec![Command::json("nothing", |_: Nothing, _| async { Ok::<_, HandlerError>(Output::none()) })]);
+        let room = Room::new(vec![Command::json("nothing", |_: Nothing, _| async {
+            Ok::<_, HandlerError>(Output::none())
+        })]);
         let mut keys = vec![];
         for _ in 0..n {
-            keys.push(room.send("nothing", None, "{}").await.expect("accepted").job.key());
+            keys.push(
+                room.send("nothing", None, "{}")
+                    .await
+                    .expect("accepted")
+                    .job
+                    .key(),
+            );
         }
         room.memory.purge();
         let lists = Arc::new(Memory::default());
-        let rounds = Rounds { sweeper: room.sweeper.clone(), lists: lists.clone() };
+        let rounds = Rounds {
+            sweeper: room.sweeper.clone(),
+            lists: lists.clone(),
+        };
         (room, keys, rounds, lists)
     }
 
@@ -189,7 +227,10 @@ mod tests {
     async fn a_record_that_can_not_be_read_keeps_neither_the_stream_nor_a_list() {
         let (room, keys, rounds, lists) = stranded(3).await;
         room.memory.damage(&keys[0]);
-        rounds.begin(&keys).await.expect("the batch of the stream succeeds");
+        rounds
+            .begin(&keys)
+            .await
+            .expect("the batch of the stream succeeds");
         room.memory.damage(&keys[1]);
         until_done(&rounds, &lists).await;
         assert!(room.poll(&keys[2]).await.status.is_terminal());
@@ -198,29 +239,55 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_list_is_older_than_its_queue_retains_it() {
         let room = Room::new(vec![
-            Command::json("late", |_: Nothing, _| async { Ok::<_, HandlerError>(Output::none()) }).retention(DAY * 60),
+            Command::json("late", |_: Nothing, _| async {
+                Ok::<_, HandlerError>(Output::none())
+            })
+            .retention(DAY * 60),
         ]);
         let submission = Submission {
             tenant: Tenant::default(),
             command: "late".parse().expect("a name"),
             client_job_id: None,
-            body: Body::Sent { content_type: None, bytes: "{}".into() },
+            body: Body::Sent {
+                content_type: None,
+                bytes: "{}".into(),
+            },
             query: String::new(),
             not_before: Some(room.host.now().after(DAY * 50)),
             trace: Trace::default(),
         };
-        let key = room.submit.submit(submission).await.expect("accepted").job.key();
+        let key = room
+            .submit
+            .submit(submission)
+            .await
+            .expect("accepted")
+            .job
+            .key();
         room.memory.purge();
         let lists = Arc::new(Memory::default());
-        let rounds = Rounds { sweeper: room.sweeper.clone(), lists: lists.clone() };
-        rounds.begin(std::slice::from_ref(&key)).await.expect("a look");
+        let rounds = Rounds {
+            sweeper: room.sweeper.clone(),
+            lists: lists.clone(),
+        };
+        rounds
+            .begin(std::slice::from_ref(&key))
+            .await
+            .expect("a look");
 
         let mut sent = BTreeMap::new();
         while let (1.., Some(visible)) = lists.messages() {
             sleep_until(visible.max(Instant::now() + Duration::from_millis(1))).await;
-            let Some(delivery) = lists.receive(Duration::from_secs(60)) else { continue };
-            let sent_at: Instant = *sent.entry(delivery.message_id.clone()).or_insert_with(Instant::now);
-            assert!(sent_at.elapsed() < OVERTIME, "{} would be gone", delivery.message_id);
+            let Some(delivery) = lists.receive(Duration::from_secs(60)) else {
+                continue;
+            };
+            let sent_at: Instant = *sent
+                .entry(delivery.message_id.clone())
+                .or_insert_with(Instant::now);
+            assert!(
+                sent_at.elapsed() < OVERTIME,
+                "{} would be gone",
+                delivery.message_id
+            );
             if rounds.go_on(std::slice::from_ref(&delivery)).await == [Disposition::Done] {
                 lists.delete(&delivery);
             }
@@ -232,9 +299,15 @@ mod tests {
     async fn a_list_of_an_older_version_is_sent_again() {
         let (room, keys, rounds, lists) = stranded(1).await;
         let body = format!(r#"{{"v":1,"jobs":[["default","{}"]]}}"#, keys[0].id);
-        lists.send(&Tenant::default(), body, Duration::ZERO, None).await.expect("sent");
+        lists
+            .send(&Tenant::default(), body, Duration::ZERO, None)
+            .await
+            .expect("sent");
         let delivery = lists.receive(Duration::from_secs(60)).expect("a message");
-        assert_eq!(rounds.go_on(std::slice::from_ref(&delivery)).await, [Disposition::Done]);
+        assert_eq!(
+            rounds.go_on(std::slice::from_ref(&delivery)).await,
+            [Disposition::Done]
+        );
         lists.delete(&delivery);
         until_done(&rounds, &lists).await;
         assert!(room.poll(&keys[0]).await.status.is_terminal());
@@ -250,10 +323,20 @@ mod tests {
         for key in &keys {
             assert!(room.poll(key).await.status.is_terminal());
         }
-        for (body, disposition) in [("garbage", Disposition::Done), (r#"{"v":2,"jobs":[]}"#, Disposition::Keep)] {
-            lists.send(&Tenant::default(), body.into(), Duration::ZERO, None).await.expect("sent");
+        for (body, disposition) in [
+            ("garbage", Disposition::Done),
+            (r#"{"v":2,"jobs":[]}"#, Disposition::Keep),
+        ] {
+            lists
+                .send(&Tenant::default(), body.into(), Duration::ZERO, None)
+                .await
+                .expect("sent");
             let delivery = lists.receive(Duration::ZERO).expect("a message");
-            assert_eq!(rounds.go_on(std::slice::from_ref(&delivery)).await, [disposition], "{body}");
+            assert_eq!(
+                rounds.go_on(std::slice::from_ref(&delivery)).await,
+                [disposition],
+                "{body}"
+            );
             lists.delete(&delivery);
         }
     }
@@ -262,12 +345,18 @@ mod tests {
     async fn a_list_whose_handling_panics_stays_and_holds_up_no_other() {
         let (room, keys, rounds, lists) = stranded(2).await;
         for key in &keys {
-            rounds.begin(std::slice::from_ref(key)).await.expect("a look");
+            rounds
+                .begin(std::slice::from_ref(key))
+                .await
+                .expect("a look");
         }
         sleep_until(Instant::now() + Duration::from_secs(7000)).await;
         let both = [(); 2].map(|()| lists.receive(Duration::from_secs(60)).expect("a list"));
         room.memory.fail("load", Fault::Panic);
-        assert_eq!(rounds.go_on(&both).await, [Disposition::Keep, Disposition::Done]);
+        assert_eq!(
+            rounds.go_on(&both).await,
+            [Disposition::Keep, Disposition::Done]
+        );
         lists.delete(&both[1]);
         until_done(&rounds, &lists).await;
         for key in &keys {
@@ -283,13 +372,22 @@ mod tests {
         let list = lists.receive(Duration::from_secs(60));
         assert_eq!(list, None, "it is held back");
         sleep_until(Instant::now() + Duration::from_secs(900)).await;
-        let list = lists.receive(Duration::from_secs(60)).expect("as long as a queue holds it back");
+        let list = lists
+            .receive(Duration::from_secs(60))
+            .expect("as long as a queue holds it back");
         for (fault, seconds) in [(true, 30), (false, 6000 - 1000)] {
             if fault {
                 room.memory.fail("load", Fault::Before);
             }
-            assert_eq!(rounds.go_on(std::slice::from_ref(&list)).await, [Disposition::Keep]);
-            assert_eq!(lists.messages().1, Some(Instant::now() + Duration::from_secs(seconds)), "{fault}");
+            assert_eq!(
+                rounds.go_on(std::slice::from_ref(&list)).await,
+                [Disposition::Keep]
+            );
+            assert_eq!(
+                lists.messages().1,
+                Some(Instant::now() + Duration::from_secs(seconds)),
+                "{fault}"
+            );
         }
     }
 }

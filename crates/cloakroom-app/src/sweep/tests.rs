@@ -22,41 +22,80 @@ async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {
 }
 
 fn room() -> Room {
-    Room::new(vec![Command::json("sleep", sleeps).timeout(Duration::from_secs(300))])
+    Room::new(vec![
+        Command::json("sleep", sleeps).timeout(Duration::from_secs(300)),
+    ])
 }
 
 async fn sent(room: &Room) -> JobKey {
-    room.send("sleep", None, "{}").await.expect("accepted").job.key()
+    room.send("sleep", None, "{}")
+        .await
+        .expect("accepted")
+        .job
+        .key()
 }
 
 fn end(job: &Job) -> (Status, &str) {
-    (job.status, job.failure.as_ref().map_or("", |failure| failure.code.as_str()))
+    (
+        job.status,
+        job.failure
+            .as_ref()
+            .map_or("", |failure| failure.code.as_str()),
+    )
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_was_recorded_and_never_sent_ends_when_no_message_can_be_on_its_way() {
     let room = room();
     room.memory.fail("send", Fault::Before);
-    room.send("sleep", Some("k"), "{}").await.expect_err("its submission dies");
+    room.send("sleep", Some("k"), "{}")
+        .await
+        .expect_err("its submission dies");
     let key = room.memory.only_job().key();
     let due = room.poll(&key).await.created_at.after(DUE);
-    let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+    let looked = room
+        .sweeper
+        .look(std::slice::from_ref(&key))
+        .await
+        .expect("a look");
     assert_eq!((looked.next(), looked.ended), (Some(due), 0));
     sleep(DUE).await;
-    let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+    let looked = room
+        .sweeper
+        .look(std::slice::from_ref(&key))
+        .await
+        .expect("a look");
     assert_eq!((looked.next(), looked.ended), (None, 1));
-    assert_eq!(end(&room.poll(&key).await), (Status::Failed, "never-started"));
+    assert_eq!(
+        end(&room.poll(&key).await),
+        (Status::Failed, "never-started")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_running_job_whose_worker_died_and_whose_message_is_gone_ends() {
     let room = room();
     let key = sent(&room).await;
-    assert!(timeout(Duration::from_secs(45), room.work_once()).await.is_err(), "the worker dies");
+    assert!(
+        timeout(Duration::from_secs(45), room.work_once())
+            .await
+            .is_err(),
+        "the worker dies"
+    );
     room.memory.purge();
     sleep(DUE + Duration::from_secs(60)).await;
-    assert_eq!(room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look").ended, 1);
-    assert_eq!(end(&room.poll(&key).await), (Status::Failed, "worker-crashed"));
+    assert_eq!(
+        room.sweeper
+            .look(std::slice::from_ref(&key))
+            .await
+            .expect("a look")
+            .ended,
+        1
+    );
+    assert_eq!(
+        end(&room.poll(&key).await),
+        (Status::Failed, "worker-crashed")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +104,11 @@ async fn a_job_that_waits_in_a_long_queue_is_left_alone_until_just_before_it_wou
     let key = sent(&room).await;
     let mut looks = 0;
     loop {
-        let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+        let looked = room
+            .sweeper
+            .look(std::slice::from_ref(&key))
+            .await
+            .expect("a look");
         let Some(next) = looked.next() else { break };
         looks += 1;
         assert!(next > room.host.now(), "it would look without end");
@@ -76,7 +119,11 @@ async fn a_job_that_waits_in_a_long_queue_is_left_alone_until_just_before_it_wou
     assert!(job.finished_at.expect("over").since(job.created_at) > 23 * HOUR);
     assert!(looks < 400, "{looks}");
     room.work_until_idle().await;
-    assert_eq!(end(&room.poll(&key).await), (Status::Failed, "expired"), "its message finds it over");
+    assert_eq!(
+        end(&room.poll(&key).await),
+        (Status::Failed, "expired"),
+        "its message finds it over"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,16 +131,29 @@ async fn jobs_that_are_at_work_over_or_unknown_are_none_of_its_business() {
     let room = room();
     let (running, over) = (sent(&room).await, sent(&room).await);
     room.jobs.cancel(&over).await.expect("cancelled");
-    let unknown = JobKey { tenant: "nobody".parse().expect("a name"), id: over.id };
+    let unknown = JobKey {
+        tenant: "nobody".parse().expect("a name"),
+        id: over.id,
+    };
     let watch = async {
         sleep(Duration::from_secs(50)).await;
-        let looked = room.sweeper.look(&[running.clone(), over.clone(), unknown]).await.expect("a look");
+        let looked = room
+            .sweeper
+            .look(&[running.clone(), over.clone(), unknown])
+            .await
+            .expect("a look");
         assert_eq!((looked.ended, looked.open.len()), (0, 1));
     };
     tokio::join!(room.work_until_idle(), watch);
     assert_eq!(room.poll(&running).await.status, Status::Succeeded);
-    assert_eq!(room.sweeper.look(&[running]).await.expect("a look"), Looked::default());
-    assert_eq!(room.sweeper.look(&[]).await.expect("nothing"), Looked::default());
+    assert_eq!(
+        room.sweeper.look(&[running]).await.expect("a look"),
+        Looked::default()
+    );
+    assert_eq!(
+        room.sweeper.look(&[]).await.expect("nothing"),
+        Looked::default()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,12 +164,27 @@ async fn a_record_that_can_not_be_read_is_counted_and_holds_up_no_other() {
     room.memory.damage(&keys[1]);
     room.meter.take();
     sleep(DUE).await;
-    let looked = room.sweeper.look(&keys).await.expect("the record is skipped");
-    assert_eq!((looked.ended, looked.unreadable, looked.next()), (2, 1, None));
+    let looked = room
+        .sweeper
+        .look(&keys)
+        .await
+        .expect("the record is skipped");
+    assert_eq!(
+        (looked.ended, looked.unreadable, looked.next()),
+        (2, 1, None)
+    );
     for key in [&keys[0], &keys[2]] {
-        assert_eq!(end(&room.poll(key).await), (Status::Failed, "never-started"));
+        assert_eq!(
+            end(&room.poll(key).await),
+            (Status::Failed, "never-started")
+        );
     }
-    let counted = room.meter.take().into_iter().filter(|measure| measure.fact == Fact::Unreadable).count();
+    let counted = room
+        .meter
+        .take()
+        .into_iter()
+        .filter(|measure| measure.fact == Fact::Unreadable)
+        .count();
     assert_eq!(counted, 1);
 }
 
@@ -123,11 +198,17 @@ async fn whatever_call_fails_another_look_ends_them_all() {
             sleep(DUE).await;
             room.memory.fail_nth(n, fault);
             let looked = room.sweeper.look(&keys).await;
-            assert!(looked.is_err(), "call {n}, {fault:?}: a queue and three jobs, each read and changed");
+            assert!(
+                looked.is_err(),
+                "call {n}, {fault:?}: a queue and three jobs, each read and changed"
+            );
             room.memory.calm();
             room.sweeper.look(&keys).await.expect("a look");
             for key in &keys {
-                assert_eq!(end(&room.poll(key).await), (Status::Failed, "never-started"));
+                assert_eq!(
+                    end(&room.poll(key).await),
+                    (Status::Failed, "never-started")
+                );
             }
         }
     }
@@ -147,9 +228,23 @@ async fn a_job_that_moves_while_it_is_looked_at_is_left_alone_and_looked_at_agai
             _ => Transition::claim(&claim_by("another", job), now),
         };
         room.memory.meanwhile("change", another(does));
-        let looked = room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
-        assert_eq!(looked, Looked { open: vec![(key.clone(), now.after(HOUR))], ended: 0, unreadable: 0 });
-        assert_eq!((room.poll(&key).await.status, room.meter.facts()), (moved_to, vec![]));
+        let looked = room
+            .sweeper
+            .look(std::slice::from_ref(&key))
+            .await
+            .expect("a look");
+        assert_eq!(
+            looked,
+            Looked {
+                open: vec![(key.clone(), now.after(HOUR))],
+                ended: 0,
+                unreadable: 0
+            }
+        );
+        assert_eq!(
+            (room.poll(&key).await.status, room.meter.facts()),
+            (moved_to, vec![])
+        );
     }
 }
 
@@ -161,7 +256,10 @@ async fn a_job_that_was_ended_is_counted_as_swept_once() {
     sleep(DUE).await;
     room.meter.take();
     for facts in [vec![Fact::Swept], vec![]] {
-        room.sweeper.look(std::slice::from_ref(&key)).await.expect("a look");
+        room.sweeper
+            .look(std::slice::from_ref(&key))
+            .await
+            .expect("a look");
         assert_eq!(room.meter.facts(), facts);
     }
 }

@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep};
 use super::trouble::{Fault, Records, Trouble};
 use crate::intake::Produced;
 use crate::ports::{
-    Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels,
-    Part, PartTerms, PartsRecord, PortError, Queue, QueueState, ReadError, UploadLink, UploadTerms,
+    Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened,
+    Parcel, Parcels, Part, PartTerms, PartsRecord, PortError, Queue, QueueState, ReadError,
+    UploadLink, UploadTerms,
 };
 use crate::work::Delivery;
 
@@ -65,14 +66,23 @@ struct Message {
 
 impl State {
     fn readable(&self, key: &JobKey) -> Result<(), PortError> {
-        let damaged = PortError::Unreadable { service: "the memory", reason: "the record is damaged".into() };
-        if self.damaged.contains(key) { Err(damaged) } else { Ok(()) }
+        let damaged = PortError::Unreadable {
+            service: "the memory",
+            reason: "the record is damaged".into(),
+        };
+        if self.damaged.contains(key) {
+            Err(damaged)
+        } else {
+            Ok(())
+        }
     }
 }
 
 impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("no test panics while it holds the memory")
+        self.0
+            .lock()
+            .expect("no test panics while it holds the memory")
     }
 
     /// Makes the next call of this name go wrong. Several are kept in order.
@@ -88,8 +98,15 @@ impl Memory {
 
     /// Lets another change jobs just before the next call of this name: between what a use case read and what it writes.
     /// Several are kept in order.
-    pub fn meanwhile(&self, call: &'static str, change: impl FnOnce(&mut Records) + Send + 'static) {
-        self.state().trouble.meanwhile.push_back((call, Box::new(change)));
+    pub fn meanwhile(
+        &self,
+        call: &'static str,
+        change: impl FnOnce(&mut Records) + Send + 'static,
+    ) {
+        self.state()
+            .trouble
+            .meanwhile
+            .push_back((call, Box::new(change)));
     }
 
     /// Makes the record of a job one that can't be read.
@@ -137,7 +154,10 @@ impl Memory {
         let receipt = format!("receipt-{}", state.receipts);
         let now = Instant::now();
         let state = &mut *state;
-        let message = state.messages.iter_mut().find(|message| message.visible_at <= now)?;
+        let message = state
+            .messages
+            .iter_mut()
+            .find(|message| message.visible_at <= now)?;
         message.receipt.clone_from(&receipt);
         message.visible_at = now + visibility;
         message.receive_count += 1;
@@ -169,12 +189,18 @@ impl Memory {
 
     /// The letters that are kept, in the order of their keys.
     pub fn letters(&self) -> Vec<(String, String)> {
-        self.state().letters.iter().map(|(key, body)| (key.clone(), body.clone())).collect()
+        self.state()
+            .letters
+            .iter()
+            .map(|(key, body)| (key.clone(), body.clone()))
+            .collect()
     }
 
     /// Deletes a message, if the receipt is its last one.
     pub fn delete(&self, delivery: &Delivery) {
-        self.state().messages.retain(|message| message.receipt != delivery.receipt);
+        self.state()
+            .messages
+            .retain(|message| message.receipt != delivery.receipt);
     }
 
     /// Loses all messages.
@@ -185,7 +211,14 @@ impl Memory {
     /// How many messages there are, and when the first of them is visible.
     pub fn messages(&self) -> (usize, Option<Instant>) {
         let state = self.state();
-        (state.messages.len(), state.messages.iter().map(|message| message.visible_at).min())
+        (
+            state.messages.len(),
+            state
+                .messages
+                .iter()
+                .map(|message| message.visible_at)
+                .min(),
+        )
     }
 
     /// The trace header that was sent beside the last message.
@@ -202,7 +235,9 @@ impl Memory {
     pub fn put_part(&self, key: &str, number: u32, bytes: Bytes) -> bool {
         let mut state = self.state();
         let unfinished = state.unfinished.values_mut().find(|(of, ..)| of == key);
-        unfinished.map(|(_, _, parts)| parts.insert(number, bytes)).is_some()
+        unfinished
+            .map(|(_, _, parts)| parts.insert(number, bytes))
+            .is_some()
     }
 
     /// Gives up whatever came in parts and is not finished.
@@ -227,7 +262,11 @@ impl Memory {
         state.jobs.values().next().cloned().expect("one job")
     }
 
-    async fn call<T>(&self, name: &'static str, effect: impl Fn(&mut State) -> T + Send) -> Result<T, PortError> {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        effect: impl Fn(&mut State) -> T + Send,
+    ) -> Result<T, PortError> {
         let slow = self.state().trouble.slow;
         if let Some((_, time)) = slow.filter(|(call, _)| *call == name) {
             sleep(time).await;
@@ -237,7 +276,10 @@ impl Memory {
         if let Some(change) = state.trouble.before(name) {
             change(&mut state.jobs);
         }
-        let lost = || PortError::Unavailable { service: "the memory", reason: format!("{name} was made to fail") };
+        let lost = || PortError::Unavailable {
+            service: "the memory",
+            reason: format!("{name} was made to fail"),
+        };
         match state.trouble.at(name) {
             Some(Fault::Before) => Err(lost()),
             Some(Fault::After) => {
@@ -261,7 +303,9 @@ impl Memory {
 impl JobStore for Memory {
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
         self.call("accept", |state| match state.jobs.get(&job.key()) {
-            Some(existing) if existing.is_alive(job.created_at) => Acceptance::Exists(Box::new(existing.clone())),
+            Some(existing) if existing.is_alive(job.created_at) => {
+                Acceptance::Exists(Box::new(existing.clone()))
+            }
             _ => {
                 state.jobs.insert(job.key(), job.clone());
                 Acceptance::Created
@@ -300,29 +344,51 @@ impl JobStore for Memory {
         job: JobId,
         _until: Timestamp,
     ) -> Result<bool, PortError> {
-        self.call("take_upload", |state| *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job).await
-    }
-
-    async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
-        self.call("keep_upload", |state| {
-            state.records.insert((upload.tenant.clone(), upload.id), upload.clone());
+        self.call("take_upload", |state| {
+            *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job
         })
         .await
     }
 
-    async fn upload(&self, tenant: &Tenant, upload: UploadId) -> Result<Option<PartsRecord>, PortError> {
-        self.call("upload", |state| state.records.get(&(tenant.clone(), upload)).cloned()).await
+    async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
+        self.call("keep_upload", |state| {
+            state
+                .records
+                .insert((upload.tenant.clone(), upload.id), upload.clone());
+        })
+        .await
+    }
+
+    async fn upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+    ) -> Result<Option<PartsRecord>, PortError> {
+        self.call("upload", |state| {
+            state.records.get(&(tenant.clone(), upload)).cloned()
+        })
+        .await
     }
 }
 
 #[async_trait]
 impl Queue for Memory {
-    async fn send(&self, _tenant: &Tenant, body: String, delay: Duration, xray: Option<&str>) -> Result<(), PortError> {
+    async fn send(
+        &self,
+        _tenant: &Tenant,
+        body: String,
+        delay: Duration,
+        xray: Option<&str>,
+    ) -> Result<(), PortError> {
         // As SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-        let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
+        let legal =
+            |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
         if !body.chars().all(legal) {
             let reason = "a message has a character that none may have".into();
-            return Err(PortError::Misconfigured { service: "the memory", reason });
+            return Err(PortError::Misconfigured {
+                service: "the memory",
+                reason,
+            });
         }
         self.call("send", |state| {
             state.sent += 1;
@@ -342,9 +408,14 @@ impl Queue for Memory {
 
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
         self.call("hide", |state| {
-            if let Some(message) = state.messages.iter_mut().find(|message| message.receipt == receipt) {
+            if let Some(message) = state
+                .messages
+                .iter_mut()
+                .find(|message| message.receipt == receipt)
+            {
                 let seconds = time.min(LONGEST_HIDE).as_millis().div_ceil(1000);
-                message.visible_at = Instant::now() + Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX));
+                message.visible_at =
+                    Instant::now() + Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX));
             }
         })
         .await
@@ -353,7 +424,13 @@ impl Queue for Memory {
     async fn state(&self) -> Result<QueueState, PortError> {
         self.call("state", |state| {
             let now = Instant::now();
-            QueueState { backlog: state.messages.iter().any(|message| message.visible_at <= now), cycle: CYCLE }
+            QueueState {
+                backlog: state
+                    .messages
+                    .iter()
+                    .any(|message| message.visible_at <= now),
+                cycle: CYCLE,
+            }
         })
         .await
     }
@@ -371,13 +448,17 @@ impl Letters for Memory {
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
         self.call("list", |state| {
             let all = state.letters.keys().filter(|key| key.starts_with(prefix));
-            all.filter(|key| after.is_none_or(|after| key.as_str() > after)).take(PAGE).cloned().collect()
+            all.filter(|key| after.is_none_or(|after| key.as_str() > after))
+                .take(PAGE)
+                .cloned()
+                .collect()
         })
         .await
     }
 
     async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
-        self.call("read", |state| state.letters.get(key).cloned()).await
+        self.call("read", |state| state.letters.get(key).cloned())
+            .await
     }
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {
@@ -392,10 +473,14 @@ impl Letters for Memory {
 #[async_trait]
 impl Parcels for Memory {
     async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
-        self.call("fetch", |state| match state.objects.get(&format!("{bucket}/{key}")) {
-            Some((_, bytes)) if bytes.len() as u64 > limit => Parcel::TooLarge(bytes.len() as u64),
-            Some((_, bytes)) => Parcel::Whole(bytes.clone()),
-            None => Parcel::Gone,
+        self.call("fetch", |state| {
+            match state.objects.get(&format!("{bucket}/{key}")) {
+                Some((_, bytes)) if bytes.len() as u64 > limit => {
+                    Parcel::TooLarge(bytes.len() as u64)
+                }
+                Some((_, bytes)) => Parcel::Whole(bytes.clone()),
+                None => Parcel::Gone,
+            }
         })
         .await
     }
@@ -409,7 +494,9 @@ fn etag(bytes: &Bytes) -> String {
 impl Objects for Memory {
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
         self.call("put", |state| {
-            state.objects.insert(key.to_owned(), (content_type.to_owned(), bytes.clone()));
+            state
+                .objects
+                .insert(key.to_owned(), (content_type.to_owned(), bytes.clone()));
         })
         .await
     }
@@ -424,28 +511,47 @@ impl Objects for Memory {
     }
 
     async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
-        let bytes = self.call("open", |state| state.objects.get(key).map(|(_, bytes)| bytes.clone())).await?;
+        let bytes = self
+            .call("open", |state| {
+                state.objects.get(key).map(|(_, bytes)| bytes.clone())
+            })
+            .await?;
         Ok(bytes.map(Opened::of))
     }
 
     /// A call of its own name, which tells what an object was opened for.
     async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
-        Ok(self.call("digest", |state| state.objects.get(key).map(|(_, bytes)| Digest::of(bytes))).await?)
+        Ok(self
+            .call("digest", |state| {
+                state.objects.get(key).map(|(_, bytes)| Digest::of(bytes))
+            })
+            .await?)
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
         self.call("info", |state| {
             let (content_type, bytes) = state.objects.get(key)?;
             let (content_type, etag) = (content_type.clone(), etag(bytes));
-            Some(ObjectInfo { content_type, length: bytes.len() as u64, sha256: None, etag })
+            Some(ObjectInfo {
+                content_type,
+                length: bytes.len() as u64,
+                sha256: None,
+                etag,
+            })
         })
         .await
     }
 
     async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError> {
         self.call("copy", |state| {
-            let object = state.objects.get(from).filter(|(_, bytes)| etag(bytes) == info.etag).cloned();
-            object.map(|object| state.objects.insert(to.to_owned(), object)).is_some()
+            let object = state
+                .objects
+                .get(from)
+                .filter(|(_, bytes)| etag(bytes) == info.etag)
+                .cloned();
+            object
+                .map(|object| state.objects.insert(to.to_owned(), object))
+                .is_some()
         })
         .await
     }
@@ -462,18 +568,29 @@ impl Objects for Memory {
         Ok(url_of(key))
     }
 
-    async fn upload_link(&self, key: &str, terms: &UploadTerms, valid: Duration) -> Result<UploadLink, PortError> {
+    async fn upload_link(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+        valid: Duration,
+    ) -> Result<UploadLink, PortError> {
         self.state().links.push(valid);
         let headers = vec![
             ("content-type".into(), terms.content_type.clone()),
             ("content-length".into(), terms.length.to_string()),
         ];
-        Ok(UploadLink { url: url_of(key), headers })
+        Ok(UploadLink {
+            url: url_of(key),
+            headers,
+        })
     }
     async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
         self.call("begin_parts", |state| {
             let store_id = format!("store-{}", state.trouble.made);
-            state.unfinished.insert(store_id.clone(), (key.to_owned(), terms.content_type.clone(), BTreeMap::new()));
+            state.unfinished.insert(
+                store_id.clone(),
+                (key.to_owned(), terms.content_type.clone(), BTreeMap::new()),
+            );
             store_id
         })
         .await
@@ -488,7 +605,10 @@ impl Objects for Memory {
     ) -> Result<UploadLink, PortError> {
         self.state().links.push(valid);
         let headers = vec![("content-length".into(), part.length.to_string())];
-        Ok(UploadLink { url: format!("{}?of={store_id}&part={}", url_of(key), part.number), headers })
+        Ok(UploadLink {
+            url: format!("{}?of={store_id}&part={}", url_of(key), part.number),
+            headers,
+        })
     }
 
     async fn parts(
@@ -498,23 +618,40 @@ impl Objects for Memory {
         numbers: RangeInclusive<u32>,
     ) -> Result<Option<Vec<Part>>, PortError> {
         self.call("parts", |state| {
-            let (_, _, parts) = state.unfinished.get(store_id).filter(|(of, ..)| of == key)?;
+            let (_, _, parts) = state
+                .unfinished
+                .get(store_id)
+                .filter(|(of, ..)| of == key)?;
             let asked = parts.iter().filter(|(number, _)| numbers.contains(number));
             Some(asked.map(|(number, bytes)| part(*number, bytes)).collect())
         })
         .await
     }
 
-    async fn join_parts(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
+    async fn join_parts(
+        &self,
+        key: &str,
+        store_id: &str,
+        parts: &[Part],
+    ) -> Result<bool, PortError> {
         self.call("join_parts", |state| {
-            let Some((_, content_type, there)) = state.unfinished.get(store_id).filter(|(of, ..)| of == key) else {
+            let Some((_, content_type, there)) =
+                state.unfinished.get(store_id).filter(|(of, ..)| of == key)
+            else {
                 return false;
             };
-            let same = |asked: &Part| there.get(&asked.number).is_some_and(|bytes| part(asked.number, bytes) == *asked);
+            let same = |asked: &Part| {
+                there
+                    .get(&asked.number)
+                    .is_some_and(|bytes| part(asked.number, bytes) == *asked)
+            };
             if !parts.iter().all(same) {
                 return false;
             }
-            let bytes: Vec<_> = parts.iter().flat_map(|part| there[&part.number].clone()).collect();
+            let bytes: Vec<_> = parts
+                .iter()
+                .flat_map(|part| there[&part.number].clone())
+                .collect();
             let object = (content_type.clone(), Bytes::from(bytes));
             state.objects.insert(key.to_owned(), object);
             state.unfinished.remove(store_id);
@@ -525,7 +662,11 @@ impl Objects for Memory {
 }
 
 fn part(number: u32, bytes: &Bytes) -> Part {
-    Part { number, length: bytes.len() as u64, etag: Digest::of(bytes).to_string() }
+    Part {
+        number,
+        length: bytes.len() as u64,
+        etag: Digest::of(bytes).to_string(),
+    }
 }
 
 /// Encoded, so that it is a URL whatever the key.

@@ -20,7 +20,10 @@ impl MemoryMeter {
 
     /// As [`take`](Self::take): the facts alone.
     pub fn facts(&self) -> Vec<Fact> {
-        self.take().into_iter().map(|measure| measure.fact).collect()
+        self.take()
+            .into_iter()
+            .map(|measure| measure.fact)
+            .collect()
     }
 }
 

@@ -52,7 +52,10 @@ impl Room {
     pub fn new(commands: Vec<Command>) -> Self {
         let (memory, host) = (Arc::new(Memory::default()), Arc::new(TestHost::new(7)));
         let meter = Arc::new(MemoryMeter::default());
-        let (commands, namespace) = (Registry::new(commands), Namespace::from_uuid(Uuid::from_u128(7)));
+        let (commands, namespace) = (
+            Registry::new(commands),
+            Namespace::from_uuid(Uuid::from_u128(7)),
+        );
         Self {
             submit: Submit {
                 store: memory.clone(),
@@ -64,7 +67,11 @@ impl Room {
                 namespace,
                 inline_limit: INLINE_LIMIT,
             },
-            uploads: Uploads { store: memory.clone(), objects: memory.clone(), host: host.clone() },
+            uploads: Uploads {
+                store: memory.clone(),
+                objects: memory.clone(),
+                host: host.clone(),
+            },
             jobs: Jobs {
                 store: memory.clone(),
                 objects: memory.clone(),
@@ -90,7 +97,12 @@ impl Room {
                 host: host.clone(),
                 meter: meter.clone(),
             },
-            sweeper: Sweeper { store: memory.clone(), queue: memory.clone(), host: host.clone(), meter: meter.clone() },
+            sweeper: Sweeper {
+                store: memory.clone(),
+                queue: memory.clone(),
+                host: host.clone(),
+                meter: meter.clone(),
+            },
             redrive: Redrive {
                 store: memory.clone(),
                 queue: memory.clone(),
@@ -104,7 +116,12 @@ impl Room {
     }
 
     /// Submits JSON.
-    pub async fn send(&self, command: &str, key: Option<&str>, json: &str) -> Result<Submitted, SubmitError> {
+    pub async fn send(
+        &self,
+        command: &str,
+        key: Option<&str>,
+        json: &str,
+    ) -> Result<Submitted, SubmitError> {
         let body = Body::Sent {
             content_type: Some("application/json".into()),
             bytes: Bytes::copy_from_slice(json.as_bytes()),
@@ -140,7 +157,9 @@ impl Room {
     /// # Panics
     /// When the worker outlives its function.
     pub async fn work_once(&self) -> bool {
-        let Some(delivery) = self.memory.receive(VISIBILITY) else { return false };
+        let Some(delivery) = self.memory.receive(VISIBILITY) else {
+            return false;
+        };
         let ends_at = self.host.now().after(FUNCTION);
         let handled = timeout(FUNCTION, self.worker.handle(&delivery, ends_at)).await;
         if handled.expect("a worker is done before its function ends") == Disposition::Done {
@@ -160,10 +179,15 @@ impl Room {
             }
             match self.memory.messages() {
                 (0, _) | (_, None) => return,
-                (_, Some(visible_at)) => sleep_until(visible_at.max(Instant::now() + Duration::from_millis(1))).await,
+                (_, Some(visible_at)) => {
+                    sleep_until(visible_at.max(Instant::now() + Duration::from_millis(1))).await
+                }
             }
         }
-        panic!("there is no end to the messages: {:?}", self.memory.messages());
+        panic!(
+            "there is no end to the messages: {:?}",
+            self.memory.messages()
+        );
     }
 
     /// The job as a poll finds it.
@@ -171,6 +195,10 @@ impl Room {
     /// # Panics
     /// When there is none.
     pub async fn poll(&self, key: &JobKey) -> Job {
-        self.jobs.get(key).await.expect("the memory does not fail here").expect("the job is known")
+        self.jobs
+            .get(key)
+            .await
+            .expect("the memory does not fail here")
+            .expect("the job is known")
     }
 }

@@ -68,13 +68,23 @@ impl Trouble {
 
     /// Takes the change that others make before a call of this name.
     pub(super) fn before(&mut self, name: &'static str) -> Option<Change> {
-        let next = self.meanwhile.front().is_some_and(|(call, _)| *call == name);
-        if next { self.meanwhile.pop_front().map(|(_, change)| change) } else { None }
+        let next = self
+            .meanwhile
+            .front()
+            .is_some_and(|(call, _)| *call == name);
+        if next {
+            self.meanwhile.pop_front().map(|(_, change)| change)
+        } else {
+            None
+        }
     }
 }
 
 impl fmt::Debug for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trouble").field("faults", &self.faults).field("down", &self.down).finish_non_exhaustive()
+        f.debug_struct("Trouble")
+            .field("faults", &self.faults)
+            .field("down", &self.down)
+            .finish_non_exhaustive()
     }
 }

@@ -13,7 +13,10 @@ const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 #[test]
 fn a_well_formed_traceparent_is_read_and_any_other_is_none() {
     assert_eq!(TraceContext::parse(GOOD).expect("good").as_str(), GOOD);
-    assert!(TraceContext::parse(&format!("cc{}-what-comes", &GOOD[2..])).is_some(), "a later version");
+    assert!(
+        TraceContext::parse(&format!("cc{}-what-comes", &GOOD[2..])).is_some(),
+        "a later version"
+    );
     for bad in [
         "",
         "x",
@@ -31,9 +34,16 @@ fn a_well_formed_traceparent_is_read_and_any_other_is_none() {
 #[test]
 fn a_child_is_another_span_of_the_same_trace_and_keeps_that_it_is_recorded() {
     let later = format!("cc{}ff-what-comes", &GOOD[2..53]);
-    for (parent, flags) in [(GOOD, "01"), (&later, "01"), (&format!("{}00", &GOOD[..53]), "00")] {
+    for (parent, flags) in [
+        (GOOD, "01"),
+        (&later, "01"),
+        (&format!("{}00", &GOOD[..53]), "00"),
+    ] {
         let child = TraceContext::parse(parent).expect("good").child(0xfeed);
-        assert_eq!(child.as_str(), format!("00-0af7651916cd43dd8448eb211c80319c-000000000000feed-{flags}"));
+        assert_eq!(
+            child.as_str(),
+            format!("00-0af7651916cd43dd8448eb211c80319c-000000000000feed-{flags}")
+        );
     }
 }
 
@@ -41,8 +51,15 @@ fn a_child_is_another_span_of_the_same_trace_and_keeps_that_it_is_recorded() {
 fn what_begins_here_is_well_formed_whatever_is_drawn() {
     for random in [0, 1, 1 << 64, (1 << 64) | 1, u128::MAX] {
         let begun = TraceContext::begin(random);
-        assert_eq!(TraceContext::parse(begun.as_str()).as_ref(), Some(&begun), "{random:x}");
-        assert!(begun.as_str().ends_with("-00"), "nobody recorded it: {begun}");
+        assert_eq!(
+            TraceContext::parse(begun.as_str()).as_ref(),
+            Some(&begun),
+            "{random:x}"
+        );
+        assert!(
+            begun.as_str().ends_with("-00"),
+            "nobody recorded it: {begun}"
+        );
         let child = begun.child(random);
         assert_eq!(TraceContext::parse(child.as_str()), Some(child));
     }
@@ -57,8 +74,15 @@ async fn seen_in_two_attempts(trace: Trace) -> Vec<(TraceContext, Option<String>
         async move {
             let trace = TraceContext::parse(job.traceparent()).expect("well-formed");
             assert_eq!(job.trace_id(), trace.trace_id());
-            noted.lock().expect("one at a time").push((trace, job.tracestate().map(ToOwned::to_owned)));
-            if job.attempt() == 1 { Err(HandlerError::retryable("again")) } else { Ok(Output::none()) }
+            noted
+                .lock()
+                .expect("one at a time")
+                .push((trace, job.tracestate().map(ToOwned::to_owned)));
+            if job.attempt() == 1 {
+                Err(HandlerError::retryable("again"))
+            } else {
+                Ok(Output::none())
+            }
         }
     };
     let room = Room::new(vec![Command::json("trace.note", note)]);
@@ -66,7 +90,10 @@ async fn seen_in_two_attempts(trace: Trace) -> Vec<(TraceContext, Option<String>
         tenant: cloakroom_core::Tenant::default(),
         command: "trace.note".parse().expect("a good name"),
         client_job_id: None,
-        body: Body::Sent { content_type: None, bytes: Bytes::from_static(b"{}") },
+        body: Body::Sent {
+            content_type: None,
+            bytes: Bytes::from_static(b"{}"),
+        },
         query: String::new(),
         not_before: None,
         trace,
@@ -80,10 +107,17 @@ async fn seen_in_two_attempts(trace: Trace) -> Vec<(TraceContext, Option<String>
 
 #[tokio::test(start_paused = true)]
 async fn every_attempt_is_a_step_of_its_own_in_the_requests_trace() {
-    let sent = Trace { traceparent: Some(GOOD.into()), tracestate: Some("rojo=1".into()), ..Trace::default() };
+    let sent = Trace {
+        traceparent: Some(GOOD.into()),
+        tracestate: Some("rojo=1".into()),
+        ..Trace::default()
+    };
     let seen = seen_in_two_attempts(sent).await;
     for (trace, state) in &seen {
-        assert_eq!((&trace.as_str()[..35], &trace.as_str()[52..]), (&GOOD[..35], "-01"));
+        assert_eq!(
+            (&trace.as_str()[..35], &trace.as_str()[52..]),
+            (&GOOD[..35], "-01")
+        );
         assert_eq!(state.as_deref(), Some("rojo=1"));
         assert_ne!(trace.as_str(), GOOD);
     }

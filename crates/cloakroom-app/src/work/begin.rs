@@ -46,22 +46,38 @@ impl Worker {
         let permit = self.wait(order, self.admission.admit(need)).await?;
         self.in_time(order).await?;
         if let Err(error) = self.give_back(order.envelope, order.key).await {
-            return Err(self.fault(order.delivery, order.envelope, &error, "give an attempt back").await);
+            return Err(self
+                .fault(
+                    order.delivery,
+                    order.envelope,
+                    &error,
+                    "give an attempt back",
+                )
+                .await);
         }
         self.unless_lapsed(order).await?;
         let claim = self.claim_of(order);
         // Not earlier: each write before it may have taken seconds, and a lease must not begin in the past.
         let now = self.in_time(order).await?;
-        match self.store.change(order.key, &Transition::claim(&claim, now)).await {
+        match self
+            .store
+            .change(order.key, &Transition::claim(&claim, now))
+            .await
+        {
             Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
-            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
+            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found)
+            {
                 (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
                 (Refusal::TakeOver { dead, isolation }, _) => {
                     self.take_over(order, claim, dead, isolation, permit).await
                 }
-                (refusal, found) => Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref()).await),
+                (refusal, found) => Err(self
+                    .refused(order.delivery, order.envelope, refusal, found.as_deref())
+                    .await),
             },
-            Err(error) => Err(self.unrecorded_claim(order, &claim, &error, "claim the attempt").await),
+            Err(error) => Err(self
+                .unrecorded_claim(order, &claim, &error, "claim the attempt")
+                .await),
         }
     }
 
@@ -74,25 +90,50 @@ impl Worker {
         isolation: Isolation,
         mut permit: Result<Permit, TooLarge>,
     ) -> Result<Begun, Disposition> {
-        tracing::warn!(?isolation, "the worker of the last attempt died; taking over");
+        tracing::warn!(
+            ?isolation,
+            "the worker of the last attempt died; taking over"
+        );
         if isolation == Isolation::Alone && permit.is_ok() {
             drop(permit);
             permit = Ok(self.wait(order, self.admission.admit_alone()).await?);
         }
         claim.lease.isolation = isolation;
         let now = self.in_time(order).await?;
-        match self.store.change(order.key, &Transition::take_over(&claim, dead, now)).await {
+        match self
+            .store
+            .change(order.key, &Transition::take_over(&claim, dead, now))
+            .await
+        {
             Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
-            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found) {
+            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found)
+            {
                 (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
-                (refusal, found) => Err(self.refused(order.delivery, order.envelope, refusal, found.as_deref()).await),
+                (refusal, found) => Err(self
+                    .refused(order.delivery, order.envelope, refusal, found.as_deref())
+                    .await),
             },
-            Err(error) => Err(self.unrecorded_claim(order, &claim, &error, "take over the attempt").await),
+            Err(error) => Err(self
+                .unrecorded_claim(order, &claim, &error, "take over the attempt")
+                .await),
         }
     }
 
-    async fn unrecorded_claim(&self, order: &Order<'_>, claim: &Claim, error: &PortError, doing: &str) -> Disposition {
-        self.unrecorded(order.delivery, order.envelope, claim.lease.token, error, doing).await
+    async fn unrecorded_claim(
+        &self,
+        order: &Order<'_>,
+        claim: &Claim,
+        error: &PortError,
+        doing: &str,
+    ) -> Disposition {
+        self.unrecorded(
+            order.delivery,
+            order.envelope,
+            claim.lease.token,
+            error,
+            doing,
+        )
+        .await
     }
 
     fn begun(
@@ -105,14 +146,25 @@ impl Worker {
     ) -> Begun {
         tracing::Span::current().record("attempt", job.attempt);
         if job.started_at == Some(now) {
-            self.meter.count(&job.command, Fact::Started { queue_delay: now.since(order.envelope.ready_at()) });
+            self.meter.count(
+                &job.command,
+                Fact::Started {
+                    queue_delay: now.since(order.envelope.ready_at()),
+                },
+            );
         }
         if let Err(error) = &permit {
             tracing::error!(%error, "ended a job that no worker of this size can run; give the worker more memory");
         }
         let last_moment = self.last_moment(order);
         let deadline = now.after(order.command.limits().timeout).min(last_moment);
-        Begun { job, token: claim.lease.token, permit, deadline, last_moment }
+        Begun {
+            job,
+            token: claim.lease.token,
+            permit,
+            deadline,
+            last_moment,
+        }
     }
 
     fn claim_of(&self, order: &Order<'_>) -> Claim {
@@ -140,7 +192,9 @@ impl Worker {
         if now < self.last_moment(order) {
             Ok(now)
         } else {
-            Err(self.bring_back(order.delivery, order.envelope, Duration::ZERO).await)
+            Err(self
+                .bring_back(order.delivery, order.envelope, Duration::ZERO)
+                .await)
         }
     }
 
@@ -148,24 +202,44 @@ impl Worker {
     async fn unless_lapsed(&self, order: &Order<'_>) -> Result<(), Disposition> {
         let now = self.host.now();
         let accepted_at = order.envelope.accepted_at();
-        let limit = order.command.limits().start_within.filter(|limit| accepted_at.after(*limit) <= now);
+        let limit = order
+            .command
+            .limits()
+            .start_within
+            .filter(|limit| accepted_at.after(*limit) <= now);
         let Some(limit) = limit else { return Ok(()) };
         // Perhaps too late. Whether it is, and was not begun before, the record says.
-        match self.store.change(order.key, &Transition::lapse(accepted_at, limit, now)).await {
+        match self
+            .store
+            .change(order.key, &Transition::lapse(accepted_at, limit, now))
+            .await
+        {
             Ok(Change::Made(job)) => {
                 self.count(&job, None);
-                tracing::warn!(start_within_s = limit.as_secs(), "ended a job that was not begun in time");
+                tracing::warn!(
+                    start_within_s = limit.as_secs(),
+                    "ended a job that was not begun in time"
+                );
                 Err(Disposition::Done)
             }
             Ok(Change::Refused(_)) => Ok(()),
-            Err(error) => {
-                Err(self.fault(order.delivery, order.envelope, &error, "end a job that was not begun in time").await)
-            }
+            Err(error) => Err(self
+                .fault(
+                    order.delivery,
+                    order.envelope,
+                    &error,
+                    "end a job that was not begun in time",
+                )
+                .await),
         }
     }
 
     /// Waits for admission. The message stays hidden meanwhile; at the function's last moment it goes back to the queue.
-    async fn wait<T>(&self, order: &Order<'_>, admitted: impl Future<Output = T>) -> Result<T, Disposition> {
+    async fn wait<T>(
+        &self,
+        order: &Order<'_>,
+        admitted: impl Future<Output = T>,
+    ) -> Result<T, Disposition> {
         let mut admitted = pin!(admitted);
         let asked = Instant::now();
         let end = asked + self.last_moment(order).since(self.host.now());
@@ -194,7 +268,9 @@ impl Worker {
 
     /// Returns the memory that an attempt may need, in bytes.
     async fn memory_of(&self, order: &Order<'_>) -> u64 {
-        let Order { command, envelope, .. } = order;
+        let Order {
+            command, envelope, ..
+        } = order;
         let estimated = match &command.estimate {
             Some(estimate) => match self.head_of(envelope).await {
                 Ok(head) => estimate(&envelope.query, &head),
@@ -206,7 +282,11 @@ impl Worker {
             },
             None => None,
         };
-        let held = if command.holds_body { envelope.payload_bytes() } else { 0 };
+        let held = if command.holds_body {
+            envelope.payload_bytes()
+        } else {
+            0
+        };
         estimated.or(command.limits().memory).unwrap_or(held)
     }
 
@@ -216,7 +296,9 @@ impl Worker {
             Carried::Stored(key) => Ok(self.objects.head(key).await?.unwrap_or_default()),
             carried => {
                 let whole: Option<Bytes> = carried.bytes().and_then(Result::ok);
-                Ok(whole.map(|body| BodyHead::from_whole(&body)).unwrap_or_default())
+                Ok(whole
+                    .map(|body| BodyHead::from_whole(&body))
+                    .unwrap_or_default())
             }
         }
     }

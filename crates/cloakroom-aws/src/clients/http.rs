@@ -8,8 +8,12 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
-use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
-use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::runtime_components::{
+    RuntimeComponents, RuntimeComponentsBuilder,
+};
 use aws_smithy_types::config_bag::ConfigBag;
 
 /// How long an idle connection is kept. Those that a frozen function wakes with are dead more often than not.
@@ -18,13 +22,20 @@ const IDLE: Duration = Duration::from_secs(20);
 /// One for all clients: the trusted roots are read once, and connections to the same host are shared.
 pub(super) fn client() -> SharedHttpClient {
     let builder = Builder::new().pool_idle_timeout(IDLE);
-    once_ready(builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
+    once_ready(
+        builder
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build_https(),
+    )
 }
 
 /// The same, made ready for the first of the services' clients alone. The SDK has it made ready for each: all that a connection
 /// needs is built, so that the trusted roots are read before the first call, and thrown away.
 pub(super) fn once_ready(shared: SharedHttpClient) -> SharedHttpClient {
-    SharedHttpClient::new(OnceReady { shared, ready: AtomicBool::new(false) })
+    SharedHttpClient::new(OnceReady {
+        shared,
+        ready: AtomicBool::new(false),
+    })
 }
 
 #[derive(Debug)]
@@ -34,7 +45,11 @@ struct OnceReady {
 }
 
 impl HttpClient for OnceReady {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         self.shared.http_connector(settings, components)
     }
 
@@ -49,7 +64,11 @@ impl HttpClient for OnceReady {
         self.shared.validate_base_client_config(components, bag)
     }
 
-    fn validate_final_config(&self, components: &RuntimeComponents, bag: &ConfigBag) -> Result<(), BoxError> {
+    fn validate_final_config(
+        &self,
+        components: &RuntimeComponents,
+        bag: &ConfigBag,
+    ) -> Result<(), BoxError> {
         self.shared.validate_final_config(components, bag)
     }
 

@@ -5,8 +5,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
-use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::runtime_components::{
+    RuntimeComponents, RuntimeComponentsBuilder,
+};
 use aws_smithy_types::config_bag::ConfigBag;
 use cloakroom_app::ports::{JobStore as _, PortError, Queue as _};
 use cloakroom_core::{JobId, JobKey, Tenant};
@@ -24,7 +28,9 @@ fn one_that_stalls() -> String {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
             _ = stream.read(&mut [0; 8192]).expect("a request");
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"").expect("it is read");
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"")
+                .expect("it is read");
             held.push(stream);
         }
     });
@@ -46,12 +52,28 @@ fn clients(url: &str) -> Clients {
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_answer_stalls_ends_in_its_time() {
     let clients = clients(&one_that_stalls());
-    let (store, queue) = (DynamoStore::new(&clients, "jobs"), SqsQueue::new(&clients, "https://sqs/jobs"));
-    let key = JobKey { tenant: Tenant::default(), id: JobId::from_uuid(uuid::Uuid::nil()) };
-    let read = timeout(OPERATION + ATTEMPT, store.load(&key)).await.expect("it ends in time");
-    assert!(matches!(read, Err(PortError::Unavailable { .. })), "{read:?}");
-    let hidden = timeout(OPERATION + ATTEMPT, queue.hide("receipt", Duration::ZERO)).await.expect("it ends in time");
-    assert!(matches!(hidden, Err(PortError::Unavailable { .. })), "{hidden:?}");
+    let (store, queue) = (
+        DynamoStore::new(&clients, "jobs"),
+        SqsQueue::new(&clients, "https://sqs/jobs"),
+    );
+    let key = JobKey {
+        tenant: Tenant::default(),
+        id: JobId::from_uuid(uuid::Uuid::nil()),
+    };
+    let read = timeout(OPERATION + ATTEMPT, store.load(&key))
+        .await
+        .expect("it ends in time");
+    assert!(
+        matches!(read, Err(PortError::Unavailable { .. })),
+        "{read:?}"
+    );
+    let hidden = timeout(OPERATION + ATTEMPT, queue.hide("receipt", Duration::ZERO))
+        .await
+        .expect("it ends in time");
+    assert!(
+        matches!(hidden, Err(PortError::Unavailable { .. })),
+        "{hidden:?}"
+    );
 }
 
 #[tokio::test]
@@ -63,13 +85,27 @@ async fn a_call_says_who_makes_it() {
         let (mut stream, _) = listener.accept().expect("a connection");
         let mut head = vec![0; 8192];
         let length = stream.read(&mut head).expect("a request");
-        sender.send(String::from_utf8_lossy(&head[..length]).to_lowercase()).expect("it is waited for");
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").expect("it is read");
+        sender
+            .send(String::from_utf8_lossy(&head[..length]).to_lowercase())
+            .expect("it is waited for");
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            .expect("it is read");
     });
-    SqsQueue::new(&clients(&url), "https://sqs/jobs").hide("receipt", Duration::ZERO).await.expect("it is answered");
+    SqsQueue::new(&clients(&url), "https://sqs/jobs")
+        .hide("receipt", Duration::ZERO)
+        .await
+        .expect("it is answered");
     let head = heads.recv().expect("it was asked");
-    let said: Vec<_> = head.lines().filter(|line| line.contains("user-agent:")).collect();
-    assert_eq!(said, [concat!("user-agent: cloakroom/", env!("CARGO_PKG_VERSION"))], "{head}");
+    let said: Vec<_> = head
+        .lines()
+        .filter(|line| line.contains("user-agent:"))
+        .collect();
+    assert_eq!(
+        said,
+        [concat!("user-agent: cloakroom/", env!("CARGO_PKG_VERSION"))],
+        "{head}"
+    );
 }
 
 /// Counts how often it is made ready, and never calls anybody.
@@ -77,11 +113,19 @@ async fn a_call_says_who_makes_it() {
 struct Counted(Arc<AtomicUsize>);
 
 impl HttpClient for Counted {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         unreachable!("nothing is called")
     }
 
-    fn validate_base_client_config(&self, _: &RuntimeComponentsBuilder, _: &ConfigBag) -> Result<(), BoxError> {
+    fn validate_base_client_config(
+        &self,
+        _: &RuntimeComponentsBuilder,
+        _: &ConfigBag,
+    ) -> Result<(), BoxError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -92,7 +136,11 @@ fn connections_are_made_ready_with_the_first_client_and_not_again() {
     let counted = Counted::default();
     let times = Arc::clone(&counted.0);
     let mut clients = clients("http://127.0.0.1:9");
-    clients.sdk = clients.sdk.into_builder().http_client(http::once_ready(SharedHttpClient::new(counted))).build();
+    clients.sdk = clients
+        .sdk
+        .into_builder()
+        .http_client(http::once_ready(SharedHttpClient::new(counted)))
+        .build();
     assert_eq!(times.load(Ordering::Relaxed), 0);
     _ = (clients.dynamodb(), clients.sqs(), clients.s3());
     assert_eq!(times.load(Ordering::Relaxed), 1);
@@ -101,7 +149,10 @@ fn connections_are_made_ready_with_the_first_client_and_not_again() {
 /// Clients of a function with these variables.
 fn of_function(variables: &[(&str, &str)]) -> Clients {
     Clients::from_variables(&|name| {
-        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        variables
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
     })
 }
 
@@ -120,24 +171,69 @@ fn a_function_asks_where_its_variables_say() {
     assert_eq!(clients.sdk.region().map(AsRef::as_ref), Some("eu-west-1"));
     assert_eq!(clients.sdk.endpoint_url(), Some("http://all"));
     assert!(clients.sdk.credentials_provider().is_some());
-    assert_eq!((clients.sdk.use_fips(), clients.sdk.use_dual_stack()), (Some(true), Some(true)));
-    let Endpoints { dynamodb, sqs, s3, scheduler } = &clients.endpoints;
+    assert_eq!(
+        (clients.sdk.use_fips(), clients.sdk.use_dual_stack()),
+        (Some(true), Some(true))
+    );
+    let Endpoints {
+        dynamodb,
+        sqs,
+        s3,
+        scheduler,
+    } = &clients.endpoints;
     let urls = [dynamodb, sqs, s3, scheduler].map(|url| url.as_deref().unwrap_or_default());
-    assert_eq!(urls, ["http://dynamodb", "http://sqs", "http://s3", "http://scheduler"]);
+    assert_eq!(
+        urls,
+        [
+            "http://dynamodb",
+            "http://sqs",
+            "http://s3",
+            "http://scheduler"
+        ]
+    );
     assert!(clients.path_style);
 }
 
 #[test]
 fn a_function_without_variables_asks_aws() {
-    for variables in [&[][..], &[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_S3", ""), ("AWS_REGION", "")]] {
+    for variables in [
+        &[][..],
+        &[
+            ("AWS_ENDPOINT_URL", ""),
+            ("AWS_ENDPOINT_URL_S3", ""),
+            ("AWS_REGION", ""),
+        ],
+    ] {
         let clients = of_function(variables);
-        assert_eq!((clients.sdk.region(), clients.sdk.endpoint_url()), (None, None));
-        assert_eq!((clients.sdk.use_fips(), clients.sdk.use_dual_stack()), (None, None));
-        let Endpoints { dynamodb, sqs, s3, scheduler } = &clients.endpoints;
-        assert!([dynamodb, sqs, s3, scheduler].iter().all(|url| url.is_none()) && !clients.path_style);
+        assert_eq!(
+            (clients.sdk.region(), clients.sdk.endpoint_url()),
+            (None, None)
+        );
+        assert_eq!(
+            (clients.sdk.use_fips(), clients.sdk.use_dual_stack()),
+            (None, None)
+        );
+        let Endpoints {
+            dynamodb,
+            sqs,
+            s3,
+            scheduler,
+        } = &clients.endpoints;
+        assert!(
+            [dynamodb, sqs, s3, scheduler]
+                .iter()
+                .all(|url| url.is_none())
+                && !clients.path_style
+        );
     }
-    let off = of_function(&[("AWS_USE_FIPS_ENDPOINT", "false"), ("AWS_USE_DUALSTACK_ENDPOINT", "no")]);
-    assert_eq!((off.sdk.use_fips(), off.sdk.use_dual_stack()), (Some(false), Some(false)));
+    let off = of_function(&[
+        ("AWS_USE_FIPS_ENDPOINT", "false"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "no"),
+    ]);
+    assert_eq!(
+        (off.sdk.use_fips(), off.sdk.use_dual_stack()),
+        (Some(false), Some(false))
+    );
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
         assert!(of_function(&[(name, "http://s3")]).path_style, "{name}");
     }

@@ -6,7 +6,9 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
 };
-use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::interceptors::{
+    Intercept, disable_interceptor, dyn_dispatch_hint,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
@@ -26,7 +28,10 @@ impl Intercept for UserAgent {
         _: &BeforeSerializationInterceptorContextRef<'_>,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        bag.interceptor_state().store_put(disable_interceptor::<UserAgentInterceptor>("a constant is in its place"));
+        bag.interceptor_state()
+            .store_put(disable_interceptor::<UserAgentInterceptor>(
+                "a constant is in its place",
+            ));
         Ok(())
     }
 
@@ -36,7 +41,10 @@ impl Intercept for UserAgent {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        call.request_mut().headers_mut().insert("user-agent", concat!("cloakroom/", env!("CARGO_PKG_VERSION")));
+        call.request_mut().headers_mut().insert(
+            "user-agent",
+            concat!("cloakroom/", env!("CARGO_PKG_VERSION")),
+        );
         Ok(())
     }
 }

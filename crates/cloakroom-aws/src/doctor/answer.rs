@@ -83,7 +83,10 @@ const UNKNOWN: [&str; 7] = [
 
 impl<T> Answer<T> {
     /// From what the SDK says.
-    pub(super) fn of<E>(call: Call, answer: Result<T, SdkError<E, HttpResponse>>) -> Result<Self, Stop>
+    pub(super) fn of<E>(
+        call: Call,
+        answer: Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<Self, Stop>
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
@@ -92,9 +95,16 @@ impl<T> Answer<T> {
             Err(SdkError::ServiceError(refused)) => {
                 let error = refused.err();
                 let message = error.message().map_or_else(|| causes(error), str::to_owned);
-                Self::refused(call, refused.raw().status().as_u16(), error.code().unwrap_or_default(), message)
+                Self::refused(
+                    call,
+                    refused.raw().status().as_u16(),
+                    error.code().unwrap_or_default(),
+                    message,
+                )
             }
-            Err(error @ (SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))) => Err(unreachable(&said(&error))),
+            Err(error @ (SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))) => {
+                Err(unreachable(&said(&error)))
+            }
             Err(error) => Ok(Self::Unclear(said(&error))),
         }
     }
@@ -119,7 +129,11 @@ impl<T> Answer<T> {
 
     /// What there is, if that is known.
     pub(super) fn read(&self) -> Option<&T> {
-        if let Self::Is(value) = self { Some(value) } else { None }
+        if let Self::Is(value) = self {
+            Some(value)
+        } else {
+            None
+        }
     }
 
     /// What there is (`None`: it is not there), or the finding that it can't be said.
@@ -155,7 +169,10 @@ fn unreachable(reason: &str) -> Stop {
         format!("nothing answers: {reason}"),
         "nothing can be asked; AWS_ENDPOINT_URL (unset for AWS itself) and AWS_REGION say where the services are",
     );
-    Stop(Box::new(finding.mended_by("aws configure list")), End::Unreachable)
+    Stop(
+        Box::new(finding.mended_by("aws configure list")),
+        End::Unreachable,
+    )
 }
 
 fn refused_credentials(code: &str, message: &str) -> Stop {
@@ -164,13 +181,19 @@ fn refused_credentials(code: &str, message: &str) -> Stop {
         "nothing can be asked by someone whom AWS does not know, in a region that the account has not turned on, or \
          with credentials that have expired",
     );
-    Stop(Box::new(finding.mended_by("aws sts get-caller-identity || aws configure")), End::Unidentified)
+    Stop(
+        Box::new(finding.mended_by("aws sts get-caller-identity || aws configure")),
+        End::Unidentified,
+    )
 }
 
 fn denied(check: Check, action: &str, message: &str) -> Finding {
     let finding = check.fail(
         format!("{action} is denied: {message}"),
-        format!("what can't be asked can't be said to be right; the doctor needs {}", ACTIONS.join(", ")),
+        format!(
+            "what can't be asked can't be said to be right; the doctor needs {}",
+            ACTIONS.join(", ")
+        ),
     );
     match grant(message) {
         Some(command) => finding.mended_by(command),
@@ -180,9 +203,16 @@ fn denied(check: Check, action: &str, message: &str) -> Finding {
 
 /// The command that allows the doctor's calls to whom the message names: IAM says who was denied.
 fn grant(message: &str) -> Option<String> {
-    let who = message.split_whitespace().find(|word| word.starts_with("arn:"))?;
-    let name = who.split_once(":user/").map(|(_, path)| path.rsplit('/').next().unwrap_or(path));
-    let role = || who.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
+    let who = message
+        .split_whitespace()
+        .find(|word| word.starts_with("arn:"))?;
+    let name = who
+        .split_once(":user/")
+        .map(|(_, path)| path.rsplit('/').next().unwrap_or(path));
+    let role = || {
+        who.split_once(":assumed-role/")
+            .and_then(|(_, rest)| rest.split('/').next())
+    };
     let (put, name) = match name {
         Some(name) => ("put-user-policy --user-name", name),
         None => ("put-role-policy --role-name", role()?),
@@ -192,7 +222,9 @@ fn grant(message: &str) -> Option<String> {
         "Statement": [{ "Effect": "Allow", "Action": ACTIONS, "Resource": "*" }],
     });
     let (name, actions) = (quoted(name), quoted(&actions.to_string()));
-    Some(format!("aws iam {put} {name} --policy-name cloakroom-doctor --policy-document {actions}"))
+    Some(format!(
+        "aws iam {put} {name} --policy-name cloakroom-doctor --policy-document {actions}"
+    ))
 }
 
 #[cfg(test)]
@@ -200,7 +232,10 @@ mod tests {
     use super::super::finding::State;
     use super::*;
 
-    const CALL: Call = Call { action: "sqs:GetQueueAttributes", absent: &["QueueDoesNotExist"] };
+    const CALL: Call = Call {
+        action: "sqs:GetQueueAttributes",
+        absent: &["QueueDoesNotExist"],
+    };
 
     fn refused(status: u16, code: &str, message: &str) -> Result<Answer<()>, Stop> {
         Answer::refused(CALL, status, code, message.to_owned())
@@ -208,44 +243,82 @@ mod tests {
 
     fn finding(answer: Result<Answer<()>, Stop>) -> Finding {
         let answer = answer.expect("others can still be asked");
-        answer.or_finding(check("queue", "attributes")).expect_err("nothing is known")
+        answer
+            .or_finding(check("queue", "attributes"))
+            .expect_err("nothing is known")
     }
 
     #[test]
     fn what_is_not_there_is_told_from_what_may_not_be_asked() {
-        let absent = refused(400, "com.amazonaws.sqs#QueueDoesNotExist", "no").expect("others can still be asked");
+        let absent = refused(400, "com.amazonaws.sqs#QueueDoesNotExist", "no")
+            .expect("others can still be asked");
         assert_eq!(absent.or_finding(check("queue", "attributes")), Ok(None));
-        let denied = finding(refused(403, "AccessDenied", "User: arn:aws:iam::1:user/team/ada is not authorized to …"));
+        let denied = finding(refused(
+            403,
+            "AccessDenied",
+            "User: arn:aws:iam::1:user/team/ada is not authorized to …",
+        ));
         assert_eq!(denied.state, State::Fail);
-        assert!(denied.found.starts_with("sqs:GetQueueAttributes is denied: "), "{denied:?}");
+        assert!(
+            denied
+                .found
+                .starts_with("sqs:GetQueueAttributes is denied: "),
+            "{denied:?}"
+        );
         let mend = denied.mend.expect("it says who is denied");
-        assert!(mend.starts_with("aws iam put-user-policy --user-name ada --policy-name cloakroom-doctor "), "{mend}");
+        assert!(
+            mend.starts_with(
+                "aws iam put-user-policy --user-name ada --policy-name cloakroom-doctor "
+            ),
+            "{mend}"
+        );
         assert!(ACTIONS.iter().all(|action| mend.contains(action)), "{mend}");
     }
 
     #[test]
     fn the_grant_is_to_the_role_that_was_assumed_and_to_nobody_if_none_is_named() {
-        let message = "User: arn:aws:sts::1:assumed-role/reader/session is not authorized to perform: …";
-        let mend = finding(refused(400, "AccessDeniedException", message)).mend.expect("it says who is denied");
-        assert!(mend.starts_with("aws iam put-role-policy --role-name reader "), "{mend}");
+        let message =
+            "User: arn:aws:sts::1:assumed-role/reader/session is not authorized to perform: …";
+        let mend = finding(refused(400, "AccessDeniedException", message))
+            .mend
+            .expect("it says who is denied");
+        assert!(
+            mend.starts_with("aws iam put-role-policy --role-name reader "),
+            "{mend}"
+        );
         assert_eq!(finding(refused(403, "", "Forbidden")).mend, None);
     }
 
     #[test]
     fn a_call_that_the_service_does_not_know_is_skipped_and_not_fine() {
-        for (status, code) in [(501, "InternalFailure"), (400, "UnknownOperationException"), (400, "NotImplemented")] {
+        for (status, code) in [
+            (501, "InternalFailure"),
+            (400, "UnknownOperationException"),
+            (400, "NotImplemented"),
+        ] {
             let finding = finding(refused(status, code, "no"));
             assert_eq!(finding.state, State::Skip, "{code}");
-            assert_eq!(finding.found, "not asked: the service does not know this call (sqs:GetQueueAttributes)");
+            assert_eq!(
+                finding.found,
+                "not asked: the service does not know this call (sqs:GetQueueAttributes)"
+            );
         }
     }
 
     #[test]
     fn refused_credentials_end_the_examination() {
-        for code in ["UnrecognizedClientException", "SignatureDoesNotMatch", "ExpiredToken"] {
-            let Stop(last, _) = refused(403, code, "the token is invalid").expect_err("all calls would end the same");
+        for code in [
+            "UnrecognizedClientException",
+            "SignatureDoesNotMatch",
+            "ExpiredToken",
+        ] {
+            let Stop(last, _) = refused(403, code, "the token is invalid")
+                .expect_err("all calls would end the same");
             assert_eq!((last.state, last.subject), (State::Fail, "credentials"));
-            assert_eq!(last.found, format!("they are refused: the token is invalid ({code})"));
+            assert_eq!(
+                last.found,
+                format!("they are refused: the token is invalid ({code})")
+            );
         }
     }
 
@@ -254,7 +327,10 @@ mod tests {
         let finding = finding(refused(500, "InternalError", "oh"));
         assert_eq!(
             (finding.state, &*finding.found),
-            (State::Fail, "no answer that can be used: 500 InternalError: oh")
+            (
+                State::Fail,
+                "no answer that can be used: 500 InternalError: oh"
+            )
         );
     }
 }

@@ -21,38 +21,89 @@ pub(super) struct Facts {
     rules: Answer<Vec<Rule>>,
 }
 
-const SWITCHES: [&str; 4] = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
+const SWITCHES: [&str; 4] = [
+    "BlockPublicAcls",
+    "IgnorePublicAcls",
+    "BlockPublicPolicy",
+    "RestrictPublicBuckets",
+];
 
-const HEAD: Call = Call { action: "s3:ListBucket", absent: &["NotFound", "NoSuchBucket"] };
-const ACCESS: Call =
-    Call { action: "s3:GetBucketPublicAccessBlock", absent: &["NoSuchPublicAccessBlockConfiguration"] };
-const ENCRYPTION: Call =
-    Call { action: "s3:GetEncryptionConfiguration", absent: &["ServerSideEncryptionConfigurationNotFoundError"] };
-const RULES: Call = Call { action: "s3:GetLifecycleConfiguration", absent: &["NoSuchLifecycleConfiguration"] };
+const HEAD: Call = Call {
+    action: "s3:ListBucket",
+    absent: &["NotFound", "NoSuchBucket"],
+};
+const ACCESS: Call = Call {
+    action: "s3:GetBucketPublicAccessBlock",
+    absent: &["NoSuchPublicAccessBlockConfiguration"],
+};
+const ENCRYPTION: Call = Call {
+    action: "s3:GetEncryptionConfiguration",
+    absent: &["ServerSideEncryptionConfigurationNotFoundError"],
+};
+const RULES: Call = Call {
+    action: "s3:GetLifecycleConfiguration",
+    absent: &["NoSuchLifecycleConfiguration"],
+};
 
 pub(super) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
     let bucket = Answer::of(HEAD, client.head_bucket().bucket(name).send().await)?.map(|_| ());
-    let access = Answer::of(ACCESS, client.get_public_access_block().bucket(name).send().await)?;
-    let encryption = Answer::of(ENCRYPTION, client.get_bucket_encryption().bucket(name).send().await)?;
-    let rules = Answer::of(RULES, client.get_bucket_lifecycle_configuration().bucket(name).send().await)?;
+    let access = Answer::of(
+        ACCESS,
+        client.get_public_access_block().bucket(name).send().await,
+    )?;
+    let encryption = Answer::of(
+        ENCRYPTION,
+        client.get_bucket_encryption().bucket(name).send().await,
+    )?;
+    let rules = Answer::of(
+        RULES,
+        client
+            .get_bucket_lifecycle_configuration()
+            .bucket(name)
+            .send()
+            .await,
+    )?;
     Ok(Facts {
         name: name.to_owned(),
         bucket,
         open: access.map(|it| open(it.public_access_block_configuration.as_ref())),
-        encryption: encryption.map(|it| it.server_side_encryption_configuration.as_ref().and_then(encrypted)),
-        rules: rules.map(|it| it.rules.unwrap_or_default().iter().map(Rule::read).collect()),
+        encryption: encryption.map(|it| {
+            it.server_side_encryption_configuration
+                .as_ref()
+                .and_then(encrypted)
+        }),
+        rules: rules.map(|it| {
+            it.rules
+                .unwrap_or_default()
+                .iter()
+                .map(Rule::read)
+                .collect()
+        }),
     })
 }
 
 fn open(block: Option<&PublicAccessBlockConfiguration>) -> Vec<&'static str> {
     let set = block.map_or([None; 4], |it| {
-        [it.block_public_acls, it.ignore_public_acls, it.block_public_policy, it.restrict_public_buckets]
+        [
+            it.block_public_acls,
+            it.ignore_public_acls,
+            it.block_public_policy,
+            it.restrict_public_buckets,
+        ]
     });
-    SWITCHES.into_iter().zip(set).filter(|(_, set)| *set != Some(true)).map(|(name, _)| name).collect()
+    SWITCHES
+        .into_iter()
+        .zip(set)
+        .filter(|(_, set)| *set != Some(true))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 fn encrypted(configuration: &ServerSideEncryptionConfiguration) -> Option<String> {
-    let by_default = configuration.rules.iter().find_map(|it| it.apply_server_side_encryption_by_default.as_ref());
+    let by_default = configuration
+        .rules
+        .iter()
+        .find_map(|it| it.apply_server_side_encryption_by_default.as_ref());
     by_default.map(|it| it.sse_algorithm.as_str().to_owned())
 }
 
@@ -62,14 +113,28 @@ pub(super) fn judge(facts: &Facts, needs: Needs, aws: &Aws) -> Vec<Finding> {
         Ok(Some(())) => {}
         Ok(None) => {
             let found = format!("there is no bucket {}", facts.name);
-            let why = "large payloads are refused with 503, and jobs with large results never succeed";
-            return vec![named.fail(found, why).mended_by(create(&facts.name, needs, aws))];
+            let why =
+                "large payloads are refused with 503, and jobs with large results never succeed";
+            return vec![
+                named
+                    .fail(found, why)
+                    .mended_by(create(&facts.name, needs, aws)),
+            ];
         }
         Err(finding) => return vec![finding],
     }
-    let mut findings = vec![named.ok(&facts.name), access(facts, aws), encryption(facts, aws)];
+    let mut findings = vec![
+        named.ok(&facts.name),
+        access(facts, aws),
+        encryption(facts, aws),
+    ];
     findings.extend(match facts.rules.or_finding(check("bucket", "lifecycle")) {
-        Ok(rules) => lifecycle::judge(rules.map(Vec::as_slice).unwrap_or_default(), &facts.name, needs, aws),
+        Ok(rules) => lifecycle::judge(
+            rules.map(Vec::as_slice).unwrap_or_default(),
+            &facts.name,
+            needs,
+            aws,
+        ),
         Err(finding) => vec![finding],
     });
     findings
@@ -84,7 +149,9 @@ fn access(facts: &Facts, aws: &Aws) -> Finding {
         Err(finding) => return finding,
     };
     let why = "one wrong policy or ACL would show every caller's payloads and results to everyone";
-    check.fail(format!("not blocked: {open} off"), why).mended_by(block(&facts.name, aws))
+    check
+        .fail(format!("not blocked: {open} off"), why)
+        .mended_by(block(&facts.name, aws))
 }
 
 fn encryption(facts: &Facts, aws: &Aws) -> Finding {
@@ -92,7 +159,10 @@ fn encryption(facts: &Facts, aws: &Aws) -> Finding {
     match facts.encryption.or_finding(check.clone()) {
         Ok(Some(Some(algorithm))) => check.ok(algorithm),
         Ok(_) => {
-            let finding = check.warn("there is none by default", "payloads and results lie on disks as they are");
+            let finding = check.warn(
+                "there is none by default",
+                "payloads and results lie on disks as they are",
+            );
             finding.mended_by(encrypt(&facts.name, aws))
         }
         Err(finding) => finding,
@@ -101,12 +171,26 @@ fn encryption(facts: &Facts, aws: &Aws) -> Finding {
 
 fn block(bucket: &str, aws: &Aws) -> String {
     let all = SWITCHES.map(|switch| format!("{switch}=true")).join(",");
-    aws.run(&["s3api", "put-public-access-block", "--bucket", bucket, "--public-access-block-configuration", &all])
+    aws.run(&[
+        "s3api",
+        "put-public-access-block",
+        "--bucket",
+        bucket,
+        "--public-access-block-configuration",
+        &all,
+    ])
 }
 
 fn encrypt(bucket: &str, aws: &Aws) -> String {
     let rules = r#"{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}"#;
-    aws.run(&["s3api", "put-bucket-encryption", "--bucket", bucket, "--server-side-encryption-configuration", rules])
+    aws.run(&[
+        "s3api",
+        "put-bucket-encryption",
+        "--bucket",
+        bucket,
+        "--server-side-encryption-configuration",
+        rules,
+    ])
 }
 
 /// The bucket as it must be, whole.
@@ -117,7 +201,12 @@ fn create(bucket: &str, needs: Needs, aws: &Aws) -> String {
     if aws.region != "us-east-1" {
         words.extend(["--create-bucket-configuration", &place]);
     }
-    let steps = [aws.run(&words), block(bucket, aws), encrypt(bucket, aws), lifecycle::put(&[], bucket, needs, aws)];
+    let steps = [
+        aws.run(&words),
+        block(bucket, aws),
+        encrypt(bucket, aws),
+        lifecycle::put(&[], bucket, needs, aws),
+    ];
     steps.join(" && ")
 }
 

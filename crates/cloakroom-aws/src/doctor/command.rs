@@ -23,22 +23,35 @@ impl Aws {
 
     /// The same of what is written for a shell already.
     pub(super) fn raw(&self, words: &str) -> String {
-        let endpoint = self.endpoint.as_ref().map(|url| format!(" --endpoint-url {}", quoted(url)));
-        format!("aws {words} --region {}{}", quoted(&self.region), endpoint.unwrap_or_default())
+        let endpoint = self
+            .endpoint
+            .as_ref()
+            .map(|url| format!(" --endpoint-url {}", quoted(url)));
+        format!(
+            "aws {words} --region {}{}",
+            quoted(&self.region),
+            endpoint.unwrap_or_default()
+        )
     }
 
     /// For the inside of a single-quoted word: what the stack says that it made.
     pub(super) fn output_of_stack(&self, output: &str) -> String {
         let query = format!("Stacks[0].Outputs[?OutputKey=='{output}'].OutputValue");
         let stack = quoted(&self.stack);
-        self.raw(&format!("cloudformation describe-stacks --stack-name {stack} --query \"{query}\" --output text"))
+        self.raw(&format!(
+            "cloudformation describe-stacks --stack-name {stack} --query \"{query}\" --output text"
+        ))
     }
 
     /// Sets one variable of a function, and leaves the others, which the command reads rather than shows.
     pub(super) fn set_variable(&self, function: &str, name: &str, value: &str) -> String {
         let value = Value::from(value).to_string();
         // In a single-quoted word of a shell, in a literal of JMESPath.
-        self.merge_variable(function, name, &value.replace('`', "\\`").replace('\'', r"'\''"))
+        self.merge_variable(
+            function,
+            name,
+            &value.replace('`', "\\`").replace('\'', r"'\''"),
+        )
     }
 
     /// Sets one variable of a function to what a command prints.
@@ -48,14 +61,20 @@ impl Aws {
 
     /// The URL of a queue, by its name: for the inside of a single-quoted word, if the name is one that SQS gives.
     pub(super) fn url_of_queue(&self, name: &str) -> String {
-        self.raw(&format!("sqs get-queue-url --queue-name {} --query QueueUrl --output text", quoted(name)))
+        self.raw(&format!(
+            "sqs get-queue-url --queue-name {} --query QueueUrl --output text",
+            quoted(name)
+        ))
     }
 
     fn merge_variable(&self, function: &str, name: &str, value: &str) -> String {
-        let merged = format!("{{Variables: merge(not_null(Environment.Variables, `{{}}`), `{{\"{name}\":{value}}}`)}}");
+        let merged = format!(
+            "{{Variables: merge(not_null(Environment.Variables, `{{}}`), `{{\"{name}\":{value}}}`)}}"
+        );
         let function = quoted(function);
-        let read =
-            format!("lambda get-function-configuration --function-name {function} --query '{merged}' --output json");
+        let read = format!(
+            "lambda get-function-configuration --function-name {function} --query '{merged}' --output json"
+        );
         let read = self.raw(&read);
         self.raw(&format!(
             "lambda update-function-configuration --function-name {function} --environment \"$({read})\""
@@ -81,7 +100,11 @@ pub(super) fn quoted(word: &str) -> String {
 /// Where tests are.
 #[cfg(test)]
 pub(super) fn somewhere() -> Aws {
-    Aws { region: "eu-west-1".to_owned(), endpoint: None, stack: "cloakroom".to_owned() }
+    Aws {
+        region: "eu-west-1".to_owned(),
+        endpoint: None,
+        stack: "cloakroom".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -92,11 +115,19 @@ mod tests {
 
     /// What a shell makes of a command, with `aws` a function that prints its words.
     fn words(command: &str) -> Vec<String> {
-        let script =
-            format!("aws() {{ case $1 in cloudformation) echo out;; *) printf '%s\\n' \"$@\";; esac; }}; {command}");
-        let output = Command::new("sh").args(["-c", &script]).output().expect("a shell");
+        let script = format!(
+            "aws() {{ case $1 in cloudformation) echo out;; *) printf '%s\\n' \"$@\";; esac; }}; {command}"
+        );
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .output()
+            .expect("a shell");
         assert!(output.status.success(), "{command}");
-        String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+        String::from_utf8(output.stdout)
+            .expect("text")
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -109,7 +140,10 @@ mod tests {
 
     #[test]
     fn services_that_are_not_the_real_ones_are_named() {
-        let there = Aws { endpoint: Some("http://127.0.0.1:4566".to_owned()), ..somewhere() };
+        let there = Aws {
+            endpoint: Some("http://127.0.0.1:4566".to_owned()),
+            ..somewhere()
+        };
         let command = "aws sqs list-queues --region eu-west-1 --endpoint-url http://127.0.0.1:4566";
         assert_eq!(there.run(&["sqs", "list-queues"]), command);
     }
@@ -118,8 +152,13 @@ mod tests {
     fn a_variable_is_merged_into_those_that_are_there() {
         let command = somewhere().set_variable("f", "A", "it's `b`");
         let said = words(&command).join(" ");
-        assert!(said.contains(r#"merge(not_null(Environment.Variables, `{}`), `{"A":"it's \`b\`"}`)"#), "{said}");
-        let said = words(&somewhere().set_variable_to("f", "A", &somewhere().output_of_stack("Table"))).join(" ");
+        assert!(
+            said.contains(r#"merge(not_null(Environment.Variables, `{}`), `{"A":"it's \`b\`"}`)"#),
+            "{said}"
+        );
+        let said =
+            words(&somewhere().set_variable_to("f", "A", &somewhere().output_of_stack("Table")))
+                .join(" ");
         assert!(said.contains(r#"`{"A":"out"}`"#), "{said}");
     }
 }

@@ -27,7 +27,10 @@ pub(super) struct Account {
 }
 
 // MiniStack takes the path of the call for the name of a function.
-const GET: Call = Call { action: "lambda:GetAccountSettings", absent: &["ResourceNotFoundException"] };
+const GET: Call = Call {
+    action: "lambda:GetAccountSettings",
+    absent: &["ResourceNotFoundException"],
+};
 
 pub(super) async fn ask(client: &Client) -> Result<Answer<Account>, Stop> {
     Ok(Answer::of(GET, client.get_account_settings().send().await)?.map(|got| read(&got)))
@@ -36,11 +39,20 @@ pub(super) async fn ask(client: &Client) -> Result<Answer<Account>, Stop> {
 fn read(got: &GetAccountSettingsOutput) -> Account {
     let limit = got.account_limit();
     let quota = limit.map_or(0, AccountLimit::concurrent_executions);
-    Account { quota, unreserved: limit.and_then(AccountLimit::unreserved_concurrent_executions).unwrap_or(quota) }
+    Account {
+        quota,
+        unreserved: limit
+            .and_then(AccountLimit::unreserved_concurrent_executions)
+            .unwrap_or(quota),
+    }
 }
 
 /// Judges the account's quota, and what the busy workers leave of it. `workers`: the mapping that bounds them.
-pub(super) fn judge(account: &Answer<Account>, workers: Option<Workers<'_>>, aws: &Aws) -> Vec<Finding> {
+pub(super) fn judge(
+    account: &Answer<Account>,
+    workers: Option<Workers<'_>>,
+    aws: &Aws,
+) -> Vec<Finding> {
     let quota = check(SUBJECT, "account quota");
     let account = match account.or_finding(quota.clone()) {
         Ok(Some(account)) => account,
@@ -49,18 +61,31 @@ pub(super) fn judge(account: &Answer<Account>, workers: Option<Workers<'_>>, aws
     };
     let raise = || {
         let (code, wanted) = ("L-B99A9384", USUAL.to_string());
-        let words =
-            ["service-quotas", "request-service-quota-increase", "--service-code", "lambda", "--quota-code", code];
+        let words = [
+            "service-quotas",
+            "request-service-quota-increase",
+            "--service-code",
+            "lambda",
+            "--quota-code",
+            code,
+        ];
         aws.run(&[&words[..], &["--desired-value", &wanted]].concat())
     };
     let mut findings = vec![if account.quota < USUAL {
         let why = "held polls and a burst of jobs take up all executions: submit and status answer 503, and the worker's \
                    throttled messages come nearer to the dead letters";
-        quota.warn(format!("{}, and AWS's usual quota is {USUAL}", account.quota), why).mended_by(raise())
+        quota
+            .warn(
+                format!("{}, and AWS's usual quota is {USUAL}", account.quota),
+                why,
+            )
+            .mended_by(raise())
     } else {
         quota.ok(account.quota.to_string())
     }];
-    let Some(workers) = workers else { return findings };
+    let Some(workers) = workers else {
+        return findings;
+    };
     let check = check(SUBJECT, "left by the workers");
     let left = account.unreserved - workers.concurrency;
     findings.push(if left >= LEFT {
@@ -85,22 +110,38 @@ mod tests {
     /// Check, state and command of both findings.
     fn judged(quota: i32, unreserved: i32, concurrency: i32) -> [(State, String); 2] {
         let account = Answer::Is(Account { quota, unreserved });
-        let findings = judge(&account, Some(Workers { uuid: "u", concurrency }), &somewhere());
-        let all: Vec<_> = findings.into_iter().map(|it| (it.state, it.mend.unwrap_or_default())).collect();
+        let findings = judge(
+            &account,
+            Some(Workers {
+                uuid: "u",
+                concurrency,
+            }),
+            &somewhere(),
+        );
+        let all: Vec<_> = findings
+            .into_iter()
+            .map(|it| (it.state, it.mend.unwrap_or_default()))
+            .collect();
         all.try_into().expect("two findings")
     }
 
     #[test]
     fn the_usual_quota_is_fine_for_the_template() {
         let none = String::new();
-        assert_eq!(judged(1000, 1000, 10), [(State::Ok, none.clone()), (State::Ok, none)]);
+        assert_eq!(
+            judged(1000, 1000, 10),
+            [(State::Ok, none.clone()), (State::Ok, none)]
+        );
     }
 
     #[test]
     fn the_quota_of_a_new_account_is_warned_of() {
         let [(state, mend), (left, raise)] = judged(10, 10, 10);
         assert_eq!((state, left), (State::Warn, State::Warn));
-        assert!(mend.starts_with("aws service-quotas request-service-quota-increase"), "{mend}");
+        assert!(
+            mend.starts_with("aws service-quotas request-service-quota-increase"),
+            "{mend}"
+        );
         assert_eq!(mend, raise, "no bound of the workers is low enough");
     }
 
@@ -109,7 +150,12 @@ mod tests {
         for (unreserved, workers, fewer) in [(1000, 1000, 900), (1000, 901, 900), (300, 250, 200)] {
             let [_, (state, mend)] = judged(1000, unreserved, workers);
             assert_eq!(state, State::Warn);
-            assert!(mend.contains(&format!("--uuid u --scaling-config MaximumConcurrency={fewer} ")), "{mend}");
+            assert!(
+                mend.contains(&format!(
+                    "--uuid u --scaling-config MaximumConcurrency={fewer} "
+                )),
+                "{mend}"
+            );
         }
         assert_eq!(judged(1000, 1000, 900)[1].0, State::Ok);
     }
@@ -117,7 +163,13 @@ mod tests {
     #[test]
     fn what_can_not_be_asked_is_said() {
         let state = |answer| judge(&answer, None, &somewhere()).remove(0).state;
-        assert_eq!(state(Answer::Unknown("lambda:GetAccountSettings")), State::Skip);
-        assert_eq!(state(Answer::Denied("lambda:GetAccountSettings", "no".to_owned())), State::Fail);
+        assert_eq!(
+            state(Answer::Unknown("lambda:GetAccountSettings")),
+            State::Skip
+        );
+        assert_eq!(
+            state(Answer::Denied("lambda:GetAccountSettings", "no".to_owned())),
+            State::Fail
+        );
     }
 }

@@ -13,28 +13,54 @@ use crate::deployment::check_endpoints;
 pub(super) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding), Stop> {
     check_endpoints(clients).map_err(|reason| no_endpoint(&reason))?;
     let sdk = clients.sdk();
-    let Some(region) = sdk.region() else { return Err(no_region()) };
+    let Some(region) = sdk.region() else {
+        return Err(no_region());
+    };
     let endpoint = sdk.endpoint_url().map(redact::url);
-    let place = endpoint.as_ref().map_or_else(|| region.to_string(), |url| format!("{region} at {url}"));
-    let aws = Aws { region: region.to_string(), endpoint, stack: stack.to_owned() };
+    let place = endpoint
+        .as_ref()
+        .map_or_else(|| region.to_string(), |url| format!("{region} at {url}"));
+    let aws = Aws {
+        region: region.to_string(),
+        endpoint,
+        stack: stack.to_owned(),
+    };
     let given = match sdk.credentials_provider() {
-        Some(provider) => provider.provide_credentials().await.map_err(|error| crate::error::no_credentials(&error)),
+        Some(provider) => provider
+            .provide_credentials()
+            .await
+            .map_err(|error| crate::error::no_credentials(&error)),
         None => Err("there is nowhere to take them from".to_owned()),
     };
-    let key = given.map_err(|reason| no_credentials(&reason))?.access_key_id().to_owned();
-    Ok((aws, check("credentials", "credentials").ok(format!("access key {key}, {place}"))))
+    let key = given
+        .map_err(|reason| no_credentials(&reason))?
+        .access_key_id()
+        .to_owned();
+    Ok((
+        aws,
+        check("credentials", "credentials").ok(format!("access key {key}, {place}")),
+    ))
 }
 
 fn no_endpoint(reason: &str) -> Stop {
-    let why = "nothing can be asked: AWS_ENDPOINT_URL (unset for AWS itself) says where the services are";
+    let why =
+        "nothing can be asked: AWS_ENDPOINT_URL (unset for AWS itself) says where the services are";
     let finding = check("credentials", "endpoint").fail(reason, why);
-    Stop(Box::new(finding.mended_by("unset AWS_ENDPOINT_URL")), End::Unidentified)
+    Stop(
+        Box::new(finding.mended_by("unset AWS_ENDPOINT_URL")),
+        End::Unidentified,
+    )
 }
 
 fn no_region() -> Stop {
-    let finding = check("credentials", "region")
-        .fail("no region is set", "nothing can be asked: AWS_REGION, or the profile, says where the deployment is");
-    Stop(Box::new(finding.mended_by("aws configure set region us-east-1")), End::Unidentified)
+    let finding = check("credentials", "region").fail(
+        "no region is set",
+        "nothing can be asked: AWS_REGION, or the profile, says where the deployment is",
+    );
+    Stop(
+        Box::new(finding.mended_by("aws configure set region us-east-1")),
+        End::Unidentified,
+    )
 }
 
 fn no_credentials(reason: &str) -> Stop {
@@ -42,5 +68,8 @@ fn no_credentials(reason: &str) -> Stop {
         format!("there are none: {reason}"),
         "nothing can be asked; they come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role",
     );
-    Stop(Box::new(finding.mended_by("eval \"$(aws configure export-credentials --format env)\"")), End::Unidentified)
+    Stop(
+        Box::new(finding.mended_by("eval \"$(aws configure export-credentials --format env)\"")),
+        End::Unidentified,
+    )
 }

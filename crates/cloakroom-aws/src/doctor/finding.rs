@@ -50,7 +50,10 @@ pub(super) struct Check {
 }
 
 pub(super) fn check(subject: &'static str, check: impl Into<String>) -> Check {
-    Check { subject, check: check.into() }
+    Check {
+        subject,
+        check: check.into(),
+    }
 }
 
 impl Check {
@@ -72,12 +75,22 @@ impl Check {
     }
 
     fn finding(self, state: State, found: String, why: Option<String>) -> Finding {
-        Finding { subject: self.subject, check: self.check, state, found, why, mend: None }
+        Finding {
+            subject: self.subject,
+            check: self.check,
+            state,
+            found,
+            why,
+            mend: None,
+        }
     }
 }
 
 impl Finding {
     pub(super) fn mended_by(self, command: impl Into<String>) -> Self {
-        Self { mend: Some(command.into()), ..self }
+        Self {
+            mend: Some(command.into()),
+            ..self
+        }
     }
 }

@@ -10,8 +10,8 @@ use super::answer::{Answer, Call, End, Stop};
 use super::command::Aws;
 use super::finding::{Finding, check};
 use crate::config::{
-    Authorizer, ConfigError, DeadLettersConfig, HttpConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig,
-    SweeperConfig, TENANT_CLAIM, WorkerConfig,
+    Authorizer, ConfigError, DeadLettersConfig, HttpConfig, JobsConfig, Lookup, MeterConfig,
+    SubmitConfig, SweeperConfig, TENANT_CLAIM, WorkerConfig,
 };
 
 mod agreement;
@@ -29,7 +29,13 @@ pub(super) enum Kind {
 }
 
 /// Each of them, in the order in which they are shown.
-pub(super) const KINDS: [Kind; 5] = [Kind::Submit, Kind::Worker, Kind::Status, Kind::DeadLetters, Kind::Sweeper];
+pub(super) const KINDS: [Kind; 5] = [
+    Kind::Submit,
+    Kind::Worker,
+    Kind::Status,
+    Kind::DeadLetters,
+    Kind::Sweeper,
+];
 
 pub(super) fn name(stack: &str, kind: Kind) -> String {
     let kind = match kind {
@@ -54,37 +60,63 @@ pub(super) struct Function {
 #[derive(Debug)]
 pub(super) struct Functions(pub(super) Vec<(Kind, Answer<Function>)>);
 
-const GET: Call = Call { action: "lambda:GetFunctionConfiguration", absent: &["ResourceNotFoundException"] };
+const GET: Call = Call {
+    action: "lambda:GetFunctionConfiguration",
+    absent: &["ResourceNotFoundException"],
+};
 
 pub(super) async fn ask(client: &Client, stack: &str) -> Result<Functions, Stop> {
     let mut functions = vec![];
     for kind in KINDS {
-        let got = client.get_function_configuration().function_name(name(stack, kind)).send().await;
+        let got = client
+            .get_function_configuration()
+            .function_name(name(stack, kind))
+            .send()
+            .await;
         functions.push((kind, Answer::of(GET, got)?.map(read)));
     }
     Ok(Functions(functions))
 }
 
 fn read(got: GetFunctionConfigurationOutput) -> Function {
-    let timeout = got.timeout.and_then(|seconds| seconds.try_into().ok()).unwrap_or(3);
-    let variables = got.environment.and_then(|environment| environment.variables).unwrap_or_default();
-    Function { timeout: Duration::from_secs(timeout), variables: variables.into_iter().collect() }
+    let timeout = got
+        .timeout
+        .and_then(|seconds| seconds.try_into().ok())
+        .unwrap_or(3);
+    let variables = got
+        .environment
+        .and_then(|environment| environment.variables)
+        .unwrap_or_default();
+    Function {
+        timeout: Duration::from_secs(timeout),
+        variables: variables.into_iter().collect(),
+    }
 }
 
 /// Where no function of the stack is, nothing of it is: another name, another region, or not deployed.
 pub(super) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop> {
-    if functions.0.iter().any(|(_, answer)| *answer != Answer::Absent) {
+    if functions
+        .0
+        .iter()
+        .any(|(_, answer)| *answer != Answer::Absent)
+    {
         return Ok(());
     }
     let finding = check("functions", "stack").fail(
         format!("there is no function of a stack {:?} in {}", aws.stack, aws.region),
         "nothing else can be asked: --stack or CLOAKROOM_STACK names another stack, AWS_REGION another region",
     );
-    Err(Stop(Box::new(finding.mended_by(deploy(aws))), End::Answered))
+    Err(Stop(
+        Box::new(finding.mended_by(deploy(aws))),
+        End::Answered,
+    ))
 }
 
 fn deploy(aws: &Aws) -> String {
-    let (stack, region) = (super::command::quoted(&aws.stack), super::command::quoted(&aws.region));
+    let (stack, region) = (
+        super::command::quoted(&aws.stack),
+        super::command::quoted(&aws.region),
+    );
     format!(
         "sam build -t infra/template.yaml && sam deploy --guided --stack-name {stack} --resolve-s3 --capabilities CAPABILITY_IAM --region {region}"
     )
@@ -109,7 +141,10 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn timeout(&self, of: Kind) -> Option<Duration> {
-        self.timeouts.iter().find(|(kind, _)| *kind == of).map(|(_, timeout)| *timeout)
+        self.timeouts
+            .iter()
+            .find(|(kind, _)| *kind == of)
+            .map(|(_, timeout)| *timeout)
     }
 
     pub(super) fn worker_timeout(&self) -> Option<Duration> {
@@ -132,15 +167,29 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
     let mut shared = vec![];
     match kind {
         Kind::Submit => {
-            let (config, http) = (SubmitConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
+            let (config, http) = (
+                SubmitConfig::from_env(lookup)?,
+                HttpConfig::from_env(lookup)?,
+            );
             shared.extend(callers(http));
-            shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (QUEUE, config.queue_url)]);
-            shared.extend([(NAMESPACE, namespace(lookup)), (DIAGNOSTICS, on_or_off(config.diagnostics))]);
+            shared.extend([
+                (TABLE, config.table),
+                (BUCKET, config.bucket),
+                (QUEUE, config.queue_url),
+            ]);
+            shared.extend([
+                (NAMESPACE, namespace(lookup)),
+                (DIAGNOSTICS, on_or_off(config.diagnostics)),
+            ]);
         }
         Kind::Worker => {
             let config = WorkerConfig::from_env(lookup)?;
             lease_and_margin = Some((config.settings.lease, config.settings.margin));
-            shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (QUEUE, config.queue_url)]);
+            shared.extend([
+                (TABLE, config.table),
+                (BUCKET, config.bucket),
+                (QUEUE, config.queue_url),
+            ]);
             shared.push((DIAGNOSTICS, on_or_off(config.diagnostics)));
             // It derives ids where it accepts the commands of producers.
             shared.extend(config.producers.map(|_| (NAMESPACE, namespace(lookup))));
@@ -148,20 +197,36 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
         Kind::Status => {
             let (config, http) = (JobsConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
             shared.extend(callers(http));
-            shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (NAMESPACE, namespace(lookup))]);
+            shared.extend([
+                (TABLE, config.table),
+                (BUCKET, config.bucket),
+                (NAMESPACE, namespace(lookup)),
+            ]);
         }
         Kind::DeadLetters => {
             let config = DeadLettersConfig::from_env(lookup)?;
-            shared.extend([(TABLE, config.table), (BUCKET, config.bucket), (DEAD_LETTERS, config.dead_letters_url)]);
+            shared.extend([
+                (TABLE, config.table),
+                (BUCKET, config.bucket),
+                (DEAD_LETTERS, config.dead_letters_url),
+            ]);
         }
         Kind::Sweeper => {
             let config = SweeperConfig::from_env(lookup)?;
-            shared.extend([(TABLE, config.table), (QUEUE, config.queue_url), (LISTS, config.lists_url)]);
+            shared.extend([
+                (TABLE, config.table),
+                (QUEUE, config.queue_url),
+                (LISTS, config.lists_url),
+            ]);
         }
     }
     let MeterConfig { service, .. } = MeterConfig::from_env(lookup)?;
     shared.push((SERVICE, service));
-    Ok(Told { kind, shared: shared.into_iter().collect(), lease_and_margin })
+    Ok(Told {
+        kind,
+        shared: shared.into_iter().collect(),
+        lease_and_margin,
+    })
 }
 
 /// The parser took it for a UUID; as a text, for comparing, without its capitals and braces.
@@ -184,7 +249,11 @@ const AUDIENCE: &str = "CLOAKROOM_TOKEN_AUDIENCE";
 
 fn callers(http: HttpConfig) -> [(&'static str, String); 3] {
     let audience = http.token_audience.join(",");
-    [(AUTHORIZER, http.authorizer.as_str().to_owned()), (CLAIM, http.tenant_claim), (AUDIENCE, audience)]
+    [
+        (AUTHORIZER, http.authorizer.as_str().to_owned()),
+        (CLAIM, http.tenant_claim),
+        (AUDIENCE, audience),
+    ]
 }
 
 fn on_or_off(on: bool) -> String {
@@ -200,8 +269,10 @@ pub(super) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec
         let function = match answer.or_finding(check.clone()) {
             Ok(Some(function)) => function,
             Ok(None) => {
-                let finding =
-                    check.fail("the function is not there", "what it does is not done, while the others go on");
+                let finding = check.fail(
+                    "the function is not there",
+                    "what it does is not done, while the others go on",
+                );
                 findings.push(finding.mended_by(deploy(aws)));
                 continue;
             }
@@ -216,8 +287,10 @@ pub(super) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec
             findings.push(check.clone().ok("it starts with them"));
         }
         for (error, mend) in errors {
-            let finding =
-                check.clone().fail(error.to_string(), "the function stops at its start, so all that it does fails");
+            let finding = check.clone().fail(
+                error.to_string(),
+                "the function stops at its start, so all that it does fails",
+            );
             findings.push(finding.mended_by(mended(error.name, mend.as_deref(), &name, aws)));
         }
         told.extend(read);
@@ -233,7 +306,11 @@ pub(super) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec
 
 /// The parser stops at its first error. Here that one is mended, in a copy, until there is no other or none to mend it by:
 /// each error with what mends it, and what the function is told then.
-fn all_errors(kind: Kind, function: &Function, all: &Functions) -> (Vec<(ConfigError, Option<String>)>, Option<Told>) {
+fn all_errors(
+    kind: Kind,
+    function: &Function,
+    all: &Functions,
+) -> (Vec<(ConfigError, Option<String>)>, Option<Told>) {
     let mut variables = function.variables.clone();
     let mut errors = vec![];
     loop {
@@ -241,11 +318,23 @@ fn all_errors(kind: Kind, function: &Function, all: &Functions) -> (Vec<(ConfigE
             Ok(told) => return (errors, Some(told)),
             Err(error) => error,
         };
-        let others = all.0.iter().filter(|(other, _)| *other != kind).filter_map(|(_, answer)| answer.read());
+        let others = all
+            .0
+            .iter()
+            .filter(|(other, _)| *other != kind)
+            .filter_map(|(_, answer)| answer.read());
         let others = others.filter_map(|other| other.variables.get(error.name).cloned());
         let good = others.chain(default_of(error.name)).find(|value| {
-            let with = |name: &str| if name == error.name { Some(value.clone()) } else { variables.get(name).cloned() };
-            parse(kind, &with).err().is_none_or(|next| next.name != error.name)
+            let with = |name: &str| {
+                if name == error.name {
+                    Some(value.clone())
+                } else {
+                    variables.get(name).cloned()
+                }
+            };
+            parse(kind, &with)
+                .err()
+                .is_none_or(|next| next.name != error.name)
         });
         if let Some(value) = &good {
             variables.insert(error.name.to_owned(), value.clone());
@@ -262,13 +351,18 @@ fn all_errors(kind: Kind, function: &Function, all: &Functions) -> (Vec<(ConfigE
 fn default_of(variable: &str) -> Option<String> {
     let value = match variable {
         "CLOAKROOM_INLINE_LIMIT_BYTES" => cloakroom_app::submit::INLINE_LIMIT.to_string(),
-        "CLOAKROOM_LEASE_SECONDS" => cloakroom_app::work::WorkerSettings::default().lease.as_secs().to_string(),
+        "CLOAKROOM_LEASE_SECONDS" => cloakroom_app::work::WorkerSettings::default()
+            .lease
+            .as_secs()
+            .to_string(),
         DIAGNOSTICS => "off".to_owned(),
         AUTHORIZER => Authorizer::default().as_str().to_owned(),
         CLAIM => TENANT_CLAIM.to_owned(),
         "CLOAKROOM_LONGEST_WAIT_SECONDS" => cloakroom_app::jobs::LONGEST_WAIT.as_secs().to_string(),
         "CLOAKROOM_PUBLIC_BASE_URL" => "/".to_owned(),
-        "CLOAKROOM_CORS_ORIGINS" | "CLOAKROOM_PRODUCERS" | "CLOAKROOM_PRODUCER_BUCKETS" => String::new(),
+        "CLOAKROOM_CORS_ORIGINS" | "CLOAKROOM_PRODUCERS" | "CLOAKROOM_PRODUCER_BUCKETS" => {
+            String::new()
+        }
         _ => return None,
     };
     Some(value)

@@ -18,7 +18,10 @@ const DAY: u64 = 24 * 3600;
 const OURS: [&str; 3] = ["payloads/", "results/", "uploads/"];
 
 /// One rule, as far as it matters here.
-#[expect(clippy::struct_excessive_bools, reason = "a rule says yes or no to each")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a rule says yes or no to each"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Rule {
     pub(super) id: String,
@@ -39,15 +42,24 @@ impl Rule {
     pub(super) fn read(rule: &LifecycleRule) -> Self {
         let filter = rule.filter.as_ref();
         let and = filter.and_then(|filter| filter.and.as_ref());
-        let prefix = rule.prefix.as_ref().or(filter.and_then(|it| it.prefix.as_ref()));
-        let sized =
-            filter.is_some_and(|it| it.object_size_greater_than.is_some() || it.object_size_less_than.is_some());
+        let prefix = rule
+            .prefix
+            .as_ref()
+            .or(filter.and_then(|it| it.prefix.as_ref()));
+        let sized = filter.is_some_and(|it| {
+            it.object_size_greater_than.is_some() || it.object_size_less_than.is_some()
+        });
         let expiration = rule.expiration.as_ref();
-        let days = expiration.and_then(|it| it.days).map(|days| u64::try_from(days).unwrap_or(0));
+        let days = expiration
+            .and_then(|it| it.days)
+            .map(|days| u64::try_from(days).unwrap_or(0));
         Self {
             id: rule.id.clone().unwrap_or_default(),
             enabled: rule.status == ExpirationStatus::Enabled,
-            prefix: prefix.or(and.and_then(|it| it.prefix.as_ref())).cloned().unwrap_or_default(),
+            prefix: prefix
+                .or(and.and_then(|it| it.prefix.as_ref()))
+                .cloned()
+                .unwrap_or_default(),
             narrowed: sized || and.is_some() || filter.is_some_and(|it| it.tag.is_some()),
             expires: days.or(expiration.and_then(|it| it.date).map(|_| 0)),
             aborts: rule.abort_incomplete_multipart_upload.is_some(),
@@ -73,9 +85,17 @@ impl Rule {
 /// Each prefix, with the days for which what is below it is needed.
 fn wanted(needs: Needs) -> Vec<(String, u64)> {
     let days = |life: Duration| life.as_secs().div_ceil(DAY).max(1);
-    let kept = [("payloads/".to_owned(), days(needs.objects_life)), ("uploads/".to_owned(), days(UPLOAD_LIFE))];
-    let results = RESULT_DAYS.into_iter().zip(needs.results).filter(|(_, needed)| *needed);
-    kept.into_iter().chain(results.map(|(days, _)| (keys::results_of(days), u64::from(days)))).collect()
+    let kept = [
+        ("payloads/".to_owned(), days(needs.objects_life)),
+        ("uploads/".to_owned(), days(UPLOAD_LIFE)),
+    ];
+    let results = RESULT_DAYS
+        .into_iter()
+        .zip(needs.results)
+        .filter(|(_, needed)| *needed);
+    kept.into_iter()
+        .chain(results.map(|(days, _)| (keys::results_of(days), u64::from(days))))
+        .collect()
 }
 
 /// The name of the rule of a prefix.
@@ -85,7 +105,9 @@ fn name(prefix: &str) -> String {
 
 pub(super) fn judge(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let mend = put(rules, bucket, needs, aws);
-    let expiry = wanted(needs).into_iter().map(|(prefix, days)| expiry(rules, &prefix, days, &mend));
+    let expiry = wanted(needs)
+        .into_iter()
+        .map(|(prefix, days)| expiry(rules, &prefix, days, &mend));
     expiry.chain([parts(rules, mend.clone())]).collect()
 }
 
@@ -93,15 +115,31 @@ fn expiry(rules: &[Rule], prefix: &str, days: u64, mend: &str) -> Finding {
     let check = check("bucket", format!("lifecycle of {prefix}"));
     if let Some(early) = rules.iter().find(|rule| rule.is_too_early(prefix, days)) {
         let after = early.expires.filter(|days| *days > 0);
-        let after = after.map_or_else(|| "on a date".to_owned(), |after| format!("after {after} d"));
-        let found = format!("deleted {after} by the rule {:?}, and needed for {days} d", early.id);
-        return check.fail(found, "a job that waited finds its payload gone, or a client its result").mended_by(mend);
+        let after = after.map_or_else(
+            || "on a date".to_owned(),
+            |after| format!("after {after} d"),
+        );
+        let found = format!(
+            "deleted {after} by the rule {:?}, and needed for {days} d",
+            early.id
+        );
+        return check
+            .fail(
+                found,
+                "a job that waited finds its payload gone, or a client its result",
+            )
+            .mended_by(mend);
     }
-    let soonest = rules.iter().filter(|rule| rule.covers(prefix)).filter_map(|rule| rule.expires).min();
+    let soonest = rules
+        .iter()
+        .filter(|rule| rule.covers(prefix))
+        .filter_map(|rule| rule.expires)
+        .min();
     match soonest {
         Some(after) => check.ok(format!("deleted after {after} d")),
         None => {
-            let why = "what is over is kept, and paid for, for ever: also what callers were told is gone";
+            let why =
+                "what is over is kept, and paid for, for ever: also what callers were told is gone";
             check.fail("no rule deletes them", why).mended_by(mend)
         }
     }
@@ -109,7 +147,10 @@ fn expiry(rules: &[Rule], prefix: &str, days: u64, mend: &str) -> Finding {
 
 fn parts(rules: &[Rule], mend: String) -> Finding {
     let check = check("bucket", "lifecycle of unfinished uploads");
-    if OURS.iter().all(|prefix| rules.iter().any(|rule| rule.aborts && rule.covers(prefix))) {
+    if OURS
+        .iter()
+        .all(|prefix| rules.iter().any(|rule| rule.aborts && rule.covers(prefix)))
+    {
         return check.ok("given up");
     }
     let why = "the parts of uploads that nobody ends are seen in no list, and paid for, for ever";
@@ -119,20 +160,42 @@ fn parts(rules: &[Rule], mend: String) -> Finding {
 /// Puts the rules as they must be. A bucket has one set of rules, and putting it replaces all: those that are not about
 /// what is kept here are put with it, as they are then.
 pub(super) fn put(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> String {
-    let all = wanted(Needs { results: [true; RESULT_DAYS.len()], ..needs });
+    let all = wanted(Needs {
+        results: [true; RESULT_DAYS.len()],
+        ..needs
+    });
     let ours: Vec<_> = all.into_iter().map(rule).chain([unfinished()]).collect();
     let (dropped, kept): (Vec<_>, Vec<_>) = rules.iter().partition(|rule| is_replaced(rule, needs));
-    let put = format!("s3api put-bucket-lifecycle-configuration --bucket {}", quoted(bucket));
+    let put = format!(
+        "s3api put-bucket-lifecycle-configuration --bucket {}",
+        quoted(bucket)
+    );
     if kept.is_empty() {
-        return aws.raw(&format!("{put} --lifecycle-configuration {}", quoted(&json!({ "Rules": ours }).to_string())));
+        return aws.raw(&format!(
+            "{put} --lifecycle-configuration {}",
+            quoted(&json!({ "Rules": ours }).to_string())
+        ));
     }
     // Ids as JSON, in a literal of JMESPath, in a single-quoted word of a shell.
     let literal = |value: Value| value.to_string().replace('`', "\\`").replace('\'', r"'\''");
-    let dropped = literal(dropped.into_iter().map(|rule| Value::from(rule.id.as_str())).collect());
-    let query = format!("{{Rules: [Rules[?!contains(`{dropped}`, ID)], `{}`][]}}", literal(ours.into()));
-    let get =
-        format!("s3api get-bucket-lifecycle-configuration --bucket {} --query '{query}' --output json", quoted(bucket));
-    aws.raw(&format!("{put} --lifecycle-configuration \"$({})\"", aws.raw(&get)))
+    let dropped = literal(
+        dropped
+            .into_iter()
+            .map(|rule| Value::from(rule.id.as_str()))
+            .collect(),
+    );
+    let query = format!(
+        "{{Rules: [Rules[?!contains(`{dropped}`, ID)], `{}`][]}}",
+        literal(ours.into())
+    );
+    let get = format!(
+        "s3api get-bucket-lifecycle-configuration --bucket {} --query '{query}' --output json",
+        quoted(bucket)
+    );
+    aws.raw(&format!(
+        "{put} --lifecycle-configuration \"$({})\"",
+        aws.raw(&get)
+    ))
 }
 
 /// Whether a rule gives way to the right ones: it is about what is kept here alone, has the name of one of them, or
@@ -141,7 +204,9 @@ fn is_replaced(rule: &Rule, needs: Needs) -> bool {
     let wanted = wanted(needs);
     let named = rule.id == "unfinished" || wanted.iter().any(|(prefix, _)| rule.id == name(prefix));
     let alone = OURS.iter().any(|ours| rule.prefix.starts_with(ours));
-    let early = wanted.iter().any(|(prefix, days)| rule.is_too_early(prefix, *days));
+    let early = wanted
+        .iter()
+        .any(|(prefix, days)| rule.is_too_early(prefix, *days));
     let only_aborts = rule.aborts && rule.prefix.is_empty() && rule.expires.is_none() && !rule.more;
     named || alone || early || only_aborts
 }

@@ -28,7 +28,10 @@ pub(super) struct Facts {
 }
 
 pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
-    Ok(Facts { url: url.to_owned(), queue: queue::one(client, url).await? })
+    Ok(Facts {
+        url: url.to_owned(),
+        queue: queue::one(client, url).await?,
+    })
 }
 
 pub(super) fn judge(facts: &Facts, sweeper: Option<Duration>, aws: &Aws) -> Vec<Finding> {
@@ -38,13 +41,19 @@ pub(super) fn judge(facts: &Facts, sweeper: Option<Duration>, aws: &Aws) -> Vec<
             let found = format!("there is no queue {}", facts.url);
             let why = "a job that is not over at the sweeper's first look can't be noted down: the sweeper fails, and a \
                        job whose message is lost never ends";
-            return vec![check(SUBJECT, "name").fail(found, why).mended_by(create(&facts.url, sweeper, aws))];
+            return vec![
+                check(SUBJECT, "name")
+                    .fail(found, why)
+                    .mended_by(create(&facts.url, sweeper, aws)),
+            ];
         }
         Err(finding) => return vec![finding],
     };
     let mut findings = vec![check(SUBJECT, "name").ok(name(&facts.url))];
     let check = check(SUBJECT, "visibility timeout");
-    findings.extend(sweeper.map(|sweeper| queue::visibility(check, queue, sweeper, SWEEPER, &facts.url, aws)));
+    findings.extend(
+        sweeper.map(|sweeper| queue::visibility(check, queue, sweeper, SWEEPER, &facts.url, aws)),
+    );
     findings.push(redrive(queue, &facts.url, aws));
     findings
 }
@@ -67,8 +76,18 @@ fn redrive(queue: &Queue, url: &str, aws: &Aws) -> Finding {
 
 fn create(url: &str, sweeper: Option<Duration>, aws: &Aws) -> String {
     let visibility = queue::advised(sweeper.unwrap_or(USUAL_TIMEOUT)).as_secs();
-    let attributes = format!("VisibilityTimeout={visibility},MessageRetentionPeriod={}", LONGEST_RETENTION.as_secs());
-    aws.run(&["sqs", "create-queue", "--queue-name", name(url), "--attributes", &attributes])
+    let attributes = format!(
+        "VisibilityTimeout={visibility},MessageRetentionPeriod={}",
+        LONGEST_RETENTION.as_secs()
+    );
+    aws.run(&[
+        "sqs",
+        "create-queue",
+        "--queue-name",
+        name(url),
+        "--attributes",
+        &attributes,
+    ])
 }
 
 #[cfg(test)]
@@ -92,14 +111,20 @@ mod tests {
 
     /// What is not fine: the check, and its mending.
     fn judged(queue: Answer<Queue>) -> Vec<(State, String, String)> {
-        let facts = Facts { url: URL.to_owned(), queue };
+        let facts = Facts {
+            url: URL.to_owned(),
+            queue,
+        };
         let findings = judge(&facts, Some(Duration::from_secs(60)), &somewhere());
         let ill = findings.into_iter().filter(|it| it.state != State::Ok);
-        ill.map(|it| (it.state, it.check, it.mend.unwrap_or_default())).collect()
+        ill.map(|it| (it.state, it.check, it.mend.unwrap_or_default()))
+            .collect()
     }
 
     fn setting(attributes: &str) -> String {
-        format!("aws sqs set-queue-attributes --queue-url {URL} --attributes {attributes} --region eu-west-1")
+        format!(
+            "aws sqs set-queue-attributes --queue-url {URL} --attributes {attributes} --region eu-west-1"
+        )
     }
 
     #[test]
@@ -111,14 +136,24 @@ mod tests {
     fn a_queue_that_is_not_there_is_made() {
         let mend = "aws sqs create-queue --queue-name lists --attributes \
                     VisibilityTimeout=360,MessageRetentionPeriod=1209600 --region eu-west-1";
-        assert_eq!(judged(Answer::Absent), [(State::Fail, "name".to_owned(), mend.to_owned())]);
+        assert_eq!(
+            judged(Answer::Absent),
+            [(State::Fail, "name".to_owned(), mend.to_owned())]
+        );
     }
 
     #[test]
     fn a_list_stays_hidden_for_as_long_as_the_sweeper_runs() {
         for (seconds, state) in [(59, State::Fail), (60, State::Warn), (359, State::Warn)] {
-            let queue = Queue { visibility: Duration::from_secs(seconds), ..right() };
-            let want = (state, "visibility timeout".to_owned(), setting("VisibilityTimeout=360"));
+            let queue = Queue {
+                visibility: Duration::from_secs(seconds),
+                ..right()
+            };
+            let want = (
+                state,
+                "visibility timeout".to_owned(),
+                setting("VisibilityTimeout=360"),
+            );
             assert_eq!(judged(Answer::Is(queue)), [want], "{seconds}");
         }
     }
@@ -126,11 +161,17 @@ mod tests {
     #[test]
     fn a_list_is_received_until_its_jobs_are_over() {
         let after = |receipts| {
-            let redrive = Some(Redrive { arn: "arn:aws:sqs:eu-west-1:1:dead".to_owned(), receipts });
+            let redrive = Some(Redrive {
+                arn: "arn:aws:sqs:eu-west-1:1:dead".to_owned(),
+                receipts,
+            });
             judged(Answer::Is(Queue { redrive, ..right() }))
         };
         let mend = setting(r#"'{"RedrivePolicy":""}'"#);
-        assert_eq!(after(10), [(State::Fail, "redrive policy".to_owned(), mend)]);
+        assert_eq!(
+            after(10),
+            [(State::Fail, "redrive policy".to_owned(), mend)]
+        );
         assert_eq!(after(1000), []);
     }
 }

@@ -44,7 +44,9 @@ pub(super) enum Source<'a> {
 impl<'a> Source<'a> {
     /// A queue.
     pub(super) fn of(queue: &'a Answer<Queue>, url: &'a str) -> Self {
-        queue.read().map_or(Self::Url(url), |queue| Self::Arn(&queue.arn))
+        queue
+            .read()
+            .map_or(Self::Url(url), |queue| Self::Arn(&queue.arn))
     }
 
     fn is(self, source: &str) -> bool {
@@ -63,31 +65,54 @@ impl<'a> Source<'a> {
 
 /// A queue's name, or the table's and its stream's.
 fn shown(source: &str) -> &str {
-    source.split_once(":table/").map_or_else(|| queue::name(source), |(_, stream)| stream)
+    source
+        .split_once(":table/")
+        .map_or_else(|| queue::name(source), |(_, stream)| stream)
 }
 
 const REPORTS: &str = "ReportBatchItemFailures";
 
-const LIST: Call = Call { action: "lambda:ListEventSourceMappings", absent: &["ResourceNotFoundException"] };
+const LIST: Call = Call {
+    action: "lambda:ListEventSourceMappings",
+    absent: &["ResourceNotFoundException"],
+};
 
 pub(super) async fn ask(client: &Client, stack: &str) -> Result<Mappings, Stop> {
     let mut all = vec![];
     for kind in [Kind::Worker, Kind::DeadLetters, Kind::Sweeper] {
-        let listed = client.list_event_source_mappings().function_name(name(stack, kind)).send().await;
+        let listed = client
+            .list_event_source_mappings()
+            .function_name(name(stack, kind))
+            .send()
+            .await;
         let mappings = Answer::of(LIST, listed)?;
-        let mappings = mappings.map(|it| it.event_source_mappings.unwrap_or_default().into_iter().map(read).collect());
+        let mappings = mappings.map(|it| {
+            it.event_source_mappings
+                .unwrap_or_default()
+                .into_iter()
+                .map(read)
+                .collect()
+        });
         all.push((kind, mappings));
     }
     Ok(Mappings(all))
 }
 
 fn read(mapping: EventSourceMappingConfiguration) -> Mapping {
-    let filters = mapping.filter_criteria.and_then(|criteria| criteria.filters).unwrap_or_default();
+    let filters = mapping
+        .filter_criteria
+        .and_then(|criteria| criteria.filters)
+        .unwrap_or_default();
     let response = mapping.function_response_types.unwrap_or_default();
     Mapping {
         reports_failures: response.contains(&FunctionResponseType::ReportBatchItemFailures),
-        concurrency: mapping.scaling_config.and_then(|scaling| scaling.maximum_concurrency),
-        filters: filters.into_iter().filter_map(|filter| filter.pattern).collect(),
+        concurrency: mapping
+            .scaling_config
+            .and_then(|scaling| scaling.maximum_concurrency),
+        filters: filters
+            .into_iter()
+            .filter_map(|filter| filter.pattern)
+            .collect(),
         bisects: mapping.bisect_batch_on_function_error.unwrap_or_default(),
         uuid: mapping.uuid.unwrap_or_default(),
         source: mapping.event_source_arn.unwrap_or_default(),
@@ -105,29 +130,52 @@ pub(super) struct Workers<'a> {
 /// The command that bounds the workers otherwise.
 pub(super) fn bounded(mapping: Workers<'_>, concurrency: i32, aws: &Aws) -> String {
     let bound = format!("MaximumConcurrency={concurrency}");
-    aws.run(&["lambda", "update-event-source-mapping", "--uuid", mapping.uuid, "--scaling-config", &bound])
+    aws.run(&[
+        "lambda",
+        "update-event-source-mapping",
+        "--uuid",
+        mapping.uuid,
+        "--scaling-config",
+        &bound,
+    ])
 }
 
 impl Mappings {
     /// The mapping that bounds the workers, if one does.
     pub(super) fn workers(&self) -> Option<Workers<'_>> {
         let all = self.of(Kind::Worker).read()?.iter();
-        let bounds = all.filter_map(|it| Some(Workers { uuid: &it.uuid, concurrency: it.concurrency? }));
+        let bounds = all.filter_map(|it| {
+            Some(Workers {
+                uuid: &it.uuid,
+                concurrency: it.concurrency?,
+            })
+        });
         bounds.max_by_key(|it| it.concurrency)
     }
 
     fn of(&self, reader: Kind) -> &Answer<Vec<Mapping>> {
-        self.0.iter().find(|(kind, _)| *kind == reader).map_or(&Answer::Absent, |(_, mappings)| mappings)
+        self.0
+            .iter()
+            .find(|(kind, _)| *kind == reader)
+            .map_or(&Answer::Absent, |(_, mappings)| mappings)
     }
 
     /// What is read into this function, by its ARN.
     pub(super) fn sources(&self, reader: Kind) -> Vec<String> {
-        self.of(reader).read().map(|all| all.iter().map(|one| one.source.clone()).collect()).unwrap_or_default()
+        self.of(reader)
+            .read()
+            .map(|all| all.iter().map(|one| one.source.clone()).collect())
+            .unwrap_or_default()
     }
 }
 
 /// Judges what is to read this source. `None`: nobody can say what that is, which is a finding of its own.
-pub(super) fn judge(link: Link, mappings: &Mappings, source: Option<Source<'_>>, aws: &Aws) -> Vec<Finding> {
+pub(super) fn judge(
+    link: Link,
+    mappings: &Mappings,
+    source: Option<Source<'_>>,
+    aws: &Aws,
+) -> Vec<Finding> {
     let named = check("mapping", link.name());
     let Some(source) = source else {
         return vec![named.skip("not asked: it is not known what is to be read")];
@@ -136,15 +184,24 @@ pub(super) fn judge(link: Link, mappings: &Mappings, source: Option<Source<'_>>,
         Ok(all) => all.map(Vec::as_slice).unwrap_or_default(),
         Err(finding) => return vec![finding],
     };
-    let Some(mapping) = all.iter().find(|it| source.is(&it.source) && it.state != DELETING) else {
+    let Some(mapping) = all
+        .iter()
+        .find(|it| source.is(&it.source) && it.state != DELETING)
+    else {
         return vec![missing(link, all, source, aws)];
     };
     let mut findings = vec![named.ok(mapping.uuid.as_str()), state(link, mapping, aws)];
-    findings.extend(link.unreported().map(|why| reports(link, why, mapping, aws)));
+    findings.extend(
+        link.unreported()
+            .map(|why| reports(link, why, mapping, aws)),
+    );
     match link {
         Link::Queue => findings.push(concurrency(link, mapping, aws)),
         Link::DeadLetters | Link::Lists => {}
-        Link::Stream => findings.extend([stream::filter(mapping, aws), stream::bisection(mapping, aws)]),
+        Link::Stream => findings.extend([
+            stream::filter(mapping, aws),
+            stream::bisection(mapping, aws),
+        ]),
     }
     findings
 }
@@ -153,19 +210,33 @@ const DELETING: &str = "Deleting";
 
 fn missing(link: Link, all: &[Mapping], source: Source<'_>, aws: &Aws) -> Finding {
     // The sweeper has mappings of two services: one of the other service is none that reads the wrong thing.
-    let other = all.iter().find(|it| it.source.contains(link.service()) && it.state != DELETING);
+    let other = all
+        .iter()
+        .find(|it| it.source.contains(link.service()) && it.state != DELETING);
     let found = match other {
         _ if all.iter().any(|it| source.is(&it.source)) => {
             "it is being deleted; when it is gone, another can be made".to_owned()
         }
-        Some(other) => format!("it reads {}, and not {}", shown(&other.source), source.name()),
+        Some(other) => format!(
+            "it reads {}, and not {}",
+            shown(&other.source),
+            source.name()
+        ),
         None => "there is none".to_owned(),
     };
     let finding = check("mapping", link.name()).fail(found, link.unread());
-    let Source::Arn(arn) = source else { return finding };
+    let Source::Arn(arn) = source else {
+        return finding;
+    };
     let reader = name(&aws.stack, link.reader());
-    let mut words =
-        vec!["lambda", "create-event-source-mapping", "--function-name", &reader, "--event-source-arn", arn];
+    let mut words = vec![
+        "lambda",
+        "create-event-source-mapping",
+        "--function-name",
+        &reader,
+        "--event-source-arn",
+        arn,
+    ];
     let criteria = stream::criteria();
     words.extend(link.options(&criteria));
     finding.mended_by(aws.run(&words))
@@ -189,7 +260,11 @@ fn reports(link: Link, why: &str, mapping: &Mapping, aws: &Aws) -> Finding {
         return check.ok("on");
     }
     let finding = check.fail("it is off", why);
-    finding.mended_by(update(mapping, &["--function-response-types", REPORTS], aws))
+    finding.mended_by(update(
+        mapping,
+        &["--function-response-types", REPORTS],
+        aws,
+    ))
 }
 
 fn concurrency(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
@@ -202,11 +277,20 @@ fn concurrency(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
         "a burst takes up the account's concurrency: other functions are throttled, and so is the worker, which uses \
          up its messages' receipts",
     );
-    finding.mended_by(update(mapping, &["--scaling-config", link::CONCURRENCY], aws))
+    finding.mended_by(update(
+        mapping,
+        &["--scaling-config", link::CONCURRENCY],
+        aws,
+    ))
 }
 
 fn update(mapping: &Mapping, change: &[&str], aws: &Aws) -> String {
-    let mut words = vec!["lambda", "update-event-source-mapping", "--uuid", &mapping.uuid];
+    let mut words = vec![
+        "lambda",
+        "update-event-source-mapping",
+        "--uuid",
+        &mapping.uuid,
+    ];
     words.extend(change);
     aws.run(&words)
 }

@@ -53,7 +53,11 @@ pub const ACTIONS: [&str; 12] = [
 ///
 /// The findings are in the order in which things were asked. Where no answer can be had at all (no credentials, nothing
 /// that listens) the last finding says so, and what was to come after it is left out.
-pub async fn examine(clients: &Clients, stack: &str, commands: impl Fn(bool) -> Registry) -> (Vec<Finding>, End) {
+pub async fn examine(
+    clients: &Clients,
+    stack: &str,
+    commands: impl Fn(bool) -> Registry,
+) -> (Vec<Finding>, End) {
     let mut findings = vec![];
     match ask_all(clients, stack, commands, &mut findings).await {
         Ok(()) => (findings, End::Answered),
@@ -85,7 +89,11 @@ async fn ask_all(
         ..Needs::of(&commands(known.diagnostics))
     };
     findings.extend(times::judge(&known, needs, &aws));
-    findings.extend(concurrency::judge(&concurrency::ask(&lambda).await?, mappings.workers(), &aws));
+    findings.extend(concurrency::judge(
+        &concurrency::ask(&lambda).await?,
+        mappings.workers(),
+        &aws,
+    ));
 
     let table = match &known.table {
         Some(name) => Some(table::ask(&clients.dynamodb(), name).await?),
@@ -102,7 +110,11 @@ async fn ask_all(
     match &queue {
         Some(facts) => {
             findings.extend(queue::judge(facts, known.worker_timeout(), needs, &aws));
-            findings.extend(redrive::told(facts, known.dead_letters_url.as_deref(), &aws));
+            findings.extend(redrive::told(
+                facts,
+                known.dead_letters_url.as_deref(),
+                &aws,
+            ));
         }
         None => findings.push(unnamed("queue", "CLOAKROOM_QUEUE_URL")),
     }
@@ -115,15 +127,31 @@ async fn ask_all(
         None => findings.push(unnamed("lists", "CLOAKROOM_LISTS_URL")),
     }
     for (link, source) in [
-        (Link::Queue, queue.as_ref().map(|it| Source::of(&it.queue, &it.url))),
+        (
+            Link::Queue,
+            queue.as_ref().map(|it| Source::of(&it.queue, &it.url)),
+        ),
         (Link::DeadLetters, dead_letters(queue.as_ref(), &known)),
-        (Link::Lists, lists.as_ref().map(|it| Source::of(&it.queue, &it.url))),
-        (Link::Stream, table.as_ref().and_then(table::Facts::stream).map(Source::Arn)),
+        (
+            Link::Lists,
+            lists.as_ref().map(|it| Source::of(&it.queue, &it.url)),
+        ),
+        (
+            Link::Stream,
+            table
+                .as_ref()
+                .and_then(table::Facts::stream)
+                .map(Source::Arn),
+        ),
     ] {
         findings.extend(mapping::judge(link, &mappings, source, &aws));
     }
     match &known.bucket {
-        Some(name) => findings.extend(bucket::judge(&bucket::ask(&clients.s3(), name).await?, needs, &aws)),
+        Some(name) => findings.extend(bucket::judge(
+            &bucket::ask(&clients.s3(), name).await?,
+            needs,
+            &aws,
+        )),
         None => findings.push(unnamed("bucket", "CLOAKROOM_BUCKET")),
     }
     Ok(())
@@ -137,5 +165,7 @@ fn dead_letters<'a>(queue: Option<&'a queue::Facts>, known: &'a Known) -> Option
 }
 
 fn unnamed(subject: &'static str, variable: &str) -> Finding {
-    check(subject, "name").skip(format!("not asked: no function says which it is ({variable})"))
+    check(subject, "name").skip(format!(
+        "not asked: no function says which it is ({variable})"
+    ))
 }

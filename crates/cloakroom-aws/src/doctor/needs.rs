@@ -25,7 +25,10 @@ impl Needs {
         let limits = || commands.iter().map(Command::limits);
         Self {
             timeout: limits().map(|it| it.timeout).max().unwrap_or_default(),
-            attempts: limits().map(|it| it.retry.max_attempts).max().unwrap_or_default(),
+            attempts: limits()
+                .map(|it| it.retry.max_attempts)
+                .max()
+                .unwrap_or_default(),
             retention: limits().map(|it| it.retention).max().unwrap_or_default(),
             objects_life: commands.bucket_life(),
             results: RESULT_DAYS.map(|days| limits().any(|it| it.result_days() == days)),
@@ -58,14 +61,28 @@ mod tests {
     fn the_most_demanding_command_counts() {
         let command = |name| Command::json(name, nothing);
         assert_eq!(Needs::of(&Registry::new(vec![command("a.b")])), USUAL);
-        let long = command("a.c").retention(Duration::from_secs(72 * 3600)).attempts(1);
+        let long = command("a.c")
+            .retention(Duration::from_secs(72 * 3600))
+            .attempts(1);
         let slow = command("a.d").timeout(Duration::from_secs(600)).attempts(7);
         let needs = Needs::of(&Registry::new(vec![command("a.b"), long, slow]));
         assert_eq!((needs.timeout.as_secs(), needs.attempts), (600, 7));
-        assert_eq!((needs.retention.as_secs(), needs.objects_life.as_secs()), (72 * 3600, 216 * 3600));
-        assert_eq!(needs.results, [false, true, true, false, false, false], "2 and 8 days");
+        assert_eq!(
+            (needs.retention.as_secs(), needs.objects_life.as_secs()),
+            (72 * 3600, 216 * 3600)
+        );
+        assert_eq!(
+            needs.results,
+            [false, true, true, false, false, false],
+            "2 and 8 days"
+        );
         // Of a command whose jobs are kept shortly, the time until an upload in parts is named counts for more.
         let short = command("a.e").retention(Duration::from_secs(16 * 3600));
-        assert_eq!(Needs::of(&Registry::new(vec![short])).objects_life.as_secs(), (23 + 2 * 16) * 3600 + 3 * 360);
+        assert_eq!(
+            Needs::of(&Registry::new(vec![short]))
+                .objects_life
+                .as_secs(),
+            (23 + 2 * 16) * 3600 + 3 * 360
+        );
     }
 }

@@ -45,10 +45,16 @@ pub(super) const MOST_RECEIPTS: u32 = 1000;
 /// What AWS advises for a queue that Lambda reads: so many times the function's timeout.
 const ADVISED: u32 = 6;
 
-pub(super) const NOT_THERE: &[&str] =
-    &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NonExistentQueue"];
+pub(super) const NOT_THERE: &[&str] = &[
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+    "NonExistentQueue",
+];
 
-const GET: Call = Call { action: "sqs:GetQueueAttributes", absent: NOT_THERE };
+const GET: Call = Call {
+    action: "sqs:GetQueueAttributes",
+    absent: NOT_THERE,
+};
 
 pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
     let queue = one(client, url).await?;
@@ -56,31 +62,56 @@ pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
         Some(redrive) => Some(redrive::ask(client, redrive).await?),
         None => None,
     };
-    Ok(Facts { url: url.to_owned(), queue, dead_letters })
+    Ok(Facts {
+        url: url.to_owned(),
+        queue,
+        dead_letters,
+    })
 }
 
 pub(super) async fn one(client: &Client, url: &str) -> Result<Answer<Queue>, Stop> {
-    Ok(attributes(client, url).await?.map(|attributes| read(&attributes)))
+    Ok(attributes(client, url)
+        .await?
+        .map(|attributes| read(&attributes)))
 }
 
 pub(super) type Attributes = HashMap<QueueAttributeName, String>;
 
 pub(super) async fn attributes(client: &Client, url: &str) -> Result<Answer<Attributes>, Stop> {
-    let got = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All).send().await;
+    let got = client
+        .get_queue_attributes()
+        .queue_url(url)
+        .attribute_names(QueueAttributeName::All)
+        .send()
+        .await;
     Ok(Answer::of(GET, got)?.map(|got| got.attributes.unwrap_or_default()))
 }
 
 fn read(attributes: &Attributes) -> Queue {
     Queue {
-        arn: attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default(),
+        arn: attributes
+            .get(&QueueAttributeName::QueueArn)
+            .cloned()
+            .unwrap_or_default(),
         visibility: time(attributes, &QueueAttributeName::VisibilityTimeout, 30),
-        retention: time(attributes, &QueueAttributeName::MessageRetentionPeriod, USUAL_RETENTION.as_secs()),
-        redrive: attributes.get(&QueueAttributeName::RedrivePolicy).and_then(|text| Redrive::read(text)),
+        retention: time(
+            attributes,
+            &QueueAttributeName::MessageRetentionPeriod,
+            USUAL_RETENTION.as_secs(),
+        ),
+        redrive: attributes
+            .get(&QueueAttributeName::RedrivePolicy)
+            .and_then(|text| Redrive::read(text)),
     }
 }
 
 pub(super) fn time(attributes: &Attributes, name: &QueueAttributeName, default: u64) -> Duration {
-    Duration::from_secs(attributes.get(name).and_then(|text| text.parse().ok()).unwrap_or(default))
+    Duration::from_secs(
+        attributes
+            .get(name)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default),
+    )
 }
 
 /// The last part of a URL or an ARN.
@@ -88,12 +119,18 @@ pub(super) fn name(of: &str) -> &str {
     of.rsplit(['/', ':']).next().unwrap_or(of)
 }
 
-pub(super) fn judge(facts: &Facts, worker: Option<Duration>, needs: Needs, aws: &Aws) -> Vec<Finding> {
+pub(super) fn judge(
+    facts: &Facts,
+    worker: Option<Duration>,
+    needs: Needs,
+    aws: &Aws,
+) -> Vec<Finding> {
     let queue = match facts.queue.or_finding(check("queue", "attributes")) {
         Ok(Some(queue)) => queue,
         Ok(None) => {
             let why = "no job can be accepted: every submission is answered 503";
-            let finding = check("queue", "name").fail(format!("there is no queue {}", facts.url), why);
+            let finding =
+                check("queue", "name").fail(format!("there is no queue {}", facts.url), why);
             return vec![finding.mended_by(create(&facts.url, worker, needs, aws))];
         }
         Err(finding) => return vec![finding],
@@ -137,7 +174,11 @@ pub(super) fn visibility(
     aws: &Aws,
 ) -> Finding {
     let visible = queue.visibility;
-    let found = format!("{}, and {name} may take {}", seconds(visible), seconds(timeout));
+    let found = format!(
+        "{}, and {name} may take {}",
+        seconds(visible),
+        seconds(timeout)
+    );
     if visible >= advised(timeout) {
         return check.ok(seconds(visible));
     }
@@ -149,7 +190,11 @@ pub(super) fn visibility(
             format!("a batch that Lambda holds back, because {name} is throttled, comes back before it was tried"),
         )
     };
-    finding.mended_by(set(url, &format!("VisibilityTimeout={}", advised(timeout).as_secs()), aws))
+    finding.mended_by(set(
+        url,
+        &format!("VisibilityTimeout={}", advised(timeout).as_secs()),
+        aws,
+    ))
 }
 
 fn retention(queue: &Queue, needs: Needs, url: &str, aws: &Aws) -> Finding {
@@ -158,15 +203,32 @@ fn retention(queue: &Queue, needs: Needs, url: &str, aws: &Aws) -> Finding {
     if queue.retention >= needs.retention.min(LONGEST_RETENTION) {
         return check.ok(seconds(queue.retention));
     }
-    let found = format!("{}, and a job may wait for {}", seconds(queue.retention), seconds(needs.retention));
-    let finding =
-        check.fail(found, "the message of a job that waits longer is gone: the job was answered 202 and never runs");
-    finding.mended_by(set(url, &format!("MessageRetentionPeriod={}", kept(needs).as_secs()), aws))
+    let found = format!(
+        "{}, and a job may wait for {}",
+        seconds(queue.retention),
+        seconds(needs.retention)
+    );
+    let finding = check.fail(
+        found,
+        "the message of a job that waits longer is gone: the job was answered 202 and never runs",
+    );
+    finding.mended_by(set(
+        url,
+        &format!("MessageRetentionPeriod={}", kept(needs).as_secs()),
+        aws,
+    ))
 }
 
 /// Sets attributes of a queue.
 pub(super) fn set(url: &str, attributes: &str, aws: &Aws) -> String {
-    aws.run(&["sqs", "set-queue-attributes", "--queue-url", url, "--attributes", attributes])
+    aws.run(&[
+        "sqs",
+        "set-queue-attributes",
+        "--queue-url",
+        url,
+        "--attributes",
+        attributes,
+    ])
 }
 
 /// The queue as it must be, whole.
@@ -178,7 +240,9 @@ fn create(url: &str, worker: Option<Duration>, needs: Needs, aws: &Aws) -> Strin
         redrive::policy(None, needs, aws),
     );
     let name = super::command::quoted(name(url));
-    aws.raw(&format!("sqs create-queue --queue-name {name} --attributes '{attributes}'"))
+    aws.raw(&format!(
+        "sqs create-queue --queue-name {name} --attributes '{attributes}'"
+    ))
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use super::command::Aws;
 use super::finding::{Finding, check};
 use super::functions::{DEAD_LETTERS, Kind, is_of, name as function};
 use super::needs::Needs;
-use super::queue::{Facts, LONGEST_RETENTION, MOST_RECEIPTS, NOT_THERE, Queue, attributes, name, time};
+use super::queue::{
+    Facts, LONGEST_RETENTION, MOST_RECEIPTS, NOT_THERE, Queue, attributes, name, time,
+};
 use super::times::seconds;
 
 /// A queue's redrive policy.
@@ -31,20 +33,40 @@ impl Redrive {
         let policy: serde_json::Value = serde_json::from_str(text).ok()?;
         let receipts = crate::queue::receipts(&policy)?;
         let arn = policy["deadLetterTargetArn"].as_str()?.to_owned();
-        Some(Self { arn, receipts: u32::try_from(receipts).unwrap_or(u32::MAX) })
+        Some(Self {
+            arn,
+            receipts: u32::try_from(receipts).unwrap_or(u32::MAX),
+        })
     }
 }
 
 /// How long the dead-letter queue keeps its messages.
 pub(super) async fn ask(client: &Client, redrive: &Redrive) -> Result<Answer<Duration>, Stop> {
-    let account = redrive.arn.rsplit(':').nth(1).filter(|account| !account.is_empty());
+    let account = redrive
+        .arn
+        .rsplit(':')
+        .nth(1)
+        .filter(|account| !account.is_empty());
     let found = client.get_queue_url().queue_name(name(&redrive.arn));
-    let found = found.set_queue_owner_aws_account_id(account.map(str::to_owned)).send().await;
-    let url = Answer::of(Call { action: "sqs:GetQueueUrl", absent: NOT_THERE }, found)?;
+    let found = found
+        .set_queue_owner_aws_account_id(account.map(str::to_owned))
+        .send()
+        .await;
+    let url = Answer::of(
+        Call {
+            action: "sqs:GetQueueUrl",
+            absent: NOT_THERE,
+        },
+        found,
+    )?;
     Ok(match url.map(|found| found.queue_url.unwrap_or_default()) {
-        Answer::Is(url) => attributes(client, &url)
-            .await?
-            .map(|attributes| time(&attributes, &QueueAttributeName::MessageRetentionPeriod, 345_600)),
+        Answer::Is(url) => attributes(client, &url).await?.map(|attributes| {
+            time(
+                &attributes,
+                &QueueAttributeName::MessageRetentionPeriod,
+                345_600,
+            )
+        }),
         Answer::Absent => Answer::Absent,
         Answer::Denied(action, message) => Answer::Denied(action, message),
         Answer::Unknown(action) => Answer::Unknown(action),
@@ -55,20 +77,32 @@ pub(super) async fn ask(client: &Client, redrive: &Redrive) -> Result<Answer<Dur
 pub(super) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let policy_check = check("queue", "redrive policy");
     let Some(redrive) = &queue.redrive else {
-        let why =
-            "a message that can't be read, or whose command is not deployed, goes round until its retention is over";
+        let why = "a message that can't be read, or whose command is not deployed, goes round until its retention is over";
         let attributes = format!(r#"'{{"RedrivePolicy":"{}"}}'"#, policy(None, needs, aws));
-        return vec![policy_check.fail("there is none", why).mended_by(set_raw(&facts.url, &attributes, aws))];
+        return vec![policy_check.fail("there is none", why).mended_by(set_raw(
+            &facts.url,
+            &attributes,
+            aws,
+        ))];
     };
-    let mut findings = vec![policy_check.ok(name(&redrive.arn)), receipts(redrive, needs, &facts.url, aws)];
+    let mut findings = vec![
+        policy_check.ok(name(&redrive.arn)),
+        receipts(redrive, needs, &facts.url, aws),
+    ];
     let letters_check = check("queue", "dead letters");
-    let letters = facts.dead_letters.as_ref().map(|letters| letters.or_finding(letters_check.clone()));
+    let letters = facts
+        .dead_letters
+        .as_ref()
+        .map(|letters| letters.or_finding(letters_check.clone()));
     findings.extend(letters.map(|letters| match letters {
         Ok(Some(retention)) => kept(*retention, queue, redrive, aws),
         Ok(None) => {
             let found = format!("the queue {} is not there", name(&redrive.arn));
-            let why = "messages that are received too often have nowhere to go, and are received on";
-            letters_check.fail(found, why).mended_by(create(redrive, aws))
+            let why =
+                "messages that are received too often have nowhere to go, and are received on";
+            letters_check
+                .fail(found, why)
+                .mended_by(create(redrive, aws))
         }
         Err(finding) => finding,
     }));
@@ -89,7 +123,11 @@ pub(super) fn told(facts: &Facts, url: Option<&str>, aws: &Aws) -> Option<Findin
         "dead letters that can't be kept yet are to be put off in a queue that they are not in, which fails: they come \
          back at once, or are never looked at",
     );
-    Some(finding.mended_by(aws.set_variable_to(&dead_letters, DEAD_LETTERS, &aws.url_of_queue(right))))
+    Some(finding.mended_by(aws.set_variable_to(
+        &dead_letters,
+        DEAD_LETTERS,
+        &aws.url_of_queue(right),
+    )))
 }
 
 /// Every attempt is a receipt, and so is each look at a job whose time has not come.
@@ -97,7 +135,10 @@ fn receipts(redrive: &Redrive, needs: Needs, url: &str, aws: &Aws) -> Finding {
     let check = check("queue", "receive count");
     let Redrive { arn, receipts } = redrive;
     let finding = if *receipts <= needs.attempts {
-        let found = format!("{receipts}, and a command may have {} attempts", needs.attempts);
+        let found = format!(
+            "{receipts}, and a command may have {} attempts",
+            needs.attempts
+        );
         check.fail(found, "every attempt is a receipt: a job's message is among the dead letters before its last one, and the job stays as it is")
     } else if *receipts < LEAST_RECEIPTS {
         let found = format!("{receipts}, which is fewer than {LEAST_RECEIPTS}");
@@ -105,7 +146,10 @@ fn receipts(redrive: &Redrive, needs: Needs, url: &str, aws: &Aws) -> Finding {
     } else {
         return check.ok(receipts.to_string());
     };
-    let attributes = format!(r#"'{{"RedrivePolicy":"{}"}}'"#, policy(Some(arn), needs, aws));
+    let attributes = format!(
+        r#"'{{"RedrivePolicy":"{}"}}'"#,
+        policy(Some(arn), needs, aws)
+    );
     finding.mended_by(set_raw(url, &attributes, aws))
 }
 
@@ -138,15 +182,27 @@ pub(super) fn policy(arn: Option<&str>, needs: Needs, aws: &Aws) -> String {
         },
         str::to_owned,
     );
-    let receipts = (2 * LEAST_RECEIPTS).max(needs.attempts.saturating_mul(2)).min(MOST_RECEIPTS);
+    let receipts = (2 * LEAST_RECEIPTS)
+        .max(needs.attempts.saturating_mul(2))
+        .min(MOST_RECEIPTS);
     format!(r#"{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"{receipts}\"}}"#)
 }
 
 fn set_raw(url: &str, attributes: &str, aws: &Aws) -> String {
-    aws.raw(&format!("sqs set-queue-attributes --queue-url {} --attributes {attributes}", super::command::quoted(url)))
+    aws.raw(&format!(
+        "sqs set-queue-attributes --queue-url {} --attributes {attributes}",
+        super::command::quoted(url)
+    ))
 }
 
 fn create(redrive: &Redrive, aws: &Aws) -> String {
     let attributes = format!("MessageRetentionPeriod={}", LONGEST_RETENTION.as_secs());
-    aws.run(&["sqs", "create-queue", "--queue-name", name(&redrive.arn), "--attributes", &attributes])
+    aws.run(&[
+        "sqs",
+        "create-queue",
+        "--queue-name",
+        name(&redrive.arn),
+        "--attributes",
+        &attributes,
+    ])
 }

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    ContinuousBackupsDescription, KeyType, PointInTimeRecoveryStatus, ScalarAttributeType, TableDescription,
-    TimeToLiveDescription, TimeToLiveStatus,
+    ContinuousBackupsDescription, KeyType, PointInTimeRecoveryStatus, ScalarAttributeType,
+    TableDescription, TimeToLiveDescription, TimeToLiveStatus,
 };
 
 use super::answer::{Answer, Call, Stop};
@@ -37,7 +37,10 @@ impl Facts {
     /// The stream's ARN, if there is one.
     pub(super) fn stream(&self) -> Option<&str> {
         let table = self.table.read()?;
-        table.stream_arn.as_deref().filter(|_| table.stream.is_some())
+        table
+            .stream_arn
+            .as_deref()
+            .filter(|_| table.stream.is_some())
     }
 }
 
@@ -45,17 +48,28 @@ impl Facts {
 const VIEW: &str = "NEW_AND_OLD_IMAGES";
 
 const fn call(action: &'static str) -> Call {
-    Call { action, absent: &["ResourceNotFoundException", "TableNotFoundException"] }
+    Call {
+        action,
+        absent: &["ResourceNotFoundException", "TableNotFoundException"],
+    }
 }
 
 pub(super) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
     let table = client.describe_table().table_name(name).send().await;
     let expiry = client.describe_time_to_live().table_name(name).send().await;
-    let recovery = client.describe_continuous_backups().table_name(name).send().await;
+    let recovery = client
+        .describe_continuous_backups()
+        .table_name(name)
+        .send()
+        .await;
     Ok(Facts {
         name: name.to_owned(),
-        table: Answer::of(call("dynamodb:DescribeTable"), table)?
-            .map(|it| read(it.table.unwrap_or_else(|| TableDescription::builder().build()))),
+        table: Answer::of(call("dynamodb:DescribeTable"), table)?.map(|it| {
+            read(
+                it.table
+                    .unwrap_or_else(|| TableDescription::builder().build()),
+            )
+        }),
         expiry: Answer::of(call("dynamodb:DescribeTimeToLive"), expiry)?
             .map(|it| it.time_to_live_description.and_then(expiring)),
         recovery: Answer::of(call("dynamodb:DescribeContinuousBackups"), recovery)?
@@ -65,29 +79,55 @@ pub(super) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
 
 fn read(table: TableDescription) -> Table {
     let attributes = table.attribute_definitions.unwrap_or_default();
-    let key = table.key_schema.unwrap_or_default().into_iter().map(|part| {
-        let typed = attributes.iter().find(|it| it.attribute_name == part.attribute_name);
-        let typed = typed.map_or("?", |it| it.attribute_type.as_str());
-        format!("{} ({}, {typed})", part.attribute_name, part.key_type.as_str())
-    });
+    let key = table
+        .key_schema
+        .unwrap_or_default()
+        .into_iter()
+        .map(|part| {
+            let typed = attributes
+                .iter()
+                .find(|it| it.attribute_name == part.attribute_name);
+            let typed = typed.map_or("?", |it| it.attribute_type.as_str());
+            format!(
+                "{} ({}, {typed})",
+                part.attribute_name,
+                part.key_type.as_str()
+            )
+        });
     let stream_arn = table.latest_stream_arn.filter(|arn| !arn.is_empty());
     let stream = table.stream_specification.filter(|it| it.stream_enabled);
-    let stream = stream.map(|it| it.stream_view_type.map_or_else(|| "?".to_owned(), |view| view.as_str().to_owned()));
-    Table { key: key.collect(), stream, stream_arn }
+    let stream = stream.map(|it| {
+        it.stream_view_type
+            .map_or_else(|| "?".to_owned(), |view| view.as_str().to_owned())
+    });
+    Table {
+        key: key.collect(),
+        stream,
+        stream_arn,
+    }
 }
 
 fn expiring(it: TimeToLiveDescription) -> Option<String> {
-    let on = matches!(it.time_to_live_status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+    let on = matches!(
+        it.time_to_live_status,
+        Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+    );
     it.attribute_name.filter(|_| on)
 }
 
 fn recoverable(it: ContinuousBackupsDescription) -> bool {
-    let status = it.point_in_time_recovery_description.and_then(|it| it.point_in_time_recovery_status);
+    let status = it
+        .point_in_time_recovery_description
+        .and_then(|it| it.point_in_time_recovery_status);
     status == Some(PointInTimeRecoveryStatus::Enabled)
 }
 
 fn right_key() -> String {
-    format!("{PK} ({}, {})", KeyType::Hash.as_str(), ScalarAttributeType::S.as_str())
+    format!(
+        "{PK} ({}, {})",
+        KeyType::Hash.as_str(),
+        ScalarAttributeType::S.as_str()
+    )
 }
 
 pub(super) fn judge(facts: &Facts, aws: &Aws) -> Vec<Finding> {
@@ -96,7 +136,10 @@ pub(super) fn judge(facts: &Facts, aws: &Aws) -> Vec<Finding> {
         Ok(Some(table)) => table,
         Ok(None) => {
             let found = format!("there is no table {} in {}", facts.name, aws.region);
-            let finding = check("table", "name").fail(found, "nothing can be recorded: every request is answered 503");
+            let finding = check("table", "name").fail(
+                found,
+                "nothing can be recorded: every request is answered 503",
+            );
             return vec![finding.mended_by(create(&facts.name, aws))];
         }
         Err(finding) => return vec![finding],
@@ -105,14 +148,23 @@ pub(super) fn judge(facts: &Facts, aws: &Aws) -> Vec<Finding> {
         check("table", "name").ok(&facts.name),
         key(table, key_check, &facts.name, aws),
         stream(table, &facts.name, aws),
-        settled(facts.expiry.or_finding(check("table", "time to live")), |on| expiry(on.as_deref(), &facts.name, aws)),
-        settled(facts.recovery.or_finding(check("table", "point-in-time recovery")), |on| {
-            recovery(on, &facts.name, aws)
-        }),
+        settled(
+            facts.expiry.or_finding(check("table", "time to live")),
+            |on| expiry(on.as_deref(), &facts.name, aws),
+        ),
+        settled(
+            facts
+                .recovery
+                .or_finding(check("table", "point-in-time recovery")),
+            |on| recovery(on, &facts.name, aws),
+        ),
     ]
 }
 
-fn settled<T: Default + Clone>(answer: Result<Option<&T>, Finding>, judge: impl FnOnce(T) -> Finding) -> Finding {
+fn settled<T: Default + Clone>(
+    answer: Result<Option<&T>, Finding>,
+    judge: impl FnOnce(T) -> Finding,
+) -> Finding {
     match answer {
         Ok(value) => judge(value.cloned().unwrap_or_default()),
         Err(finding) => finding,
@@ -126,18 +178,30 @@ fn key(table: &Table, check: Check, name_: &str, aws: &Aws) -> Finding {
         return check.ok(found);
     }
     let other = format!("{name_}-{PK}");
-    let functions = KINDS.map(|kind| aws.set_variable(&name(&aws.stack, kind), "CLOAKROOM_TABLE", &other));
+    let functions =
+        KINDS.map(|kind| aws.set_variable(&name(&aws.stack, kind), "CLOAKROOM_TABLE", &other));
     let finding = check.fail(
         format!("{found}; it must be {}", right_key()),
         "DynamoDB refuses every read and write of a job; a key can't be changed, only another table be made",
     );
-    finding.mended_by(format!("{} && {}", create(&other, aws), functions.join(" && ")))
+    finding.mended_by(format!(
+        "{} && {}",
+        create(&other, aws),
+        functions.join(" && ")
+    ))
 }
 
 fn stream(table: &Table, name: &str, aws: &Aws) -> Finding {
     let check = check("table", "stream");
     let update = |specification: &str| {
-        aws.run(&["dynamodb", "update-table", "--table-name", name, "--stream-specification", specification])
+        aws.run(&[
+            "dynamodb",
+            "update-table",
+            "--table-name",
+            name,
+            "--stream-specification",
+            specification,
+        ])
     };
     let on = update(&format!("StreamEnabled=true,StreamViewType={VIEW}"));
     match table.stream.as_deref() {
@@ -168,8 +232,14 @@ fn expiry(attribute: Option<&str>, name: &str, aws: &Aws) -> Finding {
                 format!("items expire by {other}, and not by {EXPIRES_AT}"),
                 format!("{why}; it may be changed once an hour"),
             )
-            .mended_by(format!("{} && {}", expire(name, other, false, aws), expire(name, EXPIRES_AT, true, aws))),
-        None => check.fail("it is off", why).mended_by(expire(name, EXPIRES_AT, true, aws)),
+            .mended_by(format!(
+                "{} && {}",
+                expire(name, other, false, aws),
+                expire(name, EXPIRES_AT, true, aws)
+            )),
+        None => check
+            .fail("it is off", why)
+            .mended_by(expire(name, EXPIRES_AT, true, aws)),
     }
 }
 
@@ -178,13 +248,23 @@ fn recovery(on: bool, name: &str, aws: &Aws) -> Finding {
     if on {
         return check.ok("on");
     }
-    let finding = check.warn("it is off", "jobs that a mistake deletes or overwrites can't be brought back");
+    let finding = check.warn(
+        "it is off",
+        "jobs that a mistake deletes or overwrites can't be brought back",
+    );
     finding.mended_by(recover(name, aws))
 }
 
 fn expire(name: &str, attribute: &str, enabled: bool, aws: &Aws) -> String {
     let specification = format!("Enabled={enabled},AttributeName={attribute}");
-    aws.run(&["dynamodb", "update-time-to-live", "--table-name", name, "--time-to-live-specification", &specification])
+    aws.run(&[
+        "dynamodb",
+        "update-time-to-live",
+        "--table-name",
+        name,
+        "--time-to-live-specification",
+        &specification,
+    ])
 }
 
 fn recover(name: &str, aws: &Aws) -> String {
@@ -206,11 +286,32 @@ fn wait(name: &str, aws: &Aws) -> String {
 /// The table as it must be, whole.
 fn create(name: &str, aws: &Aws) -> String {
     let attributes = format!("AttributeName={PK},AttributeType=S");
-    let (key, stream) =
-        (format!("AttributeName={PK},KeyType=HASH"), format!("StreamEnabled=true,StreamViewType={VIEW}"));
-    let mut words = vec!["dynamodb", "create-table", "--table-name", name, "--billing-mode", "PAY_PER_REQUEST"];
-    words.extend(["--attribute-definitions", &attributes, "--key-schema", &key, "--stream-specification", &stream]);
-    let steps = [aws.run(&words), wait(name, aws), expire(name, EXPIRES_AT, true, aws), recover(name, aws)];
+    let (key, stream) = (
+        format!("AttributeName={PK},KeyType=HASH"),
+        format!("StreamEnabled=true,StreamViewType={VIEW}"),
+    );
+    let mut words = vec![
+        "dynamodb",
+        "create-table",
+        "--table-name",
+        name,
+        "--billing-mode",
+        "PAY_PER_REQUEST",
+    ];
+    words.extend([
+        "--attribute-definitions",
+        &attributes,
+        "--key-schema",
+        &key,
+        "--stream-specification",
+        &stream,
+    ]);
+    let steps = [
+        aws.run(&words),
+        wait(name, aws),
+        expire(name, EXPIRES_AT, true, aws),
+        recover(name, aws),
+    ];
     steps.join(" && ")
 }
 

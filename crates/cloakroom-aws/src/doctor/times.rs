@@ -17,7 +17,9 @@ const GATEWAY: Duration = Duration::from_secs(29);
 const LONGEST: Duration = Duration::from_secs(900);
 
 pub(super) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
-    let http = [Kind::Submit, Kind::Status].into_iter().filter_map(|kind| Some(held(kind, known.timeout(kind)?, aws)));
+    let http = [Kind::Submit, Kind::Status]
+        .into_iter()
+        .filter_map(|kind| Some(held(kind, known.timeout(kind)?, aws)));
     let worker = known.worker_timeout().zip(known.lease_and_margin);
     let worker = worker.into_iter().flat_map(
         |(timeout, (lease, margin))| // A timeout that is too short is found as one, and mended as one: the lease is held to what it will be.
@@ -33,7 +35,10 @@ fn held(kind: Kind, timeout: Duration, aws: &Aws) -> Finding {
         return check.ok(seconds(timeout));
     }
     let finding = check.warn(
-        format!("{}, and clients may ask for an answer to be held for 25 s", seconds(timeout)),
+        format!(
+            "{}, and clients may ask for an answer to be held for 25 s",
+            seconds(timeout)
+        ),
         "a request that outlasts its function is answered 502 or 503 by the gateway",
     );
     finding.mended_by(longer(&function, GATEWAY, aws))
@@ -51,11 +56,18 @@ fn attempts(timeout: Duration, margin: Duration, needs: Needs, aws: &Aws) -> Fin
             seconds(margin)
         );
         return check
-            .fail(found, "no attempt is ever begun: messages go round until they are dead letters")
+            .fail(
+                found,
+                "no attempt is ever begun: messages go round until they are dead letters",
+            )
             .mended_by(wanted);
     }
     if timeout < needs.timeout.min(LONGEST) {
-        let found = format!("{}, and a command may take {}", seconds(timeout), seconds(needs.timeout));
+        let found = format!(
+            "{}, and a command may take {}",
+            seconds(timeout),
+            seconds(needs.timeout)
+        );
         return check
             .warn(found, "an attempt that takes longer than the function is stopped, and tried again in vain")
             .mended_by(wanted);
@@ -71,17 +83,31 @@ fn leased(lease: Duration, timeout: Duration, aws: &Aws) -> Finding {
         return check.ok(seconds(lease));
     }
     let finding = check.warn(
-        format!("{}, and the function is ended after {}", seconds(lease), seconds(timeout)),
+        format!(
+            "{}, and the function is ended after {}",
+            seconds(lease),
+            seconds(timeout)
+        ),
         "after a crash a job waits for the end of a lease that its worker can't be alive to hold",
     );
     // From 3 to 900 s, says its parser.
-    let fitting = timeout.clamp(Duration::from_secs(3), Duration::from_secs(30)).as_secs().to_string();
+    let fitting = timeout
+        .clamp(Duration::from_secs(3), Duration::from_secs(30))
+        .as_secs()
+        .to_string();
     finding.mended_by(aws.set_variable(&function, "CLOAKROOM_LEASE_SECONDS", &fitting))
 }
 
 fn longer(function: &str, timeout: Duration, aws: &Aws) -> String {
     let timeout = timeout.as_secs().to_string();
-    aws.run(&["lambda", "update-function-configuration", "--function-name", function, "--timeout", &timeout])
+    aws.run(&[
+        "lambda",
+        "update-function-configuration",
+        "--function-name",
+        function,
+        "--timeout",
+        &timeout,
+    ])
 }
 
 /// A time as people read it.
@@ -101,16 +127,25 @@ mod tests {
 
     /// The states of the four checks, with what is not fine.
     fn judged(submit: u64, status: u64, worker: u64, lease: u64) -> (Vec<State>, Vec<Finding>) {
-        let times = [(Kind::Submit, submit), (Kind::Worker, worker), (Kind::Status, status)];
+        let times = [
+            (Kind::Submit, submit),
+            (Kind::Worker, worker),
+            (Kind::Status, status),
+        ];
         let known = Known {
-            timeouts: times.map(|(kind, time)| (kind, Duration::from_secs(time))).to_vec(),
+            timeouts: times
+                .map(|(kind, time)| (kind, Duration::from_secs(time)))
+                .to_vec(),
             lease_and_margin: Some((Duration::from_secs(lease), Duration::from_secs(4))),
             ..Known::default()
         };
         let findings = judge(&known, USUAL, &somewhere());
         (
             findings.iter().map(|it| it.state).collect(),
-            findings.into_iter().filter(|it| it.state != State::Ok).collect(),
+            findings
+                .into_iter()
+                .filter(|it| it.state != State::Ok)
+                .collect(),
         )
     }
 
@@ -123,8 +158,7 @@ mod tests {
     fn an_answer_that_is_held_must_not_outlast_its_function() {
         let (states, found) = judged(29, 3, 60, 30);
         assert_eq!(states, [State::Ok, State::Warn, State::Ok, State::Ok]);
-        let mend =
-            "aws lambda update-function-configuration --function-name cloakroom-status --timeout 29 --region eu-west-1";
+        let mend = "aws lambda update-function-configuration --function-name cloakroom-status --timeout 29 --region eu-west-1";
         assert_eq!(found[0].mend.as_deref(), Some(mend));
     }
 
@@ -132,7 +166,13 @@ mod tests {
     fn a_worker_without_time_for_an_attempt_does_nothing() {
         let (states, found) = judged(29, 29, 3, 30);
         assert_eq!(states, [State::Ok, State::Ok, State::Fail, State::Ok]);
-        assert!(found[0].mend.as_deref().is_some_and(|mend| mend.contains("--timeout 60 ")), "{found:?}");
+        assert!(
+            found[0]
+                .mend
+                .as_deref()
+                .is_some_and(|mend| mend.contains("--timeout 60 ")),
+            "{found:?}"
+        );
         assert_eq!(judged(29, 29, 59, 30).0[2], State::Warn);
     }
 
@@ -140,6 +180,11 @@ mod tests {
     fn a_lease_longer_than_the_function_lives_delays_what_comes_after_a_crash() {
         let (states, found) = judged(29, 29, 60, 61);
         assert_eq!(states, [State::Ok, State::Ok, State::Ok, State::Warn]);
-        assert!(found[0].mend.as_deref().is_some_and(|mend| mend.contains(r#"{"CLOAKROOM_LEASE_SECONDS":"30"}"#)));
+        assert!(
+            found[0]
+                .mend
+                .as_deref()
+                .is_some_and(|mend| mend.contains(r#"{"CLOAKROOM_LEASE_SECONDS":"30"}"#))
+        );
     }
 }

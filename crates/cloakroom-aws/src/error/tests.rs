@@ -6,9 +6,15 @@ use aws_smithy_types::error::ErrorMetadata;
 use super::*;
 
 fn answered(status: u16, code: &str) -> PortError {
-    let error = ErrorMetadata::builder().code(code).message("words of the service").build();
+    let error = ErrorMetadata::builder()
+        .code(code)
+        .message("words of the service")
+        .build();
     let status = StatusCode::try_from(status).expect("a status");
-    port_error(TABLE, &SdkError::service_error(error, HttpResponse::new(status, SdkBody::empty())))
+    port_error(
+        TABLE,
+        &SdkError::service_error(error, HttpResponse::new(status, SdkBody::empty())),
+    )
 }
 
 fn is_passing(error: &PortError) -> bool {
@@ -33,8 +39,9 @@ fn what_may_be_gone_at_the_next_try_is_unavailable() {
     }
     let timeout = SdkError::<ErrorMetadata, HttpResponse>::timeout_error("no answer in 3 s");
     assert!(is_passing(&port_error(QUEUE, &timeout)));
-    let refused =
-        SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(ConnectorError::io("connection refused".into()));
+    let refused = SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(ConnectorError::io(
+        "connection refused".into(),
+    ));
     assert!(is_passing(&port_error(OBJECTS, &refused)));
 }
 
@@ -58,7 +65,12 @@ fn what_an_operator_has_to_mend_is_misconfigured() {
 
 #[test]
 fn the_reason_is_the_services_own_words_for_the_log() {
-    let PortError::Misconfigured { service, reason } = answered(403, "AccessDenied") else { panic!("misconfigured") };
+    let PortError::Misconfigured { service, reason } = answered(403, "AccessDenied") else {
+        panic!("misconfigured")
+    };
     assert_eq!(service, "the table");
-    assert!(reason.contains("AccessDenied") && reason.contains("words of the service"), "{reason}");
+    assert!(
+        reason.contains("AccessDenied") && reason.contains("words of the service"),
+        "{reason}"
+    );
 }

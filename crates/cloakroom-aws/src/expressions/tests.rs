@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use cloakroom_app::testing::new_job;
 use cloakroom_core::transition::Claim;
-use cloakroom_core::{AttemptEnd, Failure, Lease, LeaseToken, Progress, RetryPolicy, Status, Success};
+use cloakroom_core::{
+    AttemptEnd, Failure, Lease, LeaseToken, Progress, RetryPolicy, Status, Success,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -16,7 +18,11 @@ fn token() -> LeaseToken {
 
 /// The expressions, with what each placeholder stands for in its place.
 fn shown(transition: &Transition) -> String {
-    let Update { condition, changes, words } = update(transition);
+    let Update {
+        condition,
+        changes,
+        words,
+    } = update(transition);
     let (names, values) = words.into_parts();
     let names = names.unwrap_or_default();
     let mut depth = 0;
@@ -40,7 +46,13 @@ fn shown(transition: &Transition) -> String {
             (_, Some(AttributeValue::S(value))) => format!("'{value}'"),
             (_, Some(AttributeValue::N(value))) => value.clone(),
             (_, Some(AttributeValue::L(steps))) => {
-                format!("{:?}", steps.iter().map(|step| step.as_s().expect("text")).collect::<Vec<_>>())
+                format!(
+                    "{:?}",
+                    steps
+                        .iter()
+                        .map(|step| step.as_s().expect("text"))
+                        .collect::<Vec<_>>()
+                )
             }
             (_, Some(_)) => "bytes".into(),
             (None, None) => word.to_owned(),
@@ -48,7 +60,10 @@ fn shown(transition: &Transition) -> String {
         text.push_str(&shown);
         text.push_str(&piece[word.len()..]);
     }
-    assert!(left.is_empty(), "DynamoDB refuses placeholders that are not used: {left:?}");
+    assert!(
+        left.is_empty(),
+        "DynamoDB refuses placeholders that are not used: {left:?}"
+    );
     text
 }
 
@@ -108,7 +123,13 @@ fn a_sign_of_life_leaves_the_progress_as_it_is() {
 
 #[test]
 fn a_report_without_message_and_estimate_takes_those_of_the_last_away() {
-    let report = (Progress { percent: 12.5, message: None }, None);
+    let report = (
+        Progress {
+            percent: 12.5,
+            message: None,
+        },
+        None,
+    );
     insta::assert_snapshot!(shown(&Transition::renew(token(), Duration::from_secs(30), Some(report), NOW)), @"
         if attribute_exists(pk)
         and v <= 1
@@ -128,7 +149,10 @@ fn a_report_without_message_and_estimate_takes_those_of_the_last_away() {
 #[test]
 fn a_success_writes_all_that_is_known_of_the_result() {
     let end = AttemptEnd::Done(Success {
-        result: Some(cloakroom_core::ResultRef::Inline { content_type: "text/plain".into(), bytes: b"x".to_vec() }),
+        result: Some(cloakroom_core::ResultRef::Inline {
+            content_type: "text/plain".into(),
+            bytes: b"x".to_vec(),
+        }),
         resource: None,
     });
     let job = new_job(NOW, 1);
@@ -157,7 +181,11 @@ fn a_success_writes_all_that_is_known_of_the_result() {
 
 #[test]
 fn a_failure_is_written_in_its_parts() {
-    let end = AttemptEnd::Terminal(Failure::new("the printer is out of paper").with_code("no-paper").with_status(422));
+    let end = AttemptEnd::Terminal(
+        Failure::new("the printer is out of paper")
+            .with_code("no-paper")
+            .with_status(422),
+    );
     let job = new_job(NOW, 1);
     insta::assert_snapshot!(shown(&Transition::settle(&job, token(), end, &RetryPolicy::default(), NOW, 0.5)), @r#"
         if attribute_exists(pk)
@@ -215,11 +243,16 @@ fn a_guard_without_statuses_never_holds() {
     transition.guard.statuses = vec![];
     let condition = update(&transition).condition;
     assert!(
-        condition.contains("attribute_exists(pk)") && condition.contains("attribute_not_exists(pk)"),
+        condition.contains("attribute_exists(pk)")
+            && condition.contains("attribute_not_exists(pk)"),
         "{condition}"
     );
     transition.guard.statuses = Status::ALL.to_vec();
-    assert!(!update(&transition).condition.contains("attribute_not_exists"));
+    assert!(
+        !update(&transition)
+            .condition
+            .contains("attribute_not_exists")
+    );
 }
 
 proptest! {

@@ -7,18 +7,35 @@ use super::*;
 
 fn envelope(payload: Carried) -> Envelope {
     let job = new_job(Timestamp::from_millis(7), 1);
-    Envelope::new(&job, "application/json", "", payload, &Digest::of(b"{}"), Trace::default())
+    Envelope::new(
+        &job,
+        "application/json",
+        "",
+        payload,
+        &Digest::of(b"{}"),
+        Trace::default(),
+    )
 }
 
 /// Where the payload of the job above is: a claim check is good for nothing else.
 fn key() -> String {
-    keys::payload(&new_job(Timestamp::from_millis(7), 1).key(), &Digest::of(b"{}"))
+    keys::payload(
+        &new_job(Timestamp::from_millis(7), 1).key(),
+        &Digest::of(b"{}"),
+    )
 }
 
 fn received(body: &str, attributes: &[(&str, &str)]) -> Delivery {
     let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let attributes = attributes.iter().map(text).collect();
-    Received { body: body.to_owned(), attributes, sent_at: Some(7), receive_count: 1, ..Received::default() }.delivery()
+    Received {
+        body: body.to_owned(),
+        attributes,
+        sent_at: Some(7),
+        receive_count: 1,
+        ..Received::default()
+    }
+    .delivery()
 }
 
 #[test]
@@ -31,28 +48,48 @@ fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelop
     assert_eq!(attributes["ExtendedPayloadSize"].data_type(), "Number");
     let texts = texts(attributes);
     assert_eq!(texts["ExtendedPayloadSize"], "2");
-    let delivery = Received { body, attributes: texts, ..Received::default() }.delivery();
+    let delivery = Received {
+        body,
+        attributes: texts,
+        ..Received::default()
+    }
+    .delivery();
     assert_eq!((delivery.body, delivery.produced), (written, None));
 }
 
 #[test]
 fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
     let large = Carried::Text("x".repeat(LARGEST_WITH_A_CLAIM_CHECK));
-    for payload in [Carried::Stored(key()), Carried::Text("{}".into()), Carried::Base64("AA==".into()), large] {
+    for payload in [
+        Carried::Stored(key()),
+        Carried::Text("{}".into()),
+        Carried::Base64("AA==".into()),
+        large,
+    ] {
         let written = envelope(payload).write();
-        assert_eq!(carried(written.clone(), Some("ours")), (written.clone(), None));
+        assert_eq!(
+            carried(written.clone(), Some("ours")),
+            (written.clone(), None)
+        );
         let delivery = received(&written, &[("colour", "red")]);
         assert_eq!((delivery.body, delivery.produced), (written, None));
     }
     let text = envelope(Carried::Stored(key())).of_text(2).write();
-    assert_eq!(carried(text.clone(), None), (text, None), "nor where the bucket is not said");
+    assert_eq!(
+        carried(text.clone(), None),
+        (text, None),
+        "nor where the bucket is not said"
+    );
 }
 
 #[test]
 fn a_producers_message_is_told_by_its_command_and_its_payload_by_either_attribute_and_class() {
     let command = (attributes::COMMAND, "note.keep");
     let plain = received("{}", &[command]).produced.expect("a producer's");
-    assert_eq!((plain.payload, plain.sent_at), (Place::Body, Some(Timestamp::from_millis(7))));
+    assert_eq!(
+        (plain.payload, plain.sent_at),
+        (Place::Body, Some(Timestamp::from_millis(7)))
+    );
     // As the tests of Java's library, and what Python's library, write them.
     for body in [
         r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"b","s3Key":"k"}]"#,
@@ -61,13 +98,28 @@ fn a_producers_message_is_told_by_its_command_and_its_payload_by_either_attribut
         r#"["com.amazon.sqs.javamessaging.MessageS3Pointer", {"s3BucketName": "b", "s3Key": "k"}]"#,
     ] {
         for attribute in ["ExtendedPayloadSize", "SQSLargePayloadSize"] {
-            let produced = received(body, &[command, (attribute, "300000")]).produced.expect("a producer's");
-            assert_eq!(produced.payload, Place::Object { bucket: "b".into(), key: "k".into() }, "{attribute} {body}");
+            let produced = received(body, &[command, (attribute, "300000")])
+                .produced
+                .expect("a producer's");
+            assert_eq!(
+                produced.payload,
+                Place::Object {
+                    bucket: "b".into(),
+                    key: "k".into()
+                },
+                "{attribute} {body}"
+            );
         }
         let produced = received(body, &[command]).produced.expect("a producer's");
-        assert_eq!(produced.payload, Place::Body, "a payload that looks like a pointer");
+        assert_eq!(
+            produced.payload,
+            Place::Body,
+            "a payload that looks like a pointer"
+        );
     }
-    let lost = received("{}", &[command, ("ExtendedPayloadSize", "2")]).produced.expect("a producer's");
+    let lost = received("{}", &[command, ("ExtendedPayloadSize", "2")])
+        .produced
+        .expect("a producer's");
     assert!(matches!(lost.payload, Place::Unknown(_)));
     assert_eq!(
         received("{}", &[("ExtendedPayloadSize", "2")]).produced,

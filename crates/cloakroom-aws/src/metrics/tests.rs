@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use super::*;
 
 fn config() -> MeterConfig {
-    MeterConfig { service: "jobs".into(), level: "WARN".into() }
+    MeterConfig {
+        service: "jobs".into(),
+        level: "WARN".into(),
+    }
 }
 
 fn now() -> Timestamp {
@@ -22,10 +25,20 @@ fn facts() -> Vec<Fact> {
         Fact::Started { queue_delay: time },
         Fact::Retried { run_time: time },
         Fact::StorageUnavailable,
-        Fact::Succeeded { run_time: Duration::MAX },
-        Fact::Failed { code: code(), run_time: Some(time) },
-        Fact::Failed { code: String::new(), run_time: None },
-        Fact::Cancelled { run_time: Some(Duration::ZERO) },
+        Fact::Succeeded {
+            run_time: Duration::MAX,
+        },
+        Fact::Failed {
+            code: code(),
+            run_time: Some(time),
+        },
+        Fact::Failed {
+            code: String::new(),
+            run_time: None,
+        },
+        Fact::Cancelled {
+            run_time: Some(Duration::ZERO),
+        },
         Fact::Cancelled { run_time: None },
         Fact::Dead { code: code() },
         Fact::Swept,
@@ -43,7 +56,11 @@ fn written(fact: Fact, command: Option<&str>) -> Value {
 
 fn document(sum: &Sum) -> Value {
     let line = line(&config(), sum, now());
-    assert_eq!((line.matches('\n').count(), line.ends_with('\n')), (1, true), "one line");
+    assert_eq!(
+        (line.matches('\n').count(), line.ends_with('\n')),
+        (1, true),
+        "one line"
+    );
     serde_json::from_str(&line).expect("JSON")
 }
 
@@ -51,21 +68,39 @@ fn document(sum: &Sum) -> Value {
 fn check(document: &Value) {
     let root = document.as_object().expect("an object");
     let metadata = root["_aws"].as_object().expect("metadata");
-    assert_eq!(metadata.keys().collect::<Vec<_>>(), ["CloudWatchMetrics", "Timestamp"]);
-    assert!(metadata["Timestamp"].as_u64().is_some_and(|millis| millis > 1_000_000_000_000), "milliseconds");
-    let directives = metadata["CloudWatchMetrics"].as_array().expect("directives");
+    assert_eq!(
+        metadata.keys().collect::<Vec<_>>(),
+        ["CloudWatchMetrics", "Timestamp"]
+    );
+    assert!(
+        metadata["Timestamp"]
+            .as_u64()
+            .is_some_and(|millis| millis > 1_000_000_000_000),
+        "milliseconds"
+    );
+    let directives = metadata["CloudWatchMetrics"]
+        .as_array()
+        .expect("directives");
     assert!(!directives.is_empty());
     for directive in directives {
         let directive = directive.as_object().expect("an object");
-        assert_eq!(directive.keys().collect::<Vec<_>>(), ["Dimensions", "Metrics", "Namespace"]);
+        assert_eq!(
+            directive.keys().collect::<Vec<_>>(),
+            ["Dimensions", "Metrics", "Namespace"]
+        );
         assert!((1..=1024).contains(&directive["Namespace"].as_str().expect("a name").len()));
         for set in directive["Dimensions"].as_array().expect("sets") {
             let set = set.as_array().expect("a set");
             assert!(set.len() <= 30);
             for name in set {
                 let name = name.as_str().expect("a name");
-                let value = root[name].as_str().unwrap_or_else(|| panic!("{name} is no text: {document}"));
-                assert!((1..=1024).contains(&value.len()) && !value.starts_with(':'), "{name}: {value:?}");
+                let value = root[name]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{name} is no text: {document}"));
+                assert!(
+                    (1..=1024).contains(&value.len()) && !value.starts_with(':'),
+                    "{name}: {value:?}"
+                );
             }
         }
         let metrics = directive["Metrics"].as_array().expect("metrics");
@@ -74,9 +109,14 @@ fn check(document: &Value) {
             assert!(["Count", "Milliseconds"].contains(&metric["Unit"].as_str().expect("a unit")));
             let name = metric["Name"].as_str().expect("a name");
             assert!((1..=1024).contains(&name.len()));
-            let values = root[name].as_array().map_or_else(|| std::slice::from_ref(&root[name]), Vec::as_slice);
+            let values = root[name]
+                .as_array()
+                .map_or_else(|| std::slice::from_ref(&root[name]), Vec::as_slice);
             assert!((1..=100).contains(&values.len()), "{document}");
-            assert!(values.iter().all(Value::is_number), "{name} is no number: {document}");
+            assert!(
+                values.iter().all(Value::is_number),
+                "{name} is no number: {document}"
+            );
         }
     }
 }
@@ -109,7 +149,10 @@ fn the_names_of_all_metrics_are_known() {
 
 #[test]
 fn a_failure_is_counted_for_the_service_the_command_and_the_code() {
-    let fact = Fact::Failed { code: "no-such-paper".into(), run_time: Some(Duration::from_millis(1_234)) };
+    let fact = Fact::Failed {
+        code: "no-such-paper".into(),
+        run_time: Some(Duration::from_millis(1_234)),
+    };
     let want = json!({
         "_aws": {
             "Timestamp": 1_795_248_000_120_u64,
@@ -139,33 +182,79 @@ fn a_failure_is_counted_for_the_service_the_command_and_the_code() {
 
 #[test]
 fn a_message_that_can_not_be_read_is_counted_for_the_service_alone() {
-    let document = written(Fact::Dead { code: "unreadable".into() }, None);
-    assert_eq!(document["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Service"]]));
-    assert_eq!(document["_aws"]["CloudWatchMetrics"].as_array().map(Vec::len), Some(1));
+    let document = written(
+        Fact::Dead {
+            code: "unreadable".into(),
+        },
+        None,
+    );
+    assert_eq!(
+        document["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+        json!([["Service"]])
+    );
+    assert_eq!(
+        document["_aws"]["CloudWatchMetrics"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
 }
 
 #[test]
 fn facts_whose_dimensions_are_alike_are_one_line() {
-    let of = |command: &str, fact| Measure { command: Some(command.parse().expect("a good name")), fact };
+    let of = |command: &str, fact| Measure {
+        command: Some(command.parse().expect("a good name")),
+        fact,
+    };
     let time = Duration::from_millis;
     let mut sums = vec![];
     for measure in [
-        of("a.b", Fact::Started { queue_delay: time(5) }),
+        of(
+            "a.b",
+            Fact::Started {
+                queue_delay: time(5),
+            },
+        ),
         of("a.b", Fact::Succeeded { run_time: time(7) }),
         of("c.d", Fact::Succeeded { run_time: time(8) }),
-        of("a.b", Fact::Failed { code: "no-paper".into(), run_time: Some(time(9)) }),
-        of("a.b", Fact::Started { queue_delay: time(6) }),
+        of(
+            "a.b",
+            Fact::Failed {
+                code: "no-paper".into(),
+                run_time: Some(time(9)),
+            },
+        ),
+        of(
+            "a.b",
+            Fact::Started {
+                queue_delay: time(6),
+            },
+        ),
         of("a.b", Fact::Retried { run_time: time(10) }),
     ] {
         assert!(add(&mut sums, &measure).is_none());
     }
     let documents: Vec<_> = sums.iter().map(document).collect();
     documents.iter().for_each(check);
-    let [ours, others, failed] = &documents[..] else { panic!("{documents:?}") };
-    assert_eq!((&ours["Started"], &ours["QueueDelay"]), (&json!(2), &json!([5, 6])));
-    assert_eq!((&ours["Succeeded"], &ours["Retried"], &ours["RunTime"]), (&json!(1), &json!(1), &json!([7, 10])));
-    assert_eq!((&others["Command"], &others["Succeeded"], &others["RunTime"]), (&json!("c.d"), &json!(1), &json!(8)));
-    assert_eq!((&failed["Code"], &failed["Failed"], &failed["RunTime"]), (&json!("no-paper"), &json!(1), &json!(9)));
+    let [ours, others, failed] = &documents[..] else {
+        panic!("{documents:?}")
+    };
+    assert_eq!(
+        (&ours["Started"], &ours["QueueDelay"]),
+        (&json!(2), &json!([5, 6]))
+    );
+    assert_eq!(
+        (&ours["Succeeded"], &ours["Retried"], &ours["RunTime"]),
+        (&json!(1), &json!(1), &json!([7, 10]))
+    );
+    assert_eq!(
+        (&others["Command"], &others["Succeeded"], &others["RunTime"]),
+        (&json!("c.d"), &json!(1), &json!(8))
+    );
+    assert_eq!(
+        (&failed["Code"], &failed["Failed"], &failed["RunTime"]),
+        (&json!("no-paper"), &json!(1), &json!(9))
+    );
 }
 
 #[test]
@@ -173,11 +262,25 @@ fn a_line_has_no_more_values_than_the_specification_lets_it() {
     let mut sums = vec![];
     let mut full = vec![];
     for millis in 0..250 {
-        let fact = Fact::Started { queue_delay: Duration::from_millis(millis) };
-        full.extend(add(&mut sums, &Measure { command: None, fact }));
+        let fact = Fact::Started {
+            queue_delay: Duration::from_millis(millis),
+        };
+        full.extend(add(
+            &mut sums,
+            &Measure {
+                command: None,
+                fact,
+            },
+        ));
     }
     let documents: Vec<_> = full.iter().chain(&sums).map(document).collect();
     documents.iter().for_each(check);
-    assert_eq!(documents.iter().map(|it| it["Started"].as_u64().expect("a count")).collect::<Vec<_>>(), [100, 100, 50]);
+    assert_eq!(
+        documents
+            .iter()
+            .map(|it| it["Started"].as_u64().expect("a count"))
+            .collect::<Vec<_>>(),
+        [100, 100, 50]
+    );
     assert_eq!(documents[1]["QueueDelay"][0], 100);
 }

@@ -18,12 +18,22 @@ const AT_ONCE: usize = 16;
 
 impl S3Objects {
     /// Copies an object of which this is known; `false` when there is none, or another by now.
-    pub(super) async fn copy_object(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError> {
+    pub(super) async fn copy_object(
+        &self,
+        from: &str,
+        info: &ObjectInfo,
+        to: &str,
+    ) -> Result<bool, PortError> {
         let source = format!("{}/{}", self.bucket, percent_encoded(from));
         if info.length > self.copied_part {
             return self.copy_parts(&source, to, info).await;
         }
-        let copy = self.client().copy_object().bucket(&self.bucket).key(to).copy_source(source);
+        let copy = self
+            .client()
+            .copy_object()
+            .bucket(&self.bucket)
+            .key(to)
+            .copy_source(source);
         let copy = copy.copy_source_if_match(&info.etag);
         match copy.send().await {
             Ok(_) => Ok(true),
@@ -32,27 +42,48 @@ impl S3Objects {
         }
     }
 
-    async fn copy_parts(&self, source: &str, to: &str, info: &ObjectInfo) -> Result<bool, PortError> {
+    async fn copy_parts(
+        &self,
+        source: &str,
+        to: &str,
+        info: &ObjectInfo,
+    ) -> Result<bool, PortError> {
         let upload = begun(self.in_parts(to, &info.content_type)).await?;
-        let starts = (0..info.length).step_by(usize::try_from(self.copied_part).unwrap_or(usize::MAX));
+        let starts =
+            (0..info.length).step_by(usize::try_from(self.copied_part).unwrap_or(usize::MAX));
         let parts = (1..).zip(starts).map(|(number, start)| {
             let end = (start + self.copied_part).min(info.length) - 1;
-            let part = self.client().upload_part_copy().bucket(&self.bucket).key(to).upload_id(&upload);
-            let part = part.part_number(number).copy_source(source).copy_source_range(format!("bytes={start}-{end}"));
+            let part = self
+                .client()
+                .upload_part_copy()
+                .bucket(&self.bucket)
+                .key(to)
+                .upload_id(&upload);
+            let part = part
+                .part_number(number)
+                .copy_source(source)
+                .copy_source_range(format!("bytes={start}-{end}"));
             // All parts of one state of the object.
             let part = part.copy_source_if_match(&info.etag);
             async move {
                 let copied = part.send().await?.copy_part_result;
                 let etag = copied.and_then(|copied| copied.e_tag);
-                Ok(CompletedPart::builder().part_number(number).set_e_tag(etag).build())
+                Ok(CompletedPart::builder()
+                    .part_number(number)
+                    .set_e_tag(etag)
+                    .build())
             }
         });
-        let copied: Result<Vec<_>, aws_sdk_s3::error::SdkError<_>> =
-            futures::stream::iter(parts).buffered(AT_ONCE).try_collect().await;
+        let copied: Result<Vec<_>, aws_sdk_s3::error::SdkError<_>> = futures::stream::iter(parts)
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await;
         let copied = match copied {
             Ok(parts) => {
                 let completed = self.complete(to, &upload, parts).await;
-                completed.map(|()| true).map_err(|error| port_error(OBJECTS, &error))
+                completed
+                    .map(|()| true)
+                    .map_err(|error| port_error(OBJECTS, &error))
             }
             Err(error) if is_gone(&error) => Ok(false),
             Err(error) => Err(port_error(OBJECTS, &error)),
@@ -65,7 +96,12 @@ impl S3Objects {
 
     /// Forgets what is there of an object that will not be whole. If that can't be said, the bucket's lifecycle does it.
     pub(super) async fn abort(&self, key: &str, upload: &str) {
-        let abort = self.client().abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(upload);
+        let abort = self
+            .client()
+            .abort_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(upload);
         if let Err(error) = abort.send().await {
             tracing::warn!(error = %port_error(OBJECTS, &error), "failed to abort an object that will not be whole");
         }
@@ -83,7 +119,9 @@ pub(super) fn percent_encoded(key: &str) -> String {
     let mut text = String::with_capacity(key.len());
     for byte in key.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => text.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+                text.push(char::from(byte))
+            }
             // Writing to a string does not fail.
             _ => _ = write!(text, "%{byte:02X}"),
         }

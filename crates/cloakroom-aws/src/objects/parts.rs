@@ -23,7 +23,11 @@ const OTHER_PARTS: &str = "InvalidPart";
 
 impl S3Objects {
     /// Without a checksum of S3's own kinds, as every part would have to come with one.
-    pub(super) async fn begin_parts_of(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
+    pub(super) async fn begin_parts_of(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+    ) -> Result<String, PortError> {
         let mut create = self.in_parts(key, &terms.content_type);
         if let Some(sha256) = terms.sha256 {
             create = create.metadata("sha256", sha256.to_string());
@@ -32,8 +36,16 @@ impl S3Objects {
     }
 
     /// An object that is to come in parts.
-    pub(super) fn in_parts(&self, key: &str, content_type: &str) -> CreateMultipartUploadFluentBuilder {
-        self.client().create_multipart_upload().bucket(&self.bucket).key(key).content_type(content_type)
+    pub(super) fn in_parts(
+        &self,
+        key: &str,
+        content_type: &str,
+    ) -> CreateMultipartUploadFluentBuilder {
+        self.client()
+            .create_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(content_type)
     }
 
     /// The length is signed.
@@ -44,9 +56,19 @@ impl S3Objects {
         part: PartTerms,
         valid: Duration,
     ) -> Result<UploadLink, PortError> {
-        let put = self.client().upload_part().bucket(&self.bucket).key(key).upload_id(store_id);
-        let put = put.part_number(number(part.number)).content_length(i64::try_from(part.length).unwrap_or(i64::MAX));
-        let request = put.presigned(presigning(valid)?).await.map_err(|error| port_error(OBJECTS, &error))?;
+        let put = self
+            .client()
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(store_id);
+        let put = put
+            .part_number(number(part.number))
+            .content_length(i64::try_from(part.length).unwrap_or(i64::MAX));
+        let request = put
+            .presigned(presigning(valid)?)
+            .await
+            .map_err(|error| port_error(OBJECTS, &error))?;
         Ok(link_of(&request))
     }
 
@@ -57,7 +79,12 @@ impl S3Objects {
         store_id: &str,
         numbers: RangeInclusive<u32>,
     ) -> Result<Option<Vec<Part>>, PortError> {
-        let list = self.client().list_parts().bucket(&self.bucket).key(key).upload_id(store_id);
+        let list = self
+            .client()
+            .list_parts()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(store_id);
         let marker = Some(numbers.start().saturating_sub(1)).filter(|before| *before > 0);
         let list = list.set_part_number_marker(marker.map(|before| before.to_string()));
         let mut pages = list.into_paginator().send();
@@ -68,15 +95,22 @@ impl S3Objects {
                 Err(error) if is_gone(&error) => return Ok(None),
                 Err(error) => return Err(port_error(OBJECTS, &error)),
             };
-            let listed = page.parts.unwrap_or_default().into_iter().filter_map(|part| {
-                Some(Part {
-                    number: part.part_number?.try_into().ok()?,
-                    length: part.size?.try_into().ok()?,
-                    etag: part.e_tag?,
-                })
-            });
+            let listed = page
+                .parts
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|part| {
+                    Some(Part {
+                        number: part.part_number?.try_into().ok()?,
+                        length: part.size?.try_into().ok()?,
+                        etag: part.e_tag?,
+                    })
+                });
             parts.extend(listed.filter(|part| numbers.contains(&part.number)));
-            if parts.last().is_some_and(|part| part.number == *numbers.end()) {
+            if parts
+                .last()
+                .is_some_and(|part| part.number == *numbers.end())
+            {
                 break;
             }
         }
@@ -84,12 +118,30 @@ impl S3Objects {
     }
 
     /// Some minutes, perhaps, of very many parts: whoever has no answer by then asks again, and finds it done.
-    pub(super) async fn join_parts_of(&self, key: &str, store_id: &str, parts: &[Part]) -> Result<bool, PortError> {
-        let named =
-            |part: &Part| CompletedPart::builder().part_number(number(part.number)).e_tag(part.etag.clone()).build();
-        match self.complete(key, store_id, parts.iter().map(named).collect()).await {
+    pub(super) async fn join_parts_of(
+        &self,
+        key: &str,
+        store_id: &str,
+        parts: &[Part],
+    ) -> Result<bool, PortError> {
+        let named = |part: &Part| {
+            CompletedPart::builder()
+                .part_number(number(part.number))
+                .e_tag(part.etag.clone())
+                .build()
+        };
+        match self
+            .complete(key, store_id, parts.iter().map(named).collect())
+            .await
+        {
             Ok(()) => Ok(true),
-            Err(error) if error.code().is_some_and(|code| [GONE, OTHER_PARTS].contains(&code)) => Ok(false),
+            Err(error)
+                if error
+                    .code()
+                    .is_some_and(|code| [GONE, OTHER_PARTS].contains(&code)) =>
+            {
+                Ok(false)
+            }
             Err(error) => Err(port_error(OBJECTS, &error)),
         }
     }
@@ -101,15 +153,25 @@ impl S3Objects {
         store_id: &str,
         parts: Vec<CompletedPart>,
     ) -> Result<(), SdkError<CompleteMultipartUploadError, HttpResponse>> {
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let complete = self.client().complete_multipart_upload().bucket(&self.bucket).key(key).upload_id(store_id);
+        let parts = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts))
+            .build();
+        let complete = self
+            .client()
+            .complete_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(store_id);
         complete.multipart_upload(parts).send().await.map(drop)
     }
 }
 
 /// Begins an object in parts: S3's own name of it.
 pub(super) async fn begun(create: CreateMultipartUploadFluentBuilder) -> Result<String, PortError> {
-    let begun = create.send().await.map_err(|error| port_error(OBJECTS, &error))?;
+    let begun = create
+        .send()
+        .await
+        .map_err(|error| port_error(OBJECTS, &error))?;
     begun.upload_id.ok_or_else(|| PortError::Misconfigured {
         service: OBJECTS,
         reason: "began an upload in parts without naming it".to_owned(),

@@ -36,10 +36,19 @@ impl S3Objects {
     pub(super) async fn read(&self, key: &str) -> Result<Option<Opened>, PortError> {
         let object = match self.get_from(key, None).await {
             Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetObjectError::is_no_such_key) =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(port_error(OBJECTS, &error)),
         };
-        let length = object.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
+        let length = object
+            .content_length
+            .and_then(|length| u64::try_from(length).ok())
+            .unwrap_or(0);
         let reading = Reading {
             objects: self.clone(),
             key: key.to_owned(),
@@ -52,25 +61,52 @@ impl S3Objects {
         let pieces = futures::stream::try_unfold(reading, |mut reading| async {
             Ok(reading.next().await?.map(|piece| (piece, reading)))
         });
-        Ok(Some(Opened { length, pieces: pieces.boxed() }))
+        Ok(Some(Opened {
+            length,
+            pieces: pieces.boxed(),
+        }))
     }
 
     /// Reads the beginning of an object: one call, and no more bytes than that.
     pub(super) async fn read_head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
         let range = format!("bytes=0-{}", BodyHead::LIMIT - 1);
-        let object = match self.client().get_object().bucket(&self.bucket).key(key).range(range).send().await {
+        let object = match self
+            .client()
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .range(range)
+            .send()
+            .await
+        {
             Ok(object) => object,
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetObjectError::is_no_such_key) =>
+            {
+                return Ok(None);
+            }
             // An empty object has no first byte.
-            Err(error) if error.code() == Some("InvalidRange") => return Ok(Some(BodyHead::default())),
+            Err(error) if error.code() == Some("InvalidRange") => {
+                return Ok(Some(BodyHead::default()));
+            }
             Err(error) => return Err(port_error(OBJECTS, &error).into()),
         };
         // bytes 0-262143/1048576
-        let whole = object.content_range.as_deref().and_then(|range| range.rsplit_once('/')?.1.parse().ok());
+        let whole = object
+            .content_range
+            .as_deref()
+            .and_then(|range| range.rsplit_once('/')?.1.parse().ok());
         let body = object.body.collect().await;
-        let bytes = body.map_err(|error| unavailable_because(DisplayErrorContext(&error).to_string()))?.into_bytes();
+        let bytes = body
+            .map_err(|error| unavailable_because(DisplayErrorContext(&error).to_string()))?
+            .into_bytes();
         let length = whole.unwrap_or(bytes.len() as u64);
-        Ok(Some(BodyHead { bytes: bytes.slice(..bytes.len().min(BodyHead::LIMIT)), length }))
+        Ok(Some(BodyHead {
+            bytes: bytes.slice(..bytes.len().min(BodyHead::LIMIT)),
+            length,
+        }))
     }
 
     async fn get_from(
@@ -81,7 +117,12 @@ impl S3Objects {
         let get = self.client().get_object().bucket(&self.bucket).key(key);
         match from {
             None => get.send().await,
-            Some((at, etag)) => get.range(format!("bytes={at}-")).set_if_match(etag).send().await,
+            Some((at, etag)) => {
+                get.range(format!("bytes={at}-"))
+                    .set_if_match(etag)
+                    .send()
+                    .await
+            }
         }
     }
 }
@@ -96,7 +137,10 @@ impl Reading {
                     return Ok(Some(piece));
                 }
                 None if self.read == self.length => return Ok(None),
-                None => unavailable_because(format!("the object ended at byte {} of {}", self.read, self.length)),
+                None => unavailable_because(format!(
+                    "the object ended at byte {} of {}",
+                    self.read, self.length
+                )),
                 Some(Err(error)) if is_mismatch(&error) => return Err(ReadError::Corrupted),
                 Some(Err(error)) => unavailable_because(causes(&error)),
             };
@@ -105,18 +149,27 @@ impl Reading {
                 return Err(error.into());
             }
             tracing::info!(read = self.read, length = self.length, %error, "an object broke off; reading on");
-            let rest = self.objects.get_from(&self.key, Some((self.read, self.etag.clone()))).await;
+            let rest = self
+                .objects
+                .get_from(&self.key, Some((self.read, self.etag.clone())))
+                .await;
             self.body = rest.map_err(|error| port_error(OBJECTS, &error))?.body;
         }
     }
 }
 
 fn is_mismatch(error: &ByteStreamError) -> bool {
-    DisplayErrorContext(error).to_string().to_ascii_lowercase().contains(MISMATCH)
+    DisplayErrorContext(error)
+        .to_string()
+        .to_ascii_lowercase()
+        .contains(MISMATCH)
 }
 
 fn unavailable_because(reason: String) -> PortError {
-    PortError::Unavailable { service: OBJECTS, reason }
+    PortError::Unavailable {
+        service: OBJECTS,
+        reason,
+    }
 }
 
 /// Where what is damaged can only be asked for again.
@@ -138,9 +191,20 @@ mod tests {
 
     /// As if the first answer had ended after so many bytes.
     async fn broken_off(objects: &S3Objects, at: usize, etag: Option<String>) -> Reading {
-        objects.put("a", "text/plain", Bytes::from_static(WHOLE)).await.expect("put");
+        objects
+            .put("a", "text/plain", Bytes::from_static(WHOLE))
+            .await
+            .expect("put");
         let (body, length) = (ByteStream::from_static(&WHOLE[..at]), WHOLE.len() as u64);
-        Reading { objects: objects.clone(), key: "a".into(), etag, body, length, read: 0, tries: 0 }
+        Reading {
+            objects: objects.clone(),
+            key: "a".into(),
+            etag,
+            body,
+            length,
+            read: 0,
+            tries: 0,
+        }
     }
 
     async fn rest(mut reading: Reading) -> Result<Vec<u8>, ReadError> {
@@ -158,7 +222,11 @@ mod tests {
         objects.create_bucket().await.expect("make the bucket");
         for at in [0, 1, WHOLE.len() - 1, WHOLE.len()] {
             let etag = objects.info("a").await.expect("info").map(|info| info.etag);
-            assert_eq!(rest(broken_off(&objects, at, etag).await).await.as_deref(), Ok(WHOLE), "{at}");
+            assert_eq!(
+                rest(broken_off(&objects, at, etag).await).await.as_deref(),
+                Ok(WHOLE),
+                "{at}"
+            );
         }
     }
 
@@ -167,7 +235,12 @@ mod tests {
         let fixture = Fixture::start().await;
         let objects = S3Objects::new(&fixture.clients, "payloads");
         objects.create_bucket().await.expect("make the bucket");
-        let other = broken_off(&objects, 5, Some("\"0123456789abcdef0123456789abcdef\"".into())).await;
+        let other = broken_off(
+            &objects,
+            5,
+            Some("\"0123456789abcdef0123456789abcdef\"".into()),
+        )
+        .await;
         assert!(matches!(rest(other).await, Err(ReadError::Port(_))));
         let mut longer = broken_off(&objects, 5, None).await;
         longer.length += 1;

@@ -27,14 +27,28 @@ type Source = BoxStream<'static, Result<Bytes, BrokenOff>>;
 
 impl S3Objects {
     /// Writes an object; `false` when its pieces broke off.
-    pub(super) async fn write(&self, key: &str, content_type: &str, pieces: Source) -> Result<bool, PortError> {
-        let mut source = Parts { source: pieces, rest: Bytes::new() };
-        let Ok(first) = source.next(PART).await else { return Ok(false) };
+    pub(super) async fn write(
+        &self,
+        key: &str,
+        content_type: &str,
+        pieces: Source,
+    ) -> Result<bool, PortError> {
+        let mut source = Parts {
+            source: pieces,
+            rest: Bytes::new(),
+        };
+        let Ok(first) = source.next(PART).await else {
+            return Ok(false);
+        };
         if first.len() < PART {
             return self.put(key, content_type, first).await.map(|()| true);
         }
         // What the SDK reckons of each part, and S3 holds it to.
-        let upload = begun(self.in_parts(key, content_type).checksum_algorithm(ChecksumAlgorithm::Crc32)).await?;
+        let upload = begun(
+            self.in_parts(key, content_type)
+                .checksum_algorithm(ChecksumAlgorithm::Crc32),
+        )
+        .await?;
         let written = self.write_parts(key, &upload, first, source).await;
         if !matches!(written, Ok(true)) {
             self.abort(key, &upload).await;
@@ -42,7 +56,13 @@ impl S3Objects {
         written
     }
 
-    async fn write_parts(&self, key: &str, upload: &str, first: Bytes, mut source: Parts) -> Result<bool, PortError> {
+    async fn write_parts(
+        &self,
+        key: &str,
+        upload: &str,
+        first: Bytes,
+        mut source: Parts,
+    ) -> Result<bool, PortError> {
         let (mut sending, mut sent) = (FuturesOrdered::new(), Vec::new());
         let mut part = first;
         let mut number = 1;
@@ -78,15 +98,33 @@ impl S3Objects {
         while let Some(part) = sending.try_next().await? {
             sent.push(part);
         }
-        self.complete(key, upload, sent).await.map(|()| true).map_err(|error| port_error(OBJECTS, &error))
+        self.complete(key, upload, sent)
+            .await
+            .map(|()| true)
+            .map_err(|error| port_error(OBJECTS, &error))
     }
 
-    async fn write_part(&self, key: &str, upload: &str, number: i32, part: Bytes) -> Result<CompletedPart, PortError> {
-        let upload_part = self.client().upload_part().bucket(&self.bucket).key(key).upload_id(upload);
-        let upload_part = upload_part.part_number(number).checksum_algorithm(ChecksumAlgorithm::Crc32);
+    async fn write_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: i32,
+        part: Bytes,
+    ) -> Result<CompletedPart, PortError> {
+        let upload_part = self
+            .client()
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(upload);
+        let upload_part = upload_part
+            .part_number(number)
+            .checksum_algorithm(ChecksumAlgorithm::Crc32);
         let sent = upload_part.body(ByteStream::from(part)).send().await;
         let sent = sent.map_err(|error| port_error(OBJECTS, &error))?;
-        let part = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
+        let part = CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(sent.e_tag);
         Ok(part.set_checksum_crc32(sent.checksum_crc32).build())
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom_core::{
-    Digest, Failure, Isolation, Lease, Progress, Resource, ResultRef, Status, Step, Success, Timestamp,
+    Digest, Failure, Isolation, Lease, Progress, Resource, ResultRef, Status, Step, Success,
+    Timestamp,
 };
 
 use super::{CorruptRecord, Item, name, rounded};
@@ -36,7 +37,10 @@ impl<'a> Reader<'a> {
     }
 
     fn text(self, name: &'static str) -> Read<&'a str> {
-        self.value(name)?.as_s().map(String::as_str).map_err(|_| CorruptRecord::Unreadable(name, "a string".into()))
+        self.value(name)?
+            .as_s()
+            .map(String::as_str)
+            .map_err(|_| CorruptRecord::Unreadable(name, "a string".into()))
     }
 
     pub(super) fn string(self, name: &'static str) -> Read<String> {
@@ -44,18 +48,27 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn parsed<T: FromStr<Err: Display>>(self, name: &'static str) -> Read<T> {
-        self.text(name)?
-            .parse()
-            .map_err(|rule: T::Err| CorruptRecord::Unreadable(name, format!("as it must be: {rule}")))
+        self.text(name)?.parse().map_err(|rule: T::Err| {
+            CorruptRecord::Unreadable(name, format!("as it must be: {rule}"))
+        })
     }
 
     pub(super) fn number<T: FromStr>(self, name: &'static str) -> Read<T> {
-        let number = self.value(name)?.as_n().ok().and_then(|text| text.parse().ok());
-        number.ok_or_else(|| CorruptRecord::Unreadable(name, format!("a number ({})", std::any::type_name::<T>())))
+        let number = self
+            .value(name)?
+            .as_n()
+            .ok()
+            .and_then(|text| text.parse().ok());
+        number.ok_or_else(|| {
+            CorruptRecord::Unreadable(name, format!("a number ({})", std::any::type_name::<T>()))
+        })
     }
 
     fn boolean(self, name: &'static str) -> Read<bool> {
-        self.value(name)?.as_bool().copied().map_err(|_| CorruptRecord::Unreadable(name, "true or false".into()))
+        self.value(name)?
+            .as_bool()
+            .copied()
+            .map_err(|_| CorruptRecord::Unreadable(name, "true or false".into()))
     }
 
     pub(super) fn time(self, name: &'static str) -> Read<Timestamp> {
@@ -63,17 +76,25 @@ impl<'a> Reader<'a> {
     }
 
     fn bytes(self, name: &'static str) -> Read<&'a [u8]> {
-        self.value(name)?.as_b().map(AsRef::as_ref).map_err(|_| CorruptRecord::Unreadable(name, "binary".into()))
+        self.value(name)?
+            .as_b()
+            .map(AsRef::as_ref)
+            .map_err(|_| CorruptRecord::Unreadable(name, "binary".into()))
     }
 
     pub(super) fn digest(self, name: &'static str) -> Read<Digest> {
-        let bytes = self.bytes(name)?.try_into().map_err(|_| CorruptRecord::Unreadable(name, "32 bytes".into()))?;
+        let bytes = self
+            .bytes(name)?
+            .try_into()
+            .map_err(|_| CorruptRecord::Unreadable(name, "32 bytes".into()))?;
         Ok(Digest::from_bytes(bytes))
     }
 
     pub(super) fn status(self) -> Read<Status> {
         let word = self.text(name::STATUS)?;
-        let known = Status::ALL.into_iter().find(|status| status.as_str() == word);
+        let known = Status::ALL
+            .into_iter()
+            .find(|status| status.as_str() == word);
         known.ok_or_else(|| CorruptRecord::Unreadable(name::STATUS, "a known status".into()))
     }
 
@@ -94,8 +115,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn progress(self) -> Read<Option<Progress>> {
-        let Some(percent) = self.if_any(name::PROGRESS, Self::number)? else { return Ok(None) };
-        Ok(Some(Progress::new(rounded(percent), self.if_any(name::PROGRESS_MESSAGE, Self::string)?)))
+        let Some(percent) = self.if_any(name::PROGRESS, Self::number)? else {
+            return Ok(None);
+        };
+        Ok(Some(Progress::new(
+            rounded(percent),
+            self.if_any(name::PROGRESS_MESSAGE, Self::string)?,
+        )))
     }
 
     pub(super) fn success(self, kind: &'static str) -> Read<Success> {
@@ -110,11 +136,21 @@ impl<'a> Reader<'a> {
                 key: self.string(name::RESULT_KEY)?,
                 length: self.number(name::RESULT_LENGTH)?,
                 sha256: self.digest(name::RESULT_SHA256)?,
-                retention: self.if_any(name::RESULT_SECONDS, Self::number)?.map(Duration::from_secs),
+                retention: self
+                    .if_any(name::RESULT_SECONDS, Self::number)?
+                    .map(Duration::from_secs),
             }),
-            _ => return Err(CorruptRecord::Unreadable(kind, "one of none, inline, stored".into())),
+            _ => {
+                return Err(CorruptRecord::Unreadable(
+                    kind,
+                    "one of none, inline, stored".into(),
+                ));
+            }
         };
-        Ok(Success { result, resource: self.if_any(name::RESOURCE, Reader::resource)? })
+        Ok(Success {
+            result,
+            resource: self.if_any(name::RESOURCE, Reader::resource)?,
+        })
     }
 
     fn resource(self, name: &'static str) -> Read<Resource> {
@@ -124,20 +160,31 @@ impl<'a> Reader<'a> {
 
     pub(super) fn failure(self, code: &'static str) -> Read<Failure> {
         let (status, word): (u16, _) = (self.number(name::FAILURE_STATUS)?, self.text(code)?);
-        let failure = Failure::new(self.text(name::FAILURE_DETAIL)?).with_code(word).with_status(status);
+        let failure = Failure::new(self.text(name::FAILURE_DETAIL)?)
+            .with_code(word)
+            .with_status(status);
         // Polls answer it. An earlier program took every 4xx; one that is no longer answered is read as a 400.
         if !(400..=499).contains(&status) {
-            return Err(CorruptRecord::Unreadable(name::FAILURE_STATUS, "400 to 499".into()));
+            return Err(CorruptRecord::Unreadable(
+                name::FAILURE_STATUS,
+                "400 to 499".into(),
+            ));
         }
         if failure.code != word {
-            return Err(CorruptRecord::Unreadable(code, "a kebab-case word of at most 64 characters".into()));
+            return Err(CorruptRecord::Unreadable(
+                code,
+                "a kebab-case word of at most 64 characters".into(),
+            ));
         }
         Ok(failure)
     }
 
     /// Steps that are not known, of a later program, are passed over.
     pub(super) fn steps(self, name: &'static str) -> Read<Vec<Step>> {
-        let steps = self.value(name)?.as_l().map_err(|_| CorruptRecord::Unreadable(name, "a list".into()))?;
+        let steps = self
+            .value(name)?
+            .as_l()
+            .map_err(|_| CorruptRecord::Unreadable(name, "a list".into()))?;
         let step = |step: &AttributeValue| step.as_s().ok().and_then(|text| text.parse().ok());
         Ok(steps.iter().filter_map(step).collect())
     }

@@ -48,13 +48,18 @@ fn yesterdays() -> Item {
             ]),
         ),
     ];
-    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    attributes
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn the_job_of_yesterday() -> Job {
     Job {
         tenant: "acme".parse().expect("a good name"),
-        id: "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11".parse().expect("an id"),
+        id: "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"
+            .parse()
+            .expect("an id"),
         client_job_id: Some("order-1042".parse().expect("a good name")),
         command: "thumbnail.create".parse().expect("a good name"),
         fingerprint: Fingerprint::from_digest(Digest::from_bytes([7; 32])),
@@ -63,13 +68,18 @@ fn the_job_of_yesterday() -> Job {
         version: 5,
         attempt: 2,
         lease: Some(Lease {
-            token: "00000000-0000-4000-8000-000000000001".parse().expect("an id"),
+            token: "00000000-0000-4000-8000-000000000001"
+                .parse()
+                .expect("an id"),
             message_id: "m-1".into(),
             ends_at: Some(Timestamp::from_millis(1_795_248_056_000)),
             isolation: Isolation::Shared,
         }),
         ready_at: Timestamp::from_millis(1_795_248_030_120),
-        progress: Some(Progress { percent: 100.0, message: Some("done".into()) }),
+        progress: Some(Progress {
+            percent: 100.0,
+            message: Some("done".into()),
+        }),
         estimated_finish_at: Some(Timestamp::from_millis(1_795_248_009_000)),
         created_at: Timestamp::from_millis(1_795_248_000_120),
         started_at: Some(Timestamp::from_millis(1_795_248_001_000)),
@@ -86,7 +96,11 @@ fn the_job_of_yesterday() -> Job {
             }),
             resource: Some(Resource::parse("/thumbnails/7").expect("a good place")),
         }),
-        failure: Some(Failure { status: 422, code: "no-paper".into(), detail: "the printer is out of paper".into() }),
+        failure: Some(Failure {
+            status: 422,
+            code: "no-paper".into(),
+            detail: "the printer is out of paper".into(),
+        }),
         history: vec![
             Step::new(Event::Claim, Timestamp::from_millis(1_795_248_001_000)),
             Step {
@@ -108,7 +122,10 @@ fn a_lease_of_an_attempt_that_runs_alone_comes_back_as_one() {
     let mut job = the_job_of_yesterday();
     job.lease.as_mut().expect("it ran").isolation = Isolation::Alone;
     let item = write(&job);
-    assert_eq!(item.get(name::LEASE_ALONE), Some(&AttributeValue::Bool(true)));
+    assert_eq!(
+        item.get(name::LEASE_ALONE),
+        Some(&AttributeValue::Bool(true))
+    );
     assert_eq!(read(&item), Ok(job));
 }
 
@@ -137,7 +154,9 @@ fn attributes_that_are_not_known_are_passed_over() {
 #[test]
 fn steps_that_are_not_known_are_passed_over() {
     let mut item = yesterdays();
-    let Some(AttributeValue::L(steps)) = item.get_mut("history") else { panic!("a list") };
+    let Some(AttributeValue::L(steps)) = item.get_mut("history") else {
+        panic!("a list")
+    };
     steps.extend([text("1795248003000 teleport"), number(7)]);
     assert_eq!(read(&item), Ok(the_job_of_yesterday()));
 }
@@ -174,9 +193,15 @@ fn a_record_without_a_part_it_must_have_names_that_part() {
         let mut item = yesterdays();
         item.remove(name);
         match read(&item) {
-            Ok(_) => assert!(may_be_absent.contains(&name.as_str()), "{name} may be absent"),
+            Ok(_) => assert!(
+                may_be_absent.contains(&name.as_str()),
+                "{name} may be absent"
+            ),
             Err(error) => {
-                assert!(error.to_string().contains(&format!("no attribute {name}")), "{error}");
+                assert!(
+                    error.to_string().contains(&format!("no attribute {name}")),
+                    "{error}"
+                );
                 assert!(!may_be_absent.contains(&name.as_str()), "{error}");
             }
         }
@@ -189,7 +214,10 @@ fn a_part_of_the_wrong_kind_is_named() {
         let mut item = yesterdays();
         item.insert(name.clone(), AttributeValue::Bool(true));
         let error = read(&item).expect_err(name).to_string();
-        assert!(error.starts_with(&format!("attribute {name} of the record is not")), "{error}");
+        assert!(
+            error.starts_with(&format!("attribute {name} of the record is not")),
+            "{error}"
+        );
     }
     for (name, value) in [
         ("status", text("paused")),
@@ -205,7 +233,10 @@ fn a_part_of_the_wrong_kind_is_named() {
         let mut item = yesterdays();
         item.insert(name.into(), value);
         let error = read(&item).expect_err(name).to_string();
-        assert!(error.starts_with(&format!("attribute {name} of the record is not")), "{error}");
+        assert!(
+            error.starts_with(&format!("attribute {name} of the record is not")),
+            "{error}"
+        );
     }
 }
 
@@ -215,16 +246,29 @@ fn a_status_that_says_to_ask_again_or_otherwise_is_read_as_a_400() {
         let mut item = yesterdays();
         item.insert("failure_status".into(), number(status));
         let job = read(&item).expect("a record that an earlier program wrote");
-        assert_eq!(job.failure.map(|failure| failure.status), Some(400), "{status}");
+        assert_eq!(
+            job.failure.map(|failure| failure.status),
+            Some(400),
+            "{status}"
+        );
     }
 }
 
 #[test]
 fn a_percentage_that_is_none_is_brought_into_its_bounds() {
-    for (value, read_as) in [("NaN", 0.0), ("1e400", 0.0), ("101", 100.0), ("-1", 0.0), ("1e-200", 0.0)] {
+    for (value, read_as) in [
+        ("NaN", 0.0),
+        ("1e400", 0.0),
+        ("101", 100.0),
+        ("-1", 0.0),
+        ("1e-200", 0.0),
+    ] {
         let mut item = yesterdays();
         item.insert("progress".into(), AttributeValue::N(value.into()));
-        let percent = read(&item).expect("a job").progress.map(|progress| progress.percent);
+        let percent = read(&item)
+            .expect("a job")
+            .progress
+            .map(|progress| progress.percent);
         assert_eq!(percent, Some(read_as), "{value}");
     }
 }

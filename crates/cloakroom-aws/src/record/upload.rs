@@ -13,7 +13,11 @@ pub(crate) fn parts_pk(tenant: &Tenant, upload: UploadId) -> AttributeValue {
 
 /// An upload in parts as it is stored.
 pub(crate) fn write_upload(upload: &PartsRecord) -> Item {
-    let UploadTerms { content_type, length, sha256 } = &upload.terms;
+    let UploadTerms {
+        content_type,
+        length,
+        sha256,
+    } = &upload.terms;
     let mut item = vec![
         (name::PK, parts_pk(&upload.tenant, upload.id)),
         (name::V, number(VERSION)),
@@ -23,11 +27,20 @@ pub(crate) fn write_upload(upload: &PartsRecord) -> Item {
         (name::CONTENT_TYPE, text(content_type)),
         (name::LENGTH, number(length)),
         (name::PART_LENGTH, number(upload.part_length)),
-        (name::EXPIRES_AT, number(upload.expires_at.as_seconds_ceil())),
+        (
+            name::EXPIRES_AT,
+            number(upload.expires_at.as_seconds_ceil()),
+        ),
     ];
     item.extend(sha256.map(|sha256| (name::SHA256, blob(sha256.as_bytes()))));
-    item.extend(upload.digest.map(|digest| (name::DIGEST, blob(digest.as_bytes()))));
-    item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    item.extend(
+        upload
+            .digest
+            .map(|digest| (name::DIGEST, blob(digest.as_bytes()))),
+    );
+    item.into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// Reads an upload in parts.
@@ -92,7 +105,10 @@ mod tests {
         assert_eq!(read_upload(&item), Ok(upload.clone()));
         assert_eq!(write_upload(&upload), item);
         let digest = Some(Digest::of(b"y"));
-        let used = PartsRecord { digest, ..upload.clone() };
+        let used = PartsRecord {
+            digest,
+            ..upload.clone()
+        };
         assert_eq!(read_upload(&write_upload(&used)), Ok(used));
         item.insert("of_tomorrow".into(), text("?"));
         assert_eq!(read_upload(&item), Ok(upload));

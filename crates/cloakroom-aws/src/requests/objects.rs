@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::ports::{
-    BrokenOff, Letters as _, ObjectInfo, Objects as _, Parcel, Parcels as _, Part, PartTerms, PortError, UploadTerms,
+    BrokenOff, Letters as _, ObjectInfo, Objects as _, Parcel, Parcels as _, Part, PartTerms,
+    PortError, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;
@@ -15,8 +16,10 @@ use crate::S3Objects;
 use crate::objects::S3Parcels;
 
 const PART: usize = 5 * 1024 * 1024;
-const BEGUN: &str = "<InitiateMultipartUploadResult><UploadId>u-1</UploadId></InitiateMultipartUploadResult>";
-const COMPLETED: &str = "<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>";
+const BEGUN: &str =
+    "<InitiateMultipartUploadResult><UploadId>u-1</UploadId></InitiateMultipartUploadResult>";
+const COMPLETED: &str =
+    "<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>";
 const COPIED: &str = "<CopyPartResult><ETag>\"c\"</ETag></CopyPartResult>";
 
 fn bucket(answers: impl IntoIterator<Item = Answer>) -> (Script, S3Objects) {
@@ -26,38 +29,68 @@ fn bucket(answers: impl IntoIterator<Item = Answer>) -> (Script, S3Objects) {
 }
 
 fn error(status: u16, code: &str) -> Answer {
-    failed(status, &format!("<Error><Code>{code}</Code><Message>no</Message></Error>"))
+    failed(
+        status,
+        &format!("<Error><Code>{code}</Code><Message>no</Message></Error>"),
+    )
 }
 
 fn terms(sha256: Option<Digest>) -> UploadTerms {
-    UploadTerms { content_type: "image/png".into(), length: 7, sha256 }
+    UploadTerms {
+        content_type: "image/png".into(),
+        length: 7,
+        sha256,
+    }
 }
 
 fn info(length: u64) -> ObjectInfo {
-    ObjectInfo { content_type: "image/png".into(), length, sha256: None, etag: "\"e-1\"".into() }
+    ObjectInfo {
+        content_type: "image/png".into(),
+        length,
+        sha256: None,
+        etag: "\"e-1\"".into(),
+    }
 }
 
 #[tokio::test]
 async fn an_object_is_put_with_its_type_and_digest() {
     let (script, objects) = bucket([ok("")]);
-    objects.put("payloads/a=2fb", "text/plain", Bytes::from_static(b"x")).await.expect("put");
+    objects
+        .put("payloads/a=2fb", "text/plain", Bytes::from_static(b"x"))
+        .await
+        .expect("put");
     insta::assert_snapshot!(script.requests());
 }
 
 #[tokio::test]
 async fn pieces_are_put_at_once_up_to_the_length_of_a_part() {
     let (script, objects) = bucket([ok("")]);
-    let pieces = stream::iter([Ok(Bytes::from(vec![0; PART - 2])), Ok(Bytes::from_static(b"x"))]).boxed();
-    assert_eq!(objects.put_pieces("results/a", "text/plain", pieces).await, Ok(true));
+    let pieces = stream::iter([
+        Ok(Bytes::from(vec![0; PART - 2])),
+        Ok(Bytes::from_static(b"x")),
+    ])
+    .boxed();
+    assert_eq!(
+        objects.put_pieces("results/a", "text/plain", pieces).await,
+        Ok(true)
+    );
     insta::assert_snapshot!(script.requests());
 }
 
 #[tokio::test]
 async fn longer_pieces_are_put_in_parts_with_a_checksum_each() {
-    let part = |etag: &str| ok("").header("etag", etag).header("x-amz-checksum-crc32", "AAAAAA==");
+    let part = |etag: &str| {
+        ok("")
+            .header("etag", etag)
+            .header("x-amz-checksum-crc32", "AAAAAA==")
+    };
     let (script, objects) = bucket([ok(BEGUN), part("\"p-1\""), part("\"p-2\""), ok(COMPLETED)]);
-    let pieces = stream::iter([Ok(Bytes::from(vec![0; PART])), Ok(Bytes::from_static(b"x"))]).boxed();
-    assert_eq!(objects.put_pieces("results/a", "text/plain", pieces).await, Ok(true));
+    let pieces =
+        stream::iter([Ok(Bytes::from(vec![0; PART])), Ok(Bytes::from_static(b"x"))]).boxed();
+    assert_eq!(
+        objects.put_pieces("results/a", "text/plain", pieces).await,
+        Ok(true)
+    );
     insta::assert_snapshot!(script.requests());
 }
 
@@ -66,16 +99,31 @@ async fn pieces_that_break_off_leave_nothing_in_the_bucket() {
     // The first part may be on its way by then.
     let (script, objects) = bucket([ok(BEGUN), ok(""), ok("")]);
     let pieces = stream::iter([Ok(Bytes::from(vec![0; PART])), Err(BrokenOff)]).boxed();
-    assert_eq!(objects.put_pieces("results/a", "text/plain", pieces).await, Ok(false));
+    assert_eq!(
+        objects.put_pieces("results/a", "text/plain", pieces).await,
+        Ok(false)
+    );
     let requests = script.requests_so_far();
     let last = requests.lines().rfind(|line| line.contains("://"));
-    assert_eq!(last, Some("DELETE http://s3.example/payloads/results/a?uploadId=u-1&x-id=AbortMultipartUpload"));
+    assert_eq!(
+        last,
+        Some("DELETE http://s3.example/payloads/results/a?uploadId=u-1&x-id=AbortMultipartUpload")
+    );
 }
 
 #[tokio::test]
 async fn an_object_is_opened_and_its_beginning_read() {
     let (script, objects) = bucket([ok("abc"), ok("abc").header("content-range", "bytes 0-2/9")]);
-    assert_eq!(objects.open("a").await.expect("opened").expect("an object").length, 0, "no length was said");
+    assert_eq!(
+        objects
+            .open("a")
+            .await
+            .expect("opened")
+            .expect("an object")
+            .length,
+        0,
+        "no length was said"
+    );
     let head = objects.head("a").await.expect("read").expect("an object");
     assert_eq!((&head.bytes[..], head.length), (&b"abc"[..], 9));
     insta::assert_snapshot!(script.requests());
@@ -84,7 +132,12 @@ async fn an_object_is_opened_and_its_beginning_read() {
 #[tokio::test]
 async fn what_is_not_there_is_nothing_and_an_empty_object_has_no_beginning() {
     let missing = || error(404, "NoSuchKey");
-    let (_, objects) = bucket([missing(), missing(), failed(404, ""), error(416, "InvalidRange")]);
+    let (_, objects) = bucket([
+        missing(),
+        missing(),
+        failed(404, ""),
+        error(416, "InvalidRange"),
+    ]);
     assert!(objects.open("a").await.expect("read").is_none());
     assert_eq!(objects.head("a").await, Ok(None));
     assert_eq!(objects.info("a").await, Ok(None));
@@ -95,23 +148,39 @@ async fn what_is_not_there_is_nothing_and_an_empty_object_has_no_beginning() {
 #[tokio::test]
 async fn an_object_is_described_with_the_checksum_of_its_bytes_and_no_other() {
     let sum = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
-    let described =
-        || ok("").header("etag", "\"e-1\"").header("content-length", "3").header("x-amz-checksum-sha256", sum);
-    let whole = described().header("x-amz-checksum-type", "FULL_OBJECT").header("content-type", "image/png");
+    let described = || {
+        ok("")
+            .header("etag", "\"e-1\"")
+            .header("content-length", "3")
+            .header("x-amz-checksum-sha256", sum)
+    };
+    let whole = described()
+        .header("x-amz-checksum-type", "FULL_OBJECT")
+        .header("content-type", "image/png");
     let composite = described().header("x-amz-checksum-type", "COMPOSITE");
     let (script, objects) = bucket([whole, composite]);
     let info = objects.info("a").await.expect("info").expect("an object");
-    let expected = ObjectInfo { length: 3, sha256: Some(Digest::of(b"abc")), ..self::info(3) };
+    let expected = ObjectInfo {
+        length: 3,
+        sha256: Some(Digest::of(b"abc")),
+        ..self::info(3)
+    };
     assert_eq!(info, expected);
     let info = objects.info("a").await.expect("info").expect("an object");
-    assert_eq!((info.sha256, info.content_type.as_str()), (None, "binary/octet-stream"));
+    assert_eq!(
+        (info.sha256, info.content_type.as_str()),
+        (None, "binary/octet-stream")
+    );
     insta::assert_snapshot!(script.requests());
 }
 
 #[tokio::test]
 async fn an_object_is_copied_as_it_was_described() {
     let (script, objects) = bucket([ok("<CopyObjectResult/>")]);
-    assert_eq!(objects.copy("uploads/a b", &info(5), "payloads/a").await, Ok(true));
+    assert_eq!(
+        objects.copy("uploads/a b", &info(5), "payloads/a").await,
+        Ok(true)
+    );
     insta::assert_snapshot!(script.requests());
 }
 
@@ -119,7 +188,13 @@ async fn an_object_is_copied_as_it_was_described() {
 async fn a_large_object_is_copied_in_parts_of_one_state_of_it() {
     let length = 2 * PART as u64 + 1;
     let (script, objects) = bucket([ok(BEGUN), ok(COPIED), ok(COPIED), ok(COPIED), ok(COMPLETED)]);
-    assert_eq!(objects.in_small_parts().copy("uploads/a", &info(length), "payloads/a").await, Ok(true));
+    assert_eq!(
+        objects
+            .in_small_parts()
+            .copy("uploads/a", &info(length), "payloads/a")
+            .await,
+        Ok(true)
+    );
     insta::assert_snapshot!(script.requests());
 }
 
@@ -132,11 +207,22 @@ async fn an_object_of_the_length_of_a_part_is_copied_at_once() {
             vec![ok(BEGUN), ok(COPIED), ok(COPIED), ok(COMPLETED)]
         };
         let (script, objects) = bucket(answers);
-        assert_eq!(objects.in_small_parts().copy("uploads/a", &info(length), "payloads/a").await, Ok(true));
+        assert_eq!(
+            objects
+                .in_small_parts()
+                .copy("uploads/a", &info(length), "payloads/a")
+                .await,
+            Ok(true)
+        );
         assert_eq!(script.count(), requests, "{length}");
     }
     let (script, objects) = bucket([ok("<CopyObjectResult/>")]);
-    assert_eq!(objects.copy("uploads/a", &info(64 * 1024 * 1024), "payloads/a").await, Ok(true));
+    assert_eq!(
+        objects
+            .copy("uploads/a", &info(64 * 1024 * 1024), "payloads/a")
+            .await,
+        Ok(true)
+    );
     assert_eq!(script.count(), 1);
 }
 
@@ -144,17 +230,30 @@ async fn an_object_of_the_length_of_a_part_is_copied_at_once() {
 async fn a_copy_of_what_is_gone_or_is_another_by_now_is_none() {
     for (status, code) in [(404, "NoSuchKey"), (412, "PreconditionFailed")] {
         let (script, objects) = bucket([error(status, code)]);
-        assert_eq!(objects.copy("uploads/a", &info(5), "payloads/a").await, Ok(false), "{code}");
+        assert_eq!(
+            objects.copy("uploads/a", &info(5), "payloads/a").await,
+            Ok(false),
+            "{code}"
+        );
         assert_eq!(script.count(), 1);
         let (script, objects) = bucket([ok(BEGUN), error(status, code), ok("")]);
-        let copied = objects.in_small_parts().copy("uploads/a", &info(PART as u64 + 1), "payloads/a").await;
+        let copied = objects
+            .in_small_parts()
+            .copy("uploads/a", &info(PART as u64 + 1), "payloads/a")
+            .await;
         assert_eq!(copied, Ok(false), "{code}");
         let requests = script.requests();
-        assert!(requests.contains("DELETE http://s3.example/payloads/payloads/a?uploadId=u-1"), "{requests}");
+        assert!(
+            requests.contains("DELETE http://s3.example/payloads/payloads/a?uploadId=u-1"),
+            "{requests}"
+        );
     }
     let (_, objects) = bucket([error(403, "AccessDenied")]);
     let copied = objects.copy("uploads/a", &info(5), "payloads/a").await;
-    assert!(matches!(copied, Err(PortError::Misconfigured { .. })), "{copied:?}");
+    assert!(
+        matches!(copied, Err(PortError::Misconfigured { .. })),
+        "{copied:?}"
+    );
 }
 
 #[tokio::test]
@@ -167,7 +266,10 @@ async fn an_object_is_deleted() {
 #[tokio::test]
 async fn a_link_is_signed_for_its_key_and_life() {
     let (_, objects) = bucket([]);
-    let url = objects.link("results/a=2f/b", Duration::from_secs(900)).await.expect("a link");
+    let url = objects
+        .link("results/a=2f/b", Duration::from_secs(900))
+        .await
+        .expect("a link");
     insta::assert_snapshot!(link(&url));
 }
 
@@ -176,7 +278,10 @@ async fn a_link_for_an_upload_is_signed_for_its_type_length_digest_and_life() {
     let (_, objects) = bucket([]);
     let mut links = vec![];
     for sha256 in [None, Some(Digest::of(b"abc"))] {
-        let upload = objects.upload_link("uploads/a", &terms(sha256), Duration::from_secs(3600)).await.expect("a link");
+        let upload = objects
+            .upload_link("uploads/a", &terms(sha256), Duration::from_secs(3600))
+            .await
+            .expect("a link");
         let mut headers = upload.headers;
         headers.sort();
         links.push(format!("{}\n{headers:#?}", link(&upload.url)));
@@ -187,47 +292,87 @@ async fn a_link_for_an_upload_is_signed_for_its_type_length_digest_and_life() {
 #[tokio::test]
 async fn a_link_for_a_part_is_signed_for_its_number_length_and_life() {
     let (_, objects) = bucket([]);
-    let part = PartTerms { number: 3, length: 7 };
-    let upload = objects.part_link("payloads/a", "u-1", part, Duration::from_secs(3600)).await.expect("a link");
+    let part = PartTerms {
+        number: 3,
+        length: 7,
+    };
+    let upload = objects
+        .part_link("payloads/a", "u-1", part, Duration::from_secs(3600))
+        .await
+        .expect("a link");
     insta::assert_snapshot!(format!("{}\n{:#?}", link(&upload.url), upload.headers));
 }
 
 #[tokio::test]
 async fn an_upload_in_parts_is_begun_with_its_type_and_digest() {
     let (script, objects) = bucket([ok(BEGUN), ok(BEGUN), ok("<InitiateMultipartUploadResult/>")]);
-    assert_eq!(objects.begin_parts("payloads/a", &terms(None)).await.as_deref(), Ok("u-1"));
-    objects.begin_parts("payloads/a", &terms(Some(Digest::of(b"abc")))).await.expect("begun");
+    assert_eq!(
+        objects
+            .begin_parts("payloads/a", &terms(None))
+            .await
+            .as_deref(),
+        Ok("u-1")
+    );
+    objects
+        .begin_parts("payloads/a", &terms(Some(Digest::of(b"abc"))))
+        .await
+        .expect("begun");
     insta::assert_snapshot!(script.requests_so_far());
     let unnamed = objects.begin_parts("payloads/a", &terms(None)).await;
-    assert!(matches!(unnamed, Err(PortError::Misconfigured { .. })), "{unnamed:?}");
+    assert!(
+        matches!(unnamed, Err(PortError::Misconfigured { .. })),
+        "{unnamed:?}"
+    );
 }
 
 /// A page of the list of parts; `next` is where the next one begins.
 fn page(numbers: &[u32], next: Option<u32>) -> Answer {
-    let part = |n: &u32| format!("<Part><PartNumber>{n}</PartNumber><Size>5</Size><ETag>\"p-{n}\"</ETag></Part>");
+    let part = |n: &u32| {
+        format!("<Part><PartNumber>{n}</PartNumber><Size>5</Size><ETag>\"p-{n}\"</ETag></Part>")
+    };
     let parts = numbers.iter().map(part).collect::<Vec<_>>().concat();
     let next = next.map_or_else(String::new, |next| {
-        format!("<IsTruncated>true</IsTruncated><NextPartNumberMarker>{next}</NextPartNumberMarker>")
+        format!(
+            "<IsTruncated>true</IsTruncated><NextPartNumberMarker>{next}</NextPartNumberMarker>"
+        )
     });
     ok(&format!("<ListPartsResult>{parts}{next}</ListPartsResult>"))
 }
 
 fn numbers(parts: Result<Option<Vec<Part>>, PortError>) -> Vec<u32> {
-    parts.expect("listed").expect("unfinished").into_iter().map(|part| part.number).collect()
+    parts
+        .expect("listed")
+        .expect("unfinished")
+        .into_iter()
+        .map(|part| part.number)
+        .collect()
 }
 
 #[tokio::test]
 async fn parts_are_listed_from_the_first_that_is_asked_for() {
-    let (script, objects) = bucket([page(&[1, 2], Some(2)), page(&[3], None), page(&[7, 8, 9], None)]);
-    assert_eq!(numbers(objects.parts("payloads/a", "u-1", 1..=9).await), [1, 2, 3]);
-    assert_eq!(numbers(objects.parts("payloads/a", "u-1", 7..=8).await), [7, 8]);
+    let (script, objects) = bucket([
+        page(&[1, 2], Some(2)),
+        page(&[3], None),
+        page(&[7, 8, 9], None),
+    ]);
+    assert_eq!(
+        numbers(objects.parts("payloads/a", "u-1", 1..=9).await),
+        [1, 2, 3]
+    );
+    assert_eq!(
+        numbers(objects.parts("payloads/a", "u-1", 7..=8).await),
+        [7, 8]
+    );
     insta::assert_snapshot!(script.requests());
 }
 
 #[tokio::test]
 async fn no_page_is_listed_after_the_last_part_that_is_asked_for() {
     let (script, objects) = bucket([page(&[1, 2], Some(2))]);
-    assert_eq!(numbers(objects.parts("payloads/a", "u-1", 1..=2).await), [1, 2]);
+    assert_eq!(
+        numbers(objects.parts("payloads/a", "u-1", 1..=2).await),
+        [1, 2]
+    );
     assert_eq!(script.count(), 1);
     let (_, objects) = bucket([error(404, "NoSuchUpload"), error(404, "NoSuchBucket")]);
     assert_eq!(objects.parts("payloads/a", "u-1", 1..=2).await, Ok(None));
@@ -236,19 +381,38 @@ async fn no_page_is_listed_after_the_last_part_that_is_asked_for() {
 
 #[tokio::test]
 async fn parts_are_put_together_as_they_were_listed() {
-    let parts = [1, 2].map(|number| Part { number, length: 5, etag: format!("\"p-{number}\"") });
+    let parts = [1, 2].map(|number| Part {
+        number,
+        length: 5,
+        etag: format!("\"p-{number}\""),
+    });
     let (script, objects) = bucket([ok(COMPLETED)]);
-    assert_eq!(objects.join_parts("payloads/a", "u-1", &parts).await, Ok(true));
+    assert_eq!(
+        objects.join_parts("payloads/a", "u-1", &parts).await,
+        Ok(true)
+    );
     insta::assert_snapshot!(script.requests());
-    for (code, joined) in [("NoSuchUpload", Some(false)), ("InvalidPart", Some(false)), ("EntityTooSmall", None)] {
+    for (code, joined) in [
+        ("NoSuchUpload", Some(false)),
+        ("InvalidPart", Some(false)),
+        ("EntityTooSmall", None),
+    ] {
         let (_, objects) = bucket([error(400, code)]);
-        assert_eq!(objects.join_parts("payloads/a", "u-1", &parts).await.ok(), joined, "{code}");
+        assert_eq!(
+            objects.join_parts("payloads/a", "u-1", &parts).await.ok(),
+            joined,
+            "{code}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_bucket_is_made_unless_it_is_ours_already() {
-    let (script, objects) = bucket([ok(""), error(409, "BucketAlreadyOwnedByYou"), error(409, "BucketAlreadyExists")]);
+    let (script, objects) = bucket([
+        ok(""),
+        error(409, "BucketAlreadyOwnedByYou"),
+        error(409, "BucketAlreadyExists"),
+    ]);
     objects.create_bucket().await.expect("made");
     objects.create_bucket().await.expect("there");
     assert!(objects.create_bucket().await.is_err(), "another's");
@@ -257,26 +421,53 @@ async fn a_bucket_is_made_unless_it_is_ours_already() {
 
 #[tokio::test]
 async fn a_sweep_lists_page_by_page_and_deletes_what_is_older() {
-    let object =
-        |key: &str, at: &str| format!("<Contents><Key>{key}</Key><LastModified>{at}</LastModified></Contents>");
+    let object = |key: &str, at: &str| {
+        format!("<Contents><Key>{key}</Key><LastModified>{at}</LastModified></Contents>")
+    };
     let (old, new) = ("2026-11-21T07:59:59.999Z", "2026-11-21T08:00:00.000Z");
     let next = "<IsTruncated>true</IsTruncated><NextContinuationToken>t-1</NextContinuationToken>";
     let list = |objects: String| ok(&format!("<ListBucketResult>{objects}</ListBucketResult>"));
-    let pages =
-        [list(object("uploads/a", old) + next), ok(""), list(object("uploads/b", new) + &object("uploads/c", old))];
+    let pages = [
+        list(object("uploads/a", old) + next),
+        ok(""),
+        list(object("uploads/b", new) + &object("uploads/c", old)),
+    ];
     let (script, objects) = bucket(pages.into_iter().chain([ok("")]));
-    assert_eq!(objects.sweep("uploads/", Timestamp::from_seconds(1_795_248_000)).await, Ok(2));
+    assert_eq!(
+        objects
+            .sweep("uploads/", Timestamp::from_seconds(1_795_248_000))
+            .await,
+        Ok(2)
+    );
     insta::assert_snapshot!(script.requests());
 }
 
 #[tokio::test]
 async fn letters_are_kept_listed_from_where_the_last_page_ended_read_and_forgotten() {
     let list = "<ListBucketResult><Contents><Key>dead/b</Key></Contents></ListBucketResult>";
-    let (script, letters) = bucket([ok(""), ok(list), ok(list), ok("{}").header("content-length", "2"), ok("")]);
+    let (script, letters) = bucket([
+        ok(""),
+        ok(list),
+        ok(list),
+        ok("{}").header("content-length", "2"),
+        ok(""),
+    ]);
     letters.keep("dead/a", "{}").await.expect("kept");
-    assert_eq!(letters.list("dead/", None).await, Ok(vec!["dead/b".to_owned()]));
-    assert_eq!(letters.list("dead/", Some("dead/a")).await, Ok(vec!["dead/b".to_owned()]));
-    assert_eq!(cloakroom_app::ports::Letters::read(&letters, "dead/a").await.expect("read").as_deref(), Some("{}"));
+    assert_eq!(
+        letters.list("dead/", None).await,
+        Ok(vec!["dead/b".to_owned()])
+    );
+    assert_eq!(
+        letters.list("dead/", Some("dead/a")).await,
+        Ok(vec!["dead/b".to_owned()])
+    );
+    assert_eq!(
+        cloakroom_app::ports::Letters::read(&letters, "dead/a")
+            .await
+            .expect("read")
+            .as_deref(),
+        Some("{}")
+    );
     letters.forget("dead/a").await.expect("forgotten");
     insta::assert_snapshot!(script.requests());
 }
@@ -286,8 +477,14 @@ async fn a_producers_payload_is_fetched_from_its_bucket_up_to_the_limit() {
     let answer = || ok("abc").header("content-length", "3");
     let script = Script::new([answer(), answer(), error(404, "NoSuchKey")]);
     let parcels = S3Parcels::new(&script.clients());
-    assert_eq!(parcels.fetch("theirs", "k", 3).await, Ok(Parcel::Whole(Bytes::from_static(b"abc"))));
-    assert_eq!(parcels.fetch("theirs", "k", 2).await, Ok(Parcel::TooLarge(3)));
+    assert_eq!(
+        parcels.fetch("theirs", "k", 3).await,
+        Ok(Parcel::Whole(Bytes::from_static(b"abc")))
+    );
+    assert_eq!(
+        parcels.fetch("theirs", "k", 2).await,
+        Ok(Parcel::TooLarge(3))
+    );
     assert_eq!(parcels.fetch("theirs", "k", 2).await, Ok(Parcel::Gone));
     insta::assert_snapshot!(script.requests());
 }

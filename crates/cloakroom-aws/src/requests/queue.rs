@@ -30,8 +30,19 @@ fn tenant() -> Tenant {
 #[tokio::test]
 async fn a_message_is_sent_in_the_group_of_its_tenant() {
     let (script, queue) = queue([ok("{}"), ok("{}")]);
-    queue.send(&tenant(), "{\"n\":1}".into(), Duration::ZERO, None).await.expect("sent");
-    queue.send(&tenant(), "x".into(), Duration::from_millis(1), Some("Root=1-2-3")).await.expect("sent");
+    queue
+        .send(&tenant(), "{\"n\":1}".into(), Duration::ZERO, None)
+        .await
+        .expect("sent");
+    queue
+        .send(
+            &tenant(),
+            "x".into(),
+            Duration::from_millis(1),
+            Some("Root=1-2-3"),
+        )
+        .await
+        .expect("sent");
     insta::assert_snapshot!(script.requests());
 }
 
@@ -47,27 +58,54 @@ async fn a_message_is_held_back_for_whole_seconds_up_to_the_longest_delay() {
         (LONGEST_DELAY + Duration::from_secs(1), Some(900)),
     ] {
         let (script, queue) = queue([ok("{}")]);
-        queue.send(&tenant(), "x".into(), delay, None).await.expect("sent");
+        queue
+            .send(&tenant(), "x".into(), delay, None)
+            .await
+            .expect("sent");
         let said = seconds.map(|seconds| format!("\"DelaySeconds\": {seconds},"));
         let requests = script.requests();
-        assert_eq!(requests.contains("DelaySeconds"), said.is_some(), "{delay:?}");
-        assert!(said.is_none_or(|said| requests.contains(&said)), "{delay:?} {requests}");
+        assert_eq!(
+            requests.contains("DelaySeconds"),
+            said.is_some(),
+            "{delay:?}"
+        );
+        assert!(
+            said.is_none_or(|said| requests.contains(&said)),
+            "{delay:?} {requests}"
+        );
     }
 }
 
 #[tokio::test]
 async fn messages_are_received_with_what_is_needed_of_them() {
     let (script, queue) = queue([ok("{}")]);
-    queue.receive(10, Duration::from_millis(19_001)).await.expect("received");
+    queue
+        .receive(10, Duration::from_millis(19_001))
+        .await
+        .expect("received");
     insta::assert_snapshot!(script.requests());
     for (max, wait, said) in [
-        (0, 0, ["\"MaxNumberOfMessages\": 1,", "\"WaitTimeSeconds\": 0\n"]),
-        (11, 21, ["\"MaxNumberOfMessages\": 10,", "\"WaitTimeSeconds\": 20\n"]),
+        (
+            0,
+            0,
+            ["\"MaxNumberOfMessages\": 1,", "\"WaitTimeSeconds\": 0\n"],
+        ),
+        (
+            11,
+            21,
+            ["\"MaxNumberOfMessages\": 10,", "\"WaitTimeSeconds\": 20\n"],
+        ),
     ] {
         let (script, queue) = self::queue([ok("{}")]);
-        queue.receive(max, Duration::from_secs(wait)).await.expect("received");
+        queue
+            .receive(max, Duration::from_secs(wait))
+            .await
+            .expect("received");
         let requests = script.requests();
-        assert!(said.iter().all(|said| requests.contains(said)), "{said:?} {requests}");
+        assert!(
+            said.iter().all(|said| requests.contains(said)),
+            "{said:?} {requests}"
+        );
     }
 }
 
@@ -75,7 +113,10 @@ async fn messages_are_received_with_what_is_needed_of_them() {
 async fn a_message_is_hidden_and_deleted_by_its_receipt() {
     let (script, queue) = queue([ok("{}"), ok("{}"), ok("{}"), ok("{}")]);
     queue.hide("r-1", Duration::ZERO).await.expect("hidden");
-    queue.hide("r-1", Duration::from_millis(1_001)).await.expect("hidden");
+    queue
+        .hide("r-1", Duration::from_millis(1_001))
+        .await
+        .expect("hidden");
     queue.hide("r-1", Duration::MAX).await.expect("hidden");
     queue.delete("r-1").await.expect("deleted");
     insta::assert_snapshot!(script.requests());
@@ -84,17 +125,32 @@ async fn a_message_is_hidden_and_deleted_by_its_receipt() {
 #[tokio::test]
 async fn a_receipt_that_is_stale_is_no_fault_and_any_other_refusal_is() {
     let refusal = |code: &str, message: &str| {
-        failed(400, &format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"{message}"}}"#))
+        failed(
+            400,
+            &format!(r#"{{"__type":"com.amazonaws.sqs#{code}","message":"{message}"}}"#),
+        )
     };
     for (code, message, good) in [
         ("ReceiptHandleIsInvalid", "", true),
         ("MessageNotInflight", "", true),
-        ("InvalidParameterValueException", "Value r for parameter ReceiptHandle is invalid", true),
-        ("InvalidParameterValueException", "Value 1 for parameter VisibilityTimeout is invalid", false),
+        (
+            "InvalidParameterValueException",
+            "Value r for parameter ReceiptHandle is invalid",
+            true,
+        ),
+        (
+            "InvalidParameterValueException",
+            "Value 1 for parameter VisibilityTimeout is invalid",
+            false,
+        ),
         ("UnsupportedOperation", "ReceiptHandle", false),
     ] {
         let (_, queue) = queue([refusal(code, message), refusal(code, message)]);
-        assert_eq!(queue.hide("r", Duration::ZERO).await.is_ok(), good, "{code} {message}");
+        assert_eq!(
+            queue.hide("r", Duration::ZERO).await.is_ok(),
+            good,
+            "{code} {message}"
+        );
         assert_eq!(queue.delete("r").await.is_ok(), good, "{code} {message}");
     }
 }
@@ -103,32 +159,62 @@ async fn a_receipt_that_is_stale_is_no_fault_and_any_other_refusal_is() {
 async fn a_queue_is_asked_for_its_backlog_and_times() {
     let (script, queue) = queue([ok(STATE)]);
     let state = queue.state().await.expect("a state");
-    assert_eq!((state.backlog, state.cycle), (true, Duration::from_secs(3600)));
+    assert_eq!(
+        (state.backlog, state.cycle),
+        (true, Duration::from_secs(3600))
+    );
     insta::assert_snapshot!(script.requests());
 }
 
 #[tokio::test]
 async fn a_cycle_is_no_longer_than_a_message_is_kept_and_needs_all_that_it_is_computed_from() {
     let state = async |changed: &[(&str, &str)]| {
-        let text = changed.iter().fold(STATE.to_owned(), |text, (from, to)| text.replace(from, to));
+        let text = changed
+            .iter()
+            .fold(STATE.to_owned(), |text, (from, to)| text.replace(from, to));
         queue([ok(&text)]).1.state().await
     };
-    let cycle = state(&[("\"1209600\"", "\"3599\"")]).await.expect("a state").cycle;
+    let cycle = state(&[("\"1209600\"", "\"3599\"")])
+        .await
+        .expect("a state")
+        .cycle;
     assert_eq!(cycle.as_secs(), 3599);
-    for left_out in ["ApproximateNumberOfMessages", "VisibilityTimeout", "MessageRetentionPeriod"] {
+    for left_out in [
+        "ApproximateNumberOfMessages",
+        "VisibilityTimeout",
+        "MessageRetentionPeriod",
+    ] {
         let state = state(&[(left_out, "Other")]).await;
-        assert!(matches!(state, Err(PortError::Misconfigured { .. })), "{left_out}: {state:?}");
+        assert!(
+            matches!(state, Err(PortError::Misconfigured { .. })),
+            "{left_out}: {state:?}"
+        );
     }
-    let empty = state(&[("Messages\":\"1\"", "Messages\":\"0\"")]).await.expect("a state");
+    let empty = state(&[("Messages\":\"1\"", "Messages\":\"0\"")])
+        .await
+        .expect("a state");
     assert!(!empty.backlog);
 }
 
 #[tokio::test]
 async fn queues_are_made_with_a_redrive_policy_and_a_long_memory_for_dead_letters() {
-    let url = |name: &str| ok(&format!(r#"{{"QueueUrl":"http://sqs.example/123456789012/{name}"}}"#));
+    let url = |name: &str| {
+        ok(&format!(
+            r#"{{"QueueUrl":"http://sqs.example/123456789012/{name}"}}"#
+        ))
+    };
     let arn = ok(r#"{"Attributes":{"QueueArn":"arn:aws:sqs:eu-west-1:123456789012:work-dead"}}"#);
-    let script = Script::new([url("work-dead"), ok("{}"), arn, url("work"), ok("{}"), ok("{}")]);
-    SqsQueue::create(&script.clients(), "work", Duration::from_millis(59_001), 3).await.expect("made");
+    let script = Script::new([
+        url("work-dead"),
+        ok("{}"),
+        arn,
+        url("work"),
+        ok("{}"),
+        ok("{}"),
+    ]);
+    SqsQueue::create(&script.clients(), "work", Duration::from_millis(59_001), 3)
+        .await
+        .expect("made");
     insta::assert_snapshot!(script.requests());
 }
 
@@ -137,8 +223,20 @@ async fn a_claim_check_is_sent_as_a_pointer_with_our_envelope_beside_it() {
     let (script, queue) = queue([ok("{}")]);
     let (job, digest) = (new_job(Timestamp::from_millis(7), 1), Digest::of(b"{}"));
     let payload = Carried::Stored(keys::payload(&job.key(), &digest));
-    let envelope = Envelope::new(&job, "application/json", "", payload, &digest, Trace::default()).of_text(2);
-    queue.pointing_into("payloads").send(&tenant(), envelope.write(), Duration::ZERO, None).await.expect("sent");
+    let envelope = Envelope::new(
+        &job,
+        "application/json",
+        "",
+        payload,
+        &digest,
+        Trace::default(),
+    )
+    .of_text(2);
+    queue
+        .pointing_into("payloads")
+        .send(&tenant(), envelope.write(), Duration::ZERO, None)
+        .await
+        .expect("sent");
     insta::assert_snapshot!(script.requests());
 }
 
@@ -157,31 +255,57 @@ fn scheduled(answers: impl IntoIterator<Item = Answer>) -> (Script, ScheduledQue
 async fn what_the_queue_can_not_hold_back_for_so_long_is_a_schedule_of_its_own() {
     let (script, queue) = scheduled([ok("{}")]);
     let before = SystemHost.now().after(Duration::from_secs(3600));
-    queue.send(&tenant(), "x".into(), Duration::from_secs(3600), Some("Root=1-2-3")).await.expect("sent");
+    queue
+        .send(
+            &tenant(),
+            "x".into(),
+            Duration::from_secs(3600),
+            Some("Root=1-2-3"),
+        )
+        .await
+        .expect("sent");
     let requests = script.requests();
     let (start, at) = requests.split_once("\"at(").expect("a time");
     let (at, end) = at.split_once(")\"").expect("a time");
     let at: Timestamp = format!("{at}Z").parse().expect("a time");
-    assert!(at >= before && at < before.after(Duration::from_secs(60)), "{at} is an hour from now");
+    assert!(
+        at >= before && at < before.after(Duration::from_secs(60)),
+        "{at} is an hour from now"
+    );
     insta::assert_snapshot!(format!("{start}\"at(an hour from now)\"{end}"));
 }
 
 #[tokio::test]
 async fn a_delay_that_the_queue_can_hold_makes_no_schedule() {
-    for (delay, place) in [(LONGEST_DELAY, "sqs"), (LONGEST_DELAY + Duration::from_millis(1), "scheduler")] {
+    for (delay, place) in [
+        (LONGEST_DELAY, "sqs"),
+        (LONGEST_DELAY + Duration::from_millis(1), "scheduler"),
+    ] {
         let (script, queue) = scheduled([ok("{}")]);
-        queue.send(&tenant(), "x".into(), delay, None).await.expect("sent");
+        queue
+            .send(&tenant(), "x".into(), delay, None)
+            .await
+            .expect("sent");
         let requests = script.requests();
-        assert!(requests.lines().next().is_some_and(|line| line.contains(&format!("//{place}."))), "{requests}");
+        assert!(
+            requests
+                .lines()
+                .next()
+                .is_some_and(|line| line.contains(&format!("//{place}."))),
+            "{requests}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_schedule_that_is_there_is_as_good_as_one_that_is_made() {
     for (code, good) in [("ConflictException", true), ("ValidationException", false)] {
-        let refusal = failed(if good { 409 } else { 400 }, r#"{"Message":"no"}"#).header("x-amzn-errortype", code);
+        let refusal = failed(if good { 409 } else { 400 }, r#"{"Message":"no"}"#)
+            .header("x-amzn-errortype", code);
         let (_, queue) = scheduled([refusal]);
-        let sent = queue.send(&tenant(), "x".into(), Duration::from_secs(3600), None).await;
+        let sent = queue
+            .send(&tenant(), "x".into(), Duration::from_secs(3600), None)
+            .await;
         assert_eq!(sent.is_ok(), good, "{code} {sent:?}");
     }
 }
@@ -189,14 +313,23 @@ async fn a_schedule_that_is_there_is_as_good_as_one_that_is_made() {
 #[tokio::test]
 async fn a_queue_with_schedules_hides_and_tells_of_itself_as_any() {
     let (script, queue) = scheduled([ok("{}"), ok(STATE)]);
-    queue.hide("r-1", Duration::from_secs(5)).await.expect("hidden");
+    queue
+        .hide("r-1", Duration::from_secs(5))
+        .await
+        .expect("hidden");
     assert!(queue.state().await.expect("a state").backlog);
     let requests = script.requests();
     let bodies: Vec<Value> = requests
         .split("\n\n")
         .filter_map(|request| {
-            request.split_once('{').and_then(|(_, body)| serde_json::from_str(&format!("{{{body}")).ok())
+            request
+                .split_once('{')
+                .and_then(|(_, body)| serde_json::from_str(&format!("{{{body}")).ok())
         })
         .collect();
-    assert_eq!((bodies.len(), &bodies[0]["VisibilityTimeout"]), (2, &Value::from(5)), "{requests}");
+    assert_eq!(
+        (bodies.len(), &bodies[0]["VisibilityTimeout"]),
+        (2, &Value::from(5)),
+        "{requests}"
+    );
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -43,7 +44,11 @@ pub(super) struct Answer {
 
 /// An answer of 200 with this body.
 pub(super) fn ok(body: &str) -> Answer {
-    Answer { status: 200, headers: vec![], body: body.into() }
+    Answer {
+        status: 200,
+        headers: vec![],
+        body: body.into(),
+    }
 }
 
 /// An answer that the call failed, with a body as the service writes it.
@@ -71,7 +76,10 @@ struct State {
 
 impl Script {
     pub(super) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
-        Self(Arc::new(Mutex::new(State { answers: answers.into_iter().collect(), ..State::default() })))
+        Self(Arc::new(Mutex::new(State {
+            answers: answers.into_iter().collect(),
+            ..State::default()
+        })))
     }
 
     /// Clients whose every request comes here.
@@ -89,30 +97,56 @@ impl Script {
 
     /// The requests so far.
     pub(super) fn requests_so_far(&self) -> String {
-        self.0.lock().expect("no test panics while it holds the script").requests.join("\n")
+        self.0
+            .lock()
+            .expect("no test panics while it holds the script")
+            .requests
+            .join("\n")
     }
 
     /// The requests since this was asked last. Every answer must have been given.
     pub(super) fn requests(&self) -> String {
-        let mut state = self.0.lock().expect("no test panics while it holds the script");
-        assert!(state.answers.is_empty(), "answers that were not asked for: {:?}", state.answers);
+        let mut state = self
+            .0
+            .lock()
+            .expect("no test panics while it holds the script");
+        assert!(
+            state.answers.is_empty(),
+            "answers that were not asked for: {:?}",
+            state.answers
+        );
         std::mem::take(&mut state.requests).join("\n")
     }
 
     /// The number of requests so far.
     pub(super) fn count(&self) -> usize {
-        self.0.lock().expect("no test panics while it holds the script").requests.len()
+        self.0
+            .lock()
+            .expect("no test panics while it holds the script")
+            .requests
+            .len()
     }
 
     /// The time that each connection may take to come about.
     pub(super) fn connect_timeouts(&self) -> Vec<Option<Duration>> {
-        self.0.lock().expect("no test panics while it holds the script").connect_timeouts.clone()
+        self.0
+            .lock()
+            .expect("no test panics while it holds the script")
+            .connect_timeouts
+            .clone()
     }
 }
 
 impl HttpClient for Script {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        let mut state = self.0.lock().expect("no test panics while it holds the script");
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let mut state = self
+            .0
+            .lock()
+            .expect("no test panics while it holds the script");
         state.connect_timeouts.push(settings.connect_timeout());
         SharedHttpConnector::new(self.clone())
     }
@@ -121,12 +155,18 @@ impl HttpClient for Script {
 impl HttpConnector for Script {
     /// Gives no answer once the script has ended.
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let mut state = self.0.lock().expect("no test panics while it holds the script");
+        let mut state = self
+            .0
+            .lock()
+            .expect("no test panics while it holds the script");
         state.requests.push(described(&request));
         let Some(answer) = state.answers.pop_front() else {
             return HttpConnectorFuture::new(std::future::pending());
         };
-        let mut response = HttpResponse::new(answer.status.try_into().expect("a status"), SdkBody::from(answer.body));
+        let mut response = HttpResponse::new(
+            answer.status.try_into().expect("a status"),
+            SdkBody::from(answer.body),
+        );
         for (name, value) in answer.headers {
             response.headers_mut().insert(name, value);
         }
@@ -136,7 +176,11 @@ impl HttpConnector for Script {
 
 fn described(request: &HttpRequest) -> String {
     let mut text = format!("{} {}\n", request.method(), link(request.uri()));
-    let mut headers: Vec<_> = request.headers().iter().filter(|(name, _)| !LEFT_OUT.contains(name)).collect();
+    let mut headers: Vec<_> = request
+        .headers()
+        .iter()
+        .filter(|(name, _)| !LEFT_OUT.contains(name))
+        .collect();
     headers.sort_unstable();
     for (name, value) in headers {
         _ = writeln!(text, "{name}: {value}");
@@ -158,9 +202,18 @@ fn described(request: &HttpRequest) -> String {
 
 /// A URL without what a signature makes another one each time.
 pub(super) fn link(url: &str) -> String {
-    let Some((place, query)) = url.split_once('?') else { return url.to_owned() };
-    let differs = |parameter: &&str| OF_SIGNATURES.iter().any(|name| parameter.split('=').next() == Some(*name));
-    let mut parameters: Vec<_> = query.split('&').filter(|parameter| !differs(parameter)).collect();
+    let Some((place, query)) = url.split_once('?') else {
+        return url.to_owned();
+    };
+    let differs = |parameter: &&str| {
+        OF_SIGNATURES
+            .iter()
+            .any(|name| parameter.split('=').next() == Some(*name))
+    };
+    let mut parameters: Vec<_> = query
+        .split('&')
+        .filter(|parameter| !differs(parameter))
+        .collect();
     parameters.sort_unstable();
     format!("{place}?{}", parameters.join("&"))
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use cloakroom_app::ports::{JobStore as _, PartsRecord, PortError, UploadTerms};
 use cloakroom_app::testing::new_job;
 use cloakroom_core::transition::Claim;
-use cloakroom_core::{Digest, Isolation, Job, Lease, LeaseToken, Tenant, Timestamp, Transition, UploadId};
+use cloakroom_core::{
+    Digest, Isolation, Job, Lease, LeaseToken, Tenant, Timestamp, Transition, UploadId,
+};
 use uuid::Uuid;
 
 use super::script::{Answer, Script, failed, ok};
@@ -25,8 +27,18 @@ fn job() -> Job {
 
 fn claim(job: &Job) -> Transition {
     let token = LeaseToken::from_uuid(Uuid::from_u128(1));
-    let lease = Lease { token, message_id: "m-1".into(), ends_at: None, isolation: Isolation::Shared };
-    let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(30), max_attempts: 3 };
+    let lease = Lease {
+        token,
+        message_id: "m-1".into(),
+        ends_at: None,
+        isolation: Isolation::Shared,
+    };
+    let claim = Claim {
+        created_at: job.created_at,
+        lease,
+        lease_time: Duration::from_secs(30),
+        max_attempts: 3,
+    };
     Transition::claim(&claim, NOW)
 }
 
@@ -45,11 +57,20 @@ async fn a_table_is_made_with_its_key_and_deletes_by_expiry() {
 
 #[tokio::test]
 async fn a_table_that_deletes_by_another_attribute_is_told_ours() {
-    let other = r#"{"TimeToLiveDescription":{"AttributeName":"other","TimeToLiveStatus":"ENABLED"}}"#;
-    let ours = r#"{"TimeToLiveDescription":{"AttributeName":"expires_at","TimeToLiveStatus":"ENABLED"}}"#;
+    let other =
+        r#"{"TimeToLiveDescription":{"AttributeName":"other","TimeToLiveStatus":"ENABLED"}}"#;
+    let ours =
+        r#"{"TimeToLiveDescription":{"AttributeName":"expires_at","TimeToLiveStatus":"ENABLED"}}"#;
     for (described, requests) in [(other, 3), (ours, 2)] {
-        let in_use = failed(400, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceInUseException"}"#);
-        let (script, store) = store([in_use, ok(described)].into_iter().chain((requests == 3).then(|| ok("{}"))));
+        let in_use = failed(
+            400,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceInUseException"}"#,
+        );
+        let (script, store) = store(
+            [in_use, ok(described)]
+                .into_iter()
+                .chain((requests == 3).then(|| ok("{}"))),
+        );
         store.create_table().await.expect("there");
         assert_eq!(script.count(), requests, "{described}");
     }
@@ -66,14 +87,20 @@ async fn a_job_is_accepted_by_one_conditional_write() {
 async fn a_change_is_one_conditional_update_that_shows_the_job() {
     let (script, store) = store([ok("{}")]);
     let changed = store.change(&job().key(), &claim(&job())).await;
-    assert!(matches!(changed, Err(PortError::Misconfigured { .. })), "it was not shown: {changed:?}");
+    assert!(
+        matches!(changed, Err(PortError::Misconfigured { .. })),
+        "it was not shown: {changed:?}"
+    );
     insta::assert_snapshot!(script.requests());
 }
 
 #[tokio::test]
 async fn a_change_unseen_shows_the_job_only_where_it_is_refused() {
     let (script, store) = store([ok("{}")]);
-    store.change_unseen(&job(), &Transition::withdraw(NOW)).await.expect("changed");
+    store
+        .change_unseen(&job(), &Transition::withdraw(NOW))
+        .await
+        .expect("changed");
     insta::assert_snapshot!(script.requests());
 }
 
@@ -89,15 +116,25 @@ async fn an_upload_is_taken_until_its_job_expires() {
     let (script, store) = store([ok("{}"), failed(400, REFUSED)]);
     let until = Timestamp::from_millis(1_795_248_000_001);
     let tenant = Tenant::default();
-    assert_eq!(store.take_upload(&tenant, upload(), job().id, until).await, Ok(true));
-    assert_eq!(store.take_upload(&tenant, upload(), job().id, until).await, Ok(false));
+    assert_eq!(
+        store.take_upload(&tenant, upload(), job().id, until).await,
+        Ok(true)
+    );
+    assert_eq!(
+        store.take_upload(&tenant, upload(), job().id, until).await,
+        Ok(false)
+    );
     insta::assert_snapshot!(script.requests());
 }
 
 #[tokio::test]
 async fn an_upload_in_parts_is_kept_and_read_as_it_is_now() {
     let (script, store) = store([ok("{}"), ok("{}"), ok("{}")]);
-    let terms = UploadTerms { content_type: "image/png".into(), length: 7, sha256: None };
+    let terms = UploadTerms {
+        content_type: "image/png".into(),
+        length: 7,
+        sha256: None,
+    };
     let record = PartsRecord {
         tenant: Tenant::default(),
         id: upload(),
@@ -108,8 +145,18 @@ async fn an_upload_in_parts_is_kept_and_read_as_it_is_now() {
         expires_at: Timestamp::from_millis(1_795_248_000_001),
     };
     store.keep_upload(&record).await.expect("kept");
-    let terms = UploadTerms { sha256: Some(Digest::of(b"x")), ..terms };
-    store.keep_upload(&PartsRecord { terms, digest: Some(Digest::of(b"y")), ..record }).await.expect("kept");
+    let terms = UploadTerms {
+        sha256: Some(Digest::of(b"x")),
+        ..terms
+    };
+    store
+        .keep_upload(&PartsRecord {
+            terms,
+            digest: Some(Digest::of(b"y")),
+            ..record
+        })
+        .await
+        .expect("kept");
     assert_eq!(store.upload(&Tenant::default(), upload()).await, Ok(None));
     insta::assert_snapshot!(script.requests());
 }
@@ -128,7 +175,10 @@ async fn jobs_that_are_not_over_are_looked_for_page_by_page() {
 async fn a_refusal_that_does_not_show_the_job_is_an_error_of_a_new_one_and_none_of_a_change() {
     let (_, store) = store([failed(400, REFUSED), failed(400, REFUSED)]);
     let accepted = store.accept(&job()).await;
-    assert!(matches!(accepted, Err(PortError::Misconfigured { .. })), "{accepted:?}");
+    assert!(
+        matches!(accepted, Err(PortError::Misconfigured { .. })),
+        "{accepted:?}"
+    );
     let changed = store.change(&job().key(), &claim(&job())).await;
     assert_eq!(changed, Ok(cloakroom_app::ports::Change::Refused(None)));
 }

@@ -19,8 +19,18 @@ async fn table(fixture: &Fixture) -> DynamoStore {
 
 fn claim(job: &Job) -> (LeaseToken, Transition) {
     let token = LeaseToken::from_uuid(Uuid::from_u128(1));
-    let lease = Lease { token, message_id: "m-1".into(), ends_at: None, isolation: Isolation::Shared };
-    let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(30), max_attempts: 3 };
+    let lease = Lease {
+        token,
+        message_id: "m-1".into(),
+        ends_at: None,
+        isolation: Isolation::Shared,
+    };
+    let claim = Claim {
+        created_at: job.created_at,
+        lease,
+        lease_time: Duration::from_secs(30),
+        max_attempts: 3,
+    };
     (token, Transition::claim(&claim, NOW))
 }
 
@@ -32,8 +42,16 @@ async fn the_table_is_made_once() {
     store.accept(&job).await.expect("accept");
     store.create_table().await.expect("find the table");
     assert_eq!(store.load(&job.key()).await, Ok(Some(job)));
-    let ttl = store.client.describe_time_to_live().table_name("jobs").send().await.expect("describe");
-    let attribute = ttl.time_to_live_description.and_then(|ttl| ttl.attribute_name);
+    let ttl = store
+        .client
+        .describe_time_to_live()
+        .table_name("jobs")
+        .send()
+        .await
+        .expect("describe");
+    let attribute = ttl
+        .time_to_live_description
+        .and_then(|ttl| ttl.attribute_name);
     assert_eq!(attribute.as_deref(), Some("expires_at"));
 }
 
@@ -44,15 +62,24 @@ async fn each_call_of_the_port_is_one_call_to_dynamodb() {
     let job = new_job(NOW, 1);
     store.accept(&job).await.expect("accept");
     store.accept(&job).await.expect("find it");
-    assert_eq!(fixture.calls.take(), ["DynamoDB.PutItem", "DynamoDB.PutItem"]);
+    assert_eq!(
+        fixture.calls.take(),
+        ["DynamoDB.PutItem", "DynamoDB.PutItem"]
+    );
     let (_, claim) = claim(&job);
     store.change(&job.key(), &claim).await.expect("claim");
     store.change(&job.key(), &claim).await.expect("be refused");
-    assert_eq!(fixture.calls.take(), ["DynamoDB.UpdateItem", "DynamoDB.UpdateItem"]);
+    assert_eq!(
+        fixture.calls.take(),
+        ["DynamoDB.UpdateItem", "DynamoDB.UpdateItem"]
+    );
     store.load(&job.key()).await.expect("load");
     assert_eq!(fixture.calls.take(), ["DynamoDB.GetItem"]);
     let upload = UploadId::from_uuid(Uuid::from_u128(2));
-    store.take_upload(&job.tenant, upload, job.id, job.expires_at).await.expect("take");
+    store
+        .take_upload(&job.tenant, upload, job.id, job.expires_at)
+        .await
+        .expect("take");
     assert_eq!(fixture.calls.take(), ["DynamoDB.PutItem"]);
 }
 
@@ -62,7 +89,10 @@ async fn an_acceptance_whose_answer_was_lost_finds_its_own_job() {
     let store = table(&fixture).await;
     let job = new_job(NOW, 1);
     assert_eq!(store.accept(&job).await, Ok(Acceptance::Created));
-    assert_eq!(store.accept(&job).await, Ok(Acceptance::Exists(Box::new(job))));
+    assert_eq!(
+        store.accept(&job).await,
+        Ok(Acceptance::Exists(Box::new(job)))
+    );
 }
 
 #[tokio::test]
@@ -73,12 +103,24 @@ async fn a_job_expires_to_the_millisecond() {
     store.accept(&job).await.expect("accept");
     let last = Timestamp::from_millis(job.expires_at.as_millis() - 1);
     assert!(
-        matches!(store.accept(&new_job(last, 1)).await, Ok(Acceptance::Exists(_))),
+        matches!(
+            store.accept(&new_job(last, 1)).await,
+            Ok(Acceptance::Exists(_))
+        ),
         "alive in its last millisecond"
     );
-    let refused = store.change(&job.key(), &Transition::withdraw(job.expires_at)).await;
-    assert_eq!(refused, Ok(Change::Refused(Some(Box::new(job.clone())))), "an expired job is not changed, but shown");
-    assert!(matches!(store.change(&job.key(), &Transition::withdraw(last)).await, Ok(Change::Made(_))));
+    let refused = store
+        .change(&job.key(), &Transition::withdraw(job.expires_at))
+        .await;
+    assert_eq!(
+        refused,
+        Ok(Change::Refused(Some(Box::new(job.clone())))),
+        "an expired job is not changed, but shown"
+    );
+    assert!(matches!(
+        store.change(&job.key(), &Transition::withdraw(last)).await,
+        Ok(Change::Made(_))
+    ));
 }
 
 #[tokio::test]
@@ -91,8 +133,15 @@ async fn a_new_attempt_forgets_the_progress_of_the_last_whatever_it_was() {
     store.change(&job.key(), &claim).await.expect("claim");
     for percent in [f64::MIN_POSITIVE, 1e-90, 1.0 / 3.0, 100.0] {
         let report = (Progress::new(percent, Some("x".into())), Some(NOW));
-        let renewed = store.change(&job.key(), &Transition::renew(token, Duration::ZERO, Some(report), NOW)).await;
-        let Ok(Change::Made(renewed)) = renewed else { panic!("{renewed:?}") };
+        let renewed = store
+            .change(
+                &job.key(),
+                &Transition::renew(token, Duration::ZERO, Some(report), NOW),
+            )
+            .await;
+        let Ok(Change::Made(renewed)) = renewed else {
+            panic!("{renewed:?}")
+        };
         let read = renewed.progress.expect("progress").percent;
         assert!((read - percent).abs() < 1e-100, "{percent} became {read}");
     }
@@ -102,10 +151,22 @@ async fn a_new_attempt_forgets_the_progress_of_the_last_whatever_it_was() {
         ends_at: None,
         isolation: Isolation::Shared,
     };
-    let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(30), max_attempts: 3 };
-    let taken_over = store.change(&job.key(), &Transition::take_over(&claim, token, NOW)).await;
-    let Ok(Change::Made(again)) = taken_over else { panic!("not claimed again: {taken_over:?}") };
-    assert_eq!((again.attempt, again.progress, again.estimated_finish_at), (2, None, None));
+    let claim = Claim {
+        created_at: job.created_at,
+        lease,
+        lease_time: Duration::from_secs(30),
+        max_attempts: 3,
+    };
+    let taken_over = store
+        .change(&job.key(), &Transition::take_over(&claim, token, NOW))
+        .await;
+    let Ok(Change::Made(again)) = taken_over else {
+        panic!("not claimed again: {taken_over:?}")
+    };
+    assert_eq!(
+        (again.attempt, again.progress, again.estimated_finish_at),
+        (2, None, None)
+    );
     assert_eq!(again.started_at, Some(NOW));
 }
 
@@ -116,16 +177,35 @@ async fn the_record_of_a_later_program_is_left_as_it_is() {
     let job = new_job(NOW, 1);
     let mut item = record::write(&job);
     item.insert("v".into(), number(2));
-    store.client.put_item().table_name("jobs").set_item(Some(item.clone())).send().await.expect("put");
+    store
+        .client
+        .put_item()
+        .table_name("jobs")
+        .set_item(Some(item.clone()))
+        .send()
+        .await
+        .expect("put");
     for refused in [
-        store.change(&job.key(), &Transition::withdraw(NOW)).await.map(|_| ()),
+        store
+            .change(&job.key(), &Transition::withdraw(NOW))
+            .await
+            .map(|_| ()),
         store.accept(&job).await.map(|_| ()),
         store.load(&job.key()).await.map(|_| ()),
     ] {
-        let Err(PortError::Unreadable { reason, .. }) = refused else { panic!("{refused:?}") };
+        let Err(PortError::Unreadable { reason, .. }) = refused else {
+            panic!("{refused:?}")
+        };
         assert!(reason.contains("version 2"), "{reason}");
     }
-    let left = store.client.get_item().table_name("jobs").key("pk", job_pk(&job.key())).send().await.expect("get");
+    let left = store
+        .client
+        .get_item()
+        .table_name("jobs")
+        .key("pk", job_pk(&job.key()))
+        .send()
+        .await
+        .expect("get");
     assert_eq!(left.item, Some(item));
 }
 
@@ -154,7 +234,10 @@ async fn a_table_that_is_away_is_to_be_asked_again() {
     tokio::time::pause(); // the SDK's own waits between its tries
     let store = DynamoStore::new(&Clients::local(&away), "jobs");
     let failed = store.load(&new_job(NOW, 1).key()).await;
-    assert!(matches!(failed, Err(PortError::Unavailable { service: TABLE, .. })), "{failed:?}");
+    assert!(
+        matches!(failed, Err(PortError::Unavailable { service: TABLE, .. })),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]
@@ -167,8 +250,14 @@ async fn the_jobs_that_are_not_over_are_found_by_a_scan() {
     for job in [&open, &over] {
         store.accept(job).await.expect("accepted");
     }
-    store.change(&over.key(), &Transition::withdraw(now)).await.expect("cancelled");
+    store
+        .change(&over.key(), &Transition::withdraw(now))
+        .await
+        .expect("cancelled");
     let upload = UploadId::from_uuid(Uuid::from_u128(9));
-    store.take_upload(&open.tenant, upload, open.id, now).await.expect("taken");
+    store
+        .take_upload(&open.tenant, upload, open.id, now)
+        .await
+        .expect("taken");
     assert_eq!(store.open_jobs().await, Ok(vec![open.key()]));
 }

@@ -29,14 +29,26 @@ struct Deployment {
 impl Deployment {
     async fn start() -> Self {
         let fixture = Fixture::start().await;
-        let (table, bucket, namespace) = ("jobs".to_owned(), "cloakroom".to_owned(), Namespace::from_uuid(Uuid::nil()));
-        DynamoStore::new(&fixture.clients, &table).create_table().await.expect("make the table");
-        S3Objects::new(&fixture.clients, &bucket).create_bucket().await.expect("make the bucket");
+        let (table, bucket, namespace) = (
+            "jobs".to_owned(),
+            "cloakroom".to_owned(),
+            Namespace::from_uuid(Uuid::nil()),
+        );
+        DynamoStore::new(&fixture.clients, &table)
+            .create_table()
+            .await
+            .expect("make the table");
+        S3Objects::new(&fixture.clients, &bucket)
+            .create_bucket()
+            .await
+            .expect("make the bucket");
         let queue = SqsQueue::create(&fixture.clients, "commands", Duration::from_secs(30), 9)
             .await
             .expect("make the queue")
             .queue;
-        let echo = |_: Nothing, bytes: Bytes, _: JobContext| async move { Ok(Output::bytes("text/plain", bytes)) };
+        let echo = |_: Nothing, bytes: Bytes, _: JobContext| async move {
+            Ok(Output::bytes("text/plain", bytes))
+        };
         let commands = Registry::new(vec![Command::binary("echo", &["text/plain"], echo)]);
         let (table, queue_url) = (table, queue.url().to_owned());
         let config = SubmitConfig {
@@ -48,7 +60,12 @@ impl Deployment {
             schedule: None,
             diagnostics: false,
         };
-        let (submit, uploads) = submit(&config, &fixture.clients, commands.clone(), Arc::new(LogMeter));
+        let (submit, uploads) = submit(
+            &config,
+            &fixture.clients,
+            commands.clone(),
+            Arc::new(LogMeter),
+        );
         let config = WorkerConfig {
             table: table.clone(),
             queue_url,
@@ -59,9 +76,24 @@ impl Deployment {
             memory: None,
         };
         let worker = worker(&config, &fixture.clients, commands, Arc::new(LogMeter));
-        let jobs = jobs(&JobsConfig { table, bucket, namespace }, &fixture.clients, Arc::new(LogMeter));
+        let jobs = jobs(
+            &JobsConfig {
+                table,
+                bucket,
+                namespace,
+            },
+            &fixture.clients,
+            Arc::new(LogMeter),
+        );
         fixture.calls.take();
-        Self { fixture, queue, submit, uploads, jobs, worker }
+        Self {
+            fixture,
+            queue,
+            submit,
+            uploads,
+            jobs,
+            worker,
+        }
     }
 
     async fn accept(&self, body: Body) -> Job {
@@ -79,32 +111,62 @@ impl Deployment {
 
     /// Works the one message; what the worker called, without the queue's own receive and delete.
     async fn work(&self) -> Vec<String> {
-        let delivery = self.queue.receive(1, Duration::ZERO).await.expect("receive").pop().expect("a message");
+        let delivery = self
+            .queue
+            .receive(1, Duration::ZERO)
+            .await
+            .expect("receive")
+            .pop()
+            .expect("a message");
         self.fixture.calls.take();
         let ends_at = SystemHost.now().after(Duration::from_secs(900));
-        assert_eq!(self.worker.handle(&delivery, ends_at).await, Disposition::Done);
+        assert_eq!(
+            self.worker.handle(&delivery, ends_at).await,
+            Disposition::Done
+        );
         let calls = self.fixture.calls.take();
         self.queue.delete(&delivery.receipt).await.expect("delete");
-        assert_eq!(self.queue.receive(1, Duration::ZERO).await.expect("receive").len(), 0, "one message");
+        assert_eq!(
+            self.queue
+                .receive(1, Duration::ZERO)
+                .await
+                .expect("receive")
+                .len(),
+            0,
+            "one message"
+        );
         self.fixture.calls.take();
         calls
     }
 
     async fn poll(&self, job: &Job) -> Job {
-        self.jobs.get(&job.key()).await.expect("read").expect("known")
+        self.jobs
+            .get(&job.key())
+            .await
+            .expect("read")
+            .expect("known")
     }
 }
 
 fn sent(bytes: impl Into<Bytes>) -> Body {
-    Body::Sent { content_type: Some("text/plain".into()), bytes: bytes.into() }
+    Body::Sent {
+        content_type: Some("text/plain".into()),
+        bytes: bytes.into(),
+    }
 }
 
 #[tokio::test]
 async fn a_jobs_whole_life_is_three_writes_and_one_message() {
     let it = Deployment::start().await;
     let job = it.accept(sent("hello")).await;
-    assert_eq!(it.fixture.calls.take(), ["DynamoDB.PutItem", "SQS.SendMessage"]);
-    assert_eq!(it.work().await, ["DynamoDB.UpdateItem", "DynamoDB.UpdateItem"]);
+    assert_eq!(
+        it.fixture.calls.take(),
+        ["DynamoDB.PutItem", "SQS.SendMessage"]
+    );
+    assert_eq!(
+        it.work().await,
+        ["DynamoDB.UpdateItem", "DynamoDB.UpdateItem"]
+    );
     assert_eq!(it.poll(&job).await.status, Status::Succeeded);
     assert_eq!(it.fixture.calls.take(), ["DynamoDB.GetItem"]);
 }
@@ -113,8 +175,17 @@ async fn a_jobs_whole_life_is_three_writes_and_one_message() {
 async fn a_large_payload_and_a_large_result_cost_a_put_each_and_a_get() {
     let it = Deployment::start().await;
     let job = it.accept(sent(vec![b'x'; INLINE_LIMIT])).await;
-    assert_eq!(it.fixture.calls.take(), ["S3.PutObject", "DynamoDB.PutItem", "SQS.SendMessage"]);
-    let calls = ["DynamoDB.UpdateItem", "S3.GetObject", "S3.PutObject", "DynamoDB.UpdateItem", "S3.DeleteObject"];
+    assert_eq!(
+        it.fixture.calls.take(),
+        ["S3.PutObject", "DynamoDB.PutItem", "SQS.SendMessage"]
+    );
+    let calls = [
+        "DynamoDB.UpdateItem",
+        "S3.GetObject",
+        "S3.PutObject",
+        "DynamoDB.UpdateItem",
+        "S3.DeleteObject",
+    ];
     assert_eq!(it.work().await, calls, "deleting is free");
     assert_eq!(it.poll(&job).await.status, Status::Succeeded);
 }
@@ -139,11 +210,19 @@ async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
         length: 5,
         sha256: Some(cloakroom_core::Digest::of(b"hello")),
     };
-    let ready = it.uploads.start(&Tenant::default(), &terms).await.expect("ready");
+    let ready = it
+        .uploads
+        .start(&Tenant::default(), &terms)
+        .await
+        .expect("ready");
     assert_eq!(it.fixture.calls.take(), Vec::<String>::new());
     it.submit
         .objects
-        .put(&keys::upload(&Tenant::default(), ready.id), "text/plain", "hello".into())
+        .put(
+            &keys::upload(&Tenant::default(), ready.id),
+            "text/plain",
+            "hello".into(),
+        )
         .await
         .expect("put");
     it.fixture.calls.take();
@@ -157,7 +236,12 @@ async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
         "SQS.SendMessage",
     ];
     assert_eq!(it.fixture.calls.take(), calls);
-    let calls = ["DynamoDB.UpdateItem", "S3.GetObject", "DynamoDB.UpdateItem", "S3.DeleteObject"];
+    let calls = [
+        "DynamoDB.UpdateItem",
+        "S3.GetObject",
+        "DynamoDB.UpdateItem",
+        "S3.DeleteObject",
+    ];
     assert_eq!(it.work().await, calls);
 }
 
@@ -165,15 +249,41 @@ async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
 async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
     let it = Deployment::start().await;
     let sha256 = Some(cloakroom_core::Digest::of(b"hello"));
-    let terms = UploadTerms { content_type: "text/plain".into(), length: 5, sha256 };
-    let division = cloakroom_core::Division { length: 5, part_length: 5 };
-    let ready = it.uploads.start_parts(&Tenant::default(), &terms, division).await.expect("ready");
-    assert_eq!(it.fixture.calls.take(), ["S3.CreateMultipartUpload", "DynamoDB.PutItem"]);
+    let terms = UploadTerms {
+        content_type: "text/plain".into(),
+        length: 5,
+        sha256,
+    };
+    let division = cloakroom_core::Division {
+        length: 5,
+        part_length: 5,
+    };
+    let ready = it
+        .uploads
+        .start_parts(&Tenant::default(), &terms, division)
+        .await
+        .expect("ready");
+    assert_eq!(
+        it.fixture.calls.take(),
+        ["S3.CreateMultipartUpload", "DynamoDB.PutItem"]
+    );
     let link = ready.parts[0].link.as_ref().expect("a link");
-    let put = reqwest::Client::new().put(&link.url).body("hello").send().await.expect("an answer");
+    let put = reqwest::Client::new()
+        .put(&link.url)
+        .body("hello")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(put.status(), 200);
-    it.uploads.look(&Tenant::default(), ready.id, 1).await.expect("looked").expect("known");
-    assert_eq!(it.fixture.calls.take(), ["DynamoDB.GetItem", "S3.ListParts"]);
+    it.uploads
+        .look(&Tenant::default(), ready.id, 1)
+        .await
+        .expect("looked")
+        .expect("known");
+    assert_eq!(
+        it.fixture.calls.take(),
+        ["DynamoDB.GetItem", "S3.ListParts"]
+    );
     let job = it.accept(Body::Uploaded(ready.id)).await;
     assert_eq!(
         it.fixture.calls.take(),
@@ -190,6 +300,14 @@ async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
         ]
     );
     let calls = it.work().await;
-    assert_eq!(calls, ["DynamoDB.UpdateItem", "S3.GetObject", "DynamoDB.UpdateItem", "S3.DeleteObject"]);
+    assert_eq!(
+        calls,
+        [
+            "DynamoDB.UpdateItem",
+            "S3.GetObject",
+            "DynamoDB.UpdateItem",
+            "S3.DeleteObject"
+        ]
+    );
     assert_eq!(it.poll(&job).await.status, Status::Succeeded);
 }

@@ -9,11 +9,19 @@ use super::page::money;
 
 pub(super) fn page() -> String {
     let mut text = String::new();
-    let mut line =
-        |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").expect("a string takes all that is written");
-    line(format_args!("{:>7}{:>10}{:>12}{:>14}{:>11}", "pieces", "up to", "in message", "claim check", "+ storage"));
+    let mut line = |words: std::fmt::Arguments<'_>| {
+        writeln!(text, "{words}").expect("a string takes all that is written")
+    };
+    line(format_args!(
+        "{:>7}{:>10}{:>12}{:>14}{:>11}",
+        "pieces", "up to", "in message", "claim check", "+ storage"
+    ));
     for ways in inline::ways() {
-        let mark = if ways.pieces == inline::crossover() { "  the limit" } else { "" };
+        let mark = if ways.pieces == inline::crossover() {
+            "  the limit"
+        } else {
+            ""
+        };
         line(format_args!(
             "{:>7}{:>6} KiB{:>12}{:>14}{:>11}{mark}",
             ways.pieces,
@@ -27,7 +35,11 @@ pub(super) fn page() -> String {
         "\nDollars for a million messages, sent, received once, and deleted. Up to {} bytes a message carries its payload itself.",
         inline::LIMIT
     ));
-    line(format_args!("Prices of {}, {}.", prices::REGION, prices::AS_OF));
+    line(format_args!(
+        "Prices of {}, {}.",
+        prices::REGION,
+        prices::AS_OF
+    ));
     text
 }
 

@@ -11,12 +11,20 @@ const LEVERS: usize = 3;
 /// Services with their shares, below each what is billed; then what dominates, and what would lower it.
 pub(super) fn page(bill: &Bill, levers: &[Lever]) -> String {
     let mut text = String::new();
-    let mut line =
-        |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").expect("a string takes all that is written");
+    let mut line = |words: std::fmt::Arguments<'_>| {
+        writeln!(text, "{words}").expect("a string takes all that is written")
+    };
     let total = bill.dollars();
-    line(format_args!("{:<38}{:>10}{:>16}{:>17}{:>12}{:>7}", "", "a job", "a month", "price", "dollars", "share"));
+    line(format_args!(
+        "{:<38}{:>10}{:>16}{:>17}{:>12}{:>7}",
+        "", "a job", "a month", "price", "dollars", "share"
+    ));
     for (service, dollars) in bill.services() {
-        line(format_args!("{service:<81}{:>12}{:>7}", money(dollars), share(dollars, total)));
+        line(format_args!(
+            "{service:<81}{:>12}{:>7}",
+            money(dollars),
+            share(dollars, total)
+        ));
         for it in bill.lines.iter().filter(|it| it.price.service == service) {
             let (a_job, price) = (it.units / bill.jobs, it.price);
             let price = format!("{} a {}", price.dollars, price.per.as_str());
@@ -29,23 +37,45 @@ pub(super) fn page(bill: &Bill, levers: &[Lever]) -> String {
             ));
         }
     }
-    line(format_args!("{:<81}{:>12}{:>7}", "a month", money(total), share(total, total)));
-    line(format_args!("{:<81}{:>12}", "a million jobs", money(bill.dollars_per_million())));
+    line(format_args!(
+        "{:<81}{:>12}{:>7}",
+        "a month",
+        money(total),
+        share(total, total)
+    ));
+    line(format_args!(
+        "{:<81}{:>12}",
+        "a million jobs",
+        money(bill.dollars_per_million())
+    ));
     line(format_args!("\n{}.", advice(bill, levers)));
-    line(format_args!("Prices of {}, {}. docs/cost.md tells what is left out.", prices::REGION, prices::AS_OF));
+    line(format_args!(
+        "Prices of {}, {}. docs/cost.md tells what is left out.",
+        prices::REGION,
+        prices::AS_OF
+    ));
     text
 }
 
 /// What most of it is, and what would lower it.
 fn advice(bill: &Bill, levers: &[Lever]) -> String {
-    let most = bill.most().map(|(service, dollars)| format!("{service}, {}", share(dollars, bill.dollars())));
+    let most = bill
+        .most()
+        .map(|(service, dollars)| format!("{service}, {}", share(dollars, bill.dollars())));
     let lower = |lever: &Lever| {
-        let provided = lever.provided.map(|provided| format!(" ({provided})")).unwrap_or_default();
+        let provided = lever
+            .provided
+            .map(|provided| format!(" ({provided})"))
+            .unwrap_or_default();
         format!("{} by {}{provided}", lever.options, money(lever.saves))
     };
     let mut text = format!("Most of it is {}", most.unwrap_or_default());
     for (n, lever) in levers.iter().take(LEVERS).enumerate() {
-        text.push_str(if n == 0 { "; what would lower it: " } else { ", " });
+        text.push_str(if n == 0 {
+            "; what would lower it: "
+        } else {
+            ", "
+        });
         text.push_str(&lower(lever));
     }
     text
@@ -92,7 +122,11 @@ fn share(part: f64, whole: f64) -> String {
 
 /// As many units as people can read: whole ones, or where there are few, to a tenth or a thousandth.
 fn grouped(units: f64) -> String {
-    let text = if units >= 1000.0 { format!("{units:.0}") } else { return few(units) };
+    let text = if units >= 1000.0 {
+        format!("{units:.0}")
+    } else {
+        return few(units);
+    };
     commas(&text)
 }
 
@@ -101,7 +135,10 @@ fn few(units: f64) -> String {
     if units > 0.0 && units < 0.0001 {
         return format!("{units:.1e}");
     }
-    format!("{units:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    format!("{units:.4}")
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned()
 }
 
 fn commas(digits: &str) -> String {
@@ -121,9 +158,21 @@ mod tests {
 
     #[test]
     fn numbers_are_shown_as_people_read_them() {
-        assert_eq!([0.0, 0.004, 999.994, 1_234_567.891].map(money), ["0.00", "0.00", "999.99", "1,234,567.89"]);
-        assert_eq!([1.0, 0.2, 0.005, 0.000_04, 3.333_33].map(few), ["1", "0.2", "0.005", "4.0e-5", "3.3333"]);
-        assert_eq!([12.5, 1000.0, 20_000_000.4].map(grouped), ["12.5", "1,000", "20,000,000"]);
-        assert_eq!((share(1.0, 3.0), commas("100")), ("33 %".to_owned(), "100".to_owned()));
+        assert_eq!(
+            [0.0, 0.004, 999.994, 1_234_567.891].map(money),
+            ["0.00", "0.00", "999.99", "1,234,567.89"]
+        );
+        assert_eq!(
+            [1.0, 0.2, 0.005, 0.000_04, 3.333_33].map(few),
+            ["1", "0.2", "0.005", "4.0e-5", "3.3333"]
+        );
+        assert_eq!(
+            [12.5, 1000.0, 20_000_000.4].map(grouped),
+            ["12.5", "1,000", "20,000,000"]
+        );
+        assert_eq!(
+            (share(1.0, 3.0), commas("100")),
+            ("33 %".to_owned(), "100".to_owned())
+        );
     }
 }

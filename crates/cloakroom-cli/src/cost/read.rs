@@ -14,7 +14,11 @@ const LARGEST_RESULT: u64 = 5 * KIB * KIB * KIB;
 const LONGEST_RUN: Duration = Duration::from_secs(900);
 
 pub(super) fn jobs(text: &str) -> Result<f64, String> {
-    number(text, 1.0..=1e10, "a number from 1 to 1e10, as in 5e6, 5M or 5_000_000")
+    number(
+        text,
+        1.0..=1e10,
+        "a number from 1 to 1e10, as in 5e6, 5M or 5_000_000",
+    )
 }
 
 pub(super) fn polls(text: &str) -> Result<f64, String> {
@@ -22,7 +26,11 @@ pub(super) fn polls(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn attempts(text: &str) -> Result<f64, String> {
-    number(text, 1.0..=1000.0, "a number from 1 to 1000, as in 1 or 1.05")
+    number(
+        text,
+        1.0..=1000.0,
+        "a number from 1 to 1000, as in 1 or 1.05",
+    )
 }
 
 pub(super) fn batch(text: &str) -> Result<f64, String> {
@@ -34,12 +42,17 @@ pub(super) fn progress(text: &str) -> Result<u32, String> {
 }
 
 pub(super) fn memory(text: &str) -> Result<u32, String> {
-    whole(text.strip_suffix("MB").unwrap_or(text), 128..=10_240, "megabytes, a whole number from 128 to 10240")
+    whole(
+        text.strip_suffix("MB").unwrap_or(text),
+        128..=10_240,
+        "megabytes, a whole number from 128 to 10240",
+    )
 }
 
 pub(super) fn payload(text: &str) -> Result<u64, String> {
     let most = Limits::default().upload;
-    size(text, most).map_err(|what| format!("{what}, at most 64MiB, which is the most that can be uploaded"))
+    size(text, most)
+        .map_err(|what| format!("{what}, at most 64MiB, which is the most that can be uploaded"))
 }
 
 pub(super) fn result(text: &str) -> Result<u64, String> {
@@ -52,17 +65,32 @@ pub(super) fn log(text: &str) -> Result<u64, String> {
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let what = "more than 0 and at most 15m, which is the longest that a function runs";
-    time(text, LONGEST_RUN, what).and_then(|time| if time.is_zero() { Err(want_time(what)) } else { Ok(time) })
+    time(text, LONGEST_RUN, what).and_then(|time| {
+        if time.is_zero() {
+            Err(want_time(what))
+        } else {
+            Ok(time)
+        }
+    })
 }
 
 pub(super) fn wait(text: &str) -> Result<Duration, String> {
-    time(text, cloakroom_app::jobs::LONGEST_WAIT, "at most 25s, which is the longest that a poll is held")
+    time(
+        text,
+        cloakroom_app::jobs::LONGEST_WAIT,
+        "at most 25s, which is the longest that a poll is held",
+    )
 }
 
 pub(super) fn lease(text: &str) -> Result<Duration, String> {
     let what = "at least 3s and at most 15m";
-    time(text, LONGEST_RUN, what)
-        .and_then(|time| if time < Duration::from_secs(3) { Err(want_time(what)) } else { Ok(time) })
+    time(text, LONGEST_RUN, what).and_then(|time| {
+        if time < Duration::from_secs(3) {
+            Err(want_time(what))
+        } else {
+            Ok(time)
+        }
+    })
 }
 
 /// A number as people write it; never one that is no number, or not finite.
@@ -72,7 +100,9 @@ fn amount(text: &str) -> Option<f64> {
         digit(text.as_bytes().get(at.wrapping_sub(1))) && digit(text.as_bytes().get(at + 1))
     };
     let plain = text.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'_' | b'e' | b'E' | b'+' | b'-'))
+        && text
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'.' | b'_' | b'e' | b'E' | b'+' | b'-'))
         && text.match_indices('_').all(separated);
     let number: f64 = plain.then(|| text.replace('_', "").parse().ok())??;
     number.is_finite().then_some(number)
@@ -85,16 +115,25 @@ fn number(text: &str, range: RangeInclusive<f64>, what: &str) -> Result<f64, Str
         Some(b'G') => (&text[..text.len() - 1], 1e9),
         _ => (text, 1.0),
     };
-    amount(digits).map(|n| n * unit).filter(|n| range.contains(n)).ok_or_else(|| format!("want {what}"))
+    amount(digits)
+        .map(|n| n * unit)
+        .filter(|n| range.contains(n))
+        .ok_or_else(|| format!("want {what}"))
 }
 
 fn whole(text: &str, range: RangeInclusive<u32>, what: &str) -> Result<u32, String> {
-    text.parse().ok().filter(|n| range.contains(n)).ok_or_else(|| format!("want {what}"))
+    text.parse()
+        .ok()
+        .filter(|n| range.contains(n))
+        .ok_or_else(|| format!("want {what}"))
 }
 
 /// Where a number ends and its unit begins.
 fn split(text: &str) -> (&str, &str) {
-    text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len())
+    text.split_at(
+        text.trim_end_matches(|c: char| c.is_ascii_alphabetic())
+            .len(),
+    )
 }
 
 #[expect(
@@ -117,7 +156,8 @@ fn size(text: &str, most: u64) -> Result<u64, String> {
     };
     let bytes = unit.and_then(|unit| Some(amount(digits)? * unit as f64));
     let good = bytes.filter(|bytes| bytes.fract() == 0.0 && *bytes <= most as f64);
-    good.map(|bytes| bytes as u64).ok_or_else(|| "want whole bytes, as in 512, 40KiB or 1MB".to_owned())
+    good.map(|bytes| bytes as u64)
+        .ok_or_else(|| "want whole bytes, as in 512, 40KiB or 1MB".to_owned())
 }
 
 fn want_time(what: &str) -> String {
@@ -133,7 +173,8 @@ fn time(text: &str, most: Duration, what: &str) -> Result<Duration, String> {
         _ => None,
     };
     let time = seconds.and_then(|unit| Duration::try_from_secs_f64(amount(digits)? * unit).ok());
-    time.filter(|time| *time <= most).ok_or_else(|| want_time(what))
+    time.filter(|time| *time <= most)
+        .ok_or_else(|| want_time(what))
 }
 
 #[cfg(test)]

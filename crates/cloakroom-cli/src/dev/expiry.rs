@@ -20,12 +20,20 @@ pub(super) async fn delete(services: Arc<Services>, objects: S3Objects, commands
     loop {
         services.sweep_expired().await;
         services.give_up_unfinished(UPLOAD_LIFE).await;
-        let results =
-            RESULT_DAYS.map(|days| (keys::results_of(days), Duration::from_secs(u64::from(days) * 24 * 3600)));
-        let others = [("uploads/".to_owned(), UPLOAD_LIFE), ("payloads/".to_owned(), life)];
+        let results = RESULT_DAYS.map(|days| {
+            (
+                keys::results_of(days),
+                Duration::from_secs(u64::from(days) * 24 * 3600),
+            )
+        });
+        let others = [
+            ("uploads/".to_owned(), UPLOAD_LIFE),
+            ("payloads/".to_owned(), life),
+        ];
         for (prefix, life) in others.into_iter().chain(results) {
             let millis = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
-            let before = Timestamp::from_millis(SystemHost.now().as_millis().saturating_sub(millis));
+            let before =
+                Timestamp::from_millis(SystemHost.now().as_millis().saturating_sub(millis));
             match objects.sweep(&prefix, before).await {
                 Ok(0) => {}
                 Ok(swept) => tracing::info!(prefix, swept, "swept objects that are over"),

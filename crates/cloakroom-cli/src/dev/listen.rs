@@ -20,24 +20,37 @@ impl FromStr for Listen {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("want a host and a port, as in 127.0.0.1:9000, localhost:9000 or [::1]:9000; got '{text}'");
+        let wrong = || {
+            format!(
+                "want a host and a port, as in 127.0.0.1:9000, localhost:9000 or [::1]:9000; got '{text}'"
+            )
+        };
         if let Ok(address) = text.parse::<SocketAddr>() {
-            return Ok(Self { host: address.ip().to_string(), port: address.port() });
+            return Ok(Self {
+                host: address.ip().to_string(),
+                port: address.port(),
+            });
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         if host.is_empty() || !host.bytes().all(is_name) {
             return Err(wrong());
         }
-        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| wrong())? })
+        Ok(Self {
+            host: host.to_owned(),
+            port: port.parse().map_err(|_| wrong())?,
+        })
     }
 }
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+        if host.contains(':') {
+            write!(f, "[{host}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
+        }
     }
 }
 
@@ -46,7 +59,9 @@ impl Listen {
     /// listeners with the place to name in URLs.
     pub(super) async fn bind(&self) -> Result<(Vec<TcpListener>, Self), String> {
         let failed = |error: io::Error| {
-            format!("failed to listen on {self}: {error}; choose another place by --listen (port 0: a free one)")
+            format!(
+                "failed to listen on {self}: {error}; choose another place by --listen (port 0: a free one)"
+            )
         };
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(|error| {
             format!(
@@ -64,7 +79,12 @@ impl Listen {
                     port = listener.local_addr().map_err(failed)?.port();
                     listeners.push(listener);
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::AddrInUse | ErrorKind::PermissionDenied
+                    ) =>
+                {
                     return Err(failed(error));
                 }
                 // A name may have addresses that this machine does not, as ::1 where IPv6 is off.
@@ -72,9 +92,17 @@ impl Listen {
             }
         }
         if listeners.is_empty() {
-            return Err(failed(absent.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into())));
+            return Err(failed(
+                absent.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into()),
+            ));
         }
-        Ok((listeners, Self { port, ..self.clone() }))
+        Ok((
+            listeners,
+            Self {
+                port,
+                ..self.clone()
+            },
+        ))
     }
 }
 
@@ -84,16 +112,34 @@ mod tests {
 
     #[test]
     fn a_host_is_an_address_or_a_name() {
-        for text in ["127.0.0.1:9000", "localhost:9000", "[::1]:0", "0.0.0.0:80", "my-host.example:9000"] {
-            assert_eq!(text.parse::<Listen>().map(|listen| listen.to_string()).as_deref(), Ok(text));
+        for text in [
+            "127.0.0.1:9000",
+            "localhost:9000",
+            "[::1]:0",
+            "0.0.0.0:80",
+            "my-host.example:9000",
+        ] {
+            assert_eq!(
+                text.parse::<Listen>()
+                    .map(|listen| listen.to_string())
+                    .as_deref(),
+                Ok(text)
+            );
         }
     }
 
     #[test]
     fn a_place_without_a_host_or_a_port_is_rejected_with_an_example() {
-        for text in
-            ["9000", ":9000", "localhost", "localhost:", "localhost:70000", "::1:9000", "http://localhost:9000", ""]
-        {
+        for text in [
+            "9000",
+            ":9000",
+            "localhost",
+            "localhost:",
+            "localhost:70000",
+            "::1:9000",
+            "http://localhost:9000",
+            "",
+        ] {
             let error = text.parse::<Listen>().expect_err(text);
             assert!(error.contains("as in 127.0.0.1:9000"), "{error}");
         }
@@ -112,8 +158,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_that_is_taken_is_named() {
-        let (_held, place) = "127.0.0.1:0".parse::<Listen>().expect("a place").bind().await.expect("a free port");
+        let (_held, place) = "127.0.0.1:0"
+            .parse::<Listen>()
+            .expect("a place")
+            .bind()
+            .await
+            .expect("a free port");
         let error = place.bind().await.expect_err("it is taken");
-        assert!(error.starts_with(&format!("failed to listen on {place}: ")), "{error}");
+        assert!(
+            error.starts_with(&format!("failed to listen on {place}: ")),
+            "{error}"
+        );
     }
 }

@@ -38,10 +38,9 @@ pub(super) fn start() -> Log {
     tracing_subscriber::fmt()
         .with_writer(move || writer.clone())
         .with_ansi(io::stderr().is_terminal())
-        .with_env_filter(
-            EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| EnvFilter::new("warn,cloakroom_app=info,cloakroom_http=info,dynoxide=error")),
-        )
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+            EnvFilter::new("warn,cloakroom_app=info,cloakroom_http=info,dynoxide=error")
+        }))
         .init();
     log
 }
@@ -49,7 +48,13 @@ pub(super) fn start() -> Log {
 impl Log {
     fn new(most: usize) -> (Self, Receiver<Entry>) {
         let (entries, receiver) = sync_channel(most);
-        (Self { entries, dropped: Arc::default() }, receiver)
+        (
+            Self {
+                entries,
+                dropped: Arc::default(),
+            },
+            receiver,
+        )
     }
 
     /// Waits until the lines so far are written, for a short time.
@@ -66,7 +71,10 @@ impl Write for Log {
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         let mut text = Vec::with_capacity(line.len());
         if dropped > 0 {
-            writeln!(text, "dropped {dropped} lines of the log: its reader did not keep up")?;
+            writeln!(
+                text,
+                "dropped {dropped} lines of the log: its reader did not keep up"
+            )?;
         }
         text.extend_from_slice(line);
         if self.entries.try_send(Entry::Text(text)).is_err() {
@@ -108,10 +116,15 @@ mod tests {
         for line in ["1\n", "2\n", "3\n", "4\n"] {
             assert_eq!(log.write(line.as_bytes()).expect("it never fails"), 2);
         }
-        let Ok(Entry::Text(first)) = entries.recv() else { panic!("want a line") };
+        let Ok(Entry::Text(first)) = entries.recv() else {
+            panic!("want a line")
+        };
         assert_eq!(first, b"1\n");
         log.write_all(b"5\n").expect("it never fails");
-        assert_eq!(read(log, &entries), "2\ndropped 2 lines of the log: its reader did not keep up\n5\n");
+        assert_eq!(
+            read(log, &entries),
+            "2\ndropped 2 lines of the log: its reader did not keep up\n5\n"
+        );
     }
 
     #[test]
@@ -128,7 +141,9 @@ mod tests {
         let (mut log, entries) = Log::new(2);
         log.write_all(b"1\n").expect("it never fails");
         let (flushed, is_flushed) = sync_channel(1);
-        log.entries.try_send(Entry::Flushed(flushed)).expect("there is room");
+        log.entries
+            .try_send(Entry::Flushed(flushed))
+            .expect("there is room");
         drop(log);
         write(&entries, Gone);
         assert_eq!(is_flushed.recv(), Ok(()));

@@ -48,8 +48,17 @@ fn least_limit(root: &Path) -> Option<u64> {
 
 fn total(root: &Path) -> Option<u64> {
     let info = read_to_string(root.join("proc/meminfo")).ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Some(
+        line.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<u64>()
+            .ok()?
+            * 1024,
+    )
 }
 
 #[cfg(test)]
@@ -66,36 +75,75 @@ mod tests {
         least_limit(root.path())
     }
 
-    const TOTAL: (&str, &str) = ("proc/meminfo", "MemTotal:       24683000 kB\nMemFree:  1 kB\n");
+    const TOTAL: (&str, &str) = (
+        "proc/meminfo",
+        "MemTotal:       24683000 kB\nMemFree:  1 kB\n",
+    );
 
     #[test]
     fn without_a_control_group_it_is_the_machines() {
         assert_eq!(machine(&[TOTAL]), Some(24_683_000 * 1024));
         assert_eq!(machine(&[]), None);
-        assert_eq!(machine(&[TOTAL, ("proc/self/cgroup", "0::/\n3:cpuset:/\n")]), Some(24_683_000 * 1024));
+        assert_eq!(
+            machine(&[TOTAL, ("proc/self/cgroup", "0::/\n3:cpuset:/\n")]),
+            Some(24_683_000 * 1024)
+        );
     }
 
     #[test]
     fn the_limit_of_the_own_group_counts_in_both_versions() {
-        let v1 = ("proc/self/cgroup", "9:name=systemd:/\n4:memory:/a/b\n0::/\n");
+        let v1 = (
+            "proc/self/cgroup",
+            "9:name=systemd:/\n4:memory:/a/b\n0::/\n",
+        );
         assert_eq!(
-            machine(&[TOTAL, v1, ("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "1073741824\n")]),
+            machine(&[
+                TOTAL,
+                v1,
+                (
+                    "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes",
+                    "1073741824\n"
+                )
+            ]),
             Some(1 << 30)
         );
         let joint = ("proc/self/cgroup", "4:cpu,memory:/a\n");
-        assert_eq!(machine(&[TOTAL, joint, ("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "4096")]), Some(4096));
+        assert_eq!(
+            machine(&[
+                TOTAL,
+                joint,
+                ("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "4096")
+            ]),
+            Some(4096)
+        );
         let v2 = ("proc/self/cgroup", "0::/user.slice/x\n");
-        assert_eq!(machine(&[TOTAL, v2, ("sys/fs/cgroup/user.slice/x/memory.max", "1073741824\n")]), Some(1 << 30));
+        assert_eq!(
+            machine(&[
+                TOTAL,
+                v2,
+                ("sys/fs/cgroup/user.slice/x/memory.max", "1073741824\n")
+            ]),
+            Some(1 << 30)
+        );
     }
 
     #[test]
     fn the_limits_of_the_groups_above_count_too_and_no_limit_is_none() {
         let group = ("proc/self/cgroup", "0::/a/b\n");
         let own = ("sys/fs/cgroup/a/b/memory.max", "max\n");
-        assert_eq!(machine(&[TOTAL, group, own, ("sys/fs/cgroup/a/memory.max", "8192\n")]), Some(8192));
+        assert_eq!(
+            machine(&[TOTAL, group, own, ("sys/fs/cgroup/a/memory.max", "8192\n")]),
+            Some(8192)
+        );
         assert_eq!(machine(&[TOTAL, group, own]), Some(24_683_000 * 1024));
-        let huge = ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-        assert_eq!(machine(&[TOTAL, ("proc/self/cgroup", "4:memory:/\n"), huge]), Some(24_683_000 * 1024));
+        let huge = (
+            "sys/fs/cgroup/memory/memory.limit_in_bytes",
+            "9223372036854771712\n",
+        );
+        assert_eq!(
+            machine(&[TOTAL, ("proc/self/cgroup", "4:memory:/\n"), huge]),
+            Some(24_683_000 * 1024)
+        );
     }
 
     #[test]
@@ -108,6 +156,9 @@ mod tests {
     #[test]
     fn a_quarter_and_at_least_256_mib_are_not_for_jobs() {
         let mib = |mib: u64| for_jobs(mib * MIB) / MIB;
-        assert_eq!([mib(100), mib(512), mib(1024), mib(24_000)], [64, 256, 768, 18_000]);
+        assert_eq!(
+            [mib(100), mib(512), mib(1024), mib(24_000)],
+            [64, 256, 768, 18_000]
+        );
     }
 }

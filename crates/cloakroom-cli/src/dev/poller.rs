@@ -23,8 +23,15 @@ pub(super) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
     let places = Arc::new(Semaphore::new(usize::from(workers)));
     let mut running = JoinSet::new();
     loop {
-        let mut permits = vec![Arc::clone(&places).acquire_owned().await.expect("it is never closed")];
-        permits.extend(std::iter::from_fn(|| Arc::clone(&places).try_acquire_owned().ok()).take(BATCH - 1));
+        let mut permits = vec![
+            Arc::clone(&places)
+                .acquire_owned()
+                .await
+                .expect("it is never closed"),
+        ];
+        permits.extend(
+            std::iter::from_fn(|| Arc::clone(&places).try_acquire_owned().ok()).take(BATCH - 1),
+        );
         let max = u8::try_from(permits.len()).expect("at most ten");
         match queue.receive(max, WAIT).await {
             Ok(deliveries) => {
@@ -54,13 +61,22 @@ pub(super) async fn bury(queue: Arc<SqsQueue>, dead_letters: DeadLetters) {
             }
         };
         let dispositions = dead_letters.handle_batch(&letters).await;
-        for (letter, _) in letters.iter().zip(dispositions).filter(|(_, end)| *end == Disposition::Done) {
+        for (letter, _) in letters
+            .iter()
+            .zip(dispositions)
+            .filter(|(_, end)| *end == Disposition::Done)
+        {
             delete(&queue, letter).await;
         }
     }
 }
 
-async fn handle(queue: Arc<SqsQueue>, worker: Worker, delivery: Delivery, _place: OwnedSemaphorePermit) {
+async fn handle(
+    queue: Arc<SqsQueue>,
+    worker: Worker,
+    delivery: Delivery,
+    _place: OwnedSemaphorePermit,
+) {
     let ends_at = worker.host.now().after(NO_END);
     if worker.handle(&delivery, ends_at).await == Disposition::Done {
         delete(&queue, &delivery).await;

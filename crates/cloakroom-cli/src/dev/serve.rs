@@ -35,7 +35,12 @@ fn refuse(cors: Cors) -> Refuse {
     std::sync::Arc::new(move |status, path| {
         unanswered(&cors, status, path).map(|body: Body| {
             // It is in memory already.
-            Full::from(to_bytes(body, usize::MAX).now_or_never().and_then(Result::ok).unwrap_or_default())
+            Full::from(
+                to_bytes(body, usize::MAX)
+                    .now_or_never()
+                    .and_then(Result::ok)
+                    .unwrap_or_default(),
+            )
         })
     })
 }

@@ -20,7 +20,10 @@ fn links_are_followed_to_their_end_also_where_nothing_is_yet() {
 
 #[test]
 fn devices_pipes_and_open_files_are_written_to_as_they_are() {
-    assert_eq!(named(Path::new("/dev/null")), Target::Stream("/dev/null".into()));
+    assert_eq!(
+        named(Path::new("/dev/null")),
+        Target::Stream("/dev/null".into())
+    );
     let file = tempfile::tempfile().expect("a file");
     let open = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
     assert_eq!(named(Path::new(&open)), Target::Stream(open.into()));
@@ -42,6 +45,10 @@ fn what_can_be_no_file_is_rejected_before_anything_is_requested() {
     ] {
         let failure = Target::of(name).expect_err("no place for a result");
         assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.message.contains(why) && failure.message.contains(name), "{}", failure.message);
+        assert!(
+            failure.message.contains(why) && failure.message.contains(name),
+            "{}",
+            failure.message
+        );
     }
 }

@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 /// Runs the program to its end. Its standard streams are no terminals.
 async fn cloakroom(url: &str, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
-    command.args(args).args(["--retry-for", "0"]).env("CLOAKROOM_URL", url).env("CLOAKROOM_TOKEN", "secret");
+    command
+        .args(args)
+        .args(["--retry-for", "0"])
+        .env("CLOAKROOM_URL", url)
+        .env("CLOAKROOM_TOKEN", "secret");
     let run = move || command.output().expect("the program runs");
     tokio::task::spawn_blocking(run).await.expect("no panic")
 }
@@ -23,10 +27,21 @@ fn stderr(output: &Output) -> &str {
 
 #[tokio::test]
 async fn submit_and_wait_prints_the_job_as_it_ended() {
-    let accepted = reply(202, &[("location", &format!("/jobs/{ID}"))], job("accepted", &json!({})).to_string());
-    let succeeded = reply(200, &[], job("succeeded", &json!({ "result": { "ok": true } })).to_string());
+    let accepted = reply(
+        202,
+        &[("location", &format!("/jobs/{ID}"))],
+        job("accepted", &json!({})).to_string(),
+    );
+    let succeeded = reply(
+        200,
+        &[],
+        job("succeeded", &json!({ "result": { "ok": true } })).to_string(),
+    );
     let server = Server::start([accepted, succeeded]).await;
-    let file = tempfile::Builder::new().suffix(".png").tempfile().expect("a file");
+    let file = tempfile::Builder::new()
+        .suffix(".png")
+        .tempfile()
+        .expect("a file");
     let path = file.path().to_str().expect("a path");
     let output = cloakroom(
         &server.url,
@@ -49,16 +64,25 @@ async fn submit_and_wait_prints_the_job_as_it_ended() {
     let lines: Vec<_> = stdout(&output).lines().collect();
     assert_eq!(lines.len(), 1);
     let document: Value = serde_json::from_str(lines[0]).expect("JSON");
-    assert_eq!((&document["status"], &document["result"]["ok"]), (&json!("succeeded"), &json!(true)));
+    assert_eq!(
+        (&document["status"], &document["result"]["ok"]),
+        (&json!("succeeded"), &json!(true))
+    );
     assert_eq!(
         stderr(&output),
-        format!("accepted: {0}/jobs/{ID}\nsucceeded\nresult: cloakroom result {ID} --url {0}\n", server.url)
+        format!(
+            "accepted: {0}/jobs/{ID}\nsucceeded\nresult: cloakroom result {ID} --url {0}\n",
+            server.url
+        )
     );
     let seen = server.end();
     assert_eq!(seen[0].line, "POST /commands/thumbnail.create?width=9");
     assert_eq!(seen[0].header("content-type"), Some("image/png"));
     assert_eq!(seen[0].header("idempotency-key"), Some("\"k\""));
-    assert_eq!(seen[0].header("not-before"), Some("2026-11-21T08:00:00.000Z"));
+    assert_eq!(
+        seen[0].header("not-before"),
+        Some("2026-11-21T08:00:00.000Z")
+    );
     assert_eq!(seen[0].header("authorization"), Some("Bearer secret"));
 }
 
@@ -66,9 +90,15 @@ async fn submit_and_wait_prints_the_job_as_it_ended() {
 async fn submit_prints_the_id_alone_and_sends_an_empty_object_by_default() {
     let server = Server::start([reply(202, &[], job("accepted", &json!({})).to_string())]).await;
     let output = cloakroom(&server.url, &["submit", "a"]).await;
-    assert_eq!((output.status.code(), stdout(&output)), (Some(0), format!("{ID}\n").as_str()));
+    assert_eq!(
+        (output.status.code(), stdout(&output)),
+        (Some(0), format!("{ID}\n").as_str())
+    );
     let seen = server.end();
-    assert_eq!((&*seen[0].body, seen[0].header("content-type")), (b"{}".as_slice(), Some("application/json")));
+    assert_eq!(
+        (&*seen[0].body, seen[0].header("content-type")),
+        (b"{}".as_slice(), Some("application/json"))
+    );
 }
 
 #[tokio::test]
@@ -81,26 +111,79 @@ async fn exit_codes_tell_how_it_ended() {
             1,
             "failed: no face (no-such-face)\n",
         ),
-        (vec!["watch", "x"], problem(404, "never-asked", None), 2, "error: failed to use \"x\" as a job"),
-        (vec!["watch", ID], problem(410, "job-cancelled", Some(job("cancelled", &json!({})))), 3, "cancelled\n"),
+        (
+            vec!["watch", "x"],
+            problem(404, "never-asked", None),
+            2,
+            "error: failed to use \"x\" as a job",
+        ),
+        (
+            vec!["watch", ID],
+            problem(410, "job-cancelled", Some(job("cancelled", &json!({})))),
+            3,
+            "cancelled\n",
+        ),
         (
             vec!["cancel", ID],
             problem(409, "job-finished", None),
             4,
             "error: failed to have the request accepted: not so (409 job-finished)\n",
         ),
-        (vec!["watch", ID], reply(503, &[], ""), 5, "error: failed to get an answer"),
-        (vec!["result", ID], reply(202, &[], job("running", &json!({})).to_string()), 5, "error: job"),
-        (vec!["result", ID], problem(404, "unknown-job", None), 6, "error: failed to have"),
-        (vec!["find", "k"], reply(200, &[], r#"{"jobs":[]}"#), 6, "error: no job has the key \"k\""),
-        (vec!["find", "k"], reply(200, &[], json!({ "jobs": [job("running", &json!({}))] }).to_string()), 0, ""),
-        (vec!["cancel", ID], reply(202, &[], job("cancelling", &json!({})).to_string()), 0, ""),
+        (
+            vec!["watch", ID],
+            reply(503, &[], ""),
+            5,
+            "error: failed to get an answer",
+        ),
+        (
+            vec!["result", ID],
+            reply(202, &[], job("running", &json!({})).to_string()),
+            5,
+            "error: job",
+        ),
+        (
+            vec!["result", ID],
+            problem(404, "unknown-job", None),
+            6,
+            "error: failed to have",
+        ),
+        (
+            vec!["find", "k"],
+            reply(200, &[], r#"{"jobs":[]}"#),
+            6,
+            "error: no job has the key \"k\"",
+        ),
+        (
+            vec!["find", "k"],
+            reply(
+                200,
+                &[],
+                json!({ "jobs": [job("running", &json!({}))] }).to_string(),
+            ),
+            0,
+            "",
+        ),
+        (
+            vec!["cancel", ID],
+            reply(202, &[], job("cancelling", &json!({})).to_string()),
+            0,
+            "",
+        ),
     ];
     for (args, answer, code, said) in cases {
         let server = Server::start([answer]).await;
         let output = cloakroom(&server.url, &args).await;
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
-        assert!(stderr(&output).starts_with(said), "{args:?}: {}", stderr(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert!(
+            stderr(&output).starts_with(said),
+            "{args:?}: {}",
+            stderr(&output)
+        );
     }
 }
 
@@ -109,19 +192,31 @@ async fn a_result_goes_to_a_file_whole_or_not_at_all() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.png");
     let file = path.to_str().expect("a path");
-    let server =
-        Server::start([reply(200, &[("content-type", "image/png")], "a picture"), problem(404, "unknown-job", None)])
-            .await;
+    let server = Server::start([
+        reply(200, &[("content-type", "image/png")], "a picture"),
+        problem(404, "unknown-job", None),
+    ])
+    .await;
     let url = format!("{}/jobs/{ID}", server.url);
     // The URL says which service it is; the token is for another.
     let output = cloakroom("https://else.where", &["result", &url, "-o", file]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).starts_with("the token is for https://else.where"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).starts_with("the token is for https://else.where"),
+        "{}",
+        stderr(&output)
+    );
     assert_eq!(std::fs::read(&path).expect("a file"), b"a picture");
-    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("a folder").count(),
+        1
+    );
     let output = cloakroom(&server.url, &["result", ID, "-o", file]).await;
     assert_eq!(output.status.code(), Some(6));
-    assert_eq!(std::fs::read(&path).expect("the file of before"), b"a picture");
+    assert_eq!(
+        std::fs::read(&path).expect("the file of before"),
+        b"a picture"
+    );
     assert_eq!(server.end()[0].header("authorization"), None);
 }
 
@@ -129,23 +224,44 @@ async fn a_result_goes_to_a_file_whole_or_not_at_all() {
 fn doctor(args: &[&str], variables: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
-    command.arg("doctor").args(args).env_clear().env("HOME", folder.path());
+    command
+        .arg("doctor")
+        .args(args)
+        .env_clear()
+        .env("HOME", folder.path());
     // Whoever has no credentials is asked for those of the machine, which takes its time.
-    command.env("AWS_EC2_METADATA_DISABLED", "true").envs(variables.iter().copied());
+    command
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(variables.iter().copied());
     command.output().expect("the program runs")
 }
 
 #[test]
 fn a_doctor_that_can_ask_nothing_says_why_in_one_finding() {
     let region = ("AWS_REGION", "eu-west-1");
-    let key = [("AWS_ACCESS_KEY_ID", "ada"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let key = [
+        ("AWS_ACCESS_KEY_ID", "ada"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|it| it.local_addr())
+        .expect("a port");
     let nobody = format!("http://{nobody}");
     let cases = [
         (vec![key[0], key[1]], 7, "region", "no region is set"),
-        (vec![("AWS_REGION", ""), ("AWS_PROFILE", ""), key[0], key[1]], 7, "region", "no region is set"),
+        (
+            vec![("AWS_REGION", ""), ("AWS_PROFILE", ""), key[0], key[1]],
+            7,
+            "region",
+            "no region is set",
+        ),
         (vec![region], 7, "credentials", "there are none: "),
-        (vec![region, key[0], key[1], ("AWS_ENDPOINT_URL", &nobody)], 5, "endpoint", "nothing answers: "),
+        (
+            vec![region, key[0], key[1], ("AWS_ENDPOINT_URL", &nobody)],
+            5,
+            "endpoint",
+            "nothing answers: ",
+        ),
     ];
     for (variables, code, check, found) in cases {
         let output = doctor(&["--json"], &variables);
@@ -153,19 +269,42 @@ fn a_doctor_that_can_ask_nothing_says_why_in_one_finding() {
         assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
         let findings: Vec<Value> = serde_json::from_str(stdout(&output)).expect("JSON");
         let failed: Vec<_> = findings.iter().filter(|it| it["state"] == "fail").collect();
-        assert_eq!((failed.len(), failed[0]), (1, findings.last().expect("a finding")), "{findings:?}");
-        assert_eq!((&failed[0]["subject"], &failed[0]["check"]), (&json!("credentials"), &json!(check)));
-        assert!(failed[0]["found"].as_str().is_some_and(|text| text.starts_with(found)), "{failed:?}");
-        assert!(failed[0]["why"].is_string() && failed[0]["mend"].is_string(), "{failed:?}");
+        assert_eq!(
+            (failed.len(), failed[0]),
+            (1, findings.last().expect("a finding")),
+            "{findings:?}"
+        );
+        assert_eq!(
+            (&failed[0]["subject"], &failed[0]["check"]),
+            (&json!("credentials"), &json!(check))
+        );
+        assert!(
+            failed[0]["found"]
+                .as_str()
+                .is_some_and(|text| text.starts_with(found)),
+            "{failed:?}"
+        );
+        assert!(
+            failed[0]["why"].is_string() && failed[0]["mend"].is_string(),
+            "{failed:?}"
+        );
         assert!(!stdout(&output).contains("secret"));
     }
 }
 
 #[test]
 fn a_doctor_wants_the_name_of_a_stack() {
-    for args in [vec!["--stack", "a stack"], vec!["--stack", ""], vec!["cloakroom"]] {
+    for args in [
+        vec!["--stack", "a stack"],
+        vec!["--stack", ""],
+        vec!["cloakroom"],
+    ] {
         let output = doctor(&args, &[]);
-        assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""), "{args:?}");
+        assert_eq!(
+            (output.status.code(), stdout(&output)),
+            (Some(2), ""),
+            "{args:?}"
+        );
     }
 }
 
@@ -176,7 +315,10 @@ async fn help_tells_the_commands_and_the_exit_codes() {
 
 #[tokio::test]
 async fn says_its_version_and_completes_for_a_shell() {
-    assert_eq!(stdout(&cloakroom("", &["--version"]).await), concat!("cloakroom ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(
+        stdout(&cloakroom("", &["--version"]).await),
+        concat!("cloakroom ", env!("CARGO_PKG_VERSION"), "\n")
+    );
     assert!(stdout(&cloakroom("", &["completions", "bash"]).await).contains("cloakroom"));
 }
 
@@ -190,7 +332,11 @@ async fn explain_tells_a_jobs_story_and_unknown_jobs_apart() {
             { "at": "2026-11-21T08:00:03.500Z", "event": "succeed", "attempt": 1 },
         ],
     });
-    let server = Server::start([reply(200, &[], story.to_string()), problem(404, "unknown-job", None)]).await;
+    let server = Server::start([
+        reply(200, &[], story.to_string()),
+        problem(404, "unknown-job", None),
+    ])
+    .await;
     let output = cloakroom(&server.url, &["explain", ID]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let lines: Vec<_> = stdout(&output).lines().skip(1).take(3).collect();
@@ -202,6 +348,9 @@ async fn explain_tells_a_jobs_story_and_unknown_jobs_apart() {
             "2026-11-21T08:00:03.500Z  succeeded in attempt 1, after 2.5 s",
         ]
     );
-    assert_eq!(cloakroom(&server.url, &["explain", ID]).await.status.code(), Some(6));
+    assert_eq!(
+        cloakroom(&server.url, &["explain", ID]).await.status.code(),
+        Some(6)
+    );
     assert_eq!(server.end()[0].line, format!("GET /jobs/{ID}/history"));
 }

@@ -39,15 +39,33 @@ struct Inner {
 
 impl Service {
     async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (holds, sent, begun, keys) = Default::default();
-        let this = Self(Arc::new(Inner { url, holds, sent, begun, keys, moved: watch::Sender::new(()) }));
+        let this = Self(Arc::new(Inner {
+            url,
+            holds,
+            sent,
+            begun,
+            keys,
+            moved: watch::Sender::new(()),
+        }));
         let routes = Router::new()
-            .route("/uploads", post(async |State(this): State<Self>| this.begin()))
-            .route("/uploads/{id}", get(async |State(this): State<Self>| Json(this.upload())))
+            .route(
+                "/uploads",
+                post(async |State(this): State<Self>| this.begin()),
+            )
+            .route(
+                "/uploads/{id}",
+                get(async |State(this): State<Self>| Json(this.upload())),
+            )
             .route("/parts/{n}", put(Self::take))
-            .route("/commands/{type}", post(async |State(this): State<Self>, request: Request| this.accept(&request)))
+            .route(
+                "/commands/{type}",
+                post(async |State(this): State<Self>, request: Request| this.accept(&request)),
+            )
             .with_state(this.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         this
@@ -71,8 +89,14 @@ impl Service {
         json!({"upload_id": id, "method": "PUT", "content_length": LENGTH, "part_length": PART, "parts": parts})
     }
 
-    async fn take(State(this): State<Self>, Named(n): Named<usize>, request: Request) -> StatusCode {
-        let body = to_bytes(request.into_body(), LENGTH).await.expect("all of it");
+    async fn take(
+        State(this): State<Self>,
+        Named(n): Named<usize>,
+        request: Request,
+    ) -> StatusCode {
+        let body = to_bytes(request.into_body(), LENGTH)
+            .await
+            .expect("all of it");
         if !body.iter().all(|byte| usize::from(*byte) == n) {
             return StatusCode::BAD_REQUEST;
         }
@@ -85,7 +109,10 @@ impl Service {
     }
 
     fn accept(&self, request: &Request) -> (StatusCode, Json<Value>) {
-        let key = request.headers()["idempotency-key"].to_str().expect("text").to_owned();
+        let key = request.headers()["idempotency-key"]
+            .to_str()
+            .expect("text")
+            .to_owned();
         self.0.keys.lock().expect("a lock").push(key);
         let at = "2026-11-21T08:00:00.123Z";
         let id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
@@ -104,23 +131,36 @@ impl Service {
                 moved.changed().await.expect("it lives");
             }
         };
-        timeout(Duration::from_secs(60), there).await.expect("they come");
+        timeout(Duration::from_secs(60), there)
+            .await
+            .expect("they come");
     }
 }
 
 /// A file whose parts tell their numbers.
 fn file(folder: &Path) -> String {
     let path = folder.join("big.bin");
-    let bytes: Vec<_> = (0..LENGTH).map(|at| u8::try_from(at / PART + 1).expect("a few parts")).collect();
+    let bytes: Vec<_> = (0..LENGTH)
+        .map(|at| u8::try_from(at / PART + 1).expect("a few parts"))
+        .collect();
     fs::write(&path, bytes).expect("written");
     path.to_str().expect("a path").to_owned()
 }
 
 fn submit(service: &Service, folder: &Path, args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
-    command.args(["submit", "a", &file_of(folder)]).args(args).env("CLOAKROOM_URL", &service.0.url);
-    command.env("XDG_STATE_HOME", folder.join("state")).kill_on_drop(true);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+    command
+        .args(["submit", "a", &file_of(folder)])
+        .args(args)
+        .env("CLOAKROOM_URL", &service.0.url);
+    command
+        .env("XDG_STATE_HOME", folder.join("state"))
+        .kill_on_drop(true);
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts")
 }
 
 fn file_of(folder: &Path) -> String {
@@ -149,7 +189,14 @@ async fn interrupted(service: &Service, folder: &Path) {
 }
 
 fn sent(service: &Service) -> Vec<usize> {
-    service.0.sent.lock().expect("a lock").values().copied().collect()
+    service
+        .0
+        .sent
+        .lock()
+        .expect("a lock")
+        .values()
+        .copied()
+        .collect()
 }
 
 #[tokio::test]
@@ -159,10 +206,20 @@ async fn a_submission_that_was_killed_goes_on_and_sends_no_part_twice() {
     let service = Service::start().await;
     interrupted(&service, folder.path()).await;
     let said = ended(submit(&service, folder.path(), &[])).await;
-    let going_on = format!("going on with an upload: {} of {LENGTH} bytes are there\n", 2 * PART);
+    let going_on = format!(
+        "going on with an upload: {} of {LENGTH} bytes are there\n",
+        2 * PART
+    );
     assert!(said.starts_with(&going_on), "{said}");
     assert_eq!(sent(&service), [1, 1, 1, 1]);
-    assert_eq!((*service.0.begun.lock().expect("a lock"), notes(folder.path())), (1, 0), "and nothing is remembered");
+    assert_eq!(
+        (
+            *service.0.begun.lock().expect("a lock"),
+            notes(folder.path())
+        ),
+        (1, 0),
+        "and nothing is remembered"
+    );
 
     // Another time it is another job.
     ended(submit(&service, folder.path(), &[])).await;
@@ -173,7 +230,11 @@ async fn a_submission_that_was_killed_goes_on_and_sends_no_part_twice() {
 #[tokio::test]
 async fn what_is_not_the_same_again_begins_anew() {
     let folder = tempfile::tempdir().expect("a folder");
-    for args in [&["--no-resume"][..], &["--query", "width=1"], &["--key", "k"]] {
+    for args in [
+        &["--no-resume"][..],
+        &["--query", "width=1"],
+        &["--key", "k"],
+    ] {
         file(folder.path());
         let service = Service::start().await;
         interrupted(&service, folder.path()).await;
@@ -184,13 +245,24 @@ async fn what_is_not_the_same_again_begins_anew() {
     let path = file(folder.path());
     let service = Service::start().await;
     interrupted(&service, folder.path()).await;
-    let modified = fs::metadata(&path).and_then(|about| about.modified()).expect("a time");
+    let modified = fs::metadata(&path)
+        .and_then(|about| about.modified())
+        .expect("a time");
     let mut bytes = fs::read(&path).expect("read");
     bytes.swap(0, LENGTH - 1);
     fs::write(&path, &bytes).expect("written");
     let changed = fs::File::options().write(true).open(&path).expect("open");
-    changed.set_modified(modified).expect("as if nothing had changed");
-    let other = submit(&service, folder.path(), &[]).wait_with_output().await.expect("it ends");
-    assert_eq!(other.status.code(), Some(5), "the storage does not take these bytes");
+    changed
+        .set_modified(modified)
+        .expect("as if nothing had changed");
+    let other = submit(&service, folder.path(), &[])
+        .wait_with_output()
+        .await
+        .expect("it ends");
+    assert_eq!(
+        other.status.code(),
+        Some(5),
+        "the storage does not take these bytes"
+    );
     assert_eq!(*service.0.begun.lock().expect("a lock"), 2);
 }

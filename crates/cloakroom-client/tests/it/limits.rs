@@ -22,7 +22,10 @@ fn bytes(length: usize) -> Submission {
 
 #[tokio::test]
 async fn a_body_has_up_to_4_mib_and_a_longer_payload_is_uploaded() {
-    for (length, line) in [(4 * MIB, "POST /commands/a"), (4 * MIB + 1, "POST /uploads")] {
+    for (length, line) in [
+        (4 * MIB, "POST /commands/a"),
+        (4 * MIB + 1, "POST /uploads"),
+    ] {
         let server = Server::start([problem(422, "invalid-payload", None)]).await;
         let (client, _) = client(&server.url, |builder| builder);
         client.submit(bytes(length)).await.expect_err("refused");
@@ -32,12 +35,19 @@ async fn a_body_has_up_to_4_mib_and_a_longer_payload_is_uploaded() {
 
 #[tokio::test]
 async fn an_upload_over_16_mib_comes_in_parts_of_16_mib() {
-    for (length, parts) in [(16 * MIB, Value::Null), (16 * MIB + 1, json!(2)), (32 * MIB, json!(2))] {
+    for (length, parts) in [
+        (16 * MIB, Value::Null),
+        (16 * MIB + 1, json!(2)),
+        (32 * MIB, json!(2)),
+    ] {
         let server = Server::start([problem(422, "invalid-payload", None)]).await;
         let (client, _) = client(&server.url, |builder| builder);
         client.submit(bytes(length)).await.expect_err("refused");
         let asked: Value = serde_json::from_slice(&server.end()[0].body).expect("JSON");
-        assert_eq!((&asked["parts"], &asked["content_length"]), (&parts, &json!(length)));
+        assert_eq!(
+            (&asked["parts"], &asked["content_length"]),
+            (&parts, &json!(length))
+        );
     }
 }
 
@@ -66,7 +76,9 @@ async fn four_parts_are_sent_at_once() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), four).await.expect("four are sent");
+    tokio::time::timeout(Duration::from_secs(60), four)
+        .await
+        .expect("four are sent");
     for _ in 0..1000 {
         tokio::task::yield_now().await;
     }
@@ -77,9 +89,12 @@ async fn four_parts_are_sent_at_once() {
 #[tokio::test]
 async fn a_client_comes_back_for_a_minute_and_no_longer() {
     // The jitter is 250 ms.
-    for (told, within, comes_back) in
-        [("59", None, true), ("60", None, false), ("1", Some(1250), true), ("1", Some(1249), false)]
-    {
+    for (told, within, comes_back) in [
+        ("59", None, true),
+        ("60", None, false),
+        ("1", Some(1250), true),
+        ("1", Some(1249), false),
+    ] {
         let told = reply(503, &[("retry-after", told)], "");
         let server = Server::start([told].into_iter().chain(comes_back.then(accepted))).await;
         let within = |builder: Builder| match within {
@@ -98,7 +113,10 @@ async fn the_minute_counts_from_the_first_failure() {
     let server = Server::start([away(), away()]).await;
     let (client, clock) = client(&server.url, |builder| builder);
     let error = client.submit(bytes(1)).await.expect_err("too late");
-    assert!(matches!(error, Error::Unavailable { attempts: 2, .. }), "{error}");
+    assert!(
+        matches!(error, Error::Unavailable { attempts: 2, .. }),
+        "{error}"
+    );
     assert_eq!(clock.waits_ms(), [30_250]);
     server.end();
 }
@@ -110,13 +128,22 @@ async fn a_retry_is_told_before_it_is_waited_for() {
     let hear = || {
         let told = std::sync::Arc::clone(&told);
         move |retry: &cloakroom_client::Retry| {
-            told.lock().expect("a lock").push((retry.attempt, retry.wait, retry.reason.clone()));
+            told.lock()
+                .expect("a lock")
+                .push((retry.attempt, retry.wait, retry.reason.clone()));
         }
     };
     let (client, _) = client(&server.url, |builder| builder.on_retry(hear()));
     client.submit(bytes(1)).await.expect("accepted");
     let told = told.lock().expect("a lock");
-    assert_eq!(*told, [(1, Duration::from_millis(250), "503 Service Unavailable: not so".to_owned())]);
+    assert_eq!(
+        *told,
+        [(
+            1,
+            Duration::from_millis(250),
+            "503 Service Unavailable: not so".to_owned()
+        )]
+    );
     server.end();
 }
 
@@ -125,16 +152,28 @@ async fn a_result_is_up_to_five_redirects_away() {
     let again = || reply(303, &[("location", "/again")], "");
     let server = Server::start((0..5).map(|_| again()).chain([reply(200, &[], "data")])).await;
     let (client, _) = client(&server.url, |builder| builder);
-    let JobResult::Content(download) = client.result(ID).await.expect("a result") else { panic!("want content") };
-    assert_eq!((download.content_type(), download.length()), ("application/octet-stream", Some(4)));
+    let JobResult::Content(download) = client.result(ID).await.expect("a result") else {
+        panic!("want content")
+    };
+    assert_eq!(
+        (download.content_type(), download.length()),
+        ("application/octet-stream", Some(4))
+    );
     let seen = server.end();
-    assert!(seen.iter().all(|seen| seen.header("accept") == Some("*/*")), "{seen:?}");
+    assert!(
+        seen.iter().all(|seen| seen.header("accept") == Some("*/*")),
+        "{seen:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_poll_is_held_for_at_most_25_seconds() {
     for (asked, said) in [(24, "wait=24"), (25, "wait=25"), (26, "wait=25")] {
-        let running = reply(202, &[("etag", "\"1\"")], job("running", &json!({})).to_string());
+        let running = reply(
+            202,
+            &[("etag", "\"1\"")],
+            job("running", &json!({})).to_string(),
+        );
         let over = reply(200, &[], job("succeeded", &json!({})).to_string());
         let server = Server::start([running, over]).await;
         let (client, _) = client(&server.url, |builder| builder.long_poll_seconds(asked));
@@ -147,12 +186,20 @@ async fn a_poll_is_held_for_at_most_25_seconds() {
 async fn a_poll_of_a_second_was_held_and_a_shorter_one_was_not() {
     // A poll takes as long as its retries wait.
     for (took, then) in [(999, 5000), (1000, 0)] {
-        let running = reply(202, &[("etag", "\"1\"")], job("running", &json!({})).to_string());
+        let running = reply(
+            202,
+            &[("etag", "\"1\"")],
+            job("running", &json!({})).to_string(),
+        );
         let over = reply(200, &[], job("succeeded", &json!({})).to_string());
         let unchanged = reply(304, &[("retry-after", "5")], "");
         let server = Server::start([running, reply(503, &[], ""), unchanged, over]).await;
         let wait = Duration::from_millis(took);
-        let policy = RetryPolicy { max_attempts: 8, base: wait, cap: wait };
+        let policy = RetryPolicy {
+            max_attempts: 8,
+            base: wait,
+            cap: wait,
+        };
         let (client, clock) = client(&server.url, |builder| builder.retry(policy));
         client.wait(ID, |_| ()).await.expect("a success");
         assert_eq!(clock.waits_ms(), [200, u128::from(took), then]);
@@ -163,17 +210,40 @@ async fn a_poll_of_a_second_was_held_and_a_shorter_one_was_not() {
 #[tokio::test]
 async fn a_time_to_begin_is_sent_with_each_kind_of_submission() {
     let time: Timestamp = "2026-11-21T08:00:00.500Z".parse().expect("a time");
-    let ticket = json!({ "upload_id": "u-1", "method": "PUT", "url": "/bucket/u-1", "headers": {} }).to_string();
-    let server = Server::start([accepted(), reply(201, &[], ticket), reply(200, &[], ""), accepted()]).await;
+    let ticket =
+        json!({ "upload_id": "u-1", "method": "PUT", "url": "/bucket/u-1", "headers": {} })
+            .to_string();
+    let server = Server::start([
+        accepted(),
+        reply(201, &[], ticket),
+        reply(200, &[], ""),
+        accepted(),
+    ])
+    .await;
     let (client, _) = client(&server.url, |builder| builder.body_limit(9));
-    client.submit(bytes(9).not_before(time)).await.expect("accepted");
-    client.submit(bytes(10).not_before(time)).await.expect("accepted");
+    client
+        .submit(bytes(9).not_before(time))
+        .await
+        .expect("accepted");
+    client
+        .submit(bytes(10).not_before(time))
+        .await
+        .expect("accepted");
     let seen = server.end();
-    assert_eq!((seen[1].line.as_str(), seen[2].line.as_str()), ("POST /uploads", "PUT /bucket/u-1"));
+    assert_eq!(
+        (seen[1].line.as_str(), seen[2].line.as_str()),
+        ("POST /uploads", "PUT /bucket/u-1")
+    );
     for submitted in [&seen[0], &seen[3]] {
-        assert_eq!(submitted.header("not-before"), Some("2026-11-21T08:00:00.500Z"));
+        assert_eq!(
+            submitted.header("not-before"),
+            Some("2026-11-21T08:00:00.500Z")
+        );
     }
-    assert_eq!((seen[1].header("not-before"), seen[2].header("not-before")), (None, None));
+    assert_eq!(
+        (seen[1].header("not-before"), seen[2].header("not-before")),
+        (None, None)
+    );
 }
 
 #[tokio::test]
@@ -184,7 +254,10 @@ async fn a_client_says_who_it_is_and_what_it_takes() {
     let seen = server.end();
     let agent = concat!("cloakroom-client/", env!("CARGO_PKG_VERSION"));
     let sent = ["user-agent", "accept", "x-api-key"].map(|name| seen[0].header(name));
-    assert_eq!(sent, [Some(agent), Some("application/json"), Some("secret")]);
+    assert_eq!(
+        sent,
+        [Some(agent), Some("application/json"), Some("secret")]
+    );
 }
 
 #[tokio::test]
@@ -194,7 +267,10 @@ async fn the_story_of_a_job_is_asked_for_below_it() {
     let (client, _) = client(&server.url, |builder| builder);
     assert_eq!(client.history(ID).await.expect("a story").job.id, ID);
     let error = client.history(ID).await.expect_err("no such job");
-    assert!(matches!(&error, Error::Problem(problem) if problem.code == "unknown-job"), "{error}");
+    assert!(
+        matches!(&error, Error::Problem(problem) if problem.code == "unknown-job"),
+        "{error}"
+    );
     assert_eq!(server.end()[0].line, format!("GET /jobs/{ID}/history"));
 }
 
@@ -204,7 +280,10 @@ async fn unanswered<T>(call: impl AsyncFn(&cloakroom_client::Client) -> Result<T
     let (client, _) = client(&server.url, |builder| builder.retry_within(Duration::ZERO));
     let begun = Instant::now();
     let failed = call(&client).await.map(|_| ()).expect_err("nobody answers");
-    assert!(matches!(failed, Error::Unavailable { attempts: 1, .. }), "{failed}");
+    assert!(
+        matches!(failed, Error::Unavailable { attempts: 1, .. }),
+        "{failed}"
+    );
     server.end();
     begun.elapsed().as_secs()
 }
@@ -213,12 +292,33 @@ async fn unanswered<T>(call: impl AsyncFn(&cloakroom_client::Client) -> Result<T
 async fn an_answer_may_take_30_seconds_besides_what_a_poll_is_held() {
     assert_eq!(unanswered(async |client| client.cancel(ID).await).await, 30);
     assert_eq!(unanswered(async |client| client.find("k").await).await, 30);
-    assert_eq!(unanswered(async |client| client.history(ID).await).await, 30);
+    assert_eq!(
+        unanswered(async |client| client.history(ID).await).await,
+        30
+    );
     assert_eq!(unanswered(async |client| client.result(ID).await).await, 30);
-    assert_eq!(unanswered(async |client| client.poll(ID, Ask { etag: None, wait_seconds: 20 }).await).await, 50);
+    assert_eq!(
+        unanswered(async |client| client
+            .poll(
+                ID,
+                Ask {
+                    etag: None,
+                    wait_seconds: 20
+                }
+            )
+            .await)
+        .await,
+        50
+    );
     // A second for each 64 KiB, on a slow line.
-    assert_eq!(unanswered(async |client| client.submit(bytes(64 * 1024 - 1)).await).await, 30);
-    assert_eq!(unanswered(async |client| client.submit(bytes(64 * 1024)).await).await, 31);
+    assert_eq!(
+        unanswered(async |client| client.submit(bytes(64 * 1024 - 1)).await).await,
+        30
+    );
+    assert_eq!(
+        unanswered(async |client| client.submit(bytes(64 * 1024)).await).await,
+        31
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +330,10 @@ async fn the_next_piece_of_a_result_may_take_a_minute() {
     let JobResult::Content(mut download) = client.result(ID).await.expect("a beginning") else {
         panic!("want content")
     };
-    assert_eq!(download.chunk().await.expect("a piece").as_deref(), Some(&b"short"[..]));
+    assert_eq!(
+        download.chunk().await.expect("a piece").as_deref(),
+        Some(&b"short"[..])
+    );
     let begun = Instant::now();
     let error = download.chunk().await.expect_err("nothing comes");
     assert_eq!(begun.elapsed(), Duration::from_secs(60));
@@ -241,10 +344,19 @@ async fn the_next_piece_of_a_result_may_take_a_minute() {
 fn a_url_of_the_wrong_kind_is_told_what_it_should_be() {
     for (url, reason) in [
         ("ftp://host", "want http:// or https://"),
-        ("https://host/?a=b", "it may have a path, and no query or fragment"),
-        ("https://host/#a", "it may have a path, and no query or fragment"),
+        (
+            "https://host/?a=b",
+            "it may have a path, and no query or fragment",
+        ),
+        (
+            "https://host/#a",
+            "it may have a path, and no query or fragment",
+        ),
     ] {
         let error = cloakroom_client::Client::new(url).expect_err("no base URL");
-        assert!(matches!(&error, Error::Input { reason: given, .. } if given == reason), "{error}");
+        assert!(
+            matches!(&error, Error::Input { reason: given, .. } if given == reason),
+            "{error}"
+        );
     }
 }

@@ -14,8 +14,7 @@ const SHA256_HEX: &str = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb
 /// An upload of ten bytes in three parts, of which these are told of; those that are there have no link.
 fn upload(storage: &str, told: &[(u32, bool)], next: Option<u32>) -> Reply {
     let part = |&(number, uploaded): &(u32, bool)| {
-        let mut part =
-            json!({ "number": number, "content_length": if number < 3 { 4 } else { 2 }, "uploaded": uploaded });
+        let mut part = json!({ "number": number, "content_length": if number < 3 { 4 } else { 2 }, "uploaded": uploaded });
         if !uploaded {
             part["url"] = json!(format!("{storage}/bucket/u-1?partNumber={number}"));
             part["headers"] = json!({ "content-length": "4", "x-signed": "yes" });
@@ -67,30 +66,58 @@ async fn a_file_over_the_limit_goes_in_parts_each_sent_again_by_itself() {
         let told = Arc::clone(&told);
         move |uploading: &Uploading| told.lock().expect("a lock").push(uploading.clone())
     };
-    let (client, _) = client(&server.url, |builder| in_parts(builder).bearer_token("secret").on_upload(tell.clone()));
+    let (client, _) = client(&server.url, |builder| {
+        in_parts(builder)
+            .bearer_token("secret")
+            .on_upload(tell.clone())
+    });
     let photo = Submission::file("thumbnail.create", "image/png", file.path());
     client.submit(photo).await.expect("accepted");
 
     let seen = server.end();
     let asked: Value = serde_json::from_slice(&seen[0].body).expect("JSON");
-    assert_eq!(asked, json!({ "content_type": "image/png", "content_length": 10, "sha256": SHA256, "parts": 1 }));
+    assert_eq!(
+        asked,
+        json!({ "content_type": "image/png", "content_length": 10, "sha256": SHA256, "parts": 1 })
+    );
     assert_eq!(seen[1].header("upload-id"), Some("u-1"));
     let stored = storage.end();
-    let bodies: Vec<_> = stored.iter().map(|put| (put.line.as_str(), &*put.body)).collect();
+    let bodies: Vec<_> = stored
+        .iter()
+        .map(|put| (put.line.as_str(), &*put.body))
+        .collect();
     let put = |number: u32| format!("PUT /bucket/u-1?partNumber={number}");
     let (one, two, three) = (put(1), put(2), put(3));
-    let expected: [(&str, &[u8]); 5] =
-        [(&one, b"0123"), (&two, b"4567"), (&two, b"4567"), (&two, b"4567"), (&three, b"89")];
+    let expected: [(&str, &[u8]); 5] = [
+        (&one, b"0123"),
+        (&two, b"4567"),
+        (&two, b"4567"),
+        (&two, b"4567"),
+        (&three, b"89"),
+    ];
     assert_eq!(bodies, expected);
     for put in &stored {
         let length = put.body.len().to_string();
-        assert_eq!((put.header("content-length"), put.header("x-signed")), (Some(length.as_str()), Some("yes")));
-        assert_eq!((put.header("transfer-encoding"), put.header("authorization")), (None, None));
+        assert_eq!(
+            (put.header("content-length"), put.header("x-signed")),
+            (Some(length.as_str()), Some("yes"))
+        );
+        assert_eq!(
+            (put.header("transfer-encoding"), put.header("authorization")),
+            (None, None)
+        );
     }
     let told = told.lock().expect("a lock");
     let sent: Vec<_> = told.iter().map(|uploading| uploading.sent).collect();
-    assert_eq!(sent, [0, 4, 8, 4, 8, 4, 8, 10], "what is sent again is taken back");
-    assert_eq!((told[0].upload_id.as_str(), told[0].length, told[0].in_parts), ("u-1", 10, true));
+    assert_eq!(
+        sent,
+        [0, 4, 8, 4, 8, 4, 8, 10],
+        "what is sent again is taken back"
+    );
+    assert_eq!(
+        (told[0].upload_id.as_str(), told[0].length, told[0].in_parts),
+        ("u-1", 10, true)
+    );
     assert_eq!(told[0].sha256.as_deref(), Some(SHA256_HEX));
 }
 
@@ -100,8 +127,14 @@ async fn what_is_there_of_an_interrupted_upload_is_not_sent_again() {
     let there = upload(&storage.url, &[(1, true), (2, false), (3, true)], None);
     let server = Server::start([there, accepted()]).await;
     let (client, _) = client(&server.url, in_parts);
-    client.submit(payload().upload("u-1")).await.expect("accepted");
-    assert_eq!(lines(server), ["GET /uploads/u-1?from=1", "POST /commands/thumbnail.create"]);
+    client
+        .submit(payload().upload("u-1"))
+        .await
+        .expect("accepted");
+    assert_eq!(
+        lines(server),
+        ["GET /uploads/u-1?from=1", "POST /commands/thumbnail.create"]
+    );
     assert_eq!(lines(storage), ["PUT /bucket/u-1?partNumber=2"]);
 }
 
@@ -109,13 +142,27 @@ async fn what_is_there_of_an_interrupted_upload_is_not_sent_again() {
 async fn an_interrupted_upload_that_is_unknown_or_of_another_length_is_begun_anew() {
     for longer in [false, true] {
         let storage = Server::start([good(), good(), good()]).await;
-        let before = if longer { upload(&storage.url, &NONE, None) } else { problem(404, "unknown-upload", None) };
+        let before = if longer {
+            upload(&storage.url, &NONE, None)
+        } else {
+            problem(404, "unknown-upload", None)
+        };
         let begun = upload(&storage.url, &NONE, None);
         let server = Server::start([before, begun, accepted()]).await;
         let (client, _) = client(&server.url, in_parts);
-        let payload = if longer { Submission::bytes("a", "image/png", "0123456789a") } else { payload() };
-        client.submit(payload.upload("u-0")).await.expect("accepted");
-        assert_eq!(lines(server)[..2], ["GET /uploads/u-0?from=1", "POST /uploads"]);
+        let payload = if longer {
+            Submission::bytes("a", "image/png", "0123456789a")
+        } else {
+            payload()
+        };
+        client
+            .submit(payload.upload("u-0"))
+            .await
+            .expect("accepted");
+        assert_eq!(
+            lines(server)[..2],
+            ["GET /uploads/u-0?from=1", "POST /uploads"]
+        );
         storage.end();
     }
 }
@@ -125,16 +172,29 @@ async fn a_part_whose_link_is_over_gets_a_fresh_one_and_no_third() {
     let over = || reply(403, &[], "<Error/>");
     let storage = Server::start([good(), over(), good(), over()]).await;
     let fresh = |n: u32, uploaded: bool| upload(&storage.url, &[(n, uploaded)], None);
-    let replies = [upload(&storage.url, &NONE, None), fresh(2, false), fresh(3, true), accepted()];
+    let replies = [
+        upload(&storage.url, &NONE, None),
+        fresh(2, false),
+        fresh(3, true),
+        accepted(),
+    ];
     let server = Server::start(replies).await;
     let (one, _) = client(&server.url, in_parts);
     one.submit(payload()).await.expect("accepted");
     let asked = lines(server);
-    assert_eq!(asked[1..3], ["GET /uploads/u-1?from=2", "GET /uploads/u-1?from=3"], "the last one was there after all");
+    assert_eq!(
+        asked[1..3],
+        ["GET /uploads/u-1?from=2", "GET /uploads/u-1?from=3"],
+        "the last one was there after all"
+    );
     storage.end();
 
     let storage = Server::start([over(), over()]).await;
-    let server = Server::start([upload(&storage.url, &NONE, None), upload(&storage.url, &NONE, None)]).await;
+    let server = Server::start([
+        upload(&storage.url, &NONE, None),
+        upload(&storage.url, &NONE, None),
+    ])
+    .await;
     let (client, _) = client(&server.url, in_parts);
     let error = client.submit(payload()).await.expect_err("not let in");
     assert!(matches!(error, Error::Protocol(_)), "{error}");
@@ -154,8 +214,21 @@ async fn parts_that_are_told_of_later_are_asked_for() {
     let (client, _) = client(&server.url, in_parts);
     client.submit(payload()).await.expect("accepted");
     let asked = lines(server);
-    assert_eq!(asked[..3], ["POST /uploads", "GET /uploads/u-1?from=2", "GET /uploads/u-1?from=3"]);
-    assert_eq!(lines(storage), ["PUT /bucket/u-1?partNumber=1", "PUT /bucket/u-1?partNumber=3"]);
+    assert_eq!(
+        asked[..3],
+        [
+            "POST /uploads",
+            "GET /uploads/u-1?from=2",
+            "GET /uploads/u-1?from=3"
+        ]
+    );
+    assert_eq!(
+        lines(storage),
+        [
+            "PUT /bucket/u-1?partNumber=1",
+            "PUT /bucket/u-1?partNumber=3"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -164,11 +237,19 @@ async fn links_of_parts_are_used_for_40_minutes() {
         let away = reply(503, &[("retry-after", retry_after)], "");
         let storage = Server::start([away, good(), good(), good()]).await;
         let fresh = upload(&storage.url, &[(1, true), (2, false), (3, false)], None);
-        let replies = [upload(&storage.url, &NONE, None)].into_iter().chain(is_stale.then_some(fresh));
+        let replies = [upload(&storage.url, &NONE, None)]
+            .into_iter()
+            .chain(is_stale.then_some(fresh));
         let server = Server::start(replies.chain([accepted()])).await;
-        let (client, _) = client(&server.url, |builder| in_parts(builder).retry_within(Duration::from_secs(9000)));
+        let (client, _) = client(&server.url, |builder| {
+            in_parts(builder).retry_within(Duration::from_secs(9000))
+        });
         client.submit(payload()).await.expect("accepted");
-        let next = if is_stale { "GET /uploads/u-1?from=1" } else { "POST /commands/thumbnail.create" };
+        let next = if is_stale {
+            "GET /uploads/u-1?from=1"
+        } else {
+            "POST /commands/thumbnail.create"
+        };
         assert_eq!(lines(server)[1], next, "{retry_after}");
         storage.end();
     }
@@ -184,7 +265,10 @@ async fn a_large_file_that_was_rewritten_is_not_submitted_and_one_that_grew_is()
         let change = move |_: &Uploading| {
             told.call_once(|| {
                 use std::os::unix::fs::FileExt as _;
-                let file = std::fs::File::options().write(true).open(&path).expect("open");
+                let file = std::fs::File::options()
+                    .write(true)
+                    .open(&path)
+                    .expect("open");
                 file.write_all_at(b"1", at).expect("written");
             });
         };
@@ -193,8 +277,14 @@ async fn a_large_file_that_was_rewritten_is_not_submitted_and_one_that_grew_is()
         let mut replies = vec![reply(200, &[], upload.to_string())];
         replies.extend(is_same.then(accepted));
         let server = Server::start(replies).await;
-        let client = Client::builder(&server.url).parts_from(9).on_upload(change).build().expect("a client");
-        let submitted = client.submit(Submission::file("a", "image/png", file.path())).await;
+        let client = Client::builder(&server.url)
+            .parts_from(9)
+            .on_upload(change)
+            .build()
+            .expect("a client");
+        let submitted = client
+            .submit(Submission::file("a", "image/png", file.path()))
+            .await;
         match submitted {
             Ok(_) => assert!(is_same),
             Err(error) => assert!(!is_same && matches!(error, Error::Input { .. }), "{error}"),

@@ -25,7 +25,9 @@ pub(crate) struct Seen {
 
 impl Seen {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().expect("a header of text"))
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().expect("a header of text"))
     }
 }
 
@@ -60,12 +62,15 @@ pub(crate) fn job(status: &str, more: &Value) -> Value {
 }
 
 pub(crate) fn problem(status: u16, code: &str, job: Option<Value>) -> Reply {
-    let mut body =
-        json!({ "type": format!("urn:x:{code}"), "title": "No", "status": status, "detail": "not so", "code": code });
+    let mut body = json!({ "type": format!("urn:x:{code}"), "title": "No", "status": status, "detail": "not so", "code": code });
     if let Some(job) = job {
         body["job"] = job;
     }
-    reply(status, &[("content-type", "application/problem+json")], body.to_string())
+    reply(
+        status,
+        &[("content-type", "application/problem+json")],
+        body.to_string(),
+    )
 }
 
 #[derive(Clone, Default)]
@@ -83,7 +88,9 @@ impl Server {
     pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let script = Script::default();
         script.replies.lock().expect("a lock").extend(replies);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Router::new().fallback(answer).with_state(script.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -97,7 +104,10 @@ impl Server {
 
     /// What was asked. Fails if there are replies that nobody asked for.
     pub(crate) fn end(self) -> Vec<Seen> {
-        assert!(self.script.replies.lock().expect("a lock").is_empty(), "the script is not played to its end");
+        assert!(
+            self.script.replies.lock().expect("a lock").is_empty(),
+            "the script is not played to its end"
+        );
         std::mem::take(&mut *self.script.seen.lock().expect("a lock"))
     }
 }
@@ -116,7 +126,10 @@ async fn answer(State(script): State<Script>, request: Request) -> impl IntoResp
         // Ends the connection's task, and the connection with it, without the panic's message.
         Some(Reply::Drop) => std::panic::resume_unwind(Box::new("dropped")),
         Some(Reply::Never) => std::future::pending().await,
-        None => Response::builder().status(418).body(Body::from("the script is over")).expect("a response"),
+        None => Response::builder()
+            .status(418)
+            .body(Body::from("the script is over"))
+            .expect("a response"),
     }
 }
 
@@ -126,7 +139,12 @@ pub(crate) struct CountingClock(Mutex<Vec<Duration>>);
 
 impl CountingClock {
     pub(crate) fn waits_ms(&self) -> Vec<u128> {
-        self.0.lock().expect("a lock").iter().map(Duration::as_millis).collect()
+        self.0
+            .lock()
+            .expect("a lock")
+            .iter()
+            .map(Duration::as_millis)
+            .collect()
     }
 }
 

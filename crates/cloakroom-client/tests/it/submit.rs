@@ -4,7 +4,10 @@ use serde_json::json;
 use crate::script::{ID, Reply, Server, client, job, problem, reply};
 
 fn accepted() -> Reply {
-    let headers = [("location", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"), ("retry-after", "1")];
+    let headers = [
+        ("location", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"),
+        ("retry-after", "1"),
+    ];
     reply(202, &headers, job("accepted", &json!({})).to_string())
 }
 
@@ -24,11 +27,19 @@ async fn asks_again_with_the_same_key_at_503_and_a_dropped_connection() {
     // As told, with jitter on top; then by the backoff of the second attempt.
     assert_eq!(clock.waits_ms(), [3250, 500]);
     let seen = server.end();
-    let keys: Vec<_> = seen.iter().map(|seen| seen.header("idempotency-key").expect("a key")).collect();
+    let keys: Vec<_> = seen
+        .iter()
+        .map(|seen| seen.header("idempotency-key").expect("a key"))
+        .collect();
     assert_eq!(keys.len(), 3);
-    assert!(keys.iter().all(|key| *key == keys[0] && key.len() == 38), "{keys:?}");
     assert!(
-        seen.iter().all(|seen| seen.line == "POST /commands/thumbnail.create" && *seen.body == *b"{\"width\":100}")
+        keys.iter().all(|key| *key == keys[0] && key.len() == 38),
+        "{keys:?}"
+    );
+    assert!(
+        seen.iter()
+            .all(|seen| seen.line == "POST /commands/thumbnail.create"
+                && *seen.body == *b"{\"width\":100}")
     );
     assert_eq!(seen[0].header("content-type"), Some("application/json"));
 }
@@ -36,14 +47,19 @@ async fn asks_again_with_the_same_key_at_503_and_a_dropped_connection() {
 #[tokio::test]
 async fn sends_a_given_key_as_a_structured_field_string_and_the_query_in_its_order() {
     let server = Server::start([accepted()]).await;
-    let (client, _) = client(&server.url, |builder| builder.bearer_token("secret").user_agent("me/1"));
+    let (client, _) = client(&server.url, |builder| {
+        builder.bearer_token("secret").user_agent("me/1")
+    });
     let photo = Submission::bytes("thumbnail.create", "image/png", "png")
         .query("width", 100)
         .query("fit", "a b")
         .key("a\"b\\c");
     client.submit(photo).await.expect("accepted");
     let seen = server.end();
-    assert_eq!(seen[0].line, "POST /commands/thumbnail.create?width=100&fit=a+b");
+    assert_eq!(
+        seen[0].line,
+        "POST /commands/thumbnail.create?width=100&fit=a+b"
+    );
     assert_eq!(seen[0].header("idempotency-key"), Some(r#""a\"b\\c""#));
     assert_eq!(seen[0].header("authorization"), Some("Bearer secret"));
     assert_eq!(seen[0].header("user-agent"), Some("me/1"));
@@ -55,14 +71,22 @@ async fn does_not_ask_again_at_422() {
     let server = Server::start([problem(422, "invalid-payload", None)]).await;
     let (client, clock) = client(&server.url, |builder| builder);
     let error = client.submit(command()).await.expect_err("refused");
-    assert!(matches!(&error, Error::Problem(problem) if problem.code == "invalid-payload"), "{error}");
+    assert!(
+        matches!(&error, Error::Problem(problem) if problem.code == "invalid-payload"),
+        "{error}"
+    );
     assert_eq!(clock.waits_ms(), [0; 0]);
     server.end();
 }
 
 #[tokio::test]
 async fn a_refusal_is_no_jobs_end_even_if_it_shows_a_job() {
-    let server = Server::start([problem(422, "idempotency-key-reused", Some(job("failed", &json!({}))))]).await;
+    let server = Server::start([problem(
+        422,
+        "idempotency-key-reused",
+        Some(job("failed", &json!({}))),
+    )])
+    .await;
     let (client, _) = client(&server.url, |builder| builder);
     let error = client.submit(command()).await.expect_err("refused");
     assert!(matches!(error, Error::Problem(_)), "{error}");
@@ -71,22 +95,32 @@ async fn a_refusal_is_no_jobs_end_even_if_it_shows_a_job() {
 
 #[tokio::test]
 async fn a_gateways_own_refusal_is_a_problem_of_no_type() {
-    let server = Server::start([reply(403, &[], r#"{"message":"Forbidden by the gateway"}"#)]).await;
+    let server =
+        Server::start([reply(403, &[], r#"{"message":"Forbidden by the gateway"}"#)]).await;
     let (client, _) = client(&server.url, |builder| builder);
     let error = client.submit(command()).await.expect_err("refused");
-    assert_eq!(error.to_string(), "have the request accepted: Forbidden by the gateway (403 http-403)");
+    assert_eq!(
+        error.to_string(),
+        "have the request accepted: Forbidden by the gateway (403 http-403)"
+    );
     server.end();
 }
 
 #[tokio::test]
 async fn a_replay_shows_the_job_as_it_ended() {
-    let Reply::Answer(mut answer) = problem(400, "no-such-face", Some(job("failed", &json!({})))) else {
+    let Reply::Answer(mut answer) = problem(400, "no-such-face", Some(job("failed", &json!({}))))
+    else {
         unreachable!()
     };
-    answer.headers_mut().insert("idempotent-replayed", "true".try_into().expect("a value"));
+    answer
+        .headers_mut()
+        .insert("idempotent-replayed", "true".try_into().expect("a value"));
     let server = Server::start([Reply::Answer(answer)]).await;
     let (client, _) = client(&server.url, |builder| builder);
-    let submitted = client.submit(command().key("order-1042")).await.expect("known");
+    let submitted = client
+        .submit(command().key("order-1042"))
+        .await
+        .expect("known");
     assert!(submitted.replayed);
     assert_eq!(submitted.job.status, Status::Failed);
     server.end();
@@ -97,7 +131,10 @@ async fn gives_up_after_as_many_attempts_as_it_may_make() {
     let server = Server::start((0..8).map(|_| reply(500, &[], ""))).await;
     let (client, clock) = client(&server.url, |builder| builder);
     let error = client.submit(command()).await.expect_err("gave up");
-    assert!(matches!(error, Error::Unavailable { attempts: 8, .. }), "{error}");
+    assert!(
+        matches!(error, Error::Unavailable { attempts: 8, .. }),
+        "{error}"
+    );
     assert_eq!(clock.waits_ms(), [250, 500, 1000, 2000, 4000, 8000, 10_000]);
     server.end();
 }
@@ -119,19 +156,38 @@ async fn gives_up_at_once_when_told_to_come_back_after_its_time() {
 async fn without_a_key_asks_again_only_where_no_job_can_have_come_about() {
     let server = Server::start([reply(429, &[], ""), reply(503, &[], "")]).await;
     let (client, _) = client(&server.url, |builder| builder);
-    let error = client.submit(command().without_key()).await.expect_err("not known");
-    assert!(matches!(error, Error::Unavailable { attempts: 2, .. }), "{error}");
-    assert!(server.end().iter().all(|seen| seen.header("idempotency-key").is_none()));
+    let error = client
+        .submit(command().without_key())
+        .await
+        .expect_err("not known");
+    assert!(
+        matches!(error, Error::Unavailable { attempts: 2, .. }),
+        "{error}"
+    );
+    assert!(
+        server
+            .end()
+            .iter()
+            .all(|seen| seen.header("idempotency-key").is_none())
+    );
 }
 
 #[tokio::test]
 async fn a_service_that_is_not_there_is_unavailable() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
     let (client, clock) = client(&url, |builder| builder);
-    let error = client.submit(command().without_key()).await.expect_err("nobody there");
-    assert!(matches!(error, Error::Unavailable { attempts: 8, .. }), "{error}");
+    let error = client
+        .submit(command().without_key())
+        .await
+        .expect_err("nobody there");
+    assert!(
+        matches!(error, Error::Unavailable { attempts: 8, .. }),
+        "{error}"
+    );
     assert_eq!(clock.waits_ms().len(), 7);
 }
 
@@ -151,13 +207,27 @@ async fn what_cannot_be_sent_is_not_sent() {
 #[tokio::test]
 async fn keeps_to_the_path_of_the_base_url() {
     let location = format!("/stage/jobs/{ID}");
-    let server = Server::start([reply(202, &[("location", &location)], job("accepted", &json!({})).to_string())]).await;
+    let server = Server::start([reply(
+        202,
+        &[("location", &location)],
+        job("accepted", &json!({})).to_string(),
+    )])
+    .await;
     for base in ["/stage", "/stage/"] {
         let (client, _) = client(&format!("{}{base}", server.url), |builder| builder);
-        assert_eq!(client.job_url(ID).expect("a URL"), format!("{}/stage/jobs/{ID}", server.url));
+        assert_eq!(
+            client.job_url(ID).expect("a URL"),
+            format!("{}/stage/jobs/{ID}", server.url)
+        );
     }
     let (client, _) = client(&format!("{}/stage/", server.url), |builder| builder);
     let submitted = client.submit(command()).await.expect("accepted");
-    assert_eq!(submitted.location, format!("{}/stage/jobs/{ID}", server.url));
-    assert_eq!(server.end()[0].line, "POST /stage/commands/thumbnail.create");
+    assert_eq!(
+        submitted.location,
+        format!("{}/stage/jobs/{ID}", server.url)
+    );
+    assert_eq!(
+        server.end()[0].line,
+        "POST /stage/commands/thumbnail.create"
+    );
 }

@@ -42,9 +42,19 @@ impl Workload {
         let line = |(meter, (calls, units)): (Meter, (f64, f64))| {
             let price = meter.price(self);
             let dollars = units / price.per.units() * price.dollars;
-            Line { meter, what: meter.what(self), price, calls, units, dollars }
+            Line {
+                meter,
+                what: meter.what(self),
+                price,
+                calls,
+                units,
+                dollars,
+            }
         };
-        Bill { lines: amounts.into_iter().map(line).collect(), jobs: self.jobs }
+        Bill {
+            lines: amounts.into_iter().map(line).collect(),
+            jobs: self.jobs,
+        }
     }
 }
 
@@ -64,7 +74,9 @@ impl Bill {
         let mut services: Vec<(&'static str, f64)> = vec![];
         for line in &self.lines {
             match services.last_mut() {
-                Some((service, dollars)) if *service == line.price.service => *dollars += line.dollars,
+                Some((service, dollars)) if *service == line.price.service => {
+                    *dollars += line.dollars
+                }
                 _ => services.push((line.price.service, line.dollars)),
             }
         }
@@ -73,6 +85,8 @@ impl Bill {
 
     /// The service that costs the most, with its dollars.
     pub fn most(&self) -> Option<(&'static str, f64)> {
-        self.services().into_iter().max_by(|(_, one), (_, other)| one.total_cmp(other))
+        self.services()
+            .into_iter()
+            .max_by(|(_, one), (_, other)| one.total_cmp(other))
     }
 }

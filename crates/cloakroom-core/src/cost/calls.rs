@@ -38,7 +38,13 @@ pub struct Call {
 }
 
 const fn call(by: By, name: &'static str, meter: Meter, a_job: f64, units: f64) -> Call {
-    Call { by, name, meter, a_job, units }
+    Call {
+        by,
+        name,
+        meter,
+        a_job,
+        units,
+    }
 }
 
 /// Pollers that wait on a queue of little traffic, where the mapping has a maximum concurrency, as the template's does:
@@ -64,13 +70,27 @@ pub(super) const GIGABYTE: f64 = 1_073_741_824.0;
 impl Workload {
     /// Every call for a job, its first attempts' included. What a job does not call is left out.
     pub fn calls(&self) -> Vec<Call> {
-        let all = [self.submit(), self.work(), self.poll(), self.functions(), self.sweep(), self.keep()];
-        all.into_iter().flatten().filter(|call| call.a_job * call.units > 0.0).collect()
+        let all = [
+            self.submit(),
+            self.work(),
+            self.poll(),
+            self.functions(),
+            self.sweep(),
+            self.keep(),
+        ];
+        all.into_iter()
+            .flatten()
+            .filter(|call| call.a_job * call.units > 0.0)
+            .collect()
     }
 
     fn submit(&self) -> Vec<Call> {
         let pieces_of_message = pieces(self.message(), MESSAGE_PIECE);
-        let in_request = if self.payload_is() == Payload::Uploaded { 0 } else { self.payload };
+        let in_request = if self.payload_is() == Payload::Uploaded {
+            0
+        } else {
+            self.payload
+        };
         let request = match self.api {
             Api::Rest => 1.0,
             Api::Http => pieces(float(in_request), REQUEST_PIECE),
@@ -89,25 +109,62 @@ impl Workload {
         };
         calls.extend([
             call(By::Client, "POST /commands", Meter::Requests, 1.0, request),
-            call(By::Submit, "DynamoDB.PutItem", Meter::Writes, 1.0, pieces(float(RECORD_BYTES), WRITE_PIECE)),
-            call(By::Submit, "SQS.SendMessage", Meter::Messages, 1.0, pieces_of_message),
+            call(
+                By::Submit,
+                "DynamoDB.PutItem",
+                Meter::Writes,
+                1.0,
+                pieces(float(RECORD_BYTES), WRITE_PIECE),
+            ),
+            call(
+                By::Submit,
+                "SQS.SendMessage",
+                Meter::Messages,
+                1.0,
+                pieces_of_message,
+            ),
         ]);
         calls
     }
 
     fn work(&self) -> Vec<Call> {
-        let (again, small) = (self.attempts - 1.0, pieces(float(RECORD_BYTES), WRITE_PIECE));
+        let (again, small) = (
+            self.attempts - 1.0,
+            pieces(float(RECORD_BYTES), WRITE_PIECE),
+        );
         let signs = self.attempts * self.signs_of_life();
-        let stored = if self.payload_is() == Payload::Inline { 0.0 } else { self.attempts };
+        let stored = if self.payload_is() == Payload::Inline {
+            0.0
+        } else {
+            self.attempts
+        };
         let result = if self.result_is_stored() { 1.0 } else { 0.0 };
         vec![
             // Claims, signs of life, and the ends of attempts after which another follows.
-            call(By::Worker, "DynamoDB.UpdateItem", Meter::Writes, self.attempts + signs + again, small),
+            call(
+                By::Worker,
+                "DynamoDB.UpdateItem",
+                Meter::Writes,
+                self.attempts + signs + again,
+                small,
+            ),
             call(By::Worker, "S3.GetObject", Meter::Gets, stored, 1.0),
-            call(By::Worker, "SQS.ChangeMessageVisibility", Meter::Messages, signs + again, 1.0),
+            call(
+                By::Worker,
+                "SQS.ChangeMessageVisibility",
+                Meter::Messages,
+                signs + again,
+                1.0,
+            ),
             call(By::Worker, "S3.PutObject", Meter::Puts, result, 1.0),
             // The end of the last one, which writes the result.
-            call(By::Worker, "DynamoDB.UpdateItem", Meter::Writes, 1.0, pieces(self.record(), WRITE_PIECE)),
+            call(
+                By::Worker,
+                "DynamoDB.UpdateItem",
+                Meter::Writes,
+                1.0,
+                pieces(self.record(), WRITE_PIECE),
+            ),
             call(
                 By::Aws,
                 "SQS.ReceiveMessage",
@@ -115,7 +172,13 @@ impl Workload {
                 self.attempts / self.batch,
                 pieces(self.batch * self.message(), MESSAGE_PIECE),
             ),
-            call(By::Aws, "SQS.DeleteMessageBatch", Meter::Messages, 1.0 / self.batch, 1.0),
+            call(
+                By::Aws,
+                "SQS.DeleteMessageBatch",
+                Meter::Messages,
+                1.0 / self.batch,
+                1.0,
+            ),
             call(
                 By::Aws,
                 "SQS.ReceiveMessage",
@@ -139,35 +202,113 @@ impl Workload {
         let fetched = if self.result_is_stored() { last } else { 0.0 };
         vec![
             call(By::Client, "GET /jobs", Meter::Requests, self.polls, 1.0),
-            call(By::Status, "DynamoDB.GetItem", Meter::Reads, self.polls * reads(self.wait) - last, 1.0),
-            call(By::Status, "DynamoDB.GetItem", Meter::Reads, last, pieces(self.record(), READ_PIECE)),
+            call(
+                By::Status,
+                "DynamoDB.GetItem",
+                Meter::Reads,
+                self.polls * reads(self.wait) - last,
+                1.0,
+            ),
+            call(
+                By::Status,
+                "DynamoDB.GetItem",
+                Meter::Reads,
+                last,
+                pieces(self.record(), READ_PIECE),
+            ),
             call(By::Client, "S3.GetObject", Meter::Gets, fetched, 1.0),
-            call(By::Client, "a result", Meter::Transfer, last, float(self.result) / GIGABYTE),
+            call(
+                By::Client,
+                "a result",
+                Meter::Transfer,
+                last,
+                float(self.result) / GIGABYTE,
+            ),
         ]
     }
 
     fn functions(&self) -> Vec<Call> {
-        let requests = self.polls + if self.payload_is() == Payload::Uploaded { 2.0 } else { 1.0 };
+        let requests = self.polls
+            + if self.payload_is() == Payload::Uploaded {
+                2.0
+            } else {
+                1.0
+            };
         let batches = self.attempts / self.batch;
         let waited = self.polls / requests * self.wait.as_secs_f64();
         let http = billed(self.http_duration) + waited;
         vec![
-            call(By::Aws, "Lambda.Invoke", Meter::HttpInvocations, requests, 1.0),
-            call(By::Aws, "a run", Meter::HttpTime, requests, http * gigabytes(self.http_memory)),
-            call(By::Aws, "Lambda.Invoke", Meter::WorkerInvocations, batches, 1.0),
-            call(By::Aws, "a run", Meter::WorkerTime, batches, billed(self.duration) * gigabytes(self.worker_memory)),
-            call(By::Aws, "a log", Meter::Logs, requests + batches, float(self.log) / GIGABYTE),
+            call(
+                By::Aws,
+                "Lambda.Invoke",
+                Meter::HttpInvocations,
+                requests,
+                1.0,
+            ),
+            call(
+                By::Aws,
+                "a run",
+                Meter::HttpTime,
+                requests,
+                http * gigabytes(self.http_memory),
+            ),
+            call(
+                By::Aws,
+                "Lambda.Invoke",
+                Meter::WorkerInvocations,
+                batches,
+                1.0,
+            ),
+            call(
+                By::Aws,
+                "a run",
+                Meter::WorkerTime,
+                batches,
+                billed(self.duration) * gigabytes(self.worker_memory),
+            ),
+            call(
+                By::Aws,
+                "a log",
+                Meter::Logs,
+                requests + batches,
+                float(self.log) / GIGABYTE,
+            ),
         ]
     }
 
     /// A look at the job, within a minute or so. One that is not over by then costs another look for each hour.
     fn sweep(&self) -> Vec<Call> {
-        let invocations = (DAYS * 86_400.0 / SWEEPER_WINDOW / self.jobs + 1.0 / SWEEPER_BATCH).min(1.0);
+        let invocations =
+            (DAYS * 86_400.0 / SWEEPER_WINDOW / self.jobs + 1.0 / SWEEPER_BATCH).min(1.0);
         vec![
-            call(By::Aws, "Lambda.Invoke", Meter::SweeperInvocations, invocations, 1.0),
-            call(By::Aws, "a log", Meter::Logs, invocations, float(self.log) / GIGABYTE),
-            call(By::Sweeper, "SQS.GetQueueAttributes", Meter::Messages, invocations, 1.0),
-            call(By::Sweeper, "DynamoDB.GetItem", Meter::SweeperReads, 1.0, pieces(self.record(), READ_PIECE)),
+            call(
+                By::Aws,
+                "Lambda.Invoke",
+                Meter::SweeperInvocations,
+                invocations,
+                1.0,
+            ),
+            call(
+                By::Aws,
+                "a log",
+                Meter::Logs,
+                invocations,
+                float(self.log) / GIGABYTE,
+            ),
+            call(
+                By::Sweeper,
+                "SQS.GetQueueAttributes",
+                Meter::Messages,
+                invocations,
+                1.0,
+            ),
+            call(
+                By::Sweeper,
+                "DynamoDB.GetItem",
+                Meter::SweeperReads,
+                1.0,
+                pieces(self.record(), READ_PIECE),
+            ),
         ]
     }
 
@@ -178,8 +319,18 @@ impl Workload {
             Payload::Stored => kept(self.payload, OBJECT_DAYS),
             Payload::Uploaded => kept(self.payload, OBJECT_DAYS) + kept(self.payload, UPLOAD_DAYS),
         };
-        let result = if self.result_is_stored() { kept(self.result, OBJECT_DAYS) } else { 0.0 };
-        vec![call(By::Aws, "an object", Meter::Storage, 1.0, payload + result)]
+        let result = if self.result_is_stored() {
+            kept(self.result, OBJECT_DAYS)
+        } else {
+            0.0
+        };
+        vec![call(
+            By::Aws,
+            "an object",
+            Meter::Storage,
+            1.0,
+            payload + result,
+        )]
     }
 }
 
@@ -196,7 +347,13 @@ fn reads(wait: Duration) -> f64 {
 
 /// Seconds that a run of this length is billed as: whole milliseconds.
 fn billed(run: Duration) -> f64 {
-    Duration::from_millis(run.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(u64::MAX)).as_secs_f64()
+    Duration::from_millis(
+        run.as_nanos()
+            .div_ceil(1_000_000)
+            .try_into()
+            .unwrap_or(u64::MAX),
+    )
+    .as_secs_f64()
 }
 
 fn gigabytes(memory: u32) -> f64 {

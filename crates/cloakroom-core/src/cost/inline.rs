@@ -30,7 +30,8 @@ impl Ways {
             pieces,
             inline: MESSAGE.dollars * float(2 * pieces + 1),
             claim_check: MESSAGE.dollars * 3.0 + PUT.dollars + GET.dollars,
-            storage: 1e6 * float(pieces * MESSAGE_PIECE) / GIGABYTE * OBJECT_DAYS / DAYS * STORAGE.dollars,
+            storage: 1e6 * float(pieces * MESSAGE_PIECE) / GIGABYTE * OBJECT_DAYS / DAYS
+                * STORAGE.dollars,
         }
     }
 }

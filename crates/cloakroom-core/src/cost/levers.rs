@@ -28,9 +28,16 @@ impl Workload {
     /// What would make the month cheaper by at least a hundredth, the best first.
     pub fn levers(&self) -> Vec<Lever> {
         let now = self.bill().dollars();
-        let levers = self.changes().into_iter().filter(|(.., changed)| changed != self);
+        let levers = self
+            .changes()
+            .into_iter()
+            .filter(|(.., changed)| changed != self);
         let mut levers: Vec<_> = levers
-            .map(|(options, provided, changed)| Lever { options, provided, saves: now - changed.bill().dollars() })
+            .map(|(options, provided, changed)| Lever {
+                options,
+                provided,
+                saves: now - changed.bill().dollars(),
+            })
             .filter(|lever| lever.saves >= now / 100.0)
             .collect();
         levers.sort_by(|one, other| other.saves.total_cmp(&one.saves));
@@ -42,23 +49,80 @@ impl Workload {
         let (worker_memory, http_memory) = (half(self.worker_memory), half(self.http_memory));
         let as_fast = Some("if it is as fast");
         let mut changes = vec![
-            ("--api http".into(), None, Self { api: Api::Http, ..*self }),
-            ("--architecture arm64".into(), None, Self { architecture: Architecture::Arm64, ..*self }),
+            (
+                "--api http".into(),
+                None,
+                Self {
+                    api: Api::Http,
+                    ..*self
+                },
+            ),
+            (
+                "--architecture arm64".into(),
+                None,
+                Self {
+                    architecture: Architecture::Arm64,
+                    ..*self
+                },
+            ),
             (
                 format!("--batch {LARGEST_BATCH}"),
                 Some("if handlers wait, and jobs come fast enough"),
-                Self { batch: LARGEST_BATCH, ..*self },
+                Self {
+                    batch: LARGEST_BATCH,
+                    ..*self
+                },
             ),
-            (format!("--memory {worker_memory}"), as_fast, Self { worker_memory, ..*self }),
-            (format!("--http-memory {http_memory}"), as_fast, Self { http_memory, ..*self }),
-            ("--progress 0".into(), None, Self { progress: 0, ..*self }),
-            ("--attempts 1".into(), None, Self { attempts: 1.0, ..*self }),
-            ("--result 0".into(), Some("if it is kept elsewhere"), Self { result: 0, ..*self }),
+            (
+                format!("--memory {worker_memory}"),
+                as_fast,
+                Self {
+                    worker_memory,
+                    ..*self
+                },
+            ),
+            (
+                format!("--http-memory {http_memory}"),
+                as_fast,
+                Self {
+                    http_memory,
+                    ..*self
+                },
+            ),
+            (
+                "--progress 0".into(),
+                None,
+                Self {
+                    progress: 0,
+                    ..*self
+                },
+            ),
+            (
+                "--attempts 1".into(),
+                None,
+                Self {
+                    attempts: 1.0,
+                    ..*self
+                },
+            ),
+            (
+                "--result 0".into(),
+                Some("if it is kept elsewhere"),
+                Self { result: 0, ..*self },
+            ),
         ];
         if self.polls > 1.0 && self.duration <= LONGEST_WAIT {
             // One poll that is held while the job runs.
             let options = format!("--polls 1 --wait {}ms", self.duration.as_millis());
-            changes.push((options, None, Self { polls: 1.0, wait: self.duration, ..*self }));
+            changes.push((
+                options,
+                None,
+                Self {
+                    polls: 1.0,
+                    wait: self.duration,
+                    ..*self
+                },
+            ));
         }
         changes
     }

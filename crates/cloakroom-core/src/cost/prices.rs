@@ -90,8 +90,20 @@ impl Per {
     }
 }
 
-const fn price(service: &'static str, of: &'static str, dollars: f64, per: Per, source: &'static str) -> Price {
-    Price { service, of, dollars, per, source }
+const fn price(
+    service: &'static str,
+    of: &'static str,
+    dollars: f64,
+    per: Per,
+    source: &'static str,
+) -> Price {
+    Price {
+        service,
+        of,
+        dollars,
+        per,
+        source,
+    }
 }
 
 const GATEWAY: &str = "https://aws.amazon.com/api-gateway/pricing/";
@@ -102,23 +114,66 @@ const S3: &str = "https://aws.amazon.com/s3/pricing/";
 const CLOUDWATCH: &str = "https://aws.amazon.com/cloudwatch/pricing/";
 const EC2: &str = "https://aws.amazon.com/ec2/pricing/on-demand/";
 
-const REST_REQUEST: Price = price("API Gateway", "requests to a REST API", 3.50, Per::Million, GATEWAY);
-const HTTP_REQUEST: Price = price("API Gateway", "requests to an HTTP API, by 512 KiB", 1.00, Per::Million, GATEWAY);
+const REST_REQUEST: Price = price(
+    "API Gateway",
+    "requests to a REST API",
+    3.50,
+    Per::Million,
+    GATEWAY,
+);
+const HTTP_REQUEST: Price = price(
+    "API Gateway",
+    "requests to an HTTP API, by 512 KiB",
+    1.00,
+    Per::Million,
+    GATEWAY,
+);
 const INVOCATION: Price = price("Lambda", "invocations", 0.20, Per::Million, LAMBDA);
 const ARM64: Price = price("Lambda", "GB-seconds on arm64", 13.33, Per::Million, LAMBDA);
-const X86: Price = price("Lambda", "GB-seconds on x86_64", 16.67, Per::Million, LAMBDA);
+const X86: Price = price(
+    "Lambda",
+    "GB-seconds on x86_64",
+    16.67,
+    Per::Million,
+    LAMBDA,
+);
 pub(super) const MESSAGE: Price = price("SQS", "requests, by 64 KiB", 0.40, Per::Million, SQS);
-const WRITE: Price = price("DynamoDB", "writes, by 1 KiB", 0.625, Per::Million, DYNAMODB);
+const WRITE: Price = price(
+    "DynamoDB",
+    "writes, by 1 KiB",
+    0.625,
+    Per::Million,
+    DYNAMODB,
+);
 const READ: Price = price("DynamoDB", "reads, by 4 KiB", 0.125, Per::Million, DYNAMODB);
 pub(super) const PUT: Price = price("S3", "puts and copies", 5.00, Per::Million, S3);
 pub(super) const GET: Price = price("S3", "gets and heads", 0.40, Per::Million, S3);
 pub(super) const STORAGE: Price = price("S3", "storage", 0.023, Per::GigabyteMonth, S3);
 const LOG: Price = price("CloudWatch", "logs", 0.50, Per::Gigabyte, CLOUDWATCH);
-const TRANSFER: Price = price("Data transfer", "results to the internet", 0.09, Per::Gigabyte, EC2);
+const TRANSFER: Price = price(
+    "Data transfer",
+    "results to the internet",
+    0.09,
+    Per::Gigabyte,
+    EC2,
+);
 
 /// Every price.
-pub const TABLE: [Price; 13] =
-    [REST_REQUEST, HTTP_REQUEST, INVOCATION, ARM64, X86, MESSAGE, WRITE, READ, PUT, GET, STORAGE, LOG, TRANSFER];
+pub const TABLE: [Price; 13] = [
+    REST_REQUEST,
+    HTTP_REQUEST,
+    INVOCATION,
+    ARM64,
+    X86,
+    MESSAGE,
+    WRITE,
+    READ,
+    PUT,
+    GET,
+    STORAGE,
+    LOG,
+    TRANSFER,
+];
 
 impl Meter {
     /// Its price in a deployment.
@@ -126,7 +181,9 @@ impl Meter {
         match (self, workload.api, workload.architecture) {
             (Self::Requests, Api::Rest, _) => REST_REQUEST,
             (Self::Requests, Api::Http, _) => HTTP_REQUEST,
-            (Self::HttpInvocations | Self::WorkerInvocations | Self::SweeperInvocations, ..) => INVOCATION,
+            (Self::HttpInvocations | Self::WorkerInvocations | Self::SweeperInvocations, ..) => {
+                INVOCATION
+            }
             (Self::HttpTime | Self::WorkerTime, _, Architecture::Arm64) => ARM64,
             (Self::HttpTime | Self::WorkerTime, _, Architecture::X86) => X86,
             (Self::Messages | Self::EmptyReceives, ..) => MESSAGE,
@@ -153,9 +210,12 @@ impl Meter {
             Self::Storage => "GB-months",
             Self::Logs => "GB of logs",
             Self::Transfer => "GB of results to the internet",
-            Self::Requests | Self::Messages | Self::Writes | Self::Reads | Self::Puts | Self::Gets => {
-                self.price(workload).of
-            }
+            Self::Requests
+            | Self::Messages
+            | Self::Writes
+            | Self::Reads
+            | Self::Puts
+            | Self::Gets => self.price(workload).of,
         }
     }
 }

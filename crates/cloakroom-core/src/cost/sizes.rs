@@ -65,6 +65,13 @@ impl Workload {
 
     /// Bytes of the record once the job is over, with its result if that is kept there.
     pub(super) const fn record(&self) -> f64 {
-        float(RECORD_BYTES + if self.result_is_stored() { 0 } else { self.result })
+        float(
+            RECORD_BYTES
+                + if self.result_is_stored() {
+                    0
+                } else {
+                    self.result
+                },
+        )
     }
 }

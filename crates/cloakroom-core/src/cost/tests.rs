@@ -1,6 +1,9 @@
 //! Given a month of jobs, when it is billed, then each service has what its meters count.
 
-#![expect(clippy::float_cmp, reason = "what is compared so is whole, or comes by one division")]
+#![expect(
+    clippy::float_cmp,
+    reason = "what is compared so is whole, or comes by one division"
+)]
 
 use std::collections::BTreeMap;
 
@@ -36,21 +39,42 @@ fn workload() -> Workload {
 
 /// Units of a job, by what is billed.
 fn units(workload: &Workload) -> BTreeMap<Meter, f64> {
-    workload.bill().lines.iter().map(|line| (line.meter, line.units / workload.jobs)).collect()
+    workload
+        .bill()
+        .lines
+        .iter()
+        .map(|line| (line.meter, line.units / workload.jobs))
+        .collect()
 }
 
 fn dollars(workload: &Workload, meter: Meter) -> f64 {
-    workload.bill().lines.iter().filter(|line| line.meter == meter).map(|line| line.dollars).sum()
+    workload
+        .bill()
+        .lines
+        .iter()
+        .filter(|line| line.meter == meter)
+        .map(|line| line.dollars)
+        .sum()
 }
 
 #[test]
 fn a_jobs_whole_life_is_three_writes_one_read_and_one_message() {
     let units = units(&workload());
-    assert_eq!((units[&Meter::Writes], units[&Meter::Reads], units[&Meter::SweeperReads]), (3.0, 1.0, 1.0));
+    assert_eq!(
+        (
+            units[&Meter::Writes],
+            units[&Meter::Reads],
+            units[&Meter::SweeperReads]
+        ),
+        (3.0, 1.0, 1.0)
+    );
     // Send, receive, delete; and the sweeper's look at the queue, once a minute.
     assert!((units[&Meter::Messages] - 3.0 - units[&Meter::SweeperInvocations]).abs() < 1e-9);
     assert!((units[&Meter::SweeperInvocations] - 0.0442).abs() < 1e-9);
-    assert_eq!((units[&Meter::Requests], units[&Meter::HttpInvocations]), (2.0, 2.0));
+    assert_eq!(
+        (units[&Meter::Requests], units[&Meter::HttpInvocations]),
+        (2.0, 2.0)
+    );
     assert!(!units.contains_key(&Meter::Puts) && !units.contains_key(&Meter::Gets));
 }
 
@@ -75,28 +99,69 @@ fn a_million_small_jobs_are_billed_by_hand() {
 
 #[test]
 fn a_result_in_the_record_is_written_by_the_kilobyte_and_read_by_four() {
-    let with = |result| units(&Workload { result, polls: 3.0, ..workload() });
+    let with = |result| {
+        units(&Workload {
+            result,
+            polls: 3.0,
+            ..workload()
+        })
+    };
     assert_eq!(with(100)[&Meter::Writes], 3.0);
     assert_eq!(with(KIB)[&Meter::Writes], 4.0);
-    assert_eq!((with(32 * KIB)[&Meter::Writes], with(32 * KIB)[&Meter::Reads]), (2.0 + 33.0, 2.0 + 9.0));
+    assert_eq!(
+        (
+            with(32 * KIB)[&Meter::Writes],
+            with(32 * KIB)[&Meter::Reads]
+        ),
+        (2.0 + 33.0, 2.0 + 9.0)
+    );
     // One byte more, and it is an object.
     let stored = with(32 * KIB + 1);
-    assert_eq!((stored[&Meter::Writes], stored[&Meter::Puts], stored[&Meter::Gets]), (3.0, 1.0, 1.0));
+    assert_eq!(
+        (
+            stored[&Meter::Writes],
+            stored[&Meter::Puts],
+            stored[&Meter::Gets]
+        ),
+        (3.0, 1.0, 1.0)
+    );
     // As docs/cost.md says of a million jobs.
-    let way =
-        |result| [Meter::Writes, Meter::Puts, Meter::Gets].map(|of| dollars(&Workload { result, ..workload() }, of));
+    let way = |result| {
+        [Meter::Writes, Meter::Puts, Meter::Gets].map(|of| {
+            dollars(
+                &Workload {
+                    result,
+                    ..workload()
+                },
+                of,
+            )
+        })
+    };
     let [writes, others] = [way(32 * KIB), way(32 * KIB + 1)];
-    assert!((writes[0] - 2.0 * 0.625 - 20.625).abs() < 1e-9 && (others[1] + others[2] - 5.4).abs() < 1e-9);
+    assert!(
+        (writes[0] - 2.0 * 0.625 - 20.625).abs() < 1e-9
+            && (others[1] + others[2] - 5.4).abs() < 1e-9
+    );
 }
 
 #[test]
 fn the_inline_limit_is_where_a_claim_check_becomes_cheaper() {
     let way = |payload, inline_limit| {
-        let it = Workload { payload, inline_limit, ..workload() };
-        [Meter::Messages, Meter::Puts, Meter::Gets].map(|meter| dollars(&it, meter)).iter().sum::<f64>()
+        let it = Workload {
+            payload,
+            inline_limit,
+            ..workload()
+        };
+        [Meter::Messages, Meter::Puts, Meter::Gets]
+            .map(|meter| dollars(&it, meter))
+            .iter()
+            .sum::<f64>()
     };
     let piece = 64 * KIB;
-    let (seven, eight) = (7 * piece - sizes::ENVELOPE_BYTES, 8 * piece - sizes::ENVELOPE_BYTES);
+    let (seven, eight) = (
+        7 * piece - sizes::ENVELOPE_BYTES,
+        8 * piece - sizes::ENVELOPE_BYTES,
+    );
     let near = |found: f64, want: f64| assert!((found - want).abs() < 1e-9, "{found}");
     let near = |found: f64, want: f64| near(found - 0.0442 * 0.4, want);
     near(way(seven, u64::MAX), 6.0);
@@ -106,17 +171,39 @@ fn the_inline_limit_is_where_a_claim_check_becomes_cheaper() {
 
 #[test]
 fn a_batch_shares_what_is_not_its_messages_own() {
-    let (one, ten) = (units(&workload()), units(&Workload { batch: 10.0, ..workload() }));
-    assert_eq!((one[&Meter::WorkerTime], ten[&Meter::WorkerTime]), (1.0, 0.1));
-    assert!((ten[&Meter::Messages] - 1.2 - 0.0442).abs() < 1e-9, "one send, a tenth of a receive and of a delete");
+    let (one, ten) = (
+        units(&workload()),
+        units(&Workload {
+            batch: 10.0,
+            ..workload()
+        }),
+    );
+    assert_eq!(
+        (one[&Meter::WorkerTime], ten[&Meter::WorkerTime]),
+        (1.0, 0.1)
+    );
+    assert!(
+        (ten[&Meter::Messages] - 1.2 - 0.0442).abs() < 1e-9,
+        "one send, a tenth of a receive and of a delete"
+    );
     // Ten messages of 40 KiB are seven pieces, not ten.
-    let large = units(&Workload { batch: 10.0, payload: 40 * KIB, ..workload() });
-    assert!((large[&Meter::Messages] - 1.8 - 0.0442).abs() < 1e-9, "{large:?}");
+    let large = units(&Workload {
+        batch: 10.0,
+        payload: 40 * KIB,
+        ..workload()
+    });
+    assert!(
+        (large[&Meter::Messages] - 1.8 - 0.0442).abs() < 1e-9,
+        "{large:?}"
+    );
 }
 
 #[test]
 fn a_poll_that_is_held_pays_for_its_time_and_its_reads() {
-    let held = units(&Workload { wait: Duration::from_secs(1), ..workload() });
+    let held = units(&Workload {
+        wait: Duration::from_secs(1),
+        ..workload()
+    });
     // At 0, 0.1, 0.25, 0.475, 0.8125 and 1.3 seconds.
     assert_eq!(held[&Meter::Reads], 6.0);
     assert!((held[&Meter::HttpTime] - (1.04 * 0.25)).abs() < 1e-9);
@@ -124,29 +211,60 @@ fn a_poll_that_is_held_pays_for_its_time_and_its_reads() {
 
 #[test]
 fn levers_save_what_they_say_and_the_best_comes_first() {
-    let it = Workload { polls: 3.0, ..workload() };
+    let it = Workload {
+        polls: 3.0,
+        ..workload()
+    };
     let levers = it.levers();
     let names: Vec<_> = levers.iter().map(|lever| lever.options.as_str()).collect();
-    assert_eq!(names, ["--batch 10", "--api http", "--memory 512", "--polls 1 --wait 1000ms"]);
+    assert_eq!(
+        names,
+        [
+            "--batch 10",
+            "--api http",
+            "--memory 512",
+            "--polls 1 --wait 1000ms"
+        ]
+    );
     assert!((levers[1].saves - 4.0 * 2.5).abs() < 1e-9, "four requests");
     assert_eq!(it.bill().most().map(|(service, _)| service), Some("Lambda"));
-    let least = Workload { api: Api::Http, batch: 10.0, polls: 1.0, worker_memory: 128, http_memory: 128, ..it };
+    let least = Workload {
+        api: Api::Http,
+        batch: 10.0,
+        polls: 1.0,
+        worker_memory: 128,
+        http_memory: 128,
+        ..it
+    };
     assert_eq!(least.levers(), []);
 }
 
 #[test]
 fn a_longer_job_is_asked_for_once_and_held() {
-    let it = Workload { polls: 9.0, duration: Duration::from_millis(2500), batch: 10.0, api: Api::Http, ..workload() };
+    let it = Workload {
+        polls: 9.0,
+        duration: Duration::from_millis(2500),
+        batch: 10.0,
+        api: Api::Http,
+        ..workload()
+    };
     let lever = it.levers().remove(0);
     assert_eq!(lever.options, "--polls 1 --wait 2500ms");
-    let held = Workload { polls: 1.0, wait: it.duration, ..it };
+    let held = Workload {
+        polls: 1.0,
+        wait: it.duration,
+        ..it
+    };
     assert!((it.bill().dollars() - held.bill().dollars() - lever.saves).abs() < 1e-9);
 }
 
 #[test]
 fn every_price_is_of_a_meter_and_has_its_page() {
     for price in prices::TABLE {
-        assert!(price.dollars > 0.0 && price.source.starts_with("https://aws.amazon.com/"), "{price:?}");
+        assert!(
+            price.dollars > 0.0 && price.source.starts_with("https://aws.amazon.com/"),
+            "{price:?}"
+        );
     }
 }
 
@@ -201,11 +319,24 @@ proptest! {
 #[test]
 fn a_payload_is_in_its_message_for_as_long_as_that_is_the_cheaper_way() {
     let ways: Vec<_> = inline::ways().collect();
-    assert_eq!(ways.len() as u64 * sizes::MESSAGE_PIECE, 1024 * KIB, "up to the largest message");
-    let (inline, stored): (Vec<inline::Ways>, Vec<inline::Ways>) =
-        ways.iter().copied().partition(|it| it.inline <= it.claim_check);
-    assert_eq!(inline.last().map(|it| it.pieces * sizes::MESSAGE_PIECE), Some(inline::LIMIT));
-    assert!(stored.iter().all(|it| it.pieces * sizes::MESSAGE_PIECE > inline::LIMIT));
+    assert_eq!(
+        ways.len() as u64 * sizes::MESSAGE_PIECE,
+        1024 * KIB,
+        "up to the largest message"
+    );
+    let (inline, stored): (Vec<inline::Ways>, Vec<inline::Ways>) = ways
+        .iter()
+        .copied()
+        .partition(|it| it.inline <= it.claim_check);
+    assert_eq!(
+        inline.last().map(|it| it.pieces * sizes::MESSAGE_PIECE),
+        Some(inline::LIMIT)
+    );
+    assert!(
+        stored
+            .iter()
+            .all(|it| it.pieces * sizes::MESSAGE_PIECE > inline::LIMIT)
+    );
 }
 
 #[test]
@@ -214,7 +345,13 @@ fn either_way_costs_what_the_bill_says_of_its_messages_and_objects() {
         let ways = inline::ways().nth(pieces - 1).expect("so many");
         let payload = pieces as u64 * sizes::MESSAGE_PIECE - sizes::ENVELOPE_BYTES;
         let bill = |inline_limit| {
-            let it = Workload { jobs: 1e12, payload, inline_limit, body_limit: u64::MAX, ..workload() };
+            let it = Workload {
+                jobs: 1e12,
+                payload,
+                inline_limit,
+                body_limit: u64::MAX,
+                ..workload()
+            };
             let lines = it.bill().lines;
             let of = |service: &str| -> f64 {
                 let lines = lines.iter().filter(|line| line.price.service == service);
@@ -225,7 +362,13 @@ fn either_way_costs_what_the_bill_says_of_its_messages_and_objects() {
         // Beside what a sweeper asks of the queue, once for a thousand jobs.
         let near = |one: f64, other: f64| (one - other).abs() < 0.02;
         let ((queue, bucket), (small, stored)) = (bill(u64::MAX), bill(0));
-        assert!(near(queue + bucket, ways.inline), "{queue} {bucket} {ways:?}");
-        assert!(near(small + stored, ways.claim_check + ways.storage), "{small} {stored} {ways:?}");
+        assert!(
+            near(queue + bucket, ways.inline),
+            "{queue} {bucket} {ways:?}"
+        );
+        assert!(
+            near(small + stored, ways.claim_check + ways.storage),
+            "{small} {stored} {ways:?}"
+        );
     }
 }

@@ -8,7 +8,10 @@ const fn at(seconds: i64) -> Timestamp {
 #[test]
 fn without_progress_the_advice_grows_with_age_from_1_to_30_seconds() {
     let job = accepted(at(0));
-    assert_eq!([0, 5, 60, 150, 86_400].map(|age| retry_after(&job, at(age))), [1, 1, 12, 30, 30]);
+    assert_eq!(
+        [0, 5, 60, 150, 86_400].map(|age| retry_after(&job, at(age))),
+        [1, 1, 12, 30, 30]
+    );
 }
 
 #[test]
@@ -26,7 +29,10 @@ fn with_progress_the_advice_is_the_time_to_the_estimated_end() {
 fn a_job_that_begins_later_is_polled_seldom_until_then() {
     let mut job = accepted(at(0));
     job.ready_at = at(3600);
-    assert_eq!([0, 3590, 3600].map(|now| retry_after(&job, at(now))), [30, 10, 30]);
+    assert_eq!(
+        [0, 3590, 3600].map(|now| retry_after(&job, at(now))),
+        [30, 10, 30]
+    );
 }
 
 #[test]
@@ -51,20 +57,30 @@ fn polled(seconds: f64, wait: impl Fn(f64) -> f64) -> Polls {
         now += wait(now);
         polls += 1.0;
     }
-    Polls { polls, late: now - seconds }
+    Polls {
+        polls,
+        late: now - seconds,
+    }
 }
 
 /// Jobs of all lengths from one to the other, each as likely: polled as advised, and every second.
 fn mixed(from: f64, to: f64) -> (f64, [Polls; 2]) {
     let mut job = accepted(at(0));
     job.status = Status::Running;
-    let advised =
-        |now: f64| f64::from(u32::try_from(retry_after(&job, at(0).after(Duration::from_secs_f64(now)))).expect("30"));
+    let advised = |now: f64| {
+        f64::from(
+            u32::try_from(retry_after(&job, at(0).after(Duration::from_secs_f64(now))))
+                .expect("30"),
+        )
+    };
     let (mut length, mut all) = (0.0, [Polls::default(); 2]);
     for n in 0..=2000 {
         let seconds = from * (to / from).powf(f64::from(n) / 2000.0);
         length += seconds;
-        for (sum, one) in all.iter_mut().zip([polled(seconds, advised), polled(seconds, |_| 1.0)]) {
+        for (sum, one) in all
+            .iter_mut()
+            .zip([polled(seconds, advised), polled(seconds, |_| 1.0)])
+        {
             sum.polls += one.polls;
             sum.late += one.late;
         }
@@ -77,12 +93,18 @@ fn mixed(from: f64, to: f64) -> (f64, [Polls; 2]) {
 #[test]
 fn the_advice_saves_three_polls_of_four_for_a_tenth_of_the_time() {
     // From, to; at most so many of the polls; at most so much later.
-    for (from, to, share, delay) in
-        [(0.1, 600.0, 0.25, 0.10), (60.0, 120.0, 0.25, 0.10), (120.0, 300.0, 0.15, 0.10), (300.0, 600.0, 0.10, 0.10)]
-    {
+    for (from, to, share, delay) in [
+        (0.1, 600.0, 0.25, 0.10),
+        (60.0, 120.0, 0.25, 0.10),
+        (120.0, 300.0, 0.15, 0.10),
+        (300.0, 600.0, 0.10, 0.10),
+    ] {
         let (length, [advised, every_second]) = mixed(from, to);
         let (of_the_polls, later) = (advised.polls / every_second.polls, advised.late / length);
-        assert!(of_the_polls <= share, "{from} to {to} s: {of_the_polls:.3} of the polls");
+        assert!(
+            of_the_polls <= share,
+            "{from} to {to} s: {of_the_polls:.3} of the polls"
+        );
         assert!(later <= delay, "{from} to {to} s: {later:.3} later");
     }
 }
@@ -90,14 +112,22 @@ fn the_advice_saves_three_polls_of_four_for_a_tenth_of_the_time() {
 /// A second is the least that can be said, and a tenth of less than ten is less: who asks every second is no sooner there.
 #[test]
 fn short_jobs_are_learned_of_about_as_soon_as_by_asking_every_second() {
-    for (from, to, share, delay) in [(0.1, 3.0, 1.0, 0.0), (3.0, 10.0, 1.0, 0.02), (10.0, 60.0, 0.55, 0.10)] {
+    for (from, to, share, delay) in [
+        (0.1, 3.0, 1.0, 0.0),
+        (3.0, 10.0, 1.0, 0.02),
+        (10.0, 60.0, 0.55, 0.10),
+    ] {
         let (length, [advised, every_second]) = mixed(from, to);
         assert!(
             advised.polls <= share * every_second.polls,
             "{from} to {to} s: {}",
             advised.polls / every_second.polls
         );
-        assert!(advised.late - every_second.late <= delay * length, "{from} to {to} s: {}", advised.late / length);
+        assert!(
+            advised.late - every_second.late <= delay * length,
+            "{from} to {to} s: {}",
+            advised.late / length
+        );
     }
 }
 
@@ -108,7 +138,10 @@ fn a_job_that_reports_progress_is_polled_once_or_twice() {
     // It says after a second how far it is, and goes on like that.
     for seconds in [2, 10, 25] {
         job.estimated_finish_at = Some(at(seconds));
-        assert_eq!(at(1 + i64::try_from(retry_after(&job, at(1))).expect("30")), at(seconds));
+        assert_eq!(
+            at(1 + i64::try_from(retry_after(&job, at(1))).expect("30")),
+            at(seconds)
+        );
     }
 }
 
@@ -116,13 +149,36 @@ fn a_job_that_reports_progress_is_polled_once_or_twice() {
 fn the_advice_is_rounded_up_to_whole_seconds_before_a_planned_time_and_to_the_nearest_after() {
     let mut job = accepted(at(0));
     job.status = Status::Retrying;
-    for (millis, seconds) in [(10_000, 10), (9_001, 10), (9_000, 9), (8_999, 9), (1, 1), (31_000, 30)] {
+    for (millis, seconds) in [
+        (10_000, 10),
+        (9_001, 10),
+        (9_000, 9),
+        (8_999, 9),
+        (1, 1),
+        (31_000, 30),
+    ] {
         job.ready_at = Timestamp::from_millis(1_000_000 + millis);
-        assert_eq!(retry_after(&job, Timestamp::from_millis(1_000_000)), seconds, "{millis}");
+        assert_eq!(
+            retry_after(&job, Timestamp::from_millis(1_000_000)),
+            seconds,
+            "{millis}"
+        );
     }
     job.ready_at = at(0);
-    for (millis, seconds) in [(0, 1), (7_499, 1), (7_500, 2), (12_499, 2), (12_500, 3), (147_499, 29), (147_500, 30)] {
-        assert_eq!(retry_after(&job, Timestamp::from_millis(millis)), seconds, "{millis}");
+    for (millis, seconds) in [
+        (0, 1),
+        (7_499, 1),
+        (7_500, 2),
+        (12_499, 2),
+        (12_500, 3),
+        (147_499, 29),
+        (147_500, 30),
+    ] {
+        assert_eq!(
+            retry_after(&job, Timestamp::from_millis(millis)),
+            seconds,
+            "{millis}"
+        );
     }
     // Due now: as if nothing were planned.
     job.ready_at = at(100);
@@ -153,7 +209,13 @@ fn an_estimate_is_of_0_to_100_percent_and_of_less_than_a_year() {
     for percent in [-1.0, 0.0, 100.1, f64::INFINITY] {
         assert_eq!(estimate(at(0), at(10), percent), None, "{percent}");
     }
-    for (percent, end) in [(1.0, 1_000_000), (25.0, 40_000), (50.0, 20_000), (80.0, 12_500), (100.0, 10_000)] {
+    for (percent, end) in [
+        (1.0, 1_000_000),
+        (25.0, 40_000),
+        (50.0, 20_000),
+        (80.0, 12_500),
+        (100.0, 10_000),
+    ] {
         let estimated = estimate(at(0), at(10), percent).expect("an estimate");
         assert_eq!(estimated.as_millis(), end, "{percent}");
     }

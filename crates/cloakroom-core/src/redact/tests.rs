@@ -3,10 +3,16 @@ use super::{text, url};
 #[test]
 fn credentials_and_the_query_of_a_url_are_removed() {
     let cases = [
-        ("http://user:secret@host:9000/stage", "http://***@host:9000/stage"),
+        (
+            "http://user:secret@host:9000/stage",
+            "http://***@host:9000/stage",
+        ),
         ("http://secret@host", "http://***@host"),
         ("http://user:se@cret@host/", "http://***@host/"),
-        ("https://bucket/key?X-Amz-Signature=secret", "https://bucket/key?***"),
+        (
+            "https://bucket/key?X-Amz-Signature=secret",
+            "https://bucket/key?***",
+        ),
         ("http://user:secret@[::1]:9000/", "http://***@[::1]:9000/"),
         ("/bucket/key?X-Amz-Signature=secret", "/bucket/key?***"),
     ];
@@ -26,13 +32,21 @@ fn a_password_that_makes_a_url_malformed_is_removed() {
     ];
     for given in malformed {
         let shown = url(given);
-        assert!(!shown.contains("cret") && shown.ends_with("@host"), "{given}: {shown}");
+        assert!(
+            !shown.contains("cret") && shown.ends_with("@host"),
+            "{given}: {shown}"
+        );
     }
 }
 
 #[test]
 fn a_url_without_credentials_stays_as_it_is() {
-    for given in ["http://host:9000/a@b", "http://[::1]:9000/a", "https://host", "http://host/jobs#a"] {
+    for given in [
+        "http://host:9000/a@b",
+        "http://[::1]:9000/a",
+        "https://host",
+        "http://host/jobs#a",
+    ] {
         assert_eq!(url(given), given);
     }
 }
@@ -41,7 +55,8 @@ fn a_url_without_credentials_stays_as_it_is() {
 fn a_text_loses_the_credentials_of_each_url_and_nothing_else() {
     let given = "no answer (http://user:secret@host: refused); \"https://b/k?X-Amz-Signature=secret\" and /k?X-Amz-Date=secret; \
                  me@home: what? 'a'\n";
-    let want = "no answer (http://***@host: refused); \"https://b/k?***\" and /k?*** me@home: what? 'a'\n";
+    let want =
+        "no answer (http://***@host: refused); \"https://b/k?***\" and /k?*** me@home: what? 'a'\n";
     assert_eq!(text(given), want);
 }
 

@@ -50,8 +50,14 @@ impl Verdict {
         readable: bool,
         now: Timestamp,
     ) -> Self {
-        let Some(job) = open(job, now).filter(|job| job.created_at == created_at) else { return Self::Over };
-        if job.lease.as_ref().is_some_and(|lease| lease.message_id != message_id) {
+        let Some(job) = open(job, now).filter(|job| job.created_at == created_at) else {
+            return Self::Over;
+        };
+        if job
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.message_id != message_id)
+        {
             return Self::Another;
         }
         // A worker is at work on it all the same, or its next attempt was planned: what comes of that is seen then.
@@ -61,8 +67,10 @@ impl Verdict {
         let failure = if readable {
             cause_of_death(job)
         } else {
-            Failure::new("the message of the job can't be read; an operator can send it back once it can be")
-                .with_code("unreadable-message")
+            Failure::new(
+                "the message of the job can't be read; an operator can send it back once it can be",
+            )
+            .with_code("unreadable-message")
         };
         Self::end(job, Event::Bury, failure, now)
     }
@@ -70,11 +78,16 @@ impl Verdict {
     /// Of a job that the sweeper looks at. `cycle` is the longest that a message can take to come back for the last time,
     /// `backlog` whether any wait in the queue.
     pub fn of_sweep(job: Option<&Job>, cycle: Duration, backlog: bool, now: Timestamp) -> Self {
-        let Some(job) = open(job, now) else { return Self::Over };
+        let Some(job) = open(job, now) else {
+            return Self::Over;
+        };
         let last_call = job.deadline().before(LAST_CALL).max(job.ready_at);
         let gone = job.ready_at.after(cycle).after(SLACK);
         // An outage may have kept its message, but there must be time for several looks before the last call.
-        let gone = gone.after(OUTAGE).min(last_call.before(LAST_LOOKS)).max(gone);
+        let gone = gone
+            .after(OUTAGE)
+            .min(last_call.before(LAST_LOOKS))
+            .max(gone);
         if now < gone.min(last_call) {
             return Self::Wait(gone.min(last_call));
         }
@@ -151,7 +164,9 @@ pub fn cause_of_death(job: &Job) -> Failure {
 }
 
 fn shared_its_process(job: &Job) -> bool {
-    job.lease.as_ref().is_some_and(|lease| lease.isolation == Isolation::Shared)
+    job.lease
+        .as_ref()
+        .is_some_and(|lease| lease.isolation == Isolation::Shared)
 }
 
 fn ran_into_the_end(job: &Job) -> bool {
@@ -180,26 +195,56 @@ mod tests {
 
     /// Its worker's function ends at 56 s.
     fn running() -> Job {
-        let lease =
-            Lease { token: token(), message_id: "m1".into(), ends_at: Some(at(56)), isolation: Isolation::Shared };
-        let claim = Claim { created_at: at(0), lease, lease_time: LEASE, max_attempts: 3 };
-        Transition::claim(&claim, at(0)).apply(&accepted(at(0))).expect("the job is free")
+        let lease = Lease {
+            token: token(),
+            message_id: "m1".into(),
+            ends_at: Some(at(56)),
+            isolation: Isolation::Shared,
+        };
+        let claim = Claim {
+            created_at: at(0),
+            lease,
+            lease_time: LEASE,
+            max_attempts: 3,
+        };
+        Transition::claim(&claim, at(0))
+            .apply(&accepted(at(0)))
+            .expect("the job is free")
     }
 
     fn retrying() -> Job {
-        let end = AttemptEnd::Retryable { failure: Failure::new("out of paper").with_code("no-paper"), after: None };
-        Transition::settle(&running(), token(), end, &RetryPolicy::default(), at(1), 0.0)
-            .apply(&running())
-            .expect("held")
+        let end = AttemptEnd::Retryable {
+            failure: Failure::new("out of paper").with_code("no-paper"),
+            after: None,
+        };
+        Transition::settle(
+            &running(),
+            token(),
+            end,
+            &RetryPolicy::default(),
+            at(1),
+            0.0,
+        )
+        .apply(&running())
+        .expect("held")
     }
 
     fn ended(job: &Job, verdict: Verdict) -> (Status, String) {
-        let Verdict::End(transition) = verdict else { panic!("{verdict:?}") };
+        let Verdict::End(transition) = verdict else {
+            panic!("{verdict:?}")
+        };
         let over = transition.apply(job).expect("nothing changed");
         let mut changed = job.clone();
         changed.version += 1;
-        assert_eq!(transition.apply(&changed), None, "what has changed since is not ended");
-        (over.status, over.failure.map(|failure| failure.code).unwrap_or_default())
+        assert_eq!(
+            transition.apply(&changed),
+            None,
+            "what has changed since is not ended"
+        );
+        (
+            over.status,
+            over.failure.map(|failure| failure.code).unwrap_or_default(),
+        )
     }
 
     fn buried(job: &Job, now: Timestamp) -> Verdict {
@@ -209,23 +254,35 @@ mod tests {
     #[test]
     fn the_job_of_a_dead_letter_ends_with_what_is_known() {
         let (failed, now) = (Status::Failed, at(1000));
-        for (job, code) in [(accepted(at(0)), "never-started"), (running(), "worker-crashed"), (retrying(), "no-paper")]
-        {
+        for (job, code) in [
+            (accepted(at(0)), "never-started"),
+            (running(), "worker-crashed"),
+            (retrying(), "no-paper"),
+        ] {
             assert_eq!(ended(&job, buried(&job, now)), (failed, code.to_owned()));
         }
-        let cancelling = Transition::ask_to_cancel(at(1)).apply(&running()).expect("it runs");
-        assert_eq!(ended(&cancelling, buried(&cancelling, now)).0, Status::Cancelled);
+        let cancelling = Transition::ask_to_cancel(at(1))
+            .apply(&running())
+            .expect("it runs");
+        assert_eq!(
+            ended(&cancelling, buried(&cancelling, now)).0,
+            Status::Cancelled
+        );
         let unreadable = Verdict::of_dead_letter(Some(&running()), at(0), "m1", false, now);
         assert_eq!(ended(&running(), unreadable).1, "unreadable-message");
     }
 
     #[test]
     fn a_worker_that_was_alive_just_before_its_functions_end_has_timed_out() {
-        for (last_beat, code) in
-            [(10, "worker-crashed"), (45, "worker-crashed"), (46, "worker-timed-out"), (56, "worker-timed-out")]
-        {
-            let job =
-                Transition::renew(token(), LEASE, None, at(last_beat)).apply(&running()).expect("the lease holds");
+        for (last_beat, code) in [
+            (10, "worker-crashed"),
+            (45, "worker-crashed"),
+            (46, "worker-timed-out"),
+            (56, "worker-timed-out"),
+        ] {
+            let job = Transition::renew(token(), LEASE, None, at(last_beat))
+                .apply(&running())
+                .expect("the lease holds");
             assert_eq!(cause_of_death(&job).code, code, "{last_beat}");
         }
         let mut of_yesterday = running();
@@ -235,29 +292,54 @@ mod tests {
 
     #[test]
     fn a_dead_letter_does_nothing_to_a_job_that_is_over_another_messages_or_not_yet_free() {
-        let over = Transition::withdraw(at(1)).apply(&accepted(at(0))).expect("no attempt ran");
+        let over = Transition::withdraw(at(1))
+            .apply(&accepted(at(0)))
+            .expect("no attempt ran");
         assert_eq!(buried(&over, at(2)), Verdict::Over);
-        assert_eq!(Verdict::of_dead_letter(None, at(0), "m1", true, at(2)), Verdict::Over);
-        assert_eq!(Verdict::of_dead_letter(Some(&running()), at(9), "m1", true, at(90)), Verdict::Over, "incarnation");
-        assert_eq!(buried(&running(), at(100_000_000)), Verdict::Over, "expired");
-        assert_eq!(Verdict::of_dead_letter(Some(&running()), at(0), "m2", true, at(90)), Verdict::Another);
+        assert_eq!(
+            Verdict::of_dead_letter(None, at(0), "m1", true, at(2)),
+            Verdict::Over
+        );
+        assert_eq!(
+            Verdict::of_dead_letter(Some(&running()), at(9), "m1", true, at(90)),
+            Verdict::Over,
+            "incarnation"
+        );
+        assert_eq!(
+            buried(&running(), at(100_000_000)),
+            Verdict::Over,
+            "expired"
+        );
+        assert_eq!(
+            Verdict::of_dead_letter(Some(&running()), at(0), "m2", true, at(90)),
+            Verdict::Another
+        );
         assert_eq!(buried(&running(), at(29)), Verdict::Wait(at(30)));
     }
 
     #[test]
     fn the_sweeper_waits_for_as_long_as_a_message_may_come_back() {
         let sweep = |job: &Job, backlog, now| Verdict::of_sweep(Some(job), CYCLE, backlog, at(now));
-        for (job, code) in [(accepted(at(0)), "never-started"), (running(), "worker-crashed"), (retrying(), "no-paper")]
-        {
+        for (job, code) in [
+            (accepted(at(0)), "never-started"),
+            (running(), "worker-crashed"),
+            (retrying(), "no-paper"),
+        ] {
             let due = job.ready_at.after(CYCLE).after(OUTAGE).after(SLACK);
             assert_eq!(sweep(&job, false, 60), Verdict::Wait(due));
-            assert_eq!(Verdict::of_sweep(Some(&job), CYCLE, true, due), Verdict::Wait(due.after(PAUSE)), "a backlog");
+            assert_eq!(
+                Verdict::of_sweep(Some(&job), CYCLE, true, due),
+                Verdict::Wait(due.after(PAUSE)),
+                "a backlog"
+            );
             assert_eq!(
                 ended(&job, Verdict::of_sweep(Some(&job), CYCLE, false, due)),
                 (Status::Failed, code.to_owned())
             );
         }
-        let over = Transition::withdraw(at(1)).apply(&accepted(at(0))).expect("no attempt ran");
+        let over = Transition::withdraw(at(1))
+            .apply(&accepted(at(0)))
+            .expect("no attempt ran");
         assert_eq!(sweep(&over, false, 90_000), Verdict::Over);
         assert_eq!(Verdict::of_sweep(None, CYCLE, false, at(0)), Verdict::Over);
     }
@@ -267,10 +349,23 @@ mod tests {
         let job = accepted(at(0));
         let last_call = job.deadline().before(LAST_CALL);
         let before = last_call.before(Duration::from_secs(1));
-        assert_eq!(Verdict::of_sweep(Some(&job), CYCLE, true, before), Verdict::Wait(last_call));
-        assert_eq!(ended(&job, Verdict::of_sweep(Some(&job), CYCLE, true, last_call)).1, "expired");
+        assert_eq!(
+            Verdict::of_sweep(Some(&job), CYCLE, true, before),
+            Verdict::Wait(last_call)
+        );
+        assert_eq!(
+            ended(&job, Verdict::of_sweep(Some(&job), CYCLE, true, last_call)).1,
+            "expired"
+        );
         let long = Duration::from_secs(1_000_000);
-        assert_eq!(Verdict::of_sweep(Some(&job), long, false, at(60)), Verdict::Wait(last_call), "a very long cycle");
-        assert_eq!(ended(&job, Verdict::of_sweep(Some(&job), long, false, last_call)).1, "expired");
+        assert_eq!(
+            Verdict::of_sweep(Some(&job), long, false, at(60)),
+            Verdict::Wait(last_call),
+            "a very long cycle"
+        );
+        assert_eq!(
+            ended(&job, Verdict::of_sweep(Some(&job), long, false, last_call)).1,
+            "expired"
+        );
     }
 }

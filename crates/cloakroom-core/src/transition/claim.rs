@@ -44,7 +44,8 @@ pub enum Refusal {
 impl Refusal {
     /// What the record says of a refused claim.
     pub fn of(claim: &Claim, job: Option<&Job>, now: Timestamp) -> Self {
-        let Some(job) = job.filter(|job| job.is_alive(now) && job.created_at == claim.created_at) else {
+        let Some(job) = job.filter(|job| job.is_alive(now) && job.created_at == claim.created_at)
+        else {
             return Self::Over;
         };
         let lease = match (job.status, &job.lease) {
@@ -69,9 +70,11 @@ impl Refusal {
             Status::Running => Self::after_a_death(job.attempt, claim.max_attempts, lease),
             Status::Retrying if job.attempt >= claim.max_attempts => Self::Exhausted(lease.token),
             // It came free since the claim was refused.
-            Status::Accepted | Status::Retrying | Status::Succeeded | Status::Failed | Status::Cancelled => {
-                Self::Later(job.ready_at)
-            }
+            Status::Accepted
+            | Status::Retrying
+            | Status::Succeeded
+            | Status::Failed
+            | Status::Cancelled => Self::Later(job.ready_at),
         }
     }
 
@@ -84,6 +87,13 @@ impl Refusal {
             return Self::Exhausted(lease.token);
         }
         let last = attempt.saturating_add(1) >= max_attempts;
-        Self::TakeOver { dead: lease.token, isolation: if last { Isolation::Alone } else { Isolation::Shared } }
+        Self::TakeOver {
+            dead: lease.token,
+            isolation: if last {
+                Isolation::Alone
+            } else {
+                Isolation::Shared
+            },
+        }
     }
 }

@@ -8,8 +8,8 @@ use super::*;
 use crate::job::tests::accepted;
 use crate::transition::Claim;
 use crate::{
-    AttemptEnd, Digest, Failure, Isolation, Lease, LeaseToken, Problem, Progress, Resource, RetryPolicy, Success,
-    Transition,
+    AttemptEnd, Digest, Failure, Isolation, Lease, LeaseToken, Problem, Progress, Resource,
+    RetryPolicy, Success, Transition,
 };
 
 const ID: &str = "00000000-0000-0000-0000-000000000001";
@@ -23,22 +23,48 @@ fn token() -> LeaseToken {
 }
 
 fn claimed(job: &Job, now: Timestamp) -> Job {
-    let lease = Lease { token: token(), message_id: "m".into(), ends_at: None, isolation: Isolation::Shared };
-    let claim = Claim { created_at: job.created_at, lease, lease_time: Duration::from_secs(30), max_attempts: 9 };
-    Transition::claim(&claim, now).apply(job).expect("it is free")
+    let lease = Lease {
+        token: token(),
+        message_id: "m".into(),
+        ends_at: None,
+        isolation: Isolation::Shared,
+    };
+    let claim = Claim {
+        created_at: job.created_at,
+        lease,
+        lease_time: Duration::from_secs(30),
+        max_attempts: 9,
+    };
+    Transition::claim(&claim, now)
+        .apply(job)
+        .expect("it is free")
 }
 
 fn ended(job: &Job, end: AttemptEnd, now: Timestamp) -> Job {
-    let policy = RetryPolicy { max_attempts: 9, ..RetryPolicy::default() };
-    Transition::settle(job, token(), end, &policy, now, 1.0).apply(job).expect("the lease holds")
+    let policy = RetryPolicy {
+        max_attempts: 9,
+        ..RetryPolicy::default()
+    };
+    Transition::settle(job, token(), end, &policy, now, 1.0)
+        .apply(job)
+        .expect("the lease holds")
 }
 
 fn out_of_paper() -> Failure {
-    Failure::new("out of paper").with_code("no-paper").with_status(409)
+    Failure::new("out of paper")
+        .with_code("no-paper")
+        .with_status(409)
 }
 
 fn retried(job: &Job, now: Timestamp) -> Job {
-    ended(job, AttemptEnd::Retryable { failure: out_of_paper(), after: Some(Duration::from_secs(60)) }, now)
+    ended(
+        job,
+        AttemptEnd::Retryable {
+            failure: out_of_paper(),
+            after: Some(Duration::from_secs(60)),
+        },
+        now,
+    )
 }
 
 fn failed(job: &Job, now: Timestamp) -> Job {
@@ -51,7 +77,9 @@ fn succeeded(job: &Job, success: Success, now: Timestamp) -> Job {
 
 fn half_done(job: &Job, now: Timestamp) -> Job {
     let report = (Progress::new(50.0, Some("half".into())), Some(at(90)));
-    Transition::renew(token(), Duration::from_secs(30), Some(report), now).apply(job).expect("the lease holds")
+    Transition::renew(token(), Duration::from_secs(30), Some(report), now)
+        .apply(job)
+        .expect("the lease holds")
 }
 
 fn shown(job: &Job) -> Value {
@@ -70,7 +98,11 @@ fn document(members: &Value) -> Value {
     });
     let all = document.as_object_mut().expect("an object");
     for (name, value) in members.as_object().expect("an object") {
-        if value.is_null() { _ = all.remove(name) } else { _ = all.insert(name.clone(), value.clone()) }
+        if value.is_null() {
+            _ = all.remove(name)
+        } else {
+            _ = all.insert(name.clone(), value.clone())
+        }
     }
     document
 }
@@ -90,7 +122,10 @@ fn a_job_that_waits_says_so_and_when_it_may_begin() {
     assert_eq!(shown(&job), document(&json!({"client_job_id": null})));
     let mut later = accepted(at(0));
     later.ready_at = at(3600);
-    assert_eq!(shown(&later), document(&json!({"not_before": at(3600), "expires_at": at(90_000)})));
+    assert_eq!(
+        shown(&later),
+        document(&json!({"not_before": at(3600), "expires_at": at(90_000)}))
+    );
 }
 
 #[test]
@@ -110,7 +145,9 @@ fn a_job_that_runs_says_since_when_and_how_far_it_is() {
 #[test]
 fn a_job_that_is_being_cancelled_has_no_estimate_of_its_end() {
     let half = half_done(&claimed(&accepted(at(0)), at(5)), at(10));
-    let cancelling = Transition::ask_to_cancel(at(11)).apply(&half).expect("it runs");
+    let cancelling = Transition::ask_to_cancel(at(11))
+        .apply(&half)
+        .expect("it runs");
     let members = json!({
         "status": "cancelling", "attempt": 1, "started_at": at(5), "updated_at": at(11), "expires_at": at(86_411),
         "progress": {"percent": 50.0, "message": "half"},
@@ -120,7 +157,10 @@ fn a_job_that_is_being_cancelled_has_no_estimate_of_its_end() {
 
 #[test]
 fn a_job_that_is_retried_says_when_and_what_went_wrong() {
-    let job = retried(&half_done(&claimed(&accepted(at(0)), at(5)), at(10)), at(20));
+    let job = retried(
+        &half_done(&claimed(&accepted(at(0)), at(5)), at(10)),
+        at(20),
+    );
     let members = json!({
         "status": "retrying", "attempt": 1, "started_at": at(5), "updated_at": at(20), "expires_at": at(86_420),
         "progress": {"percent": 50.0, "message": "half"}, "retry_at": at(80),
@@ -131,17 +171,33 @@ fn a_job_that_is_retried_says_when_and_what_went_wrong() {
 
 #[test]
 fn an_attempt_after_a_failed_one_shows_nothing_of_it() {
-    let job = claimed(&retried(&half_done(&claimed(&accepted(at(0)), at(5)), at(10)), at(20)), at(80));
+    let job = claimed(
+        &retried(
+            &half_done(&claimed(&accepted(at(0)), at(5)), at(10)),
+            at(20),
+        ),
+        at(80),
+    );
     let members = json!({
         "status": "running", "attempt": 2, "started_at": at(5), "updated_at": at(80), "expires_at": at(86_480),
     });
     assert_eq!(shown(&job), document(&members));
-    let cancelling = Transition::ask_to_cancel(at(81)).apply(&job).expect("it runs");
+    let cancelling = Transition::ask_to_cancel(at(81))
+        .apply(&job)
+        .expect("it runs");
     assert_eq!(shown(&cancelling)["error"], Value::Null);
     let done = succeeded(&job, Success::default(), at(90));
-    assert_eq!((&shown(&done)["error"], &shown(&done)["status"]), (&Value::Null, &json!("succeeded")));
-    let cancelled = Transition::withdraw(at(81)).apply(&retried(&job, at(80))).expect("it waits");
-    assert_eq!((&shown(&cancelled)["error"], &shown(&cancelled)["retry_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&shown(&done)["error"], &shown(&done)["status"]),
+        (&Value::Null, &json!("succeeded"))
+    );
+    let cancelled = Transition::withdraw(at(81))
+        .apply(&retried(&job, at(80)))
+        .expect("it waits");
+    assert_eq!(
+        (&shown(&cancelled)["error"], &shown(&cancelled)["retry_at"]),
+        (&Value::Null, &Value::Null)
+    );
 }
 
 #[test]
@@ -157,16 +213,29 @@ fn a_job_that_failed_says_why_and_offers_nothing_to_cancel() {
 
 #[test]
 fn a_job_that_was_sent_back_is_as_one_that_was_accepted() {
-    let failed = failed(&half_done(&claimed(&accepted(at(0)), at(5)), at(10)), at(20));
-    let job = Transition::redrive(&failed, at(30)).apply(&failed).expect("it failed");
-    assert_eq!(shown(&job), document(&json!({"updated_at": at(30), "expires_at": at(86_430)})));
+    let failed = failed(
+        &half_done(&claimed(&accepted(at(0)), at(5)), at(10)),
+        at(20),
+    );
+    let job = Transition::redrive(&failed, at(30))
+        .apply(&failed)
+        .expect("it failed");
+    assert_eq!(
+        shown(&job),
+        document(&json!({"updated_at": at(30), "expires_at": at(86_430)}))
+    );
     let again = claimed(&job, at(40));
-    assert_eq!((&shown(&again)["attempt"], &shown(&again)["started_at"]), (&json!(1), &json!(at(40))));
+    assert_eq!(
+        (&shown(&again)["attempt"], &shown(&again)["started_at"]),
+        (&json!(1), &json!(at(40)))
+    );
 }
 
 #[test]
 fn a_job_that_was_cancelled_says_when() {
-    let job = Transition::withdraw(at(7)).apply(&accepted(at(0))).expect("it waits");
+    let job = Transition::withdraw(at(7))
+        .apply(&accepted(at(0)))
+        .expect("it waits");
     let members = json!({
         "status": "cancelled", "updated_at": at(7), "finished_at": at(7), "expires_at": at(86_407),
         "links": links_of_the_end(),
@@ -191,22 +260,51 @@ fn a_small_json_result_stands_in_the_document_and_any_other_has_a_link() {
     let hour = Duration::from_secs(3600);
     for (result, members) in [
         (None, json!({})),
-        (Some(inline("application/json", b"{\"a\":1}")), json!({"result": {"a": 1}})),
-        (Some(inline("application/json", b"null")), json!({"result": null, "is_null": true})),
-        (Some(inline("application/json", b"no JSON")), json!({"result_url": url})),
-        (Some(inline("text/plain", b"{}")), json!({"result_url": url})),
+        (
+            Some(inline("application/json", b"{\"a\":1}")),
+            json!({"result": {"a": 1}}),
+        ),
+        (
+            Some(inline("application/json", b"null")),
+            json!({"result": null, "is_null": true}),
+        ),
+        (
+            Some(inline("application/json", b"no JSON")),
+            json!({"result_url": url}),
+        ),
+        (
+            Some(inline("text/plain", b"{}")),
+            json!({"result_url": url}),
+        ),
         (Some(stored(None)), json!({"result_url": url})),
-        (Some(stored(Some(hour))), json!({"result_url": url, "result_expires_at": at(3620)})),
+        (
+            Some(stored(Some(hour))),
+            json!({"result_url": url, "result_expires_at": at(3620)}),
+        ),
     ] {
-        let success = Success { result, resource: Some(Resource::parse("/reports/7").expect("a path")) };
-        let shown = shown(&succeeded(&claimed(&accepted(at(0)), at(5)), success, at(20)));
+        let success = Success {
+            result,
+            resource: Some(Resource::parse("/reports/7").expect("a path")),
+        };
+        let shown = shown(&succeeded(
+            &claimed(&accepted(at(0)), at(5)),
+            success,
+            at(20),
+        ));
         let mut all = json!({
             "status": "succeeded", "attempt": 1, "started_at": at(5), "updated_at": at(20), "finished_at": at(20),
             "expires_at": at(86_420), "resource": "/reports/7", "links": links_of_the_end(),
         });
-        all.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+        all.as_object_mut()
+            .expect("an object")
+            .extend(members.as_object().expect("an object").clone());
         let mut document = document(&all);
-        if document.as_object_mut().expect("an object").remove("is_null").is_some() {
+        if document
+            .as_object_mut()
+            .expect("an object")
+            .remove("is_null")
+            .is_some()
+        {
             document["result"] = Value::Null;
         }
         assert_eq!(shown, document);
@@ -217,7 +315,10 @@ fn a_small_json_result_stands_in_the_document_and_any_other_has_a_link() {
 fn a_document_is_read_as_it_was_written() {
     let job = half_done(&claimed(&accepted(at(0)), at(5)), at(10));
     let view = JobView::of(&job, "");
-    assert_eq!(serde_json::from_value::<JobView>(to_value(&view).expect("JSON")).expect("a view"), view);
+    assert_eq!(
+        serde_json::from_value::<JobView>(to_value(&view).expect("JSON")).expect("a view"),
+        view
+    );
     assert_eq!(view.links.this, format!("/jobs/{ID}"));
 }
 
@@ -225,14 +326,27 @@ fn a_document_is_read_as_it_was_written() {
 fn a_history_numbers_the_attempts_anew_after_a_redrive() {
     let first = retried(&claimed(&accepted(at(0)), at(5)), at(20));
     let second = failed(&claimed(&first, at(80)), at(90));
-    let back = Transition::redrive(&second, at(100)).apply(&second).expect("it failed");
-    let deferred = ended(&claimed(&back, at(110)), AttemptEnd::Unavailable(Failure::unavailable("away")), at(111));
+    let back = Transition::redrive(&second, at(100))
+        .apply(&second)
+        .expect("it failed");
+    let deferred = ended(
+        &claimed(&back, at(110)),
+        AttemptEnd::Unavailable(Failure::unavailable("away")),
+        at(111),
+    );
     let job = succeeded(&claimed(&deferred, at(200)), Success::default(), at(201));
     let view = HistoryView::of(&job, "/v1");
     let steps: Vec<_> = view
         .history
         .iter()
-        .map(|step| (step.at.as_millis() / 1000, step.event.as_str(), step.attempt, step.reason.as_deref()))
+        .map(|step| {
+            (
+                step.at.as_millis() / 1000,
+                step.event.as_str(),
+                step.attempt,
+                step.reason.as_deref(),
+            )
+        })
         .collect();
     let no_paper = Some("no-paper: out of paper");
     let want = [
@@ -267,7 +381,14 @@ fn a_job_that_failed_or_was_cancelled_is_a_problem_and_no_other_is() {
     let running = claimed(&accepted(at(0)), at(5));
     let failed = failed(&running, at(20));
     let problem = Problem::of_job(JobView::of(&failed, "/v1")).expect("a problem");
-    assert_eq!((problem.status, problem.code.as_str(), problem.detail.as_str()), (409, "no-paper", "out of paper"));
+    assert_eq!(
+        (
+            problem.status,
+            problem.code.as_str(),
+            problem.detail.as_str()
+        ),
+        (409, "no-paper", "out of paper")
+    );
     assert_eq!(
         (problem.title.as_str(), problem.type_uri.as_str()),
         ("The job failed", "urn:cloakroom:problem:job-failed")
@@ -275,14 +396,35 @@ fn a_job_that_failed_or_was_cancelled_is_a_problem_and_no_other_is() {
     assert_eq!(problem.instance, Some(format!("/v1/jobs/{ID}")));
     assert_eq!(problem.job, Some(Box::new(JobView::of(&failed, "/v1"))));
     assert_eq!(problem.errors, []);
-    let cancelled = Transition::withdraw(at(7)).apply(&accepted(at(0))).expect("it waits");
+    let cancelled = Transition::withdraw(at(7))
+        .apply(&accepted(at(0)))
+        .expect("it waits");
     let problem = Problem::of_job(JobView::of(&cancelled, "/v1")).expect("a problem");
-    assert_eq!((problem.status, problem.code.as_str()), (410, "job-cancelled"));
-    assert_eq!((problem.instance.is_some(), problem.job.is_some()), (true, true));
+    assert_eq!(
+        (problem.status, problem.code.as_str()),
+        (410, "job-cancelled")
+    );
+    assert_eq!(
+        (problem.instance.is_some(), problem.job.is_some()),
+        (true, true)
+    );
     let done = succeeded(&running, Success::default(), at(20));
-    let cancelling = Transition::ask_to_cancel(at(11)).apply(&running).expect("it runs");
-    for job in [&accepted(at(0)), &running, &retried(&running, at(20)), &cancelling, &done] {
-        assert_eq!(Problem::of_job(JobView::of(job, "")), None, "{:?}", job.status);
+    let cancelling = Transition::ask_to_cancel(at(11))
+        .apply(&running)
+        .expect("it runs");
+    for job in [
+        &accepted(at(0)),
+        &running,
+        &retried(&running, at(20)),
+        &cancelling,
+        &done,
+    ] {
+        assert_eq!(
+            Problem::of_job(JobView::of(job, "")),
+            None,
+            "{:?}",
+            job.status
+        );
     }
 }
 

@@ -16,9 +16,13 @@ fn folder() -> TempDir {
 /// The file that is reported, and the reason.
 fn found(folder: &TempDir) -> (String, String) {
     match check(folder.path()) {
-        Err(StartError::Data { file, reason, .. }) => {
-            (file.strip_prefix(folder.path()).expect("below").display().to_string(), reason)
-        }
+        Err(StartError::Data { file, reason, .. }) => (
+            file.strip_prefix(folder.path())
+                .expect("below")
+                .display()
+                .to_string(),
+            reason,
+        ),
         other => panic!("want damage, got {other:?}"),
     }
 }
@@ -41,7 +45,10 @@ fn a_database_that_was_overwritten_is_named() {
     for name in ["dynamodb.sqlite", "sqs.sqlite"] {
         let folder = folder();
         std::fs::write(folder.path().join(name), "rubbish".repeat(1000)).expect("written");
-        assert_eq!(found(&folder), (name.to_owned(), "file is not a database".to_owned()));
+        assert_eq!(
+            found(&folder),
+            (name.to_owned(), "file is not a database".to_owned())
+        );
     }
 }
 
@@ -68,7 +75,12 @@ fn a_newer_table_is_rejected_and_the_known_version_is_the_linked_one() {
     let folder = folder();
     let connection = Connection::open(folder.path().join("dynamodb.sqlite")).expect("opened");
     assert_eq!(version(&connection), Some(DYNAMODB_SCHEMA));
-    connection.execute("UPDATE _config SET value = '99' WHERE key = 'schema_version'", []).expect("written");
+    connection
+        .execute(
+            "UPDATE _config SET value = '99' WHERE key = 'schema_version'",
+            [],
+        )
+        .expect("written");
     let reason = format!("its tables are of version 99, this program knows {DYNAMODB_SCHEMA}");
     assert_eq!(found(&folder), ("dynamodb.sqlite".to_owned(), reason));
 }
@@ -77,5 +89,8 @@ fn a_newer_table_is_rejected_and_the_known_version_is_the_linked_one() {
 fn a_bucket_that_is_a_file_is_named() {
     let folder = folder();
     std::fs::write(folder.path().join("s3/files"), "").expect("written");
-    assert_eq!(found(&folder), ("s3/files".to_owned(), "it is not a folder".to_owned()));
+    assert_eq!(
+        found(&folder),
+        ("s3/files".to_owned(), "it is not a folder".to_owned())
+    );
 }

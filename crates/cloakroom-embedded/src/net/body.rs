@@ -43,7 +43,9 @@ where
 
 impl<B> std::fmt::Debug for Unread<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unread").field("held_back", &self.held_back).finish_non_exhaustive()
+        f.debug_struct("Unread")
+            .field("held_back", &self.held_back)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,31 +58,49 @@ pub(super) fn watch<B: Body + Unpin>(request: Request<B>) -> (Request<Received<B
     let held_back = expect.is_some_and(|expect| expect.eq_ignore_ascii_case(b"100-continue"));
     let left = Left::default();
     let rest = Rest(Arc::clone(&left));
-    (request.map(|body| Received { unread: Some(Unread { body, held_back }), left }), rest)
+    (
+        request.map(|body| Received {
+            unread: Some(Unread { body, held_back }),
+            left,
+        }),
+        rest,
+    )
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Received<B> {
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let Some(unread) = &mut self.unread else { return Poll::Ready(None) };
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let Some(unread) = &mut self.unread else {
+            return Poll::Ready(None);
+        };
         unread.held_back = false;
         Pin::new(&mut unread.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.unread.as_ref().is_none_or(|unread| unread.body.is_end_stream())
+        self.unread
+            .as_ref()
+            .is_none_or(|unread| unread.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.unread.as_ref().map_or_else(|| SizeHint::with_exact(0), |unread| unread.body.size_hint())
+        self.unread
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), |unread| unread.body.size_hint())
     }
 }
 
 impl<B: Body + Unpin> Drop for Received<B> {
     fn drop(&mut self) {
-        let unread = self.unread.take().filter(|unread| !unread.body.is_end_stream());
+        let unread = self
+            .unread
+            .take()
+            .filter(|unread| !unread.body.is_end_stream());
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = unread;
     }
 }
@@ -91,14 +111,22 @@ impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
     /// A client that waits to be asked for the body is not asked: it needs only the answer.
     pub(super) async fn discard(self) -> bool {
         let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Unread { mut body, held_back }) = left else { return true };
+        let Some(Unread {
+            mut body,
+            held_back,
+        }) = left
+        else {
+            return true;
+        };
         if held_back {
             return false;
         }
         let discard = async {
             let mut most = MOST_DISCARDED;
             while let Ok(frame) = timeout(LONGEST_PAUSE, body.frame()).await {
-                let Some(Ok(frame)) = frame else { return frame.is_none() };
+                let Some(Ok(frame)) = frame else {
+                    return frame.is_none();
+                };
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                 match most.checked_sub(length) {
                     Some(rest) => most = rest,

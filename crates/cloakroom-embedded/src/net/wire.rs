@@ -59,7 +59,15 @@ struct Closing {
 impl<T> Wire<T> {
     pub(super) fn new(stream: T, refuse: Refuse, lingering: Lingering) -> Self {
         let stream = TokioIo::new(stream);
-        Self { stream, refuse, lingering, start: Vec::new(), answered: false, pending: Bytes::new(), closing: None }
+        Self {
+            stream,
+            refuse,
+            lingering,
+            start: Vec::new(),
+            answered: false,
+            pending: Bytes::new(),
+            closing: None,
+        }
     }
 
     fn remember(&mut self, bytes: &[u8]) {
@@ -67,7 +75,8 @@ impl<T> Wire<T> {
             self.start.clear();
         }
         let room = MOST_REMEMBERED - self.start.len();
-        self.start.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.start
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     /// The host's answer in place of hyper's.
@@ -116,7 +125,11 @@ impl<T: AsyncRead + Unpin> Wire<T> {
 }
 
 impl<T: AsyncRead + Unpin> Read for Wire<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut into: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
         let mut piece = [0; 16 * 1024];
         let most = into.remaining().min(piece.len());
@@ -129,7 +142,11 @@ impl<T: AsyncRead + Unpin> Read for Wire<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Write for Wire<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let wire = self.get_mut();
         ready!(wire.poll_pending(cx))?;
         wire.answered = true;
@@ -162,12 +179,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Write for Wire<T> {
 
 /// The status of an answer that hyper made by itself; `None` for any other bytes.
 fn refusal(bytes: &[u8]) -> Option<StatusCode> {
-    let head = std::str::from_utf8(bytes).ok()?.strip_prefix("HTTP/1.1 ")?.strip_suffix("\r\n\r\n")?;
+    let head = std::str::from_utf8(bytes)
+        .ok()?
+        .strip_prefix("HTTP/1.1 ")?
+        .strip_suffix("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
     let status = lines.next()?.get(..3)?.parse().ok()?;
-    let own =
-        |line: &str| line.eq_ignore_ascii_case("content-length: 0") || line.eq_ignore_ascii_case("connection: close");
-    lines.all(own).then_some(status).filter(StatusCode::is_client_error)
+    let own = |line: &str| {
+        line.eq_ignore_ascii_case("content-length: 0")
+            || line.eq_ignore_ascii_case("connection: close")
+    };
+    lines
+        .all(own)
+        .then_some(status)
+        .filter(StatusCode::is_client_error)
 }
 
 /// The method and the path that a request begins with, if its line was received as far as that and the path is well-formed.
@@ -182,18 +207,34 @@ fn request_line(start: &[u8]) -> Option<(&str, &str)> {
     if !named || cut || !path.starts_with(b"/") || !path.iter().all(known) {
         return None;
     }
-    Some((std::str::from_utf8(method).ok()?, std::str::from_utf8(path).ok()?))
+    Some((
+        std::str::from_utf8(method).ok()?,
+        std::str::from_utf8(path).ok()?,
+    ))
 }
 
 /// A response as it is sent.
 fn encode(response: Response<Full<Bytes>>, with_body: bool) -> Bytes {
     let (parts, body) = response.into_parts();
-    let body = body.collect().now_or_never().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default();
+    let body = body
+        .collect()
+        .now_or_never()
+        .and_then(Result::ok)
+        .map(Collected::to_bytes)
+        .unwrap_or_default();
     let status = parts.status;
     let mut bytes = BytesMut::new();
-    let line = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default());
+    let line = format!(
+        "HTTP/1.1 {} {}\r\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or_default()
+    );
     bytes.extend_from_slice(line.as_bytes());
-    for (name, value) in parts.headers.iter().filter(|(name, _)| *name != CONTENT_LENGTH) {
+    for (name, value) in parts
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != CONTENT_LENGTH)
+    {
         for piece in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             bytes.extend_from_slice(piece);
         }

@@ -14,11 +14,17 @@ pub(super) struct Reachable(pub(super) PathBuf);
 impl S3Access for Reachable {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         if context.credentials().is_none() {
-            return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "the request is not signed"));
+            return Err(S3Error::with_message(
+                S3ErrorCode::AccessDenied,
+                "the request is not signed",
+            ));
         }
         match context.s3_path() {
             S3Path::Object { bucket, .. } if !self.0.join(&**bucket).is_dir() => {
-                Err(S3Error::with_message(S3ErrorCode::ServiceUnavailable, "the folder of the bucket can't be read"))
+                Err(S3Error::with_message(
+                    S3ErrorCode::ServiceUnavailable,
+                    "the folder of the bucket can't be read",
+                ))
             }
             S3Path::Object { .. } | S3Path::Bucket { .. } | S3Path::Root => Ok(()),
         }

@@ -47,13 +47,20 @@ pub(super) struct CheckedFiles {
 
 impl CheckedFiles {
     pub(super) fn new(files: FileSystem, folder: PathBuf) -> Self {
-        Self { files, unfinished: Unfinished::below(&folder), folder }
+        Self {
+            files,
+            unfinished: Unfinished::below(&folder),
+            folder,
+        }
     }
 
     /// Keys lie as paths below their bucket, so part of a key is a folder.
     fn check_no_folder(&self, bucket: &str, key: &str) -> S3Result<()> {
         if !key.ends_with('/') && self.folder.join(bucket).join(key).is_dir() {
-            return Err(S3Error::with_message(S3ErrorCode::NoSuchKey, "the specified key does not exist"));
+            return Err(S3Error::with_message(
+                S3ErrorCode::NoSuchKey,
+                "the specified key does not exist",
+            ));
         }
         Ok(())
     }
@@ -64,19 +71,28 @@ impl CheckedFiles {
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         self.files.create_bucket(request).await.map_err(|error| {
             if *error.code() == S3ErrorCode::BucketAlreadyExists {
-                S3Error::with_message(S3ErrorCode::BucketAlreadyOwnedByYou, "the bucket exists, and it is yours")
+                S3Error::with_message(
+                    S3ErrorCode::BucketAlreadyOwnedByYou,
+                    "the bucket exists, and it is yours",
+                )
             } else {
                 error
             }
         })
     }
 
-    async fn get_matching_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+    async fn get_matching_object(
+        &self,
+        request: S3Request<GetObjectInput>,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
         let wanted = request.input.if_match.clone();
         let response = self.files.get_object(request).await?;
         match (wanted, &response.output.e_tag) {
             (Some(ETagCondition::ETag(wanted)), Some(found)) if !found.strong_cmp(&wanted) => {
-                Err(S3Error::with_message(S3ErrorCode::PreconditionFailed, "the object is another by now"))
+                Err(S3Error::with_message(
+                    S3ErrorCode::PreconditionFailed,
+                    "the object is another by now",
+                ))
             }
             _ => Ok(response),
         }
@@ -89,59 +105,142 @@ impl CheckedFiles {
         let expected = expected!(request);
         let mut disagrees = Disagrees::default();
         if let Some(body) = request.input.body.take() {
-            request.input.body = Some(disagrees.if_not(body, expected, request.trailing_headers.clone()));
+            request.input.body =
+                Some(disagrees.if_not(body, expected, request.trailing_headers.clone()));
         }
-        self.files.put_object(request).await.map_err(|error| disagrees.or(error))
+        self.files
+            .put_object(request)
+            .await
+            .map_err(|error| disagrees.or(error))
     }
 
     async fn begin(
         &self,
         request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        let CreateMultipartUploadInput { bucket, key, content_type, metadata, .. } = request.input;
-        let upload = Upload { bucket: bucket.clone(), key: key.clone(), content_type, metadata };
+        let CreateMultipartUploadInput {
+            bucket,
+            key,
+            content_type,
+            metadata,
+            ..
+        } = request.input;
+        let upload = Upload {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            content_type,
+            metadata,
+        };
         let upload_id = Some(self.unfinished.begin(&upload).await?);
-        let output =
-            CreateMultipartUploadOutput { bucket: Some(bucket), key: Some(key), upload_id, ..Default::default() };
+        let output = CreateMultipartUploadOutput {
+            bucket: Some(bucket),
+            key: Some(key),
+            upload_id,
+            ..Default::default()
+        };
         Ok(S3Response::new(output))
     }
 
-    async fn put_part(&self, mut request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+    async fn put_part(
+        &self,
+        mut request: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
         let expected = expected!(request);
-        let UploadPartInput { bucket, key, upload_id, part_number, body, .. } = &mut request.input;
+        let UploadPartInput {
+            bucket,
+            key,
+            upload_id,
+            part_number,
+            body,
+            ..
+        } = &mut request.input;
         let (folder, _) = self.unfinished.find(bucket, key, upload_id).await?;
-        let body = body.take().ok_or_else(|| S3Error::new(S3ErrorCode::IncompleteBody))?;
+        let body = body
+            .take()
+            .ok_or_else(|| S3Error::new(S3ErrorCode::IncompleteBody))?;
         let mut disagrees = Disagrees::default();
         let body = disagrees.if_not(body, expected, request.trailing_headers.clone());
-        let etag = self.unfinished.put(&folder, *part_number, body).await.map_err(|error| disagrees.or(error))?;
-        Ok(S3Response::new(UploadPartOutput { e_tag: Some(ETag::Strong(etag)), ..Default::default() }))
+        let etag = self
+            .unfinished
+            .put(&folder, *part_number, body)
+            .await
+            .map_err(|error| disagrees.or(error))?;
+        Ok(S3Response::new(UploadPartOutput {
+            e_tag: Some(ETag::Strong(etag)),
+            ..Default::default()
+        }))
     }
 
-    async fn copy_part(&self, request: S3Request<UploadPartCopyInput>) -> S3Result<S3Response<UploadPartCopyOutput>> {
-        let UploadPartCopyInput { bucket, key, upload_id, part_number, copy_source, copy_source_range, .. } =
-            request.input.clone();
+    async fn copy_part(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let UploadPartCopyInput {
+            bucket,
+            key,
+            upload_id,
+            part_number,
+            copy_source,
+            copy_source_range,
+            ..
+        } = request.input.clone();
         let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
         let CopySource::Bucket { bucket, key, .. } = copy_source else {
             return Err(S3Error::new(S3ErrorCode::NotImplemented));
         };
         let wrong = |_| S3Error::new(S3ErrorCode::InvalidArgument);
-        let range = copy_source_range.map(|range| Range::parse(&range)).transpose().map_err(wrong)?;
-        let source = GetObjectInput { bucket: bucket.into(), key: key.into(), range, ..Default::default() };
-        let source = self.files.get_object(request.map_input(|_| source)).await?.output;
-        let body = source.body.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchKey))?;
+        let range = copy_source_range
+            .map(|range| Range::parse(&range))
+            .transpose()
+            .map_err(wrong)?;
+        let source = GetObjectInput {
+            bucket: bucket.into(),
+            key: key.into(),
+            range,
+            ..Default::default()
+        };
+        let source = self
+            .files
+            .get_object(request.map_input(|_| source))
+            .await?
+            .output;
+        let body = source
+            .body
+            .ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchKey))?;
         let etag = ETag::Strong(self.unfinished.put(&folder, part_number, body).await?);
-        let result = CopyPartResult { e_tag: Some(etag), ..Default::default() };
-        Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..Default::default() }))
+        let result = CopyPartResult {
+            e_tag: Some(etag),
+            ..Default::default()
+        };
+        Ok(S3Response::new(UploadPartCopyOutput {
+            copy_part_result: Some(result),
+            ..Default::default()
+        }))
     }
 
-    async fn list(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
-        let ListPartsInput { bucket, key, upload_id, max_parts, part_number_marker, .. } = request.input;
+    async fn list(
+        &self,
+        request: S3Request<ListPartsInput>,
+    ) -> S3Result<S3Response<ListPartsOutput>> {
+        let ListPartsInput {
+            bucket,
+            key,
+            upload_id,
+            max_parts,
+            part_number_marker,
+            ..
+        } = request.input;
         let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
-        let most = max_parts.filter(|most| (1..MOST_LISTED).contains(most)).unwrap_or(MOST_LISTED);
+        let most = max_parts
+            .filter(|most| (1..MOST_LISTED).contains(most))
+            .unwrap_or(MOST_LISTED);
         let after = part_number_marker.unwrap_or(0);
         let mut parts = self.unfinished.parts(&folder).await?;
         parts.retain(|part| part.number > after);
-        let page: Vec<_> = parts.iter().take(usize::try_from(most).unwrap_or(0)).collect();
+        let page: Vec<_> = parts
+            .iter()
+            .take(usize::try_from(most).unwrap_or(0))
+            .collect();
         let output = ListPartsOutput {
             is_truncated: Some(page.len() < parts.len()),
             next_part_number_marker: page.last().map(|part| part.number),
@@ -161,12 +260,27 @@ impl CheckedFiles {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        let CompleteMultipartUploadInput { bucket, key, upload_id, multipart_upload, if_match, if_none_match, .. } =
-            request.input.clone();
+        let CompleteMultipartUploadInput {
+            bucket,
+            key,
+            upload_id,
+            multipart_upload,
+            if_match,
+            if_none_match,
+            ..
+        } = request.input.clone();
         let _hold = self.unfinished.hold().await;
         let (folder, upload) = self.unfinished.find(&bucket, &key, &upload_id).await?;
-        let named = multipart_upload.and_then(|upload| upload.parts).unwrap_or_default().into_iter();
-        let named = named.filter_map(|part| Some((part.part_number?, part.e_tag.map(|etag| etag.value().to_owned()))));
+        let named = multipart_upload
+            .and_then(|upload| upload.parts)
+            .unwrap_or_default()
+            .into_iter();
+        let named = named.filter_map(|part| {
+            Some((
+                part.part_number?,
+                part.e_tag.map(|etag| etag.value().to_owned()),
+            ))
+        });
         let body = self.unfinished.whole(&folder, named.collect()).await?;
         let whole = PutObjectInput {
             body: Some(body),
@@ -178,7 +292,11 @@ impl CheckedFiles {
             if_none_match,
             ..Default::default()
         };
-        let put = self.files.put_object(request.map_input(|_| whole)).await?.output;
+        let put = self
+            .files
+            .put_object(request.map_input(|_| whole))
+            .await?
+            .output;
         self.unfinished.end(&folder).await?;
         let output = CompleteMultipartUploadOutput {
             bucket: Some(bucket),
@@ -193,7 +311,12 @@ impl CheckedFiles {
         &self,
         request: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        let AbortMultipartUploadInput { bucket, key, upload_id, .. } = request.input;
+        let AbortMultipartUploadInput {
+            bucket,
+            key,
+            upload_id,
+            ..
+        } = request.input;
         let _hold = self.unfinished.hold().await;
         let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
         self.unfinished.end(&folder).await?;
@@ -220,9 +343,20 @@ struct Disagrees(Arc<AtomicBool>);
 
 impl Disagrees {
     /// The body, whose end comes only if they are not.
-    fn if_not(&mut self, body: StreamingBlob, expected: Expected, trailers: Option<TrailingHeaders>) -> StreamingBlob {
+    fn if_not(
+        &mut self,
+        body: StreamingBlob,
+        expected: Expected,
+        trailers: Option<TrailingHeaders>,
+    ) -> StreamingBlob {
         let disagrees = Arc::clone(&self.0);
-        StreamingBlob::wrap(CheckedBody { body, hasher: Some(expected.hasher()), expected, trailers, disagrees })
+        StreamingBlob::wrap(CheckedBody {
+            body,
+            hasher: Some(expected.hasher()),
+            expected,
+            trailers,
+            disagrees,
+        })
     }
 
     /// Why a body was refused.
@@ -295,10 +429,22 @@ impl CheckedBody {
         let expected = &self.expected;
         [
             ("x-amz-checksum-crc32", &expected.crc32, sums.checksum_crc32),
-            ("x-amz-checksum-crc32c", &expected.crc32c, sums.checksum_crc32c),
+            (
+                "x-amz-checksum-crc32c",
+                &expected.crc32c,
+                sums.checksum_crc32c,
+            ),
             ("x-amz-checksum-sha1", &expected.sha1, sums.checksum_sha1),
-            ("x-amz-checksum-sha256", &expected.sha256, sums.checksum_sha256),
-            ("x-amz-checksum-crc64nvme", &expected.crc64nvme, sums.checksum_crc64nvme),
+            (
+                "x-amz-checksum-sha256",
+                &expected.sha256,
+                sums.checksum_sha256,
+            ),
+            (
+                "x-amz-checksum-crc64nvme",
+                &expected.crc64nvme,
+                sums.checksum_crc64nvme,
+            ),
         ]
         .into_iter()
         .all(|(name, header, sum)| {

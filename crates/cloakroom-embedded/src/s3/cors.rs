@@ -46,17 +46,29 @@ impl Cors {
 
     /// The answer to a preflight; `None` for any other request.
     pub(super) fn preflight(&self) -> Option<HttpResponse> {
-        let (_, wanted) = self.origin.as_ref().zip(self.wanted.as_ref()).filter(|_| self.method == Method::OPTIONS)?;
-        if !METHODS.iter().any(|method| method.as_bytes() == wanted.as_bytes()) {
+        let (_, wanted) = self
+            .origin
+            .as_ref()
+            .zip(self.wanted.as_ref())
+            .filter(|_| self.method == Method::OPTIONS)?;
+        if !METHODS
+            .iter()
+            .any(|method| method.as_bytes() == wanted.as_bytes())
+        {
             let mut response = Response::new(Body::from(REJECTED.to_owned()));
             *response.status_mut() = StatusCode::FORBIDDEN;
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
             return Some(response);
         }
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         allow(headers);
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, PUT"));
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, HEAD, PUT"),
+        );
         if let Some(wanted) = &self.headers {
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
         }
@@ -77,6 +89,8 @@ fn allow(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.append(
         VARY,
-        HeaderValue::from_static("Origin, Access-Control-Request-Headers, Access-Control-Request-Method"),
+        HeaderValue::from_static(
+            "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
+        ),
     );
 }

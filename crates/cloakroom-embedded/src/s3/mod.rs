@@ -41,12 +41,15 @@ async fn answer(service: S3Service, request: Request<Received>) -> HttpResponse 
     if let Some(preflight) = cors.preflight() {
         return preflight;
     }
-    let mut response = service.call(request.map(Body::http_body)).await.unwrap_or_else(|error| {
-        tracing::error!(?error, "the embedded S3 failed to answer");
-        let mut response = HttpResponse::new(Body::empty());
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
-    });
+    let mut response = service
+        .call(request.map(Body::http_body))
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(?error, "the embedded S3 failed to answer");
+            let mut response = HttpResponse::new(Body::empty());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        });
     cors.answer(response.headers_mut());
     response
 }

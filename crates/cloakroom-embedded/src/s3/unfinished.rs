@@ -61,7 +61,10 @@ pub(super) struct Unfinished {
 impl Unfinished {
     /// Below the folder of the buckets.
     pub(super) fn below(folder: &Path) -> Self {
-        Self { folder: folder.join(FOLDER), placing: Mutex::default() }
+        Self {
+            folder: folder.join(FOLDER),
+            placing: Mutex::default(),
+        }
     }
 
     pub(super) async fn begin(&self, upload: &Upload) -> S3Result<String> {
@@ -69,22 +72,40 @@ impl Unfinished {
         let folder = self.folder.join(&id);
         fs::create_dir_all(&folder).await.map_err(internal)?;
         let text = serde_json::to_vec(upload).map_err(internal)?;
-        fs::write(folder.join(UPLOAD), text).await.map_err(internal)?;
+        fs::write(folder.join(UPLOAD), text)
+            .await
+            .map_err(internal)?;
         Ok(id)
     }
 
     /// The folder of an upload of this key, and what it is to be.
-    pub(super) async fn find(&self, bucket: &str, key: &str, id: &str) -> S3Result<(PathBuf, Upload)> {
+    pub(super) async fn find(
+        &self,
+        bucket: &str,
+        key: &str,
+        id: &str,
+    ) -> S3Result<(PathBuf, Upload)> {
         // An id that is none may lead anywhere.
         let id = Uuid::parse_str(id).map_err(|_| gone())?;
         let folder = self.folder.join(id.to_string());
-        let text = fs::read(folder.join(UPLOAD)).await.map_err(gone_or_internal)?;
+        let text = fs::read(folder.join(UPLOAD))
+            .await
+            .map_err(gone_or_internal)?;
         let upload: Upload = serde_json::from_slice(&text).map_err(internal)?;
-        if (upload.bucket.as_str(), upload.key.as_str()) == (bucket, key) { Ok((folder, upload)) } else { Err(gone()) }
+        if (upload.bucket.as_str(), upload.key.as_str()) == (bucket, key) {
+            Ok((folder, upload))
+        } else {
+            Err(gone())
+        }
     }
 
     /// Puts a part in place, over any other of its number; its entity tag. One that breaks off leaves nothing.
-    pub(super) async fn put(&self, folder: &Path, number: i32, mut body: StreamingBlob) -> S3Result<String> {
+    pub(super) async fn put(
+        &self,
+        folder: &Path,
+        number: i32,
+        mut body: StreamingBlob,
+    ) -> S3Result<String> {
         if !(1..=10_000).contains(&number) {
             let reason = "the part number must be an integer between 1 and 10000";
             return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, reason));
@@ -102,8 +123,13 @@ impl Unfinished {
         let _placing = self.placing.lock().await;
         let before = self.parts(folder).await?;
         let file = folder.join(format!("{number}-{etag}"));
-        fs::rename(&coming.0, &file).await.map_err(gone_or_internal)?;
-        for other in before.into_iter().filter(|part| part.number == number && part.file != file) {
+        fs::rename(&coming.0, &file)
+            .await
+            .map_err(gone_or_internal)?;
+        for other in before
+            .into_iter()
+            .filter(|part| part.number == number && part.file != file)
+        {
             fs::remove_file(other.file).await.map_err(internal)?;
         }
         Ok(etag)
@@ -115,11 +141,19 @@ impl Unfinished {
         let mut parts = vec![];
         while let Some(entry) = entries.next_entry().await.map_err(internal)? {
             let name = entry.file_name();
-            let Some((number, etag)) = name.to_str().and_then(|name| name.split_once('-')) else { continue };
+            let Some((number, etag)) = name.to_str().and_then(|name| name.split_once('-')) else {
+                continue;
+            };
             let Ok(number) = number.parse() else { continue };
             let about = entry.metadata().await.map_err(gone_or_internal)?;
             let written = about.modified().map_err(internal)?;
-            parts.push(Part { number, etag: etag.to_owned(), size: about.len(), written, file: entry.path() });
+            parts.push(Part {
+                number,
+                etag: etag.to_owned(),
+                size: about.len(),
+                written,
+                file: entry.path(),
+            });
         }
         parts.sort_by_key(|part| part.number);
         Ok(parts)
@@ -131,25 +165,40 @@ impl Unfinished {
     }
 
     /// The bytes of these parts of an upload, one after the other, if they are what it may consist of.
-    pub(super) async fn whole(&self, folder: &Path, named: Vec<(i32, Option<String>)>) -> S3Result<StreamingBlob> {
+    pub(super) async fn whole(
+        &self,
+        folder: &Path,
+        named: Vec<(i32, Option<String>)>,
+    ) -> S3Result<StreamingBlob> {
         let refuse = |code, reason: &str| Err(S3Error::with_message(code, reason.to_owned()));
         if named.is_empty() {
             return refuse(S3ErrorCode::InvalidPart, "there must be a part");
         }
         if named.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
-            return refuse(S3ErrorCode::InvalidPartOrder, "the parts must be in ascending order");
+            return refuse(
+                S3ErrorCode::InvalidPartOrder,
+                "the parts must be in ascending order",
+            );
         }
         let there = self.parts(folder).await?;
         let mut parts = vec![];
         for (number, etag) in &named {
-            let same = |part: &&Part| part.number == *number && etag.as_ref().is_none_or(|etag| *etag == part.etag);
+            let same = |part: &&Part| {
+                part.number == *number && etag.as_ref().is_none_or(|etag| *etag == part.etag)
+            };
             let Some(part) = there.iter().find(same) else {
-                return refuse(S3ErrorCode::InvalidPart, "a part that is named is not there, or is another one");
+                return refuse(
+                    S3ErrorCode::InvalidPart,
+                    "a part that is named is not there, or is another one",
+                );
             };
             parts.push(part);
         }
         if parts.iter().rev().skip(1).any(|part| part.size < LEAST) {
-            return refuse(S3ErrorCode::EntityTooSmall, "a part that is not the last has less than 5 MiB");
+            return refuse(
+                S3ErrorCode::EntityTooSmall,
+                "a part that is not the last has less than 5 MiB",
+            );
         }
         let files: Vec<_> = parts.into_iter().map(|part| part.file.clone()).collect();
         Ok(StreamingBlob::wrap(read(files)))
@@ -182,23 +231,26 @@ pub(crate) fn give_up(folder: &Path, life: Duration) -> io::Result<usize> {
 
 /// Files, one after the other.
 fn read(files: Vec<PathBuf>) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static {
-    futures::stream::try_unfold((files.into_iter(), None::<File>), |(mut files, mut open)| async move {
-        loop {
-            let mut file = match open.take() {
-                Some(file) => file,
-                None => match files.next() {
-                    Some(path) => File::open(path).await?,
-                    None => return Ok(None),
-                },
-            };
-            let mut piece = vec![0; PIECE];
-            let length = file.read(&mut piece).await?;
-            if length > 0 {
-                piece.truncate(length);
-                return Ok(Some((Bytes::from(piece), (files, Some(file)))));
+    futures::stream::try_unfold(
+        (files.into_iter(), None::<File>),
+        |(mut files, mut open)| async move {
+            loop {
+                let mut file = match open.take() {
+                    Some(file) => file,
+                    None => match files.next() {
+                        Some(path) => File::open(path).await?,
+                        None => return Ok(None),
+                    },
+                };
+                let mut piece = vec![0; PIECE];
+                let length = file.read(&mut piece).await?;
+                if length > 0 {
+                    piece.truncate(length);
+                    return Ok(Some((Bytes::from(piece), (files, Some(file)))));
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 /// A file that is gone with this, unless it was renamed.
@@ -211,11 +263,18 @@ impl Drop for Coming {
 }
 
 fn gone() -> S3Error {
-    S3Error::with_message(S3ErrorCode::NoSuchUpload, "the upload does not exist: it was completed, or given up")
+    S3Error::with_message(
+        S3ErrorCode::NoSuchUpload,
+        "the upload does not exist: it was completed, or given up",
+    )
 }
 
 fn gone_or_internal(error: io::Error) -> S3Error {
-    if error.kind() == io::ErrorKind::NotFound { gone() } else { internal(error) }
+    if error.kind() == io::ErrorKind::NotFound {
+        gone()
+    } else {
+        internal(error)
+    }
 }
 
 fn internal(error: impl Into<StdError>) -> S3Error {

@@ -29,7 +29,9 @@ fn value(attribute: &MessageAttribute) -> Option<(u8, Vec<u8>)> {
     let kind = attribute.data_type.split('.').next();
     match (kind, &attribute.string_value, &attribute.binary_value) {
         (Some("String" | "Number"), Some(text), None) => Some((1, text.clone().into_bytes())),
-        (Some("Binary"), None, Some(base64)) => BASE64_STANDARD.decode(base64).ok().map(|bytes| (2, bytes)),
+        (Some("Binary"), None, Some(base64)) => {
+            BASE64_STANDARD.decode(base64).ok().map(|bytes| (2, bytes))
+        }
         _ => None,
     }
 }
@@ -84,7 +86,9 @@ pub(super) fn size_bytes(attributes: &MessageAttributes) -> usize {
 /// Refuses attributes SQS would refuse.
 pub(super) fn check(attributes: &MessageAttributes) -> Result<(), SqsError> {
     if attributes.len() > 10 {
-        return Err(SqsError::invalid("Number of message attributes [11 or more] exceeds the allowed maximum [10]."));
+        return Err(SqsError::invalid(
+            "Number of message attributes [11 or more] exceeds the allowed maximum [10].",
+        ));
     }
     for (name, attribute) in attributes {
         let lower = name.to_ascii_lowercase();
@@ -97,7 +101,9 @@ pub(super) fn check(attributes: &MessageAttributes) -> Result<(), SqsError> {
             && !lower.starts_with("aws.")
             && !lower.starts_with("amazon.");
         if !name_is_legal {
-            return Err(SqsError::invalid(format!("The message attribute name '{name}' is invalid.")));
+            return Err(SqsError::invalid(format!(
+                "The message attribute name '{name}' is invalid."
+            )));
         }
         let Some((_, bytes)) = value(attribute) else {
             return Err(SqsError::invalid(format!(
@@ -105,7 +111,9 @@ pub(super) fn check(attributes: &MessageAttributes) -> Result<(), SqsError> {
             )));
         };
         if bytes.is_empty() {
-            return Err(SqsError::invalid(format!("Message attribute '{name}' must contain a non-empty value.")));
+            return Err(SqsError::invalid(format!(
+                "Message attribute '{name}' must contain a non-empty value."
+            )));
         }
         if let Some(text) = &attribute.string_value {
             check_characters(text)?;
@@ -116,8 +124,7 @@ pub(super) fn check(attributes: &MessageAttributes) -> Result<(), SqsError> {
 
 /// The characters of XML 1.0, section 2.2, which is what SQS can carry.
 pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
-    let legal =
-        |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
+    let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
     if text.chars().all(legal) {
         Ok(())
     } else {

@@ -33,46 +33,76 @@ impl Kind {
     /// The body's `__type`, and the query protocol's code.
     pub(super) fn names(self) -> (&'static str, &'static str) {
         match self {
-            Kind::BatchEntryIdsNotDistinct => {
-                ("com.amazonaws.sqs#BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct")
-            }
-            Kind::BatchRequestTooLong => {
-                ("com.amazonaws.sqs#BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong")
-            }
-            Kind::EmptyBatchRequest => {
-                ("com.amazonaws.sqs#EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest")
-            }
+            Kind::BatchEntryIdsNotDistinct => (
+                "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
+                "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+            ),
+            Kind::BatchRequestTooLong => (
+                "com.amazonaws.sqs#BatchRequestTooLong",
+                "AWS.SimpleQueueService.BatchRequestTooLong",
+            ),
+            Kind::EmptyBatchRequest => (
+                "com.amazonaws.sqs#EmptyBatchRequest",
+                "AWS.SimpleQueueService.EmptyBatchRequest",
+            ),
             Kind::Internal => ("com.amazonaws.sqs#InternalFailure", "InternalFailure"),
-            Kind::InvalidAction => ("com.amazon.coral.service#UnknownOperationException", "InvalidAction"),
-            Kind::InvalidAttributeName => ("com.amazonaws.sqs#InvalidAttributeName", "InvalidAttributeName"),
-            Kind::InvalidAttributeValue => ("com.amazonaws.sqs#InvalidAttributeValue", "InvalidAttributeValue"),
-            Kind::InvalidBatchEntryId => {
-                ("com.amazonaws.sqs#InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId")
-            }
-            Kind::InvalidMessageContents => ("com.amazonaws.sqs#InvalidMessageContents", "InvalidMessageContents"),
-            Kind::InvalidParameterValue => {
-                ("com.amazon.coral.service#InvalidParameterValueException", "InvalidParameterValue")
-            }
-            Kind::MalformedInput => ("com.amazon.coral.service#SerializationException", "MalformedInput"),
-            Kind::MessageNotInflight => {
-                ("com.amazonaws.sqs#MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight")
-            }
-            Kind::MissingParameter => {
-                ("com.amazon.coral.service#MissingRequiredParameterException", "MissingParameter")
-            }
-            Kind::QueueDoesNotExist => {
-                ("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
-            }
+            Kind::InvalidAction => (
+                "com.amazon.coral.service#UnknownOperationException",
+                "InvalidAction",
+            ),
+            Kind::InvalidAttributeName => (
+                "com.amazonaws.sqs#InvalidAttributeName",
+                "InvalidAttributeName",
+            ),
+            Kind::InvalidAttributeValue => (
+                "com.amazonaws.sqs#InvalidAttributeValue",
+                "InvalidAttributeValue",
+            ),
+            Kind::InvalidBatchEntryId => (
+                "com.amazonaws.sqs#InvalidBatchEntryId",
+                "AWS.SimpleQueueService.InvalidBatchEntryId",
+            ),
+            Kind::InvalidMessageContents => (
+                "com.amazonaws.sqs#InvalidMessageContents",
+                "InvalidMessageContents",
+            ),
+            Kind::InvalidParameterValue => (
+                "com.amazon.coral.service#InvalidParameterValueException",
+                "InvalidParameterValue",
+            ),
+            Kind::MalformedInput => (
+                "com.amazon.coral.service#SerializationException",
+                "MalformedInput",
+            ),
+            Kind::MessageNotInflight => (
+                "com.amazonaws.sqs#MessageNotInflight",
+                "AWS.SimpleQueueService.MessageNotInflight",
+            ),
+            Kind::MissingParameter => (
+                "com.amazon.coral.service#MissingRequiredParameterException",
+                "MissingParameter",
+            ),
+            Kind::QueueDoesNotExist => (
+                "com.amazonaws.sqs#QueueDoesNotExist",
+                "AWS.SimpleQueueService.NonExistentQueue",
+            ),
             Kind::QueueNameExists => ("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists"),
-            Kind::ReceiptHandleIsInvalid => ("com.amazonaws.sqs#ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid"),
-            Kind::ResourceNotFound => ("com.amazonaws.sqs#ResourceNotFoundException", "ResourceNotFoundException"),
+            Kind::ReceiptHandleIsInvalid => (
+                "com.amazonaws.sqs#ReceiptHandleIsInvalid",
+                "ReceiptHandleIsInvalid",
+            ),
+            Kind::ResourceNotFound => (
+                "com.amazonaws.sqs#ResourceNotFoundException",
+                "ResourceNotFoundException",
+            ),
             Kind::TooManyEntriesInBatchRequest => (
                 "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
                 "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
             ),
-            Kind::UnsupportedOperation => {
-                ("com.amazonaws.sqs#UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation")
-            }
+            Kind::UnsupportedOperation => (
+                "com.amazonaws.sqs#UnsupportedOperation",
+                "AWS.SimpleQueueService.UnsupportedOperation",
+            ),
         }
     }
 
@@ -90,13 +120,19 @@ pub(super) struct SqsError {
 
 impl SqsError {
     pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 
     /// Logs the reason; the client learns only that it may try again.
     pub(super) fn internal(reason: impl Display) -> Self {
         tracing::error!(%reason, "the embedded queue failed");
-        Self::new(Kind::Internal, "We encountered an internal error. Please try again.")
+        Self::new(
+            Kind::Internal,
+            "We encountered an internal error. Please try again.",
+        )
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -109,7 +145,10 @@ impl SqsError {
     }
 
     pub(super) fn no_such_queue() -> Self {
-        Self::new(Kind::QueueDoesNotExist, "The specified queue does not exist.")
+        Self::new(
+            Kind::QueueDoesNotExist,
+            "The specified queue does not exist.",
+        )
     }
 }
 

@@ -51,7 +51,10 @@ async fn answer(server: &Arc<Server>, request: Request<Received>) -> Response<Fu
 async fn read(request: Request<Received>) -> Result<(String, Bytes), SqsError> {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
     if request.method() != Method::POST || header("content-type") != Some(JSON) {
-        return Err(SqsError::new(Kind::InvalidAction, format!("Only POST with {JSON} is served.")));
+        return Err(SqsError::new(
+            Kind::InvalidAction,
+            format!("Only POST with {JSON} is served."),
+        ));
     }
     let action = header("x-amz-target")
         .and_then(|target| target.strip_prefix("AmazonSQS."))

@@ -40,7 +40,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(store: Store, base_url: String, clock: Clock, stop: Stop) -> Self {
-        Self { store: Mutex::new(store), base_url, clock, waiters: Waiters::default(), stop }
+        Self {
+            store: Mutex::new(store),
+            base_url,
+            clock,
+            waiters: Waiters::default(),
+            stop,
+        }
     }
 
     /// Runs one piece of work on the store, off the async threads: `SQLite` blocks.
@@ -55,7 +61,8 @@ impl Server {
             let now = (server.clock)();
             work(&mut store, now)
         });
-        done.await.map_err(|error| SqsError::internal(error.to_string()))?
+        done.await
+            .map_err(|error| SqsError::internal(error.to_string()))?
     }
 
     fn queue_url(&self, name: &str) -> String {

@@ -69,9 +69,15 @@ pub(super) struct Sent {
     pub(super) message_id: String,
     #[serde(rename = "MD5OfMessageBody")]
     pub(super) md5_of_body: String,
-    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) md5_of_attributes: Option<String>,
-    #[serde(rename = "MD5OfMessageSystemAttributes", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MD5OfMessageSystemAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) md5_of_system_attributes: Option<String>,
 }
 
@@ -85,7 +91,10 @@ pub(super) struct ReceivedMessage {
     pub(super) body: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) attributes: BTreeMap<&'static str, String>,
-    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) md5_of_attributes: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) message_attributes: MessageAttributes,
@@ -102,13 +111,19 @@ pub(super) struct Failed {
 
 impl Failed {
     pub(super) fn new(id: String, error: SqsError) -> Self {
-        Self { id, sender_fault: error.kind.sender_fault(), code: error.kind.names().1, message: error.message }
+        Self {
+            id,
+            sender_fault: error.kind.sender_fault(),
+            code: error.kind.names().1,
+            message: error.message,
+        }
     }
 }
 
 /// Parses a request's body.
 pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, SqsError> {
-    serde_json::from_slice(body).map_err(|error| SqsError::new(Kind::MalformedInput, error.to_string()))
+    serde_json::from_slice(body)
+        .map_err(|error| SqsError::new(Kind::MalformedInput, error.to_string()))
 }
 
 /// The name in a request's `QueueUrl`: its last segment. Host and account are not looked at, so that URLs
@@ -155,15 +170,23 @@ impl Receipt {
         if handle.is_empty() {
             return Err(SqsError::missing("ReceiptHandle"));
         }
-        let handle = BASE64.decode(handle).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let handle = BASE64
+            .decode(handle)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .unwrap_or_default();
         let mut parts = handle.splitn(3, '.');
         let of_this_queue = parts.next() == Some(queue);
         let mut uuid = || parts.next().filter(|text| Uuid::try_parse(text).is_ok());
         match (of_this_queue, uuid(), uuid()) {
-            (true, Some(message_id), Some(token)) => {
-                Ok(Self { message_id: message_id.to_owned(), token: token.to_owned() })
-            }
-            _ => Err(SqsError::new(Kind::ReceiptHandleIsInvalid, "The input receipt handle is invalid.")),
+            (true, Some(message_id), Some(token)) => Ok(Self {
+                message_id: message_id.to_owned(),
+                token: token.to_owned(),
+            }),
+            _ => Err(SqsError::new(
+                Kind::ReceiptHandleIsInvalid,
+                "The input receipt handle is invalid.",
+            )),
         }
     }
 }

@@ -42,13 +42,22 @@ const NUMBERS: [(&str, i64, RangeInclusive<i64>); 5] = [
     ("VisibilityTimeout", 30, 0..=MAX_VISIBILITY_S),
     ("DelaySeconds", 0, 0..=900),
     ("MessageRetentionPeriod", 345_600, 60..=1_209_600),
-    ("MaximumMessageSize", MAX_MESSAGE_BYTES as i64, 1024..=MAX_MESSAGE_BYTES as i64),
+    (
+        "MaximumMessageSize",
+        MAX_MESSAGE_BYTES as i64,
+        1024..=MAX_MESSAGE_BYTES as i64,
+    ),
     ("ReceiveMessageWaitTimeSeconds", 0, 0..=20),
 ];
 
 /// Accepted and given back, without effect here.
-const WITHOUT_EFFECT: [&str; 5] =
-    ["Policy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled", "RedriveAllowPolicy"];
+const WITHOUT_EFFECT: [&str; 5] = [
+    "Policy",
+    "KmsMasterKeyId",
+    "KmsDataKeyReusePeriodSeconds",
+    "SqsManagedSseEnabled",
+    "RedriveAllowPolicy",
+];
 
 impl Settings {
     /// Reads stored attributes, or checks what is to be stored.
@@ -60,7 +69,11 @@ impl Settings {
             let (name, default, limits) = &NUMBERS[which];
             match attributes.get(*name) {
                 None => Ok(*default),
-                Some(text) => text.parse().ok().filter(|value| limits.contains(value)).ok_or_else(|| invalid(name)),
+                Some(text) => text
+                    .parse()
+                    .ok()
+                    .filter(|value| limits.contains(value))
+                    .ok_or_else(|| invalid(name)),
             }
         };
         Ok(Self {
@@ -93,7 +106,9 @@ impl Redrive {
             _ => None,
         };
         Ok(Self {
-            queue: arn_to_name(&policy.dead_letter_target_arn).ok_or_else(|| invalid("RedrivePolicy"))?.to_owned(),
+            queue: arn_to_name(&policy.dead_letter_target_arn)
+                .ok_or_else(|| invalid("RedrivePolicy"))?
+                .to_owned(),
             max_receive_count: count
                 .filter(|count| (1..=1000).contains(count))
                 .ok_or_else(|| invalid("RedrivePolicy"))?,
@@ -104,7 +119,9 @@ impl Redrive {
 /// Fills in what was not set.
 pub(super) fn with_defaults(mut attributes: AttributeMap) -> AttributeMap {
     for (name, default, _) in &NUMBERS {
-        attributes.entry((*name).to_owned()).or_insert_with(|| default.to_string());
+        attributes
+            .entry((*name).to_owned())
+            .or_insert_with(|| default.to_string());
     }
     attributes
 }
@@ -115,7 +132,10 @@ pub(super) fn agree(asked: &AttributeMap, stored: &AttributeMap) -> bool {
     asked.iter().all(|(name, value)| {
         let same_policy = || {
             let parsed = |text: &str| Redrive::read(text).ok();
-            name == "RedrivePolicy" && stored.get(name).is_some_and(|stored| parsed(stored) == parsed(value))
+            name == "RedrivePolicy"
+                && stored
+                    .get(name)
+                    .is_some_and(|stored| parsed(stored) == parsed(value))
         };
         stored.get(name) == Some(value) || same_policy()
     })
@@ -137,9 +157,15 @@ fn check_name(name: &str) -> Result<(), SqsError> {
 }
 
 pub(super) fn standard_only() -> SqsError {
-    SqsError::new(Kind::UnsupportedOperation, "This embedded SQS serves standard queues only, not FIFO queues.")
+    SqsError::new(
+        Kind::UnsupportedOperation,
+        "This embedded SQS serves standard queues only, not FIFO queues.",
+    )
 }
 
 pub(super) fn invalid(attribute: &str) -> SqsError {
-    SqsError::new(Kind::InvalidAttributeValue, format!("Invalid value for the parameter {attribute}."))
+    SqsError::new(
+        Kind::InvalidAttributeValue,
+        format!("Invalid value for the parameter {attribute}."),
+    )
 }

@@ -34,7 +34,12 @@ fn start(clock: Clock) -> Running {
         .endpoint_url(url)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
-    Running { server, sqs: Client::new(&config), stop, task }
+    Running {
+        server,
+        sqs: Client::new(&config),
+        stop,
+        task,
+    }
 }
 
 fn standing() -> Clock {
@@ -50,10 +55,18 @@ impl Running {
     /// Receives, waiting up to 20 seconds; gives the bodies. Returns when it waits.
     async fn wait_for_one(&self, queue: &str) -> JoinHandle<Vec<String>> {
         let before = self.server.waiters.waiting();
-        let receive = self.sqs.receive_message().queue_url(queue).wait_time_seconds(20);
+        let receive = self
+            .sqs
+            .receive_message()
+            .queue_url(queue)
+            .wait_time_seconds(20);
         let waiting = tokio::spawn(async move {
             let received = receive.send().await.expect("received");
-            received.messages().iter().filter_map(|m| m.body.clone()).collect()
+            received
+                .messages()
+                .iter()
+                .filter_map(|m| m.body.clone())
+                .collect()
         });
         while self.server.waiters.waiting() == before {
             tokio::task::yield_now().await;
@@ -62,13 +75,25 @@ impl Running {
     }
 
     async fn send(&self, queue: &str, body: &str) {
-        let sent = self.sqs.send_message().queue_url(queue).message_body(body).send().await;
+        let sent = self
+            .sqs
+            .send_message()
+            .queue_url(queue)
+            .message_body(body)
+            .send()
+            .await;
         sent.expect("sent");
     }
 
     /// Receives at once; gives the receipt handle.
     async fn receive(&self, queue: &str) -> Option<String> {
-        let received = self.sqs.receive_message().queue_url(queue).send().await.expect("received");
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(queue)
+            .send()
+            .await
+            .expect("received");
         received.messages().first()?.receipt_handle.clone()
     }
 }
@@ -125,12 +150,16 @@ async fn a_dead_letter_wakes_the_receive_that_waits_for_it() {
     let running = start(Arc::new(move || clock.load(Ordering::SeqCst)));
     let dead = running.queue("dead").await;
     let queue = running.queue("jobs").await;
-    let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":1}"#;
+    let policy =
+        r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":1}"#;
     running
         .sqs
         .set_queue_attributes()
         .queue_url(&queue)
-        .attributes(aws_sdk_sqs::types::QueueAttributeName::RedrivePolicy, policy)
+        .attributes(
+            aws_sdk_sqs::types::QueueAttributeName::RedrivePolicy,
+            policy,
+        )
         .send()
         .await
         .expect("set");
@@ -148,9 +177,17 @@ async fn a_waiting_receive_knows_when_the_next_message_shows() {
     let time = AtomicI64::new(1_800_000_000_000);
     let running = start(Arc::new(move || time.fetch_add(600, Ordering::SeqCst)));
     let queue = running.queue("jobs").await;
-    let send = running.sqs.send_message().queue_url(&queue).message_body("later");
+    let send = running
+        .sqs
+        .send_message()
+        .queue_url(&queue)
+        .message_body("later");
     send.delay_seconds(1).send().await.expect("sent");
-    let received = running.sqs.receive_message().queue_url(&queue).wait_time_seconds(20);
+    let received = running
+        .sqs
+        .receive_message()
+        .queue_url(&queue)
+        .wait_time_seconds(20);
     let received = received.send().await.expect("received");
     assert_eq!(received.messages().len(), 1);
 }

@@ -22,14 +22,23 @@ pub(crate) async fn table(running: &Running) {
                 .build()
                 .expect("complete"),
         )
-        .key_schema(KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().expect("complete"))
+        .key_schema(
+            KeySchemaElement::builder()
+                .attribute_name("id")
+                .key_type(KeyType::Hash)
+                .build()
+                .expect("complete"),
+        )
         .send()
         .await
         .expect("the table is made");
 }
 
 /// Puts a job that must not be there yet.
-pub(crate) async fn put(running: &Running, id: &str) -> Result<PutItemOutput, SdkError<PutItemError>> {
+pub(crate) async fn put(
+    running: &Running,
+    id: &str,
+) -> Result<PutItemOutput, SdkError<PutItemError>> {
     running
         .dynamodb()
         .put_item()
@@ -49,7 +58,10 @@ async fn a_refused_put_gives_the_item_that_was_there() {
     let running = in_memory().await;
     table(&running).await;
     put(&running, "a").await.expect("new");
-    let refused = put(&running, "a").await.expect_err("taken").into_service_error();
+    let refused = put(&running, "a")
+        .await
+        .expect_err("taken")
+        .into_service_error();
     let PutItemError::ConditionalCheckFailedException(refused) = refused else {
         panic!("{refused:?}");
     };
@@ -98,7 +110,11 @@ async fn the_sweep_deletes_what_is_over() {
         .update_time_to_live()
         .table_name("jobs")
         .time_to_live_specification(
-            TimeToLiveSpecification::builder().attribute_name("expires_at").enabled(true).build().expect("complete"),
+            TimeToLiveSpecification::builder()
+                .attribute_name("expires_at")
+                .enabled(true)
+                .build()
+                .expect("complete"),
         )
         .send()
         .await
@@ -115,6 +131,11 @@ async fn the_sweep_deletes_what_is_over() {
     }
     assert_eq!(running.services.sweep_expired().await, 1);
     assert_eq!(running.services.sweep_expired().await, 0);
-    let left = dynamodb.scan().table_name("jobs").send().await.expect("scanned");
+    let left = dynamodb
+        .scan()
+        .table_name("jobs")
+        .send()
+        .await
+        .expect("scanned");
     assert_eq!(left.items()[0]["id"], AttributeValue::S("later".into()));
 }

@@ -49,7 +49,9 @@ impl Running {
     }
 
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&config(self.services.s3_url())).force_path_style(true).build();
+        let config = aws_sdk_s3::config::Builder::from(&config(self.services.s3_url()))
+            .force_path_style(true)
+            .build();
         aws_sdk_s3::Client::from_conf(config)
     }
 
@@ -65,12 +67,19 @@ impl Running {
 }
 
 fn config(url: &str) -> SdkConfig {
-    let credentials =
-        aws_sdk_s3::config::Credentials::new(Services::ACCESS_KEY, Services::SECRET_KEY, None, None, "tests");
+    let credentials = aws_sdk_s3::config::Credentials::new(
+        Services::ACCESS_KEY,
+        Services::SECRET_KEY,
+        None,
+        None,
+        "tests",
+    );
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(Services::REGION))
         .endpoint_url(url)
-        .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(credentials))
+        .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(
+            credentials,
+        ))
         .build()
 }

@@ -10,15 +10,38 @@ use crate::harness::{Running, in_folder};
 async fn fill(running: &Running) {
     let queue = running.queue("jobs", &[("VisibilityTimeout", "40")]).await;
     for body in ["in flight", "waiting"] {
-        running.sqs().send_message().queue_url(&queue).message_body(body).send().await.expect("sent");
+        running
+            .sqs()
+            .send_message()
+            .queue_url(&queue)
+            .message_body(body)
+            .send()
+            .await
+            .expect("sent");
     }
-    running.sqs().receive_message().queue_url(&queue).send().await.expect("received");
+    running
+        .sqs()
+        .receive_message()
+        .queue_url(&queue)
+        .send()
+        .await
+        .expect("received");
     crate::dynamodb::table(running).await;
     crate::dynamodb::put(running, "kept").await.expect("put");
     let s3 = running.s3();
-    s3.create_bucket().bucket("files").send().await.expect("made");
+    s3.create_bucket()
+        .bucket("files")
+        .send()
+        .await
+        .expect("made");
     let body = aws_sdk_s3::primitives::ByteStream::from_static(b"kept");
-    s3.put_object().bucket("files").key("a/b").body(body).send().await.expect("put");
+    s3.put_object()
+        .bucket("files")
+        .key("a/b")
+        .body(body)
+        .send()
+        .await
+        .expect("put");
 }
 
 async fn check(running: &Running) {
@@ -43,8 +66,17 @@ async fn check(running: &Running) {
     assert_eq!(receive().await, ["waiting 1"]);
     running.time.pass_s(40);
     assert_eq!(receive().await, ["in flight 2", "waiting 2"]);
-    crate::dynamodb::put(running, "kept").await.expect_err("it is there");
-    let object = running.s3().get_object().bucket("files").key("a/b").send().await.expect("kept");
+    crate::dynamodb::put(running, "kept")
+        .await
+        .expect_err("it is there");
+    let object = running
+        .s3()
+        .get_object()
+        .bucket("files")
+        .key("a/b")
+        .send()
+        .await
+        .expect("kept");
     let bytes = object.body.collect().await.expect("read").into_bytes();
     assert_eq!(&bytes[..], b"kept");
 }
@@ -54,8 +86,14 @@ async fn a_restart_finds_everything_again_on_the_same_ports() {
     let folder = tempfile::tempdir().expect("a folder");
     let running = in_folder(folder.path()).await;
     fill(&running).await;
-    let urls =
-        |services: &Services| [services.dynamodb_url(), services.sqs_url(), services.s3_url()].map(str::to_owned);
+    let urls = |services: &Services| {
+        [
+            services.dynamodb_url(),
+            services.sqs_url(),
+            services.s3_url(),
+        ]
+        .map(str::to_owned)
+    };
     let before = urls(&running.services);
     running.services.shutdown().await;
 
@@ -96,7 +134,12 @@ async fn a_folder_serves_one_process_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let running = in_folder(folder.path()).await;
     let second = Services::start(Keep::InFolder(folder.path())).await;
-    assert!(matches!(second, Err(StartError::InUse { .. })), "{second:?}");
+    assert!(
+        matches!(second, Err(StartError::InUse { .. })),
+        "{second:?}"
+    );
     drop(running);
-    Services::start(Keep::InFolder(folder.path())).await.expect("free again");
+    Services::start(Keep::InFolder(folder.path()))
+        .await
+        .expect("free again");
 }

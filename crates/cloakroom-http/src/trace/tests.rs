@@ -18,11 +18,18 @@ fn a_request_belongs_to_the_trace_that_it_names_else_to_xrays_else_to_a_new_one(
     let named = ids(&[("traceparent", SENT), ("x-amzn-trace-id", XRAY)]);
     assert_eq!(named.trace.as_str(), SENT);
     let of_xray = ids(&[("traceparent", "junk"), ("x-amzn-trace-id", XRAY)]);
-    assert_eq!(of_xray.trace.as_str(), "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");
+    assert_eq!(
+        of_xray.trace.as_str(),
+        "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
+    );
     let (one, other) = (ids(&[]), ids(&[("x-amzn-trace-id", "junk")]));
     assert_ne!(one.trace.trace_id(), other.trace.trace_id());
     let twice = ids(&[("traceparent", SENT), ("traceparent", SENT)]);
-    assert_ne!(twice.trace.as_str(), SENT, "which of them counts is not known");
+    assert_ne!(
+        twice.trace.as_str(),
+        SENT,
+        "which of them counts is not known"
+    );
 }
 
 #[test]
@@ -30,7 +37,10 @@ fn xrays_header_goes_along_as_far_as_it_is_understood() {
     let lineage = "Lineage=1:a87bd80c:0|68fd508a:5";
     for (sent, carried) in [
         (XRAY, Some(XRAY)),
-        ("Root=1-5759e988-bd862e3fe1be46a994272793", Some("Root=1-5759e988-bd862e3fe1be46a994272793")),
+        (
+            "Root=1-5759e988-bd862e3fe1be46a994272793",
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793"),
+        ),
         (
             &format!("Self=1-67891234-12456789abcdef012345678; {XRAY} ;{lineage}"),
             Some(format!("{XRAY};{lineage}").as_str()),
@@ -45,16 +55,27 @@ fn xrays_header_goes_along_as_far_as_it_is_understood() {
         ("Root=1-00000000-000000000000000000000000", None),
         ("", None),
     ] {
-        assert_eq!(ids(&[("x-amzn-trace-id", sent)]).trace().xray.as_deref(), carried, "{sent}");
+        assert_eq!(
+            ids(&[("x-amzn-trace-id", sent)]).trace().xray.as_deref(),
+            carried,
+            "{sent}"
+        );
     }
 }
 
 #[test]
-fn what_xray_does_not_record_is_not_said_to_be_recorded_and_a_parent_is_drawn_where_it_names_none() {
+fn what_xray_does_not_record_is_not_said_to_be_recorded_and_a_parent_is_drawn_where_it_names_none()
+{
     let unsampled = ids(&[("x-amzn-trace-id", &XRAY.replace("Sampled=1", "Sampled=0"))]);
-    assert_eq!(unsampled.trace.as_str(), "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00");
+    assert_eq!(
+        unsampled.trace.as_str(),
+        "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00"
+    );
     let root = &XRAY[..40];
-    let (one, other) = (ids(&[("x-amzn-trace-id", root)]).trace, ids(&[("x-amzn-trace-id", root)]).trace);
+    let (one, other) = (
+        ids(&[("x-amzn-trace-id", root)]).trace,
+        ids(&[("x-amzn-trace-id", root)]).trace,
+    );
     assert_eq!(one.trace_id(), "5759e988bd862e3fe1be46a994272793");
     assert_eq!(one.trace_id(), other.trace_id());
     assert_ne!(one, other);
@@ -63,12 +84,23 @@ fn what_xray_does_not_record_is_not_said_to_be_recorded_and_a_parent_is_drawn_wh
 #[test]
 fn a_tracestate_goes_along_with_its_traceparent_if_it_is_no_longer_than_must_be() {
     let state = |headers: &[(&'static str, &str)]| ids(headers).trace().tracestate;
-    let two = [("traceparent", SENT), ("tracestate", "rojo=00f067aa0ba902b7"), ("tracestate", "congo=t61rcWkgMzE")];
-    assert_eq!(state(&two).as_deref(), Some("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"));
+    let two = [
+        ("traceparent", SENT),
+        ("tracestate", "rojo=00f067aa0ba902b7"),
+        ("tracestate", "congo=t61rcWkgMzE"),
+    ];
+    assert_eq!(
+        state(&two).as_deref(),
+        Some("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE")
+    );
     assert_eq!(state(&two[1..]), None, "it is of no trace that is known");
     for (length, carried) in [(0, false), (512, true), (513, false)] {
         let text = "x".repeat(length);
-        assert_eq!(state(&[("traceparent", SENT), ("tracestate", &text)]).is_some(), carried, "{length}");
+        assert_eq!(
+            state(&[("traceparent", SENT), ("tracestate", &text)]).is_some(),
+            carried,
+            "{length}"
+        );
     }
 }
 
@@ -76,7 +108,10 @@ fn a_tracestate_goes_along_with_its_traceparent_if_it_is_no_longer_than_must_be(
 fn a_request_keeps_its_own_id_if_it_is_fit_to_log() {
     let of = |value: &[u8]| {
         let mut headers = HeaderMap::new();
-        headers.insert("x-request-id", HeaderValue::from_bytes(value).expect("a header"));
+        headers.insert(
+            "x-request-id",
+            HeaderValue::from_bytes(value).expect("a header"),
+        );
         Ids::of(&headers).request_id
     };
     assert_eq!(of(b"abc-1"), "abc-1");

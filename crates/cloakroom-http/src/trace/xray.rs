@@ -21,17 +21,29 @@ impl XRay {
     /// Reads it; `None` where no trace is named.
     pub(crate) fn parse(header: &str) -> Option<Self> {
         let field = |name: &str| {
-            let mut fields = header.split(';').filter_map(|field| field.trim().split_once('='));
-            fields.find(|(known, _)| *known == name).map(|(_, value)| value)
+            let mut fields = header
+                .split(';')
+                .filter_map(|field| field.trim().split_once('='));
+            fields
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value)
         };
         let (version, root) = field("Root")?.split_once('-')?;
         let (time, rest) = root.split_once('-')?;
-        if version != "1" || !is_hex(time, 8) || !is_hex(rest, 24) || root.bytes().all(|b| matches!(b, b'0' | b'-')) {
+        if version != "1"
+            || !is_hex(time, 8)
+            || !is_hex(rest, 24)
+            || root.bytes().all(|b| matches!(b, b'0' | b'-'))
+        {
             return None;
         }
-        let parent = field("Parent").filter(|parent| is_hex(parent, 16) && parent.bytes().any(|b| b != b'0'));
+        let parent = field("Parent")
+            .filter(|parent| is_hex(parent, 16) && parent.bytes().any(|b| b != b'0'));
         let lineage = field("Lineage").filter(|lineage| {
-            lineage.len() <= 256 && lineage.bytes().all(|b| b.is_ascii_alphanumeric() || b":|-".contains(&b))
+            lineage.len() <= 256
+                && lineage
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b":|-".contains(&b))
         });
         Some(Self {
             root: (time.to_owned(), rest.to_owned()),
@@ -49,7 +61,11 @@ impl XRay {
     /// The same trace in W3C's words. Where no parent is named, of these random bits.
     pub(crate) fn trace(&self, random: u128) -> TraceContext {
         let (time, rest) = &self.root;
-        let flags = if self.sampled == Some(true) { "01" } else { "00" };
+        let flags = if self.sampled == Some(true) {
+            "01"
+        } else {
+            "00"
+        };
         let parent = self.parent.as_deref().unwrap_or("0000000000000001");
         let trace = TraceContext::parse(&format!("00-{time}{rest}-{parent}-{flags}"));
         match (trace, &self.parent) {
@@ -70,7 +86,9 @@ impl fmt::Display for XRay {
         if let Some(sampled) = self.sampled {
             write!(f, ";Sampled={}", u8::from(sampled))?;
         }
-        self.lineage.as_ref().map_or(Ok(()), |lineage| write!(f, ";Lineage={lineage}"))
+        self.lineage
+            .as_ref()
+            .map_or(Ok(()), |lineage| write!(f, ";Lineage={lineage}"))
     }
 }
 

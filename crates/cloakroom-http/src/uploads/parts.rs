@@ -47,7 +47,13 @@ impl Part {
     fn of(PartState { terms, link }: PartState) -> Self {
         let (number, content_length, uploaded) = (terms.number, terms.length, link.is_none());
         let (url, headers) = link.map(|link| (link.url, headers(link.headers))).unzip();
-        Self { number, content_length, uploaded, url, headers }
+        Self {
+            number,
+            content_length,
+            uploaded,
+            url,
+            headers,
+        }
     }
 }
 
@@ -86,7 +92,9 @@ fn shown(status: StatusCode, site: &Site, upload: InParts) -> Response {
         method: "PUT",
         content_length: upload.division.length,
         part_length: upload.division.part_length,
-        next: upload.next.map(|next| format!("{}?from={next}", place(site, upload.id))),
+        next: upload
+            .next
+            .map(|next| format!("{}?from={next}", place(site, upload.id))),
         parts: upload.parts.into_iter().map(Part::of).collect(),
         expires_at: upload.expires_at,
     };
@@ -102,16 +110,29 @@ fn from(query: &str) -> Result<u32, Refused> {
     let mut found = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name != "from" {
-            return Err(Refused::invalid("the query has a parameter that is not known here; send from, or none"));
+            return Err(Refused::invalid(
+                "the query has a parameter that is not known here; send from, or none",
+            ));
         }
         if found.replace(value).is_some() {
-            return Err(Refused::invalid("from is there more than once; send it once"));
+            return Err(Refused::invalid(
+                "from is there more than once; send it once",
+            ));
         }
     }
-    let number = |text: &str| json::unsigned(text)?.try_into().ok().filter(|number| (1..=MOST_PARTS).contains(number));
-    found.map_or(Some(1), |value| number(&value)).ok_or_else(|| {
-        Refused::invalid(format!("from is not the number of a part; send a whole number from 1 to {MOST_PARTS}"))
-    })
+    let number = |text: &str| {
+        json::unsigned(text)?
+            .try_into()
+            .ok()
+            .filter(|number| (1..=MOST_PARTS).contains(number))
+    };
+    found
+        .map_or(Some(1), |value| number(&value))
+        .ok_or_else(|| {
+            Refused::invalid(format!(
+                "from is not the number of a part; send a whole number from 1 to {MOST_PARTS}"
+            ))
+        })
 }
 
 #[cfg(test)]
@@ -120,14 +141,27 @@ mod tests {
 
     #[test]
     fn parts_are_told_of_from_one_on_or_from_the_first() {
-        for (query, number) in
-            [("", 1), ("from=1", 1), ("from=10000", 10_000), ("&from=%37&", 7), ("from=1.0", 1), ("from=1e2", 100)]
-        {
+        for (query, number) in [
+            ("", 1),
+            ("from=1", 1),
+            ("from=10000", 10_000),
+            ("&from=%37&", 7),
+            ("from=1.0", 1),
+            ("from=1e2", 100),
+        ] {
             assert_eq!(from(query).ok(), Some(number), "{query}");
         }
-        for query in
-            ["from=", "from", "from=0", "from=10001", "from=1&from=1", "from=-1", "from=1.5", "x=1", "from=1&x"]
-        {
+        for query in [
+            "from=",
+            "from",
+            "from=0",
+            "from=10001",
+            "from=1&from=1",
+            "from=-1",
+            "from=1.5",
+            "x=1",
+            "from=1&x",
+        ] {
             assert!(from(query).is_err(), "{query}");
         }
     }

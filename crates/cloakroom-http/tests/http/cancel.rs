@@ -14,11 +14,20 @@ async fn a_job_that_has_not_begun_is_cancelled_and_never_runs() {
     let location = house.act("answer", &[]).await.header("location").to_owned();
     for _ in 0..2 {
         let answer = delete(&house, &location).await;
-        assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some("cancelled")));
+        assert_eq!(
+            (answer.status, answer.json()["status"].as_str()),
+            (200, Some("cancelled"))
+        );
         assert!(answer.header("retry-after").is_empty() && !answer.header("etag").is_empty());
     }
     house.room.work_until_idle().await;
-    assert_eq!(house.get(&location, &[]).await.problem(410, "job-cancelled")["job"]["attempt"], 0);
+    assert_eq!(
+        house
+            .get(&location, &[])
+            .await
+            .problem(410, "job-cancelled")["job"]["attempt"],
+        0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -27,7 +36,10 @@ async fn a_running_job_is_told() {
     let (location, work) = house.underway("nap").await;
     for _ in 0..2 {
         let answer = delete(&house, &location).await;
-        assert_eq!((answer.status, answer.json()["status"].as_str()), (202, Some("cancelling")));
+        assert_eq!(
+            (answer.status, answer.json()["status"].as_str()),
+            (202, Some("cancelling"))
+        );
         assert!(!answer.header("retry-after").is_empty());
     }
     work.await.expect("the work ends");
@@ -41,7 +53,10 @@ async fn a_job_that_is_over_can_not_be_cancelled() {
         let location = house.done(act).await;
         let problem = delete(&house, &location).await.problem(409, "job-finished");
         assert_eq!(
-            (problem["job"]["status"].as_str(), problem["instance"].as_str()),
+            (
+                problem["job"]["status"].as_str(),
+                problem["instance"].as_str()
+            ),
             (Some(status), Some(location.as_str()))
         );
     }
@@ -66,13 +81,21 @@ async fn a_job_that_changed_is_not_cancelled_by_whoever_does_not_know() {
         &[("if-none-match", &weak)],
         &[("if-match", &tag), ("if-none-match", &tag)],
     ] {
-        delete_if(&house, &location, headers).await.problem(412, "precondition-failed");
+        delete_if(&house, &location, headers)
+            .await
+            .problem(412, "precondition-failed");
         let now = house.get(&location, &[]).await;
-        assert_eq!((now.header("etag"), now.json()["status"].as_str()), (&*tag, Some("accepted")), "{headers:?}");
+        assert_eq!(
+            (now.header("etag"), now.json()["status"].as_str()),
+            (&*tag, Some("accepted")),
+            "{headers:?}"
+        );
     }
     for bad in ["stale", "\"stale", "*, *"] {
         for name in ["if-match", "if-none-match"] {
-            delete_if(&house, &location, &[(name, bad)]).await.problem(400, "invalid-request");
+            delete_if(&house, &location, &[(name, bad)])
+                .await
+                .problem(400, "invalid-request");
         }
     }
 }
@@ -83,12 +106,26 @@ async fn a_job_is_cancelled_by_whoever_knows_it_as_it_is() {
         let house = house();
         let location = house.act("answer", &[]).await.header("location").to_owned();
         let accept = if page { "text/html" } else { "*/*" };
-        let tag = house.get(&location, &[("accept", accept)]).await.header("etag").to_owned();
+        let tag = house
+            .get(&location, &[("accept", accept)])
+            .await
+            .header("etag")
+            .to_owned();
         let list = format!("\"stale\", {tag}");
         let headers = [("if-match", &*list), ("if-none-match", "\"stale\"")];
-        assert_eq!(delete_if(&house, &location, &headers).await.json()["status"], "cancelled");
-        assert_eq!(delete_if(&house, &location, &[("if-match", "*")]).await.status, 200);
-        delete_if(&house, &location, &headers).await.problem(412, "precondition-failed");
+        assert_eq!(
+            delete_if(&house, &location, &headers).await.json()["status"],
+            "cancelled"
+        );
+        assert_eq!(
+            delete_if(&house, &location, &[("if-match", "*")])
+                .await
+                .status,
+            200
+        );
+        delete_if(&house, &location, &headers)
+            .await
+            .problem(412, "precondition-failed");
     }
 }
 
@@ -99,7 +136,9 @@ async fn several_lines_of_a_condition_are_one_list() {
     let tag = house.get(&location, &[]).await.header("etag").to_owned();
     for lines in [[&*tag, "\"stale\""], ["\"stale\"", &tag]] {
         let known = lines.map(|line| ("if-none-match", line));
-        delete_if(&house, &location, &known).await.problem(412, "precondition-failed");
+        delete_if(&house, &location, &known)
+            .await
+            .problem(412, "precondition-failed");
         assert_eq!(house.get(&location, &known).await.status, 304);
         let wanted = lines.map(|line| ("if-match", line));
         assert_eq!(house.get(&location, &wanted).await.status, 202);
@@ -113,8 +152,15 @@ async fn a_running_job_is_told_by_whoever_knows_it_as_it_is() {
     let house = house();
     let (location, work) = house.underway("nap").await;
     let tag = house.get(&location, &[]).await.header("etag").to_owned();
-    delete_if(&house, &location, &[("if-match", "\"stale\"")]).await.problem(412, "precondition-failed");
-    assert_eq!(delete_if(&house, &location, &[("if-match", &tag)]).await.json()["status"], "cancelling");
+    delete_if(&house, &location, &[("if-match", "\"stale\"")])
+        .await
+        .problem(412, "precondition-failed");
+    assert_eq!(
+        delete_if(&house, &location, &[("if-match", &tag)])
+            .await
+            .json()["status"],
+        "cancelling"
+    );
     work.await.expect("the work ends");
 }
 
@@ -122,7 +168,11 @@ async fn a_running_job_is_told_by_whoever_knows_it_as_it_is() {
 async fn a_condition_is_not_asked_of_what_is_refused_without_it() {
     let house = house();
     let location = house.done("answer").await;
-    delete_if(&house, &location, &[("if-match", "\"stale\"")]).await.problem(409, "job-finished");
+    delete_if(&house, &location, &[("if-match", "\"stale\"")])
+        .await
+        .problem(409, "job-finished");
     let unknown = "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
-    delete_if(&house, unknown, &[("if-match", "*")]).await.problem(404, "unknown-job");
+    delete_if(&house, unknown, &[("if-match", "*")])
+        .await
+        .problem(404, "unknown-job");
 }

@@ -10,10 +10,21 @@ use crate::house::{house, house_at};
 #[tokio::test(start_paused = true)]
 async fn a_path_that_is_not_there_is_not_found() {
     let house = house();
-    for path in ["/", "/nothing", "/jobs/", "/commands", "/commands/", "/commands/a/b", "/uploads/", "/jobs/x/result/"]
-    {
+    for path in [
+        "/",
+        "/nothing",
+        "/jobs/",
+        "/commands",
+        "/commands/",
+        "/commands/a/b",
+        "/uploads/",
+        "/jobs/x/result/",
+    ] {
         let problem = house.get(path, &[]).await.problem(404, "not-found");
-        assert_eq!((&problem["instance"], &problem["type"]), (&json!(path), &json!("urn:cloakroom:problem:not-found")));
+        assert_eq!(
+            (&problem["instance"], &problem["type"]),
+            (&json!(path), &json!("urn:cloakroom:problem:not-found"))
+        );
     }
 }
 
@@ -32,12 +43,19 @@ async fn a_known_path_with_another_method_says_which_it_takes() {
         for method in ["PUT", "PATCH", "TRACE", "BREW"] {
             let answer = house.ask(method, path, &[], Body::empty()).await;
             answer.problem(405, "method-not-allowed");
-            assert_eq!(answer.headers.get_all("allow").iter().collect::<Vec<_>>(), [allow], "{method} {path}");
+            assert_eq!(
+                answer.headers.get_all("allow").iter().collect::<Vec<_>>(),
+                [allow],
+                "{method} {path}"
+            );
         }
         let answer = house.ask("OPTIONS", path, &[], Body::empty()).await;
         assert_eq!((answer.status, answer.header("allow")), (204, allow));
     }
-    house.get("/commands/act", &[]).await.problem(405, "method-not-allowed");
+    house
+        .get("/commands/act", &[])
+        .await
+        .problem(405, "method-not-allowed");
     house.ask("HEAD", "/uploads", &[], Body::empty()).await;
 }
 
@@ -45,9 +63,20 @@ async fn a_known_path_with_another_method_says_which_it_takes() {
 async fn head_is_get_without_the_body() {
     let house = house();
     let location = house.done("answer").await;
-    for path in [&location, "/jobs/unknown", "/openapi.json", "/jobs?client_job_id=order-1042"] {
-        let (get, head) = (house.get(path, &[]).await, house.ask("HEAD", path, &[], Body::empty()).await);
-        assert_eq!((get.status, get.header("etag")), (head.status, head.header("etag")));
+    for path in [
+        &location,
+        "/jobs/unknown",
+        "/openapi.json",
+        "/jobs?client_job_id=order-1042",
+    ] {
+        let (get, head) = (
+            house.get(path, &[]).await,
+            house.ask("HEAD", path, &[], Body::empty()).await,
+        );
+        assert_eq!(
+            (get.status, get.header("etag")),
+            (head.status, head.header("etag"))
+        );
         assert_eq!(get.body.len().to_string(), head.header("content-length"));
         assert!(head.body.is_empty());
     }
@@ -56,9 +85,22 @@ async fn head_is_get_without_the_body() {
 #[tokio::test(start_paused = true)]
 async fn the_request_id_is_echoed_or_made() {
     let house = house();
-    assert_eq!(house.get("/nothing", &[("x-request-id", "abc-1")]).await.header("x-request-id"), "abc-1");
+    assert_eq!(
+        house
+            .get("/nothing", &[("x-request-id", "abc-1")])
+            .await
+            .header("x-request-id"),
+        "abc-1"
+    );
     for bad in ["", "a b", &"a".repeat(129)] {
-        assert_eq!(house.get("/jobs/x", &[("x-request-id", bad)]).await.header("x-request-id").len(), 36);
+        assert_eq!(
+            house
+                .get("/jobs/x", &[("x-request-id", bad)])
+                .await
+                .header("x-request-id")
+                .len(),
+            36
+        );
     }
 }
 
@@ -79,7 +121,11 @@ async fn a_service_that_is_away_is_said_to_be_and_nothing_else_is_said() {
         let answer = house.ask(method, path, &[], body).await;
         answer.problem(503, "temporarily-unavailable");
         assert_eq!(answer.header("retry-after"), "2");
-        assert!(!answer.text().contains("memory") && !answer.text().contains("made to fail"), "{}", answer.text());
+        assert!(
+            !answer.text().contains("memory") && !answer.text().contains("made to fail"),
+            "{}",
+            answer.text()
+        );
     }
     assert_eq!(house.ask("POST", "/uploads", &[], upload).await.status, 201);
 }
@@ -87,7 +133,12 @@ async fn a_service_that_is_away_is_said_to_be_and_nothing_else_is_said() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_an_internal_error_that_shows_nothing() {
     let house = house_at(Site::default().tenant(|_| panic!("secret")));
-    let answer = house.get("/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", &[("x-request-id", "r-1")]).await;
+    let answer = house
+        .get(
+            "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11",
+            &[("x-request-id", "r-1")],
+        )
+        .await;
     answer.problem(500, "internal-error");
     assert!(!answer.text().contains("secret"));
     assert_eq!(answer.header("x-request-id"), "r-1");
@@ -108,40 +159,89 @@ async fn a_request_of_nobody_is_refused_whatever_it_asks_for() {
         ("PATCH", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"),
         ("GET", "/nowhere"),
     ] {
-        house.ask(method, path, &[], "{}").await.problem(403, "forbidden");
+        house
+            .ask(method, path, &[], "{}")
+            .await
+            .problem(403, "forbidden");
     }
-    assert!(house.room.memory.calls().is_empty(), "nothing was read or written");
-    for path in ["/commands/act", "/uploads", "/openapi.json", "/jobs", "/jobs/x", "/jobs/x/result"] {
-        assert_eq!(house.ask("OPTIONS", path, &[], "").await.status, 204, "{path}: a preflight has no credentials");
+    assert!(
+        house.room.memory.calls().is_empty(),
+        "nothing was read or written"
+    );
+    for path in [
+        "/commands/act",
+        "/uploads",
+        "/openapi.json",
+        "/jobs",
+        "/jobs/x",
+        "/jobs/x/result",
+    ] {
+        assert_eq!(
+            house.ask("OPTIONS", path, &[], "").await.status,
+            204,
+            "{path}: a preflight has no credentials"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn answers_are_for_the_origins_that_are_configured() {
     let origin = [("origin", "https://shop.example")];
-    let exposed = "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
+    let exposed =
+        "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
     let none = house().get("/jobs/x", &origin).await;
-    assert_eq!((none.header("access-control-allow-origin"), none.header("vary")), ("", ""));
-    let any = house_at(Site::default().cors(Cors::Any)).get("/jobs/x", &origin).await;
     assert_eq!(
-        (any.header("access-control-allow-origin"), any.header("access-control-expose-headers")),
+        (
+            none.header("access-control-allow-origin"),
+            none.header("vary")
+        ),
+        ("", "")
+    );
+    let any = house_at(Site::default().cors(Cors::Any))
+        .get("/jobs/x", &origin)
+        .await;
+    assert_eq!(
+        (
+            any.header("access-control-allow-origin"),
+            any.header("access-control-expose-headers")
+        ),
         ("*", exposed)
     );
     let house = house_at(Site::default().cors(Cors::Only(vec!["https://shop.example".into()])));
     let known = house.get("/jobs/x", &origin).await;
-    let headers =
-        ["access-control-allow-origin", "access-control-expose-headers", "vary"].map(|name| known.header(name));
+    let headers = [
+        "access-control-allow-origin",
+        "access-control-expose-headers",
+        "vary",
+    ]
+    .map(|name| known.header(name));
     assert_eq!(headers, ["https://shop.example", exposed, "Origin"]);
-    let other = house.get("/nothing", &[("origin", "https://evil.example")]).await;
-    assert_eq!((other.header("access-control-allow-origin"), other.header("vary")), ("", "Origin"));
+    let other = house
+        .get("/nothing", &[("origin", "https://evil.example")])
+        .await;
+    assert_eq!(
+        (
+            other.header("access-control-allow-origin"),
+            other.header("vary")
+        ),
+        ("", "Origin")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_preflight_is_told_the_methods_and_headers() {
     let house = house_at(Site::default().cors(Cors::Any));
-    let preflight = [("origin", "https://shop.example"), ("access-control-request-method", "DELETE")];
-    let answer = house.ask("OPTIONS", "/jobs/x", &preflight, Body::empty()).await;
-    assert_eq!((answer.status, answer.header("access-control-allow-methods")), (204, "GET, HEAD, DELETE, OPTIONS"));
+    let preflight = [
+        ("origin", "https://shop.example"),
+        ("access-control-request-method", "DELETE"),
+    ];
+    let answer = house
+        .ask("OPTIONS", "/jobs/x", &preflight, Body::empty())
+        .await;
+    assert_eq!(
+        (answer.status, answer.header("access-control-allow-methods")),
+        (204, "GET, HEAD, DELETE, OPTIONS")
+    );
     let headers = answer.header("access-control-allow-headers");
     for name in [
         "Idempotency-Key",
@@ -165,28 +265,51 @@ async fn a_preflight_is_told_the_methods_and_headers() {
 #[tokio::test(start_paused = true)]
 async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_without() {
     let house = house_at(Site::new("https://api.example.com/v1/"));
-    let location = house.act("answer", &[("host", "origin.internal")]).await.header("location").to_owned();
+    let location = house
+        .act("answer", &[("host", "origin.internal")])
+        .await
+        .header("location")
+        .to_owned();
     assert!(location.starts_with("/v1/jobs/"), "{location}");
     house.room.work_until_idle().await;
     for path in [location.as_str(), location.trim_start_matches("/v1")] {
         let answer = house.get(path, &[]).await;
-        assert_eq!((answer.status, &answer.json()["links"]["self"]), (200, &json!(location)));
+        assert_eq!(
+            (answer.status, &answer.json()["links"]["self"]),
+            (200, &json!(location))
+        );
     }
     let found = house.get("/v1/jobs?client_job_id=none", &[]).await;
     assert_eq!((found.status, found.json()), (200, json!({ "jobs": [] })));
     for path in ["/v1", "/v1/", "/v1//jobs", "/v11/jobs", "/v1?x=1"] {
         house.get(path, &[]).await.problem(404, "not-found");
     }
-    let problem = house.get("/v1/jobs/x", &[]).await.problem(404, "unknown-job");
+    let problem = house
+        .get("/v1/jobs/x", &[])
+        .await
+        .problem(404, "unknown-job");
     assert_eq!(problem["instance"], "/v1/jobs/x");
-    assert_eq!(house.get("/v1/openapi.json", &[]).await.json()["servers"], json!([{ "url": "/v1" }]));
-    let submitted = house.ask("POST", "/v1/commands/image.keep?width=1", &[("content-type", "image/png")], "x").await;
+    assert_eq!(
+        house.get("/v1/openapi.json", &[]).await.json()["servers"],
+        json!([{ "url": "/v1" }])
+    );
+    let submitted = house
+        .ask(
+            "POST",
+            "/v1/commands/image.keep?width=1",
+            &[("content-type", "image/png")],
+            "x",
+        )
+        .await;
     assert_eq!(submitted.status, 202);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_base_path_that_ends_with_a_slash_is_the_same_without() {
-    let house = house_at(Site { base_path: "/v1/".to_owned(), ..Site::default() });
+    let house = house_at(Site {
+        base_path: "/v1/".to_owned(),
+        ..Site::default()
+    });
     let location = house.act("answer", &[]).await.header("location").to_owned();
     assert!(location.starts_with("/v1/jobs/"), "{location}");
     assert_eq!(house.get(&location, &[]).await.status, 202);
@@ -195,25 +318,58 @@ async fn a_base_path_that_ends_with_a_slash_is_the_same_without() {
 #[tokio::test(start_paused = true)]
 async fn a_host_that_serves_one_side_does_not_have_the_other() {
     let room = house().room;
-    let submit = cloakroom_http::router(Site::default(), Some((room.submit.clone(), room.uploads.clone())), None);
+    let submit = cloakroom_http::router(
+        Site::default(),
+        Some((room.submit.clone(), room.uploads.clone())),
+        None,
+    );
     let jobs = cloakroom_http::router(Site::default(), None, Some(room.jobs.clone()));
-    let (submit, jobs) =
-        (crate::house::House { room: room.clone(), router: submit }, crate::house::House { room, router: jobs });
-    submit.get("/jobs?client_job_id=a", &[]).await.problem(404, "not-found");
-    jobs.ask("POST", "/commands/act", &[], "{}").await.problem(404, "not-found");
-    let location = submit.act("answer", &[]).await.header("location").to_owned();
+    let (submit, jobs) = (
+        crate::house::House {
+            room: room.clone(),
+            router: submit,
+        },
+        crate::house::House { room, router: jobs },
+    );
+    submit
+        .get("/jobs?client_job_id=a", &[])
+        .await
+        .problem(404, "not-found");
+    jobs.ask("POST", "/commands/act", &[], "{}")
+        .await
+        .problem(404, "not-found");
+    let location = submit
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
     assert_eq!(jobs.get(&location, &[]).await.status, 202);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_read_must_match_if_match() {
     let house = house();
-    let location = house.act("answer", &[("idempotency-key", "k")]).await.header("location").to_owned();
+    let location = house
+        .act("answer", &[("idempotency-key", "k")])
+        .await
+        .header("location")
+        .to_owned();
     let tag = house.get(&location, &[]).await.header("etag").to_owned();
     let (history, result) = (format!("{location}/history"), format!("{location}/result"));
-    for path in [&location, &history, &result, "/jobs?client_job_id=k", "/openapi.json"] {
+    for path in [
+        &location,
+        &history,
+        &result,
+        "/jobs?client_job_id=k",
+        "/openapi.json",
+    ] {
         for method in ["GET", "HEAD"] {
-            let ask = async |tag: &str| house.ask(method, path, &[("if-match", tag)], Body::empty()).await.status;
+            let ask = async |tag: &str| {
+                house
+                    .ask(method, path, &[("if-match", tag)], Body::empty())
+                    .await
+                    .status
+            };
             assert_eq!(ask("\"stale\"").await, 412, "{method} {path}");
             assert_eq!(ask(&format!("W/{tag}")).await, 412, "{method} {path}");
             assert_eq!(ask("stale").await, 400, "{method} {path}");
@@ -223,16 +379,28 @@ async fn what_is_read_must_match_if_match() {
     for path in [&location, &result] {
         assert_eq!(house.get(path, &[("if-match", &tag)]).await.status, 202);
         let both = [("if-match", "\"stale\""), ("if-none-match", &*tag)];
-        house.get(path, &both).await.problem(412, "precondition-failed");
+        house
+            .get(path, &both)
+            .await
+            .problem(412, "precondition-failed");
     }
-    house.get("/jobs/x", &[("if-match", "\"stale\"")]).await.problem(404, "unknown-job");
-    house.ask("PATCH", &location, &[("if-match", "\"stale\"")], "").await.problem(405, "method-not-allowed");
+    house
+        .get("/jobs/x", &[("if-match", "\"stale\"")])
+        .await
+        .problem(404, "unknown-job");
+    house
+        .ask("PATCH", &location, &[("if-match", "\"stale\"")], "")
+        .await
+        .problem(405, "method-not-allowed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_whole_service_says_what_methods_it_knows() {
     let answer = house().ask("OPTIONS", "*", &[], Body::empty()).await;
-    assert_eq!((answer.status, answer.header("allow")), (204, "GET, HEAD, POST, DELETE, OPTIONS"));
+    assert_eq!(
+        (answer.status, answer.header("allow")),
+        (204, "GET, HEAD, POST, DELETE, OPTIONS")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,7 +424,9 @@ async fn the_instance_is_a_uri_reference_whatever_the_path_is() {
 
 #[tokio::test(start_paused = true)]
 async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
-    let known = ["https://shop.example", "https://b.example:8443"].map(ToOwned::to_owned).to_vec();
+    let known = ["https://shop.example", "https://b.example:8443"]
+        .map(ToOwned::to_owned)
+        .to_vec();
     let house = house_at(Site::default().cors(Cors::Only(known)));
     let id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
     for origin in [
@@ -274,12 +444,26 @@ async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
         "*",
         "",
     ] {
-        for path in ["/commands/act", "/uploads", "/jobs", "/openapi.json", "/nowhere", &format!("/jobs/{id}/result")] {
+        for path in [
+            "/commands/act",
+            "/uploads",
+            "/jobs",
+            "/openapi.json",
+            "/nowhere",
+            &format!("/jobs/{id}/result"),
+        ] {
             for method in ["GET", "OPTIONS"] {
                 let headers = [("origin", origin), ("access-control-request-method", "GET")];
                 let answer = house.ask(method, path, &headers, Body::empty()).await;
-                let told = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
-                assert_eq!((told, answer.header("vary")), (None, "Origin"), "{method} {path} {origin:?}");
+                let told = answer
+                    .headers
+                    .keys()
+                    .find(|name| name.as_str().starts_with("access-control-"));
+                assert_eq!(
+                    (told, answer.header("vary")),
+                    (None, "Origin"),
+                    "{method} {path} {origin:?}"
+                );
             }
         }
     }
@@ -287,5 +471,11 @@ async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
         let answer = house.get("/jobs", &[("origin", origin)]).await;
         assert_eq!(answer.header("access-control-allow-origin"), origin);
     }
-    assert_eq!(house.get("/jobs", &[]).await.header("access-control-allow-origin"), "");
+    assert_eq!(
+        house
+            .get("/jobs", &[])
+            .await
+            .header("access-control-allow-origin"),
+        ""
+    );
 }

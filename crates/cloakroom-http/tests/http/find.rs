@@ -7,13 +7,33 @@ use crate::house::house;
 #[tokio::test(start_paused = true)]
 async fn a_job_is_found_by_the_clients_own_id() {
     let house = house();
-    let submitted = house.act("answer", &[("idempotency-key", r#""a/b \"c\"""#.replace(' ', "+").as_str())]).await;
+    let submitted = house
+        .act(
+            "answer",
+            &[(
+                "idempotency-key",
+                r#""a/b \"c\"""#.replace(' ', "+").as_str(),
+            )],
+        )
+        .await;
     assert_eq!(submitted.status, 202);
     let found = house.get("/jobs?client_job_id=a%2Fb%2B%22c%22", &[]).await;
-    assert_eq!((found.status, found.json()), (200, json!({ "jobs": [submitted.json()] })));
-    assert_eq!(house.get("/jobs?client_job_id=other", &[]).await.json(), json!({ "jobs": [] }));
+    assert_eq!(
+        (found.status, found.json()),
+        (200, json!({ "jobs": [submitted.json()] }))
+    );
+    assert_eq!(
+        house.get("/jobs?client_job_id=other", &[]).await.json(),
+        json!({ "jobs": [] })
+    );
     house.room.work_until_idle().await;
-    assert_eq!(house.get("/jobs?client_job_id=a%2Fb+%22c%22", &[]).await.json()["jobs"][0]["status"], "succeeded");
+    assert_eq!(
+        house
+            .get("/jobs?client_job_id=a%2Fb+%22c%22", &[])
+            .await
+            .json()["jobs"][0]["status"],
+        "succeeded"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -28,6 +48,9 @@ async fn a_query_that_is_not_understood_is_refused() {
         "?status=failed",
         "?client_job_id=a&limit=1",
     ] {
-        house.get(&format!("/jobs{query}"), &[]).await.problem(400, "invalid-request");
+        house
+            .get(&format!("/jobs{query}"), &[])
+            .await
+            .problem(400, "invalid-request");
     }
 }

@@ -59,9 +59,16 @@ async fn act(act: Act, job: JobContext) -> Result<Output, HandlerError> {
         Kind::Page => Ok(Output::bytes("text/html", "<script>alert(1)</script>")),
         Kind::Nothing => Ok(Output::none()),
         Kind::Resource => Output::none().at("/reports/7"),
-        Kind::Fail => Err(HandlerError::terminal("the printer is out of paper; fill it and submit again")),
-        Kind::Refuse => Err(HandlerError::terminal("<b>no</b>").code("out-of-paper").status(422).because("tray 2")),
-        Kind::Stumble => Err(HandlerError::retryable("the printer is jammed").after(Duration::from_secs(100))),
+        Kind::Fail => Err(HandlerError::terminal(
+            "the printer is out of paper; fill it and submit again",
+        )),
+        Kind::Refuse => Err(HandlerError::terminal("<b>no</b>")
+            .code("out-of-paper")
+            .status(422)
+            .because("tray 2")),
+        Kind::Stumble => {
+            Err(HandlerError::retryable("the printer is jammed").after(Duration::from_secs(100)))
+        }
         Kind::Nap => {
             job.progress(42.5, "resizing <17> of 40");
             tokio::select! {
@@ -81,7 +88,11 @@ struct Size {
 
 impl Payload for Size {
     fn check(&self) -> Vec<FieldError> {
-        if self.width <= 100 { vec![] } else { vec![FieldError::new("/width", "must be at most 100")] }
+        if self.width <= 100 {
+            vec![]
+        } else {
+            vec![FieldError::new("/width", "must be at most 100")]
+        }
     }
 }
 
@@ -103,20 +114,39 @@ pub(crate) fn house_at(site: Site) -> House {
     crate::log::start();
     let room = Room::new(vec![
         Command::json("act", act).result_retention(Duration::from_secs(7200)),
-        Command::json("act.strictly", act).key_required().body_limit(20),
+        Command::json("act.strictly", act)
+            .key_required()
+            .body_limit(20),
         Command::binary("image.keep", &["image/png", "image/jpeg"], keep).upload_limit(1000),
     ]);
-    let router = router(site, Some((room.submit.clone(), room.uploads.clone())), Some(room.jobs.clone()));
+    let router = router(
+        site,
+        Some((room.submit.clone(), room.uploads.clone())),
+        Some(room.jobs.clone()),
+    );
     House { room, router }
 }
 
 impl House {
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.router.clone().oneshot(request).await.expect("a router does not fail");
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("a router does not fail");
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("bodies are in memory").to_bytes();
-        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        let body = body
+            .collect()
+            .await
+            .expect("bodies are in memory")
+            .to_bytes();
+        let answer = Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        };
         answer.check(&method, &path);
         answer
     }
@@ -129,8 +159,11 @@ impl House {
         body: impl Into<Body>,
     ) -> Answer {
         let request = Request::builder().method(method).uri(path);
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        self.send(request.body(body.into()).expect("a good request")).await
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        self.send(request.body(body.into()).expect("a good request"))
+            .await
     }
 
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -140,19 +173,33 @@ impl House {
     /// Submits JSON to the command that does as it is told.
     pub(crate) async fn act(&self, act: &str, headers: &[(&str, &str)]) -> Answer {
         let headers = [&[("content-type", "application/json")], headers].concat();
-        self.ask("POST", "/commands/act", &headers, format!("{{\"act\":\"{act}\"}}")).await
+        self.ask(
+            "POST",
+            "/commands/act",
+            &headers,
+            format!("{{\"act\":\"{act}\"}}"),
+        )
+        .await
     }
 
     /// Submits, and works until nothing is left to do; the path of the job.
     pub(crate) async fn done(&self, act: &str) -> String {
-        let location = self.act(act, &[("idempotency-key", "order-1042")]).await.header("location").to_owned();
+        let location = self
+            .act(act, &[("idempotency-key", "order-1042")])
+            .await
+            .header("location")
+            .to_owned();
         self.room.work_until_idle().await;
         location
     }
 
     /// Submits, and works on it in the background until it naps or waits for its second attempt; the path of the job.
     pub(crate) async fn underway(&self, act: &str) -> (String, JoinHandle<()>) {
-        let location = self.act(act, &[("idempotency-key", "order-1042")]).await.header("location").to_owned();
+        let location = self
+            .act(act, &[("idempotency-key", "order-1042")])
+            .await
+            .header("location")
+            .to_owned();
         let room = self.room.clone();
         let work = tokio::spawn(async move { room.work_until_idle().await });
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -171,7 +218,9 @@ pub(crate) struct Answer {
 impl Answer {
     /// The header's value; empty where there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("visible ASCII"))
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("visible ASCII"))
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -185,7 +234,11 @@ impl Answer {
     /// Asserts that it is this problem.
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();
-        assert_eq!((self.status, &problem["code"]), (status, &json!(code)), "{problem}");
+        assert_eq!(
+            (self.status, &problem["code"]),
+            (status, &json!(code)),
+            "{problem}"
+        );
         problem
     }
 
@@ -199,18 +252,28 @@ impl Answer {
                 let problem = self.json();
                 assert_eq!(problem["status"], self.status);
                 for member in ["type", "title", "detail", "instance", "code"] {
-                    assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member} of {problem}");
+                    assert!(
+                        problem[member]
+                            .as_str()
+                            .is_some_and(|text| !text.is_empty()),
+                        "{member} of {problem}"
+                    );
                 }
             }
         }
         if self.status == 304 || self.status == 204 {
             assert!(self.body.is_empty() && self.header("content-length").is_empty());
         }
-        let elsewhere = self.status == 404 && content_type.ends_with("json") && self.text().contains("\"not-found\"");
+        let elsewhere = self.status == 404
+            && content_type.ends_with("json")
+            && self.text().contains("\"not-found\"");
         if let Some(operation) = documented(method, path).filter(|_| !elsewhere) {
             let (status, family) = (self.status.to_string(), format!("{}XX", self.status / 100));
             let known = &operation["responses"];
-            assert!(known.get(&status).or(known.get(&family)).is_some(), "openapi.yaml lacks {method} {path} {status}");
+            assert!(
+                known.get(&status).or(known.get(&family)).is_some(),
+                "openapi.yaml lacks {method} {path} {status}"
+            );
         }
     }
 }
@@ -223,7 +286,11 @@ pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 
 /// What the document says of a request.
 fn documented(method: &Method, path: &str) -> Option<&'static Value> {
-    let method = if method == Method::HEAD { "get".to_owned() } else { method.as_str().to_lowercase() };
+    let method = if method == Method::HEAD {
+        "get".to_owned()
+    } else {
+        method.as_str().to_lowercase()
+    };
     template(path).and_then(|template| DOCUMENT["paths"][template].get(&method))
 }
 
@@ -235,11 +302,15 @@ pub(crate) fn template(path: &str) -> Option<&'static str> {
         loop {
             match (template.next(), path.next()) {
                 (None, None) => return true,
-                (Some(left), Some(right)) if left == right || (left.starts_with('{') && !right.is_empty()) => {}
+                (Some(left), Some(right))
+                    if left == right || (left.starts_with('{') && !right.is_empty()) => {}
                 _ => return false,
             }
         }
     };
     let paths = DOCUMENT["paths"].as_object().expect("paths");
-    paths.keys().find(|template| matches(template)).map(String::as_str)
+    paths
+        .keys()
+        .find(|template| matches(template))
+        .map(String::as_str)
 }

@@ -33,23 +33,36 @@ impl Write for Lines {
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let log = tracing_subscriber::fmt().with_writer(|| Lines).with_max_level(Level::DEBUG);
+        let log = tracing_subscriber::fmt()
+            .with_writer(|| Lines)
+            .with_max_level(Level::DEBUG);
         let log = log.with_ansi(false).without_time().finish();
         tracing::subscriber::set_global_default(log).expect("there is no other");
     });
 }
 
 /// Asks, and returns the lines of it.
-async fn lines_of(house: &House, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<String> {
+async fn lines_of(
+    house: &House,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Vec<String> {
     LINES.take();
     house.ask(method, path, headers, body.to_owned()).await;
     let text = String::from_utf8(LINES.take()).expect("text");
-    text.lines().filter(|line| line.contains("cloakroom_http")).map(ToOwned::to_owned).collect()
+    text.lines()
+        .filter(|line| line.contains("cloakroom_http"))
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 /// The value of a field; empty without one.
 fn value<'a>(line: &'a str, name: &str) -> &'a str {
-    let rest = line.split_once(&format!("{name}=")).map_or("", |(_, rest)| rest);
+    let rest = line
+        .split_once(&format!("{name}="))
+        .map_or("", |(_, rest)| rest);
     let word = rest.split(' ').next().unwrap_or_default();
     word.strip_suffix("}:").unwrap_or(word).trim_matches('"')
 }
@@ -59,38 +72,128 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
     let house = house();
     let location = house.done("answer").await;
     let id = location.trim_start_matches("/jobs/");
-    let upload = json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
-    let answer = house.ask("POST", "/uploads", &[], upload.clone()).await.json();
+    let upload =
+        json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
+    let answer = house
+        .ask("POST", "/uploads", &[], upload.clone())
+        .await
+        .json();
     let upload_path = format!("/uploads/{}", answer["upload_id"].as_str().expect("an id"));
     for (method, path, body, expected) in [
-        ("POST", "/commands/act", "{}", ["INFO", "/commands/{type}", "202", "default", "act", id]),
-        ("POST", "/commands/act", "{", ["INFO", "/commands/{type}", "400", "default", "act", ""]),
-        ("POST", "/uploads", &upload, ["INFO", "/uploads", "201", "default", "", ""]),
-        ("GET", &upload_path, "", ["DEBUG", "/uploads/{id}", "200", "default", "", ""]),
-        ("GET", "/jobs?client_job_id=x", "", ["DEBUG", "/jobs", "200", "default", "", ""]),
-        ("GET", &location, "", ["DEBUG", "/jobs/{id}", "200", "default", "", id]),
-        ("DELETE", &location, "", ["INFO", "/jobs/{id}", "409", "default", "", id]),
-        ("GET", &format!("{location}/history"), "", ["DEBUG", "/jobs/{id}/history", "200", "default", "", id]),
-        ("GET", &format!("{location}/result"), "", ["DEBUG", "/jobs/{id}/result", "200", "default", "", id]),
-        ("GET", "/openapi.json", "", ["DEBUG", "/openapi.json", "200", "", "", ""]),
+        (
+            "POST",
+            "/commands/act",
+            "{}",
+            ["INFO", "/commands/{type}", "202", "default", "act", id],
+        ),
+        (
+            "POST",
+            "/commands/act",
+            "{",
+            ["INFO", "/commands/{type}", "400", "default", "act", ""],
+        ),
+        (
+            "POST",
+            "/uploads",
+            &upload,
+            ["INFO", "/uploads", "201", "default", "", ""],
+        ),
+        (
+            "GET",
+            &upload_path,
+            "",
+            ["DEBUG", "/uploads/{id}", "200", "default", "", ""],
+        ),
+        (
+            "GET",
+            "/jobs?client_job_id=x",
+            "",
+            ["DEBUG", "/jobs", "200", "default", "", ""],
+        ),
+        (
+            "GET",
+            &location,
+            "",
+            ["DEBUG", "/jobs/{id}", "200", "default", "", id],
+        ),
+        (
+            "DELETE",
+            &location,
+            "",
+            ["INFO", "/jobs/{id}", "409", "default", "", id],
+        ),
+        (
+            "GET",
+            &format!("{location}/history"),
+            "",
+            ["DEBUG", "/jobs/{id}/history", "200", "default", "", id],
+        ),
+        (
+            "GET",
+            &format!("{location}/result"),
+            "",
+            ["DEBUG", "/jobs/{id}/result", "200", "default", "", id],
+        ),
+        (
+            "GET",
+            "/openapi.json",
+            "",
+            ["DEBUG", "/openapi.json", "200", "", "", ""],
+        ),
         ("GET", "/nowhere", "", ["INFO", "none", "404", "", "", ""]),
-        ("OPTIONS", "/jobs", "", ["DEBUG", "/jobs", "204", "", "", ""]),
+        (
+            "OPTIONS",
+            "/jobs",
+            "",
+            ["DEBUG", "/jobs", "204", "", "", ""],
+        ),
     ] {
         // Of the same key, the job is the same.
-        let headers =
-            [("x-request-id", "r-1"), ("idempotency-key", "order-1042"), ("content-type", "application/json")];
-        let body = if body == "{}" { r#"{"act":"answer"}"# } else { body };
-        let headers = if path == "/uploads" { &headers[2..] } else { &headers[..] };
+        let headers = [
+            ("x-request-id", "r-1"),
+            ("idempotency-key", "order-1042"),
+            ("content-type", "application/json"),
+        ];
+        let body = if body == "{}" {
+            r#"{"act":"answer"}"#
+        } else {
+            body
+        };
+        let headers = if path == "/uploads" {
+            &headers[2..]
+        } else {
+            &headers[..]
+        };
         let lines = lines_of(&house, method, path, headers, body).await;
-        let [line] = &lines[..] else { panic!("{method} {path}: {lines:?}") };
+        let [line] = &lines[..] else {
+            panic!("{method} {path}: {lines:?}")
+        };
         let [level, route, status, tenant, command, job] = expected;
-        let status = if path == "/commands/act" && status == "202" { "200" } else { status };
-        let fields = ["method", "route", "status", "tenant", "command", "job_id"].map(|name| value(line, name));
-        assert_eq!(fields, [method, route, status, tenant, command, job], "{line}");
-        assert!(line.trim_start().starts_with(&format!("{level} request{{")), "{line}");
+        let status = if path == "/commands/act" && status == "202" {
+            "200"
+        } else {
+            status
+        };
+        let fields = ["method", "route", "status", "tenant", "command", "job_id"]
+            .map(|name| value(line, name));
+        assert_eq!(
+            fields,
+            [method, route, status, tenant, command, job],
+            "{line}"
+        );
+        assert!(
+            line.trim_start().starts_with(&format!("{level} request{{")),
+            "{line}"
+        );
         assert!(line.contains("answered a request"), "{line}");
-        assert!(!value(line, "duration_ms").is_empty() && value(line, "trace_id").len() == 32, "{line}");
-        assert!(path == "/uploads" || value(line, "request_id") == "r-1", "{line}");
+        assert!(
+            !value(line, "duration_ms").is_empty() && value(line, "trace_id").len() == 32,
+            "{line}"
+        );
+        assert!(
+            path == "/uploads" || value(line, "request_id") == "r-1",
+            "{line}"
+        );
     }
 }
 
@@ -100,14 +203,33 @@ async fn a_failure_is_logged_once_with_its_cause() {
     let location = house.done("answer").await;
     house.room.memory.fail("load", Fault::Before);
     let lines = lines_of(&house, "GET", &location, &[], "").await;
-    let [cause, answer] = &lines[..] else { panic!("{lines:?}") };
-    assert!(cause.contains("WARN") && cause.contains("a service is away"), "{cause}");
-    assert!(cause.contains("made to fail") && value(cause, "job_id").len() == 36, "{cause}");
-    assert!(answer.contains("INFO") && value(answer, "status") == "503", "{answer}");
+    let [cause, answer] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert!(
+        cause.contains("WARN") && cause.contains("a service is away"),
+        "{cause}"
+    );
+    assert!(
+        cause.contains("made to fail") && value(cause, "job_id").len() == 36,
+        "{cause}"
+    );
+    assert!(
+        answer.contains("INFO") && value(answer, "status") == "503",
+        "{answer}"
+    );
     let panics = house_at(Site::default().tenant(|_| panic!("secret")));
     let lines = lines_of(&panics, "GET", &location, &[], "").await;
-    assert!(lines[0].contains("ERROR") && lines[0].contains("a request's handler panicked"), "{}", lines[0]);
+    assert!(
+        lines[0].contains("ERROR") && lines[0].contains("a request's handler panicked"),
+        "{}",
+        lines[0]
+    );
     let nobody = house_at(Site::default().tenant(|_| None));
     let lines = lines_of(&nobody, "GET", &location, &[], "").await;
-    assert!(lines[0].contains("ERROR") && lines[0].contains("without saying whose"), "{}", lines[0]);
+    assert!(
+        lines[0].contains("ERROR") && lines[0].contains("without saying whose"),
+        "{}",
+        lines[0]
+    );
 }

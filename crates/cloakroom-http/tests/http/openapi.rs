@@ -10,23 +10,41 @@ use crate::house::{DOCUMENT, house};
 async fn every_path_and_method_of_the_document_is_routed_and_no_other_method_is() {
     let house = house();
     for (path, item) in DOCUMENT["paths"].as_object().expect("paths") {
-        let mut methods: Vec<_> =
-            item.as_object().expect("operations").keys().map(|name| name.to_uppercase()).collect();
+        let mut methods: Vec<_> = item
+            .as_object()
+            .expect("operations")
+            .keys()
+            .map(|name| name.to_uppercase())
+            .collect();
         methods.push("OPTIONS".into());
         if methods.contains(&"GET".to_owned()) {
             methods.push("HEAD".into());
         }
         methods.sort();
-        let answer = house.ask("OPTIONS", &path.replace(['{', '}'], ""), &[], Body::empty()).await;
-        let mut allowed: Vec<_> = answer.header("allow").split(", ").map(ToOwned::to_owned).collect();
+        let answer = house
+            .ask("OPTIONS", &path.replace(['{', '}'], ""), &[], Body::empty())
+            .await;
+        let mut allowed: Vec<_> = answer
+            .header("allow")
+            .split(", ")
+            .map(ToOwned::to_owned)
+            .collect();
         allowed.sort();
         assert_eq!(allowed, methods, "{path}");
         for method in methods {
-            let status =
-                house.ask(&method, &path.replace("{type}", "act").replace(['{', '}'], ""), &[], Body::empty()).await;
+            let status = house
+                .ask(
+                    &method,
+                    &path.replace("{type}", "act").replace(['{', '}'], ""),
+                    &[],
+                    Body::empty(),
+                )
+                .await;
             assert_ne!(status.status, 405, "{method} {path}");
             assert!(
-                status.status != 404 || status.body.is_empty() || status.json()["code"] != "not-found",
+                status.status != 404
+                    || status.body.is_empty()
+                    || status.json()["code"] != "not-found",
                 "{method} {path}"
             );
         }
@@ -38,7 +56,12 @@ fn every_route_is_in_the_document() {
     let routes = include_str!("../../src/router.rs").split(".route(").skip(1);
     let mut routes: Vec<_> = routes.filter_map(|rest| rest.split('"').nth(1)).collect();
     routes.sort_unstable();
-    let mut documented: Vec<_> = DOCUMENT["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
+    let mut documented: Vec<_> = DOCUMENT["paths"]
+        .as_object()
+        .expect("paths")
+        .keys()
+        .map(String::as_str)
+        .collect();
     documented.sort_unstable();
     assert_eq!(routes, documented);
 }
@@ -46,9 +69,15 @@ fn every_route_is_in_the_document() {
 #[test]
 fn every_operation_may_be_refused_or_fail() {
     for (path, item) in DOCUMENT["paths"].as_object().expect("paths") {
-        for method in ["get", "post", "delete"].iter().filter(|method| item.get(**method).is_some()) {
+        for method in ["get", "post", "delete"]
+            .iter()
+            .filter(|method| item.get(**method).is_some())
+        {
             for status in ["401", "403", "429", "500"] {
-                assert!(item[*method]["responses"].get(status).is_some(), "{method} {path} lacks {status}");
+                assert!(
+                    item[*method]["responses"].get(status).is_some(),
+                    "{method} {path} lacks {status}"
+                );
             }
         }
     }
@@ -62,29 +91,53 @@ fn the_problems_of_the_document_are_those_of_the_code() {
         .collect();
     assert_eq!(DOCUMENT["x-problems"], json!(problems));
     let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(DOCUMENT["components"]["schemas"]["ProblemCode"]["enum"], json!(codes));
+    assert_eq!(
+        DOCUMENT["components"]["schemas"]["ProblemCode"]["enum"],
+        json!(codes)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_command_that_is_served_has_a_path_with_what_it_takes() {
     let answer = house().get("/openapi.json", &[]).await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "application/json")
+    );
     let document = answer.json();
-    assert_eq!((&document["openapi"], &document["servers"]), (&json!("3.1.0"), &json!([{ "url": "/" }])));
+    assert_eq!(
+        (&document["openapi"], &document["servers"]),
+        (&json!("3.1.0"), &json!([{ "url": "/" }]))
+    );
     let paths = &document["paths"];
     let act = &paths["/commands/act"]["post"];
     let schema = &act["requestBody"]["content"]["application/json"]["schema"];
-    assert_eq!((&schema["type"], &schema["additionalProperties"]), (&json!("object"), &json!(false)));
+    assert_eq!(
+        (&schema["type"], &schema["additionalProperties"]),
+        (&json!("object"), &json!(false))
+    );
     let named = |operation: &Value, name: &str| {
-        let parameters = operation["parameters"].as_array().expect("parameters").clone();
-        parameters.into_iter().find(|parameter| parameter["name"] == name)
+        let parameters = operation["parameters"]
+            .as_array()
+            .expect("parameters")
+            .clone();
+        parameters
+            .into_iter()
+            .find(|parameter| parameter["name"] == name)
     };
     let key = named(&paths["/commands/act.strictly"]["post"], "Idempotency-Key").expect("a key");
     assert_eq!(key["required"], true);
     let image = &paths["/commands/image.keep"]["post"];
     let width = named(image, "width").expect("a parameter");
-    assert_eq!((&width["in"], &width["required"]), (&json!("query"), &json!(true)));
-    let types: Vec<_> = image["requestBody"]["content"].as_object().expect("types").keys().collect();
+    assert_eq!(
+        (&width["in"], &width["required"]),
+        (&json!("query"), &json!(true))
+    );
+    let types: Vec<_> = image["requestBody"]["content"]
+        .as_object()
+        .expect("types")
+        .keys()
+        .collect();
     assert_eq!(types, ["image/jpeg", "image/png"]);
 }
 
@@ -97,7 +150,10 @@ async fn every_reference_in_the_document_leads_somewhere() {
         match value {
             Value::Object(object) => {
                 if let Some(target) = object.get("$ref").and_then(Value::as_str) {
-                    assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+                    assert!(
+                        document.pointer(target.trim_start_matches('#')).is_some(),
+                        "{target}"
+                    );
                     seen += 1;
                 }
                 rest.extend(object.values());
@@ -107,7 +163,10 @@ async fn every_reference_in_the_document_leads_somewhere() {
         }
     }
     assert!(seen > 50, "{seen}");
-    assert!(document["components"]["schemas"]["act.Kind"].is_object(), "definitions become components");
+    assert!(
+        document["components"]["schemas"]["act.Kind"].is_object(),
+        "definitions become components"
+    );
 }
 
 /// In a flow mapping a comma in plain text begins a new key, whose value is null.
@@ -118,7 +177,9 @@ fn no_text_fell_apart_in_the_document() {
             Value::Null => found.push(path.to_owned()),
             Value::Array(items) => items.iter().for_each(|item| nulls(item, path, found)),
             Value::Object(members) => {
-                members.iter().for_each(|(name, member)| nulls(member, &format!("{path}/{name}"), found));
+                members
+                    .iter()
+                    .for_each(|(name, member)| nulls(member, &format!("{path}/{name}"), found));
             }
             Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }

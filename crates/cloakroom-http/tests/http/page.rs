@@ -6,7 +6,10 @@ use axum::body::Body;
 
 use crate::house::house;
 
-const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+const BROWSER: (&str, &str) = (
+    "accept",
+    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+);
 
 #[tokio::test(start_paused = true)]
 async fn a_person_sees_a_page_with_the_status_that_a_program_gets() {
@@ -18,11 +21,23 @@ async fn a_person_sees_a_page_with_the_status_that_a_program_gets() {
     ] {
         let house = house();
         let location = house.done(act).await;
-        let (page, document) = (house.get(&location, &[BROWSER]).await, house.get(&location, &[]).await);
-        assert_eq!((page.status, page.header("content-type")), (status, "text/html; charset=utf-8"));
+        let (page, document) = (
+            house.get(&location, &[BROWSER]).await,
+            house.get(&location, &[]).await,
+        );
+        assert_eq!(
+            (page.status, page.header("content-type")),
+            (status, "text/html; charset=utf-8")
+        );
         assert!(page.text().contains(text), "{}", page.text());
-        assert!(!page.text().contains("http-equiv"), "what is over is not loaded again");
-        assert_eq!(page.header("etag"), format!("{}-h\"", document.header("etag").trim_end_matches('"')));
+        assert!(
+            !page.text().contains("http-equiv"),
+            "what is over is not loaded again"
+        );
+        assert_eq!(
+            page.header("etag"),
+            format!("{}-h\"", document.header("etag").trim_end_matches('"'))
+        );
         assert_eq!(page.header("vary"), "Accept, Prefer");
     }
 }
@@ -34,8 +49,10 @@ async fn the_page_of_a_running_job_follows_it_with_script_and_without() {
     let page = house.get(&location, &[BROWSER]).await;
     assert_eq!(page.status, 202);
     let document = house.get(&location, &[]).await;
-    let refresh =
-        format!("<noscript><meta http-equiv=\"refresh\" content=\"{}\"></noscript>", document.header("retry-after"));
+    let refresh = format!(
+        "<noscript><meta http-equiv=\"refresh\" content=\"{}\"></noscript>",
+        document.header("retry-after")
+    );
     assert!(page.text().contains(&refresh), "{}", page.text());
     assert!(page.text().contains("resizing &lt;17&gt; of 40") && !page.text().contains("<17>"));
     let (head, rest) = page.text().split_once("<style>").expect("a style");
@@ -53,19 +70,30 @@ async fn without_script_the_page_is_loaded_again_within_5_seconds() {
         tokio::time::sleep(Duration::from_secs(age)).await;
         let page = house.get(&location, &[BROWSER]).await;
         assert_eq!(page.header("retry-after"), advice);
-        assert!(page.text().contains(&format!("http-equiv=\"refresh\" content=\"{refresh}\"")), "{}", page.text());
+        assert!(
+            page.text()
+                .contains(&format!("http-equiv=\"refresh\" content=\"{refresh}\"")),
+            "{}",
+            page.text()
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_tab_says_how_far_the_job_is_or_where_it_stands() {
-    for (act, title) in
-        [("nap", "43 % – act"), ("stumble", "Waiting for another attempt – act"), ("nothing", "Done – act")]
-    {
+    for (act, title) in [
+        ("nap", "43 % – act"),
+        ("stumble", "Waiting for another attempt – act"),
+        ("nothing", "Done – act"),
+    ] {
         let house = house();
         let (location, work) = house.underway(act).await;
         let page = house.get(&location, &[BROWSER]).await;
-        assert!(page.text().contains(&format!("<title>{title}</title>")), "{}", page.text());
+        assert!(
+            page.text().contains(&format!("<title>{title}</title>")),
+            "{}",
+            page.text()
+        );
         work.abort();
     }
 }
@@ -77,14 +105,25 @@ async fn the_policy_lets_nothing_run_but_the_pages_own_script_and_style() {
     let location = house.act("answer", &[]).await.header("location").to_owned();
     let page = house.get(&location, &[BROWSER]).await;
     let policy = page.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     for element in ["script", "style"] {
-        let (_, rest) = page.text().split_once(&format!("<{element}>")).expect("it opens");
-        let (text, rest) = rest.split_once(&format!("</{element}>")).expect("it closes");
+        let (_, rest) = page
+            .text()
+            .split_once(&format!("<{element}>"))
+            .expect("it opens");
+        let (text, rest) = rest
+            .split_once(&format!("</{element}>"))
+            .expect("it closes");
         assert!(!rest.contains(&format!("<{element}")), "there is one");
-        let digest =
-            base64::engine::general_purpose::STANDARD.encode(cloakroom_core::Digest::of(text.as_bytes()).as_bytes());
-        assert!(policy.contains(&format!("{element}-src 'sha256-{digest}'")), "{policy}");
+        let digest = base64::engine::general_purpose::STANDARD
+            .encode(cloakroom_core::Digest::of(text.as_bytes()).as_bytes());
+        assert!(
+            policy.contains(&format!("{element}-src 'sha256-{digest}'")),
+            "{policy}"
+        );
     }
     assert!(!page.text().contains("style=") && !page.text().contains("onclick="));
 }
@@ -96,16 +135,28 @@ async fn the_script_finds_every_element_it_names() {
     let page = house.get(&location, &[BROWSER]).await;
     let script = include_str!("../../src/page/follow.js");
     let literals = script.match_indices('(').filter_map(|(at, _)| {
-        let called = ["part", "say", "reveal"].iter().any(|name| script[..at].ends_with(name));
-        let name = script[at + 1..].strip_prefix('"').and_then(|rest| rest.split('"').next());
+        let called = ["part", "say", "reveal"]
+            .iter()
+            .any(|name| script[..at].ends_with(name));
+        let name = script[at + 1..]
+            .strip_prefix('"')
+            .and_then(|rest| rest.split('"').next());
         name.filter(|_| called)
     });
-    let dates = script.match_indices("date(\"").filter_map(|(at, call)| script[at + call.len()..].split('"').next());
-    let mut names: Vec<_> = dates.flat_map(|name| [name.to_owned(), format!("{name}-row")]).collect();
+    let dates = script
+        .match_indices("date(\"")
+        .filter_map(|(at, call)| script[at + call.len()..].split('"').next());
+    let mut names: Vec<_> = dates
+        .flat_map(|name| [name.to_owned(), format!("{name}-row")])
+        .collect();
     names.extend(literals.map(ToOwned::to_owned));
     assert!(names.len() > 20, "{names:?}");
     for name in names {
-        assert_eq!(page.text().matches(&format!("id=\"{name}\"")).count(), 1, "{name}");
+        assert_eq!(
+            page.text().matches(&format!("id=\"{name}\"")).count(),
+            1,
+            "{name}"
+        );
     }
 }
 
@@ -113,7 +164,9 @@ async fn the_script_finds_every_element_it_names() {
 async fn success_with_a_resource_forwards_a_person_there() {
     let house = house();
     let location = house.done("resource").await;
-    let page = house.get(&location, &[BROWSER, ("if-none-match", "*")]).await;
+    let page = house
+        .get(&location, &[BROWSER, ("if-none-match", "*")])
+        .await;
     assert_eq!((page.status, page.header("location")), (303, "/reports/7"));
     assert_eq!(house.get(&location, &[]).await.status, 200);
 }
@@ -122,9 +175,30 @@ async fn success_with_a_resource_forwards_a_person_there() {
 async fn a_page_that_the_browser_has_is_not_sent_again() {
     let house = house();
     let location = house.act("answer", &[]).await.header("location").to_owned();
-    let (page, document) = (house.get(&location, &[BROWSER]).await, house.get(&location, &[]).await);
-    assert_eq!(house.get(&location, &[BROWSER, ("if-none-match", page.header("etag"))]).await.status, 304);
-    assert_eq!(house.get(&location, &[BROWSER, ("if-none-match", document.header("etag"))]).await.status, 202);
+    let (page, document) = (
+        house.get(&location, &[BROWSER]).await,
+        house.get(&location, &[]).await,
+    );
+    assert_eq!(
+        house
+            .get(
+                &location,
+                &[BROWSER, ("if-none-match", page.header("etag"))]
+            )
+            .await
+            .status,
+        304
+    );
+    assert_eq!(
+        house
+            .get(
+                &location,
+                &[BROWSER, ("if-none-match", document.header("etag"))]
+            )
+            .await
+            .status,
+        202
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,8 +207,13 @@ async fn a_cancelled_job_and_one_that_is_being_cancelled_have_pages() {
     let (location, work) = house.underway("nap").await;
     house.ask("DELETE", &location, &[], Body::empty()).await;
     let page = house.get(&location, &[BROWSER]).await;
-    assert!(page.text().contains("Being cancelled") && page.text().contains("aria-disabled=\"true\""));
-    assert!(!page.text().contains("resizing"), "what was said while it ran is over");
+    assert!(
+        page.text().contains("Being cancelled") && page.text().contains("aria-disabled=\"true\"")
+    );
+    assert!(
+        !page.text().contains("resizing"),
+        "what was said while it ran is over"
+    );
     work.await.expect("the work ends");
     let page = house.get(&location, &[BROWSER]).await;
     assert_eq!(page.status, 410);

@@ -24,25 +24,62 @@ async fn a_command_is_accepted_with_its_location_and_the_job() {
     let house = house();
     let answer = house.act("answer", &[KEY]).await;
     assert_eq!(answer.status, 202);
-    assert_eq!(answer.header("location"), answer.json()["links"]["self"].as_str().expect("a link"));
-    assert_eq!((answer.header("retry-after"), answer.header("idempotent-replayed")), ("1", ""));
+    assert_eq!(
+        answer.header("location"),
+        answer.json()["links"]["self"].as_str().expect("a link")
+    );
+    assert_eq!(
+        (
+            answer.header("retry-after"),
+            answer.header("idempotent-replayed")
+        ),
+        ("1", "")
+    );
     assert!(!answer.header("etag").is_empty() && answer.header("preference-applied").is_empty());
     insta::assert_json_snapshot!(answer.json());
     let polled = house.get(answer.header("location"), &[]).await;
-    assert_eq!((polled.json(), polled.header("etag")), (answer.json(), answer.header("etag")));
+    assert_eq!(
+        (polled.json(), polled.header("etag")),
+        (answer.json(), answer.header("etag"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_same_again_is_answered_as_a_poll_and_makes_no_second_job() {
-    for (act, status, code) in [("answer", 200, ""), ("fail", 400, "job-failed"), ("refuse", 422, "out-of-paper")] {
+    for (act, status, code) in [
+        ("answer", 200, ""),
+        ("fail", 400, "job-failed"),
+        ("refuse", 422, "out-of-paper"),
+    ] {
         let house = house();
         let first = house.act(act, &[KEY]).await;
-        let again = house.act(act, &[("idempotency-key", "\"order-1042\"")]).await;
-        assert_eq!((again.status, again.header("idempotent-replayed"), again.json()), (202, "true", first.json()));
+        let again = house
+            .act(act, &[("idempotency-key", "\"order-1042\"")])
+            .await;
+        assert_eq!(
+            (
+                again.status,
+                again.header("idempotent-replayed"),
+                again.json()
+            ),
+            (202, "true", first.json())
+        );
         house.room.work_until_idle().await;
-        let (polled, again) = (house.get(first.header("location"), &[]).await, house.act(act, &[KEY]).await);
-        assert_eq!((again.status, polled.status, polled.json()), (status, status, again.json()));
-        assert_eq!((again.header("idempotent-replayed"), again.header("location")), ("true", first.header("location")));
+        let (polled, again) = (
+            house.get(first.header("location"), &[]).await,
+            house.act(act, &[KEY]).await,
+        );
+        assert_eq!(
+            (again.status, polled.status, polled.json()),
+            (status, status, again.json())
+        );
+        assert_eq!(
+            (
+                again.header("idempotent-replayed"),
+                again.header("location")
+            ),
+            ("true", first.header("location"))
+        );
         if !code.is_empty() {
             assert_eq!(again.problem(status, code)["job"]["id"], first.json()["id"]);
         }
@@ -53,21 +90,42 @@ async fn the_same_again_is_answered_as_a_poll_and_makes_no_second_job() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_is_replayed_as_gone() {
     let house = house();
-    let location = house.act("answer", &[KEY]).await.header("location").to_owned();
+    let location = house
+        .act("answer", &[KEY])
+        .await
+        .header("location")
+        .to_owned();
     house.ask("DELETE", &location, &[], Body::empty()).await;
     let again = house.act("answer", &[KEY]).await;
     again.problem(410, "job-cancelled");
-    assert_eq!((again.header("idempotent-replayed"), again.header("location")), ("true", location.as_str()));
+    assert_eq!(
+        (
+            again.header("idempotent-replayed"),
+            again.header("location")
+        ),
+        ("true", location.as_str())
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_was_used_for_another_command_is_refused() {
     let house = house();
     house.act("answer", &[KEY]).await;
-    house.act("fail", &[KEY]).await.problem(422, "idempotency-key-reused");
+    house
+        .act("fail", &[KEY])
+        .await
+        .problem(422, "idempotency-key-reused");
     let image = ("idempotency-key", "image-1");
-    assert_eq!(house.ask("POST", "/commands/image.keep?width=1", &[PNG, image], "x").await.status, 202);
-    let answer = house.ask("POST", "/commands/image.keep?width=2", &[PNG, image], "x").await;
+    assert_eq!(
+        house
+            .ask("POST", "/commands/image.keep?width=1", &[PNG, image], "x")
+            .await
+            .status,
+        202
+    );
+    let answer = house
+        .ask("POST", "/commands/image.keep?width=2", &[PNG, image], "x")
+        .await;
     answer.problem(422, "idempotency-key-reused");
 }
 
@@ -82,7 +140,9 @@ async fn a_command_that_is_not_registered_is_unknown_whatever_is_sent() {
         "/commands/-",
         &format!("/commands/{}", "a".repeat(129)),
     ] {
-        let answer = house.ask("POST", path, &[("idempotency-key", "")], "not json").await;
+        let answer = house
+            .ask("POST", path, &[("idempotency-key", "")], "not json")
+            .await;
         let problem = answer.problem(404, "unknown-command");
         assert!(!problem.to_string().contains("act.strictly"), "lists none");
     }
@@ -92,28 +152,59 @@ async fn a_command_that_is_not_registered_is_unknown_whatever_is_sent() {
 async fn a_key_that_breaks_its_rule_or_is_missing_where_it_is_required_is_refused() {
     let house = house();
     for bad in ["", "a b", "\"", "\"\"", &"k".repeat(256)] {
-        house.act("answer", &[("idempotency-key", bad)]).await.problem(400, "invalid-idempotency-key");
+        house
+            .act("answer", &[("idempotency-key", bad)])
+            .await
+            .problem(400, "invalid-idempotency-key");
     }
-    house.act("answer", &[KEY, KEY]).await.problem(400, "invalid-idempotency-key");
-    house.ask("POST", "/commands/act.strictly", &[JSON], "{}").await.problem(400, "idempotency-key-required");
-    assert_eq!(house.ask("POST", "/commands/act.strictly", &[JSON, KEY], "{}").await.status, 202);
+    house
+        .act("answer", &[KEY, KEY])
+        .await
+        .problem(400, "invalid-idempotency-key");
+    house
+        .ask("POST", "/commands/act.strictly", &[JSON], "{}")
+        .await
+        .problem(400, "idempotency-key-required");
+    assert_eq!(
+        house
+            .ask("POST", "/commands/act.strictly", &[JSON, KEY], "{}")
+            .await
+            .status,
+        202
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_media_type_that_the_command_does_not_take_is_refused_with_those_that_it_does() {
     let house = house();
     for sent in ["text/plain", "", "application/json; charset=latin-1"] {
-        let answer = house.ask("POST", "/commands/act", &[("content-type", sent)], "{}").await;
+        let answer = house
+            .ask("POST", "/commands/act", &[("content-type", sent)], "{}")
+            .await;
         answer.problem(415, "unsupported-media-type");
         assert_eq!(answer.header("accept-post"), "application/json", "{sent}");
     }
     for headers in [&[JSON][..], &[], &[KEY, PNG, PNG]] {
-        let answer = house.ask("POST", "/commands/image.keep?width=1", headers, "png").await;
+        let answer = house
+            .ask("POST", "/commands/image.keep?width=1", headers, "png")
+            .await;
         let problem = answer.problem(415, "unsupported-media-type");
         assert_eq!(answer.header("accept-post"), "image/png, image/jpeg");
-        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("image/png, image/jpeg")), "{problem}");
+        assert!(
+            problem["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("image/png, image/jpeg")),
+            "{problem}"
+        );
     }
-    let encoded = house.ask("POST", "/commands/act", &[JSON, ("content-encoding", "gzip")], "x").await;
+    let encoded = house
+        .ask(
+            "POST",
+            "/commands/act",
+            &[JSON, ("content-encoding", "gzip")],
+            "x",
+        )
+        .await;
     encoded.problem(415, "unsupported-media-type");
     assert_eq!(encoded.header("accept-encoding"), "identity");
 }
@@ -123,13 +214,22 @@ async fn a_body_as_it_is_may_say_so() {
     let house = house();
     for encoding in ["identity", "IDENTITY"] {
         let headers = [JSON, ("content-encoding", encoding)];
-        assert_eq!(house.ask("POST", "/commands/act", &headers, "{}").await.status, 202, "{encoding}");
+        assert_eq!(
+            house
+                .ask("POST", "/commands/act", &headers, "{}")
+                .await
+                .status,
+            202,
+            "{encoding}"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn malformed_json_is_told_by_line_and_column() {
-    let answer = house().ask("POST", "/commands/act", &[JSON], "{\n  \"act\": x}").await;
+    let answer = house()
+        .ask("POST", "/commands/act", &[JSON], "{\n  \"act\": x}")
+        .await;
     answer.problem(400, "malformed-json");
     insta::assert_json_snapshot!(answer.json());
 }
@@ -137,31 +237,75 @@ async fn malformed_json_is_told_by_line_and_column() {
 #[tokio::test(start_paused = true)]
 async fn an_invalid_payload_is_told_by_pointers() {
     let house = house();
-    let answer = house.ask("POST", "/commands/act", &[JSON], r#"{"act":"dance"}"#).await;
+    let answer = house
+        .ask("POST", "/commands/act", &[JSON], r#"{"act":"dance"}"#)
+        .await;
     answer.problem(422, "invalid-payload");
     insta::assert_json_snapshot!(answer.json());
-    for (query, pointer) in [("width=200", "/width"), ("width=x", "/width"), ("width=1&height=2", "/height")] {
-        let answer = house.ask("POST", &format!("/commands/image.keep?{query}"), &[PNG], "png").await;
-        assert_eq!(answer.problem(422, "invalid-payload")["errors"][0]["pointer"], pointer, "{query}");
+    for (query, pointer) in [
+        ("width=200", "/width"),
+        ("width=x", "/width"),
+        ("width=1&height=2", "/height"),
+    ] {
+        let answer = house
+            .ask(
+                "POST",
+                &format!("/commands/image.keep?{query}"),
+                &[PNG],
+                "png",
+            )
+            .await;
+        assert_eq!(
+            answer.problem(422, "invalid-payload")["errors"][0]["pointer"],
+            pointer,
+            "{query}"
+        );
     }
-    house.ask("POST", "/commands/image.keep?width=1", &[PNG], "").await.problem(422, "invalid-payload");
-    assert!(house.room.memory.calls().is_empty(), "nothing is stored before the payload is checked");
+    house
+        .ask("POST", "/commands/image.keep?width=1", &[PNG], "")
+        .await
+        .problem(422, "invalid-payload");
+    assert!(
+        house.room.memory.calls().is_empty(),
+        "nothing is stored before the payload is checked"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_over_the_limit_is_rejected_whether_its_length_is_known_or_not() {
     let house = house();
-    let answer = house.ask("POST", "/commands/act.strictly", &[JSON, KEY], " ".repeat(21)).await;
+    let answer = house
+        .ask(
+            "POST",
+            "/commands/act.strictly",
+            &[JSON, KEY],
+            " ".repeat(21),
+        )
+        .await;
     let problem = answer.problem(413, "payload-too-large");
     let detail = problem["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains("20 bytes") && detail.contains("POST /uploads"), "{detail}");
+    assert!(
+        detail.contains("20 bytes") && detail.contains("POST /uploads"),
+        "{detail}"
+    );
     assert_eq!(answer.header("connection"), "close");
 
-    let pieces = stream::iter(0..100).map(|_| Ok::<_, Infallible>(Bytes::from(vec![b' '; 100_000])));
-    let request = Request::post("/commands/act").body(Body::from_stream(pieces)).expect("a request");
+    let pieces =
+        stream::iter(0..100).map(|_| Ok::<_, Infallible>(Bytes::from(vec![b' '; 100_000])));
+    let request = Request::post("/commands/act")
+        .body(Body::from_stream(pieces))
+        .expect("a request");
     house.send(request).await.problem(413, "payload-too-large");
     assert_eq!(
-        house.ask("POST", "/commands/act", &[JSON], format!("{}{{}}", " ".repeat(4 * 1024 * 1024 - 2))).await.status,
+        house
+            .ask(
+                "POST",
+                "/commands/act",
+                &[JSON],
+                format!("{}{{}}", " ".repeat(4 * 1024 * 1024 - 2))
+            )
+            .await
+            .status,
         202
     );
 }
@@ -169,20 +313,41 @@ async fn a_body_over_the_limit_is_rejected_whether_its_length_is_known_or_not() 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_breaks_off_is_refused() {
     let broken = stream::iter([Ok(Bytes::from("{")), Err(std::io::Error::other("reset"))]);
-    let request = Request::post("/commands/act").body(Body::from_stream(broken)).expect("a request");
+    let request = Request::post("/commands/act")
+        .body(Body::from_stream(broken))
+        .expect("a request");
     let problem = house().send(request).await.problem(400, "invalid-request");
-    assert_eq!(problem["detail"], "the body broke off; send the request again");
+    assert_eq!(
+        problem["detail"],
+        "the body broke off; send the request again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn binary_bodies_arrive_byte_for_byte() {
     let house = house();
     let bytes: Vec<u8> = (0..=255).collect();
-    let answer = house.ask("POST", "/commands/image.keep?width=1", &[PNG], bytes.clone()).await;
+    let answer = house
+        .ask(
+            "POST",
+            "/commands/image.keep?width=1",
+            &[PNG],
+            bytes.clone(),
+        )
+        .await;
     assert_eq!(answer.status, 202);
     house.room.work_until_idle().await;
-    let result = house.get(&format!("{}/result", answer.header("location")), &[]).await;
-    assert_eq!((result.status, result.header("content-type"), &result.body[..]), (200, "image/png", &bytes[..]));
+    let result = house
+        .get(&format!("{}/result", answer.header("location")), &[])
+        .await;
+    assert_eq!(
+        (
+            result.status,
+            result.header("content-type"),
+            &result.body[..]
+        ),
+        (200, "image/png", &bytes[..])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,30 +355,53 @@ async fn a_client_may_wait_for_the_end() {
     let house = house();
     for prefer in ["wait=10", "respond-async, wait=10"] {
         let headers = [("prefer", prefer)];
-        let (answer, ()) = tokio::join!(house.act("answer", &headers), house.room.work_until_idle());
-        assert_eq!((answer.status, answer.header("preference-applied")), (200, "wait=10"), "{}", answer.text());
+        let (answer, ()) =
+            tokio::join!(house.act("answer", &headers), house.room.work_until_idle());
+        assert_eq!(
+            (answer.status, answer.header("preference-applied")),
+            (200, "wait=10"),
+            "{}",
+            answer.text()
+        );
         assert_eq!(answer.json()["result"], json!({ "answer": 42 }));
         assert!(!answer.header("location").is_empty());
     }
     let (failed, ()) = tokio::join!(house.act("refuse", &WAIT), house.room.work_until_idle());
     failed.problem(422, "out-of-paper");
-    assert!(!failed.header("location").is_empty() && failed.header("preference-applied") == "wait=10");
+    assert!(
+        !failed.header("location").is_empty() && failed.header("preference-applied") == "wait=10"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_is_over_after_25_seconds_at_most() {
     let house = house();
-    for (prefer, seconds, applied) in
-        [("wait=0", 0, "wait=0"), ("wait=3", 3, "wait=3"), ("wait=99999999999999999999", 25, "wait=25")]
-    {
+    for (prefer, seconds, applied) in [
+        ("wait=0", 0, "wait=0"),
+        ("wait=3", 3, "wait=3"),
+        ("wait=99999999999999999999", 25, "wait=25"),
+    ] {
         let begun = Instant::now();
         let answer = house.act("answer", &[("prefer", prefer)]).await;
-        assert_eq!((answer.status, answer.header("preference-applied")), (202, applied));
+        assert_eq!(
+            (answer.status, answer.header("preference-applied")),
+            (202, applied)
+        );
         assert_eq!(begun.elapsed(), Duration::from_secs(seconds));
         assert!(!answer.header("retry-after").is_empty());
     }
-    for (prefer, applied) in [("respond-async", "respond-async"), ("wait=x", ""), ("handling=strict", "")] {
-        assert_eq!(house.act("answer", &[("prefer", prefer)]).await.header("preference-applied"), applied);
+    for (prefer, applied) in [
+        ("respond-async", "respond-async"),
+        ("wait=x", ""),
+        ("handling=strict", ""),
+    ] {
+        assert_eq!(
+            house
+                .act("answer", &[("prefer", prefer)])
+                .await
+                .header("preference-applied"),
+            applied
+        );
     }
 }
 
@@ -228,21 +416,45 @@ async fn a_wait_that_fails_does_not_hide_that_the_job_was_accepted() {
 #[tokio::test(start_paused = true)]
 async fn a_browsers_form_is_sent_on_to_the_page() {
     let house = house();
-    let browser = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+    let browser = (
+        "accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    );
     let answer = house.act("answer", &[KEY, browser]).await;
-    assert_eq!((answer.status, answer.header("idempotent-replayed")), (303, ""));
+    assert_eq!(
+        (answer.status, answer.header("idempotent-replayed")),
+        (303, "")
+    );
     let again = house.act("answer", &[KEY, browser]).await;
-    assert_eq!((again.status, again.header("idempotent-replayed")), (303, "true"));
+    assert_eq!(
+        (again.status, again.header("idempotent-replayed")),
+        (303, "true")
+    );
     assert_eq!(house.get(again.header("location"), &[]).await.status, 202);
     assert_eq!(house.act("answer", &[("accept", "*/*")]).await.status, 202);
-    house.act("dance", &[browser]).await.problem(422, "invalid-payload");
+    house
+        .act("dance", &[browser])
+        .await
+        .problem(422, "invalid-payload");
 }
 
 async fn uploaded(house: &House, content_type: &str, bytes: &'static [u8]) -> String {
     let asked = json!({ "content_type": content_type, "content_length": bytes.len() });
-    let upload = house.ask("POST", "/uploads", &[JSON], asked.to_string()).await.json();
-    let url = upload["url"].as_str().expect("a url").trim_start_matches("https://objects.example/").to_owned();
-    house.room.memory.put(&url, content_type, Bytes::from_static(bytes)).await.expect("put");
+    let upload = house
+        .ask("POST", "/uploads", &[JSON], asked.to_string())
+        .await
+        .json();
+    let url = upload["url"]
+        .as_str()
+        .expect("a url")
+        .trim_start_matches("https://objects.example/")
+        .to_owned();
+    house
+        .room
+        .memory
+        .put(&url, content_type, Bytes::from_static(bytes))
+        .await
+        .expect("put");
     upload["upload_id"].as_str().expect("an id").to_owned()
 }
 
@@ -251,32 +463,75 @@ async fn an_upload_stands_for_the_body_of_one_job() {
     let house = house();
     let id = uploaded(&house, "image/png", b"png").await;
     let path = "/commands/image.keep?width=1";
-    let answer = house.ask("POST", path, &[("upload-id", &id), KEY], "").await;
+    let answer = house
+        .ask("POST", path, &[("upload-id", &id), KEY], "")
+        .await;
     assert_eq!(answer.status, 202, "{}", answer.text());
-    assert_eq!(house.ask("POST", path, &[("upload-id", &id), KEY], "").await.header("idempotent-replayed"), "true");
-    for other in [&[("upload-id", id.as_str())][..], &[("upload-id", &id), ("idempotency-key", "another")]] {
-        house.ask("POST", path, other, "").await.problem(422, "upload-not-found");
+    assert_eq!(
+        house
+            .ask("POST", path, &[("upload-id", &id), KEY], "")
+            .await
+            .header("idempotent-replayed"),
+        "true"
+    );
+    for other in [
+        &[("upload-id", id.as_str())][..],
+        &[("upload-id", &id), ("idempotency-key", "another")],
+    ] {
+        house
+            .ask("POST", path, other, "")
+            .await
+            .problem(422, "upload-not-found");
     }
     house.room.work_until_idle().await;
-    assert_eq!(&house.get(&format!("{}/result", answer.header("location")), &[]).await.body[..], b"png");
+    assert_eq!(
+        &house
+            .get(&format!("{}/result", answer.header("location")), &[])
+            .await
+            .body[..],
+        b"png"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_can_not_be_had_or_does_not_fit_is_refused() {
     let house = house();
     let path = "/commands/image.keep?width=1";
-    for id in ["", "x", "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", "00000000-0000-0000-0000-000000000000"] {
-        house.ask("POST", path, &[("upload-id", id)], "").await.problem(422, "upload-not-found");
+    for id in [
+        "",
+        "x",
+        "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11",
+        "00000000-0000-0000-0000-000000000000",
+    ] {
+        house
+            .ask("POST", path, &[("upload-id", id)], "")
+            .await
+            .problem(422, "upload-not-found");
     }
     let id = uploaded(&house, "image/png", b"png").await;
-    house.ask("POST", path, &[("upload-id", &id)], "png").await.problem(400, "invalid-request");
-    house.ask("POST", path, &[("upload-id", &id), ("upload-id", &id)], "").await.problem(400, "invalid-request");
-    house.ask("POST", "/commands/act", &[("upload-id", &id)], "").await.problem(415, "unsupported-media-type");
+    house
+        .ask("POST", path, &[("upload-id", &id)], "png")
+        .await
+        .problem(400, "invalid-request");
+    house
+        .ask("POST", path, &[("upload-id", &id), ("upload-id", &id)], "")
+        .await
+        .problem(400, "invalid-request");
+    house
+        .ask("POST", "/commands/act", &[("upload-id", &id)], "")
+        .await
+        .problem(415, "unsupported-media-type");
     let large = uploaded(&house, "image/png", &[0; 1001]).await;
-    let problem = house.ask("POST", path, &[("upload-id", &large)], "").await.problem(413, "payload-too-large");
+    let problem = house
+        .ask("POST", path, &[("upload-id", &large)], "")
+        .await
+        .problem(413, "payload-too-large");
     assert_eq!(problem["limit"], 1000);
     let text = uploaded(&house, "application/json", b"{").await;
-    house.ask("POST", "/commands/act", &[("upload-id", &text)], "").await.problem(400, "malformed-json");
+    house
+        .ask("POST", "/commands/act", &[("upload-id", &text)], "")
+        .await
+        .problem(400, "malformed-json");
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,17 +540,40 @@ async fn the_trace_goes_along_with_the_command() {
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let carried = async |headers: &[(&str, &str)]| -> Value {
         house.act("answer", headers).await;
-        let body = house.room.memory.receive(Duration::from_secs(60)).expect("a message").body;
+        let body = house
+            .room
+            .memory
+            .receive(Duration::from_secs(60))
+            .expect("a message")
+            .body;
         serde_json::from_str(&body).expect("JSON")
     };
-    let message = carried(&[("traceparent", traceparent), ("tracestate", "rojo=1"), ("x-request-id", "r-1")]).await;
-    assert_eq!((&message["traceparent"], &message["tracestate"]), (&json!(traceparent), &json!("rojo=1")));
-    assert_eq!((&message["request_id"], house.room.memory.xray()), (&json!("r-1"), None));
+    let message = carried(&[
+        ("traceparent", traceparent),
+        ("tracestate", "rojo=1"),
+        ("x-request-id", "r-1"),
+    ])
+    .await;
+    assert_eq!(
+        (&message["traceparent"], &message["tracestate"]),
+        (&json!(traceparent), &json!("rojo=1"))
+    );
+    assert_eq!(
+        (&message["request_id"], house.room.memory.xray()),
+        (&json!("r-1"), None)
+    );
 
     let xray = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     let message = carried(&[("x-amzn-trace-id", xray)]).await;
-    assert_eq!(message["traceparent"], "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01");
-    assert_eq!(house.room.memory.xray().as_deref(), Some(xray), "beside the message");
+    assert_eq!(
+        message["traceparent"],
+        "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
+    );
+    assert_eq!(
+        house.room.memory.xray().as_deref(),
+        Some(xray),
+        "beside the message"
+    );
 
     let message = carried(&[("traceparent", "junk")]).await;
     let made = message["traceparent"].as_str().expect("one that was made");
@@ -309,56 +587,129 @@ async fn a_command_that_must_be_new_is_not_replayed() {
     let first = house.act("answer", &[KEY, star]).await;
     assert_eq!(first.status, 202);
     house.room.memory.calls();
-    house.act("answer", &[KEY, star]).await.problem(412, "precondition-failed");
-    house.act("answer", &[KEY, ("if-none-match", first.header("etag"))]).await.problem(412, "precondition-failed");
-    assert_eq!(house.room.memory.calls(), ["accept", "accept"], "no second message");
-    assert_eq!(house.act("answer", &[KEY, ("if-none-match", "\"other\"")]).await.header("idempotent-replayed"), "true");
-    house.act("fail", &[KEY, star]).await.problem(422, "idempotency-key-reused");
-    assert_eq!(house.act("answer", &[star]).await.status, 202, "without a key there is no job");
+    house
+        .act("answer", &[KEY, star])
+        .await
+        .problem(412, "precondition-failed");
+    house
+        .act("answer", &[KEY, ("if-none-match", first.header("etag"))])
+        .await
+        .problem(412, "precondition-failed");
+    assert_eq!(
+        house.room.memory.calls(),
+        ["accept", "accept"],
+        "no second message"
+    );
+    assert_eq!(
+        house
+            .act("answer", &[KEY, ("if-none-match", "\"other\"")])
+            .await
+            .header("idempotent-replayed"),
+        "true"
+    );
+    house
+        .act("fail", &[KEY, star])
+        .await
+        .problem(422, "idempotency-key-reused");
+    assert_eq!(
+        house.act("answer", &[star]).await.status,
+        202,
+        "without a key there is no job"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_must_match_is_replayed_and_never_accepted() {
     let house = house();
-    for headers in [&[("if-match", "*")][..], &[KEY, ("if-match", "*")], &[KEY, ("if-match", "\"x\"")]] {
-        house.act("answer", headers).await.problem(412, "precondition-failed");
+    for headers in [
+        &[("if-match", "*")][..],
+        &[KEY, ("if-match", "*")],
+        &[KEY, ("if-match", "\"x\"")],
+    ] {
+        house
+            .act("answer", headers)
+            .await
+            .problem(412, "precondition-failed");
     }
-    assert!(!house.room.memory.calls().contains(&"accept"), "nothing was recorded");
+    assert!(
+        !house.room.memory.calls().contains(&"accept"),
+        "nothing was recorded"
+    );
     let first = house.act("answer", &[KEY]).await;
     for matched in ["*", first.header("etag")] {
         let again = house.act("answer", &[KEY, ("if-match", matched)]).await;
-        assert_eq!((again.status, again.header("idempotent-replayed")), (202, "true"), "{matched}");
+        assert_eq!(
+            (again.status, again.header("idempotent-replayed")),
+            (202, "true"),
+            "{matched}"
+        );
     }
-    house.act("answer", &[KEY, ("if-match", "\"x\"")]).await.problem(412, "precondition-failed");
-    house.act("fail", &[KEY, ("if-match", "*")]).await.problem(422, "idempotency-key-reused");
+    house
+        .act("answer", &[KEY, ("if-match", "\"x\"")])
+        .await
+        .problem(412, "precondition-failed");
+    house
+        .act("fail", &[KEY, ("if-match", "*")])
+        .await
+        .problem(422, "idempotency-key-reused");
     house.room.work_until_idle().await;
-    house.act("answer", &[KEY, ("if-match", first.header("etag"))]).await.problem(412, "precondition-failed");
+    house
+        .act("answer", &[KEY, ("if-match", first.header("etag"))])
+        .await
+        .problem(412, "precondition-failed");
     house.room.memory.only_job();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_payload_is_refused_before_any_condition_is_asked() {
     let house = house();
-    house.act("dance", &[KEY, ("if-match", "*")]).await.problem(422, "invalid-payload");
-    house.act("answer", &[KEY, ("if-match", "x")]).await.problem(400, "invalid-request");
+    house
+        .act("dance", &[KEY, ("if-match", "*")])
+        .await
+        .problem(422, "invalid-payload");
+    house
+        .act("answer", &[KEY, ("if-match", "x")])
+        .await
+        .problem(400, "invalid-request");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_query_of_a_command_that_takes_json_is_refused() {
     let house = house();
-    let problem = house.ask("POST", "/commands/act?act=nap&x=1", &[JSON], "{}").await.problem(422, "invalid-payload");
+    let problem = house
+        .ask("POST", "/commands/act?act=nap&x=1", &[JSON], "{}")
+        .await
+        .problem(422, "invalid-payload");
     assert_eq!(problem["errors"][0]["pointer"], "/act");
     assert_eq!(problem["errors"].as_array().map(Vec::len), Some(2));
-    assert_eq!(house.ask("POST", "/commands/act?", &[JSON], "{}").await.status, 202);
+    assert_eq!(
+        house
+            .ask("POST", "/commands/act?", &[JSON], "{}")
+            .await
+            .status,
+        202
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_byte_order_mark_is_skipped_and_belongs_to_the_fingerprint() {
     let house = house();
-    assert_eq!(house.ask("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}").await.status, 202);
-    house.ask("POST", "/commands/act", &[JSON, KEY], "{}").await.problem(422, "idempotency-key-reused");
     assert_eq!(
-        house.ask("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}").await.header("idempotent-replayed"),
+        house
+            .ask("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}")
+            .await
+            .status,
+        202
+    );
+    house
+        .ask("POST", "/commands/act", &[JSON, KEY], "{}")
+        .await
+        .problem(422, "idempotency-key-reused");
+    assert_eq!(
+        house
+            .ask("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}")
+            .await
+            .header("idempotent-replayed"),
         "true"
     );
     house.room.work_until_idle().await;
@@ -370,11 +721,18 @@ async fn a_number_in_the_query_is_written_as_in_json() {
     let house = house();
     for width in ["100", "100.0", "1e2"] {
         let path = format!("/commands/image.keep?width={width}");
-        assert_eq!(house.ask("POST", &path, &[PNG], "x").await.status, 202, "{width}");
+        assert_eq!(
+            house.ask("POST", &path, &[PNG], "x").await.status,
+            202,
+            "{width}"
+        );
     }
     for width in ["1.5", "null", "101", "-1", ""] {
         let path = format!("/commands/image.keep?width={width}");
-        let problem = house.ask("POST", &path, &[PNG], "x").await.problem(422, "invalid-payload");
+        let problem = house
+            .ask("POST", &path, &[PNG], "x")
+            .await
+            .problem(422, "invalid-payload");
         assert_eq!(problem["errors"][0]["pointer"], "/width", "{width}");
     }
 }

@@ -9,15 +9,28 @@ use serde_json::{Value, json};
 use crate::house::{Answer, House, house, house_at};
 
 async fn ask(body: impl Into<String>) -> Answer {
-    house().ask("POST", "/uploads", &[("content-type", "application/json; charset=utf-8")], body.into()).await
+    house()
+        .ask(
+            "POST",
+            "/uploads",
+            &[("content-type", "application/json; charset=utf-8")],
+            body.into(),
+        )
+        .await
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_is_made_ready_with_a_link_that_takes_it() {
     let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
-    let answer =
-        ask(json!({ "content_type": "image/png", "content_length": 73_400_320, "sha256": sha256 }).to_string()).await;
-    assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"));
+    let answer = ask(
+        json!({ "content_type": "image/png", "content_length": 73_400_320, "sha256": sha256 })
+            .to_string(),
+    )
+    .await;
+    assert_eq!(
+        (answer.status, answer.header("cache-control")),
+        (201, "no-store")
+    );
     insta::assert_json_snapshot!(answer.json());
     for body in [
         json!({ "content_type": "a/b", "content_length": 1, "sha256": null }),
@@ -35,18 +48,51 @@ async fn what_is_wrong_is_told_by_pointers_all_at_once() {
     for (body, pointer) in [
         (json!([]), ""),
         (json!({ "content_length": 1 }), "/content_type"),
-        (json!({ "content_type": 1, "content_length": 1 }), "/content_type"),
+        (
+            json!({ "content_type": 1, "content_length": 1 }),
+            "/content_type",
+        ),
         (json!({ "content_type": "a/b" }), "/content_length"),
-        (json!({ "content_type": "a/b", "content_length": -1 }), "/content_length"),
-        (json!({ "content_type": "a/b", "content_length": 1.5 }), "/content_length"),
-        (json!({ "content_type": "a/b", "content_length": "1" }), "/content_length"),
-        (json!({ "content_type": "a/b", "content_length": 1, "sha256": 1 }), "/sha256"),
-        (json!({ "content_type": "a/b", "content_length": 1, "sha256": "AAAA" }), "/sha256"),
-        (json!({ "content_type": "a/b", "content_length": 1, "parts": 0 }), "/parts"),
-        (json!({ "content_type": "a/b", "content_length": 1, "parts": 1.5 }), "/parts"),
-        (json!({ "content_type": "a/b", "content_length": 1, "parts": "1" }), "/parts"),
-        (json!({ "content_type": "a/b", "content_length": 1, "parts": 10_001 }), "/parts"),
-        (json!({ "content_type": "a/b", "content_length": 1, "parts": 2 }), "/parts"),
+        (
+            json!({ "content_type": "a/b", "content_length": -1 }),
+            "/content_length",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": 1.5 }),
+            "/content_length",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": "1" }),
+            "/content_length",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": 1, "sha256": 1 }),
+            "/sha256",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": 1, "sha256": "AAAA" }),
+            "/sha256",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": 1, "parts": 0 }),
+            "/parts",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": 1, "parts": 1.5 }),
+            "/parts",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": 1, "parts": "1" }),
+            "/parts",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": 1, "parts": 10_001 }),
+            "/parts",
+        ),
+        (
+            json!({ "content_type": "a/b", "content_length": 1, "parts": 2 }),
+            "/parts",
+        ),
     ] {
         let problem = ask(body.to_string()).await.problem(422, "invalid-payload");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
@@ -57,12 +103,22 @@ async fn what_is_wrong_is_told_by_pointers_all_at_once() {
 async fn an_upload_is_at_most_5_tib_and_described_in_a_little_json() {
     for length in ["5497558138881", "1e30", "99999999999999999999999"] {
         let body = format!(r#"{{"content_type":"a/b","content_length":{length}}}"#);
-        assert_eq!(ask(body).await.problem(413, "payload-too-large")["limit"], 5_497_558_138_880_u64);
+        assert_eq!(
+            ask(body).await.problem(413, "payload-too-large")["limit"],
+            5_497_558_138_880_u64
+        );
     }
-    ask(" ".repeat(20_000)).await.problem(413, "payload-too-large");
+    ask(" ".repeat(20_000))
+        .await
+        .problem(413, "payload-too-large");
     let malformed: Value = ask("{\n?").await.problem(400, "malformed-json");
-    assert_eq!((&malformed["line"], &malformed["column"]), (&json!(2), &json!(1)));
-    let other = house().ask("POST", "/uploads", &[("content-type", "image/png")], "png").await;
+    assert_eq!(
+        (&malformed["line"], &malformed["column"]),
+        (&json!(2), &json!(1))
+    );
+    let other = house()
+        .ask("POST", "/uploads", &[("content-type", "image/png")], "png")
+        .await;
     other.problem(415, "unsupported-media-type");
     assert_eq!(other.header("accept-post"), "application/json");
 }
@@ -71,7 +127,14 @@ const MIB: u64 = 1024 * 1024;
 
 /// Asks for an upload in parts.
 async fn ask_for_parts(house: &House, terms: &Value) -> Answer {
-    house.ask("POST", "/uploads", &[("content-type", "application/json")], terms.to_string()).await
+    house
+        .ask(
+            "POST",
+            "/uploads",
+            &[("content-type", "application/json")],
+            terms.to_string(),
+        )
+        .await
 }
 
 /// Of each part, its number, its bytes, and whether it is there.
@@ -81,7 +144,11 @@ fn parts(answer: &Answer) -> Vec<(u64, u64, bool)> {
     parts
         .map(|part| {
             let uploaded = part["uploaded"].as_bool().expect("whether");
-            assert_eq!((part["url"].is_string(), part["headers"].is_object()), (!uploaded, !uploaded), "{part}");
+            assert_eq!(
+                (part["url"].is_string(), part["headers"].is_object()),
+                (!uploaded, !uploaded),
+                "{part}"
+            );
             let number = |name: &str| part[name].as_u64().expect("a number");
             (number("number"), number("content_length"), uploaded)
         })
@@ -93,32 +160,81 @@ async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
     let house = house_at(cloakroom_http::Site::new("/v1"));
     let terms = json!({ "content_type": "image/png", "content_length": 10 * MIB + 1, "parts": 2 });
     let answer = ask_for_parts(&house, &terms).await;
-    assert_eq!((answer.status, answer.header("cache-control")), (201, "no-store"));
+    assert_eq!(
+        (answer.status, answer.header("cache-control")),
+        (201, "no-store")
+    );
     insta::assert_json_snapshot!(answer.json());
-    let id = answer.json()["upload_id"].as_str().expect("an id").to_owned();
+    let id = answer.json()["upload_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let place = answer.header("location").to_owned();
     assert_eq!(place, format!("/v1/uploads/{id}"));
     let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
-    assert!(house.room.memory.put_part(&key, 2, Bytes::from(vec![0; 5 << 20])));
+    assert!(
+        house
+            .room
+            .memory
+            .put_part(&key, 2, Bytes::from(vec![0; 5 << 20]))
+    );
     let looked = house.get(&place, &[]).await;
-    assert_eq!((looked.status, looked.header("cache-control")), (200, "no-store"));
-    assert_eq!(parts(&looked), [(1, 5 * MIB + 1, false), (2, 5 * MIB, true)]);
-    assert_eq!(parts(&house.get(&format!("{place}?from=2"), &[]).await), [(2, 5 * MIB, true)]);
-    assert_eq!(house.ask("HEAD", &place, &[], Body::empty()).await.status, 200);
-    house.get(&format!("{place}?from=0"), &[]).await.problem(400, "invalid-request");
-    let early = house.ask("POST", "/v1/commands/image.keep?width=1", &[("upload-id", &id)], Body::empty()).await;
+    assert_eq!(
+        (looked.status, looked.header("cache-control")),
+        (200, "no-store")
+    );
+    assert_eq!(
+        parts(&looked),
+        [(1, 5 * MIB + 1, false), (2, 5 * MIB, true)]
+    );
+    assert_eq!(
+        parts(&house.get(&format!("{place}?from=2"), &[]).await),
+        [(2, 5 * MIB, true)]
+    );
+    assert_eq!(
+        house.ask("HEAD", &place, &[], Body::empty()).await.status,
+        200
+    );
+    house
+        .get(&format!("{place}?from=0"), &[])
+        .await
+        .problem(400, "invalid-request");
+    let early = house
+        .ask(
+            "POST",
+            "/v1/commands/image.keep?width=1",
+            &[("upload-id", &id)],
+            Body::empty(),
+        )
+        .await;
     early.problem(413, "payload-too-large");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_comes_before_all_parts_is_told_which_are_missing() {
     let house = house();
-    let terms = json!({ "content_type": "application/json", "content_length": 40 * MIB, "parts": 8 });
+    let terms =
+        json!({ "content_type": "application/json", "content_length": 40 * MIB, "parts": 8 });
     let answer = ask_for_parts(&house, &terms).await;
-    let id = answer.json()["upload_id"].as_str().expect("an id").to_owned();
+    let id = answer.json()["upload_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
-    assert!(house.room.memory.put_part(&key, 2, Bytes::from(vec![b' '; 5 << 20])));
-    let early = house.ask("POST", "/commands/act", &[("upload-id", &id)], Body::empty()).await;
+    assert!(
+        house
+            .room
+            .memory
+            .put_part(&key, 2, Bytes::from(vec![b' '; 5 << 20]))
+    );
+    let early = house
+        .ask(
+            "POST",
+            "/commands/act",
+            &[("upload-id", &id)],
+            Body::empty(),
+        )
+        .await;
     let problem = early.problem(422, "upload-not-found");
     assert_eq!(
         problem["detail"],
@@ -131,7 +247,10 @@ async fn an_upload_over_5_gib_comes_in_parts_and_many_of_them_are_told_of_page_b
     let house = house();
     let terms = |length: u64| json!({ "content_type": "a/b", "content_length": length });
     let answer = ask_for_parts(&house, &terms(5 * 1024 * MIB + 1)).await;
-    assert_eq!((answer.status, parts(&answer).len(), &answer.json()["next"]), (201, 81, &Value::Null));
+    assert_eq!(
+        (answer.status, parts(&answer).len(), &answer.json()["next"]),
+        (201, 81, &Value::Null)
+    );
     let answer = ask_for_parts(&house, &terms(5 * 1024 * 1024 * MIB)).await;
     assert!(answer.body.len() < 1_000_000, "{} bytes", answer.body.len());
     let (mut told, mut page) = (parts(&answer), answer);
@@ -139,18 +258,40 @@ async fn an_upload_over_5_gib_comes_in_parts_and_many_of_them_are_told_of_page_b
         page = house.get(next, &[]).await;
         told.extend(parts(&page));
     }
-    assert_eq!(told.iter().map(|(_, length, _)| length).sum::<u64>(), 5 * 1024 * 1024 * MIB);
-    assert!(told.iter().map(|(number, ..)| *number).eq(1..=9_987), "{}", told.len());
+    assert_eq!(
+        told.iter().map(|(_, length, _)| length).sum::<u64>(),
+        5 * 1024 * 1024 * MIB
+    );
+    assert!(
+        told.iter().map(|(number, ..)| *number).eq(1..=9_987),
+        "{}",
+        told.len()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_of_5_gib_comes_in_one_part_and_any_has_at_most_10_000() {
     let house = house();
-    let whole = ask_for_parts(&house, &json!({ "content_type": "a/b", "content_length": 5 * 1024 * MIB })).await;
-    assert_eq!((whole.status, whole.json().get("parts"), whole.header("location")), (201, None, ""));
-    let terms = json!({ "content_type": "a/b", "content_length": 10_000 * 5 * MIB, "parts": 10_000 });
+    let whole = ask_for_parts(
+        &house,
+        &json!({ "content_type": "a/b", "content_length": 5 * 1024 * MIB }),
+    )
+    .await;
+    assert_eq!(
+        (
+            whole.status,
+            whole.json().get("parts"),
+            whole.header("location")
+        ),
+        (201, None, "")
+    );
+    let terms =
+        json!({ "content_type": "a/b", "content_length": 10_000 * 5 * MIB, "parts": 10_000 });
     let answer = ask_for_parts(&house, &terms).await;
-    assert_eq!((answer.status, answer.json()["part_length"].as_u64()), (201, Some(5 * MIB)));
+    assert_eq!(
+        (answer.status, answer.json()["part_length"].as_u64()),
+        (201, Some(5 * MIB))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,22 +300,46 @@ async fn a_wish_for_parts_that_can_not_be_is_told_what_can() {
         let terms = json!({ "content_type": "a/b", "content_length": length, "parts": parts });
         let problem = ask(terms.to_string()).await.problem(422, "invalid-payload");
         assert_eq!(problem["errors"][0]["pointer"], "/parts");
-        problem["errors"][0]["detail"].as_str().expect("a text").to_owned()
+        problem["errors"][0]["detail"]
+            .as_str()
+            .expect("a text")
+            .to_owned()
     };
     let small = ask(100 * MIB, 21).await;
-    assert_eq!(small, "must be at most 20: a part that is not the last has 5242880 bytes or more");
+    assert_eq!(
+        small,
+        "must be at most 20: a part that is not the last has 5242880 bytes or more"
+    );
     let large = ask(20 * 1024 * MIB, 3).await;
-    assert_eq!(large, "must be at least 4: a part has at most 5368709120 bytes");
+    assert_eq!(
+        large,
+        "must be at least 4: a part has at most 5368709120 bytes"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_can_not_be_looked_at_is_unknown() {
     let house = house();
-    let whole = ask_for_parts(&house, &json!({ "content_type": "a/b", "content_length": 1 })).await;
+    let whole = ask_for_parts(
+        &house,
+        &json!({ "content_type": "a/b", "content_length": 1 }),
+    )
+    .await;
     assert_eq!(whole.header("location"), "");
-    let whole = whole.json()["upload_id"].as_str().expect("an id").to_owned();
-    for id in [whole.as_str(), "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", "x", "%FF"] {
-        house.get(&format!("/uploads/{id}"), &[]).await.problem(404, "unknown-upload");
+    let whole = whole.json()["upload_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    for id in [
+        whole.as_str(),
+        "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11",
+        "x",
+        "%FF",
+    ] {
+        house
+            .get(&format!("/uploads/{id}"), &[])
+            .await
+            .problem(404, "unknown-upload");
     }
     house.get("/uploads/", &[]).await.problem(404, "not-found");
 }
@@ -183,14 +348,27 @@ async fn an_upload_that_can_not_be_looked_at_is_unknown() {
 async fn a_description_is_read_as_every_json_is() {
     let house = house();
     let headers = [("content-type", "application/json")];
-    for (body, line, column) in
-        [("", 1, 1), ("{\n", 2, 1), ("{\"content_type\":\"日本語\", x}", 1, 24), ("\u{feff}x", 1, 1)]
-    {
-        let problem = house.ask("POST", "/uploads", &headers, body).await.problem(400, "malformed-json");
-        assert_eq!((&problem["line"], &problem["column"]), (&json!(line), &json!(column)), "{body:?}");
+    for (body, line, column) in [
+        ("", 1, 1),
+        ("{\n", 2, 1),
+        ("{\"content_type\":\"日本語\", x}", 1, 24),
+        ("\u{feff}x", 1, 1),
+    ] {
+        let problem = house
+            .ask("POST", "/uploads", &headers, body)
+            .await
+            .problem(400, "malformed-json");
+        assert_eq!(
+            (&problem["line"], &problem["column"]),
+            (&json!(line), &json!(column)),
+            "{body:?}"
+        );
     }
     let body = "\u{feff}{\"content_type\":\"image/png\",\"content_length\":3.0}";
-    assert_eq!(house.ask("POST", "/uploads", &headers, body).await.status, 201);
+    assert_eq!(
+        house.ask("POST", "/uploads", &headers, body).await.status,
+        201
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,9 +376,20 @@ async fn an_upload_matches_nothing_before_it_is_there() {
     let house = house();
     let body = r#"{"content_type":"image/png","content_length":3}"#;
     for matched in ["*", "\"x\""] {
-        let answer = house.ask("POST", "/uploads", &[("if-match", matched)], body).await;
+        let answer = house
+            .ask("POST", "/uploads", &[("if-match", matched)], body)
+            .await;
         answer.problem(412, "precondition-failed");
     }
-    house.ask("POST", "/uploads", &[("if-match", "*")], "{}").await.problem(422, "invalid-payload");
-    assert_eq!(house.ask("POST", "/uploads", &[("if-none-match", "*")], body).await.status, 201);
+    house
+        .ask("POST", "/uploads", &[("if-match", "*")], "{}")
+        .await
+        .problem(422, "invalid-payload");
+    assert_eq!(
+        house
+            .ask("POST", "/uploads", &[("if-none-match", "*")], body)
+            .await
+            .status,
+        201
+    );
 }

@@ -28,7 +28,10 @@ impl Objects for Process {
             let key = key.clone();
             move || format!("put {key}")
         };
-        self.call(Service::Objects, what, move |world, state| state.put(key, bytes, world.now())).await
+        self.call(Service::Objects, what, move |world, state| {
+            state.put(key, bytes, world.now())
+        })
+        .await
     }
 
     async fn put_pieces(
@@ -47,7 +50,9 @@ impl Objects for Process {
             move || format!("open {key}")
         };
         let bytes = self
-            .call(Service::Objects, what, move |_, state| state.objects.get(&key).map(|object| object.bytes.clone()))
+            .call(Service::Objects, what, move |_, state| {
+                state.objects.get(&key).map(|object| object.bytes.clone())
+            })
             .await?;
         Ok(bytes.map(Opened::of))
     }
@@ -59,9 +64,15 @@ impl Objects for Process {
             || "look at an object".to_owned(),
             move |_, state| {
                 let object = state.objects.get(&key)?;
-                let (content_type, length) = ("application/json".to_owned(), object.bytes.len() as u64);
+                let (content_type, length) =
+                    ("application/json".to_owned(), object.bytes.len() as u64);
                 let etag = format!("\"{}\"", Digest::of(&object.bytes));
-                Some(ObjectInfo { content_type, length, sha256: None, etag })
+                Some(ObjectInfo {
+                    content_type,
+                    length,
+                    sha256: None,
+                    etag,
+                })
             },
         )
         .await
@@ -74,7 +85,9 @@ impl Objects for Process {
             move || format!("copy to {to}")
         };
         self.call(Service::Objects, what, move |world, state| {
-            let Some(object) = state.objects.get(&from).cloned() else { return false };
+            let Some(object) = state.objects.get(&from).cloned() else {
+                return false;
+            };
             state.watch.copied(&from, &to);
             state.put(to, object.bytes, world.now());
             true
@@ -98,20 +111,40 @@ impl Objects for Process {
         Ok(key.to_owned())
     }
 
-    async fn upload_link(&self, key: &str, _: &UploadTerms, _: Duration) -> Result<UploadLink, PortError> {
-        Ok(UploadLink { url: key.to_owned(), headers: vec![] })
+    async fn upload_link(
+        &self,
+        key: &str,
+        _: &UploadTerms,
+        _: Duration,
+    ) -> Result<UploadLink, PortError> {
+        Ok(UploadLink {
+            url: key.to_owned(),
+            headers: vec![],
+        })
     }
 
     async fn begin_parts(&self, key: &str, _: &UploadTerms) -> Result<String, PortError> {
         let store_id = format!("{key}#{}", self.world.number());
         let begun = store_id.clone();
         let what = || "begin an object in parts".to_owned();
-        self.call(Service::Objects, what, move |_, state| _ = state.unfinished.insert(begun, BTreeMap::new())).await?;
+        self.call(Service::Objects, what, move |_, state| {
+            _ = state.unfinished.insert(begun, BTreeMap::new())
+        })
+        .await?;
         Ok(store_id)
     }
 
-    async fn part_link(&self, _: &str, store_id: &str, _: PartTerms, _: Duration) -> Result<UploadLink, PortError> {
-        Ok(UploadLink { url: store_id.to_owned(), headers: vec![] })
+    async fn part_link(
+        &self,
+        _: &str,
+        store_id: &str,
+        _: PartTerms,
+        _: Duration,
+    ) -> Result<UploadLink, PortError> {
+        Ok(UploadLink {
+            url: store_id.to_owned(),
+            headers: vec![],
+        })
     }
 
     async fn parts(
@@ -125,7 +158,11 @@ impl Objects for Process {
             Service::Objects,
             || "list parts".to_owned(),
             move |_, state| {
-                let asked = state.unfinished.get(&store_id)?.iter().filter(|(number, _)| numbers.contains(number));
+                let asked = state
+                    .unfinished
+                    .get(&store_id)?
+                    .iter()
+                    .filter(|(number, _)| numbers.contains(number));
                 let part = |(number, bytes): (&u32, &Bytes)| Part {
                     number: *number,
                     length: bytes.len() as u64,
@@ -144,7 +181,9 @@ impl Objects for Process {
             move || format!("join the parts of {key}")
         };
         self.call(Service::Objects, what, move |world, state| {
-            let Some(parts) = state.unfinished.remove(&store_id) else { return false };
+            let Some(parts) = state.unfinished.remove(&store_id) else {
+                return false;
+            };
             let bytes: Vec<_> = parts.into_values().flatten().collect();
             state.put(key, bytes.into(), world.now());
             true

@@ -28,9 +28,17 @@ impl ExtendedClient {
     ///
     /// # Errors
     /// [`Error::Sqs`]: both may be there. [`Error::S3`]: the message is deleted, and the payload is left to a lifecycle rule.
-    pub async fn delete_message(&self, request: DeleteMessageFluentBuilder) -> Result<DeleteMessageOutput, Error> {
-        let (pointer, handle) = taken_apart(request.get_receipt_handle().as_deref().unwrap_or_default());
-        let output = request.receipt_handle(handle).send().await.map_err(Error::sqs)?;
+    pub async fn delete_message(
+        &self,
+        request: DeleteMessageFluentBuilder,
+    ) -> Result<DeleteMessageOutput, Error> {
+        let (pointer, handle) =
+            taken_apart(request.get_receipt_handle().as_deref().unwrap_or_default());
+        let output = request
+            .receipt_handle(handle)
+            .send()
+            .await
+            .map_err(Error::sqs)?;
         if let Some(pointer) = pointer.filter(|_| self.settings.delete_payloads) {
             self.delete_payload(&pointer).await?;
         }
@@ -53,9 +61,16 @@ impl ExtendedClient {
             entry.receipt_handle = handle;
             pointers.extend(pointer.map(|pointer| (entry.id.clone(), pointer)));
         }
-        let output = request.set_entries(Some(entries)).send().await.map_err(Error::sqs)?;
+        let output = request
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .map_err(Error::sqs)?;
         let deleted = |id: &str| output.successful().iter().any(|entry| entry.id() == id);
-        for (_, pointer) in pointers.iter().filter(|(id, _)| self.settings.delete_payloads && deleted(id)) {
+        for (_, pointer) in pointers
+            .iter()
+            .filter(|(id, _)| self.settings.delete_payloads && deleted(id))
+        {
             self.delete_payload(pointer).await?;
         }
         Ok(output)
@@ -70,7 +85,11 @@ impl ExtendedClient {
         request: ChangeMessageVisibilityFluentBuilder,
     ) -> Result<ChangeMessageVisibilityOutput, Error> {
         let (_, handle) = taken_apart(request.get_receipt_handle().as_deref().unwrap_or_default());
-        request.receipt_handle(handle).send().await.map_err(Error::sqs)
+        request
+            .receipt_handle(handle)
+            .send()
+            .await
+            .map_err(Error::sqs)
     }
 
     /// Hides up to ten messages. One request.
@@ -85,6 +104,10 @@ impl ExtendedClient {
         for entry in &mut entries {
             entry.receipt_handle = taken_apart(&entry.receipt_handle).1;
         }
-        request.set_entries(Some(entries)).send().await.map_err(Error::sqs)
+        request
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .map_err(Error::sqs)
     }
 }

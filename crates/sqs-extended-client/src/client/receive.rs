@@ -22,14 +22,27 @@ impl ExtendedClient {
     ///
     /// # Errors
     /// [`Error::Sqs`]: nothing was received.
-    pub async fn receive_message(&self, request: ReceiveMessageFluentBuilder) -> Result<Received, Error> {
-        let mut names = request.get_message_attribute_names().clone().unwrap_or_default();
+    pub async fn receive_message(
+        &self,
+        request: ReceiveMessageFluentBuilder,
+    ) -> Result<Received, Error> {
+        let mut names = request
+            .get_message_attribute_names()
+            .clone()
+            .unwrap_or_default();
         for attribute in SizeAttribute::ALL {
-            if !names.iter().any(|name| name == attribute.as_str() || name == "All" || name == ".*") {
+            if !names
+                .iter()
+                .any(|name| name == attribute.as_str() || name == "All" || name == ".*")
+            {
                 names.push(attribute.as_str().to_owned());
             }
         }
-        let output = request.set_message_attribute_names(Some(names)).send().await.map_err(Error::sqs)?;
+        let output = request
+            .set_message_attribute_names(Some(names))
+            .send()
+            .await
+            .map_err(Error::sqs)?;
         let mut received = Received::default();
         for message in output.messages.unwrap_or_default() {
             match self.resolved(&message).await {
@@ -46,7 +59,11 @@ impl ExtendedClient {
     /// [`Error::NoPointer`], and those of [`ExtendedClient::get`].
     pub async fn resolved(&self, message: &Message) -> Result<Message, Error> {
         let mut message = message.clone();
-        let attributes = message.message_attributes.iter().flatten().map(|(name, _)| name.as_str());
+        let attributes = message
+            .message_attributes
+            .iter()
+            .flatten()
+            .map(|(name, _)| name.as_str());
         if SizeAttribute::of(attributes).is_none() {
             return Ok(message);
         }
@@ -59,7 +76,9 @@ impl ExtendedClient {
                 attributes.remove(attribute.as_str());
             }
         }
-        message.receipt_handle = message.receipt_handle.map(|handle| embed(&pointer, &handle));
+        message.receipt_handle = message
+            .receipt_handle
+            .map(|handle| embed(&pointer, &handle));
         Ok(message)
     }
 }

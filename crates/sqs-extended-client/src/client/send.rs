@@ -25,14 +25,19 @@ impl ExtendedClient {
     /// # Errors
     /// [`Error::NoBody`], [`Error::Reserved`], [`Error::TooManyAttributes`] and [`Error::TooLarge`] before anything is sent;
     /// [`Error::S3`], [`Error::Sqs`]. After the last the payload may be there without a message, for a lifecycle rule to delete.
-    pub async fn send_message(&self, request: SendMessageFluentBuilder) -> Result<SendMessageOutput, Error> {
+    pub async fn send_message(
+        &self,
+        request: SendMessageFluentBuilder,
+    ) -> Result<SendMessageOutput, Error> {
         let body = body(request.get_message_body().as_ref())?;
         let mut attributes = request.get_message_attributes().clone().unwrap_or_default();
         let size = self.size(body, &attributes)?;
         let request = if self.settings.always || size.whole > self.settings.threshold {
             let (body, attributes) = (body.to_owned(), std::mem::take(&mut attributes));
             let (body, attributes) = self.offloaded(body, attributes, size).await?;
-            request.message_body(body).set_message_attributes(Some(attributes))
+            request
+                .message_body(body)
+                .set_message_attributes(Some(attributes))
         } else {
             request
         };
@@ -55,14 +60,32 @@ impl ExtendedClient {
             let attributes = entry.message_attributes.as_ref().unwrap_or(&none);
             sizes.push(self.size(body(Some(&entry.message_body))?, attributes)?);
         }
-        let threshold = if self.settings.always { 0 } else { self.settings.threshold };
+        let threshold = if self.settings.always {
+            0
+        } else {
+            self.settings.threshold
+        };
         let offload = to_offload(&sizes, threshold, self.settings.batch_limit)?;
-        for ((entry, size), _) in entries.iter_mut().zip(sizes).zip(offload).filter(|(_, offload)| *offload) {
-            let (body, attributes) = (std::mem::take(&mut entry.message_body), entry.message_attributes.take());
-            let (body, attributes) = self.offloaded(body, attributes.unwrap_or_default(), size).await?;
+        for ((entry, size), _) in entries
+            .iter_mut()
+            .zip(sizes)
+            .zip(offload)
+            .filter(|(_, offload)| *offload)
+        {
+            let (body, attributes) = (
+                std::mem::take(&mut entry.message_body),
+                entry.message_attributes.take(),
+            );
+            let (body, attributes) = self
+                .offloaded(body, attributes.unwrap_or_default(), size)
+                .await?;
             (entry.message_body, entry.message_attributes) = (body, Some(attributes));
         }
-        request.set_entries(Some(entries)).send().await.map_err(Error::sqs)
+        request
+            .set_entries(Some(entries))
+            .send()
+            .await
+            .map_err(Error::sqs)
     }
 
     fn size(&self, body: &str, attributes: &Attributes) -> Result<EntrySize, Error> {
@@ -71,11 +94,17 @@ impl ExtendedClient {
         }
         let whole = message_size(body, attributes.iter().map(weighed));
         let bytes = body.len().to_string();
-        let one_more =
-            Attribute { name: self.settings.attribute.as_str(), data_type: DATA_TYPE, value: bytes.as_bytes() };
+        let one_more = Attribute {
+            name: self.settings.attribute.as_str(),
+            data_type: DATA_TYPE,
+            value: bytes.as_bytes(),
+        };
         let key = format!("{}{NO_KEY}", self.settings.key_prefix);
         let pointer = Pointer::new(&self.settings.bucket, key).to_body(self.settings.class);
-        Ok(EntrySize { whole, pointed: whole - body.len() + pointer.len() + one_more.size() })
+        Ok(EntrySize {
+            whole,
+            pointed: whole - body.len() + pointer.len() + one_more.size(),
+        })
     }
 
     async fn offloaded(
@@ -90,19 +119,33 @@ impl ExtendedClient {
         if size.pointed > SQS_LIMIT {
             return Err(Error::TooLarge(size.pointed));
         }
-        let bytes = MessageAttributeValue::builder().data_type(DATA_TYPE).string_value(body.len().to_string()).build();
-        attributes.insert(self.settings.attribute.as_str().to_owned(), bytes.expect("its type is set"));
+        let bytes = MessageAttributeValue::builder()
+            .data_type(DATA_TYPE)
+            .string_value(body.len().to_string())
+            .build();
+        attributes.insert(
+            self.settings.attribute.as_str().to_owned(),
+            bytes.expect("its type is set"),
+        );
         let pointer = self.put(body).await?;
         Ok((pointer.to_body(self.settings.class), attributes))
     }
 }
 
 fn body(body: Option<&String>) -> Result<&str, Error> {
-    body.map(String::as_str).filter(|body| !body.is_empty()).ok_or(Error::NoBody)
+    body.map(String::as_str)
+        .filter(|body| !body.is_empty())
+        .ok_or(Error::NoBody)
 }
 
 fn weighed<'a>((name, value): (&'a String, &'a MessageAttributeValue)) -> Attribute<'a> {
     let text = value.string_value().map(str::as_bytes);
-    let value_bytes = text.or_else(|| value.binary_value().map(AsRef::as_ref)).unwrap_or_default();
-    Attribute { name, data_type: value.data_type(), value: value_bytes }
+    let value_bytes = text
+        .or_else(|| value.binary_value().map(AsRef::as_ref))
+        .unwrap_or_default();
+    Attribute {
+        name,
+        data_type: value.data_type(),
+        value: value_bytes,
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -37,28 +38,48 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn new<'a>(answers: impl IntoIterator<Item = &'a str>) -> Self {
         let answers = answers.into_iter().map(ToOwned::to_owned).collect();
-        Self { answers: Arc::new(Mutex::new(answers)), requests: Arc::default() }
+        Self {
+            answers: Arc::new(Mutex::new(answers)),
+            requests: Arc::default(),
+        }
     }
 
     /// A client whose every request comes here.
     pub(crate) fn client(&self, settings: Settings) -> ExtendedClient {
-        let (http, region) = (SharedHttpClient::new(self.clone()), Region::from_static("eu-west-1"));
+        let (http, region) = (
+            SharedHttpClient::new(self.clone()),
+            Region::from_static("eu-west-1"),
+        );
         let credentials = Credentials::new("key", "secret", None, None, "given");
         let sqs = aws_sdk_sqs::Config::builder().behavior_version(BehaviorVersion::latest());
-        let sqs = sqs.http_client(http.clone()).region(region.clone()).credentials_provider(credentials.clone());
+        let sqs = sqs
+            .http_client(http.clone())
+            .region(region.clone())
+            .credentials_provider(credentials.clone());
         let s3 = aws_sdk_s3::Config::builder().behavior_version(BehaviorVersion::latest());
-        let s3 = s3.http_client(http).region(region).credentials_provider(credentials).force_path_style(true);
+        let s3 = s3
+            .http_client(http)
+            .region(region)
+            .credentials_provider(credentials)
+            .force_path_style(true);
         let sqs = aws_sdk_sqs::Client::from_conf(sqs.build());
         ExtendedClient::new(sqs, aws_sdk_s3::Client::from_conf(s3.build()), settings)
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.requests.lock().expect("no test panics while it holds the script").clone()
+        self.requests
+            .lock()
+            .expect("no test panics while it holds the script")
+            .clone()
     }
 }
 
 impl HttpClient for Script {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -68,14 +89,34 @@ impl HttpConnector for Script {
         let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
         let target = header("x-amz-target");
         let uri = request.uri().split('?').next().unwrap_or_default();
-        let place = if target.is_empty() { uri } else { target.as_str() };
-        self.requests.lock().expect("no test panics while it holds the script").push(Request {
-            line: format!("{} {place}", request.method()),
-            content_type: header("content-type"),
-            body: request.body().bytes().expect("bodies are in memory").to_vec(),
-        });
-        let next = || self.answers.lock().expect("no test panics while it holds the script").pop_front();
-        let body = if target.is_empty() { "payload".to_owned() } else { next().expect("an answer of SQS") };
+        let place = if target.is_empty() {
+            uri
+        } else {
+            target.as_str()
+        };
+        self.requests
+            .lock()
+            .expect("no test panics while it holds the script")
+            .push(Request {
+                line: format!("{} {place}", request.method()),
+                content_type: header("content-type"),
+                body: request
+                    .body()
+                    .bytes()
+                    .expect("bodies are in memory")
+                    .to_vec(),
+            });
+        let next = || {
+            self.answers
+                .lock()
+                .expect("no test panics while it holds the script")
+                .pop_front()
+        };
+        let body = if target.is_empty() {
+            "payload".to_owned()
+        } else {
+            next().expect("an answer of SQS")
+        };
         let status = 200.try_into().expect("a status");
         HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
     }

@@ -39,9 +39,16 @@ impl Ledger {
             Mark::Began => "began",
             Mark::Did => "did",
         };
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let millis = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis();
         let line = format!("{mark} {job} {attempt} {} {millis}\n", std::process::id());
-        File::options().append(true).create(true).open(file.as_path())?.write_all(line.as_bytes())
+        File::options()
+            .append(true)
+            .create(true)
+            .open(file.as_path())?
+            .write_all(line.as_bytes())
     }
 }
 
@@ -53,15 +60,32 @@ mod tests {
     fn a_line_tells_of_one_attempt() {
         let file = std::env::temp_dir().join(format!("cloakroom-ledger-{}", std::process::id()));
         let ledger = Ledger(Some(Arc::new(file.clone())));
-        let job: JobId = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11".parse().expect("an id");
-        ledger.note(Mark::Began, job, 1).and_then(|()| ledger.note(Mark::Did, job, 1)).expect("written");
-        Ledger(None).note(Mark::Did, job, 2).expect("nothing to write to");
+        let job: JobId = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"
+            .parse()
+            .expect("an id");
+        ledger
+            .note(Mark::Began, job, 1)
+            .and_then(|()| ledger.note(Mark::Did, job, 1))
+            .expect("written");
+        Ledger(None)
+            .note(Mark::Did, job, 2)
+            .expect("nothing to write to");
         let text = std::fs::read_to_string(&file).expect("a ledger");
         std::fs::remove_file(&file).expect("it was there");
         let lines: Vec<Vec<_>> = text.lines().map(|line| line.split(' ').collect()).collect();
-        let [began, did] = &lines[..] else { panic!("two lines: {text:?}") };
+        let [began, did] = &lines[..] else {
+            panic!("two lines: {text:?}")
+        };
         let (id, pid) = (job.to_string(), std::process::id().to_string());
-        assert_eq!((&began[..4], &did[..4]), (&["began", &id, "1", &pid][..], &["did", &id, "1", &pid][..]));
-        assert!(did[4].parse::<u64>().is_ok_and(|millis| millis > 1_000_000_000_000), "{did:?}");
+        assert_eq!(
+            (&began[..4], &did[..4]),
+            (&["began", &id, "1", &pid][..], &["did", &id, "1", &pid][..])
+        );
+        assert!(
+            did[4]
+                .parse::<u64>()
+                .is_ok_and(|millis| millis > 1_000_000_000_000),
+            "{did:?}"
+        );
     }
 }

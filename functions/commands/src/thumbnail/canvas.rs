@@ -60,9 +60,22 @@ pub(super) struct Picture {
 
 impl Canvas {
     /// A canvas of this size, before it is turned, for an image of that size.
-    pub(super) fn new(size: (u32, u32), source: (u32, u32), orientation: Orientation, ground: Ground) -> Self {
+    pub(super) fn new(
+        size: (u32, u32),
+        source: (u32, u32),
+        orientation: Orientation,
+        ground: Ground,
+    ) -> Self {
         let is_weighed = size != source;
-        Self { size, orientation, colours: Colours::Grey, ground, is_weighed, rows: 0, pixels: Vec::new() }
+        Self {
+            size,
+            orientation,
+            colours: Colours::Grey,
+            ground,
+            is_weighed,
+            rows: 0,
+            pixels: Vec::new(),
+        }
     }
 
     /// Sets the meaning of rows, before the first one.
@@ -104,7 +117,10 @@ impl Canvas {
         let channels = self.channels();
         for x in 0..to_usize(self.size.0) {
             let mut values = [0f32; 4];
-            values.iter_mut().zip(planes).for_each(|(value, plane)| *value = plane[x]);
+            values
+                .iter_mut()
+                .zip(planes)
+                .for_each(|(value, plane)| *value = plane[x]);
             let pixel = self.pixel(values);
             let place = self.place(x, self.rows) * channels;
             if let Some(stored) = self.pixels.get_mut(place..place + channels) {
@@ -142,7 +158,9 @@ impl Canvas {
             Colours::Rgba => self.transparent([a, b, c], d),
             Colours::YCbCr => opaque(rgb(a, b, c)),
             Colours::Cmyk => opaque([a, b, c].map(|ink| ink * d / 255.0)),
-            Colours::Ycck => opaque(rgb(a, b, c).map(|ink| (255.0 - ink.clamp(0.0, 255.0)) * d / 255.0)),
+            Colours::Ycck => {
+                opaque(rgb(a, b, c).map(|ink| (255.0 - ink.clamp(0.0, 255.0)) * d / 255.0))
+            }
         }
     }
 
@@ -160,21 +178,33 @@ impl Canvas {
 
     /// The pixels, once all rows have arrived.
     pub(super) fn finish(self) -> Picture {
-        let (width, height) = if self.is_on_its_side() { (self.size.1, self.size.0) } else { self.size };
+        let (width, height) = if self.is_on_its_side() {
+            (self.size.1, self.size.0)
+        } else {
+            self.size
+        };
         let colour = match self.channels() {
             1 => ExtendedColorType::L8,
             2 => ExtendedColorType::La8,
             3 => ExtendedColorType::Rgb8,
             _ => ExtendedColorType::Rgba8,
         };
-        Picture { width, height, colour, pixels: self.pixels }
+        Picture {
+            width,
+            height,
+            colour,
+            pixels: self.pixels,
+        }
     }
 }
 
 /// Returns `true` if this turn exchanges width and height.
 pub(super) fn is_on_its_side(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+    matches!(
+        orientation,
+        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH
+    )
 }
 
 fn opaque([r, g, b]: [f32; 3]) -> [u8; 4] {
@@ -184,7 +214,11 @@ fn opaque([r, g, b]: [f32; 3]) -> [u8; 4] {
 /// The conversion that JFIF defines.
 fn rgb(luminance: f32, blue: f32, red: f32) -> [f32; 3] {
     let (blue, red) = (blue - 128.0, red - 128.0);
-    [luminance + 1.402 * red, luminance - 0.344_136 * blue - 0.714_136 * red, luminance + 1.772 * blue]
+    [
+        luminance + 1.402 * red,
+        luminance - 0.344_136 * blue - 0.714_136 * red,
+        luminance + 1.772 * blue,
+    ]
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `as` keeps to 0 to 255

@@ -41,7 +41,10 @@ impl<'a> Jpeg<'a> {
         let frame = Segments::frame_of(head)?;
         let blocks: usize = frame.components.iter().map(|it| it.across * it.v).sum();
         let block = size_of::<Block>() + 64 * size_of::<f32>();
-        Some((u64::try_from(blocks * block).ok()?, (frame.width, frame.height)))
+        Some((
+            u64::try_from(blocks * block).ok()?,
+            (frame.width, frame.height),
+        ))
     }
 
     pub(super) fn size(&self) -> (u32, u32) {
@@ -59,8 +62,12 @@ impl<'a> Jpeg<'a> {
             .zip(&self.quantisation)
             .map(|(component, table)| Strip::new(&self.frame, component, table, target))
             .collect();
-        let mut blocks: Vec<Vec<Block>> =
-            self.frame.components.iter().map(|it| vec![[0; 64]; it.across * it.v]).collect();
+        let mut blocks: Vec<Vec<Block>> = self
+            .frame
+            .components
+            .iter()
+            .map(|it| vec![[0; 64]; it.across * it.v])
+            .collect();
         for row in 0..self.frame.mcu_rows {
             for blocks in &mut blocks {
                 blocks.fill([0; 64]);
@@ -71,7 +78,11 @@ impl<'a> Jpeg<'a> {
             for (strip, blocks) in strips.iter_mut().zip(&blocks) {
                 strip.draw(blocks)?;
             }
-            while let Some(planes) = strips.iter_mut().map(|strip| strip.plane.ready()).collect::<Option<Vec<_>>>() {
+            while let Some(planes) = strips
+                .iter_mut()
+                .map(|strip| strip.plane.ready())
+                .collect::<Option<Vec<_>>>()
+            {
                 canvas.row(&planes);
                 for strip in &mut strips {
                     strip.plane.pop();
@@ -95,8 +106,16 @@ struct Strip {
 }
 
 impl Strip {
-    fn new(frame: &Frame, component: &Component, quantisation: &[u16; 64], target: (u32, u32)) -> Self {
-        let full = (f64::from(frame.width) * component.density.0, f64::from(frame.height) * component.density.1);
+    fn new(
+        frame: &Frame,
+        component: &Component,
+        quantisation: &[u16; 64],
+        target: (u32, u32),
+    ) -> Self {
+        let full = (
+            f64::from(frame.width) * component.density.0,
+            f64::from(frame.height) * component.density.1,
+        );
         let (columns, rows) = (reduction(full.0, target.0), reduction(full.1, target.1));
         let of_eight = |samples: usize| f64::from(u8::try_from(samples).unwrap_or(8)) / 8.0;
         let extent = (full.0 * of_eight(columns), full.1 * of_eight(rows));
@@ -113,18 +132,29 @@ impl Strip {
     fn draw(&mut self, blocks: &[Block]) -> Result<(), Fault> {
         let (columns, rows) = (self.transform.columns, self.transform.rows);
         let stride = self.columns * columns;
-        for (line, samples) in self.samples.chunks_mut(stride * rows).enumerate().take(self.rows) {
+        for (line, samples) in self
+            .samples
+            .chunks_mut(stride * rows)
+            .enumerate()
+            .take(self.rows)
+        {
             let blocks = &blocks[line * self.across..][..self.columns];
             for (column, block) in blocks.iter().enumerate() {
-                self.transform.write(block, &mut samples[column * columns..], stride)?;
+                self.transform
+                    .write(block, &mut samples[column * columns..], stride)?;
             }
         }
-        self.samples.chunks(stride).for_each(|row| self.plane.push(row));
+        self.samples
+            .chunks(stride)
+            .for_each(|row| self.plane.push(row));
         Ok(())
     }
 }
 
 /// Samples to make of 8: as few as leave twice as many as the thumbnail has, for the sharper filter that follows.
 fn reduction(full: f64, target: u32) -> usize {
-    (1u8..8).find(|&samples| full * f64::from(samples) >= 16.0 * f64::from(target)).unwrap_or(8).into()
+    (1u8..8)
+        .find(|&samples| full * f64::from(samples) >= 16.0 * f64::from(target))
+        .unwrap_or(8)
+        .into()
 }

@@ -35,7 +35,11 @@ pub(super) fn memory(thumbnail: &Thumbnail, head: &[u8], length: u64) -> Option<
     };
     let target = target(thumbnail, size);
     let to = thumbnail.format.unwrap_or(source);
-    let channels = if to == Format::Jpeg { channels.min(3) } else { channels };
+    let channels = if to == Format::Jpeg {
+        channels.min(3)
+    } else {
+        channels
+    };
     let pixels = target * channels;
     Some(BASE + length + pixels + decoding.max(encoding(to, target, channels)))
 }
@@ -60,7 +64,10 @@ pub(super) fn most() -> u64 {
 
 /// Returns the estimate for a thumbnail by its parameters, in bytes: `memory`, or else the most that any takes.
 pub fn estimate(parameters: &serde_json::Value, head: &[u8], length: u64) -> u64 {
-    Thumbnail::deserialize(parameters).ok().and_then(|it| memory(&it, head, length)).unwrap_or_else(most)
+    Thumbnail::deserialize(parameters)
+        .ok()
+        .and_then(|it| memory(&it, head, length))
+        .unwrap_or_else(most)
 }
 
 /// Bytes that encoding so many pixels takes in addition to them.
@@ -79,7 +86,10 @@ fn target(thumbnail: &Thumbnail, size: (u32, u32)) -> u64 {
         let (width, height) = if size == (u32::MAX, u32::MAX) {
             thumbnail.bounds(is_on_its_side)
         } else {
-            fit((size.0.max(1), size.1.max(1)), thumbnail.bounds(is_on_its_side))
+            fit(
+                (size.0.max(1), size.1.max(1)),
+                thumbnail.bounds(is_on_its_side),
+            )
         };
         u64::from(width) * u64::from(height)
     };

@@ -17,13 +17,48 @@ const STRIP: usize = 16;
 
 /// Passes of an interlaced image: the first column and the distance to the next, and the same of rows.
 const PASSES: [Pass; 7] = [
-    Pass { x: 0, every_x: 8, y: 0, every_y: 8 },
-    Pass { x: 4, every_x: 8, y: 0, every_y: 8 },
-    Pass { x: 0, every_x: 4, y: 4, every_y: 8 },
-    Pass { x: 2, every_x: 4, y: 0, every_y: 4 },
-    Pass { x: 0, every_x: 2, y: 2, every_y: 4 },
-    Pass { x: 1, every_x: 2, y: 0, every_y: 2 },
-    Pass { x: 0, every_x: 1, y: 1, every_y: 2 },
+    Pass {
+        x: 0,
+        every_x: 8,
+        y: 0,
+        every_y: 8,
+    },
+    Pass {
+        x: 4,
+        every_x: 8,
+        y: 0,
+        every_y: 8,
+    },
+    Pass {
+        x: 0,
+        every_x: 4,
+        y: 4,
+        every_y: 8,
+    },
+    Pass {
+        x: 2,
+        every_x: 4,
+        y: 0,
+        every_y: 4,
+    },
+    Pass {
+        x: 0,
+        every_x: 2,
+        y: 2,
+        every_y: 4,
+    },
+    Pass {
+        x: 1,
+        every_x: 2,
+        y: 0,
+        every_y: 2,
+    },
+    Pass {
+        x: 0,
+        every_x: 1,
+        y: 1,
+        every_y: 2,
+    },
 ];
 
 #[derive(Clone, Copy)]
@@ -46,13 +81,23 @@ impl<'a> Png<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
         let source = open(bytes)?;
         let info = source.info();
-        let orientation = info.exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
-        let profile = info.icc_profile.as_deref().filter(|profile| profile.len() <= MOST_PROFILE_BYTES);
+        let orientation = info
+            .exif_metadata
+            .as_deref()
+            .and_then(Orientation::from_exif_chunk);
+        let profile = info
+            .icc_profile
+            .as_deref()
+            .filter(|profile| profile.len() <= MOST_PROFILE_BYTES);
         let around = Around {
             orientation: orientation.unwrap_or(Orientation::NoTransforms),
             profile: profile.map(<[u8]>::to_vec),
         };
-        Ok(Self { bytes, source, around })
+        Ok(Self {
+            bytes,
+            source,
+            around,
+        })
     }
 
     pub(super) fn size(&self) -> (u32, u32) {
@@ -93,7 +138,10 @@ impl<'a> Png<'a> {
         let channels = canvas.source_channels();
         let mut passes = Vec::new();
         let mut rows_before = 0;
-        for pass in PASSES.into_iter().filter(|pass| pass.x < width && pass.y < height) {
+        for pass in PASSES
+            .into_iter()
+            .filter(|pass| pass.x < width && pass.y < height)
+        {
             watch.strip(0, height)?;
             passes.push((pass, open_at(self.bytes, rows_before, watch)?));
             rows_before += (height - pass.y).div_ceil(pass.every_y);
@@ -101,11 +149,21 @@ impl<'a> Png<'a> {
         let mut rows = Rows::new(size, channels, canvas);
         let mut whole = vec![0; width * channels];
         for y in 0..height {
-            for (pass, source) in passes.iter_mut().filter(|(pass, _)| y % pass.every_y == pass.y) {
-                let row =
-                    source.next_row().map_err(|error| fault(&error))?.ok_or_else(|| unreadable("rows are missing"))?;
-                let places = whole.chunks_exact_mut(channels).skip(pass.x).step_by(pass.every_x);
-                places.zip(row.data().chunks_exact(channels)).for_each(|(place, pixel)| place.copy_from_slice(pixel));
+            for (pass, source) in passes
+                .iter_mut()
+                .filter(|(pass, _)| y % pass.every_y == pass.y)
+            {
+                let row = source
+                    .next_row()
+                    .map_err(|error| fault(&error))?
+                    .ok_or_else(|| unreadable("rows are missing"))?;
+                let places = whole
+                    .chunks_exact_mut(channels)
+                    .skip(pass.x)
+                    .step_by(pass.every_x);
+                places
+                    .zip(row.data().chunks_exact(channels))
+                    .for_each(|(place, pixel)| place.copy_from_slice(pixel));
             }
             rows.push(&whole, canvas);
             if y % STRIP == 0 {
@@ -121,9 +179,14 @@ fn open(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     let mut options = DecodeOptions::default();
     options.set_ignore_text_chunk(true);
     let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
-    decoder.set_limits(Limits { bytes: MOST_BYTES_AROUND });
+    decoder.set_limits(Limits {
+        bytes: MOST_BYTES_AROUND,
+    });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    let size = decoder.read_header_info().map_err(|error| fault(&error))?.size();
+    let size = decoder
+        .read_header_info()
+        .map_err(|error| fault(&error))?
+        .size();
     within_limits(size, super::MOST_PIXELS)?;
     decoder.read_info().map_err(|error| fault(&error))
 }
@@ -142,7 +205,9 @@ fn open_at<'a>(bytes: &'a [u8], rows: usize, watch: &mut Watch<'_>) -> Result<So
 
 fn fault(error: &DecodingError) -> Fault {
     match error {
-        DecodingError::LimitsExceeded => Fault::TooLarge("what stands around its pixels is".to_owned()),
+        DecodingError::LimitsExceeded => {
+            Fault::TooLarge("what stands around its pixels is".to_owned())
+        }
         _ => unreadable(error),
     }
 }

@@ -31,7 +31,14 @@ impl Plane {
     pub(super) fn new(extent: (f64, f64), (width, height): (u32, u32)) -> Self {
         let columns = windows(extent.0, width);
         let resized = vec![0.0; columns.len()];
-        Self { columns, rows: windows(extent.1, height), arrived: 0, sums: VecDeque::new(), first: 0, resized }
+        Self {
+            columns,
+            rows: windows(extent.1, height),
+            arrived: 0,
+            sums: VecDeque::new(),
+            first: 0,
+            resized,
+        }
     }
 
     /// Takes the next row of the source. Rows that are outside of the extent do no harm.
@@ -39,12 +46,18 @@ impl Plane {
         for (value, window) in self.resized.iter_mut().zip(&self.columns) {
             *value = dot(row.get(window.start..).unwrap_or_default(), &window.weights);
         }
-        while self.rows.get(self.first + self.sums.len()).is_some_and(|next| next.start <= self.arrived) {
+        while self
+            .rows
+            .get(self.first + self.sums.len())
+            .is_some_and(|next| next.start <= self.arrived)
+        {
             self.sums.push_back(vec![0.0; self.resized.len()]);
         }
         for (sums, window) in self.sums.iter_mut().zip(&self.rows[self.first..]) {
             if let Some(&weight) = window.weights.get(self.arrived - window.start) {
-                sums.iter_mut().zip(&self.resized).for_each(|(sum, value)| *sum += weight * value);
+                sums.iter_mut()
+                    .zip(&self.resized)
+                    .for_each(|(sum, value)| *sum += weight * value);
             }
         }
         self.arrived += 1;
@@ -79,8 +92,15 @@ impl Rows {
     /// `step` is the number of bytes of a pixel. It starts with the canvas's channels.
     pub(super) fn new((width, height): (u32, u32), step: usize, canvas: &Canvas) -> Self {
         let extent = (f64::from(width), f64::from(height));
-        let planes = (0..canvas.source_channels()).map(|_| Plane::new(extent, canvas.size())).collect();
-        Self { planes, step, is_weighed: canvas.is_weighed(), channel: Vec::new() }
+        let planes = (0..canvas.source_channels())
+            .map(|_| Plane::new(extent, canvas.size()))
+            .collect();
+        Self {
+            planes,
+            step,
+            is_weighed: canvas.is_weighed(),
+            channel: Vec::new(),
+        }
     }
 
     pub(super) fn push(&mut self, row: &[u8], canvas: &mut Canvas) {
@@ -89,15 +109,22 @@ impl Rows {
             self.channel.clear();
             let pixels = row.chunks_exact(self.step);
             if self.is_weighed && channel != alpha {
-                let weighed = |pixel: &[u8]| f32::from(pixel[channel]) * f32::from(pixel[alpha]) / 255.0;
+                let weighed =
+                    |pixel: &[u8]| f32::from(pixel[channel]) * f32::from(pixel[alpha]) / 255.0;
                 self.channel.extend(pixels.map(weighed));
             } else {
-                self.channel.extend(pixels.map(|pixel| f32::from(pixel[channel])));
+                self.channel
+                    .extend(pixels.map(|pixel| f32::from(pixel[channel])));
             }
             plane.push(&self.channel);
         }
         // All planes are of one size, and get their rows at once.
-        while let Some(planes) = self.planes.iter().map(Plane::ready).collect::<Option<Vec<_>>>() {
+        while let Some(planes) = self
+            .planes
+            .iter()
+            .map(Plane::ready)
+            .collect::<Option<Vec<_>>>()
+        {
             canvas.row(&planes);
             self.planes.iter_mut().for_each(Plane::pop);
         }
@@ -105,7 +132,11 @@ impl Rows {
 }
 
 /// The windows of a side of `target` pixels over `extent` samples.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // sides are 1 to 20000
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss
+)] // sides are 1 to 20000
 fn windows(extent: f64, target: u32) -> Vec<Window> {
     let ratio = extent / f64::from(target);
     let scale = ratio.max(1.0);
@@ -117,20 +148,42 @@ fn windows(extent: f64, target: u32) -> Vec<Window> {
         let weight = |sample: usize| lanczos((sample as f64 + 0.5 - centre) / scale);
         let weights: Vec<_> = (start..end).map(weight).collect();
         // At the very edges there may be none of any weight.
-        let skipped = weights.iter().take_while(|weight| weight.abs() < 1e-6).count().min(weights.len() - 1);
+        let skipped = weights
+            .iter()
+            .take_while(|weight| weight.abs() < 1e-6)
+            .count()
+            .min(weights.len() - 1);
         let sum: f64 = weights[skipped..].iter().sum();
-        let mut weights: Vec<_> = weights[skipped..].iter().map(|weight| (weight / sum) as f32).collect();
-        let kept = weights.iter().rposition(|weight| weight.abs() >= 1e-6).map_or(1, |last| last + 1);
+        let mut weights: Vec<_> = weights[skipped..]
+            .iter()
+            .map(|weight| (weight / sum) as f32)
+            .collect();
+        let kept = weights
+            .iter()
+            .rposition(|weight| weight.abs() >= 1e-6)
+            .map_or(1, |last| last + 1);
         weights.truncate(kept);
-        Window { start: start + skipped, weights }
+        Window {
+            start: start + skipped,
+            weights,
+        }
     };
     (0..target).map(window).collect()
 }
 
 fn lanczos(x: f64) -> f64 {
-    let sinc =
-        |x: f64| if x.abs() < 1e-9 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
-    if x.abs() < REACH { sinc(x) * sinc(x / REACH) } else { 0.0 }
+    let sinc = |x: f64| {
+        if x.abs() < 1e-9 {
+            1.0
+        } else {
+            (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
+        }
+    };
+    if x.abs() < REACH {
+        sinc(x) * sinc(x / REACH)
+    } else {
+        0.0
+    }
 }
 
 /// The sum of products, in eight lanes that the processor adds at once.
@@ -143,6 +196,10 @@ fn dot(samples: &[f32], weights: &[f32]) -> f32 {
             sums[lane] += samples[lane] * weights[lane];
         }
     }
-    let rest: f32 = samples_left.iter().zip(weights_left).map(|(sample, weight)| sample * weight).sum();
+    let rest: f32 = samples_left
+        .iter()
+        .zip(weights_left)
+        .map(|(sample, weight)| sample * weight)
+        .sum();
     sums.iter().sum::<f32>() + rest
 }

@@ -17,19 +17,31 @@ const BLUE: [u8; 3] = [0, 0, 255];
 
 /// Blue, with a red quarter at its top left.
 fn picture(width: u32, height: u32) -> DynamicImage {
-    let colour = |x, y| Rgb(if x < width / 2 && y < height / 2 { RED } else { BLUE });
+    let colour = |x, y| {
+        Rgb(if x < width / 2 && y < height / 2 {
+            RED
+        } else {
+            BLUE
+        })
+    };
     RgbImage::from_fn(width, height, colour).into()
 }
 
 fn written(image: &DynamicImage, format: Format) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, format.codec()).expect("it can be written");
+    image
+        .write_to(&mut bytes, format.codec())
+        .expect("it can be written");
     bytes.into_inner()
 }
 
 /// The pixels of a thumbnail whose sides are at most so long.
 fn thumbnail(bytes: &[u8], side: u32) -> Result<Picture, Fault> {
-    let thumbnail = Thumbnail { width: Some(side), height: Some(side), format: None };
+    let thumbnail = Thumbnail {
+        width: Some(side),
+        height: Some(side),
+        format: None,
+    };
     draw(&thumbnail, bytes, &mut Watch(&|_| Ok(()))).map(|drawn| drawn.picture)
 }
 
@@ -49,18 +61,33 @@ async fn failure_of(bytes: Vec<u8>) -> (u32, u16, String) {
 }
 
 fn is_near(pixel: Rgba<u8>, [r, g, b]: [u8; 3]) -> bool {
-    pixel.0.iter().zip([r, g, b, 255]).all(|(&is, want)| is.abs_diff(want) < 40)
+    pixel
+        .0
+        .iter()
+        .zip([r, g, b, 255])
+        .all(|(&is, want)| is.abs_diff(want) < 40)
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_format_is_made_of_every_format() {
-    let formats = [(Format::Png, "png"), (Format::Jpeg, "jpeg"), (Format::Webp, "webp")];
+    let formats = [
+        (Format::Png, "png"),
+        (Format::Jpeg, "jpeg"),
+        (Format::Webp, "webp"),
+    ];
     for (from, _) in formats {
         for (to, name) in formats {
             let query = format!("width=20&height=20&format={name}");
             let (format, image) = thumbnail_of(written(&picture(80, 40), from), &query).await;
-            assert_eq!((format, image.dimensions()), (to.codec(), (20, 10)), "{from:?} to {to:?}");
-            assert!(is_near(image.get_pixel(2, 2), RED) && is_near(image.get_pixel(17, 7), BLUE), "{from:?} to {to:?}");
+            assert_eq!(
+                (format, image.dimensions()),
+                (to.codec(), (20, 10)),
+                "{from:?} to {to:?}"
+            );
+            assert!(
+                is_near(image.get_pixel(2, 2), RED) && is_near(image.get_pixel(17, 7), BLUE),
+                "{from:?} to {to:?}"
+            );
         }
     }
 }
@@ -106,13 +133,24 @@ async fn a_photo_is_turned_as_its_exif_says() {
         let mut jpeg = Vec::new();
         let mut encoder = JpegEncoder::new_with_quality(&mut jpeg, 95);
         encoder.set_exif_metadata(exif).expect("JPEG has EXIF");
-        picture(160, 80).write_with_encoder(encoder).expect("it can be written");
+        picture(160, 80)
+            .write_with_encoder(encoder)
+            .expect("it can be written");
         // Twice as wide as the turned image can be high, so that the box counts for the turned one.
-        let (_, image) = thumbnail_of(jpeg, &format!("width={}&height=40&format=png", size.0)).await;
+        let (_, image) =
+            thumbnail_of(jpeg, &format!("width={}&height=40&format=png", size.0)).await;
         assert_eq!(image.dimensions(), size, "{orientation}");
-        for (x, y) in [(2, 2), (size.0 - 3, 2), (2, size.1 - 3), (size.0 - 3, size.1 - 3)] {
+        for (x, y) in [
+            (2, 2),
+            (size.0 - 3, 2),
+            (2, size.1 - 3),
+            (size.0 - 3, size.1 - 3),
+        ] {
             let want = if (x, y) == red { RED } else { BLUE };
-            assert!(is_near(image.get_pixel(x, y), want), "orientation {orientation} at {x}, {y}");
+            assert!(
+                is_near(image.get_pixel(x, y), want),
+                "orientation {orientation} at {x}, {y}"
+            );
         }
     }
 }
@@ -120,15 +158,28 @@ async fn a_photo_is_turned_as_its_exif_says() {
 #[tokio::test(start_paused = true)]
 async fn what_is_transparent_stays_so_where_it_can_and_is_white_in_jpeg() {
     // Green that can't be seen beside red that can: nothing green may come of it.
-    let half = RgbaImage::from_fn(80, 80, |x, _| Rgba(if x < 38 { [255, 0, 0, 255] } else { [0, 255, 0, 0] }));
+    let half = RgbaImage::from_fn(80, 80, |x, _| {
+        Rgba(if x < 38 {
+            [255, 0, 0, 255]
+        } else {
+            [0, 255, 0, 0]
+        })
+    });
     let png = written(&half.into(), Format::Png);
 
     let (_, image) = thumbnail_of(png.clone(), "width=20").await;
     assert_eq!(image.get_pixel(18, 10)[3], 0);
-    assert!(image.pixels().filter(|(_, _, pixel)| pixel[3] > 0).all(|(_, _, pixel)| pixel[1] < 8));
+    assert!(
+        image
+            .pixels()
+            .filter(|(_, _, pixel)| pixel[3] > 0)
+            .all(|(_, _, pixel)| pixel[1] < 8)
+    );
 
     let (_, image) = thumbnail_of(png, "width=20&format=jpeg").await;
-    assert!(is_near(image.get_pixel(2, 10), RED) && is_near(image.get_pixel(18, 10), [255, 255, 255]));
+    assert!(
+        is_near(image.get_pixel(2, 10), RED) && is_near(image.get_pixel(18, 10), [255, 255, 255])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,8 +188,15 @@ async fn sixteen_bits_and_shades_of_grey_go_into_every_format() {
     let deep: DynamicImage = ImageBuffer::from_pixel(40, 40, Rgba([65535u16, 0, 0, 65535])).into();
     for (image, colour) in [(grey, [128, 128, 128]), (deep, RED)] {
         for format in ["png", "jpeg", "webp"] {
-            let (_, image) = thumbnail_of(written(&image, Format::Png), &format!("width=10&format={format}")).await;
-            assert!(is_near(image.get_pixel(5, 5), colour), "{colour:?} as {format}");
+            let (_, image) = thumbnail_of(
+                written(&image, Format::Png),
+                &format!("width=10&format={format}"),
+            )
+            .await;
+            assert!(
+                is_near(image.get_pixel(5, 5), colour),
+                "{colour:?} as {format}"
+            );
         }
     }
 }
@@ -151,15 +209,26 @@ async fn the_colours_keep_their_meaning() {
         let mut bytes = Vec::new();
         let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 85);
         encoder.set_icc_profile(profile).expect("JPEG has profiles");
-        picture(40, 40).write_with_encoder(encoder).expect("it can be written");
+        picture(40, 40)
+            .write_with_encoder(encoder)
+            .expect("it can be written");
         let query = format!("width=10&format={format}");
         let (bench, job) = Bench::run("thumbnail.create", &query, "image/jpeg", bytes).await;
         let (_, bytes) = bench.result(&job).await.expect("it has a result");
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().expect("an image");
-        reader.into_decoder().and_then(|mut decoder| decoder.icc_profile()).expect("an image")
+        let reader = ImageReader::new(Cursor::new(bytes))
+            .with_guessed_format()
+            .expect("an image");
+        reader
+            .into_decoder()
+            .and_then(|mut decoder| decoder.icc_profile())
+            .expect("an image")
     };
     for format in ["png", "jpeg", "webp"] {
-        assert_eq!(kept(profile.clone(), format).await, Some(profile.clone()), "{format}");
+        assert_eq!(
+            kept(profile.clone(), format).await,
+            Some(profile.clone()),
+            "{format}"
+        );
     }
     profile[16..20].copy_from_slice(b"CMYK");
     assert_eq!(kept(profile, "jpeg").await, None);
@@ -167,7 +236,11 @@ async fn the_colours_keep_their_meaning() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_image_comes_out_as_any_other() {
-    let (_, image) = thumbnail_of(written(&picture(3000, 2000), Format::Jpeg), "width=300&format=png").await;
+    let (_, image) = thumbnail_of(
+        written(&picture(3000, 2000), Format::Jpeg),
+        "width=300&format=png",
+    )
+    .await;
     assert_eq!(image.dimensions(), (300, 200));
     assert!(is_near(image.get_pixel(75, 50), RED) && is_near(image.get_pixel(225, 150), BLUE));
 }
@@ -181,17 +254,29 @@ async fn an_image_that_claims_to_be_too_large_is_refused_before_it_is_decoded() 
     png[29..33].copy_from_slice(&sum);
 
     let mut jpeg = written(&small, Format::Jpeg);
-    let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame header");
-    jpeg[frame + 5..frame + 9].copy_from_slice(&[60_000u16.to_be_bytes(), 60_000u16.to_be_bytes()].concat());
+    let frame = jpeg
+        .windows(2)
+        .position(|marker| marker == [0xff, 0xc0])
+        .expect("a frame header");
+    jpeg[frame + 5..frame + 9]
+        .copy_from_slice(&[60_000u16.to_be_bytes(), 60_000u16.to_be_bytes()].concat());
 
     // WebP has no longer sides than 16384, but that many pixels are still a gigabyte.
     let mut webp = written(&small, Format::Webp);
-    let size = webp.windows(4).position(|name| name == b"VP8L").expect("a lossless image") + 9;
+    let size = webp
+        .windows(4)
+        .position(|name| name == b"VP8L")
+        .expect("a lossless image")
+        + 9;
     webp[size..size + 4].copy_from_slice(&(0x3e7f_u32 | 0x3e7f << 14).to_le_bytes());
 
     for (bomb, name) in [(png, "PNG"), (jpeg, "JPEG"), (webp, "WebP")] {
         assert!(bomb.len() < 1000);
-        assert_eq!(failure_of(bomb).await, (1, 422, "image-too-large".to_owned()), "{name}");
+        assert_eq!(
+            failure_of(bomb).await,
+            (1, 422, "image-too-large".to_owned()),
+            "{name}"
+        );
     }
 }
 
@@ -210,16 +295,31 @@ fn an_image_has_up_to_20_000_pixels_a_side_and_100_megapixels() {
         assert_eq!(within_limits(size, MOST_PIXELS).is_ok(), good, "{size:?}");
     }
     for size in [(0, 1), (1, 0), (0, 0)] {
-        assert_eq!(within_limits(size, MOST_PIXELS), Err(unreadable("it has no pixels")));
+        assert_eq!(
+            within_limits(size, MOST_PIXELS),
+            Err(unreadable("it has no pixels"))
+        );
     }
-    assert_eq!((MOST_PROFILE_BYTES, LONGEST_FILE, LONGEST_SIDE), (65_536, 67_108_864, 4096));
+    assert_eq!(
+        (MOST_PROFILE_BYTES, LONGEST_FILE, LONGEST_SIDE),
+        (65_536, 67_108_864, 4096)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_is_told_what_to_send_instead() {
-    let (_, job) = Bench::run("thumbnail.create", "width=10", "image/png", b"garbage".to_vec()).await;
+    let (_, job) = Bench::run(
+        "thumbnail.create",
+        "width=10",
+        "image/png",
+        b"garbage".to_vec(),
+    )
+    .await;
     let failure = job.failure.expect("it failed");
-    assert_eq!(failure.detail, "the image can't be read: send a whole PNG, JPEG or WebP image");
+    assert_eq!(
+        failure.detail,
+        "the image can't be read: send a whole PNG, JPEG or WebP image"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +327,11 @@ async fn what_is_no_image_is_refused_at_once() {
     let png = written(&picture(80, 80), Format::Png);
     let webp = written(&picture(80, 80), Format::Webp);
     let mut no_pixels = webp.clone();
-    let size = webp.windows(4).position(|name| name == b"VP8L").expect("a lossless image") + 9;
+    let size = webp
+        .windows(4)
+        .position(|name| name == b"VP8L")
+        .expect("a lossless image")
+        + 9;
     no_pixels[size..size + 4].copy_from_slice(&(0x3fff_u32 | 9 << 14).to_le_bytes());
     for (bytes, name) in [
         (b"garbage".to_vec(), "garbage"),
@@ -238,7 +342,11 @@ async fn what_is_no_image_is_refused_at_once() {
         (webp[..30].to_vec(), "half a WebP"),
         (no_pixels, "a WebP that the decoder takes for 0 pixels wide"),
     ] {
-        assert_eq!(failure_of(bytes).await, (1, 422, "image-unreadable".to_owned()), "{name}");
+        assert_eq!(
+            failure_of(bytes).await,
+            (1, 422, "image-unreadable".to_owned()),
+            "{name}"
+        );
     }
 }
 
@@ -288,6 +396,14 @@ proptest! {
 
 /// The check sum of a PNG chunk.
 fn crc(bytes: &[u8]) -> u32 {
-    let shift = |sum: u32| if sum & 1 == 1 { 0xedb8_8320 ^ (sum >> 1) } else { sum >> 1 };
-    !bytes.iter().fold(!0, |sum, &byte| (0..8).fold(sum ^ u32::from(byte), |sum, _| shift(sum)))
+    let shift = |sum: u32| {
+        if sum & 1 == 1 {
+            0xedb8_8320 ^ (sum >> 1)
+        } else {
+            sum >> 1
+        }
+    };
+    !bytes.iter().fold(!0, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| shift(sum))
+    })
 }

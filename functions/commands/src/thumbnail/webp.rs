@@ -26,22 +26,50 @@ pub(super) struct Webp<'a> {
 }
 
 enum Kind<'a> {
-    Lossy { data: &'a [u8], alpha: Option<&'a [u8]> },
-    Lossless { data: &'a [u8], has_alpha: bool },
+    Lossy {
+        data: &'a [u8],
+        alpha: Option<&'a [u8]>,
+    },
+    Lossless {
+        data: &'a [u8],
+        has_alpha: bool,
+    },
 }
 
 impl<'a> Webp<'a> {
     /// Reads all chunks: a file that is shorter than it says is not whole.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let [b'R', b'I', b'F', b'F', s0, s1, s2, s3, b'W', b'E', b'B', b'P', ..] = *bytes else {
+        let [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            s0,
+            s1,
+            s2,
+            s3,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] = *bytes
+        else {
             return Err(unreadable("it does not start as a WebP image does"));
         };
-        let end = usize::try_from(u32::from_le_bytes([s0, s1, s2, s3])).unwrap_or(usize::MAX).saturating_add(8);
+        let end = usize::try_from(u32::from_le_bytes([s0, s1, s2, s3]))
+            .unwrap_or(usize::MAX)
+            .saturating_add(8);
         let chunks = chunks(bytes.get(12..end).ok_or_else(cut)?)?;
         let (mut frame, mut canvas) = (None, None);
         if let Some(header) = find(&chunks, b"VP8X") {
-            let &[flags, _, _, _, w0, w1, w2, h0, h1, h2, ..] = header else { return Err(cut()) };
-            canvas = Some((1 + u32::from_le_bytes([w0, w1, w2, 0]), 1 + u32::from_le_bytes([h0, h1, h2, 0])));
+            let &[flags, _, _, _, w0, w1, w2, h0, h1, h2, ..] = header else {
+                return Err(cut());
+            };
+            canvas = Some((
+                1 + u32::from_le_bytes([w0, w1, w2, 0]),
+                1 + u32::from_le_bytes([h0, h1, h2, 0]),
+            ));
             within_limits(canvas.unwrap_or_default(), MOST_LOSSY_PIXELS)?;
             if flags & 2 != 0 {
                 let first = find(&chunks, b"ANMF").ok_or_else(|| unreadable("it has no frame"))?;
@@ -57,9 +85,13 @@ impl<'a> Webp<'a> {
         };
         match canvas {
             Some(canvas) if canvas != size && is_animated => {
-                return Err(Fault::Unsupported("animated WebP whose first frame does not fill it"));
+                return Err(Fault::Unsupported(
+                    "animated WebP whose first frame does not fill it",
+                ));
             }
-            Some(canvas) if canvas != size => return Err(unreadable("its sizes contradict each other")),
+            Some(canvas) if canvas != size => {
+                return Err(unreadable("its sizes contradict each other"));
+            }
             _ => {}
         }
         let orientation = find(&chunks, b"EXIF").and_then(Orientation::from_exif_chunk);
@@ -82,21 +114,33 @@ impl<'a> Webp<'a> {
         match self.kind {
             Kind::Lossless { data, has_alpha } => {
                 let pixels = decode_lossless(self.size, data)?;
-                canvas.colours(if has_alpha { Colours::Rgba } else { Colours::Rgb });
+                canvas.colours(if has_alpha {
+                    Colours::Rgba
+                } else {
+                    Colours::Rgb
+                });
                 let mut rows = Rows::new(self.size, 4, canvas);
                 draw(height, watch, |y| rows.push(&pixels[pixel(y, 4)], canvas))
             }
             Kind::Lossy { data, alpha } => {
-                let alpha = alpha.map(|chunk| decode_alpha(self.size, chunk)).transpose()?;
+                let alpha = alpha
+                    .map(|chunk| decode_alpha(self.size, chunk))
+                    .transpose()?;
                 watch.strip(0, height)?;
                 let frame = Vp8Decoder::decode_frame(data).map_err(unreadable)?;
-                canvas.colours(if alpha.is_some() { Colours::Rgba } else { Colours::Rgb });
+                canvas.colours(if alpha.is_some() {
+                    Colours::Rgba
+                } else {
+                    Colours::Rgb
+                });
                 let mut rows = Rows::new(self.size, 4, canvas);
                 let mut row = vec![255; 4 * width];
                 draw(height, watch, |y| {
                     colours(&frame, y, &mut row);
                     if let Some(alpha) = &alpha {
-                        row.chunks_exact_mut(4).zip(&alpha[pixel(y, 1)]).for_each(|(pixel, &alpha)| pixel[3] = alpha);
+                        row.chunks_exact_mut(4)
+                            .zip(&alpha[pixel(y, 1)])
+                            .for_each(|(pixel, &alpha)| pixel[3] = alpha);
                     }
                     rows.push(&row, canvas);
                 })
@@ -125,11 +169,18 @@ fn chunks(mut list: &[u8]) -> Result<Vec<Chunk<'_>>, Fault> {
         chunks.push(([a, b, c, d], rest.get(..length).ok_or_else(cut)?));
         list = rest.get(length + length % 2..).unwrap_or_default();
     }
-    if list.is_empty() { Ok(chunks) } else { Err(cut()) }
+    if list.is_empty() {
+        Ok(chunks)
+    } else {
+        Err(cut())
+    }
 }
 
 fn find<'a>(chunks: &[Chunk<'a>], name: &[u8]) -> Option<&'a [u8]> {
-    chunks.iter().find(|(of, _)| of == name).map(|&(_, data)| data)
+    chunks
+        .iter()
+        .find(|(of, _)| of == name)
+        .map(|&(_, data)| data)
 }
 
 fn lossy<'a>(data: &'a [u8], alpha: Option<&'a [u8]>) -> Result<((u32, u32), Kind<'a>), Fault> {
@@ -138,16 +189,31 @@ fn lossy<'a>(data: &'a [u8], alpha: Option<&'a [u8]>) -> Result<((u32, u32), Kin
     };
     let pixels = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
     let size = (pixels(w0, w1), pixels(h0, h1));
-    within_limits(size, if alpha.is_some() { MOST_LOSSLESS_PIXELS } else { MOST_LOSSY_PIXELS })?;
+    within_limits(
+        size,
+        if alpha.is_some() {
+            MOST_LOSSLESS_PIXELS
+        } else {
+            MOST_LOSSY_PIXELS
+        },
+    )?;
     Ok((size, Kind::Lossy { data, alpha }))
 }
 
 fn lossless(data: &[u8]) -> Result<((u32, u32), Kind<'_>), Fault> {
-    let &[0x2f, b0, b1, b2, b3, ..] = data else { return Err(unreadable("its frame has no header")) };
+    let &[0x2f, b0, b1, b2, b3, ..] = data else {
+        return Err(unreadable("its frame has no header"));
+    };
     let header = u32::from_le_bytes([b0, b1, b2, b3]);
     let size = (1 + (header & 0x3fff), 1 + (header >> 14 & 0x3fff));
     within_limits(size, MOST_LOSSLESS_PIXELS)?;
-    Ok((size, Kind::Lossless { data, has_alpha: header >> 28 & 1 == 1 }))
+    Ok((
+        size,
+        Kind::Lossless {
+            data,
+            has_alpha: header >> 28 & 1 == 1,
+        },
+    ))
 }
 
 /// A frame as the first bytes of a file describe it.
@@ -167,10 +233,19 @@ pub(super) fn outline(head: &[u8]) -> Option<Outline> {
             _ => return None,
         },
         b"VP8X" => {
-            let &[flags, _, _, _, w0, w1, w2, h0, h1, h2, ..] = data else { return None };
-            let size = (1 + u32::from_le_bytes([w0, w1, w2, 0]), 1 + u32::from_le_bytes([h0, h1, h2, 0]));
+            let &[flags, _, _, _, w0, w1, w2, h0, h1, h2, ..] = data else {
+                return None;
+            };
+            let size = (
+                1 + u32::from_le_bytes([w0, w1, w2, 0]),
+                1 + u32::from_le_bytes([h0, h1, h2, 0]),
+            );
             // Its kind may stand after a colour profile. Only a lossy image without alpha has more pixels than these.
-            (size, flags & 0x10 != 0, u64::from(size.0) * u64::from(size.1) > MOST_LOSSLESS_PIXELS)
+            (
+                size,
+                flags & 0x10 != 0,
+                u64::from(size.0) * u64::from(size.1) > MOST_LOSSLESS_PIXELS,
+            )
         }
         _ => return None,
     };
@@ -178,7 +253,11 @@ pub(super) fn outline(head: &[u8]) -> Option<Outline> {
     // one 1.5, and what is known of each 16 x 16.
     let eighths = if is_lossy { 13 } else { 38 };
     let decoding = u64::from(size.0) * u64::from(size.1) * eighths / 8;
-    Some(Outline { size, channels: if has_alpha { 4 } else { 3 }, decoding })
+    Some(Outline {
+        size,
+        channels: if has_alpha { 4 } else { 3 },
+        decoding,
+    })
 }
 
 /// Decodes a lossless frame to four bytes a pixel.
@@ -195,7 +274,12 @@ fn decode_entropy_image((width, height): (u32, u32), data: &[u8]) -> Result<Vec<
     head.extend(length.to_le_bytes());
     head.push(0x2f);
     head.extend((1 << 28 | (height - 1) << 14 | (width - 1)).to_le_bytes());
-    let mut decoder = WebPDecoder::new(Joined { head, tail: data, at: 0 }).map_err(unreadable)?;
+    let mut decoder = WebPDecoder::new(Joined {
+        head,
+        tail: data,
+        at: 0,
+    })
+    .map_err(unreadable)?;
     let mut pixels = vec![0; decoder.output_buffer_size().unwrap_or(0)];
     decoder.read_image(&mut pixels).map_err(unreadable)?;
     if pixels.len() == 4 * to_usize(width) * to_usize(height) {
@@ -208,7 +292,9 @@ fn decode_entropy_image((width, height): (u32, u32), data: &[u8]) -> Result<Vec<
 /// Decodes an alpha channel, to a byte a pixel.
 fn decode_alpha(size: (u32, u32), chunk: &[u8]) -> Result<Vec<u8>, Fault> {
     let (width, pixels) = (to_usize(size.0), to_usize(size.0) * to_usize(size.1));
-    let [header, data @ ..] = chunk else { return Err(cut()) };
+    let [header, data @ ..] = chunk else {
+        return Err(cut());
+    };
     let mut alpha = match header & 3 {
         0 => data.get(..pixels).ok_or_else(cut)?.to_vec(),
         1 => {
@@ -229,7 +315,8 @@ fn decode_alpha(size: (u32, u32), chunk: &[u8]) -> Result<Vec<u8>, Fault> {
             1 => alpha[at - 1],
             2 => alpha[at - width],
             _ => {
-                let sum = i16::from(alpha[at - 1]) + i16::from(alpha[at - width]) - i16::from(alpha[at - width - 1]);
+                let sum = i16::from(alpha[at - 1]) + i16::from(alpha[at - width])
+                    - i16::from(alpha[at - width - 1]);
                 u8::try_from(sum.clamp(0, 255)).unwrap_or(0)
             }
         };
@@ -241,10 +328,20 @@ fn decode_alpha(size: (u32, u32), chunk: &[u8]) -> Result<Vec<u8>, Fault> {
 /// Writes the colours of a row into its pixels of four bytes.
 fn colours(frame: &Frame, y: usize, row: &mut [u8]) {
     let across = usize::from(frame.width).next_multiple_of(16);
-    let (chroma_columns, chroma_rows) = (usize::from(frame.width).div_ceil(2), usize::from(frame.height).div_ceil(2));
+    let (chroma_columns, chroma_rows) = (
+        usize::from(frame.width).div_ceil(2),
+        usize::from(frame.height).div_ceil(2),
+    );
     // Between four samples of chroma. The nearest counts three times in each direction.
     let near = |at: usize, count: usize| {
-        (at / 2, if at.is_multiple_of(2) { (at / 2).saturating_sub(1) } else { (at / 2 + 1).min(count - 1) })
+        (
+            at / 2,
+            if at.is_multiple_of(2) {
+                (at / 2).saturating_sub(1)
+            } else {
+                (at / 2 + 1).min(count - 1)
+            },
+        )
     };
     let (y1, y2) = near(y, chroma_rows);
     let (rows, others) = (y1 * across / 2, y2 * across / 2);
@@ -252,10 +349,14 @@ fn colours(frame: &Frame, y: usize, row: &mut [u8]) {
         let (x1, x2) = near(x, chroma_columns);
         let chroma = |plane: &[u8]| {
             let at = |rows: usize, column: usize| f32::from(plane[rows + column]);
-            (9.0 * at(rows, x1) + 3.0 * at(rows, x2) + 3.0 * at(others, x1) + at(others, x2)) / 16.0 - 128.0
+            (9.0 * at(rows, x1) + 3.0 * at(rows, x2) + 3.0 * at(others, x1) + at(others, x2)) / 16.0
+                - 128.0
         };
-        let (light, u, v) =
-            (1.164_38 * (f32::from(frame.ybuf[y * across + x]) - 16.0), chroma(&frame.ubuf), chroma(&frame.vbuf));
+        let (light, u, v) = (
+            1.164_38 * (f32::from(frame.ybuf[y * across + x]) - 16.0),
+            chroma(&frame.ubuf),
+            chroma(&frame.vbuf),
+        );
         pixel[0] = to_u8(light + 1.596_03 * v);
         pixel[1] = to_u8(light - 0.391_76 * u - 0.812_97 * v);
         pixel[2] = to_u8(light + 2.017_23 * u);

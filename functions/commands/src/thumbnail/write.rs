@@ -19,7 +19,10 @@ type Fallible = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 impl Drawn {
     /// Encodes the thumbnail.
     pub(super) fn write(self) -> Fallible {
-        let is_grey = matches!(self.picture.colour, ExtendedColorType::L8 | ExtendedColorType::La8);
+        let is_grey = matches!(
+            self.picture.colour,
+            ExtendedColorType::L8 | ExtendedColorType::La8
+        );
         let profile = self.profile.filter(|_| !is_grey);
         match self.format {
             Format::Png => png(&self.picture, profile),
@@ -35,7 +38,12 @@ fn jpeg(picture: &Picture, profile: Option<Vec<u8>>) -> Fallible {
     if let Some(profile) = profile {
         encoder.set_icc_profile(profile)?;
     }
-    encoder.write_image(&picture.pixels, picture.width, picture.height, picture.colour)?;
+    encoder.write_image(
+        &picture.pixels,
+        picture.width,
+        picture.height,
+        picture.colour,
+    )?;
     Ok(bytes)
 }
 

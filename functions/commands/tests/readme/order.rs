@@ -20,14 +20,21 @@ struct Receipt {
 async fn place(order: Order, job: JobContext) -> Result<Output, HandlerError> {
     if order.article != "coat hanger" {
         // Another attempt would end the same: the job fails, and the client is told why.
-        return Err(HandlerError::terminal("there is no such article").code("no-such-article").status(404));
+        return Err(HandlerError::terminal("there is no such article")
+            .code("no-such-article")
+            .status(404));
     }
     job.progress(50.0, "counting");
     // `?` on any other error means: not this time. It is logged, and tried again with backoff.
     let price: u32 = "7".parse()?;
-    Output::json(&Receipt { total: order.amount * price })
+    Output::json(&Receipt {
+        total: order.amount * price,
+    })
 }
 
 pub fn command() -> Command {
-    Command::json("order.place", place).attempts(5).timeout(std::time::Duration::from_secs(30)).key_required()
+    Command::json("order.place", place)
+        .attempts(5)
+        .timeout(std::time::Duration::from_secs(30))
+        .key_required()
 }

@@ -16,7 +16,11 @@ fn meant(root: &Value, schema: &Value, depth: u32) -> BoxedStrategy<Value> {
     if let Some(target) = schema["$ref"].as_str() {
         return near(
             root,
-            &root[target.trim_start_matches('#').split('/').nth(1).unwrap_or_default()][name(target)],
+            &root[target
+                .trim_start_matches('#')
+                .split('/')
+                .nth(1)
+                .unwrap_or_default()][name(target)],
             depth,
         );
     }
@@ -27,11 +31,17 @@ fn meant(root: &Value, schema: &Value, depth: u32) -> BoxedStrategy<Value> {
         return select(values.clone()).boxed();
     }
     let one_of = |schemas: &[Value]| {
-        let each: Vec<_> = schemas.iter().map(|schema| near(root, schema, depth)).collect();
+        let each: Vec<_> = schemas
+            .iter()
+            .map(|schema| near(root, schema, depth))
+            .collect();
         proptest::strategy::Union::new(each).boxed()
     };
     for keyword in ["anyOf", "oneOf"] {
-        if let Some(schemas) = schema[keyword].as_array().filter(|_| schema.get("properties").is_none()) {
+        if let Some(schemas) = schema[keyword]
+            .as_array()
+            .filter(|_| schema.get("properties").is_none())
+        {
             return one_of(schemas);
         }
     }
@@ -40,7 +50,10 @@ fn meant(root: &Value, schema: &Value, depth: u32) -> BoxedStrategy<Value> {
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
         _ => return anything().boxed(),
     };
-    let each: Vec<_> = kinds.into_iter().map(|kind| of_type(root, schema, kind, depth)).collect();
+    let each: Vec<_> = kinds
+        .into_iter()
+        .map(|kind| of_type(root, schema, kind, depth))
+        .collect();
     proptest::strategy::Union::new(each).boxed()
 }
 
@@ -62,15 +75,38 @@ fn of_type(root: &Value, schema: &Value, kind: &str, depth: u32) -> BoxedStrateg
 /// Texts of every length and kind; none is a number's or a truth value's, as a query string can't tell these from it.
 fn strings() -> Vec<Value> {
     let long = "x".repeat(65);
-    ["", "a", "é", "日本語", "ab", "post", "by-hand", "jpeg", "terminal", "Not A Code", "/x", "//x", "https://a", &long]
-        .map(Value::from)
-        .into()
+    [
+        "",
+        "a",
+        "é",
+        "日本語",
+        "ab",
+        "post",
+        "by-hand",
+        "jpeg",
+        "terminal",
+        "Not A Code",
+        "/x",
+        "//x",
+        "https://a",
+        &long,
+    ]
+    .map(Value::from)
+    .into()
 }
 
 /// Numbers around the bounds of a schema, whole and not.
 fn number(schema: &Value) -> BoxedStrategy<Value> {
-    let mut numbers =
-        vec![json!(0), json!(1), json!(10), json!(405), json!(-1), json!(1.5), json!(-2.25), json!(1e300)];
+    let mut numbers = vec![
+        json!(0),
+        json!(1),
+        json!(10),
+        json!(405),
+        json!(-1),
+        json!(1.5),
+        json!(-2.25),
+        json!(1e300),
+    ];
     for keyword in ["minimum", "maximum"] {
         let bound = &schema[keyword];
         numbers.extend((!bound.is_null()).then(|| bound.clone()));
@@ -82,23 +118,38 @@ fn number(schema: &Value) -> BoxedStrategy<Value> {
             ]);
         }
     }
-    numbers.extend([json!(u64::MAX), json!(i64::MIN), json!(2e20), json!(u64::from(u32::MAX) + 1), json!(1e39)]);
+    numbers.extend([
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(2e20),
+        json!(u64::from(u32::MAX) + 1),
+        json!(1e39),
+    ]);
     prop_oneof![2 => (0_i64..500).prop_map(Value::from), 3 => select(numbers)].boxed()
 }
 
 fn array(root: &Value, schema: &Value, depth: u32) -> BoxedStrategy<Value> {
     if let Some(first) = schema["prefixItems"].as_array() {
-        let mut items: Vec<_> = first.iter().map(|schema| near(root, schema, depth - 1)).collect();
+        let mut items: Vec<_> = first
+            .iter()
+            .map(|schema| near(root, schema, depth - 1))
+            .collect();
         let whole = items.clone().prop_map(Value::Array);
         items.push(anything().boxed());
         return prop_oneof![9 => whole, 1 => items.prop_map(Value::Array)].boxed();
     }
     let item = near(root, &schema["items"], depth - 1);
-    proptest::collection::vec(item, 0..4).prop_map(Value::Array).boxed()
+    proptest::collection::vec(item, 0..4)
+        .prop_map(Value::Array)
+        .boxed()
 }
 
 fn object(root: &Value, schema: &Value, depth: u32) -> BoxedStrategy<Value> {
-    let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|it| it == name));
+    let required = |name: &str| {
+        schema["required"]
+            .as_array()
+            .is_some_and(|names| names.iter().any(|it| it == name))
+    };
     let mut members: BoxedStrategy<Map<String, Value>> = Just(Map::new()).boxed();
     for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
         let there = if required(name) { 0.97 } else { 0.25 };
@@ -147,7 +198,11 @@ fn anything() -> impl Strategy<Value = Value> {
 pub(crate) fn text(value: &Value, style: u64) -> String {
     match value {
         Value::Array(items) => {
-            let items: Vec<_> = items.iter().zip(1..).map(|(item, n)| text(item, style.rotate_right(n))).collect();
+            let items: Vec<_> = items
+                .iter()
+                .zip(1..)
+                .map(|(item, n)| text(item, style.rotate_right(n)))
+                .collect();
             format!("[{}]", items.join(", "))
         }
         Value::Object(members) => {
@@ -155,7 +210,11 @@ pub(crate) fn text(value: &Value, style: u64) -> String {
                 .iter()
                 .zip(1..)
                 .map(|((name, member), n)| {
-                    format!("{}: {}", Value::from(name.as_str()), text(member, style.rotate_right(n)))
+                    format!(
+                        "{}: {}",
+                        Value::from(name.as_str()),
+                        text(member, style.rotate_right(n))
+                    )
                 })
                 .collect();
             format!("{{{}}}", members.join(", "))

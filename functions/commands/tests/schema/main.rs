@@ -20,29 +20,50 @@ fn agrees(command: &Command) {
     let schema = command.schema();
     let judge = jsonschema::validator_for(&schema).expect("a schema");
     let (allowed, rejected) = (Cell::new(0), Cell::new(0));
-    let mut runner = TestRunner::new(Config { cases: 1500, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 1500,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let values = (near(&schema, &schema, 4), any::<u64>());
     let held = runner.run(&values, |(value, style)| {
         let (said, sent, valid) = match command.takes() {
             Takes::Json => {
                 let body = text(&value, style);
-                (command.check("", body.as_bytes()), body, judge.is_valid(&value))
+                (
+                    command.check("", body.as_bytes()),
+                    body,
+                    judge.is_valid(&value),
+                )
             }
             Takes::Binary(_) => {
-                let Some((query, value)) = query(&schema, &value, style) else { return Ok(()) };
+                let Some((query, value)) = query(&schema, &value, style) else {
+                    return Ok(());
+                };
                 (command.check(&query, b"x"), query, judge.is_valid(&value))
             }
         };
         let count = if valid { &allowed } else { &rejected };
         count.set(count.get() + 1);
-        prop_assert_eq!(said.is_ok(), valid, "{} of {}: {:?}", command.name(), sent, said);
+        prop_assert_eq!(
+            said.is_ok(),
+            valid,
+            "{} of {}: {:?}",
+            command.name(),
+            sent,
+            said
+        );
         Ok(())
     });
     if let Err(error) = held {
         panic!("{error}\n{schema:#}");
     }
     let (allowed, rejected) = (allowed.get(), rejected.get());
-    assert!(allowed > 10 && rejected > 10, "{}: {allowed} allowed, {rejected} rejected", command.name());
+    assert!(
+        allowed > 10 && rejected > 10,
+        "{}: {allowed} allowed, {rejected} rejected",
+        command.name()
+    );
 }
 
 /// An object of scalars as a query string, and as what it stands for: a number is a text where the schema asks for one.
@@ -55,8 +76,13 @@ fn query(schema: &Value, value: &Value, style: u64) -> Option<(String, Value)> {
             Value::Null | Value::Array(_) | Value::Object(_) => return None,
         };
         query.append_pair(name, &said);
-        let is_text = schema["properties"][name]["type"].to_string().contains("string");
-        meant.insert(name.clone(), if is_text { said.into() } else { member.clone() });
+        let is_text = schema["properties"][name]["type"]
+            .to_string()
+            .contains("string");
+        meant.insert(
+            name.clone(),
+            if is_text { said.into() } else { member.clone() },
+        );
     }
     Some((query.finish(), meant.into()))
 }

@@ -131,11 +131,14 @@ impl Payload for List {}
 impl Payload for Parameters {}
 
 fn json<P: Payload>(name: &str) -> Command {
-    Command::json(name, |_: P, _| async { Ok::<_, HandlerError>(Output::none()) })
+    Command::json(name, |_: P, _| async {
+        Ok::<_, HandlerError>(Output::none())
+    })
 }
 
 pub(crate) fn commands() -> Vec<Command> {
-    let parameters = |_: Parameters, _: bytes::Bytes, _| async { Ok::<_, HandlerError>(Output::none()) };
+    let parameters =
+        |_: Parameters, _: bytes::Bytes, _| async { Ok::<_, HandlerError>(Output::none()) };
     vec![
         json::<Order>("order"),
         json::<Numbers>("numbers"),

@@ -33,10 +33,23 @@ fn target(path: &str, query: &Value) -> String {
 
 #[test]
 fn the_stage_is_no_part_of_the_path() {
-    for path in ["/", "/commands/a.b", "/jobs", "/jobs/1", "/jobs/1/result", "/jobsworth", "/a%20b", "/a/jobs/b"] {
+    for path in [
+        "/",
+        "/commands/a.b",
+        "/jobs",
+        "/jobs/1",
+        "/jobs/1/result",
+        "/jobsworth",
+        "/a%20b",
+        "/a/jobs/b",
+    ] {
         assert_eq!(target(path, &Value::Null), path);
     }
-    assert_eq!(event("/commands/a", &Value::Null).uri().path(), "/jobs/commands/a", "what is to be mended");
+    assert_eq!(
+        event("/commands/a", &Value::Null).uri().path(),
+        "/jobs/commands/a",
+        "what is to be mended"
+    );
 }
 
 #[test]
@@ -50,8 +63,14 @@ fn the_query_is_the_same_however_often_the_request_is_sent() {
 
 #[tokio::test]
 async fn the_routes_match_behind_the_gateway() {
-    let router = Router::new().route("/jobs/{id}", axum::routing::post(|| async { "found".into_response() }));
-    let response = router.map_request(mended).oneshot(event("/jobs/1", &Value::Null)).await;
+    let router = Router::new().route(
+        "/jobs/{id}",
+        axum::routing::post(|| async { "found".into_response() }),
+    );
+    let response = router
+        .map_request(mended)
+        .oneshot(event("/jobs/1", &Value::Null))
+        .await;
     assert_eq!(response.map(|response| response.status().as_u16()), Ok(200));
 }
 
@@ -69,7 +88,9 @@ async fn answer(event: &Value) -> String {
 
 async fn answer_of(router: Router, event: &Value) -> String {
     let event = serde_json::from_value(event.clone()).expect("an event");
-    let response = behind_gateway(router).oneshot(LambdaEvent::new(event, lambda_http::Context::default())).await;
+    let response = behind_gateway(router)
+        .oneshot(LambdaEvent::new(event, lambda_http::Context::default()))
+        .await;
     let response = serde_json::to_value(response.expect("a router does not fail")).expect("JSON");
     response["body"].as_str().expect("a text").to_owned()
 }
@@ -82,7 +103,11 @@ async fn each_line_of_a_header_comes_through() {
         "requestContext": { "stage": "v1", "httpMethod": "GET", "identity": {} }
     });
     let unmended = from_str(&event.to_string()).expect("an event");
-    assert_eq!(unmended.headers().get_all("idempotency-key").iter().count(), 1, "what is to be mended");
+    assert_eq!(
+        unmended.headers().get_all("idempotency-key").iter().count(),
+        1,
+        "what is to be mended"
+    );
     assert_eq!(answer(&event).await, "2 ");
 }
 
@@ -95,13 +120,17 @@ async fn a_query_that_no_uri_has_is_encoded() {
     });
     let unmended = std::panic::catch_unwind(|| from_str(&event.to_string()).is_ok());
     assert!(unmended.is_err(), "what is to be mended");
-    assert_eq!(answer(&event).await, "0 k=%3Ca%3E%22b%22%60|^\\{%C3%A9}%20+/?%23");
+    assert_eq!(
+        answer(&event).await,
+        "0 k=%3Ca%3E%22b%22%60|^\\{%C3%A9}%20+/?%23"
+    );
 }
 
 #[tokio::test]
 async fn the_path_is_the_one_that_was_sent() {
     let target = async |event: Value| {
-        let echo = Router::new().fallback(|request: axum::extract::Request| async move { request.uri().to_string() });
+        let echo = Router::new()
+            .fallback(|request: axum::extract::Request| async move { request.uri().to_string() });
         answer_of(echo, &event).await
     };
     for (path, served) in [
@@ -125,5 +154,9 @@ async fn the_path_is_the_one_that_was_sent() {
         });
         assert_eq!(target(http_api).await, format!("{served}?k=v"));
     }
-    assert_eq!(event("/a/../b", &Value::Null).uri().path(), "/jobs/b", "what is to be mended");
+    assert_eq!(
+        event("/a/../b", &Value::Null).uri().path(),
+        "/jobs/b",
+        "what is to be mended"
+    );
 }

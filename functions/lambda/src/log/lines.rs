@@ -84,7 +84,9 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 
     fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line {
-        Line { urgent: *of.level() <= Level::WARN }
+        Line {
+            urgent: *of.level() <= Level::WARN,
+        }
     }
 }
 

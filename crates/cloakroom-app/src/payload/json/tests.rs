@@ -6,7 +6,11 @@ use super::*;
 
 fn malformed(body: &[u8]) -> (usize, usize, String) {
     match text(body) {
-        Err(PayloadError::Malformed { line, column, detail }) => (line, column, detail),
+        Err(PayloadError::Malformed {
+            line,
+            column,
+            detail,
+        }) => (line, column, detail),
         other => panic!("not rejected as malformed: {other:?}"),
     }
 }
@@ -31,7 +35,11 @@ fn lines_and_columns_count_from_one_and_columns_count_characters() {
         ("{\"日本", (1, 4)),
     ] {
         assert_eq!(place(body.as_bytes()), at, "{body:?}");
-        assert_eq!(place(format!("\u{feff}{body}").as_bytes()), at, "{body:?} after a byte order mark");
+        assert_eq!(
+            place(format!("\u{feff}{body}").as_bytes()),
+            at,
+            "{body:?} after a byte order mark"
+        );
     }
 }
 
@@ -44,14 +52,33 @@ fn a_byte_order_mark_is_skipped_at_the_beginning_alone() {
 
 #[test]
 fn bytes_that_are_not_utf_8_are_named() {
-    let utf_16 = |bytes: fn(u16) -> [u8; 2]| "{\"a\":1}".encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+    let utf_16 = |bytes: fn(u16) -> [u8; 2]| {
+        "{\"a\":1}"
+            .encode_utf16()
+            .flat_map(bytes)
+            .collect::<Vec<_>>()
+    };
     let (le, be) = (utf_16(u16::to_le_bytes), utf_16(u16::to_be_bytes));
-    for body in [&le[..], &be, &[&[0xff, 0xfe], &le[..]].concat(), &[&[0xfe, 0xff], &be[..]].concat()] {
-        assert_eq!(malformed(body), (1, 1, "the bytes are UTF-16; send UTF-8".to_owned()));
+    for body in [
+        &le[..],
+        &be,
+        &[&[0xff, 0xfe], &le[..]].concat(),
+        &[&[0xfe, 0xff], &be[..]].concat(),
+    ] {
+        assert_eq!(
+            malformed(body),
+            (1, 1, "the bytes are UTF-16; send UTF-8".to_owned())
+        );
     }
-    assert_eq!(malformed(b"{\0\0\0}\0\0\0").2, "the bytes are UTF-32; send UTF-8");
+    assert_eq!(
+        malformed(b"{\0\0\0}\0\0\0").2,
+        "the bytes are UTF-32; send UTF-8"
+    );
     let latin_1 = b"{\n\"\xc3\xa9\":\"caf\xe9\"}";
-    assert_eq!(malformed(latin_1), (2, 9, "the byte 0xe9 is not UTF-8; send UTF-8".to_owned()));
+    assert_eq!(
+        malformed(latin_1),
+        (2, 9, "the byte 0xe9 is not UTF-8; send UTF-8".to_owned())
+    );
 }
 
 #[test]
@@ -81,14 +108,30 @@ fn a_whole_number_is_written_without_fraction_and_exponent() {
     ] {
         assert_eq!(whole(number).as_deref(), Some(expected), "{number}");
     }
-    for number in ["0", "1", "-1", "100", "1.5", "1e-1", "0.1", "1e20", "1e999999999999999999999", "1e-99999999999"] {
+    for number in [
+        "0",
+        "1",
+        "-1",
+        "100",
+        "1.5",
+        "1e-1",
+        "0.1",
+        "1e20",
+        "1e999999999999999999999",
+        "1e-99999999999",
+    ] {
         assert_eq!(whole(number), None, "{number}");
     }
 }
 
 #[test]
 fn a_number_in_a_query_is_written_as_in_json() {
-    for (text, number) in [("7", Some(7)), ("7.0", Some(7)), ("1e2", Some(100)), ("-0", Some(0))] {
+    for (text, number) in [
+        ("7", Some(7)),
+        ("7.0", Some(7)),
+        ("1e2", Some(100)),
+        ("-0", Some(0)),
+    ] {
         assert_eq!(unsigned(text), number, "{text}");
     }
     for text in ["", "x", "-1", "1.5", "+1", "01", " 1", "1 ", "1e30"] {

@@ -45,19 +45,28 @@ fn parameters_are_read_as_their_types() {
 #[test]
 fn a_whole_number_may_be_written_with_a_fraction_or_an_exponent() {
     for text in ["200", "200.0", "2e2", "2E%2B2", "2000e-1"] {
-        assert_eq!(read(&format!("width={text}")).map(|it| it.width), Ok(Some(200)), "{text}");
+        assert_eq!(
+            read(&format!("width={text}")).map(|it| it.width),
+            Ok(Some(200)),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn numbers_are_those_of_json() {
-    for text in ["", "x", "1.5", "%2B1", "01", "1.", ".5", " 1", "1%20", "0x1", "1e-1", "1_0", "null"] {
+    for text in [
+        "", "x", "1.5", "%2B1", "01", "1.", ".5", " 1", "1%20", "0x1", "1e-1", "1_0", "null",
+    ] {
         assert!(read(&format!("width={text}")).is_err(), "{text}");
     }
     for text in ["", "nan", "inf", "-infinity", "1e999", ".5", "5.", "+1"] {
         assert!(read(&format!("scale={text}")).is_err(), "{text}");
     }
-    assert_eq!(read("width=70000"), Err("must be a smaller number".to_owned()));
+    assert_eq!(
+        read("width=70000"),
+        Err("must be a smaller number".to_owned())
+    );
     assert_eq!(read("left=-129"), Err("must be a larger number".to_owned()));
     assert_eq!(read("grey=1"), Err("must be true or false".to_owned()));
 }

@@ -11,14 +11,20 @@ fn tree(value: &Value) -> Tree<'static> {
         Value::Number(value) => Tree::Number(value.clone()),
         Value::String(text) => Tree::Text(text.clone().into()),
         Value::Array(items) => Tree::Array(items.iter().map(tree).collect()),
-        Value::Object(members) => {
-            Tree::Object(members.iter().map(|(name, member)| (name.clone().into(), tree(member))).collect())
-        }
+        Value::Object(members) => Tree::Object(
+            members
+                .iter()
+                .map(|(name, member)| (name.clone().into(), tree(member)))
+                .collect(),
+        ),
     }
 }
 
 fn pointers(schema: &Value, value: &Value) -> Vec<String> {
-    violations(schema, &tree(value)).into_iter().map(|error| error.pointer).collect()
+    violations(schema, &tree(value))
+        .into_iter()
+        .map(|error| error.pointer)
+        .collect()
 }
 
 #[test]
@@ -37,52 +43,144 @@ fn the_bounds_of_number_types_are_in_the_schema() {
     }
     let schema = of::<Numbers>();
     let properties = &schema["properties"];
-    assert_eq!((&properties["a"]["minimum"], &properties["a"]["maximum"]), (&json!(0), &json!(u32::MAX)));
+    assert_eq!(
+        (&properties["a"]["minimum"], &properties["a"]["maximum"]),
+        (&json!(0), &json!(u32::MAX))
+    );
     assert_eq!(properties["b"]["items"]["maximum"], json!(i64::MAX));
     assert_eq!(properties["c"]["maximum"], json!(f32::MAX));
-    assert_eq!((&properties["d"]["maximum"], &properties["e"]["maximum"]), (&json!(5), &json!(255)));
-    assert_eq!((&properties["f"]["minimum"], properties["f"].get("maximum")), (&json!(i32::MIN), None));
+    assert_eq!(
+        (&properties["d"]["maximum"], &properties["e"]["maximum"]),
+        (&json!(5), &json!(255))
+    );
+    assert_eq!(
+        (&properties["f"]["minimum"], properties["f"].get("maximum")),
+        (&json!(i32::MIN), None)
+    );
 }
 
 #[test]
 fn each_rule_is_kept() {
     for (schema, good, bad) in [
-        (json!({ "type": "integer" }), json!([1, 1.0, -3]), json!([1.5, "1", null])),
-        (json!({ "type": ["string", "null"] }), json!(["", null]), json!([1, []])),
-        (json!({ "minimum": 2, "maximum": 3.5 }), json!([2, 2.0, 3.5, "x"]), json!([1, 1.9, 4])),
-        (json!({ "exclusiveMinimum": 2, "exclusiveMaximum": 3 }), json!([2.5]), json!([2, 3, 2.0])),
-        (json!({ "maximum": u64::MAX }), json!([u64::MAX]), json!([1e20])),
-        (json!({ "multipleOf": 5 }), json!([0, 10, -5]), json!([1, 5.5])),
-        (json!({ "minLength": 1, "maxLength": 2 }), json!(["é", "日本"]), json!(["", "日本語"])),
-        (json!({ "minItems": 1, "maxItems": 2 }), json!([[1], [1, 2]]), json!([[], [1, 2, 3]])),
-        (json!({ "uniqueItems": true }), json!([[], [1, "1"]]), json!([[1, 1], [{ "a": 1 }, { "a": 1 }]])),
+        (
+            json!({ "type": "integer" }),
+            json!([1, 1.0, -3]),
+            json!([1.5, "1", null]),
+        ),
+        (
+            json!({ "type": ["string", "null"] }),
+            json!(["", null]),
+            json!([1, []]),
+        ),
+        (
+            json!({ "minimum": 2, "maximum": 3.5 }),
+            json!([2, 2.0, 3.5, "x"]),
+            json!([1, 1.9, 4]),
+        ),
+        (
+            json!({ "exclusiveMinimum": 2, "exclusiveMaximum": 3 }),
+            json!([2.5]),
+            json!([2, 3, 2.0]),
+        ),
+        (
+            json!({ "maximum": u64::MAX }),
+            json!([u64::MAX]),
+            json!([1e20]),
+        ),
+        (
+            json!({ "multipleOf": 5 }),
+            json!([0, 10, -5]),
+            json!([1, 5.5]),
+        ),
+        (
+            json!({ "minLength": 1, "maxLength": 2 }),
+            json!(["é", "日本"]),
+            json!(["", "日本語"]),
+        ),
+        (
+            json!({ "minItems": 1, "maxItems": 2 }),
+            json!([[1], [1, 2]]),
+            json!([[], [1, 2, 3]]),
+        ),
+        (
+            json!({ "uniqueItems": true }),
+            json!([[], [1, "1"]]),
+            json!([[1, 1], [{ "a": 1 }, { "a": 1 }]]),
+        ),
         (
             json!({ "prefixItems": [true, { "type": "string" }], "items": false }),
             json!([[1, "a"]]),
             json!([[1, 2], [1, "a", 3]]),
         ),
-        (json!({ "items": { "type": "string" } }), json!([[], ["a"]]), json!([["a", 1]])),
-        (json!({ "enum": [1, "a"] }), json!([1, 1.0, "a"]), json!([2, "b"])),
+        (
+            json!({ "items": { "type": "string" } }),
+            json!([[], ["a"]]),
+            json!([["a", 1]]),
+        ),
+        (
+            json!({ "enum": [1, "a"] }),
+            json!([1, 1.0, "a"]),
+            json!([2, "b"]),
+        ),
         (json!({ "const": null }), json!([null]), json!([0])),
-        (json!({ "required": ["a"] }), json!([{ "a": null }, 1]), json!([{}])),
-        (json!({ "minProperties": 1, "maxProperties": 1 }), json!([{ "a": 1 }]), json!([{}, { "a": 1, "b": 1 }])),
+        (
+            json!({ "required": ["a"] }),
+            json!([{ "a": null }, 1]),
+            json!([{}]),
+        ),
+        (
+            json!({ "minProperties": 1, "maxProperties": 1 }),
+            json!([{ "a": 1 }]),
+            json!([{}, { "a": 1, "b": 1 }]),
+        ),
         (
             json!({ "properties": { "a": { "type": "string" } }, "additionalProperties": false }),
             json!([{}, { "a": "" }]),
             json!([{ "a": 1 }, { "b": "" }]),
         ),
-        (json!({ "additionalProperties": { "type": "integer" } }), json!([{ "x": 1 }]), json!([{ "x": "1" }])),
-        (json!({ "allOf": [{ "minimum": 1 }, { "maximum": 2 }] }), json!([1, 2]), json!([0, 3])),
-        (json!({ "anyOf": [{ "const": 1 }, { "type": "null" }] }), json!([1, null]), json!([2])),
-        (json!({ "oneOf": [{ "minimum": 1 }, { "maximum": 2 }] }), json!([0, 3]), json!([1, 2])),
-        (json!({ "not": { "enum": [401] } }), json!([400]), json!([401])),
-        (json!({ "$ref": "#/$defs/A", "$defs": { "A": { "type": "string" } } }), json!(["a"]), json!([1])),
+        (
+            json!({ "additionalProperties": { "type": "integer" } }),
+            json!([{ "x": 1 }]),
+            json!([{ "x": "1" }]),
+        ),
+        (
+            json!({ "allOf": [{ "minimum": 1 }, { "maximum": 2 }] }),
+            json!([1, 2]),
+            json!([0, 3]),
+        ),
+        (
+            json!({ "anyOf": [{ "const": 1 }, { "type": "null" }] }),
+            json!([1, null]),
+            json!([2]),
+        ),
+        (
+            json!({ "oneOf": [{ "minimum": 1 }, { "maximum": 2 }] }),
+            json!([0, 3]),
+            json!([1, 2]),
+        ),
+        (
+            json!({ "not": { "enum": [401] } }),
+            json!([400]),
+            json!([401]),
+        ),
+        (
+            json!({ "$ref": "#/$defs/A", "$defs": { "A": { "type": "string" } } }),
+            json!(["a"]),
+            json!([1]),
+        ),
     ] {
         for value in good.as_array().expect("values") {
-            assert_eq!(pointers(&schema, value), Vec::<String>::new(), "{schema} allows {value}");
+            assert_eq!(
+                pointers(&schema, value),
+                Vec::<String>::new(),
+                "{schema} allows {value}"
+            );
         }
         for value in bad.as_array().expect("values") {
-            assert!(!pointers(&schema, value).is_empty(), "{schema} does not allow {value}");
+            assert!(
+                !pointers(&schema, value).is_empty(),
+                "{schema} does not allow {value}"
+            );
         }
     }
 }
@@ -90,13 +188,15 @@ fn each_rule_is_kept() {
 #[test]
 fn what_is_wrong_is_told_by_its_pointer() {
     let schema = json!({ "properties": { "a/b": { "items": { "maximum": 1 } } } });
-    assert_eq!(pointers(&schema, &json!({ "a/b": [0, 2, 3] })), ["/a~1b/1", "/a~1b/2"]);
+    assert_eq!(
+        pointers(&schema, &json!({ "a/b": [0, 2, 3] })),
+        ["/a~1b/1", "/a~1b/2"]
+    );
 }
 
 #[test]
 fn a_parameter_is_the_value_that_its_schema_allows() {
-    let schema =
-        json!({ "properties": { "n": { "type": "integer" }, "s": { "type": "string" }, "b": { "type": "boolean" } } });
+    let schema = json!({ "properties": { "n": { "type": "integer" }, "s": { "type": "string" }, "b": { "type": "boolean" } } });
     for (name, text, value) in [
         ("n", "2e2", json!(200)),
         ("n", "x", json!("x")),
@@ -104,6 +204,10 @@ fn a_parameter_is_the_value_that_its_schema_allows() {
         ("b", "true", json!(true)),
         ("unknown", "1", json!("1")),
     ] {
-        assert_eq!(parameter(&schema, name, text).to_value(), value, "{name}={text}");
+        assert_eq!(
+            parameter(&schema, name, text).to_value(),
+            value,
+            "{name}={text}"
+        );
     }
 }

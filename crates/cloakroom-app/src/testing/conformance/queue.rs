@@ -34,7 +34,11 @@ pub async fn queue(queue: &dyn WholeQueue) {
     a_receipt_that_is_over_is_no_fault(queue).await;
     hides_for_very_long(queue).await;
     holds_back(queue).await;
-    for name in [('!'..='~').collect(), "a".repeat(128), "other/tenant#1".to_owned()] {
+    for name in [
+        ('!'..='~').collect(),
+        "a".repeat(128),
+        "other/tenant#1".to_owned(),
+    ] {
         takes_a_large_message_of(queue, &name.parse().expect("a good name")).await;
     }
 }
@@ -61,7 +65,11 @@ pub async fn none(queue: &dyn WholeQueue) {
 const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=1:a87bd80c:0";
 
 async fn send(queue: &dyn WholeQueue, tenant: &Tenant, body: &str) {
-    queue.port().send(tenant, body.to_owned(), Duration::ZERO, Some(XRAY)).await.expect("send");
+    queue
+        .port()
+        .send(tenant, body.to_owned(), Duration::ZERO, Some(XRAY))
+        .await
+        .expect("send");
 }
 
 async fn hide(queue: &dyn WholeQueue, delivery: &Delivery, time: Duration) {
@@ -80,7 +88,10 @@ async fn comes_hides_and_goes(queue: &dyn WholeQueue) {
     none(queue).await;
     queue.pass(Duration::from_secs(2)).await;
     let second = one(queue).await;
-    assert_eq!((&second.message_id, second.receive_count), (&first.message_id, 2));
+    assert_eq!(
+        (&second.message_id, second.receive_count),
+        (&first.message_id, 2)
+    );
 
     hide(queue, &second, Duration::from_secs(60)).await;
     hide(queue, &second, Duration::from_secs(2)).await; // whatever it was before
@@ -89,7 +100,10 @@ async fn comes_hides_and_goes(queue: &dyn WholeQueue) {
     let third = one(queue).await;
     hide(queue, &third, Duration::ZERO).await;
     let fourth = one(queue).await;
-    assert_eq!((&fourth.message_id, fourth.receive_count), (&first.message_id, 4));
+    assert_eq!(
+        (&fourth.message_id, fourth.receive_count),
+        (&first.message_id, 4)
+    );
     queue.delete(&fourth).await;
     queue.pass(Duration::from_secs(2)).await;
     none(queue).await;
@@ -99,7 +113,10 @@ async fn a_receipt_that_is_over_is_no_fault(queue: &dyn WholeQueue) {
     send(queue, &Tenant::default(), "x").await;
     let delivery = one(queue).await;
     queue.delete(&delivery).await;
-    let unheard_of = Delivery { receipt: "no receipt at all".into(), ..delivery.clone() };
+    let unheard_of = Delivery {
+        receipt: "no receipt at all".into(),
+        ..delivery.clone()
+    };
     for over in [delivery, unheard_of] {
         hide(queue, &over, Duration::from_secs(5)).await;
         queue.delete(&over).await;
@@ -117,17 +134,29 @@ async fn hides_for_very_long(queue: &dyn WholeQueue) {
 
 async fn holds_back(queue: &dyn WholeQueue) {
     for delay in [Duration::from_millis(1001), Duration::from_secs(2)] {
-        queue.port().send(&Tenant::default(), "later".to_owned(), delay, None).await.expect("send");
+        queue
+            .port()
+            .send(&Tenant::default(), "later".to_owned(), delay, None)
+            .await
+            .expect("send");
         none(queue).await;
         queue.pass(Duration::from_secs(3)).await;
         let delivery = one(queue).await;
-        assert_eq!((delivery.body.as_str(), delivery.receive_count), ("later", 1));
+        assert_eq!(
+            (delivery.body.as_str(), delivery.receive_count),
+            ("later", 1)
+        );
         queue.delete(&delivery).await;
     }
     // Longer than any queue holds a message back: it is taken all the same.
     queue
         .port()
-        .send(&Tenant::default(), "much later".to_owned(), Duration::from_secs(86_400), None)
+        .send(
+            &Tenant::default(),
+            "much later".to_owned(),
+            Duration::from_secs(86_400),
+            None,
+        )
         .await
         .expect("send");
     none(queue).await;

@@ -43,14 +43,26 @@ fn room(budget: u64, command: Command) -> Room {
 }
 
 async fn sent(room: &Room, json: &str) -> JobKey {
-    room.send("task", None, json).await.expect("accepted").job.key()
+    room.send("task", None, json)
+        .await
+        .expect("accepted")
+        .job
+        .key()
 }
 
 /// Handles all messages that are visible, side by side, as one function does.
 async fn batch(room: &Room, time: u64) -> Vec<Disposition> {
-    let batch: Vec<_> = std::iter::from_fn(|| room.memory.receive(Duration::from_secs(15))).collect();
-    let dispositions = room.worker.handle_batch(&batch, room.host.now().after(Duration::from_secs(time))).await;
-    for (delivery, _) in batch.iter().zip(&dispositions).filter(|(_, end)| **end == Disposition::Done) {
+    let batch: Vec<_> =
+        std::iter::from_fn(|| room.memory.receive(Duration::from_secs(15))).collect();
+    let dispositions = room
+        .worker
+        .handle_batch(&batch, room.host.now().after(Duration::from_secs(time)))
+        .await;
+    for (delivery, _) in batch
+        .iter()
+        .zip(&dispositions)
+        .filter(|(_, end)| **end == Disposition::Done)
+    {
         room.memory.delete(delivery);
     }
     dispositions
@@ -61,35 +73,68 @@ fn code(job: &Job) -> Option<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_that_do_not_fit_together_run_one_after_another_and_the_one_that_waits_has_no_lease() {
-    let room = room(100 << 20, task().memory(60 << 20).timeout(Duration::from_secs(50)));
-    let keys = [sent(&room, r#"{"seconds": 40}"#).await, sent(&room, r#"{"seconds": 40}"#).await];
+async fn attempts_that_do_not_fit_together_run_one_after_another_and_the_one_that_waits_has_no_lease()
+ {
+    let room = room(
+        100 << 20,
+        task().memory(60 << 20).timeout(Duration::from_secs(50)),
+    );
+    let keys = [
+        sent(&room, r#"{"seconds": 40}"#).await,
+        sent(&room, r#"{"seconds": 40}"#).await,
+    ];
     let begun = Instant::now();
     let looks = async {
         sleep(Duration::from_secs(30)).await;
         let jobs = [room.poll(&keys[0]).await, room.poll(&keys[1]).await];
-        assert_eq!(jobs.each_ref().map(|job| job.status), [Status::Running, Status::Accepted]);
+        assert_eq!(
+            jobs.each_ref().map(|job| job.status),
+            [Status::Running, Status::Accepted]
+        );
         assert_eq!((jobs[1].attempt, jobs[1].lease.as_ref()), (0, None));
-        assert_eq!(room.memory.receive(Duration::ZERO), None, "the message that waits stays hidden");
+        assert_eq!(
+            room.memory.receive(Duration::ZERO),
+            None,
+            "the message that waits stays hidden"
+        );
     };
     tokio::join!(batch(&room, 900), looks);
     assert_eq!(begun.elapsed().as_secs(), 80);
     let second = room.poll(&keys[1]).await;
-    assert_eq!((second.status, second.attempt), (Status::Succeeded, 1), "its time began after its wait");
-    assert_eq!(second.started_at.expect("it ran").since(second.created_at).as_secs(), 40);
+    assert_eq!(
+        (second.status, second.attempt),
+        (Status::Succeeded, 1),
+        "its time began after its wait"
+    );
+    assert_eq!(
+        second
+            .started_at
+            .expect("it ran")
+            .since(second.created_at)
+            .as_secs(),
+        40
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_need_of_an_attempt_is_what_its_payload_says_and_the_bound_where_it_says_nothing() {
     for (needs, side_by_side) in [("30", true), ("60", false), ("null", false)] {
-        let room =
-            room(100 << 20, task().memory(60 << 20).memory_for(|task: &Task, _| task.needs.map(|mib| mib << 20)));
+        let room = room(
+            100 << 20,
+            task()
+                .memory(60 << 20)
+                .memory_for(|task: &Task, _| task.needs.map(|mib| mib << 20)),
+        );
         for _ in 0..2 {
             sent(&room, &format!(r#"{{"seconds": 10, "needs": {needs}}}"#)).await;
         }
         let begun = Instant::now();
         batch(&room, 900).await;
-        assert_eq!(begun.elapsed().as_secs(), if side_by_side { 10 } else { 20 }, "{needs}");
+        assert_eq!(
+            begun.elapsed().as_secs(),
+            if side_by_side { 10 } else { 20 },
+            "{needs}"
+        );
     }
 }
 
@@ -98,12 +143,19 @@ async fn a_function_of_the_body_gets_its_beginning_wherever_the_payload_is() {
     let (sender, seen) = std::sync::mpsc::channel();
     let sender = std::sync::Mutex::new(sender);
     let command = task().memory_for(move |_: &Task, head: &BodyHead| {
-        sender.lock().expect("no panic").send(head.clone()).expect("the test looks");
+        sender
+            .lock()
+            .expect("no panic")
+            .send(head.clone())
+            .expect("the test looks");
         Some(1)
     });
     let mut room = room(100 << 20, command);
     let body = r#"{"seconds": 1}"#;
-    for (inline_limit, calls) in [(1000, vec!["change", "change"]), (0, vec!["open", "change", "open", "change"])] {
+    for (inline_limit, calls) in [
+        (1000, vec!["change", "change"]),
+        (0, vec!["open", "change", "open", "change"]),
+    ] {
         room.submit.inline_limit = inline_limit;
         sent(&room, body).await;
         room.memory.calls();
@@ -123,16 +175,25 @@ async fn a_job_that_needs_more_than_the_whole_budget_fails_clearly_before_its_ha
     let begun = Instant::now();
     batch(&room, 900).await;
     let job = room.poll(&key).await;
-    assert_eq!((job.status, job.attempt, code(&job)), (Status::Failed, 1, Some("memory-exceeded")));
+    assert_eq!(
+        (job.status, job.attempt, code(&job)),
+        (Status::Failed, 1, Some("memory-exceeded"))
+    );
     let detail = &job.failure.as_ref().expect("a failure").detail;
-    assert!(detail.contains("65 MiB") && detail.contains("64 MiB"), "{detail}");
+    assert!(
+        detail.contains("65 MiB") && detail.contains("64 MiB"),
+        "{detail}"
+    );
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn at_the_functions_last_moment_what_waits_goes_back_to_the_queue() {
     let room = room(100 << 20, task().memory(60 << 20));
-    let keys = [sent(&room, r#"{"seconds": 15}"#).await, sent(&room, r#"{"seconds": 15}"#).await];
+    let keys = [
+        sent(&room, r#"{"seconds": 15}"#).await,
+        sent(&room, r#"{"seconds": 15}"#).await,
+    ];
     let dispositions = batch(&room, 10).await;
     assert_eq!(dispositions, [Disposition::Keep, Disposition::Keep]);
     let waited = room.poll(&keys[1]).await;
@@ -157,14 +218,27 @@ async fn an_attempt_that_timed_out_keeps_its_memory_until_its_thread_ends() {
             Ok::<_, HandlerError>(Output::none())
         }
     };
-    let room = room(100 << 20, Command::json("task", handler).memory(60 << 20).timeout(Duration::from_secs(5)));
+    let room = room(
+        100 << 20,
+        Command::json("task", handler)
+            .memory(60 << 20)
+            .timeout(Duration::from_secs(5)),
+    );
     let key = sent(&room, r#"{"seconds": 0}"#).await;
     batch(&room, 900).await;
-    assert_eq!(room.poll(&key).await.status, Status::Retrying, "it timed out");
+    assert_eq!(
+        room.poll(&key).await.status,
+        Status::Retrying,
+        "it timed out"
+    );
     sleep(Duration::from_secs(60)).await;
     let frees = async {
         sleep(Duration::from_secs(100)).await;
-        assert_eq!(room.poll(&key).await.status, Status::Retrying, "the next attempt waits for the thread");
+        assert_eq!(
+            room.poll(&key).await.status,
+            Status::Retrying,
+            "the next attempt waits for the thread"
+        );
         end.send(()).expect("it still runs");
     };
     tokio::join!(batch(&room, 900), frees);
@@ -173,7 +247,12 @@ async fn an_attempt_that_timed_out_keeps_its_memory_until_its_thread_ends() {
 
 /// Lets a batch begin, and then its process die.
 async fn crash(room: &mut Room, keys: &[&JobKey]) {
-    assert!(timeout(Duration::from_secs(5), batch(room, 900)).await.is_err(), "it died");
+    assert!(
+        timeout(Duration::from_secs(5), batch(room, 900))
+            .await
+            .is_err(),
+        "it died"
+    );
     room.worker.admission = Admission::unlimited();
     for key in keys {
         assert_eq!(room.poll(key).await.status, Status::Running);
@@ -185,7 +264,10 @@ async fn crash(room: &mut Room, keys: &[&JobKey]) {
 async fn after_crashes_in_a_shared_process_jobs_run_alone_and_end_as_they_would_have() {
     for attempts in [1, 3] {
         let mut room = room(u64::MAX, task().attempts(attempts));
-        let keys = [sent(&room, r#"{"seconds": 10}"#).await, sent(&room, r#"{"seconds": 10}"#).await];
+        let keys = [
+            sent(&room, r#"{"seconds": 10}"#).await,
+            sent(&room, r#"{"seconds": 10}"#).await,
+        ];
         for _ in 0..attempts.max(2) - 1 {
             crash(&mut room, &[&keys[0], &keys[1]]).await;
         }
@@ -194,7 +276,11 @@ async fn after_crashes_in_a_shared_process_jobs_run_alone_and_end_as_they_would_
         assert_eq!(begun.elapsed().as_secs(), 20, "one after another");
         for key in &keys {
             let job = room.poll(key).await;
-            assert_eq!((job.status, job.attempt), (Status::Succeeded, attempts.max(2)), "{attempts}");
+            assert_eq!(
+                (job.status, job.attempt),
+                (Status::Succeeded, attempts.max(2)),
+                "{attempts}"
+            );
             assert_eq!(job.lease.expect("it ran").isolation, Isolation::Alone);
         }
     }
@@ -208,7 +294,10 @@ async fn a_job_whose_attempt_ran_alone_is_blamed_for_the_crash() {
     crash(&mut room, &[&key]).await;
     batch(&room, 900).await;
     let job = room.poll(&key).await;
-    assert_eq!((job.status, job.attempt, code(&job)), (Status::Failed, 2, Some("worker-crashed")));
+    assert_eq!(
+        (job.status, job.attempt, code(&job)),
+        (Status::Failed, 2, Some("worker-crashed"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,7 +309,10 @@ async fn a_last_attempt_that_needs_more_than_the_whole_budget_does_not_run_alone
     let begun = Instant::now();
     batch(&room, 900).await;
     let job = room.poll(&key).await;
-    assert_eq!((job.status, code(&job)), (Status::Failed, Some("memory-exceeded")));
+    assert_eq!(
+        (job.status, code(&job)),
+        (Status::Failed, Some("memory-exceeded"))
+    );
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
@@ -244,8 +336,13 @@ async fn without_a_bound_an_attempt_needs_its_body_if_its_handler_holds_it() {
         let mut room = room(100 << 10, command);
         room.submit.inline_limit = inline_limit;
         for _ in 0..2 {
-            let body = crate::submit::Body::Sent { content_type: None, bytes: vec![0; 60 << 10].into() };
-            room.send_body("task", None, "seconds=10", body).await.expect("accepted");
+            let body = crate::submit::Body::Sent {
+                content_type: None,
+                bytes: vec![0; 60 << 10].into(),
+            };
+            room.send_body("task", None, "seconds=10", body)
+                .await
+                .expect("accepted");
         }
         let begun = Instant::now();
         batch(&room, 900).await;

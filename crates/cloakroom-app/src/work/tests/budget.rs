@@ -7,13 +7,24 @@ const ENOUGH: Duration = Duration::from_secs(900);
 
 /// The message as it was received for the n-th time.
 fn received(room: &Room, receive_count: u32) -> Delivery {
-    let delivery = room.memory.receive(Duration::from_secs(15)).expect("a message");
+    let delivery = room
+        .memory
+        .receive(Duration::from_secs(15))
+        .expect("a message");
     room.memory.calls();
-    Delivery { receive_count, ..delivery }
+    Delivery {
+        receive_count,
+        ..delivery
+    }
 }
 
 async fn handle(room: &Room, delivery: &Delivery) -> Disposition {
-    timeout(ENOUGH, room.worker.handle(delivery, room.host.now().after(ENOUGH))).await.expect("within its function")
+    timeout(
+        ENOUGH,
+        room.worker.handle(delivery, room.host.now().after(ENOUGH)),
+    )
+    .await
+    .expect("within its function")
 }
 
 /// The time for which the one message is hidden from now on.
@@ -32,11 +43,36 @@ fn whole_seconds(time: Duration) -> Duration {
 async fn a_job_costs_a_receipt_and_two_writes_an_attempt() {
     let (attempt, again) = (["change", "change"], ["change", "change", "hide"]);
     for (acts, attempts, status, calls) in [
-        (r#"["answer"]"#, 1, Status::Succeeded, [&attempt[..]].concat()),
-        (r#"["terminal"]"#, 1, Status::Failed, [&attempt[..]].concat()),
-        (r#"["retryable", "answer"]"#, 2, Status::Succeeded, [&again[..], &attempt].concat()),
-        (r#"["panic", "any-error", "answer"]"#, 3, Status::Succeeded, [&again[..], &again, &attempt].concat()),
-        (r#"[{"retryable-after": 59}]"#, 3, Status::Failed, [&again[..], &again, &attempt].concat()),
+        (
+            r#"["answer"]"#,
+            1,
+            Status::Succeeded,
+            [&attempt[..]].concat(),
+        ),
+        (
+            r#"["terminal"]"#,
+            1,
+            Status::Failed,
+            [&attempt[..]].concat(),
+        ),
+        (
+            r#"["retryable", "answer"]"#,
+            2,
+            Status::Succeeded,
+            [&again[..], &attempt].concat(),
+        ),
+        (
+            r#"["panic", "any-error", "answer"]"#,
+            3,
+            Status::Succeeded,
+            [&again[..], &again, &attempt].concat(),
+        ),
+        (
+            r#"[{"retryable-after": 59}]"#,
+            3,
+            Status::Failed,
+            [&again[..], &again, &attempt].concat(),
+        ),
     ] {
         let room = room();
         let key = sent(&room, acts).await;
@@ -44,7 +80,11 @@ async fn a_job_costs_a_receipt_and_two_writes_an_attempt() {
         room.work_until_idle().await;
         assert_eq!(room.memory.calls(), calls, "{acts}");
         let job = room.poll(&key).await;
-        assert_eq!((job.status, job.attempt, room.memory.most_received()), (status, attempts, attempts), "{acts}");
+        assert_eq!(
+            (job.status, job.attempt, room.memory.most_received()),
+            (status, attempts, attempts),
+            "{acts}"
+        );
     }
 }
 
@@ -67,14 +107,29 @@ async fn from_its_fourth_receipt_on_the_message_of_a_job_that_waits_is_sent_agai
         let key = sent(&room, r#"[{"retryable-after": 45}]"#).await;
         let delivery = received(&room, receive_count);
         let again = receive_count > 3;
-        let (disposition, call) = if again { (Disposition::Done, "send") } else { (Disposition::Keep, "hide") };
-        assert_eq!(handle(&room, &delivery).await, disposition, "{receive_count}");
-        assert_eq!(room.memory.calls(), ["change", "change", call], "{receive_count}");
+        let (disposition, call) = if again {
+            (Disposition::Done, "send")
+        } else {
+            (Disposition::Keep, "hide")
+        };
+        assert_eq!(
+            handle(&room, &delivery).await,
+            disposition,
+            "{receive_count}"
+        );
+        assert_eq!(
+            room.memory.calls(),
+            ["change", "change", call],
+            "{receive_count}"
+        );
         if again {
             room.memory.delete(&delivery);
             assert_eq!(hidden(&room), Duration::from_secs(45));
             sleep(Duration::from_secs(45)).await;
-            assert_eq!(room.memory.receive(Duration::ZERO).expect("a message").body, delivery.body);
+            assert_eq!(
+                room.memory.receive(Duration::ZERO).expect("a message").body,
+                delivery.body
+            );
         }
         assert_eq!(room.poll(&key).await.attempt, 1);
     }
@@ -90,7 +145,10 @@ async fn a_message_that_comes_too_early_is_hidden_until_its_job_is_free() {
         let looks = async {
             sleep(Duration::from_secs(12)).await;
             let early = handle(&room, &delivery).await;
-            assert_eq!((early, hidden(&room)), (Disposition::Keep, Duration::from_secs(10 + 30 - 12)));
+            assert_eq!(
+                (early, hidden(&room)),
+                (Disposition::Keep, Duration::from_secs(10 + 30 - 12))
+            );
         };
         let (disposition, ()) = tokio::join!(handle(&room, &delivery), looks);
         assert_eq!(disposition, Disposition::Done);
@@ -102,17 +160,26 @@ async fn a_message_that_comes_too_early_is_hidden_until_its_job_is_free() {
         sleep(Duration::from_secs(5)).await;
         room.memory.calls();
         let early = handle(&room, &delivery).await;
-        assert_eq!(room.memory.calls(), ["change", if receive_count < 4 { "hide" } else { "send" }]);
+        assert_eq!(
+            room.memory.calls(),
+            ["change", if receive_count < 4 { "hide" } else { "send" }]
+        );
         if early == Disposition::Done {
             room.memory.delete(&delivery);
         }
-        assert_eq!((hidden(&room), room.poll(&key).await.attempt), (Duration::from_secs(40), 1));
+        assert_eq!(
+            (hidden(&room), room.poll(&key).await.attempt),
+            (Duration::from_secs(40), 1)
+        );
     }
 }
 
 /// The same, for the first time.
 fn received_again(delivery: &Delivery) -> Delivery {
-    Delivery { receive_count: 1, ..delivery.clone() }
+    Delivery {
+        receive_count: 1,
+        ..delivery.clone()
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,12 +193,27 @@ async fn an_attempt_without_time_is_not_begun_and_its_message_comes_back_at_once
         let disposition = room.worker.handle(&delivery, ends_at).await;
         let job = room.poll(&key).await;
         if millis > 4000 {
-            assert_eq!((disposition, job.status), (Disposition::Done, Status::Succeeded));
+            assert_eq!(
+                (disposition, job.status),
+                (Disposition::Done, Status::Succeeded)
+            );
             continue;
         }
-        assert_eq!((job.status, job.attempt, job.version), (Status::Accepted, 0, 1), "{millis}");
-        let (call, kept) = if receive_count < 4 { ("hide", Disposition::Keep) } else { ("send", Disposition::Done) };
-        assert_eq!((disposition, room.memory.calls()), (kept, vec![call, "load"]), "{millis}");
+        assert_eq!(
+            (job.status, job.attempt, job.version),
+            (Status::Accepted, 0, 1),
+            "{millis}"
+        );
+        let (call, kept) = if receive_count < 4 {
+            ("hide", Disposition::Keep)
+        } else {
+            ("send", Disposition::Done)
+        };
+        assert_eq!(
+            (disposition, room.memory.calls()),
+            (kept, vec![call, "load"]),
+            "{millis}"
+        );
         assert_eq!(room.memory.messages().1, Some(Instant::now()), "{millis}");
     }
 }
@@ -152,7 +234,10 @@ fn after_each_fault_a_message_waits_four_times_as_long_up_to_a_limit() {
         [0, 1, 2, 3, 4, 5, 6, 100, u32::MAX].map(wait)
     };
     assert_eq!(waits(LONGEST_WAIT), [5, 5, 20, 80, 120, 120, 120, 120, 120]);
-    assert_eq!(waits(LONGEST_WAIT_OF_OTHERS), [5, 5, 20, 80, 320, 900, 900, 900, 900]);
+    assert_eq!(
+        waits(LONGEST_WAIT_OF_OTHERS),
+        [5, 5, 20, 80, 320, 900, 900, 900, 900]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,14 +255,33 @@ async fn a_claim_that_may_have_been_made_is_told_of_by_a_message_that_is_sent_ag
             let lease = room.poll(&key).await.lease.map(|lease| lease.token);
             assert_eq!(lease.is_some(), taken);
             sleep(Duration::from_secs(wait)).await;
-            let again = room.memory.receive(Duration::from_secs(15)).expect("a message");
+            let again = room
+                .memory
+                .receive(Duration::from_secs(15))
+                .expect("a message");
             let unrecorded = Envelope::read(&again.body).expect("ours").unrecorded();
-            assert!(unrecorded.is_some() && (!taken || unrecorded == lease), "{unrecorded:?}");
+            assert!(
+                unrecorded.is_some() && (!taken || unrecorded == lease),
+                "{unrecorded:?}"
+            );
             assert_eq!(handle(&room, &again).await, Disposition::Done);
-            let unavailable = room.meter.facts().into_iter().filter(|fact| *fact == Fact::StorageUnavailable).count();
-            assert_eq!(unavailable, usize::from(taken), "{fault:?}: an attempt that is not counted");
+            let unavailable = room
+                .meter
+                .facts()
+                .into_iter()
+                .filter(|fact| *fact == Fact::StorageUnavailable)
+                .count();
+            assert_eq!(
+                unavailable,
+                usize::from(taken),
+                "{fault:?}: an attempt that is not counted"
+            );
             let job = room.poll(&key).await;
-            assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "{fault:?} {receive_count}");
+            assert_eq!(
+                (job.status, job.attempt),
+                (Status::Succeeded, 1),
+                "{fault:?} {receive_count}"
+            );
         }
     }
 }
@@ -196,20 +300,33 @@ async fn a_message_that_can_not_be_sent_again_is_hidden_for_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_can_not_be_read_keeps_its_message_however_often_it_was_received() {
-    let room = Room::new(vec![Command::json("play", play).start_within(Duration::from_secs(60))]);
+    let room = Room::new(vec![
+        Command::json("play", play).start_within(Duration::from_secs(60)),
+    ]);
     let key = sent(&room, r#"["answer"]"#).await;
     room.memory.damage(&key);
     sleep(Duration::from_secs(60)).await;
     for (receive_count, wait) in [(1, 5), (9, 120)] {
-        assert_eq!(handle(&room, &received(&room, receive_count)).await, Disposition::Keep);
-        assert_eq!((room.memory.calls(), hidden(&room)), (vec!["change", "hide"], Duration::from_secs(wait)));
+        assert_eq!(
+            handle(&room, &received(&room, receive_count)).await,
+            Disposition::Keep
+        );
+        assert_eq!(
+            (room.memory.calls(), hidden(&room)),
+            (vec!["change", "hide"], Duration::from_secs(wait))
+        );
         sleep(Duration::from_secs(wait)).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_port_that_makes_a_call_again_by_itself_costs_no_attempt() {
-    for acts in [r#"["answer"]"#, r#"["answer-large"]"#, r#"["terminal"]"#, r#"["retryable", "answer"]"#] {
+    for acts in [
+        r#"["answer"]"#,
+        r#"["answer-large"]"#,
+        r#"["terminal"]"#,
+        r#"["retryable", "answer"]"#,
+    ] {
         for call in ["change", "hide", "put", "delete", "open"] {
             let mut room = Room::new(vec![Command::json("play", play).attempts(2)]);
             room.submit.inline_limit = 0;
@@ -220,10 +337,26 @@ async fn a_port_that_makes_a_call_again_by_itself_costs_no_attempt() {
             room.work_until_idle().await;
             let job = room.poll(&key).await;
             let attempts = if acts.contains("retryable") { 2 } else { 1 };
-            let status = if acts.contains("terminal") { Status::Failed } else { Status::Succeeded };
-            assert_eq!((job.status, job.attempt), (status, attempts), "{acts}: each {call} twice");
-            let ran = job.history.iter().filter(|step| step.event == Event::Claim).count();
-            assert_eq!((ran, room.memory.most_received()), (attempts as usize, attempts), "{acts}: each {call} twice");
+            let status = if acts.contains("terminal") {
+                Status::Failed
+            } else {
+                Status::Succeeded
+            };
+            assert_eq!(
+                (job.status, job.attempt),
+                (status, attempts),
+                "{acts}: each {call} twice"
+            );
+            let ran = job
+                .history
+                .iter()
+                .filter(|step| step.event == Event::Claim)
+                .count();
+            assert_eq!(
+                (ran, room.memory.most_received()),
+                (attempts as usize, attempts),
+                "{acts}: each {call} twice"
+            );
         }
     }
 }
@@ -233,8 +366,21 @@ async fn a_job_with_one_attempt_runs_though_the_answer_to_its_claim_or_take_over
     let room = Room::new(vec![Command::json("play", play).attempts(1)]);
     let key = sent(&room, r#"[{"sleep": 100}, "answer"]"#).await;
     room.memory.fail("change", Fault::Twice);
-    assert!(timeout(Duration::from_secs(5), room.work_once()).await.is_err(), "its worker dies");
-    assert_eq!(room.meter.facts(), [Fact::Accepted, Fact::Started { queue_delay: Duration::ZERO }]);
+    assert!(
+        timeout(Duration::from_secs(5), room.work_once())
+            .await
+            .is_err(),
+        "its worker dies"
+    );
+    assert_eq!(
+        room.meter.facts(),
+        [
+            Fact::Accepted,
+            Fact::Started {
+                queue_delay: Duration::ZERO
+            }
+        ]
+    );
     sleep(Duration::from_secs(40)).await;
     room.memory.calls();
     // The claim is refused; taking over is made twice.
@@ -242,13 +388,24 @@ async fn a_job_with_one_attempt_runs_though_the_answer_to_its_claim_or_take_over
     room.memory.fail_nth(1, Fault::Twice);
     assert_eq!(handle(&room, &delivery).await, Disposition::Done);
     let job = room.poll(&key).await;
-    assert_eq!((job.status, job.attempt), (Status::Succeeded, 2), "one more, alone");
+    assert_eq!(
+        (job.status, job.attempt),
+        (Status::Succeeded, 2),
+        "one more, alone"
+    );
 }
 
 /// Works a job of 5 seconds, whose table is away from the first second on for so long; what became of it, and after how long.
-async fn worked_through(room: &Room, trouble: impl FnOnce(), lasts: Duration) -> (Disposition, Duration) {
+async fn worked_through(
+    room: &Room,
+    trouble: impl FnOnce(),
+    lasts: Duration,
+) -> (Disposition, Duration) {
     let delivery = received(room, 1);
-    let (begun, ends_at) = (Instant::now(), room.host.now().after(Duration::from_secs(60)));
+    let (begun, ends_at) = (
+        Instant::now(),
+        room.host.now().after(Duration::from_secs(60)),
+    );
     let outage = async {
         sleep(Duration::from_secs(1)).await;
         trouble();
@@ -270,11 +427,25 @@ async fn worked_through(room: &Room, trouble: impl FnOnce(), lasts: Duration) ->
 async fn while_the_table_is_away_an_end_is_written_again_with_longer_and_longer_waits() {
     let room = room();
     let key = sent(&room, r#"[{"listen": 5}]"#).await;
-    let worked = worked_through(&room, || room.memory.down(&["change"]), Duration::from_secs(40)).await;
+    let worked = worked_through(
+        &room,
+        || room.memory.down(&["change"]),
+        Duration::from_secs(40),
+    )
+    .await;
     // At 5 s and 0.2, 0.6, 1.4, 3, 6.2, 12.6, 22.6, 32.6 and 42.6 s later; before the long waits the message is hidden for longer.
     assert_eq!(worked, (Disposition::Done, Duration::from_millis(47_600)));
     let hidden = ["change", "hide"];
-    let calls = [&["change"; 5][..], &hidden, &hidden, &hidden, &hidden, &hidden, &["change"]].concat();
+    let calls = [
+        &["change"; 5][..],
+        &hidden,
+        &hidden,
+        &hidden,
+        &hidden,
+        &hidden,
+        &["change"],
+    ]
+    .concat();
     assert_eq!(room.memory.calls(), calls);
     assert_eq!(room.poll(&key).await.status, Status::Succeeded);
 }
@@ -288,7 +459,11 @@ async fn a_message_stays_hidden_until_after_the_next_try_to_write_an_end() {
         // The next try is at 11.2 s, and the lease is 30 s.
         assert_eq!(hidden(&room), Duration::from_secs(34 - 1));
     };
-    let worked = worked_through(&room, || room.memory.down(&["change"]), Duration::from_secs(40));
+    let worked = worked_through(
+        &room,
+        || room.memory.down(&["change"]),
+        Duration::from_secs(40),
+    );
     tokio::join!(worked, looks);
 }
 
@@ -306,16 +481,24 @@ async fn just_before_its_functions_end_a_worker_leaves_the_end_to_a_message_that
         };
         let worked = worked_through(&room, trouble, Duration::from_secs(70)).await;
         assert_eq!(worked, (Disposition::Done, Duration::from_millis(given_up)));
-        let again = room.memory.receive(Duration::from_secs(15)).expect("a message");
+        let again = room
+            .memory
+            .receive(Duration::from_secs(15))
+            .expect("a message");
         let lease = room.poll(&key).await.lease.map(|lease| lease.token);
-        assert_eq!(Envelope::read(&again.body).expect("ours").unrecorded(), lease);
+        assert_eq!(
+            Envelope::read(&again.body).expect("ours").unrecorded(),
+            lease
+        );
         assert!(lease.is_some());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_can_not_be_sent_again_is_hidden_at_least_until_its_job_is_due() {
-    let room = Room::new(vec![Command::json("play", play).backoff(Duration::from_secs(8), Duration::from_secs(1800))]);
+    let room = Room::new(vec![
+        Command::json("play", play).backoff(Duration::from_secs(8), Duration::from_secs(1800)),
+    ]);
     sent(&room, r#"[{"retryable-after": 1500}]"#).await;
     let delivery = received(&room, 4);
     room.memory.down(&["send"]);
@@ -337,5 +520,8 @@ async fn an_attempt_that_ends_just_before_its_function_is_written_all_the_same()
     let begun = Instant::now();
     let (disposition, ()) = tokio::join!(room.worker.handle(&delivery, ends_at), slow);
     assert_eq!(begun.elapsed(), Duration::from_millis(29_800));
-    assert_eq!((disposition, room.poll(&key).await.status), (Disposition::Keep, Status::Retrying));
+    assert_eq!(
+        (disposition, room.poll(&key).await.status),
+        (Disposition::Keep, Status::Retrying)
+    );
 }

@@ -45,14 +45,30 @@ impl Scene {
                 }
             }
         };
-        let room = Room::new(vec![Command::json("play", handler).timeout(Duration::from_secs(100))]);
-        let key = room.send("play", None, "{}").await.expect("accepted").job.key();
-        Self { room, key, begun, told }
+        let room = Room::new(vec![
+            Command::json("play", handler).timeout(Duration::from_secs(100)),
+        ]);
+        let key = room
+            .send("play", None, "{}")
+            .await
+            .expect("accepted")
+            .job
+            .key();
+        Self {
+            room,
+            key,
+            begun,
+            told,
+        }
     }
 
     /// Handles the message; what becomes of it, and after how many seconds.
     async fn handled(&self) -> (Disposition, u64) {
-        let delivery = self.room.memory.receive(Duration::from_secs(15)).expect("a message");
+        let delivery = self
+            .room
+            .memory
+            .receive(Duration::from_secs(15))
+            .expect("a message");
         let ends_at = self.room.host.now().after(Duration::from_secs(900));
         let disposition = self.room.worker.handle(&delivery, ends_at).await;
         (disposition, self.begun.elapsed().as_secs())
@@ -64,9 +80,12 @@ impl Scene {
         let (job, now) = (self.room.poll(&self.key).await, self.room.host.now());
         let claim = claim_by("another", &job);
         let mut transition = Transition::take_over(&claim, job.lease.expect("it runs").token, now);
-        (transition.guard.ready_by, transition.guard.statuses) = (None, vec![Status::Running, Status::Cancelling]);
+        (transition.guard.ready_by, transition.guard.statuses) =
+            (None, vec![Status::Running, Status::Cancelling]);
         let change = self.room.memory.change(&self.key, &transition).await;
-        let Ok(Change::Made(job)) = change else { panic!("{change:?}") };
+        let Ok(Change::Made(job)) = change else {
+            panic!("{change:?}")
+        };
         self.room.memory.calls();
         self.room.meter.take();
         *job
@@ -84,13 +103,24 @@ impl Scene {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_whose_lease_is_lost_is_told_at_the_next_beat_and_its_end_is_not_written() {
-    for (told_to, ends) in
-        [(Told::Stops, 10), (Told::AnswersAfter(1), 11), (Told::FailsForGood, 10), (Told::AnswersAfter(50), 12)]
-    {
+    for (told_to, ends) in [
+        (Told::Stops, 10),
+        (Told::AnswersAfter(1), 11),
+        (Told::FailsForGood, 10),
+        (Told::AnswersAfter(50), 12),
+    ] {
         let scene = Scene::new(60, told_to).await;
         let (handled, taken_over) = tokio::join!(scene.handled(), scene.taken_over_at(5));
-        assert_eq!((handled, scene.told()), ((Disposition::Keep, ends), vec![10]), "{told_to:?}");
-        assert_eq!(scene.room.memory.calls(), ["change"], "{told_to:?}: the renewal that was refused, and no more");
+        assert_eq!(
+            (handled, scene.told()),
+            ((Disposition::Keep, ends), vec![10]),
+            "{told_to:?}"
+        );
+        assert_eq!(
+            scene.room.memory.calls(),
+            ["change"],
+            "{told_to:?}: the renewal that was refused, and no more"
+        );
         assert_eq!(scene.room.poll(&scene.key).await, taken_over, "{told_to:?}");
         assert_eq!(scene.room.meter.facts(), []);
     }
@@ -101,8 +131,15 @@ async fn an_end_after_another_worker_took_over_is_refused_and_the_message_stays(
     let scene = Scene::new(8, Told::Stops).await;
     let (handled, taken_over) = tokio::join!(scene.handled(), scene.taken_over_at(5));
     assert_eq!(handled, (Disposition::Keep, 8));
-    assert_eq!(scene.room.memory.calls(), ["change"], "the end that was refused, and no more");
-    assert_eq!((scene.room.poll(&scene.key).await, scene.room.meter.facts()), (taken_over, vec![]));
+    assert_eq!(
+        scene.room.memory.calls(),
+        ["change"],
+        "the end that was refused, and no more"
+    );
+    assert_eq!(
+        (scene.room.poll(&scene.key).await, scene.room.meter.facts()),
+        (taken_over, vec![])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,12 +149,27 @@ async fn an_end_of_a_job_that_another_worker_ended_since_is_refused_and_the_mess
         let token = scene.taken_over_at(5).await.lease.expect("it runs").token;
         let end = AttemptEnd::Terminal(cloakroom_core::Failure::new("the other one's"));
         let (job, now) = (scene.room.poll(&scene.key).await, scene.room.host.now());
-        let end = Transition::settle(&job, token, end, &cloakroom_core::RetryPolicy::default(), now, 0.0);
-        scene.room.memory.change(&scene.key, &end).await.expect("memory")
+        let end = Transition::settle(
+            &job,
+            token,
+            end,
+            &cloakroom_core::RetryPolicy::default(),
+            now,
+            0.0,
+        );
+        scene
+            .room
+            .memory
+            .change(&scene.key, &end)
+            .await
+            .expect("memory")
     };
     let (handled, ended) = tokio::join!(scene.handled(), ended);
     assert_eq!(handled, (Disposition::Keep, 8));
-    assert_eq!(ended, Change::Made(Box::new(scene.room.poll(&scene.key).await)));
+    assert_eq!(
+        ended,
+        Change::Made(Box::new(scene.room.poll(&scene.key).await))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +178,10 @@ async fn an_attempt_whose_record_is_gone_keeps_its_message() {
         let scene = Scene::new(seconds, Told::Stops).await;
         let forgotten = async {
             sleep(Duration::from_secs(5)).await;
-            scene.room.memory.meanwhile("change", std::collections::HashMap::clear);
+            scene
+                .room
+                .memory
+                .meanwhile("change", std::collections::HashMap::clear);
         };
         let ((disposition, _), ()) = tokio::join!(scene.handled(), forgotten);
         assert_eq!((disposition, scene.told()), (Disposition::Keep, told));
@@ -137,9 +192,17 @@ async fn an_attempt_whose_record_is_gone_keeps_its_message() {
 async fn a_lease_that_is_lost_after_the_client_cancelled_is_heard_too() {
     let mut scene = Scene::new(60, Told::AnswersAfter(15)).await;
     scene.room.worker.settings.grace = Duration::from_secs(30);
-    let (handled, (), taken_over) = tokio::join!(scene.handled(), scene.cancelled_at(5), scene.taken_over_at(15));
+    let (handled, (), taken_over) = tokio::join!(
+        scene.handled(),
+        scene.cancelled_at(5),
+        scene.taken_over_at(15)
+    );
     assert_eq!((handled, scene.told()), ((Disposition::Keep, 25), vec![10]));
-    assert_eq!(scene.room.memory.calls(), ["change"], "the renewal that was refused, and no end");
+    assert_eq!(
+        scene.room.memory.calls(),
+        ["change"],
+        "the renewal that was refused, and no end"
+    );
     assert_eq!(scene.room.poll(&scene.key).await, taken_over);
 }
 
@@ -162,10 +225,18 @@ async fn what_a_handler_does_in_its_grace_still_counts() {
     ] {
         let scene = Scene::new(60, told_to).await;
         tokio::join!(scene.handled(), scene.cancelled_at(5));
-        assert_eq!(scene.room.poll(&scene.key).await.status, cancelled, "{told_to:?}");
+        assert_eq!(
+            scene.room.poll(&scene.key).await.status,
+            cancelled,
+            "{told_to:?}"
+        );
         let scene = Scene::new(200, told_to).await;
         scene.handled().await;
-        assert_eq!((scene.told(), scene.room.poll(&scene.key).await.status), (vec![100], by_deadline), "{told_to:?}");
+        assert_eq!(
+            (scene.told(), scene.room.poll(&scene.key).await.status),
+            (vec![100], by_deadline),
+            "{told_to:?}"
+        );
     }
 }
 
@@ -182,13 +253,25 @@ async fn renewals_that_fail_stop_no_handler_and_keep_its_message_hidden() {
         let second_worker = async {
             for second in 1..55 {
                 sleep(Duration::from_secs(1)).await;
-                assert_eq!(scene.room.memory.receive(Duration::ZERO), None, "{second}: the message was seen again");
+                assert_eq!(
+                    scene.room.memory.receive(Duration::ZERO),
+                    None,
+                    "{second}: the message was seen again"
+                );
             }
         };
         let (handled, (), ()) = tokio::join!(scene.handled(), outage, second_worker);
-        assert_eq!((handled, scene.told()), ((Disposition::Done, 55), vec![]), "{fault:?}");
+        assert_eq!(
+            (handled, scene.told()),
+            ((Disposition::Done, 55), vec![]),
+            "{fault:?}"
+        );
         let job = scene.room.poll(&scene.key).await;
-        assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "{fault:?}");
+        assert_eq!(
+            (job.status, job.attempt),
+            (Status::Succeeded, 1),
+            "{fault:?}"
+        );
     }
 }
 
@@ -200,20 +283,35 @@ async fn each_beat_extends_the_lease_and_hides_the_message_for_as_long() {
             tokio::time::sleep_until(scene.begun + Duration::from_secs(second)).await;
             let ready_at = scene.room.poll(&scene.key).await.ready_at;
             let hidden = scene.room.memory.messages().1.expect("it is there") - scene.begun;
-            assert_eq!(ready_at.since(scene.room.host.now()).as_secs(), until - second);
-            assert_eq!(hidden.as_secs(), if second < 10 { 15 } else { until }, "at {second} s");
+            assert_eq!(
+                ready_at.since(scene.room.host.now()).as_secs(),
+                until - second
+            );
+            assert_eq!(
+                hidden.as_secs(),
+                if second < 10 { 15 } else { until },
+                "at {second} s"
+            );
         }
     };
     let (handled, ()) = tokio::join!(scene.handled(), looks);
     assert_eq!(handled, (Disposition::Done, 25));
-    assert_eq!(scene.room.meter.facts().last(), Some(&Fact::Succeeded { run_time: Duration::from_secs(25) }));
+    assert_eq!(
+        scene.room.meter.facts().last(),
+        Some(&Fact::Succeeded {
+            run_time: Duration::from_secs(25)
+        })
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_cant_be_hidden_stops_no_handler() {
     let scene = Scene::new(25, Told::Stops).await;
     scene.room.memory.down(&["hide"]);
-    assert_eq!((scene.handled().await, scene.told()), ((Disposition::Done, 25), vec![]));
+    assert_eq!(
+        (scene.handled().await, scene.told()),
+        ((Disposition::Done, 25), vec![])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,20 +324,48 @@ async fn progress_is_written_once_a_second_however_often_it_is_reported_and_the_
         Ok::<_, HandlerError>(Output::none())
     };
     let room = Room::new(vec![Command::json("play", handler)]);
-    let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+    let key = room
+        .send("play", None, "{}")
+        .await
+        .expect("accepted")
+        .job
+        .key();
     room.memory.calls();
     let looks = async {
-        for (millis, reports) in [(50, 0..=0), (950, 0..=0), (1050, 9..=10), (2050, 19..=20), (4750, 39..=40)] {
-            sleep((room.host.now().since(room.poll(&key).await.created_at)).abs_diff(Duration::from_millis(millis)))
-                .await;
+        for (millis, reports) in [
+            (50, 0..=0),
+            (950, 0..=0),
+            (1050, 9..=10),
+            (2050, 19..=20),
+            (4750, 39..=40),
+        ] {
+            sleep(
+                (room.host.now().since(room.poll(&key).await.created_at))
+                    .abs_diff(Duration::from_millis(millis)),
+            )
+            .await;
             let progress = room.poll(&key).await.progress.expect("a report");
-            let report: u32 = progress.message.expect("a text").replace("report ", "").parse().expect("a number");
+            let report: u32 = progress
+                .message
+                .expect("a text")
+                .replace("report ", "")
+                .parse()
+                .expect("a number");
             assert!(reports.contains(&report), "{report} at {millis} ms");
         }
     };
     tokio::join!(room.work_until_idle(), looks);
-    let writes = room.memory.calls().iter().filter(|&&call| call == "change").count();
-    assert_eq!(writes, 1 + 5 + 1, "the claim, a report each second, the end");
+    let writes = room
+        .memory
+        .calls()
+        .iter()
+        .filter(|&&call| call == "change")
+        .count();
+    assert_eq!(
+        writes,
+        1 + 5 + 1,
+        "the claim, a report each second, the end"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,18 +379,35 @@ async fn a_report_is_a_sign_of_life_and_the_next_beat_follows_a_beat_later() {
         Ok::<_, HandlerError>(Output::none())
     };
     let room = Room::new(vec![Command::json("play", handler)]);
-    let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+    let key = room
+        .send("play", None, "{}")
+        .await
+        .expect("accepted")
+        .job
+        .key();
     room.memory.calls();
     let looks = async {
         for _ in 0..53 {
             sleep(Duration::from_secs(1)).await;
             let job = room.poll(&key).await;
-            assert!(job.is_leased(room.host.now()), "its lease ended while it was at work");
+            assert!(
+                job.is_leased(room.host.now()),
+                "its lease ended while it was at work"
+            );
         }
     };
     tokio::join!(room.work_until_idle(), looks);
-    let writes = room.memory.calls().iter().filter(|&&call| call == "change").count();
-    assert_eq!(writes, 1 + 6 + 4 + 1, "the claim, the reports, beats at 15, 25, 35 and 45 s, the end");
+    let writes = room
+        .memory
+        .calls()
+        .iter()
+        .filter(|&&call| call == "change")
+        .count();
+    assert_eq!(
+        writes,
+        1 + 6 + 4 + 1,
+        "the claim, the reports, beats at 15, 25, 35 and 45 s, the end"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,9 +421,20 @@ async fn a_report_that_waits_for_its_turn_is_written_though_something_else_comes
         sleep(Duration::from_secs(1)).await;
         Err::<Output, _>(HandlerError::retryable("out of paper"))
     };
-    let room = Room::new(vec![Command::json("play", handler).timeout(Duration::from_secs(10))]);
-    let key = room.send("play", None, "{}").await.expect("accepted").job.key();
+    let room = Room::new(vec![
+        Command::json("play", handler).timeout(Duration::from_secs(10)),
+    ]);
+    let key = room
+        .send("play", None, "{}")
+        .await
+        .expect("accepted")
+        .job
+        .key();
     room.work_once().await;
-    let message = room.poll(&key).await.progress.and_then(|progress| progress.message);
+    let message = room
+        .poll(&key)
+        .await
+        .progress
+        .and_then(|progress| progress.message);
     assert_eq!(message.as_deref(), Some("second"));
 }

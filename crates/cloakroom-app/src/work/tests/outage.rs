@@ -39,17 +39,28 @@ fn large(by: By) -> (Room, Arc<AtomicUsize>) {
                     file.write_all(&bytes)?;
                     Output::file("image/png", file)
                 }
-                By::Stream => Output::stream("image/png", futures::stream::iter([Ok::<_, HandlerError>(bytes.into())])),
+                By::Stream => Output::stream(
+                    "image/png",
+                    futures::stream::iter([Ok::<_, HandlerError>(bytes.into())]),
+                ),
             })
         }
     };
-    let mut room = Room::new(vec![Command::json("make", make).attempts(1).timeout(Duration::from_secs(30))]);
+    let mut room = Room::new(vec![
+        Command::json("make", make)
+            .attempts(1)
+            .timeout(Duration::from_secs(30)),
+    ]);
     room.submit.inline_limit = 0;
     (room, runs)
 }
 
 async fn made(room: &Room) -> JobKey {
-    room.send("make", None, "{}").await.expect("accepted").job.key()
+    room.send("make", None, "{}")
+        .await
+        .expect("accepted")
+        .job
+        .key()
 }
 
 /// Works everything to its end, with these calls failing from then until then.
@@ -61,11 +72,17 @@ async fn through(room: &Room, calls: &'static [&'static str], from: Duration, la
         room.memory.calm();
     };
     tokio::join!(room.work_until_idle(), outage);
-    assert!(room.memory.most_received() < 10, "a message would be a dead letter");
+    assert!(
+        room.memory.most_received() < 10,
+        "a message would be a dead letter"
+    );
 }
 
 fn deferred(job: &Job) -> usize {
-    job.history.iter().filter(|step| step.event == Event::Defer).count()
+    job.history
+        .iter()
+        .filter(|step| step.event == Event::Defer)
+        .count()
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +93,11 @@ async fn no_outage_of_half_an_hour_fails_a_job_whenever_it_begins() {
             let key = made(&room).await;
             through(&room, calls, Duration::from_secs(from), HALF_AN_HOUR).await;
             let job = room.poll(&key).await;
-            assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "{calls:?} from {from} s: {job:?}");
+            assert_eq!(
+                (job.status, job.attempt),
+                (Status::Succeeded, 1),
+                "{calls:?} from {from} s: {job:?}"
+            );
         }
     }
 }
@@ -88,7 +109,11 @@ async fn an_outage_that_is_over_is_noticed_within_five_minutes() {
         let key = made(&room).await;
         through(&room, calls, Duration::ZERO, HALF_AN_HOUR).await;
         let job = room.poll(&key).await;
-        let late = job.finished_at.expect("over").since(job.created_at).saturating_sub(HALF_AN_HOUR);
+        let late = job
+            .finished_at
+            .expect("over")
+            .since(job.created_at)
+            .saturating_sub(HALF_AN_HOUR);
         assert!(late < Duration::from_secs(320), "{calls:?}: {late:?}");
     }
 }
@@ -104,18 +129,46 @@ async fn a_result_is_stored_again_before_its_handler_runs_again() {
             let job = room.poll(&key).await;
             let message = job.progress.and_then(|progress| progress.message);
             let waits = "storing the result: the object storage is unavailable, trying again";
-            assert_eq!((job.status, message.as_deref()), (Status::Running, Some(waits)));
-            let steps: Vec<_> = job.history.iter().map(|step| (step.event, step.reason.as_deref())).collect();
+            assert_eq!(
+                (job.status, message.as_deref()),
+                (Status::Running, Some(waits))
+            );
+            let steps: Vec<_> = job
+                .history
+                .iter()
+                .map(|step| (step.event, step.reason.as_deref()))
+                .collect();
             let told = Some("storage-unavailable: the result could not be stored; trying again");
             assert_eq!(steps, [(Event::Claim, None), (Event::Renew, told)]);
         };
-        tokio::join!(through(&room, OBJECTS, Duration::from_secs(5), Duration::from_secs(600)), watch);
+        tokio::join!(
+            through(
+                &room,
+                OBJECTS,
+                Duration::from_secs(5),
+                Duration::from_secs(600)
+            ),
+            watch
+        );
         // After a second at first, and after up to 15 seconds in the end.
-        let tries = room.memory.calls().iter().filter(|&&call| call == "put").count();
+        let tries = room
+            .memory
+            .calls()
+            .iter()
+            .filter(|&&call| call == "put")
+            .count();
         assert!((43..=85).contains(&tries), "{tries}");
         let job = room.poll(&key).await;
-        assert_eq!((job.status, deferred(&job), runs.load(Ordering::SeqCst)), (Status::Succeeded, 0, 1));
-        let measured = room.meter.facts().into_iter().filter(|fact| *fact == Fact::StorageUnavailable).count();
+        assert_eq!(
+            (job.status, deferred(&job), runs.load(Ordering::SeqCst)),
+            (Status::Succeeded, 0, 1)
+        );
+        let measured = room
+            .meter
+            .facts()
+            .into_iter()
+            .filter(|fact| *fact == Fact::StorageUnavailable)
+            .count();
         assert_eq!(measured, 1);
     }
 }
@@ -135,7 +188,11 @@ async fn made_again_and_not_in_vain(inline_limit: usize) {
     let job = room.poll(&key).await;
     assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
     assert!(deferred(&job) > 2, "{:?}", job.history);
-    assert_eq!(runs.load(Ordering::SeqCst), 2, "an attempt that finds the storage unavailable runs no handler");
+    assert_eq!(
+        runs.load(Ordering::SeqCst),
+        2,
+        "an attempt that finds the storage unavailable runs no handler"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +200,10 @@ async fn an_attempt_that_is_stopped_while_it_stores_is_not_counted() {
     let (room, _) = large(By::Bytes);
     let key = made(&room).await;
     for calls in [OBJECTS, &[]] {
-        let delivery = room.memory.receive(Duration::from_secs(60)).expect("a message");
+        let delivery = room
+            .memory
+            .receive(Duration::from_secs(60))
+            .expect("a message");
         let ends_at = room.host.now().after(Duration::from_secs(60));
         room.memory.slow("put", Duration::from_secs(100));
         let outage = async {
@@ -153,7 +213,10 @@ async fn an_attempt_that_is_stopped_while_it_stores_is_not_counted() {
         let (disposition, ()) = tokio::join!(room.worker.handle(&delivery, ends_at), outage);
         assert_eq!(disposition, Disposition::Keep);
         let job = room.poll(&key).await;
-        assert_eq!((job.status, job.attempt, failure(&job).1), (Status::Retrying, 0, "storage-unavailable"));
+        assert_eq!(
+            (job.status, job.attempt, failure(&job).1),
+            (Status::Retrying, 0, "storage-unavailable")
+        );
         room.memory.calm();
         sleep(Duration::from_secs(100)).await;
     }
@@ -167,7 +230,15 @@ async fn a_job_is_cancelled_while_it_waits_to_store_its_result() {
         sleep(Duration::from_secs(60)).await;
         room.jobs.cancel(&key).await.expect("it runs");
     };
-    tokio::join!(through(&room, &["put"], Duration::from_secs(5), Duration::from_secs(300)), cancels);
+    tokio::join!(
+        through(
+            &room,
+            &["put"],
+            Duration::from_secs(5),
+            Duration::from_secs(300)
+        ),
+        cancels
+    );
     let job = room.poll(&key).await;
     assert_eq!(job.status, Status::Cancelled);
     assert!(job.finished_at.expect("over").since(job.created_at) < Duration::from_secs(80));
@@ -180,7 +251,10 @@ async fn a_claim_whose_answer_was_lost_costs_no_attempt() {
     room.memory.fail("change", Fault::After);
     room.work_until_idle().await;
     let job = room.poll(&key).await;
-    assert_eq!((job.status, job.attempt, deferred(&job)), (Status::Succeeded, 1, 1));
+    assert_eq!(
+        (job.status, job.attempt, deferred(&job)),
+        (Status::Succeeded, 1, 1)
+    );
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
@@ -188,7 +262,10 @@ async fn a_claim_whose_answer_was_lost_costs_no_attempt() {
 async fn an_end_that_was_not_recorded_costs_no_attempt_and_is_known_to_the_message_alone() {
     let (room, runs) = large(By::Bytes);
     let key = made(&room).await;
-    let delivery = room.memory.receive(Duration::from_secs(600)).expect("a message");
+    let delivery = room
+        .memory
+        .receive(Duration::from_secs(600))
+        .expect("a message");
     let ends_at = room.host.now().after(Duration::from_secs(60));
     let outage = async {
         sleep(Duration::from_secs(5)).await;
@@ -201,7 +278,10 @@ async fn an_end_that_was_not_recorded_costs_no_attempt_and_is_known_to_the_messa
     assert_eq!(room.poll(&key).await.status, Status::Running);
     room.work_until_idle().await;
     let job = room.poll(&key).await;
-    assert_eq!((job.status, job.attempt, runs.load(Ordering::SeqCst)), (Status::Succeeded, 1, 2));
+    assert_eq!(
+        (job.status, job.attempt, runs.load(Ordering::SeqCst)),
+        (Status::Succeeded, 1, 2)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,9 +290,17 @@ async fn a_job_is_begun_once_for_the_meter_however_often_it_is_deferred() {
     made(&room).await;
     through(&room, OBJECTS, Duration::ZERO, HALF_AN_HOUR).await;
     let facts = room.meter.facts();
-    let started = facts.iter().filter(|fact| matches!(fact, Fact::Started { .. })).count();
+    let started = facts
+        .iter()
+        .filter(|fact| matches!(fact, Fact::Started { .. }))
+        .count();
     assert_eq!(started, 1, "{facts:?}");
-    assert!(!facts.iter().any(|fact| matches!(fact, Fact::Retried { .. })), "{facts:?}");
+    assert!(
+        !facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::Retried { .. })),
+        "{facts:?}"
+    );
 }
 
 #[test]
@@ -224,6 +312,8 @@ fn a_message_that_cant_be_sent_again_outlasts_an_hour() {
         receive_count,
         produced: None,
     };
-    let all: Duration = (1..10).map(|n| after_a_fault(&received(n), LONGEST_WAIT_OF_OTHERS)).sum();
+    let all: Duration = (1..10)
+        .map(|n| after_a_fault(&received(n), LONGEST_WAIT_OF_OTHERS))
+        .sum();
     assert!(all > Duration::from_secs(3600), "{all:?}");
 }

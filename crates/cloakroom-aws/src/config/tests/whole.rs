@@ -7,7 +7,10 @@ const SET: [(&str, &str); 22] = [
     ("CLOAKROOM_TABLE", "a-table"),
     ("CLOAKROOM_QUEUE_URL", "https://sqs/a-queue"),
     ("CLOAKROOM_BUCKET", "a-bucket"),
-    ("CLOAKROOM_NAMESPACE", "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a12"),
+    (
+        "CLOAKROOM_NAMESPACE",
+        "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a12",
+    ),
     ("CLOAKROOM_INLINE_LIMIT_BYTES", "77"),
     ("CLOAKROOM_SCHEDULE_GROUP", "a-group"),
     ("CLOAKROOM_SCHEDULE_ROLE_ARN", "arn:a-role"),
@@ -29,7 +32,9 @@ const SET: [(&str, &str); 22] = [
 ];
 
 fn set(name: &str) -> Option<String> {
-    SET.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    SET.iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| (*value).to_owned())
 }
 
 fn namespace() -> Namespace {
@@ -38,8 +43,11 @@ fn namespace() -> Namespace {
 
 #[test]
 fn each_variable_of_submit_is_where_it_belongs() {
-    let schedule =
-        ScheduleConfig { group: "a-group".into(), role_arn: "arn:a-role".into(), queue_arn: "arn:a-queue".into() };
+    let schedule = ScheduleConfig {
+        group: "a-group".into(),
+        role_arn: "arn:a-role".into(),
+        queue_arn: "arn:a-queue".into(),
+    };
     let expected = SubmitConfig {
         table: "a-table".into(),
         queue_url: "https://sqs/a-queue".into(),
@@ -64,7 +72,10 @@ fn each_variable_of_the_worker_is_where_it_belongs() {
         table: "a-table".into(),
         queue_url: "https://sqs/a-queue".into(),
         bucket: "a-bucket".into(),
-        settings: WorkerSettings { lease: Duration::from_secs(88), ..WorkerSettings::default() },
+        settings: WorkerSettings {
+            lease: Duration::from_secs(88),
+            ..WorkerSettings::default()
+        },
         diagnostics: true,
         producers: Some(producers),
         memory: Some(896 << 20),
@@ -76,12 +87,36 @@ fn each_variable_of_the_worker_is_where_it_belongs() {
 fn each_variable_of_the_other_functions_is_where_it_belongs() {
     let (table, bucket) = ("a-table".to_owned(), "a-bucket".to_owned());
     let dead_letters_url = "https://sqs/dead-letters".to_owned();
-    let expected = DeadLettersConfig { table: table.clone(), bucket: bucket.clone(), dead_letters_url };
+    let expected = DeadLettersConfig {
+        table: table.clone(),
+        bucket: bucket.clone(),
+        dead_letters_url,
+    };
     assert_eq!(DeadLettersConfig::from_env(&set), Ok(expected));
-    let (queue_url, lists_url) = ("https://sqs/a-queue".to_owned(), "https://sqs/lists".to_owned());
-    assert_eq!(SweeperConfig::from_env(&set), Ok(SweeperConfig { table: table.clone(), queue_url, lists_url }));
-    assert_eq!(JobsConfig::from_env(&set), Ok(JobsConfig { table, bucket, namespace: namespace() }));
-    let expected = MeterConfig { service: "a-service".into(), level: "DEBUG".into() };
+    let (queue_url, lists_url) = (
+        "https://sqs/a-queue".to_owned(),
+        "https://sqs/lists".to_owned(),
+    );
+    assert_eq!(
+        SweeperConfig::from_env(&set),
+        Ok(SweeperConfig {
+            table: table.clone(),
+            queue_url,
+            lists_url
+        })
+    );
+    assert_eq!(
+        JobsConfig::from_env(&set),
+        Ok(JobsConfig {
+            table,
+            bucket,
+            namespace: namespace()
+        })
+    );
+    let expected = MeterConfig {
+        service: "a-service".into(),
+        level: "DEBUG".into(),
+    };
     assert_eq!(MeterConfig::from_env(&set), Ok(expected));
 }
 
@@ -107,20 +142,37 @@ fn each_authorizer_has_its_word() {
         ("api-key", Authorizer::ApiKey),
         ("custom", Authorizer::Custom),
     ] {
-        assert_eq!(http("CLOAKROOM_AUTHORIZER", word).map(|config| config.authorizer), Ok(authorizer));
+        assert_eq!(
+            http("CLOAKROOM_AUTHORIZER", word).map(|config| config.authorizer),
+            Ok(authorizer)
+        );
     }
 }
 
 #[test]
 fn what_is_not_set_has_a_default() {
     let submit = SubmitConfig::from_env(&with(&[])).expect("enough");
-    assert_eq!((submit.schedule, submit.diagnostics, submit.inline_limit), (None, false, INLINE_LIMIT));
+    assert_eq!(
+        (submit.schedule, submit.diagnostics, submit.inline_limit),
+        (None, false, INLINE_LIMIT)
+    );
     let worker = WorkerConfig::from_env(&with(&[])).expect("enough");
-    assert_eq!((worker.producers, worker.diagnostics, worker.memory), (None, false, None));
+    assert_eq!(
+        (worker.producers, worker.diagnostics, worker.memory),
+        (None, false, None)
+    );
     assert_eq!(worker.settings.lease, WorkerSettings::default().lease);
-    let producers = WorkerConfig::from_env(&with(&[("CLOAKROOM_PRODUCERS", "*")])).expect("enough").producers;
-    assert_eq!(producers.map(|it| (it.buckets, it.inline_limit)), Some((vec![], INLINE_LIMIT)));
-    let meter = MeterConfig { service: "cloakroom".into(), level: "INFO".into() };
+    let producers = WorkerConfig::from_env(&with(&[("CLOAKROOM_PRODUCERS", "*")]))
+        .expect("enough")
+        .producers;
+    assert_eq!(
+        producers.map(|it| (it.buckets, it.inline_limit)),
+        Some((vec![], INLINE_LIMIT))
+    );
+    let meter = MeterConfig {
+        service: "cloakroom".into(),
+        level: "INFO".into(),
+    };
     assert_eq!(MeterConfig::from_env(&|_| None), Ok(meter));
     let http = HttpConfig {
         base_path: String::new(),
@@ -137,21 +189,55 @@ fn what_is_not_set_has_a_default() {
 fn each_function_names_the_first_variable_that_it_lacks() {
     let lacking = |left_out: &'static str| move |name: &str| set(name).filter(|_| name != left_out);
     let name = |error: ConfigError| error.name;
-    for left_out in ["CLOAKROOM_TABLE", "CLOAKROOM_QUEUE_URL", "CLOAKROOM_BUCKET", "CLOAKROOM_NAMESPACE"] {
-        assert_eq!(SubmitConfig::from_env(&lacking(left_out)).map_err(name), Err(left_out));
-        assert_eq!(WorkerConfig::from_env(&lacking(left_out)).map_err(name), Err(left_out));
+    for left_out in [
+        "CLOAKROOM_TABLE",
+        "CLOAKROOM_QUEUE_URL",
+        "CLOAKROOM_BUCKET",
+        "CLOAKROOM_NAMESPACE",
+    ] {
+        assert_eq!(
+            SubmitConfig::from_env(&lacking(left_out)).map_err(name),
+            Err(left_out)
+        );
+        assert_eq!(
+            WorkerConfig::from_env(&lacking(left_out)).map_err(name),
+            Err(left_out)
+        );
     }
-    for left_out in ["CLOAKROOM_TABLE", "CLOAKROOM_BUCKET", "CLOAKROOM_DEAD_LETTERS_URL"] {
-        assert_eq!(DeadLettersConfig::from_env(&lacking(left_out)).map_err(name), Err(left_out));
+    for left_out in [
+        "CLOAKROOM_TABLE",
+        "CLOAKROOM_BUCKET",
+        "CLOAKROOM_DEAD_LETTERS_URL",
+    ] {
+        assert_eq!(
+            DeadLettersConfig::from_env(&lacking(left_out)).map_err(name),
+            Err(left_out)
+        );
     }
-    for left_out in ["CLOAKROOM_TABLE", "CLOAKROOM_QUEUE_URL", "CLOAKROOM_LISTS_URL"] {
-        assert_eq!(SweeperConfig::from_env(&lacking(left_out)).map_err(name), Err(left_out));
+    for left_out in [
+        "CLOAKROOM_TABLE",
+        "CLOAKROOM_QUEUE_URL",
+        "CLOAKROOM_LISTS_URL",
+    ] {
+        assert_eq!(
+            SweeperConfig::from_env(&lacking(left_out)).map_err(name),
+            Err(left_out)
+        );
     }
     for left_out in ["CLOAKROOM_TABLE", "CLOAKROOM_BUCKET", "CLOAKROOM_NAMESPACE"] {
-        assert_eq!(JobsConfig::from_env(&lacking(left_out)).map_err(name), Err(left_out));
+        assert_eq!(
+            JobsConfig::from_env(&lacking(left_out)).map_err(name),
+            Err(left_out)
+        );
     }
-    for left_out in ["CLOAKROOM_SCHEDULE_ROLE_ARN", "CLOAKROOM_SCHEDULE_QUEUE_ARN"] {
-        assert_eq!(SubmitConfig::from_env(&lacking(left_out)).map_err(name), Err(left_out));
+    for left_out in [
+        "CLOAKROOM_SCHEDULE_ROLE_ARN",
+        "CLOAKROOM_SCHEDULE_QUEUE_ARN",
+    ] {
+        assert_eq!(
+            SubmitConfig::from_env(&lacking(left_out)).map_err(name),
+            Err(left_out)
+        );
     }
 }
 
@@ -159,9 +245,25 @@ fn each_function_names_the_first_variable_that_it_lacks() {
 fn a_bad_variable_is_named_with_what_it_should_be() {
     let mut said = vec![];
     // No variable may be this, or nothing at all where it may be any text.
-    for (name, bad) in SET.iter().map(|(name, _)| (*name, "a b")).chain([("CLOAKROOM_LONGEST_WAIT_SECONDS", "a b")]) {
-        let changed = |asked: &str| if asked == name { Some(bad.to_owned()) } else { set(asked) };
-        let blank = |asked: &str| if asked == name { Some(" ".to_owned()) } else { set(asked) };
+    for (name, bad) in SET
+        .iter()
+        .map(|(name, _)| (*name, "a b"))
+        .chain([("CLOAKROOM_LONGEST_WAIT_SECONDS", "a b")])
+    {
+        let changed = |asked: &str| {
+            if asked == name {
+                Some(bad.to_owned())
+            } else {
+                set(asked)
+            }
+        };
+        let blank = |asked: &str| {
+            if asked == name {
+                Some(" ".to_owned())
+            } else {
+                set(asked)
+            }
+        };
         let errors = |lookup: Lookup<'_>| {
             let errors = [
                 SubmitConfig::from_env(lookup).err(),
@@ -172,40 +274,99 @@ fn a_bad_variable_is_named_with_what_it_should_be() {
                 MeterConfig::from_env(lookup).err(),
                 HttpConfig::from_env(lookup).err(),
             ];
-            errors.into_iter().flatten().next().map(|error| error.to_string())
+            errors
+                .into_iter()
+                .flatten()
+                .next()
+                .map(|error| error.to_string())
         };
-        said.push(errors(&changed).or_else(|| errors(&blank)).unwrap_or_else(|| format!("{name} may be any text")));
+        said.push(
+            errors(&changed)
+                .or_else(|| errors(&blank))
+                .unwrap_or_else(|| format!("{name} may be any text")),
+        );
     }
     insta::assert_snapshot!(said.join("\n"));
 }
 
 #[test]
 fn numbers_and_lengths_end_at_their_bounds() {
-    fn check<T>(name: &str, read: impl Fn(Lookup<'_>) -> Result<T, ConfigError>, good: &[&str], bad: &[&str]) {
+    fn check<T>(
+        name: &str,
+        read: impl Fn(Lookup<'_>) -> Result<T, ConfigError>,
+        good: &[&str],
+        bad: &[&str],
+    ) {
         for (values, is_good) in [(good, true), (bad, false)] {
             for value in values {
-                let read = read(&|asked| if asked == name { Some((*value).to_owned()) } else { set(asked) });
+                let read = read(&|asked| {
+                    if asked == name {
+                        Some((*value).to_owned())
+                    } else {
+                        set(asked)
+                    }
+                });
                 let named = read.err().map(|error| error.name);
                 assert_eq!(named, Some(name).filter(|_| !is_good), "{name}={value}");
             }
         }
     }
     let (long, longest) = ("x".repeat(129), "x".repeat(128));
-    check("CLOAKROOM_INLINE_LIMIT_BYTES", SubmitConfig::from_env, &["0", "1000000"], &["-1", "1000001", "1e3"]);
-    check("CLOAKROOM_INLINE_LIMIT_BYTES", WorkerConfig::from_env, &["0", "1000000"], &["-1", "1000001", "1e3"]);
-    check("CLOAKROOM_LEASE_SECONDS", WorkerConfig::from_env, &["3", "900"], &["2", "901", "3.5"]);
-    check("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", WorkerConfig::from_env, &["1", "1000000"], &["0", "1000001", "1.5"]);
-    check("CLOAKROOM_LONGEST_WAIT_SECONDS", HttpConfig::from_env, &["0", "25"], &["-1", "26", "1.5"]);
-    check("CLOAKROOM_SERVICE", MeterConfig::from_env, &[&longest, "x", "a.b-c_1"], &[&long, "a/b"]);
+    check(
+        "CLOAKROOM_INLINE_LIMIT_BYTES",
+        SubmitConfig::from_env,
+        &["0", "1000000"],
+        &["-1", "1000001", "1e3"],
+    );
+    check(
+        "CLOAKROOM_INLINE_LIMIT_BYTES",
+        WorkerConfig::from_env,
+        &["0", "1000000"],
+        &["-1", "1000001", "1e3"],
+    );
+    check(
+        "CLOAKROOM_LEASE_SECONDS",
+        WorkerConfig::from_env,
+        &["3", "900"],
+        &["2", "901", "3.5"],
+    );
+    check(
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        WorkerConfig::from_env,
+        &["1", "1000000"],
+        &["0", "1000001", "1.5"],
+    );
+    check(
+        "CLOAKROOM_LONGEST_WAIT_SECONDS",
+        HttpConfig::from_env,
+        &["0", "25"],
+        &["-1", "26", "1.5"],
+    );
+    check(
+        "CLOAKROOM_SERVICE",
+        MeterConfig::from_env,
+        &[&longest, "x", "a.b-c_1"],
+        &[&long, "a/b"],
+    );
 }
 
 #[test]
 fn a_process_keeps_an_eighth_of_the_memory_at_least_64_mib_and_at_most_half() {
     let memory = |mb: u32| {
         let mb = mb.to_string();
-        WorkerConfig::from_env(&with(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &mb)])).expect("good").memory
+        WorkerConfig::from_env(&with(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &mb)]))
+            .expect("good")
+            .memory
     };
-    for (mb, mib) in [(2, 1), (100, 50), (128, 64), (129, 65), (512, 448), (520, 455), (1024, 896)] {
+    for (mb, mib) in [
+        (2, 1),
+        (100, 50),
+        (128, 64),
+        (129, 65),
+        (512, 448),
+        (520, 455),
+        (1024, 896),
+    ] {
         assert_eq!(memory(mb), Some(mib * 1024 * 1024), "{mb}");
     }
 }

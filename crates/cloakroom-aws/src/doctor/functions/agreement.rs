@@ -2,31 +2,69 @@
 
 use super::super::command::Aws;
 use super::super::finding::{Finding, check};
-use super::{AUDIENCE, AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told, name};
+use super::{
+    AUDIENCE, AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told,
+    name,
+};
 
 /// What all who have it must agree on, and what comes of it if they don't.
 const SHARED: [(&str, &str); 9] = [
-    (TABLE, "jobs are recorded in one table and looked for in another: they are never done, or never found"),
-    (BUCKET, "payloads and results are put into one bucket and looked for in another"),
-    (QUEUE, "messages are sent to one queue and received from another: jobs wait until they expire"),
-    (NAMESPACE, "another id is derived from the same key: GET /jobs?client_job_id=… finds nothing"),
-    (SERVICE, "one service's metrics are found under several names, and its alarms hear of one of them"),
-    (DIAGNOSTICS, "diagnostic jobs are accepted and nobody does them, or the worker does what nobody can ask for"),
+    (
+        TABLE,
+        "jobs are recorded in one table and looked for in another: they are never done, or never found",
+    ),
+    (
+        BUCKET,
+        "payloads and results are put into one bucket and looked for in another",
+    ),
+    (
+        QUEUE,
+        "messages are sent to one queue and received from another: jobs wait until they expire",
+    ),
+    (
+        NAMESPACE,
+        "another id is derived from the same key: GET /jobs?client_job_id=… finds nothing",
+    ),
+    (
+        SERVICE,
+        "one service's metrics are found under several names, and its alarms hear of one of them",
+    ),
+    (
+        DIAGNOSTICS,
+        "diagnostic jobs are accepted and nobody does them, or the worker does what nobody can ask for",
+    ),
     (
         AUTHORIZER,
         "a job is accepted of one tenant and looked for as another's, or one of the two asks nobody who he is",
     ),
-    (CLAIM, "a job is accepted of one tenant and looked for as another's: nobody finds it"),
-    (AUDIENCE, "one of the two accepts tokens of app clients that the other rejects"),
+    (
+        CLAIM,
+        "a job is accepted of one tenant and looked for as another's: nobody finds it",
+    ),
+    (
+        AUDIENCE,
+        "one of the two accepts tokens of app clients that the other rejects",
+    ),
 ];
 
 /// The value that they should all have.
 pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<String> {
-    let values: Vec<_> = told.iter().filter_map(|one| one.shared.get(variable)).collect();
-    let of = |kind| told.iter().find(|one| one.kind == kind).and_then(|one| one.shared.get(variable));
+    let values: Vec<_> = told
+        .iter()
+        .filter_map(|one| one.shared.get(variable))
+        .collect();
+    let of = |kind| {
+        told.iter()
+            .find(|one| one.kind == kind)
+            .and_then(|one| one.shared.get(variable))
+    };
     let best = match variable {
         // The one that is read into the worker; else the one that jobs are sent to.
-        QUEUE => values.iter().copied().find(|url| mapped.iter().any(|arn| is_of(url, arn))).or(of(Kind::Submit)),
+        QUEUE => values
+            .iter()
+            .copied()
+            .find(|url| mapped.iter().any(|arn| is_of(url, arn)))
+            .or(of(Kind::Submit)),
         // Ids were derived in it, and tenants named by it, when jobs were accepted.
         NAMESPACE | CLAIM | AUDIENCE => of(Kind::Submit),
         // It is asked for in one of them: to ask can do no harm.
@@ -36,7 +74,11 @@ pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<
         _ => {
             let votes = |value: &String| values.iter().filter(|other| **other == value).count();
             // Of those with as many, the first: the one that accepts jobs.
-            values.iter().copied().rev().max_by_key(|value| votes(value))
+            values
+                .iter()
+                .copied()
+                .rev()
+                .max_by_key(|value| votes(value))
         }
     };
     best.or(values.first().copied()).cloned()
@@ -52,9 +94,15 @@ pub(in super::super) fn is_of(url: &str, arn: &str) -> bool {
 pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding> {
     let mut findings = vec![];
     for (variable, why) in SHARED {
-        let Some(right) = right(told, variable, mapped) else { continue };
+        let Some(right) = right(told, variable, mapped) else {
+            continue;
+        };
         let check = check("functions", format!("all: {variable}"));
-        let dissent = told.iter().filter(|one| one.shared.get(variable).is_some_and(|value| *value != right));
+        let dissent = told.iter().filter(|one| {
+            one.shared
+                .get(variable)
+                .is_some_and(|value| *value != right)
+        });
         let mut dissent = dissent.peekable();
         if dissent.peek().is_none() {
             findings.push(match (variable, right.as_str()) {
@@ -66,8 +114,16 @@ pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding>
         }
         for one in dissent {
             let function = name(&aws.stack, one.kind);
-            let found = format!("{function} has {}, and others have {right}", one.shared[variable]);
-            findings.push(check.clone().fail(found, why).mended_by(aws.set_variable(&function, variable, &right)));
+            let found = format!(
+                "{function} has {}, and others have {right}",
+                one.shared[variable]
+            );
+            findings.push(
+                check
+                    .clone()
+                    .fail(found, why)
+                    .mended_by(aws.set_variable(&function, variable, &right)),
+            );
         }
     }
     findings

@@ -95,15 +95,31 @@ impl Link {
     /// How it is made, as the template makes it. `criteria`: what the stream's filter is.
     pub(super) fn options(self, criteria: &str) -> Vec<&str> {
         let of_queue = |batch, concurrency| {
-            vec!["--batch-size", batch, "--function-response-types", REPORTS, "--scaling-config", concurrency]
+            vec![
+                "--batch-size",
+                batch,
+                "--function-response-types",
+                REPORTS,
+                "--scaling-config",
+                concurrency,
+            ]
         };
         match self {
             Self::Queue => of_queue("5", CONCURRENCY),
             Self::DeadLetters => of_queue("10", FEW),
             Self::Lists => of_queue("1", FEW),
             Self::Stream => {
-                let mut words = vec!["--starting-position", "TRIM_HORIZON", "--batch-size", "1000"];
-                words.extend(["--maximum-batching-window-in-seconds", "60", "--bisect-batch-on-function-error"]);
+                let mut words = vec![
+                    "--starting-position",
+                    "TRIM_HORIZON",
+                    "--batch-size",
+                    "1000",
+                ];
+                words.extend([
+                    "--maximum-batching-window-in-seconds",
+                    "60",
+                    "--bisect-batch-on-function-error",
+                ]);
                 words.extend(["--filter-criteria", criteria]);
                 words
             }

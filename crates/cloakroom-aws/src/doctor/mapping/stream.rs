@@ -11,7 +11,10 @@ const STATUS: [&str; 4] = ["dynamodb", "NewImage", "status", "S"];
 
 /// The filter of the template.
 pub(super) fn criteria() -> String {
-    let pattern = STATUS.iter().rev().fold(json!(["accepted"]), |inner, name| json!({ *name: inner }));
+    let pattern = STATUS
+        .iter()
+        .rev()
+        .fold(json!(["accepted"]), |inner, name| json!({ *name: inner }));
     json!({ "Filters": [{ "Pattern": pattern.to_string() }] }).to_string()
 }
 
@@ -47,17 +50,27 @@ fn passes(pattern: &str) -> Passes {
 
 pub(super) fn filter(mapping: &Mapping, aws: &Aws) -> Finding {
     let check = Link::Stream.check("filter");
-    let each: Vec<_> = mapping.filters.iter().map(|pattern| passes(pattern)).collect();
+    let each: Vec<_> = mapping
+        .filters
+        .iter()
+        .map(|pattern| passes(pattern))
+        .collect();
     let found = || mapping.filters.join(" or ");
     let finding = if each.contains(&Passes::Yes) {
         return check.ok("accepted");
     } else if each.is_empty() {
-        check.warn("there is none", "the sweeper is run for every change of every job, and is paid for it")
+        check.warn(
+            "there is none",
+            "the sweeper is run for every change of every job, and is paid for it",
+        )
     } else if each.contains(&Passes::Perhaps) {
         check
             .warn(found(), "it may keep jobs from the sweeper that were accepted: one whose message is lost never ends")
     } else {
-        check.fail(found(), "no job that was accepted is let through: one whose message is lost never ends")
+        check.fail(
+            found(),
+            "no job that was accepted is let through: one whose message is lost never ends",
+        )
     };
     finding.mended_by(update(mapping, &["--filter-criteria", &criteria()], aws))
 }
@@ -82,13 +95,28 @@ mod tests {
     #[test]
     fn a_pattern_that_asks_for_more_than_the_status_may_keep_jobs_back() {
         for (pattern, want) in [
-            (r#"{"dynamodb":{"NewImage":{"status":{"S":["accepted"]}}}}"#, Passes::Yes),
-            (r#"{ "dynamodb": { "NewImage": { "status": { "S": ["accepted", "running"] } } } }"#, Passes::Yes),
-            (r#"{"eventName":["INSERT"],"dynamodb":{"NewImage":{"status":{"S":["accepted"]}}}}"#, Passes::Perhaps),
-            (r#"{"dynamodb":{"NewImage":{"status":{"S":[{"prefix":"acc"}]}}}}"#, Passes::Perhaps),
+            (
+                r#"{"dynamodb":{"NewImage":{"status":{"S":["accepted"]}}}}"#,
+                Passes::Yes,
+            ),
+            (
+                r#"{ "dynamodb": { "NewImage": { "status": { "S": ["accepted", "running"] } } } }"#,
+                Passes::Yes,
+            ),
+            (
+                r#"{"eventName":["INSERT"],"dynamodb":{"NewImage":{"status":{"S":["accepted"]}}}}"#,
+                Passes::Perhaps,
+            ),
+            (
+                r#"{"dynamodb":{"NewImage":{"status":{"S":[{"prefix":"acc"}]}}}}"#,
+                Passes::Perhaps,
+            ),
             (r#"{"eventName":["INSERT"]}"#, Passes::Perhaps),
             ("", Passes::Perhaps),
-            (r#"{"dynamodb":{"NewImage":{"status":{"S":["running"]}}}}"#, Passes::No),
+            (
+                r#"{"dynamodb":{"NewImage":{"status":{"S":["running"]}}}}"#,
+                Passes::No,
+            ),
         ] {
             assert_eq!(passes(pattern), want, "{pattern}");
         }

@@ -32,7 +32,11 @@ fn of_stream() -> Mapping {
 }
 
 /// What is not fine.
-fn ill(link: Link, mappings: Vec<Mapping>, source: Source<'_>) -> Vec<(State, String, Option<String>)> {
+fn ill(
+    link: Link,
+    mappings: Vec<Mapping>,
+    source: Source<'_>,
+) -> Vec<(State, String, Option<String>)> {
     let mappings = Mappings(vec![(link.reader(), Answer::Is(mappings))]);
     let findings = judge(link, &mappings, Some(source), &somewhere());
     let ill = findings.into_iter().filter(|it| it.state != State::Ok);
@@ -57,36 +61,57 @@ fn updating(change: &str) -> String {
 fn mappings_as_the_template_makes_them_are_fine() {
     for link in OF_QUEUES {
         assert_eq!(ill(link, vec![right()], Source::Arn(WORK)), [], "{link:?}");
-        assert_eq!(ill(link, vec![right()], Source::Url("http://localhost/1/work")), [], "{link:?}");
+        assert_eq!(
+            ill(link, vec![right()], Source::Url("http://localhost/1/work")),
+            [],
+            "{link:?}"
+        );
     }
     assert_eq!(judged_of_stream(of_stream()), []);
 }
 
 #[test]
 fn without_a_mapping_of_this_queue_nothing_is_done() {
-    for (link, function, batch, concurrency) in
-        [(Link::Queue, "worker", 5, 10), (Link::DeadLetters, "dead-letters", 10, 2), (Link::Lists, "sweeper", 1, 2)]
-    {
+    for (link, function, batch, concurrency) in [
+        (Link::Queue, "worker", 5, 10),
+        (Link::DeadLetters, "dead-letters", 10, 2),
+        (Link::Lists, "sweeper", 1, 2),
+    ] {
         let mend = format!(
             "aws lambda create-event-source-mapping --function-name cloakroom-{function} --event-source-arn {WORK} \
              --batch-size {batch} --function-response-types ReportBatchItemFailures --scaling-config \
              MaximumConcurrency={concurrency} --region eu-west-1"
         );
         let none = ill(link, vec![of_stream()], Source::Arn(WORK));
-        assert_eq!(none, [(State::Fail, "there is none".to_owned(), Some(mend.clone()))]);
-        let other = Mapping { source: "arn:aws:sqs:eu-west-1:1:other".to_owned(), ..right() };
+        assert_eq!(
+            none,
+            [(State::Fail, "there is none".to_owned(), Some(mend.clone()))]
+        );
+        let other = Mapping {
+            source: "arn:aws:sqs:eu-west-1:1:other".to_owned(),
+            ..right()
+        };
         let found = "it reads other, and not work".to_owned();
-        assert_eq!(ill(link, vec![other], Source::Arn(WORK)), [(State::Fail, found, Some(mend))]);
+        assert_eq!(
+            ill(link, vec![other], Source::Arn(WORK)),
+            [(State::Fail, found, Some(mend))]
+        );
     }
 }
 
 #[test]
 fn a_stream_that_was_turned_off_and_on_is_another_one() {
-    let old = Mapping { source: STREAM.replace("08:00", "07:00"), ..of_stream() };
-    let [(State::Fail, found, Some(mend))] = &ill(Link::Stream, vec![right(), old], Source::Arn(STREAM))[..] else {
+    let old = Mapping {
+        source: STREAM.replace("08:00", "07:00"),
+        ..of_stream()
+    };
+    let [(State::Fail, found, Some(mend))] =
+        &ill(Link::Stream, vec![right(), old], Source::Arn(STREAM))[..]
+    else {
         panic!("one that can be mended")
     };
-    let want = "it reads jobs/stream/2026-11-21T07:00:00.000, and not jobs/stream/2026-11-21T08:00:00.000";
+    let want =
+        "it reads jobs/stream/2026-11-21T07:00:00.000, and not jobs/stream/2026-11-21T08:00:00.000";
     assert_eq!(found, want);
     let create = format!(
         "aws lambda create-event-source-mapping --function-name cloakroom-sweeper --event-source-arn {STREAM} \
@@ -99,38 +124,77 @@ fn a_stream_that_was_turned_off_and_on_is_another_one() {
 #[test]
 fn a_mapping_that_is_going_is_waited_for() {
     let found = "it is being deleted; when it is gone, another can be made";
-    let going = Mapping { state: "Deleting".to_owned(), ..right() };
+    let going = Mapping {
+        state: "Deleting".to_owned(),
+        ..right()
+    };
     let judged = judged(vec![going]);
-    assert_eq!(judged.iter().map(|(state, found, _)| (*state, &**found)).collect::<Vec<_>>(), [(State::Fail, found)]);
+    assert_eq!(
+        judged
+            .iter()
+            .map(|(state, found, _)| (*state, &**found))
+            .collect::<Vec<_>>(),
+        [(State::Fail, found)]
+    );
 }
 
 #[test]
 fn a_mapping_that_is_off_is_turned_on() {
-    let off = |mapping| Mapping { state: "Disabled".to_owned(), ..mapping };
-    let want = [(State::Fail, "Disabled".to_owned(), Some(updating("--enabled")))];
+    let off = |mapping| Mapping {
+        state: "Disabled".to_owned(),
+        ..mapping
+    };
+    let want = [(
+        State::Fail,
+        "Disabled".to_owned(),
+        Some(updating("--enabled")),
+    )];
     for link in OF_QUEUES {
-        assert_eq!(ill(link, vec![off(right())], Source::Arn(WORK)), want, "{link:?}");
+        assert_eq!(
+            ill(link, vec![off(right())], Source::Arn(WORK)),
+            want,
+            "{link:?}"
+        );
     }
     assert_eq!(judged_of_stream(off(of_stream())), want);
-    let soon = Mapping { state: "Enabling".to_owned(), ..right() };
-    assert_eq!(judged(vec![soon]), [(State::Warn, "Enabling".to_owned(), None)]);
+    let soon = Mapping {
+        state: "Enabling".to_owned(),
+        ..right()
+    };
+    assert_eq!(
+        judged(vec![soon]),
+        [(State::Warn, "Enabling".to_owned(), None)]
+    );
 }
 
 #[test]
 fn without_reports_what_was_to_be_kept_is_deleted() {
     let mend = updating("--function-response-types ReportBatchItemFailures");
-    let mute = Mapping { reports_failures: false, ..right() };
+    let mute = Mapping {
+        reports_failures: false,
+        ..right()
+    };
     for link in OF_QUEUES {
         let want = [(State::Fail, "it is off".to_owned(), Some(mend.clone()))];
-        assert_eq!(ill(link, vec![mute.clone()], Source::Arn(WORK)), want, "{link:?}");
+        assert_eq!(
+            ill(link, vec![mute.clone()], Source::Arn(WORK)),
+            want,
+            "{link:?}"
+        );
     }
 }
 
 #[test]
 fn a_burst_is_bounded() {
     let mend = updating("--scaling-config MaximumConcurrency=10");
-    let unbounded = Mapping { concurrency: None, ..right() };
-    assert_eq!(judged(vec![unbounded]), [(State::Warn, "it is not set".to_owned(), Some(mend))]);
+    let unbounded = Mapping {
+        concurrency: None,
+        ..right()
+    };
+    assert_eq!(
+        judged(vec![unbounded]),
+        [(State::Warn, "it is not set".to_owned(), Some(mend))]
+    );
 }
 
 #[test]
@@ -144,23 +208,48 @@ fn jobs_that_were_accepted_are_let_through_to_the_sweeper() {
     for (filters, state, found) in [
         (vec![], State::Warn, "there is none".to_owned()),
         (vec![running.clone()], State::Fail, running.clone()),
-        (vec![running.clone(), some.clone()], State::Warn, format!("{running} or {some}")),
+        (
+            vec![running.clone(), some.clone()],
+            State::Warn,
+            format!("{running} or {some}"),
+        ),
     ] {
         let want = [(state, found, Some(mend.clone()))];
-        assert_eq!(judged_of_stream(Mapping { filters, ..of_stream() }), want);
+        assert_eq!(
+            judged_of_stream(Mapping {
+                filters,
+                ..of_stream()
+            }),
+            want
+        );
     }
-    assert_eq!(judged_of_stream(Mapping { filters: vec![running, ACCEPTED.to_owned()], ..of_stream() }), []);
+    assert_eq!(
+        judged_of_stream(Mapping {
+            filters: vec![running, ACCEPTED.to_owned()],
+            ..of_stream()
+        }),
+        []
+    );
 }
 
 #[test]
 fn a_batch_that_fails_comes_again_in_halves() {
-    let whole = Mapping { bisects: false, ..of_stream() };
+    let whole = Mapping {
+        bisects: false,
+        ..of_stream()
+    };
     let mend = updating("--bisect-batch-on-function-error");
-    assert_eq!(judged_of_stream(whole), [(State::Warn, "it is off".to_owned(), Some(mend))]);
+    assert_eq!(
+        judged_of_stream(whole),
+        [(State::Warn, "it is off".to_owned(), Some(mend))]
+    );
 }
 
 #[test]
 fn what_nobody_can_name_is_not_asked_for() {
     let findings = judge(Link::Lists, &Mappings(vec![]), None, &somewhere());
-    assert_eq!(findings.iter().map(|it| it.state).collect::<Vec<_>>(), [State::Skip]);
+    assert_eq!(
+        findings.iter().map(|it| it.state).collect::<Vec<_>>(),
+        [State::Skip]
+    );
 }

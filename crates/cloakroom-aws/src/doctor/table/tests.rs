@@ -19,7 +19,9 @@ fn right() -> Facts {
 
 /// The check that is not fine, and its mending. There must be one.
 fn judged(facts: &Facts) -> (State, String, String) {
-    let mut ill = judge(facts, &somewhere()).into_iter().filter(|it| it.state != State::Ok);
+    let mut ill = judge(facts, &somewhere())
+        .into_iter()
+        .filter(|it| it.state != State::Ok);
     let it = ill.next().expect("something is not fine");
     assert_eq!(ill.next(), None);
     (it.state, it.check, it.mend.unwrap_or_default())
@@ -35,28 +37,50 @@ fn with_table(change: impl FnOnce(&mut Table)) -> Facts {
 
 #[test]
 fn a_table_as_the_template_makes_it_is_fine() {
-    assert!(judge(&right(), &somewhere()).iter().all(|it| it.state == State::Ok));
+    assert!(
+        judge(&right(), &somewhere())
+            .iter()
+            .all(|it| it.state == State::Ok)
+    );
 }
 
 #[test]
 fn a_table_that_is_not_there_is_made_whole() {
-    let (state, check, mend) = judged(&Facts { table: Answer::Absent, ..right() });
+    let (state, check, mend) = judged(&Facts {
+        table: Answer::Absent,
+        ..right()
+    });
     assert_eq!((state, &*check), (State::Fail, "name"));
-    for step in
-        ["create-table --table-name jobs ", "wait table-exists", "update-time-to-live", "update-continuous-backups"]
-    {
+    for step in [
+        "create-table --table-name jobs ",
+        "wait table-exists",
+        "update-time-to-live",
+        "update-continuous-backups",
+    ] {
         assert!(mend.contains(step), "{mend}");
     }
 }
 
 #[test]
 fn another_key_can_only_be_mended_by_another_table() {
-    for key in [vec!["id (HASH, S)"], vec!["pk (HASH, N)"], vec!["pk (HASH, S)", "sk (RANGE, S)"]] {
-        let facts = with_table(|table| table.key = key.iter().map(|part| (*part).to_owned()).collect());
+    for key in [
+        vec!["id (HASH, S)"],
+        vec!["pk (HASH, N)"],
+        vec!["pk (HASH, S)", "sk (RANGE, S)"],
+    ] {
+        let facts =
+            with_table(|table| table.key = key.iter().map(|part| (*part).to_owned()).collect());
         let (state, check, mend) = judged(&facts);
         assert_eq!((state, &*check), (State::Fail, "key schema"), "{key:?}");
-        assert!(mend.contains("create-table --table-name jobs-pk "), "{mend}");
-        assert_eq!(mend.matches(r#"{"CLOAKROOM_TABLE":"jobs-pk"}"#).count(), 5, "{mend}");
+        assert!(
+            mend.contains("create-table --table-name jobs-pk "),
+            "{mend}"
+        );
+        assert_eq!(
+            mend.matches(r#"{"CLOAKROOM_TABLE":"jobs-pk"}"#).count(),
+            5,
+            "{mend}"
+        );
     }
 }
 
@@ -67,33 +91,55 @@ fn the_stream_shows_a_change_whole() {
     let on = "aws dynamodb update-table --table-name jobs --stream-specification \
               StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES --region eu-west-1";
     assert_eq!(mend, on);
-    let (state, check, mend) = judged(&with_table(|table| table.stream = Some("KEYS_ONLY".to_owned())));
+    let (state, check, mend) = judged(&with_table(|table| {
+        table.stream = Some("KEYS_ONLY".to_owned())
+    }));
     assert_eq!((state, &*check), (State::Warn, "stream"));
-    assert!(mend.contains("StreamEnabled=false") && mend.ends_with(on), "{mend}");
+    assert!(
+        mend.contains("StreamEnabled=false") && mend.ends_with(on),
+        "{mend}"
+    );
 }
 
 #[test]
 fn records_expire_by_their_own_time() {
     let on = "aws dynamodb update-time-to-live --table-name jobs --time-to-live-specification \
               Enabled=true,AttributeName=expires_at --region eu-west-1";
-    let (state, check, mend) = judged(&Facts { expiry: Answer::Is(None), ..right() });
+    let (state, check, mend) = judged(&Facts {
+        expiry: Answer::Is(None),
+        ..right()
+    });
     assert_eq!((state, &*check, &*mend), (State::Fail, "time to live", on));
-    let (state, check, mend) = judged(&Facts { expiry: Answer::Is(Some("ttl".to_owned())), ..right() });
+    let (state, check, mend) = judged(&Facts {
+        expiry: Answer::Is(Some("ttl".to_owned())),
+        ..right()
+    });
     assert_eq!((state, &*check), (State::Fail, "time to live"));
-    assert!(mend.contains("Enabled=false,AttributeName=ttl") && mend.ends_with(on), "{mend}");
+    assert!(
+        mend.contains("Enabled=false,AttributeName=ttl") && mend.ends_with(on),
+        "{mend}"
+    );
 }
 
 #[test]
 fn a_table_that_can_not_be_restored_is_warned_of() {
-    let (state, check, mend) = judged(&Facts { recovery: Answer::Is(false), ..right() });
+    let (state, check, mend) = judged(&Facts {
+        recovery: Answer::Is(false),
+        ..right()
+    });
     assert_eq!((state, &*check), (State::Warn, "point-in-time recovery"));
-    assert!(mend.starts_with("aws dynamodb update-continuous-backups --table-name jobs "), "{mend}");
+    assert!(
+        mend.starts_with("aws dynamodb update-continuous-backups --table-name jobs "),
+        "{mend}"
+    );
 }
 
 #[test]
 fn what_an_emulator_does_not_know_is_skipped() {
-    let (state, check, _) =
-        judged(&Facts { recovery: Answer::Unknown("dynamodb:DescribeContinuousBackups"), ..right() });
+    let (state, check, _) = judged(&Facts {
+        recovery: Answer::Unknown("dynamodb:DescribeContinuousBackups"),
+        ..right()
+    });
     assert_eq!((state, &*check), (State::Skip, "point-in-time recovery"));
 }
 

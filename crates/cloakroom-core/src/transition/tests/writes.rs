@@ -61,8 +61,17 @@ const OPEN: [Status; 2] = [Status::Running, Status::Cancelling];
 #[test]
 fn a_claim_asks_for_a_free_job_of_its_incarnation_with_an_attempt_left() {
     let claim = claim(1, "m1");
-    let mut want = write(Event::Claim, &[Status::Accepted, Status::Retrying], Status::Running, at(5));
-    (want.guard.created_at, want.guard.ready_by, want.guard.attempts_below) = (Some(at(0)), Some(at(5)), Some(3));
+    let mut want = write(
+        Event::Claim,
+        &[Status::Accepted, Status::Retrying],
+        Status::Running,
+        at(5),
+    );
+    (
+        want.guard.created_at,
+        want.guard.ready_by,
+        want.guard.attempts_below,
+    ) = (Some(at(0)), Some(at(5)), Some(3));
     (want.patch.begin, want.patch.ready_at) = (Some(claim.lease.clone()), Some(at(35)));
     assert_eq!(Transition::claim(&claim, at(5)), want);
     (want.guard.statuses, want.guard.attempts_below) = (vec![Status::Running], None);
@@ -77,41 +86,80 @@ fn a_renewal_moves_the_end_of_the_lease_and_adds_no_step() {
     assert_eq!(Transition::renew(token(1), LEASE, None, at(9)), want);
     let report = (Progress::new(50.0, None), Some(at(20)));
     want.patch.progress = Some(report.clone());
-    assert_eq!(Transition::renew(token(1), LEASE, Some(report), at(9)), want);
+    assert_eq!(
+        Transition::renew(token(1), LEASE, Some(report), at(9)),
+        want
+    );
     want.patch.step = Some(Step::new(Event::Renew, at(9)).because(&no_paper()));
-    let waiting = Transition { patch: Patch { step: None, ..want.patch.clone() }, ..want.clone() };
+    let waiting = Transition {
+        patch: Patch {
+            step: None,
+            ..want.patch.clone()
+        },
+        ..want.clone()
+    };
     assert_eq!(waiting.waiting(&no_paper()), want);
 }
 
 #[test]
 fn an_end_that_is_done_completes_what_progress_there_was() {
-    let success = Success { result: None, resource: crate::Resource::parse("/a").ok() };
+    let success = Success {
+        result: None,
+        resource: crate::Resource::parse("/a").ok(),
+    };
     let mut want = fenced(Event::Succeed, &OPEN, Status::Succeeded, at(9));
     want.patch.success = Some(success.clone());
-    assert_eq!(settling(&running(), AttemptEnd::Done(success.clone())), want);
+    assert_eq!(
+        settling(&running(), AttemptEnd::Done(success.clone())),
+        want
+    );
     let mut halfway = running();
     halfway.progress = Some(Progress::new(50.0, Some("half".into())));
-    want.patch.progress = Some((Progress { percent: 100.0, message: None }, Some(at(9))));
+    want.patch.progress = Some((
+        Progress {
+            percent: 100.0,
+            message: None,
+        },
+        Some(at(9)),
+    ));
     assert_eq!(settling(&halfway, AttemptEnd::Done(success)), want);
 }
 
 #[test]
 fn an_end_for_good_says_what_went_wrong() {
-    let want = because(fenced(Event::Fail, &OPEN, Status::Failed, at(9)), &no_paper());
+    let want = because(
+        fenced(Event::Fail, &OPEN, Status::Failed, at(9)),
+        &no_paper(),
+    );
     assert_eq!(settling(&running(), AttemptEnd::Terminal(no_paper())), want);
 }
 
 #[test]
 fn a_retry_waits_for_the_backoff_or_as_its_handler_says_up_to_the_cap() {
     let seconds = Duration::from_secs;
-    for (after, due) in [(None, 10), (Some(0), 9), (Some(60), 69), (Some(300), 309), (Some(301), 309)] {
-        let mut want = because(fenced(Event::Retry, &[Status::Running], Status::Retrying, at(9)), &no_paper());
+    for (after, due) in [
+        (None, 10),
+        (Some(0), 9),
+        (Some(60), 69),
+        (Some(300), 309),
+        (Some(301), 309),
+    ] {
+        let mut want = because(
+            fenced(Event::Retry, &[Status::Running], Status::Retrying, at(9)),
+            &no_paper(),
+        );
         want.patch.ready_at = Some(at(due));
-        let end = AttemptEnd::Retryable { failure: no_paper(), after: after.map(seconds) };
+        let end = AttemptEnd::Retryable {
+            failure: no_paper(),
+            after: after.map(seconds),
+        };
         assert_eq!(settling(&running(), end), want, "{after:?}");
     }
     let stopped = Failure::new("the attempt was stopped before it was done");
-    let mut want = because(fenced(Event::Retry, &[Status::Running], Status::Retrying, at(9)), &stopped);
+    let mut want = because(
+        fenced(Event::Retry, &[Status::Running], Status::Retrying, at(9)),
+        &stopped,
+    );
     want.patch.ready_at = Some(at(10));
     assert_eq!(settling(&running(), AttemptEnd::Cancelled), want);
 }
@@ -119,11 +167,24 @@ fn a_retry_waits_for_the_backoff_or_as_its_handler_says_up_to_the_cap() {
 #[test]
 fn a_retry_of_the_last_attempt_is_a_failure_whose_text_is_bounded() {
     for (attempt, fails) in [(2, false), (3, true), (4, true)] {
-        let job = Job { attempt, ..running() };
-        let end = AttemptEnd::Retryable { failure: Failure::new("a".repeat(2048)), after: None };
+        let job = Job {
+            attempt,
+            ..running()
+        };
+        let end = AttemptEnd::Retryable {
+            failure: Failure::new("a".repeat(2048)),
+            after: None,
+        };
         let transition = settling(&job, end);
         let detail = transition.patch.failure.expect("a failure").detail;
-        assert_eq!((transition.patch.status == Some(Status::Failed), detail.len()), (fails, 2048), "{attempt}");
+        assert_eq!(
+            (
+                transition.patch.status == Some(Status::Failed),
+                detail.len()
+            ),
+            (fails, 2048),
+            "{attempt}"
+        );
         let gave_up = format!("gave up after {attempt} of {attempt} attempts; the last one: aaa");
         assert_eq!(detail.starts_with(&gave_up), fails, "{attempt}");
         assert_eq!(transition.patch.finished_at, fails.then_some(at(9)));
@@ -132,36 +193,78 @@ fn a_retry_of_the_last_attempt_is_a_failure_whose_text_is_bounded() {
 
 #[test]
 fn what_is_being_cancelled_is_cancelled_unless_its_end_is_one_for_good() {
-    let job = Transition::ask_to_cancel(at(6)).apply(&running()).expect("it runs");
-    let want = fenced(Event::ConfirmCancel, &[Status::Cancelling], Status::Cancelled, at(9));
-    for end in [retryable(), AttemptEnd::Unavailable(no_paper()), AttemptEnd::Cancelled] {
+    let job = Transition::ask_to_cancel(at(6))
+        .apply(&running())
+        .expect("it runs");
+    let want = fenced(
+        Event::ConfirmCancel,
+        &[Status::Cancelling],
+        Status::Cancelled,
+        at(9),
+    );
+    for end in [
+        retryable(),
+        AttemptEnd::Unavailable(no_paper()),
+        AttemptEnd::Cancelled,
+    ] {
         assert_eq!(settling(&job, end), want);
     }
-    assert_eq!(settling(&job, AttemptEnd::Terminal(no_paper())).patch.status, Some(Status::Failed));
+    assert_eq!(
+        settling(&job, AttemptEnd::Terminal(no_paper()))
+            .patch
+            .status,
+        Some(Status::Failed)
+    );
 }
 
 #[test]
 fn a_client_cancels_whatever_version_it_has_seen() {
-    let withdrawn = write(Event::Withdraw, &[Status::Accepted, Status::Retrying], Status::Cancelled, at(9));
+    let withdrawn = write(
+        Event::Withdraw,
+        &[Status::Accepted, Status::Retrying],
+        Status::Cancelled,
+        at(9),
+    );
     assert_eq!(Transition::withdraw(at(9)), withdrawn);
-    let asked = write(Event::AskToCancel, &[Status::Running], Status::Cancelling, at(9));
+    let asked = write(
+        Event::AskToCancel,
+        &[Status::Running],
+        Status::Cancelling,
+        at(9),
+    );
     assert_eq!(Transition::ask_to_cancel(at(9)), asked);
 }
 
 #[test]
 fn who_ends_a_job_in_place_of_its_worker_waits_for_the_end_of_the_lease() {
-    let mut want = fenced(Event::ConfirmCancel, &[Status::Cancelling], Status::Cancelled, at(9));
+    let mut want = fenced(
+        Event::ConfirmCancel,
+        &[Status::Cancelling],
+        Status::Cancelled,
+        at(9),
+    );
     want.guard.ready_by = Some(at(9));
     assert_eq!(Transition::confirm_cancel(token(1), at(9)), want);
     let from = [Status::Running, Status::Retrying];
-    let retrying = settling(&running(), AttemptEnd::Retryable { failure: no_paper(), after: None });
+    let retrying = settling(
+        &running(),
+        AttemptEnd::Retryable {
+            failure: no_paper(),
+            after: None,
+        },
+    );
     let retrying = retrying.apply(&running()).expect("the lease holds");
     let mut failed_before = running();
     failed_before.failure = Some(no_paper());
-    for (job, failure) in
-        [(running(), cause_of_death(&running())), (retrying, no_paper()), (failed_before, cause_of_death(&running()))]
-    {
-        let mut want = because(fenced(Event::GiveUp, &from, Status::Failed, at(9)), &failure);
+    for (job, failure) in [
+        (running(), cause_of_death(&running())),
+        (retrying, no_paper()),
+        (failed_before, cause_of_death(&running())),
+    ] {
+        let mut want = because(
+            fenced(Event::GiveUp, &from, Status::Failed, at(9)),
+            &failure,
+        );
         want.guard.ready_by = Some(at(9));
         assert_eq!(Transition::give_up(&job, token(1), at(9)), want);
     }
@@ -173,7 +276,10 @@ fn a_job_lapses_once_it_was_ready_for_too_long() {
     let failure = transition.patch.failure.clone().expect("a failure");
     assert_eq!((failure.code.as_str(), failure.status), ("expired", 400));
     assert!(failure.detail.contains("within 60 s"), "{}", failure.detail);
-    let mut want = because(write(Event::Lapse, &[Status::Accepted], Status::Failed, at(100)), &failure);
+    let mut want = because(
+        write(Event::Lapse, &[Status::Accepted], Status::Failed, at(100)),
+        &failure,
+    );
     (want.guard.created_at, want.guard.ready_by) = (Some(at(0)), Some(at(40)));
     assert_eq!(transition, want);
 }
@@ -181,13 +287,18 @@ fn a_job_lapses_once_it_was_ready_for_too_long() {
 #[test]
 fn a_redrive_begins_anew_with_the_last_twenty_steps() {
     assert_eq!(KEPT_OVER_A_REDRIVE, 20);
-    let mut job = settling(&running(), AttemptEnd::Terminal(no_paper())).apply(&running()).expect("the lease holds");
+    let mut job = settling(&running(), AttemptEnd::Terminal(no_paper()))
+        .apply(&running())
+        .expect("the lease holds");
     for steps in [0, 2, 20, 21, 30] {
         job.history = (0..steps).map(|n| Step::new(Event::Claim, at(n))).collect();
         let mut want = write(Event::Redrive, &[Status::Failed], Status::Accepted, at(50));
         (want.guard.version, want.patch.ready_at) = (Some(job.version), Some(at(50)));
-        want.patch.anew =
-            Some((steps.saturating_sub(20).max(0)..steps).map(|n| Step::new(Event::Claim, at(n))).collect());
+        want.patch.anew = Some(
+            (steps.saturating_sub(20).max(0)..steps)
+                .map(|n| Step::new(Event::Claim, at(n)))
+                .collect(),
+        );
         assert_eq!(Transition::redrive(&job, at(50)), want, "{steps}");
     }
 }
@@ -198,7 +309,10 @@ fn an_attempt_that_is_deferred_or_given_back_is_not_counted() {
     let mut halfway = running();
     halfway.progress = Some(Progress::new(50.0, Some("half".into())));
     for (job, percent) in [(running(), 0.0), (halfway, 50.0)] {
-        let mut want = because(fenced(Event::Defer, &[Status::Running], Status::Retrying, at(9)), &away);
+        let mut want = because(
+            fenced(Event::Defer, &[Status::Running], Status::Retrying, at(9)),
+            &away,
+        );
         want.patch.uncounted = 1;
         want.patch.ready_at = Some(at(9).after(Duration::from_millis(1500)));
         let message = Some("the result could not be stored; trying again".to_owned());
@@ -206,7 +320,10 @@ fn an_attempt_that_is_deferred_or_given_back_is_not_counted() {
         assert_eq!(settling(&job, AttemptEnd::Unavailable(away.clone())), want);
     }
     let lost = Failure::unavailable("the table was unavailable during the attempt");
-    let mut want = because(fenced(Event::Defer, &[Status::Running], Status::Retrying, at(9)), &lost);
+    let mut want = because(
+        fenced(Event::Defer, &[Status::Running], Status::Retrying, at(9)),
+        &lost,
+    );
     (want.patch.uncounted, want.patch.ready_at) = (1, Some(at(9)));
     assert_eq!(Transition::give_back(token(1), at(9)), want);
 }
@@ -214,20 +331,43 @@ fn an_attempt_that_is_deferred_or_given_back_is_not_counted() {
 #[test]
 fn an_outage_fails_a_job_after_a_day_or_its_retention_and_not_before() {
     let hour = Duration::from_secs(3600);
-    for (retention, limit) in [(hour, hour), (24 * hour, 24 * hour), (100 * hour, 24 * hour)] {
-        for (lasted, fails) in [(limit.saturating_sub(Duration::from_millis(1)), false), (limit, true)] {
-            let mut job = Job { retention, ..running() };
-            job.history =
-                vec![Step::new(Event::Claim, at(0)), Step::new(Event::Defer, at(0)), Step::new(Event::Claim, at(1))];
+    for (retention, limit) in [
+        (hour, hour),
+        (24 * hour, 24 * hour),
+        (100 * hour, 24 * hour),
+    ] {
+        for (lasted, fails) in [
+            (limit.saturating_sub(Duration::from_millis(1)), false),
+            (limit, true),
+        ] {
+            let mut job = Job {
+                retention,
+                ..running()
+            };
+            job.history = vec![
+                Step::new(Event::Claim, at(0)),
+                Step::new(Event::Defer, at(0)),
+                Step::new(Event::Claim, at(1)),
+            ];
             let now = at(0).after(lasted);
             let end = AttemptEnd::Unavailable(Failure::unavailable("away"));
             let transition = Transition::settle(&job, token(1), end, &POLICY, now, 0.5);
             if fails {
-                let detail = format!("gave up after {} min; the last attempt: away", lasted.as_secs() / 60);
+                let detail = format!(
+                    "gave up after {} min; the last attempt: away",
+                    lasted.as_secs() / 60
+                );
                 let failure = Failure::unavailable(detail);
-                assert_eq!(transition, because(fenced(Event::Fail, &OPEN, Status::Failed, now), &failure));
+                assert_eq!(
+                    transition,
+                    because(fenced(Event::Fail, &OPEN, Status::Failed, now), &failure)
+                );
             } else {
-                assert_eq!(transition.patch.status, Some(Status::Retrying), "{retention:?}");
+                assert_eq!(
+                    transition.patch.status,
+                    Some(Status::Retrying),
+                    "{retention:?}"
+                );
             }
         }
     }
@@ -235,7 +375,11 @@ fn an_outage_fails_a_job_after_a_day_or_its_retention_and_not_before() {
 
 #[test]
 fn a_guard_holds_only_if_every_part_of_it_does() {
-    let job = Job { attempt: 2, ready_at: at(30), ..running() };
+    let job = Job {
+        attempt: 2,
+        ready_at: at(30),
+        ..running()
+    };
     let guard = Guard {
         alive_at: at(9),
         statuses: vec![Status::Running],
@@ -246,52 +390,134 @@ fn a_guard_holds_only_if_every_part_of_it_does() {
         version: Some(job.version),
     };
     assert!(guard.holds(&job));
-    let blank =
-        Guard { created_at: None, token: None, ready_by: None, attempts_below: None, version: None, ..guard.clone() };
-    assert!(blank.holds(&job) && blank.holds(&Job { lease: None, ..job.clone() }));
+    let blank = Guard {
+        created_at: None,
+        token: None,
+        ready_by: None,
+        attempts_below: None,
+        version: None,
+        ..guard.clone()
+    };
+    assert!(
+        blank.holds(&job)
+            && blank.holds(&Job {
+                lease: None,
+                ..job.clone()
+            })
+    );
     for broken in [
-        Guard { alive_at: job.expires_at, ..guard.clone() },
-        Guard { statuses: vec![], ..guard.clone() },
-        Guard { statuses: vec![Status::Cancelling, Status::Accepted], ..guard.clone() },
-        Guard { created_at: Some(at(1)), ..guard.clone() },
-        Guard { token: Some(token(2)), ..guard.clone() },
-        Guard { ready_by: Some(at(29)), ..guard.clone() },
-        Guard { attempts_below: Some(2), ..guard.clone() },
-        Guard { attempts_below: Some(1), ..guard.clone() },
-        Guard { version: Some(job.version - 1), ..guard.clone() },
-        Guard { version: Some(job.version + 1), ..guard.clone() },
+        Guard {
+            alive_at: job.expires_at,
+            ..guard.clone()
+        },
+        Guard {
+            statuses: vec![],
+            ..guard.clone()
+        },
+        Guard {
+            statuses: vec![Status::Cancelling, Status::Accepted],
+            ..guard.clone()
+        },
+        Guard {
+            created_at: Some(at(1)),
+            ..guard.clone()
+        },
+        Guard {
+            token: Some(token(2)),
+            ..guard.clone()
+        },
+        Guard {
+            ready_by: Some(at(29)),
+            ..guard.clone()
+        },
+        Guard {
+            attempts_below: Some(2),
+            ..guard.clone()
+        },
+        Guard {
+            attempts_below: Some(1),
+            ..guard.clone()
+        },
+        Guard {
+            version: Some(job.version - 1),
+            ..guard.clone()
+        },
+        Guard {
+            version: Some(job.version + 1),
+            ..guard.clone()
+        },
     ] {
         assert!(!broken.holds(&job), "{broken:?}");
     }
-    assert!(Guard { ready_by: Some(at(31)), attempts_below: Some(4), ..guard.clone() }.holds(&job));
-    assert!(!guard.holds(&Job { lease: None, ..job }), "a token of nobody");
+    assert!(
+        Guard {
+            ready_by: Some(at(31)),
+            attempts_below: Some(4),
+            ..guard.clone()
+        }
+        .holds(&job)
+    );
+    assert!(
+        !guard.holds(&Job { lease: None, ..job }),
+        "a token of nobody"
+    );
 }
 
 /// A job that has everything.
 fn full() -> Job {
     let mut job = running();
     (job.progress, job.estimated_finish_at) = (Some(Progress::new(50.0, None)), Some(at(90)));
-    (job.finished_at, job.failure, job.success) = (Some(at(8)), Some(no_paper()), Some(Success::default()));
+    (job.finished_at, job.failure, job.success) =
+        (Some(at(8)), Some(no_paper()), Some(Success::default()));
     job
 }
 
 #[test]
 fn a_patch_that_says_nothing_changes_the_version_the_time_and_the_expiry() {
-    let job = Job { updated_at: at(1), expires_at: at(1), ..full() };
+    let job = Job {
+        updated_at: at(1),
+        expires_at: at(1),
+        ..full()
+    };
     let mut patch = write(Event::Renew, &[], Status::Running, at(10)).patch;
     (patch.status, patch.step) = (None, None);
     let expires_at = at(86_410).after(OVERTIME);
-    let want = Job { version: job.version + 1, updated_at: at(10), expires_at, ..job.clone() };
+    let want = Job {
+        version: job.version + 1,
+        updated_at: at(10),
+        expires_at,
+        ..job.clone()
+    };
     assert_eq!(patch.apply(job.clone()), want);
-    assert_eq!(patch.apply(Job { version: u64::MAX, ..job }).version, u64::MAX, "of a damaged record");
+    assert_eq!(
+        patch
+            .apply(Job {
+                version: u64::MAX,
+                ..job
+            })
+            .version,
+        u64::MAX,
+        "of a damaged record"
+    );
 }
 
 #[test]
 fn the_record_of_a_job_that_ends_is_kept_for_its_retention_and_that_of_an_open_one_for_longer() {
     for status in Status::ALL {
-        let after = write(Event::Renew, &[], status, at(10)).patch.apply(Job { ready_at: at(10), ..full() });
-        let overtime = if status.is_terminal() { Duration::ZERO } else { OVERTIME };
-        assert_eq!((after.expires_at, after.deadline()), (at(86_410).after(overtime), at(86_410)), "{status:?}");
+        let after = write(Event::Renew, &[], status, at(10)).patch.apply(Job {
+            ready_at: at(10),
+            ..full()
+        });
+        let overtime = if status.is_terminal() {
+            Duration::ZERO
+        } else {
+            OVERTIME
+        };
+        assert_eq!(
+            (after.expires_at, after.deadline()),
+            (at(86_410).after(overtime), at(86_410)),
+            "{status:?}"
+        );
     }
 }
 
@@ -299,8 +525,15 @@ fn the_record_of_a_job_that_ends_is_kept_for_its_retention_and_that_of_an_open_o
 fn a_patch_makes_each_change_that_it_says() {
     let job = full();
     let mut patch = write(Event::Succeed, &[], Status::Succeeded, at(10)).patch;
-    let success = Success { result: None, resource: crate::Resource::parse("/a").ok() };
-    (patch.success, patch.failure, patch.ready_at) = (Some(success.clone()), Some(Failure::new("no")), Some(at(77)));
+    let success = Success {
+        result: None,
+        resource: crate::Resource::parse("/a").ok(),
+    };
+    (patch.success, patch.failure, patch.ready_at) = (
+        Some(success.clone()),
+        Some(Failure::new("no")),
+        Some(at(77)),
+    );
     patch.progress = Some((Progress::new(70.0, None), None));
     let want = Job {
         version: job.version + 1,
@@ -327,19 +560,37 @@ fn a_patch_makes_each_change_that_it_says() {
 
 #[test]
 fn an_attempt_that_begins_is_counted_and_has_no_progress_yet() {
-    let job = Job { attempt: 1, ..full() };
+    let job = Job {
+        attempt: 1,
+        ..full()
+    };
     let mut patch = write(Event::Claim, &[], Status::Running, at(10)).patch;
     let lease = claim(7, "m7").lease;
     patch.begin = Some(lease.clone());
     let begun = patch.apply(job.clone());
-    assert_eq!((begun.lease, begun.attempt, begun.started_at), (Some(lease), 2, Some(at(5))));
+    assert_eq!(
+        (begun.lease, begun.attempt, begun.started_at),
+        (Some(lease), 2, Some(at(5)))
+    );
     assert_eq!((begun.progress, begun.estimated_finish_at), (None, None));
-    let first = patch.apply(Job { started_at: None, ..job.clone() });
+    let first = patch.apply(Job {
+        started_at: None,
+        ..job.clone()
+    });
     assert_eq!(first.started_at, Some(at(10)));
     patch.uncounted = 1;
     assert_eq!(patch.apply(job.clone()).attempt, 1);
     patch.begin = None;
-    assert_eq!(patch.apply(Job { attempt: 0, ..job.clone() }).attempt, 0, "of a damaged record");
+    assert_eq!(
+        patch
+            .apply(Job {
+                attempt: 0,
+                ..job.clone()
+            })
+            .attempt,
+        0,
+        "of a damaged record"
+    );
     assert_eq!(patch.apply(job).attempt, 0);
 }
 
@@ -387,33 +638,55 @@ fn each_event_meets_these_statuses() {
         (Event::Redrive, &[Failed], Accepted),
     ] {
         for status in Status::ALL {
-            let want = if from.contains(&status) { Ok(to) } else { Err(IllegalTransition { status, event }) };
+            let want = if from.contains(&status) {
+                Ok(to)
+            } else {
+                Err(IllegalTransition { status, event })
+            };
             assert_eq!(next(status, event), want);
         }
     }
     for status in Status::ALL {
-        let want =
-            if OPEN.contains(&status) { Ok(status) } else { Err(IllegalTransition { status, event: Event::Renew }) };
+        let want = if OPEN.contains(&status) {
+            Ok(status)
+        } else {
+            Err(IllegalTransition {
+                status,
+                event: Event::Renew,
+            })
+        };
         assert_eq!(next(status, Event::Renew), want);
     }
 }
 
 #[test]
 fn a_report_of_progress_estimates_the_end() {
-    let report = |percent| progress_report(Progress::new(percent, Some("half".into())), at(10), at(20));
-    assert_eq!(report(50.0), (Progress::new(50.0, Some("half".into())), Some(at(30))));
+    let report =
+        |percent| progress_report(Progress::new(percent, Some("half".into())), at(10), at(20));
+    assert_eq!(
+        report(50.0),
+        (Progress::new(50.0, Some("half".into())), Some(at(30)))
+    );
     assert_eq!(report(0.0).1, None);
 }
 
 #[test]
 fn a_refused_claim_means_what_the_record_says() {
-    let refusal = |job: &Job, n, message, seconds| Refusal::of(&claim(n, message), Some(job), at(seconds));
+    let refusal =
+        |job: &Job, n, message, seconds| Refusal::of(&claim(n, message), Some(job), at(seconds));
     let running = running();
-    let retrying =
-        settling(&running, AttemptEnd::Retryable { failure: no_paper(), after: Some(Duration::from_secs(60)) })
-            .apply(&running)
-            .expect("the lease holds");
-    let cancelling = Transition::ask_to_cancel(at(6)).apply(&running).expect("it runs");
+    let retrying = settling(
+        &running,
+        AttemptEnd::Retryable {
+            failure: no_paper(),
+            after: Some(Duration::from_secs(60)),
+        },
+    )
+    .apply(&running)
+    .expect("the lease holds");
+    let cancelling = Transition::ask_to_cancel(at(6))
+        .apply(&running)
+        .expect("it runs");
     // It waits, or came free meanwhile; any message of it may bring it.
     for message in ["m1", "m2"] {
         assert_eq!(refusal(&retrying, 2, message, 10), Refusal::Later(at(69)));
@@ -429,20 +702,56 @@ fn a_refused_claim_means_what_the_record_says() {
     }
     // Its worker died: any message goes on with it.
     for message in ["m1", "m2"] {
-        let take_over = Refusal::TakeOver { dead: token(1), isolation: Isolation::Shared };
+        let take_over = Refusal::TakeOver {
+            dead: token(1),
+            isolation: Isolation::Shared,
+        };
         assert_eq!(refusal(&running, 2, message, 35), take_over);
-        assert_eq!(refusal(&cancelling, 2, message, 35), Refusal::Cancel(token(1)));
+        assert_eq!(
+            refusal(&cancelling, 2, message, 35),
+            Refusal::Cancel(token(1))
+        );
     }
-    for (attempt, refused) in
-        [(2, Refusal::Later(at(69))), (3, Refusal::Exhausted(token(1))), (4, Refusal::Exhausted(token(1)))]
-    {
-        assert_eq!(refusal(&Job { attempt, ..retrying.clone() }, 2, "m1", 69), refused, "{attempt}");
+    for (attempt, refused) in [
+        (2, Refusal::Later(at(69))),
+        (3, Refusal::Exhausted(token(1))),
+        (4, Refusal::Exhausted(token(1))),
+    ] {
+        assert_eq!(
+            refusal(
+                &Job {
+                    attempt,
+                    ..retrying.clone()
+                },
+                2,
+                "m1",
+                69
+            ),
+            refused,
+            "{attempt}"
+        );
     }
-    let over = settling(&running, AttemptEnd::Terminal(no_paper())).apply(&running).expect("the lease holds");
+    let over = settling(&running, AttemptEnd::Terminal(no_paper()))
+        .apply(&running)
+        .expect("the lease holds");
     assert_eq!(refusal(&over, 1, "m1", 10), Refusal::Over);
     assert_eq!(refusal(&running, 1, "m1", 15 * 86_400 + 4), Refusal::Mine);
-    assert_eq!(refusal(&running, 1, "m1", 15 * 86_400 + 5), Refusal::Over, "expired");
-    assert_eq!(Refusal::of(&Claim { created_at: at(1), ..claim(1, "m1") }, Some(&running), at(6)), Refusal::Over);
+    assert_eq!(
+        refusal(&running, 1, "m1", 15 * 86_400 + 5),
+        Refusal::Over,
+        "expired"
+    );
+    assert_eq!(
+        Refusal::of(
+            &Claim {
+                created_at: at(1),
+                ..claim(1, "m1")
+            },
+            Some(&running),
+            at(6)
+        ),
+        Refusal::Over
+    );
 }
 
 #[test]
@@ -453,7 +762,10 @@ fn after_a_death_the_last_attempt_runs_alone_and_none_follows_one_that_did() {
         job.lease.as_mut().expect("leased").isolation = isolation;
         Refusal::of(&claim(2, "m1"), Some(&job), at(35))
     };
-    let take_over = |isolation| Refusal::TakeOver { dead: token(1), isolation };
+    let take_over = |isolation| Refusal::TakeOver {
+        dead: token(1),
+        isolation,
+    };
     let (alone, shared) = (Isolation::Alone, Isolation::Shared);
     for (attempt, ran, want) in [
         (1, shared, take_over(shared)),

@@ -33,7 +33,9 @@ async fn the_rest_of_a_body_is_received_whether_some_of_it_was_read_or_none() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_waits_for_100_is_not_asked_for_its_body() {
     let mut request = request(stream::pending());
-    request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-Continue"));
+    request
+        .headers_mut()
+        .insert(EXPECT, HeaderValue::from_static("100-Continue"));
     let begun = Instant::now();
     let (request, rest) = watch(request);
     drop(request);

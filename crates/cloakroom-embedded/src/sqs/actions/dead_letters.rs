@@ -21,7 +21,9 @@ struct Input {
 
 fn name_in(arn: &str, parameter: &str) -> Result<String, SqsError> {
     arn_to_name(arn).map(str::to_owned).ok_or_else(|| {
-        SqsError::invalid(format!("Value for parameter {parameter} is invalid. Reason: not a queue's ARN."))
+        SqsError::invalid(format!(
+            "Value for parameter {parameter} is invalid. Reason: not a queue's ARN."
+        ))
     })
 }
 
@@ -32,7 +34,9 @@ pub(super) async fn start(server: &Arc<Server>, body: &[u8]) -> Result<Value, Sq
         Some(arn) => Some(name_in(arn, "DestinationArn")?),
         None => None,
     };
-    let (task, reached) = server.store(move |store, now| store.move_back(&source, destination.as_deref(), now)).await?;
+    let (task, reached) = server
+        .store(move |store, now| store.move_back(&source, destination.as_deref(), now))
+        .await?;
     for queue in reached {
         server.waiters.ring(&queue);
     }
@@ -43,7 +47,9 @@ pub(super) async fn list(server: &Arc<Server>, body: &[u8]) -> Result<Value, Sqs
     let input: Input = parse(body)?;
     let source = name_in(&input.source_arn, "SourceArn")?;
     let max = check_range(input.max_results.unwrap_or(1), 1..=10, "MaxResults")?;
-    let tasks = server.store(move |store, _| store.move_tasks(&source, max)).await?;
+    let tasks = server
+        .store(move |store, _| store.move_tasks(&source, max))
+        .await?;
     let results: Vec<Value> = tasks
         .into_iter()
         .map(|task| {

@@ -17,7 +17,11 @@ use super::error::{Kind, SqsError};
 use super::protocol::Failed;
 
 /// Runs the named action; gives the answer's body.
-pub(super) async fn dispatch(server: &Arc<Server>, action: &str, body: &Bytes) -> Result<Vec<u8>, SqsError> {
+pub(super) async fn dispatch(
+    server: &Arc<Server>,
+    action: &str,
+    body: &Bytes,
+) -> Result<Vec<u8>, SqsError> {
     let answer = match action {
         "SendMessage" => send::one(server, body).await?,
         "SendMessageBatch" => send::batch(server, body).await?,
@@ -49,12 +53,18 @@ pub(super) async fn dispatch(server: &Arc<Server>, action: &str, body: &Bytes) -
 fn check_batch<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), SqsError> {
     let ids: Vec<&str> = ids.collect();
     if ids.is_empty() {
-        return Err(SqsError::new(Kind::EmptyBatchRequest, "There should be at least one entry in the request."));
+        return Err(SqsError::new(
+            Kind::EmptyBatchRequest,
+            "There should be at least one entry in the request.",
+        ));
     }
     if ids.len() > 10 {
         return Err(SqsError::new(
             Kind::TooManyEntriesInBatchRequest,
-            format!("Maximum number of entries per request are 10. You have sent {}.", ids.len()),
+            format!(
+                "Maximum number of entries per request are 10. You have sent {}.",
+                ids.len()
+            ),
         ));
     }
     let mut seen = HashSet::new();
@@ -68,7 +78,10 @@ fn check_batch<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), SqsError> {
             ));
         }
         if !seen.insert(id) {
-            return Err(SqsError::new(Kind::BatchEntryIdsNotDistinct, format!("Id {id} repeated.")));
+            return Err(SqsError::new(
+                Kind::BatchEntryIdsNotDistinct,
+                format!("Id {id} repeated."),
+            ));
         }
     }
     Ok(())
@@ -84,7 +97,11 @@ fn batch_answer(successful: &[Value], failed: &[Failed]) -> Value {
 }
 
 /// Refuses a number outside its limits.
-fn check_range(value: i64, limits: std::ops::RangeInclusive<i64>, parameter: &str) -> Result<i64, SqsError> {
+fn check_range(
+    value: i64,
+    limits: std::ops::RangeInclusive<i64>,
+    parameter: &str,
+) -> Result<i64, SqsError> {
     if limits.contains(&value) {
         Ok(value)
     } else {

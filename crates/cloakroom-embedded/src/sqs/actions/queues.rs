@@ -21,8 +21,14 @@ struct Named {
 }
 
 pub(super) async fn create(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
-    let Named { queue_name: name, attributes } = parse(body)?;
-    if name.split_once('.').is_some_and(|(_, suffix)| suffix == "fifo") {
+    let Named {
+        queue_name: name,
+        attributes,
+    } = parse(body)?;
+    if name
+        .split_once('.')
+        .is_some_and(|(_, suffix)| suffix == "fifo")
+    {
         return Err(standard_only());
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -33,14 +39,18 @@ pub(super) async fn create(server: &Arc<Server>, body: &[u8]) -> Result<Value, S
     }
     Settings::read(&attributes)?;
     let url = server.queue_url(&name);
-    server.store(move |store, now| store.create_queue(&name, &attributes, now)).await?;
+    server
+        .store(move |store, now| store.create_queue(&name, &attributes, now))
+        .await?;
     Ok(json!({ "QueueUrl": url }))
 }
 
 pub(super) async fn url(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
     let name = parse::<Named>(body)?.queue_name;
     let url = server.queue_url(&name);
-    server.store(move |store, _| store.queue_exists(&name)).await?;
+    server
+        .store(move |store, _| store.queue_exists(&name))
+        .await?;
     Ok(json!({ "QueueUrl": url }))
 }
 
@@ -52,7 +62,9 @@ pub(super) async fn list(server: &Arc<Server>, body: &[u8]) -> Result<Value, Sqs
         queue_name_prefix: String,
     }
     let prefix = parse::<Input>(body)?.queue_name_prefix;
-    let names = server.store(move |store, _| store.queue_names(&prefix)).await?;
+    let names = server
+        .store(move |store, _| store.queue_names(&prefix))
+        .await?;
     let urls: Vec<String> = names.iter().map(|name| server.queue_url(name)).collect();
     Ok(json!({ "QueueUrls": urls }))
 }
@@ -75,7 +87,9 @@ pub(super) async fn attributes(server: &Arc<Server>, body: &[u8]) -> Result<Valu
     ];
     let queue = queue_of(body)?;
     let names = parse::<Input>(body)?.attribute_names;
-    let mut attributes = server.store(move |store, now| store.queue_attributes(&queue, now)).await?;
+    let mut attributes = server
+        .store(move |store, now| store.queue_attributes(&queue, now))
+        .await?;
     for name in &names {
         if name != "All" && !attributes.contains_key(name) && !OPTIONAL.contains(&name.as_str()) {
             let message = format!("Unknown Attribute {name}.");
@@ -85,13 +99,19 @@ pub(super) async fn attributes(server: &Arc<Server>, body: &[u8]) -> Result<Valu
     if !names.iter().any(|name| name == "All") {
         attributes.retain(|name, _| names.contains(name));
     }
-    Ok(if attributes.is_empty() { json!({}) } else { json!({ "Attributes": attributes }) })
+    Ok(if attributes.is_empty() {
+        json!({})
+    } else {
+        json!({ "Attributes": attributes })
+    })
 }
 
 pub(super) async fn set(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
     let queue = queue_of(body)?;
     let changes = parse::<Named>(body)?.attributes;
-    server.store(move |store, now| store.set_queue(&queue, changes, now)).await?;
+    server
+        .store(move |store, now| store.set_queue(&queue, changes, now))
+        .await?;
     Ok(json!({}))
 }
 
@@ -103,6 +123,8 @@ pub(super) async fn purge(server: &Arc<Server>, body: &[u8]) -> Result<Value, Sq
 
 pub(super) async fn delete(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
     let queue = queue_of(body)?;
-    server.store(move |store, _| store.delete_queue(&queue)).await?;
+    server
+        .store(move |store, _| store.delete_queue(&queue))
+        .await?;
     Ok(json!({}))
 }

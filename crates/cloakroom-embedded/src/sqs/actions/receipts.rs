@@ -35,13 +35,25 @@ pub(super) async fn change_batch(server: &Arc<Server>, body: &[u8]) -> Result<Va
     Ok(answer)
 }
 
-fn delete_entry(store: &mut Store, queue: &str, entry: &ReceiptEntry, _now: i64) -> Result<(), SqsError> {
+fn delete_entry(
+    store: &mut Store,
+    queue: &str,
+    entry: &ReceiptEntry,
+    _now: i64,
+) -> Result<(), SqsError> {
     store.delete(queue, &Receipt::parse(&entry.receipt_handle, queue)?)
 }
 
-fn change_entry(store: &mut Store, queue: &str, entry: &ReceiptEntry, now: i64) -> Result<(), SqsError> {
+fn change_entry(
+    store: &mut Store,
+    queue: &str,
+    entry: &ReceiptEntry,
+    now: i64,
+) -> Result<(), SqsError> {
     let receipt = Receipt::parse(&entry.receipt_handle, queue)?;
-    let timeout_s = entry.visibility_timeout.ok_or_else(|| SqsError::missing("VisibilityTimeout"))?;
+    let timeout_s = entry
+        .visibility_timeout
+        .ok_or_else(|| SqsError::missing("VisibilityTimeout"))?;
     check_range(timeout_s, 0..=MAX_VISIBILITY_S, "VisibilityTimeout")?;
     store.change_visibility(queue, &receipt, timeout_s, now)
 }

@@ -34,11 +34,18 @@ pub(super) async fn receive(server: &Arc<Server>, body: &[u8]) -> Result<Value, 
     let mut input: ReceiveInput = parse(body)?;
     let mut system_names = std::mem::take(&mut input.message_system_attribute_names);
     system_names.append(&mut input.attribute_names);
-    if let Some(unknown) = system_names.iter().find(|name| !SYSTEM_ATTRIBUTES.contains(&name.as_str())) {
+    if let Some(unknown) = system_names
+        .iter()
+        .find(|name| !SYSTEM_ATTRIBUTES.contains(&name.as_str()))
+    {
         let message = format!("Unknown Attribute {unknown}.");
         return Err(SqsError::new(Kind::InvalidAttributeName, message));
     }
-    let max = check_range(input.max_number_of_messages.unwrap_or(1), 1..=10, "MaxNumberOfMessages")?;
+    let max = check_range(
+        input.max_number_of_messages.unwrap_or(1),
+        1..=10,
+        "MaxNumberOfMessages",
+    )?;
     if let Some(timeout_s) = input.visibility_timeout {
         check_range(timeout_s, 0..=MAX_VISIBILITY_S, "VisibilityTimeout")?;
     }
@@ -46,7 +53,9 @@ pub(super) async fn receive(server: &Arc<Server>, body: &[u8]) -> Result<Value, 
         Some(wait_s) => check_range(wait_s, 0..=20, "WaitTimeSeconds")?,
         None => {
             let name = queue.clone();
-            server.store(move |store, _| store.receive_wait_s(&name)).await?
+            server
+                .store(move |store, _| store.receive_wait_s(&name))
+                .await?
         }
     };
 
@@ -59,10 +68,21 @@ pub(super) async fn receive(server: &Arc<Server>, body: &[u8]) -> Result<Value, 
     let messages = wanted.wait_for(server).await?;
     let messages: Vec<ReceivedMessage> = messages
         .into_iter()
-        .map(|message| encode(&queue, message, &input.message_attribute_names, &system_names))
+        .map(|message| {
+            encode(
+                &queue,
+                message,
+                &input.message_attribute_names,
+                &system_names,
+            )
+        })
         .collect();
     // Without messages AWS leaves the member out.
-    Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) })
+    Ok(if messages.is_empty() {
+        json!({})
+    } else {
+        json!({ "Messages": messages })
+    })
 }
 
 struct Wanted {
@@ -109,7 +129,9 @@ impl Wanted {
 
     async fn look(&self, server: &Arc<Server>) -> Result<Received, SqsError> {
         let (queue, max, visibility_s) = (self.queue.clone(), self.max, self.visibility_s);
-        let received = server.store(move |store, now| store.receive(&queue, max, visibility_s, now)).await?;
+        let received = server
+            .store(move |store, now| store.receive(&queue, max, visibility_s, now))
+            .await?;
         if let Some(dead_letters) = &received.buried_in {
             server.waiters.ring(dead_letters);
         }
@@ -117,16 +139,34 @@ impl Wanted {
     }
 }
 
-fn encode(queue: &str, message: StoredMessage, attribute_names: &[String], system_names: &[String]) -> ReceivedMessage {
-    let wants = |name: &str| system_names.iter().any(|wanted| wanted == "All" || wanted == name);
+fn encode(
+    queue: &str,
+    message: StoredMessage,
+    attribute_names: &[String],
+    system_names: &[String],
+) -> ReceivedMessage {
+    let wants = |name: &str| {
+        system_names
+            .iter()
+            .any(|wanted| wanted == "All" || wanted == name)
+    };
     let known = [
         ("SenderId", Some(ACCOUNT.to_owned())),
         ("SentTimestamp", Some(message.sent_at.to_string())),
-        ("ApproximateReceiveCount", Some(message.receive_count.to_string())),
-        ("ApproximateFirstReceiveTimestamp", Some(message.first_received_at.to_string())),
+        (
+            "ApproximateReceiveCount",
+            Some(message.receive_count.to_string()),
+        ),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            Some(message.first_received_at.to_string()),
+        ),
         ("MessageGroupId", message.group_id),
         ("AWSTraceHeader", message.trace_header),
-        ("DeadLetterQueueSourceArn", message.dead_letter_from.as_deref().map(name_to_arn)),
+        (
+            "DeadLetterQueueSourceArn",
+            message.dead_letter_from.as_deref().map(name_to_arn),
+        ),
     ];
     let system: BTreeMap<_, _> = known
         .into_iter()

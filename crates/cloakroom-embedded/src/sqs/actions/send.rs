@@ -20,7 +20,10 @@ pub(super) async fn one(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsE
         Some(id) => id?,
         None => return Err(SqsError::internal("a send got no answer")),
     };
-    Ok(json!(Sent { message_id, ..answer }))
+    Ok(json!(Sent {
+        message_id,
+        ..answer
+    }))
 }
 
 pub(super) async fn batch(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
@@ -32,7 +35,9 @@ pub(super) async fn batch(server: &Arc<Server>, body: &[u8]) -> Result<Value, Sq
     if total > MAX_MESSAGE_BYTES as usize {
         return Err(SqsError::new(
             Kind::BatchRequestTooLong,
-            format!("Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes. You have sent {total} bytes."),
+            format!(
+                "Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes. You have sent {total} bytes."
+            ),
         ));
     }
 
@@ -51,7 +56,10 @@ pub(super) async fn batch(server: &Arc<Server>, body: &[u8]) -> Result<Value, Sq
     let mut successful = Vec::new();
     for (answer, message_id) in answers.into_iter().zip(sent) {
         match message_id {
-            Ok(message_id) => successful.push(json!(Sent { message_id, ..answer })),
+            Ok(message_id) => successful.push(json!(Sent {
+                message_id,
+                ..answer
+            })),
             Err(error) => failed.push(Failed::new(answer.id, error)),
         }
     }
@@ -64,7 +72,9 @@ async fn send(
     messages: Vec<NewMessage>,
 ) -> Result<Vec<Result<String, SqsError>>, SqsError> {
     let name = queue.clone();
-    let sent = server.store(move |store, now| store.send(&name, messages, now)).await?;
+    let sent = server
+        .store(move |store, now| store.send(&name, messages, now))
+        .await?;
     server.waiters.ring(&queue);
     Ok(sent)
 }
@@ -91,13 +101,19 @@ fn prepare(entry: SendEntry) -> Result<(NewMessage, Sent), SqsError> {
             "MessageGroupId can only include alphanumeric and punctuation characters, 1 to 128 in length.",
         ));
     }
-    if let Some(name) = entry.message_system_attributes.keys().find(|name| *name != "AWSTraceHeader") {
+    if let Some(name) = entry
+        .message_system_attributes
+        .keys()
+        .find(|name| *name != "AWSTraceHeader")
+    {
         return Err(SqsError::invalid(format!(
             "Message system attribute name '{name}' is invalid. Only AWSTraceHeader is supported."
         )));
     }
-    let trace_header =
-        entry.message_system_attributes.get("AWSTraceHeader").and_then(|attribute| attribute.string_value.clone());
+    let trace_header = entry
+        .message_system_attributes
+        .get("AWSTraceHeader")
+        .and_then(|attribute| attribute.string_value.clone());
     let answer = Sent {
         id: entry.id,
         message_id: String::new(),

@@ -28,7 +28,11 @@ pub(super) fn bury(
     candidate: &Candidate,
     now: i64,
 ) -> Result<bool, SqsError> {
-    let Some(redrive) = settings.redrive.as_ref().filter(|_| is_dead(settings, candidate)) else {
+    let Some(redrive) = settings
+        .redrive
+        .as_ref()
+        .filter(|_| is_dead(settings, candidate))
+    else {
         return Ok(false);
     };
     match self::settings(connection, &redrive.queue) {
@@ -67,7 +71,9 @@ impl Store {
             settings(&transaction, destination).map_err(not_found)?;
         }
         if !is_dead_letter_queue(&transaction, source)? {
-            return Err(SqsError::invalid("Source queue must be configured as a Dead Letter Queue."));
+            return Err(SqsError::invalid(
+                "Source queue must be configured as a Dead Letter Queue.",
+            ));
         }
         let rows: Vec<(i64, Option<String>)> = transaction
             .prepare_cached(
@@ -106,13 +112,21 @@ impl Store {
     }
 
     /// The tasks of a queue, latest first.
-    pub(in crate::sqs) fn move_tasks(&mut self, source: &str, max: i64) -> Result<Vec<MoveTask>, SqsError> {
+    pub(in crate::sqs) fn move_tasks(
+        &mut self,
+        source: &str,
+        max: i64,
+    ) -> Result<Vec<MoveTask>, SqsError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT destination, started_at, moved FROM move_tasks
              WHERE source = ?1 ORDER BY seq DESC LIMIT ?2",
         )?;
         let tasks = statement.query_map(params![source, max], |row| {
-            Ok(MoveTask { destination: row.get(0)?, started_at: row.get(1)?, moved: row.get(2)? })
+            Ok(MoveTask {
+                destination: row.get(0)?,
+                started_at: row.get(1)?,
+                moved: row.get(2)?,
+            })
         })?;
         Ok(tasks.collect::<Result<_, _>>()?)
     }

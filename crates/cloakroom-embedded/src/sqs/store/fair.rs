@@ -14,7 +14,8 @@ use crate::sqs::error::SqsError;
 
 /// The first message that is due of a group, after the one that was before it. Without being told, `SQLite` would look at all that
 /// are due.
-pub(super) const FIRST_DUE: &str = "SELECT seq, visible_at, receive_count FROM messages INDEXED BY messages_by_group
+pub(super) const FIRST_DUE: &str =
+    "SELECT seq, visible_at, receive_count FROM messages INDEXED BY messages_by_group
      WHERE queue = ?1 AND group_id IS ?2 AND visible_at <= ?3 AND (visible_at, seq) > (?4, ?5)
      ORDER BY visible_at, seq LIMIT 1";
 
@@ -45,8 +46,17 @@ struct Waiting {
 }
 
 impl<'a> Turns<'a> {
-    pub(super) fn of(connection: &'a Connection, queue: &'a str, now: i64) -> Result<Self, SqsError> {
-        let mut turns = Self { connection, queue, now, waiting: Vec::new() };
+    pub(super) fn of(
+        connection: &'a Connection,
+        queue: &'a str,
+        now: i64,
+    ) -> Result<Self, SqsError> {
+        let mut turns = Self {
+            connection,
+            queue,
+            now,
+            waiting: Vec::new(),
+        };
         let busy: HashMap<String, i64> = connection
             .prepare_cached(IN_FLIGHT)?
             .query_map(params![queue, now], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -57,8 +67,16 @@ impl<'a> Turns<'a> {
             .collect::<Result<_, _>>()?;
         for group in named.into_iter().map(Some).chain([None]) {
             if let Some(next) = turns.first_due(group.as_deref(), (i64::MIN, 0))? {
-                let in_flight = group.as_ref().and_then(|name| busy.get(name)).copied().unwrap_or(0);
-                turns.waiting.push(Waiting { group, in_flight, next });
+                let in_flight = group
+                    .as_ref()
+                    .and_then(|name| busy.get(name))
+                    .copied()
+                    .unwrap_or(0);
+                turns.waiting.push(Waiting {
+                    group,
+                    in_flight,
+                    next,
+                });
             }
         }
         Ok(turns)
@@ -67,7 +85,12 @@ impl<'a> Turns<'a> {
     /// Whose turn it is: takes the message out of those that wait.
     pub(super) fn next(&mut self) -> Result<Option<Turn>, SqsError> {
         let rank = |it: &Waiting| (it.in_flight, it.next.visible_at, it.next.seq);
-        let Some((at, first)) = self.waiting.iter().enumerate().min_by_key(|(_, it)| rank(it)) else {
+        let Some((at, first)) = self
+            .waiting
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, it)| rank(it))
+        else {
             return Ok(None);
         };
         let group = first.group.clone();
@@ -87,12 +110,23 @@ impl<'a> Turns<'a> {
         }
     }
 
-    fn first_due(&self, group: Option<&str>, after: (i64, i64)) -> Result<Option<Candidate>, SqsError> {
+    fn first_due(
+        &self,
+        group: Option<&str>,
+        after: (i64, i64),
+    ) -> Result<Option<Candidate>, SqsError> {
         let mut statement = self.connection.prepare_cached(FIRST_DUE)?;
         let found = statement
-            .query_row(params![self.queue, group, self.now, after.0, after.1], |row| {
-                Ok(Candidate { seq: row.get(0)?, visible_at: row.get(1)?, receive_count: row.get(2)? })
-            })
+            .query_row(
+                params![self.queue, group, self.now, after.0, after.1],
+                |row| {
+                    Ok(Candidate {
+                        seq: row.get(0)?,
+                        visible_at: row.get(1)?,
+                        receive_count: row.get(2)?,
+                    })
+                },
+            )
             .optional()?;
         Ok(found)
     }

@@ -49,8 +49,11 @@ pub(in crate::sqs) struct Received {
 impl Store {
     /// The latest time that a message was sent or received, if there is a message.
     pub(crate) fn latest(&self) -> rusqlite::Result<Option<i64>> {
-        self.connection
-            .query_row("SELECT MAX(MAX(sent_at, COALESCE(received_at, sent_at))) FROM messages", [], |row| row.get(0))
+        self.connection.query_row(
+            "SELECT MAX(MAX(sent_at, COALESCE(received_at, sent_at))) FROM messages",
+            [],
+            |row| row.get(0),
+        )
     }
 
     /// Sends several; gives each its id, or its refusal by the queue's limits.
@@ -127,11 +130,15 @@ impl Store {
             chosen.push(turn.candidate);
         }
         for candidate in &chosen {
-            received.messages.push(take(&transaction, candidate, visible_at, now)?);
+            received
+                .messages
+                .push(take(&transaction, candidate, visible_at, now)?);
         }
         if received.messages.is_empty() {
             received.next_visible_at = transaction
-                .prepare_cached("SELECT MIN(visible_at) FROM messages WHERE queue = ?1 AND visible_at > ?2")?
+                .prepare_cached(
+                    "SELECT MIN(visible_at) FROM messages WHERE queue = ?1 AND visible_at > ?2",
+                )?
                 .query_row(params![queue, now], |row| row.get(0))?;
         }
         transaction.commit()?;
@@ -140,7 +147,11 @@ impl Store {
 
     /// Deletes a message by the receipt of its latest receive. An older receipt deletes nothing, and that
     /// is no error; nor is a message that is gone.
-    pub(in crate::sqs) fn delete(&mut self, queue: &str, receipt: &Receipt) -> Result<(), SqsError> {
+    pub(in crate::sqs) fn delete(
+        &mut self,
+        queue: &str,
+        receipt: &Receipt,
+    ) -> Result<(), SqsError> {
         settings(&self.connection, queue)?;
         self.connection
             .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND id = ?2 AND receipt = ?3")?
@@ -175,7 +186,10 @@ impl Store {
             ));
         };
         if visible_at <= now {
-            return Err(SqsError::new(Kind::MessageNotInflight, "The specified message is not in flight."));
+            return Err(SqsError::new(
+                Kind::MessageNotInflight,
+                "The specified message is not in flight.",
+            ));
         }
         let visible_at = now + timeout_s * 1000;
         if visible_at > received_at + MAX_VISIBILITY_S * 1000 {
@@ -198,7 +212,12 @@ pub(super) struct Candidate {
     pub(super) receive_count: i64,
 }
 
-fn take(connection: &Connection, candidate: &Candidate, visible_at: i64, now: i64) -> Result<StoredMessage, SqsError> {
+fn take(
+    connection: &Connection,
+    candidate: &Candidate,
+    visible_at: i64,
+    now: i64,
+) -> Result<StoredMessage, SqsError> {
     let token = Uuid::new_v4().to_string();
     let (mut message, attributes) = connection
         .prepare_cached(
@@ -209,7 +228,9 @@ fn take(connection: &Connection, candidate: &Candidate, visible_at: i64, now: i6
              RETURNING id, body, group_id, trace_header, sent_at, receive_count, first_received_at,
                  dead_letter_from, attributes",
         )?
-        .query_row(params![candidate.seq, visible_at, token, now], |row| read(row, token.clone()))?;
+        .query_row(params![candidate.seq, visible_at, token, now], |row| {
+            read(row, token.clone())
+        })?;
     message.attributes = serde_json::from_str(&attributes)?;
     Ok(message)
 }
@@ -217,7 +238,10 @@ fn take(connection: &Connection, candidate: &Candidate, visible_at: i64, now: i6
 /// The message, and its attributes as stored.
 fn read(row: &Row<'_>, token: String) -> rusqlite::Result<(StoredMessage, String)> {
     let message = StoredMessage {
-        receipt: Receipt { message_id: row.get(0)?, token },
+        receipt: Receipt {
+            message_id: row.get(0)?,
+            token,
+        },
         body: row.get(1)?,
         attributes: MessageAttributes::new(),
         group_id: row.get(2)?,
@@ -232,5 +256,8 @@ fn read(row: &Row<'_>, token: String) -> rusqlite::Result<(StoredMessage, String
 
 /// Whether the queue's dead-letter queue, if it has one, is due for this message.
 pub(super) fn is_dead(settings: &Settings, candidate: &Candidate) -> bool {
-    settings.redrive.as_ref().is_some_and(|redrive| candidate.receive_count >= redrive.max_receive_count)
+    settings
+        .redrive
+        .as_ref()
+        .is_some_and(|redrive| candidate.receive_count >= redrive.max_receive_count)
 }

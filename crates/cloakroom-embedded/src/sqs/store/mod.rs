@@ -57,7 +57,8 @@ CREATE TABLE move_tasks (
 ";
 
 /// What came later and changes nothing for a program that doesn't know it: made where it is missing.
-const LATER: &str = "CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, group_id, visible_at, seq);";
+const LATER: &str =
+    "CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, group_id, visible_at, seq);";
 
 pub(crate) struct Store {
     connection: Connection,
@@ -74,7 +75,8 @@ impl Store {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.set_prepared_statement_cache_capacity(64);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let version: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let version: i32 =
+            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match version {
             0 => {
                 transaction.execute_batch(SCHEMA)?;

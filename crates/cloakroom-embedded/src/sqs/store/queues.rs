@@ -28,7 +28,10 @@ impl Store {
             return if agree(attributes, &stored) {
                 Ok(())
             } else {
-                Err(SqsError::new(Kind::QueueNameExists, format!("A queue named {name} exists with other attributes.")))
+                Err(SqsError::new(
+                    Kind::QueueNameExists,
+                    format!("A queue named {name} exists with other attributes."),
+                ))
             };
         }
         check(&transaction, name, attributes)?;
@@ -45,7 +48,9 @@ impl Store {
 
     /// In order of name.
     pub(in crate::sqs) fn queue_names(&mut self, prefix: &str) -> Result<Vec<String>, SqsError> {
-        let mut statement = self.connection.prepare_cached("SELECT name FROM queues ORDER BY name")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT name FROM queues ORDER BY name")?;
         let names = statement.query_map([], |row| row.get::<_, String>(0))?;
         let mut found = Vec::new();
         for name in names {
@@ -58,7 +63,12 @@ impl Store {
     }
 
     /// Changes the attributes named; an empty `RedrivePolicy` takes it away.
-    pub(in crate::sqs) fn set_queue(&mut self, name: &str, changes: AttributeMap, now: i64) -> Result<(), SqsError> {
+    pub(in crate::sqs) fn set_queue(
+        &mut self,
+        name: &str,
+        changes: AttributeMap,
+        now: i64,
+    ) -> Result<(), SqsError> {
         let transaction = self.connection.transaction()?;
         let mut attributes = find(&transaction, name)?.ok_or_else(SqsError::no_such_queue)?;
         attributes.extend(changes);
@@ -72,7 +82,11 @@ impl Store {
     }
 
     /// Every attribute AWS gives, counts among them.
-    pub(in crate::sqs) fn queue_attributes(&mut self, name: &str, now: i64) -> Result<AttributeMap, SqsError> {
+    pub(in crate::sqs) fn queue_attributes(
+        &mut self,
+        name: &str,
+        now: i64,
+    ) -> Result<AttributeMap, SqsError> {
         let stored = find(&self.connection, name)?.ok_or_else(SqsError::no_such_queue)?;
         let (created_at, changed_at): (i64, i64) = self
             .connection
@@ -85,8 +99,14 @@ impl Store {
             ("CreatedTimestamp", (created_at / 1000).to_string()),
             ("LastModifiedTimestamp", (changed_at / 1000).to_string()),
             ("ApproximateNumberOfMessages", counts.visible.to_string()),
-            ("ApproximateNumberOfMessagesNotVisible", counts.in_flight.to_string()),
-            ("ApproximateNumberOfMessagesDelayed", counts.delayed.to_string()),
+            (
+                "ApproximateNumberOfMessagesNotVisible",
+                counts.in_flight.to_string(),
+            ),
+            (
+                "ApproximateNumberOfMessagesDelayed",
+                counts.delayed.to_string(),
+            ),
         ] {
             attributes.insert(attribute.to_owned(), value);
         }
@@ -105,7 +125,11 @@ impl Store {
                  FROM messages WHERE queue = ?1",
             )?
             .query_row(params![name, now], |row| {
-                Ok(Counts { visible: row.get(0)?, in_flight: row.get(1)?, delayed: row.get(2)? })
+                Ok(Counts {
+                    visible: row.get(0)?,
+                    in_flight: row.get(1)?,
+                    delayed: row.get(2)?,
+                })
             })?;
         Ok(counts)
     }
@@ -113,7 +137,8 @@ impl Store {
     /// Deletes the queue's messages, those in flight too.
     pub(in crate::sqs) fn purge(&mut self, name: &str) -> Result<(), SqsError> {
         settings(&self.connection, name)?;
-        self.connection.execute("DELETE FROM messages WHERE queue = ?1", [name])?;
+        self.connection
+            .execute("DELETE FROM messages WHERE queue = ?1", [name])?;
         Ok(())
     }
 
@@ -157,7 +182,12 @@ fn check(connection: &Connection, name: &str, attributes: &AttributeMap) -> Resu
 }
 
 /// Deletes what is older than the queue keeps, counted from when it was first sent.
-pub(super) fn expire(connection: &Connection, name: &str, settings: &Settings, now: i64) -> Result<(), SqsError> {
+pub(super) fn expire(
+    connection: &Connection,
+    name: &str,
+    settings: &Settings,
+    now: i64,
+) -> Result<(), SqsError> {
     connection
         .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND sent_at <= ?2")?
         .execute(params![name, now - settings.retention_s * 1000])?;

@@ -12,11 +12,21 @@ use crate::house::House;
 async fn shown(record: &mut Record, situation: &str, house: &House, path: &str) {
     for (name, accept) in [("document", ("accept", "*/*")), ("page", PAGE)] {
         let situation = format!("{situation}, {name}");
-        let answer = record.ask(&situation, house, ("GET", path), &[accept], "").await;
+        let answer = record
+            .ask(&situation, house, ("GET", path), &[accept], "")
+            .await;
         let tag = answer.header("etag");
         if !tag.is_empty() {
             let known = ("if-none-match", tag);
-            record.ask(&format!("{situation}, known"), house, ("GET", path), &[accept, known], "").await;
+            record
+                .ask(
+                    &format!("{situation}, known"),
+                    house,
+                    ("GET", path),
+                    &[accept, known],
+                    "",
+                )
+                .await;
         }
     }
 }
@@ -29,21 +39,43 @@ pub(super) async fn polls(record: &mut Record) {
     each_state_before_an_end(record, "").await;
     let house = house();
     let location = house.act("answer", &[]).await.header("location").to_owned();
-    record.ask("wait=1", &house, ("GET", &location), &[("prefer", "wait=1")], "").await;
+    record
+        .ask(
+            "wait=1",
+            &house,
+            ("GET", &location),
+            &[("prefer", "wait=1")],
+            "",
+        )
+        .await;
     let waits = [("prefer", "wait=1"), ("if-none-match", "*")];
-    record.ask("wait=1, known", &house, ("GET", &location), &waits, "").await;
+    record
+        .ask("wait=1, known", &house, ("GET", &location), &waits, "")
+        .await;
 }
 
 pub(super) async fn results(record: &mut Record) {
-    for act in ["answer", "page", "large", "resource", "nothing", "fail", "refuse"] {
+    for act in [
+        "answer", "page", "large", "resource", "nothing", "fail", "refuse",
+    ] {
         let (house, location) = house_with(act).await;
         let path = format!("{location}/result");
         shown(record, &format!("over: {act}"), &house, &path).await;
         let document = [("prefer", "return=representation, wait=1")];
-        record.ask(&format!("over: {act}, a document"), &house, ("GET", &path), &document, "").await;
+        record
+            .ask(
+                &format!("over: {act}, a document"),
+                &house,
+                ("GET", &path),
+                &document,
+                "",
+            )
+            .await;
         if act == "large" {
             tokio::time::sleep(Duration::from_secs(7200)).await;
-            record.ask("no longer kept", &house, ("GET", &path), &[], "").await;
+            record
+                .ask("no longer kept", &house, ("GET", &path), &[], "")
+                .await;
         }
     }
     each_state_before_an_end(record, "/result").await;
@@ -70,24 +102,66 @@ async fn each_state_before_an_end(record: &mut Record, below: &str) {
 
 pub(super) async fn other_questions(record: &mut Record) {
     let (house, location) = house_with("answer").await;
-    record.ask("over", &house, ("GET", &format!("{location}/history")), &[], "").await;
-    record.ask("found", &house, ("GET", "/jobs?client_job_id=order-1042"), &[], "").await;
-    record.ask("not found", &house, ("GET", "/jobs?client_job_id=x"), &[], "").await;
-    record.ask("there", &house, ("GET", "/openapi.json"), &[], "").await;
+    record
+        .ask(
+            "over",
+            &house,
+            ("GET", &format!("{location}/history")),
+            &[],
+            "",
+        )
+        .await;
+    record
+        .ask(
+            "found",
+            &house,
+            ("GET", "/jobs?client_job_id=order-1042"),
+            &[],
+            "",
+        )
+        .await;
+    record
+        .ask(
+            "not found",
+            &house,
+            ("GET", "/jobs?client_job_id=x"),
+            &[],
+            "",
+        )
+        .await;
+    record
+        .ask("there", &house, ("GET", "/openapi.json"), &[], "")
+        .await;
 }
 
 pub(super) async fn cancellations(record: &mut Record) {
     let house = house();
     let location = house.act("answer", &[]).await.header("location").to_owned();
-    record.ask("accepted", &house, ("DELETE", &location), &[], "").await;
-    record.ask("cancelled", &house, ("DELETE", &location), &[], "").await;
+    record
+        .ask("accepted", &house, ("DELETE", &location), &[], "")
+        .await;
+    record
+        .ask("cancelled", &house, ("DELETE", &location), &[], "")
+        .await;
     let (location, work) = house.underway("nap").await;
-    record.ask("running", &house, ("DELETE", &location), &[], "").await;
-    record.ask("cancelling", &house, ("DELETE", &location), &[], "").await;
+    record
+        .ask("running", &house, ("DELETE", &location), &[], "")
+        .await;
+    record
+        .ask("cancelling", &house, ("DELETE", &location), &[], "")
+        .await;
     work.abort();
     for act in ["answer", "fail"] {
         let (house, location) = house_with(act).await;
-        record.ask(&format!("over: {act}"), &house, ("DELETE", &location), &[], "").await;
+        record
+            .ask(
+                &format!("over: {act}"),
+                &house,
+                ("DELETE", &location),
+                &[],
+                "",
+            )
+            .await;
     }
 }
 

@@ -43,8 +43,13 @@ async fn every_answer_of_the_document_is_given() {
     let mut documented = BTreeSet::new();
     for (path, item) in DOCUMENT["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
-            let statuses = operation["responses"].as_object().expect("responses").keys();
-            documented.extend(statuses.map(|status| (path.clone(), method.to_uppercase(), status.clone())));
+            let statuses = operation["responses"]
+                .as_object()
+                .expect("responses")
+                .keys();
+            documented.extend(
+                statuses.map(|status| (path.clone(), method.to_uppercase(), status.clone())),
+            );
         }
     }
     documented.retain(|(_, _, status)| !NOT_OURS.contains(&status.as_str()));
@@ -58,12 +63,23 @@ async fn every_answer_without_a_route_has_its_headers() {
     for status in [400, 405, 414, 431, 503] {
         let status = http::StatusCode::from_u16(status).expect("a status");
         let (parts, body) = unanswered(&Cors::Any, status, "/x").into_parts();
-        let body = body.collect().await.expect("bodies are in memory").to_bytes();
-        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        let body = body
+            .collect()
+            .await
+            .expect("bodies are in memory")
+            .to_bytes();
+        let answer = Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        };
         assert_eq!(answer.header("x-request-id").len(), 36);
         assert_eq!(answer.header("access-control-allow-origin"), "*");
         assert_eq!(
-            (answer.json()["instance"].as_str(), answer.json()["status"].as_u64()),
+            (
+                answer.json()["instance"].as_str(),
+                answer.json()["status"].as_u64()
+            ),
             (Some("/x"), Some(answer.status.into()))
         );
         lines.push(record::described(&answer));

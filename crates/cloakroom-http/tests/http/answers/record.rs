@@ -39,12 +39,27 @@ impl Record {
         let headers = [&[("origin", ORIGIN), ("x-request-id", "r-1")], headers].concat();
         let answer = house.ask(method, path, &headers, body.to_owned()).await;
         check(&answer, method);
-        let template = path.split('?').next().and_then(template).unwrap_or("(none)");
-        self.given.insert((template.to_owned(), method.to_owned(), answer.status.to_string()));
-        self.note(format!("{method} {template}: {}", described(&answer)), situation);
+        let template = path
+            .split('?')
+            .next()
+            .and_then(template)
+            .unwrap_or("(none)");
+        self.given.insert((
+            template.to_owned(),
+            method.to_owned(),
+            answer.status.to_string(),
+        ));
+        self.note(
+            format!("{method} {template}: {}", described(&answer)),
+            situation,
+        );
         if method == "GET" && !headers.iter().any(|(name, _)| *name == "prefer") {
             let head = house.ask("HEAD", path, &headers, Body::empty()).await;
-            assert_eq!((head.status, lines(&head)), (answer.status, lines(&answer)), "HEAD {path} ({situation})");
+            assert_eq!(
+                (head.status, lines(&head)),
+                (answer.status, lines(&answer)),
+                "HEAD {path} ({situation})"
+            );
         }
         answer
     }
@@ -58,8 +73,11 @@ impl Record {
 
     /// Each different answer, with the situations in which it is given.
     pub(super) fn text(mut self) -> String {
-        self.answers.sort_by_key(|(answer, _)| answer.lines().next().map(ToOwned::to_owned));
-        let lines = |(answer, situations): &(String, Vec<String>)| format!("{answer}  ({})\n", situations.join("; "));
+        self.answers
+            .sort_by_key(|(answer, _)| answer.lines().next().map(ToOwned::to_owned));
+        let lines = |(answer, situations): &(String, Vec<String>)| {
+            format!("{answer}  ({})\n", situations.join("; "))
+        };
         self.answers.iter().map(lines).collect()
     }
 
@@ -77,12 +95,22 @@ pub(super) fn described(answer: &Answer) -> String {
         let word = |name: &str| problem[name].as_str().unwrap_or_default();
         lines[0] = format!("{} {} ({})", answer.status, word("code"), word("title"));
         lines.push(word("detail").to_owned());
-        let known = ["type", "title", "status", "detail", "instance", "code", "errors", "job"];
+        let known = [
+            "type", "title", "status", "detail", "instance", "code", "errors", "job",
+        ];
         let members = problem.as_object().expect("an object").iter();
         lines.extend(
-            members.filter(|(name, _)| !known.contains(&name.as_str())).map(|it| format!("{}: {}", it.0, it.1)),
+            members
+                .filter(|(name, _)| !known.contains(&name.as_str()))
+                .map(|it| format!("{}: {}", it.0, it.1)),
         );
-        lines.extend(problem["errors"].as_array().into_iter().flatten().map(ToString::to_string));
+        lines.extend(
+            problem["errors"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(ToString::to_string),
+        );
     }
     lines.extend(self::lines(answer));
     lines.join("\n    ") + "\n"
@@ -90,33 +118,67 @@ pub(super) fn described(answer: &Answer) -> String {
 
 /// The headers that are not the same in every answer, in the order of their names.
 fn lines(answer: &Answer) -> Vec<String> {
-    const EVERYWHERE: [&str; 4] =
-        ["access-control-allow-origin", "access-control-expose-headers", "content-length", "x-request-id"];
-    let headers = answer.headers.iter().filter(|(name, _)| !EVERYWHERE.contains(&name.as_str()));
-    let mut lines: Vec<_> =
-        headers.map(|(name, value)| format!("{name}: {}", plain(value.to_str().expect("visible ASCII")))).collect();
+    const EVERYWHERE: [&str; 4] = [
+        "access-control-allow-origin",
+        "access-control-expose-headers",
+        "content-length",
+        "x-request-id",
+    ];
+    let headers = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !EVERYWHERE.contains(&name.as_str()));
+    let mut lines: Vec<_> = headers
+        .map(|(name, value)| format!("{name}: {}", plain(value.to_str().expect("visible ASCII"))))
+        .collect();
     lines.sort();
     lines
 }
 
 /// A value without what is another in each situation: ids, the time and version of a tag, and hashes.
 fn plain(value: &str) -> String {
-    let is_id = |piece: &str| piece.len() == 36 && piece.bytes().filter(|byte| *byte == b'-').count() == 4;
+    let is_id =
+        |piece: &str| piece.len() == 36 && piece.bytes().filter(|byte| *byte == b'-').count() == 4;
     if let Some(tag) = value.strip_prefix('"') {
-        return if tag.ends_with("-h\"") { "(of the page)" } else { "(of the document)" }.to_owned();
+        return if tag.ends_with("-h\"") {
+            "(of the page)"
+        } else {
+            "(of the document)"
+        }
+        .to_owned();
     }
-    let pieces = value.split('/').map(|piece| if is_id(piece) { "{id}" } else { piece });
+    let pieces = value
+        .split('/')
+        .map(|piece| if is_id(piece) { "{id}" } else { piece });
     let value = pieces.collect::<Vec<_>>().join("/");
-    let words = value.split(' ').map(|word| if word.starts_with("'sha256-") { "(hash);" } else { word });
+    let words = value.split(' ').map(|word| {
+        if word.starts_with("'sha256-") {
+            "(hash);"
+        } else {
+            word
+        }
+    });
     words.collect::<Vec<_>>().join(" ")
 }
 
 fn check(answer: &Answer, method: &str) {
-    let of = |name: &str| answer.headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect::<Vec<_>>();
+    let of = |name: &str| {
+        answer
+            .headers
+            .get_all(name)
+            .iter()
+            .map(http::HeaderValue::as_bytes)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(of("access-control-allow-origin"), [ORIGIN.as_bytes()]);
-    let exposed = "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
-    let exposed = Some(exposed.as_bytes()).filter(|_| answer.header("access-control-max-age").is_empty());
-    assert_eq!(of("access-control-expose-headers"), exposed.into_iter().collect::<Vec<_>>());
+    let exposed =
+        "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
+    let exposed =
+        Some(exposed.as_bytes()).filter(|_| answer.header("access-control-max-age").is_empty());
+    assert_eq!(
+        of("access-control-expose-headers"),
+        exposed.into_iter().collect::<Vec<_>>()
+    );
     assert!(of("vary").contains(&&b"Origin"[..]));
     assert_eq!(of("x-request-id"), [b"r-1"]);
     let length = answer.body.len().to_string();

@@ -15,35 +15,103 @@ pub(super) async fn of_commands(record: &mut Record) {
     let house = house();
     house.act("answer", &[KEY]).await;
     let long = " ".repeat(21);
-    let (small, large) = (uploaded(&house, "image/png", b"x").await, uploaded(&house, "image/png", &[0; 1001]).await);
+    let (small, large) = (
+        uploaded(&house, "image/png", b"x").await,
+        uploaded(&house, "image/png", &[0; 1001]).await,
+    );
     let parts = in_parts(record, &house).await;
     for (situation, line, headers, body) in [
-        ("another type", ("POST", "/commands/act.out"), &[JSON][..], "{}"),
+        (
+            "another type",
+            ("POST", "/commands/act.out"),
+            &[JSON][..],
+            "{}",
+        ),
         ("no type", ("POST", "/commands/%FF"), &[JSON], "{}"),
         ("no key", STRICT, &[JSON], "{}"),
         ("a bad key", ACT, &[JSON, ("idempotency-key", "a b")], "{}"),
-        ("a key in a bad string", ACT, &[JSON, ("idempotency-key", "\"a")], "{}"),
+        (
+            "a key in a bad string",
+            ACT,
+            &[JSON, ("idempotency-key", "\"a")],
+            "{}",
+        ),
         ("two keys", ACT, &[JSON, KEY, KEY], "{}"),
-        ("a key that was used", ACT, &[JSON, KEY], "{\"act\":\"fail\"}"),
+        (
+            "a key that was used",
+            ACT,
+            &[JSON, KEY],
+            "{\"act\":\"fail\"}",
+        ),
         ("no time", ACT, &[JSON, ("not-before", "soon")], "{}"),
-        ("two times", ACT, &[JSON, ("not-before", "x"), ("not-before", "x")], "{}"),
-        ("too late a time", ACT, &[JSON, ("not-before", "2027-11-21T08:00:00Z")], "{}"),
-        ("two conditions at once", ACT, &[JSON, ("if-match", "*, *")], "{}"),
-        ("a condition in bad form", ACT, &[JSON, ("if-none-match", "x")], "{}"),
-        ("a condition that does not hold", ACT, &[JSON, KEY, ("if-none-match", "*")], "{}"),
+        (
+            "two times",
+            ACT,
+            &[JSON, ("not-before", "x"), ("not-before", "x")],
+            "{}",
+        ),
+        (
+            "too late a time",
+            ACT,
+            &[JSON, ("not-before", "2027-11-21T08:00:00Z")],
+            "{}",
+        ),
+        (
+            "two conditions at once",
+            ACT,
+            &[JSON, ("if-match", "*, *")],
+            "{}",
+        ),
+        (
+            "a condition in bad form",
+            ACT,
+            &[JSON, ("if-none-match", "x")],
+            "{}",
+        ),
+        (
+            "a condition that does not hold",
+            ACT,
+            &[JSON, KEY, ("if-none-match", "*")],
+            "{}",
+        ),
         ("malformed", ACT, &[JSON], "{"),
         ("invalid", ACT, &[JSON], "{\"act\":\"dance\"}"),
-        ("an unknown parameter", ("POST", "/commands/act?x=1"), &[JSON], "{}"),
-        ("an invalid parameter", ("POST", "/commands/image.keep?width=101"), &[PNG], "x"),
+        (
+            "an unknown parameter",
+            ("POST", "/commands/act?x=1"),
+            &[JSON],
+            "{}",
+        ),
+        (
+            "an invalid parameter",
+            ("POST", "/commands/image.keep?width=101"),
+            &[PNG],
+            "x",
+        ),
         ("too long", STRICT, &[JSON, KEY], &long),
         ("another media type", ACT, &[PNG], "{}"),
         ("one media type of several", KEEP, &[JSON], "x"),
-        ("an encoding", ACT, &[JSON, ("content-encoding", "gzip")], "x"),
+        (
+            "an encoding",
+            ACT,
+            &[JSON, ("content-encoding", "gzip")],
+            "x",
+        ),
         ("an unknown upload", KEEP, &[("upload-id", UNKNOWN)], ""),
         ("an upload without an id", KEEP, &[("upload-id", "x")], ""),
-        ("two uploads", KEEP, &[("upload-id", &small), ("upload-id", &small)], ""),
+        (
+            "two uploads",
+            KEEP,
+            &[("upload-id", &small), ("upload-id", &small)],
+            "",
+        ),
         ("an upload and a body", KEEP, &[("upload-id", &small)], "x"),
-        ("an upload that is too long", KEEP, &[("upload-id", &large)], ""),
+        (
+            "an upload that is too long",
+            KEEP,
+            &[("upload-id", &large)],
+            "",
+        ),
         ("parts are missing", ACT, &[("upload-id", &parts)], ""),
     ] {
         record.ask(situation, &house, line, headers, body).await;
@@ -53,24 +121,63 @@ pub(super) async fn of_commands(record: &mut Record) {
 pub(super) async fn of_uploads(record: &mut Record) {
     let house = house();
     let post = ("POST", "/uploads");
-    let (of_one_byte, long) = (r#"{"content_type":"a/b","content_length":1}"#, " ".repeat(16 * 1024 + 1));
+    let (of_one_byte, long) = (
+        r#"{"content_type":"a/b","content_length":1}"#,
+        " ".repeat(16 * 1024 + 1),
+    );
     for (situation, headers, body) in [
         ("malformed", &[JSON][..], "{"),
-        ("invalid", &[JSON], r#"{"content_type":"b","content_length":0,"sha256":"x","parts":0,"a/b~":1}"#),
+        (
+            "invalid",
+            &[JSON],
+            r#"{"content_type":"b","content_length":0,"sha256":"x","parts":0,"a/b~":1}"#,
+        ),
         ("no object", &[JSON], "1"),
-        ("too many parts", &[JSON], r#"{"content_type":"a/b","content_length":1,"parts":2}"#),
-        ("too few parts", &[JSON], r#"{"content_type":"a/b","content_length":5368709121,"parts":1}"#),
-        ("too long", &[JSON], r#"{"content_type":"a/b","content_length":5497558138881}"#),
+        (
+            "too many parts",
+            &[JSON],
+            r#"{"content_type":"a/b","content_length":1,"parts":2}"#,
+        ),
+        (
+            "too few parts",
+            &[JSON],
+            r#"{"content_type":"a/b","content_length":5368709121,"parts":1}"#,
+        ),
+        (
+            "too long",
+            &[JSON],
+            r#"{"content_type":"a/b","content_length":5497558138881}"#,
+        ),
         ("too long a description", &[JSON], &long),
         ("another media type", &[PNG], "x"),
-        ("a condition in bad form", &[JSON, ("if-match", "x")], of_one_byte),
-        ("a condition that does not hold", &[JSON, ("if-match", "*")], of_one_byte),
+        (
+            "a condition in bad form",
+            &[JSON, ("if-match", "x")],
+            of_one_byte,
+        ),
+        (
+            "a condition that does not hold",
+            &[JSON, ("if-match", "*")],
+            of_one_byte,
+        ),
     ] {
         record.ask(situation, &house, post, headers, body).await;
     }
     let id = in_parts(record, &house).await;
-    for (situation, query) in [("no part", "from=0"), ("two parts", "from=1&from=2"), ("no such parameter", "x=1")] {
-        record.ask(situation, &house, ("GET", &format!("/uploads/{id}?{query}")), &[], "").await;
+    for (situation, query) in [
+        ("no part", "from=0"),
+        ("two parts", "from=1&from=2"),
+        ("no such parameter", "x=1"),
+    ] {
+        record
+            .ask(
+                situation,
+                &house,
+                ("GET", &format!("/uploads/{id}?{query}")),
+                &[],
+                "",
+            )
+            .await;
     }
     for (situation, query) in [
         ("no key", ""),
@@ -78,7 +185,15 @@ pub(super) async fn of_uploads(record: &mut Record) {
         ("a bad key", "?client_job_id=a%20b"),
         ("no such parameter", "?x=1"),
     ] {
-        record.ask(situation, &house, ("GET", &format!("/jobs{query}")), &[], "").await;
+        record
+            .ask(
+                situation,
+                &house,
+                ("GET", &format!("/jobs{query}")),
+                &[],
+                "",
+            )
+            .await;
     }
 }
 
@@ -88,9 +203,12 @@ pub(super) async fn of_every_route(record: &mut Record) {
     let location = house.done("answer").await;
     let next = house.act("answer", &[]).await.header("location").to_owned();
     let id = in_parts(record, &house).await;
-    let (nobody, panics) =
-        (house_of(Site::default().tenant(|_| None)), house_of(Site::default().tenant(|_| panic!("x"))));
-    let upload = json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
+    let (nobody, panics) = (
+        house_of(Site::default().tenant(|_| None)),
+        house_of(Site::default().tenant(|_| panic!("x"))),
+    );
+    let upload =
+        json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
     for (method, path, body) in [
         ("POST", "/commands/act", "{}"),
         ("POST", "/uploads", &upload),
@@ -102,25 +220,66 @@ pub(super) async fn of_every_route(record: &mut Record) {
         ("GET", &format!("{location}/result"), ""),
         ("GET", "/openapi.json", ""),
     ] {
-        record.ask("of nobody", &nobody, (method, path), &[JSON], body).await;
-        record.ask("a panic", &panics, (method, path), &[JSON], body).await;
+        record
+            .ask("of nobody", &nobody, (method, path), &[JSON], body)
+            .await;
+        record
+            .ask("a panic", &panics, (method, path), &[JSON], body)
+            .await;
         for condition in ["\"stale\"", "x"] {
             let headers = [JSON, ("if-match", condition)];
-            record.ask(&format!("if-match: {condition}"), &house, (method, path), &headers, body).await;
+            record
+                .ask(
+                    &format!("if-match: {condition}"),
+                    &house,
+                    (method, path),
+                    &headers,
+                    body,
+                )
+                .await;
         }
-        house.room.memory.down(&["load", "accept", "change", "keep_upload", "upload"]);
-        record.ask("without its services", &house, (method, path), &[JSON], body).await;
+        house
+            .room
+            .memory
+            .down(&["load", "accept", "change", "keep_upload", "upload"]);
+        record
+            .ask(
+                "without its services",
+                &house,
+                (method, path),
+                &[JSON],
+                body,
+            )
+            .await;
         house.room.memory.calm();
-        record.ask("another method", &house, ("PUT", path), &[], "").await;
-        record.ask("which methods", &house, ("OPTIONS", path), &[], "").await;
+        record
+            .ask("another method", &house, ("PUT", path), &[], "")
+            .await;
+        record
+            .ask("which methods", &house, ("OPTIONS", path), &[], "")
+            .await;
         let preflight = [("access-control-request-method", method)];
-        record.ask("preflight", &house, ("OPTIONS", path), &preflight, "").await;
-        let ids = [location.trim_start_matches("/jobs/"), next.trim_start_matches("/jobs/"), &id];
-        let unknown = ids.iter().fold(path.to_owned(), |path, id| path.replace(id, UNKNOWN));
+        record
+            .ask("preflight", &house, ("OPTIONS", path), &preflight, "")
+            .await;
+        let ids = [
+            location.trim_start_matches("/jobs/"),
+            next.trim_start_matches("/jobs/"),
+            &id,
+        ];
+        let unknown = ids
+            .iter()
+            .fold(path.to_owned(), |path, id| path.replace(id, UNKNOWN));
         if unknown != path {
-            record.ask("unknown", &house, (method, &unknown), &[], "").await;
+            record
+                .ask("unknown", &house, (method, &unknown), &[], "")
+                .await;
         }
     }
-    record.ask("nowhere", &house, ("GET", "/nowhere"), &[], "").await;
-    record.ask("the whole service", &house, ("OPTIONS", "*"), &[], "").await;
+    record
+        .ask("nowhere", &house, ("GET", "/nowhere"), &[], "")
+        .await;
+    record
+        .ask("the whole service", &house, ("OPTIONS", "*"), &[], "")
+        .await;
 }

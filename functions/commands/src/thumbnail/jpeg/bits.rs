@@ -18,12 +18,19 @@ pub(super) struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0, buffer: 0, count: 0 }
+        Self {
+            data,
+            at: 0,
+            buffer: 0,
+            count: 0,
+        }
     }
 
     fn fill(&mut self) {
         while self.count <= 56 {
-            let Some(&byte) = self.data.get(self.at) else { return };
+            let Some(&byte) = self.data.get(self.at) else {
+                return;
+            };
             if byte == 0xff {
                 if self.data.get(self.at + 1) != Some(&0) {
                     return; // a marker
@@ -61,7 +68,11 @@ impl<'a> Bits<'a> {
     /// Takes a number of up to 16 bits whose first bit is its sign (F.2.2.1).
     pub(super) fn signed(&mut self, count: u32) -> Result<i32, Fault> {
         let value = self.take(count)?;
-        Ok(if count > 0 && value < 1 << (count - 1) { value - (1 << count) + 1 } else { value })
+        Ok(if count > 0 && value < 1 << (count - 1) {
+            value - (1 << count) + 1
+        } else {
+            value
+        })
     }
 
     /// Takes the padding up to the next restart marker, and the marker.
@@ -111,16 +122,27 @@ pub(super) struct Table {
 impl Table {
     /// Builds a table from the number of codes of each length from 1 to 16, and all values by their codes.
     pub(super) fn new(counts: &[u8], values: &[u8]) -> Result<Self, Fault> {
-        let mut table =
-            Self { fast: vec![(0, 0); 1 << FAST_BITS], ends: [0; 17], offsets: [0; 17], values: values.to_vec() };
+        let mut table = Self {
+            fast: vec![(0, 0); 1 << FAST_BITS],
+            ends: [0; 17],
+            offsets: [0; 17],
+            values: values.to_vec(),
+        };
         let (mut code, mut place) = (0, 0);
         for (length, &count) in (1..=16).zip(counts) {
             table.offsets[length] = i32::try_from(place).unwrap_or(0) - code;
-            for &value in values.get(place..place + usize::from(count)).unwrap_or_default() {
+            for &value in values
+                .get(place..place + usize::from(count))
+                .unwrap_or_default()
+            {
                 if length <= FAST_BITS {
                     let first = usize::try_from(code).unwrap_or(0) << (FAST_BITS - length);
-                    let entries = table.fast.get_mut(first..first + (1 << (FAST_BITS - length)));
-                    entries.ok_or_else(overfull)?.fill((u8::try_from(length).unwrap_or(0), value));
+                    let entries = table
+                        .fast
+                        .get_mut(first..first + (1 << (FAST_BITS - length)));
+                    entries
+                        .ok_or_else(overfull)?
+                        .fill((u8::try_from(length).unwrap_or(0), value));
                 }
                 code += 1;
             }
@@ -151,7 +173,9 @@ impl Table {
             if code < self.ends[length] {
                 bits.drop(u32::try_from(length).unwrap_or(0))?;
                 let place = usize::try_from(code + self.offsets[length]).ok();
-                return place.and_then(|place| self.values.get(place).copied()).ok_or_else(unknown);
+                return place
+                    .and_then(|place| self.values.get(place).copied())
+                    .ok_or_else(unknown);
             }
         }
         Err(unknown())

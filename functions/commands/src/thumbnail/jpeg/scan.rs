@@ -45,9 +45,20 @@ pub(super) struct Scan<'a> {
 
 impl Scan<'_> {
     /// Decodes the row of MCUs with this number into the rows of blocks of the components.
-    pub(super) fn row(&mut self, row: usize, frame: &Frame, blocks: &mut [Vec<Block>]) -> Result<(), Fault> {
+    pub(super) fn row(
+        &mut self,
+        row: usize,
+        frame: &Frame,
+        blocks: &mut [Vec<Block>],
+    ) -> Result<(), Fault> {
         if let [part] = &self.parts[..] {
-            let Component { across, v, columns, rows, .. } = frame.components[part.component];
+            let Component {
+                across,
+                v,
+                columns,
+                rows,
+                ..
+            } = frame.components[part.component];
             let component = part.component;
             for line in 0..v.min(rows.saturating_sub(row * v)) {
                 for column in 0..columns {
@@ -78,7 +89,11 @@ impl Scan<'_> {
     }
 
     fn no_run_left(&self) -> Result<(), Fault> {
-        if self.run == 0 { Ok(()) } else { Err(unreadable("a run of blocks is longer than its scan")) }
+        if self.run == 0 {
+            Ok(())
+        } else {
+            Err(unreadable("a run of blocks is longer than its scan"))
+        }
     }
 
     fn start_mcu(&mut self) -> Result<(), Fault> {
@@ -139,7 +154,8 @@ impl Scan<'_> {
                 (15, 0) => at += 16,
                 (_, 1..=11) => {
                     at += zeros;
-                    *block.get_mut(place(at)?).ok_or_else(beyond)? = to_i16(self.bits.signed(size)?)?;
+                    *block.get_mut(place(at)?).ok_or_else(beyond)? =
+                        to_i16(self.bits.signed(size)?)?;
                     at += 1;
                 }
                 _ => return Err(unreadable("an AC code means nothing")),
@@ -161,10 +177,18 @@ impl Scan<'_> {
         Ok(Some((usize::try_from(zeros).unwrap_or(0), size)))
     }
 
-    fn ac_first(&mut self, block: &mut Block, first: usize, last: usize, low: u8) -> Result<(), Fault> {
+    fn ac_first(
+        &mut self,
+        block: &mut Block,
+        first: usize,
+        last: usize,
+        low: u8,
+    ) -> Result<(), Fault> {
         let mut at = first;
         while self.run == 0 && at <= last {
-            let Some((zeros, size)) = self.ac_code()? else { break };
+            let Some((zeros, size)) = self.ac_code()? else {
+                break;
+            };
             at += zeros;
             if size > 0 {
                 if at > last || size > 11 {
@@ -181,13 +205,25 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn ac_refine(&mut self, block: &mut Block, first: usize, last: usize, low: u8) -> Result<(), Fault> {
+    fn ac_refine(
+        &mut self,
+        block: &mut Block,
+        first: usize,
+        last: usize,
+        low: u8,
+    ) -> Result<(), Fault> {
         let mut at = first;
         while self.run == 0 && at <= last {
-            let Some((mut zeros, size)) = self.ac_code()? else { break };
+            let Some((mut zeros, size)) = self.ac_code()? else {
+                break;
+            };
             let new = match size {
                 0 => None,
-                1 => Some(if self.bits.take(1)? == 1 { 1 << low } else { -(1 << low) }),
+                1 => Some(if self.bits.take(1)? == 1 {
+                    1 << low
+                } else {
+                    -(1 << low)
+                }),
                 _ => return Err(unreadable("a refinement is of more than one bit")),
             };
             while at <= last {

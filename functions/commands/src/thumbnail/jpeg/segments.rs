@@ -5,7 +5,9 @@ use std::rc::Rc;
 use image::metadata::Orientation;
 
 use super::super::MOST_PROFILE_BYTES;
-use super::{Around, Bits, Coding, Colours, Fault, Frame, Jpeg, Scan, ZIGZAG, bits, scan, unreadable};
+use super::{
+    Around, Bits, Coding, Colours, Fault, Frame, Jpeg, Scan, ZIGZAG, bits, scan, unreadable,
+};
 
 /// Encoders use some ten scans. Each takes a pass over all blocks.
 const MOST_SCANS: usize = 100;
@@ -34,7 +36,11 @@ pub(super) struct Segments<'a> {
 
 impl<'a> Segments<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let mut this = Self { bytes, at: 2, ..Self::default() };
+        let mut this = Self {
+            bytes,
+            at: 2,
+            ..Self::default()
+        };
         if bytes.get(..2) != Some(&[0xff, 0xd8]) {
             return Err(unreadable("it does not start as a JPEG does"));
         }
@@ -52,7 +58,11 @@ impl<'a> Segments<'a> {
 
     /// The frame header, if it is among these first bytes of a file.
     pub(super) fn frame_of(head: &'a [u8]) -> Option<Frame> {
-        let mut this = Self { bytes: head, at: 2, ..Self::default() };
+        let mut this = Self {
+            bytes: head,
+            at: 2,
+            ..Self::default()
+        };
         while this.frame.is_none() {
             let marker = this.marker().ok()?;
             let segment = this.segment().ok()?;
@@ -75,9 +85,14 @@ impl<'a> Segments<'a> {
     }
 
     fn segment(&mut self) -> Result<&'a [u8], Fault> {
-        let &[high, low, ..] = self.bytes.get(self.at..).unwrap_or_default() else { return Err(cut()) };
+        let &[high, low, ..] = self.bytes.get(self.at..).unwrap_or_default() else {
+            return Err(cut());
+        };
         let length = usize::from(u16::from_be_bytes([high, low]));
-        let segment = self.bytes.get(self.at + 2..self.at + length).ok_or_else(cut)?;
+        let segment = self
+            .bytes
+            .get(self.at + 2..self.at + length)
+            .ok_or_else(cut)?;
         self.at += length;
         Ok(segment)
     }
@@ -92,7 +107,9 @@ impl<'a> Segments<'a> {
             0xdb => self.quantisation(segment),
             0xdc => self.lines(segment),
             0xdd => {
-                let &[high, low] = segment else { return Err(cut()) };
+                let &[high, low] = segment else {
+                    return Err(cut());
+                };
                 self.interval = u32::from(u16::from_be_bytes([high, low]));
                 Ok(())
             }
@@ -132,7 +149,9 @@ impl<'a> Segments<'a> {
                 1 => &mut self.ac,
                 _ => return Err(unreadable("a Huffman table is of no known class")),
             };
-            *tables.get_mut(usize::from(class_and_id & 15)).ok_or_else(no_place)? = Some(table);
+            *tables
+                .get_mut(usize::from(class_and_id & 15))
+                .ok_or_else(no_place)? = Some(table);
             segment = rest;
         }
         Ok(())
@@ -148,9 +167,14 @@ impl<'a> Segments<'a> {
             let (factors, rest) = rest.split_at_checked(64 * bytes).ok_or_else(cut)?;
             let mut table = [0; 64];
             for (factor, place) in factors.chunks(bytes).zip(ZIGZAG) {
-                table[place] = factor.iter().fold(0, |sum, &byte| sum << 8 | u16::from(byte));
+                table[place] = factor
+                    .iter()
+                    .fold(0, |sum, &byte| sum << 8 | u16::from(byte));
             }
-            *self.quantisation.get_mut(usize::from(wide_and_id & 15)).ok_or_else(no_place)? = Some(table);
+            *self
+                .quantisation
+                .get_mut(usize::from(wide_and_id & 15))
+                .ok_or_else(no_place)? = Some(table);
             segment = rest;
         }
         Ok(())
@@ -160,44 +184,96 @@ impl<'a> Segments<'a> {
         match (marker, segment) {
             (0xe0, [b'J', b'F', b'I', b'F', 0, ..]) => self.has_jfif = true,
             (0xe1, [b'E', b'x', b'i', b'f', 0, _, exif @ ..]) => {
-                self.orientation = self.orientation.or_else(|| Orientation::from_exif_chunk(exif));
+                self.orientation = self
+                    .orientation
+                    .or_else(|| Orientation::from_exif_chunk(exif));
             }
-            (0xe2, [header @ .., _, _]) if header.starts_with(b"ICC_PROFILE\0") && segment.len() >= 14 => {
-                self.profile.push((segment[12], segment[13], &segment[14..]));
+            (0xe2, [header @ .., _, _])
+                if header.starts_with(b"ICC_PROFILE\0") && segment.len() >= 14 =>
+            {
+                self.profile
+                    .push((segment[12], segment[13], &segment[14..]));
             }
-            (0xee, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => self.adobe = Some(*transform),
+            (
+                0xee,
+                [
+                    b'A',
+                    b'd',
+                    b'o',
+                    b'b',
+                    b'e',
+                    _,
+                    _,
+                    _,
+                    _,
+                    _,
+                    _,
+                    transform,
+                    ..,
+                ],
+            ) => self.adobe = Some(*transform),
             _ => {}
         }
     }
 
     fn scan(&mut self, header: &[u8]) -> Result<(), Fault> {
-        let frame = self.frame.as_ref().ok_or_else(|| unreadable("a scan stands before the frame header"))?;
+        let frame = self
+            .frame
+            .as_ref()
+            .ok_or_else(|| unreadable("a scan stands before the frame header"))?;
         let wrong = || unreadable("a scan header is wrong");
-        let [count, rest @ ..] = header else { return Err(wrong()) };
-        let (chosen, rest) = rest.split_at_checked(2 * usize::from(*count)).ok_or_else(wrong)?;
-        let &[first, last, bits] = rest else { return Err(wrong()) };
+        let [count, rest @ ..] = header else {
+            return Err(wrong());
+        };
+        let (chosen, rest) = rest
+            .split_at_checked(2 * usize::from(*count))
+            .ok_or_else(wrong)?;
+        let &[first, last, bits] = rest else {
+            return Err(wrong());
+        };
         if self.scans.len() == MOST_SCANS {
             return Err(Fault::Unsupported("JPEG with more than 100 scans"));
         }
         let mut parts = Vec::new();
         for &[id, tables] in chosen.as_chunks::<2>().0 {
-            let component = frame.components.iter().position(|it| it.id == id).ok_or_else(wrong)?;
-            let table = |tables: &[Option<Rc<bits::Table>>; 4], id: u8| tables.get(usize::from(id)).cloned().flatten();
+            let component = frame
+                .components
+                .iter()
+                .position(|it| it.id == id)
+                .ok_or_else(wrong)?;
+            let table = |tables: &[Option<Rc<bits::Table>>; 4], id: u8| {
+                tables.get(usize::from(id)).cloned().flatten()
+            };
             let (dc, ac) = (table(&self.dc, tables >> 4), table(&self.ac, tables & 15));
-            parts.push(scan::Part { component, dc, ac, last: 0 });
+            parts.push(scan::Part {
+                component,
+                dc,
+                ac,
+                last: 0,
+            });
         }
-        let coding = coding(frame.is_progressive, (first, last), (bits >> 4, bits & 15)).ok_or_else(wrong)?;
+        let coding = coding(frame.is_progressive, (first, last), (bits >> 4, bits & 15))
+            .ok_or_else(wrong)?;
         let alone = matches!(coding, Coding::AcFirst { .. } | Coding::AcRefine { .. });
         if parts.is_empty() || alone && parts.len() > 1 {
             return Err(wrong());
         }
-        let tables: Vec<_> =
-            parts.iter().map(|part| (part.component, frame.components[part.component].table)).collect();
+        let tables: Vec<_> = parts
+            .iter()
+            .map(|part| (part.component, frame.components[part.component].table))
+            .collect();
         for (component, table) in tables {
             self.note(component, table, coding)?;
         }
         let bits = Bits::new(self.entropy_coded()?);
-        self.scans.push(Scan { parts, coding, bits, interval: self.interval, done: 0, run: 0 });
+        self.scans.push(Scan {
+            parts,
+            coding,
+            bits,
+            interval: self.interval,
+            done: 0,
+            run: 0,
+        });
         Ok(())
     }
 
@@ -205,7 +281,8 @@ impl<'a> Segments<'a> {
     fn note(&mut self, component: usize, table: u8, coding: Coding) -> Result<(), Fault> {
         if self.used[component].is_none() {
             let table = self.quantisation.get(usize::from(table)).copied().flatten();
-            self.used[component] = Some(table.ok_or_else(|| unreadable("a quantisation table is missing"))?);
+            self.used[component] =
+                Some(table.ok_or_else(|| unreadable("a quantisation table is missing"))?);
         }
         let (band, before, after) = match coding {
             Coding::Sequential => (0..=63, UNSEEN, 0),
@@ -229,18 +306,27 @@ impl<'a> Segments<'a> {
         let mut from = 0;
         while let Some(marker) = data[from..].iter().position(|&byte| byte == 0xff) {
             let start = from + marker;
-            let code = data[start..].iter().find(|&&byte| byte != 0xff).ok_or_else(cut)?;
+            let code = data[start..]
+                .iter()
+                .find(|&&byte| byte != 0xff)
+                .ok_or_else(cut)?;
             if !matches!(code, 0 | 0xd0..=0xd7) {
                 self.at += start;
                 return Ok(&data[..start]);
             }
-            from = start + data[start..].iter().take_while(|&&byte| byte == 0xff).count();
+            from = start
+                + data[start..]
+                    .iter()
+                    .take_while(|&&byte| byte == 0xff)
+                    .count();
         }
         Err(cut())
     }
 
     pub(super) fn finish(self) -> Result<Jpeg<'a>, Fault> {
-        let frame = self.frame.ok_or_else(|| unreadable("it has no frame header"))?;
+        let frame = self
+            .frame
+            .ok_or_else(|| unreadable("it has no frame header"))?;
         if self.missing.iter().flatten().any(|&bits| bits != 0) {
             return Err(unreadable("scans are missing"));
         }
@@ -257,14 +343,23 @@ impl<'a> Segments<'a> {
             profile: profile(self.profile),
         };
         let quantisation = self.used.into_iter().flatten().collect();
-        Ok(Jpeg { frame, scans: self.scans, quantisation, colours, around })
+        Ok(Jpeg {
+            frame,
+            scans: self.scans,
+            quantisation,
+            colours,
+            around,
+        })
     }
 }
 
 /// A profile, if all its parts are there and it is not too large.
 fn profile(mut parts: Vec<(u8, u8, &[u8])>) -> Option<Vec<u8>> {
     parts.sort_by_key(|&(number, ..)| number);
-    let whole = parts.iter().zip(1..).all(|(&(number, of, _), at)| number == at && usize::from(of) == parts.len());
+    let whole = parts
+        .iter()
+        .zip(1..)
+        .all(|(&(number, of, _), at)| number == at && usize::from(of) == parts.len());
     let bytes: usize = parts.iter().map(|(.., part)| part.len()).sum();
     (whole && (1..=MOST_PROFILE_BYTES).contains(&bytes))
         .then(|| parts.iter().flat_map(|(.., part)| *part).copied().collect())

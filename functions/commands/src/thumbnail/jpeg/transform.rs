@@ -20,11 +20,22 @@ impl Transform {
     /// `quantisation` has its factors by the places of coefficients in a block.
     pub(super) fn new(quantisation: &[u16; 64], (columns, rows): (usize, usize)) -> Self {
         let quantisation = quantisation.map(f32::from);
-        Self { quantisation, horizontal: basis(columns), vertical: basis(rows), columns, rows }
+        Self {
+            quantisation,
+            horizontal: basis(columns),
+            vertical: basis(rows),
+            columns,
+            rows,
+        }
     }
 
     /// Writes the samples of a block into an image of this many samples a row, at its start.
-    pub(super) fn write(&self, block: &Block, samples: &mut [f32], stride: usize) -> Result<(), Fault> {
+    pub(super) fn write(
+        &self,
+        block: &Block,
+        samples: &mut [f32],
+        stride: usize,
+    ) -> Result<(), Fault> {
         let mut half = [[0f32; 8]; 8];
         let mut used = 0;
         for row in 0..self.rows {
@@ -42,8 +53,12 @@ impl Transform {
             for (row, factors) in half.iter().zip(&self.vertical).take(used) {
                 add(&mut sums, factors[y], row);
             }
-            let line = line.get_mut(..self.columns).ok_or_else(|| unreadable("a block is outside the image"))?;
-            line.iter_mut().zip(sums).for_each(|(sample, sum)| *sample = sum.clamp(0.0, 255.0));
+            let line = line
+                .get_mut(..self.columns)
+                .ok_or_else(|| unreadable("a block is outside the image"))?;
+            line.iter_mut()
+                .zip(sums)
+                .for_each(|(sample, sum)| *sample = sum.clamp(0.0, 255.0));
         }
         Ok(())
     }
@@ -62,8 +77,13 @@ fn basis(samples: usize) -> [[f32; 8]; 8] {
     let mut basis = [[0.0; 8]; 8];
     for (frequency, row) in basis.iter_mut().enumerate() {
         for (sample, value) in row.iter_mut().enumerate().take(samples) {
-            let angle = std::f32::consts::PI * (2.0 * small(sample) + 1.0) * small(frequency) / (2.0 * small(samples));
-            *value = if frequency == 0 { std::f32::consts::FRAC_1_SQRT_2 / 2.0 } else { 0.5 * angle.cos() };
+            let angle = std::f32::consts::PI * (2.0 * small(sample) + 1.0) * small(frequency)
+                / (2.0 * small(samples));
+            *value = if frequency == 0 {
+                std::f32::consts::FRAC_1_SQRT_2 / 2.0
+            } else {
+                0.5 * angle.cos()
+            };
         }
     }
     basis
