@@ -19,7 +19,7 @@ use cloakroom_app::testing::Room;
 use cloakroom_app::work::Disposition;
 use cloakroom_app::{Host as _, SystemHost, Worker};
 use cloakroom_aws::{Clients, HttpConfig, JobsConfig, Local, SubmitConfig, WorkerConfig};
-use lambda::batch;
+use cloakroom_lambda::batch;
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use lambda_http::request::LambdaRequest;
 use serde_json::Value;
@@ -91,7 +91,7 @@ async fn main() {
 
 impl Scene {
     fn in_memory() -> Self {
-        let room = Room::new(commands::registry(true).iter().cloned().collect());
+        let room = Room::new(commands::registry().iter().cloned().collect());
         let memory = Arc::clone(&room.memory);
         let messages = move || {
             let received =
@@ -125,7 +125,7 @@ impl Scene {
             "CLOAKROOM_DIAGNOSTICS" => Some("on".to_owned()),
             _ => None,
         };
-        let (registry, good) = (commands::registry(true), "a good configuration");
+        let (registry, good) = (commands::registry(), "a good configuration");
         let submit = SubmitConfig::from_env(&set).expect(good);
         let submit = cloakroom_aws::submit(&submit, &clients, registry.clone(), Arc::new(LogMeter));
         let jobs = JobsConfig::from_env(&set).expect(good);
@@ -144,7 +144,7 @@ impl Scene {
     async fn ask(&self, event: &[u8]) -> Value {
         let event: LambdaRequest = serde_json::from_slice(event).expect("an event");
         let event = LambdaEvent::new(event, Context::default());
-        let Ok(answer) = lambda::behind_gateway(self.router.clone())
+        let Ok(answer) = cloakroom_lambda::behind_gateway(self.router.clone())
             .oneshot(event)
             .await;
         let answer = serde_json::to_vec(&answer).expect("an answer is written as JSON");
@@ -191,6 +191,6 @@ fn router(
     submit: (cloakroom_app::Submit, cloakroom_app::Uploads),
     jobs: cloakroom_app::Jobs,
 ) -> Router {
-    let site = lambda::site(&HttpConfig::default());
+    let site = cloakroom_lambda::site(&HttpConfig::default());
     cloakroom_http::router(site, Some(submit), Some(jobs))
 }

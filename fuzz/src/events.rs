@@ -59,7 +59,8 @@ impl Events {
             "CLOAKROOM_PUBLIC_BASE_URL" => Some(format!("https://api.example{BASE}")),
             _ => None,
         };
-        let site = lambda::site(&HttpConfig::from_env(&set).expect("a good configuration"));
+        let site =
+            cloakroom_lambda::site(&HttpConfig::from_env(&set).expect("a good configuration"));
         let submit = Some((room.submit.clone(), room.uploads.clone()));
         let router = cloakroom_http::router(site, submit, Some(room.jobs.clone()));
         Self {
@@ -94,7 +95,7 @@ impl Events {
         let event: LambdaRequest =
             serde_json::from_str(&event).unwrap_or_else(|error| panic!("{error}: {event}"));
         let event = LambdaEvent::new(event, Context::default());
-        let Ok(response) = lambda::behind_gateway(self.router.clone())
+        let Ok(response) = cloakroom_lambda::behind_gateway(self.router.clone())
             .oneshot(event)
             .await;
         read(&serde_json::to_value(response).expect("an answer is written as JSON"))

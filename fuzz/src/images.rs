@@ -18,7 +18,13 @@ pub fn run(input: &[u8]) {
         return;
     };
     play(async || {
-        let room = Room::new(commands::registry(false).iter().cloned().collect());
+        let room = Room::new(
+            commands::registry()
+                .with_diagnostics(false)
+                .iter()
+                .cloned()
+                .collect(),
+        );
         let body = Body::Sent {
             content_type: Some("image/png".into()),
             bytes: Bytes::copy_from_slice(image),

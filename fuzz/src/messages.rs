@@ -208,15 +208,15 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
         let Ok(event) = serde_json::from_str::<Value>(body) else {
             continue;
         };
-        if let Some(jobs) = lambda::stream::accepted(&event) {
+        if let Some(jobs) = cloakroom_lambda::stream::accepted(&event) {
             rounds.begin(&jobs).await.expect("the memory does not fail");
         }
         let Ok(event) = serde_json::from_value::<SqsEvent>(event) else {
             continue;
         };
-        deliveries.extend(lambda::batch::deliveries(event));
+        deliveries.extend(cloakroom_lambda::batch::deliveries(event));
     }
-    let ends_at = lambda::batch::ends_at(
+    let ends_at = cloakroom_lambda::batch::ends_at(
         u64::try_from(deliveries.len()).unwrap_or(0) + 900_000,
         room.submit.host.now(),
     );
@@ -225,7 +225,7 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
         room.dead_letters.handle_batch(&deliveries).await,
         rounds.go_on(&deliveries).await,
     ] {
-        let answer = lambda::batch::response(&deliveries, &dispositions);
+        let answer = cloakroom_lambda::batch::response(&deliveries, &dispositions);
         let kept = dispositions
             .iter()
             .filter(|it| **it == Disposition::Keep)

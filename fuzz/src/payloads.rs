@@ -58,7 +58,7 @@ static COMMANDS: LazyLock<Registry> = LazyLock::new(|| {
         Ok::<_, HandlerError>(Output::none())
     });
     Registry::new(
-        commands::registry(true)
+        commands::registry()
             .iter()
             .cloned()
             .chain([order])

@@ -1,6 +1,9 @@
 //! How a command is defined: a name, a payload type, limits, and an async function; and the list of all of them.
 
-use std::any::TypeId;
+mod example;
+
+use std::any::{TypeId, type_name};
+use std::collections::BTreeSet;
 use std::future::{Future, ready};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -141,6 +144,11 @@ pub struct Command {
     schema: fn() -> serde_json::Value,
     check: Check,
     payload: TypeId,
+    /// Name of the crate that defines the handler.
+    handler_crate: &'static str,
+    diagnostic: bool,
+    /// A query string and the options of curl.
+    example: Option<(&'static str, &'static str)>,
     /// The handler takes the whole body in memory.
     pub(crate) holds_body: bool,
     /// The memory that an attempt may need, by its payload and the beginning of its body.
@@ -179,7 +187,7 @@ impl Command {
             payload::no_query(query)?;
             payload::check_json::<P>(body, schema.get_or_init(schema::of::<P>))
         });
-        Self::new::<P>(name, Takes::Json, true, check, run)
+        Self::new::<P, F>(name, Takes::Json, true, check, run)
     }
 
     /// A command that takes a body of one of these media types, and its payload from the query string. The handler says by
@@ -209,10 +217,10 @@ impl Command {
         let check: Check = Arc::new(move |query, _| {
             payload::check_query::<P>(query, schema.get_or_init(schema::of::<P>))
         });
-        Self::new::<P>(name, Takes::Binary(media_types), B::IN_MEMORY, check, run)
+        Self::new::<P, F>(name, Takes::Binary(media_types), B::IN_MEMORY, check, run)
     }
 
-    fn new<P: Payload>(
+    fn new<P: Payload, F>(
         name: &str,
         takes: Takes,
         holds_body: bool,
@@ -236,6 +244,9 @@ impl Command {
             schema: schema::of::<P>,
             check,
             payload,
+            handler_crate: crate_of(type_name::<F>()),
+            diagnostic: false,
+            example: None,
             holds_body,
             estimate: None,
             run,
@@ -380,6 +391,19 @@ impl Command {
         self
     }
 
+    /// Marks a command that serves only development and tests. A deployment leaves it out unless
+    /// `CLOAKROOM_DIAGNOSTICS` is `on`.
+    #[must_use]
+    pub fn diagnostic(mut self) -> Self {
+        self.diagnostic = true;
+        self
+    }
+
+    /// Whether it serves only development and tests.
+    pub fn is_diagnostic(&self) -> bool {
+        self.diagnostic
+    }
+
     /// Its type name.
     pub fn name(&self) -> &CommandType {
         &self.name
@@ -425,6 +449,11 @@ fn unread(error: BodyError) -> HandlerError {
     }
 }
 
+/// Returns the name of the crate in which a type is defined, by the path that names it.
+fn crate_of(type_name: &'static str) -> &'static str {
+    type_name.split("::").next().unwrap_or_default()
+}
+
 fn no_handlers() -> BoxFuture<'static, Result<Output, HandlerError>> {
     let error = HandlerError::retryable("no handler is here");
     Box::pin(ready(Err(error.because(
@@ -457,6 +486,21 @@ impl Registry {
             );
         }
         Self(Arc::new(commands))
+    }
+
+    /// Removes the [diagnostic](Command::diagnostic) commands unless they are allowed.
+    #[must_use]
+    pub fn with_diagnostics(self, allowed: bool) -> Self {
+        if allowed || !self.iter().any(|command| command.diagnostic) {
+            return self;
+        }
+        let served = self.iter().filter(|command| !command.diagnostic);
+        Self(Arc::new(served.cloned().collect()))
+    }
+
+    /// Names of the crates that define handlers: the targets of their log lines.
+    pub fn crates(&self) -> BTreeSet<&'static str> {
+        self.iter().map(|command| command.handler_crate).collect()
     }
 
     /// The command of this type.

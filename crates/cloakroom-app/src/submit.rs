@@ -27,12 +27,9 @@ use crate::ports::{
     ReadError, keys,
 };
 
-/// The largest message that carries its payload itself, in bytes: beyond it a claim check is cheaper, by the table of prices.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "at most 1 MiB, a message's own limit"
-)]
-pub const INLINE_LIMIT: usize = cloakroom_core::cost::inline::LIMIT as usize;
+/// The largest message, in bytes, that carries its payload itself. Above it a claim check is cheaper, as a test of
+/// `cloakroom-cost` computes from AWS's prices.
+pub const INLINE_LIMIT: usize = 448 * 1024;
 
 /// The largest message that is sent much later: what `EventBridge` Scheduler takes is 256 KB, as JSON in JSON.
 pub const SCHEDULED_LIMIT: usize = 128 * 1024;

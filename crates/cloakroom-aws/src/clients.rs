@@ -169,7 +169,8 @@ impl Clients {
         self
     }
 
-    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+    /// Client of DynamoDB.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.sdk);
         config.set_stalled_stream_protection(Some(unwatched()));
         config.push_interceptor(SharedInterceptor::permanent(UserAgent));
@@ -182,7 +183,8 @@ impl Clients {
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
-    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+    /// Client of SQS.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_sdk_sqs::config::Builder::from(&self.sdk);
         config.set_stalled_stream_protection(Some(unwatched()));
         config.push_interceptor(SharedInterceptor::permanent(UserAgent));
@@ -204,7 +206,8 @@ impl Clients {
         aws_sdk_scheduler::Client::from_conf(config.build())
     }
 
-    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+    /// Client of S3.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::config::Builder::from(&self.sdk);
         config
             .set_force_path_style(Some(self.path_style))
@@ -219,16 +222,10 @@ impl Clients {
     }
 }
 
-/// What `doctor` alone needs.
-#[cfg(feature = "doctor")]
 impl Clients {
-    pub(crate) fn sdk(&self) -> &SdkConfig {
+    /// Configuration of the SDK that all clients share.
+    pub fn sdk(&self) -> &SdkConfig {
         &self.sdk
-    }
-
-    /// Always as the environment says: nothing local stands in for Lambda.
-    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
-        aws_sdk_lambda::Client::new(&self.sdk)
     }
 }
 

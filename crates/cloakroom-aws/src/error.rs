@@ -54,7 +54,7 @@ const PASSING: [&str; 23] = [
 ];
 
 /// What a failed call means.
-pub(crate) fn port_error<E>(service: &'static str, error: &SdkError<E, HttpResponse>) -> PortError
+pub fn port_error<E>(service: &'static str, error: &SdkError<E, HttpResponse>) -> PortError
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
@@ -82,7 +82,7 @@ where
 }
 
 /// An error of the SDK in one line: the service's code and message, or the causes of a failure before there was an answer.
-pub(crate) fn said<E>(error: &SdkError<E, HttpResponse>) -> String
+pub fn said<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
@@ -98,27 +98,8 @@ where
     }
 }
 
-/// Why there are no credentials, in one line: without the sources that nobody set up.
-#[cfg(feature = "doctor")]
-pub(crate) fn no_credentials(error: &(dyn Error + 'static)) -> String {
-    let mut lines = vec![];
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        lines.extend(error.to_string().lines().map(|line| {
-            line.trim()
-                .trim_end_matches(" Attempted:")
-                .trim_end_matches('.')
-                .to_owned()
-        }));
-        cause = error.source();
-    }
-    lines.retain(|line| !line.is_empty() && !line.contains("was not enabled"));
-    lines.dedup();
-    redact::text(&lines.join("; "))
-}
-
 /// An error and its causes in one line, without what a cause repeats.
-pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+pub fn causes(error: &(dyn Error + 'static)) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
         let words = error.to_string();

@@ -4,18 +4,13 @@
 //! - [`message`]: what is a body's and what is an attribute's, also of messages that others read and write;
 //! - [`EmbeddedMetrics`]: the meter, as lines of the log that CloudWatch makes metrics of;
 //! - [`Clients`]: the SDK's clients, built when they are first needed, over one pool of connections;
-//! - `doctor` (a feature): whether the services of a deployment are set up as the functions need them;
 //! - [`config`]: what each function reads of the environment; [`wire`]: the use cases, ready to be run.
 //!
 //! No business rules and no routes: what may happen to a job stands in `cloakroom`, and is only translated here.
 
 pub mod clients;
 pub mod config;
-#[cfg(feature = "doctor")]
-pub mod deployment;
-#[cfg(feature = "doctor")]
-pub mod doctor;
-mod error;
+pub mod error;
 mod expressions;
 pub mod message;
 pub mod metrics;
@@ -40,6 +35,7 @@ pub use config::{
 };
 pub use metrics::EmbeddedMetrics;
 pub use objects::S3Objects;
-pub use queue::{Queues, SqsQueue};
+pub use queue::{Queues, SqsQueue, receipts as max_receive_count};
+pub use record::name::{EXPIRES_AT as TTL_ATTRIBUTE, PK as KEY_ATTRIBUTE};
 pub use table::DynamoStore;
 pub use wire::{dead_letters, jobs, redrive, rounds, submit, worker};

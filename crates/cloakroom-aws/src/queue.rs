@@ -300,7 +300,7 @@ fn max_receive_count(policy: &str) -> Option<u64> {
 
 /// How often a message is received, by a redrive policy: a number or, as templates write it, a text. SQS gives back what it
 /// was given.
-pub(crate) fn receipts(policy: &serde_json::Value) -> Option<u64> {
+pub fn receipts(policy: &serde_json::Value) -> Option<u64> {
     let count = policy.get("maxReceiveCount")?;
     count.as_u64().or_else(|| count.as_str()?.parse().ok())
 }

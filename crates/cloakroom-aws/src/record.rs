@@ -29,7 +29,8 @@ pub(crate) const VERSION: u32 = 1;
 
 /// The names of the attributes.
 pub(crate) mod name {
-    pub(crate) const PK: &str = "pk";
+    /// Name of the table's key.
+    pub const PK: &str = "pk";
     pub(crate) const V: &str = "v";
     pub(crate) const TENANT: &str = "tenant";
     pub(crate) const ID: &str = "id";
@@ -57,7 +58,7 @@ pub(crate) mod name {
     pub(crate) const UPDATED_AT: &str = "updated_at";
     pub(crate) const FINISHED_AT: &str = "finished_at";
     /// Seconds, as DynamoDB's time to live wants them.
-    pub(crate) const EXPIRES_AT: &str = "expires_at";
+    pub const EXPIRES_AT: &str = "expires_at";
     /// `none`, `inline` or `stored`, once the work is done.
     pub(crate) const RESULT: &str = "result";
     pub(crate) const RESULT_TYPE: &str = "result_type";

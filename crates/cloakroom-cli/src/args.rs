@@ -4,11 +4,14 @@ use clap::{Parser, Subcommand};
 use cloakroom_client::redact;
 
 use crate::exit::Exit;
+#[cfg(not(feature = "deployments"))]
+use crate::left_out as doctor;
+#[cfg(not(feature = "deployments"))]
+use crate::left_out as redrive;
 use crate::service::Service;
-use crate::{
-    cancel, completions, cost, dev, doctor, exit, explain, find, redrive, result, show, submit,
-    watch,
-};
+use crate::{cancel, completions, cost, dev, exit, explain, find, result, show, submit, watch};
+#[cfg(feature = "deployments")]
+use crate::{doctor, redrive};
 
 /// Accept work now, do it later.
 ///

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use cloakroom_app::command::BODY_LIMIT;
-use cloakroom_app::core::cost::{Api, Architecture, Encoding, Workload};
 use cloakroom_app::submit::INLINE_LIMIT;
+use cloakroom_cost::{Api, Architecture, Encoding, Workload};
 
 use crate::exit::{Exit, Failure};
 use crate::show;

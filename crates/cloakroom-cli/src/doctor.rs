@@ -1,9 +1,10 @@
-//! `cloakroom doctor`: what `cloakroom-aws` finds of a deployment, shown.
+//! `cloakroom doctor`: shows the findings of `cloakroom-doctor`.
 
 use std::fmt::Write as _;
 
+use cloakroom_app::Registry;
 use cloakroom_aws::Clients;
-use cloakroom_aws::doctor::{End, Finding, State, examine};
+use cloakroom_doctor::{End, Finding, State, examine};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
@@ -21,9 +22,9 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: Args, commands: &Registry) -> Result<Exit, Failure> {
     let clients = Clients::load().await;
-    let (findings, end) = examine(&clients, &args.about.stack, commands::registry).await;
+    let (findings, end) = examine(&clients, &args.about.stack, commands).await;
     if args.json {
         show::line(&findings.iter().map(document).collect::<Value>().to_string())?;
     } else {

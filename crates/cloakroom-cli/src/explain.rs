@@ -4,8 +4,9 @@ use cloakroom_app::core::view::{HistoryView, StepView};
 use cloakroom_app::core::{Job, JobKey, Tenant, Timestamp};
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::{Host as _, SystemHost};
-use cloakroom_aws::{Clients, DynamoStore, deployment};
+use cloakroom_aws::{Clients, DynamoStore};
 use cloakroom_client::redact;
+use cloakroom_doctor::deployment;
 
 use crate::exit::{Exit, Failure};
 use crate::service::Service;
@@ -46,6 +47,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     Ok(Exit::Success)
 }
 
+#[cfg(feature = "deployments")]
 async fn record(stack: &str, args: &Args) -> Result<Job, Failure> {
     let id = args.job.parse().map_err(|_| {
         Failure::usage(format!(
@@ -67,6 +69,12 @@ async fn record(stack: &str, args: &Args) -> Result<Job, Failure> {
             exit: Exit::Unknown,
             message: format!("the tenant {} has no job {id}, or no longer", args.tenant),
         })
+}
+
+#[cfg(not(feature = "deployments"))]
+#[expect(clippy::unused_async, reason = "as the one above")]
+async fn record(_: &str, _: &Args) -> Result<Job, Failure> {
+    Err(crate::left_out::failure())
 }
 
 /// A line for the job, one for each step, and one for where it stands.

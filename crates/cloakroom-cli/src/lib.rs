@@ -1,4 +1,7 @@
-//! `cloakroom`: the program. `dev` runs everything on one machine; the rest talks to a service, here or anywhere.
+//! The program of a service. `dev` runs the service on this machine; the other subcommands talk to a service anywhere.
+//!
+//! `doctor`, `redrive` and `explain --stack` ask AWS about a deployment. They need the feature `deployments`, which brings one
+//! more client of the SDK: a build for development leaves it out.
 
 mod args;
 mod cancel;
@@ -6,11 +9,15 @@ mod completions;
 mod content;
 mod cost;
 mod dev;
+#[cfg(feature = "deployments")]
 mod doctor;
 mod environment;
 mod exit;
 mod explain;
 mod find;
+#[cfg(not(feature = "deployments"))]
+mod left_out;
+#[cfg(feature = "deployments")]
 mod redrive;
 mod result;
 mod service;
@@ -25,11 +32,21 @@ mod watch;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
+use cloakroom_app::Registry;
 use exit::{Exit, Failure};
 use service::Service;
 use signals::Signals;
 
-fn main() -> ExitCode {
+/// Runs the program for a service that has these commands.
+///
+/// A service calls it as the whole of its `main`:
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     cloakroom_cli::main(cloakroom_app::Registry::new(vec![]))
+/// }
+/// ```
+pub fn main(commands: Registry) -> ExitCode {
     environment::drop_empty_variables();
     let cli = match Cli::read() {
         Ok(cli) => cli,
@@ -45,14 +62,14 @@ fn main() -> ExitCode {
             return Exit::Usage.into();
         }
     };
-    let exit = runtime.block_on(start(cli));
+    let exit = runtime.block_on(start(cli, commands));
     // A thread that computes, or that waits for input, must not hold up the end.
     runtime.shutdown_background();
     exit
 }
 
 /// Runs a command to its end, or until a signal asks for the end. `dev` ends by itself then.
-async fn start(cli: Cli) -> ExitCode {
+async fn start(cli: Cli, commands: Registry) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -62,14 +79,14 @@ async fn start(cli: Cli) -> ExitCode {
         }
     };
     let outcome = match cli.command.unwrap_or_else(Command::unsaid) {
-        Command::Dev(args) => dev::run(args, signals)
+        Command::Dev(args) => dev::run(args, commands, signals)
             .await
             .map(|()| Exit::Success)
             .map_err(Failure::usage),
         command => tokio::select! {
             // First the command, which may have an end of its own for a signal.
             biased;
-            outcome = run(command, &cli.service) => outcome,
+            outcome = run(command, &cli.service, &commands) => outcome,
             signal = signals.next() => return signal.into(),
         },
     };
@@ -85,7 +102,7 @@ fn failed(failure: &Failure) -> ExitCode {
     failure.exit.into()
 }
 
-async fn run(command: Command, service: &Service) -> Result<Exit, Failure> {
+async fn run(command: Command, service: &Service, commands: &Registry) -> Result<Exit, Failure> {
     match command {
         Command::Dev(_) => unreachable!("it has an end of its own"),
         Command::Submit(args) => submit::run(args, service).await,
@@ -94,8 +111,15 @@ async fn run(command: Command, service: &Service) -> Result<Exit, Failure> {
         Command::Cancel(args) => cancel::run(args, service).await,
         Command::Find(args) => find::run(args, service).await,
         Command::Explain(args) => explain::run(args, service).await,
+        #[cfg(feature = "deployments")]
         Command::Redrive(args) => redrive::run(args).await,
-        Command::Doctor(args) => doctor::run(args).await,
+        #[cfg(feature = "deployments")]
+        Command::Doctor(args) => doctor::run(args, commands).await,
+        #[cfg(not(feature = "deployments"))]
+        Command::Redrive(_) | Command::Doctor(_) => {
+            let _ = commands;
+            Err(left_out::failure())
+        }
         Command::Cost(args) => cost::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

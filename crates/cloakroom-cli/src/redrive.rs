@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use cloakroom_app::core::{JobId, Tenant};
 use cloakroom_app::redrive::{Letter, Redriven};
-use cloakroom_aws::{Clients, deployment};
+use cloakroom_aws::Clients;
+use cloakroom_doctor::deployment;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 

@@ -10,7 +10,6 @@
 //! - [`redact`] removes credentials from texts that people read;
 //! - [`view`] and [`problem`] what a client is shown: the contract's types, also read by the client library.
 
-pub mod cost;
 pub mod digest;
 pub mod history;
 pub mod ids;

@@ -1,7 +1,7 @@
 //! What a message and a record weigh.
 
 use super::{Encoding, Workload, float};
-use crate::outcome::INLINE_RESULT_LIMIT;
+use cloakroom_core::outcome::INLINE_RESULT_LIMIT;
 
 /// What a message weighs beside its payload, in bytes, with names of usual length.
 pub const ENVELOPE_BYTES: u64 = 500;

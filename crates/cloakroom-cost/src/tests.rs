@@ -372,3 +372,11 @@ fn either_way_costs_what_the_bill_says_of_its_messages_and_objects() {
         );
     }
 }
+
+#[test]
+fn messages_carry_payloads_for_as_long_as_that_is_cheaper() {
+    assert_eq!(
+        u64::try_from(cloakroom_app::submit::INLINE_LIMIT),
+        Ok(inline::LIMIT)
+    );
+}

@@ -15,7 +15,7 @@ use cloakroom_embedded::Services;
 const PAUSE: Duration = Duration::from_secs(300);
 
 /// Deletes for ever.
-pub(super) async fn delete(services: Arc<Services>, objects: S3Objects, commands: Registry) {
+pub(crate) async fn delete(services: Arc<Services>, objects: S3Objects, commands: Registry) {
     let life = commands.objects_life();
     loop {
         services.sweep_expired().await;

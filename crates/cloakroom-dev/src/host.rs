@@ -8,7 +8,7 @@ use cloakroom_embedded::Clock;
 /// measured by one clock, and a machine's clock that is set back delays none of them.
 ///
 /// Job times are then ahead of the machine's clock, until it has caught up or the runner restarts without messages.
-pub(super) struct SteadyHost(pub(super) Clock);
+pub(crate) struct SteadyHost(pub(crate) Clock);
 
 impl Host for SteadyHost {
     fn now(&self) -> Timestamp {

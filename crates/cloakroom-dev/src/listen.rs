@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 /// A place to listen, as the command line has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listen {
+pub struct Listen {
     host: String,
     port: u16,
 }
@@ -57,7 +57,7 @@ impl fmt::Display for Listen {
 impl Listen {
     /// Listens on every address that the host has (`localhost`: `127.0.0.1` and `::1`), all with the same port. Returns the
     /// listeners with the place to name in URLs.
-    pub(super) async fn bind(&self) -> Result<(Vec<TcpListener>, Self), String> {
+    pub(crate) async fn bind(&self) -> Result<(Vec<TcpListener>, Self), String> {
         let failed = |error: io::Error| {
             format!(
                 "failed to listen on {self}: {error}; choose another place by --listen (port 0: a free one)"

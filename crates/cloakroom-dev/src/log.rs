@@ -25,13 +25,13 @@ enum Entry {
 
 /// Takes lines and never blocks. Clones write to the same log.
 #[derive(Clone)]
-pub(super) struct Log {
+pub struct Log {
     entries: SyncSender<Entry>,
     dropped: Arc<AtomicU64>,
 }
 
-/// Starts the log of the process.
-pub(super) fn start() -> Log {
+/// Starts the log of the process: warnings, and what Cloakroom and these crates log at `INFO`. `RUST_LOG` overrides that.
+pub fn start<'a>(crates: impl IntoIterator<Item = &'a str>) -> Log {
     let (log, entries) = Log::new(MOST_WAITING);
     std::thread::spawn(move || write(&entries, io::stderr()));
     let writer = log.clone();
@@ -39,7 +39,12 @@ pub(super) fn start() -> Log {
         .with_writer(move || writer.clone())
         .with_ansi(io::stderr().is_terminal())
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-            EnvFilter::new("warn,cloakroom_app=info,cloakroom_http=info,dynoxide=error")
+            let ours = "warn,cloakroom_app=info,cloakroom_http=info,dynoxide=error".to_owned();
+            EnvFilter::new(
+                crates
+                    .into_iter()
+                    .fold(ours, |filter, name| filter + "," + name + "=info"),
+            )
         }))
         .init();
     log
@@ -58,7 +63,7 @@ impl Log {
     }
 
     /// Waits until the lines so far are written, for a short time.
-    pub(super) fn flush(&self) {
+    pub fn flush(&self) {
         let (flushed, is_flushed) = sync_channel(1);
         if self.entries.try_send(Entry::Flushed(flushed)).is_ok() {
             let _ = is_flushed.recv_timeout(LONGEST_FLUSH);

@@ -13,7 +13,7 @@ const LEAST: u64 = 64 * MIB;
 
 /// Memory for jobs, in bytes: the machine's, or the control group's if that is less; without a quarter, and at least
 /// 256 MiB, for the services that run in this process.
-pub(super) fn budget() -> u64 {
+pub(crate) fn budget() -> u64 {
     for_jobs(least_limit(Path::new("/")).unwrap_or(UNKNOWN))
 }
 

@@ -19,7 +19,7 @@ const WAIT: Duration = Duration::from_secs(20);
 const NO_END: Duration = Duration::from_secs(24 * 3600);
 
 /// Works the queue for ever, with so many jobs at once. Dropped, it drops the jobs in progress.
-pub(super) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
+pub(crate) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
     let places = Arc::new(Semaphore::new(usize::from(workers)));
     let mut running = JoinSet::new();
     loop {
@@ -49,7 +49,7 @@ pub(super) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
 }
 
 /// Ends the jobs of dead letters for ever.
-pub(super) async fn bury(queue: Arc<SqsQueue>, dead_letters: DeadLetters) {
+pub(crate) async fn bury(queue: Arc<SqsQueue>, dead_letters: DeadLetters) {
     let most = u8::try_from(BATCH).expect("ten");
     loop {
         let letters = match queue.receive(most, WAIT).await {

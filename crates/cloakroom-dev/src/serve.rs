@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 /// Serves on every listener until stopped. Requests in progress finish first, within a bound of time.
-pub(super) async fn serve(listeners: Vec<TcpListener>, app: Router, cors: Cors, stop: Stop) {
+pub(crate) async fn serve(listeners: Vec<TcpListener>, app: Router, cors: Cors, stop: Stop) {
     let mut servers = JoinSet::new();
     for listener in listeners {
         let (app, refuse) = (app.clone(), refuse(cors.clone()));

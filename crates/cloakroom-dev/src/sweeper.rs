@@ -9,7 +9,7 @@ use cloakroom_aws::DynamoStore;
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Sweeps for ever.
-pub(super) async fn sweep(store: DynamoStore, sweeper: Sweeper) {
+pub(crate) async fn sweep(store: DynamoStore, sweeper: Sweeper) {
     loop {
         let looked = match store.open_jobs().await {
             Ok(open) => sweeper.look(&open).await.map(drop),

@@ -10,14 +10,14 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::ACTIONS;
-use super::command::quoted;
-use super::finding::{Check, Finding, check};
-use crate::error::{causes, said};
+use crate::ACTIONS;
+use crate::command::quoted;
+use crate::finding::{Check, Finding, check};
+use cloakroom_aws::error::{causes, said};
 
 /// The last finding: nothing else can be asked.
 #[derive(Debug)]
-pub(super) struct Stop(pub(super) Box<Finding>, pub(super) End);
+pub(crate) struct Stop(pub(super) Box<Finding>, pub(super) End);
 
 /// The end of an examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum End {
 
 /// What a call was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer<T> {
+pub(crate) enum Answer<T> {
     /// This.
     Is(T),
     /// There is no such thing.
@@ -47,11 +47,11 @@ pub(super) enum Answer<T> {
 
 /// A call, as the judgement of its failure needs it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// The IAM action that allows it.
-    pub(super) action: &'static str,
+    pub(crate) action: &'static str,
     /// The codes that say that what was asked for is not there.
-    pub(super) absent: &'static [&'static str],
+    pub(crate) absent: &'static [&'static str],
 }
 
 /// Codes that refuse whoever asks, whatever is asked.
@@ -83,7 +83,7 @@ const UNKNOWN: [&str; 7] = [
 
 impl<T> Answer<T> {
     /// From what the SDK says.
-    pub(super) fn of<E>(
+    pub(crate) fn of<E>(
         call: Call,
         answer: Result<T, SdkError<E, HttpResponse>>,
     ) -> Result<Self, Stop>
@@ -128,7 +128,7 @@ impl<T> Answer<T> {
     }
 
     /// What there is, if that is known.
-    pub(super) fn read(&self) -> Option<&T> {
+    pub(crate) fn read(&self) -> Option<&T> {
         if let Self::Is(value) = self {
             Some(value)
         } else {
@@ -137,7 +137,7 @@ impl<T> Answer<T> {
     }
 
     /// What there is (`None`: it is not there), or the finding that it can't be said.
-    pub(super) fn or_finding(&self, check: Check) -> Result<Option<&T>, Finding> {
+    pub(crate) fn or_finding(&self, check: Check) -> Result<Option<&T>, Finding> {
         match self {
             Self::Is(value) => Ok(Some(value)),
             Self::Absent => Ok(None),
@@ -153,7 +153,7 @@ impl<T> Answer<T> {
     }
 
     /// What there is, in other words.
-    pub(super) fn map<U>(self, as_read: impl FnOnce(T) -> U) -> Answer<U> {
+    pub(crate) fn map<U>(self, as_read: impl FnOnce(T) -> U) -> Answer<U> {
         match self {
             Self::Is(value) => Answer::Is(as_read(value)),
             Self::Absent => Answer::Absent,
@@ -229,8 +229,8 @@ fn grant(message: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::State;
     use super::*;
+    use crate::finding::State;
 
     const CALL: Call = Call {
         action: "sqs:GetQueueAttributes",

@@ -3,15 +3,15 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{PublicAccessBlockConfiguration, ServerSideEncryptionConfiguration};
 
-use super::answer::{Answer, Call, Stop};
-use super::command::Aws;
-use super::finding::{Finding, check};
-use super::lifecycle::{self, Rule};
-use super::needs::Needs;
+use crate::answer::{Answer, Call, Stop};
+use crate::command::Aws;
+use crate::finding::{Finding, check};
+use crate::lifecycle::{self, Rule};
+use crate::needs::Needs;
 
 /// What was asked.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     name: String,
     bucket: Answer<()>,
     /// The four switches, by their names, that are off.
@@ -45,7 +45,7 @@ const RULES: Call = Call {
     absent: &["NoSuchLifecycleConfiguration"],
 };
 
-pub(super) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
+pub(crate) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
     let bucket = Answer::of(HEAD, client.head_bucket().bucket(name).send().await)?.map(|_| ());
     let access = Answer::of(
         ACCESS,
@@ -107,7 +107,7 @@ fn encrypted(configuration: &ServerSideEncryptionConfiguration) -> Option<String
     by_default.map(|it| it.sse_algorithm.as_str().to_owned())
 }
 
-pub(super) fn judge(facts: &Facts, needs: Needs, aws: &Aws) -> Vec<Finding> {
+pub(crate) fn judge(facts: &Facts, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let named = check("bucket", "name");
     match facts.bucket.or_finding(named.clone()) {
         Ok(Some(())) => {}

@@ -7,22 +7,22 @@ use serde_json::Value;
 
 /// Where commands go.
 #[derive(Debug, Clone)]
-pub(super) struct Aws {
-    pub(super) region: String,
+pub(crate) struct Aws {
+    pub(crate) region: String,
     /// The URL of the services, where they are not AWS's own.
-    pub(super) endpoint: Option<String>,
-    pub(super) stack: String,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) stack: String,
 }
 
 impl Aws {
     /// `aws {words} --region {region}`, each word quoted where a shell would take it apart.
-    pub(super) fn run(&self, words: &[&str]) -> String {
+    pub(crate) fn run(&self, words: &[&str]) -> String {
         let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
         self.raw(&words.join(" "))
     }
 
     /// The same of what is written for a shell already.
-    pub(super) fn raw(&self, words: &str) -> String {
+    pub(crate) fn raw(&self, words: &str) -> String {
         let endpoint = self
             .endpoint
             .as_ref()
@@ -35,7 +35,7 @@ impl Aws {
     }
 
     /// For the inside of a single-quoted word: what the stack says that it made.
-    pub(super) fn output_of_stack(&self, output: &str) -> String {
+    pub(crate) fn output_of_stack(&self, output: &str) -> String {
         let query = format!("Stacks[0].Outputs[?OutputKey=='{output}'].OutputValue");
         let stack = quoted(&self.stack);
         self.raw(&format!(
@@ -44,7 +44,7 @@ impl Aws {
     }
 
     /// Sets one variable of a function, and leaves the others, which the command reads rather than shows.
-    pub(super) fn set_variable(&self, function: &str, name: &str, value: &str) -> String {
+    pub(crate) fn set_variable(&self, function: &str, name: &str, value: &str) -> String {
         let value = Value::from(value).to_string();
         // In a single-quoted word of a shell, in a literal of JMESPath.
         self.merge_variable(
@@ -55,12 +55,12 @@ impl Aws {
     }
 
     /// Sets one variable of a function to what a command prints.
-    pub(super) fn set_variable_to(&self, function: &str, name: &str, command: &str) -> String {
+    pub(crate) fn set_variable_to(&self, function: &str, name: &str, command: &str) -> String {
         self.merge_variable(function, name, &spliced(command))
     }
 
     /// The URL of a queue, by its name: for the inside of a single-quoted word, if the name is one that SQS gives.
-    pub(super) fn url_of_queue(&self, name: &str) -> String {
+    pub(crate) fn url_of_queue(&self, name: &str) -> String {
         self.raw(&format!(
             "sqs get-queue-url --queue-name {} --query QueueUrl --output text",
             quoted(name)
@@ -83,12 +83,12 @@ impl Aws {
 }
 
 /// The output of a command as a JSON string, in the middle of a single-quoted word.
-pub(super) fn spliced(command: &str) -> String {
+pub(crate) fn spliced(command: &str) -> String {
     format!("\"'\"$({command})\"'\"")
 }
 
 /// A word as a shell takes it for one.
-pub(super) fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -99,7 +99,7 @@ pub(super) fn quoted(word: &str) -> String {
 
 /// Where tests are.
 #[cfg(test)]
-pub(super) fn somewhere() -> Aws {
+pub(crate) fn somewhere() -> Aws {
     Aws {
         region: "eu-west-1".to_owned(),
         endpoint: None,

@@ -4,10 +4,10 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_account_settings::GetAccountSettingsOutput;
 use aws_sdk_lambda::types::AccountLimit;
 
-use super::answer::{Answer, Call, Stop};
-use super::command::Aws;
-use super::finding::{Finding, check};
-use super::mapping::{Workers, bounded};
+use crate::answer::{Answer, Call, Stop};
+use crate::command::Aws;
+use crate::finding::{Finding, check};
+use crate::mapping::{Workers, bounded};
 
 const SUBJECT: &str = "concurrency";
 
@@ -19,11 +19,11 @@ const LEFT: i32 = 100;
 
 /// Limits of the account in this region.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
+pub(crate) struct Account {
     /// Executions at the same time.
-    pub(super) quota: i32,
+    pub(crate) quota: i32,
     /// Those that no function reserves.
-    pub(super) unreserved: i32,
+    pub(crate) unreserved: i32,
 }
 
 // MiniStack takes the path of the call for the name of a function.
@@ -32,7 +32,7 @@ const GET: Call = Call {
     absent: &["ResourceNotFoundException"],
 };
 
-pub(super) async fn ask(client: &Client) -> Result<Answer<Account>, Stop> {
+pub(crate) async fn ask(client: &Client) -> Result<Answer<Account>, Stop> {
     Ok(Answer::of(GET, client.get_account_settings().send().await)?.map(|got| read(&got)))
 }
 
@@ -48,7 +48,7 @@ fn read(got: &GetAccountSettingsOutput) -> Account {
 }
 
 /// Judges the account's quota, and what the busy workers leave of it. `workers`: the mapping that bounds them.
-pub(super) fn judge(
+pub(crate) fn judge(
     account: &Answer<Account>,
     workers: Option<Workers<'_>>,
     aws: &Aws,
@@ -103,9 +103,9 @@ pub(super) fn judge(
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::somewhere;
-    use super::super::finding::State;
     use super::*;
+    use crate::command::somewhere;
+    use crate::finding::State;
 
     /// Check, state and command of both findings.
     fn judged(quota: i32, unreserved: i32, concurrency: i32) -> [(State, String); 2] {

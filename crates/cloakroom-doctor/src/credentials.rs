@@ -3,14 +3,14 @@
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use cloakroom_core::redact;
 
-use super::answer::{End, Stop};
-use super::command::Aws;
-use super::finding::{Finding, check};
-use crate::clients::Clients;
-use crate::deployment::check_endpoints;
+use crate::answer::{End, Stop};
+use crate::command::Aws;
+use crate::deployment::{self, check_endpoints};
+use crate::finding::{Finding, check};
+use cloakroom_aws::Clients;
 
 /// What mending commands are made of, and that there are credentials: whether they are any good, the first call tells.
-pub(super) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding), Stop> {
+pub(crate) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding), Stop> {
     check_endpoints(clients).map_err(|reason| no_endpoint(&reason))?;
     let sdk = clients.sdk();
     let Some(region) = sdk.region() else {
@@ -29,7 +29,7 @@ pub(super) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding)
         Some(provider) => provider
             .provide_credentials()
             .await
-            .map_err(|error| crate::error::no_credentials(&error)),
+            .map_err(|error| deployment::no_credentials(&error)),
         None => Err("there is nowhere to take them from".to_owned()),
     };
     let key = given

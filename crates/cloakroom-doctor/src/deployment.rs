@@ -1,12 +1,14 @@
-//! What a deployment consists of, as its own functions are told: for operators' tools.
+//! Table, bucket and queue of a deployment, as its functions are configured: for operators' tools.
+
+use std::error::Error;
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use cloakroom_app::ports::PortError;
 use cloakroom_core::redact;
 
-use crate::clients::Clients;
-use crate::config::SubmitConfig;
-use crate::error::{no_credentials, port_error};
+use cloakroom_aws::Clients;
+use cloakroom_aws::SubmitConfig;
+use cloakroom_aws::error::port_error;
 
 /// The services of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +29,7 @@ pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortErro
         reason,
     };
     let name = format!("{stack}-submit");
-    let got = clients
-        .lambda()
+    let got = aws_sdk_lambda::Client::new(clients.sdk())
         .get_function_configuration()
         .function_name(&name)
         .send()
@@ -110,4 +111,22 @@ pub(crate) fn check_endpoints(clients: &Clients) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Returns in one line why no credentials were found, without the sources that were not set up.
+pub(crate) fn no_credentials(error: &(dyn Error + 'static)) -> String {
+    let mut lines = vec![];
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        lines.extend(error.to_string().lines().map(|line| {
+            line.trim()
+                .trim_end_matches(" Attempted:")
+                .trim_end_matches('.')
+                .to_owned()
+        }));
+        cause = error.source();
+    }
+    lines.retain(|line| !line.is_empty() && !line.contains("was not enabled"));
+    lines.dedup();
+    redact::text(&lines.join("; "))
 }

@@ -44,12 +44,12 @@ pub struct Finding {
 
 /// A check that is to come out in some way.
 #[derive(Debug, Clone)]
-pub(super) struct Check {
+pub(crate) struct Check {
     subject: &'static str,
     check: String,
 }
 
-pub(super) fn check(subject: &'static str, check: impl Into<String>) -> Check {
+pub(crate) fn check(subject: &'static str, check: impl Into<String>) -> Check {
     Check {
         subject,
         check: check.into(),
@@ -57,20 +57,20 @@ pub(super) fn check(subject: &'static str, check: impl Into<String>) -> Check {
 }
 
 impl Check {
-    pub(super) fn ok(self, found: impl Into<String>) -> Finding {
+    pub(crate) fn ok(self, found: impl Into<String>) -> Finding {
         self.finding(State::Ok, found.into(), None)
     }
 
     /// Nothing came of it, and that is nobody's fault.
-    pub(super) fn skip(self, found: impl Into<String>) -> Finding {
+    pub(crate) fn skip(self, found: impl Into<String>) -> Finding {
         self.finding(State::Skip, found.into(), None)
     }
 
-    pub(super) fn warn(self, found: impl Into<String>, why: impl Into<String>) -> Finding {
+    pub(crate) fn warn(self, found: impl Into<String>, why: impl Into<String>) -> Finding {
         self.finding(State::Warn, found.into(), Some(why.into()))
     }
 
-    pub(super) fn fail(self, found: impl Into<String>, why: impl Into<String>) -> Finding {
+    pub(crate) fn fail(self, found: impl Into<String>, why: impl Into<String>) -> Finding {
         self.finding(State::Fail, found.into(), Some(why.into()))
     }
 
@@ -87,7 +87,7 @@ impl Check {
 }
 
 impl Finding {
-    pub(super) fn mended_by(self, command: impl Into<String>) -> Self {
+    pub(crate) fn mended_by(self, command: impl Into<String>) -> Self {
         Self {
             mend: Some(command.into()),
             ..self

@@ -6,21 +6,21 @@ use std::time::Duration;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 
-use super::answer::{Answer, Call, End, Stop};
-use super::command::Aws;
-use super::finding::{Finding, check};
-use crate::config::{
+use crate::answer::{Answer, Call, End, Stop};
+use crate::command::Aws;
+use crate::finding::{Finding, check};
+use cloakroom_aws::config::{
     Authorizer, ConfigError, DeadLettersConfig, HttpConfig, JobsConfig, Lookup, MeterConfig,
     SubmitConfig, SweeperConfig, TENANT_CLAIM, WorkerConfig,
 };
 
 mod agreement;
 
-pub(super) use agreement::is_of;
+pub(crate) use agreement::is_of;
 
 /// Which function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Submit,
     Worker,
     Status,
@@ -29,7 +29,7 @@ pub(super) enum Kind {
 }
 
 /// Each of them, in the order in which they are shown.
-pub(super) const KINDS: [Kind; 5] = [
+pub(crate) const KINDS: [Kind; 5] = [
     Kind::Submit,
     Kind::Worker,
     Kind::Status,
@@ -37,7 +37,7 @@ pub(super) const KINDS: [Kind; 5] = [
     Kind::Sweeper,
 ];
 
-pub(super) fn name(stack: &str, kind: Kind) -> String {
+pub(crate) fn name(stack: &str, kind: Kind) -> String {
     let kind = match kind {
         Kind::Submit => "submit",
         Kind::Worker => "worker",
@@ -50,22 +50,22 @@ pub(super) fn name(stack: &str, kind: Kind) -> String {
 
 /// A function as Lambda has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Function {
+pub(crate) struct Function {
     /// After which it is ended.
-    pub(super) timeout: Duration,
-    pub(super) variables: BTreeMap<String, String>,
+    pub(crate) timeout: Duration,
+    pub(crate) variables: BTreeMap<String, String>,
 }
 
 /// What was asked.
 #[derive(Debug)]
-pub(super) struct Functions(pub(super) Vec<(Kind, Answer<Function>)>);
+pub(crate) struct Functions(pub(super) Vec<(Kind, Answer<Function>)>);
 
 const GET: Call = Call {
     action: "lambda:GetFunctionConfiguration",
     absent: &["ResourceNotFoundException"],
 };
 
-pub(super) async fn ask(client: &Client, stack: &str) -> Result<Functions, Stop> {
+pub(crate) async fn ask(client: &Client, stack: &str) -> Result<Functions, Stop> {
     let mut functions = vec![];
     for kind in KINDS {
         let got = client
@@ -94,7 +94,7 @@ fn read(got: GetFunctionConfigurationOutput) -> Function {
 }
 
 /// Where no function of the stack is, nothing of it is: another name, another region, or not deployed.
-pub(super) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop> {
+pub(crate) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop> {
     if functions
         .0
         .iter()
@@ -114,8 +114,8 @@ pub(super) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop>
 
 fn deploy(aws: &Aws) -> String {
     let (stack, region) = (
-        super::command::quoted(&aws.stack),
-        super::command::quoted(&aws.region),
+        crate::command::quoted(&aws.stack),
+        crate::command::quoted(&aws.region),
     );
     format!(
         "sam build -t infra/template.yaml && sam deploy --guided --stack-name {stack} --resolve-s3 --capabilities CAPABILITY_IAM --region {region}"
@@ -124,30 +124,30 @@ fn deploy(aws: &Aws) -> String {
 
 /// What the functions say, where it is known. What each is told is at worst what it should be told.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    pub(super) table: Option<String>,
-    pub(super) bucket: Option<String>,
-    pub(super) queue_url: Option<String>,
+pub(crate) struct Known {
+    pub(crate) table: Option<String>,
+    pub(crate) bucket: Option<String>,
+    pub(crate) queue_url: Option<String>,
     /// Where dead-letters says that it gets its messages.
-    pub(super) dead_letters_url: Option<String>,
+    pub(crate) dead_letters_url: Option<String>,
     /// The sweeper's own queue.
-    pub(super) lists_url: Option<String>,
-    pub(super) diagnostics: bool,
+    pub(crate) lists_url: Option<String>,
+    pub(crate) diagnostics: bool,
     /// Of each function, after which it is ended.
-    pub(super) timeouts: Vec<(Kind, Duration)>,
+    pub(crate) timeouts: Vec<(Kind, Duration)>,
     /// How long a worker's lease lasts, and how long before its end it stops.
-    pub(super) lease_and_margin: Option<(Duration, Duration)>,
+    pub(crate) lease_and_margin: Option<(Duration, Duration)>,
 }
 
 impl Known {
-    pub(super) fn timeout(&self, of: Kind) -> Option<Duration> {
+    pub(crate) fn timeout(&self, of: Kind) -> Option<Duration> {
         self.timeouts
             .iter()
             .find(|(kind, _)| *kind == of)
             .map(|(_, timeout)| *timeout)
     }
 
-    pub(super) fn worker_timeout(&self) -> Option<Duration> {
+    pub(crate) fn worker_timeout(&self) -> Option<Duration> {
         self.timeout(Kind::Worker)
     }
 }
@@ -239,7 +239,7 @@ const TABLE: &str = "CLOAKROOM_TABLE";
 const BUCKET: &str = "CLOAKROOM_BUCKET";
 const SERVICE: &str = "CLOAKROOM_SERVICE";
 const QUEUE: &str = "CLOAKROOM_QUEUE_URL";
-pub(super) const DEAD_LETTERS: &str = "CLOAKROOM_DEAD_LETTERS_URL";
+pub(crate) const DEAD_LETTERS: &str = "CLOAKROOM_DEAD_LETTERS_URL";
 const LISTS: &str = "CLOAKROOM_LISTS_URL";
 const NAMESPACE: &str = "CLOAKROOM_NAMESPACE";
 const DIAGNOSTICS: &str = "CLOAKROOM_DIAGNOSTICS";
@@ -261,7 +261,7 @@ fn on_or_off(on: bool) -> String {
 }
 
 /// Judges each function by itself, and then all of them together. `mapped`: the queues that are read into the worker.
-pub(super) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec<Finding>, Known) {
+pub(crate) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec<Finding>, Known) {
     let (mut findings, mut told, mut known) = (vec![], vec![], Known::default());
     for (kind, answer) in &functions.0 {
         let name = name(&aws.stack, *kind);
@@ -383,4 +383,4 @@ fn mended(variable: &str, value: Option<&str>, function: &str, aws: &Aws) -> Str
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -10,6 +10,7 @@ mod bucket;
 mod command;
 mod concurrency;
 mod credentials;
+pub mod deployment;
 mod finding;
 mod functions;
 mod lifecycle;
@@ -23,9 +24,9 @@ mod times;
 
 use cloakroom_app::Registry;
 
-use crate::clients::Clients;
 pub use answer::End;
 use answer::Stop;
+use cloakroom_aws::Clients;
 use finding::check;
 pub use finding::{Finding, State};
 use functions::{Kind, Known};
@@ -48,16 +49,12 @@ pub const ACTIONS: [&str; 12] = [
     "sqs:GetQueueUrl",
 ];
 
-/// Examines the deployment whose functions are `{stack}-submit` and so on. `commands` are
-/// those that it serves, with or without the diagnostic one.
+/// Examines the deployment whose functions are `{stack}-submit` and so on. `commands` are all that the service has; the
+/// deployment says whether it serves the diagnostic ones.
 ///
 /// The findings are in the order in which things were asked. Where no answer can be had at all (no credentials, nothing
 /// that listens) the last finding says so, and what was to come after it is left out.
-pub async fn examine(
-    clients: &Clients,
-    stack: &str,
-    commands: impl Fn(bool) -> Registry,
-) -> (Vec<Finding>, End) {
+pub async fn examine(clients: &Clients, stack: &str, commands: &Registry) -> (Vec<Finding>, End) {
     let mut findings = vec![];
     match ask_all(clients, stack, commands, &mut findings).await {
         Ok(()) => (findings, End::Answered),
@@ -71,13 +68,13 @@ pub async fn examine(
 async fn ask_all(
     clients: &Clients,
     stack: &str,
-    commands: impl Fn(bool) -> Registry,
+    commands: &Registry,
     findings: &mut Vec<Finding>,
 ) -> Result<(), Stop> {
     let (aws, usable) = credentials::ask(clients, stack).await?;
     findings.push(usable);
 
-    let lambda = clients.lambda();
+    let lambda = aws_sdk_lambda::Client::new(clients.sdk());
     let seen = functions::ask(&lambda, stack).await?;
     functions::there_is_one(&seen, &aws)?;
     let mappings = mapping::ask(&lambda, stack).await?;
@@ -85,8 +82,8 @@ async fn ask_all(
     findings.extend(found);
     let needs = Needs {
         // `diagnostic.run` may take as long as any function: that is no reason to lengthen one.
-        timeout: Needs::of(&commands(false)).timeout,
-        ..Needs::of(&commands(known.diagnostics))
+        timeout: Needs::of(&commands.clone().with_diagnostics(false)).timeout,
+        ..Needs::of(&commands.clone().with_diagnostics(known.diagnostics))
     };
     findings.extend(times::judge(&known, needs, &aws));
     findings.extend(concurrency::judge(

@@ -8,9 +8,9 @@ use cloakroom_app::ports::keys;
 use cloakroom_app::upload::UPLOAD_LIFE;
 use serde_json::{Value, json};
 
-use super::command::{Aws, quoted};
-use super::finding::{Finding, check};
-use super::needs::Needs;
+use crate::command::{Aws, quoted};
+use crate::finding::{Finding, check};
+use crate::needs::Needs;
 
 const DAY: u64 = 24 * 3600;
 
@@ -23,23 +23,23 @@ const OURS: [&str; 3] = ["payloads/", "results/", "uploads/"];
     reason = "a rule says yes or no to each"
 )]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Rule {
-    pub(super) id: String,
-    pub(super) enabled: bool,
-    pub(super) prefix: String,
+pub(crate) struct Rule {
+    pub(crate) id: String,
+    pub(crate) enabled: bool,
+    pub(crate) prefix: String,
     /// It is for some of the objects below its prefix alone: by their tags, or sizes.
-    pub(super) narrowed: bool,
+    pub(crate) narrowed: bool,
     /// Days after which it deletes objects; 0 for a rule that does so on a date.
-    pub(super) expires: Option<u64>,
+    pub(crate) expires: Option<u64>,
     /// It gives up uploads in parts that were not ended.
-    pub(super) aborts: bool,
+    pub(crate) aborts: bool,
     /// It does something else too.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 impl Rule {
     #[expect(deprecated, reason = "old rules have their prefix outside of a filter")]
-    pub(super) fn read(rule: &LifecycleRule) -> Self {
+    pub(crate) fn read(rule: &LifecycleRule) -> Self {
         let filter = rule.filter.as_ref();
         let and = filter.and_then(|filter| filter.and.as_ref());
         let prefix = rule
@@ -103,7 +103,7 @@ fn name(prefix: &str) -> String {
     prefix.trim_end_matches('/').replace('/', "-")
 }
 
-pub(super) fn judge(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> Vec<Finding> {
+pub(crate) fn judge(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let mend = put(rules, bucket, needs, aws);
     let expiry = wanted(needs)
         .into_iter()
@@ -159,7 +159,7 @@ fn parts(rules: &[Rule], mend: String) -> Finding {
 
 /// Puts the rules as they must be. A bucket has one set of rules, and putting it replaces all: those that are not about
 /// what is kept here are put with it, as they are then.
-pub(super) fn put(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> String {
+pub(crate) fn put(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> String {
     let all = wanted(Needs {
         results: [true; RESULT_DAYS.len()],
         ..needs

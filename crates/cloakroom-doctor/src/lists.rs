@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 
-use super::answer::{Answer, Stop};
-use super::command::Aws;
-use super::finding::{Finding, check};
-use super::queue::{self, LONGEST_RETENTION, Queue, Reader, name};
+use crate::answer::{Answer, Stop};
+use crate::command::Aws;
+use crate::finding::{Finding, check};
+use crate::queue::{self, LONGEST_RETENTION, Queue, Reader, name};
 
 const SUBJECT: &str = "lists";
 
@@ -22,19 +22,19 @@ const USUAL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What was asked.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
-    pub(super) url: String,
-    pub(super) queue: Answer<Queue>,
+pub(crate) struct Facts {
+    pub(crate) url: String,
+    pub(crate) queue: Answer<Queue>,
 }
 
-pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
+pub(crate) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
     Ok(Facts {
         url: url.to_owned(),
         queue: queue::one(client, url).await?,
     })
 }
 
-pub(super) fn judge(facts: &Facts, sweeper: Option<Duration>, aws: &Aws) -> Vec<Finding> {
+pub(crate) fn judge(facts: &Facts, sweeper: Option<Duration>, aws: &Aws) -> Vec<Finding> {
     let queue = match facts.queue.or_finding(check(SUBJECT, "attributes")) {
         Ok(Some(queue)) => queue,
         Ok(None) => {
@@ -92,10 +92,10 @@ fn create(url: &str, sweeper: Option<Duration>, aws: &Aws) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::somewhere;
-    use super::super::finding::State;
-    use super::super::redrive::Redrive;
     use super::*;
+    use crate::command::somewhere;
+    use crate::finding::State;
+    use crate::redrive::Redrive;
 
     const URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/lists";
 

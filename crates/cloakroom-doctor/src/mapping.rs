@@ -3,39 +3,39 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType};
 
-use super::answer::{Answer, Call, Stop};
-use super::command::Aws;
-use super::finding::{Finding, check};
-use super::functions::{Kind, name};
-use super::queue::{self, Queue};
+use crate::answer::{Answer, Call, Stop};
+use crate::command::Aws;
+use crate::finding::{Finding, check};
+use crate::functions::{Kind, name};
+use crate::queue::{self, Queue};
 
 mod link;
 mod stream;
 
-pub(super) use link::Link;
+pub(crate) use link::Link;
 
 /// One mapping of a function's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mapping {
-    pub(super) uuid: String,
+pub(crate) struct Mapping {
+    pub(crate) uuid: String,
     /// The ARN of what it reads.
-    pub(super) source: String,
-    pub(super) state: String,
-    pub(super) reports_failures: bool,
-    pub(super) concurrency: Option<i32>,
+    pub(crate) source: String,
+    pub(crate) state: String,
+    pub(crate) reports_failures: bool,
+    pub(crate) concurrency: Option<i32>,
     /// The patterns of which one must fit a record; none lets all through.
-    pub(super) filters: Vec<String>,
+    pub(crate) filters: Vec<String>,
     /// Whether a batch that failed comes again in halves.
-    pub(super) bisects: bool,
+    pub(crate) bisects: bool,
 }
 
 /// What was asked: the mappings of each function that has some.
 #[derive(Debug)]
-pub(super) struct Mappings(Vec<(Kind, Answer<Vec<Mapping>>)>);
+pub(crate) struct Mappings(Vec<(Kind, Answer<Vec<Mapping>>)>);
 
 /// What is to be read, as far as it is known.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source<'a> {
+pub(crate) enum Source<'a> {
     Arn(&'a str),
     /// Of a queue that could not be asked for its ARN.
     Url(&'a str),
@@ -43,7 +43,7 @@ pub(super) enum Source<'a> {
 
 impl<'a> Source<'a> {
     /// A queue.
-    pub(super) fn of(queue: &'a Answer<Queue>, url: &'a str) -> Self {
+    pub(crate) fn of(queue: &'a Answer<Queue>, url: &'a str) -> Self {
         queue
             .read()
             .map_or(Self::Url(url), |queue| Self::Arn(&queue.arn))
@@ -77,7 +77,7 @@ const LIST: Call = Call {
     absent: &["ResourceNotFoundException"],
 };
 
-pub(super) async fn ask(client: &Client, stack: &str) -> Result<Mappings, Stop> {
+pub(crate) async fn ask(client: &Client, stack: &str) -> Result<Mappings, Stop> {
     let mut all = vec![];
     for kind in [Kind::Worker, Kind::DeadLetters, Kind::Sweeper] {
         let listed = client
@@ -122,13 +122,13 @@ fn read(mapping: EventSourceMappingConfiguration) -> Mapping {
 
 /// The mapping that bounds the workers, and its bound.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Workers<'a> {
-    pub(super) uuid: &'a str,
-    pub(super) concurrency: i32,
+pub(crate) struct Workers<'a> {
+    pub(crate) uuid: &'a str,
+    pub(crate) concurrency: i32,
 }
 
 /// The command that bounds the workers otherwise.
-pub(super) fn bounded(mapping: Workers<'_>, concurrency: i32, aws: &Aws) -> String {
+pub(crate) fn bounded(mapping: Workers<'_>, concurrency: i32, aws: &Aws) -> String {
     let bound = format!("MaximumConcurrency={concurrency}");
     aws.run(&[
         "lambda",
@@ -142,7 +142,7 @@ pub(super) fn bounded(mapping: Workers<'_>, concurrency: i32, aws: &Aws) -> Stri
 
 impl Mappings {
     /// The mapping that bounds the workers, if one does.
-    pub(super) fn workers(&self) -> Option<Workers<'_>> {
+    pub(crate) fn workers(&self) -> Option<Workers<'_>> {
         let all = self.of(Kind::Worker).read()?.iter();
         let bounds = all.filter_map(|it| {
             Some(Workers {
@@ -161,7 +161,7 @@ impl Mappings {
     }
 
     /// What is read into this function, by its ARN.
-    pub(super) fn sources(&self, reader: Kind) -> Vec<String> {
+    pub(crate) fn sources(&self, reader: Kind) -> Vec<String> {
         self.of(reader)
             .read()
             .map(|all| all.iter().map(|one| one.source.clone()).collect())
@@ -170,7 +170,7 @@ impl Mappings {
 }
 
 /// Judges what is to read this source. `None`: nobody can say what that is, which is a finding of its own.
-pub(super) fn judge(
+pub(crate) fn judge(
     link: Link,
     mappings: &Mappings,
     source: Option<Source<'_>>,

@@ -7,21 +7,21 @@ use cloakroom_app::{Command, Registry};
 
 /// The most that any command asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needs {
+pub(crate) struct Needs {
     /// How long an attempt may take.
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
     /// How many attempts there may be.
-    pub(super) attempts: u32,
+    pub(crate) attempts: u32,
     /// How long a job may wait in the queue, and is kept after its end.
-    pub(super) retention: Duration,
+    pub(crate) retention: Duration,
     /// How long payloads are needed.
-    pub(super) objects_life: Duration,
+    pub(crate) objects_life: Duration,
     /// Which of [`RESULT_DAYS`] there are results of.
-    pub(super) results: [bool; RESULT_DAYS.len()],
+    pub(crate) results: [bool; RESULT_DAYS.len()],
 }
 
 impl Needs {
-    pub(super) fn of(commands: &Registry) -> Self {
+    pub(crate) fn of(commands: &Registry) -> Self {
         let limits = || commands.iter().map(Command::limits);
         Self {
             timeout: limits().map(|it| it.timeout).max().unwrap_or_default(),
@@ -38,7 +38,7 @@ impl Needs {
 
 /// What commands need by default: for tests.
 #[cfg(test)]
-pub(super) const USUAL: Needs = Needs {
+pub(crate) const USUAL: Needs = Needs {
     timeout: Duration::from_secs(60),
     attempts: 3,
     retention: Duration::from_secs(24 * 3600),

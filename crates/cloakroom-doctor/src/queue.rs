@@ -6,32 +6,32 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::answer::{Answer, Call, Stop};
-use super::command::Aws;
-use super::finding::{Check, Finding, check};
-use super::needs::Needs;
-use super::redrive::{self, Redrive};
-use super::times::seconds;
+use crate::answer::{Answer, Call, Stop};
+use crate::command::Aws;
+use crate::finding::{Check, Finding, check};
+use crate::needs::Needs;
+use crate::redrive::{self, Redrive};
+use crate::times::seconds;
 
 /// What was asked.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
-    pub(super) url: String,
-    pub(super) queue: Answer<Queue>,
+pub(crate) struct Facts {
+    pub(crate) url: String,
+    pub(crate) queue: Answer<Queue>,
     /// How long the dead-letter queue keeps messages, if the queue names one.
-    pub(super) dead_letters: Option<Answer<Duration>>,
+    pub(crate) dead_letters: Option<Answer<Duration>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Queue {
-    pub(super) arn: String,
-    pub(super) visibility: Duration,
-    pub(super) retention: Duration,
-    pub(super) redrive: Option<Redrive>,
+pub(crate) struct Queue {
+    pub(crate) arn: String,
+    pub(crate) visibility: Duration,
+    pub(crate) retention: Duration,
+    pub(crate) redrive: Option<Redrive>,
 }
 
 /// The longest that SQS keeps a message.
-pub(super) const LONGEST_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
+pub(crate) const LONGEST_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// What the template sets, and SQS by itself.
 const USUAL_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
@@ -40,12 +40,12 @@ const USUAL_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
 /// The most that a redrive policy's receive count can be.
-pub(super) const MOST_RECEIPTS: u32 = 1000;
+pub(crate) const MOST_RECEIPTS: u32 = 1000;
 
 /// What AWS advises for a queue that Lambda reads: so many times the function's timeout.
 const ADVISED: u32 = 6;
 
-pub(super) const NOT_THERE: &[&str] = &[
+pub(crate) const NOT_THERE: &[&str] = &[
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
     "NonExistentQueue",
@@ -56,7 +56,7 @@ const GET: Call = Call {
     absent: NOT_THERE,
 };
 
-pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
+pub(crate) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
     let queue = one(client, url).await?;
     let dead_letters = match queue.read().and_then(|queue| queue.redrive.as_ref()) {
         Some(redrive) => Some(redrive::ask(client, redrive).await?),
@@ -69,15 +69,15 @@ pub(super) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
     })
 }
 
-pub(super) async fn one(client: &Client, url: &str) -> Result<Answer<Queue>, Stop> {
+pub(crate) async fn one(client: &Client, url: &str) -> Result<Answer<Queue>, Stop> {
     Ok(attributes(client, url)
         .await?
         .map(|attributes| read(&attributes)))
 }
 
-pub(super) type Attributes = HashMap<QueueAttributeName, String>;
+pub(crate) type Attributes = HashMap<QueueAttributeName, String>;
 
-pub(super) async fn attributes(client: &Client, url: &str) -> Result<Answer<Attributes>, Stop> {
+pub(crate) async fn attributes(client: &Client, url: &str) -> Result<Answer<Attributes>, Stop> {
     let got = client
         .get_queue_attributes()
         .queue_url(url)
@@ -105,7 +105,7 @@ fn read(attributes: &Attributes) -> Queue {
     }
 }
 
-pub(super) fn time(attributes: &Attributes, name: &QueueAttributeName, default: u64) -> Duration {
+pub(crate) fn time(attributes: &Attributes, name: &QueueAttributeName, default: u64) -> Duration {
     Duration::from_secs(
         attributes
             .get(name)
@@ -115,11 +115,11 @@ pub(super) fn time(attributes: &Attributes, name: &QueueAttributeName, default: 
 }
 
 /// The last part of a URL or an ARN.
-pub(super) fn name(of: &str) -> &str {
+pub(crate) fn name(of: &str) -> &str {
     of.rsplit(['/', ':']).next().unwrap_or(of)
 }
 
-pub(super) fn judge(
+pub(crate) fn judge(
     facts: &Facts,
     worker: Option<Duration>,
     needs: Needs,
@@ -143,7 +143,7 @@ pub(super) fn judge(
     findings
 }
 
-pub(super) fn advised(worker: Duration) -> Duration {
+pub(crate) fn advised(worker: Duration) -> Duration {
     (worker * ADVISED).min(LONGEST_VISIBILITY)
 }
 
@@ -153,10 +153,10 @@ fn kept(needs: Needs) -> Duration {
 
 /// Whose function reads a queue.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader {
-    pub(super) name: &'static str,
+pub(crate) struct Reader {
+    pub(crate) name: &'static str,
     /// What comes of it when a message is hidden for a shorter time than the function may take.
-    pub(super) early: &'static str,
+    pub(crate) early: &'static str,
 }
 
 const WORKER: Reader = Reader {
@@ -165,7 +165,7 @@ const WORKER: Reader = Reader {
 };
 
 /// `timeout`: of the function that reads it.
-pub(super) fn visibility(
+pub(crate) fn visibility(
     check: Check,
     queue: &Queue,
     timeout: Duration,
@@ -220,7 +220,7 @@ fn retention(queue: &Queue, needs: Needs, url: &str, aws: &Aws) -> Finding {
 }
 
 /// Sets attributes of a queue.
-pub(super) fn set(url: &str, attributes: &str, aws: &Aws) -> String {
+pub(crate) fn set(url: &str, attributes: &str, aws: &Aws) -> String {
     aws.run(&[
         "sqs",
         "set-queue-attributes",
@@ -239,11 +239,11 @@ fn create(url: &str, worker: Option<Duration>, needs: Needs, aws: &Aws) -> Strin
         kept(needs).as_secs(),
         redrive::policy(None, needs, aws),
     );
-    let name = super::command::quoted(name(url));
+    let name = crate::command::quoted(name(url));
     aws.raw(&format!(
         "sqs create-queue --queue-name {name} --attributes '{attributes}'"
     ))
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -5,23 +5,23 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::answer::{Answer, Call, Stop};
-use super::command::Aws;
-use super::finding::{Finding, check};
-use super::functions::{DEAD_LETTERS, Kind, is_of, name as function};
-use super::needs::Needs;
-use super::queue::{
+use crate::answer::{Answer, Call, Stop};
+use crate::command::Aws;
+use crate::finding::{Finding, check};
+use crate::functions::{DEAD_LETTERS, Kind, is_of, name as function};
+use crate::needs::Needs;
+use crate::queue::{
     Facts, LONGEST_RETENTION, MOST_RECEIPTS, NOT_THERE, Queue, attributes, name, time,
 };
-use super::times::seconds;
+use crate::times::seconds;
 
 /// A queue's redrive policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Redrive {
+pub(crate) struct Redrive {
     /// The dead-letter queue.
-    pub(super) arn: String,
+    pub(crate) arn: String,
     /// How often a message is received before it goes there.
-    pub(super) receipts: u32,
+    pub(crate) receipts: u32,
 }
 
 /// Fewer are used up by throttling alone, says AWS.
@@ -29,9 +29,9 @@ const LEAST_RECEIPTS: u32 = 5;
 
 impl Redrive {
     /// Reads the JSON of the attribute.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let policy: serde_json::Value = serde_json::from_str(text).ok()?;
-        let receipts = crate::queue::receipts(&policy)?;
+        let receipts = cloakroom_aws::max_receive_count(&policy)?;
         let arn = policy["deadLetterTargetArn"].as_str()?.to_owned();
         Some(Self {
             arn,
@@ -41,7 +41,7 @@ impl Redrive {
 }
 
 /// How long the dead-letter queue keeps its messages.
-pub(super) async fn ask(client: &Client, redrive: &Redrive) -> Result<Answer<Duration>, Stop> {
+pub(crate) async fn ask(client: &Client, redrive: &Redrive) -> Result<Answer<Duration>, Stop> {
     let account = redrive
         .arn
         .rsplit(':')
@@ -74,7 +74,7 @@ pub(super) async fn ask(client: &Client, redrive: &Redrive) -> Result<Answer<Dur
     })
 }
 
-pub(super) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Vec<Finding> {
+pub(crate) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let policy_check = check("queue", "redrive policy");
     let Some(redrive) = &queue.redrive else {
         let why = "a message that can't be read, or whose command is not deployed, goes round until its retention is over";
@@ -110,7 +110,7 @@ pub(super) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Ve
 }
 
 /// Whether dead-letters is told of the queue that the redrive policy names.
-pub(super) fn told(facts: &Facts, url: Option<&str>, aws: &Aws) -> Option<Finding> {
+pub(crate) fn told(facts: &Facts, url: Option<&str>, aws: &Aws) -> Option<Finding> {
     let (redrive, url) = (facts.queue.read()?.redrive.as_ref()?, url?);
     let check = check("queue", format!("dead letters: {DEAD_LETTERS}"));
     let right = name(&redrive.arn);
@@ -171,7 +171,7 @@ fn kept(retention: Duration, queue: &Queue, redrive: &Redrive, aws: &Aws) -> Fin
 }
 
 /// A redrive policy, as a JSON string within a single-quoted word: to this queue, or to the one that the stack made.
-pub(super) fn policy(arn: Option<&str>, needs: Needs, aws: &Aws) -> String {
+pub(crate) fn policy(arn: Option<&str>, needs: Needs, aws: &Aws) -> String {
     let arn = arn.map_or_else(
         || {
             let url = aws.output_of_stack("DeadLetters");
@@ -191,7 +191,7 @@ pub(super) fn policy(arn: Option<&str>, needs: Needs, aws: &Aws) -> String {
 fn set_raw(url: &str, attributes: &str, aws: &Aws) -> String {
     aws.raw(&format!(
         "sqs set-queue-attributes --queue-url {} --attributes {attributes}",
-        super::command::quoted(url)
+        crate::command::quoted(url)
     ))
 }
 

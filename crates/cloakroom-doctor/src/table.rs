@@ -6,15 +6,15 @@ use aws_sdk_dynamodb::types::{
     TableDescription, TimeToLiveDescription, TimeToLiveStatus,
 };
 
-use super::answer::{Answer, Call, Stop};
-use super::command::Aws;
-use super::finding::{Check, Finding, check};
-use super::functions::{KINDS, name};
-use crate::record::name::{EXPIRES_AT, PK};
+use crate::answer::{Answer, Call, Stop};
+use crate::command::Aws;
+use crate::finding::{Check, Finding, check};
+use crate::functions::{KINDS, name};
+use cloakroom_aws::{KEY_ATTRIBUTE, TTL_ATTRIBUTE};
 
 /// What was asked.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     name: String,
     table: Answer<Table>,
     /// The attribute that items expire by, if they do.
@@ -35,7 +35,7 @@ struct Table {
 
 impl Facts {
     /// The stream's ARN, if there is one.
-    pub(super) fn stream(&self) -> Option<&str> {
+    pub(crate) fn stream(&self) -> Option<&str> {
         let table = self.table.read()?;
         table
             .stream_arn
@@ -54,7 +54,7 @@ const fn call(action: &'static str) -> Call {
     }
 }
 
-pub(super) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
+pub(crate) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
     let table = client.describe_table().table_name(name).send().await;
     let expiry = client.describe_time_to_live().table_name(name).send().await;
     let recovery = client
@@ -124,13 +124,13 @@ fn recoverable(it: ContinuousBackupsDescription) -> bool {
 
 fn right_key() -> String {
     format!(
-        "{PK} ({}, {})",
+        "{KEY_ATTRIBUTE} ({}, {})",
         KeyType::Hash.as_str(),
         ScalarAttributeType::S.as_str()
     )
 }
 
-pub(super) fn judge(facts: &Facts, aws: &Aws) -> Vec<Finding> {
+pub(crate) fn judge(facts: &Facts, aws: &Aws) -> Vec<Finding> {
     let key_check = check("table", "key schema");
     let table = match facts.table.or_finding(key_check.clone()) {
         Ok(Some(table)) => table,
@@ -177,7 +177,7 @@ fn key(table: &Table, check: Check, name_: &str, aws: &Aws) -> Finding {
     if table.key == [right_key()] {
         return check.ok(found);
     }
-    let other = format!("{name_}-{PK}");
+    let other = format!("{name_}-{KEY_ATTRIBUTE}");
     let functions =
         KINDS.map(|kind| aws.set_variable(&name(&aws.stack, kind), "CLOAKROOM_TABLE", &other));
     let finding = check.fail(
@@ -225,21 +225,21 @@ fn expiry(attribute: Option<&str>, name: &str, aws: &Aws) -> Finding {
     let check = check("table", "time to live");
     let why = "records that are over are never deleted: the table grows, and is paid for, for ever";
     match attribute {
-        Some(EXPIRES_AT) => check.ok(format!("by {EXPIRES_AT}")),
+        Some(TTL_ATTRIBUTE) => check.ok(format!("by {TTL_ATTRIBUTE}")),
         // DynamoDB takes one such change an hour.
         Some(other) => check
             .fail(
-                format!("items expire by {other}, and not by {EXPIRES_AT}"),
+                format!("items expire by {other}, and not by {TTL_ATTRIBUTE}"),
                 format!("{why}; it may be changed once an hour"),
             )
             .mended_by(format!(
                 "{} && {}",
                 expire(name, other, false, aws),
-                expire(name, EXPIRES_AT, true, aws)
+                expire(name, TTL_ATTRIBUTE, true, aws)
             )),
         None => check
             .fail("it is off", why)
-            .mended_by(expire(name, EXPIRES_AT, true, aws)),
+            .mended_by(expire(name, TTL_ATTRIBUTE, true, aws)),
     }
 }
 
@@ -285,9 +285,9 @@ fn wait(name: &str, aws: &Aws) -> String {
 
 /// The table as it must be, whole.
 fn create(name: &str, aws: &Aws) -> String {
-    let attributes = format!("AttributeName={PK},AttributeType=S");
+    let attributes = format!("AttributeName={KEY_ATTRIBUTE},AttributeType=S");
     let (key, stream) = (
-        format!("AttributeName={PK},KeyType=HASH"),
+        format!("AttributeName={KEY_ATTRIBUTE},KeyType=HASH"),
         format!("StreamEnabled=true,StreamViewType={VIEW}"),
     );
     let mut words = vec![
@@ -309,7 +309,7 @@ fn create(name: &str, aws: &Aws) -> String {
     let steps = [
         aws.run(&words),
         wait(name, aws),
-        expire(name, EXPIRES_AT, true, aws),
+        expire(name, TTL_ATTRIBUTE, true, aws),
         recover(name, aws),
     ];
     steps.join(" && ")

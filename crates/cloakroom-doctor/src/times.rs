@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::command::Aws;
-use super::finding::{Finding, check};
-use super::functions::{Kind, Known, name};
-use super::needs::Needs;
+use crate::command::Aws;
+use crate::finding::{Finding, check};
+use crate::functions::{Kind, Known, name};
+use crate::needs::Needs;
 
 /// The longest that a client may ask an answer to be held (`Prefer: wait=25`), and a call's time.
 const HELD: Duration = Duration::from_secs(28);
@@ -16,7 +16,7 @@ const GATEWAY: Duration = Duration::from_secs(29);
 /// The most that Lambda gives a function.
 const LONGEST: Duration = Duration::from_secs(900);
 
-pub(super) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
+pub(crate) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let http = [Kind::Submit, Kind::Status]
         .into_iter()
         .filter_map(|kind| Some(held(kind, known.timeout(kind)?, aws)));
@@ -111,7 +111,7 @@ fn longer(function: &str, timeout: Duration, aws: &Aws) -> String {
 }
 
 /// A time as people read it.
-pub(super) fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     match time.as_secs() {
         whole if whole >= 7200 && whole % 3600 == 0 => format!("{} h", whole / 3600),
         whole => format!("{whole} s"),
@@ -120,10 +120,10 @@ pub(super) fn seconds(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::somewhere;
-    use super::super::finding::State;
-    use super::super::needs::USUAL;
     use super::*;
+    use crate::command::somewhere;
+    use crate::finding::State;
+    use crate::needs::USUAL;
 
     /// The states of the four checks, with what is not fine.
     fn judged(submit: u64, status: u64, worker: u64, lease: u64) -> (Vec<State>, Vec<Finding>) {

@@ -26,7 +26,7 @@ use crate::start::answer;
 use crate::tenant::Callers;
 
 /// Answers requests by this router until the function ends.
-pub async fn serve(router: Router) -> Result<(), Error> {
+pub(crate) async fn serve(router: Router) -> Result<(), Error> {
     answer(behind_gateway(router)).await
 }
 

@@ -21,20 +21,24 @@ use tokio::runtime::Builder;
 use crate::log::lines::{self, Lines};
 use crate::log::{Fields, Line};
 
-/// Runs a function to its end, on this thread, and sends its log to standard output, a JSON object a line, and panics to the log.
+/// Runs a function to its end on this thread. Sends its log and its panics to standard output, one JSON object a line.
 ///
-/// Each line has the `timestamp` and `level` that Lambda's log filter goes by, its `message` and fields, and the `span` it
-/// belongs to. The level is `AWS_LAMBDA_LOG_LEVEL`, as the function's logging configuration sets it; libraries don't go
-/// below `INFO`, as some of them then show requests with all that is in them. `RUST_LOG` says otherwise, by targets and
-/// levels (`info,aws_sdk_sqs=debug`). A release has no lines below `DEBUG`.
-pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+/// Each line has the `timestamp` and `level` that Lambda's log filter reads, its `message` and fields, and its `span`.
+/// `AWS_LAMBDA_LOG_LEVEL`, which the function's logging configuration sets, is the level of Cloakroom and of these `crates`.
+/// Other crates log at `INFO` at most: below it some of them log whole requests. `RUST_LOG` overrides all of this by
+/// targets and levels (`info,aws_sdk_sqs=debug`). A release has no lines below `DEBUG`.
+pub(crate) fn run<'a>(
+    crates: impl IntoIterator<Item = &'a &'static str>,
+    function: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL")
         .ok()
         .and_then(|level| level.parse().ok())
         .unwrap_or(LevelFilter::INFO);
     let asked = env::var("RUST_LOG").ok().filter(|asked| !asked.is_empty());
     let asked = asked.and_then(|asked| asked.parse().ok());
-    log(asked.unwrap_or_else(|| directives(level)), Lines).init();
+    let targets = asked.unwrap_or_else(|| directives(level, crates));
+    log(targets, Lines).init();
     cloakroom_app::panics::log_panics();
     lines::hold();
     let ended = Builder::new_current_thread()
@@ -48,7 +52,7 @@ pub fn run(function: impl Future<Output = Result<(), Error>>) -> Result<(), Erro
 
 /// Answers events by this service until the function ends. What was said of an event is written before its answer goes out: who
 /// reads the log once there is an answer finds it there.
-pub async fn answer<A, R, S>(service: S) -> Result<(), Error>
+pub(crate) async fn answer<A, R, S>(service: S) -> Result<(), Error>
 where
     A: DeserializeOwned,
     R: Serialize,
@@ -76,7 +80,7 @@ fn write() {
 static METER: OnceLock<Arc<EmbeddedMetrics>> = OnceLock::new();
 
 /// The meter of this function, as its environment says, whose lines are its log's.
-pub fn meter() -> Arc<EmbeddedMetrics> {
+pub(crate) fn meter() -> Arc<EmbeddedMetrics> {
     let made = || {
         Arc::new(EmbeddedMetrics::new(
             configured(MeterConfig::from_env),
@@ -86,16 +90,22 @@ pub fn meter() -> Arc<EmbeddedMetrics> {
     Arc::clone(METER.get_or_init(made))
 }
 
-/// The level of our own crates and of the handlers, and of everything else.
-fn directives(level: LevelFilter) -> Targets {
-    // The one that lets less through is the smaller one.
+/// Returns the log levels: one for Cloakroom and these crates, and one for everything else.
+fn directives<'a>(
+    level: LevelFilter,
+    crates: impl IntoIterator<Item = &'a &'static str>,
+) -> Targets {
+    // The lower level is the smaller one.
     let others = level.min(LevelFilter::INFO);
-    // Its span around each invocation would be made, and no line of ours shows it: each is of a request or a job.
+    // At `INFO` the runtime opens a span around each invocation. No line shows it: each has the span of a request or a job.
     let runtime = level.min(LevelFilter::WARN);
-    let ours = Targets::new()
+    crates
+        .into_iter()
+        .fold(Targets::new(), |targets, name| {
+            targets.with_target(*name, level)
+        })
         .with_target("cloakroom", level)
-        .with_target("commands", level);
-    ours.with_default(others)
+        .with_default(others)
         .with_target("lambda_runtime", runtime)
 }
 
@@ -112,7 +122,7 @@ where
 }
 
 /// Reads a configuration from the environment; ends the process with one line in the log where it is wrong.
-pub fn configured<T>(read: impl FnOnce(Lookup<'_>) -> Result<T, ConfigError>) -> T {
+pub(crate) fn configured<T>(read: impl FnOnce(Lookup<'_>) -> Result<T, ConfigError>) -> T {
     read(&environment).unwrap_or_else(|error| {
         tracing::error!("can't start: {error}");
         std::process::exit(1)
@@ -145,7 +155,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                directives(level).to_string(),
+                directives(level, &["commands"]).to_string(),
                 want.parse::<Targets>().expect("directives").to_string()
             );
         }
@@ -169,7 +179,7 @@ mod tests {
     fn a_panic_is_one_line_in_the_log_that_says_where_and_in_which_job() {
         let mut file = tempfile::tempfile().expect("a file for a while");
         let written: File = file.try_clone().expect("a file for a while");
-        let _log = log(directives(LevelFilter::INFO), written).set_default();
+        let _log = log(directives(LevelFilter::INFO, &[]), written).set_default();
         let printed = std::panic::take_hook();
         cloakroom_app::panics::log_panics();
         let ended = std::panic::catch_unwind(|| {
@@ -201,7 +211,7 @@ mod tests {
     fn whatever_is_said_is_a_line_of_json_that_says_it() {
         let mut file = tempfile::tempfile().expect("a file for a while");
         let _log = log(
-            directives(LevelFilter::INFO),
+            directives(LevelFilter::INFO, &[]),
             file.try_clone().expect("a file for a while"),
         )
         .set_default();

@@ -25,7 +25,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let image = arguments.next().ok_or("name an image")?;
     let side: u32 = arguments.next().ok_or("give a side")?.parse()?;
     let format = arguments.next().ok_or("name a format")?;
-    let room = Room::new(commands::registry(false).iter().cloned().collect());
+    let room = Room::new(
+        commands::registry()
+            .with_diagnostics(false)
+            .iter()
+            .cloned()
+            .collect(),
+    );
     let rest = status("VmRSS:")?;
     let bytes = Bytes::from(std::fs::read(image)?);
     let length = u64::try_from(bytes.len())?;

@@ -11,7 +11,7 @@ pub(crate) struct Bench(pub(crate) Room);
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self(Room::new(crate::registry(true).iter().cloned().collect()))
+        Self(Room::new(crate::registry().iter().cloned().collect()))
     }
 
     /// Submits a command, and works until it is over.

@@ -22,6 +22,7 @@ pub(crate) fn command() -> Command {
     Command::binary("diagnostic.copy", &["application/octet-stream"], copy)
         .upload_limit(UPLOAD_LIMIT)
         .timeout(Duration::from_secs(900))
+        .diagnostic()
 }
 
 /// Digests on the way, and says what came of it with the last piece.

@@ -154,6 +154,7 @@ pub(crate) fn command() -> Command {
     Command::json("diagnostic.run", move |todo, job| {
         run(todo, job, ledger.clone())
     })
+    .diagnostic()
     .timeout(Duration::from_secs(900))
     .attempts(3)
     .backoff(Duration::from_secs(1), Duration::from_secs(10))

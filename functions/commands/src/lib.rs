@@ -49,16 +49,13 @@ use cloakroom_app::Registry;
 
 pub use thumbnail::memory::estimate as thumbnail_memory;
 
-/// Every command that is served. `diagnostics` adds `diagnostic.run`, which takes up workers, panics and ends processes
-/// as it is told, and `diagnostic.copy`: for development and tests.
-pub fn registry(diagnostics: bool) -> Registry {
-    let mut commands = vec![
-        thumbnail::command(), //
-    ];
-    if diagnostics {
-        commands.extend([copy::command(), diagnostic::command()]);
-    }
-    Registry::new(commands)
+/// Every command of the service. The diagnostic ones take up workers, panic and end processes on request.
+pub fn registry() -> Registry {
+    Registry::new(vec![
+        thumbnail::command(),
+        copy::command(),
+        diagnostic::command(),
+    ])
 }
 
 #[cfg(test)]
@@ -68,7 +65,8 @@ mod tests {
     #[test]
     fn diagnostics_are_served_only_where_they_are_allowed() {
         let names = |diagnostics| {
-            registry(diagnostics)
+            registry()
+                .with_diagnostics(diagnostics)
                 .iter()
                 .map(|it| it.name().to_string())
                 .collect::<Vec<_>>()
@@ -83,7 +81,7 @@ mod tests {
     #[test]
     fn each_command_has_its_limits() {
         let limits = |name: &str| {
-            let commands = registry(true);
+            let commands = registry();
             let command = commands
                 .iter()
                 .find(|it| it.name().as_str() == name)

@@ -128,6 +128,10 @@ pub(crate) fn command() -> Command {
         &["image/png", "image/jpeg", "image/webp"],
         create,
     )
+    .example(
+        "width=200",
+        "-H 'Content-Type: image/jpeg' --data-binary @docs/photo.jpg",
+    )
     .upload_limit(LONGEST_FILE)
     .timeout(Duration::from_secs(60))
     .attempts(3)

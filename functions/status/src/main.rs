@@ -1,18 +1,5 @@
-//! The function behind `/jobs`: tells how jobs are, hands out their results, and cancels them.
+//! The function behind `/jobs`, which reports status, returns results and cancels jobs.
 
-use cloakroom_aws::{Clients, HttpConfig, JobsConfig};
-
-fn main() -> Result<(), lambda_http::Error> {
-    lambda::run(async {
-        let http = lambda::configured(HttpConfig::from_env);
-        let config = lambda::configured(JobsConfig::from_env);
-        let meter = lambda::meter();
-        let jobs = cloakroom_aws::jobs(&config, &Clients::of_function(), meter);
-        lambda::serve(cloakroom_http::router(
-            lambda::site(&http),
-            None,
-            Some(jobs),
-        ))
-        .await
-    })
+fn main() -> Result<(), cloakroom_lambda::Error> {
+    cloakroom_lambda::status()
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use cloakroom_core::cost::prices::{AS_OF, REGION, TABLE};
+use cloakroom_cost::prices::{AS_OF, REGION, TABLE};
 use cloakroom_tests::{program, root, template};
 use serde_yaml_ng::Value;
 
@@ -49,8 +49,8 @@ fn its_prices_are_those_that_are_reckoned_with() {
         .lines()
         .filter(|line| line.contains("](https://aws.amazon.com/"))
         .collect();
-    let price = |price: &cloakroom_core::cost::Price| {
-        let cloakroom_core::cost::Price {
+    let price = |price: &cloakroom_cost::Price| {
+        let cloakroom_cost::Price {
             service,
             of,
             dollars,
@@ -91,7 +91,7 @@ fn without_options_it_is_the_templates_deployment() {
         "3",
         "as objects are reckoned to be kept"
     );
-    let limit = cloakroom_core::cost::inline::LIMIT.to_string();
+    let limit = cloakroom_cost::inline::LIMIT.to_string();
     assert_eq!(default("InlineLimitBytes"), limit, "as the prices have it");
     assert_eq!(cloakroom_app::submit::INLINE_LIMIT.to_string(), limit);
     assert!(!template["Resources"]["Api"].is_null(), "a REST API");

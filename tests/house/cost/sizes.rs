@@ -6,12 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom_app::envelope::{Carried, Envelope, Trace};
 use cloakroom_app::ports::{Change, JobStore as _};
 use cloakroom_aws::DynamoStore;
-use cloakroom_core::cost::sizes::{ENVELOPE_BYTES, RECORD_BYTES};
 use cloakroom_core::transition::Claim;
 use cloakroom_core::{
     AttemptEnd, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, ResultRef,
     RetryPolicy, Success, Tenant, Timestamp, Transition,
 };
+use cloakroom_cost::sizes::{ENVELOPE_BYTES, RECORD_BYTES};
 use cloakroom_embedded::{Keep, Services};
 
 use crate::embedded;

@@ -31,7 +31,11 @@ fn results_are_kept_for_the_fewest_days_that_will_do() {
 }
 
 fn command() -> Command {
-    Command::json("note.keep", |_: crate::testing::Note, _| async {
+    command_named("note.keep")
+}
+
+fn command_named(name: &str) -> Command {
+    Command::json(name, |_: crate::testing::Note, _| async {
         Ok(Output::none())
     })
 }
@@ -208,4 +212,61 @@ fn two_commands_of_a_name_are_rejected() {
 #[should_panic(expected = "estimate the memory of note.keep by the payload that its handler takes")]
 fn memory_that_is_estimated_by_another_payload_is_rejected() {
     _ = command().memory_for(|_: &crate::testing::Nothing, _| None);
+}
+
+#[test]
+fn diagnostic_commands_are_served_where_they_are_allowed() {
+    let registry = Registry::new(vec![command(), command_named("probe.run").diagnostic()]);
+    let names = |allowed| {
+        let served = registry.clone().with_diagnostics(allowed);
+        served
+            .iter()
+            .map(|command| command.name().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(true), ["note.keep", "probe.run"]);
+    assert_eq!(names(false), ["note.keep"]);
+}
+
+#[test]
+fn a_registry_names_the_crates_of_its_handlers() {
+    let registry = Registry::new(vec![command(), command_named("probe.run")]);
+    assert_eq!(
+        registry.crates().into_iter().collect::<Vec<_>>(),
+        ["cloakroom_app"]
+    );
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema counts")]
+struct Order {
+    item: String,
+    #[schemars(range(min = 2))]
+    quantity: u32,
+    gift: Option<bool>,
+}
+
+impl crate::Payload for Order {}
+
+#[test]
+fn an_example_of_a_json_command_has_what_its_schema_requires() {
+    let order = Command::json("order.place", |_: Order, _| async { Ok(Output::none()) });
+    assert_eq!(
+        order.curl("http://x"),
+        r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"item":"…","quantity":2}'"#
+    );
+}
+
+#[test]
+fn an_example_of_a_binary_command_names_a_file_of_its_type() {
+    let handler = |_: crate::testing::Nothing, _: Bytes, _| async { Ok(Output::none()) };
+    let turn = Command::binary("image.turn", &["image/png", "image/jpeg"], handler);
+    assert_eq!(
+        turn.curl("http://x"),
+        "curl -i http://x/commands/image.turn -H 'Content-Type: image/png' --data-binary @FILE"
+    );
+    assert_eq!(
+        turn.example("width=9", "-T photo.png").curl("http://x"),
+        "curl -i 'http://x/commands/image.turn?width=9' -T photo.png"
+    );
 }

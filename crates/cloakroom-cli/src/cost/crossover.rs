@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cloakroom_app::core::cost::{inline, prices};
+use cloakroom_cost::{inline, prices};
 use serde_json::{Value, json};
 
 use super::page::money;

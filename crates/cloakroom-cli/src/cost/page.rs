@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cloakroom_app::core::cost::{Bill, Lever, prices};
+use cloakroom_cost::{Bill, Lever, prices};
 use serde_json::{Value, json};
 
 /// The most levers that are named.

@@ -9,9 +9,9 @@ use cloakroom_app::command::BODY_LIMIT;
 use cloakroom_app::ports::{UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT};
 use cloakroom_app::testing::Room;
-use cloakroom_core::cost::{Api, Architecture, By, Encoding, Workload};
 use cloakroom_core::outcome::INLINE_RESULT_LIMIT;
 use cloakroom_core::{Job, Status, Tenant};
+use cloakroom_cost::{Api, Architecture, By, Encoding, Workload};
 use serde_json::json;
 
 /// How often each operation is called.
@@ -84,7 +84,7 @@ fn workload() -> Workload {
 }
 
 fn room() -> Room {
-    Room::new(commands::registry(true).iter().cloned().collect())
+    Room::new(commands::registry().iter().cloned().collect())
 }
 
 /// Submits a diagnostic of this length, which takes the time, makes the reports, and fails until the last attempt.

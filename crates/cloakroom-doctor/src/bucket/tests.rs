@@ -1,7 +1,7 @@
-use super::super::command::somewhere;
-use super::super::finding::State;
-use super::super::needs::USUAL;
 use super::*;
+use crate::command::somewhere;
+use crate::finding::State;
+use crate::needs::USUAL;
 
 fn right() -> Facts {
     let expiring = |name: &str, days| Rule {

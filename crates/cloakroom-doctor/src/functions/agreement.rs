@@ -1,11 +1,11 @@
 //! Whether the functions speak of the same table, bucket, queue and namespace, and serve the same commands.
 
-use super::super::command::Aws;
-use super::super::finding::{Finding, check};
 use super::{
     AUDIENCE, AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told,
     name,
 };
+use crate::command::Aws;
+use crate::finding::{Finding, check};
 
 /// What all who have it must agree on, and what comes of it if they don't.
 const SHARED: [(&str, &str); 9] = [
@@ -85,7 +85,7 @@ pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<
 }
 
 /// Whether the URL is of the queue with this ARN: accounts and names are the end of both.
-pub(in super::super) fn is_of(url: &str, arn: &str) -> bool {
+pub(crate) fn is_of(url: &str, arn: &str) -> bool {
     let mut url = url.trim_end_matches('/').rsplit('/');
     let mut arn = arn.rsplit(':');
     url.next() == arn.next() && url.next() == arn.next()

@@ -1,6 +1,6 @@
-use super::super::command::somewhere;
-use super::super::finding::State;
 use super::*;
+use crate::command::somewhere;
+use crate::finding::State;
 
 const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/work";
 const DEAD_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/dead";

@@ -3,10 +3,10 @@ use aws_sdk_s3::types::{
     LifecycleRuleFilter, Tag,
 };
 
-use super::super::command::somewhere;
-use super::super::finding::State;
-use super::super::needs::USUAL;
 use super::*;
+use crate::command::somewhere;
+use crate::finding::State;
+use crate::needs::USUAL;
 
 fn expiring(prefix: &str, days: u64) -> Rule {
     let id = if prefix.is_empty() {

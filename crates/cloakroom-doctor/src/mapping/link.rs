@@ -1,12 +1,12 @@
 //! What is to be read into which function, and what comes of it if it isn't.
 
 use super::REPORTS;
-use crate::doctor::finding::{Check, check};
-use crate::doctor::functions::Kind;
+use crate::finding::{Check, check};
+use crate::functions::Kind;
 
 /// From where to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::doctor) enum Link {
+pub(crate) enum Link {
     /// The queue of commands to the worker.
     Queue,
     /// The dead-letter queue to dead-letters.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Link, Mapping, update};
-use crate::doctor::command::Aws;
-use crate::doctor::finding::Finding;
+use crate::command::Aws;
+use crate::finding::Finding;
 
 /// Where a pattern says which status a record must have been written with.
 const STATUS: [&str; 4] = ["dynamodb", "NewImage", "status", "S"];

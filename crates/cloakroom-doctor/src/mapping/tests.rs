@@ -1,6 +1,6 @@
-use super::super::command::somewhere;
-use super::super::finding::State;
 use super::*;
+use crate::command::somewhere;
+use crate::finding::State;
 
 const WORK: &str = "arn:aws:sqs:eu-west-1:1:work";
 const STREAM: &str = "arn:aws:dynamodb:eu-west-1:1:table/jobs/stream/2026-11-21T08:00:00.000";

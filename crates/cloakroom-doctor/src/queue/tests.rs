@@ -1,12 +1,12 @@
-use super::super::command::somewhere;
-use super::super::finding::State;
-use super::super::needs::USUAL;
 use super::*;
+use crate::command::somewhere;
+use crate::finding::State;
+use crate::needs::USUAL;
 
 const WORKER: Duration = Duration::from_secs(60);
 
 /// A queue as the template makes it.
-pub(in super::super) fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let redrive = Redrive {
         arn: "arn:aws:sqs:eu-west-1:1:dead".to_owned(),
         receipts: 10,

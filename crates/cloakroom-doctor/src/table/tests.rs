@@ -1,6 +1,6 @@
-use super::super::command::somewhere;
-use super::super::finding::State;
 use super::*;
+use crate::command::somewhere;
+use crate::finding::State;
 
 const STREAM: &str = "arn:aws:dynamodb:eu-west-1:1:table/jobs/stream/2026-11-21T08:00:00.000";
 
@@ -12,7 +12,7 @@ fn right() -> Facts {
             stream: Some(VIEW.to_owned()),
             stream_arn: Some(STREAM.to_owned()),
         }),
-        expiry: Answer::Is(Some(EXPIRES_AT.to_owned())),
+        expiry: Answer::Is(Some(TTL_ATTRIBUTE.to_owned())),
         recovery: Answer::Is(true),
     }
 }

@@ -1,0 +1,72 @@
+//! How to submit a command with curl.
+
+use serde_json::{Map, Value};
+
+use super::{Command, Takes};
+
+impl Command {
+    /// Shows how to submit it: a query string (empty for none), and the options of curl that carry a body.
+    ///
+    /// Without this, the example is made of the schema of its payload.
+    #[must_use]
+    pub fn example(mut self, query: &'static str, options: &'static str) -> Self {
+        self.example = Some((query, options));
+        self
+    }
+
+    /// Returns a command line of curl that submits it to the service with this base URL.
+    pub fn curl(&self, base_url: &str) -> String {
+        let (query, options) = match (self.example, self.takes) {
+            (Some((query, options)), _) => (query, options.to_owned()),
+            (None, Takes::Json) => {
+                let body = example_of(&self.schema())
+                    .to_string()
+                    .replace('\'', r"'\''");
+                (
+                    "",
+                    format!("-H 'Content-Type: application/json' -d '{body}'"),
+                )
+            }
+            (None, Takes::Binary(types)) => {
+                let media_type = types.first().copied().unwrap_or("application/octet-stream");
+                (
+                    "",
+                    format!("-H 'Content-Type: {media_type}' --data-binary @FILE"),
+                )
+            }
+        };
+        let url = format!("{base_url}/commands/{}", self.name);
+        if query.is_empty() {
+            format!("curl -i {url} {options}")
+        } else {
+            format!("curl -i '{url}?{query}' {options}")
+        }
+    }
+}
+
+/// Returns the first example of a schema, or an object with a value for each member that it requires.
+fn example_of(schema: &Value) -> Value {
+    let given = schema["examples"].as_array().and_then(|all| all.first());
+    if let Some(example) = given {
+        return example.clone();
+    }
+    let names = schema["required"].as_array().into_iter().flatten();
+    let members = names.filter_map(Value::as_str).map(|name| {
+        let member = &schema["properties"][name];
+        (name.to_owned(), value_of(member))
+    });
+    Value::Object(members.collect::<Map<_, _>>())
+}
+
+/// Returns a value of the type that a member's schema names.
+fn value_of(schema: &Value) -> Value {
+    let example = schema["examples"].as_array().and_then(|all| all.first());
+    match (example, schema["type"].as_str()) {
+        (Some(example), _) => example.clone(),
+        (None, Some("integer" | "number")) => schema.get("minimum").cloned().unwrap_or(1.into()),
+        (None, Some("boolean")) => true.into(),
+        (None, Some("array")) => Value::Array(vec![]),
+        (None, Some("object")) => example_of(schema),
+        (None, _) => "…".into(),
+    }
+}

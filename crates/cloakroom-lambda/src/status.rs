@@ -1,0 +1,22 @@
+use cloakroom_aws::{Clients, HttpConfig, JobsConfig};
+use lambda_http::Error;
+
+use crate::{gateway, start};
+
+/// Runs the function behind `/jobs`, which reports status, returns results and cancels jobs.
+///
+/// # Errors
+/// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
+pub fn status() -> Result<(), Error> {
+    start::run(&[], async {
+        let http = start::configured(HttpConfig::from_env);
+        let config = start::configured(JobsConfig::from_env);
+        let jobs = cloakroom_aws::jobs(&config, &Clients::of_function(), start::meter());
+        gateway::serve(cloakroom_http::router(
+            gateway::site(&http),
+            None,
+            Some(jobs),
+        ))
+        .await
+    })
+}

@@ -1,0 +1,38 @@
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use cloakroom_app::host::Host as _;
+use cloakroom_app::{Registry, SystemHost};
+use cloakroom_aws::{Clients, WorkerConfig};
+use lambda_http::lambda_runtime::service_fn;
+use lambda_http::{Error, LambdaEvent};
+use tokio::runtime::Builder;
+
+use crate::{batch, start};
+
+/// Runs the function behind the queue of commands, which runs their handlers.
+///
+/// # Errors
+/// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
+pub fn worker(commands: Registry) -> Result<(), Error> {
+    start::run(&commands.crates(), async {
+        let config = start::configured(WorkerConfig::from_env);
+        // On threads of their own, a handler that computes without waiting does not delay heartbeats.
+        let handlers = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        let commands = commands
+            .with_diagnostics(config.diagnostics)
+            .run_on(handlers.handle());
+        let worker =
+            cloakroom_aws::worker(&config, &Clients::of_function(), commands, start::meter());
+        let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
+            let ends_at = batch::ends_at(event.context.deadline, SystemHost.now());
+            let deliveries = batch::deliveries(event.payload);
+            let dispositions = worker.handle_batch(&deliveries, ends_at).await;
+            Ok(batch::response(&deliveries, &dispositions))
+        };
+        let served = start::answer(service_fn(work)).await;
+        handlers.shutdown_background();
+        served
+    })
+}
