@@ -10,83 +10,87 @@ use http::request::Parts;
 use crate::accept::Variant;
 use crate::conditional::IfNoneMatch;
 use crate::prefer::Prefer;
-use crate::problems::Refused;
-use crate::router::Front;
-use crate::{answer, caller, trace};
+use crate::problems::Rejection;
+use crate::router::JobsState;
+use crate::{caller, response, trace};
 
 pub(crate) async fn poll(
-    State(front): State<Front>,
+    State(state): State<JobsState>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
-    let mut question = Question::of(&parts.headers);
-    let job = question.ask(&front, &key(id, &parts)?).await?;
-    Ok(question.answer(&front, &job))
+    let mut query = JobQuery::from_headers(&parts.headers);
+    let job = query.fetch(&state, &job_key(id, &parts)?).await?;
+    Ok(query.response(&state, &job))
 }
 
-/// Which job of the caller's. What is no id is the id of no job.
-pub(crate) fn key(
+/// Returns the key of the job that the path names, among the caller's own. A malformed id names an unknown job.
+pub(crate) fn job_key(
     id: Result<Path<String>, PathRejection>,
     parts: &Parts,
-) -> Result<JobKey, Refused> {
-    let Path(id) = id.map_err(|_| Refused::unknown_job())?;
-    let id = id.parse().map_err(|_| Refused::unknown_job())?;
+) -> Result<JobKey, Rejection> {
+    let Path(id) = id.map_err(|_| Rejection::unknown_job())?;
+    let id = id.parse().map_err(|_| Rejection::unknown_job())?;
     let key = JobKey {
         tenant: caller::tenant(parts)?,
         id,
     };
-    trace::about(Some(&key.tenant), None, Some(key.id));
+    trace::record(Some(&key.tenant), None, Some(key.id));
     Ok(key)
 }
 
-/// How a job is asked for.
-pub(crate) struct Question {
+/// Request headers that select a job's representation, and when to respond with it.
+pub(crate) struct JobQuery {
     variant: Variant,
     prefer: Prefer,
-    known: Option<IfNoneMatch>,
+    if_none_match: Option<IfNoneMatch>,
 }
 
-impl Question {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+impl JobQuery {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         Self {
-            variant: Variant::of(headers),
-            prefer: Prefer::of(headers),
-            known: IfNoneMatch::of(headers),
+            variant: Variant::from_headers(headers),
+            prefer: Prefer::from_headers(headers),
+            if_none_match: IfNoneMatch::from_headers(headers),
         }
     }
 
-    /// The job: now, or once it is over or not as the client knows it, or when the wait is.
-    pub(crate) async fn ask(&mut self, front: &Front, key: &JobKey) -> Result<Job, Refused> {
-        let _hold = self.prefer.hold(&front.held, &key.tenant);
+    /// Loads the job. A long poll ends with the job, with its first change since `If-None-Match`, or after the wait.
+    pub(crate) async fn fetch(
+        &mut self,
+        state: &JobsState,
+        key: &JobKey,
+    ) -> Result<Job, Rejection> {
+        let _permit = self.prefer.begin_wait(&state.long_polls, &key.tenant);
         let job = match self.prefer.wait() {
-            None => front.jobs.get(key).await?,
+            None => state.jobs.get(key).await?,
             Some(wait) => {
-                let news = |job: &Job| {
-                    self.known
+                let changed = |job: &Job| {
+                    self.if_none_match
                         .as_ref()
-                        .is_some_and(|known| !known.has(&answer::etag(job, self.variant)))
+                        .is_some_and(|tags| !tags.contains(&response::etag(job, self.variant)))
                 };
-                front.jobs.wait(key, wait, news).await?
+                state.jobs.wait(key, wait, changed).await?
             }
         };
-        job.ok_or_else(Refused::unknown_job)
+        job.ok_or_else(Rejection::unknown_job)
     }
 
-    pub(crate) fn answer(&self, front: &Front, job: &Job) -> Response {
-        let response = answer::job(&front.site, job, front.jobs.host.now(), self.variant);
-        let mut response = answer::unless_known(response, self.known.as_ref());
-        self.applied(&mut response);
+    pub(crate) fn response(&self, state: &JobsState, job: &Job) -> Response {
+        let response = response::job(&state.site, job, state.jobs.host.now(), self.variant);
+        let mut response = response::if_none_match(response, self.if_none_match.as_ref());
+        self.add_preference_applied(&mut response);
         response
     }
 
-    /// Returns true if a document is preferred to a redirect.
-    pub(crate) fn represents(&self) -> bool {
+    /// Returns true if the client prefers a document to a redirect.
+    pub(crate) fn prefers_representation(&self) -> bool {
         self.prefer.representation
     }
 
-    /// Says that the answer was held, where that was wished.
-    pub(crate) fn applied(&self, response: &mut Response) {
-        self.prefer.applied(response.headers_mut());
+    /// Adds `Preference-Applied` for a wait.
+    pub(crate) fn add_preference_applied(&self, response: &mut Response) {
+        self.prefer.add_wait_applied(response.headers_mut());
     }
 }

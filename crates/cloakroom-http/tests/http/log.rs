@@ -9,7 +9,7 @@ use cloakroom_http::Site;
 use serde_json::json;
 use tracing::Level;
 
-use crate::house::{House, house, house_at};
+use crate::service::{Service, service, service_with};
 
 thread_local! {
     /// Lines of this thread, which runs one test.
@@ -41,16 +41,18 @@ pub(crate) fn start() {
     });
 }
 
-/// Asks, and returns the lines of it.
+/// Sends a request, and returns its log lines.
 async fn lines_of(
-    house: &House,
+    service: &Service,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
 ) -> Vec<String> {
     LINES.take();
-    house.ask(method, path, headers, body.to_owned()).await;
+    service
+        .request(method, path, headers, body.to_owned())
+        .await;
     let text = String::from_utf8(LINES.take()).expect("text");
     text.lines()
         .filter(|line| line.contains("cloakroom_http"))
@@ -58,7 +60,7 @@ async fn lines_of(
         .collect()
 }
 
-/// The value of a field; empty without one.
+/// Returns the value of a field, or an empty string without the field.
 fn value<'a>(line: &'a str, name: &str) -> &'a str {
     let rest = line
         .split_once(&format!("{name}="))
@@ -69,16 +71,19 @@ fn value<'a>(line: &'a str, name: &str) -> &'a str {
 
 #[tokio::test(start_paused = true)]
 async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
-    let house = house();
-    let location = house.done("answer").await;
+    let service = service();
+    let location = service.finished_job("answer").await;
     let id = location.trim_start_matches("/jobs/");
     let upload =
         json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
-    let answer = house
-        .ask("POST", "/uploads", &[], upload.clone())
+    let response = service
+        .request("POST", "/uploads", &[], upload.clone())
         .await
         .json();
-    let upload_path = format!("/uploads/{}", answer["upload_id"].as_str().expect("an id"));
+    let upload_path = format!(
+        "/uploads/{}",
+        response["upload_id"].as_str().expect("an id")
+    );
     for (method, path, body, expected) in [
         (
             "POST",
@@ -164,7 +169,7 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
         } else {
             &headers[..]
         };
-        let lines = lines_of(&house, method, path, headers, body).await;
+        let lines = lines_of(&service, method, path, headers, body).await;
         let [line] = &lines[..] else {
             panic!("{method} {path}: {lines:?}")
         };
@@ -199,11 +204,11 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_logged_once_with_its_cause() {
-    let house = house();
-    let location = house.done("answer").await;
-    house.room.memory.fail("load", Fault::Before);
-    let lines = lines_of(&house, "GET", &location, &[], "").await;
-    let [cause, answer] = &lines[..] else {
+    let service = service();
+    let location = service.finished_job("answer").await;
+    service.room.memory.fail("load", Fault::Before);
+    let lines = lines_of(&service, "GET", &location, &[], "").await;
+    let [cause, response] = &lines[..] else {
         panic!("{lines:?}")
     };
     assert!(
@@ -215,17 +220,17 @@ async fn a_failure_is_logged_once_with_its_cause() {
         "{cause}"
     );
     assert!(
-        answer.contains("INFO") && value(answer, "status") == "503",
-        "{answer}"
+        response.contains("INFO") && value(response, "status") == "503",
+        "{response}"
     );
-    let panics = house_at(Site::default().tenant(|_| panic!("secret")));
+    let panics = service_with(Site::default().tenant(|_| panic!("secret")));
     let lines = lines_of(&panics, "GET", &location, &[], "").await;
     assert!(
         lines[0].contains("ERROR") && lines[0].contains("a request's handler panicked"),
         "{}",
         lines[0]
     );
-    let nobody = house_at(Site::default().tenant(|_| None));
+    let nobody = service_with(Site::default().tenant(|_| None));
     let lines = lines_of(&nobody, "GET", &location, &[], "").await;
     assert!(
         lines[0].contains("ERROR") && lines[0].contains("without saying whose"),

@@ -1,5 +1,6 @@
-//! A job as every route shows it: what `GET /jobs/{id}` answers, which is also how a replay, a wait, and a result
-//! that is not there yet are answered.
+//! Responses with a job, and the parts that they share with other responses.
+//!
+//! `GET /jobs/{id}` returns a job as [`job()`] shows it. Replays, waits and results that are not available yet do the same.
 
 use std::convert::Infallible;
 
@@ -13,31 +14,31 @@ use serde::Serialize;
 
 use crate::accept::Variant;
 use crate::conditional::IfNoneMatch;
-use crate::problems::Refused;
+use crate::problems::Rejection;
 use crate::{Site, page};
 
-/// The job, as it is to be shown now.
+/// Returns the job in the requested representation, as of `now`.
 pub(crate) fn job(site: &Site, job: &Job, now: Timestamp, variant: Variant) -> Response {
     let view = JobView::of(job, &site.base_path);
     let mut response = match (variant, &view.resource) {
         (Variant::Page, Some(resource)) if job.status == Status::Succeeded => see_other(resource),
         (Variant::Page, _) => page::job(&view, &view::etag(job), poll::retry_after(job, now)),
         (Variant::Json, _) => match Problem::of_job(view.clone()) {
-            Some(problem) => Refused::of(problem).into_response(),
+            Some(problem) => Rejection::from_problem(problem).into_response(),
             None => json(status(&view), &view),
         },
     };
     let headers = response.headers_mut();
-    headers.insert(ETAG, header(etag(job, variant)));
+    headers.insert(ETAG, header_value(etag(job, variant)));
     headers.insert(VARY, HeaderValue::from_static("Accept, Prefer"));
-    personal(headers);
+    private_cache(headers);
     if !job.status.is_terminal() {
         retry_after(headers, job, now);
     }
     response
 }
 
-/// The status that a job is shown with.
+/// Returns the HTTP status of a job's representations.
 pub(crate) fn status(view: &JobView) -> StatusCode {
     match (view.status, &view.error) {
         (Status::Succeeded, _) => StatusCode::OK,
@@ -52,7 +53,7 @@ pub(crate) fn status(view: &JobView) -> StatusCode {
     }
 }
 
-/// The entity tag of one variant: a page is another representation than the document.
+/// Returns the entity tag of one variant. Page and document are different representations, so their tags differ.
 pub(crate) fn etag(job: &Job, variant: Variant) -> String {
     let tag = view::etag(job);
     match variant {
@@ -61,17 +62,17 @@ pub(crate) fn etag(job: &Job, variant: Variant) -> String {
     }
 }
 
-/// 304, where the client has it already. Asked only of an answer that is a success (RFC 9110, section 13.2.1).
-pub(crate) fn unless_known(response: Response, known: Option<&IfNoneMatch>) -> Response {
+/// Replaces a successful response by 304 if the client has it already (RFC 9110, section 13.2.1).
+pub(crate) fn if_none_match(response: Response, tags: Option<&IfNoneMatch>) -> Response {
     let tag = response
         .headers()
         .get(ETAG)
         .and_then(|tag| tag.to_str().ok());
-    match (known, tag) {
-        (Some(known), Some(tag)) if response.status().is_success() && known.has(tag) => {
+    match (tags, tag) {
+        (Some(tags), Some(tag)) if response.status().is_success() && tags.contains(tag) => {
             let mut headers = response.headers().clone();
             headers.remove(CONTENT_TYPE);
-            let mut response = nothing(StatusCode::NOT_MODIFIED);
+            let mut response = empty(StatusCode::NOT_MODIFIED);
             *response.headers_mut() = headers;
             response
         }
@@ -79,24 +80,24 @@ pub(crate) fn unless_known(response: Response, known: Option<&IfNoneMatch>) -> R
     }
 }
 
-/// A JSON answer.
+/// Returns a JSON response.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let body =
         serde_json::to_vec(body).expect("nothing that is answered lacks a way to say it in JSON");
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// 303 to a place, which is a URL or a path already.
-pub(crate) fn see_other(place: &str) -> Response {
+/// Returns a 303 response to a location, which is a URL or a path.
+pub(crate) fn see_other(location: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     response
         .headers_mut()
-        .insert(LOCATION, header(place.to_owned()));
+        .insert(LOCATION, header_value(location.to_owned()));
     response
 }
 
-/// 204 or 304: without a body, and without the `Content-Length: 0` that these two must not have.
-pub(crate) fn nothing(status: StatusCode) -> Response {
+/// Returns a response without a body for 204 or 304, which must not have `Content-Length: 0`.
+pub(crate) fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::from_stream(futures::stream::empty::<
         Result<bytes::Bytes, Infallible>,
     >()));
@@ -104,23 +105,23 @@ pub(crate) fn nothing(status: StatusCode) -> Response {
     response
 }
 
-/// Says when to come back.
+/// Adds the time until the next poll.
 pub(crate) fn retry_after(headers: &mut HeaderMap, job: &Job, now: Timestamp) {
     headers.insert(RETRY_AFTER, HeaderValue::from(poll::retry_after(job, now)));
 }
 
-/// Says that an answer is one caller's alone, and to be asked for each time; `ETag` makes that cheap.
-pub(crate) fn personal(headers: &mut HeaderMap) {
+/// Restricts a response to the caller's own cache, which must revalidate it each time; `ETag` makes that cheap.
+pub(crate) fn private_cache(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 }
 
-/// The path of a job.
+/// Returns the path of a job.
 pub(crate) fn location(site: &Site, job: &Job) -> HeaderValue {
-    header(format!("{}/jobs/{}", site.base_path, job.id))
+    header_value(format!("{}/jobs/{}", site.base_path, job.id))
 }
 
-/// A value that was checked where it came from.
-fn header(value: String) -> HeaderValue {
+/// Converts a value whose source has validated it.
+fn header_value(value: String) -> HeaderValue {
     HeaderValue::try_from(value).expect("ids, tags and places are visible ASCII")
 }
 
