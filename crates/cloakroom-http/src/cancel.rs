@@ -10,9 +10,9 @@ use http::header::ETAG;
 use http::{HeaderValue, StatusCode};
 
 use crate::conditional::Preconditions;
-use crate::poll::job_key;
+use crate::job_query::job_key;
+use crate::jobs_state::JobsState;
 use crate::problems::Rejection;
-use crate::router::JobsState;
 use crate::{conditional, response};
 
 pub(crate) async fn cancel(

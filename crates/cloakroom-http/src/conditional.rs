@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::accept::Variant;
 use crate::problems::Rejection;
-use crate::{header_list, response};
+use crate::{header_list, job_view};
 
 /// Preconditions of a request that writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl Preconditions {
     pub(crate) fn met_by(&self, job: Option<&Job>) -> bool {
         let tags = job.map(|job| {
             [
-                response::etag(job, Variant::Json),
-                response::etag(job, Variant::Page),
+                job_view::etag(job, Variant::Json),
+                job_view::etag(job, Variant::Page),
             ]
         });
         let tags = tags.as_ref().map(<[String; 2]>::as_slice);

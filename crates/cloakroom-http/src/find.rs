@@ -7,9 +7,9 @@ use cloakroom_core::view::JobView;
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::jobs_state::JobsState;
 use crate::problems::Rejection;
-use crate::router::JobsState;
-use crate::{caller, response, trace};
+use crate::{caller, request_trace, response};
 
 /// Body of the response: the job with this key, if there is one.
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ pub(crate) async fn find(
     let (parts, _) = request.into_parts();
     let key = client_job_id(parts.uri.query().unwrap_or_default())?;
     let tenant = caller::tenant(&parts)?;
-    trace::record(Some(&tenant), None, None);
+    request_trace::record(Some(&tenant), None, None);
     let job = state.jobs.find(&tenant, &key).await?;
     let jobs = job
         .iter()

@@ -6,10 +6,10 @@ use axum::response::Response;
 use cloakroom_core::view::HistoryView;
 use http::StatusCode;
 
-use crate::poll::job_key;
+use crate::job_query::job_key;
+use crate::jobs_state::JobsState;
 use crate::problems::Rejection;
 use crate::response;
-use crate::router::JobsState;
 
 /// Responds with the job's events so far. The status is 200 in every state of the job.
 pub(crate) async fn history(

@@ -2,7 +2,7 @@
 //!
 //! - [`router()`] builds it; [`Site`] has its base path, CORS, and the source of the caller's tenant;
 //! - a file for each verb: `submit`, `poll`, `result`, `cancel`, `find`, `uploads`; all show a job by `response`;
-//! - a file for each header that has a grammar: `idempotency_key`, `prefer`, `accept`, `conditional`, `trace`;
+//! - a file for each header that has a grammar: `idempotency_key`, `prefer`, `accept`, `conditional`, `request_trace`;
 //! - `caller` determines the caller's tenant before any route, and rejects requests of unknown callers;
 //! - `middleware` wraps every request: its id, its log line, CORS, and a problem document for each failure.
 //!
@@ -18,6 +18,9 @@ mod find;
 mod header_list;
 mod history;
 mod idempotency_key;
+mod job_query;
+mod job_view;
+mod jobs_state;
 mod long_polls;
 mod middleware;
 mod not_before;
@@ -26,12 +29,13 @@ mod page;
 mod poll;
 mod prefer;
 mod problems;
+mod request_trace;
 mod response;
 mod result;
 mod router;
 mod site;
 mod submit;
-mod trace;
+mod submit_state;
 mod unrouted;
 mod uploads;
 

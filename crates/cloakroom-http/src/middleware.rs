@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::cors::CorsRequest;
 use crate::problems::{self, Rejection};
-use crate::trace::RequestTrace;
+use crate::request_trace::RequestTrace;
 use crate::{Site, conditional};
 
 /// Wraps the routes of a site: traces and logs each request, and completes its response.

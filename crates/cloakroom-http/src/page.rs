@@ -16,7 +16,7 @@ use http::header::{
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::response;
+use crate::job_view;
 
 const SCRIPT: &str = include_str!("page/follow.js");
 const STYLE: &str = include_str!("page/page.css");
@@ -48,7 +48,7 @@ pub(crate) fn job(view: &JobView, tag: &str, retry_after: u64) -> Response {
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (
-        response::status(view),
+        job_view::status(view),
         headers,
         page(view, tag, retry_after).into_string(),
     )

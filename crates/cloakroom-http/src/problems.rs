@@ -106,7 +106,7 @@ impl From<PortError> for Rejection {
         match &error {
             PortError::Unavailable { .. } => tracing::warn!(%error, "a service is away"),
             PortError::Misconfigured { .. } => {
-                tracing::error!(%error, "a service is not set up as it should be")
+                tracing::error!(%error, "a service is not set up as it should be");
             }
             PortError::Unreadable { .. } => tracing::error!(%error, "a record can't be read"),
         }
@@ -196,7 +196,7 @@ fn uri_reference(path: &str) -> String {
         match byte {
             b'%' if is_escape() => reference.push('%'),
             b if b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(b) => {
-                reference.push(char::from(*b))
+                reference.push(char::from(*b));
             }
             b => _ = write!(reference, "%{b:02X}"),
         }

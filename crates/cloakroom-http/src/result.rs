@@ -9,9 +9,9 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_O
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::poll::{JobQuery, job_key};
+use crate::job_query::{JobQuery, job_key};
+use crate::jobs_state::JobsState;
 use crate::problems::Rejection;
-use crate::router::JobsState;
 use crate::{prefer, response};
 
 pub(crate) async fn result(

@@ -16,28 +16,12 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use tower::ServiceExt as _;
 
 use crate::caller::require_caller;
+use crate::jobs_state::JobsState;
 use crate::long_polls::LongPolls;
 use crate::middleware::middleware;
 use crate::problems::Rejection;
+use crate::submit_state::SubmitState;
 use crate::{Site, cancel, find, history, openapi, poll, response, result, submit, uploads};
-
-/// State of the routes of jobs.
-#[derive(Clone)]
-pub(crate) struct JobsState {
-    pub(crate) site: Arc<Site>,
-    pub(crate) jobs: Jobs,
-    pub(crate) long_polls: LongPolls,
-}
-
-/// State of the routes of commands and uploads.
-#[derive(Clone)]
-pub(crate) struct SubmitState {
-    pub(crate) site: Arc<Site>,
-    pub(crate) jobs: Jobs,
-    pub(crate) long_polls: LongPolls,
-    pub(crate) submit: Submit,
-    pub(crate) uploads: Uploads,
-}
 
 /// Builds the routes of a host: commands, uploads and `/openapi.json` if it submits, jobs if it answers polls.
 ///

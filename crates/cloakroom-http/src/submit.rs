@@ -14,8 +14,8 @@ use crate::body::RequestBody;
 use crate::conditional::{self, Preconditions};
 use crate::prefer::{PREFERENCE_APPLIED, Prefer};
 use crate::problems::{ACCEPT_POST, Rejection};
-use crate::router::SubmitState;
-use crate::{caller, idempotency_key, not_before, response, trace};
+use crate::submit_state::SubmitState;
+use crate::{caller, idempotency_key, not_before, request_trace, response};
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
@@ -76,7 +76,7 @@ async fn accept(
         }
     };
     let tenant = caller::tenant(parts)?;
-    trace::record(Some(&tenant), Some(&name), None);
+    request_trace::record(Some(&tenant), Some(&name), None);
     let submission = Submission {
         tenant,
         command: name,
@@ -84,7 +84,7 @@ async fn accept(
         body,
         query: parts.uri.query().unwrap_or_default().to_owned(),
         not_before,
-        trace: trace::envelope_trace(parts),
+        trace: request_trace::envelope_trace(parts),
     };
     let submitted = match preconditions {
         None => state.submit.submit(submission).await,
@@ -96,7 +96,7 @@ async fn accept(
         }
     };
     let submitted = submitted.map_err(reject)?;
-    trace::record(None, None, Some(submitted.job.id));
+    request_trace::record(None, None, Some(submitted.job.id));
     Ok(submitted)
 }
 

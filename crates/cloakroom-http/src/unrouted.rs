@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use crate::Cors;
 use crate::cors::CorsRequest;
 use crate::problems::{self, Rejection};
-use crate::trace::RequestTrace;
+use crate::request_trace::RequestTrace;
 
 /// Returns the problem document of a request that the HTTP server did not pass to the router.
 ///

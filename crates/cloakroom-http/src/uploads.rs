@@ -1,5 +1,6 @@
 //! `POST /uploads`, and `GET /uploads/{id}` for uploads in parts.
 
+mod links;
 mod parts;
 
 use axum::extract::{Request, State};
@@ -13,7 +14,7 @@ use cloakroom_app::upload::UPLOAD_LIMIT;
 use cloakroom_core::parts::{LARGEST_PART, LARGEST_UPLOAD, LEAST_PART, MOST_PARTS, Undivided};
 use cloakroom_core::problem::FieldError;
 use cloakroom_core::{Code, Digest, Division, Timestamp};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -22,8 +23,8 @@ use serde_json::{Map, Value};
 use crate::body::RequestBody;
 use crate::conditional::{self, Preconditions};
 use crate::problems::{ACCEPT_POST, Rejection};
-use crate::router::SubmitState;
-use crate::{caller, response, trace};
+use crate::submit_state::SubmitState;
+use crate::{caller, request_trace, response};
 
 pub(crate) use parts::look;
 
@@ -83,7 +84,7 @@ async fn start(
         return Err(conditional::precondition_failed());
     }
     let tenant = caller::tenant(parts)?;
-    trace::record(Some(&tenant), None, None);
+    request_trace::record(Some(&tenant), None, None);
     if let Some(division) = division {
         let ready = state.uploads.start_parts(&tenant, &terms, division).await?;
         return Ok(parts::created(&state.site, ready));
@@ -93,26 +94,13 @@ async fn start(
         id: ready.id.to_string(),
         method: "PUT",
         url: ready.link.url,
-        headers: header_members(ready.link.headers),
+        headers: links::header_members(ready.link.headers),
         expires_at: ready.expires_at,
     };
-    Ok(no_store(response::json(StatusCode::CREATED, &upload)))
-}
-
-/// Converts the headers of a link to members of a document.
-fn header_members(headers: Vec<(String, String)>) -> Map<String, Value> {
-    headers
-        .into_iter()
-        .map(|(name, value)| (name, value.into()))
-        .collect()
-}
-
-/// Forbids caches to store a response with links: each link works for anyone who has it.
-fn no_store(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(links::no_store(response::json(
+        StatusCode::CREATED,
+        &upload,
+    )))
 }
 
 fn is_json(content_type: &[u8]) -> bool {
@@ -125,26 +113,35 @@ fn is_json(content_type: &[u8]) -> bool {
         .eq_ignore_ascii_case(b"application/json")
 }
 
-/// Parses the description of an upload, and its division if it is in parts. The rejection lists all errors at once.
-fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Rejection> {
+/// Parses the members of an upload's description, and adds an error for each unknown one.
+fn parse_members(
+    body: &[u8],
+    errors: &mut Vec<FieldError>,
+) -> Result<Map<String, Value>, Rejection> {
     let text =
         json::text(body).map_err(|error| Rejection::from_payload_error(error, NOT_DESCRIBED))?;
     let value: Value = serde_json::from_str(text).expect("it was read before");
-    let mut errors = Vec::new();
-    let mut add_error = |pointer: &str, detail: &str| errors.push(FieldError::new(pointer, detail));
     let members = value.as_object().cloned().unwrap_or_else(|| {
-        add_error("", "must be an object");
+        errors.push(FieldError::new("", "must be an object"));
         Map::new()
     });
     for name in members
         .keys()
         .filter(|name| !MEMBERS.contains(&name.as_str()))
     {
-        add_error(
-            &format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+        errors.push(FieldError::new(
+            format!("/{}", name.replace('~', "~0").replace('/', "~1")),
             "is not known here; leave it out",
-        );
+        ));
     }
+    Ok(members)
+}
+
+/// Parses the description of an upload, and its division if it is in parts. The rejection lists all errors at once.
+fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Rejection> {
+    let mut errors = Vec::new();
+    let members = parse_members(body, &mut errors)?;
+    let mut add_error = |pointer: &str, detail: &str| errors.push(FieldError::new(pointer, detail));
     let content_type = members
         .get("content_type")
         .and_then(Value::as_str)

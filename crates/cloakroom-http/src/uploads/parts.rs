@@ -12,10 +12,10 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{header_members, no_store};
+use super::links::{header_members, no_store};
 use crate::problems::Rejection;
-use crate::router::SubmitState;
-use crate::{Site, caller, response, trace};
+use crate::submit_state::SubmitState;
+use crate::{Site, caller, request_trace, response};
 
 /// Upload in parts: which parts are uploaded, and links for the others.
 #[derive(Serialize)]
@@ -76,7 +76,7 @@ pub(crate) async fn look(
     let (parts, _) = request.into_parts();
     let first = first_part(parts.uri.query().unwrap_or_default())?;
     let tenant = caller::tenant(&parts)?;
-    trace::record(Some(&tenant), None, None);
+    request_trace::record(Some(&tenant), None, None);
     let id: Option<UploadId> = id.ok().and_then(|Path(id)| id.parse().ok());
     let upload = match id {
         Some(id) => state.uploads.look(&tenant, id, first).await?,

@@ -4,6 +4,7 @@ mod cancel;
 mod common;
 mod find;
 mod log;
+mod log_lines;
 mod openapi;
 mod page;
 mod poll;

@@ -111,7 +111,7 @@ pub(crate) fn service() -> Service {
 }
 
 pub(crate) fn service_with(site: Site) -> Service {
-    crate::log::start();
+    crate::log_lines::start();
     let room = Room::new(vec![
         Command::json("act", act).result_retention(Duration::from_secs(7200)),
         Command::json("act.strictly", act)

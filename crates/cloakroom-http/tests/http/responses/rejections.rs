@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::record::{Record, cors_service, cors_service_with};
 use super::submissions::{ACT, JSON, KEY, in_parts, uploaded};
+use crate::service::Service;
 
 const KEEP: (&str, &str) = ("POST", "/commands/image.keep?width=1");
 const STRICT: (&str, &str) = ("POST", "/commands/act.strictly");
@@ -97,25 +98,40 @@ pub(super) async fn commands(record: &mut Record) {
             &[JSON, ("content-encoding", "gzip")],
             "x",
         ),
-        ("an unknown upload", KEEP, &[("upload-id", UNKNOWN)], ""),
+    ] {
+        record
+            .request(situation, &service, line, headers, body)
+            .await;
+    }
+    commands_with_uploads(record, &service, [&small, &large, &parts]).await;
+}
+
+/// Names uploads of these ids in commands: a small one, one over the limit, and one whose parts are missing.
+async fn commands_with_uploads(
+    record: &mut Record,
+    service: &Service,
+    [small, large, parts]: [&str; 3],
+) {
+    for (situation, line, headers, body) in [
+        ("an unknown upload", KEEP, &[("upload-id", UNKNOWN)][..], ""),
         ("an upload without an id", KEEP, &[("upload-id", "x")], ""),
         (
             "two uploads",
             KEEP,
-            &[("upload-id", &small), ("upload-id", &small)],
+            &[("upload-id", small), ("upload-id", small)],
             "",
         ),
-        ("an upload and a body", KEEP, &[("upload-id", &small)], "x"),
+        ("an upload and a body", KEEP, &[("upload-id", small)], "x"),
         (
             "an upload that is too long",
             KEEP,
-            &[("upload-id", &large)],
+            &[("upload-id", large)],
             "",
         ),
-        ("parts are missing", ACT, &[("upload-id", &parts)], ""),
+        ("parts are missing", ACT, &[("upload-id", parts)], ""),
     ] {
         record
-            .request(situation, &service, line, headers, body)
+            .request(situation, service, line, headers, body)
             .await;
     }
 }
