@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use cloakroom_embedded::net::{self, Refuse, Stop};
-use cloakroom_http::{Cors, unanswered};
+use cloakroom_http::{Cors, unrouted_response};
 use futures::FutureExt as _;
 use http_body_util::Full;
 use tokio::net::TcpListener;
@@ -33,7 +33,7 @@ pub(crate) async fn serve(listeners: Vec<TcpListener>, app: Router, cors: Cors, 
 /// A problem document in place of an answer that no route gives.
 fn refuse(cors: Cors) -> Refuse {
     std::sync::Arc::new(move |status, path| {
-        unanswered(&cors, status, path).map(|body: Body| {
+        unrouted_response(&cors, status, path).map(|body: Body| {
             // It is in memory already.
             Full::from(
                 to_bytes(body, usize::MAX)

@@ -1,40 +1,40 @@
-//! `Accept` (RFC 9110, section 12.5.1): whether a person or a program asks.
+//! `Accept` (RFC 9110, section 12.5.1): a page for a person, or JSON for a program.
 
 use http::HeaderMap;
 use http::header::ACCEPT;
 
-use crate::list;
+use crate::header_list;
 
-/// What is answered.
+/// Representation of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variant {
-    /// JSON; also to whoever accepts neither, as an answer is better than none.
+    /// JSON, also for clients that accept neither: a response is better than 406.
     Json,
     /// A page for a person.
     Page,
 }
 
-/// The precision of a media type that was named in full.
+/// Precision of a media range without a wildcard.
 const EXACT: u8 = 3;
 
-/// How much a media type is wanted: by its quality, then by how closely it was named.
+/// Preference for a media type, ordered by quality, then by the precision of its range.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-struct Wish {
+struct Preference {
     quality: f32,
     precision: u8,
 }
 
 impl Variant {
-    /// The page where HTML is wanted more than JSON; JSON otherwise.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let Some(accept) = list::joined(headers, &ACCEPT) else {
+    /// Selects the page if the client prefers HTML to JSON, and JSON otherwise.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+        let Some(accept) = header_list::join_lines(headers, &ACCEPT) else {
             return Self::Json;
         };
-        let html = wish(&accept, "text/html");
-        // A program that names problem documents alone is one for all that.
-        let problem = Some(wish(&accept, "application/problem+json"))
+        let html = preference(&accept, "text/html");
+        // A client that names only problem documents is a program, too.
+        let problem = Some(preference(&accept, "application/problem+json"))
             .filter(|problem| problem.precision == EXACT);
-        let json = wish(&accept, "application/json");
+        let json = preference(&accept, "application/json");
         let json = problem.filter(|problem| *problem > json).unwrap_or(json);
         if html.quality > 0.0 && html > json {
             Self::Page
@@ -44,15 +44,15 @@ impl Variant {
     }
 }
 
-/// What the closest range that a media type is in says of it.
-fn wish(accept: &str, media_type: &str) -> Wish {
+/// Returns the preference that the most precise range gives a media type.
+fn preference(accept: &str, media_type: &str) -> Preference {
     let kind = media_type.split('/').next().unwrap_or_default();
-    let mut best = Wish {
+    let mut best = Preference {
         quality: 0.0,
         precision: 0,
     };
-    for range in list::split(accept, ',') {
-        let mut parts = list::split(range, ';');
+    for range in header_list::split(accept, ',') {
+        let mut parts = header_list::split(range, ';');
         let name = parts.next().unwrap_or_default();
         let precision = if name.eq_ignore_ascii_case(media_type) {
             EXACT
@@ -70,13 +70,13 @@ fn wish(accept: &str, media_type: &str) -> Wish {
             continue;
         };
         if precision > best.precision || (precision == best.precision && quality > best.quality) {
-            best = Wish { quality, precision };
+            best = Preference { quality, precision };
         }
     }
     best
 }
 
-/// The weight among the parameters, 1 where there is none; `None` when it is malformed.
+/// Returns the weight among the parameters, or 1 without one. Returns `None` if it is malformed.
 fn quality<'a>(mut parameters: impl Iterator<Item = &'a str>) -> Option<f32> {
     let weight = parameters.find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -98,7 +98,7 @@ mod tests {
     fn variant(accept: &str) -> Variant {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().expect("a header"));
-        Variant::of(&headers)
+        Variant::from_headers(&headers)
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_does_not_prefer_html_gets_json() {
+    fn a_client_that_does_not_prefer_html_gets_json() {
         for accept in [
             "",
             "*/*",
@@ -143,6 +143,6 @@ mod tests {
         ] {
             assert_eq!(variant(accept), Variant::Json, "{accept}");
         }
-        assert_eq!(Variant::of(&HeaderMap::new()), Variant::Json);
+        assert_eq!(Variant::from_headers(&HeaderMap::new()), Variant::Json);
     }
 }

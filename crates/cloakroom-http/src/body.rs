@@ -1,4 +1,4 @@
-//! Bodies, up to a limit. A host that holds the connection receives the rest, so that the client hears the answer.
+//! Request bodies, up to a limit. The host of the connection receives the rest, so that the client reads the response.
 
 use std::time::Duration;
 
@@ -10,58 +10,58 @@ use http::header::CONNECTION;
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-use crate::problems::Refused;
+use crate::problems::Rejection;
 
-/// The longest pause in a body.
+/// Longest pause in a body.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// A body that was not read to its end.
+/// Reason why a body was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unread {
+pub(crate) enum BodyError {
     /// It has more bytes than the limit.
     TooLarge,
-    /// It broke off, or nothing came any more.
-    Broken,
+    /// It was aborted, or no more data arrived in time.
+    Aborted,
 }
 
-impl Unread {
-    /// The answer to a body over `limit` bytes; `advice` says what to do about it.
-    pub(crate) fn refused(self, limit: u64, advice: &str) -> Refused {
+impl BodyError {
+    /// Converts the error to a rejection. For a body over `limit` bytes, `advice` tells the client what to do.
+    pub(crate) fn into_rejection(self, limit: u64, advice: &str) -> Rejection {
         match self {
-            Self::TooLarge => Refused::new(
+            Self::TooLarge => Rejection::new(
                 Code::PayloadTooLarge,
                 format!("the body has more than {limit} bytes; {advice}"),
             )
             .header(CONNECTION, HeaderValue::from_static("close"))
             .member("limit", limit),
-            Self::Broken => Refused::invalid("the body broke off; send the request again"),
+            Self::Aborted => Rejection::invalid("the body broke off; send the request again"),
         }
     }
 }
 
-/// The body of one request.
-pub(crate) struct Incoming(Body);
+/// Body of one request.
+pub(crate) struct RequestBody(Body);
 
-impl Incoming {
+impl RequestBody {
     pub(crate) fn new(body: Body) -> Self {
         Self(body)
     }
 
-    /// The whole of it, if it has at most `limit` bytes.
-    pub(crate) async fn read(&mut self, limit: u64) -> Result<Bytes, Unread> {
+    /// Reads the whole body, of at most `limit` bytes.
+    pub(crate) async fn read(&mut self, limit: u64) -> Result<Bytes, BodyError> {
         if http_body::Body::size_hint(&self.0).lower() > limit {
-            return Err(Unread::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         let mut whole = BytesMut::new();
         while let Some(frame) = timeout(LONGEST_PAUSE, self.0.frame())
             .await
-            .map_err(|_| Unread::Broken)?
+            .map_err(|_| BodyError::Aborted)?
         {
-            let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else {
+            let Ok(data) = frame.map_err(|_| BodyError::Aborted)?.into_data() else {
                 continue;
             };
             if (whole.len() + data.len()) as u64 > limit {
-                return Err(Unread::TooLarge);
+                return Err(BodyError::TooLarge);
             }
             whole.extend_from_slice(&data);
         }
@@ -78,33 +78,33 @@ mod tests {
 
     use super::*;
 
-    fn incoming(body: Body) -> Incoming {
-        Incoming::new(body)
+    fn request_body(body: Body) -> RequestBody {
+        RequestBody::new(body)
     }
 
-    fn pieces(pieces: &'static [&'static str]) -> Incoming {
-        incoming(Body::from_stream(stream::iter(
-            pieces.iter().map(|piece| Ok::<_, Infallible>(*piece)),
+    fn chunks(chunks: &'static [&'static str]) -> RequestBody {
+        request_body(Body::from_stream(stream::iter(
+            chunks.iter().map(|chunk| Ok::<_, Infallible>(*chunk)),
         )))
     }
 
     #[tokio::test]
     async fn a_body_is_read_up_to_its_limit_whether_its_length_is_known_or_not() {
         assert_eq!(
-            pieces(&["ab", "", "cd"]).read(4).await.as_deref(),
+            chunks(&["ab", "", "cd"]).read(4).await.as_deref(),
             Ok(&b"abcd"[..])
         );
         assert_eq!(
-            pieces(&["ab", "cd", "e"]).read(4).await,
-            Err(Unread::TooLarge)
+            chunks(&["ab", "cd", "e"]).read(4).await,
+            Err(BodyError::TooLarge)
         );
         assert_eq!(
-            incoming(Body::from("abcd")).read(4).await.as_deref(),
+            request_body(Body::from("abcd")).read(4).await.as_deref(),
             Ok(&b"abcd"[..])
         );
         assert_eq!(
-            incoming(Body::from("abcde")).read(4).await,
-            Err(Unread::TooLarge)
+            request_body(Body::from("abcde")).read(4).await,
+            Err(BodyError::TooLarge)
         );
     }
 
@@ -115,7 +115,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stops_coming_is_not_waited_for_for_ever() {
         let begun = Instant::now();
-        assert_eq!(incoming(stalled()).read(4).await, Err(Unread::Broken));
+        assert_eq!(
+            request_body(stalled()).read(4).await,
+            Err(BodyError::Aborted)
+        );
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }
 }

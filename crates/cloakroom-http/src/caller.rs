@@ -1,4 +1,4 @@
-//! Whose request it is: found out once, before any route, so that no route can forget to ask.
+//! The caller's tenant, determined once before all routes, so that no route can omit the check.
 
 use std::sync::Arc;
 
@@ -10,15 +10,19 @@ use http::Method;
 use http::request::Parts;
 
 use crate::Site;
-use crate::problems::Refused;
+use crate::problems::Rejection;
 
-/// The tenant that a request was found to be of.
+/// The tenant of a request's caller.
 #[derive(Clone)]
 struct Caller(Tenant);
 
-/// Refuses whatever is of nobody that is known. `OPTIONS` is what a browser asks before it may send credentials, and its
-/// answer is the same for everyone.
-pub(crate) async fn known(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+/// Rejects requests whose caller is unknown. `OPTIONS` passes: a browser sends a preflight without credentials, and its
+/// response is the same for every caller.
+pub(crate) async fn require_caller(
+    State(site): State<Arc<Site>>,
+    request: Request,
+    next: Next,
+) -> Response {
     if request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
@@ -27,22 +31,22 @@ pub(crate) async fn known(State(site): State<Arc<Site>>, request: Request, next:
         tracing::error!(
             "the gateway let a request in without saying whose it is: is its authorizer off?"
         );
-        return nobody().into_response();
+        return unknown_caller().into_response();
     };
     parts.extensions.insert(Caller(tenant));
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// Whose request it is.
-pub(crate) fn tenant(parts: &Parts) -> Result<Tenant, Refused> {
+/// Returns the caller's tenant.
+pub(crate) fn tenant(parts: &Parts) -> Result<Tenant, Rejection> {
     parts
         .extensions
         .get::<Caller>()
         .map(|caller| caller.0.clone())
-        .ok_or_else(nobody)
+        .ok_or_else(unknown_caller)
 }
 
-fn nobody() -> Refused {
+fn unknown_caller() -> Rejection {
     let detail = "it is not known who sent this request; send it with the credentials that the service's operator gave you";
-    Refused::new(Code::Forbidden, detail)
+    Rejection::new(Code::Forbidden, detail)
 }

@@ -10,54 +10,54 @@ use http::header::ETAG;
 use http::{HeaderValue, StatusCode};
 
 use crate::conditional::Preconditions;
-use crate::poll::key;
-use crate::problems::Refused;
-use crate::router::Front;
-use crate::{answer, conditional};
+use crate::job_query::job_key;
+use crate::jobs_state::JobsState;
+use crate::problems::Rejection;
+use crate::{conditional, response};
 
 pub(crate) async fn cancel(
-    State(front): State<Front>,
+    State(state): State<JobsState>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
-    let (key, condition) = (key(id, &parts)?, Preconditions::parse(&parts.headers)?);
-    let cancelled = match condition {
-        None => front.jobs.cancel(&key).await?,
-        Some(condition) => {
-            front
+    let (key, preconditions) = (job_key(id, &parts)?, Preconditions::parse(&parts.headers)?);
+    let cancellation = match preconditions {
+        None => state.jobs.cancel(&key).await?,
+        Some(preconditions) => {
+            state
                 .jobs
-                .cancel_if(&key, |job| condition.hold(Some(job)))
+                .cancel_if(&key, |job| preconditions.met_by(Some(job)))
                 .await?
         }
     };
-    match cancelled {
-        Cancellation::Cancelled(job) => Ok(show(&front, StatusCode::OK, &job)),
+    match cancellation {
+        Cancellation::Cancelled(job) => Ok(job_response(&state, StatusCode::OK, &job)),
         Cancellation::Asked(job) => {
-            let mut response = show(&front, StatusCode::ACCEPTED, &job);
-            answer::retry_after(response.headers_mut(), &job, front.jobs.host.now());
+            let mut response = job_response(&state, StatusCode::ACCEPTED, &job);
+            response::retry_after(response.headers_mut(), &job, state.jobs.host.now());
             Ok(response)
         }
-        Cancellation::Finished(job) => Err(finished(JobView::of(&job, &front.site.base_path))),
-        Cancellation::Changed => Err(conditional::failed()),
-        Cancellation::Unknown => Err(Refused::unknown_job()),
+        Cancellation::Finished(job) => Err(job_finished(JobView::of(&job, &state.site.base_path))),
+        Cancellation::Changed => Err(conditional::precondition_failed()),
+        Cancellation::Unknown => Err(Rejection::unknown_job()),
     }
 }
 
-fn show(front: &Front, status: StatusCode, job: &Job) -> Response {
-    let mut response = answer::json(status, &JobView::of(job, &front.site.base_path));
+fn job_response(state: &JobsState, status: StatusCode, job: &Job) -> Response {
+    let mut response = response::json(status, &JobView::of(job, &state.site.base_path));
     let tag = HeaderValue::try_from(view::etag(job)).expect("a tag is visible ASCII");
     response.headers_mut().insert(ETAG, tag);
-    answer::personal(response.headers_mut());
+    response::private_cache(response.headers_mut());
     response
 }
 
-fn finished(view: JobView) -> Refused {
+fn job_finished(view: JobView) -> Rejection {
     let detail = format!(
         "the job is over, it {}, and can't be cancelled; see its member job",
         view.status.as_str()
     );
     let mut problem = Problem::new(Code::JobFinished, detail);
     problem.job = Some(Box::new(view));
-    Refused::of(problem)
+    Rejection::from_problem(problem)
 }

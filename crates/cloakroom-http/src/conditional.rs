@@ -1,7 +1,7 @@
 //! `If-None-Match` and `If-Match` (RFC 9110, sections 13.1.1 and 13.1.2).
 //!
-//! A request that changes something is a [`Preconditions`] away from it: they are asked at the write. Of a request that reads,
-//! `If-None-Match` decides whether it is answered 304, by [`IfNoneMatch`]; `If-Match` is asked of the answer ([`if_matched`]).
+//! [`Preconditions`] of a request that writes are checked by the write. For a request that reads, [`IfNoneMatch`] decides
+//! between 200 and 304, and [`if_match`] checks the response.
 
 use axum::response::{IntoResponse as _, Response};
 use cloakroom_core::{Code, Job};
@@ -9,92 +9,95 @@ use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::accept::Variant;
-use crate::problems::Refused;
-use crate::{answer, list};
+use crate::problems::Rejection;
+use crate::{header_list, job_view};
 
-/// Conditions of a request that changes something.
+/// Preconditions of a request that writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Preconditions {
-    matched: Option<Tags>,
-    not_matched: Option<Tags>,
+    if_match: Option<Tags>,
+    if_none_match: Option<Tags>,
 }
 
 impl Preconditions {
-    /// Reads the conditions of a request; `None` if it has none.
-    pub(crate) fn parse(headers: &HeaderMap) -> Result<Option<Self>, Refused> {
-        let (matched, not_matched) = (
-            Tags::of(headers, &IF_MATCH)?,
-            Tags::of(headers, &IF_NONE_MATCH)?,
+    /// Parses the preconditions of a request. Returns `None` without any.
+    pub(crate) fn parse(headers: &HeaderMap) -> Result<Option<Self>, Rejection> {
+        let (if_match, if_none_match) = (
+            Tags::from_headers(headers, &IF_MATCH)?,
+            Tags::from_headers(headers, &IF_NONE_MATCH)?,
         );
-        let some = matched.is_some() || not_matched.is_some();
+        let some = if_match.is_some() || if_none_match.is_some();
         Ok(some.then_some(Self {
-            matched,
-            not_matched,
+            if_match,
+            if_none_match,
         }))
     }
 
-    /// Returns whether they hold of a job, or of none. The tag of its page stands for it as well as the document's.
-    pub(crate) fn hold(&self, job: Option<&Job>) -> bool {
+    /// Returns true if a job meets them, or the absence of a job. Both the page's and the document's tags identify it.
+    pub(crate) fn met_by(&self, job: Option<&Job>) -> bool {
         let tags = job.map(|job| {
             [
-                answer::etag(job, Variant::Json),
-                answer::etag(job, Variant::Page),
+                job_view::etag(job, Variant::Json),
+                job_view::etag(job, Variant::Page),
             ]
         });
         let tags = tags.as_ref().map(<[String; 2]>::as_slice);
-        self.matched
+        self.if_match
             .as_ref()
-            .is_none_or(|wanted| wanted.have(tags, Comparison::Strong))
+            .is_none_or(|required| required.match_any(tags, Comparison::Strong))
             && self
-                .not_matched
+                .if_none_match
                 .as_ref()
-                .is_none_or(|known| !known.have(tags, Comparison::Weak))
+                .is_none_or(|excluded| !excluded.match_any(tags, Comparison::Weak))
     }
 }
 
-/// The answer to a request whose conditions do not hold.
-pub(crate) fn failed() -> Refused {
+/// Returns the rejection of a request whose preconditions are not met.
+pub(crate) fn precondition_failed() -> Rejection {
     let detail = "the job is not as If-Match or If-None-Match asks, or does not exist, and nothing was changed; \
                   read it again, and send its current ETag";
-    Refused::new(Code::PreconditionFailed, detail)
+    Rejection::new(Code::PreconditionFailed, detail)
 }
 
-/// The `If-Match` of a request that reads.
-pub(crate) fn wanted(method: &Method, headers: &HeaderMap) -> Option<Result<Tags, Refused>> {
+/// Parses `If-Match` of a request that reads.
+pub(crate) fn if_match_of_read(
+    method: &Method,
+    headers: &HeaderMap,
+) -> Option<Result<Tags, Rejection>> {
     let reads = *method == Method::GET || *method == Method::HEAD;
     if reads {
-        Tags::of(headers, &IF_MATCH).transpose()
+        Tags::from_headers(headers, &IF_MATCH).transpose()
     } else {
         None
     }
 }
 
-/// 412 in place of an answer that does not match. Asked only of a success (RFC 9110, section 13.2.1).
-pub(crate) fn if_matched(response: Response, wanted: Option<&Result<Tags, Refused>>) -> Response {
-    let shown = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
-    match wanted {
-        Some(Err(refused)) if shown => refused.clone().into_response(),
-        Some(Ok(wanted)) if shown => {
+/// Replaces a successful response that does not match by 412 (RFC 9110, section 13.2.1).
+pub(crate) fn if_match(response: Response, tags: Option<&Result<Tags, Rejection>>) -> Response {
+    let success = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    match tags {
+        Some(Err(rejection)) if success => rejection.clone().into_response(),
+        Some(Ok(required)) if success => {
             let tag = response
                 .headers()
                 .get(ETAG)
                 .and_then(|tag| tag.to_str().ok())
                 .map(ToOwned::to_owned);
             let tags: Vec<_> = tag.into_iter().collect();
-            if wanted.have(Some(&tags), Comparison::Strong) {
+            if required.match_any(Some(&tags), Comparison::Strong) {
                 response
             } else {
-                failed().into_response()
+                precondition_failed().into_response()
             }
         }
         _ => response,
     }
 }
 
-/// The tags of a condition.
+/// Entity tags of a precondition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tags {
-    /// `*`: of anything that exists.
+    /// `*`: any tag of a resource that exists.
     Any,
     /// One of these.
     List(Vec<Tag>),
@@ -115,7 +118,7 @@ enum Comparison {
 }
 
 impl Tags {
-    fn of(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Refused> {
+    fn from_headers(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Rejection> {
         if !headers.contains_key(name) {
             return Ok(None);
         }
@@ -130,7 +133,7 @@ impl Tags {
             } else {
                 "If-None-Match"
             };
-            Refused::invalid(format!(
+            Rejection::invalid(format!(
                 "{name} is not valid; send *, or ETags as they came, each in its quotes"
             ))
         };
@@ -145,7 +148,7 @@ impl Tags {
         loop {
             rest = rest.trim_start_matches([' ', '\t', ',']);
             if rest.is_empty() {
-                // Empty elements of a list are ignored (section 5.6.1.2): a list of none matches nothing.
+                // Empty elements of a list are ignored (section 5.6.1.2). An empty list matches nothing.
                 return Some(Self::List(tags));
             }
             let (weak, quoted) = rest
@@ -163,8 +166,8 @@ impl Tags {
         }
     }
 
-    /// Returns whether one of these strong tags is among them; `None` stands for nothing that exists.
-    fn have(&self, tags: Option<&[String]>, comparison: Comparison) -> bool {
+    /// Returns true if one of a resource's strong tags is among them. `None` is a resource that does not exist.
+    fn match_any(&self, tags: Option<&[String]>, comparison: Comparison) -> bool {
         match (self, tags) {
             (_, None) => false,
             (Self::Any, Some(_)) => true,
@@ -179,27 +182,27 @@ impl Tags {
     }
 }
 
-/// What the client has already.
+/// Tags of the representations that the client has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IfNoneMatch {
-    /// `*`: anything.
+    /// `*`: any tag.
     Any,
-    /// One of these, each with its quotes and without its `W/`: the comparison is the weak one.
+    /// One of these, each with its quotes and without its `W/`, as the comparison is weak.
     Tags(Vec<String>),
 }
 
 impl IfNoneMatch {
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let text = list::joined(headers, &IF_NONE_MATCH)?;
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Self> {
+        let text = header_list::join_lines(headers, &IF_NONE_MATCH)?;
         Some(if text.trim() == "*" {
             Self::Any
         } else {
-            Self::Tags(tags(&text))
+            Self::Tags(split_tags(&text))
         })
     }
 
-    /// Whether the client has this, with its quotes.
-    pub(crate) fn has(&self, tag: &str) -> bool {
+    /// Returns true if the client has the representation with this tag, in its quotes.
+    pub(crate) fn contains(&self, tag: &str) -> bool {
         match self {
             Self::Any => true,
             Self::Tags(tags) => tags.iter().any(|known| known == tag),
@@ -207,11 +210,11 @@ impl IfNoneMatch {
     }
 }
 
-/// The tags of a list. In a tag, unlike in a quoted string, a backslash is nothing special.
-fn tags(text: &str) -> Vec<String> {
+/// Splits a list into its tags. In a tag, unlike in a quoted string, a backslash has no special meaning.
+fn split_tags(text: &str) -> Vec<String> {
     let mut pieces = text.split('"');
     let mut tags = Vec::new();
-    // What is between an odd quote and the next one is a tag; what remains after the last pair is not.
+    // Each tag is between an odd quote and the next one. Text after the last pair is no tag.
     while let (Some(_), Some(tag)) = (pieces.next(), pieces.next()) {
         tags.push(format!("\"{tag}\""));
     }
@@ -225,12 +228,14 @@ fn tags(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn has(lines: &[&str], tag: &str) -> bool {
+    fn contains(lines: &[&str], tag: &str) -> bool {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(IF_NONE_MATCH, line.parse().expect("a header"));
         }
-        IfNoneMatch::of(&headers).expect("there is one").has(tag)
+        IfNoneMatch::from_headers(&headers)
+            .expect("there is one")
+            .contains(tag)
     }
 
     #[test]
@@ -272,9 +277,13 @@ mod tests {
         let weak = Tags::parse("W/\"a\"").expect("a tag");
         let tags = ["\"a\"".to_owned()];
         assert!(
-            weak.have(Some(&tags), Comparison::Weak) && !weak.have(Some(&tags), Comparison::Strong)
+            weak.match_any(Some(&tags), Comparison::Weak)
+                && !weak.match_any(Some(&tags), Comparison::Strong)
         );
-        assert!(!Tags::Any.have(None, Comparison::Weak), "nothing exists");
+        assert!(
+            !Tags::Any.match_any(None, Comparison::Weak),
+            "nothing exists"
+        );
     }
 
     #[test]
@@ -288,7 +297,7 @@ mod tests {
             &["*"],
             &["\"\\\",\"a-1\""],
         ] {
-            assert!(has(lines, "\"a-1\""), "{lines:?}");
+            assert!(contains(lines, "\"a-1\""), "{lines:?}");
         }
         for lines in [
             &[""][..],
@@ -298,8 +307,8 @@ mod tests {
             &["\"x\", \"a-1"],
             &["\"x,\"a-1\",y\""],
         ] {
-            assert!(!has(lines, "\"a-1\""), "{lines:?}");
+            assert!(!contains(lines, "\"a-1\""), "{lines:?}");
         }
-        assert_eq!(IfNoneMatch::of(&HeaderMap::new()), None);
+        assert_eq!(IfNoneMatch::from_headers(&HeaderMap::new()), None);
     }
 }

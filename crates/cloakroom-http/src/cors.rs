@@ -7,10 +7,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method};
 
-/// For how many seconds a browser may remember a preflight: the most that Chromium does.
+/// Time in seconds for which a browser may cache a preflight: the longest that Chromium accepts.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// The origins of the pages that may read the answers. Cookies are never allowed: no answer depends on them.
+/// Origins of the pages that may read responses. Cookies are never allowed: no response depends on them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Cors {
     /// Only pages of the service's own origin.
@@ -31,9 +31,9 @@ impl Cors {
     pub const EXPOSED_HEADERS: &str =
         "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
 
-    /// What is to be added to the answer of a request.
-    pub(crate) fn answer(&self, asked: &Asked, headers: &mut HeaderMap) {
-        let allowed = match (self, &asked.origin) {
+    /// Adds the CORS headers to the response.
+    pub(crate) fn add_headers(&self, request: &CorsRequest, headers: &mut HeaderMap) {
+        let allowed_origin = match (self, &request.origin) {
             (Self::None, _) => return,
             (Self::Any, _) => HeaderValue::from_static("*"),
             (Self::Only(origins), origin) => {
@@ -50,8 +50,8 @@ impl Cors {
                 }
             }
         };
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        match headers.get(ALLOW).cloned().filter(|_| asked.preflight) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed_origin);
+        match headers.get(ALLOW).cloned().filter(|_| request.preflight) {
             Some(methods) => {
                 headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
                 headers.insert(
@@ -70,14 +70,14 @@ impl Cors {
     }
 }
 
-/// What a request says of where it comes from.
-pub(crate) struct Asked {
+/// CORS part of a request: its origin, if a browser sent one.
+pub(crate) struct CorsRequest {
     origin: Option<HeaderValue>,
     preflight: bool,
 }
 
-impl Asked {
-    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
+impl CorsRequest {
+    pub(crate) fn new(method: &Method, headers: &HeaderMap) -> Self {
         Self {
             origin: headers.get(ORIGIN).cloned(),
             preflight: method == Method::OPTIONS

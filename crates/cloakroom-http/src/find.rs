@@ -7,55 +7,55 @@ use cloakroom_core::view::JobView;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::problems::Refused;
-use crate::router::Front;
-use crate::{answer, caller, trace};
+use crate::jobs_state::JobsState;
+use crate::problems::Rejection;
+use crate::{caller, request_trace, response};
 
-/// What was found.
+/// Body of the response: the job with this key, if there is one.
 #[derive(Serialize)]
-struct Found {
+struct FoundJobs {
     jobs: Vec<JobView>,
 }
 
 pub(crate) async fn find(
-    State(front): State<Front>,
+    State(state): State<JobsState>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
     let key = client_job_id(parts.uri.query().unwrap_or_default())?;
     let tenant = caller::tenant(&parts)?;
-    trace::about(Some(&tenant), None, None);
-    let job = front.jobs.find(&tenant, &key).await?;
+    request_trace::record(Some(&tenant), None, None);
+    let job = state.jobs.find(&tenant, &key).await?;
     let jobs = job
         .iter()
-        .map(|job| JobView::of(job, &front.site.base_path))
+        .map(|job| JobView::of(job, &state.site.base_path))
         .collect();
-    let mut response = answer::json(StatusCode::OK, &Found { jobs });
-    answer::personal(response.headers_mut());
+    let mut response = response::json(StatusCode::OK, &FoundJobs { jobs });
+    response::private_cache(response.headers_mut());
     Ok(response)
 }
 
-/// The one parameter there is. A `+` is itself: no key has the space that a form means by it.
-fn client_job_id(query: &str) -> Result<ClientJobId, Refused> {
+/// Parses the only query parameter. A `+` stands for itself: in a form it is a space, which no key contains.
+fn client_job_id(query: &str) -> Result<ClientJobId, Rejection> {
     let query = query.replace('+', "%2B");
-    let mut found = None;
+    let mut client_job_id = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name != "client_job_id" {
-            return Err(Refused::invalid(
+            return Err(Rejection::invalid(
                 "the query has a parameter that is not known here; send client_job_id alone",
             ));
         }
-        if found.replace(value).is_some() {
-            return Err(Refused::invalid(
+        if client_job_id.replace(value).is_some() {
+            return Err(Rejection::invalid(
                 "client_job_id is there more than once; send it once",
             ));
         }
     }
     let missing = "client_job_id is missing; send it, the Idempotency-Key of the job to find";
-    let value = found.ok_or_else(|| Refused::invalid(missing))?;
+    let value = client_job_id.ok_or_else(|| Rejection::invalid(missing))?;
     let rule = "client_job_id is not valid; send the job's Idempotency-Key: 1 to 255 visible ASCII characters, \
                 percent-encoded, without quotes around it";
-    value.parse().map_err(|_| Refused::invalid(rule))
+    value.parse().map_err(|_| Rejection::invalid(rule))
 }
 
 #[cfg(test)]

@@ -6,26 +6,27 @@ use axum::response::Response;
 use cloakroom_core::view::HistoryView;
 use http::StatusCode;
 
-use crate::problems::Refused;
-use crate::router::Front;
-use crate::{answer, poll};
+use crate::job_query::job_key;
+use crate::jobs_state::JobsState;
+use crate::problems::Rejection;
+use crate::response;
 
-/// What happened to the job so far: 200 in whatever state it is, as it is asked about and not for.
+/// Responds with the job's events so far. The status is 200 in every state of the job.
 pub(crate) async fn history(
-    State(front): State<Front>,
+    State(state): State<JobsState>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
-    let job = front
+    let job = state
         .jobs
-        .get(&poll::key(id, &parts)?)
+        .get(&job_key(id, &parts)?)
         .await?
-        .ok_or_else(Refused::unknown_job)?;
-    let mut response = answer::json(
+        .ok_or_else(Rejection::unknown_job)?;
+    let mut response = response::json(
         StatusCode::OK,
-        &HistoryView::of(&job, &front.site.base_path),
+        &HistoryView::of(&job, &state.site.base_path),
     );
-    answer::personal(response.headers_mut());
+    response::private_cache(response.headers_mut());
     Ok(response)
 }

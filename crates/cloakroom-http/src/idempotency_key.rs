@@ -3,12 +3,12 @@
 use cloakroom_core::{ClientJobId, Code};
 use http::{HeaderMap, HeaderName};
 
-use crate::problems::Refused;
+use crate::problems::Rejection;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The key of a request, if it has one. Quoted and bare are the same key.
-pub(crate) fn of(headers: &HeaderMap) -> Result<Option<ClientJobId>, Refused> {
+/// Parses the key of a request, if it has one. The quoted and the bare form are the same key.
+pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<ClientJobId>, Rejection> {
     let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
@@ -18,7 +18,7 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<ClientJobId>, Refused> {
     }
     let text = line.to_str().map_err(|_| invalid(RULE))?;
     let key = match text.trim_matches([' ', '\t']) {
-        quoted if quoted.starts_with('"') => unquoted(quoted).ok_or_else(|| invalid(RULE))?,
+        quoted if quoted.starts_with('"') => unquote(quoted).ok_or_else(|| invalid(RULE))?,
         bare => bare.to_owned(),
     };
     key.parse().map(Some).map_err(|_| invalid(RULE))
@@ -27,12 +27,12 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<ClientJobId>, Refused> {
 const RULE: &str = "send 1 to 255 visible ASCII characters without spaces as the Idempotency-Key, bare or in double \
                     quotes with \\ before each \" and \\";
 
-fn invalid(detail: &str) -> Refused {
-    Refused::new(Code::InvalidIdempotencyKey, detail)
+fn invalid(detail: &str) -> Rejection {
+    Rejection::new(Code::InvalidIdempotencyKey, detail)
 }
 
-/// What a structured-field string says; `None` when it is none.
-fn unquoted(text: &str) -> Option<String> {
+/// Parses a structured-field string. Returns `None` if it is malformed.
+fn unquote(text: &str) -> Option<String> {
     let mut chars = text.strip_prefix('"')?.chars();
     let mut key = String::new();
     loop {
@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
 
-    fn key(lines: &[&[u8]]) -> Result<Option<String>, Refused> {
+    fn key(lines: &[&[u8]]) -> Result<Option<String>, Rejection> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(
@@ -58,7 +58,7 @@ mod tests {
                 http::HeaderValue::from_bytes(line).expect("a header"),
             );
         }
-        of(&headers).map(|key| key.map(String::from))
+        from_headers(&headers).map(|key| key.map(String::from))
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! `Not-Before`: when a job may begin, as an RFC 3339 time.
+//! `Not-Before`: earliest start of a job, as an RFC 3339 time.
 
 use cloakroom_core::{Code, Timestamp};
 use http::{HeaderMap, HeaderName};
 
-use crate::problems::Refused;
+use crate::problems::Rejection;
 
 const NOT_BEFORE: HeaderName = HeaderName::from_static("not-before");
 
-/// The time of a request, if it has one. One that is over means at once.
-pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Timestamp>, Refused> {
+/// Parses the time of a request, if it has one. A time in the past means now.
+pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<Timestamp>, Rejection> {
     let mut lines = headers.get_all(NOT_BEFORE).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
@@ -22,8 +22,8 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Timestamp>, Refused> {
     })
 }
 
-pub(crate) fn invalid(detail: impl Into<String>) -> Refused {
-    Refused::new(Code::InvalidNotBefore, detail)
+pub(crate) fn invalid(detail: impl Into<String>) -> Rejection {
+    Rejection::new(Code::InvalidNotBefore, detail)
 }
 
 #[cfg(test)]
@@ -32,12 +32,12 @@ mod tests {
 
     use super::*;
 
-    fn read(lines: &[&str]) -> Result<Option<i64>, Refused> {
+    fn read(lines: &[&str]) -> Result<Option<i64>, Rejection> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(NOT_BEFORE, HeaderValue::from_str(line).expect("a header"));
         }
-        of(&headers).map(|time| time.map(Timestamp::as_millis))
+        from_headers(&headers).map(|time| time.map(Timestamp::as_millis))
     }
 
     #[test]

@@ -1,21 +1,21 @@
-//! `GET /openapi.json`: the hand-kept `openapi.yaml`, and a path for each command that is served.
+//! `GET /openapi.json`: the hand-written `openapi.yaml`, and a path for each command that is served.
 
 use bytes::Bytes;
 use cloakroom_app::Registry;
 use cloakroom_app::command::{Command, Takes};
 use serde_json::{Map, Value, json};
 
-/// The document as it is in the repository.
+/// Document in the repository, as JSON.
 const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// The document of a deployment.
+/// Returns the document of a deployment.
 pub(crate) fn document(base_path: &str, commands: &Registry) -> Bytes {
     let mut document: Value =
         serde_json::from_str(DOCUMENT).expect("the build made it of a checked document");
     document["servers"] = json!([{ "url": if base_path.is_empty() { "/" } else { base_path } }]);
     let general = document["paths"]["/commands/{type}"]["post"].clone();
     for command in commands.iter() {
-        let (schema, definitions) = embedded(command);
+        let (schema, definitions) = command_schema(command);
         document["paths"][format!("/commands/{}", command.name())] =
             json!({ "post": operation(command, &document, &general, schema) });
         for (name, definition) in definitions {
@@ -25,7 +25,7 @@ pub(crate) fn document(base_path: &str, commands: &Registry) -> Bytes {
     document.to_string().into()
 }
 
-/// What a command takes, in place of what any does.
+/// Returns the operation of a command, which replaces the payload of the general one by its own.
 fn operation(command: &Command, document: &Value, general: &Value, schema: Value) -> Value {
     let mut operation = general.clone();
     let limits = command.limits();
@@ -58,7 +58,7 @@ fn operation(command: &Command, document: &Value, general: &Value, schema: Value
     let body = match command.takes() {
         Takes::Json => schema,
         Takes::Binary(_) => {
-            parameters.extend(query(&schema));
+            parameters.extend(query_parameters(&schema));
             binary
         }
     };
@@ -73,8 +73,8 @@ fn operation(command: &Command, document: &Value, general: &Value, schema: Value
     operation
 }
 
-/// The members of a binary command's payload, each as the query parameter that it is.
-fn query(schema: &Value) -> Vec<Value> {
+/// Converts the members of a binary command's payload to query parameters.
+fn query_parameters(schema: &Value) -> Vec<Value> {
     let required = |name: &str| {
         schema["required"]
             .as_array()
@@ -84,14 +84,14 @@ fn query(schema: &Value) -> Vec<Value> {
     members
         .map(|(name, schema)| {
             let mut schema = schema.clone();
-            not_null(&mut schema);
+            remove_null(&mut schema);
             json!({ "name": name, "in": "query", "required": required(name), "schema": schema })
         })
         .collect()
 }
 
-/// Takes `null` out of a schema: a query string has no way to write it.
-fn not_null(schema: &mut Value) {
+/// Removes `null` from a schema, as a query string can't express it.
+fn remove_null(schema: &mut Value) {
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|name| name != "null");
         if let [only] = &types[..] {
@@ -113,14 +113,14 @@ fn not_null(schema: &mut Value) {
     }
 }
 
-/// A command's schema as a part of the document, and its definitions as components of it.
-fn embedded(command: &Command) -> (Value, Vec<(String, Value)>) {
+/// Returns a command's schema as a part of the document, and its definitions as components.
+fn command_schema(command: &Command) -> (Value, Vec<(String, Value)>) {
     let mut schema = command.schema();
     let prefix = format!("{}.", command.name());
-    point(&mut schema, &prefix);
+    rewrite_references(&mut schema, &prefix);
     let mut definitions = Vec::new();
     if let Some(object) = schema.as_object_mut() {
-        // The document has its dialect, the same one.
+        // The document declares the same dialect.
         object.remove("$schema");
         if let Some(Value::Object(inner)) = object.remove("$defs") {
             definitions.extend(
@@ -133,8 +133,8 @@ fn embedded(command: &Command) -> (Value, Vec<(String, Value)>) {
     (schema, definitions)
 }
 
-/// Makes references to a schema's own definitions ones to the document's components.
-fn point(schema: &mut Value, prefix: &str) {
+/// Replaces references to a schema's own definitions by references to the document's components.
+fn rewrite_references(schema: &mut Value, prefix: &str) {
     match schema {
         Value::Object(object) => {
             for (name, value) in object {
@@ -143,11 +143,13 @@ fn point(schema: &mut Value, prefix: &str) {
                         let name = target.trim_start_matches("#/$defs/");
                         *value = format!("#/components/schemas/{prefix}{name}").into();
                     }
-                    _ => point(value, prefix),
+                    _ => rewrite_references(value, prefix),
                 }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| point(value, prefix)),
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| rewrite_references(value, prefix)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -1,7 +1,7 @@
-//! The page of a job, for a person: it follows the job by script, and by reloading where there is none.
+//! Page of a job, for a person. It follows the job by script, and without script by reloading.
 //!
-//! Script and style stand in the page, and are the only ones that its policy lets run: their hashes are in it. What a
-//! handler or a client wrote gets in as text, here by maud and there by `textContent`.
+//! Script and style are in the page. Its policy allows no others, as it contains their hashes. Texts by handlers and clients
+//! are inserted as text: here by maud, and by `textContent` in the script.
 
 use std::sync::LazyLock;
 
@@ -16,12 +16,12 @@ use http::header::{
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::answer;
+use crate::job_view;
 
 const SCRIPT: &str = include_str!("page/follow.js");
 const STYLE: &str = include_str!("page/page.css");
 
-/// The most seconds until the page loads itself again: a person who looks at it is less patient than a program.
+/// Longest time in seconds until the page reloads itself. A person is less patient than a program.
 const MAX_REFRESH_SECONDS: u64 = 5;
 
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
@@ -35,7 +35,8 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).expect("base64 is visible ASCII")
 });
 
-/// The page. `tag` is the entity tag of the job's document, which the script asks for; `retry_after` is in seconds.
+/// Responds with the page. `tag` is the entity tag of the job's document, which the script polls.
+/// `retry_after` is in seconds.
 pub(crate) fn job(view: &JobView, tag: &str, retry_after: u64) -> Response {
     let headers = [
         (
@@ -47,7 +48,7 @@ pub(crate) fn job(view: &JobView, tag: &str, retry_after: u64) -> Response {
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (
-        answer::status(view),
+        job_view::status(view),
         headers,
         page(view, tag, retry_after).into_string(),
     )
@@ -55,7 +56,7 @@ pub(crate) fn job(view: &JobView, tag: &str, retry_after: u64) -> Response {
 }
 
 fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
-    let over = view.status.is_terminal();
+    let finished = view.status.is_terminal();
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -64,20 +65,20 @@ fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
                 title { (title(view)) " – " (view.command) }
-                @if !over {
+                @if !finished {
                     noscript { meta http-equiv="refresh" content=(retry_after.min(MAX_REFRESH_SECONDS)); }
                 }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                main data-self=(view.links.this) data-tag=(tag) data-follow=(if over { "no" } else { "yes" })
-                    data-accepted=(words(Status::Accepted)) data-running=(words(Status::Running))
-                    data-retrying=(words(Status::Retrying)) data-cancelling=(words(Status::Cancelling))
-                    data-succeeded=(words(Status::Succeeded)) data-failed=(words(Status::Failed))
-                    data-cancelled=(words(Status::Cancelled)) {
+                main data-self=(view.links.this) data-tag=(tag) data-follow=(if finished { "no" } else { "yes" })
+                    data-accepted=(label(Status::Accepted)) data-running=(label(Status::Running))
+                    data-retrying=(label(Status::Retrying)) data-cancelling=(label(Status::Cancelling))
+                    data-succeeded=(label(Status::Succeeded)) data-failed=(label(Status::Failed))
+                    data-cancelled=(label(Status::Cancelled)) {
                     h1 { (view.command) }
                     p.id { "Job " (view.client_job_id.as_deref().unwrap_or(&view.id)) }
-                    (state(view))
+                    (status_line(view))
                     (failure(view))
                     section #result hidden[!has_result(view)] {
                         h2 { "Result" }
@@ -95,11 +96,11 @@ fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
     }
 }
 
-/// What the tab says: how far it is while it runs, else where it stands.
+/// Title of the browser's tab: the progress of a running job, else the status.
 fn title(view: &JobView) -> String {
     match percent(view).filter(|_| view.status == Status::Running) {
         Some(percent) => format!("{percent} %"),
-        None => words(view.status).to_owned(),
+        None => label(view.status).to_owned(),
     }
 }
 
@@ -109,8 +110,8 @@ fn percent(view: &JobView) -> Option<f64> {
         .map(|progress| progress.percent.round())
 }
 
-fn state(view: &JobView) -> Markup {
-    let over = view.status.is_terminal();
+fn status_line(view: &JobView) -> Markup {
+    let finished = view.status.is_terminal();
     let progress = view
         .progress
         .as_ref()
@@ -119,11 +120,11 @@ fn state(view: &JobView) -> Markup {
     let percent = percent(view);
     html! {
         p #state .state data-status=(view.status.as_str()) tabindex="-1" role="status" aria-live="polite" {
-            (words(view.status))
+            (label(view.status))
             @if let Some(message) = message { ": " (message) }
         }
         p #away .away role="status" {}
-        div #progress hidden[over] {
+        div #progress hidden[finished] {
             label for="bar" { "Progress " span #percent { @if let Some(percent) = percent { (percent) " %" } } }
             progress #bar max="100" value=[percent] {}
         }
@@ -155,7 +156,7 @@ fn times(view: &JobView) -> Markup {
     }
 }
 
-/// A row of the list of times, hidden while there is none; the script fills it in the same way.
+/// Row of the list of times, hidden without a time. The script fills it in the same way.
 fn time(id: &str, label: &str, time: Option<Timestamp>) -> Markup {
     let machine = time.map(|time| time.to_string());
     let human = machine
@@ -173,8 +174,8 @@ fn has_result(view: &JobView) -> bool {
     view.result.as_ref().is_some_and(|result| !result.is_null()) || view.result_url.is_some()
 }
 
-/// A status, in words for a person.
-const fn words(status: Status) -> &'static str {
+/// Returns the label of a status, for a person.
+const fn label(status: Status) -> &'static str {
     match status {
         Status::Accepted => "Waiting to start",
         Status::Running => "Running",

@@ -6,33 +6,37 @@ use cloakroom_core::Tenant;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
-use crate::held::{Held, Hold};
-use crate::list;
+use crate::header_list;
+use crate::long_polls::{LongPolls, Permit};
 
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// The longest wait, in seconds: the gateway's own limit is near.
-const LONGEST_WAIT: u64 = cloakroom_app::jobs::LONGEST_WAIT.as_secs();
+/// Longest wait, in seconds. The gateway's own limit is a little longer.
+const LONGEST_WAIT_SECONDS: u64 = cloakroom_app::jobs::LONGEST_WAIT.as_secs();
 
-/// What a request prefers, of what is known here. The rest is ignored, as the standard asks.
+/// Preferences of a request. Unknown ones are ignored, as the standard requires.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Prefer {
-    /// `wait`: hold the answer for up to so many seconds, 0 to 25.
+    /// `wait`: time in seconds to delay the response at most, 0 to 25.
     pub(crate) wait: Option<u64>,
-    /// `respond-async`, which is what happens anyway.
+    /// `respond-async`, which is the default.
     pub(crate) respond_async: bool,
-    /// `return=representation`: a document in place of a redirect.
+    /// `return=representation`: a document instead of a redirect.
     pub(crate) representation: bool,
 }
 
 impl Prefer {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// Parses the known preferences.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let mut prefer = Self::default();
         let (mut wait_seen, mut return_seen) = (false, false);
-        let text = list::joined(headers, &HeaderName::from_static("prefer")).unwrap_or_default();
-        for preference in list::split(&text, ',') {
-            // Parameters, after a semicolon, mean nothing to the preferences that are known.
-            let preference = list::split(preference, ';').next().unwrap_or_default();
+        let text = header_list::join_lines(headers, &HeaderName::from_static("prefer"))
+            .unwrap_or_default();
+        for preference in header_list::split(&text, ',') {
+            // None of the known preferences has parameters, which follow a semicolon.
+            let preference = header_list::split(preference, ';')
+                .next()
+                .unwrap_or_default();
             let (name, value) = preference
                 .split_once('=')
                 .map_or((preference, None), |(name, value)| {
@@ -42,35 +46,37 @@ impl Prefer {
                 prefer.respond_async = true;
             } else if name.eq_ignore_ascii_case("wait") && !wait_seen {
                 wait_seen = true;
-                prefer.wait = value.and_then(list::word).and_then(|value| seconds(&value));
+                prefer.wait = value
+                    .and_then(header_list::unquote)
+                    .and_then(|value| seconds(&value));
             } else if name.eq_ignore_ascii_case("return") && !return_seen {
                 return_seen = true;
                 prefer.representation = value
-                    .and_then(list::word)
+                    .and_then(header_list::unquote)
                     .is_some_and(|value| value.eq_ignore_ascii_case("representation"));
             }
         }
         prefer
     }
 
-    /// How long to wait, if that is wished.
+    /// Returns the time to wait, if the client requests a wait.
     pub(crate) fn wait(self) -> Option<Duration> {
         self.wait.map(Duration::from_secs)
     }
 
-    /// Holds the response, if that is requested, for at most as long as the host allows. The preference is ignored where no
-    /// response is held or too many are.
-    pub(crate) fn hold(&mut self, held: &Held, tenant: &Tenant) -> Option<Hold> {
-        let place = self.wait.and_then(|_| held.hold(tenant));
+    /// Acquires the permit for a requested wait, and limits the wait to the host's maximum. Without a permit, the preference
+    /// is ignored.
+    pub(crate) fn begin_wait(&mut self, long_polls: &LongPolls, tenant: &Tenant) -> Option<Permit> {
+        let permit = self.wait.and_then(|_| long_polls.acquire(tenant));
         self.wait = self
             .wait
-            .filter(|_| place.is_some())
-            .map(|wait| wait.min(held.longest().as_secs()));
-        place
+            .filter(|_| permit.is_some())
+            .map(|wait| wait.min(long_polls.longest_wait().as_secs()));
+        permit
     }
 
-    /// Says that the answer was held.
-    pub(crate) fn applied(self, headers: &mut HeaderMap) {
+    /// Adds `Preference-Applied` for a wait.
+    pub(crate) fn add_wait_applied(self, headers: &mut HeaderMap) {
         if let Some(seconds) = self.wait {
             let value = HeaderValue::try_from(format!("wait={seconds}"))
                 .expect("digits are good in a header");
@@ -79,15 +85,15 @@ impl Prefer {
     }
 }
 
-/// Adds that a document was returned in place of a redirect.
-pub(crate) fn represented(headers: &mut HeaderMap) {
+/// Adds `Preference-Applied` for a document that replaces a redirect.
+pub(crate) fn add_return_representation(headers: &mut HeaderMap) {
     const APPLIED: &str = "return=representation";
-    let before = headers
+    let present = headers
         .get(&PREFERENCE_APPLIED)
         .and_then(|value| value.to_str().ok());
-    let all = before.map_or_else(
+    let all = present.map_or_else(
         || APPLIED.to_owned(),
-        |before| format!("{before}, {APPLIED}"),
+        |present| format!("{present}, {APPLIED}"),
     );
     headers.insert(
         PREFERENCE_APPLIED,
@@ -95,10 +101,10 @@ pub(crate) fn represented(headers: &mut HeaderMap) {
     );
 }
 
-/// Digits, however many; more than the longest wait are the longest wait.
+/// Parses digits. Values over the longest wait count as the longest wait.
 fn seconds(text: &str) -> Option<u64> {
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
-        .then(|| text.parse().unwrap_or(u64::MAX).min(LONGEST_WAIT))
+        .then(|| text.parse().unwrap_or(u64::MAX).min(LONGEST_WAIT_SECONDS))
 }
 
 #[cfg(test)]
@@ -110,7 +116,7 @@ mod tests {
         for line in lines {
             headers.append("prefer", line.parse().expect("a header"));
         }
-        Prefer::of(&headers).wait
+        Prefer::from_headers(&headers).wait
     }
 
     #[test]
@@ -154,7 +160,7 @@ mod tests {
                 HeaderName::from_static("prefer"),
                 text.parse().expect("a header"),
             )]);
-            Prefer::of(&headers).representation
+            Prefer::from_headers(&headers).representation
         };
         for text in [
             "return=representation",

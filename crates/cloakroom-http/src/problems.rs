@@ -1,9 +1,9 @@
-//! Problem documents (RFC 9457): every answer of status 400 and over, but the page of a job that came to a bad end.
+//! Problem documents (RFC 9457): every response of status 400 and over, except the page of a job without success.
 //!
-//! The policy: whatever refuses a request does so by a [`Refused`], which travels in the response's extensions and is
-//! written where the path of the request is known ([`finish`]). An error status that anything else makes, axum or a
-//! panic, is written there too, so that none gets out bare. What a client may see is the problem's `detail`; what the
-//! log says of a failed port is said here, once.
+//! The policy: code that rejects a request returns a [`Rejection`], which travels in the response's extensions.
+//! [`finish`] writes the document, as it knows the path of the request. It also replaces error responses by axum and by
+//! panics, so that each error response has a document. The problem's `detail` is for the client. The failure of a port is
+//! logged here, once.
 
 use std::fmt::Write as _;
 
@@ -18,15 +18,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// When to ask again after a port failed, in seconds.
-const AFTER_A_FAULT: HeaderValue = HeaderValue::from_static("2");
+/// Time in seconds until the next try after a port failed.
+const RETRY_AFTER_FAULT: HeaderValue = HeaderValue::from_static("2");
 
-/// What a path takes, said where something else was sent (W3C Linked Data Platform 1.0, section 7.1).
+/// Media types that a path accepts, sent with the rejection of others (W3C Linked Data Platform 1.0, section 7.1).
 pub(crate) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
-/// A request that is refused: its problem, and what goes with it.
+/// Rejection of a request: its problem, extension members and headers.
 #[derive(Debug, Clone)]
-pub(crate) struct Refused(Box<Inner>);
+pub(crate) struct Rejection(Box<Inner>);
 
 #[derive(Debug, Clone)]
 struct Inner {
@@ -35,12 +35,12 @@ struct Inner {
     headers: HeaderMap,
 }
 
-impl Refused {
+impl Rejection {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self::of(Problem::new(code, detail))
+        Self::from_problem(Problem::new(code, detail))
     }
 
-    pub(crate) fn of(problem: Problem) -> Self {
+    pub(crate) fn from_problem(problem: Problem) -> Self {
         Self(Box::new(Inner {
             problem,
             members: Map::new(),
@@ -48,7 +48,7 @@ impl Refused {
         }))
     }
 
-    /// The one answer for a job that is unknown, expired, another tenant's, or whose id is none.
+    /// Returns the same rejection for jobs that are unknown, expired or another tenant's, and for malformed ids.
     pub(crate) fn unknown_job() -> Self {
         Self::new(
             Code::UnknownJob,
@@ -56,13 +56,13 @@ impl Refused {
         )
     }
 
-    /// A request that can't be read, or is put together wrongly.
+    /// Rejects a request that can't be parsed, or whose parts contradict each other.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(Code::InvalidRequest, detail)
     }
 
-    /// A body that is not JSON, or not what it should be: `what` names the latter.
-    pub(crate) fn payload(error: PayloadError, what: &str) -> Self {
+    /// Rejects a body that is not JSON, or not valid: `invalid` describes the latter.
+    pub(crate) fn from_payload_error(error: PayloadError, invalid: &str) -> Self {
         match error {
             PayloadError::Malformed {
                 line,
@@ -78,7 +78,7 @@ impl Refused {
             }
             PayloadError::Invalid(errors) => Self::new(
                 Code::InvalidPayload,
-                format!("{what}; see errors for what to fix"),
+                format!("{invalid}; see errors for what to fix"),
             )
             .errors(errors),
         }
@@ -94,19 +94,19 @@ impl Refused {
         self
     }
 
-    /// With an extension member (RFC 9457, section 3.2).
+    /// Adds an extension member (RFC 9457, section 3.2).
     pub(crate) fn member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());
         self
     }
 }
 
-impl From<PortError> for Refused {
+impl From<PortError> for Rejection {
     fn from(error: PortError) -> Self {
         match &error {
             PortError::Unavailable { .. } => tracing::warn!(%error, "a service is away"),
             PortError::Misconfigured { .. } => {
-                tracing::error!(%error, "a service is not set up as it should be")
+                tracing::error!(%error, "a service is not set up as it should be");
             }
             PortError::Unreadable { .. } => tracing::error!(%error, "a record can't be read"),
         }
@@ -114,14 +114,14 @@ impl From<PortError> for Refused {
             Code::TemporarilyUnavailable,
             "it is not known what came of the request; send it again in a moment",
         )
-        .header(RETRY_AFTER, AFTER_A_FAULT)
+        .header(RETRY_AFTER, RETRY_AFTER_FAULT)
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
-        // A problem's status is its code's or its job's, and both are checked where they are made.
+        // The status is the code's or the job's, and both are validated at their source.
         *response.status_mut() = StatusCode::from_u16(self.0.problem.status)
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().clone_from(&self.0.headers);
@@ -130,7 +130,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// A problem with its extension members, as it is sent.
+/// Problem document with its extension members.
 #[derive(Serialize)]
 struct Document {
     #[serde(flatten)]
@@ -139,13 +139,13 @@ struct Document {
     members: Map<String, Value>,
 }
 
-/// Writes the problem document of an answer of status 400 and over; `path` is the request's.
+/// Writes the problem document of a response of status 400 and over. `path` is the request's.
 pub(crate) fn finish(mut response: Response, path: &str) -> Response {
     if !(response.status().is_client_error() || response.status().is_server_error()) {
         return response;
     }
-    let refused = match response.extensions_mut().remove::<Refused>() {
-        Some(refused) => refused,
+    let rejection = match response.extensions_mut().remove::<Rejection>() {
+        Some(rejection) => rejection,
         None if is_page(&response) => return response,
         None => {
             let code = if response.status().is_server_error() {
@@ -153,27 +153,27 @@ pub(crate) fn finish(mut response: Response, path: &str) -> Response {
             } else {
                 Code::InvalidRequest
             };
-            let refused = Refused::new(
+            let rejection = Rejection::new(
                 code,
                 "the request could not be served; check it, and send it again",
             );
-            response = refused.clone().into_response();
-            refused
+            response = rejection.clone().into_response();
+            rejection
         }
     };
     let Inner {
         mut problem,
         members,
         ..
-    } = *refused.0;
-    problem.instance.get_or_insert_with(|| reference(path));
+    } = *rejection.0;
+    problem.instance.get_or_insert_with(|| uri_reference(path));
     let document = serde_json::to_vec(&Document { problem, members })
         .expect("a problem has nothing that JSON lacks");
     response.headers_mut().insert(
         CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    // A 404 may be true for a moment only, and caches would keep it.
+    // A 404 may be temporary, and caches would store it.
     response
         .headers_mut()
         .entry(CACHE_CONTROL)
@@ -182,10 +182,10 @@ pub(crate) fn finish(mut response: Response, path: &str) -> Response {
     response
 }
 
-/// A path as a URI reference (RFC 3986, section 4.1). Clients send characters that no URI has, and the server takes them.
-fn reference(path: &str) -> String {
+/// Encodes a path as a URI reference (RFC 3986, section 4.1). The server accepts paths with characters that no URI has.
+fn uri_reference(path: &str) -> String {
     let bytes = path.as_bytes();
-    // Two slashes would begin with a host.
+    // Two leading slashes would be followed by a host.
     let mut reference = String::from(if path.starts_with("//") { "/." } else { "" });
     for (at, byte) in bytes.iter().enumerate() {
         let is_escape = || {
@@ -196,7 +196,7 @@ fn reference(path: &str) -> String {
         match byte {
             b'%' if is_escape() => reference.push('%'),
             b if b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(b) => {
-                reference.push(char::from(*b))
+                reference.push(char::from(*b));
             }
             b => _ = write!(reference, "%{b:02X}"),
         }
@@ -255,7 +255,7 @@ mod tests {
         for (status, shown) in [(422, 422), (99, 500), (1000, 500)] {
             problem.status = status;
             assert_eq!(
-                Refused::of(problem.clone())
+                Rejection::from_problem(problem.clone())
                     .into_response()
                     .status()
                     .as_u16(),

@@ -9,28 +9,28 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_O
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::poll::{Question, key};
-use crate::problems::Refused;
-use crate::router::Front;
-use crate::{answer, prefer};
+use crate::job_query::{JobQuery, job_key};
+use crate::jobs_state::JobsState;
+use crate::problems::Rejection;
+use crate::{prefer, response};
 
 pub(crate) async fn result(
-    State(front): State<Front>,
+    State(state): State<JobsState>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
-    let mut question = Question::of(&parts.headers);
-    let job = question.ask(&front, &key(id, &parts)?).await?;
+    let mut query = JobQuery::from_headers(&parts.headers);
+    let job = query.fetch(&state, &job_key(id, &parts)?).await?;
     let Some(success) = &job.success else {
-        return Ok(question.answer(&front, &job));
+        return Ok(query.response(&state, &job));
     };
     if job
         .result_expires_at()
-        .is_some_and(|at| at <= front.jobs.host.now())
+        .is_some_and(|at| at <= state.jobs.host.now())
     {
         let detail = "the result was kept for a shorter time than the job, and is gone; submit the command again to have it made anew";
-        return Err(Refused::new(Code::ResultExpired, detail));
+        return Err(Rejection::new(Code::ResultExpired, detail));
     }
     let mut link = None;
     let mut response = match success {
@@ -41,53 +41,53 @@ pub(crate) async fn result(
                     bytes,
                 }),
             ..
-        } => inline(content_type, bytes.clone()),
+        } => inline_result(content_type, bytes.clone()),
         Success {
             result: Some(ResultRef::Stored { key, .. }),
             ..
         } => {
-            let expires_at = front.jobs.host.now().after(RESULT_LINK_LIFE);
-            let one = link.insert(Link {
-                url: front.jobs.result_link(key).await?,
+            let expires_at = state.jobs.host.now().after(RESULT_LINK_LIFE);
+            let link = link.insert(ResultLink {
+                url: state.jobs.result_link(key).await?,
                 expires_at,
             });
-            if question.represents() {
-                answer::json(StatusCode::OK, one)
+            if query.prefers_representation() {
+                response::json(StatusCode::OK, link)
             } else {
-                answer::see_other(&one.url)
+                response::see_other(&link.url)
             }
         }
         Success {
             result: None,
             resource: Some(resource),
-        } => answer::see_other(resource.as_str()),
+        } => response::see_other(resource.as_str()),
         Success {
             result: None,
             resource: None,
-        } => answer::nothing(StatusCode::NO_CONTENT),
+        } => response::empty(StatusCode::NO_CONTENT),
     };
-    question.applied(&mut response);
+    query.add_preference_applied(&mut response);
     let headers = response.headers_mut();
     if link.is_some() {
         headers.insert(VARY, HeaderValue::from_static("Prefer"));
-        if question.represents() {
-            prefer::represented(headers);
+        if query.prefers_representation() {
+            prefer::add_return_representation(headers);
         }
     }
-    answer::personal(headers);
+    response::private_cache(headers);
     Ok(response)
 }
 
-/// A link to a result, as a document: for clients that follow a redirect with headers that object storage rejects.
+/// Document with a link to a result, for clients that follow a redirect with headers that object storage rejects.
 #[derive(Serialize)]
-struct Link {
+struct ResultLink {
     url: String,
-    /// When it ends at the latest. It ends earlier where the session of the credentials that signed it does.
+    /// Latest time of expiry. The link expires earlier if the session of the signing credentials does.
     expires_at: Timestamp,
 }
 
-/// The bytes as the handler made them. Whatever they are, they run nothing in the service's own origin.
-fn inline(content_type: &str, bytes: Vec<u8>) -> Response {
+/// Returns the bytes as the handler made them. The headers keep them from running scripts in the service's own origin.
+fn inline_result(content_type: &str, bytes: Vec<u8>) -> Response {
     let content_type = HeaderValue::try_from(content_type)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let headers = [
@@ -111,7 +111,7 @@ mod tests {
             ("image/png", "image/png"),
             ("a\nb", "application/octet-stream"),
         ] {
-            assert_eq!(inline(given, vec![]).headers()[CONTENT_TYPE], shown);
+            assert_eq!(inline_result(given, vec![]).headers()[CONTENT_TYPE], shown);
         }
     }
 }

@@ -15,62 +15,54 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use tower::ServiceExt as _;
 
-use crate::around::around;
-use crate::caller::known;
-use crate::held::Held;
-use crate::problems::Refused;
-use crate::{Site, answer, cancel, find, history, openapi, poll, result, submit, uploads};
+use crate::caller::require_caller;
+use crate::jobs_state::JobsState;
+use crate::long_polls::LongPolls;
+use crate::middleware::middleware;
+use crate::problems::Rejection;
+use crate::submit_state::SubmitState;
+use crate::{Site, cancel, find, history, openapi, poll, response, result, submit, uploads};
 
-/// What the routes of jobs work with.
-#[derive(Clone)]
-pub(crate) struct Front {
-    pub(crate) site: Arc<Site>,
-    pub(crate) jobs: Jobs,
-    pub(crate) held: Held,
-}
-
-/// What the routes of commands and uploads work with.
-#[derive(Clone)]
-pub(crate) struct Desk {
-    pub(crate) front: Front,
-    pub(crate) submit: Submit,
-    pub(crate) uploads: Uploads,
-}
-
-/// The routes of a host: of commands, uploads and `/openapi.json` where it submits, of jobs where it answers polls.
+/// Builds the routes of a host: commands, uploads and `/openapi.json` if it submits, jobs if it answers polls.
 ///
-/// A function serves one of the two and the dev runner both. What a host does not serve is `not-found` there.
+/// A function serves one of the two and the dev runner both. Routes that a host does not serve are `not-found` there.
 pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
     site.base_path
         .truncate(site.base_path.trim_end_matches('/').len());
     let site = Arc::new(site);
-    let held = Held::new(site.longest_wait);
+    let long_polls = LongPolls::new(site.longest_wait);
     let mut routes = Router::new();
     if let Some((submit, uploads)) = submit {
-        routes = routes.merge(commands(&site, submit, uploads, held.clone()));
+        routes = routes.merge(command_routes(&site, submit, uploads, long_polls.clone()));
     }
     if let Some(jobs) = jobs {
-        routes = routes.merge(self::jobs(Front {
+        routes = routes.merge(job_routes(JobsState {
             site: Arc::clone(&site),
             jobs,
-            held,
+            long_polls,
         }));
     }
     let routes = routes
         .fallback(not_found)
-        .layer(from_fn_with_state(Arc::clone(&site), known))
-        .layer(from_fn_with_state(Arc::clone(&site), around));
+        .layer(from_fn_with_state(Arc::clone(&site), require_caller))
+        .layer(from_fn_with_state(Arc::clone(&site), middleware));
     if site.base_path.is_empty() {
         return routes;
     }
-    Router::new().fallback_service(routes.map_request(move |request| below(&site, request)))
+    Router::new()
+        .fallback_service(routes.map_request(move |request| strip_base_path(&site, request)))
 }
 
-fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads, held: Held) -> Router {
-    // Made at its first request: most functions' lives never see one, and all would pay for it at their start.
-    let (base_path, served) = (site.base_path.clone(), submit.commands.clone());
+fn command_routes(
+    site: &Arc<Site>,
+    submit: Submit,
+    uploads: Uploads,
+    long_polls: LongPolls,
+) -> Router {
+    // Built at its first request: most functions never receive one, and all would pay for it at their start.
+    let (base_path, commands) = (site.base_path.clone(), submit.commands.clone());
     let document = Arc::new(LazyLock::new(move || {
-        openapi::document(&base_path, &served)
+        openapi::document(&base_path, &commands)
     }));
     let jobs = Jobs {
         store: Arc::clone(&submit.store),
@@ -82,16 +74,19 @@ fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads, held: Held) -> R
     Router::new()
         .route(
             "/commands/{type}",
-            only("POST, OPTIONS", post(submit::submit)),
+            allow_only("POST, OPTIONS", post(submit::submit)),
         )
-        .route("/uploads", only("POST, OPTIONS", post(uploads::upload)))
+        .route(
+            "/uploads",
+            allow_only("POST, OPTIONS", post(uploads::upload)),
+        )
         .route(
             "/uploads/{id}",
-            only("GET, HEAD, OPTIONS", get(uploads::look)),
+            allow_only("GET, HEAD, OPTIONS", get(uploads::look)),
         )
         .route(
             "/openapi.json",
-            only(
+            allow_only(
                 "GET, HEAD, OPTIONS",
                 get(move || async move {
                     (
@@ -101,40 +96,38 @@ fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads, held: Held) -> R
                 }),
             ),
         )
-        .with_state(Desk {
-            front: Front {
-                site: Arc::clone(site),
-                jobs,
-                held,
-            },
+        .with_state(SubmitState {
+            site: Arc::clone(site),
+            jobs,
+            long_polls,
             submit,
             uploads,
         })
 }
 
-fn jobs(front: Front) -> Router {
+fn job_routes(state: JobsState) -> Router {
     Router::new()
-        .route("/jobs", only("GET, HEAD, OPTIONS", get(find::find)))
+        .route("/jobs", allow_only("GET, HEAD, OPTIONS", get(find::find)))
         .route(
             "/jobs/{id}",
-            only(
+            allow_only(
                 "GET, HEAD, DELETE, OPTIONS",
                 get(poll::poll).merge(delete(cancel::cancel)),
             ),
         )
         .route(
             "/jobs/{id}/history",
-            only("GET, HEAD, OPTIONS", get(history::history)),
+            allow_only("GET, HEAD, OPTIONS", get(history::history)),
         )
         .route(
             "/jobs/{id}/result",
-            only("GET, HEAD, OPTIONS", get(result::result)),
+            allow_only("GET, HEAD, OPTIONS", get(result::result)),
         )
-        .with_state(front)
+        .with_state(state)
 }
 
-/// A path with these methods and no others.
-fn only<S: Clone + Send + Sync + 'static>(
+/// Adds `OPTIONS`, and the rejection of all other methods, to a path. `allow` is the value of `Allow`.
+fn allow_only<S: Clone + Send + Sync + 'static>(
     allow: &'static str,
     methods: MethodRouter<S, Infallible>,
 ) -> MethodRouter<S, Infallible> {
@@ -142,44 +135,44 @@ fn only<S: Clone + Send + Sync + 'static>(
     let options = {
         let allow = allow.clone();
         move || async move {
-            let mut response = answer::nothing(StatusCode::NO_CONTENT);
+            let mut response = response::empty(StatusCode::NO_CONTENT);
             response.headers_mut().insert(ALLOW, allow);
             response
         }
     };
-    let other = move || async move {
+    let reject = move || async move {
         let detail = format!(
             "this path takes {}; send one of these methods",
             allow.to_str().unwrap_or_default()
         );
-        Refused::new(Code::MethodNotAllowed, detail)
+        Rejection::new(Code::MethodNotAllowed, detail)
             .header(ALLOW, allow)
             .into_response()
     };
-    methods.options(options).fallback(other)
+    methods.options(options).fallback(reject)
 }
 
 async fn not_found(request: Request) -> Response {
-    // The whole service, not a path of it (RFC 9110, section 9.3.7).
+    // `*` is the whole service (RFC 9110, section 9.3.7).
     if request.method() == Method::OPTIONS && request.uri().path() == "*" {
-        let mut response = answer::nothing(StatusCode::NO_CONTENT);
+        let mut response = response::empty(StatusCode::NO_CONTENT);
         response.headers_mut().insert(
             ALLOW,
             HeaderValue::from_static("GET, HEAD, POST, DELETE, OPTIONS"),
         );
         return response;
     }
-    Refused::new(
+    Rejection::new(
         Code::NotFound,
         "there is nothing at this path; see /openapi.json for what there is",
     )
     .into_response()
 }
 
-/// Takes the base path off, where the gateway left it on.
-fn below(site: &Site, mut request: Request) -> Request {
+/// Removes the base path if the gateway left it in the request.
+fn strip_base_path(site: &Site, mut request: Request) -> Request {
     let path = request.uri().path();
-    let rest = site.below(path);
+    let rest = site.strip_base_path(path);
     if rest.len() < path.len() {
         let target = request
             .uri()

@@ -10,26 +10,26 @@ use http::request::Parts;
 
 use crate::Cors;
 
-/// Finds out who the caller is, from the head of the request and what its host put into the extensions. Nobody that is
-/// known: the request is refused, whatever it asks for.
-pub type TenantOf = Arc<dyn Fn(&Parts) -> Option<Tenant> + Send + Sync>;
+/// Determines the caller's tenant from the head of the request and its host's extensions. A request without a tenant is
+/// rejected on every route.
+pub type TenantResolver = Arc<dyn Fn(&Parts) -> Option<Tenant> + Send + Sync>;
 
-/// Where the service is, who may read it from a browser, and who the caller is.
+/// HTTP side of a deployment: its base path, CORS, the caller's tenant, and long polls.
 #[derive(Clone)]
 pub struct Site {
     /// The path of the public base URL: empty, or as in `/v1`. Every path in an answer begins with it; a request is
     /// served with it or without, as some gateways take it off and some do not.
     pub base_path: String,
-    /// The origins of the pages that may read the answers.
+    /// Origins of the pages that may read responses.
     pub cors: Cors,
-    /// Who the caller is; the tenant `default` unless it is set.
-    pub tenant: TenantOf,
-    /// Longest time that a response is held (`Prefer: wait`): 25 s unless it is set. Zero holds none.
+    /// Source of the caller's tenant. The default is the tenant `default` for every caller.
+    pub tenant: TenantResolver,
+    /// Longest time of a long poll (`Prefer: wait`). The default is 25 s; zero disables long polls.
     pub longest_wait: Duration,
 }
 
 impl Site {
-    /// A site at a public base URL (`https://api.example.com/v1`), of which only the path counts, or at that path alone.
+    /// Creates a site at a public base URL (`https://api.example.com/v1`) or at its path (`/v1`). Only the path is used.
     pub fn new(base: &str) -> Self {
         let path = match base.split_once("://") {
             Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]),
@@ -47,14 +47,14 @@ impl Site {
         }
     }
 
-    /// With these origins.
+    /// Sets the origins of the pages that may read responses.
     #[must_use]
     pub fn cors(mut self, cors: Cors) -> Self {
         self.cors = cors;
         self
     }
 
-    /// With this way to find the tenant.
+    /// Sets the source of the caller's tenant.
     #[must_use]
     pub fn tenant(
         mut self,
@@ -64,15 +64,15 @@ impl Site {
         self
     }
 
-    /// Limits how long a response is held; more than 25 s counts as 25 s.
+    /// Sets the longest time of a long poll. More than 25 s counts as 25 s.
     #[must_use]
     pub fn longest_wait(mut self, longest: Duration) -> Self {
         self.longest_wait = longest.min(LONGEST_WAIT);
         self
     }
 
-    /// A path without the base path, as routes are written; as it is when it doesn't begin with it.
-    pub(crate) fn below<'a>(&self, path: &'a str) -> &'a str {
+    /// Removes the base path from a path that begins with it. Other paths are returned unchanged.
+    pub(crate) fn strip_base_path<'a>(&self, path: &'a str) -> &'a str {
         match path.strip_prefix(&self.base_path) {
             Some("") => "/",
             Some(rest) if rest.starts_with('/') => rest,
@@ -82,9 +82,9 @@ impl Site {
 }
 
 impl Default for Site {
-    /// A site at the root, for no other origin, of the one tenant `default`.
+    /// Returns a site at the root, for its own origin only, with the one tenant `default`.
     fn default() -> Self {
-        let tenant: TenantOf = Arc::new(|_| Some(Tenant::default()));
+        let tenant: TenantResolver = Arc::new(|_| Some(Tenant::default()));
         Self {
             base_path: String::new(),
             cors: Cors::None,
@@ -128,9 +128,9 @@ mod tests {
     fn a_request_is_served_with_the_base_path_or_without() {
         let site = Site::new("/v1");
         assert_eq!(
-            ["/v1/jobs", "/jobs", "/v1", "/v12/jobs"].map(|path| site.below(path)),
+            ["/v1/jobs", "/jobs", "/v1", "/v12/jobs"].map(|path| site.strip_base_path(path)),
             ["/jobs", "/jobs", "/", "/v12/jobs"]
         );
-        assert_eq!(Site::new("").below("/jobs"), "/jobs");
+        assert_eq!(Site::new("").strip_base_path("/jobs"), "/jobs");
     }
 }

@@ -1,5 +1,6 @@
-//! `POST /uploads`, and how it is with an upload in parts.
+//! `POST /uploads`, and `GET /uploads/{id}` for uploads in parts.
 
+mod links;
 mod parts;
 
 use axum::extract::{Request, State};
@@ -13,30 +14,30 @@ use cloakroom_app::upload::UPLOAD_LIMIT;
 use cloakroom_core::parts::{LARGEST_PART, LARGEST_UPLOAD, LEAST_PART, MOST_PARTS, Undivided};
 use cloakroom_core::problem::FieldError;
 use cloakroom_core::{Code, Digest, Division, Timestamp};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::body::Incoming;
+use crate::body::RequestBody;
 use crate::conditional::{self, Preconditions};
-use crate::problems::{ACCEPT_POST, Refused};
-use crate::router::Desk;
-use crate::{answer, caller, trace};
+use crate::problems::{ACCEPT_POST, Rejection};
+use crate::submit_state::SubmitState;
+use crate::{caller, request_trace, response};
 
 pub(crate) use parts::look;
 
-/// The most bytes of the request itself, which names an upload and does not hold it.
+/// Most bytes of the request itself, which describes an upload and does not contain it.
 const BODY_LIMIT: u64 = 16 * 1024;
 
 /// The reason to reject a description.
 const NOT_DESCRIBED: &str = "the upload is not described as it must be";
 
-/// What an upload is described by.
+/// Members of an upload's description.
 const MEMBERS: [&str; 4] = ["content_type", "content_length", "sha256", "parts"];
 
-/// An upload that was made ready.
+/// Upload that the client may now send.
 #[derive(Serialize)]
 struct Upload {
     #[serde(rename = "upload_id")]
@@ -47,20 +48,24 @@ struct Upload {
     expires_at: Timestamp,
 }
 
-pub(crate) async fn upload(State(desk): State<Desk>, request: Request) -> Response {
+pub(crate) async fn upload(State(state): State<SubmitState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let mut body = Incoming::new(body);
-    match start(&desk, &parts, &mut body).await {
+    let mut body = RequestBody::new(body);
+    match start(&state, &parts, &mut body).await {
         Ok(response) => response,
-        Err(refused) => refused.into_response(),
+        Err(rejection) => rejection.into_response(),
     }
 }
 
-async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Response, Refused> {
+async fn start(
+    state: &SubmitState,
+    parts: &Parts,
+    body: &mut RequestBody,
+) -> Result<Response, Rejection> {
     if let Some(sent) = parts.headers.get(CONTENT_TYPE)
         && !is_json(sent.as_bytes())
     {
-        return Err(Refused::new(
+        return Err(Rejection::new(
             Code::UnsupportedMediaType,
             "describe the upload in application/json; its bytes go to the url of the answer",
         )
@@ -71,42 +76,31 @@ async fn start(desk: &Desk, parts: &Parts, body: &mut Incoming) -> Result<Respon
     let bytes = body
         .read(BODY_LIMIT)
         .await
-        .map_err(|unread| unread.refused(BODY_LIMIT, advice))?;
-    let (terms, division) = terms(&bytes)?;
-    if Preconditions::parse(&parts.headers)?.is_some_and(|condition| !condition.hold(None)) {
-        return Err(conditional::failed());
+        .map_err(|error| error.into_rejection(BODY_LIMIT, advice))?;
+    let (terms, division) = parse_terms(&bytes)?;
+    if Preconditions::parse(&parts.headers)?
+        .is_some_and(|preconditions| !preconditions.met_by(None))
+    {
+        return Err(conditional::precondition_failed());
     }
     let tenant = caller::tenant(parts)?;
-    trace::about(Some(&tenant), None, None);
+    request_trace::record(Some(&tenant), None, None);
     if let Some(division) = division {
-        let ready = desk.uploads.start_parts(&tenant, &terms, division).await?;
-        return Ok(parts::created(&desk.front.site, ready));
+        let ready = state.uploads.start_parts(&tenant, &terms, division).await?;
+        return Ok(parts::created(&state.site, ready));
     }
-    let ready = desk.uploads.start(&tenant, &terms).await?;
+    let ready = state.uploads.start(&tenant, &terms).await?;
     let upload = Upload {
         id: ready.id.to_string(),
         method: "PUT",
         url: ready.link.url,
-        headers: headers(ready.link.headers),
+        headers: links::header_members(ready.link.headers),
         expires_at: ready.expires_at,
     };
-    Ok(secret(answer::json(StatusCode::CREATED, &upload)))
-}
-
-/// The headers of a link.
-fn headers(headers: Vec<(String, String)>) -> Map<String, Value> {
-    headers
-        .into_iter()
-        .map(|(name, value)| (name, value.into()))
-        .collect()
-}
-
-/// An answer with links: whoever has one may use it.
-fn secret(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(links::no_store(response::json(
+        StatusCode::CREATED,
+        &upload,
+    )))
 }
 
 fn is_json(content_type: &[u8]) -> bool {
@@ -119,31 +113,41 @@ fn is_json(content_type: &[u8]) -> bool {
         .eq_ignore_ascii_case(b"application/json")
 }
 
-/// Reads what the upload is to be, and how it is divided if it is to come in parts; says all that is wrong with it at once.
-fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
-    let text = json::text(body).map_err(|error| Refused::payload(error, NOT_DESCRIBED))?;
+/// Parses the members of an upload's description, and adds an error for each unknown one.
+fn parse_members(
+    body: &[u8],
+    errors: &mut Vec<FieldError>,
+) -> Result<Map<String, Value>, Rejection> {
+    let text =
+        json::text(body).map_err(|error| Rejection::from_payload_error(error, NOT_DESCRIBED))?;
     let value: Value = serde_json::from_str(text).expect("it was read before");
-    let mut errors = Vec::new();
-    let mut wrong = |pointer: &str, detail: &str| errors.push(FieldError::new(pointer, detail));
     let members = value.as_object().cloned().unwrap_or_else(|| {
-        wrong("", "must be an object");
+        errors.push(FieldError::new("", "must be an object"));
         Map::new()
     });
     for name in members
         .keys()
         .filter(|name| !MEMBERS.contains(&name.as_str()))
     {
-        wrong(
-            &format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+        errors.push(FieldError::new(
+            format!("/{}", name.replace('~', "~0").replace('/', "~1")),
             "is not known here; leave it out",
-        );
+        ));
     }
+    Ok(members)
+}
+
+/// Parses the description of an upload, and its division if it is in parts. The rejection lists all errors at once.
+fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Rejection> {
+    let mut errors = Vec::new();
+    let members = parse_members(body, &mut errors)?;
+    let mut add_error = |pointer: &str, detail: &str| errors.push(FieldError::new(pointer, detail));
     let content_type = members
         .get("content_type")
         .and_then(Value::as_str)
         .filter(|text| is_media_type(text));
     if content_type.is_none() {
-        wrong(
+        add_error(
             "/content_type",
             "must be a media type, as in image/png, of at most 255 characters",
         );
@@ -153,7 +157,7 @@ fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
         .and_then(Value::as_f64)
         .is_some_and(|length| length > LIMIT_AS_F64)
     {
-        return Err(Refused::new(
+        return Err(Rejection::new(
             Code::PayloadTooLarge,
             format!(
                 "an upload by POST /uploads has at most {LARGEST_UPLOAD} bytes; send a smaller one"
@@ -161,25 +165,25 @@ fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
         )
         .member("limit", LARGEST_UPLOAD));
     }
-    let length = length.and_then(whole).filter(|length| *length > 0);
+    let length = length.and_then(whole_number).filter(|length| *length > 0);
     if length.is_none() {
-        wrong("/content_length", "must be the number of bytes, 1 or more");
+        add_error("/content_length", "must be the number of bytes, 1 or more");
     }
     let sha256 = members.get("sha256").filter(|value| !value.is_null());
-    let digest = sha256.and_then(Value::as_str).and_then(digest);
+    let digest = sha256.and_then(Value::as_str).and_then(parse_digest);
     if sha256.is_some() && digest.is_none() {
-        wrong(
+        add_error(
             "/sha256",
             "must be the SHA-256 of the bytes in base64: 44 characters",
         );
     }
-    let wish = members.get("parts").filter(|value| !value.is_null());
-    let parts = wish
-        .and_then(whole)
+    let requested = members.get("parts").filter(|value| !value.is_null());
+    let parts = requested
+        .and_then(whole_number)
         .and_then(|parts| parts.try_into().ok())
         .filter(|n| (1..=MOST_PARTS).contains(n));
-    if wish.is_some() && parts.is_none() {
-        wrong(
+    if requested.is_some() && parts.is_none() {
+        add_error(
             "/parts",
             &format!(
                 "must be a whole number from 1 to {MOST_PARTS}; leave it out where any will do"
@@ -193,7 +197,7 @@ fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
     {
         Ok(division) => division,
         Err(Undivided::TooMany(most)) => {
-            wrong(
+            add_error(
                 "/parts",
                 &format!(
                     "must be at most {most}: a part that is not the last has {LEAST_PART} bytes or more"
@@ -202,7 +206,7 @@ fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
             None
         }
         Err(Undivided::TooFew(least)) => {
-            wrong(
+            add_error(
                 "/parts",
                 &format!("must be at least {least}: a part has at most {LARGEST_PART} bytes"),
             );
@@ -218,25 +222,25 @@ fn terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Refused> {
             },
             division,
         )),
-        _ => Err(Refused::payload(
+        _ => Err(Rejection::from_payload_error(
             PayloadError::Invalid(errors),
             NOT_DESCRIBED,
         )),
     }
 }
 
-/// The limit where numbers beyond it, however large, can be compared with it; 5 TiB is exact in it.
+/// Limit as a float, for the comparison with numbers of any size. It represents 5 TiB exactly.
 #[expect(clippy::cast_precision_loss, reason = "5 TiB has 43 bits, of 53")]
 const LIMIT_AS_F64: f64 = LARGEST_UPLOAD as f64;
 
-/// A whole number, however it is written: `896.0` is one too, to JSON Schema.
-fn whole(value: &Value) -> Option<u64> {
+/// Returns a whole number, however it is written: to JSON Schema, `896.0` is one, too.
+fn whole_number(value: &Value) -> Option<u64> {
     value
         .as_u64()
         .or_else(|| value.as_f64()?.to_string().parse().ok())
 }
 
-fn digest(text: &str) -> Option<Digest> {
+fn parse_digest(text: &str) -> Option<Digest> {
     BASE64
         .decode(text)
         .ok()?
@@ -245,7 +249,7 @@ fn digest(text: &str) -> Option<Digest> {
         .map(Digest::from_bytes)
 }
 
-/// A type, a subtype, and perhaps parameters, of characters that a header may hold.
+/// Returns true for a type, a subtype, and optional parameters, of characters that are valid in a header.
 fn is_media_type(text: &str) -> bool {
     let token = |text: &str| {
         !text.is_empty()
@@ -258,7 +262,7 @@ fn is_media_type(text: &str) -> bool {
         .map_or((text, None), |(essence, rest)| {
             (essence.trim_end_matches(' '), Some(rest))
         });
-    let good = |parameters: &str| {
+    let valid = |parameters: &str| {
         !parameters.trim().is_empty()
             && parameters.trim_end() == parameters
             && parameters.bytes().all(|b| matches!(b, b' '..=b'~'))
@@ -267,7 +271,7 @@ fn is_media_type(text: &str) -> bool {
         && essence
             .split_once('/')
             .is_some_and(|(kind, subtype)| token(kind) && token(subtype))
-        && parameters.is_none_or(good)
+        && parameters.is_none_or(valid)
 }
 
 #[cfg(test)]
@@ -284,7 +288,9 @@ mod tests {
         ] {
             let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
             assert_eq!(
-                terms(body.as_bytes()).ok().map(|(terms, _)| terms.length),
+                parse_terms(body.as_bytes())
+                    .ok()
+                    .map(|(terms, _)| terms.length),
                 length,
                 "{text}"
             );
@@ -301,7 +307,7 @@ mod tests {
             "5497558138881.0",
         ] {
             let body = format!(r#"{{"content_type":"image/png","content_length":{text}}}"#);
-            assert!(terms(body.as_bytes()).is_err(), "{text}");
+            assert!(parse_terms(body.as_bytes()).is_err(), "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! An upload in parts, as it is answered: when it is made ready, and by `GET /uploads/{id}`.
+//! Representation of an upload in parts, in the response to its creation and to `GET /uploads/{id}`.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -12,12 +12,12 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{headers, secret};
-use crate::problems::Refused;
-use crate::router::Desk;
-use crate::{Site, answer, caller, trace};
+use super::links::{header_members, no_store};
+use crate::problems::Rejection;
+use crate::submit_state::SubmitState;
+use crate::{Site, caller, request_trace, response};
 
-/// How it is with an upload in parts.
+/// Upload in parts: which parts are uploaded, and links for the others.
 #[derive(Serialize)]
 struct Document {
     #[serde(rename = "upload_id")]
@@ -26,7 +26,7 @@ struct Document {
     content_length: u64,
     part_length: u64,
     parts: Vec<Part>,
-    /// Where to read on.
+    /// Path of the next page of parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
     expires_at: Timestamp,
@@ -44,9 +44,11 @@ struct Part {
 }
 
 impl Part {
-    fn of(PartState { terms, link }: PartState) -> Self {
+    fn new(PartState { terms, link }: PartState) -> Self {
         let (number, content_length, uploaded) = (terms.number, terms.length, link.is_none());
-        let (url, headers) = link.map(|link| (link.url, headers(link.headers))).unzip();
+        let (url, headers) = link
+            .map(|link| (link.url, header_members(link.headers)))
+            .unzip();
         Self {
             number,
             content_length,
@@ -57,36 +59,36 @@ impl Part {
     }
 }
 
-/// An upload in parts that was made ready.
+/// Responds with a new upload in parts.
 pub(super) fn created(site: &Site, upload: InParts) -> Response {
-    let place = place(site, upload.id);
-    let mut response = shown(StatusCode::CREATED, site, upload);
-    let location = HeaderValue::try_from(place).expect("an id and a base path are visible ASCII");
+    let path = upload_path(site, upload.id);
+    let mut response = respond(StatusCode::CREATED, site, upload);
+    let location = HeaderValue::try_from(path).expect("an id and a base path are visible ASCII");
     response.headers_mut().insert(LOCATION, location);
     response
 }
 
 pub(crate) async fn look(
-    State(desk): State<Desk>,
+    State(state): State<SubmitState>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
-    let from = from(parts.uri.query().unwrap_or_default())?;
+    let first = first_part(parts.uri.query().unwrap_or_default())?;
     let tenant = caller::tenant(&parts)?;
-    trace::about(Some(&tenant), None, None);
+    request_trace::record(Some(&tenant), None, None);
     let id: Option<UploadId> = id.ok().and_then(|Path(id)| id.parse().ok());
-    let found = match id {
-        Some(id) => desk.uploads.look(&tenant, id, from).await?,
+    let upload = match id {
+        Some(id) => state.uploads.look(&tenant, id, first).await?,
         None => None,
     };
     let detail = "no upload in parts of this id is known; it may be over, so ask for another one. Of an upload in one part nothing \
                   is told: name it in a command, or send it again";
-    let upload = found.ok_or_else(|| Refused::new(Code::UnknownUpload, detail))?;
-    Ok(shown(StatusCode::OK, &desk.front.site, upload))
+    let upload = upload.ok_or_else(|| Rejection::new(Code::UnknownUpload, detail))?;
+    Ok(respond(StatusCode::OK, &state.site, upload))
 }
 
-fn shown(status: StatusCode, site: &Site, upload: InParts) -> Response {
+fn respond(status: StatusCode, site: &Site, upload: InParts) -> Response {
     let document = Document {
         id: upload.id.to_string(),
         method: "PUT",
@@ -94,28 +96,28 @@ fn shown(status: StatusCode, site: &Site, upload: InParts) -> Response {
         part_length: upload.division.part_length,
         next: upload
             .next
-            .map(|next| format!("{}?from={next}", place(site, upload.id))),
-        parts: upload.parts.into_iter().map(Part::of).collect(),
+            .map(|next| format!("{}?from={next}", upload_path(site, upload.id))),
+        parts: upload.parts.into_iter().map(Part::new).collect(),
         expires_at: upload.expires_at,
     };
-    secret(answer::json(status, &document))
+    no_store(response::json(status, &document))
 }
 
-fn place(site: &Site, id: UploadId) -> String {
+fn upload_path(site: &Site, id: UploadId) -> String {
     format!("{}/uploads/{id}", site.base_path)
 }
 
-/// The first part to be told of.
-fn from(query: &str) -> Result<u32, Refused> {
-    let mut found = None;
+/// Parses the number of the first part of the page.
+fn first_part(query: &str) -> Result<u32, Rejection> {
+    let mut from = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name != "from" {
-            return Err(Refused::invalid(
+            return Err(Rejection::invalid(
                 "the query has a parameter that is not known here; send from, or none",
             ));
         }
-        if found.replace(value).is_some() {
-            return Err(Refused::invalid(
+        if from.replace(value).is_some() {
+            return Err(Rejection::invalid(
                 "from is there more than once; send it once",
             ));
         }
@@ -126,13 +128,11 @@ fn from(query: &str) -> Result<u32, Refused> {
             .ok()
             .filter(|number| (1..=MOST_PARTS).contains(number))
     };
-    found
-        .map_or(Some(1), |value| number(&value))
-        .ok_or_else(|| {
-            Refused::invalid(format!(
-                "from is not the number of a part; send a whole number from 1 to {MOST_PARTS}"
-            ))
-        })
+    from.map_or(Some(1), |value| number(&value)).ok_or_else(|| {
+        Rejection::invalid(format!(
+            "from is not the number of a part; send a whole number from 1 to {MOST_PARTS}"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_told_of_from_one_on_or_from_the_first() {
+    fn a_page_of_parts_begins_at_from_or_at_the_first_part() {
         for (query, number) in [
             ("", 1),
             ("from=1", 1),
@@ -149,7 +149,7 @@ mod tests {
             ("from=1.0", 1),
             ("from=1e2", 100),
         ] {
-            assert_eq!(from(query).ok(), Some(number), "{query}");
+            assert_eq!(first_part(query).ok(), Some(number), "{query}");
         }
         for query in [
             "from=",
@@ -162,7 +162,7 @@ mod tests {
             "x=1",
             "from=1&x",
         ] {
-            assert!(from(query).is_err(), "{query}");
+            assert!(first_part(query).is_err(), "{query}");
         }
     }
 }

@@ -2,27 +2,31 @@
 
 use axum::body::Body;
 
-use crate::house::{Answer, House, house};
+use crate::service::{Response, Service, service};
 
-async fn delete(house: &House, path: &str) -> Answer {
-    house.ask("DELETE", path, &[], Body::empty()).await
+async fn delete(service: &Service, path: &str) -> Response {
+    service.request("DELETE", path, &[], Body::empty()).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_not_begun_is_cancelled_and_never_runs() {
-    let house = house();
-    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
     for _ in 0..2 {
-        let answer = delete(&house, &location).await;
+        let response = delete(&service, &location).await;
         assert_eq!(
-            (answer.status, answer.json()["status"].as_str()),
+            (response.status, response.json()["status"].as_str()),
             (200, Some("cancelled"))
         );
-        assert!(answer.header("retry-after").is_empty() && !answer.header("etag").is_empty());
+        assert!(response.header("retry-after").is_empty() && !response.header("etag").is_empty());
     }
-    house.room.work_until_idle().await;
+    service.room.work_until_idle().await;
     assert_eq!(
-        house
+        service
             .get(&location, &[])
             .await
             .problem(410, "job-cancelled")["job"]["attempt"],
@@ -32,26 +36,28 @@ async fn a_job_that_has_not_begun_is_cancelled_and_never_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_running_job_is_told() {
-    let house = house();
-    let (location, work) = house.underway("nap").await;
+    let service = service();
+    let (location, work) = service.running_job("nap").await;
     for _ in 0..2 {
-        let answer = delete(&house, &location).await;
+        let response = delete(&service, &location).await;
         assert_eq!(
-            (answer.status, answer.json()["status"].as_str()),
+            (response.status, response.json()["status"].as_str()),
             (202, Some("cancelling"))
         );
-        assert!(!answer.header("retry-after").is_empty());
+        assert!(!response.header("retry-after").is_empty());
     }
     work.await.expect("the work ends");
-    assert_eq!(delete(&house, &location).await.status, 200);
+    assert_eq!(delete(&service, &location).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_over_can_not_be_cancelled() {
     for (act, status) in [("answer", "succeeded"), ("fail", "failed")] {
-        let house = house();
-        let location = house.done(act).await;
-        let problem = delete(&house, &location).await.problem(409, "job-finished");
+        let service = service();
+        let location = service.finished_job(act).await;
+        let problem = delete(&service, &location)
+            .await
+            .problem(409, "job-finished");
         assert_eq!(
             (
                 problem["job"]["status"].as_str(),
@@ -62,15 +68,17 @@ async fn a_job_that_is_over_can_not_be_cancelled() {
     }
 }
 
-async fn delete_if(house: &House, path: &str, headers: &[(&str, &str)]) -> Answer {
-    house.ask("DELETE", path, headers, Body::empty()).await
+async fn delete_if(service: &Service, path: &str, headers: &[(&str, &str)]) -> Response {
+    service
+        .request("DELETE", path, headers, Body::empty())
+        .await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_changed_is_not_cancelled_by_whoever_does_not_know() {
-    let house = house();
-    let location = house.act("nap", &[]).await.header("location").to_owned();
-    let tag = house.get(&location, &[]).await.header("etag").to_owned();
+    let service = service();
+    let location = service.act("nap", &[]).await.header("location").to_owned();
+    let tag = service.get(&location, &[]).await.header("etag").to_owned();
     let (weak, other) = (format!("W/{tag}"), format!("\"stale\", {tag}"));
     for headers in [
         &[("if-match", "\"stale\"")][..],
@@ -81,10 +89,10 @@ async fn a_job_that_changed_is_not_cancelled_by_whoever_does_not_know() {
         &[("if-none-match", &weak)],
         &[("if-match", &tag), ("if-none-match", &tag)],
     ] {
-        delete_if(&house, &location, headers)
+        delete_if(&service, &location, headers)
             .await
             .problem(412, "precondition-failed");
-        let now = house.get(&location, &[]).await;
+        let now = service.get(&location, &[]).await;
         assert_eq!(
             (now.header("etag"), now.json()["status"].as_str()),
             (&*tag, Some("accepted")),
@@ -93,7 +101,7 @@ async fn a_job_that_changed_is_not_cancelled_by_whoever_does_not_know() {
     }
     for bad in ["stale", "\"stale", "*, *"] {
         for name in ["if-match", "if-none-match"] {
-            delete_if(&house, &location, &[(name, bad)])
+            delete_if(&service, &location, &[(name, bad)])
                 .await
                 .problem(400, "invalid-request");
         }
@@ -103,10 +111,14 @@ async fn a_job_that_changed_is_not_cancelled_by_whoever_does_not_know() {
 #[tokio::test(start_paused = true)]
 async fn a_job_is_cancelled_by_whoever_knows_it_as_it_is() {
     for page in [false, true] {
-        let house = house();
-        let location = house.act("answer", &[]).await.header("location").to_owned();
+        let service = service();
+        let location = service
+            .act("answer", &[])
+            .await
+            .header("location")
+            .to_owned();
         let accept = if page { "text/html" } else { "*/*" };
-        let tag = house
+        let tag = service
             .get(&location, &[("accept", accept)])
             .await
             .header("etag")
@@ -114,16 +126,16 @@ async fn a_job_is_cancelled_by_whoever_knows_it_as_it_is() {
         let list = format!("\"stale\", {tag}");
         let headers = [("if-match", &*list), ("if-none-match", "\"stale\"")];
         assert_eq!(
-            delete_if(&house, &location, &headers).await.json()["status"],
+            delete_if(&service, &location, &headers).await.json()["status"],
             "cancelled"
         );
         assert_eq!(
-            delete_if(&house, &location, &[("if-match", "*")])
+            delete_if(&service, &location, &[("if-match", "*")])
                 .await
                 .status,
             200
         );
-        delete_if(&house, &location, &headers)
+        delete_if(&service, &location, &headers)
             .await
             .problem(412, "precondition-failed");
     }
@@ -131,32 +143,36 @@ async fn a_job_is_cancelled_by_whoever_knows_it_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn several_lines_of_a_condition_are_one_list() {
-    let house = house();
-    let location = house.act("answer", &[]).await.header("location").to_owned();
-    let tag = house.get(&location, &[]).await.header("etag").to_owned();
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
+    let tag = service.get(&location, &[]).await.header("etag").to_owned();
     for lines in [[&*tag, "\"stale\""], ["\"stale\"", &tag]] {
         let known = lines.map(|line| ("if-none-match", line));
-        delete_if(&house, &location, &known)
+        delete_if(&service, &location, &known)
             .await
             .problem(412, "precondition-failed");
-        assert_eq!(house.get(&location, &known).await.status, 304);
+        assert_eq!(service.get(&location, &known).await.status, 304);
         let wanted = lines.map(|line| ("if-match", line));
-        assert_eq!(house.get(&location, &wanted).await.status, 202);
+        assert_eq!(service.get(&location, &wanted).await.status, 202);
     }
     let wanted = [("if-match", "\"stale\""), ("if-match", &tag)];
-    assert_eq!(delete_if(&house, &location, &wanted).await.status, 200);
+    assert_eq!(delete_if(&service, &location, &wanted).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_running_job_is_told_by_whoever_knows_it_as_it_is() {
-    let house = house();
-    let (location, work) = house.underway("nap").await;
-    let tag = house.get(&location, &[]).await.header("etag").to_owned();
-    delete_if(&house, &location, &[("if-match", "\"stale\"")])
+    let service = service();
+    let (location, work) = service.running_job("nap").await;
+    let tag = service.get(&location, &[]).await.header("etag").to_owned();
+    delete_if(&service, &location, &[("if-match", "\"stale\"")])
         .await
         .problem(412, "precondition-failed");
     assert_eq!(
-        delete_if(&house, &location, &[("if-match", &tag)])
+        delete_if(&service, &location, &[("if-match", &tag)])
             .await
             .json()["status"],
         "cancelling"
@@ -166,13 +182,13 @@ async fn a_running_job_is_told_by_whoever_knows_it_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_condition_is_not_asked_of_what_is_refused_without_it() {
-    let house = house();
-    let location = house.done("answer").await;
-    delete_if(&house, &location, &[("if-match", "\"stale\"")])
+    let service = service();
+    let location = service.finished_job("answer").await;
+    delete_if(&service, &location, &[("if-match", "\"stale\"")])
         .await
         .problem(409, "job-finished");
     let unknown = "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
-    delete_if(&house, unknown, &[("if-match", "*")])
+    delete_if(&service, unknown, &[("if-match", "*")])
         .await
         .problem(404, "unknown-job");
 }

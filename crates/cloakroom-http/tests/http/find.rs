@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::house::house;
+use crate::service::service;
 
 #[tokio::test(start_paused = true)]
 async fn a_job_is_found_by_the_clients_own_id() {
-    let house = house();
-    let submitted = house
+    let service = service();
+    let submitted = service
         .act(
             "answer",
             &[(
@@ -17,18 +17,20 @@ async fn a_job_is_found_by_the_clients_own_id() {
         )
         .await;
     assert_eq!(submitted.status, 202);
-    let found = house.get("/jobs?client_job_id=a%2Fb%2B%22c%22", &[]).await;
+    let found = service
+        .get("/jobs?client_job_id=a%2Fb%2B%22c%22", &[])
+        .await;
     assert_eq!(
         (found.status, found.json()),
         (200, json!({ "jobs": [submitted.json()] }))
     );
     assert_eq!(
-        house.get("/jobs?client_job_id=other", &[]).await.json(),
+        service.get("/jobs?client_job_id=other", &[]).await.json(),
         json!({ "jobs": [] })
     );
-    house.room.work_until_idle().await;
+    service.room.work_until_idle().await;
     assert_eq!(
-        house
+        service
             .get("/jobs?client_job_id=a%2Fb+%22c%22", &[])
             .await
             .json()["jobs"][0]["status"],
@@ -38,7 +40,7 @@ async fn a_job_is_found_by_the_clients_own_id() {
 
 #[tokio::test(start_paused = true)]
 async fn a_query_that_is_not_understood_is_refused() {
-    let house = house();
+    let service = service();
     for query in [
         "",
         "?",
@@ -48,7 +50,7 @@ async fn a_query_that_is_not_understood_is_refused() {
         "?status=failed",
         "?client_job_id=a&limit=1",
     ] {
-        house
+        service
             .get(&format!("/jobs{query}"), &[])
             .await
             .problem(400, "invalid-request");

@@ -1,64 +1,32 @@
 //! Lines of the log, as operators search them.
 
-use std::cell::RefCell;
-use std::io::{self, Write};
-use std::sync::Once;
-
 use cloakroom_app::testing::Fault;
 use cloakroom_http::Site;
 use serde_json::json;
-use tracing::Level;
 
-use crate::house::{House, house, house_at};
+use crate::log_lines;
+use crate::service::{Service, service, service_with};
 
-thread_local! {
-    /// Lines of this thread, which runs one test.
-    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-struct Lines;
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LINES.with_borrow_mut(|lines| lines.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Collects the lines of every test from here on. Before the first request, as a place that says a line while nobody listens may
-/// be silent for good.
-pub(crate) fn start() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let log = tracing_subscriber::fmt()
-            .with_writer(|| Lines)
-            .with_max_level(Level::DEBUG);
-        let log = log.with_ansi(false).without_time().finish();
-        tracing::subscriber::set_global_default(log).expect("there is no other");
-    });
-}
-
-/// Asks, and returns the lines of it.
+/// Sends a request, and returns its log lines.
 async fn lines_of(
-    house: &House,
+    service: &Service,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
 ) -> Vec<String> {
-    LINES.take();
-    house.ask(method, path, headers, body.to_owned()).await;
-    let text = String::from_utf8(LINES.take()).expect("text");
-    text.lines()
+    log_lines::take();
+    service
+        .request(method, path, headers, body.to_owned())
+        .await;
+    log_lines::take()
+        .lines()
         .filter(|line| line.contains("cloakroom_http"))
         .map(ToOwned::to_owned)
         .collect()
 }
 
-/// The value of a field; empty without one.
+/// Returns the value of a field, or an empty string without the field.
 fn value<'a>(line: &'a str, name: &str) -> &'a str {
     let rest = line
         .split_once(&format!("{name}="))
@@ -67,24 +35,52 @@ fn value<'a>(line: &'a str, name: &str) -> &'a str {
     word.strip_suffix("}:").unwrap_or(word).trim_matches('"')
 }
 
+/// Asserts the level and the fields of a request's line: its route, status, tenant, command and job.
+fn assert_line(line: &str, (method, path): (&str, &str), expected: [&str; 6]) {
+    let [level, route, status, tenant, command, job] = expected;
+    let fields =
+        ["method", "route", "status", "tenant", "command", "job_id"].map(|name| value(line, name));
+    assert_eq!(
+        fields,
+        [method, route, status, tenant, command, job],
+        "{line}"
+    );
+    assert!(
+        line.trim_start().starts_with(&format!("{level} request{{")),
+        "{line}"
+    );
+    assert!(line.contains("answered a request"), "{line}");
+    assert!(
+        !value(line, "duration_ms").is_empty() && value(line, "trace_id").len() == 32,
+        "{line}"
+    );
+    assert!(
+        path == "/uploads" || value(line, "request_id") == "r-1",
+        "{line}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
-    let house = house();
-    let location = house.done("answer").await;
+    let service = service();
+    let location = service.finished_job("answer").await;
     let id = location.trim_start_matches("/jobs/");
     let upload =
         json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
-    let answer = house
-        .ask("POST", "/uploads", &[], upload.clone())
+    let response = service
+        .request("POST", "/uploads", &[], upload.clone())
         .await
         .json();
-    let upload_path = format!("/uploads/{}", answer["upload_id"].as_str().expect("an id"));
+    let upload_path = format!(
+        "/uploads/{}",
+        response["upload_id"].as_str().expect("an id")
+    );
     for (method, path, body, expected) in [
         (
             "POST",
             "/commands/act",
-            "{}",
-            ["INFO", "/commands/{type}", "202", "default", "act", id],
+            r#"{"act":"answer"}"#,
+            ["INFO", "/commands/{type}", "200", "default", "act", id],
         ),
         (
             "POST",
@@ -148,62 +144,32 @@ async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
             ["DEBUG", "/jobs", "204", "", "", ""],
         ),
     ] {
-        // Of the same key, the job is the same.
+        // The same key names the same job.
         let headers = [
             ("x-request-id", "r-1"),
             ("idempotency-key", "order-1042"),
             ("content-type", "application/json"),
         ];
-        let body = if body == "{}" {
-            r#"{"act":"answer"}"#
-        } else {
-            body
-        };
         let headers = if path == "/uploads" {
             &headers[2..]
         } else {
             &headers[..]
         };
-        let lines = lines_of(&house, method, path, headers, body).await;
+        let lines = lines_of(&service, method, path, headers, body).await;
         let [line] = &lines[..] else {
             panic!("{method} {path}: {lines:?}")
         };
-        let [level, route, status, tenant, command, job] = expected;
-        let status = if path == "/commands/act" && status == "202" {
-            "200"
-        } else {
-            status
-        };
-        let fields = ["method", "route", "status", "tenant", "command", "job_id"]
-            .map(|name| value(line, name));
-        assert_eq!(
-            fields,
-            [method, route, status, tenant, command, job],
-            "{line}"
-        );
-        assert!(
-            line.trim_start().starts_with(&format!("{level} request{{")),
-            "{line}"
-        );
-        assert!(line.contains("answered a request"), "{line}");
-        assert!(
-            !value(line, "duration_ms").is_empty() && value(line, "trace_id").len() == 32,
-            "{line}"
-        );
-        assert!(
-            path == "/uploads" || value(line, "request_id") == "r-1",
-            "{line}"
-        );
+        assert_line(line, (method, path), expected);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_logged_once_with_its_cause() {
-    let house = house();
-    let location = house.done("answer").await;
-    house.room.memory.fail("load", Fault::Before);
-    let lines = lines_of(&house, "GET", &location, &[], "").await;
-    let [cause, answer] = &lines[..] else {
+    let service = service();
+    let location = service.finished_job("answer").await;
+    service.room.memory.fail("load", Fault::Before);
+    let lines = lines_of(&service, "GET", &location, &[], "").await;
+    let [cause, response] = &lines[..] else {
         panic!("{lines:?}")
     };
     assert!(
@@ -215,17 +181,17 @@ async fn a_failure_is_logged_once_with_its_cause() {
         "{cause}"
     );
     assert!(
-        answer.contains("INFO") && value(answer, "status") == "503",
-        "{answer}"
+        response.contains("INFO") && value(response, "status") == "503",
+        "{response}"
     );
-    let panics = house_at(Site::default().tenant(|_| panic!("secret")));
+    let panics = service_with(Site::default().tenant(|_| panic!("secret")));
     let lines = lines_of(&panics, "GET", &location, &[], "").await;
     assert!(
         lines[0].contains("ERROR") && lines[0].contains("a request's handler panicked"),
         "{}",
         lines[0]
     );
-    let nobody = house_at(Site::default().tenant(|_| None));
+    let nobody = service_with(Site::default().tenant(|_| None));
     let lines = lines_of(&nobody, "GET", &location, &[], "").await;
     assert!(
         lines[0].contains("ERROR") && lines[0].contains("without saying whose"),

@@ -1,14 +1,15 @@
-//! The HTTP contract, held against the router over ports in memory. Every answer is also held to `openapi.yaml`.
+//! Tests of the HTTP contract, with the router over ports in memory. Every response is also checked against `openapi.yaml`.
 
-mod answers;
 mod cancel;
-mod everything;
+mod common;
 mod find;
-mod house;
 mod log;
+mod log_lines;
 mod openapi;
 mod page;
 mod poll;
+mod responses;
 mod result;
+mod service;
 mod submit;
 mod uploads;

@@ -4,11 +4,11 @@ use axum::body::Body;
 use cloakroom_core::Code;
 use serde_json::{Value, json};
 
-use crate::house::{DOCUMENT, house};
+use crate::service::{DOCUMENT, service};
 
 #[tokio::test(start_paused = true)]
 async fn every_path_and_method_of_the_document_is_routed_and_no_other_method_is() {
-    let house = house();
+    let service = service();
     for (path, item) in DOCUMENT["paths"].as_object().expect("paths") {
         let mut methods: Vec<_> = item
             .as_object()
@@ -21,10 +21,10 @@ async fn every_path_and_method_of_the_document_is_routed_and_no_other_method_is(
             methods.push("HEAD".into());
         }
         methods.sort();
-        let answer = house
-            .ask("OPTIONS", &path.replace(['{', '}'], ""), &[], Body::empty())
+        let response = service
+            .request("OPTIONS", &path.replace(['{', '}'], ""), &[], Body::empty())
             .await;
-        let mut allowed: Vec<_> = answer
+        let mut allowed: Vec<_> = response
             .header("allow")
             .split(", ")
             .map(ToOwned::to_owned)
@@ -32,8 +32,8 @@ async fn every_path_and_method_of_the_document_is_routed_and_no_other_method_is(
         allowed.sort();
         assert_eq!(allowed, methods, "{path}");
         for method in methods {
-            let status = house
-                .ask(
+            let status = service
+                .request(
                     &method,
                     &path.replace("{type}", "act").replace(['{', '}'], ""),
                     &[],
@@ -99,12 +99,12 @@ fn the_problems_of_the_document_are_those_of_the_code() {
 
 #[tokio::test(start_paused = true)]
 async fn every_command_that_is_served_has_a_path_with_what_it_takes() {
-    let answer = house().get("/openapi.json", &[]).await;
+    let response = service().get("/openapi.json", &[]).await;
     assert_eq!(
-        (answer.status, answer.header("content-type")),
+        (response.status, response.header("content-type")),
         (200, "application/json")
     );
-    let document = answer.json();
+    let document = response.json();
     assert_eq!(
         (&document["openapi"], &document["servers"]),
         (&json!("3.1.0"), &json!([{ "url": "/" }]))
@@ -143,7 +143,7 @@ async fn every_command_that_is_served_has_a_path_with_what_it_takes() {
 
 #[tokio::test(start_paused = true)]
 async fn every_reference_in_the_document_leads_somewhere() {
-    let document = house().get("/openapi.json", &[]).await.json();
+    let document = service().get("/openapi.json", &[]).await.json();
     let mut seen = 0;
     let mut rest = vec![&document];
     while let Some(value) = rest.pop() {

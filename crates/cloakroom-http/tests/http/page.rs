@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 
-use crate::house::house;
+use crate::service::service;
 
 const BROWSER: (&str, &str) = (
     "accept",
@@ -19,11 +19,11 @@ async fn a_person_sees_a_page_with_the_status_that_a_program_gets() {
         ("fail", 400, "the printer is out of paper"),
         ("refuse", 422, "&lt;b&gt;no&lt;/b&gt;"),
     ] {
-        let house = house();
-        let location = house.done(act).await;
+        let service = service();
+        let location = service.finished_job(act).await;
         let (page, document) = (
-            house.get(&location, &[BROWSER]).await,
-            house.get(&location, &[]).await,
+            service.get(&location, &[BROWSER]).await,
+            service.get(&location, &[]).await,
         );
         assert_eq!(
             (page.status, page.header("content-type")),
@@ -44,11 +44,11 @@ async fn a_person_sees_a_page_with_the_status_that_a_program_gets() {
 
 #[tokio::test(start_paused = true)]
 async fn the_page_of_a_running_job_follows_it_with_script_and_without() {
-    let house = house();
-    let (location, work) = house.underway("nap").await;
-    let page = house.get(&location, &[BROWSER]).await;
+    let service = service();
+    let (location, work) = service.running_job("nap").await;
+    let page = service.get(&location, &[BROWSER]).await;
     assert_eq!(page.status, 202);
-    let document = house.get(&location, &[]).await;
+    let document = service.get(&location, &[]).await;
     let refresh = format!(
         "<noscript><meta http-equiv=\"refresh\" content=\"{}\"></noscript>",
         document.header("retry-after")
@@ -64,11 +64,15 @@ async fn the_page_of_a_running_job_follows_it_with_script_and_without() {
 
 #[tokio::test(start_paused = true)]
 async fn without_script_the_page_is_loaded_again_within_5_seconds() {
-    let house = house();
-    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
     for (age, advice, refresh) in [(0, "1", "1"), (20, "4", "4"), (280, "30", "5")] {
         tokio::time::sleep(Duration::from_secs(age)).await;
-        let page = house.get(&location, &[BROWSER]).await;
+        let page = service.get(&location, &[BROWSER]).await;
         assert_eq!(page.header("retry-after"), advice);
         assert!(
             page.text()
@@ -86,9 +90,9 @@ async fn the_tab_says_how_far_the_job_is_or_where_it_stands() {
         ("stumble", "Waiting for another attempt – act"),
         ("nothing", "Done – act"),
     ] {
-        let house = house();
-        let (location, work) = house.underway(act).await;
-        let page = house.get(&location, &[BROWSER]).await;
+        let service = service();
+        let (location, work) = service.running_job(act).await;
+        let page = service.get(&location, &[BROWSER]).await;
         assert!(
             page.text().contains(&format!("<title>{title}</title>")),
             "{}",
@@ -101,9 +105,13 @@ async fn the_tab_says_how_far_the_job_is_or_where_it_stands() {
 #[tokio::test(start_paused = true)]
 async fn the_policy_lets_nothing_run_but_the_pages_own_script_and_style() {
     use base64::Engine as _;
-    let house = house();
-    let location = house.act("answer", &[]).await.header("location").to_owned();
-    let page = house.get(&location, &[BROWSER]).await;
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
+    let page = service.get(&location, &[BROWSER]).await;
     let policy = page.header("content-security-policy");
     assert!(
         policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"),
@@ -130,9 +138,13 @@ async fn the_policy_lets_nothing_run_but_the_pages_own_script_and_style() {
 
 #[tokio::test(start_paused = true)]
 async fn the_script_finds_every_element_it_names() {
-    let house = house();
-    let location = house.act("answer", &[]).await.header("location").to_owned();
-    let page = house.get(&location, &[BROWSER]).await;
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
+    let page = service.get(&location, &[BROWSER]).await;
     let script = include_str!("../../src/page/follow.js");
     let literals = script.match_indices('(').filter_map(|(at, _)| {
         let called = ["part", "say", "reveal"]
@@ -162,25 +174,29 @@ async fn the_script_finds_every_element_it_names() {
 
 #[tokio::test(start_paused = true)]
 async fn success_with_a_resource_forwards_a_person_there() {
-    let house = house();
-    let location = house.done("resource").await;
-    let page = house
+    let service = service();
+    let location = service.finished_job("resource").await;
+    let page = service
         .get(&location, &[BROWSER, ("if-none-match", "*")])
         .await;
     assert_eq!((page.status, page.header("location")), (303, "/reports/7"));
-    assert_eq!(house.get(&location, &[]).await.status, 200);
+    assert_eq!(service.get(&location, &[]).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_the_browser_has_is_not_sent_again() {
-    let house = house();
-    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
     let (page, document) = (
-        house.get(&location, &[BROWSER]).await,
-        house.get(&location, &[]).await,
+        service.get(&location, &[BROWSER]).await,
+        service.get(&location, &[]).await,
     );
     assert_eq!(
-        house
+        service
             .get(
                 &location,
                 &[BROWSER, ("if-none-match", page.header("etag"))]
@@ -190,7 +206,7 @@ async fn a_page_that_the_browser_has_is_not_sent_again() {
         304
     );
     assert_eq!(
-        house
+        service
             .get(
                 &location,
                 &[BROWSER, ("if-none-match", document.header("etag"))]
@@ -203,10 +219,12 @@ async fn a_page_that_the_browser_has_is_not_sent_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_and_one_that_is_being_cancelled_have_pages() {
-    let house = house();
-    let (location, work) = house.underway("nap").await;
-    house.ask("DELETE", &location, &[], Body::empty()).await;
-    let page = house.get(&location, &[BROWSER]).await;
+    let service = service();
+    let (location, work) = service.running_job("nap").await;
+    service
+        .request("DELETE", &location, &[], Body::empty())
+        .await;
+    let page = service.get(&location, &[BROWSER]).await;
     assert!(
         page.text().contains("Being cancelled") && page.text().contains("aria-disabled=\"true\"")
     );
@@ -215,7 +233,7 @@ async fn a_cancelled_job_and_one_that_is_being_cancelled_have_pages() {
         "what was said while it ran is over"
     );
     work.await.expect("the work ends");
-    let page = house.get(&location, &[BROWSER]).await;
+    let page = service.get(&location, &[BROWSER]).await;
     assert_eq!(page.status, 410);
     assert!(page.text().contains("Cancelled"));
 }

@@ -8,32 +8,35 @@ use cloakroom_core::Tenant;
 use cloakroom_http::Site;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::house::{house, house_at};
+use crate::service::{service, service_with};
 
 #[tokio::test(start_paused = true)]
 async fn a_running_job_is_accepted_still_with_its_progress() {
-    let house = house();
-    let (location, work) = house.underway("nap").await;
-    let answer = house.get(&location, &[]).await;
+    let service = service();
+    let (location, work) = service.running_job("nap").await;
+    let response = service.get(&location, &[]).await;
     assert_eq!(
-        (answer.status, answer.header("content-type")),
+        (response.status, response.header("content-type")),
         (202, "application/json")
     );
-    assert_eq!(answer.header("vary"), "Accept, Prefer");
-    assert_eq!(answer.header("cache-control"), "private, no-cache");
-    let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
+    assert_eq!(response.header("vary"), "Accept, Prefer");
+    assert_eq!(response.header("cache-control"), "private, no-cache");
+    let seconds: u64 = response.header("retry-after").parse().expect("seconds");
     assert!((1..=30).contains(&seconds));
-    insta::assert_json_snapshot!(answer.json());
+    insta::assert_json_snapshot!(response.json());
     work.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_between_attempts_says_what_went_wrong_and_when_the_next_is() {
-    let house = house();
-    let (location, work) = house.underway("stumble").await;
-    let answer = house.get(&location, &[]).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (202, "30"));
-    insta::assert_json_snapshot!(answer.json());
+    let service = service();
+    let (location, work) = service.running_job("stumble").await;
+    let response = service.get(&location, &[]).await;
+    assert_eq!(
+        (response.status, response.header("retry-after")),
+        (202, "30")
+    );
+    insta::assert_json_snapshot!(response.json());
     work.abort();
 }
 
@@ -45,11 +48,11 @@ async fn a_job_that_succeeded_has_its_result_inside_or_says_where_it_is() {
         ("page", "result_url"),
         ("resource", "resource"),
     ] {
-        let house = house();
-        let location = house.done(act).await;
-        let answer = house.get(&location, &[]).await;
-        let job = answer.json();
-        assert_eq!((answer.status, answer.header("retry-after")), (200, ""));
+        let service = service();
+        let location = service.finished_job(act).await;
+        let response = service.get(&location, &[]).await;
+        let job = response.json();
+        assert_eq!((response.status, response.header("retry-after")), (200, ""));
         for other in ["result", "result_url", "resource"] {
             assert_eq!(job.get(other).is_some(), other == member, "{job}");
         }
@@ -61,16 +64,19 @@ async fn a_job_that_succeeded_has_its_result_inside_or_says_where_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_job_is_a_problem_that_holds_the_job() {
-    let house = house();
-    let location = house.done("fail").await;
-    let answer = house.get(&location, &[]).await;
-    answer.problem(400, "job-failed");
-    insta::assert_json_snapshot!(answer.json());
-    assert!(!answer.header("etag").is_empty() && answer.header("retry-after").is_empty());
+    let service = service();
+    let location = service.finished_job("fail").await;
+    let response = service.get(&location, &[]).await;
+    response.problem(400, "job-failed");
+    insta::assert_json_snapshot!(response.json());
+    assert!(!response.header("etag").is_empty() && response.header("retry-after").is_empty());
 
-    let house = crate::house::house();
-    let location = house.done("refuse").await;
-    let problem = house.get(&location, &[]).await.problem(422, "out-of-paper");
+    let service = crate::service::service();
+    let location = service.finished_job("refuse").await;
+    let problem = service
+        .get(&location, &[])
+        .await
+        .problem(422, "out-of-paper");
     assert!(
         !problem.to_string().contains("tray 2"),
         "what is for the log is not shown"
@@ -79,12 +85,18 @@ async fn a_failed_job_is_a_problem_that_holds_the_job() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_is_gone() {
-    let house = house();
-    let location = house.act("answer", &[]).await.header("location").to_owned();
-    house.ask("DELETE", &location, &[], Body::empty()).await;
-    let answer = house.get(&location, &[]).await;
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
+    service
+        .request("DELETE", &location, &[], Body::empty())
+        .await;
+    let response = service.get(&location, &[]).await;
     assert_eq!(
-        answer.problem(410, "job-cancelled")["job"]["status"],
+        response.problem(410, "job-cancelled")["job"]["status"],
         "cancelled"
     );
 }
@@ -99,8 +111,8 @@ async fn unknown_expired_malformed_and_another_tenants_are_one_answer() {
                 .map_or_else(Tenant::default, |_| "other".parse().expect("a tenant")),
         )
     };
-    let house = house_at(Site::default().tenant(tenant));
-    let location = house.done("answer").await;
+    let service = service_with(Site::default().tenant(tenant));
+    let location = service.finished_job("answer").await;
     let without_instance = |mut problem: serde_json::Value| {
         problem
             .as_object_mut()
@@ -108,7 +120,7 @@ async fn unknown_expired_malformed_and_another_tenants_are_one_answer() {
             .remove("instance");
         problem
     };
-    let unknown = house
+    let unknown = service
         .get("/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11", &[])
         .await;
     let one = without_instance(unknown.problem(404, "unknown-job"));
@@ -117,66 +129,71 @@ async fn unknown_expired_malformed_and_another_tenants_are_one_answer() {
     for path in ["/jobs/x", "/jobs/%00", "/jobs/%FF", &upper] {
         for path in [path, &format!("{path}/result")] {
             for accept in ["*/*", "text/html"] {
-                let answer = house.get(path, &[("accept", accept)]).await;
+                let response = service.get(path, &[("accept", accept)]).await;
                 assert_eq!(
-                    without_instance(answer.problem(404, "unknown-job")),
+                    without_instance(response.problem(404, "unknown-job")),
                     one,
                     "{path}"
                 );
             }
         }
-        house
-            .ask("DELETE", path, &[], Body::empty())
+        service
+            .request("DELETE", path, &[], Body::empty())
             .await
             .problem(404, "unknown-job");
     }
     assert_eq!(
         without_instance(
-            house
+            service
                 .get(&location, &[("authorization", "x")])
                 .await
                 .problem(404, "unknown-job")
         ),
         one
     );
-    assert_eq!(house.get(&location, &[]).await.status, 200);
+    assert_eq!(service.get(&location, &[]).await.status, 200);
     advance(Duration::from_secs(86_401)).await;
     assert_eq!(
-        without_instance(house.get(&location, &[]).await.problem(404, "unknown-job")),
+        without_instance(
+            service
+                .get(&location, &[])
+                .await
+                .problem(404, "unknown-job")
+        ),
         one
     );
-    house
-        .ask("DELETE", &location, &[], Body::empty())
+    service
+        .request("DELETE", &location, &[], Body::empty())
         .await
         .problem(404, "unknown-job");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_client_has_already_is_not_sent_again() {
-    let house = house();
-    let submitted = house.act("answer", &[]).await;
+    let service = service();
+    let submitted = service.act("answer", &[]).await;
     let (location, tag) = (submitted.header("location"), submitted.header("etag"));
     for known in [tag, &format!("W/{tag}"), &format!("\"x\", {tag}"), "*"] {
-        let answer = house.get(location, &[("if-none-match", known)]).await;
+        let response = service.get(location, &[("if-none-match", known)]).await;
         assert_eq!(
             (
-                answer.status,
-                answer.header("etag"),
-                answer.header("retry-after")
+                response.status,
+                response.header("etag"),
+                response.header("retry-after")
             ),
             (304, tag, "1"),
             "{known}"
         );
         assert_eq!(
-            (answer.header("vary"), answer.header("content-type")),
+            (response.header("vary"), response.header("content-type")),
             ("Accept, Prefer", "")
         );
     }
-    house.room.work_until_idle().await;
-    let changed = house.get(location, &[("if-none-match", tag)]).await;
+    service.room.work_until_idle().await;
+    let changed = service.get(location, &[("if-none-match", tag)]).await;
     assert_eq!(changed.status, 200);
     assert_ne!(changed.header("etag"), tag);
-    let over = house
+    let over = service
         .get(location, &[("if-none-match", changed.header("etag"))])
         .await;
     assert_eq!((over.status, over.header("retry-after")), (304, ""));
@@ -184,32 +201,32 @@ async fn what_the_client_has_already_is_not_sent_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_came_to_a_bad_end_is_always_told_in_full() {
-    let house = house();
-    let location = house.done("fail").await;
-    let tag = house.get(&location, &[]).await.header("etag").to_owned();
+    let service = service();
+    let location = service.finished_job("fail").await;
+    let tag = service.get(&location, &[]).await.header("etag").to_owned();
     for known in [tag.as_str(), "*"] {
         for headers in [
             &[("if-none-match", known)][..],
             &[("if-none-match", known), ("accept", "text/html")],
         ] {
-            assert_eq!(house.get(&location, headers).await.status, 400);
+            assert_eq!(service.get(&location, headers).await.status, 400);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_waits_for_the_end() {
-    let house = house();
-    let (location, work) = house.underway("nap").await;
+    let service = service();
+    let (location, work) = service.running_job("nap").await;
     let begun = Instant::now();
-    let first = house.get(&location, &[("prefer", "wait=20")]).await;
+    let first = service.get(&location, &[("prefer", "wait=20")]).await;
     assert_eq!(
         (first.status, first.header("preference-applied")),
         (202, "wait=20")
     );
     assert_eq!(begun.elapsed(), Duration::from_secs(20));
     advance(Duration::from_secs(10)).await;
-    let last = house.get(&location, &[("prefer", "wait=99")]).await;
+    let last = service.get(&location, &[("prefer", "wait=99")]).await;
     assert_eq!(
         (last.status, last.header("preference-applied")),
         (200, "wait=25")
@@ -217,7 +234,10 @@ async fn a_poll_waits_for_the_end() {
     assert!(begun.elapsed() < Duration::from_secs(52));
     let begun = Instant::now();
     assert_eq!(
-        house.get(&location, &[("prefer", "wait=25")]).await.status,
+        service
+            .get(&location, &[("prefer", "wait=25")])
+            .await
+            .status,
         200
     );
     assert!(begun.elapsed().is_zero(), "what is over is not waited for");
@@ -226,11 +246,11 @@ async fn a_poll_waits_for_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_waits_for_a_change_from_what_the_client_knows() {
-    let house = house();
-    let submitted = house.act("nap", &[]).await;
+    let service = service();
+    let submitted = service.act("nap", &[]).await;
     let (location, tag) = (submitted.header("location"), submitted.header("etag"));
     let begun = Instant::now();
-    let same = house
+    let same = service
         .get(location, &[("prefer", "wait=5"), ("if-none-match", tag)])
         .await;
     assert_eq!(
@@ -239,7 +259,7 @@ async fn a_poll_waits_for_a_change_from_what_the_client_knows() {
     );
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
     let begun = Instant::now();
-    let stale = house
+    let stale = service
         .get(
             location,
             &[("prefer", "wait=5"), ("if-none-match", "\"old\"")],
@@ -247,14 +267,14 @@ async fn a_poll_waits_for_a_change_from_what_the_client_knows() {
         .await;
     assert_eq!((stale.status, begun.elapsed()), (202, Duration::ZERO));
     let poll = async {
-        let answer = house
+        let response = service
             .get(location, &[("prefer", "wait=25"), ("if-none-match", tag)])
             .await;
-        (answer, begun.elapsed())
+        (response, begun.elapsed())
     };
-    let ((answer, took), ()) = tokio::join!(poll, house.room.work_until_idle());
+    let ((response, took), ()) = tokio::join!(poll, service.room.work_until_idle());
     assert_eq!(
-        (answer.status, answer.json()["status"].as_str()),
+        (response.status, response.json()["status"].as_str()),
         (202, Some("running"))
     );
     assert!(took < Duration::from_secs(1));
@@ -263,7 +283,7 @@ async fn a_poll_waits_for_a_change_from_what_the_client_knows() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_job_is_not_waited_for() {
     let begun = Instant::now();
-    house()
+    service()
         .get(
             "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11",
             &[("prefer", "wait=25")],
@@ -275,33 +295,37 @@ async fn an_unknown_job_is_not_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_answers_are_held_for_a_tenant_and_the_next_one_is_given_at_once() {
-    let house = Arc::new(house());
-    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let service = Arc::new(service());
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
     let held: Vec<_> = (0..1000)
         .map(|_| {
-            let (house, location) = (Arc::clone(&house), location.clone());
-            tokio::spawn(async move { house.get(&location, &[("prefer", "wait=25")]).await })
+            let (service, location) = (Arc::clone(&service), location.clone());
+            tokio::spawn(async move { service.get(&location, &[("prefer", "wait=25")]).await })
         })
         .collect();
     // Time goes on once all of them wait.
     sleep(Duration::from_millis(1)).await;
     let begun = Instant::now();
-    let answer = house.get(&location, &[("prefer", "wait=25")]).await;
+    let response = service.get(&location, &[("prefer", "wait=25")]).await;
     assert_eq!(
-        (answer.status, answer.header("preference-applied")),
+        (response.status, response.header("preference-applied")),
         (202, "")
     );
     assert_eq!(begun.elapsed(), Duration::ZERO);
-    for answer in held {
-        let answer = answer.await.expect("no panic");
+    for response in held {
+        let response = response.await.expect("no panic");
         assert_eq!(
-            (answer.status, answer.header("preference-applied")),
+            (response.status, response.header("preference-applied")),
             (202, "wait=25")
         );
     }
-    let answer = house.get(&location, &[("prefer", "wait=1")]).await;
+    let response = service.get(&location, &[("prefer", "wait=1")]).await;
     assert_eq!(
-        answer.header("preference-applied"),
+        response.header("preference-applied"),
         "wait=1",
         "there is room again"
     );

@@ -6,31 +6,31 @@ use axum::body::Body;
 use cloakroom_app::host::Host as _;
 use tokio::time::Instant;
 
-use crate::house::{House, house, house_at};
+use crate::service::{Service, service, service_with};
 
 #[tokio::test(start_paused = true)]
 async fn a_small_result_is_served_with_its_own_type_and_runs_nothing() {
-    let house = house();
-    let path = format!("{}/result", house.done("page").await);
-    let answer = house.get(&path, &[("accept", "text/html")]).await;
+    let service = service();
+    let path = format!("{}/result", service.finished_job("page").await);
+    let response = service.get(&path, &[("accept", "text/html")]).await;
     assert_eq!(
-        (answer.status, answer.header("content-type")),
+        (response.status, response.header("content-type")),
         (200, "text/html")
     );
-    assert_eq!(answer.text(), "<script>alert(1)</script>");
-    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(response.text(), "<script>alert(1)</script>");
+    assert_eq!(response.header("x-content-type-options"), "nosniff");
     assert_eq!(
-        answer.header("content-security-policy"),
+        response.header("content-security-policy"),
         "sandbox; default-src 'none'"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_json_result_is_served_as_the_handler_wrote_it() {
-    let house = house();
-    let path = format!("{}/result", house.done("answer").await);
-    let answer = house.get(&path, &[]).await;
-    assert_eq!((answer.status, answer.text()), (200, "{\"answer\":42}"));
+    let service = service();
+    let path = format!("{}/result", service.finished_job("answer").await);
+    let response = service.get(&path, &[]).await;
+    assert_eq!((response.status, response.text()), (200, "{\"answer\":42}"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,34 +39,37 @@ async fn a_large_result_is_a_link_away_and_a_resource_is_where_the_handler_says(
         ("large", "https://objects.example/results/"),
         ("resource", "/reports/7"),
     ] {
-        let house = house();
-        let path = format!("{}/result", house.done(act).await);
-        let answer = house.get(&path, &[]).await;
-        assert_eq!(answer.status, 303);
+        let service = service();
+        let path = format!("{}/result", service.finished_job(act).await);
+        let response = service.get(&path, &[]).await;
+        assert_eq!(response.status, 303);
         assert!(
-            answer.header("location").starts_with(place),
+            response.header("location").starts_with(place),
             "{}",
-            answer.header("location")
+            response.header("location")
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_link_to_a_large_result_comes_in_a_document_where_that_is_preferred() {
-    let house = house();
-    let path = format!("{}/result", house.done("large").await);
-    let answer = house
+    let service = service();
+    let path = format!("{}/result", service.finished_job("large").await);
+    let response = service
         .get(&path, &[("prefer", "return=representation")])
         .await;
     assert_eq!(
-        (answer.status, answer.header("content-type")),
+        (response.status, response.header("content-type")),
         (200, "application/json")
     );
     assert_eq!(
-        (answer.header("preference-applied"), answer.header("vary")),
+        (
+            response.header("preference-applied"),
+            response.header("vary")
+        ),
         ("return=representation", "Prefer")
     );
-    let link = answer.json();
+    let link = response.json();
     assert!(
         link["url"]
             .as_str()
@@ -77,16 +80,16 @@ async fn the_link_to_a_large_result_comes_in_a_document_where_that_is_preferred(
         .as_str()
         .and_then(|at| at.parse().ok())
         .expect("a time");
-    assert_eq!(expires_at.since(house.room.host.now()).as_secs(), 900);
+    assert_eq!(expires_at.since(service.room.host.now()).as_secs(), 900);
 
-    let held = house
+    let held = service
         .get(&path, &[("prefer", "wait=5, return=representation")])
         .await;
     assert_eq!(
         held.header("preference-applied"),
         "wait=5, return=representation"
     );
-    let plain = house.get(&path, &[("prefer", "return=minimal")]).await;
+    let plain = service.get(&path, &[("prefer", "return=minimal")]).await;
     assert_eq!(
         (plain.status, plain.header("preference-applied")),
         (303, "")
@@ -96,13 +99,13 @@ async fn the_link_to_a_large_result_comes_in_a_document_where_that_is_preferred(
 #[tokio::test(start_paused = true)]
 async fn a_preferred_document_changes_nothing_where_there_is_no_link() {
     for (act, status) in [("page", 200), ("resource", 303), ("nothing", 204)] {
-        let house = house();
-        let path = format!("{}/result", house.done(act).await);
-        let answer = house
+        let service = service();
+        let path = format!("{}/result", service.finished_job(act).await);
+        let response = service
             .get(&path, &[("prefer", "return=representation")])
             .await;
         assert_eq!(
-            (answer.status, answer.header("preference-applied")),
+            (response.status, response.header("preference-applied")),
             (status, ""),
             "{act}"
         );
@@ -112,16 +115,17 @@ async fn a_preferred_document_changes_nothing_where_there_is_no_link() {
 #[tokio::test(start_paused = true)]
 async fn a_host_holds_a_response_for_as_long_as_it_allows() {
     for (longest, applied) in [(3, "wait=3"), (0, "")] {
-        let house =
-            house_at(cloakroom_http::Site::default().longest_wait(Duration::from_secs(longest)));
+        let service = service_with(
+            cloakroom_http::Site::default().longest_wait(Duration::from_secs(longest)),
+        );
         let path = format!(
             "{}/result",
-            house.act("answer", &[]).await.header("location")
+            service.act("answer", &[]).await.header("location")
         );
         let begun = Instant::now();
-        let answer = house.get(&path, &[("prefer", "wait=20")]).await;
+        let response = service.get(&path, &[("prefer", "wait=20")]).await;
         assert_eq!(
-            (answer.status, answer.header("preference-applied")),
+            (response.status, response.header("preference-applied")),
             (202, applied)
         );
         assert_eq!(begun.elapsed().as_secs(), longest);
@@ -130,11 +134,11 @@ async fn a_host_holds_a_response_for_as_long_as_it_allows() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_result_that_goes_before_its_job_says_when_and_is_said_to_be_gone_then() {
-    let house = house();
-    let location = house.done("large").await;
+    let service = service();
+    let location = service.finished_job("large").await;
     let (path, job) = (
         format!("{location}/result"),
-        house.get(&location, &[]).await.json(),
+        service.get(&location, &[]).await.json(),
     );
     let time = |name: &str| {
         job[name]
@@ -151,16 +155,16 @@ async fn a_large_result_that_goes_before_its_job_says_when_and_is_said_to_be_gon
     );
     assert!(time("result_expires_at") < time("expires_at"));
     tokio::time::sleep(Duration::from_secs(7190)).await;
-    assert_eq!(house.get(&path, &[]).await.status, 303);
+    assert_eq!(service.get(&path, &[]).await.status, 303);
     tokio::time::sleep(Duration::from_secs(10)).await;
-    house.get(&path, &[]).await.problem(410, "result-expired");
+    service.get(&path, &[]).await.problem(410, "result-expired");
     assert_eq!(
-        house.get(&location, &[]).await.status,
+        service.get(&location, &[]).await.status,
         200,
         "the job is still known"
     );
 
-    let small = house_small(&house).await;
+    let small = small_result_statuses(&service).await;
     assert_eq!(
         small,
         (200, 200),
@@ -168,65 +172,78 @@ async fn a_large_result_that_goes_before_its_job_says_when_and_is_said_to_be_gon
     );
 }
 
-/// The statuses of a small result, at once and after two hours.
-async fn house_small(house: &House) -> (u16, u16) {
-    let location = house.act("answer", &[]).await.header("location").to_owned();
-    house.room.work_until_idle().await;
+/// Returns the statuses of a small result, at once and after two hours.
+async fn small_result_statuses(service: &Service) -> (u16, u16) {
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
+    service.room.work_until_idle().await;
     let path = format!("{location}/result");
-    let first = house.get(&path, &[]).await.status;
+    let first = service.get(&path, &[]).await.status;
     tokio::time::sleep(Duration::from_secs(7200)).await;
-    (first, house.get(&path, &[]).await.status)
+    (first, service.get(&path, &[]).await.status)
 }
 
 #[tokio::test(start_paused = true)]
 async fn success_without_a_result_or_a_resource_has_no_content() {
-    let house = house();
-    let path = format!("{}/result", house.done("nothing").await);
-    assert_eq!(house.get(&path, &[]).await.status, 204);
+    let service = service();
+    let path = format!("{}/result", service.finished_job("nothing").await);
+    assert_eq!(service.get(&path, &[]).await.status, 204);
 }
 
 #[tokio::test(start_paused = true)]
 async fn until_there_is_a_result_the_job_is_answered() {
-    let house = house();
-    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
     let path = format!("{location}/result");
-    let (job, result) = (house.get(&location, &[]).await, house.get(&path, &[]).await);
+    let (job, result) = (
+        service.get(&location, &[]).await,
+        service.get(&path, &[]).await,
+    );
     assert_eq!(
         (result.status, result.json(), result.header("retry-after")),
         (202, job.json(), "1")
     );
     assert_eq!(
-        house
+        service
             .get(&path, &[("if-none-match", job.header("etag"))])
             .await
             .status,
         304
     );
-    house.ask("DELETE", &location, &[], Body::empty()).await;
+    service
+        .request("DELETE", &location, &[], Body::empty())
+        .await;
     assert_eq!(
-        house.get(&path, &[]).await.problem(410, "job-cancelled"),
-        house.get(&location, &[]).await.json()
+        service.get(&path, &[]).await.problem(410, "job-cancelled"),
+        service.get(&location, &[]).await.json()
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_job_has_no_result_but_its_problem() {
-    let house = house();
-    let path = format!("{}/result", house.done("refuse").await);
-    house.get(&path, &[]).await.problem(422, "out-of-paper");
+    let service = service();
+    let path = format!("{}/result", service.finished_job("refuse").await);
+    service.get(&path, &[]).await.problem(422, "out-of-paper");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_result_can_be_waited_for() {
-    let house = house();
+    let service = service();
     let path = format!(
         "{}/result",
-        house.act("answer", &[]).await.header("location")
+        service.act("answer", &[]).await.header("location")
     );
     let begun = Instant::now();
     let prefer = [("prefer", "wait=25")];
-    let (answer, ()) = tokio::join!(house.get(&path, &prefer), house.room.work_until_idle());
-    assert_eq!((answer.status, answer.text()), (200, "{\"answer\":42}"));
-    assert_eq!(answer.header("preference-applied"), "wait=25");
+    let (response, ()) = tokio::join!(service.get(&path, &prefer), service.room.work_until_idle());
+    assert_eq!((response.status, response.text()), (200, "{\"answer\":42}"));
+    assert_eq!(response.header("preference-applied"), "wait=25");
     assert!(begun.elapsed().as_secs() < 1);
 }

@@ -12,7 +12,7 @@ use http::Request;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::house::{House, house};
+use crate::service::{Service, service};
 
 const KEY: (&str, &str) = ("idempotency-key", "order-1042");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -21,26 +21,28 @@ const PNG: (&str, &str) = ("content-type", "image/png");
 
 #[tokio::test(start_paused = true)]
 async fn a_command_is_accepted_with_its_location_and_the_job() {
-    let house = house();
-    let answer = house.act("answer", &[KEY]).await;
-    assert_eq!(answer.status, 202);
+    let service = service();
+    let response = service.act("answer", &[KEY]).await;
+    assert_eq!(response.status, 202);
     assert_eq!(
-        answer.header("location"),
-        answer.json()["links"]["self"].as_str().expect("a link")
+        response.header("location"),
+        response.json()["links"]["self"].as_str().expect("a link")
     );
     assert_eq!(
         (
-            answer.header("retry-after"),
-            answer.header("idempotent-replayed")
+            response.header("retry-after"),
+            response.header("idempotent-replayed")
         ),
         ("1", "")
     );
-    assert!(!answer.header("etag").is_empty() && answer.header("preference-applied").is_empty());
-    insta::assert_json_snapshot!(answer.json());
-    let polled = house.get(answer.header("location"), &[]).await;
+    assert!(
+        !response.header("etag").is_empty() && response.header("preference-applied").is_empty()
+    );
+    insta::assert_json_snapshot!(response.json());
+    let polled = service.get(response.header("location"), &[]).await;
     assert_eq!(
         (polled.json(), polled.header("etag")),
-        (answer.json(), answer.header("etag"))
+        (response.json(), response.header("etag"))
     );
 }
 
@@ -51,9 +53,9 @@ async fn the_same_again_is_answered_as_a_poll_and_makes_no_second_job() {
         ("fail", 400, "job-failed"),
         ("refuse", 422, "out-of-paper"),
     ] {
-        let house = house();
-        let first = house.act(act, &[KEY]).await;
-        let again = house
+        let service = service();
+        let first = service.act(act, &[KEY]).await;
+        let again = service
             .act(act, &[("idempotency-key", "\"order-1042\"")])
             .await;
         assert_eq!(
@@ -64,10 +66,10 @@ async fn the_same_again_is_answered_as_a_poll_and_makes_no_second_job() {
             ),
             (202, "true", first.json())
         );
-        house.room.work_until_idle().await;
+        service.room.work_until_idle().await;
         let (polled, again) = (
-            house.get(first.header("location"), &[]).await,
-            house.act(act, &[KEY]).await,
+            service.get(first.header("location"), &[]).await,
+            service.act(act, &[KEY]).await,
         );
         assert_eq!(
             (again.status, polled.status, polled.json()),
@@ -83,20 +85,22 @@ async fn the_same_again_is_answered_as_a_poll_and_makes_no_second_job() {
         if !code.is_empty() {
             assert_eq!(again.problem(status, code)["job"]["id"], first.json()["id"]);
         }
-        house.room.memory.only_job();
+        service.room.memory.only_job();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_is_replayed_as_gone() {
-    let house = house();
-    let location = house
+    let service = service();
+    let location = service
         .act("answer", &[KEY])
         .await
         .header("location")
         .to_owned();
-    house.ask("DELETE", &location, &[], Body::empty()).await;
-    let again = house.act("answer", &[KEY]).await;
+    service
+        .request("DELETE", &location, &[], Body::empty())
+        .await;
+    let again = service.act("answer", &[KEY]).await;
     again.problem(410, "job-cancelled");
     assert_eq!(
         (
@@ -109,29 +113,29 @@ async fn a_cancelled_job_is_replayed_as_gone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_was_used_for_another_command_is_refused() {
-    let house = house();
-    house.act("answer", &[KEY]).await;
-    house
+    let service = service();
+    service.act("answer", &[KEY]).await;
+    service
         .act("fail", &[KEY])
         .await
         .problem(422, "idempotency-key-reused");
     let image = ("idempotency-key", "image-1");
     assert_eq!(
-        house
-            .ask("POST", "/commands/image.keep?width=1", &[PNG, image], "x")
+        service
+            .request("POST", "/commands/image.keep?width=1", &[PNG, image], "x")
             .await
             .status,
         202
     );
-    let answer = house
-        .ask("POST", "/commands/image.keep?width=2", &[PNG, image], "x")
+    let response = service
+        .request("POST", "/commands/image.keep?width=2", &[PNG, image], "x")
         .await;
-    answer.problem(422, "idempotency-key-reused");
+    response.problem(422, "idempotency-key-reused");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_is_not_registered_is_unknown_whatever_is_sent() {
-    let house = house();
+    let service = service();
     for path in [
         "/commands/act.out",
         "/commands/Act",
@@ -140,34 +144,34 @@ async fn a_command_that_is_not_registered_is_unknown_whatever_is_sent() {
         "/commands/-",
         &format!("/commands/{}", "a".repeat(129)),
     ] {
-        let answer = house
-            .ask("POST", path, &[("idempotency-key", "")], "not json")
+        let response = service
+            .request("POST", path, &[("idempotency-key", "")], "not json")
             .await;
-        let problem = answer.problem(404, "unknown-command");
+        let problem = response.problem(404, "unknown-command");
         assert!(!problem.to_string().contains("act.strictly"), "lists none");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_breaks_its_rule_or_is_missing_where_it_is_required_is_refused() {
-    let house = house();
+    let service = service();
     for bad in ["", "a b", "\"", "\"\"", &"k".repeat(256)] {
-        house
+        service
             .act("answer", &[("idempotency-key", bad)])
             .await
             .problem(400, "invalid-idempotency-key");
     }
-    house
+    service
         .act("answer", &[KEY, KEY])
         .await
         .problem(400, "invalid-idempotency-key");
-    house
-        .ask("POST", "/commands/act.strictly", &[JSON], "{}")
+    service
+        .request("POST", "/commands/act.strictly", &[JSON], "{}")
         .await
         .problem(400, "idempotency-key-required");
     assert_eq!(
-        house
-            .ask("POST", "/commands/act.strictly", &[JSON, KEY], "{}")
+        service
+            .request("POST", "/commands/act.strictly", &[JSON, KEY], "{}")
             .await
             .status,
         202
@@ -176,20 +180,20 @@ async fn a_key_that_breaks_its_rule_or_is_missing_where_it_is_required_is_refuse
 
 #[tokio::test(start_paused = true)]
 async fn a_media_type_that_the_command_does_not_take_is_refused_with_those_that_it_does() {
-    let house = house();
+    let service = service();
     for sent in ["text/plain", "", "application/json; charset=latin-1"] {
-        let answer = house
-            .ask("POST", "/commands/act", &[("content-type", sent)], "{}")
+        let response = service
+            .request("POST", "/commands/act", &[("content-type", sent)], "{}")
             .await;
-        answer.problem(415, "unsupported-media-type");
-        assert_eq!(answer.header("accept-post"), "application/json", "{sent}");
+        response.problem(415, "unsupported-media-type");
+        assert_eq!(response.header("accept-post"), "application/json", "{sent}");
     }
     for headers in [&[JSON][..], &[], &[KEY, PNG, PNG]] {
-        let answer = house
-            .ask("POST", "/commands/image.keep?width=1", headers, "png")
+        let response = service
+            .request("POST", "/commands/image.keep?width=1", headers, "png")
             .await;
-        let problem = answer.problem(415, "unsupported-media-type");
-        assert_eq!(answer.header("accept-post"), "image/png, image/jpeg");
+        let problem = response.problem(415, "unsupported-media-type");
+        assert_eq!(response.header("accept-post"), "image/png, image/jpeg");
         assert!(
             problem["detail"]
                 .as_str()
@@ -197,8 +201,8 @@ async fn a_media_type_that_the_command_does_not_take_is_refused_with_those_that_
             "{problem}"
         );
     }
-    let encoded = house
-        .ask(
+    let encoded = service
+        .request(
             "POST",
             "/commands/act",
             &[JSON, ("content-encoding", "gzip")],
@@ -211,12 +215,12 @@ async fn a_media_type_that_the_command_does_not_take_is_refused_with_those_that_
 
 #[tokio::test(start_paused = true)]
 async fn a_body_as_it_is_may_say_so() {
-    let house = house();
+    let service = service();
     for encoding in ["identity", "IDENTITY"] {
         let headers = [JSON, ("content-encoding", encoding)];
         assert_eq!(
-            house
-                .ask("POST", "/commands/act", &headers, "{}")
+            service
+                .request("POST", "/commands/act", &headers, "{}")
                 .await
                 .status,
             202,
@@ -227,28 +231,28 @@ async fn a_body_as_it_is_may_say_so() {
 
 #[tokio::test(start_paused = true)]
 async fn malformed_json_is_told_by_line_and_column() {
-    let answer = house()
-        .ask("POST", "/commands/act", &[JSON], "{\n  \"act\": x}")
+    let response = service()
+        .request("POST", "/commands/act", &[JSON], "{\n  \"act\": x}")
         .await;
-    answer.problem(400, "malformed-json");
-    insta::assert_json_snapshot!(answer.json());
+    response.problem(400, "malformed-json");
+    insta::assert_json_snapshot!(response.json());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_invalid_payload_is_told_by_pointers() {
-    let house = house();
-    let answer = house
-        .ask("POST", "/commands/act", &[JSON], r#"{"act":"dance"}"#)
+    let service = service();
+    let response = service
+        .request("POST", "/commands/act", &[JSON], r#"{"act":"dance"}"#)
         .await;
-    answer.problem(422, "invalid-payload");
-    insta::assert_json_snapshot!(answer.json());
+    response.problem(422, "invalid-payload");
+    insta::assert_json_snapshot!(response.json());
     for (query, pointer) in [
         ("width=200", "/width"),
         ("width=x", "/width"),
         ("width=1&height=2", "/height"),
     ] {
-        let answer = house
-            .ask(
+        let response = service
+            .request(
                 "POST",
                 &format!("/commands/image.keep?{query}"),
                 &[PNG],
@@ -256,49 +260,52 @@ async fn an_invalid_payload_is_told_by_pointers() {
             )
             .await;
         assert_eq!(
-            answer.problem(422, "invalid-payload")["errors"][0]["pointer"],
+            response.problem(422, "invalid-payload")["errors"][0]["pointer"],
             pointer,
             "{query}"
         );
     }
-    house
-        .ask("POST", "/commands/image.keep?width=1", &[PNG], "")
+    service
+        .request("POST", "/commands/image.keep?width=1", &[PNG], "")
         .await
         .problem(422, "invalid-payload");
     assert!(
-        house.room.memory.calls().is_empty(),
+        service.room.memory.calls().is_empty(),
         "nothing is stored before the payload is checked"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_over_the_limit_is_rejected_whether_its_length_is_known_or_not() {
-    let house = house();
-    let answer = house
-        .ask(
+    let service = service();
+    let response = service
+        .request(
             "POST",
             "/commands/act.strictly",
             &[JSON, KEY],
             " ".repeat(21),
         )
         .await;
-    let problem = answer.problem(413, "payload-too-large");
+    let problem = response.problem(413, "payload-too-large");
     let detail = problem["detail"].as_str().unwrap_or_default();
     assert!(
         detail.contains("20 bytes") && detail.contains("POST /uploads"),
         "{detail}"
     );
-    assert_eq!(answer.header("connection"), "close");
+    assert_eq!(response.header("connection"), "close");
 
     let pieces =
         stream::iter(0..100).map(|_| Ok::<_, Infallible>(Bytes::from(vec![b' '; 100_000])));
     let request = Request::post("/commands/act")
         .body(Body::from_stream(pieces))
         .expect("a request");
-    house.send(request).await.problem(413, "payload-too-large");
+    service
+        .send(request)
+        .await
+        .problem(413, "payload-too-large");
     assert_eq!(
-        house
-            .ask(
+        service
+            .request(
                 "POST",
                 "/commands/act",
                 &[JSON],
@@ -316,7 +323,10 @@ async fn a_body_that_breaks_off_is_refused() {
     let request = Request::post("/commands/act")
         .body(Body::from_stream(broken))
         .expect("a request");
-    let problem = house().send(request).await.problem(400, "invalid-request");
+    let problem = service()
+        .send(request)
+        .await
+        .problem(400, "invalid-request");
     assert_eq!(
         problem["detail"],
         "the body broke off; send the request again"
@@ -325,20 +335,20 @@ async fn a_body_that_breaks_off_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn binary_bodies_arrive_byte_for_byte() {
-    let house = house();
+    let service = service();
     let bytes: Vec<u8> = (0..=255).collect();
-    let answer = house
-        .ask(
+    let response = service
+        .request(
             "POST",
             "/commands/image.keep?width=1",
             &[PNG],
             bytes.clone(),
         )
         .await;
-    assert_eq!(answer.status, 202);
-    house.room.work_until_idle().await;
-    let result = house
-        .get(&format!("{}/result", answer.header("location")), &[])
+    assert_eq!(response.status, 202);
+    service.room.work_until_idle().await;
+    let result = service
+        .get(&format!("{}/result", response.header("location")), &[])
         .await;
     assert_eq!(
         (
@@ -352,21 +362,23 @@ async fn binary_bodies_arrive_byte_for_byte() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_may_wait_for_the_end() {
-    let house = house();
+    let service = service();
     for prefer in ["wait=10", "respond-async, wait=10"] {
         let headers = [("prefer", prefer)];
-        let (answer, ()) =
-            tokio::join!(house.act("answer", &headers), house.room.work_until_idle());
+        let (response, ()) = tokio::join!(
+            service.act("answer", &headers),
+            service.room.work_until_idle()
+        );
         assert_eq!(
-            (answer.status, answer.header("preference-applied")),
+            (response.status, response.header("preference-applied")),
             (200, "wait=10"),
             "{}",
-            answer.text()
+            response.text()
         );
-        assert_eq!(answer.json()["result"], json!({ "answer": 42 }));
-        assert!(!answer.header("location").is_empty());
+        assert_eq!(response.json()["result"], json!({ "answer": 42 }));
+        assert!(!response.header("location").is_empty());
     }
-    let (failed, ()) = tokio::join!(house.act("refuse", &WAIT), house.room.work_until_idle());
+    let (failed, ()) = tokio::join!(service.act("refuse", &WAIT), service.room.work_until_idle());
     failed.problem(422, "out-of-paper");
     assert!(
         !failed.header("location").is_empty() && failed.header("preference-applied") == "wait=10"
@@ -375,20 +387,20 @@ async fn a_client_may_wait_for_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_is_over_after_25_seconds_at_most() {
-    let house = house();
+    let service = service();
     for (prefer, seconds, applied) in [
         ("wait=0", 0, "wait=0"),
         ("wait=3", 3, "wait=3"),
         ("wait=99999999999999999999", 25, "wait=25"),
     ] {
         let begun = Instant::now();
-        let answer = house.act("answer", &[("prefer", prefer)]).await;
+        let response = service.act("answer", &[("prefer", prefer)]).await;
         assert_eq!(
-            (answer.status, answer.header("preference-applied")),
+            (response.status, response.header("preference-applied")),
             (202, applied)
         );
         assert_eq!(begun.elapsed(), Duration::from_secs(seconds));
-        assert!(!answer.header("retry-after").is_empty());
+        assert!(!response.header("retry-after").is_empty());
     }
     for (prefer, applied) in [
         ("respond-async", "respond-async"),
@@ -396,7 +408,7 @@ async fn a_wait_is_over_after_25_seconds_at_most() {
         ("handling=strict", ""),
     ] {
         assert_eq!(
-            house
+            service
                 .act("answer", &[("prefer", prefer)])
                 .await
                 .header("preference-applied"),
@@ -407,41 +419,44 @@ async fn a_wait_is_over_after_25_seconds_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_fails_does_not_hide_that_the_job_was_accepted() {
-    let house = house();
-    house.room.memory.fail("load", Fault::Before);
-    let answer = house.act("answer", &[("prefer", "wait=5")]).await;
-    assert_eq!(answer.status, 202);
+    let service = service();
+    service.room.memory.fail("load", Fault::Before);
+    let response = service.act("answer", &[("prefer", "wait=5")]).await;
+    assert_eq!(response.status, 202);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_browsers_form_is_sent_on_to_the_page() {
-    let house = house();
+    let service = service();
     let browser = (
         "accept",
         "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     );
-    let answer = house.act("answer", &[KEY, browser]).await;
+    let response = service.act("answer", &[KEY, browser]).await;
     assert_eq!(
-        (answer.status, answer.header("idempotent-replayed")),
+        (response.status, response.header("idempotent-replayed")),
         (303, "")
     );
-    let again = house.act("answer", &[KEY, browser]).await;
+    let again = service.act("answer", &[KEY, browser]).await;
     assert_eq!(
         (again.status, again.header("idempotent-replayed")),
         (303, "true")
     );
-    assert_eq!(house.get(again.header("location"), &[]).await.status, 202);
-    assert_eq!(house.act("answer", &[("accept", "*/*")]).await.status, 202);
-    house
+    assert_eq!(service.get(again.header("location"), &[]).await.status, 202);
+    assert_eq!(
+        service.act("answer", &[("accept", "*/*")]).await.status,
+        202
+    );
+    service
         .act("dance", &[browser])
         .await
         .problem(422, "invalid-payload");
 }
 
-async fn uploaded(house: &House, content_type: &str, bytes: &'static [u8]) -> String {
+async fn uploaded(service: &Service, content_type: &str, bytes: &'static [u8]) -> String {
     let asked = json!({ "content_type": content_type, "content_length": bytes.len() });
-    let upload = house
-        .ask("POST", "/uploads", &[JSON], asked.to_string())
+    let upload = service
+        .request("POST", "/uploads", &[JSON], asked.to_string())
         .await
         .json();
     let url = upload["url"]
@@ -449,7 +464,7 @@ async fn uploaded(house: &House, content_type: &str, bytes: &'static [u8]) -> St
         .expect("a url")
         .trim_start_matches("https://objects.example/")
         .to_owned();
-    house
+    service
         .room
         .memory
         .put(&url, content_type, Bytes::from_static(bytes))
@@ -460,16 +475,16 @@ async fn uploaded(house: &House, content_type: &str, bytes: &'static [u8]) -> St
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_stands_for_the_body_of_one_job() {
-    let house = house();
-    let id = uploaded(&house, "image/png", b"png").await;
+    let service = service();
+    let id = uploaded(&service, "image/png", b"png").await;
     let path = "/commands/image.keep?width=1";
-    let answer = house
-        .ask("POST", path, &[("upload-id", &id), KEY], "")
+    let response = service
+        .request("POST", path, &[("upload-id", &id), KEY], "")
         .await;
-    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(response.status, 202, "{}", response.text());
     assert_eq!(
-        house
-            .ask("POST", path, &[("upload-id", &id), KEY], "")
+        service
+            .request("POST", path, &[("upload-id", &id), KEY], "")
             .await
             .header("idempotent-replayed"),
         "true"
@@ -478,15 +493,15 @@ async fn an_upload_stands_for_the_body_of_one_job() {
         &[("upload-id", id.as_str())][..],
         &[("upload-id", &id), ("idempotency-key", "another")],
     ] {
-        house
-            .ask("POST", path, other, "")
+        service
+            .request("POST", path, other, "")
             .await
             .problem(422, "upload-not-found");
     }
-    house.room.work_until_idle().await;
+    service.room.work_until_idle().await;
     assert_eq!(
-        &house
-            .get(&format!("{}/result", answer.header("location")), &[])
+        &service
+            .get(&format!("{}/result", response.header("location")), &[])
             .await
             .body[..],
         b"png"
@@ -495,7 +510,7 @@ async fn an_upload_stands_for_the_body_of_one_job() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_can_not_be_had_or_does_not_fit_is_refused() {
-    let house = house();
+    let service = service();
     let path = "/commands/image.keep?width=1";
     for id in [
         "",
@@ -503,44 +518,44 @@ async fn an_upload_that_can_not_be_had_or_does_not_fit_is_refused() {
         "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11",
         "00000000-0000-0000-0000-000000000000",
     ] {
-        house
-            .ask("POST", path, &[("upload-id", id)], "")
+        service
+            .request("POST", path, &[("upload-id", id)], "")
             .await
             .problem(422, "upload-not-found");
     }
-    let id = uploaded(&house, "image/png", b"png").await;
-    house
-        .ask("POST", path, &[("upload-id", &id)], "png")
+    let id = uploaded(&service, "image/png", b"png").await;
+    service
+        .request("POST", path, &[("upload-id", &id)], "png")
         .await
         .problem(400, "invalid-request");
-    house
-        .ask("POST", path, &[("upload-id", &id), ("upload-id", &id)], "")
+    service
+        .request("POST", path, &[("upload-id", &id), ("upload-id", &id)], "")
         .await
         .problem(400, "invalid-request");
-    house
-        .ask("POST", "/commands/act", &[("upload-id", &id)], "")
+    service
+        .request("POST", "/commands/act", &[("upload-id", &id)], "")
         .await
         .problem(415, "unsupported-media-type");
-    let large = uploaded(&house, "image/png", &[0; 1001]).await;
-    let problem = house
-        .ask("POST", path, &[("upload-id", &large)], "")
+    let large = uploaded(&service, "image/png", &[0; 1001]).await;
+    let problem = service
+        .request("POST", path, &[("upload-id", &large)], "")
         .await
         .problem(413, "payload-too-large");
     assert_eq!(problem["limit"], 1000);
-    let text = uploaded(&house, "application/json", b"{").await;
-    house
-        .ask("POST", "/commands/act", &[("upload-id", &text)], "")
+    let text = uploaded(&service, "application/json", b"{").await;
+    service
+        .request("POST", "/commands/act", &[("upload-id", &text)], "")
         .await
         .problem(400, "malformed-json");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_trace_goes_along_with_the_command() {
-    let house = house();
+    let service = service();
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let carried = async |headers: &[(&str, &str)]| -> Value {
-        house.act("answer", headers).await;
-        let body = house
+        service.act("answer", headers).await;
+        let body = service
             .room
             .memory
             .receive(Duration::from_secs(60))
@@ -559,7 +574,7 @@ async fn the_trace_goes_along_with_the_command() {
         (&json!(traceparent), &json!("rojo=1"))
     );
     assert_eq!(
-        (&message["request_id"], house.room.memory.xray()),
+        (&message["request_id"], service.room.memory.xray()),
         (&json!("r-1"), None)
     );
 
@@ -570,7 +585,7 @@ async fn the_trace_goes_along_with_the_command() {
         "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
     );
     assert_eq!(
-        house.room.memory.xray().as_deref(),
+        service.room.memory.xray().as_deref(),
         Some(xray),
         "beside the message"
     );
@@ -582,37 +597,37 @@ async fn the_trace_goes_along_with_the_command() {
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_must_be_new_is_not_replayed() {
-    let house = house();
+    let service = service();
     let star = ("if-none-match", "*");
-    let first = house.act("answer", &[KEY, star]).await;
+    let first = service.act("answer", &[KEY, star]).await;
     assert_eq!(first.status, 202);
-    house.room.memory.calls();
-    house
+    service.room.memory.calls();
+    service
         .act("answer", &[KEY, star])
         .await
         .problem(412, "precondition-failed");
-    house
+    service
         .act("answer", &[KEY, ("if-none-match", first.header("etag"))])
         .await
         .problem(412, "precondition-failed");
     assert_eq!(
-        house.room.memory.calls(),
+        service.room.memory.calls(),
         ["accept", "accept"],
         "no second message"
     );
     assert_eq!(
-        house
+        service
             .act("answer", &[KEY, ("if-none-match", "\"other\"")])
             .await
             .header("idempotent-replayed"),
         "true"
     );
-    house
+    service
         .act("fail", &[KEY, star])
         .await
         .problem(422, "idempotency-key-reused");
     assert_eq!(
-        house.act("answer", &[star]).await.status,
+        service.act("answer", &[star]).await.status,
         202,
         "without a key there is no job"
     );
@@ -620,54 +635,54 @@ async fn a_command_that_must_be_new_is_not_replayed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_must_match_is_replayed_and_never_accepted() {
-    let house = house();
+    let service = service();
     for headers in [
         &[("if-match", "*")][..],
         &[KEY, ("if-match", "*")],
         &[KEY, ("if-match", "\"x\"")],
     ] {
-        house
+        service
             .act("answer", headers)
             .await
             .problem(412, "precondition-failed");
     }
     assert!(
-        !house.room.memory.calls().contains(&"accept"),
+        !service.room.memory.calls().contains(&"accept"),
         "nothing was recorded"
     );
-    let first = house.act("answer", &[KEY]).await;
+    let first = service.act("answer", &[KEY]).await;
     for matched in ["*", first.header("etag")] {
-        let again = house.act("answer", &[KEY, ("if-match", matched)]).await;
+        let again = service.act("answer", &[KEY, ("if-match", matched)]).await;
         assert_eq!(
             (again.status, again.header("idempotent-replayed")),
             (202, "true"),
             "{matched}"
         );
     }
-    house
+    service
         .act("answer", &[KEY, ("if-match", "\"x\"")])
         .await
         .problem(412, "precondition-failed");
-    house
+    service
         .act("fail", &[KEY, ("if-match", "*")])
         .await
         .problem(422, "idempotency-key-reused");
-    house.room.work_until_idle().await;
-    house
+    service.room.work_until_idle().await;
+    service
         .act("answer", &[KEY, ("if-match", first.header("etag"))])
         .await
         .problem(412, "precondition-failed");
-    house.room.memory.only_job();
+    service.room.memory.only_job();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_payload_is_refused_before_any_condition_is_asked() {
-    let house = house();
-    house
+    let service = service();
+    service
         .act("dance", &[KEY, ("if-match", "*")])
         .await
         .problem(422, "invalid-payload");
-    house
+    service
         .act("answer", &[KEY, ("if-match", "x")])
         .await
         .problem(400, "invalid-request");
@@ -675,16 +690,16 @@ async fn a_payload_is_refused_before_any_condition_is_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_query_of_a_command_that_takes_json_is_refused() {
-    let house = house();
-    let problem = house
-        .ask("POST", "/commands/act?act=nap&x=1", &[JSON], "{}")
+    let service = service();
+    let problem = service
+        .request("POST", "/commands/act?act=nap&x=1", &[JSON], "{}")
         .await
         .problem(422, "invalid-payload");
     assert_eq!(problem["errors"][0]["pointer"], "/act");
     assert_eq!(problem["errors"].as_array().map(Vec::len), Some(2));
     assert_eq!(
-        house
-            .ask("POST", "/commands/act?", &[JSON], "{}")
+        service
+            .request("POST", "/commands/act?", &[JSON], "{}")
             .await
             .status,
         202
@@ -693,44 +708,44 @@ async fn a_query_of_a_command_that_takes_json_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_byte_order_mark_is_skipped_and_belongs_to_the_fingerprint() {
-    let house = house();
+    let service = service();
     assert_eq!(
-        house
-            .ask("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}")
+        service
+            .request("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}")
             .await
             .status,
         202
     );
-    house
-        .ask("POST", "/commands/act", &[JSON, KEY], "{}")
+    service
+        .request("POST", "/commands/act", &[JSON, KEY], "{}")
         .await
         .problem(422, "idempotency-key-reused");
     assert_eq!(
-        house
-            .ask("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}")
+        service
+            .request("POST", "/commands/act", &[JSON, KEY], "\u{feff}{}")
             .await
             .header("idempotent-replayed"),
         "true"
     );
-    house.room.work_until_idle().await;
-    assert_eq!(house.room.memory.only_job().status.as_str(), "succeeded");
+    service.room.work_until_idle().await;
+    assert_eq!(service.room.memory.only_job().status.as_str(), "succeeded");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_number_in_the_query_is_written_as_in_json() {
-    let house = house();
+    let service = service();
     for width in ["100", "100.0", "1e2"] {
         let path = format!("/commands/image.keep?width={width}");
         assert_eq!(
-            house.ask("POST", &path, &[PNG], "x").await.status,
+            service.request("POST", &path, &[PNG], "x").await.status,
             202,
             "{width}"
         );
     }
     for width in ["1.5", "null", "101", "-1", ""] {
         let path = format!("/commands/image.keep?width={width}");
-        let problem = house
-            .ask("POST", &path, &[PNG], "x")
+        let problem = service
+            .request("POST", &path, &[PNG], "x")
             .await
             .problem(422, "invalid-payload");
         assert_eq!(problem["errors"][0]["pointer"], "/width", "{width}");

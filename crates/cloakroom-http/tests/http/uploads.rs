@@ -6,11 +6,11 @@ use cloakroom_app::ports::keys;
 use cloakroom_core::Tenant;
 use serde_json::{Value, json};
 
-use crate::house::{Answer, House, house, house_at};
+use crate::service::{Response, Service, service, service_with};
 
-async fn ask(body: impl Into<String>) -> Answer {
-    house()
-        .ask(
+async fn ask(body: impl Into<String>) -> Response {
+    service()
+        .request(
             "POST",
             "/uploads",
             &[("content-type", "application/json; charset=utf-8")],
@@ -22,16 +22,16 @@ async fn ask(body: impl Into<String>) -> Answer {
 #[tokio::test(start_paused = true)]
 async fn an_upload_is_made_ready_with_a_link_that_takes_it() {
     let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
-    let answer = ask(
+    let response = ask(
         json!({ "content_type": "image/png", "content_length": 73_400_320, "sha256": sha256 })
             .to_string(),
     )
     .await;
     assert_eq!(
-        (answer.status, answer.header("cache-control")),
+        (response.status, response.header("cache-control")),
         (201, "no-store")
     );
-    insta::assert_json_snapshot!(answer.json());
+    insta::assert_json_snapshot!(response.json());
     for body in [
         json!({ "content_type": "a/b", "content_length": 1, "sha256": null }),
         json!({ "content_type": "a/b", "content_length": 5_368_709_120_u64 }),
@@ -42,9 +42,9 @@ async fn an_upload_is_made_ready_with_a_link_that_takes_it() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_is_told_by_pointers_all_at_once() {
-    let answer = ask(r#"{"content_type":"png","content_length":0,"sha256":"x","a/b":1}"#).await;
-    answer.problem(422, "invalid-payload");
-    insta::assert_json_snapshot!(answer.json());
+    let response = ask(r#"{"content_type":"png","content_length":0,"sha256":"x","a/b":1}"#).await;
+    response.problem(422, "invalid-payload");
+    insta::assert_json_snapshot!(response.json());
     for (body, pointer) in [
         (json!([]), ""),
         (json!({ "content_length": 1 }), "/content_type"),
@@ -116,8 +116,8 @@ async fn an_upload_is_at_most_5_tib_and_described_in_a_little_json() {
         (&malformed["line"], &malformed["column"]),
         (&json!(2), &json!(1))
     );
-    let other = house()
-        .ask("POST", "/uploads", &[("content-type", "image/png")], "png")
+    let other = service()
+        .request("POST", "/uploads", &[("content-type", "image/png")], "png")
         .await;
     other.problem(415, "unsupported-media-type");
     assert_eq!(other.header("accept-post"), "application/json");
@@ -126,9 +126,9 @@ async fn an_upload_is_at_most_5_tib_and_described_in_a_little_json() {
 const MIB: u64 = 1024 * 1024;
 
 /// Asks for an upload in parts.
-async fn ask_for_parts(house: &House, terms: &Value) -> Answer {
-    house
-        .ask(
+async fn ask_for_parts(service: &Service, terms: &Value) -> Response {
+    service
+        .request(
             "POST",
             "/uploads",
             &[("content-type", "application/json")],
@@ -138,9 +138,9 @@ async fn ask_for_parts(house: &House, terms: &Value) -> Answer {
 }
 
 /// Of each part, its number, its bytes, and whether it is there.
-fn parts(answer: &Answer) -> Vec<(u64, u64, bool)> {
-    let answer = answer.json();
-    let parts = answer["parts"].as_array().expect("parts").iter();
+fn parts(response: &Response) -> Vec<(u64, u64, bool)> {
+    let response = response.json();
+    let parts = response["parts"].as_array().expect("parts").iter();
     parts
         .map(|part| {
             let uploaded = part["uploaded"].as_bool().expect("whether");
@@ -157,28 +157,28 @@ fn parts(answer: &Answer) -> Vec<(u64, u64, bool)> {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
-    let house = house_at(cloakroom_http::Site::new("/v1"));
+    let service = service_with(cloakroom_http::Site::new("/v1"));
     let terms = json!({ "content_type": "image/png", "content_length": 10 * MIB + 1, "parts": 2 });
-    let answer = ask_for_parts(&house, &terms).await;
+    let response = ask_for_parts(&service, &terms).await;
     assert_eq!(
-        (answer.status, answer.header("cache-control")),
+        (response.status, response.header("cache-control")),
         (201, "no-store")
     );
-    insta::assert_json_snapshot!(answer.json());
-    let id = answer.json()["upload_id"]
+    insta::assert_json_snapshot!(response.json());
+    let id = response.json()["upload_id"]
         .as_str()
         .expect("an id")
         .to_owned();
-    let place = answer.header("location").to_owned();
+    let place = response.header("location").to_owned();
     assert_eq!(place, format!("/v1/uploads/{id}"));
     let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
     assert!(
-        house
+        service
             .room
             .memory
             .put_part(&key, 2, Bytes::from(vec![0; 5 << 20]))
     );
-    let looked = house.get(&place, &[]).await;
+    let looked = service.get(&place, &[]).await;
     assert_eq!(
         (looked.status, looked.header("cache-control")),
         (200, "no-store")
@@ -188,19 +188,22 @@ async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
         [(1, 5 * MIB + 1, false), (2, 5 * MIB, true)]
     );
     assert_eq!(
-        parts(&house.get(&format!("{place}?from=2"), &[]).await),
+        parts(&service.get(&format!("{place}?from=2"), &[]).await),
         [(2, 5 * MIB, true)]
     );
     assert_eq!(
-        house.ask("HEAD", &place, &[], Body::empty()).await.status,
+        service
+            .request("HEAD", &place, &[], Body::empty())
+            .await
+            .status,
         200
     );
-    house
+    service
         .get(&format!("{place}?from=0"), &[])
         .await
         .problem(400, "invalid-request");
-    let early = house
-        .ask(
+    let early = service
+        .request(
             "POST",
             "/v1/commands/image.keep?width=1",
             &[("upload-id", &id)],
@@ -212,23 +215,23 @@ async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_comes_before_all_parts_is_told_which_are_missing() {
-    let house = house();
+    let service = service();
     let terms =
         json!({ "content_type": "application/json", "content_length": 40 * MIB, "parts": 8 });
-    let answer = ask_for_parts(&house, &terms).await;
-    let id = answer.json()["upload_id"]
+    let response = ask_for_parts(&service, &terms).await;
+    let id = response.json()["upload_id"]
         .as_str()
         .expect("an id")
         .to_owned();
     let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
     assert!(
-        house
+        service
             .room
             .memory
             .put_part(&key, 2, Bytes::from(vec![b' '; 5 << 20]))
     );
-    let early = house
-        .ask(
+    let early = service
+        .request(
             "POST",
             "/commands/act",
             &[("upload-id", &id)],
@@ -244,18 +247,26 @@ async fn a_command_that_comes_before_all_parts_is_told_which_are_missing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_over_5_gib_comes_in_parts_and_many_of_them_are_told_of_page_by_page() {
-    let house = house();
+    let service = service();
     let terms = |length: u64| json!({ "content_type": "a/b", "content_length": length });
-    let answer = ask_for_parts(&house, &terms(5 * 1024 * MIB + 1)).await;
+    let response = ask_for_parts(&service, &terms(5 * 1024 * MIB + 1)).await;
     assert_eq!(
-        (answer.status, parts(&answer).len(), &answer.json()["next"]),
+        (
+            response.status,
+            parts(&response).len(),
+            &response.json()["next"]
+        ),
         (201, 81, &Value::Null)
     );
-    let answer = ask_for_parts(&house, &terms(5 * 1024 * 1024 * MIB)).await;
-    assert!(answer.body.len() < 1_000_000, "{} bytes", answer.body.len());
-    let (mut told, mut page) = (parts(&answer), answer);
+    let response = ask_for_parts(&service, &terms(5 * 1024 * 1024 * MIB)).await;
+    assert!(
+        response.body.len() < 1_000_000,
+        "{} bytes",
+        response.body.len()
+    );
+    let (mut told, mut page) = (parts(&response), response);
     while let Some(next) = page.json()["next"].as_str() {
-        page = house.get(next, &[]).await;
+        page = service.get(next, &[]).await;
         told.extend(parts(&page));
     }
     assert_eq!(
@@ -271,9 +282,9 @@ async fn an_upload_over_5_gib_comes_in_parts_and_many_of_them_are_told_of_page_b
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_of_5_gib_comes_in_one_part_and_any_has_at_most_10_000() {
-    let house = house();
+    let service = service();
     let whole = ask_for_parts(
-        &house,
+        &service,
         &json!({ "content_type": "a/b", "content_length": 5 * 1024 * MIB }),
     )
     .await;
@@ -287,9 +298,9 @@ async fn an_upload_of_5_gib_comes_in_one_part_and_any_has_at_most_10_000() {
     );
     let terms =
         json!({ "content_type": "a/b", "content_length": 10_000 * 5 * MIB, "parts": 10_000 });
-    let answer = ask_for_parts(&house, &terms).await;
+    let response = ask_for_parts(&service, &terms).await;
     assert_eq!(
-        (answer.status, answer.json()["part_length"].as_u64()),
+        (response.status, response.json()["part_length"].as_u64()),
         (201, Some(5 * MIB))
     );
 }
@@ -319,9 +330,9 @@ async fn a_wish_for_parts_that_can_not_be_is_told_what_can() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_can_not_be_looked_at_is_unknown() {
-    let house = house();
+    let service = service();
     let whole = ask_for_parts(
-        &house,
+        &service,
         &json!({ "content_type": "a/b", "content_length": 1 }),
     )
     .await;
@@ -336,17 +347,20 @@ async fn an_upload_that_can_not_be_looked_at_is_unknown() {
         "x",
         "%FF",
     ] {
-        house
+        service
             .get(&format!("/uploads/{id}"), &[])
             .await
             .problem(404, "unknown-upload");
     }
-    house.get("/uploads/", &[]).await.problem(404, "not-found");
+    service
+        .get("/uploads/", &[])
+        .await
+        .problem(404, "not-found");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_description_is_read_as_every_json_is() {
-    let house = house();
+    let service = service();
     let headers = [("content-type", "application/json")];
     for (body, line, column) in [
         ("", 1, 1),
@@ -354,8 +368,8 @@ async fn a_description_is_read_as_every_json_is() {
         ("{\"content_type\":\"日本語\", x}", 1, 24),
         ("\u{feff}x", 1, 1),
     ] {
-        let problem = house
-            .ask("POST", "/uploads", &headers, body)
+        let problem = service
+            .request("POST", "/uploads", &headers, body)
             .await
             .problem(400, "malformed-json");
         assert_eq!(
@@ -366,28 +380,31 @@ async fn a_description_is_read_as_every_json_is() {
     }
     let body = "\u{feff}{\"content_type\":\"image/png\",\"content_length\":3.0}";
     assert_eq!(
-        house.ask("POST", "/uploads", &headers, body).await.status,
+        service
+            .request("POST", "/uploads", &headers, body)
+            .await
+            .status,
         201
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_matches_nothing_before_it_is_there() {
-    let house = house();
+    let service = service();
     let body = r#"{"content_type":"image/png","content_length":3}"#;
     for matched in ["*", "\"x\""] {
-        let answer = house
-            .ask("POST", "/uploads", &[("if-match", matched)], body)
+        let response = service
+            .request("POST", "/uploads", &[("if-match", matched)], body)
             .await;
-        answer.problem(412, "precondition-failed");
+        response.problem(412, "precondition-failed");
     }
-    house
-        .ask("POST", "/uploads", &[("if-match", "*")], "{}")
+    service
+        .request("POST", "/uploads", &[("if-match", "*")], "{}")
         .await
         .problem(422, "invalid-payload");
     assert_eq!(
-        house
-            .ask("POST", "/uploads", &[("if-none-match", "*")], body)
+        service
+            .request("POST", "/uploads", &[("if-none-match", "*")], body)
             .await
             .status,
         201

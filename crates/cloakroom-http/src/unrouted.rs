@@ -1,27 +1,32 @@
-//! Answers to requests that no route can answer. The host's HTTP server rejects them, and sends what is made here.
+//! Responses to requests that never reach the router, because the host's HTTP server rejects them.
 
 use axum::response::{IntoResponse as _, Response};
 use cloakroom_core::Code;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::problems::{self, Refused};
-use crate::trace::Ids;
-use crate::{Cors, cors};
+use crate::Cors;
+use crate::cors::CorsRequest;
+use crate::problems::{self, Rejection};
+use crate::request_trace::RequestTrace;
 
-/// Returns the problem document of a request that the HTTP server did not give to the router: one whose head can't be
-/// read (400, 414, 431), or that is not finished at the end of the service (503). `path` is the request's, or `/` if it
-/// is not known. The body is in memory.
-pub fn unanswered(cors: &Cors, status: StatusCode, path: &str) -> Response {
-    let unread = HeaderMap::new();
-    let mut response = problems::finish(refused(status).into_response(), path);
+/// Returns the problem document of a request that the HTTP server did not pass to the router.
+///
+/// Its head can't be parsed (400, 414, 431), or the service ends before the request is complete (503). `path` is the
+/// request's, or `/` if it is not known. The body is in memory.
+pub fn unrouted_response(cors: &Cors, status: StatusCode, path: &str) -> Response {
+    let headers = HeaderMap::new();
+    let mut response = problems::finish(rejection(status).into_response(), path);
+    let (id, cors_request) = (
+        RequestTrace::from_headers(&headers).request_id,
+        CorsRequest::new(&Method::GET, &headers),
+    );
     let headers = response.headers_mut();
-    let id = Ids::of(&unread).request_id;
     headers.insert(
         "x-request-id",
         HeaderValue::try_from(&id).expect("an id is visible ASCII"),
     );
-    cors.answer(&cors::Asked::of(&Method::GET, &unread), headers);
+    cors.add_headers(&cors_request, headers);
     tracing::info!(
         request_id = id,
         status = status.as_u16(),
@@ -30,22 +35,22 @@ pub fn unanswered(cors: &Cors, status: StatusCode, path: &str) -> Response {
     response
 }
 
-fn refused(status: StatusCode) -> Refused {
+fn rejection(status: StatusCode) -> Rejection {
     match status {
-        StatusCode::URI_TOO_LONG => Refused::new(
+        StatusCode::URI_TOO_LONG => Rejection::new(
             Code::UriTooLong,
             "the URI has more than 65534 bytes; send parameters of this size in the body",
         ),
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Refused::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Rejection::new(
             Code::HeadersTooLarge,
             "the request has more than 100 headers or a head of more than 400 KB; send fewer and shorter headers",
         ),
-        StatusCode::SERVICE_UNAVAILABLE => Refused::new(
+        StatusCode::SERVICE_UNAVAILABLE => Rejection::new(
             Code::TemporarilyUnavailable,
             "the service is ending; send the request again in a moment",
         )
         .header(RETRY_AFTER, HeaderValue::from_static("2")),
-        _ => Refused::invalid(
+        _ => Rejection::invalid(
             "the request line or a header is not well-formed HTTP/1.1; percent-encode quotes, spaces and other special \
             characters in the path and the query, and check the headers",
         ),
@@ -61,14 +66,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_is_a_problem_document_with_what_every_answer_has() {
+    async fn each_is_a_problem_document_with_the_headers_of_every_response() {
         for (status, code) in [
             (400, "invalid-request"),
             (414, "uri-too-long"),
             (431, "headers-too-large"),
             (503, "temporarily-unavailable"),
         ] {
-            let response = unanswered(
+            let response = unrouted_response(
                 &Cors::Any,
                 StatusCode::from_u16(status).expect("a status"),
                 "/jobs",

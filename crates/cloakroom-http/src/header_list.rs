@@ -1,9 +1,9 @@
-//! Lists as headers hold them (RFC 9110, section 5.6.1): over several lines, and with commas in quoted strings.
+//! Lists in headers (RFC 9110, section 5.6.1): over several lines, and with commas in quoted strings.
 
 use http::{HeaderMap, HeaderName};
 
-/// The lines of a header, as one list. Lines that are not text are left out.
-pub(crate) fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+/// Joins the lines of a header to one list. Lines that are not text are left out.
+pub(crate) fn join_lines(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let lines: Vec<_> = headers
         .get_all(name)
         .iter()
@@ -12,7 +12,7 @@ pub(crate) fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(","))
 }
 
-/// The trimmed, non-empty parts of a text between separators that stand outside of quoted strings.
+/// Splits a text at the separators outside of quoted strings. The parts are trimmed, and empty ones left out.
 pub(crate) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(move |c| {
@@ -28,18 +28,18 @@ pub(crate) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     parts.map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// A value as a token, or as a quoted string (RFC 9110, section 5.6.4); `None` when it is neither.
-pub(crate) fn word(text: &str) -> Option<String> {
+/// Reads a token or a quoted string (RFC 9110, section 5.6.4). Returns `None` if the text is neither.
+pub(crate) fn unquote(text: &str) -> Option<String> {
     let Some(rest) = text.strip_prefix('"') else {
         return (!text.is_empty() && !text.contains([' ', '\t', '"'])).then(|| text.to_owned());
     };
-    let mut word = String::new();
+    let mut value = String::new();
     let mut chars = rest.chars();
     loop {
         match chars.next()? {
-            '"' => return chars.next().is_none().then_some(word),
-            '\\' => word.push(chars.next()?),
-            c => word.push(c),
+            '"' => return chars.next().is_none().then_some(value),
+            '\\' => value.push(chars.next()?),
+            c => value.push(c),
         }
     }
 }
@@ -62,11 +62,11 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_a_token_or_a_quoted_string() {
-        assert_eq!(word("10").as_deref(), Some("10"));
-        assert_eq!(word(r#""1\0""#).as_deref(), Some("10"));
+    fn a_value_is_a_token_or_a_quoted_string() {
+        assert_eq!(unquote("10").as_deref(), Some("10"));
+        assert_eq!(unquote(r#""1\0""#).as_deref(), Some("10"));
         for bad in ["", "1 0", "\"10", "\"10\"0", "\"", "\"\\\""] {
-            assert_eq!(word(bad), None, "{bad}");
+            assert_eq!(unquote(bad), None, "{bad}");
         }
     }
 }

@@ -1,99 +1,105 @@
-//! Requests that were made, and their answers.
+//! Record of requests and their responses.
 
 use std::collections::BTreeSet;
 
 use axum::body::Body;
 use cloakroom_http::{Cors, Site};
 
-use crate::house::{Answer, House, house_at, template};
+use crate::service::{Response, Service, service_with, template};
 
-/// The page that asks.
+/// Origin of the page that sends the requests.
 const ORIGIN: &str = "https://shop.example";
 
-/// A deployment that this page may ask.
-pub(super) fn house() -> House {
-    house_of(Site::default())
+/// Creates a service whose responses this page may read.
+pub(super) fn cors_service() -> Service {
+    cors_service_with(Site::default())
 }
 
-pub(super) fn house_of(site: Site) -> House {
-    house_at(site.cors(Cors::Only(vec![ORIGIN.to_owned()])))
+pub(super) fn cors_service_with(site: Site) -> Service {
+    service_with(site.cors(Cors::Only(vec![ORIGIN.to_owned()])))
 }
 
 #[derive(Default)]
 pub(super) struct Record {
-    /// A request line and its answer, and the situations in which it is given.
-    answers: Vec<(String, Vec<String>)>,
-    given: BTreeSet<(String, String, String)>,
+    /// Request lines with their responses, and the situations in which they occur.
+    responses: Vec<(String, Vec<String>)>,
+    seen: BTreeSet<(String, String, String)>,
 }
 
 impl Record {
-    /// Asks, checks what holds of every answer, and notes the rest.
-    pub(super) async fn ask(
+    /// Sends a request, checks the rules of every response, and records the rest.
+    pub(super) async fn request(
         &mut self,
         situation: &str,
-        house: &House,
+        service: &Service,
         (method, path): (&str, &str),
         headers: &[(&str, &str)],
         body: &str,
-    ) -> Answer {
+    ) -> Response {
         let headers = [&[("origin", ORIGIN), ("x-request-id", "r-1")], headers].concat();
-        let answer = house.ask(method, path, &headers, body.to_owned()).await;
-        check(&answer, method);
+        let response = service
+            .request(method, path, &headers, body.to_owned())
+            .await;
+        check(&response, method);
         let template = path
             .split('?')
             .next()
             .and_then(template)
             .unwrap_or("(none)");
-        self.given.insert((
+        self.seen.insert((
             template.to_owned(),
             method.to_owned(),
-            answer.status.to_string(),
+            response.status.to_string(),
         ));
-        self.note(
-            format!("{method} {template}: {}", described(&answer)),
+        self.add(
+            format!("{method} {template}: {}", describe(&response)),
             situation,
         );
         if method == "GET" && !headers.iter().any(|(name, _)| *name == "prefer") {
-            let head = house.ask("HEAD", path, &headers, Body::empty()).await;
+            let head = service.request("HEAD", path, &headers, Body::empty()).await;
             assert_eq!(
                 (head.status, lines(&head)),
-                (answer.status, lines(&answer)),
+                (response.status, lines(&response)),
                 "HEAD {path} ({situation})"
             );
         }
-        answer
+        response
     }
 
-    fn note(&mut self, answer: String, situation: &str) {
-        match self.answers.iter_mut().find(|(known, _)| *known == answer) {
+    fn add(&mut self, response: String, situation: &str) {
+        match self
+            .responses
+            .iter_mut()
+            .find(|(known, _)| *known == response)
+        {
             Some((_, situations)) => situations.push(situation.to_owned()),
-            None => self.answers.push((answer, vec![situation.to_owned()])),
+            None => self.responses.push((response, vec![situation.to_owned()])),
         }
     }
 
-    /// Each different answer, with the situations in which it is given.
+    /// Returns each different response, with the situations in which it occurs.
     pub(super) fn text(mut self) -> String {
-        self.answers
-            .sort_by_key(|(answer, _)| answer.lines().next().map(ToOwned::to_owned));
-        let lines = |(answer, situations): &(String, Vec<String>)| {
-            format!("{answer}  ({})\n", situations.join("; "))
+        self.responses
+            .sort_by_key(|(response, _)| response.lines().next().map(ToOwned::to_owned));
+        let lines = |(response, situations): &(String, Vec<String>)| {
+            format!("{response}  ({})\n", situations.join("; "))
         };
-        self.answers.iter().map(lines).collect()
+        self.responses.iter().map(lines).collect()
     }
 
-    /// Each path, method and status that was seen.
-    pub(super) fn given(self) -> BTreeSet<(String, String, String)> {
-        self.given
+    /// Returns each path, method and status in the record.
+    pub(super) fn seen(self) -> BTreeSet<(String, String, String)> {
+        self.seen
     }
 }
 
-/// The status, the words of a problem, and the headers.
-pub(super) fn described(answer: &Answer) -> String {
-    let mut lines = vec![answer.status.to_string()];
-    if answer.header("content-type") == "application/problem+json" && !answer.body.is_empty() {
-        let problem = answer.json();
+/// Describes a response: its status, the texts of its problem, and its headers.
+pub(super) fn describe(response: &Response) -> String {
+    let mut lines = vec![response.status.to_string()];
+    if response.header("content-type") == "application/problem+json" && !response.body.is_empty() {
+        let problem = response.json();
         let word = |name: &str| problem[name].as_str().unwrap_or_default();
-        lines[0] = format!("{} {} ({})", answer.status, word("code"), word("title"));
+        lines[0] = format!("{} {} ({})", response.status, word("code"), word("title"));
         lines.push(word("detail").to_owned());
         let known = [
             "type", "title", "status", "detail", "instance", "code", "errors", "job",
@@ -112,31 +118,36 @@ pub(super) fn described(answer: &Answer) -> String {
                 .map(ToString::to_string),
         );
     }
-    lines.extend(self::lines(answer));
+    lines.extend(self::lines(response));
     lines.join("\n    ") + "\n"
 }
 
-/// The headers that are not the same in every answer, in the order of their names.
-fn lines(answer: &Answer) -> Vec<String> {
+/// Returns the headers that are not the same in every response, in the order of their names.
+fn lines(response: &Response) -> Vec<String> {
     const EVERYWHERE: [&str; 4] = [
         "access-control-allow-origin",
         "access-control-expose-headers",
         "content-length",
         "x-request-id",
     ];
-    let headers = answer
+    let headers = response
         .headers
         .iter()
         .filter(|(name, _)| !EVERYWHERE.contains(&name.as_str()));
     let mut lines: Vec<_> = headers
-        .map(|(name, value)| format!("{name}: {}", plain(value.to_str().expect("visible ASCII"))))
+        .map(|(name, value)| {
+            format!(
+                "{name}: {}",
+                normalize(value.to_str().expect("visible ASCII"))
+            )
+        })
         .collect();
     lines.sort();
     lines
 }
 
-/// A value without what is another in each situation: ids, the time and version of a tag, and hashes.
-fn plain(value: &str) -> String {
+/// Replaces the variable parts of a value: ids, the time and version of a tag, and hashes.
+fn normalize(value: &str) -> String {
     let is_id =
         |piece: &str| piece.len() == 36 && piece.bytes().filter(|byte| *byte == b'-').count() == 4;
     if let Some(tag) = value.strip_prefix('"') {
@@ -161,9 +172,9 @@ fn plain(value: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn check(answer: &Answer, method: &str) {
+fn check(response: &Response, method: &str) {
     let of = |name: &str| {
-        answer
+        response
             .headers
             .get_all(name)
             .iter()
@@ -174,15 +185,15 @@ fn check(answer: &Answer, method: &str) {
     let exposed =
         "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
     let exposed =
-        Some(exposed.as_bytes()).filter(|_| answer.header("access-control-max-age").is_empty());
+        Some(exposed.as_bytes()).filter(|_| response.header("access-control-max-age").is_empty());
     assert_eq!(
         of("access-control-expose-headers"),
         exposed.into_iter().collect::<Vec<_>>()
     );
     assert!(of("vary").contains(&&b"Origin"[..]));
     assert_eq!(of("x-request-id"), [b"r-1"]);
-    let length = answer.body.len().to_string();
-    if method != "HEAD" && ![204, 304].contains(&answer.status) {
+    let length = response.body.len().to_string();
+    if method != "HEAD" && ![204, 304].contains(&response.status) {
         assert_eq!(of("content-length"), [length.as_bytes()]);
     }
 }

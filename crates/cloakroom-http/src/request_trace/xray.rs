@@ -5,20 +5,20 @@ use std::fmt;
 
 use cloakroom_app::TraceContext;
 
-/// What is understood of an `X-Amzn-Trace-Id`. To functions Lambda says which invocation of theirs it is about, so that
-/// what they call is found below it.
+/// Known fields of an `X-Amzn-Trace-Id`. Lambda sends each function its invocation as the parent, so that traces show the
+/// function's own calls below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct XRay {
-    /// 8 hexadecimal digits, of the time, and 24.
+    /// 8 hexadecimal digits of the time, and 24 random ones.
     root: (String, String),
     parent: Option<String>,
     sampled: Option<bool>,
-    /// What Lambda tells endless loops by.
+    /// Value that Lambda uses to detect endless loops.
     lineage: Option<String>,
 }
 
 impl XRay {
-    /// Reads it; `None` where no trace is named.
+    /// Parses the header. Returns `None` if it names no trace.
     pub(crate) fn parse(header: &str) -> Option<Self> {
         let field = |name: &str| {
             let mut fields = header
@@ -51,15 +51,15 @@ impl XRay {
             sampled: match field("Sampled") {
                 Some("1") => Some(true),
                 Some("0") => Some(false),
-                // "?": the decision is left to whoever reads it.
+                // "?": the receiver decides.
                 _ => None,
             },
             lineage: lineage.map(ToOwned::to_owned),
         })
     }
 
-    /// The same trace in W3C's words. Where no parent is named, of these random bits.
-    pub(crate) fn trace(&self, random: u128) -> TraceContext {
+    /// Returns the same trace as a W3C trace context. Without a parent, its span id is made of `random`.
+    pub(crate) fn trace_context(&self, random: u128) -> TraceContext {
         let (time, rest) = &self.root;
         let flags = if self.sampled == Some(true) {
             "01"

@@ -1,4 +1,4 @@
-//! A deployment in memory behind its router, and answers that are checked as they come in.
+//! A service in memory behind its router, and responses that are checked on receipt.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
-/// What the one command of most tests is to do.
+/// Payload of the command in most tests: its handler's behaviour.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Act {
@@ -40,11 +40,11 @@ enum Kind {
     Nothing,
     /// A resource and no result.
     Resource,
-    /// Ends badly, as the service words it.
+    /// Fails with the service's own code and status.
     Fail,
-    /// Ends badly, as the handler words it.
+    /// Fails with the handler's code and status.
     Refuse,
-    /// Fails, and is tried again.
+    /// Fails, and is retried.
     Stumble,
     /// Reports progress, and takes 60 s unless it is cancelled.
     Nap,
@@ -100,18 +100,18 @@ async fn keep(_: Size, bytes: Bytes, _: JobContext) -> Result<Output, HandlerErr
     Ok(Output::bytes("image/png", bytes))
 }
 
-/// A deployment and its router.
-pub(crate) struct House {
+/// Service in memory, and its router.
+pub(crate) struct Service {
     pub(crate) room: Room,
     pub(crate) router: Router,
 }
 
-pub(crate) fn house() -> House {
-    house_at(Site::default())
+pub(crate) fn service() -> Service {
+    service_with(Site::default())
 }
 
-pub(crate) fn house_at(site: Site) -> House {
-    crate::log::start();
+pub(crate) fn service_with(site: Site) -> Service {
+    crate::log_lines::start();
     let room = Room::new(vec![
         Command::json("act", act).result_retention(Duration::from_secs(7200)),
         Command::json("act.strictly", act)
@@ -124,11 +124,11 @@ pub(crate) fn house_at(site: Site) -> House {
         Some((room.submit.clone(), room.uploads.clone())),
         Some(room.jobs.clone()),
     );
-    House { room, router }
+    Service { room, router }
 }
 
-impl House {
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+impl Service {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self
             .router
@@ -142,22 +142,22 @@ impl House {
             .await
             .expect("bodies are in memory")
             .to_bytes();
-        let answer = Answer {
+        let response = Response {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
         };
-        answer.check(&method, &path);
-        answer
+        response.check(&method, &path);
+        response
     }
 
-    pub(crate) async fn ask(
+    pub(crate) async fn request(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Answer {
+    ) -> Response {
         let request = Request::builder().method(method).uri(path);
         let request = headers.iter().fold(request, |request, (name, value)| {
             request.header(*name, *value)
@@ -166,14 +166,14 @@ impl House {
             .await
     }
 
-    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.ask("GET", path, headers, Body::empty()).await
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        self.request("GET", path, headers, Body::empty()).await
     }
 
-    /// Submits JSON to the command that does as it is told.
-    pub(crate) async fn act(&self, act: &str, headers: &[(&str, &str)]) -> Answer {
+    /// Submits JSON to the command that behaves as its payload requests.
+    pub(crate) async fn act(&self, act: &str, headers: &[(&str, &str)]) -> Response {
         let headers = [&[("content-type", "application/json")], headers].concat();
-        self.ask(
+        self.request(
             "POST",
             "/commands/act",
             &headers,
@@ -182,8 +182,8 @@ impl House {
         .await
     }
 
-    /// Submits, and works until nothing is left to do; the path of the job.
-    pub(crate) async fn done(&self, act: &str) -> String {
+    /// Submits a job, and works until the queue is empty. Returns the path of the job.
+    pub(crate) async fn finished_job(&self, act: &str) -> String {
         let location = self
             .act(act, &[("idempotency-key", "order-1042")])
             .await
@@ -193,8 +193,8 @@ impl House {
         location
     }
 
-    /// Submits, and works on it in the background until it naps or waits for its second attempt; the path of the job.
-    pub(crate) async fn underway(&self, act: &str) -> (String, JoinHandle<()>) {
+    /// Submits a job, and works in the background until it naps or waits for its second attempt. Returns the path of the job.
+    pub(crate) async fn running_job(&self, act: &str) -> (String, JoinHandle<()>) {
         let location = self
             .act(act, &[("idempotency-key", "order-1042")])
             .await
@@ -207,16 +207,16 @@ impl House {
     }
 }
 
-/// An answer as a client sees it.
+/// Response as a client receives it.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
-    /// The header's value; empty where there is none.
+impl Response {
+    /// Returns the header's value, or an empty string without the header.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -231,7 +231,7 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// Asserts that it is this problem.
+    /// Asserts that the response is this problem, and returns it.
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();
         assert_eq!(
@@ -242,7 +242,7 @@ impl Answer {
         problem
     }
 
-    /// What holds of every answer.
+    /// Checks the rules of every response.
     fn check(&self, method: &Method, path: &str) {
         assert!(!self.header("x-request-id").is_empty(), "{method} {path}");
         let content_type = self.header("content-type");
@@ -278,13 +278,13 @@ impl Answer {
     }
 }
 
-/// The document as it is in the repository.
+/// Document in the repository.
 pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let yaml = include_str!("../../../../openapi.yaml");
     serde_yaml_ng::from_str(yaml).expect("YAML that JSON can say")
 });
 
-/// What the document says of a request.
+/// Returns the document's operation for a request.
 fn documented(method: &Method, path: &str) -> Option<&'static Value> {
     let method = if method == Method::HEAD {
         "get".to_owned()
@@ -294,7 +294,7 @@ fn documented(method: &Method, path: &str) -> Option<&'static Value> {
     template(path).and_then(|template| DOCUMENT["paths"][template].get(&method))
 }
 
-/// The path of the document that a request's path is one of.
+/// Returns the path in the document that matches a request's path.
 pub(crate) fn template(path: &str) -> Option<&'static str> {
     let path = path.strip_prefix("/v1").unwrap_or(path);
     let matches = |template: &str| {

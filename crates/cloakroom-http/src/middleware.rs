@@ -1,4 +1,4 @@
-//! What every request goes through, whatever it asks for: its id, its log line, CORS, and the end of panics.
+//! Steps around every route: the request's id, its log line, CORS, and the conversion of panics into problems.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,52 +12,54 @@ use futures::FutureExt as _;
 use http::HeaderValue;
 use tracing::Instrument as _;
 
-use crate::problems::{self, Refused};
-use crate::trace::Ids;
-use crate::{Site, conditional, cors};
+use crate::cors::CorsRequest;
+use crate::problems::{self, Rejection};
+use crate::request_trace::RequestTrace;
+use crate::{Site, conditional};
 
-pub(crate) async fn around(
+/// Wraps the routes of a site: traces and logs each request, and completes its response.
+pub(crate) async fn middleware(
     State(site): State<Arc<Site>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let begun = Instant::now();
-    let ids = Ids::of(request.headers());
-    let asked = cors::Asked::of(request.method(), request.headers());
+    let started = Instant::now();
+    let trace = RequestTrace::from_headers(request.headers());
+    let cors_request = CorsRequest::new(request.method(), request.headers());
     let method = request.method().clone();
     let path = format!("{}{}", site.base_path, request.uri().path());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let wanted = conditional::wanted(request.method(), request.headers());
-    request.extensions_mut().insert(ids.clone());
+    let if_match = conditional::if_match_of_read(request.method(), request.headers());
+    request.extensions_mut().insert(trace.clone());
 
-    // What is not known yet is recorded by the routes.
+    // The routes record the fields that are empty here.
     let span = tracing::info_span!(
         "request",
-        request_id = ids.request_id,
-        trace_id = ids.trace.trace_id(),
+        request_id = trace.request_id,
+        trace_id = trace.context.trace_id(),
         tenant = tracing::field::Empty,
         command = tracing::field::Empty,
         job_id = tracing::field::Empty,
     );
-    let served = AssertUnwindSafe(next.run(request))
+    let response = AssertUnwindSafe(next.run(request))
         .catch_unwind()
         .instrument(span.clone())
-        .await;
-    let response =
-        conditional::if_matched(served.unwrap_or_else(|_| panicked(&span)), wanted.as_ref());
+        .await
+        .unwrap_or_else(|_| panic_response(&span));
+    let response = conditional::if_match(response, if_match.as_ref());
     let mut response = problems::finish(response, &path);
 
     let headers = response.headers_mut();
     headers.insert(
         "x-request-id",
-        HeaderValue::try_from(&ids.request_id).expect("an id is visible ASCII"),
+        HeaderValue::try_from(&trace.request_id).expect("an id is visible ASCII"),
     );
-    site.cors.answer(&asked, headers);
+    site.cors.add_headers(&cors_request, headers);
     span.in_scope(|| {
         let route = route.as_ref().map_or("none", MatchedPath::as_str);
-        let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
-        // Polls are most of what is asked, and a line for each would cost more than its answer did.
+        // Polls are most of the requests, and a line at INFO for each would cost more than its response.
         if method.is_safe() && status < 400 {
             tracing::debug!(%method, route, status, duration_ms, "answered a request");
         } else {
@@ -67,10 +69,10 @@ pub(crate) async fn around(
     response
 }
 
-/// The panic hook logged where, and why.
-fn panicked(span: &tracing::Span) -> Response {
+/// Response to a request whose handler panicked. The panic hook has logged the place and the message.
+fn panic_response(span: &tracing::Span) -> Response {
     span.in_scope(|| tracing::error!("a request's handler panicked"));
-    Refused::new(
+    Rejection::new(
         Code::InternalError,
         "the service failed; it is not known what came of the request, so send it again",
     )

@@ -5,28 +5,31 @@ use super::*;
 const SENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
-fn ids(headers: &[(&'static str, &str)]) -> Ids {
+fn request_trace(headers: &[(&'static str, &str)]) -> RequestTrace {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_str(value).expect("a header"));
     }
-    Ids::of(&map)
+    RequestTrace::from_headers(&map)
 }
 
 #[test]
 fn a_request_belongs_to_the_trace_that_it_names_else_to_xrays_else_to_a_new_one() {
-    let named = ids(&[("traceparent", SENT), ("x-amzn-trace-id", XRAY)]);
-    assert_eq!(named.trace.as_str(), SENT);
-    let of_xray = ids(&[("traceparent", "junk"), ("x-amzn-trace-id", XRAY)]);
+    let named = request_trace(&[("traceparent", SENT), ("x-amzn-trace-id", XRAY)]);
+    assert_eq!(named.context.as_str(), SENT);
+    let of_xray = request_trace(&[("traceparent", "junk"), ("x-amzn-trace-id", XRAY)]);
     assert_eq!(
-        of_xray.trace.as_str(),
+        of_xray.context.as_str(),
         "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"
     );
-    let (one, other) = (ids(&[]), ids(&[("x-amzn-trace-id", "junk")]));
-    assert_ne!(one.trace.trace_id(), other.trace.trace_id());
-    let twice = ids(&[("traceparent", SENT), ("traceparent", SENT)]);
+    let (one, other) = (
+        request_trace(&[]),
+        request_trace(&[("x-amzn-trace-id", "junk")]),
+    );
+    assert_ne!(one.context.trace_id(), other.context.trace_id());
+    let twice = request_trace(&[("traceparent", SENT), ("traceparent", SENT)]);
     assert_ne!(
-        twice.trace.as_str(),
+        twice.context.as_str(),
         SENT,
         "which of them counts is not known"
     );
@@ -56,7 +59,10 @@ fn xrays_header_goes_along_as_far_as_it_is_understood() {
         ("", None),
     ] {
         assert_eq!(
-            ids(&[("x-amzn-trace-id", sent)]).trace().xray.as_deref(),
+            request_trace(&[("x-amzn-trace-id", sent)])
+                .envelope_trace()
+                .xray
+                .as_deref(),
             carried,
             "{sent}"
         );
@@ -66,15 +72,15 @@ fn xrays_header_goes_along_as_far_as_it_is_understood() {
 #[test]
 fn what_xray_does_not_record_is_not_said_to_be_recorded_and_a_parent_is_drawn_where_it_names_none()
 {
-    let unsampled = ids(&[("x-amzn-trace-id", &XRAY.replace("Sampled=1", "Sampled=0"))]);
+    let unsampled = request_trace(&[("x-amzn-trace-id", &XRAY.replace("Sampled=1", "Sampled=0"))]);
     assert_eq!(
-        unsampled.trace.as_str(),
+        unsampled.context.as_str(),
         "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00"
     );
     let root = &XRAY[..40];
     let (one, other) = (
-        ids(&[("x-amzn-trace-id", root)]).trace,
-        ids(&[("x-amzn-trace-id", root)]).trace,
+        request_trace(&[("x-amzn-trace-id", root)]).context,
+        request_trace(&[("x-amzn-trace-id", root)]).context,
     );
     assert_eq!(one.trace_id(), "5759e988bd862e3fe1be46a994272793");
     assert_eq!(one.trace_id(), other.trace_id());
@@ -83,7 +89,8 @@ fn what_xray_does_not_record_is_not_said_to_be_recorded_and_a_parent_is_drawn_wh
 
 #[test]
 fn a_tracestate_goes_along_with_its_traceparent_if_it_is_no_longer_than_must_be() {
-    let state = |headers: &[(&'static str, &str)]| ids(headers).trace().tracestate;
+    let state =
+        |headers: &[(&'static str, &str)]| request_trace(headers).envelope_trace().tracestate;
     let two = [
         ("traceparent", SENT),
         ("tracestate", "rojo=00f067aa0ba902b7"),
@@ -112,7 +119,7 @@ fn a_request_keeps_its_own_id_if_it_is_fit_to_log() {
             "x-request-id",
             HeaderValue::from_bytes(value).expect("a header"),
         );
-        Ids::of(&headers).request_id
+        RequestTrace::from_headers(&headers).request_id
     };
     assert_eq!(of(b"abc-1"), "abc-1");
     for bad in [&b""[..], b"a b", &[b'a'; 129], b"\xc3\xa9"] {

@@ -1,25 +1,26 @@
-//! Answers to requests that are rejected.
+//! Responses to requests that are rejected.
 
 use cloakroom_http::Site;
 use serde_json::json;
 
-use super::record::{Record, house, house_of};
+use super::record::{Record, cors_service, cors_service_with};
 use super::submissions::{ACT, JSON, KEY, in_parts, uploaded};
+use crate::service::Service;
 
 const KEEP: (&str, &str) = ("POST", "/commands/image.keep?width=1");
 const STRICT: (&str, &str) = ("POST", "/commands/act.strictly");
 const PNG: (&str, &str) = ("content-type", "image/png");
 const UNKNOWN: &str = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
 
-pub(super) async fn of_commands(record: &mut Record) {
-    let house = house();
-    house.act("answer", &[KEY]).await;
+pub(super) async fn commands(record: &mut Record) {
+    let service = cors_service();
+    service.act("answer", &[KEY]).await;
     let long = " ".repeat(21);
     let (small, large) = (
-        uploaded(&house, "image/png", b"x").await,
-        uploaded(&house, "image/png", &[0; 1001]).await,
+        uploaded(&service, "image/png", b"x").await,
+        uploaded(&service, "image/png", &[0; 1001]).await,
     );
-    let parts = in_parts(record, &house).await;
+    let parts = in_parts(record, &service).await;
     for (situation, line, headers, body) in [
         (
             "another type",
@@ -97,29 +98,46 @@ pub(super) async fn of_commands(record: &mut Record) {
             &[JSON, ("content-encoding", "gzip")],
             "x",
         ),
-        ("an unknown upload", KEEP, &[("upload-id", UNKNOWN)], ""),
+    ] {
+        record
+            .request(situation, &service, line, headers, body)
+            .await;
+    }
+    commands_with_uploads(record, &service, [&small, &large, &parts]).await;
+}
+
+/// Names uploads of these ids in commands: a small one, one over the limit, and one whose parts are missing.
+async fn commands_with_uploads(
+    record: &mut Record,
+    service: &Service,
+    [small, large, parts]: [&str; 3],
+) {
+    for (situation, line, headers, body) in [
+        ("an unknown upload", KEEP, &[("upload-id", UNKNOWN)][..], ""),
         ("an upload without an id", KEEP, &[("upload-id", "x")], ""),
         (
             "two uploads",
             KEEP,
-            &[("upload-id", &small), ("upload-id", &small)],
+            &[("upload-id", small), ("upload-id", small)],
             "",
         ),
-        ("an upload and a body", KEEP, &[("upload-id", &small)], "x"),
+        ("an upload and a body", KEEP, &[("upload-id", small)], "x"),
         (
             "an upload that is too long",
             KEEP,
-            &[("upload-id", &large)],
+            &[("upload-id", large)],
             "",
         ),
-        ("parts are missing", ACT, &[("upload-id", &parts)], ""),
+        ("parts are missing", ACT, &[("upload-id", parts)], ""),
     ] {
-        record.ask(situation, &house, line, headers, body).await;
+        record
+            .request(situation, service, line, headers, body)
+            .await;
     }
 }
 
-pub(super) async fn of_uploads(record: &mut Record) {
-    let house = house();
+pub(super) async fn uploads(record: &mut Record) {
+    let service = cors_service();
     let post = ("POST", "/uploads");
     let (of_one_byte, long) = (
         r#"{"content_type":"a/b","content_length":1}"#,
@@ -161,18 +179,20 @@ pub(super) async fn of_uploads(record: &mut Record) {
             of_one_byte,
         ),
     ] {
-        record.ask(situation, &house, post, headers, body).await;
+        record
+            .request(situation, &service, post, headers, body)
+            .await;
     }
-    let id = in_parts(record, &house).await;
+    let id = in_parts(record, &service).await;
     for (situation, query) in [
         ("no part", "from=0"),
         ("two parts", "from=1&from=2"),
         ("no such parameter", "x=1"),
     ] {
         record
-            .ask(
+            .request(
                 situation,
-                &house,
+                &service,
                 ("GET", &format!("/uploads/{id}?{query}")),
                 &[],
                 "",
@@ -186,9 +206,9 @@ pub(super) async fn of_uploads(record: &mut Record) {
         ("no such parameter", "?x=1"),
     ] {
         record
-            .ask(
+            .request(
                 situation,
-                &house,
+                &service,
                 ("GET", &format!("/jobs{query}")),
                 &[],
                 "",
@@ -197,15 +217,19 @@ pub(super) async fn of_uploads(record: &mut Record) {
     }
 }
 
-/// Each route: for an unknown id, for nobody, by another method, under a condition, without its services, and in a panic.
-pub(super) async fn of_every_route(record: &mut Record) {
-    let house = house();
-    let location = house.done("answer").await;
-    let next = house.act("answer", &[]).await.header("location").to_owned();
-    let id = in_parts(record, &house).await;
+/// Tries each route with an unknown id, an unknown caller, another method and preconditions, in an outage and in a panic.
+pub(super) async fn every_route(record: &mut Record) {
+    let service = cors_service();
+    let location = service.finished_job("answer").await;
+    let next = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
+    let id = in_parts(record, &service).await;
     let (nobody, panics) = (
-        house_of(Site::default().tenant(|_| None)),
-        house_of(Site::default().tenant(|_| panic!("x"))),
+        cors_service_with(Site::default().tenant(|_| None)),
+        cors_service_with(Site::default().tenant(|_| panic!("x"))),
     );
     let upload =
         json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 }).to_string();
@@ -221,46 +245,46 @@ pub(super) async fn of_every_route(record: &mut Record) {
         ("GET", "/openapi.json", ""),
     ] {
         record
-            .ask("of nobody", &nobody, (method, path), &[JSON], body)
+            .request("of nobody", &nobody, (method, path), &[JSON], body)
             .await;
         record
-            .ask("a panic", &panics, (method, path), &[JSON], body)
+            .request("a panic", &panics, (method, path), &[JSON], body)
             .await;
         for condition in ["\"stale\"", "x"] {
             let headers = [JSON, ("if-match", condition)];
             record
-                .ask(
+                .request(
                     &format!("if-match: {condition}"),
-                    &house,
+                    &service,
                     (method, path),
                     &headers,
                     body,
                 )
                 .await;
         }
-        house
+        service
             .room
             .memory
             .down(&["load", "accept", "change", "keep_upload", "upload"]);
         record
-            .ask(
+            .request(
                 "without its services",
-                &house,
+                &service,
                 (method, path),
                 &[JSON],
                 body,
             )
             .await;
-        house.room.memory.calm();
+        service.room.memory.calm();
         record
-            .ask("another method", &house, ("PUT", path), &[], "")
+            .request("another method", &service, ("PUT", path), &[], "")
             .await;
         record
-            .ask("which methods", &house, ("OPTIONS", path), &[], "")
+            .request("which methods", &service, ("OPTIONS", path), &[], "")
             .await;
         let preflight = [("access-control-request-method", method)];
         record
-            .ask("preflight", &house, ("OPTIONS", path), &preflight, "")
+            .request("preflight", &service, ("OPTIONS", path), &preflight, "")
             .await;
         let ids = [
             location.trim_start_matches("/jobs/"),
@@ -272,14 +296,14 @@ pub(super) async fn of_every_route(record: &mut Record) {
             .fold(path.to_owned(), |path, id| path.replace(id, UNKNOWN));
         if unknown != path {
             record
-                .ask("unknown", &house, (method, &unknown), &[], "")
+                .request("unknown", &service, (method, &unknown), &[], "")
                 .await;
         }
     }
     record
-        .ask("nowhere", &house, ("GET", "/nowhere"), &[], "")
+        .request("nowhere", &service, ("GET", "/nowhere"), &[], "")
         .await;
     record
-        .ask("the whole service", &house, ("OPTIONS", "*"), &[], "")
+        .request("the whole service", &service, ("OPTIONS", "*"), &[], "")
         .await;
 }

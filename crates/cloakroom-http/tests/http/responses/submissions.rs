@@ -1,4 +1,4 @@
-//! Answers to commands and uploads that are accepted.
+//! Responses to commands and uploads that are accepted.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -6,8 +6,8 @@ use cloakroom_app::ports::{Objects as _, keys};
 use cloakroom_core::Tenant;
 use serde_json::json;
 
-use super::record::{Record, house};
-use crate::house::House;
+use super::record::{Record, cors_service};
+use crate::service::Service;
 
 pub(super) const ACT: (&str, &str) = ("POST", "/commands/act");
 pub(super) const JSON: (&str, &str) = ("content-type", "application/json");
@@ -16,69 +16,79 @@ pub(super) const PAGE: (&str, &str) = ("accept", "text/html");
 
 pub(super) async fn commands(record: &mut Record) {
     for act in ["answer", "fail", "refuse"] {
-        let house = house();
+        let service = cors_service();
         let body = &format!("{{\"act\":\"{act}\"}}");
-        record.ask("new", &house, ACT, &[JSON, KEY], body).await;
-        record.ask("again", &house, ACT, &[JSON, KEY], body).await;
-        house.room.work_until_idle().await;
         record
-            .ask(
+            .request("new", &service, ACT, &[JSON, KEY], body)
+            .await;
+        record
+            .request("again", &service, ACT, &[JSON, KEY], body)
+            .await;
+        service.room.work_until_idle().await;
+        record
+            .request(
                 &format!("again, over: {act}"),
-                &house,
+                &service,
                 ACT,
                 &[JSON, KEY],
                 body,
             )
             .await;
     }
-    let house = house();
+    let service = cors_service();
     record
-        .ask("a form", &house, ACT, &[JSON, KEY, PAGE], "{}")
+        .request("a form", &service, ACT, &[JSON, KEY, PAGE], "{}")
         .await;
     record
-        .ask("a form, again", &house, ACT, &[JSON, KEY, PAGE], "{}")
+        .request("a form, again", &service, ACT, &[JSON, KEY, PAGE], "{}")
         .await;
     record
-        .ask(
+        .request(
             "respond-async",
-            &house,
+            &service,
             ACT,
             &[JSON, ("prefer", "respond-async")],
             "{}",
         )
         .await;
     let location = record
-        .ask("wait=1", &house, ACT, &[JSON, ("prefer", "wait=1")], "{}")
+        .request("wait=1", &service, ACT, &[JSON, ("prefer", "wait=1")], "{}")
         .await;
-    house
-        .ask("DELETE", location.header("location"), &[], Body::empty())
+    service
+        .request("DELETE", location.header("location"), &[], Body::empty())
         .await;
-    house.room.work_until_idle().await;
+    service.room.work_until_idle().await;
     let waits = [JSON, ("prefer", "wait=5")];
     tokio::join!(
-        record.ask("wait=5, over", &house, ACT, &waits, "{}"),
-        house.room.work_until_idle()
+        record.request("wait=5, over", &service, ACT, &waits, "{}"),
+        service.room.work_until_idle()
     );
     let cancelled = record
-        .ask("new", &house, ACT, &[JSON, ("idempotency-key", "k")], "{}")
-        .await;
-    house
-        .ask("DELETE", cancelled.header("location"), &[], Body::empty())
-        .await;
-    record
-        .ask(
-            "again, cancelled",
-            &house,
+        .request(
+            "new",
+            &service,
             ACT,
             &[JSON, ("idempotency-key", "k")],
             "{}",
         )
         .await;
-    let id = uploaded(&house, "image/png", b"png").await;
+    service
+        .request("DELETE", cancelled.header("location"), &[], Body::empty())
+        .await;
     record
-        .ask(
+        .request(
+            "again, cancelled",
+            &service,
+            ACT,
+            &[JSON, ("idempotency-key", "k")],
+            "{}",
+        )
+        .await;
+    let id = uploaded(&service, "image/png", b"png").await;
+    record
+        .request(
             "an upload",
-            &house,
+            &service,
             ("POST", "/commands/image.keep?width=1"),
             &[("upload-id", &id)],
             "",
@@ -87,16 +97,16 @@ pub(super) async fn commands(record: &mut Record) {
 }
 
 pub(super) async fn uploads(record: &mut Record) {
-    let house = house();
+    let service = cors_service();
     let whole = json!({ "content_type": "image/png", "content_length": 3 }).to_string();
     record
-        .ask("whole", &house, ("POST", "/uploads"), &[JSON], &whole)
+        .request("whole", &service, ("POST", "/uploads"), &[JSON], &whole)
         .await;
-    let id = in_parts(record, &house).await;
+    let id = in_parts(record, &service).await;
     record
-        .ask(
+        .request(
             "a part is there",
-            &house,
+            &service,
             ("GET", &format!("/uploads/{id}")),
             &[],
             "",
@@ -104,21 +114,21 @@ pub(super) async fn uploads(record: &mut Record) {
         .await;
 }
 
-/// Asks for an upload of two parts, and sends the second.
-pub(super) async fn in_parts(record: &mut Record, house: &House) -> String {
+/// Requests an upload of two parts, and sends the second.
+pub(super) async fn in_parts(record: &mut Record, service: &Service) -> String {
     let parts =
         json!({ "content_type": "application/json", "content_length": 10 << 20, "parts": 2 })
             .to_string();
-    let answer = record
-        .ask("in parts", house, ("POST", "/uploads"), &[JSON], &parts)
+    let response = record
+        .request("in parts", service, ("POST", "/uploads"), &[JSON], &parts)
         .await;
-    let id = answer.json()["upload_id"]
+    let id = response.json()["upload_id"]
         .as_str()
         .expect("an id")
         .to_owned();
     let key = keys::parts(&Tenant::default(), id.parse().expect("an id"));
     assert!(
-        house
+        service
             .room
             .memory
             .put_part(&key, 2, Bytes::from(vec![b' '; 5 << 20]))
@@ -126,11 +136,15 @@ pub(super) async fn in_parts(record: &mut Record, house: &House) -> String {
     id
 }
 
-/// Uploads these bytes; the id.
-pub(super) async fn uploaded(house: &House, content_type: &str, bytes: &'static [u8]) -> String {
+/// Uploads these bytes, and returns the upload's id.
+pub(super) async fn uploaded(
+    service: &Service,
+    content_type: &str,
+    bytes: &'static [u8],
+) -> String {
     let asked = json!({ "content_type": content_type, "content_length": bytes.len() });
-    let upload = house
-        .ask("POST", "/uploads", &[JSON], asked.to_string())
+    let upload = service
+        .request("POST", "/uploads", &[JSON], asked.to_string())
         .await
         .json();
     let url = upload["url"]
@@ -138,7 +152,7 @@ pub(super) async fn uploaded(house: &House, content_type: &str, bytes: &'static 
         .expect("a url")
         .trim_start_matches("https://objects.example/")
         .to_owned();
-    house
+    service
         .room
         .memory
         .put(&url, content_type, Bytes::from_static(bytes))

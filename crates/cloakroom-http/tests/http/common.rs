@@ -1,15 +1,15 @@
-//! Section 2: what holds of every answer.
+//! Section 2: rules of every response.
 
 use axum::body::Body;
 use cloakroom_app::testing::Fault;
 use cloakroom_http::{Cors, Site};
 use serde_json::json;
 
-use crate::house::{house, house_at};
+use crate::service::{service, service_with};
 
 #[tokio::test(start_paused = true)]
 async fn a_path_that_is_not_there_is_not_found() {
-    let house = house();
+    let service = service();
     for path in [
         "/",
         "/nothing",
@@ -20,7 +20,7 @@ async fn a_path_that_is_not_there_is_not_found() {
         "/uploads/",
         "/jobs/x/result/",
     ] {
-        let problem = house.get(path, &[]).await.problem(404, "not-found");
+        let problem = service.get(path, &[]).await.problem(404, "not-found");
         assert_eq!(
             (&problem["instance"], &problem["type"]),
             (&json!(path), &json!("urn:cloakroom:problem:not-found"))
@@ -30,7 +30,7 @@ async fn a_path_that_is_not_there_is_not_found() {
 
 #[tokio::test(start_paused = true)]
 async fn a_known_path_with_another_method_says_which_it_takes() {
-    let house = house();
+    let service = service();
     for (path, allow) in [
         ("/commands/act", "POST, OPTIONS"),
         ("/commands/unknown", "POST, OPTIONS"),
@@ -41,28 +41,30 @@ async fn a_known_path_with_another_method_says_which_it_takes() {
         ("/jobs/x/result", "GET, HEAD, OPTIONS"),
     ] {
         for method in ["PUT", "PATCH", "TRACE", "BREW"] {
-            let answer = house.ask(method, path, &[], Body::empty()).await;
-            answer.problem(405, "method-not-allowed");
+            let response = service.request(method, path, &[], Body::empty()).await;
+            response.problem(405, "method-not-allowed");
             assert_eq!(
-                answer.headers.get_all("allow").iter().collect::<Vec<_>>(),
+                response.headers.get_all("allow").iter().collect::<Vec<_>>(),
                 [allow],
                 "{method} {path}"
             );
         }
-        let answer = house.ask("OPTIONS", path, &[], Body::empty()).await;
-        assert_eq!((answer.status, answer.header("allow")), (204, allow));
+        let response = service.request("OPTIONS", path, &[], Body::empty()).await;
+        assert_eq!((response.status, response.header("allow")), (204, allow));
     }
-    house
+    service
         .get("/commands/act", &[])
         .await
         .problem(405, "method-not-allowed");
-    house.ask("HEAD", "/uploads", &[], Body::empty()).await;
+    service
+        .request("HEAD", "/uploads", &[], Body::empty())
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn head_is_get_without_the_body() {
-    let house = house();
-    let location = house.done("answer").await;
+    let service = service();
+    let location = service.finished_job("answer").await;
     for path in [
         &location,
         "/jobs/unknown",
@@ -70,8 +72,8 @@ async fn head_is_get_without_the_body() {
         "/jobs?client_job_id=order-1042",
     ] {
         let (get, head) = (
-            house.get(path, &[]).await,
-            house.ask("HEAD", path, &[], Body::empty()).await,
+            service.get(path, &[]).await,
+            service.request("HEAD", path, &[], Body::empty()).await,
         );
         assert_eq!(
             (get.status, get.header("etag")),
@@ -84,9 +86,9 @@ async fn head_is_get_without_the_body() {
 
 #[tokio::test(start_paused = true)]
 async fn the_request_id_is_echoed_or_made() {
-    let house = house();
+    let service = service();
     assert_eq!(
-        house
+        service
             .get("/nothing", &[("x-request-id", "abc-1")])
             .await
             .header("x-request-id"),
@@ -94,7 +96,7 @@ async fn the_request_id_is_echoed_or_made() {
     );
     for bad in ["", "a b", &"a".repeat(129)] {
         assert_eq!(
-            house
+            service
                 .get("/jobs/x", &[("x-request-id", bad)])
                 .await
                 .header("x-request-id")
@@ -106,8 +108,8 @@ async fn the_request_id_is_echoed_or_made() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_away_is_said_to_be_and_nothing_else_is_said() {
-    let house = house();
-    let location = house.done("answer").await;
+    let service = service();
+    let location = service.finished_job("answer").await;
     let upload = r#"{"content_type":"image/png","content_length":3}"#;
     for (call, method, path, body) in [
         ("load", "GET", location.as_str(), ""),
@@ -117,36 +119,42 @@ async fn a_service_that_is_away_is_said_to_be_and_nothing_else_is_said() {
         ("accept", "POST", "/commands/act", "{}"),
         ("send", "POST", "/commands/act", "{}"),
     ] {
-        house.room.memory.fail(call, Fault::Before);
-        let answer = house.ask(method, path, &[], body).await;
-        answer.problem(503, "temporarily-unavailable");
-        assert_eq!(answer.header("retry-after"), "2");
+        service.room.memory.fail(call, Fault::Before);
+        let response = service.request(method, path, &[], body).await;
+        response.problem(503, "temporarily-unavailable");
+        assert_eq!(response.header("retry-after"), "2");
         assert!(
-            !answer.text().contains("memory") && !answer.text().contains("made to fail"),
+            !response.text().contains("memory") && !response.text().contains("made to fail"),
             "{}",
-            answer.text()
+            response.text()
         );
     }
-    assert_eq!(house.ask("POST", "/uploads", &[], upload).await.status, 201);
+    assert_eq!(
+        service
+            .request("POST", "/uploads", &[], upload)
+            .await
+            .status,
+        201
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_an_internal_error_that_shows_nothing() {
-    let house = house_at(Site::default().tenant(|_| panic!("secret")));
-    let answer = house
+    let service = service_with(Site::default().tenant(|_| panic!("secret")));
+    let response = service
         .get(
             "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11",
             &[("x-request-id", "r-1")],
         )
         .await;
-    answer.problem(500, "internal-error");
-    assert!(!answer.text().contains("secret"));
-    assert_eq!(answer.header("x-request-id"), "r-1");
+    response.problem(500, "internal-error");
+    assert!(!response.text().contains("secret"));
+    assert_eq!(response.header("x-request-id"), "r-1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_of_nobody_is_refused_whatever_it_asks_for() {
-    let house = house_at(Site::default().tenant(|_| None));
+    let service = service_with(Site::default().tenant(|_| None));
     for (method, path) in [
         ("POST", "/commands/act"),
         ("POST", "/commands/no.such"),
@@ -159,13 +167,13 @@ async fn a_request_of_nobody_is_refused_whatever_it_asks_for() {
         ("PATCH", "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"),
         ("GET", "/nowhere"),
     ] {
-        house
-            .ask(method, path, &[], "{}")
+        service
+            .request(method, path, &[], "{}")
             .await
             .problem(403, "forbidden");
     }
     assert!(
-        house.room.memory.calls().is_empty(),
+        service.room.memory.calls().is_empty(),
         "nothing was read or written"
     );
     for path in [
@@ -177,7 +185,7 @@ async fn a_request_of_nobody_is_refused_whatever_it_asks_for() {
         "/jobs/x/result",
     ] {
         assert_eq!(
-            house.ask("OPTIONS", path, &[], "").await.status,
+            service.request("OPTIONS", path, &[], "").await.status,
             204,
             "{path}: a preflight has no credentials"
         );
@@ -189,7 +197,7 @@ async fn answers_are_for_the_origins_that_are_configured() {
     let origin = [("origin", "https://shop.example")];
     let exposed =
         "Location, Retry-After, Idempotent-Replayed, Preference-Applied, ETag, X-Request-Id";
-    let none = house().get("/jobs/x", &origin).await;
+    let none = service().get("/jobs/x", &origin).await;
     assert_eq!(
         (
             none.header("access-control-allow-origin"),
@@ -197,7 +205,7 @@ async fn answers_are_for_the_origins_that_are_configured() {
         ),
         ("", "")
     );
-    let any = house_at(Site::default().cors(Cors::Any))
+    let any = service_with(Site::default().cors(Cors::Any))
         .get("/jobs/x", &origin)
         .await;
     assert_eq!(
@@ -207,8 +215,9 @@ async fn answers_are_for_the_origins_that_are_configured() {
         ),
         ("*", exposed)
     );
-    let house = house_at(Site::default().cors(Cors::Only(vec!["https://shop.example".into()])));
-    let known = house.get("/jobs/x", &origin).await;
+    let service =
+        service_with(Site::default().cors(Cors::Only(vec!["https://shop.example".into()])));
+    let known = service.get("/jobs/x", &origin).await;
     let headers = [
         "access-control-allow-origin",
         "access-control-expose-headers",
@@ -216,7 +225,7 @@ async fn answers_are_for_the_origins_that_are_configured() {
     ]
     .map(|name| known.header(name));
     assert_eq!(headers, ["https://shop.example", exposed, "Origin"]);
-    let other = house
+    let other = service
         .get("/nothing", &[("origin", "https://evil.example")])
         .await;
     assert_eq!(
@@ -230,19 +239,22 @@ async fn answers_are_for_the_origins_that_are_configured() {
 
 #[tokio::test(start_paused = true)]
 async fn a_preflight_is_told_the_methods_and_headers() {
-    let house = house_at(Site::default().cors(Cors::Any));
+    let service = service_with(Site::default().cors(Cors::Any));
     let preflight = [
         ("origin", "https://shop.example"),
         ("access-control-request-method", "DELETE"),
     ];
-    let answer = house
-        .ask("OPTIONS", "/jobs/x", &preflight, Body::empty())
+    let response = service
+        .request("OPTIONS", "/jobs/x", &preflight, Body::empty())
         .await;
     assert_eq!(
-        (answer.status, answer.header("access-control-allow-methods")),
+        (
+            response.status,
+            response.header("access-control-allow-methods")
+        ),
         (204, "GET, HEAD, DELETE, OPTIONS")
     );
-    let headers = answer.header("access-control-allow-headers");
+    let headers = response.header("access-control-allow-headers");
     for name in [
         "Idempotency-Key",
         "Content-Type",
@@ -264,37 +276,37 @@ async fn a_preflight_is_told_the_methods_and_headers() {
 
 #[tokio::test(start_paused = true)]
 async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_without() {
-    let house = house_at(Site::new("https://api.example.com/v1/"));
-    let location = house
+    let service = service_with(Site::new("https://api.example.com/v1/"));
+    let location = service
         .act("answer", &[("host", "origin.internal")])
         .await
         .header("location")
         .to_owned();
     assert!(location.starts_with("/v1/jobs/"), "{location}");
-    house.room.work_until_idle().await;
+    service.room.work_until_idle().await;
     for path in [location.as_str(), location.trim_start_matches("/v1")] {
-        let answer = house.get(path, &[]).await;
+        let response = service.get(path, &[]).await;
         assert_eq!(
-            (answer.status, &answer.json()["links"]["self"]),
+            (response.status, &response.json()["links"]["self"]),
             (200, &json!(location))
         );
     }
-    let found = house.get("/v1/jobs?client_job_id=none", &[]).await;
+    let found = service.get("/v1/jobs?client_job_id=none", &[]).await;
     assert_eq!((found.status, found.json()), (200, json!({ "jobs": [] })));
     for path in ["/v1", "/v1/", "/v1//jobs", "/v11/jobs", "/v1?x=1"] {
-        house.get(path, &[]).await.problem(404, "not-found");
+        service.get(path, &[]).await.problem(404, "not-found");
     }
-    let problem = house
+    let problem = service
         .get("/v1/jobs/x", &[])
         .await
         .problem(404, "unknown-job");
     assert_eq!(problem["instance"], "/v1/jobs/x");
     assert_eq!(
-        house.get("/v1/openapi.json", &[]).await.json()["servers"],
+        service.get("/v1/openapi.json", &[]).await.json()["servers"],
         json!([{ "url": "/v1" }])
     );
-    let submitted = house
-        .ask(
+    let submitted = service
+        .request(
             "POST",
             "/v1/commands/image.keep?width=1",
             &[("content-type", "image/png")],
@@ -306,18 +318,22 @@ async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_withou
 
 #[tokio::test(start_paused = true)]
 async fn a_base_path_that_ends_with_a_slash_is_the_same_without() {
-    let house = house_at(Site {
+    let service = service_with(Site {
         base_path: "/v1/".to_owned(),
         ..Site::default()
     });
-    let location = house.act("answer", &[]).await.header("location").to_owned();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
     assert!(location.starts_with("/v1/jobs/"), "{location}");
-    assert_eq!(house.get(&location, &[]).await.status, 202);
+    assert_eq!(service.get(&location, &[]).await.status, 202);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_serves_one_side_does_not_have_the_other() {
-    let room = house().room;
+    let room = service().room;
     let submit = cloakroom_http::router(
         Site::default(),
         Some((room.submit.clone(), room.uploads.clone())),
@@ -325,17 +341,17 @@ async fn a_host_that_serves_one_side_does_not_have_the_other() {
     );
     let jobs = cloakroom_http::router(Site::default(), None, Some(room.jobs.clone()));
     let (submit, jobs) = (
-        crate::house::House {
+        crate::service::Service {
             room: room.clone(),
             router: submit,
         },
-        crate::house::House { room, router: jobs },
+        crate::service::Service { room, router: jobs },
     );
     submit
         .get("/jobs?client_job_id=a", &[])
         .await
         .problem(404, "not-found");
-    jobs.ask("POST", "/commands/act", &[], "{}")
+    jobs.request("POST", "/commands/act", &[], "{}")
         .await
         .problem(404, "not-found");
     let location = submit
@@ -348,13 +364,13 @@ async fn a_host_that_serves_one_side_does_not_have_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_read_must_match_if_match() {
-    let house = house();
-    let location = house
+    let service = service();
+    let location = service
         .act("answer", &[("idempotency-key", "k")])
         .await
         .header("location")
         .to_owned();
-    let tag = house.get(&location, &[]).await.header("etag").to_owned();
+    let tag = service.get(&location, &[]).await.header("etag").to_owned();
     let (history, result) = (format!("{location}/history"), format!("{location}/result"));
     for path in [
         &location,
@@ -365,8 +381,8 @@ async fn what_is_read_must_match_if_match() {
     ] {
         for method in ["GET", "HEAD"] {
             let ask = async |tag: &str| {
-                house
-                    .ask(method, path, &[("if-match", tag)], Body::empty())
+                service
+                    .request(method, path, &[("if-match", tag)], Body::empty())
                     .await
                     .status
             };
@@ -377,35 +393,35 @@ async fn what_is_read_must_match_if_match() {
         }
     }
     for path in [&location, &result] {
-        assert_eq!(house.get(path, &[("if-match", &tag)]).await.status, 202);
+        assert_eq!(service.get(path, &[("if-match", &tag)]).await.status, 202);
         let both = [("if-match", "\"stale\""), ("if-none-match", &*tag)];
-        house
+        service
             .get(path, &both)
             .await
             .problem(412, "precondition-failed");
     }
-    house
+    service
         .get("/jobs/x", &[("if-match", "\"stale\"")])
         .await
         .problem(404, "unknown-job");
-    house
-        .ask("PATCH", &location, &[("if-match", "\"stale\"")], "")
+    service
+        .request("PATCH", &location, &[("if-match", "\"stale\"")], "")
         .await
         .problem(405, "method-not-allowed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_whole_service_says_what_methods_it_knows() {
-    let answer = house().ask("OPTIONS", "*", &[], Body::empty()).await;
+    let response = service().request("OPTIONS", "*", &[], Body::empty()).await;
     assert_eq!(
-        (answer.status, answer.header("allow")),
+        (response.status, response.header("allow")),
         (204, "GET, HEAD, POST, DELETE, OPTIONS")
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_instance_is_a_uri_reference_whatever_the_path_is() {
-    let house = house();
+    let service = service();
     for (path, instance) in [
         ("/é", "/%C3%A9"),
         ("/{x}", "/%7Bx%7D"),
@@ -417,7 +433,7 @@ async fn the_instance_is_a_uri_reference_whatever_the_path_is() {
         ("//jobs/x", "/.//jobs/x"),
         ("/a;b=c,d@e:f", "/a;b=c,d@e:f"),
     ] {
-        let problem = house.get(path, &[]).await.problem(404, "not-found");
+        let problem = service.get(path, &[]).await.problem(404, "not-found");
         assert_eq!(problem["instance"], instance, "{path}");
     }
 }
@@ -427,7 +443,7 @@ async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
     let known = ["https://shop.example", "https://b.example:8443"]
         .map(ToOwned::to_owned)
         .to_vec();
-    let house = house_at(Site::default().cors(Cors::Only(known)));
+    let service = service_with(Site::default().cors(Cors::Only(known)));
     let id = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
     for origin in [
         "https://shop.example.evil",
@@ -454,13 +470,13 @@ async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
         ] {
             for method in ["GET", "OPTIONS"] {
                 let headers = [("origin", origin), ("access-control-request-method", "GET")];
-                let answer = house.ask(method, path, &headers, Body::empty()).await;
-                let told = answer
+                let response = service.request(method, path, &headers, Body::empty()).await;
+                let told = response
                     .headers
                     .keys()
                     .find(|name| name.as_str().starts_with("access-control-"));
                 assert_eq!(
-                    (told, answer.header("vary")),
+                    (told, response.header("vary")),
                     (None, "Origin"),
                     "{method} {path} {origin:?}"
                 );
@@ -468,11 +484,11 @@ async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
         }
     }
     for origin in ["https://shop.example", "https://b.example:8443"] {
-        let answer = house.get("/jobs", &[("origin", origin)]).await;
-        assert_eq!(answer.header("access-control-allow-origin"), origin);
+        let response = service.get("/jobs", &[("origin", origin)]).await;
+        assert_eq!(response.header("access-control-allow-origin"), origin);
     }
     assert_eq!(
-        house
+        service
             .get("/jobs", &[])
             .await
             .header("access-control-allow-origin"),
