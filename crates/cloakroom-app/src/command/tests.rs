@@ -246,7 +246,7 @@ struct Order {
     gift: Option<bool>,
 }
 
-impl crate::Payload for Order {}
+impl Payload for Order {}
 
 #[test]
 fn an_example_of_a_json_command_has_what_its_schema_requires() {
