@@ -376,7 +376,7 @@ impl Intake {
             }
         }
         let code = failure.code.clone();
-        if let Some(transition) = Verdict::of_refused(&job, failure, now)
+        if let Some(transition) = Verdict::for_rejected_payload(&job, failure, now)
             && let Change::Made(job) = store.change(&job.key(), &transition).await?
         {
             tracing::warn!(job_id = %job.id, code, "failed the job of a producer's message");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_core::parts::{LARGEST_PART, MOST_PARTS};
-use cloakroom_core::{Division, Tenant, Timestamp, UploadId};
+use cloakroom_core::{PartLayout, Tenant, Timestamp, UploadId};
 
 use crate::host::Host;
 use crate::ports::{
@@ -49,7 +49,7 @@ pub struct InParts {
     /// What the command names it by.
     pub id: UploadId,
     /// How it is divided.
-    pub division: Division,
+    pub division: PartLayout,
     /// Some of its parts, in order.
     pub parts: Vec<PartState>,
     /// The first part that was not told of, if any.
@@ -99,7 +99,7 @@ impl Uploads {
         &self,
         tenant: &Tenant,
         terms: &UploadTerms,
-        division: Division,
+        division: PartLayout,
     ) -> Result<InParts, PortError> {
         let now = self.host.now();
         let id = new_id(now, self.host.random());
@@ -195,8 +195,8 @@ pub(crate) async fn live(
         .filter(|upload| now < upload.expires_at))
 }
 
-fn division(record: &PartsRecord) -> Division {
-    Division {
+fn division(record: &PartsRecord) -> PartLayout {
+    PartLayout {
         length: record.terms.length,
         part_length: record.part_length,
     }

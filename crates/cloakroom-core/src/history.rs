@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::outcome::cut;
-use crate::transition::Event;
+use crate::status::Event;
 use crate::{Failure, Timestamp};
 
 /// How many of its steps a job takes along when it is sent back to work.

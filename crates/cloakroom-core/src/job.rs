@@ -4,60 +4,9 @@ use std::time::Duration;
 
 use crate::history::Step;
 use crate::{
-    ClientJobId, CommandType, Failure, Fingerprint, JobId, JobKey, LeaseToken, Success, Tenant,
-    Timestamp,
+    ClientJobId, CommandType, Failure, Fingerprint, JobId, JobKey, LeaseToken, Status, Success,
+    Tenant, Timestamp,
 };
-
-/// Where a job stands. `succeeded`, `failed` and `cancelled` are terminal: a job never leaves them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Recorded; no attempt has begun.
-    Accepted,
-    /// A worker holds the lease and runs the handler.
-    Running,
-    /// An attempt failed; the next one waits for its time.
-    Retrying,
-    /// The client wishes it to stop, and the worker has been told or will be.
-    Cancelling,
-    /// Over: the work is done.
-    Succeeded,
-    /// Over: the work can't be done.
-    Failed,
-    /// Over: the client no longer wanted it.
-    Cancelled,
-}
-
-impl Status {
-    /// Every status, in the order of a job's life.
-    pub const ALL: [Self; 7] = [
-        Self::Accepted,
-        Self::Running,
-        Self::Retrying,
-        Self::Cancelling,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    /// Whether the job is over.
-    pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
-    }
-
-    /// The contract's word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Running => "running",
-            Self::Retrying => "retrying",
-            Self::Cancelling => "cancelling",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
 
 /// Isolation of an attempt from the other attempts of its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

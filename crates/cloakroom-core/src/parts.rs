@@ -22,7 +22,7 @@ const USUAL_PART: u64 = 64 * MIB;
 
 /// An upload's length, divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Division {
+pub struct PartLayout {
     /// The bytes of it all.
     pub length: u64,
     /// The bytes of each part, but of the last, which has the rest.
@@ -31,16 +31,16 @@ pub struct Division {
 
 /// A wish for a number of parts that can't be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undivided {
+pub enum InvalidPartCount {
     /// They would be too small: so many would do at most.
     TooMany(u32),
     /// They would be too large: so many would do at least.
     TooFew(u32),
 }
 
-impl Division {
+impl PartLayout {
     /// Into so many parts; or as many as is usual, of which there are never too many.
-    pub fn of(length: u64, wish: Option<u32>) -> Result<Self, Undivided> {
+    pub fn of(length: u64, wish: Option<u32>) -> Result<Self, InvalidPartCount> {
         let Some(parts) = wish.map(|parts| parts.clamp(1, MOST_PARTS)) else {
             let least = length.div_ceil(MOST_PARTS.into()).next_multiple_of(MIB);
             return Ok(Self {
@@ -50,11 +50,13 @@ impl Division {
         };
         let part_length = length.div_ceil(parts.into()).max(1);
         if part_length > LARGEST_PART {
-            return Err(Undivided::TooFew(number(length.div_ceil(LARGEST_PART))));
+            return Err(InvalidPartCount::TooFew(number(
+                length.div_ceil(LARGEST_PART),
+            )));
         }
         if parts > 1 && part_length < LEAST_PART {
             let most = length.div_ceil(LEAST_PART - 1).saturating_sub(1);
-            return Err(Undivided::TooMany(number(most)));
+            return Err(InvalidPartCount::TooMany(number(most)));
         }
         Ok(Self {
             length,
@@ -97,19 +99,19 @@ mod tests {
     fn a_wish_that_can_not_be_is_told_what_can() {
         let five = LEAST_PART;
         for (length, wish, said) in [
-            (five + 1, 2, Err(Undivided::TooMany(1))),
+            (five + 1, 2, Err(InvalidPartCount::TooMany(1))),
             (2 * five, 2, Ok(2)),
             (2 * five - 1, 2, Ok(2)),
-            (2 * five - 2, 2, Err(Undivided::TooMany(1))),
-            (100 * five, 101, Err(Undivided::TooMany(100))),
+            (2 * five - 2, 2, Err(InvalidPartCount::TooMany(1))),
+            (100 * five, 101, Err(InvalidPartCount::TooMany(100))),
             (1, 1, Ok(1)),
-            (1, 2, Err(Undivided::TooMany(1))),
-            (LARGEST_PART + 1, 1, Err(Undivided::TooFew(2))),
+            (1, 2, Err(InvalidPartCount::TooMany(1))),
+            (LARGEST_PART + 1, 1, Err(InvalidPartCount::TooFew(2))),
             (LARGEST_UPLOAD, 10_000, Ok(10_000)),
-            (LARGEST_UPLOAD, 1_023, Err(Undivided::TooFew(1_024))),
+            (LARGEST_UPLOAD, 1_023, Err(InvalidPartCount::TooFew(1_024))),
         ] {
             assert_eq!(
-                Division::of(length, Some(wish)).map(|it| it.count()),
+                PartLayout::of(length, Some(wish)).map(|it| it.count()),
                 said,
                 "{length} in {wish}"
             );
@@ -124,7 +126,7 @@ mod tests {
             (700 * GIB, 9_956, 72),
             (LARGEST_UPLOAD, 9_987, 525),
         ] {
-            let it = Division::of(length, None).expect("no wish");
+            let it = PartLayout::of(length, None).expect("no wish");
             assert_eq!(
                 (it.count(), it.part_length / MIB),
                 (parts, part_length),
@@ -139,15 +141,15 @@ mod tests {
             length in prop_oneof![1..LARGEST_UPLOAD, 1..300 * MIB],
             wish in prop_oneof![1..=MOST_PARTS, 1u32..40],
         ) {
-            let it = match Division::of(length, Some(wish)) {
+            let it = match PartLayout::of(length, Some(wish)) {
                 Ok(it) => it,
-                Err(Undivided::TooMany(would)) => {
-                    prop_assert!(would < wish && Division::of(length, Some(would + 1)).is_err());
-                    Division::of(length, Some(would)).expect("it would do")
+                Err(InvalidPartCount::TooMany(would)) => {
+                    prop_assert!(would < wish && PartLayout::of(length, Some(would + 1)).is_err());
+                    PartLayout::of(length, Some(would)).expect("it would do")
                 }
-                Err(Undivided::TooFew(would)) => {
-                    prop_assert!(would > wish && Division::of(length, Some(would - 1)).is_err());
-                    Division::of(length, Some(would)).expect("it would do")
+                Err(InvalidPartCount::TooFew(would)) => {
+                    prop_assert!(would > wish && PartLayout::of(length, Some(would - 1)).is_err());
+                    PartLayout::of(length, Some(would)).expect("it would do")
                 }
             };
             let last = it.count();
@@ -156,7 +158,7 @@ mod tests {
             prop_assert!(it.length_of(last) > 0);
             prop_assert_eq!(it.offset(last) + it.length_of(last), length);
             prop_assert_eq!(it.length_of(last + 1), 0);
-            if Division::of(length, Some(wish)).is_ok() {
+            if PartLayout::of(length, Some(wish)).is_ok() {
                 prop_assert_eq!(last, wish);
             }
         }
@@ -180,15 +182,15 @@ mod tests {
             (LARGEST_PART, 1, 1),
         ] {
             assert_eq!(
-                Division::of(length, Some(asked)).map(|it| it.count()),
+                PartLayout::of(length, Some(asked)).map(|it| it.count()),
                 Ok(parts),
                 "{length} in {asked}"
             );
         }
-        let nothing = Division::of(0, Some(1)).expect("one part");
+        let nothing = PartLayout::of(0, Some(1)).expect("one part");
         assert_eq!((nothing.part_length, nothing.length_of(1)), (1, 0));
         assert_eq!(
-            Division {
+            PartLayout {
                 length: 7,
                 part_length: 0
             }
@@ -197,7 +199,7 @@ mod tests {
             "of a damaged record"
         );
         assert_eq!(
-            Division {
+            PartLayout {
                 length: 1 << 40,
                 part_length: 1
             }
@@ -208,7 +210,7 @@ mod tests {
 
     #[test]
     fn parts_follow_each_other_and_the_last_has_the_rest() {
-        let it = Division {
+        let it = PartLayout {
             length: 25,
             part_length: 10,
         };

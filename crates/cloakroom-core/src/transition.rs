@@ -5,7 +5,7 @@
 //! translated to one DynamoDB update, so the two can't disagree about the rules: which statuses an event may meet
 //! stands only in [`next`], and every guard is made from it.
 //!
-//! Whoever is refused is shown the record as it is, and decides by [`Refusal::of`] what that means.
+//! A rejected write returns the record as it is. [`Refusal::new`] says what that means to a claim.
 
 mod abandoned;
 mod claim;
@@ -17,129 +17,14 @@ pub use abandoned::{LAST_CALL, OUTAGE, SLACK, Verdict, cause_of_death};
 pub use claim::{Claim, Refusal};
 pub use outage::{OUTAGE_LIMIT, latest_attempt, was_deferred};
 
+pub use crate::status::{Event, IllegalTransition, next};
+
 use crate::history::{KEPT_OVER_A_REDRIVE, Step};
 use crate::job::{OVERTIME, expiry};
 use crate::{
     AttemptEnd, Failure, Job, Lease, LeaseToken, Progress, RetryPolicy, Status, Success, Timestamp,
     poll,
 };
-
-/// What may happen to a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Event {
-    /// A worker begins an attempt.
-    Claim,
-    /// The worker extends its lease, perhaps with progress.
-    Renew,
-    /// The attempt did the work.
-    Succeed,
-    /// The attempt failed for good.
-    Fail,
-    /// The attempt failed, and another follows.
-    Retry,
-    /// A service was unavailable during the attempt. The attempt is not counted, and another one follows.
-    Defer,
-    /// The client cancels before an attempt runs.
-    Withdraw,
-    /// The client cancels while an attempt runs.
-    AskToCancel,
-    /// The worker, or the claim after it, ends a job whose cancelling was asked for.
-    ConfirmCancel,
-    /// A worker finds that the last attempt is over or dead, and none is left.
-    GiveUp,
-    /// A worker finds that the job was not begun in time.
-    Lapse,
-    /// Its message is among the dead letters: no worker will be brought to it.
-    Bury,
-    /// It has no message any more, and nobody else will end it.
-    Sweep,
-    /// An operator sends a job that failed back to work: the one way out of a terminal status.
-    Redrive,
-}
-
-impl Event {
-    /// Every event.
-    pub const ALL: [Self; 14] = [
-        Self::Claim,
-        Self::Renew,
-        Self::Succeed,
-        Self::Fail,
-        Self::Retry,
-        Self::Defer,
-        Self::Withdraw,
-        Self::AskToCancel,
-        Self::ConfirmCancel,
-        Self::GiveUp,
-        Self::Lapse,
-        Self::Bury,
-        Self::Sweep,
-        Self::Redrive,
-    ];
-
-    /// Its word in a job's history.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Claim => "claim",
-            Self::Renew => "renew",
-            Self::Succeed => "succeed",
-            Self::Fail => "fail",
-            Self::Retry => "retry",
-            Self::Defer => "defer",
-            Self::Withdraw => "withdraw",
-            Self::AskToCancel => "ask-to-cancel",
-            Self::ConfirmCancel => "confirm-cancel",
-            Self::GiveUp => "give-up",
-            Self::Lapse => "lapse",
-            Self::Bury => "bury",
-            Self::Sweep => "sweep",
-            Self::Redrive => "redrive",
-        }
-    }
-}
-
-/// An event that a job in this status can't meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{event:?} a job that is {}", status.as_str())]
-pub struct IllegalTransition {
-    /// Where the job stands.
-    pub status: Status,
-    /// What was to happen.
-    pub event: Event,
-}
-
-/// The status after an event: the whole state machine.
-pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransition> {
-    use Status::{Accepted, Cancelled, Cancelling, Failed, Retrying, Running, Succeeded};
-    match (event, status) {
-        // Claiming what runs is taking over from a worker whose lease has expired: `Transition::take_over`.
-        (Event::Claim, Accepted | Retrying | Running) => Ok(Running),
-        (Event::Renew, Running | Cancelling) => Ok(status),
-        // Cancelling is a wish: a handler that is done first wins.
-        (Event::Succeed, Running | Cancelling) => Ok(Succeeded),
-        (Event::Fail, Running | Cancelling)
-        | (Event::GiveUp, Running | Retrying)
-        | (Event::Lapse, Accepted)
-        | (Event::Bury | Event::Sweep, Accepted | Running | Retrying) => Ok(Failed),
-        (Event::Retry | Event::Defer, Running) => Ok(Retrying),
-        (Event::Withdraw, Accepted | Retrying) | (Event::ConfirmCancel, Cancelling) => {
-            Ok(Cancelled)
-        }
-        (Event::AskToCancel, Running) => Ok(Cancelling),
-        (Event::Redrive, Failed) => Ok(Accepted),
-        (
-            Event::Claim | Event::AskToCancel | Event::GiveUp | Event::Bury | Event::Sweep,
-            Cancelling,
-        )
-        | (Event::Renew | Event::Succeed | Event::Fail | Event::AskToCancel, Accepted | Retrying)
-        | (Event::GiveUp, Accepted)
-        | (Event::Retry | Event::Defer, Accepted | Retrying | Cancelling)
-        | (Event::Withdraw, Running | Cancelling)
-        | (Event::ConfirmCancel, Accepted | Retrying | Running)
-        | (Event::Lapse, Retrying | Running | Cancelling)
-        | (Event::Redrive, Accepted | Retrying | Running | Cancelling)
-        | (_, Succeeded | Failed | Cancelled) => Err(IllegalTransition { status, event }),
-    }
-}
 
 /// What must hold of the stored record for a write to be made. Every part that is set must hold.
 #[derive(Debug, Clone, PartialEq)]

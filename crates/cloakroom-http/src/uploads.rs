@@ -11,9 +11,11 @@ use cloakroom_app::payload::{PayloadError, json};
 use cloakroom_app::ports::UploadTerms;
 use cloakroom_app::submit::MEDIA_TYPE_LIMIT;
 use cloakroom_app::upload::UPLOAD_LIMIT;
-use cloakroom_core::parts::{LARGEST_PART, LARGEST_UPLOAD, LEAST_PART, MOST_PARTS, Undivided};
+use cloakroom_core::parts::{
+    InvalidPartCount, LARGEST_PART, LARGEST_UPLOAD, LEAST_PART, MOST_PARTS,
+};
 use cloakroom_core::problem::FieldError;
-use cloakroom_core::{Code, Digest, Division, Timestamp};
+use cloakroom_core::{Code, Digest, PartLayout, Timestamp};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -138,7 +140,7 @@ fn parse_members(
 }
 
 /// Parses the description of an upload, and its division if it is in parts. The rejection lists all errors at once.
-fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Rejection> {
+fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<PartLayout>), Rejection> {
     let mut errors = Vec::new();
     let members = parse_members(body, &mut errors)?;
     let mut add_error = |pointer: &str, detail: &str| errors.push(FieldError::new(pointer, detail));
@@ -192,11 +194,11 @@ fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Rejection
     }
     let in_parts = length.filter(|length| parts.is_some() || *length > UPLOAD_LIMIT);
     let division = match in_parts
-        .map(|length| Division::of(length, parts))
+        .map(|length| PartLayout::of(length, parts))
         .transpose()
     {
         Ok(division) => division,
-        Err(Undivided::TooMany(most)) => {
+        Err(InvalidPartCount::TooMany(most)) => {
             add_error(
                 "/parts",
                 &format!(
@@ -205,7 +207,7 @@ fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<Division>), Rejection
             );
             None
         }
-        Err(Undivided::TooFew(least)) => {
+        Err(InvalidPartCount::TooFew(least)) => {
             add_error(
                 "/parts",
                 &format!("must be at least {least}: a part has at most {LARGEST_PART} bytes"),

@@ -22,7 +22,7 @@ use cloakroom_aws::{
     DeadLettersConfig, DynamoStore, JobsConfig, Queues, S3Objects, SqsQueue, SubmitConfig,
     SweeperConfig, WorkerConfig,
 };
-use cloakroom_core::{Digest, Division, Job, Namespace, Tenant, Timestamp};
+use cloakroom_core::{Digest, Job, Namespace, PartLayout, Tenant, Timestamp};
 use cloakroom_tests::fresh_key;
 use tokio::task::JoinError;
 use uuid::Uuid;
@@ -238,7 +238,7 @@ impl<'a> Room<'a> {
             let (uploads, tenant, terms) =
                 (self.uploads.clone(), self.tenant.clone(), terms.clone());
             let division =
-                Division::of(terms.length, Some(1)).expect("one part may have any length");
+                PartLayout::of(terms.length, Some(1)).expect("one part may have any length");
             tokio::spawn(async move { uploads.start_parts(&tenant, &terms, division).await }).await
         })
         .await;

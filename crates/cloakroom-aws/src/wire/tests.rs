@@ -254,7 +254,7 @@ async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
         length: 5,
         sha256,
     };
-    let division = cloakroom_core::Division {
+    let division = cloakroom_core::PartLayout {
         length: 5,
         part_length: 5,
     };

@@ -105,7 +105,7 @@ impl Verdict {
 
     /// Of a job that was accepted of a producer's message, and that no worker could begin: its payload is refused. `None` if it
     /// is over, or under way: then another message brought it further.
-    pub fn of_refused(job: &Job, failure: Failure, now: Timestamp) -> Option<Transition> {
+    pub fn for_rejected_payload(job: &Job, failure: Failure, now: Timestamp) -> Option<Transition> {
         let mut transition = Transition::of(Event::Bury, now).because(failure);
         transition.guard.version = Some(job.version);
         (job.is_alive(now) && job.status == Status::Accepted).then_some(transition)

@@ -1,6 +1,6 @@
 //! Uploads in parts. Those of the memory may be small.
 
-use cloakroom_core::Division;
+use cloakroom_core::PartLayout;
 
 use super::*;
 use crate::upload::{PARTS_AT_ONCE, PARTS_LIFE};
@@ -17,7 +17,7 @@ fn terms(content_type: &str, bytes: &[u8], sha256: Option<Digest>) -> UploadTerm
 }
 
 async fn started(room: &Room, terms: &UploadTerms) -> UploadId {
-    let division = Division {
+    let division = PartLayout {
         length: terms.length,
         part_length: 8,
     };
@@ -270,7 +270,7 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
         length: bytes,
         ..terms("image/png", PICTURE, None)
     };
-    let division = Division {
+    let division = PartLayout {
         length: bytes,
         part_length: 8,
     };

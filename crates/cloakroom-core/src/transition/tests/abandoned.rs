@@ -40,7 +40,7 @@ fn refused() -> Failure {
 #[test]
 fn a_refused_payload_fails_a_job_that_waits_and_no_other() {
     let job = accepted(at(0));
-    let transition = Verdict::of_refused(&job, refused(), at(9)).expect("it waits");
+    let transition = Verdict::for_rejected_payload(&job, refused(), at(9)).expect("it waits");
     let mut want = Transition::of(Event::Bury, at(9)).because(refused());
     want.guard.version = Some(1);
     assert_eq!(transition, want);
@@ -62,7 +62,7 @@ fn a_refused_payload_fails_a_job_that_waits_and_no_other() {
         .filter(|status| *status != Status::Accepted)
     {
         assert_eq!(
-            Verdict::of_refused(
+            Verdict::for_rejected_payload(
                 &Job {
                     status,
                     ..job.clone()
@@ -75,8 +75,11 @@ fn a_refused_payload_fails_a_job_that_waits_and_no_other() {
         );
     }
     let expires_at = job.expires_at;
-    assert_eq!(Verdict::of_refused(&job, refused(), expires_at), None);
-    assert!(Verdict::of_refused(&job, refused(), expires_at.before(SECOND)).is_some());
+    assert_eq!(
+        Verdict::for_rejected_payload(&job, refused(), expires_at),
+        None
+    );
+    assert!(Verdict::for_rejected_payload(&job, refused(), expires_at.before(SECOND)).is_some());
 }
 
 #[test]
