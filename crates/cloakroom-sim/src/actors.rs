@@ -599,7 +599,7 @@ pub(crate) fn check_objects(world: &World, job: &Job) {
             .objects
             .get(key)
             .or_else(|| state.objects.get(&crate::port::without_token(key)));
-        if found.is_none_or(|object| cloakroom_core::Digest::of(&object.bytes) != *sha256) {
+        if found.is_none_or(|object| object.digest() != sha256) {
             state.watch.missing(job, "result of its own");
         }
     }

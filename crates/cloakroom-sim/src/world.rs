@@ -1,7 +1,7 @@
 //! The world: table, queues, objects, letters and stream, and what is known of them all. One lock holds it; one thread uses it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use cloakroom_app::envelope::Envelope;
 use cloakroom_app::ports::PartsRecord;
 use cloakroom_app::work::Delivery;
 use cloakroom_core::transition::{OUTAGE, SLACK};
-use cloakroom_core::{Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
+use cloakroom_core::{Digest, Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,14 @@ pub struct Message {
 pub struct Object {
     pub(crate) bytes: Bytes,
     pub(crate) put_at: Timestamp,
+    digest: OnceLock<Digest>,
+}
+
+impl Object {
+    /// Returns the SHA-256 of its bytes, computed at the first call: clients check results at each poll.
+    pub(crate) fn digest(&self) -> &Digest {
+        self.digest.get_or_init(|| Digest::of(&self.bytes))
+    }
 }
 
 /// Everything.
@@ -407,7 +415,12 @@ impl State {
 
     /// Writes an object, over any other of its key.
     pub(crate) fn put(&mut self, key: String, bytes: Bytes, put_at: Timestamp) {
-        self.objects.insert(key, Object { bytes, put_at });
+        let object = Object {
+            bytes,
+            put_at,
+            digest: OnceLock::new(),
+        };
+        self.objects.insert(key, object);
     }
 
     /// Messages in the queue of commands that bring a worker to this job.
