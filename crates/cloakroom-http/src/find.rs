@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_query_is_refused() {
+    fn any_other_query_is_rejected() {
         for query in [
             "",
             "client_job_id",
