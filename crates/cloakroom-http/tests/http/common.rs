@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use cloakroom_app::testing::Fault;
-use cloakroom_http::{Cors, Site};
+use cloakroom_http::{Cors, HttpSettings, Site};
 use serde_json::json;
 
 use crate::service::{service, service_with};
@@ -276,7 +276,7 @@ async fn a_preflight_gets_the_methods_and_headers() {
 
 #[tokio::test(start_paused = true)]
 async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_without() {
-    let service = service_with(Site::new("https://api.example.com/v1/"));
+    let service = service_with(Site::from_base_url("https://api.example.com/v1/"));
     let location = service
         .act("answer", &[("host", "origin.internal")])
         .await
@@ -318,10 +318,10 @@ async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_withou
 
 #[tokio::test(start_paused = true)]
 async fn a_base_path_that_ends_with_a_slash_is_the_same_without() {
-    let service = service_with(Site {
+    let service = service_with(Site::new(HttpSettings {
         base_path: "/v1/".to_owned(),
-        ..Site::default()
-    });
+        ..HttpSettings::default()
+    }));
     let location = service
         .act("answer", &[])
         .await

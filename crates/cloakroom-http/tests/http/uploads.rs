@@ -157,7 +157,7 @@ fn parts(response: &Response) -> Vec<(u64, u64, bool)> {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
-    let service = service_with(cloakroom_http::Site::new("/v1"));
+    let service = service_with(cloakroom_http::Site::from_base_url("/v1"));
     let terms = json!({ "content_type": "image/png", "content_length": 10 * MIB + 1, "parts": 2 });
     let response = ask_for_parts(&service, &terms).await;
     assert_eq!(
