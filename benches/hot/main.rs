@@ -17,8 +17,8 @@ use cloakroom_app::core::Timestamp;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::testing::Room;
 use cloakroom_app::work::Disposition;
-use cloakroom_app::{Host as _, SystemHost, Worker};
-use cloakroom_aws::{Clients, HttpConfig, JobsConfig, Local, SubmitConfig, WorkerConfig};
+use cloakroom_app::{Host as _, HttpSettings, SystemHost, Worker};
+use cloakroom_aws::{Clients, JobsConfig, Local, SubmitConfig, WorkerConfig};
 use cloakroom_lambda::batch;
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use lambda_http::request::LambdaRequest;
@@ -191,6 +191,6 @@ fn router(
     submit: (cloakroom_app::Submit, cloakroom_app::Uploads),
     jobs: cloakroom_app::Jobs,
 ) -> Router {
-    let site = cloakroom_lambda::site(&HttpConfig::default());
+    let site = cloakroom_lambda::site(HttpSettings::default());
     cloakroom_http::router(site, Some(submit), Some(jobs))
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use cloakroom_aws::HttpConfig;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use lambda_http::request::LambdaRequest;
@@ -59,8 +58,9 @@ impl Events {
             "CLOAKROOM_PUBLIC_BASE_URL" => Some(format!("https://api.example{BASE}")),
             _ => None,
         };
-        let site =
-            cloakroom_lambda::site(&HttpConfig::from_env(&set).expect("a good configuration"));
+        let site = cloakroom_lambda::site(
+            cloakroom_aws::http_settings(&set).expect("a good configuration"),
+        );
         let submit = Some((room.submit.clone(), room.uploads.clone()));
         let router = cloakroom_http::router(site, submit, Some(room.jobs.clone()));
         Self {

@@ -60,7 +60,7 @@ pub(crate) fn commands() -> Vec<Command> {
 impl Scene {
     pub(crate) fn new() -> Self {
         let room = Room::new(commands());
-        let site = Site::new(BASE)
+        let site = Site::from_base_url(BASE)
             .cors(Cors::Only(vec!["https://shop.example".into()]))
             .tenant(|parts| {
                 let Some(name) = parts.headers.get(WHO) else {

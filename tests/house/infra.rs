@@ -222,11 +222,11 @@ fn pages_send_and_read_the_same_headers_through_an_http_api() {
     let split = |names: &str| names.split(", ").map(str::to_owned).collect();
     assert_eq!(
         listed("AllowHeaders"),
-        split(cloakroom_http::Cors::REQUEST_HEADERS)
+        split(cloakroom_http::cors::REQUEST_HEADERS)
     );
     assert_eq!(
         listed("ExposeHeaders"),
-        split(cloakroom_http::Cors::EXPOSED_HEADERS)
+        split(cloakroom_http::cors::EXPOSED_HEADERS)
     );
 }
 
@@ -358,7 +358,7 @@ fn the_authorizers_are_those_that_the_functions_know() {
         .expect("values")
     {
         let set = |name: &str| (name == "CLOAKROOM_AUTHORIZER").then(|| text(one).to_owned());
-        assert!(cloakroom_aws::HttpConfig::from_env(&set).is_ok(), "{one:?}");
+        assert!(cloakroom_aws::http_settings(&set).is_ok(), "{one:?}");
     }
     let rule = &template["Rules"]["TokensAreOfAUserPool"];
     assert!(

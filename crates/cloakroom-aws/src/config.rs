@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use cloakroom_app::http_settings::{Authorizer, Cors, HttpSettings, TENANT_CLAIM};
 use cloakroom_app::intake::Tenants;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
@@ -215,94 +216,23 @@ impl MeterConfig {
     }
 }
 
-/// What is common to everything that answers HTTP. All of it has a default.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpConfig {
-    /// `CLOAKROOM_PUBLIC_BASE_URL`: the path of it, empty or as in `/v1`, under which clients find the API.
-    pub base_path: String,
-    /// `CLOAKROOM_CORS_ORIGINS`: whose pages may call the API.
-    pub cors: CorsOrigins,
-    /// `CLOAKROOM_AUTHORIZER`: by what the gateway in front knows its callers.
-    pub authorizer: Authorizer,
-    /// `CLOAKROOM_TENANT_CLAIM`: which claim of a token names the tenant.
-    pub tenant_claim: String,
-    /// `CLOAKROOM_TOKEN_AUDIENCE`: ids of the app clients whose tokens are accepted. Empty accepts every token that the gateway does.
-    pub token_audience: Vec<String>,
-    /// `CLOAKROOM_LONGEST_WAIT_SECONDS`: how long a response is held at most.
-    pub longest_wait: Duration,
-}
-
-/// The claim that names the tenant where nothing else is said: the user.
-pub const TENANT_CLAIM: &str = "sub";
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            base_path: String::new(),
-            cors: CorsOrigins::default(),
-            authorizer: Authorizer::default(),
-            tenant_claim: TENANT_CLAIM.to_owned(),
-            token_audience: vec![],
-            longest_wait: cloakroom_app::jobs::LONGEST_WAIT,
-        }
-    }
-}
-
-/// By what the gateway in front knows its callers. With any but the first, a request of nobody is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Authorizer {
-    /// It asks nobody: whoever is not named all the same is the tenant `default`.
-    #[default]
-    None,
-    /// Requests are signed with AWS credentials.
-    Iam,
-    /// Requests carry a token of a user pool, or of another issuer.
-    Jwt,
-    /// Requests carry an API key.
-    ApiKey,
-    /// A Lambda authorizer, which the template does not make, names a principal.
-    Custom,
-}
-
-impl Authorizer {
-    const ALL: [Self; 5] = [Self::None, Self::Iam, Self::Jwt, Self::ApiKey, Self::Custom];
-
-    /// As it is configured.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Iam => "iam",
-            Self::Jwt => "jwt",
-            Self::ApiKey => "api-key",
-            Self::Custom => "custom",
-        }
-    }
-}
-
-/// Whose pages a browser lets call the API.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum CorsOrigins {
-    /// Only those of its own origin.
-    #[default]
-    Own,
-    /// Anyone's.
-    Any,
-    /// Those of these origins, as in `https://app.example.com`.
-    These(Vec<String>),
-}
-
-impl HttpConfig {
-    /// Reads it.
-    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
-        Ok(Self {
-            base_path: base_path(lookup)?,
-            cors: cors(lookup)?,
-            authorizer: authorizer(lookup)?,
-            tenant_claim: tenant_claim(lookup)?,
-            token_audience: token_audience(lookup)?,
-            longest_wait: longest_wait(lookup)?,
-        })
-    }
+/// Reads the settings of everything that answers HTTP requests. All of them have a default.
+///
+/// - `CLOAKROOM_PUBLIC_BASE_URL`: public base URL of the API, or its path;
+/// - `CLOAKROOM_CORS_ORIGINS`: origins of the pages that may call the API;
+/// - `CLOAKROOM_AUTHORIZER`: kind of authorizer in the gateway;
+/// - `CLOAKROOM_TENANT_CLAIM`: claim of a token that names the tenant;
+/// - `CLOAKROOM_TOKEN_AUDIENCE`: ids of the app clients whose tokens are accepted;
+/// - `CLOAKROOM_LONGEST_WAIT_SECONDS`: longest time of a long poll.
+pub fn http_settings(lookup: Lookup<'_>) -> Result<HttpSettings, ConfigError> {
+    Ok(HttpSettings {
+        base_path: base_path(lookup)?,
+        cors: cors(lookup)?,
+        authorizer: authorizer(lookup)?,
+        tenant_claim: tenant_claim(lookup)?,
+        token_audience: token_audience(lookup)?,
+        longest_wait: longest_wait(lookup)?,
+    })
 }
 
 fn table(lookup: Lookup<'_>) -> Result<String, ConfigError> {
@@ -471,11 +401,11 @@ fn diagnostics(lookup: Lookup<'_>) -> Result<bool, ConfigError> {
     Ok(on.unwrap_or(false))
 }
 
-fn cors(lookup: Lookup<'_>) -> Result<CorsOrigins, ConfigError> {
+fn cors(lookup: Lookup<'_>) -> Result<Cors, ConfigError> {
     let want = "*, or origins with commas between them (https://app.example.com, without a path)";
     let origins = optional(lookup, "CLOAKROOM_CORS_ORIGINS", want, |text| {
         if text == "*" {
-            return Some(CorsOrigins::Any);
+            return Some(Cors::Any);
         }
         let origin = |text: &str| {
             let host = after_scheme(text)?;
@@ -487,7 +417,7 @@ fn cors(lookup: Lookup<'_>) -> Result<CorsOrigins, ConfigError> {
         text.split(',')
             .map(|text| origin(text.trim()))
             .collect::<Option<_>>()
-            .map(CorsOrigins::These)
+            .map(Cors::Only)
     })?;
     Ok(origins.unwrap_or_default())
 }

@@ -30,8 +30,8 @@ mod services;
 
 pub use clients::{Clients, Local};
 pub use config::{
-    ConfigError, CorsOrigins, DeadLettersConfig, HttpConfig, JobsConfig, MeterConfig,
-    ProducersConfig, ScheduleConfig, SubmitConfig, SweeperConfig, WorkerConfig, environment,
+    ConfigError, DeadLettersConfig, JobsConfig, MeterConfig, ProducersConfig, ScheduleConfig,
+    SubmitConfig, SweeperConfig, WorkerConfig, environment, http_settings,
 };
 pub use metrics::EmbeddedMetrics;
 pub use objects::S3Objects;

@@ -118,7 +118,7 @@ async fn serve_over(
         parts.commands,
     ));
     let app = router(
-        Site::new("").cors(Cors::Any),
+        Site::default().cors(Cors::Any),
         Some(parts.submit),
         Some(parts.jobs),
     );

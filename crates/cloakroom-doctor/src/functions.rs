@@ -9,9 +9,10 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use crate::answer::{Answer, Call, End, Stop};
 use crate::command::Aws;
 use crate::finding::{Finding, check};
+use cloakroom_app::http_settings::{Authorizer, HttpSettings, TENANT_CLAIM};
 use cloakroom_aws::config::{
-    Authorizer, ConfigError, DeadLettersConfig, HttpConfig, JobsConfig, Lookup, MeterConfig,
-    SubmitConfig, SweeperConfig, TENANT_CLAIM, WorkerConfig,
+    ConfigError, DeadLettersConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig, SweeperConfig,
+    WorkerConfig, http_settings,
 };
 
 mod agreement;
@@ -167,10 +168,7 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
     let mut shared = vec![];
     match kind {
         Kind::Submit => {
-            let (config, http) = (
-                SubmitConfig::from_env(lookup)?,
-                HttpConfig::from_env(lookup)?,
-            );
+            let (config, http) = (SubmitConfig::from_env(lookup)?, http_settings(lookup)?);
             shared.extend(callers(http));
             shared.extend([
                 (TABLE, config.table),
@@ -195,7 +193,7 @@ fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
             shared.extend(config.producers.map(|_| (NAMESPACE, namespace(lookup))));
         }
         Kind::Status => {
-            let (config, http) = (JobsConfig::from_env(lookup)?, HttpConfig::from_env(lookup)?);
+            let (config, http) = (JobsConfig::from_env(lookup)?, http_settings(lookup)?);
             shared.extend(callers(http));
             shared.extend([
                 (TABLE, config.table),
@@ -247,7 +245,7 @@ const AUTHORIZER: &str = "CLOAKROOM_AUTHORIZER";
 const CLAIM: &str = "CLOAKROOM_TENANT_CLAIM";
 const AUDIENCE: &str = "CLOAKROOM_TOKEN_AUDIENCE";
 
-fn callers(http: HttpConfig) -> [(&'static str, String); 3] {
+fn callers(http: HttpSettings) -> [(&'static str, String); 3] {
     let audience = http.token_audience.join(",");
     [
         (AUTHORIZER, http.authorizer.as_str().to_owned()),

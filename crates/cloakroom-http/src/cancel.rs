@@ -38,14 +38,17 @@ pub(crate) async fn cancel(
             response::retry_after(response.headers_mut(), &job, state.jobs.host.now());
             Ok(response)
         }
-        Cancellation::Finished(job) => Err(job_finished(JobView::of(&job, &state.site.base_path))),
+        Cancellation::Finished(job) => Err(job_finished(JobView::of(
+            &job,
+            &state.site.settings.base_path,
+        ))),
         Cancellation::Changed => Err(conditional::precondition_failed()),
         Cancellation::Unknown => Err(Rejection::unknown_job()),
     }
 }
 
 fn job_response(state: &JobsState, status: StatusCode, job: &Job) -> Response {
-    let mut response = response::json(status, &JobView::of(job, &state.site.base_path));
+    let mut response = response::json(status, &JobView::of(job, &state.site.settings.base_path));
     let tag = HeaderValue::try_from(view::etag(job)).expect("a tag is visible ASCII");
     response.headers_mut().insert(ETAG, tag);
     response::private_cache(response.headers_mut());

@@ -28,7 +28,7 @@ pub(crate) async fn find(
     let job = state.jobs.find(&tenant, &key).await?;
     let jobs = job
         .iter()
-        .map(|job| JobView::of(job, &state.site.base_path))
+        .map(|job| JobView::of(job, &state.site.settings.base_path))
         .collect();
     let mut response = response::json(StatusCode::OK, &FoundJobs { jobs });
     response::private_cache(response.headers_mut());
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_query_is_refused() {
+    fn any_other_query_is_rejected() {
         for query in [
             "",
             "client_job_id",

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_breaks_the_rule_is_refused() {
+    fn a_malformed_key_is_rejected() {
         let long = "k".repeat(256);
         for bad in [
             "",

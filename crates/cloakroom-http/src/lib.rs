@@ -1,6 +1,6 @@
 //! The only crate that knows HTTP: one router for every host, request and response headers, problem documents, and a page.
 //!
-//! - [`router()`] builds it; [`Site`] has its base path, CORS, and the source of the caller's tenant;
+//! - [`router()`] builds it; [`Site`] has its [`HttpSettings`], and the source of the caller's tenant;
 //! - a file for each verb: `submit`, `poll`, `result`, `cancel`, `find`, `uploads`; all show a job by `response`;
 //! - a file for each header that has a grammar: `idempotency_key`, `prefer`, `accept`, `conditional`, `request_trace`;
 //! - `caller` determines the caller's tenant before any route, and rejects requests of unknown callers;
@@ -13,7 +13,7 @@ mod body;
 mod caller;
 mod cancel;
 mod conditional;
-mod cors;
+pub mod cors;
 mod find;
 mod header_list;
 mod history;
@@ -39,7 +39,7 @@ mod submit_state;
 mod unrouted;
 mod uploads;
 
-pub use cors::Cors;
+pub use cloakroom_app::http_settings::{Authorizer, Cors, HttpSettings};
 pub use router::router;
 pub use site::{Site, TenantResolver};
 pub use unrouted::unrouted_response;

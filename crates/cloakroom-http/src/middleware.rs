@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use http::HeaderValue;
 use tracing::Instrument as _;
 
-use crate::cors::CorsRequest;
+use crate::cors::{self, CorsRequest};
 use crate::problems::{self, Rejection};
 use crate::request_trace::RequestTrace;
 use crate::{Site, conditional};
@@ -27,7 +27,7 @@ pub(crate) async fn middleware(
     let trace = RequestTrace::from_headers(request.headers());
     let cors_request = CorsRequest::new(request.method(), request.headers());
     let method = request.method().clone();
-    let path = format!("{}{}", site.base_path, request.uri().path());
+    let path = format!("{}{}", site.settings.base_path, request.uri().path());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let if_match = conditional::if_match_of_read(request.method(), request.headers());
     request.extensions_mut().insert(trace.clone());
@@ -54,7 +54,7 @@ pub(crate) async fn middleware(
         "x-request-id",
         HeaderValue::try_from(&trace.request_id).expect("an id is visible ASCII"),
     );
-    site.cors.add_headers(&cors_request, headers);
+    cors::add_headers(&site.settings.cors, &cors_request, headers);
     span.in_scope(|| {
         let route = route.as_ref().map_or("none", MatchedPath::as_str);
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_that_nobody_wrote_a_problem_for_gets_one() {
+    fn an_error_response_without_a_problem_gets_one() {
         for (status, code) in [
             (StatusCode::BAD_REQUEST, 400),
             (StatusCode::IM_A_TEAPOT, 400),

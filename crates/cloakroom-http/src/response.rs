@@ -19,7 +19,7 @@ use crate::{Site, job_view, page};
 
 /// Returns the job in the requested representation, as of `now`.
 pub(crate) fn job(site: &Site, job: &Job, now: Timestamp, variant: Variant) -> Response {
-    let view = JobView::of(job, &site.base_path);
+    let view = JobView::of(job, &site.settings.base_path);
     let mut response = match (variant, &view.resource) {
         (Variant::Page, Some(resource)) if job.status == Status::Succeeded => see_other(resource),
         (Variant::Page, _) => page::job(&view, &view::etag(job), poll::retry_after(job, now)),
@@ -93,7 +93,7 @@ pub(crate) fn private_cache(headers: &mut HeaderMap) {
 
 /// Returns the path of a job.
 pub(crate) fn location(site: &Site, job: &Job) -> HeaderValue {
-    header_value(format!("{}/jobs/{}", site.base_path, job.id))
+    header_value(format!("{}/jobs/{}", site.settings.base_path, job.id))
 }
 
 /// Converts a value whose source has validated it.

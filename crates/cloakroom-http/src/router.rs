@@ -26,11 +26,9 @@ use crate::{Site, cancel, find, history, openapi, poll, response, result, submit
 /// Builds the routes of a host: commands, uploads and `/openapi.json` if it submits, jobs if it answers polls.
 ///
 /// A function serves one of the two and the dev runner both. Routes that a host does not serve are `not-found` there.
-pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
-    site.base_path
-        .truncate(site.base_path.trim_end_matches('/').len());
+pub fn router(site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
     let site = Arc::new(site);
-    let long_polls = LongPolls::new(site.longest_wait);
+    let long_polls = LongPolls::new(site.settings.longest_wait);
     let mut routes = Router::new();
     if let Some((submit, uploads)) = submit {
         routes = routes.merge(command_routes(&site, submit, uploads, long_polls.clone()));
@@ -46,7 +44,7 @@ pub fn router(mut site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jo
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(&site), require_caller))
         .layer(from_fn_with_state(Arc::clone(&site), middleware));
-    if site.base_path.is_empty() {
+    if site.settings.base_path.is_empty() {
         return routes;
     }
     Router::new()
@@ -60,7 +58,7 @@ fn command_routes(
     long_polls: LongPolls,
 ) -> Router {
     // Built at its first request: most functions never receive one, and all would pay for it at their start.
-    let (base_path, commands) = (site.base_path.clone(), submit.commands.clone());
+    let (base_path, commands) = (site.settings.base_path.clone(), submit.commands.clone());
     let document = Arc::new(LazyLock::new(move || {
         openapi::document(&base_path, &commands)
     }));

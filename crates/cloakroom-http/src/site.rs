@@ -1,36 +1,40 @@
-//! What a deployment decides about its HTTP side.
+//! Decisions of a deployment about its HTTP side.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloakroom_app::http_settings::{Cors, HttpSettings};
 use cloakroom_app::jobs::LONGEST_WAIT;
 use cloakroom_core::Tenant;
 use http::request::Parts;
-
-use crate::Cors;
 
 /// Determines the caller's tenant from the head of the request and its host's extensions. A request without a tenant is
 /// rejected on every route.
 pub type TenantResolver = Arc<dyn Fn(&Parts) -> Option<Tenant> + Send + Sync>;
 
-/// HTTP side of a deployment: its base path, CORS, the caller's tenant, and long polls.
+/// HTTP side of a deployment: its settings, and the source of the caller's tenant.
 #[derive(Clone)]
 pub struct Site {
-    /// The path of the public base URL: empty, or as in `/v1`. Every path in an answer begins with it; a request is
-    /// served with it or without, as some gateways take it off and some do not.
-    pub base_path: String,
-    /// Origins of the pages that may read responses.
-    pub cors: Cors,
+    pub(crate) settings: HttpSettings,
     /// Source of the caller's tenant. The default is the tenant `default` for every caller.
-    pub tenant: TenantResolver,
-    /// Longest time of a long poll (`Prefer: wait`). The default is 25 s; zero disables long polls.
-    pub longest_wait: Duration,
+    pub(crate) tenant: TenantResolver,
 }
 
 impl Site {
+    /// Creates a site with these settings and the one tenant `default`. More than 25 s of `longest_wait` count as 25 s.
+    pub fn new(mut settings: HttpSettings) -> Self {
+        let length = settings.base_path.trim_end_matches('/').len();
+        settings.base_path.truncate(length);
+        settings.longest_wait = settings.longest_wait.min(LONGEST_WAIT);
+        Self {
+            settings,
+            tenant: Arc::new(|_| Some(Tenant::default())),
+        }
+    }
+
     /// Creates a site at a public base URL (`https://api.example.com/v1`) or at its path (`/v1`). Only the path is used.
-    pub fn new(base: &str) -> Self {
+    pub fn from_base_url(base: &str) -> Self {
         let path = match base.split_once("://") {
             Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]),
             None => base,
@@ -41,16 +45,16 @@ impl Site {
         } else {
             format!("/{path}")
         };
-        Self {
+        Self::new(HttpSettings {
             base_path,
-            ..Self::default()
-        }
+            ..HttpSettings::default()
+        })
     }
 
     /// Sets the origins of the pages that may read responses.
     #[must_use]
     pub fn cors(mut self, cors: Cors) -> Self {
-        self.cors = cors;
+        self.settings.cors = cors;
         self
     }
 
@@ -67,13 +71,13 @@ impl Site {
     /// Sets the longest time of a long poll. More than 25 s counts as 25 s.
     #[must_use]
     pub fn longest_wait(mut self, longest: Duration) -> Self {
-        self.longest_wait = longest.min(LONGEST_WAIT);
+        self.settings.longest_wait = longest.min(LONGEST_WAIT);
         self
     }
 
     /// Removes the base path from a path that begins with it. Other paths are returned unchanged.
     pub(crate) fn strip_base_path<'a>(&self, path: &'a str) -> &'a str {
-        match path.strip_prefix(&self.base_path) {
+        match path.strip_prefix(&self.settings.base_path) {
             Some("") => "/",
             Some(rest) if rest.starts_with('/') => rest,
             _ => path,
@@ -82,23 +86,16 @@ impl Site {
 }
 
 impl Default for Site {
-    /// Returns a site at the root, for its own origin only, with the one tenant `default`.
+    /// Returns a site with the default settings and the one tenant `default`.
     fn default() -> Self {
-        let tenant: TenantResolver = Arc::new(|_| Some(Tenant::default()));
-        Self {
-            base_path: String::new(),
-            cors: Cors::None,
-            tenant,
-            longest_wait: LONGEST_WAIT,
-        }
+        Self::new(HttpSettings::default())
     }
 }
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Site")
-            .field("base_path", &self.base_path)
-            .field("cors", &self.cors)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
@@ -119,18 +116,18 @@ mod tests {
             "https://api.example.com/a/v1/",
         ];
         assert_eq!(
-            bases.map(|base| Site::new(base).base_path),
+            bases.map(|base| Site::from_base_url(base).settings.base_path),
             ["", "", "/v1", "/v1", "", "", "/a/v1"]
         );
     }
 
     #[test]
     fn a_request_is_served_with_the_base_path_or_without() {
-        let site = Site::new("/v1");
+        let site = Site::from_base_url("/v1");
         assert_eq!(
             ["/v1/jobs", "/jobs", "/v1", "/v12/jobs"].map(|path| site.strip_base_path(path)),
             ["/jobs", "/jobs", "/", "/v12/jobs"]
         );
-        assert_eq!(Site::new("").strip_base_path("/jobs"), "/jobs");
+        assert_eq!(Site::from_base_url("").strip_base_path("/jobs"), "/jobs");
     }
 }

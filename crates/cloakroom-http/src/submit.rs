@@ -43,7 +43,7 @@ async fn accept(
     parts: &Parts,
     body: &mut RequestBody,
 ) -> Result<Submitted, Rejection> {
-    let reject = |error| rejection(error, &state.site.base_path);
+    let reject = |error| rejection(error, &state.site.settings.base_path);
     let name: CommandType = command
         .ok()
         .and_then(|Path(name)| name.parse().ok())
@@ -64,7 +64,7 @@ async fn accept(
         }
         None => {
             require_identity_encoding(&parts.headers)?;
-            let advice = upload_advice(&state.site.base_path);
+            let advice = upload_advice(&state.site.settings.base_path);
             let bytes = body
                 .read(limits.body)
                 .await

@@ -1,12 +1,12 @@
 //! Responses to requests that never reach the router, because the host's HTTP server rejects them.
 
 use axum::response::{IntoResponse as _, Response};
+use cloakroom_app::http_settings::Cors;
 use cloakroom_core::Code;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::Cors;
-use crate::cors::CorsRequest;
+use crate::cors::{self, CorsRequest};
 use crate::problems::{self, Rejection};
 use crate::request_trace::RequestTrace;
 
@@ -26,7 +26,7 @@ pub fn unrouted_response(cors: &Cors, status: StatusCode, path: &str) -> Respons
         "x-request-id",
         HeaderValue::try_from(&id).expect("an id is visible ASCII"),
     );
-    cors.add_headers(&cors_request, headers);
+    cors::add_headers(cors, &cors_request, headers);
     tracing::info!(
         request_id = id,
         status = status.as_u16(),

@@ -14,9 +14,7 @@ use axum::Router;
 use axum::http::Uri;
 use axum::http::header::HOST;
 use axum::response::Response;
-use cloakroom_aws::HttpConfig;
-use cloakroom_aws::config::CorsOrigins;
-use cloakroom_http::{Cors, Site};
+use cloakroom_http::{HttpSettings, Site};
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::ServiceExt as _;
 use lambda_http::tower::util::MapRequest;
@@ -89,18 +87,10 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-/// The site that the configuration describes; its tenants are whoever the gateway says they are.
-pub fn site(config: &HttpConfig) -> Site {
-    let cors = match &config.cors {
-        CorsOrigins::Own => Cors::None,
-        CorsOrigins::Any => Cors::Any,
-        CorsOrigins::These(origins) => Cors::Only(origins.clone()),
-    };
-    let callers = Callers::of(config);
-    let site = Site::new(&config.base_path)
-        .cors(cors)
-        .longest_wait(config.longest_wait);
-    site.tenant(move |request| callers.tenant(request))
+/// Creates the site with these settings, whose tenants are the callers that the gateway names.
+pub fn site(settings: HttpSettings) -> Site {
+    let callers = Callers::new(&settings);
+    Site::new(settings).tenant(move |request| callers.tenant(request))
 }
 
 fn mended(mut request: Request) -> Request {

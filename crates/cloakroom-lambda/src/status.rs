@@ -1,4 +1,4 @@
-use cloakroom_aws::{Clients, HttpConfig, JobsConfig};
+use cloakroom_aws::{Clients, JobsConfig, http_settings};
 use lambda_http::Error;
 
 use crate::{gateway, start};
@@ -9,11 +9,11 @@ use crate::{gateway, start};
 /// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
 pub fn status() -> Result<(), Error> {
     start::run(&[], async {
-        let http = start::configured(HttpConfig::from_env);
+        let http = start::configured(http_settings);
         let config = start::configured(JobsConfig::from_env);
         let jobs = cloakroom_aws::jobs(&config, &Clients::of_function(), start::meter());
         gateway::serve(cloakroom_http::router(
-            gateway::site(&http),
+            gateway::site(http),
             None,
             Some(jobs),
         ))

@@ -1,5 +1,5 @@
 use cloakroom_app::Registry;
-use cloakroom_aws::{Clients, HttpConfig, SubmitConfig};
+use cloakroom_aws::{Clients, SubmitConfig, http_settings};
 use lambda_http::Error;
 
 use crate::{gateway, start};
@@ -10,13 +10,13 @@ use crate::{gateway, start};
 /// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
 pub fn submit(commands: Registry) -> Result<(), Error> {
     start::run(&commands.crates(), async {
-        let http = start::configured(HttpConfig::from_env);
+        let http = start::configured(http_settings);
         let config = start::configured(SubmitConfig::from_env);
         let commands = commands.with_diagnostics(config.diagnostics);
         let submit =
             cloakroom_aws::submit(&config, &Clients::of_function(), commands, start::meter());
         gateway::serve(cloakroom_http::router(
-            gateway::site(&http),
+            gateway::site(http),
             Some(submit),
             None,
         ))

@@ -13,8 +13,7 @@
 
 use axum::http::request::Parts;
 use cloakroom_app::core::{Digest, Tenant};
-use cloakroom_aws::HttpConfig;
-use cloakroom_aws::config::Authorizer;
+use cloakroom_http::{Authorizer, HttpSettings};
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 
@@ -28,10 +27,13 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
-    pub(crate) fn of(config: &HttpConfig) -> Self {
-        let (claim, audience) = (config.tenant_claim.clone(), config.token_audience.clone());
+    pub(crate) fn new(settings: &HttpSettings) -> Self {
+        let (claim, audience) = (
+            settings.tenant_claim.clone(),
+            settings.token_audience.clone(),
+        );
         Self {
-            authorizer: config.authorizer,
+            authorizer: settings.authorizer,
             claim,
             audience,
         }

@@ -30,8 +30,8 @@ fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
     }
 }
 
-fn http(name: &str, value: &str) -> Result<HttpConfig, String> {
-    HttpConfig::from_env(&with(&[(name, value)])).map_err(|error| error.to_string())
+fn http(name: &str, value: &str) -> Result<HttpSettings, String> {
+    http_settings(&with(&[(name, value)])).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn what_must_be_set_is_enough() {
         JobsConfig::from_env(&with(&[])).expect("enough").namespace,
         submit.namespace
     );
-    assert_eq!(HttpConfig::from_env(&|_| None), Ok(HttpConfig::default()));
+    assert_eq!(http_settings(&|_| None), Ok(HttpSettings::default()));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
     );
     assert_eq!(
         http("CLOAKROOM_CORS_ORIGINS", ""),
-        Ok(HttpConfig::default())
+        Ok(HttpSettings::default())
     );
 }
 
@@ -245,14 +245,14 @@ fn metrics_are_the_services_and_as_loud_as_the_log() {
 #[test]
 fn origins_are_told_apart_by_commas() {
     let cors = |value| http("CLOAKROOM_CORS_ORIGINS", value).map(|config| config.cors);
-    assert_eq!(cors("*"), Ok(CorsOrigins::Any));
+    assert_eq!(cors("*"), Ok(Cors::Any));
     let two = vec![
         "https://app.example.com".to_owned(),
         "http://localhost:3000".to_owned(),
     ];
     assert_eq!(
         cors("https://App.example.com , http://localhost:3000"),
-        Ok(CorsOrigins::These(two))
+        Ok(Cors::Only(two))
     );
     for bad in [
         "app.example.com",

@@ -70,8 +70,7 @@ fn xrays_header_goes_along_as_far_as_it_is_understood() {
 }
 
 #[test]
-fn what_xray_does_not_record_is_not_said_to_be_recorded_and_a_parent_is_drawn_where_it_names_none()
-{
+fn an_unsampled_trace_stays_unsampled_and_a_missing_parent_is_random() {
     let unsampled = request_trace(&[("x-amzn-trace-id", &XRAY.replace("Sampled=1", "Sampled=0"))]);
     assert_eq!(
         unsampled.context.as_str(),

@@ -104,7 +104,7 @@ fn respond(status: StatusCode, site: &Site, upload: InParts) -> Response {
 }
 
 fn upload_path(site: &Site, id: UploadId) -> String {
-    format!("{}/uploads/{id}", site.base_path)
+    format!("{}/uploads/{id}", site.settings.base_path)
 }
 
 /// Parses the number of the first part of the page.

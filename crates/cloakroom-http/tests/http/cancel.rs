@@ -35,7 +35,7 @@ async fn a_job_that_has_not_begun_is_cancelled_and_never_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_job_is_told() {
+async fn a_running_job_is_asked_to_stop() {
     let service = service();
     let (location, work) = service.running_job("nap").await;
     for _ in 0..2 {
@@ -51,7 +51,7 @@ async fn a_running_job_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_over_can_not_be_cancelled() {
+async fn a_finished_job_can_not_be_cancelled() {
     for (act, status) in [("answer", "succeeded"), ("fail", "failed")] {
         let service = service();
         let location = service.finished_job(act).await;
@@ -75,7 +75,7 @@ async fn delete_if(service: &Service, path: &str, headers: &[(&str, &str)]) -> R
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_changed_is_not_cancelled_by_whoever_does_not_know() {
+async fn a_job_is_not_cancelled_under_a_condition_that_it_does_not_meet() {
     let service = service();
     let location = service.act("nap", &[]).await.header("location").to_owned();
     let tag = service.get(&location, &[]).await.header("etag").to_owned();
@@ -109,7 +109,7 @@ async fn a_job_that_changed_is_not_cancelled_by_whoever_does_not_know() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_is_cancelled_by_whoever_knows_it_as_it_is() {
+async fn a_job_is_cancelled_under_a_condition_that_it_meets() {
     for page in [false, true] {
         let service = service();
         let location = service
@@ -164,7 +164,7 @@ async fn several_lines_of_a_condition_are_one_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_job_is_told_by_whoever_knows_it_as_it_is() {
+async fn a_running_job_is_asked_to_stop_under_a_condition_that_it_meets() {
     let service = service();
     let (location, work) = service.running_job("nap").await;
     let tag = service.get(&location, &[]).await.header("etag").to_owned();
@@ -181,7 +181,7 @@ async fn a_running_job_is_told_by_whoever_knows_it_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_condition_is_not_asked_of_what_is_refused_without_it() {
+async fn a_condition_is_not_checked_if_the_request_is_rejected_without_it() {
     let service = service();
     let location = service.finished_job("answer").await;
     delete_if(&service, &location, &[("if-match", "\"stale\"")])

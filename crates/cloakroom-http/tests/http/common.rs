@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use cloakroom_app::testing::Fault;
-use cloakroom_http::{Cors, Site};
+use cloakroom_http::{Cors, HttpSettings, Site};
 use serde_json::json;
 
 use crate::service::{service, service_with};
@@ -29,7 +29,7 @@ async fn a_path_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_known_path_with_another_method_says_which_it_takes() {
+async fn a_known_path_rejects_other_methods_with_those_that_it_allows() {
     let service = service();
     for (path, allow) in [
         ("/commands/act", "POST, OPTIONS"),
@@ -107,7 +107,7 @@ async fn the_request_id_is_echoed_or_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_away_is_said_to_be_and_nothing_else_is_said() {
+async fn an_unavailable_service_is_reported_without_details() {
     let service = service();
     let location = service.finished_job("answer").await;
     let upload = r#"{"content_type":"image/png","content_length":3}"#;
@@ -153,7 +153,7 @@ async fn a_panic_is_an_internal_error_that_shows_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_of_nobody_is_refused_whatever_it_asks_for() {
+async fn a_request_of_an_unknown_caller_is_rejected_on_every_route() {
     let service = service_with(Site::default().tenant(|_| None));
     for (method, path) in [
         ("POST", "/commands/act"),
@@ -238,7 +238,7 @@ async fn answers_are_for_the_origins_that_are_configured() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_preflight_is_told_the_methods_and_headers() {
+async fn a_preflight_gets_the_methods_and_headers() {
     let service = service_with(Site::default().cors(Cors::Any));
     let preflight = [
         ("origin", "https://shop.example"),
@@ -276,7 +276,7 @@ async fn a_preflight_is_told_the_methods_and_headers() {
 
 #[tokio::test(start_paused = true)]
 async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_without() {
-    let service = service_with(Site::new("https://api.example.com/v1/"));
+    let service = service_with(Site::from_base_url("https://api.example.com/v1/"));
     let location = service
         .act("answer", &[("host", "origin.internal")])
         .await
@@ -318,10 +318,10 @@ async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_withou
 
 #[tokio::test(start_paused = true)]
 async fn a_base_path_that_ends_with_a_slash_is_the_same_without() {
-    let service = service_with(Site {
+    let service = service_with(Site::new(HttpSettings {
         base_path: "/v1/".to_owned(),
-        ..Site::default()
-    });
+        ..HttpSettings::default()
+    }));
     let location = service
         .act("answer", &[])
         .await
@@ -411,7 +411,7 @@ async fn what_is_read_must_match_if_match() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_whole_service_says_what_methods_it_knows() {
+async fn the_whole_service_lists_its_methods() {
     let response = service().request("OPTIONS", "*", &[], Body::empty()).await;
     assert_eq!(
         (response.status, response.header("allow")),
@@ -471,12 +471,12 @@ async fn an_origin_that_is_only_like_a_known_one_reads_no_answer() {
             for method in ["GET", "OPTIONS"] {
                 let headers = [("origin", origin), ("access-control-request-method", "GET")];
                 let response = service.request(method, path, &headers, Body::empty()).await;
-                let told = response
+                let cors_header = response
                     .headers
                     .keys()
                     .find(|name| name.as_str().starts_with("access-control-"));
                 assert_eq!(
-                    (told, response.header("vary")),
+                    (cors_header, response.header("vary")),
                     (None, "Origin"),
                     "{method} {path} {origin:?}"
                 );

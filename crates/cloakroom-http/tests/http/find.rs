@@ -39,7 +39,7 @@ async fn a_job_is_found_by_the_clients_own_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_that_is_not_understood_is_refused() {
+async fn an_invalid_query_is_rejected() {
     let service = service();
     for query in [
         "",

@@ -61,7 +61,7 @@ fn assert_line(line: &str, (method, path): (&str, &str), expected: [&str; 6]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_says_whose_request_it_was_and_of_which_command_and_job() {
+async fn a_line_names_the_tenant_the_command_and_the_job() {
     let service = service();
     let location = service.finished_job("answer").await;
     let id = location.trim_start_matches("/jobs/");
@@ -191,8 +191,8 @@ async fn a_failure_is_logged_once_with_its_cause() {
         "{}",
         lines[0]
     );
-    let nobody = service_with(Site::default().tenant(|_| None));
-    let lines = lines_of(&nobody, "GET", &location, &[], "").await;
+    let unknown_caller = service_with(Site::default().tenant(|_| None));
+    let lines = lines_of(&unknown_caller, "GET", &location, &[], "").await;
     assert!(
         lines[0].contains("ERROR") && lines[0].contains("without saying whose"),
         "{}",

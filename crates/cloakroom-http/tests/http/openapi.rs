@@ -67,7 +67,7 @@ fn every_route_is_in_the_document() {
 }
 
 #[test]
-fn every_operation_may_be_refused_or_fail() {
+fn every_operation_may_be_rejected_or_fail() {
     for (path, item) in DOCUMENT["paths"].as_object().expect("paths") {
         for method in ["get", "post", "delete"]
             .iter()

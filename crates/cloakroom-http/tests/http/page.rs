@@ -84,7 +84,7 @@ async fn without_script_the_page_is_loaded_again_within_5_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_tab_says_how_far_the_job_is_or_where_it_stands() {
+async fn the_title_has_the_progress_or_the_status_of_the_job() {
     for (act, title) in [
         ("nap", "43 % – act"),
         ("stumble", "Waiting for another attempt – act"),

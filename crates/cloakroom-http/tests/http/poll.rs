@@ -200,7 +200,7 @@ async fn what_the_client_has_already_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_came_to_a_bad_end_is_always_told_in_full() {
+async fn a_job_without_success_is_always_returned_in_full() {
     let service = service();
     let location = service.finished_job("fail").await;
     let tag = service.get(&location, &[]).await.header("etag").to_owned();
@@ -294,14 +294,14 @@ async fn an_unknown_job_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_answers_are_held_for_a_tenant_and_the_next_one_is_given_at_once() {
+async fn a_tenant_has_a_thousand_long_polls_and_the_next_request_gets_its_response_at_once() {
     let service = Arc::new(service());
     let location = service
         .act("answer", &[])
         .await
         .header("location")
         .to_owned();
-    let held: Vec<_> = (0..1000)
+    let waiting: Vec<_> = (0..1000)
         .map(|_| {
             let (service, location) = (Arc::clone(&service), location.clone());
             tokio::spawn(async move { service.get(&location, &[("prefer", "wait=25")]).await })
@@ -316,7 +316,7 @@ async fn a_thousand_answers_are_held_for_a_tenant_and_the_next_one_is_given_at_o
         (202, "")
     );
     assert_eq!(begun.elapsed(), Duration::ZERO);
-    for response in held {
+    for response in waiting {
         let response = response.await.expect("no panic");
         assert_eq!(
             (response.status, response.header("preference-applied")),

@@ -34,7 +34,7 @@ async fn a_json_result_is_served_as_the_handler_wrote_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_result_is_a_link_away_and_a_resource_is_where_the_handler_says() {
+async fn a_large_result_is_behind_a_link_and_a_resource_at_the_handlers_location() {
     for (act, place) in [
         ("large", "https://objects.example/results/"),
         ("resource", "/reports/7"),
@@ -82,11 +82,11 @@ async fn the_link_to_a_large_result_comes_in_a_document_where_that_is_preferred(
         .expect("a time");
     assert_eq!(expires_at.since(service.room.host.now()).as_secs(), 900);
 
-    let held = service
+    let response = service
         .get(&path, &[("prefer", "wait=5, return=representation")])
         .await;
     assert_eq!(
-        held.header("preference-applied"),
+        response.header("preference-applied"),
         "wait=5, return=representation"
     );
     let plain = service.get(&path, &[("prefer", "return=minimal")]).await;
@@ -133,7 +133,7 @@ async fn a_host_holds_a_response_for_as_long_as_it_allows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_result_that_goes_before_its_job_says_when_and_is_said_to_be_gone_then() {
+async fn a_large_result_that_expires_before_its_job_is_reported_as_expired_from_then_on() {
     let service = service();
     let location = service.finished_job("large").await;
     let (path, job) = (

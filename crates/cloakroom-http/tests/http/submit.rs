@@ -112,7 +112,7 @@ async fn a_cancelled_job_is_replayed_as_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_was_used_for_another_command_is_refused() {
+async fn a_key_that_was_used_for_another_command_is_rejected() {
     let service = service();
     service.act("answer", &[KEY]).await;
     service
@@ -153,7 +153,7 @@ async fn a_command_that_is_not_registered_is_unknown_whatever_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_breaks_its_rule_or_is_missing_where_it_is_required_is_refused() {
+async fn a_malformed_key_or_a_missing_required_one_is_rejected() {
     let service = service();
     for bad in ["", "a b", "\"", "\"\"", &"k".repeat(256)] {
         service
@@ -179,7 +179,7 @@ async fn a_key_that_breaks_its_rule_or_is_missing_where_it_is_required_is_refuse
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_media_type_that_the_command_does_not_take_is_refused_with_those_that_it_does() {
+async fn a_media_type_that_the_command_does_not_accept_is_rejected_with_those_that_it_does() {
     let service = service();
     for sent in ["text/plain", "", "application/json; charset=latin-1"] {
         let response = service
@@ -318,7 +318,7 @@ async fn a_body_over_the_limit_is_rejected_whether_its_length_is_known_or_not() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_is_refused() {
+async fn an_aborted_body_is_rejected() {
     let broken = stream::iter([Ok(Bytes::from("{")), Err(std::io::Error::other("reset"))]);
     let request = Request::post("/commands/act")
         .body(Body::from_stream(broken))
@@ -386,7 +386,7 @@ async fn a_client_may_wait_for_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_is_over_after_25_seconds_at_most() {
+async fn a_wait_ends_after_25_seconds_at_most() {
     let service = service();
     for (prefer, seconds, applied) in [
         ("wait=0", 0, "wait=0"),
@@ -509,7 +509,7 @@ async fn an_upload_stands_for_the_body_of_one_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_can_not_be_had_or_does_not_fit_is_refused() {
+async fn an_upload_that_is_not_available_or_does_not_fit_is_rejected() {
     let service = service();
     let path = "/commands/image.keep?width=1";
     for id in [
@@ -676,7 +676,7 @@ async fn a_command_that_must_match_is_replayed_and_never_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_is_refused_before_any_condition_is_asked() {
+async fn a_payload_is_rejected_before_any_condition_is_checked() {
     let service = service();
     service
         .act("dance", &[KEY, ("if-match", "*")])
@@ -689,7 +689,7 @@ async fn a_payload_is_refused_before_any_condition_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_of_a_command_that_takes_json_is_refused() {
+async fn a_query_of_a_command_that_takes_json_is_rejected() {
     let service = service();
     let problem = service
         .request("POST", "/commands/act?act=nap&x=1", &[JSON], "{}")

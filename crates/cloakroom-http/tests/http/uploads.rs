@@ -157,7 +157,7 @@ fn parts(response: &Response) -> Vec<(u64, u64, bool)> {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
-    let service = service_with(cloakroom_http::Site::new("/v1"));
+    let service = service_with(cloakroom_http::Site::from_base_url("/v1"));
     let terms = json!({ "content_type": "image/png", "content_length": 10 * MIB + 1, "parts": 2 });
     let response = ask_for_parts(&service, &terms).await;
     assert_eq!(
@@ -214,7 +214,7 @@ async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_that_comes_before_all_parts_is_told_which_are_missing() {
+async fn a_command_that_comes_before_all_parts_is_rejected_with_the_missing_ones() {
     let service = service();
     let terms =
         json!({ "content_type": "application/json", "content_length": 40 * MIB, "parts": 8 });
@@ -246,7 +246,7 @@ async fn a_command_that_comes_before_all_parts_is_told_which_are_missing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_over_5_gib_comes_in_parts_and_many_of_them_are_told_of_page_by_page() {
+async fn an_upload_over_5_gib_comes_in_parts_which_are_listed_page_by_page() {
     let service = service();
     let terms = |length: u64| json!({ "content_type": "a/b", "content_length": length });
     let response = ask_for_parts(&service, &terms(5 * 1024 * MIB + 1)).await;
@@ -264,19 +264,19 @@ async fn an_upload_over_5_gib_comes_in_parts_and_many_of_them_are_told_of_page_b
         "{} bytes",
         response.body.len()
     );
-    let (mut told, mut page) = (parts(&response), response);
+    let (mut listed, mut page) = (parts(&response), response);
     while let Some(next) = page.json()["next"].as_str() {
         page = service.get(next, &[]).await;
-        told.extend(parts(&page));
+        listed.extend(parts(&page));
     }
     assert_eq!(
-        told.iter().map(|(_, length, _)| length).sum::<u64>(),
+        listed.iter().map(|(_, length, _)| length).sum::<u64>(),
         5 * 1024 * 1024 * MIB
     );
     assert!(
-        told.iter().map(|(number, ..)| *number).eq(1..=9_987),
+        listed.iter().map(|(number, ..)| *number).eq(1..=9_987),
         "{}",
-        told.len()
+        listed.len()
     );
 }
 
@@ -306,7 +306,7 @@ async fn an_upload_of_5_gib_comes_in_one_part_and_any_has_at_most_10_000() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wish_for_parts_that_can_not_be_is_told_what_can() {
+async fn a_number_of_parts_that_is_impossible_is_rejected_with_the_limit() {
     let ask = async |length: u64, parts: u32| {
         let terms = json!({ "content_type": "a/b", "content_length": length, "parts": parts });
         let problem = ask(terms.to_string()).await.problem(422, "invalid-payload");

@@ -122,15 +122,15 @@ fn each_variable_of_the_other_functions_is_where_it_belongs() {
 
 #[test]
 fn each_variable_of_http_is_where_it_belongs() {
-    let expected = HttpConfig {
+    let expected = HttpSettings {
         base_path: "/a-path".into(),
-        cors: CorsOrigins::These(vec!["https://shop.example".into()]),
+        cors: Cors::Only(vec!["https://shop.example".into()]),
         authorizer: Authorizer::Jwt,
         tenant_claim: "a-claim".into(),
         token_audience: vec!["an-audience".into()],
         longest_wait: Duration::from_secs(25),
     };
-    assert_eq!(HttpConfig::from_env(&set), Ok(expected));
+    assert_eq!(http_settings(&set), Ok(expected));
 }
 
 #[test]
@@ -174,15 +174,15 @@ fn what_is_not_set_has_a_default() {
         level: "INFO".into(),
     };
     assert_eq!(MeterConfig::from_env(&|_| None), Ok(meter));
-    let http = HttpConfig {
+    let http = HttpSettings {
         base_path: String::new(),
-        cors: CorsOrigins::Own,
+        cors: Cors::None,
         authorizer: Authorizer::None,
         tenant_claim: "sub".into(),
         token_audience: vec![],
         longest_wait: Duration::from_secs(25),
     };
-    assert_eq!(HttpConfig::from_env(&|_| None), Ok(http));
+    assert_eq!(http_settings(&|_| None), Ok(http));
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn a_bad_variable_is_named_with_what_it_should_be() {
                 SweeperConfig::from_env(lookup).err(),
                 JobsConfig::from_env(lookup).err(),
                 MeterConfig::from_env(lookup).err(),
-                HttpConfig::from_env(lookup).err(),
+                http_settings(lookup).err(),
             ];
             errors
                 .into_iter()
@@ -338,7 +338,7 @@ fn numbers_and_lengths_end_at_their_bounds() {
     );
     check(
         "CLOAKROOM_LONGEST_WAIT_SECONDS",
-        HttpConfig::from_env,
+        http_settings,
         &["0", "25"],
         &["-1", "26", "1.5"],
     );

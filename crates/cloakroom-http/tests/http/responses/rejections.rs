@@ -227,7 +227,7 @@ pub(super) async fn every_route(record: &mut Record) {
         .header("location")
         .to_owned();
     let id = in_parts(record, &service).await;
-    let (nobody, panics) = (
+    let (unknown_caller, panics) = (
         cors_service_with(Site::default().tenant(|_| None)),
         cors_service_with(Site::default().tenant(|_| panic!("x"))),
     );
@@ -245,7 +245,7 @@ pub(super) async fn every_route(record: &mut Record) {
         ("GET", "/openapi.json", ""),
     ] {
         record
-            .request("of nobody", &nobody, (method, path), &[JSON], body)
+            .request("of nobody", &unknown_caller, (method, path), &[JSON], body)
             .await;
         record
             .request("a panic", &panics, (method, path), &[JSON], body)

@@ -1,0 +1,84 @@
+//! Settings of a deployment's HTTP side: plain data, which configuration fills, the router obeys, and the doctor compares.
+
+use std::time::Duration;
+
+use crate::jobs::LONGEST_WAIT;
+
+/// Default claim of a token that names the tenant: the user.
+pub const TENANT_CLAIM: &str = "sub";
+
+/// Settings of everything that answers HTTP requests. All of them have a default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Path of the public base URL: empty, or as in `/v1`. Every path in a response begins with it; requests are served
+    /// with and without it, as some gateways remove it and some do not.
+    pub base_path: String,
+    /// Origins of the pages that may read responses.
+    pub cors: Cors,
+    /// Authorizer of the gateway in front, which identifies the callers.
+    pub authorizer: Authorizer,
+    /// Claim of a token that names the tenant.
+    pub tenant_claim: String,
+    /// Ids of the app clients whose tokens are accepted. Empty accepts every token that the gateway does.
+    pub token_audience: Vec<String>,
+    /// Longest time of a long poll (`Prefer: wait`), at most 25 s. Zero disables long polls.
+    pub longest_wait: Duration,
+}
+
+impl Default for HttpSettings {
+    /// Returns the settings of an API at the root, for its own origin only, without an authorizer.
+    fn default() -> Self {
+        Self {
+            base_path: String::new(),
+            cors: Cors::default(),
+            authorizer: Authorizer::default(),
+            tenant_claim: TENANT_CLAIM.to_owned(),
+            token_audience: vec![],
+            longest_wait: LONGEST_WAIT,
+        }
+    }
+}
+
+/// Origins of the pages that may read responses. Cookies are never allowed: no response depends on them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Cors {
+    /// Only pages of the service's own origin.
+    #[default]
+    None,
+    /// Pages of any origin.
+    Any,
+    /// Pages of these origins, each as a browser sends it: `https://shop.example`, without a path.
+    Only(Vec<String>),
+}
+
+/// Kind of authorizer in the gateway. With any but the first, requests of unknown callers are rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Authorizer {
+    /// No authorizer: a caller without a name is the tenant `default`.
+    #[default]
+    None,
+    /// Requests are signed with AWS credentials.
+    Iam,
+    /// Requests carry a token of a user pool, or of another issuer.
+    Jwt,
+    /// Requests carry an API key.
+    ApiKey,
+    /// A Lambda authorizer, which the template does not create, names a principal.
+    Custom,
+}
+
+impl Authorizer {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::None, Self::Iam, Self::Jwt, Self::ApiKey, Self::Custom];
+
+    /// Returns the name of the kind in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Iam => "iam",
+            Self::Jwt => "jwt",
+            Self::ApiKey => "api-key",
+            Self::Custom => "custom",
+        }
+    }
+}
