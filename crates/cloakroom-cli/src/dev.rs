@@ -25,7 +25,7 @@ use cloakroom_aws::{
     SubmitConfig, WorkerConfig,
 };
 use cloakroom_embedded::net::Stop;
-use cloakroom_embedded::{Keep, Services, StartError};
+use cloakroom_embedded::{Services, StartError, Storage};
 use cloakroom_http::{Cors, Site, router};
 use host::SteadyHost;
 use listen::Listen;
@@ -88,9 +88,9 @@ pub(crate) async fn run(args: Args, mut signals: Signals) -> Result<(), String> 
 async fn start_and_serve(args: &Args, stop: Stop) -> Result<(), String> {
     let (listeners, place) = args.listen.bind().await?;
     let keep = if args.memory {
-        Keep::InMemory
+        Storage::Memory
     } else {
-        Keep::InFolder(&args.data)
+        Storage::Folder(&args.data)
     };
     let services = Services::start(keep)
         .await

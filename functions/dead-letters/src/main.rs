@@ -9,7 +9,8 @@ fn main() -> Result<(), Error> {
     lambda::run(async {
         let config = lambda::configured(DeadLettersConfig::from_env);
         let meter = lambda::meter();
-        let dead_letters = cloakroom_aws::dead_letters(&config, &Clients::of_function(), meter);
+        let dead_letters =
+            cloakroom_aws::dead_letters(&config, &Clients::from_function_env(), meter);
         let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
             let deliveries = batch::deliveries(event.payload);
             let dispositions = dead_letters.handle_batch(&deliveries).await;

@@ -7,7 +7,7 @@ fn main() -> Result<(), lambda_http::Error> {
         let http = lambda::configured(HttpConfig::from_env);
         let config = lambda::configured(JobsConfig::from_env);
         let meter = lambda::meter();
-        let jobs = cloakroom_aws::jobs(&config, &Clients::of_function(), meter);
+        let jobs = cloakroom_aws::jobs(&config, &Clients::from_function_env(), meter);
         lambda::serve(cloakroom_http::router(
             lambda::site(&http),
             None,

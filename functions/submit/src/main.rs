@@ -8,7 +8,7 @@ fn main() -> Result<(), lambda_http::Error> {
         let config = lambda::configured(SubmitConfig::from_env);
         let meter = lambda::meter();
         let commands = commands::registry(config.diagnostics);
-        let submit = cloakroom_aws::submit(&config, &Clients::of_function(), commands, meter);
+        let submit = cloakroom_aws::submit(&config, &Clients::from_function_env(), commands, meter);
         lambda::serve(cloakroom_http::router(
             lambda::site(&http),
             Some(submit),

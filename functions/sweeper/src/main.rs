@@ -10,7 +10,7 @@ fn main() -> Result<(), Error> {
     lambda::run(async {
         let config = lambda::configured(SweeperConfig::from_env);
         let meter = lambda::meter();
-        let rounds = cloakroom_aws::rounds(&config, &Clients::of_function(), meter);
+        let rounds = cloakroom_aws::rounds(&config, &Clients::from_function_env(), meter);
         let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
             if let Some(jobs) = stream::accepted(&event.payload) {
                 // A failure fails the batch: it comes again, for as long as the stream keeps it.

@@ -18,7 +18,7 @@ fn main() -> Result<(), Error> {
             .enable_all()
             .build()?;
         let commands = commands::registry(config.diagnostics).run_on(handlers.handle());
-        let worker = cloakroom_aws::worker(&config, &Clients::of_function(), commands, meter);
+        let worker = cloakroom_aws::worker(&config, &Clients::from_function_env(), commands, meter);
         let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
             let ends_at = batch::ends_at(event.context.deadline, SystemHost.now());
             let deliveries = batch::deliveries(event.payload);
