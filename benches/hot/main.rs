@@ -116,7 +116,7 @@ impl Scene {
             access_key: "AKIDEXAMPLE",
             secret_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
         };
-        let clients = Clients::local(&local).answered_by(answers.client());
+        let clients = Clients::local(&local).with_http_client(answers.client());
         let set = |name: &str| match name {
             "CLOAKROOM_TABLE" => Some("jobs".to_owned()),
             "CLOAKROOM_BUCKET" => Some("bucket".to_owned()),

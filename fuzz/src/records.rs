@@ -11,7 +11,7 @@ use cloakroom_app::host::Host as _;
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::testing::new_job;
 use cloakroom_app::work::Delivery;
-use cloakroom_aws::testing::{job_of, stored};
+use cloakroom_aws::testing::{job_from_item, to_item};
 use cloakroom_core::transition::Verdict;
 use cloakroom_core::view::{HistoryView, JobView};
 use cloakroom_core::{Digest, Job, Status, Timestamp, poll};
@@ -28,14 +28,16 @@ pub fn run(input: &[u8]) {
     let Ok(lines) = std::str::from_utf8(input) else {
         return;
     };
-    let mut item = stored(&new_job(Timestamp::from_seconds(1_795_248_000), 7));
+    let mut item = to_item(&new_job(Timestamp::from_seconds(1_795_248_000), 7));
     for line in lines.lines() {
         change(&mut item, line);
     }
-    let Ok(job) = job_of(&item) else { return };
-    let again = stored(&job);
+    let Ok(job) = job_from_item(&item) else {
+        return;
+    };
+    let again = to_item(&job);
     assert_eq!(
-        job_of(&again).as_ref(),
+        job_from_item(&again).as_ref(),
         Ok(&job),
         "what was read is written"
     );

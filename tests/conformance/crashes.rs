@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cloakroom_app::jobs::Cancellation;
 use cloakroom_app::ports::{Letters as _, Objects as _, keys};
 use cloakroom_app::work::Disposition;
-use cloakroom_aws::testing::Spoil;
+use cloakroom_aws::testing::Fault;
 use cloakroom_core::{ResultRef, Status};
 use futures::future::join_all;
 
@@ -23,32 +23,36 @@ const MOST: usize = 100;
 /// Spoils the first call, then the second, and so on, in each way side by side, until a room has no such call; `least` tells how
 /// many there are at the least. On the embedded services each way has a ground of its own, as a ground has one time.
 async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)) {
-    let row = async |ground: &Ground, spoil: Spoil| {
+    let row = async |ground: &Ground, fault: Fault| {
         let mut n = 1;
         loop {
-            let room = Room::start(ground, spoil, n).await;
-            case(&room, &format!("{spoil:?}, call {n}")).await;
+            let room = Room::start(ground, fault, n).await;
+            case(&room, &format!("{fault:?}, call {n}")).await;
             if !room.leave().await {
                 break;
             }
             n += 1;
-            assert!(n <= MOST, "{spoil:?}: there is always one more call");
+            assert!(n <= MOST, "{fault:?}: there is always one more call");
         }
-        assert!(n > least, "{spoil:?}: only {} calls were spoilt", n - 1);
+        assert!(
+            n > least,
+            "{fault:?}: only {} calls were made to fail",
+            n - 1
+        );
     };
     if *place == Place::Embedded {
-        for spoil in Spoil::ALL {
-            Ground::under(place, async |ground| row(ground, spoil).await).await;
+        for fault in Fault::ALL {
+            Ground::under(place, async |ground| row(ground, fault).await).await;
         }
     } else {
         Ground::under(place, async |ground| {
-            _ = join_all(Spoil::ALL.map(|spoil| row(ground, spoil))).await
+            _ = join_all(Fault::ALL.map(|fault| row(ground, fault))).await
         })
         .await;
     }
 }
 
-pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_outcome_is_recorded_once(
+pub(crate) async fn whichever_call_of_a_jobs_life_fails_it_succeeds_and_its_outcome_is_recorded_once(
     place: Place,
 ) {
     // A payload in the message with a result in the record: accept, send, claim, settle; and both in object storage.
@@ -89,9 +93,7 @@ pub(crate) async fn whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_
     }
 }
 
-pub(crate) async fn whichever_call_of_an_upload_in_parts_is_spoilt_it_becomes_one_job(
-    place: Place,
-) {
+pub(crate) async fn whichever_call_of_an_upload_in_parts_fails_it_becomes_one_job(place: Place) {
     let payload = Bytes::from_static(b"a payload");
     // Begin and keep; look, load, list, complete, look, read, load, take, keep, accept, send; claim, fetch, settle, delete.
     matrix(&place, 17, async |room, case| {
@@ -117,7 +119,7 @@ pub(crate) async fn whichever_call_of_an_upload_in_parts_is_spoilt_it_becomes_on
     .await;
 }
 
-pub(crate) async fn whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes_through_when_it_is_asked_again(
+pub(crate) async fn whichever_call_of_a_poll_or_a_cancellation_fails_it_goes_through_when_it_is_asked_again(
     place: Place,
 ) {
     // A load, and one change.
@@ -146,7 +148,7 @@ pub(crate) async fn whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes
     .await;
 }
 
-pub(crate) async fn whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_and_it_is_kept(
+pub(crate) async fn whichever_call_about_a_dead_letter_fails_its_job_ends_and_it_is_kept(
     place: Place,
 ) {
     // Load, keep and change.
@@ -173,7 +175,7 @@ pub(crate) async fn whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_an
     .await;
 }
 
-pub(crate) async fn whichever_call_of_a_sweep_is_spoilt_the_stranded_job_ends(place: Place) {
+pub(crate) async fn whichever_call_of_a_sweep_fails_the_stranded_job_ends(place: Place) {
     // The queue's state, load and change.
     matrix(&place, 3, async |room, case| {
         let (job, _) = room.stranded().await;

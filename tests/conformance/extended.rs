@@ -54,7 +54,7 @@ async fn tested(place: &Place, test: impl AsyncFnOnce(&Room<'_>)) {
     let sqs = Sqs::new(&Box::pin(open.sdk_of(Service::Sqs)).await);
     let s3 = crate::objects::client(&Box::pin(open.sdk_of(Service::S3)).await);
     Box::pin(crate::objects::make(&open, &name)).await;
-    let queue = queue.pointing_into(&name);
+    let queue = queue.with_payload_bucket(&name);
     let room = Room {
         place: &open,
         queue: &queue,
@@ -321,7 +321,8 @@ pub(crate) async fn our_client_hands_out_what_can_be_fetched_of_every_class_and_
             failed.extend(received.failed);
         }
         assert!(messages.len() == 4 && messages.iter().all(|it| it.body() == Some("payload")));
-        let is_gone = |error: &Error| matches!(error, Error::PayloadGone(found) if *found == gone);
+        let is_gone =
+            |error: &Error| matches!(error, Error::PayloadNotFound(found) if *found == gone);
         assert!(
             failed.len() == 4 && failed.iter().all(|(_, error)| is_gone(error)),
             "{failed:?}"

@@ -55,11 +55,11 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
     if !matches!(place, Place::DynamoDbLocal(_)) {
         tests.extend(at![
             place,
-            crashes::whichever_call_of_a_jobs_life_is_spoilt_it_succeeds_and_its_outcome_is_recorded_once,
-            crashes::whichever_call_of_an_upload_in_parts_is_spoilt_it_becomes_one_job,
-            crashes::whichever_call_of_a_poll_or_a_cancellation_is_spoilt_it_goes_through_when_it_is_asked_again,
-            crashes::whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_and_it_is_kept,
-            crashes::whichever_call_of_a_sweep_is_spoilt_the_stranded_job_ends,
+            crashes::whichever_call_of_a_jobs_life_fails_it_succeeds_and_its_outcome_is_recorded_once,
+            crashes::whichever_call_of_an_upload_in_parts_fails_it_becomes_one_job,
+            crashes::whichever_call_of_a_poll_or_a_cancellation_fails_it_goes_through_when_it_is_asked_again,
+            crashes::whichever_call_about_a_dead_letter_fails_its_job_ends_and_it_is_kept,
+            crashes::whichever_call_of_a_sweep_fails_the_stranded_job_ends,
             queue::is_a_queue_of_messages,
             queue::puts_what_was_received_too_often_among_the_dead_letters,
             objects::is_a_store_of_objects,

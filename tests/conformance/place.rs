@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use cloakroom_aws::Clients;
-use cloakroom_embedded::{Keep, Services};
+use cloakroom_embedded::{Services, Storage};
 use cloakroom_tests::Target;
 use futures::FutureExt as _;
 use tokio::time::sleep;
@@ -54,7 +54,7 @@ impl Place {
             Self::Embedded => {
                 let time = clock.clone();
                 let time = Arc::new(move || time.load(Ordering::SeqCst));
-                let services = Services::start_with_clock(Keep::InMemory, time)
+                let services = Services::start_with_clock(Storage::Memory, time)
                     .await
                     .expect("start the services");
                 (embedded::clients(&services), None, Some(services))

@@ -13,7 +13,7 @@ use cloakroom_app::work::Delivery;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_core::JobKey;
-use cloakroom_embedded::{Keep, Services};
+use cloakroom_embedded::{Services, Storage};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -35,7 +35,7 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start() -> Self {
-        let services = Services::start(Keep::InMemory)
+        let services = Services::start(Storage::Memory)
             .await
             .expect("start the services");
         let clients = embedded::clients(&services);

@@ -14,20 +14,20 @@ use aws_sdk_dynamodb::config::{
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use user_agent::UserAgent;
+use user_agent::ConstantUserAgent;
 
 use crate::config::{Lookup, environment};
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(2);
-/// How long one try of a call may take.
-const ATTEMPT: Duration = Duration::from_secs(3);
-/// How long a call may take with all its tries: well below the 29 s of a gateway.
-const OPERATION: Duration = Duration::from_secs(9);
-/// How long one try, and all of it, may take where bytes are moved: a large object is put, or copied.
-const TRANSFER: Duration = Duration::from_secs(25);
-/// How often a call is tried.
-const TRIES: u32 = 3;
+/// Longest time that a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time of one attempt of a call.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest time of a call with all its attempts: well below the 29 s of a gateway.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
+/// Longest time of an attempt, and of the call, where bytes are moved: a large object is put, or copied.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(25);
+/// Most attempts of a call.
+const MAX_ATTEMPTS: u32 = 3;
 
 /// What clients are built from. Building this builds none.
 #[derive(Debug, Clone)]
@@ -70,18 +70,18 @@ impl Clients {
     pub async fn load() -> Self {
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
         let sdk = loader
-            .retry_config(retries())
-            .timeout_config(timeouts(ATTEMPT, OPERATION))
+            .retry_config(retry_config())
+            .timeout_config(timeout_config(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
             .load()
             .await;
         let path_style =
             sdk.endpoint_url().is_some() || env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        Self::over(sdk, Endpoints::default(), path_style)
+        Self::new(sdk, Endpoints::default(), path_style)
     }
 
-    /// As a function's environment says, where Lambda itself sets region and credentials. The same as [`load`](Self::load), but
-    /// that nothing is looked for elsewhere: files, other sign-ins and machines' own services are not asked, and not linked.
-    pub fn of_function() -> Self {
+    /// Reads a function's environment, where Lambda sets region and credentials. Unlike [`load`](Self::load) it reads nothing
+    /// else: no files, no other sign-in and no metadata service, and it links none of them.
+    pub fn from_function_env() -> Self {
         Self::from_variables(&environment)
     }
 
@@ -94,8 +94,8 @@ impl Clients {
                 EnvironmentVariableCredentialsProvider::new(),
             ))
             .http_client(http::client())
-            .retry_config(retries())
-            .timeout_config(timeouts(ATTEMPT, OPERATION));
+            .retry_config(retry_config())
+            .timeout_config(timeout_config(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT));
         sdk.set_region(set("AWS_REGION").map(Region::new))
             .set_endpoint_url(set("AWS_ENDPOINT_URL"))
             .set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
@@ -107,7 +107,7 @@ impl Clients {
             scheduler: set("AWS_ENDPOINT_URL_SCHEDULER"),
         };
         let path_style = set("AWS_ENDPOINT_URL").is_some() || endpoints.s3.is_some();
-        Self::over(sdk.build(), endpoints, path_style)
+        Self::new(sdk.build(), endpoints, path_style)
     }
 
     /// Over services elsewhere, whatever the environment says.
@@ -118,8 +118,8 @@ impl Clients {
             .region(Region::new(local.region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http::client())
-            .retry_config(retries())
-            .timeout_config(timeouts(ATTEMPT, OPERATION))
+            .retry_config(retry_config())
+            .timeout_config(timeout_config(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
             // These services have this machine's clock. What the SDK makes of a `Date` from before that clock was set back
             // would spoil the signature of the next call.
             .disable_clock_skew_correction(true)
@@ -130,10 +130,10 @@ impl Clients {
             s3: Some(local.s3_url.into()),
             scheduler: None,
         };
-        Self::over(sdk, endpoints, true)
+        Self::new(sdk, endpoints, true)
     }
 
-    fn over(sdk: SdkConfig, endpoints: Endpoints, path_style: bool) -> Self {
+    fn new(sdk: SdkConfig, endpoints: Endpoints, path_style: bool) -> Self {
         Self {
             sdk,
             endpoints,
@@ -142,18 +142,18 @@ impl Clients {
         }
     }
 
-    /// Clients that are built from now on count their calls here.
+    /// Counts the calls of clients that are built from now on.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
-    pub fn counted_by(mut self, calls: &crate::testing::CallCounter) -> Self {
+    pub fn with_call_counter(mut self, calls: &crate::testing::CallCounter) -> Self {
         self.interceptor = Some(SharedInterceptor::new(calls.clone()));
         self
     }
 
-    /// Clients that are built from now on are answered by this, and reach nobody.
+    /// Sends the requests of clients that are built from now on to this HTTP client, and to no service.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
-    pub fn answered_by(
+    pub fn with_http_client(
         mut self,
         http: aws_smithy_runtime_api::client::http::SharedHttpClient,
     ) -> Self {
@@ -161,19 +161,19 @@ impl Clients {
         self
     }
 
-    /// Clients that are built from now on have one call spoilt.
+    /// Injects a fault into one call of the clients that are built from now on.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
-    pub fn spoilt_by(mut self, spoiler: &crate::testing::Spoiler) -> Self {
-        self.interceptor = Some(SharedInterceptor::new(spoiler.clone()));
+    pub fn with_fault_injector(mut self, injector: &crate::testing::FaultInjector) -> Self {
+        self.interceptor = Some(SharedInterceptor::new(injector.clone()));
         self
     }
 
     /// Client of DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.sdk);
-        config.set_stalled_stream_protection(Some(unwatched()));
-        config.push_interceptor(SharedInterceptor::permanent(UserAgent));
+        config.set_stalled_stream_protection(Some(no_stalled_stream_protection()));
+        config.push_interceptor(SharedInterceptor::permanent(ConstantUserAgent));
         if let Some(url) = &self.endpoints.dynamodb {
             config.set_endpoint_url(Some(url.clone()));
         }
@@ -186,8 +186,8 @@ impl Clients {
     /// Client of SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_sdk_sqs::config::Builder::from(&self.sdk);
-        config.set_stalled_stream_protection(Some(unwatched()));
-        config.push_interceptor(SharedInterceptor::permanent(UserAgent));
+        config.set_stalled_stream_protection(Some(no_stalled_stream_protection()));
+        config.push_interceptor(SharedInterceptor::permanent(ConstantUserAgent));
         if let Some(url) = &self.endpoints.sqs {
             config.set_endpoint_url(Some(url.clone()));
         }
@@ -211,7 +211,7 @@ impl Clients {
         let mut config = aws_sdk_s3::config::Builder::from(&self.sdk);
         config
             .set_force_path_style(Some(self.path_style))
-            .set_timeout_config(Some(timeouts(TRANSFER, TRANSFER)));
+            .set_timeout_config(Some(timeout_config(TRANSFER_TIMEOUT, TRANSFER_TIMEOUT)));
         if let Some(url) = &self.endpoints.s3 {
             config.set_endpoint_url(Some(url.clone()));
         }
@@ -229,23 +229,26 @@ impl Clients {
     }
 }
 
-/// For a call that waits for so long before it answers.
-pub(crate) fn patient(wait: Duration) -> aws_sdk_sqs::config::Builder {
-    aws_sdk_sqs::config::Builder::new().timeout_config(timeouts(wait + ATTEMPT, wait + OPERATION))
+/// Timeouts of a call that SQS answers after up to this time (long polling).
+pub(crate) fn long_poll_config(wait: Duration) -> aws_sdk_sqs::config::Builder {
+    aws_sdk_sqs::config::Builder::new().timeout_config(timeout_config(
+        wait + ATTEMPT_TIMEOUT,
+        wait + OPERATION_TIMEOUT,
+    ))
 }
 
-/// Where nothing is streamed, a try's own timeout ends one that stalls sooner than the SDK's watch over its bytes would.
-fn unwatched() -> StalledStreamProtectionConfig {
+/// No watch over stalled streams. Where nothing is streamed, the timeout of an attempt ends a stalled one sooner.
+fn no_stalled_stream_protection() -> StalledStreamProtectionConfig {
     StalledStreamProtectionConfig::disabled()
 }
 
-fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(TRIES)
+fn retry_config() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS)
 }
 
-fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
+fn timeout_config(attempt: Duration, operation: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
+        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(attempt)
         .operation_timeout(operation)
         .build()

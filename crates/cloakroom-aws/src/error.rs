@@ -23,8 +23,8 @@ pub(crate) const SCHEDULER: &str = "the scheduler";
 /// The store of objects.
 pub(crate) const OBJECTS: &str = "the object storage";
 
-/// Codes of answers below 500 that may be gone at the next try.
-const PASSING: [&str; 23] = [
+/// Error codes below 500 that a retry may resolve.
+const RETRYABLE_CODES: [&str; 23] = [
     // too much at once
     "BandwidthLimitExceeded",
     "KmsThrottled",
@@ -58,7 +58,7 @@ pub fn port_error<E>(service: &'static str, error: &SdkError<E, HttpResponse>) -
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    let passing = match error {
+    let retryable = match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             status >= 500
@@ -66,7 +66,7 @@ where
                 || answer
                     .err()
                     .code()
-                    .is_some_and(|code| PASSING.contains(&code))
+                    .is_some_and(|code| RETRYABLE_CODES.contains(&code))
         }
         // The request could not even be made of what was given.
         SdkError::ConstructionFailure(_) => false,
@@ -74,7 +74,7 @@ where
         _ => true,
     };
     let reason = said(error);
-    if passing {
+    if retryable {
         PortError::Unavailable { service, reason }
     } else {
         PortError::Misconfigured { service, reason }

@@ -16,12 +16,12 @@ use sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
 /// The attribute that our envelope goes in, where the body is a pointer for others to follow.
 pub const ENVELOPE: &str = "Cloakroom-Envelope";
 
-/// An envelope with a claim check is smaller, whatever its names: others need not be looked into.
-const LARGEST_WITH_A_CLAIM_CHECK: usize = 16 * 1024;
+/// Upper bound of an envelope with a claim check, whatever its names. A longer body is not parsed.
+const MAX_CLAIM_CHECK_BYTES: usize = 16 * 1024;
 
 /// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Received {
+pub struct ReceivedMessage {
     /// The queue's id of it.
     pub message_id: String,
     /// What the receipt is answered by.
@@ -36,9 +36,9 @@ pub struct Received {
     pub receive_count: u32,
 }
 
-impl Received {
-    /// What it is: ours, however it was carried; or a producer's.
-    pub fn delivery(self) -> Delivery {
+impl ReceivedMessage {
+    /// Decodes a message of Cloakroom, in either form, or of a producer.
+    pub fn into_delivery(self) -> Delivery {
         let Self {
             message_id,
             receipt,
@@ -57,7 +57,7 @@ impl Received {
             };
         }
         let produced = attributes.contains_key(attributes::COMMAND).then(|| {
-            let payload = place(&body, &attributes);
+            let payload = payload_location(&body, &attributes);
             Box::new(Produced {
                 attributes,
                 payload,
@@ -74,8 +74,8 @@ impl Received {
     }
 }
 
-fn place(body: &str, attributes: &BTreeMap<String, String>) -> Place {
-    if SizeAttribute::of(attributes.keys().map(String::as_str)).is_none() {
+fn payload_location(body: &str, attributes: &BTreeMap<String, String>) -> Place {
+    if SizeAttribute::from_names(attributes.keys().map(String::as_str)).is_none() {
         return Place::Body;
     }
     match Pointer::parse(body) {
@@ -84,12 +84,12 @@ fn place(body: &str, attributes: &BTreeMap<String, String>) -> Place {
     }
 }
 
-/// Body and attributes of a message of ours, whose payload is in this bucket if it is in one.
-pub(crate) fn carried(
+/// Encodes an envelope as body and attributes. A payload in S3 is in this bucket.
+pub(crate) fn encode(
     body: String,
     bucket: Option<&str>,
 ) -> (String, Option<HashMap<String, MessageAttributeValue>>) {
-    let check = bucket.filter(|_| body.len() <= LARGEST_WITH_A_CLAIM_CHECK);
+    let check = bucket.filter(|_| body.len() <= MAX_CLAIM_CHECK_BYTES);
     let Some((bucket, (key, bytes))) =
         check.and_then(|bucket| Some((bucket, Envelope::claim_check(&body)?)))
     else {
@@ -114,8 +114,8 @@ pub(crate) fn carried(
     (pointer, Some(attributes.into()))
 }
 
-/// The attributes of a message that are text or numbers.
-pub(crate) fn texts(
+/// Attributes of a message that are text or numbers.
+pub(crate) fn text_attributes(
     attributes: HashMap<String, MessageAttributeValue>,
 ) -> BTreeMap<String, String> {
     attributes

@@ -40,8 +40,8 @@ pub const METRICS: ([&str; 11], [&str; 2]) = (
     ["QueueDelay", "RunTime"],
 );
 
-/// The most values of a metric in a line, by the specification.
-const MOST_VALUES: usize = 100;
+/// Most values of a metric in a line, by the specification.
+const MAX_VALUES: usize = 100;
 
 /// Writes metrics as lines of a function's log. What is counted is held until [`write`](Self::write).
 #[derive(Debug)]
@@ -64,11 +64,11 @@ impl EmbeddedMetrics {
     /// Writes what was counted since the last time.
     pub fn write(&self) {
         for sum in std::mem::take(&mut *self.held()) {
-            self.say(&sum);
+            self.write_line(&sum);
         }
     }
 
-    fn say(&self, sum: &Sum) {
+    fn write_line(&self, sum: &Sum) {
         (self.log)(&line(&self.config, sum, SystemHost.now()));
     }
 
@@ -80,7 +80,7 @@ impl EmbeddedMetrics {
 impl Meter for EmbeddedMetrics {
     fn record(&self, measure: &Measure) {
         if let Some(full) = add(&mut self.held(), measure) {
-            self.say(&full);
+            self.write_line(&full);
         }
     }
 }
@@ -116,7 +116,7 @@ fn add(sums: &mut Vec<Sum>, Measure { command, fact }: &Measure) -> Option<Sum> 
     let (name, time) = time?;
     let times = sums[at].times.entry(name).or_default();
     times.push(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    (times.len() == MOST_VALUES).then(|| sums.swap_remove(at))
+    (times.len() == MAX_VALUES).then(|| sums.swap_remove(at))
 }
 
 /// A sum, as one line.

@@ -43,7 +43,7 @@ pub struct S3Objects {
     client: Arc<OnceLock<Client>>,
     bucket: String,
     /// The length of the parts in which a larger object is copied.
-    copied_part: u64,
+    copy_part_length: u64,
 }
 
 impl S3Objects {
@@ -53,14 +53,14 @@ impl S3Objects {
             clients: clients.clone(),
             client: Arc::default(),
             bucket: bucket.into(),
-            copied_part: copy::PART,
+            copy_part_length: copy::PART_LENGTH,
         }
     }
 
-    /// Copies objects of more than 5 MiB, the least that S3 lets it, in parts: so that tests need no large ones.
+    /// Copies objects of more than 5 MiB, S3's minimum, in parts: so that tests need no large ones.
     #[must_use]
-    pub fn in_small_parts(mut self) -> Self {
-        self.copied_part = 5 * 1024 * 1024;
+    pub fn with_small_parts(mut self) -> Self {
+        self.copy_part_length = 5 * 1024 * 1024;
         self
     }
 
@@ -251,7 +251,7 @@ impl Objects for S3Objects {
             .presigned(presigning(valid)?)
             .await
             .map_err(|error| port_error(OBJECTS, &error))?;
-        Ok(link_of(&request))
+        Ok(upload_link_from(&request))
     }
 
     async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
@@ -287,7 +287,7 @@ impl Objects for S3Objects {
     }
 }
 
-fn link_of(request: &PresignedRequest) -> UploadLink {
+fn upload_link_from(request: &PresignedRequest) -> UploadLink {
     let headers = request
         .headers()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

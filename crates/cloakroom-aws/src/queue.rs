@@ -15,16 +15,16 @@ use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
 use cloakroom_app::work::Delivery;
 use cloakroom_core::Tenant;
 
-use crate::clients::{Clients, patient};
+use crate::clients::{Clients, long_poll_config};
 use crate::error::{QUEUE, port_error};
 use crate::message;
 
-/// The longest that a message is hidden for: SQS counts 12 hours from the receipt, of which up to 15 minutes (the
-/// longest life of a function) may be over. Whatever must wait longer comes back, and is hidden again.
-const LONGEST_HIDE: Duration = Duration::from_secs(43_200 - 900);
+/// Longest time that a message is hidden for. SQS counts 12 hours from the receipt, and up to 15 minutes of it (the longest
+/// life of a function) may have passed. A message that must wait longer comes back, and is hidden again.
+const MAX_HIDE: Duration = Duration::from_secs(43_200 - 900);
 
-/// How long the queue that is made here keeps dead letters: as long as SQS can, 14 days.
-const DEAD_LETTERS_KEPT_SECONDS: &str = "1209600";
+/// Retention of the dead-letter queue that is created here: SQS's maximum, 14 days.
+const DEAD_LETTER_RETENTION_SECONDS: &str = "1209600";
 
 /// The port over one queue. Messages that are held back for longer than the queue can (15 minutes) come early, and are hidden
 /// by whoever receives them; see `schedule`.
@@ -57,9 +57,9 @@ impl SqsQueue {
         }
     }
 
-    /// With its client built now, where it is sure to be needed.
+    /// Builds the client now, where it is sure to be needed.
     #[must_use]
-    pub fn ready(self) -> Self {
+    pub fn connected(self) -> Self {
         self.client();
         self
     }
@@ -68,10 +68,10 @@ impl SqsQueue {
         self.client.get_or_init(|| self.clients.sqs())
     }
 
-    /// With payloads in this bucket, which messages point to as Amazon's SQS Extended Client's do. Without it a claim check is
-    /// for us alone.
+    /// Sets the bucket of payloads. Messages point to it as those of Amazon's SQS Extended Client do. Without it only
+    /// Cloakroom can read a claim check.
     #[must_use]
-    pub fn pointing_into(mut self, bucket: impl Into<String>) -> Self {
+    pub fn with_payload_bucket(mut self, bucket: impl Into<String>) -> Self {
         self.bucket = Some(bucket.into());
         self
     }
@@ -95,7 +95,9 @@ impl SqsQueue {
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_attribute_names("All")
             .customize()
-            .config_override(patient(Duration::from_secs(wait.unsigned_abs().into())))
+            .config_override(long_poll_config(Duration::from_secs(
+                wait.unsigned_abs().into(),
+            )))
             .send()
             .await;
         let messages = received
@@ -136,7 +138,7 @@ impl SqsQueue {
         dead_letters
             .set(
                 QueueAttributeName::MessageRetentionPeriod,
-                DEAD_LETTERS_KEPT_SECONDS.to_owned(),
+                DEAD_LETTER_RETENTION_SECONDS.to_owned(),
             )
             .await?;
         let arn = dead_letters.arn().await?;
@@ -149,7 +151,7 @@ impl SqsQueue {
         queue
             .set(
                 QueueAttributeName::VisibilityTimeout,
-                whole_seconds(visibility, LONGEST_HIDE).to_string(),
+                whole_seconds(visibility, MAX_HIDE).to_string(),
             )
             .await?;
         Ok(Queues {
@@ -210,7 +212,7 @@ impl Queue for SqsQueue {
         xray: Option<&str>,
     ) -> Result<(), PortError> {
         let delay = Some(whole_seconds(delay, LONGEST_DELAY)).filter(|seconds| *seconds > 0);
-        let (body, attributes) = message::carried(body, self.bucket.as_deref());
+        let (body, attributes) = message::encode(body, self.bucket.as_deref());
         // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.
         let sent = self
             .client()
@@ -228,7 +230,7 @@ impl Queue for SqsQueue {
 
     /// A message that is no longer this receipt's to hide has come back already, or is gone: that is no fault.
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
-        let seconds = whole_seconds(time, LONGEST_HIDE);
+        let seconds = whole_seconds(time, MAX_HIDE);
         let hidden = self
             .client()
             .change_message_visibility()
@@ -330,25 +332,25 @@ fn trace_header(
 }
 
 fn delivery(message: Message) -> Option<Delivery> {
-    let said = |name| {
+    let number = |name| {
         message
             .attributes
             .as_ref()
             .and_then(|attributes| attributes.get(&name)?.parse::<i64>().ok())
     };
-    let receive_count = said(MessageSystemAttributeName::ApproximateReceiveCount);
-    let sent_at = said(MessageSystemAttributeName::SentTimestamp);
-    let received = message::Received {
+    let receive_count = number(MessageSystemAttributeName::ApproximateReceiveCount);
+    let sent_at = number(MessageSystemAttributeName::SentTimestamp);
+    let received = message::ReceivedMessage {
         message_id: message.message_id?,
         receipt: message.receipt_handle?,
         body: message.body?,
-        attributes: message::texts(message.message_attributes.unwrap_or_default()),
+        attributes: message::text_attributes(message.message_attributes.unwrap_or_default()),
         sent_at,
         receive_count: receive_count
             .and_then(|count| count.try_into().ok())
             .unwrap_or(1),
     };
-    Some(received.delivery())
+    Some(received.into_delivery())
 }
 
 fn whole_seconds(time: Duration, most: Duration) -> i32 {

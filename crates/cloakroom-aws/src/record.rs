@@ -95,8 +95,8 @@ pub(crate) const RESERVED: [&str; 5] = [
     name::LENGTH,
 ];
 
-/// Every attribute that tells of a success.
-pub(crate) const OF_A_SUCCESS: [&str; 8] = [
+/// Attributes of a success.
+pub(crate) const SUCCESS_ATTRIBUTES: [&str; 8] = [
     name::RESULT,
     name::RESULT_TYPE,
     name::RESULT_BYTES,
@@ -113,11 +113,11 @@ pub(crate) enum CorruptRecord {
     #[error("the record has no attribute {0}")]
     Missing(&'static str),
     #[error("attribute {0} of the record is not {1}")]
-    Unreadable(&'static str, String),
+    Invalid(&'static str, String),
     #[error(
         "the record is of version {0}, and this program knows versions up to {VERSION}: deploy the later program"
     )]
-    Later(u32),
+    NewerVersion(u32),
 }
 
 /// The key of a job. The id holds no `#`, so no two keys run together.
@@ -296,12 +296,12 @@ pub(crate) fn read(item: &Item) -> Result<Job, CorruptRecord> {
     let item = Reader(item);
     let version: u32 = item.number(name::V)?;
     if version > VERSION {
-        return Err(CorruptRecord::Later(version));
+        return Err(CorruptRecord::NewerVersion(version));
     }
     Ok(Job {
         tenant: item.parsed(name::TENANT)?,
         id: item.parsed(name::ID)?,
-        client_job_id: item.if_any(name::CLIENT_JOB_ID, Reader::parsed)?,
+        client_job_id: item.optional(name::CLIENT_JOB_ID, Reader::parsed)?,
         command: item.parsed(name::TYPE)?,
         fingerprint: Fingerprint::from_digest(item.digest(name::FINGERPRINT)?),
         retention: Duration::from_secs(item.number(name::RETENTION)?),
@@ -311,16 +311,16 @@ pub(crate) fn read(item: &Item) -> Result<Job, CorruptRecord> {
         lease: item.lease()?,
         ready_at: item.time(name::READY_AT)?,
         progress: item.progress()?,
-        estimated_finish_at: item.if_any(name::ESTIMATED_FINISH_AT, Reader::time)?,
+        estimated_finish_at: item.optional(name::ESTIMATED_FINISH_AT, Reader::time)?,
         created_at: item.time(name::CREATED_AT)?,
-        started_at: item.if_any(name::STARTED_AT, Reader::time)?,
+        started_at: item.optional(name::STARTED_AT, Reader::time)?,
         updated_at: item.time(name::UPDATED_AT)?,
-        finished_at: item.if_any(name::FINISHED_AT, Reader::time)?,
+        finished_at: item.optional(name::FINISHED_AT, Reader::time)?,
         expires_at: Timestamp::from_seconds(item.number(name::EXPIRES_AT)?),
-        success: item.if_any(name::RESULT, Reader::success)?,
-        failure: item.if_any(name::FAILURE_CODE, Reader::failure)?,
+        success: item.optional(name::RESULT, Reader::success)?,
+        failure: item.optional(name::FAILURE_CODE, Reader::failure)?,
         history: item
-            .if_any(name::HISTORY, Reader::steps)?
+            .optional(name::HISTORY, Reader::steps)?
             .unwrap_or_default(),
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use cloakroom_embedded::{Keep, Services};
+use cloakroom_embedded::{Services, Storage};
 
 use crate::clients::{Clients, Local};
 use crate::testing::CallCounter;
@@ -22,7 +22,7 @@ impl Fixture {
         let queue_time = Arc::new(AtomicI64::new(1_795_248_000_000));
         let time = queue_time.clone();
         let clock = Arc::new(move || time.load(Ordering::SeqCst));
-        let services = Services::start_with_clock(Keep::InMemory, clock)
+        let services = Services::start_with_clock(Storage::Memory, clock)
             .await
             .expect("start the embedded services");
         let calls = CallCounter::default();
@@ -35,15 +35,15 @@ impl Fixture {
             secret_key: Services::SECRET_KEY,
         });
         Self {
-            clients: clients.counted_by(&calls),
+            clients: clients.with_call_counter(&calls),
             calls,
             services,
             queue_time,
         }
     }
 
-    /// Sets the queue's clock forward.
-    pub(crate) fn later(&self, by: Duration) {
+    /// Moves the queue's clock forward.
+    pub(crate) fn advance_clock(&self, by: Duration) {
         self.queue_time.fetch_add(
             i64::try_from(by.as_millis()).expect("not so late"),
             Ordering::SeqCst,

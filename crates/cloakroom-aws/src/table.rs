@@ -18,7 +18,7 @@ use cloakroom_core::{Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, 
 
 use crate::clients::Clients;
 use crate::error::{TABLE, port_error};
-use crate::expressions::{Expression, Update, Words, second, update};
+use crate::expressions::{Expression, Placeholders, Update, expiry_second, update};
 use crate::record::{self, Item, job_pk, name, number, text, upload_pk};
 
 /// The port over one table.
@@ -64,23 +64,23 @@ impl DynamoStore {
                     .is_some_and(CreateTableError::is_resource_in_use_exception) => {}
             Err(error) => return Err(port_error(TABLE, &error)),
         }
-        self.delete_by_expiry().await
+        self.enable_time_to_live().await
     }
 
     /// The jobs that are not over: a scan of the whole table, for the dev runner, whose table is small. A deployment's
     /// sweeper is told of them by the table's stream.
     pub async fn open_jobs(&self) -> Result<Vec<JobKey>, PortError> {
-        let mut words = Words::default();
+        let mut placeholders = Placeholders::default();
         let open = Status::ALL
             .into_iter()
             .filter(|status| !status.is_terminal());
-        let open = Expression::new(&mut words).status_is_one_of(open).written();
-        let which = Expression::new(&mut words)
+        let open = Expression::new(&mut placeholders).status_in(open).finish();
+        let which = Expression::new(&mut placeholders)
             .name(name::TENANT)
             .text(", ")
             .name(name::ID)
-            .written();
-        let (names, values) = words.into_parts();
+            .finish();
+        let (names, values) = placeholders.into_parts();
         let mut pages = self
             .client
             .scan()
@@ -113,9 +113,9 @@ impl DynamoStore {
         let Update {
             condition,
             changes,
-            words,
+            placeholders,
         } = update(transition);
-        let (names, values) = words.into_parts();
+        let (names, values) = placeholders.into_parts();
         let updated = self
             .client
             .update_item()
@@ -132,7 +132,7 @@ impl DynamoStore {
         match updated {
             Ok(answer) => made(answer.attributes).map(|job| Change::Made(Box::new(job))),
             Err(error) => {
-                let found = refused(&error, refused_update)?;
+                let found = refused_item(&error, update_refusal)?;
                 found
                     .map(|item| read(key, &item).map(Box::new))
                     .transpose()
@@ -141,7 +141,7 @@ impl DynamoStore {
         }
     }
 
-    async fn delete_by_expiry(&self) -> Result<(), PortError> {
+    async fn enable_time_to_live(&self) -> Result<(), PortError> {
         let described = self
             .client
             .describe_time_to_live()
@@ -176,12 +176,12 @@ impl JobStore for DynamoStore {
     /// is the very one that was to be written, and the use case treats it as any replay: it sends the message, which
     /// nobody has sent yet.
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
-        let mut words = Words::default();
-        let now = second(job.created_at);
-        let free = Expression::new(&mut words)
-            .none_or(name::EXPIRES_AT, " <= ", now)
-            .written();
-        let (names, values) = words.into_parts();
+        let mut placeholders = Placeholders::default();
+        let now = expiry_second(job.created_at);
+        let free = Expression::new(&mut placeholders)
+            .absent_or(name::EXPIRES_AT, " <= ", now)
+            .finish();
+        let (names, values) = placeholders.into_parts();
         let put = self
             .client
             .put_item()
@@ -195,7 +195,7 @@ impl JobStore for DynamoStore {
             .await;
         match put {
             Ok(_) => Ok(Acceptance::Created),
-            Err(error) => match refused(&error, refused_put)? {
+            Err(error) => match refused_item(&error, put_refusal)? {
                 Some(item) => {
                     read(&job.key(), &item).map(|found| Acceptance::Exists(Box::new(found)))
                 }
@@ -245,12 +245,12 @@ impl JobStore for DynamoStore {
         job: JobId,
         until: Timestamp,
     ) -> Result<bool, PortError> {
-        let mut words = Words::default();
+        let mut placeholders = Placeholders::default();
         let this = text(job.to_string());
-        let free = Expression::new(&mut words)
-            .none_or(name::JOB, " = ", this.clone())
-            .written();
-        let (names, values) = words.into_parts();
+        let free = Expression::new(&mut placeholders)
+            .absent_or(name::JOB, " = ", this.clone())
+            .finish();
+        let (names, values) = placeholders.into_parts();
         let put = self
             .client
             .put_item()
@@ -266,7 +266,7 @@ impl JobStore for DynamoStore {
             .await;
         match put {
             Ok(_) => Ok(true),
-            Err(error) => refused(&error, refused_put).map(|_| false),
+            Err(error) => refused_item(&error, put_refusal).map(|_| false),
         }
     }
 
@@ -326,7 +326,7 @@ fn unexpected(reason: &str) -> PortError {
 }
 
 /// The item that a condition met, if that is why the write was refused.
-fn refused<E>(
+fn refused_item<E>(
     error: &SdkError<E, HttpResponse>,
     refusal: impl FnOnce(&E) -> Option<&ConditionalCheckFailedException>,
 ) -> Result<Option<Item>, PortError>
@@ -339,7 +339,7 @@ where
     }
 }
 
-fn refused_put(error: &PutItemError) -> Option<&ConditionalCheckFailedException> {
+fn put_refusal(error: &PutItemError) -> Option<&ConditionalCheckFailedException> {
     if let PutItemError::ConditionalCheckFailedException(refusal) = error {
         Some(refusal)
     } else {
@@ -347,7 +347,7 @@ fn refused_put(error: &PutItemError) -> Option<&ConditionalCheckFailedException>
     }
 }
 
-fn refused_update(error: &UpdateItemError) -> Option<&ConditionalCheckFailedException> {
+fn update_refusal(error: &UpdateItemError) -> Option<&ConditionalCheckFailedException> {
     if let UpdateItemError::ConditionalCheckFailedException(refusal) = error {
         Some(refusal)
     } else {

@@ -1,5 +1,7 @@
-//! What reaches AWS, counted: so that a test can hold what a flow costs. And spoilt: so that a test can show what becomes of a
-//! call that fails, or whose caller dies, before its effect or after it. And how records are read and written, without a table.
+//! Interceptors for tests, and records without a table.
+//!
+//! [`CallCounter`] counts the calls that reach AWS, so that a test can assert what a flow costs. [`FaultInjector`] makes one call
+//! fail, or crashes its caller, before its effect or after it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,13 +20,12 @@ use cloakroom_core::Job;
 
 use crate::record;
 
-/// Notes each answered call, in order, as in `DynamoDB.PutItem`; a repeated try is a call of its own. Its clones share
-/// one list. Made for [`Clients::counted_by`](crate::Clients::counted_by).
+/// Notes each answered call, in order, as in `DynamoDB.PutItem`. Each attempt counts. Clones share one list. Made for [`Clients::with_call_counter`](crate::Clients::with_call_counter).
 #[derive(Debug, Clone, Default)]
 pub struct CallCounter(Arc<Mutex<Vec<String>>>);
 
 impl CallCounter {
-    /// The calls since this was asked last.
+    /// Returns the calls since the last `take`.
     ///
     /// # Panics
     /// Never: nothing panics while it holds the list.
@@ -62,55 +63,55 @@ impl Intercept for CallCounter {
     }
 }
 
-/// What is done to a call.
+/// Fault in a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spoil {
-    /// It is never sent, and its caller is told so.
+pub enum Fault {
+    /// The call is not sent, and fails.
     FailBefore,
-    /// It took effect, and its caller is told that it failed.
+    /// The call takes effect, and fails.
     FailAfter,
-    /// Its caller panics before it is sent.
-    DieBefore,
-    /// Its caller panics after it took effect.
-    DieAfter,
+    /// The caller panics before the call is sent.
+    CrashBefore,
+    /// The caller panics after the call took effect.
+    CrashAfter,
 }
 
-impl Spoil {
-    /// Every way.
+impl Fault {
+    /// All faults.
     pub const ALL: [Self; 4] = [
         Self::FailBefore,
         Self::FailAfter,
-        Self::DieBefore,
-        Self::DieAfter,
+        Self::CrashBefore,
+        Self::CrashAfter,
     ];
 }
 
-/// Spoils one call. Its clones spoil the same one. Made for [`Clients::spoilt_by`](crate::Clients::spoilt_by).
+/// Injects a fault into one call. Clones share it. Made for [`Clients::with_fault_injector`](crate::Clients::with_fault_injector).
 #[derive(Debug, Clone)]
-pub struct Spoiler(Arc<(Spoil, AtomicUsize)>);
+pub struct FaultInjector(Arc<(Fault, AtomicUsize)>);
 
-impl Spoiler {
-    /// Spoils the n-th call from now on, from 1 on; 0 is none.
-    pub fn new(spoil: Spoil, n: usize) -> Self {
-        Self(Arc::new((spoil, AtomicUsize::new(n))))
+impl FaultInjector {
+    /// Injects the fault into the n-th call from now, counted from 1. 0 injects none.
+    pub fn new(fault: Fault, n: usize) -> Self {
+        Self(Arc::new((fault, AtomicUsize::new(n))))
     }
 
-    /// Whether it was come to.
-    pub fn is_done(&self) -> bool {
+    /// Returns whether the fault was injected.
+    pub fn has_fired(&self) -> bool {
         self.0.1.load(Ordering::SeqCst) == 0
     }
 
-    fn spoil(&self, before: bool) -> Result<(), BoxError> {
-        let (spoil, left) = &*self.0;
-        let here = matches!(spoil, Spoil::FailBefore | Spoil::DieBefore) == before;
+    fn inject(&self, before: bool) -> Result<(), BoxError> {
+        let (fault, left) = &*self.0;
+        let here = matches!(fault, Fault::FailBefore | Fault::CrashBefore) == before;
         let counted = |left: usize| left.checked_sub(1);
         if !here || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted) != Ok(1) {
             return Ok(());
         }
-        match spoil {
-            Spoil::FailBefore | Spoil::FailAfter => Err("this call was spoilt".into()),
-            // No hook is told: it is meant.
-            Spoil::DieBefore | Spoil::DieAfter => {
+        match fault {
+            Fault::FailBefore | Fault::FailAfter => Err("this call has an injected fault".into()),
+            // Intended, so no panic hook runs.
+            Fault::CrashBefore | Fault::CrashAfter => {
                 std::panic::resume_unwind(Box::new("the caller dies"))
             }
         }
@@ -118,9 +119,9 @@ impl Spoiler {
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Spoiler {
+impl Intercept for FaultInjector {
     fn name(&self) -> &'static str {
-        "Spoiler"
+        "FaultInjector"
     }
 
     fn read_before_transmit(
@@ -129,7 +130,7 @@ impl Intercept for Spoiler {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.spoil(true)
+        self.inject(true)
     }
 
     fn read_after_transmit(
@@ -138,20 +139,20 @@ impl Intercept for Spoiler {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.spoil(false)
+        self.inject(false)
     }
 }
 
-/// A job as it is stored.
-pub fn stored(job: &Job) -> HashMap<String, AttributeValue> {
+/// Writes a job as an item.
+pub fn to_item(job: &Job) -> HashMap<String, AttributeValue> {
     record::write(job)
 }
 
-/// The job of a stored record, or why it is none.
+/// Reads a job from an item, or returns why it is not one.
 #[expect(
     clippy::implicit_hasher,
     reason = "an item is what the SDK makes of one"
 )]
-pub fn job_of(item: &HashMap<String, AttributeValue>) -> Result<Job, String> {
+pub fn job_from_item(item: &HashMap<String, AttributeValue>) -> Result<Job, String> {
     record::read(item).map_err(|error| error.to_string())
 }

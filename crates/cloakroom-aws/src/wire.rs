@@ -25,7 +25,7 @@ pub fn submit(
     commands: Registry,
     meter: Arc<dyn Meter>,
 ) -> (Submit, Uploads) {
-    let queue = queue(config, clients).ready();
+    let queue = queue(config, clients).connected();
     let queue: Arc<dyn Queue> = match &config.schedule {
         Some(schedule) => Arc::new(ScheduledQueue::new(queue, clients, schedule)),
         None => Arc::new(queue),
@@ -40,7 +40,7 @@ pub fn submit(
 }
 
 fn queue(config: &SubmitConfig, clients: &Clients) -> SqsQueue {
-    SqsQueue::new(clients, &config.queue_url).pointing_into(&config.bucket)
+    SqsQueue::new(clients, &config.queue_url).with_payload_bucket(&config.bucket)
 }
 
 fn accepting(
@@ -153,7 +153,7 @@ pub fn rounds(config: &SweeperConfig, clients: &Clients, meter: Arc<dyn Meter>) 
 pub fn redrive(clients: &Clients, table: &str, queue_url: &str, bucket: &str) -> Redrive {
     Redrive {
         store: Arc::new(DynamoStore::new(clients, table)),
-        queue: Arc::new(SqsQueue::new(clients, queue_url).pointing_into(bucket)),
+        queue: Arc::new(SqsQueue::new(clients, queue_url).with_payload_bucket(bucket)),
         letters: Arc::new(S3Objects::new(clients, bucket)),
         host: Arc::new(SystemHost),
     }

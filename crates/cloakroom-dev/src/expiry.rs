@@ -19,7 +19,7 @@ pub(crate) async fn delete(services: Arc<Services>, objects: S3Objects, commands
     let life = commands.objects_life();
     loop {
         services.sweep_expired().await;
-        services.give_up_unfinished(UPLOAD_LIFE).await;
+        services.abort_unfinished(UPLOAD_LIFE).await;
         let results = RESULT_DAYS.map(|days| {
             (
                 keys::results_of(days),

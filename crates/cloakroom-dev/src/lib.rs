@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use cloakroom_app::Registry;
 use cloakroom_embedded::net::Stop;
-use cloakroom_embedded::{Keep, Services, StartError};
+use cloakroom_embedded::{Services, StartError, Storage};
 use cloakroom_http::{Cors, Site, router};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -80,8 +80,8 @@ pub async fn run(
     });
     let (listeners, place) = settings.listen.bind().await?;
     let keep = match &settings.data {
-        Data::Memory => Keep::InMemory,
-        Data::Folder(folder) => Keep::InFolder(folder),
+        Data::Memory => Storage::Memory,
+        Data::Folder(folder) => Storage::Folder(folder),
     };
     let services = Services::start(keep)
         .await

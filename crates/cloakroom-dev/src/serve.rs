@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
-use cloakroom_embedded::net::{self, Refuse, Stop};
+use cloakroom_embedded::net::{self, RejectionResponse, Stop};
 use cloakroom_http::{Cors, unrouted_response};
 use futures::FutureExt as _;
 use http_body_util::Full;
@@ -31,7 +31,7 @@ pub(crate) async fn serve(listeners: Vec<TcpListener>, app: Router, cors: Cors, 
 }
 
 /// A problem document in place of an answer that no route gives.
-fn refuse(cors: Cors) -> Refuse {
+fn refuse(cors: Cors) -> RejectionResponse {
     std::sync::Arc::new(move |status, path| {
         unrouted_response(&cors, status, path).map(|body: Body| {
             // It is in memory already.

@@ -14,7 +14,7 @@
 //!
 //! # What is kept
 //!
-//! Over a folder ([`Keep::InFolder`]) everything is found again by the next start, also after the process
+//! Over a folder ([`Storage::Folder`]) everything is found again by the next start, also after the process
 //! was killed: `SQLite` writes ahead, and objects are renamed into place. A power cut may lose the last
 //! moments (the queue commits with `synchronous = NORMAL`, objects are not fsynced), never the whole.
 //! One process at a time may use a folder.
@@ -33,7 +33,7 @@ mod services;
 mod sqs;
 
 pub use clock::Clock;
-pub use services::{Keep, Services, StartError};
+pub use services::{Services, StartError, Storage};
 
 /// The access key the S3 service knows.
 pub const ACCESS_KEY: &str = "cloakroom";

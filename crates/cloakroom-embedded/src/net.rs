@@ -27,23 +27,23 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use body::Received;
+pub use body::RequestBody;
 use body::Rest;
 use wire::{Lingering, Wire};
 
 /// Time that requests in progress get to finish after the server was stopped. Then they are answered with 503.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// Time after [`GRACE`] for the last answers to be sent. Connections that are open then are closed.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// Time after [`GRACE`] for the last responses to be sent. Then connections are closed.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Chooses the answer to a request that no service can answer: its status, and the request's path. 400, 414 and 431
 /// are requests that hyper rejects (for these the path is `/` if it is not known), 503 is a request that did not
 /// finish in time before the end.
-pub type Refuse = Arc<dyn Fn(StatusCode, &str) -> Response<Full<Bytes>> + Send + Sync>;
+pub type RejectionResponse = Arc<dyn Fn(StatusCode, &str) -> Response<Full<Bytes>> + Send + Sync>;
 
-/// Answers without a body: what the embedded services send.
-pub(crate) fn bare() -> Refuse {
+/// Response without a body, as the embedded services send it.
+pub(crate) fn empty_rejection() -> RejectionResponse {
     Arc::new(|status, _| {
         let mut response = Response::new(Full::default());
         *response.status_mut() = status;
@@ -89,9 +89,13 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until stopped, then lets requests in progress finish within [`GRACE`].
-pub async fn serve<S, F, B>(listener: TcpListener, service: S, refuse: Refuse, stop: Stop)
-where
-    S: Fn(Request<Received>) -> F + Clone + Send + Sync + 'static,
+pub async fn serve<S, F, B>(
+    listener: TcpListener,
+    service: S,
+    refuse: RejectionResponse,
+    stop: Stop,
+) where
+    S: Fn(Request<RequestBody>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: hyper::body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -118,12 +122,12 @@ where
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
     // Connections that are open after this time are closed with the set.
-    let _ = tokio::time::timeout(GRACE + LAST_ANSWERS, finished).await;
+    let _ = tokio::time::timeout(GRACE + FLUSH_TIMEOUT, finished).await;
 }
 
-async fn connection<S, F, B>(stream: TcpStream, service: S, refuse: Refuse, stop: Stop)
+async fn connection<S, F, B>(stream: TcpStream, service: S, refuse: RejectionResponse, stop: Stop)
 where
-    S: Fn(Request<Received>) -> F + Send + Sync + 'static,
+    S: Fn(Request<RequestBody>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: hyper::body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -142,7 +146,7 @@ where
         async move {
             let response = tokio::select! {
                 response = answer => response.map(Either::Left),
-                () = overdue(ending) => refuse(StatusCode::SERVICE_UNAVAILABLE, &path).map(Either::Right),
+                () = grace_expired(ending) => refuse(StatusCode::SERVICE_UNAVAILABLE, &path).map(Either::Right),
             };
             Ok::<_, std::convert::Infallible>(finish(response, rest, &lingering).await)
         }
@@ -183,7 +187,7 @@ fn date() -> HeaderValue {
     HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now())).expect("a date is ASCII")
 }
 
-async fn overdue(stop: Stop) {
+async fn grace_expired(stop: Stop) {
     stop.stopped().await;
     tokio::time::sleep(GRACE).await;
 }

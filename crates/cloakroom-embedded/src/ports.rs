@@ -26,19 +26,19 @@ pub(crate) struct Listeners {
     pub(crate) s3: TcpListener,
 }
 
-/// Listens on the ports noted in the folder where they are free, on others where not, and notes them.
-pub(crate) fn listen_as_before(folder: Option<&Path>) -> io::Result<Listeners> {
+/// Listens on the ports that the folder's file has, or on others where those are not free. Stores them for the next start.
+pub(crate) fn listen_on_last_ports(folder: Option<&Path>) -> io::Result<Listeners> {
     let file = folder.map(|folder| folder.join(FILE));
     // A note that is missing or broken costs nothing but other ports.
-    let before: Ports = file
+    let last: Ports = file
         .as_ref()
         .and_then(|file| std::fs::read(file).ok())
         .and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or_default();
     let listeners = Listeners {
-        dynamodb: on(before.dynamodb)?,
-        sqs: on(before.sqs)?,
-        s3: on(before.s3)?,
+        dynamodb: listen_on(last.dynamodb)?,
+        sqs: listen_on(last.sqs)?,
+        s3: listen_on(last.s3)?,
     };
     let now = Ports {
         dynamodb: listeners.dynamodb.local_addr()?.port(),
@@ -46,7 +46,7 @@ pub(crate) fn listen_as_before(folder: Option<&Path>) -> io::Result<Listeners> {
         s3: listeners.s3.local_addr()?.port(),
     };
     if let Some(file) = file
-        && now != before
+        && now != last
         && let Err(error) = serde_json::to_vec(&now)
             .map_err(io::Error::from)
             .and_then(|text| std::fs::write(&file, text))
@@ -57,7 +57,7 @@ pub(crate) fn listen_as_before(folder: Option<&Path>) -> io::Result<Listeners> {
 }
 
 /// Listens on this port of 127.0.0.1 if it is free, or on another one.
-fn on(port: u16) -> io::Result<TcpListener> {
+fn listen_on(port: u16) -> io::Result<TcpListener> {
     let listen = |port| listen((Ipv4Addr::LOCALHOST, port).into());
     listen(port).or_else(|_| listen(0))
 }

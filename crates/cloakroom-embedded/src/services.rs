@@ -13,19 +13,19 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::net::Stop;
-use crate::ports::{Listeners, listen_as_before};
+use crate::ports::{Listeners, listen_on_last_ports};
 use crate::{ACCESS_KEY, ACCOUNT, Clock, REGION, SECRET_KEY, clock, damage, dynamodb, s3, sqs};
 
-/// The longest time that the end waits for one service.
-const LONGEST_END: Duration = Duration::from_secs(8);
+/// Longest time that a shutdown waits for one service.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Where the services keep what they are given.
+/// Place where the services store their data.
 #[derive(Clone, Copy, Debug)]
-pub enum Keep<'a> {
-    /// In this folder, made if missing. The next start over it finds everything again.
-    InFolder(&'a Path),
-    /// Nowhere: gone with the services. (Objects lie in a temporary folder meanwhile.)
-    InMemory,
+pub enum Storage<'a> {
+    /// This folder, created if missing. The next start over it finds everything again.
+    Folder(&'a Path),
+    /// Memory: lost with the services. (Objects lie in a temporary folder meanwhile.)
+    Memory,
 }
 
 /// Why the services did not start.
@@ -98,23 +98,26 @@ impl Services {
 
     /// Starts the three services on free ports of 127.0.0.1 (over a folder: on those of last time, where
     /// they are still free). Must be called in a Tokio runtime with its drivers for time and network.
-    pub async fn start(keep: Keep<'_>) -> Result<Services, StartError> {
-        Self::open(keep, None).await
+    pub async fn start(storage: Storage<'_>) -> Result<Services, StartError> {
+        Self::open(storage, None).await
     }
 
     /// As [`start`](Self::start), with the queue's time told by `clock`. DynamoDB and S3 (time to live,
     /// presigned URLs) always keep the system's time.
-    pub async fn start_with_clock(keep: Keep<'_>, clock: Clock) -> Result<Services, StartError> {
-        Self::open(keep, Some(clock)).await
+    pub async fn start_with_clock(
+        storage: Storage<'_>,
+        clock: Clock,
+    ) -> Result<Services, StartError> {
+        Self::open(storage, Some(clock)).await
     }
 
-    async fn open(keep: Keep<'_>, clock: Option<Clock>) -> Result<Services, StartError> {
-        let folder = match keep {
-            Keep::InFolder(folder) => Some(folder.to_owned()),
-            Keep::InMemory => None,
+    async fn open(storage: Storage<'_>, clock: Option<Clock>) -> Result<Services, StartError> {
+        let folder = match storage {
+            Storage::Folder(folder) => Some(folder.to_owned()),
+            Storage::Memory => None,
         };
         // Opening may replay a write-ahead log: off the async threads.
-        let opened = tokio::task::spawn_blocking(move || Opened::open(folder));
+        let opened = tokio::task::spawn_blocking(move || OpenedServices::open(folder));
         let opened = opened
             .await
             .map_err(|error| failed("services")(error.to_string()))??;
@@ -130,9 +133,9 @@ impl Services {
         Self::run(opened, clock)
     }
 
-    fn run(opened: Opened, clock: Clock) -> Result<Services, StartError> {
-        let Opened {
-            place,
+    fn run(opened: OpenedServices, clock: Clock) -> Result<Services, StartError> {
+        let OpenedServices {
+            folders,
             ports,
             database,
             queues,
@@ -147,15 +150,15 @@ impl Services {
             s3_url: url(&ports.s3)?,
             clock,
             database: database.clone(),
-            objects: place.objects.clone(),
+            objects: folders.objects.clone(),
             stop,
             tasks: vec![
                 tokio::spawn(dynamodb::serve(ports.dynamodb, database, stopped.clone())),
                 tokio::spawn(sqs::serve(ports.sqs, Arc::new(queues), stopped.clone())),
                 tokio::spawn(s3::serve(ports.s3, objects, stopped)),
             ],
-            _lock: place.lock,
-            _temporary: place.temporary,
+            _lock: folders.lock,
+            _temporary: folders.temporary,
         })
     }
 
@@ -193,12 +196,13 @@ impl Services {
         dynamodb::sweep(self.database.clone()).await
     }
 
-    /// Gives up objects in parts that were begun longer ago than this and are unfinished, as a bucket's lifecycle rule does; gives how
-    /// many. Nothing else does it here: call it now and then. A failure is logged.
-    pub async fn give_up_unfinished(&self, life: Duration) -> usize {
+    /// Aborts unfinished uploads in parts that are older than `life`, as a bucket's lifecycle rule does. Returns their number.
+    /// Nothing else does it here: call it now and then. A failure is logged.
+    pub async fn abort_unfinished(&self, life: Duration) -> usize {
         let folder = self.objects.clone();
-        let given_up = tokio::task::spawn_blocking(move || s3::give_up(&folder, life)).await;
-        given_up
+        let aborted =
+            tokio::task::spawn_blocking(move || s3::abort_older_than(&folder, life)).await;
+        aborted
             .map_err(io::Error::other)
             .flatten()
             .unwrap_or_else(|error| {
@@ -213,7 +217,7 @@ impl Services {
         // Nobody listening any more is what was wanted.
         let _ = self.stop.send(true);
         for mut task in self.tasks.drain(..) {
-            match tokio::time::timeout(LONGEST_END, &mut task).await {
+            match tokio::time::timeout(SHUTDOWN_TIMEOUT, &mut task).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "an embedded service ended badly"),
                 // The table's server waits for every client that has sent part of a request.
@@ -233,36 +237,36 @@ impl std::fmt::Debug for Services {
     }
 }
 
-/// Everything that can fail before the services run.
-struct Opened {
-    place: Place,
+/// Opened folders, ports and databases: everything that can fail before the services run.
+struct OpenedServices {
+    folders: Folders,
     ports: Listeners,
     database: dynoxide::Database,
     queues: sqs::Store,
     objects: S3Service,
 }
 
-impl Opened {
+impl OpenedServices {
     /// Blocks. No folder keeps nothing.
-    fn open(folder: Option<PathBuf>) -> Result<Opened, StartError> {
-        let place = Place::prepare(folder)?;
-        if let Some(folder) = &place.folder {
+    fn open(folder: Option<PathBuf>) -> Result<OpenedServices, StartError> {
+        let folders = Folders::prepare(folder)?;
+        if let Some(folder) = &folders.folder {
             damage::check(folder)?;
         }
-        Ok(Opened {
-            database: place.open("dynamodb.sqlite", "DynamoDB", dynamodb::open)?,
-            queues: place.open("sqs.sqlite", "SQS", |file| {
+        Ok(OpenedServices {
+            database: folders.open("dynamodb.sqlite", "DynamoDB", dynamodb::open)?,
+            queues: folders.open("sqs.sqlite", "SQS", |file| {
                 sqs::Store::open(file).map_err(|error| error.to_string())
             })?,
-            objects: s3::service(&place.objects).map_err(failed("S3"))?,
-            ports: listen_as_before(place.folder.as_deref()).map_err(io_error("listen"))?,
-            place,
+            objects: s3::service(&folders.objects).map_err(failed("S3"))?,
+            ports: listen_on_last_ports(folders.folder.as_deref()).map_err(io_error("listen"))?,
+            folders,
         })
     }
 }
 
-/// The folders the services lie in.
-struct Place {
+/// Folders of the services.
+struct Folders {
     /// None keeps nothing.
     folder: Option<PathBuf>,
     objects: PathBuf,
@@ -270,8 +274,8 @@ struct Place {
     temporary: Option<TempDir>,
 }
 
-impl Place {
-    fn prepare(folder: Option<PathBuf>) -> Result<Place, StartError> {
+impl Folders {
+    fn prepare(folder: Option<PathBuf>) -> Result<Folders, StartError> {
         if let Some(folder) = folder {
             if folder.to_str().is_none() {
                 return Err(StartError::NotUtf8 { folder });
@@ -279,7 +283,7 @@ impl Place {
             let objects = folder.join("s3");
             std::fs::create_dir_all(&objects)
                 .map_err(io_error(format!("make {}", objects.display())))?;
-            Ok(Place {
+            Ok(Folders {
                 lock: Some(lock(&folder)?),
                 folder: Some(folder),
                 objects,
@@ -288,7 +292,7 @@ impl Place {
         } else {
             let temporary = TempDir::with_prefix("cloakroom-s3-")
                 .map_err(io_error("make a temporary folder"))?;
-            Ok(Place {
+            Ok(Folders {
                 folder: None,
                 objects: temporary.path().to_owned(),
                 lock: None,

@@ -6,7 +6,7 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use cloakroom_app::core::Timestamp;
 use cloakroom_app::work::{Delivery, Disposition};
-use cloakroom_aws::message::Received;
+use cloakroom_aws::message::ReceivedMessage;
 use lambda_http::tracing;
 
 /// When the function is ended, of the deadline that came with the event: milliseconds since 1970, as Lambda says it, or from
@@ -40,7 +40,7 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
     };
     let (receive_count, sent_at) = (said("ApproximateReceiveCount"), said("SentTimestamp"));
     let attributes = record.message_attributes.into_iter();
-    let received = Received {
+    let received = ReceivedMessage {
         message_id,
         receipt: record.receipt_handle.unwrap_or_default(),
         // No body is one that can't be read: it stays, for the dead letters.
@@ -53,7 +53,7 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
             .and_then(|count| count.try_into().ok())
             .unwrap_or(1),
     };
-    Some(received.delivery())
+    Some(received.into_delivery())
 }
 
 /// Names every message that is not done. What is not known to be done is not.

@@ -13,7 +13,7 @@ pub fn dead_letters() -> Result<(), Error> {
     start::run(&[], async {
         let config = start::configured(DeadLettersConfig::from_env);
         let dead_letters =
-            cloakroom_aws::dead_letters(&config, &Clients::of_function(), start::meter());
+            cloakroom_aws::dead_letters(&config, &Clients::from_function_env(), start::meter());
         let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
             let deliveries = batch::deliveries(event.payload);
             let dispositions = dead_letters.handle_batch(&deliveries).await;

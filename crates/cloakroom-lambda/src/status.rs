@@ -11,7 +11,7 @@ pub fn status() -> Result<(), Error> {
     start::run(&[], async {
         let http = start::configured(http_settings);
         let config = start::configured(JobsConfig::from_env);
-        let jobs = cloakroom_aws::jobs(&config, &Clients::of_function(), start::meter());
+        let jobs = cloakroom_aws::jobs(&config, &Clients::from_function_env(), start::meter());
         gateway::serve(cloakroom_http::router(
             gateway::site(http),
             None,

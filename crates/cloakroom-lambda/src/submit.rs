@@ -13,8 +13,12 @@ pub fn submit(commands: Registry) -> Result<(), Error> {
         let http = start::configured(http_settings);
         let config = start::configured(SubmitConfig::from_env);
         let commands = commands.with_diagnostics(config.diagnostics);
-        let submit =
-            cloakroom_aws::submit(&config, &Clients::of_function(), commands, start::meter());
+        let submit = cloakroom_aws::submit(
+            &config,
+            &Clients::from_function_env(),
+            commands,
+            start::meter(),
+        );
         gateway::serve(cloakroom_http::router(
             gateway::site(http),
             Some(submit),

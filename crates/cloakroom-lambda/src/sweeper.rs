@@ -13,7 +13,7 @@ use crate::{batch, start, stream};
 pub fn sweeper() -> Result<(), Error> {
     start::run(&[], async {
         let config = start::configured(SweeperConfig::from_env);
-        let rounds = cloakroom_aws::rounds(&config, &Clients::of_function(), start::meter());
+        let rounds = cloakroom_aws::rounds(&config, &Clients::from_function_env(), start::meter());
         let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
             if let Some(jobs) = stream::accepted(&event.payload) {
                 // An error fails the whole batch. The stream delivers it again for as long as it retains records.

@@ -23,8 +23,12 @@ pub fn worker(commands: Registry) -> Result<(), Error> {
         let commands = commands
             .with_diagnostics(config.diagnostics)
             .run_on(handlers.handle());
-        let worker =
-            cloakroom_aws::worker(&config, &Clients::of_function(), commands, start::meter());
+        let worker = cloakroom_aws::worker(
+            &config,
+            &Clients::from_function_env(),
+            commands,
+            start::meter(),
+        );
         let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
             let ends_at = batch::ends_at(event.context.deadline, SystemHost.now());
             let deliveries = batch::deliveries(event.payload);

@@ -1,7 +1,8 @@
-//! As much of the crate `crc-fast` as S3's SDK and the embedded S3 use: three checksums, with tables of 32 KiB.
+//! Replacement for the crate `crc-fast`: the three checksums that S3's SDK and the embedded S3 use, with tables of 48 KiB.
 //!
-//! The crate itself knows two dozen, by tables of 700 KB that no compressor makes smaller, and every function that links
-//! S3 would carry all of them. What it is quicker by is of no weight here: our own objects go by SHA-256.
+//! The original has tables of 680 KB, and every function that links S3 would carry all of them. It is faster, but a request
+//! with a SHA-256 needs none of these checksums. Remove this crate when the original can leave tables out:
+//! <https://github.com/awesomized/crc-fast-rust/issues/61>. A test compares the checksums of both.
 
 /// The checksums that S3 knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,12 +15,12 @@ pub enum CrcAlgorithm {
     Crc64Nvme,
 }
 
-/// Bytes that are handled in one step, each by a table of its own.
+/// Bytes that are handled in one step, each with a table of its own.
 const STEP: usize = 8;
 
 type Tables = [[u64; 256]; STEP];
 
-// Both of 32 bits have entries of 64: one way of reckoning for all three.
+// Tables of 16 KiB each. The two 32-bit checksums have 64-bit entries, so that all three share one computation.
 static ISO_HDLC: Tables = tables(0xedb8_8320);
 static ISCSI: Tables = tables(0x82f6_3b78);
 static NVME: Tables = tables(0x9a6c_9329_ac4b_c9b5);
@@ -54,7 +55,7 @@ const fn tables(reflected_polynomial: u64) -> Tables {
     tables
 }
 
-/// A checksum of what came so far.
+/// Checksum of the bytes so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Digest {
     tables: &'static Tables,
@@ -63,7 +64,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Of nothing.
+    /// Starts a checksum.
     pub fn new(algorithm: CrcAlgorithm) -> Self {
         let (tables, all_ones) = match algorithm {
             CrcAlgorithm::Crc32IsoHdlc => (&ISO_HDLC, u64::from(u32::MAX)),
@@ -77,7 +78,7 @@ impl Digest {
         }
     }
 
-    /// Takes what comes next.
+    /// Adds the next bytes.
     pub fn update(&mut self, data: &[u8]) {
         let (steps, rest) = data.as_chunks::<STEP>();
         for step in steps {
@@ -91,7 +92,7 @@ impl Digest {
         }
     }
 
-    /// The checksum.
+    /// Returns the checksum.
     pub fn finalize(&self) -> u64 {
         self.state ^ self.all_ones
     }

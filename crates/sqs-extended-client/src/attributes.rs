@@ -13,8 +13,8 @@ pub enum SizeAttribute {
 /// The type of the attribute.
 pub const DATA_TYPE: &str = "Number";
 
-/// How many attributes a message may have of its own when its payload goes to S3: SQS takes ten, and one is ours.
-pub const MOST_OF_ONES_OWN: usize = 9;
+/// Most attributes of the sender when the payload goes to S3: SQS accepts ten, and one marks the pointer.
+pub const MAX_OWN_ATTRIBUTES: usize = 9;
 
 impl SizeAttribute {
     /// Both, the one that goes first in front.
@@ -28,20 +28,20 @@ impl SizeAttribute {
         }
     }
 
-    /// Which of them is among these names; `None` if the message is what it looks like.
+    /// Finds the attribute among these names. `None` if the body is the payload itself.
     ///
     /// ```
     /// use sqs_extended_client::SizeAttribute;
     ///
-    /// assert_eq!(SizeAttribute::of(["colour", "SQSLargePayloadSize"]), Some(SizeAttribute::SqsLargePayloadSize));
-    /// assert_eq!(SizeAttribute::of(["colour"]), None);
+    /// assert_eq!(SizeAttribute::from_names(["colour", "SQSLargePayloadSize"]), Some(SizeAttribute::SqsLargePayloadSize));
+    /// assert_eq!(SizeAttribute::from_names(["colour"]), None);
     /// ```
-    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        let found: Vec<_> = names.into_iter().filter_map(Self::named).collect();
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let found: Vec<_> = names.into_iter().filter_map(Self::from_name).collect();
         Self::ALL.into_iter().find(|one| found.contains(one))
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.as_str() == name)
     }
 }
@@ -53,16 +53,16 @@ mod tests {
     #[test]
     fn either_attribute_marks_a_pointer_and_the_newer_one_goes_first() {
         assert_eq!(
-            SizeAttribute::of(["ExtendedPayloadSize"]),
+            SizeAttribute::from_names(["ExtendedPayloadSize"]),
             Some(SizeAttribute::ExtendedPayloadSize)
         );
         let both = ["SQSLargePayloadSize", "ExtendedPayloadSize"];
         assert_eq!(
-            SizeAttribute::of(both),
+            SizeAttribute::from_names(both),
             Some(SizeAttribute::ExtendedPayloadSize)
         );
         assert_eq!(
-            SizeAttribute::of(["extendedpayloadsize", "S3Key"]),
+            SizeAttribute::from_names(["extendedpayloadsize", "S3Key"]),
             None,
             "names have their case"
         );

@@ -1,13 +1,13 @@
 //! Which entries of a batch go to S3: SQS limits each message and their total, and the total is what the libraries for Java and
 //! Python overlook.
 
-/// What an entry of a batch weighs, in bytes.
+/// Size of an entry of a batch, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntrySize {
-    /// As it is.
-    pub whole: usize,
-    /// With a pointer in place of its body, and one attribute more.
-    pub pointed: usize,
+    /// Size with the payload in the body.
+    pub inline: usize,
+    /// Size with a pointer instead of the body, and one attribute more.
+    pub offloaded: usize,
 }
 
 /// A batch that is too large even with pointers in place of bodies: its attributes are. Send it as several.
@@ -29,7 +29,7 @@ pub struct BatchTooLarge {
 /// ```
 /// use sqs_extended_client::batch::{EntrySize, to_offload};
 ///
-/// let entry = |whole| EntrySize { whole, pointed: 200 };
+/// let entry = |inline| EntrySize { inline, offloaded: 200 };
 /// // Each fits by itself, and all of them do not.
 /// let entries = [entry(200_000), entry(400_000), entry(300_000), entry(250_000)];
 /// assert_eq!(to_offload(&entries, 1_000_000, 1_048_576), Ok(vec![false, true, false, false]));
@@ -41,17 +41,21 @@ pub fn to_offload(
 ) -> Result<Vec<bool>, BatchTooLarge> {
     let mut offload: Vec<_> = entries
         .iter()
-        .map(|entry| entry.whole > threshold)
+        .map(|entry| entry.inline > threshold)
         .collect();
     loop {
         let size = |(entry, offload): (&EntrySize, &bool)| {
-            if *offload { entry.pointed } else { entry.whole }
+            if *offload {
+                entry.offloaded
+            } else {
+                entry.inline
+            }
         };
         let total = entries.iter().zip(&offload).map(size).sum();
         if total <= limit {
             return Ok(offload);
         }
-        let saving = |at: &usize| entries[*at].whole.saturating_sub(entries[*at].pointed);
+        let saving = |at: &usize| entries[*at].inline.saturating_sub(entries[*at].offloaded);
         let largest = (0..entries.len())
             .filter(|at| !offload[*at] && saving(at) > 0)
             .max_by_key(saving);
@@ -68,10 +72,10 @@ mod tests {
 
     use super::*;
 
-    const fn entry(whole: usize) -> EntrySize {
+    const fn entry(inline: usize) -> EntrySize {
         EntrySize {
-            whole,
-            pointed: 200,
+            inline,
+            offloaded: 200,
         }
     }
 
@@ -136,23 +140,23 @@ mod tests {
             threshold in 0_usize..2000,
             limit in 0_usize..5000,
         ) {
-            let entries: Vec<_> = entries.iter().map(|&(whole, pointed)| EntrySize { whole, pointed }).collect();
-            let least = entries.iter().map(|it| if it.whole > threshold { it.pointed } else { it.whole.min(it.pointed) });
+            let entries: Vec<_> = entries.iter().map(|&(inline, offloaded)| EntrySize { inline, offloaded }).collect();
+            let least = entries.iter().map(|it| if it.inline > threshold { it.offloaded } else { it.inline.min(it.offloaded) });
             let least: usize = least.sum();
             match to_offload(&entries, threshold, limit) {
                 Ok(offload) => {
-                    let size = |at: usize| if offload[at] { entries[at].pointed } else { entries[at].whole };
+                    let size = |at: usize| if offload[at] { entries[at].offloaded } else { entries[at].inline };
                     let total: usize = (0..entries.len()).map(size).sum();
                     prop_assert!(total <= limit);
                     for at in 0..entries.len() {
-                        prop_assert!(offload[at] || entries[at].whole <= threshold);
+                        prop_assert!(offload[at] || entries[at].inline <= threshold);
                         // Taken back, one that went for the total's sake would break it, but for those that went before it.
-                        prop_assert!(!offload[at] || entries[at].whole > threshold || entries[at].whole > entries[at].pointed);
+                        prop_assert!(!offload[at] || entries[at].inline > threshold || entries[at].inline > entries[at].offloaded);
                     }
-                    let smallest = (0..entries.len()).filter(|&at| offload[at] && entries[at].whole <= threshold)
-                        .min_by_key(|&at| entries[at].whole - entries[at].pointed);
+                    let smallest = (0..entries.len()).filter(|&at| offload[at] && entries[at].inline <= threshold)
+                        .min_by_key(|&at| entries[at].inline - entries[at].offloaded);
                     if let Some(at) = smallest {
-                        prop_assert!(total + entries[at].whole - entries[at].pointed > limit);
+                        prop_assert!(total + entries[at].inline - entries[at].offloaded > limit);
                     }
                 }
                 Err(error) => prop_assert!(error.total > limit && error.total == least),

@@ -15,9 +15,9 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use uuid::Uuid;
 
-use crate::attributes::MOST_OF_ONES_OWN;
+use crate::attributes::MAX_OWN_ATTRIBUTES;
 use crate::size::{SQS_LIMIT, THRESHOLD};
-use crate::{BatchTooLarge, NoPointer, Pointer, PointerClass, SizeAttribute};
+use crate::{BatchTooLarge, InvalidPointer, Pointer, PointerClass, SizeAttribute};
 
 /// What a client does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +73,9 @@ pub enum Error {
     /// The message has an attribute of a name that marks pointers.
     #[error("the attribute {0} marks messages whose payload is in S3; give yours another name")]
     Reserved(&'static str),
-    /// The message has so many attributes of its own that it can't have one more: [`MOST_OF_ONES_OWN`] are the most.
+    /// The message has so many attributes of its own that it can't have one more: [`MAX_OWN_ATTRIBUTES`] are the most.
     #[error(
-        "the message has {0} attributes; with its payload in S3 it can have {MOST_OF_ONES_OWN}"
+        "the message has {0} attributes; with its payload in S3 it can have {MAX_OWN_ATTRIBUTES}"
     )]
     TooManyAttributes(usize),
     /// A message is too large for its attributes alone: in bytes, with its payload in S3.
@@ -86,16 +86,16 @@ pub enum Error {
     BatchTooLarge(#[from] BatchTooLarge),
     /// A message is marked as a pointer, and is none.
     #[error(transparent)]
-    NoPointer(#[from] NoPointer),
-    /// The payload of a message is not there any more, or never was.
+    InvalidPointer(#[from] InvalidPointer),
+    /// The payload of a message was deleted, or never existed.
     #[error("there is no payload where the message says")]
-    PayloadGone(Pointer),
+    PayloadNotFound(Pointer),
     /// A payload is no text, which bodies of messages are.
     #[error("the payload is not UTF-8")]
     NotText(Pointer),
     /// The connection broke while a payload was read.
     #[error("the payload was cut off: {0}")]
-    CutOff(#[source] aws_sdk_s3::primitives::ByteStreamError),
+    Interrupted(#[source] aws_sdk_s3::primitives::ByteStreamError),
 }
 
 impl Error {
@@ -175,8 +175,8 @@ impl ExtendedClient {
     /// Fetches a payload: one request.
     ///
     /// # Errors
-    /// [`Error::PayloadGone`] (where the caller may list the bucket: to others S3 says that it is forbidden), [`Error::NotText`],
-    /// [`Error::CutOff`], [`Error::S3`].
+    /// [`Error::PayloadNotFound`] (where the caller may list the bucket: to others S3 says that it is forbidden), [`Error::NotText`],
+    /// [`Error::Interrupted`], [`Error::S3`].
     pub async fn get(&self, pointer: &Pointer) -> Result<String, Error> {
         let got = self
             .s3
@@ -190,12 +190,17 @@ impl ExtendedClient {
                 .as_service_error()
                 .is_some_and(GetObjectError::is_no_such_key)
             {
-                Error::PayloadGone(pointer.clone())
+                Error::PayloadNotFound(pointer.clone())
             } else {
                 Error::s3(error)
             }
         })?;
-        let bytes = object.body.collect().await.map_err(Error::CutOff)?.to_vec();
+        let bytes = object
+            .body
+            .collect()
+            .await
+            .map_err(Error::Interrupted)?
+            .to_vec();
         String::from_utf8(bytes).map_err(|_| Error::NotText(pointer.clone()))
     }
 

@@ -12,6 +12,6 @@ pub use attributes::SizeAttribute;
 pub use batch::{BatchTooLarge, EntrySize};
 #[cfg(feature = "client")]
 pub use client::{Error, ExtendedClient, Received, Settings};
-pub use pointer::{NoPointer, Pointer, PointerClass};
+pub use pointer::{InvalidPointer, Pointer, PointerClass};
 pub use receipt::{embed, split};
 pub use size::{Attribute, message_size};

@@ -22,10 +22,10 @@ pub enum PointerClass {
     MessageS3Pointer,
 }
 
-/// A body that is no pointer. What follows "the body is no pointer: ".
+/// Error of a body that is no pointer: the reason, which follows "the body is no pointer: ".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the body is no pointer: {0}")]
-pub struct NoPointer(String);
+pub struct InvalidPointer(String);
 
 impl PointerClass {
     /// As it is written.
@@ -36,7 +36,7 @@ impl PointerClass {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         [Self::PayloadS3Pointer, Self::MessageS3Pointer]
             .into_iter()
             .find(|class| class.as_str() == name)
@@ -68,11 +68,11 @@ impl Pointer {
 
     /// Reads the body of a message, by whichever library it was written: white space and further members make no difference.
     ///
-    /// Ask for an attribute first ([`SizeAttribute::of`](crate::SizeAttribute::of)): without one a message that looks like a
+    /// Ask for an attribute first ([`SizeAttribute::from_names`](crate::SizeAttribute::from_names)). Without one a message that looks like a
     /// pointer is a payload that looks so.
     ///
     /// # Errors
-    /// [`NoPointer`], if it is not an array of one of the two classes and an object that names a bucket and a key.
+    /// [`InvalidPointer`], if it is not an array of one of the two classes and an object that names a bucket and a key.
     ///
     /// ```
     /// use sqs_extended_client::Pointer;
@@ -81,14 +81,14 @@ impl Pointer {
     /// assert_eq!(Pointer::parse(python), Ok(Pointer::new("bucket", "key")));
     /// assert!(Pointer::parse("hello").is_err());
     /// ```
-    pub fn parse(body: &str) -> Result<Self, NoPointer> {
-        let no = |why: &str| NoPointer(why.to_owned());
+    pub fn parse(body: &str) -> Result<Self, InvalidPointer> {
+        let no = |why: &str| InvalidPointer(why.to_owned());
         let value: Value = serde_json::from_str(body)
-            .map_err(|error| NoPointer(format!("it is no JSON: {error}")))?;
+            .map_err(|error| InvalidPointer(format!("it is no JSON: {error}")))?;
         let Some([class, members]) = value.as_array().map(Vec::as_slice) else {
             return Err(no("it is no array of two"));
         };
-        let Some(_) = class.as_str().and_then(PointerClass::named) else {
+        let Some(_) = class.as_str().and_then(PointerClass::from_name) else {
             return Err(no("it is of no known class"));
         };
         let member = |name: &str| {

@@ -1,4 +1,4 @@
-//! A deployment of which one call to AWS is spoilt.
+//! A deployment with a fault in one call to AWS.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use cloakroom_app::{
     Command, DeadLetters, Host, JobContext, Jobs, Output, Registry, Submit, SystemHost, Uploads,
     Worker,
 };
-use cloakroom_aws::testing::{Spoil, Spoiler};
+use cloakroom_aws::testing::{Fault, FaultInjector};
 use cloakroom_aws::{
     DeadLettersConfig, DynamoStore, JobsConfig, Queues, S3Objects, SqsQueue, SubmitConfig,
     SweeperConfig, WorkerConfig,
@@ -89,7 +89,7 @@ pub(super) struct Room<'a> {
     ground: &'a Ground,
     tenant: Tenant,
     clock: Arc<Clock>,
-    spoiler: Spoiler,
+    injector: FaultInjector,
     pub(super) runs: Arc<AtomicUsize>,
     queues: Queues,
     pub(super) submit: Submit,
@@ -101,10 +101,10 @@ pub(super) struct Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    /// A room of which the n-th call is spoilt.
-    pub(super) async fn start(ground: &'a Ground, spoil: Spoil, n: usize) -> Self {
-        let spoiler = Spoiler::new(spoil, n);
-        let spoilt = ground.open.clients.clone().spoilt_by(&spoiler);
+    /// Starts a room with a fault in its n-th call.
+    pub(super) async fn start(ground: &'a Ground, fault: Fault, n: usize) -> Self {
+        let injector = FaultInjector::new(fault, n);
+        let faulty = ground.open.clients.clone().with_fault_injector(&injector);
         let name = fresh_key("crashes");
         let queues = SqsQueue::create(&ground.open.clients, &name, LEASE, 9)
             .await
@@ -128,7 +128,7 @@ impl<'a> Room<'a> {
             diagnostics: false,
         };
         let (mut submit, mut uploads) =
-            cloakroom_aws::submit(&config, &spoilt, commands.clone(), Arc::new(LogMeter));
+            cloakroom_aws::submit(&config, &faulty, commands.clone(), Arc::new(LogMeter));
         (submit.host, uploads.host) = (clock.clone(), clock.clone());
         let settings = WorkerSettings {
             lease: LEASE,
@@ -144,14 +144,14 @@ impl<'a> Room<'a> {
             producers: None,
             memory: None,
         };
-        let mut worker = cloakroom_aws::worker(&config, &spoilt, commands, Arc::new(LogMeter));
+        let mut worker = cloakroom_aws::worker(&config, &faulty, commands, Arc::new(LogMeter));
         worker.host = clock.clone();
         let config = JobsConfig {
             table: table.clone(),
             bucket: bucket.clone(),
             namespace,
         };
-        let mut jobs = cloakroom_aws::jobs(&config, &spoilt, Arc::new(LogMeter));
+        let mut jobs = cloakroom_aws::jobs(&config, &faulty, Arc::new(LogMeter));
         jobs.host = clock.clone();
         let dead_letters_url = queues.dead_letters.url().to_owned();
         let config = DeadLettersConfig {
@@ -159,21 +159,21 @@ impl<'a> Room<'a> {
             bucket,
             dead_letters_url,
         };
-        let mut dead_letters = cloakroom_aws::dead_letters(&config, &spoilt, Arc::new(LogMeter));
+        let mut dead_letters = cloakroom_aws::dead_letters(&config, &faulty, Arc::new(LogMeter));
         dead_letters.host = clock.clone();
         let config = SweeperConfig {
             table,
             queue_url,
             lists_url: ground.lists.queue.url().to_owned(),
         };
-        let mut rounds = cloakroom_aws::rounds(&config, &spoilt, Arc::new(LogMeter));
+        let mut rounds = cloakroom_aws::rounds(&config, &faulty, Arc::new(LogMeter));
         rounds.sweeper.host = clock.clone();
-        let tenant = format!("{spoil:?}-{n}").parse().expect("a good name");
+        let tenant = format!("{fault:?}-{n}").parse().expect("a good name");
         Self {
             ground,
             tenant,
             clock,
-            spoiler,
+            injector,
             runs,
             queues,
             submit,
@@ -185,10 +185,10 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Removes what is the room's own. Whether there was a call to spoil.
+    /// Removes the room's own resources. Returns whether the fault was injected.
     pub(super) async fn leave(self) -> bool {
         queue::remove(&self.ground.open, &self.queues).await;
-        self.spoiler.is_done()
+        self.injector.has_fired()
     }
 
     /// Lets the time pass after which hidden messages and leases are free, where that costs none. Elsewhere whoever waits for a
@@ -213,7 +213,7 @@ impl<'a> Room<'a> {
         store.load(&job.key()).await.expect("read").expect("known")
     }
 
-    /// The bucket, by calls that are not spoilt.
+    /// The bucket, over clients without a fault.
     pub(super) fn objects(&self) -> S3Objects {
         S3Objects::new(&self.ground.open.clients, &self.ground.name)
     }
@@ -331,7 +331,7 @@ impl<'a> Room<'a> {
     }
 }
 
-/// Asks again, if there was no answer: one call is spoilt, and no other.
+/// Asks again, if there was no answer: one call is faulty, and no other.
 async fn twice<T, E: Debug>(ask: impl AsyncFn() -> Result<Result<T, E>, JoinError>) -> T {
     match ask().await {
         Ok(Ok(answer)) => answer,

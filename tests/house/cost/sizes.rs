@@ -12,7 +12,7 @@ use cloakroom_core::{
     RetryPolicy, Success, Tenant, Timestamp, Transition,
 };
 use cloakroom_cost::sizes::{ENVELOPE_BYTES, RECORD_BYTES};
-use cloakroom_embedded::{Keep, Services};
+use cloakroom_embedded::{Services, Storage};
 
 use crate::embedded;
 
@@ -86,7 +86,7 @@ fn bytes(value: &AttributeValue) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_weighs_its_result_and_the_rest() {
-    let services = Services::start(Keep::InMemory)
+    let services = Services::start(Storage::Memory)
         .await
         .expect("start the services");
     let clients = embedded::clients(&services);

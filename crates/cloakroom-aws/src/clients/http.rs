@@ -16,35 +16,35 @@ use aws_smithy_runtime_api::client::runtime_components::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// How long an idle connection is kept. Those that a frozen function wakes with are dead more often than not.
-const IDLE: Duration = Duration::from_secs(20);
+/// Time after which an idle connection is closed. A frozen function mostly wakes with dead connections.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One for all clients: the trusted roots are read once, and connections to the same host are shared.
 pub(super) fn client() -> SharedHttpClient {
-    let builder = Builder::new().pool_idle_timeout(IDLE);
-    once_ready(
+    let builder = Builder::new().pool_idle_timeout(POOL_IDLE_TIMEOUT);
+    validated_once(
         builder
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build_https(),
     )
 }
 
-/// The same, made ready for the first of the services' clients alone. The SDK has it made ready for each: all that a connection
-/// needs is built, so that the trusted roots are read before the first call, and thrown away.
-pub(super) fn once_ready(shared: SharedHttpClient) -> SharedHttpClient {
-    SharedHttpClient::new(OnceReady {
+/// An HTTP client that is validated for the first of the services' clients alone. The SDK validates it for each: it builds all
+/// that a connection needs, so that the trusted roots are read before the first call, and drops it.
+pub(super) fn validated_once(shared: SharedHttpClient) -> SharedHttpClient {
+    SharedHttpClient::new(ValidatedOnce {
         shared,
-        ready: AtomicBool::new(false),
+        validated: AtomicBool::new(false),
     })
 }
 
 #[derive(Debug)]
-struct OnceReady {
+struct ValidatedOnce {
     shared: SharedHttpClient,
-    ready: AtomicBool,
+    validated: AtomicBool,
 }
 
-impl HttpClient for OnceReady {
+impl HttpClient for ValidatedOnce {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
@@ -58,7 +58,7 @@ impl HttpClient for OnceReady {
         components: &RuntimeComponentsBuilder,
         bag: &ConfigBag,
     ) -> Result<(), BoxError> {
-        if self.ready.swap(true, Ordering::Relaxed) {
+        if self.validated.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
         self.shared.validate_base_client_config(components, bag)

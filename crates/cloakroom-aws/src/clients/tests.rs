@@ -19,8 +19,8 @@ use tokio::time::timeout;
 use super::*;
 use crate::{DynamoStore, SqsQueue};
 
-/// A service that begins each of its answers, and says no more. Its URL.
-fn one_that_stalls() -> String {
+/// Starts a service that sends the beginning of each response and then stalls. Returns its URL.
+fn stalling_service() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it has one");
     thread::spawn(move || {
@@ -51,7 +51,7 @@ fn clients(url: &str) -> Clients {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_answer_stalls_ends_in_its_time() {
-    let clients = clients(&one_that_stalls());
+    let clients = clients(&stalling_service());
     let (store, queue) = (
         DynamoStore::new(&clients, "jobs"),
         SqsQueue::new(&clients, "https://sqs/jobs"),
@@ -60,16 +60,19 @@ async fn a_call_whose_answer_stalls_ends_in_its_time() {
         tenant: Tenant::default(),
         id: JobId::from_uuid(uuid::Uuid::nil()),
     };
-    let read = timeout(OPERATION + ATTEMPT, store.load(&key))
+    let read = timeout(OPERATION_TIMEOUT + ATTEMPT_TIMEOUT, store.load(&key))
         .await
         .expect("it ends in time");
     assert!(
         matches!(read, Err(PortError::Unavailable { .. })),
         "{read:?}"
     );
-    let hidden = timeout(OPERATION + ATTEMPT, queue.hide("receipt", Duration::ZERO))
-        .await
-        .expect("it ends in time");
+    let hidden = timeout(
+        OPERATION_TIMEOUT + ATTEMPT_TIMEOUT,
+        queue.hide("receipt", Duration::ZERO),
+    )
+    .await
+    .expect("it ends in time");
     assert!(
         matches!(hidden, Err(PortError::Unavailable { .. })),
         "{hidden:?}"
@@ -139,15 +142,15 @@ fn connections_are_made_ready_with_the_first_client_and_not_again() {
     clients.sdk = clients
         .sdk
         .into_builder()
-        .http_client(http::once_ready(SharedHttpClient::new(counted)))
+        .http_client(http::validated_once(SharedHttpClient::new(counted)))
         .build();
     assert_eq!(times.load(Ordering::Relaxed), 0);
     _ = (clients.dynamodb(), clients.sqs(), clients.s3());
     assert_eq!(times.load(Ordering::Relaxed), 1);
 }
 
-/// Clients of a function with these variables.
-fn of_function(variables: &[(&str, &str)]) -> Clients {
+/// Clients of a function with these environment variables.
+fn function_clients(variables: &[(&str, &str)]) -> Clients {
     Clients::from_variables(&|name| {
         variables
             .iter()
@@ -158,7 +161,7 @@ fn of_function(variables: &[(&str, &str)]) -> Clients {
 
 #[test]
 fn a_function_asks_where_its_variables_say() {
-    let clients = of_function(&[
+    let clients = function_clients(&[
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ENDPOINT_URL", "http://all"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb"),
@@ -204,7 +207,7 @@ fn a_function_without_variables_asks_aws() {
             ("AWS_REGION", ""),
         ],
     ] {
-        let clients = of_function(variables);
+        let clients = function_clients(variables);
         assert_eq!(
             (clients.sdk.region(), clients.sdk.endpoint_url()),
             (None, None)
@@ -226,7 +229,7 @@ fn a_function_without_variables_asks_aws() {
                 && !clients.path_style
         );
     }
-    let off = of_function(&[
+    let off = function_clients(&[
         ("AWS_USE_FIPS_ENDPOINT", "false"),
         ("AWS_USE_DUALSTACK_ENDPOINT", "no"),
     ]);
@@ -235,7 +238,10 @@ fn a_function_without_variables_asks_aws() {
         (Some(false), Some(false))
     );
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
-        assert!(of_function(&[(name, "http://s3")]).path_style, "{name}");
+        assert!(
+            function_clients(&[(name, "http://s3")]).path_style,
+            "{name}"
+        );
     }
-    assert!(!of_function(&[("AWS_ENDPOINT_URL_SQS", "http://sqs")]).path_style);
+    assert!(!function_clients(&[("AWS_ENDPOINT_URL_SQS", "http://sqs")]).path_style);
 }

@@ -12,15 +12,15 @@ use aws_smithy_runtime_api::client::interceptors::{
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Sets `User-Agent` in the place of the SDK's own interceptor. No signature covers it. Not for a client that presigns: who uses a
-/// link says who it is.
+/// Sets `User-Agent` instead of the SDK's own interceptor. No signature covers the header. Not for a client that presigns: the
+/// user of a link names itself.
 #[derive(Debug)]
-pub(super) struct UserAgent;
+pub(super) struct ConstantUserAgent;
 
 #[dyn_dispatch_hint]
-impl Intercept for UserAgent {
+impl Intercept for ConstantUserAgent {
     fn name(&self) -> &'static str {
-        "UserAgent"
+        "ConstantUserAgent"
     }
 
     fn read_before_execution(

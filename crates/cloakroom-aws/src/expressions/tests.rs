@@ -21,9 +21,9 @@ fn shown(transition: &Transition) -> String {
     let Update {
         condition,
         changes,
-        words,
+        placeholders,
     } = update(transition);
-    let (names, values) = words.into_parts();
+    let (names, values) = placeholders.into_parts();
     let names = names.unwrap_or_default();
     let mut depth = 0;
     let mut changed = String::new();
@@ -261,7 +261,7 @@ proptest! {
         let mut job = new_job(NOW, 1);
         job.expires_at = Timestamp::from_seconds(expires_at);
         let time = Timestamp::from_millis(millis);
-        let AttributeValue::N(second) = second(time) else { panic!("a number") };
+        let AttributeValue::N(second) = expiry_second(time) else { panic!("a number") };
         prop_assert_eq!(expires_at > second.parse::<i64>().expect("a number"), job.is_alive(time));
     }
 }

@@ -28,38 +28,38 @@ fn key() -> String {
 fn received(body: &str, attributes: &[(&str, &str)]) -> Delivery {
     let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let attributes = attributes.iter().map(text).collect();
-    Received {
+    ReceivedMessage {
         body: body.to_owned(),
         attributes,
         sent_at: Some(7),
         receive_count: 1,
-        ..Received::default()
+        ..ReceivedMessage::default()
     }
-    .delivery()
+    .into_delivery()
 }
 
 #[test]
 fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelope() {
     let written = envelope(Carried::Stored(key())).of_text(2).write();
-    let (body, attributes) = carried(written.clone(), Some("ours"));
+    let (body, attributes) = encode(written.clone(), Some("ours"));
     let pointer = r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"ours","s3Key":"KEY"}]"#;
     assert_eq!(body, pointer.replace("KEY", &key()));
     let attributes = attributes.expect("attributes");
     assert_eq!(attributes["ExtendedPayloadSize"].data_type(), "Number");
-    let texts = texts(attributes);
+    let texts = text_attributes(attributes);
     assert_eq!(texts["ExtendedPayloadSize"], "2");
-    let delivery = Received {
+    let delivery = ReceivedMessage {
         body,
         attributes: texts,
-        ..Received::default()
+        ..ReceivedMessage::default()
     }
-    .delivery();
+    .into_delivery();
     assert_eq!((delivery.body, delivery.produced), (written, None));
 }
 
 #[test]
 fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
-    let large = Carried::Text("x".repeat(LARGEST_WITH_A_CLAIM_CHECK));
+    let large = Carried::Text("x".repeat(MAX_CLAIM_CHECK_BYTES));
     for payload in [
         Carried::Stored(key()),
         Carried::Text("{}".into()),
@@ -68,7 +68,7 @@ fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
     ] {
         let written = envelope(payload).write();
         assert_eq!(
-            carried(written.clone(), Some("ours")),
+            encode(written.clone(), Some("ours")),
             (written.clone(), None)
         );
         let delivery = received(&written, &[("colour", "red")]);
@@ -76,7 +76,7 @@ fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
     }
     let text = envelope(Carried::Stored(key())).of_text(2).write();
     assert_eq!(
-        carried(text.clone(), None),
+        encode(text.clone(), None),
         (text, None),
         "nor where the bucket is not said"
     );

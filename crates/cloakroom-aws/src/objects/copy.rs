@@ -7,14 +7,14 @@ use cloakroom_app::ports::{ObjectInfo, PortError};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::S3Objects;
-use super::parts::begun;
+use super::parts::begin_upload;
 use crate::error::{OBJECTS, port_error};
 
-/// The length of a part: 64 MiB, so that an object of 5 GiB has 80.
-pub(super) const PART: u64 = 64 * 1024 * 1024;
+/// Length of a part: 64 MiB, so that an object of 5 GiB has 80.
+pub(super) const PART_LENGTH: u64 = 64 * 1024 * 1024;
 
-/// How many parts are copied at once.
-const AT_ONCE: usize = 16;
+/// Most parts that are copied at once.
+const MAX_CONCURRENT_PARTS: usize = 16;
 
 impl S3Objects {
     /// Copies an object of which this is known; `false` when there is none, or another by now.
@@ -25,7 +25,7 @@ impl S3Objects {
         to: &str,
     ) -> Result<bool, PortError> {
         let source = format!("{}/{}", self.bucket, percent_encoded(from));
-        if info.length > self.copied_part {
+        if info.length > self.copy_part_length {
             return self.copy_parts(&source, to, info).await;
         }
         let copy = self
@@ -48,11 +48,11 @@ impl S3Objects {
         to: &str,
         info: &ObjectInfo,
     ) -> Result<bool, PortError> {
-        let upload = begun(self.in_parts(to, &info.content_type)).await?;
+        let upload = begin_upload(self.create_upload(to, &info.content_type)).await?;
         let starts =
-            (0..info.length).step_by(usize::try_from(self.copied_part).unwrap_or(usize::MAX));
+            (0..info.length).step_by(usize::try_from(self.copy_part_length).unwrap_or(usize::MAX));
         let parts = (1..).zip(starts).map(|(number, start)| {
-            let end = (start + self.copied_part).min(info.length) - 1;
+            let end = (start + self.copy_part_length).min(info.length) - 1;
             let part = self
                 .client()
                 .upload_part_copy()
@@ -75,7 +75,7 @@ impl S3Objects {
             }
         });
         let copied: Result<Vec<_>, aws_sdk_s3::error::SdkError<_>> = futures::stream::iter(parts)
-            .buffered(AT_ONCE)
+            .buffered(MAX_CONCURRENT_PARTS)
             .try_collect()
             .await;
         let copied = match copied {

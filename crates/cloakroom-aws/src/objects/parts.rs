@@ -12,14 +12,14 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use cloakroom_app::ports::{Part, PartTerms, PortError, UploadLink, UploadTerms};
 
-use super::{S3Objects, link_of, presigning};
+use super::{S3Objects, presigning, upload_link_from};
 use crate::error::{OBJECTS, port_error};
 
-/// The upload is finished, was given up, or never was.
-const GONE: &str = "NoSuchUpload";
+/// Code of an upload that was completed or aborted, or never existed.
+const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
 
-/// Parts are not there, or are others than they were: for one who asks to put them together, the same.
-const OTHER_PARTS: &str = "InvalidPart";
+/// Code of parts that are missing or were replaced.
+const INVALID_PART: &str = "InvalidPart";
 
 impl S3Objects {
     /// Without a checksum of S3's own kinds, as every part would have to come with one.
@@ -28,15 +28,15 @@ impl S3Objects {
         key: &str,
         terms: &UploadTerms,
     ) -> Result<String, PortError> {
-        let mut create = self.in_parts(key, &terms.content_type);
+        let mut create = self.create_upload(key, &terms.content_type);
         if let Some(sha256) = terms.sha256 {
             create = create.metadata("sha256", sha256.to_string());
         }
-        begun(create).await
+        begin_upload(create).await
     }
 
-    /// An object that is to come in parts.
-    pub(super) fn in_parts(
+    /// Builds the request that creates an upload in parts.
+    pub(super) fn create_upload(
         &self,
         key: &str,
         content_type: &str,
@@ -69,7 +69,7 @@ impl S3Objects {
             .presigned(presigning(valid)?)
             .await
             .map_err(|error| port_error(OBJECTS, &error))?;
-        Ok(link_of(&request))
+        Ok(upload_link_from(&request))
     }
 
     /// A page of a thousand at a time.
@@ -138,7 +138,7 @@ impl S3Objects {
             Err(error)
                 if error
                     .code()
-                    .is_some_and(|code| [GONE, OTHER_PARTS].contains(&code)) =>
+                    .is_some_and(|code| [NO_SUCH_UPLOAD, INVALID_PART].contains(&code)) =>
             {
                 Ok(false)
             }
@@ -166,8 +166,10 @@ impl S3Objects {
     }
 }
 
-/// Begins an object in parts: S3's own name of it.
-pub(super) async fn begun(create: CreateMultipartUploadFluentBuilder) -> Result<String, PortError> {
+/// Creates an upload in parts. Returns S3's id of it.
+pub(super) async fn begin_upload(
+    create: CreateMultipartUploadFluentBuilder,
+) -> Result<String, PortError> {
     let begun = create
         .send()
         .await
@@ -179,7 +181,7 @@ pub(super) async fn begun(create: CreateMultipartUploadFluentBuilder) -> Result<
 }
 
 fn is_gone(error: &SdkError<ListPartsError, HttpResponse>) -> bool {
-    error.code() == Some(GONE)
+    error.code() == Some(NO_SUCH_UPLOAD)
 }
 
 fn number(part: u32) -> i32 {

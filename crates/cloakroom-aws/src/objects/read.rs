@@ -15,20 +15,20 @@ use futures::StreamExt as _;
 use super::S3Objects;
 use crate::error::{OBJECTS, causes, port_error};
 
-/// How often in a row an object is taken up again without a byte of it.
-const TRIES: u32 = 3;
+/// Most times in a row that a read is resumed without a byte.
+const MAX_RESUMES: u32 = 3;
 
 /// What S3 says of a checksum that does not agree, wherever the SDK puts it.
 const MISMATCH: &str = "checksum mismatch";
 
-struct Reading {
+struct ResumableRead {
     objects: S3Objects,
     key: String,
     etag: Option<String>,
     body: ByteStream,
     length: u64,
     read: u64,
-    tries: u32,
+    resumes: u32,
 }
 
 impl S3Objects {
@@ -49,14 +49,14 @@ impl S3Objects {
             .content_length
             .and_then(|length| u64::try_from(length).ok())
             .unwrap_or(0);
-        let reading = Reading {
+        let reading = ResumableRead {
             objects: self.clone(),
             key: key.to_owned(),
             etag: object.e_tag,
             body: object.body,
             length,
             read: 0,
-            tries: 0,
+            resumes: 0,
         };
         let pieces = futures::stream::try_unfold(reading, |mut reading| async {
             Ok(reading.next().await?.map(|piece| (piece, reading)))
@@ -100,7 +100,7 @@ impl S3Objects {
             .and_then(|range| range.rsplit_once('/')?.1.parse().ok());
         let body = object.body.collect().await;
         let bytes = body
-            .map_err(|error| unavailable_because(DisplayErrorContext(&error).to_string()))?
+            .map_err(|error| unavailable_with(DisplayErrorContext(&error).to_string()))?
             .into_bytes();
         let length = whole.unwrap_or(bytes.len() as u64);
         Ok(Some(BodyHead {
@@ -127,25 +127,25 @@ impl S3Objects {
     }
 }
 
-impl Reading {
+impl ResumableRead {
     async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         loop {
             let error = match self.body.next().await {
                 Some(Ok(piece)) => {
                     self.read += piece.len() as u64;
-                    self.tries = 0;
+                    self.resumes = 0;
                     return Ok(Some(piece));
                 }
                 None if self.read == self.length => return Ok(None),
-                None => unavailable_because(format!(
+                None => unavailable_with(format!(
                     "the object ended at byte {} of {}",
                     self.read, self.length
                 )),
                 Some(Err(error)) if is_mismatch(&error) => return Err(ReadError::Corrupted),
-                Some(Err(error)) => unavailable_because(causes(&error)),
+                Some(Err(error)) => unavailable_with(causes(&error)),
             };
-            self.tries += 1;
-            if self.tries > TRIES || self.read >= self.length {
+            self.resumes += 1;
+            if self.resumes > MAX_RESUMES || self.read >= self.length {
                 return Err(error.into());
             }
             tracing::info!(read = self.read, length = self.length, %error, "an object broke off; reading on");
@@ -165,7 +165,7 @@ fn is_mismatch(error: &ByteStreamError) -> bool {
         .contains(MISMATCH)
 }
 
-fn unavailable_because(reason: String) -> PortError {
+fn unavailable_with(reason: String) -> PortError {
     PortError::Unavailable {
         service: OBJECTS,
         reason,
@@ -176,7 +176,7 @@ fn unavailable_because(reason: String) -> PortError {
 pub(super) fn unavailable(error: ReadError) -> PortError {
     match error {
         ReadError::Port(error) => error,
-        ReadError::Corrupted => unavailable_because(error.to_string()),
+        ReadError::Corrupted => unavailable_with(error.to_string()),
     }
 }
 
@@ -190,24 +190,24 @@ mod tests {
     const WHOLE: &[u8] = b"a gigabyte, as it were";
 
     /// As if the first answer had ended after so many bytes.
-    async fn broken_off(objects: &S3Objects, at: usize, etag: Option<String>) -> Reading {
+    async fn broken_off(objects: &S3Objects, at: usize, etag: Option<String>) -> ResumableRead {
         objects
             .put("a", "text/plain", Bytes::from_static(WHOLE))
             .await
             .expect("put");
         let (body, length) = (ByteStream::from_static(&WHOLE[..at]), WHOLE.len() as u64);
-        Reading {
+        ResumableRead {
             objects: objects.clone(),
             key: "a".into(),
             etag,
             body,
             length,
             read: 0,
-            tries: 0,
+            resumes: 0,
         }
     }
 
-    async fn rest(mut reading: Reading) -> Result<Vec<u8>, ReadError> {
+    async fn rest(mut reading: ResumableRead) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
         while let Some(piece) = reading.next().await? {
             bytes.extend_from_slice(&piece);

@@ -10,18 +10,18 @@ use futures::stream::{BoxStream, FuturesOrdered};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::S3Objects;
-use super::parts::begun;
+use super::parts::begin_upload;
 use crate::error::{OBJECTS, port_error};
 
-/// The length of a part: the shortest that S3 takes but for the last, 5 MiB.
-const PART: usize = 5 * 1024 * 1024;
+/// Length of a part: S3's minimum for all but the last, 5 MiB.
+const PART_LENGTH: usize = 5 * 1024 * 1024;
 
-/// How many parts are on their way at once. Two are sent while the next is filled: three are in memory.
-const AT_ONCE: usize = 2;
+/// Most parts that are sent at once. Two are sent while the next is filled: three are in memory.
+const MAX_CONCURRENT_PARTS: usize = 2;
 
-/// An object has at most 10,000 parts. After each thousand of them they are longer by one length, so that an object of
-/// 268 GiB has room, and only such a one takes more memory.
-const LONGER_AFTER: usize = 1000;
+/// Parts after which the length grows by [`PART_LENGTH`]. An object has at most 10,000 parts, so that one of 268 GiB fits, and
+/// only such a one takes more memory.
+const LENGTHEN_AFTER_PARTS: usize = 1000;
 
 type Source = BoxStream<'static, Result<Bytes, BrokenOff>>;
 
@@ -33,19 +33,19 @@ impl S3Objects {
         content_type: &str,
         pieces: Source,
     ) -> Result<bool, PortError> {
-        let mut source = Parts {
+        let mut source = PartReader {
             source: pieces,
             rest: Bytes::new(),
         };
-        let Ok(first) = source.next(PART).await else {
+        let Ok(first) = source.next(PART_LENGTH).await else {
             return Ok(false);
         };
-        if first.len() < PART {
+        if first.len() < PART_LENGTH {
             return self.put(key, content_type, first).await.map(|()| true);
         }
         // What the SDK reckons of each part, and S3 holds it to.
-        let upload = begun(
-            self.in_parts(key, content_type)
+        let upload = begin_upload(
+            self.create_upload(key, content_type)
                 .checksum_algorithm(ChecksumAlgorithm::Crc32),
         )
         .await?;
@@ -61,7 +61,7 @@ impl S3Objects {
         key: &str,
         upload: &str,
         first: Bytes,
-        mut source: Parts,
+        mut source: PartReader,
     ) -> Result<bool, PortError> {
         let (mut sending, mut sent) = (FuturesOrdered::new(), Vec::new());
         let mut part = first;
@@ -69,8 +69,8 @@ impl S3Objects {
         loop {
             let length = part.len();
             sending.push_back(self.write_part(key, upload, number, part));
-            let wanted = PART * (1 + sent.len() / LONGER_AFTER);
-            if length < PART {
+            let wanted = PART_LENGTH * (1 + sent.len() / LENGTHEN_AFTER_PARTS);
+            if length < PART_LENGTH {
                 break;
             }
             // The next part is filled while these are sent; filling alone would leave them waiting.
@@ -84,7 +84,7 @@ impl S3Objects {
                 }
             };
             let Ok(next) = filled else { return Ok(false) };
-            while sending.len() >= AT_ONCE
+            while sending.len() >= MAX_CONCURRENT_PARTS
                 && let Some(part) = sending.try_next().await?
             {
                 sent.push(part);
@@ -129,13 +129,13 @@ impl S3Objects {
     }
 }
 
-/// Pieces of any size, made into parts of one.
-struct Parts {
+/// Pieces of any size, joined and split into parts.
+struct PartReader {
     source: Source,
     rest: Bytes,
 }
 
-impl Parts {
+impl PartReader {
     /// The next part: shorter than wanted only at the end, and empty after it.
     async fn next(&mut self, wanted: usize) -> Result<Bytes, BrokenOff> {
         let mut part = BytesMut::new();

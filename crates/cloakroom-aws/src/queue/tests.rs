@@ -37,9 +37,9 @@ async fn a_message_is_sent_received_hidden_and_deleted() {
         .hide(&first.receipt, Duration::from_millis(4_001))
         .await
         .expect("hide");
-    fixture.later(Duration::from_millis(4_999));
+    fixture.advance_clock(Duration::from_millis(4_999));
     none(&queue).await;
-    fixture.later(Duration::from_millis(1));
+    fixture.advance_clock(Duration::from_millis(1));
     let second = one(&queue).await;
     assert_eq!(
         (&second.message_id, second.receive_count),
@@ -52,7 +52,7 @@ async fn a_message_is_sent_received_hidden_and_deleted() {
     let third = one(&queue).await;
     assert_eq!(third.receive_count, 3);
     queue.delete(&third.receipt).await.expect("delete");
-    fixture.later(VISIBILITY);
+    fixture.advance_clock(VISIBILITY);
     none(&queue).await;
 }
 
@@ -79,7 +79,7 @@ async fn a_message_that_is_no_longer_this_receipts_is_no_fault() {
         .await
         .expect("send");
     let late = one(&queue).await;
-    fixture.later(VISIBILITY);
+    fixture.advance_clock(VISIBILITY);
     assert_eq!(
         queue.hide(&late.receipt, Duration::from_secs(5)).await,
         Ok(()),
@@ -99,11 +99,11 @@ async fn a_message_can_be_hidden_for_very_long_even_a_while_after_its_receipt() 
         .await
         .expect("send");
     let delivery = one(&queue).await;
-    fixture.later(Duration::from_secs(899));
+    fixture.advance_clock(Duration::from_secs(899));
     assert_eq!(queue.hide(&delivery.receipt, Duration::MAX).await, Ok(()));
-    fixture.later(LONGEST_HIDE.saturating_sub(Duration::from_millis(1)));
+    fixture.advance_clock(MAX_HIDE.saturating_sub(Duration::from_millis(1)));
     none(&queue).await;
-    fixture.later(Duration::from_millis(1));
+    fixture.advance_clock(Duration::from_millis(1));
     one(&queue).await;
 }
 
@@ -121,7 +121,7 @@ async fn what_was_received_too_often_is_among_the_dead_letters() {
         .expect("send");
     for count in 1..=3 {
         assert_eq!(one(&queue).await.receive_count, count);
-        fixture.later(VISIBILITY);
+        fixture.advance_clock(VISIBILITY);
     }
     none(&queue).await;
     assert_eq!(one(&dead_letters).await.body, "poison");
@@ -140,7 +140,7 @@ async fn queues_are_made_once_and_take_new_settings() {
         .expect("find the queues");
     assert_eq!(again.queue.url(), queue.url());
     one(&again.queue).await;
-    fixture.later(Duration::from_secs(7));
+    fixture.advance_clock(Duration::from_secs(7));
     none(&again.queue).await;
     one(&again.dead_letters).await;
 }
@@ -221,7 +221,7 @@ async fn a_queue_tells_of_its_backlog_and_how_long_a_message_may_come_back() {
     let without_dead_letters = dead_letters.state().await.expect("a state");
     assert_eq!(
         without_dead_letters.cycle.as_secs().to_string(),
-        DEAD_LETTERS_KEPT_SECONDS,
+        DEAD_LETTER_RETENTION_SECONDS,
         "its retention"
     );
     queue

@@ -23,8 +23,8 @@ impl<'a> Reader<'a> {
         self.0.contains_key(name)
     }
 
-    /// Reads an attribute that need not be there.
-    pub(super) fn if_any<T>(
+    /// Reads an attribute that may be absent.
+    pub(super) fn optional<T>(
         self,
         name: &'static str,
         read: impl FnOnce(Self, &'static str) -> Read<T>,
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
         self.value(name)?
             .as_s()
             .map(String::as_str)
-            .map_err(|_| CorruptRecord::Unreadable(name, "a string".into()))
+            .map_err(|_| CorruptRecord::Invalid(name, "a string".into()))
     }
 
     pub(super) fn string(self, name: &'static str) -> Read<String> {
@@ -48,9 +48,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn parsed<T: FromStr<Err: Display>>(self, name: &'static str) -> Read<T> {
-        self.text(name)?.parse().map_err(|rule: T::Err| {
-            CorruptRecord::Unreadable(name, format!("as it must be: {rule}"))
-        })
+        self.text(name)?
+            .parse()
+            .map_err(|rule: T::Err| CorruptRecord::Invalid(name, format!("as it must be: {rule}")))
     }
 
     pub(super) fn number<T: FromStr>(self, name: &'static str) -> Read<T> {
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
             .ok()
             .and_then(|text| text.parse().ok());
         number.ok_or_else(|| {
-            CorruptRecord::Unreadable(name, format!("a number ({})", std::any::type_name::<T>()))
+            CorruptRecord::Invalid(name, format!("a number ({})", std::any::type_name::<T>()))
         })
     }
 
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
         self.value(name)?
             .as_bool()
             .copied()
-            .map_err(|_| CorruptRecord::Unreadable(name, "true or false".into()))
+            .map_err(|_| CorruptRecord::Invalid(name, "true or false".into()))
     }
 
     pub(super) fn time(self, name: &'static str) -> Read<Timestamp> {
@@ -79,14 +79,14 @@ impl<'a> Reader<'a> {
         self.value(name)?
             .as_b()
             .map(AsRef::as_ref)
-            .map_err(|_| CorruptRecord::Unreadable(name, "binary".into()))
+            .map_err(|_| CorruptRecord::Invalid(name, "binary".into()))
     }
 
     pub(super) fn digest(self, name: &'static str) -> Read<Digest> {
         let bytes = self
             .bytes(name)?
             .try_into()
-            .map_err(|_| CorruptRecord::Unreadable(name, "32 bytes".into()))?;
+            .map_err(|_| CorruptRecord::Invalid(name, "32 bytes".into()))?;
         Ok(Digest::from_bytes(bytes))
     }
 
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         let known = Status::ALL
             .into_iter()
             .find(|status| status.as_str() == word);
-        known.ok_or_else(|| CorruptRecord::Unreadable(name::STATUS, "a known status".into()))
+        known.ok_or_else(|| CorruptRecord::Invalid(name::STATUS, "a known status".into()))
     }
 
     pub(super) fn lease(self) -> Read<Option<Lease>> {
@@ -105,8 +105,8 @@ impl<'a> Reader<'a> {
         Ok(Some(Lease {
             token: self.parsed(name::LEASE_TOKEN)?,
             message_id: self.string(name::LEASE_MESSAGE)?,
-            ends_at: self.if_any(name::LEASE_ENDS_AT, Self::time)?,
-            isolation: match self.if_any(name::LEASE_ALONE, Self::boolean)? {
+            ends_at: self.optional(name::LEASE_ENDS_AT, Self::time)?,
+            isolation: match self.optional(name::LEASE_ALONE, Self::boolean)? {
                 Some(true) => Isolation::Alone,
                 // A record of an earlier program says nothing of it.
                 Some(false) | None => Isolation::Shared,
@@ -115,12 +115,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn progress(self) -> Read<Option<Progress>> {
-        let Some(percent) = self.if_any(name::PROGRESS, Self::number)? else {
+        let Some(percent) = self.optional(name::PROGRESS, Self::number)? else {
             return Ok(None);
         };
         Ok(Some(Progress::new(
             rounded(percent),
-            self.if_any(name::PROGRESS_MESSAGE, Self::string)?,
+            self.optional(name::PROGRESS_MESSAGE, Self::string)?,
         )))
     }
 
@@ -137,11 +137,11 @@ impl<'a> Reader<'a> {
                 length: self.number(name::RESULT_LENGTH)?,
                 sha256: self.digest(name::RESULT_SHA256)?,
                 retention: self
-                    .if_any(name::RESULT_SECONDS, Self::number)?
+                    .optional(name::RESULT_SECONDS, Self::number)?
                     .map(Duration::from_secs),
             }),
             _ => {
-                return Err(CorruptRecord::Unreadable(
+                return Err(CorruptRecord::Invalid(
                     kind,
                     "one of none, inline, stored".into(),
                 ));
@@ -149,13 +149,13 @@ impl<'a> Reader<'a> {
         };
         Ok(Success {
             result,
-            resource: self.if_any(name::RESOURCE, Reader::resource)?,
+            resource: self.optional(name::RESOURCE, Reader::resource)?,
         })
     }
 
     fn resource(self, name: &'static str) -> Read<Resource> {
         Resource::parse(self.text(name)?)
-            .map_err(|rule| CorruptRecord::Unreadable(name, format!("as it must be: {rule}")))
+            .map_err(|rule| CorruptRecord::Invalid(name, format!("as it must be: {rule}")))
     }
 
     pub(super) fn failure(self, code: &'static str) -> Read<Failure> {
@@ -165,13 +165,13 @@ impl<'a> Reader<'a> {
             .with_status(status);
         // Polls answer it. An earlier program took every 4xx; one that is no longer answered is read as a 400.
         if !(400..=499).contains(&status) {
-            return Err(CorruptRecord::Unreadable(
+            return Err(CorruptRecord::Invalid(
                 name::FAILURE_STATUS,
                 "400 to 499".into(),
             ));
         }
         if failure.code != word {
-            return Err(CorruptRecord::Unreadable(
+            return Err(CorruptRecord::Invalid(
                 code,
                 "a kebab-case word of at most 64 characters".into(),
             ));
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
         let steps = self
             .value(name)?
             .as_l()
-            .map_err(|_| CorruptRecord::Unreadable(name, "a list".into()))?;
+            .map_err(|_| CorruptRecord::Invalid(name, "a list".into()))?;
         let step = |step: &AttributeValue| step.as_s().ok().and_then(|text| text.parse().ok());
         Ok(steps.iter().filter_map(step).collect())
     }

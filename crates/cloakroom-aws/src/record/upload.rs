@@ -48,7 +48,7 @@ pub(crate) fn read_upload(item: &Item) -> Result<PartsRecord, CorruptRecord> {
     let item = Reader(item);
     let version: u32 = item.number(name::V)?;
     if version > VERSION {
-        return Err(CorruptRecord::Later(version));
+        return Err(CorruptRecord::NewerVersion(version));
     }
     Ok(PartsRecord {
         tenant: item.parsed(name::TENANT)?,
@@ -57,10 +57,10 @@ pub(crate) fn read_upload(item: &Item) -> Result<PartsRecord, CorruptRecord> {
         terms: UploadTerms {
             content_type: item.string(name::CONTENT_TYPE)?,
             length: item.number(name::LENGTH)?,
-            sha256: item.if_any(name::SHA256, Reader::digest)?,
+            sha256: item.optional(name::SHA256, Reader::digest)?,
         },
         part_length: item.number(name::PART_LENGTH)?,
-        digest: item.if_any(name::DIGEST, Reader::digest)?,
+        digest: item.optional(name::DIGEST, Reader::digest)?,
         expires_at: Timestamp::from_seconds(item.number(name::EXPIRES_AT)?),
     })
 }
@@ -113,6 +113,6 @@ mod tests {
         item.insert("of_tomorrow".into(), text("?"));
         assert_eq!(read_upload(&item), Ok(upload));
         item.insert("v".into(), number(2));
-        assert_eq!(read_upload(&item), Err(CorruptRecord::Later(2)));
+        assert_eq!(read_upload(&item), Err(CorruptRecord::NewerVersion(2)));
     }
 }

@@ -190,7 +190,7 @@ async fn a_large_object_is_copied_in_parts_of_one_state_of_it() {
     let (script, objects) = bucket([ok(BEGUN), ok(COPIED), ok(COPIED), ok(COPIED), ok(COMPLETED)]);
     assert_eq!(
         objects
-            .in_small_parts()
+            .with_small_parts()
             .copy("uploads/a", &info(length), "payloads/a")
             .await,
         Ok(true)
@@ -209,7 +209,7 @@ async fn an_object_of_the_length_of_a_part_is_copied_at_once() {
         let (script, objects) = bucket(answers);
         assert_eq!(
             objects
-                .in_small_parts()
+                .with_small_parts()
                 .copy("uploads/a", &info(length), "payloads/a")
                 .await,
             Ok(true)
@@ -238,7 +238,7 @@ async fn a_copy_of_what_is_gone_or_is_another_by_now_is_none() {
         assert_eq!(script.count(), 1);
         let (script, objects) = bucket([ok(BEGUN), error(status, code), ok("")]);
         let copied = objects
-            .in_small_parts()
+            .with_small_parts()
             .copy("uploads/a", &info(PART as u64 + 1), "payloads/a")
             .await;
         assert_eq!(copied, Ok(false), "{code}");

@@ -233,7 +233,7 @@ async fn a_claim_check_is_sent_as_a_pointer_with_our_envelope_beside_it() {
     )
     .of_text(2);
     queue
-        .pointing_into("payloads")
+        .with_payload_bucket("payloads")
         .send(&tenant(), envelope.write(), Duration::ZERO, None)
         .await
         .expect("sent");

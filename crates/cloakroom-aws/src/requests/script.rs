@@ -92,7 +92,7 @@ impl Script {
             access_key: "key",
             secret_key: "secret",
         };
-        Clients::local(&local).answered_by(SharedHttpClient::new(self.clone()))
+        Clients::local(&local).with_http_client(SharedHttpClient::new(self.clone()))
     }
 
     /// The requests so far.

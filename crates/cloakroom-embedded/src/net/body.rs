@@ -12,14 +12,14 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{EXPECT, HeaderValue};
 use tokio::time::timeout;
 
-/// The most bytes of a body that are received only to be discarded.
-const MOST_DISCARDED: u64 = 256 * 1024 * 1024;
+/// Most bytes of a body that are received only to be discarded.
+const MAX_DISCARDED: u64 = 256 * 1024 * 1024;
 
-/// The longest time that a body is received only to be discarded.
-const LONGEST_DISCARD: Duration = Duration::from_secs(30);
+/// Longest time that a body is received only to be discarded.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest pause in a body that is received only to be discarded.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// Longest pause in a body that is received only to be discarded.
+const PAUSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The rest that a service left of a body.
 type Left<B> = Arc<Mutex<Option<Unread<B>>>>;
@@ -30,9 +30,9 @@ struct Unread<B> {
     held_back: bool,
 }
 
-/// The body of a request. When it is dropped before its end, the server receives the rest.
+/// Body of a request. When it is dropped before its end, the server receives the rest.
 #[derive(Debug)]
-pub struct Received<B = Incoming>
+pub struct RequestBody<B = Incoming>
 where
     B: Body + Unpin,
 {
@@ -49,17 +49,17 @@ impl<B> std::fmt::Debug for Unread<B> {
     }
 }
 
-/// The other end of a [`Received`] body.
+/// The other end of a [`RequestBody`].
 pub(super) struct Rest<B = Incoming>(Left<B>);
 
 /// Watches over the body of a request.
-pub(super) fn watch<B: Body + Unpin>(request: Request<B>) -> (Request<Received<B>>, Rest<B>) {
+pub(super) fn watch<B: Body + Unpin>(request: Request<B>) -> (Request<RequestBody<B>>, Rest<B>) {
     let expect = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
     let held_back = expect.is_some_and(|expect| expect.eq_ignore_ascii_case(b"100-continue"));
     let left = Left::default();
     let rest = Rest(Arc::clone(&left));
     (
-        request.map(|body| Received {
+        request.map(|body| RequestBody {
             unread: Some(Unread { body, held_back }),
             left,
         }),
@@ -67,7 +67,7 @@ pub(super) fn watch<B: Body + Unpin>(request: Request<B>) -> (Request<Received<B
     )
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Received<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for RequestBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -95,7 +95,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Received<B> {
     }
 }
 
-impl<B: Body + Unpin> Drop for Received<B> {
+impl<B: Body + Unpin> Drop for RequestBody<B> {
     fn drop(&mut self) {
         let unread = self
             .unread
@@ -122,8 +122,8 @@ impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
             return false;
         }
         let discard = async {
-            let mut most = MOST_DISCARDED;
-            while let Ok(frame) = timeout(LONGEST_PAUSE, body.frame()).await {
+            let mut most = MAX_DISCARDED;
+            while let Ok(frame) = timeout(PAUSE_TIMEOUT, body.frame()).await {
                 let Some(Ok(frame)) = frame else {
                     return frame.is_none();
                 };
@@ -135,7 +135,7 @@ impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
             }
             false
         };
-        timeout(LONGEST_DISCARD, discard).await.unwrap_or(false)
+        timeout(DISCARD_TIMEOUT, discard).await.unwrap_or(false)
     }
 }
 

@@ -24,23 +24,23 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::{Refuse, date};
+use super::{RejectionResponse, date};
 
 /// Marks a connection that must be closed slowly.
 pub(super) type Lingering = Arc<AtomicBool>;
 
-/// The longest time that a connection is closed slowly.
-const LONGEST_LINGER: Duration = Duration::from_secs(5);
+/// Longest time that a connection is closed slowly.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most bytes that are received while a connection is closed slowly.
-const MOST_LINGERED: usize = 256 * 1024 * 1024;
+/// Most bytes that are received while a connection is closed slowly.
+const MAX_LINGERED: usize = 256 * 1024 * 1024;
 
-/// The most bytes of a request that are remembered: enough for the method and the path of most.
-const MOST_REMEMBERED: usize = 2048;
+/// Most bytes of a request that are remembered: enough for the method and the path of most.
+const MAX_REMEMBERED: usize = 2048;
 
 pub(super) struct Wire<T> {
     stream: TokioIo<T>,
-    refuse: Refuse,
+    refuse: RejectionResponse,
     lingering: Lingering,
     /// The first bytes that arrived since the last answer: how the request begins.
     start: Vec<u8>,
@@ -57,7 +57,7 @@ struct Closing {
 }
 
 impl<T> Wire<T> {
-    pub(super) fn new(stream: T, refuse: Refuse, lingering: Lingering) -> Self {
+    pub(super) fn new(stream: T, refuse: RejectionResponse, lingering: Lingering) -> Self {
         let stream = TokioIo::new(stream);
         Self {
             stream,
@@ -74,13 +74,13 @@ impl<T> Wire<T> {
         if std::mem::take(&mut self.answered) {
             self.start.clear();
         }
-        let room = MOST_REMEMBERED - self.start.len();
+        let room = MAX_REMEMBERED - self.start.len();
         self.start
             .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// The host's answer in place of hyper's.
-    fn instead(&self, status: StatusCode) -> Bytes {
+    /// The host's response, which replaces hyper's.
+    fn replacement(&self, status: StatusCode) -> Bytes {
         let (method, path) = request_line(&self.start).unwrap_or(("", "/"));
         let mut response = (self.refuse)(status, path);
         let headers = response.headers_mut();
@@ -107,12 +107,12 @@ impl<T: AsyncRead + Unpin> Wire<T> {
     /// Receives what the client still sends, until it closes its side or a bound is reached.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let closing = self.closing.get_or_insert_with(|| Closing {
-            until: Box::pin(tokio::time::sleep_until(Instant::now() + LONGEST_LINGER)),
+            until: Box::pin(tokio::time::sleep_until(Instant::now() + LINGER_TIMEOUT)),
             received: 0,
         });
         let mut piece = [0; 16 * 1024];
         loop {
-            if closing.received > MOST_LINGERED || closing.until.as_mut().poll(cx).is_ready() {
+            if closing.received > MAX_LINGERED || closing.until.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
             let mut piece = ReadBuf::new(&mut piece);
@@ -151,7 +151,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Write for Wire<T> {
         ready!(wire.poll_pending(cx))?;
         wire.answered = true;
         if let Some(status) = refusal(bytes) {
-            wire.pending = wire.instead(status);
+            wire.pending = wire.replacement(status);
             wire.lingering.store(true, Ordering::Relaxed);
             return Poll::Ready(Ok(bytes.len()));
         }

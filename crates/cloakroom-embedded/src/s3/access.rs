@@ -6,12 +6,12 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-/// Rejects unsigned requests, and those for objects of a bucket whose folder is not there. The folder has gone or its disk has,
+/// Policy that rejects unsigned requests, and those for objects of a bucket whose folder is not there. The folder has gone or its disk has,
 /// so the service is unavailable: "no such key" would say that the object was deleted.
-pub(super) struct Reachable(pub(super) PathBuf);
+pub(super) struct AccessPolicy(pub(super) PathBuf);
 
 #[async_trait::async_trait]
-impl S3Access for Reachable {
+impl S3Access for AccessPolicy {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         if context.credentials().is_none() {
             return Err(S3Error::with_message(

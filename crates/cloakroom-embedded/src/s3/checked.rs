@@ -5,7 +5,7 @@
 //! - it finds a "folder" of keys where an object is asked for. Here there is no such key;
 //! - it gives an object out whatever `If-Match` says. Here it does not;
 //! - creating one's own bucket again says that it is one's own;
-//! - objects in parts are ours: see `unfinished`.
+//! - uploads in parts are ours: see `multipart`.
 
 use std::io;
 use std::path::PathBuf;
@@ -23,12 +23,12 @@ use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, StdError, TrailingHeaders};
 use s3s_fs::FileSystem;
 
-use super::unfinished::{self, Unfinished, Upload};
+use super::multipart::{self, MultipartUploads, Upload};
 
 /// What the checksums of a request's body are to be: of a whole object and of a part they are said alike.
 macro_rules! expected {
     ($request:ident) => {
-        Expected {
+        ExpectedChecksums {
             named: $request.input.checksum_algorithm.clone(),
             crc32: $request.input.checksum_crc32.clone(),
             crc32c: $request.input.checksum_crc32c.clone(),
@@ -42,14 +42,14 @@ macro_rules! expected {
 pub(super) struct CheckedFiles {
     files: FileSystem,
     folder: PathBuf,
-    unfinished: Unfinished,
+    uploads: MultipartUploads,
 }
 
 impl CheckedFiles {
     pub(super) fn new(files: FileSystem, folder: PathBuf) -> Self {
         Self {
             files,
-            unfinished: Unfinished::below(&folder),
+            uploads: MultipartUploads::new(&folder),
             folder,
         }
     }
@@ -103,15 +103,15 @@ impl CheckedFiles {
         mut request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let expected = expected!(request);
-        let mut disagrees = Disagrees::default();
+        let mut mismatch = ChecksumMismatch::default();
         if let Some(body) = request.input.body.take() {
             request.input.body =
-                Some(disagrees.if_not(body, expected, request.trailing_headers.clone()));
+                Some(mismatch.verify(body, expected, request.trailing_headers.clone()));
         }
         self.files
             .put_object(request)
             .await
-            .map_err(|error| disagrees.or(error))
+            .map_err(|error| mismatch.or_error(error))
     }
 
     async fn begin(
@@ -131,7 +131,7 @@ impl CheckedFiles {
             content_type,
             metadata,
         };
-        let upload_id = Some(self.unfinished.begin(&upload).await?);
+        let upload_id = Some(self.uploads.begin(&upload).await?);
         let output = CreateMultipartUploadOutput {
             bucket: Some(bucket),
             key: Some(key),
@@ -154,17 +154,17 @@ impl CheckedFiles {
             body,
             ..
         } = &mut request.input;
-        let (folder, _) = self.unfinished.find(bucket, key, upload_id).await?;
+        let (folder, _) = self.uploads.find(bucket, key, upload_id).await?;
         let body = body
             .take()
             .ok_or_else(|| S3Error::new(S3ErrorCode::IncompleteBody))?;
-        let mut disagrees = Disagrees::default();
-        let body = disagrees.if_not(body, expected, request.trailing_headers.clone());
+        let mut mismatch = ChecksumMismatch::default();
+        let body = mismatch.verify(body, expected, request.trailing_headers.clone());
         let etag = self
-            .unfinished
+            .uploads
             .put(&folder, *part_number, body)
             .await
-            .map_err(|error| disagrees.or(error))?;
+            .map_err(|error| mismatch.or_error(error))?;
         Ok(S3Response::new(UploadPartOutput {
             e_tag: Some(ETag::Strong(etag)),
             ..Default::default()
@@ -184,7 +184,7 @@ impl CheckedFiles {
             copy_source_range,
             ..
         } = request.input.clone();
-        let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
+        let (folder, _) = self.uploads.find(&bucket, &key, &upload_id).await?;
         let CopySource::Bucket { bucket, key, .. } = copy_source else {
             return Err(S3Error::new(S3ErrorCode::NotImplemented));
         };
@@ -207,7 +207,7 @@ impl CheckedFiles {
         let body = source
             .body
             .ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchKey))?;
-        let etag = ETag::Strong(self.unfinished.put(&folder, part_number, body).await?);
+        let etag = ETag::Strong(self.uploads.put(&folder, part_number, body).await?);
         let result = CopyPartResult {
             e_tag: Some(etag),
             ..Default::default()
@@ -230,12 +230,12 @@ impl CheckedFiles {
             part_number_marker,
             ..
         } = request.input;
-        let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
+        let (folder, _) = self.uploads.find(&bucket, &key, &upload_id).await?;
         let most = max_parts
-            .filter(|most| (1..MOST_LISTED).contains(most))
-            .unwrap_or(MOST_LISTED);
+            .filter(|most| (1..MAX_LISTED).contains(most))
+            .unwrap_or(MAX_LISTED);
         let after = part_number_marker.unwrap_or(0);
-        let mut parts = self.unfinished.parts(&folder).await?;
+        let mut parts = self.uploads.parts(&folder).await?;
         parts.retain(|part| part.number > after);
         let page: Vec<_> = parts
             .iter()
@@ -269,8 +269,8 @@ impl CheckedFiles {
             if_none_match,
             ..
         } = request.input.clone();
-        let _hold = self.unfinished.hold().await;
-        let (folder, upload) = self.unfinished.find(&bucket, &key, &upload_id).await?;
+        let _hold = self.uploads.lock_parts().await;
+        let (folder, upload) = self.uploads.find(&bucket, &key, &upload_id).await?;
         let named = multipart_upload
             .and_then(|upload| upload.parts)
             .unwrap_or_default()
@@ -281,7 +281,7 @@ impl CheckedFiles {
                 part.e_tag.map(|etag| etag.value().to_owned()),
             ))
         });
-        let body = self.unfinished.whole(&folder, named.collect()).await?;
+        let body = self.uploads.assemble(&folder, named.collect()).await?;
         let whole = PutObjectInput {
             body: Some(body),
             bucket: bucket.clone(),
@@ -297,7 +297,7 @@ impl CheckedFiles {
             .put_object(request.map_input(|_| whole))
             .await?
             .output;
-        self.unfinished.end(&folder).await?;
+        self.uploads.remove(&folder).await?;
         let output = CompleteMultipartUploadOutput {
             bucket: Some(bucket),
             key: Some(key),
@@ -317,17 +317,17 @@ impl CheckedFiles {
             upload_id,
             ..
         } = request.input;
-        let _hold = self.unfinished.hold().await;
-        let (folder, _) = self.unfinished.find(&bucket, &key, &upload_id).await?;
-        self.unfinished.end(&folder).await?;
+        let _hold = self.uploads.lock_parts().await;
+        let (folder, _) = self.uploads.find(&bucket, &key, &upload_id).await?;
+        self.uploads.remove(&folder).await?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 }
 
-/// The most parts of a page.
-const MOST_LISTED: i32 = 1000;
+/// Most parts of a page.
+const MAX_LISTED: i32 = 1000;
 
-fn listed(part: &unfinished::Part) -> Part {
+fn listed(part: &multipart::Part) -> Part {
     Part {
         part_number: Some(part.number),
         e_tag: Some(ETag::Strong(part.etag.clone())),
@@ -337,30 +337,30 @@ fn listed(part: &unfinished::Part) -> Part {
     }
 }
 
-/// Whether a body's checksums were others than those that were named.
+/// Flag that a body did not match its checksums.
 #[derive(Default)]
-struct Disagrees(Arc<AtomicBool>);
+struct ChecksumMismatch(Arc<AtomicBool>);
 
-impl Disagrees {
-    /// The body, whose end comes only if they are not.
-    fn if_not(
+impl ChecksumMismatch {
+    /// Wraps a body: its end comes only if its checksums match.
+    fn verify(
         &mut self,
         body: StreamingBlob,
-        expected: Expected,
+        expected: ExpectedChecksums,
         trailers: Option<TrailingHeaders>,
     ) -> StreamingBlob {
-        let disagrees = Arc::clone(&self.0);
+        let mismatch = Arc::clone(&self.0);
         StreamingBlob::wrap(CheckedBody {
             body,
             hasher: Some(expected.hasher()),
             expected,
             trailers,
-            disagrees,
+            mismatch,
         })
     }
 
-    /// Why a body was refused.
-    fn or(&self, error: S3Error) -> S3Error {
+    /// Returns the error of a body that did not match, or else this one.
+    fn or_error(&self, error: S3Error) -> S3Error {
         if self.0.load(Ordering::Acquire) {
             let reason = "the checksum you specified did not match what was received";
             return S3Error::with_message(S3ErrorCode::BadDigest, reason);
@@ -369,8 +369,8 @@ impl Disagrees {
     }
 }
 
-/// The checksums the request's headers name.
-struct Expected {
+/// Checksums that the request's headers name.
+struct ExpectedChecksums {
     /// The algorithm of one that comes after the body.
     named: Option<ChecksumAlgorithm>,
     crc32: Option<String>,
@@ -380,7 +380,7 @@ struct Expected {
     crc64nvme: Option<String>,
 }
 
-impl Expected {
+impl ExpectedChecksums {
     fn hasher(&self) -> ChecksumHasher {
         let named = self.named.as_ref().map(ChecksumAlgorithm::as_str);
         let wanted = |header: &Option<String>, name| header.is_some() || named == Some(name);
@@ -409,13 +409,13 @@ struct CheckedBody {
     body: StreamingBlob,
     /// Gone once the end was seen.
     hasher: Option<ChecksumHasher>,
-    expected: Expected,
+    expected: ExpectedChecksums,
     trailers: Option<TrailingHeaders>,
-    disagrees: Arc<AtomicBool>,
+    mismatch: Arc<AtomicBool>,
 }
 
 impl CheckedBody {
-    fn agrees(&self, hasher: ChecksumHasher) -> bool {
+    fn matches(&self, hasher: ChecksumHasher) -> bool {
         let sums = hasher.finalize();
         let trailer = |name: &str| {
             let read = |trailers: &TrailingHeaders| {
@@ -455,7 +455,7 @@ impl CheckedBody {
 }
 
 impl Stream for CheckedBody {
-    type Item = Result<Bytes, Refused>;
+    type Item = Result<Bytes, BodyError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = futures::ready!(Pin::new(&mut self.body).poll_next(cx));
@@ -466,25 +466,25 @@ impl Stream for CheckedBody {
                 }
                 Some(Ok(bytes))
             }
-            Some(Err(error)) => Some(Err(Refused(error))),
+            Some(Err(error)) => Some(Err(BodyError(error))),
             None => {
                 let hasher = self.hasher.take();
-                if hasher.is_none_or(|hasher| self.agrees(hasher)) {
+                if hasher.is_none_or(|hasher| self.matches(hasher)) {
                     None
                 } else {
-                    self.disagrees.store(true, Ordering::Release);
+                    self.mismatch.store(true, Ordering::Release);
                     let error = io::Error::other("the checksum does not match");
-                    Some(Err(Refused(error.into())))
+                    Some(Err(BodyError(error.into())))
                 }
             }
         })
     }
 }
 
-/// A body that broke off, or that is not what it was said to be.
+/// Error of a body that ended early or does not match its checksums.
 #[derive(Debug, thiserror::Error)]
 #[error("read the body: {0}")]
-struct Refused(StdError);
+struct BodyError(StdError);
 
 /// Passes the named operations on as they are. One macro around the whole implementation, because
 /// `async_trait` has to see every method.

@@ -3,7 +3,7 @@
 mod access;
 mod checked;
 mod cors;
-mod unfinished;
+mod multipart;
 
 use std::path::Path;
 
@@ -14,29 +14,29 @@ use s3s::{Body, HttpResponse};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
-use crate::net::{self, Received, Stop};
+use crate::net::{self, RequestBody, Stop};
 use crate::{ACCESS_KEY, SECRET_KEY};
-use access::Reachable;
+use access::AccessPolicy;
 use checked::CheckedFiles;
 use cors::Cors;
-pub(crate) use unfinished::give_up;
+pub(crate) use multipart::abort_older_than;
 
 /// The service over a folder that exists. Unsigned requests are refused.
 pub(crate) fn service(folder: &Path) -> Result<S3Service, String> {
     let files = FileSystem::new(folder).map_err(|error| format!("{error:?}"))?;
     let mut builder = S3ServiceBuilder::new(CheckedFiles::new(files, folder.to_owned()));
     builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-    builder.set_access(Reachable(folder.to_owned()));
+    builder.set_access(AccessPolicy(folder.to_owned()));
     Ok(builder.build())
 }
 
 /// Serves until stopped.
 pub(crate) async fn serve(listener: TcpListener, service: S3Service, stop: Stop) {
     let service = move |request| answer(service.clone(), request);
-    net::serve(listener, service, net::bare(), stop).await;
+    net::serve(listener, service, net::empty_rejection(), stop).await;
 }
 
-async fn answer(service: S3Service, request: Request<Received>) -> HttpResponse {
+async fn answer(service: S3Service, request: Request<RequestBody>) -> HttpResponse {
     let cors = Cors::new(&request);
     if let Some(preflight) = cors.preflight() {
         return preflight;

@@ -136,8 +136,8 @@ pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
     }
 }
 
-/// The attributes asked for by name, by `prefix.*`, or all by `All` or `.*`.
-pub(super) fn pick(attributes: &MessageAttributes, names: &[String]) -> MessageAttributes {
+/// Selects attributes by name, by `prefix.*`, or all by `All` or `.*`.
+pub(super) fn select(attributes: &MessageAttributes, names: &[String]) -> MessageAttributes {
     let asked = |name: &str| {
         names.iter().any(|wanted| match wanted.strip_suffix(".*") {
             Some(prefix) => prefix.is_empty() || name.starts_with(prefix),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::error::{Kind, SqsError};
 use super::{Server, actions};
-use crate::net::{self, Received, Stop};
+use crate::net::{self, RequestBody, Stop};
 
 const JSON: &str = "application/x-amz-json-1.0";
 
@@ -25,10 +25,10 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>, stop: Stop
         let server = Arc::clone(&server);
         async move { answer(&server, request).await }
     };
-    net::serve(listener, service, net::bare(), stop).await;
+    net::serve(listener, service, net::empty_rejection(), stop).await;
 }
 
-async fn answer(server: &Arc<Server>, request: Request<Received>) -> Response<Full<Bytes>> {
+async fn answer(server: &Arc<Server>, request: Request<RequestBody>) -> Response<Full<Bytes>> {
     let answered = match read(request).await {
         Ok((action, body)) => actions::dispatch(server, &action, &body).await,
         Err(error) => Err(error),
@@ -48,7 +48,7 @@ async fn answer(server: &Arc<Server>, request: Request<Received>) -> Response<Fu
 /// The action's name and the request's body.
 ///
 /// The content type is insisted on: a web page can't send it here without asking first, and isn't answered.
-async fn read(request: Request<Received>) -> Result<(String, Bytes), SqsError> {
+async fn read(request: Request<RequestBody>) -> Result<(String, Bytes), SqsError> {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
     if request.method() != Method::POST || header("content-type") != Some(JSON) {
         return Err(SqsError::new(

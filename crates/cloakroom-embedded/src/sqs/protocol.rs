@@ -126,9 +126,9 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, SqsErro
         .map_err(|error| SqsError::new(Kind::MalformedInput, error.to_string()))
 }
 
-/// The name in a request's `QueueUrl`: its last segment. Host and account are not looked at, so that URLs
+/// Parses the queue's name in a request's `QueueUrl`: its last segment. Host and account are ignored, so that URLs
 /// from before a restart, with another port, stay good.
-pub(super) fn queue_of(body: &[u8]) -> Result<String, SqsError> {
+pub(super) fn queue_name(body: &[u8]) -> Result<String, SqsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {

@@ -126,8 +126,8 @@ pub(super) fn with_defaults(mut attributes: AttributeMap) -> AttributeMap {
     attributes
 }
 
-/// Whether a repeated `CreateQueue` asks for what the queue is already.
-pub(super) fn agree(asked: &AttributeMap, stored: &AttributeMap) -> bool {
+/// Returns whether a repeated `CreateQueue` asks for the attributes that the queue has.
+pub(super) fn is_same_as_stored(asked: &AttributeMap, stored: &AttributeMap) -> bool {
     let stored = with_defaults(stored.clone());
     asked.iter().all(|(name, value)| {
         let same_policy = || {

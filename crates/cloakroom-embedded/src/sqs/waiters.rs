@@ -6,27 +6,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// One bell a queue. Every waiting receive hears it and looks; who finds nothing waits on. Waking only one
-/// would lose the message's bell to a client that has just hung up.
+/// Notifiers, one a queue. Each wakes every waiting receive, and those that find nothing wait on. Waking only one
+/// would lose the notification to a client that has just hung up.
 #[derive(Default)]
 pub(super) struct Waiters {
-    bells: Mutex<HashMap<String, Arc<Notify>>>,
+    notifiers: Mutex<HashMap<String, Arc<Notify>>>,
     waiting: AtomicUsize,
 }
 
 impl Waiters {
-    pub(super) fn bell(&self, queue: &str) -> Arc<Notify> {
-        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bell) = bells.get(queue) {
-            return Arc::clone(bell);
+    pub(super) fn notifier(&self, queue: &str) -> Arc<Notify> {
+        let mut notifiers = self
+            .notifiers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(notifier) = notifiers.get(queue) {
+            return Arc::clone(notifier);
         }
-        let bell = Arc::<Notify>::default();
-        bells.insert(queue.to_owned(), Arc::clone(&bell));
-        bell
+        let notifier = Arc::<Notify>::default();
+        notifiers.insert(queue.to_owned(), Arc::clone(&notifier));
+        notifier
     }
 
-    pub(super) fn ring(&self, queue: &str) {
-        self.bell(queue).notify_waiters();
+    pub(super) fn notify(&self, queue: &str) {
+        self.notifier(queue).notify_waiters();
     }
 
     /// Counts a receive as waiting, as long as the value lives.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use cloakroom_embedded::{Keep, Services};
+use cloakroom_embedded::{Services, Storage};
 
 /// The queue's time.
 #[derive(Clone)]
@@ -23,19 +23,20 @@ pub(crate) struct Running {
 }
 
 pub(crate) async fn in_memory() -> Running {
-    start(Keep::InMemory).await
+    start(Storage::Memory).await
 }
 
 pub(crate) async fn in_folder(folder: &Path) -> Running {
-    start(Keep::InFolder(folder)).await
+    start(Storage::Folder(folder)).await
 }
 
-async fn start(keep: Keep<'_>) -> Running {
+async fn start(storage: Storage<'_>) -> Running {
     let time = Time(Arc::new(AtomicI64::new(1_800_000_000_000)));
     let clock = Arc::clone(&time.0);
-    let services = Services::start_with_clock(keep, Arc::new(move || clock.load(Ordering::SeqCst)))
-        .await
-        .expect("the services start");
+    let services =
+        Services::start_with_clock(storage, Arc::new(move || clock.load(Ordering::SeqCst)))
+            .await
+            .expect("the services start");
     Running { services, time }
 }
 

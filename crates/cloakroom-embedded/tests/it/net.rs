@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_embedded::net::{self, Received, Stop};
+use cloakroom_embedded::net::{self, RequestBody, Stop};
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,13 +15,13 @@ fn server() -> (std::net::SocketAddr, watch::Sender<bool>) {
     let listener = net::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("it listens");
     let (tell, stop) = Stop::channel();
-    let answer = |_: Request<Received>| async {
+    let answer = |_: Request<RequestBody>| async {
         Response::builder()
             .status(404)
             .body(Full::new(Bytes::from_static(b"no")))
             .expect("a response")
     };
-    let refuse: net::Refuse = std::sync::Arc::new(|status: StatusCode, path: &str| {
+    let refuse: net::RejectionResponse = std::sync::Arc::new(|status: StatusCode, path: &str| {
         Response::builder()
             .status(status)
             .body(Full::from(format!("refused {path}")))

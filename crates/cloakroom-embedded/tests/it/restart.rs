@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount;
-use cloakroom_embedded::{Keep, Services, StartError};
+use cloakroom_embedded::{Services, StartError, Storage};
 
 use crate::harness::{Running, in_folder};
 
@@ -133,13 +133,13 @@ fn copy(from: &Path, to: &Path) {
 async fn a_folder_serves_one_process_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let running = in_folder(folder.path()).await;
-    let second = Services::start(Keep::InFolder(folder.path())).await;
+    let second = Services::start(Storage::Folder(folder.path())).await;
     assert!(
         matches!(second, Err(StartError::InUse { .. })),
         "{second:?}"
     );
     drop(running);
-    Services::start(Keep::InFolder(folder.path()))
+    Services::start(Storage::Folder(folder.path()))
         .await
         .expect("free again");
 }

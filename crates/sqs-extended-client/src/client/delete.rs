@@ -12,8 +12,8 @@ use aws_sdk_sqs::operation::delete_message_batch::builders::DeleteMessageBatchFl
 use super::{Error, ExtendedClient};
 use crate::{Pointer, split};
 
-/// The pointer that a handle remembers, and SQS's own.
-fn taken_apart(handle: &str) -> (Option<Pointer>, String) {
+/// Splits a handle into its pointer, if it has one, and SQS's own handle.
+fn split_handle(handle: &str) -> (Option<Pointer>, String) {
     match split(handle) {
         Some((pointer, handle)) => (Some(pointer), handle.to_owned()),
         None => (None, handle.to_owned()),
@@ -33,7 +33,7 @@ impl ExtendedClient {
         request: DeleteMessageFluentBuilder,
     ) -> Result<DeleteMessageOutput, Error> {
         let (pointer, handle) =
-            taken_apart(request.get_receipt_handle().as_deref().unwrap_or_default());
+            split_handle(request.get_receipt_handle().as_deref().unwrap_or_default());
         let output = request
             .receipt_handle(handle)
             .send()
@@ -57,7 +57,7 @@ impl ExtendedClient {
         let mut entries = request.get_entries().clone().unwrap_or_default();
         let mut pointers = Vec::new();
         for entry in &mut entries {
-            let (pointer, handle) = taken_apart(&entry.receipt_handle);
+            let (pointer, handle) = split_handle(&entry.receipt_handle);
             entry.receipt_handle = handle;
             pointers.extend(pointer.map(|pointer| (entry.id.clone(), pointer)));
         }
@@ -84,7 +84,7 @@ impl ExtendedClient {
         &self,
         request: ChangeMessageVisibilityFluentBuilder,
     ) -> Result<ChangeMessageVisibilityOutput, Error> {
-        let (_, handle) = taken_apart(request.get_receipt_handle().as_deref().unwrap_or_default());
+        let (_, handle) = split_handle(request.get_receipt_handle().as_deref().unwrap_or_default());
         request
             .receipt_handle(handle)
             .send()
@@ -102,7 +102,7 @@ impl ExtendedClient {
     ) -> Result<ChangeMessageVisibilityBatchOutput, Error> {
         let mut entries = request.get_entries().clone().unwrap_or_default();
         for entry in &mut entries {
-            entry.receipt_handle = taken_apart(&entry.receipt_handle).1;
+            entry.receipt_handle = split_handle(&entry.receipt_handle).1;
         }
         request
             .set_entries(Some(entries))

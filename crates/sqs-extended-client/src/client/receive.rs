@@ -45,7 +45,7 @@ impl ExtendedClient {
             .map_err(Error::sqs)?;
         let mut received = Received::default();
         for message in output.messages.unwrap_or_default() {
-            match self.resolved(&message).await {
+            match self.resolve(&message).await {
                 Ok(resolved) => received.messages.push(resolved),
                 Err(error) => received.failed.push((message, error)),
             }
@@ -53,18 +53,18 @@ impl ExtendedClient {
         Ok(received)
     }
 
-    /// The message with its payload; any other as it is. For messages that came another way, as by Lambda.
+    /// Fetches the payload of a message; any other message is returned as it is. For messages that came another way, as by Lambda.
     ///
     /// # Errors
-    /// [`Error::NoPointer`], and those of [`ExtendedClient::get`].
-    pub async fn resolved(&self, message: &Message) -> Result<Message, Error> {
+    /// [`Error::InvalidPointer`], and those of [`ExtendedClient::get`].
+    pub async fn resolve(&self, message: &Message) -> Result<Message, Error> {
         let mut message = message.clone();
         let attributes = message
             .message_attributes
             .iter()
             .flatten()
             .map(|(name, _)| name.as_str());
-        if SizeAttribute::of(attributes).is_none() {
+        if SizeAttribute::from_names(attributes).is_none() {
             return Ok(message);
         }
         let pointer = Pointer::parse(message.body().unwrap_or_default())?;

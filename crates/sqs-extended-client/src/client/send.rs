@@ -9,15 +9,15 @@ use aws_sdk_sqs::operation::send_message_batch::builders::SendMessageBatchFluent
 use aws_sdk_sqs::types::MessageAttributeValue;
 
 use super::{Error, ExtendedClient};
-use crate::attributes::{DATA_TYPE, MOST_OF_ONES_OWN};
+use crate::attributes::{DATA_TYPE, MAX_OWN_ATTRIBUTES};
 use crate::batch::{EntrySize, to_offload};
 use crate::size::{Attribute, SQS_LIMIT, message_size};
 use crate::{Pointer, SizeAttribute};
 
 type Attributes = HashMap<String, MessageAttributeValue>;
 
-/// As long as the random part of a key.
-const NO_KEY: &str = "00000000-0000-0000-0000-000000000000";
+/// A text as long as the random part of a key.
+const KEY_SAMPLE: &str = "00000000-0000-0000-0000-000000000000";
 
 impl ExtendedClient {
     /// Sends a message; its payload goes to S3 if it is over the threshold. One request, or two.
@@ -32,9 +32,9 @@ impl ExtendedClient {
         let body = body(request.get_message_body().as_ref())?;
         let mut attributes = request.get_message_attributes().clone().unwrap_or_default();
         let size = self.size(body, &attributes)?;
-        let request = if self.settings.always || size.whole > self.settings.threshold {
+        let request = if self.settings.always || size.inline > self.settings.threshold {
             let (body, attributes) = (body.to_owned(), std::mem::take(&mut attributes));
-            let (body, attributes) = self.offloaded(body, attributes, size).await?;
+            let (body, attributes) = self.offload(body, attributes, size).await?;
             request
                 .message_body(body)
                 .set_message_attributes(Some(attributes))
@@ -77,7 +77,7 @@ impl ExtendedClient {
                 entry.message_attributes.take(),
             );
             let (body, attributes) = self
-                .offloaded(body, attributes.unwrap_or_default(), size)
+                .offload(body, attributes.unwrap_or_default(), size)
                 .await?;
             (entry.message_body, entry.message_attributes) = (body, Some(attributes));
         }
@@ -89,35 +89,35 @@ impl ExtendedClient {
     }
 
     fn size(&self, body: &str, attributes: &Attributes) -> Result<EntrySize, Error> {
-        if let Some(reserved) = SizeAttribute::of(attributes.keys().map(String::as_str)) {
+        if let Some(reserved) = SizeAttribute::from_names(attributes.keys().map(String::as_str)) {
             return Err(Error::Reserved(reserved.as_str()));
         }
-        let whole = message_size(body, attributes.iter().map(weighed));
+        let inline = message_size(body, attributes.iter().map(to_attribute));
         let bytes = body.len().to_string();
-        let one_more = Attribute {
+        let size_attribute = Attribute {
             name: self.settings.attribute.as_str(),
             data_type: DATA_TYPE,
             value: bytes.as_bytes(),
         };
-        let key = format!("{}{NO_KEY}", self.settings.key_prefix);
+        let key = format!("{}{KEY_SAMPLE}", self.settings.key_prefix);
         let pointer = Pointer::new(&self.settings.bucket, key).to_body(self.settings.class);
         Ok(EntrySize {
-            whole,
-            pointed: whole - body.len() + pointer.len() + one_more.size(),
+            inline,
+            offloaded: inline - body.len() + pointer.len() + size_attribute.size(),
         })
     }
 
-    async fn offloaded(
+    async fn offload(
         &self,
         body: String,
         mut attributes: Attributes,
         size: EntrySize,
     ) -> Result<(String, Attributes), Error> {
-        if attributes.len() > MOST_OF_ONES_OWN {
+        if attributes.len() > MAX_OWN_ATTRIBUTES {
             return Err(Error::TooManyAttributes(attributes.len()));
         }
-        if size.pointed > SQS_LIMIT {
-            return Err(Error::TooLarge(size.pointed));
+        if size.offloaded > SQS_LIMIT {
+            return Err(Error::TooLarge(size.offloaded));
         }
         let bytes = MessageAttributeValue::builder()
             .data_type(DATA_TYPE)
@@ -138,7 +138,7 @@ fn body(body: Option<&String>) -> Result<&str, Error> {
         .ok_or(Error::NoBody)
 }
 
-fn weighed<'a>((name, value): (&'a String, &'a MessageAttributeValue)) -> Attribute<'a> {
+fn to_attribute<'a>((name, value): (&'a String, &'a MessageAttributeValue)) -> Attribute<'a> {
     let text = value.string_value().map(str::as_bytes);
     let value_bytes = text
         .or_else(|| value.binary_value().map(AsRef::as_ref))

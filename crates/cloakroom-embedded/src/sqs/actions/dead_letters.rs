@@ -34,11 +34,11 @@ pub(super) async fn start(server: &Arc<Server>, body: &[u8]) -> Result<Value, Sq
         Some(arn) => Some(name_in(arn, "DestinationArn")?),
         None => None,
     };
-    let (task, reached) = server
-        .store(move |store, now| store.move_back(&source, destination.as_deref(), now))
+    let (task, destinations) = server
+        .store(move |store, now| store.move_messages(&source, destination.as_deref(), now))
         .await?;
-    for queue in reached {
-        server.waiters.ring(&queue);
+    for queue in destinations {
+        server.waiters.notify(&queue);
     }
     Ok(json!({ "TaskHandle": task.to_string() }))
 }

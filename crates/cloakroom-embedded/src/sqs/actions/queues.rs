@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::sqs::Server;
 use crate::sqs::error::{Kind, SqsError};
-use crate::sqs::protocol::{parse, queue_of};
+use crate::sqs::protocol::{parse, queue_name};
 use crate::sqs::settings::{AttributeMap, Settings, standard_only};
 
 #[derive(Deserialize)]
@@ -85,7 +85,7 @@ pub(super) async fn attributes(server: &Arc<Server>, body: &[u8]) -> Result<Valu
         "KmsDataKeyReusePeriodSeconds",
         "SqsManagedSseEnabled",
     ];
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     let names = parse::<Input>(body)?.attribute_names;
     let mut attributes = server
         .store(move |store, now| store.queue_attributes(&queue, now))
@@ -107,7 +107,7 @@ pub(super) async fn attributes(server: &Arc<Server>, body: &[u8]) -> Result<Valu
 }
 
 pub(super) async fn set(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     let changes = parse::<Named>(body)?.attributes;
     server
         .store(move |store, now| store.set_queue(&queue, changes, now))
@@ -116,13 +116,13 @@ pub(super) async fn set(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsE
 }
 
 pub(super) async fn purge(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     server.store(move |store, _| store.purge(&queue)).await?;
     Ok(json!({}))
 }
 
 pub(super) async fn delete(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     server
         .store(move |store, _| store.delete_queue(&queue))
         .await?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{batch_answer, check_batch, check_range};
 use crate::sqs::Server;
 use crate::sqs::error::SqsError;
-use crate::sqs::protocol::{Batch, Failed, Receipt, ReceiptEntry, parse, queue_of};
+use crate::sqs::protocol::{Batch, Failed, Receipt, ReceiptEntry, parse, queue_name};
 use crate::sqs::settings::MAX_VISIBILITY_S;
 use crate::sqs::store::Store;
 
@@ -25,13 +25,13 @@ pub(super) async fn delete_batch(server: &Arc<Server>, body: &[u8]) -> Result<Va
 /// A message shown at once wakes who waits for it; one shown sooner than they knew, makes them look again.
 pub(super) async fn change(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
     let answer = one(server, body, change_entry).await?;
-    server.waiters.ring(&queue_of(body)?);
+    server.waiters.notify(&queue_name(body)?);
     Ok(answer)
 }
 
 pub(super) async fn change_batch(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
     let answer = batch(server, body, change_entry).await?;
-    server.waiters.ring(&queue_of(body)?);
+    server.waiters.notify(&queue_name(body)?);
     Ok(answer)
 }
 
@@ -59,7 +59,7 @@ fn change_entry(
 }
 
 async fn one(server: &Arc<Server>, body: &[u8], work: Work) -> Result<Value, SqsError> {
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     let entry: ReceiptEntry = parse(body)?;
     server
         .store(move |store, now| {
@@ -71,7 +71,7 @@ async fn one(server: &Arc<Server>, body: &[u8], work: Work) -> Result<Value, Sqs
 }
 
 async fn batch(server: &Arc<Server>, body: &[u8], work: Work) -> Result<Value, SqsError> {
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     let entries = parse::<Batch<ReceiptEntry>>(body)?.entries;
     check_batch(entries.iter().map(|entry| entry.id.as_str()))?;
     server

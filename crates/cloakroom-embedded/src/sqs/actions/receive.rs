@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::check_range;
 use crate::ACCOUNT;
 use crate::sqs::Server;
-use crate::sqs::attributes::{md5_of, md5_of_attributes, pick};
+use crate::sqs::attributes::{md5_of, md5_of_attributes, select};
 use crate::sqs::error::{Kind, SqsError};
-use crate::sqs::protocol::{ReceiveInput, ReceivedMessage, name_to_arn, parse, queue_of};
+use crate::sqs::protocol::{ReceiveInput, ReceivedMessage, name_to_arn, parse, queue_name};
 use crate::sqs::settings::MAX_VISIBILITY_S;
 use crate::sqs::store::{Received, StoredMessage};
 
@@ -30,7 +30,7 @@ const SYSTEM_ATTRIBUTES: [&str; 10] = [
 ];
 
 pub(super) async fn receive(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     let mut input: ReceiveInput = parse(body)?;
     let mut system_names = std::mem::take(&mut input.message_system_attribute_names);
     system_names.append(&mut input.attribute_names);
@@ -59,13 +59,13 @@ pub(super) async fn receive(server: &Arc<Server>, body: &[u8]) -> Result<Value, 
         }
     };
 
-    let wanted = Wanted {
+    let request = ReceiveRequest {
         queue: queue.clone(),
         max: usize::try_from(max).map_err(SqsError::internal)?,
         visibility_s: input.visibility_timeout,
         wait: Duration::from_secs(wait_s.unsigned_abs()),
     };
-    let messages = wanted.wait_for(server).await?;
+    let messages = request.wait_for(server).await?;
     let messages: Vec<ReceivedMessage> = messages
         .into_iter()
         .map(|message| {
@@ -85,25 +85,25 @@ pub(super) async fn receive(server: &Arc<Server>, body: &[u8]) -> Result<Value, 
     })
 }
 
-struct Wanted {
+struct ReceiveRequest {
     queue: String,
     max: usize,
     visibility_s: Option<i64>,
     wait: Duration,
 }
 
-impl Wanted {
+impl ReceiveRequest {
     /// Looks, and while there is nothing waits for a send, a message's reappearance, or the end.
     async fn wait_for(&self, server: &Arc<Server>) -> Result<Vec<StoredMessage>, SqsError> {
         let deadline = Instant::now() + self.wait;
-        let bell = server.waiters.bell(&self.queue);
+        let notifier = server.waiters.notifier(&self.queue);
         let mut last = self.wait.is_zero();
         loop {
             // Listens before it looks, so that no send falls between.
-            let rung = bell.notified();
-            tokio::pin!(rung);
-            rung.as_mut().enable();
-            let received = self.look(server).await?;
+            let notified = notifier.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            let received = self.receive_now(server).await?;
             if last || !received.messages.is_empty() {
                 return Ok(received.messages);
             }
@@ -118,7 +118,7 @@ impl Wanted {
             };
             let _waiting = server.waiters.wait();
             tokio::select! {
-                () = rung => {}
+                () = notified => {}
                 () = reappears => {}
                 // One more look: what became visible this very moment still counts.
                 () = sleep_until(deadline) => last = true,
@@ -127,13 +127,13 @@ impl Wanted {
         }
     }
 
-    async fn look(&self, server: &Arc<Server>) -> Result<Received, SqsError> {
+    async fn receive_now(&self, server: &Arc<Server>) -> Result<Received, SqsError> {
         let (queue, max, visibility_s) = (self.queue.clone(), self.max, self.visibility_s);
         let received = server
             .store(move |store, now| store.receive(&queue, max, visibility_s, now))
             .await?;
-        if let Some(dead_letters) = &received.buried_in {
-            server.waiters.ring(dead_letters);
+        if let Some(dead_letters) = &received.dead_letter_queue {
+            server.waiters.notify(dead_letters);
         }
         Ok(received)
     }
@@ -172,7 +172,7 @@ fn encode(
         .into_iter()
         .filter_map(|(name, value)| value.filter(|_| wants(name)).map(|value| (name, value)))
         .collect();
-    let attributes = pick(&message.attributes, attribute_names);
+    let attributes = select(&message.attributes, attribute_names);
     ReceivedMessage {
         receipt_handle: message.receipt.handle(queue),
         message_id: message.receipt.message_id,

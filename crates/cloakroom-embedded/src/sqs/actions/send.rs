@@ -8,12 +8,12 @@ use super::{batch_answer, check_batch, check_range};
 use crate::sqs::Server;
 use crate::sqs::attributes::{check, check_characters, md5_of, md5_of_attributes, size_bytes};
 use crate::sqs::error::{Kind, SqsError};
-use crate::sqs::protocol::{Batch, Failed, SendEntry, Sent, parse, queue_of};
+use crate::sqs::protocol::{Batch, Failed, SendEntry, Sent, parse, queue_name};
 use crate::sqs::settings::MAX_MESSAGE_BYTES;
 use crate::sqs::store::NewMessage;
 
 pub(super) async fn one(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     let (message, answer) = prepare(parse(body)?)?;
     let mut sent = send(server, queue, vec![message]).await?;
     let message_id = match sent.pop() {
@@ -27,7 +27,7 @@ pub(super) async fn one(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsE
 }
 
 pub(super) async fn batch(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
-    let queue = queue_of(body)?;
+    let queue = queue_name(body)?;
     let entries = parse::<Batch<SendEntry>>(body)?.entries;
     check_batch(entries.iter().map(|entry| entry.id.as_str()))?;
     let size = |entry: &SendEntry| entry.message_body.len() + size_bytes(&entry.message_attributes);
@@ -75,7 +75,7 @@ async fn send(
     let sent = server
         .store(move |store, now| store.send(&name, messages, now))
         .await?;
-    server.waiters.ring(&queue);
+    server.waiters.notify(&queue);
     Ok(sent)
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::Store;
-use super::messages::{Candidate, is_dead};
+use super::messages::{Candidate, exceeds_receive_count};
 use super::queues::settings;
 use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::settings::Settings;
@@ -17,11 +17,11 @@ pub(in crate::sqs) struct MoveTask {
     pub(in crate::sqs) moved: i64,
 }
 
-/// Moves the message to the dead-letter queue if it was received too often; says whether it did.
+/// Moves the message to the dead-letter queue if it was received too often. Returns whether it did.
 ///
 /// Its id, the time it was sent and its receive count stay, as in AWS's standard queues. Without the
 /// dead-letter queue (deleted meanwhile) it stays and is received on.
-pub(super) fn bury(
+pub(super) fn move_dead_letter(
     connection: &Connection,
     settings: &Settings,
     queue: &str,
@@ -31,7 +31,7 @@ pub(super) fn bury(
     let Some(redrive) = settings
         .redrive
         .as_ref()
-        .filter(|_| is_dead(settings, candidate))
+        .filter(|_| exceeds_receive_count(settings, candidate))
     else {
         return Ok(false);
     };
@@ -52,8 +52,8 @@ pub(super) fn bury(
 
 impl Store {
     /// Moves every visible message of a dead-letter queue to `destination`, or to where it came from.
-    /// They become new messages, with a new id and age. Gives the task's number and the queues that got some.
-    pub(in crate::sqs) fn move_back(
+    /// They become new messages, with a new id and age. Returns the task's number and the queues with new messages.
+    pub(in crate::sqs) fn move_messages(
         &mut self,
         source: &str,
         destination: Option<&str>,
@@ -83,7 +83,7 @@ impl Store {
             .query_map(params![source, now], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
         let mut moved = 0;
-        let mut reached = Vec::new();
+        let mut destinations = Vec::new();
         for (seq, from) in rows {
             // One sent to the dead-letter queue directly came from nowhere, and stays.
             let to = destination.map(str::to_owned).or(from);
@@ -98,8 +98,8 @@ impl Store {
                      WHERE seq = ?1",
                 )?
                 .execute(params![seq, to, Uuid::new_v4().to_string(), now])?;
-            if !reached.contains(&to) {
-                reached.push(to);
+            if !destinations.contains(&to) {
+                destinations.push(to);
             }
         }
         transaction.execute(
@@ -108,7 +108,7 @@ impl Store {
         )?;
         let task = transaction.last_insert_rowid();
         transaction.commit()?;
-        Ok((task, reached))
+        Ok((task, destinations))
     }
 
     /// The tasks of a queue, latest first.

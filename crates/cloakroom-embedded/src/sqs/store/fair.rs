@@ -46,7 +46,7 @@ struct Waiting {
 }
 
 impl<'a> Turns<'a> {
-    pub(super) fn of(
+    pub(super) fn new(
         connection: &'a Connection,
         queue: &'a str,
         now: i64,

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::Store;
-use super::dead_letters::bury;
+use super::dead_letters::move_dead_letter;
 use super::fair::Turns;
 use super::queues::{expire, settings};
 use crate::sqs::attributes::{MessageAttributes, size_bytes};
@@ -40,8 +40,8 @@ pub(in crate::sqs) struct StoredMessage {
 #[derive(Debug, Default)]
 pub(in crate::sqs) struct Received {
     pub(in crate::sqs) messages: Vec<StoredMessage>,
-    /// The dead-letter queue that got some meanwhile.
-    pub(in crate::sqs) buried_in: Option<String>,
+    /// Dead-letter queue that messages were moved to meanwhile.
+    pub(in crate::sqs) dead_letter_queue: Option<String>,
     /// With no messages: when the next hidden one becomes visible.
     pub(in crate::sqs) next_visible_at: Option<i64>,
 }
@@ -117,13 +117,13 @@ impl Store {
         expire(&transaction, queue, &settings, now)?;
         let visible_at = now + visibility_s.unwrap_or(settings.visibility_timeout_s) * 1000;
         let mut received = Received::default();
-        let mut turns = Turns::of(&transaction, queue, now)?;
+        let mut turns = Turns::new(&transaction, queue, now)?;
         // All are chosen before one is taken: with a visibility of 0 a received message is due again at once.
         let mut chosen = Vec::new();
         while chosen.len() < max {
             let Some(turn) = turns.next()? else { break };
-            if bury(&transaction, &settings, queue, &turn.candidate, now)? {
-                received.buried_in = settings.redrive.as_ref().map(|to| to.queue.clone());
+            if move_dead_letter(&transaction, &settings, queue, &turn.candidate, now)? {
+                received.dead_letter_queue = settings.redrive.as_ref().map(|to| to.queue.clone());
                 continue;
             }
             turns.received(&turn);
@@ -132,7 +132,7 @@ impl Store {
         for candidate in &chosen {
             received
                 .messages
-                .push(take(&transaction, candidate, visible_at, now)?);
+                .push(mark_received(&transaction, candidate, visible_at, now)?);
         }
         if received.messages.is_empty() {
             received.next_visible_at = transaction
@@ -205,14 +205,14 @@ impl Store {
     }
 }
 
-/// A visible message, before it is decided what becomes of it.
+/// A visible message, before it is received or moved to the dead-letter queue.
 pub(super) struct Candidate {
     pub(super) seq: i64,
     pub(super) visible_at: i64,
     pub(super) receive_count: i64,
 }
 
-fn take(
+fn mark_received(
     connection: &Connection,
     candidate: &Candidate,
     visible_at: i64,
@@ -254,8 +254,8 @@ fn read(row: &Row<'_>, token: String) -> rusqlite::Result<(StoredMessage, String
     Ok((message, row.get(8)?))
 }
 
-/// Whether the queue's dead-letter queue, if it has one, is due for this message.
-pub(super) fn is_dead(settings: &Settings, candidate: &Candidate) -> bool {
+/// Returns whether the message was received as often as the queue's redrive policy allows.
+pub(super) fn exceeds_receive_count(settings: &Settings, candidate: &Candidate) -> bool {
     settings
         .redrive
         .as_ref()

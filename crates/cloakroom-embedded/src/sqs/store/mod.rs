@@ -56,8 +56,8 @@ CREATE TABLE move_tasks (
 );
 ";
 
-/// What came later and changes nothing for a program that doesn't know it: made where it is missing.
-const LATER: &str =
+/// Indexes that were added later, created where they are missing. An earlier program ignores them.
+const ADDED_INDEXES: &str =
     "CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, group_id, visible_at, seq);";
 
 pub(crate) struct Store {
@@ -85,7 +85,7 @@ impl Store {
             SCHEMA_VERSION => {}
             other => return Err(OpenError::Version(other)),
         }
-        transaction.execute_batch(LATER)?;
+        transaction.execute_batch(ADDED_INDEXES)?;
         transaction.commit()?;
         Ok(Store { connection })
     }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Store;
 use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::protocol::name_to_arn;
-use crate::sqs::settings::{AttributeMap, Settings, agree, with_defaults};
+use crate::sqs::settings::{AttributeMap, Settings, is_same_as_stored, with_defaults};
 
 /// How many messages a queue holds, by what can be done with them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Store {
     ) -> Result<(), SqsError> {
         let transaction = self.connection.transaction()?;
         if let Some(stored) = find(&transaction, name)? {
-            return if agree(attributes, &stored) {
+            return if is_same_as_stored(attributes, &stored) {
                 Ok(())
             } else {
                 Err(SqsError::new(

@@ -1,7 +1,7 @@
-//! Objects that come in parts, until they are put together. `s3s-fs` has them too, but forgets an upload at the first wrong
-//! attempt to complete it, lists parts without their entity tags, and takes any for those that were named.
+//! Uploads in parts, until they are completed. `s3s-fs` has them too, but deletes an upload at the first wrong attempt to complete
+//! it, lists parts without their entity tags, and does not compare the parts with those that the request names.
 //!
-//! Each lies in a folder of its own: what it is to be, and its parts, whose names are their number and entity tag.
+//! Each has a folder of its own with its description and its parts. The name of a part is its number and entity tag.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,16 +22,16 @@ use uuid::Uuid;
 /// No bucket's name begins with a dot.
 const FOLDER: &str = ".unfinished";
 
-/// What an upload is to be.
-const UPLOAD: &str = "upload.json";
+/// File with the description of an upload.
+const UPLOAD_FILE: &str = "upload.json";
 
-/// The least bytes of a part that is not the last.
-const LEAST: u64 = 5 * 1024 * 1024;
+/// Least bytes of a part that is not the last.
+const MIN_PART_LENGTH: u64 = 5 * 1024 * 1024;
 
-/// How much of a part is read at once.
-const PIECE: usize = 256 * 1024;
+/// Bytes of a part that are read at once.
+const READ_LENGTH: usize = 256 * 1024;
 
-/// What an object is to be.
+/// Description of an upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Upload {
     pub(super) bucket: String,
@@ -40,7 +40,7 @@ pub(super) struct Upload {
     pub(super) metadata: Option<HashMap<String, String>>,
 }
 
-/// A part that is there.
+/// Stored part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) number: i32,
@@ -50,20 +50,20 @@ pub(super) struct Part {
     file: PathBuf,
 }
 
-/// All of them.
+/// Unfinished uploads.
 #[derive(Debug)]
-pub(super) struct Unfinished {
+pub(super) struct MultipartUploads {
     folder: PathBuf,
-    /// Held by whoever puts parts in place, or together.
-    placing: Mutex<()>,
+    /// Held while parts are put in place, or an upload is completed.
+    parts_lock: Mutex<()>,
 }
 
-impl Unfinished {
-    /// Below the folder of the buckets.
-    pub(super) fn below(folder: &Path) -> Self {
+impl MultipartUploads {
+    /// Uploads below the folder of the buckets.
+    pub(super) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.join(FOLDER),
-            placing: Mutex::default(),
+            parts_lock: Mutex::default(),
         }
     }
 
@@ -72,13 +72,13 @@ impl Unfinished {
         let folder = self.folder.join(&id);
         fs::create_dir_all(&folder).await.map_err(internal)?;
         let text = serde_json::to_vec(upload).map_err(internal)?;
-        fs::write(folder.join(UPLOAD), text)
+        fs::write(folder.join(UPLOAD_FILE), text)
             .await
             .map_err(internal)?;
         Ok(id)
     }
 
-    /// The folder of an upload of this key, and what it is to be.
+    /// Finds an upload of this key: its folder and its description.
     pub(super) async fn find(
         &self,
         bucket: &str,
@@ -86,20 +86,20 @@ impl Unfinished {
         id: &str,
     ) -> S3Result<(PathBuf, Upload)> {
         // An id that is none may lead anywhere.
-        let id = Uuid::parse_str(id).map_err(|_| gone())?;
+        let id = Uuid::parse_str(id).map_err(|_| no_such_upload())?;
         let folder = self.folder.join(id.to_string());
-        let text = fs::read(folder.join(UPLOAD))
+        let text = fs::read(folder.join(UPLOAD_FILE))
             .await
-            .map_err(gone_or_internal)?;
+            .map_err(no_such_upload_or_internal)?;
         let upload: Upload = serde_json::from_slice(&text).map_err(internal)?;
         if (upload.bucket.as_str(), upload.key.as_str()) == (bucket, key) {
             Ok((folder, upload))
         } else {
-            Err(gone())
+            Err(no_such_upload())
         }
     }
 
-    /// Puts a part in place, over any other of its number; its entity tag. One that breaks off leaves nothing.
+    /// Stores a part, instead of any other of its number. Returns its entity tag. A part that breaks off leaves nothing.
     pub(super) async fn put(
         &self,
         folder: &Path,
@@ -110,8 +110,10 @@ impl Unfinished {
             let reason = "the part number must be an integer between 1 and 10000";
             return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, reason));
         }
-        let coming = Coming(folder.join(format!("coming-{}", Uuid::new_v4())));
-        let mut file = File::create(&coming.0).await.map_err(gone_or_internal)?;
+        let temporary = TemporaryFile(folder.join(format!("coming-{}", Uuid::new_v4())));
+        let mut file = File::create(&temporary.0)
+            .await
+            .map_err(no_such_upload_or_internal)?;
         let mut md5 = Md5::new();
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(internal)?;
@@ -120,12 +122,12 @@ impl Unfinished {
         }
         file.flush().await.map_err(internal)?;
         let etag = format!("{:032x}", u128::from_be_bytes(md5.finalize().into()));
-        let _placing = self.placing.lock().await;
+        let _placing = self.parts_lock.lock().await;
         let before = self.parts(folder).await?;
         let file = folder.join(format!("{number}-{etag}"));
-        fs::rename(&coming.0, &file)
+        fs::rename(&temporary.0, &file)
             .await
-            .map_err(gone_or_internal)?;
+            .map_err(no_such_upload_or_internal)?;
         for other in before
             .into_iter()
             .filter(|part| part.number == number && part.file != file)
@@ -137,7 +139,9 @@ impl Unfinished {
 
     /// The parts that are there, in order.
     pub(super) async fn parts(&self, folder: &Path) -> S3Result<Vec<Part>> {
-        let mut entries = fs::read_dir(folder).await.map_err(gone_or_internal)?;
+        let mut entries = fs::read_dir(folder)
+            .await
+            .map_err(no_such_upload_or_internal)?;
         let mut parts = vec![];
         while let Some(entry) = entries.next_entry().await.map_err(internal)? {
             let name = entry.file_name();
@@ -145,7 +149,7 @@ impl Unfinished {
                 continue;
             };
             let Ok(number) = number.parse() else { continue };
-            let about = entry.metadata().await.map_err(gone_or_internal)?;
+            let about = entry.metadata().await.map_err(no_such_upload_or_internal)?;
             let written = about.modified().map_err(internal)?;
             parts.push(Part {
                 number,
@@ -159,13 +163,13 @@ impl Unfinished {
         Ok(parts)
     }
 
-    /// Holds all parts in their places.
-    pub(super) async fn hold(&self) -> MutexGuard<'_, ()> {
-        self.placing.lock().await
+    /// Keeps all parts as they are while the guard lives.
+    pub(super) async fn lock_parts(&self) -> MutexGuard<'_, ()> {
+        self.parts_lock.lock().await
     }
 
-    /// The bytes of these parts of an upload, one after the other, if they are what it may consist of.
-    pub(super) async fn whole(
+    /// Returns the bytes of these parts of an upload, one after the other, if they can be completed.
+    pub(super) async fn assemble(
         &self,
         folder: &Path,
         named: Vec<(i32, Option<String>)>,
@@ -194,7 +198,12 @@ impl Unfinished {
             };
             parts.push(part);
         }
-        if parts.iter().rev().skip(1).any(|part| part.size < LEAST) {
+        if parts
+            .iter()
+            .rev()
+            .skip(1)
+            .any(|part| part.size < MIN_PART_LENGTH)
+        {
             return refuse(
                 S3ErrorCode::EntityTooSmall,
                 "a part that is not the last has less than 5 MiB",
@@ -204,29 +213,31 @@ impl Unfinished {
         Ok(StreamingBlob::wrap(read(files)))
     }
 
-    /// Forgets an upload.
-    pub(super) async fn end(&self, folder: &Path) -> S3Result<()> {
-        fs::remove_dir_all(folder).await.map_err(gone_or_internal)
+    /// Removes an upload.
+    pub(super) async fn remove(&self, folder: &Path) -> S3Result<()> {
+        fs::remove_dir_all(folder)
+            .await
+            .map_err(no_such_upload_or_internal)
     }
 }
 
-/// Gives up what was begun longer ago; how many. As a bucket's lifecycle rule does elsewhere.
-pub(crate) fn give_up(folder: &Path, life: Duration) -> io::Result<usize> {
+/// Aborts uploads that are older than `life`, as a bucket's lifecycle rule does elsewhere. Returns their number.
+pub(crate) fn abort_older_than(folder: &Path, life: Duration) -> io::Result<usize> {
     let uploads = match std::fs::read_dir(folder.join(FOLDER)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         uploads => uploads?,
     };
-    let mut given_up = 0;
+    let mut aborted = 0;
     for upload in uploads {
         let folder = upload?.path();
-        let begun = std::fs::metadata(folder.join(UPLOAD)).and_then(|about| about.modified());
+        let begun = std::fs::metadata(folder.join(UPLOAD_FILE)).and_then(|about| about.modified());
         // One that is gone meanwhile is none.
         let old = begun.is_ok_and(|begun| begun.elapsed().is_ok_and(|age| age > life));
         if old && std::fs::remove_dir_all(folder).is_ok() {
-            given_up += 1;
+            aborted += 1;
         }
     }
-    Ok(given_up)
+    Ok(aborted)
 }
 
 /// Files, one after the other.
@@ -242,7 +253,7 @@ fn read(files: Vec<PathBuf>) -> impl Stream<Item = io::Result<Bytes>> + Send + S
                         None => return Ok(None),
                     },
                 };
-                let mut piece = vec![0; PIECE];
+                let mut piece = vec![0; READ_LENGTH];
                 let length = file.read(&mut piece).await?;
                 if length > 0 {
                     piece.truncate(length);
@@ -253,35 +264,35 @@ fn read(files: Vec<PathBuf>) -> impl Stream<Item = io::Result<Bytes>> + Send + S
     )
 }
 
-/// A file that is gone with this, unless it was renamed.
-struct Coming(PathBuf);
+/// File that is deleted with this value, unless it was renamed.
+struct TemporaryFile(PathBuf);
 
-impl Drop for Coming {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-fn gone() -> S3Error {
+fn no_such_upload() -> S3Error {
     S3Error::with_message(
         S3ErrorCode::NoSuchUpload,
         "the upload does not exist: it was completed, or given up",
     )
 }
 
-fn gone_or_internal(error: io::Error) -> S3Error {
+fn no_such_upload_or_internal(error: io::Error) -> S3Error {
     if error.kind() == io::ErrorKind::NotFound {
-        gone()
+        no_such_upload()
     } else {
         internal(error)
     }
 }
 
 fn internal(error: impl Into<StdError>) -> S3Error {
-    S3Error::internal_error(Problem(error.into()))
+    S3Error::internal_error(StorageError(error.into()))
 }
 
-/// What went wrong with a file.
+/// Error of a file.
 #[derive(Debug, thiserror::Error)]
 #[error("keep an unfinished object: {0}")]
-struct Problem(StdError);
+struct StorageError(StdError);
