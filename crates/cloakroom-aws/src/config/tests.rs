@@ -1,5 +1,9 @@
 mod whole;
 
+use cloakroom_app::intake::Tenants;
+use cloakroom_app::submit::INLINE_LIMIT;
+use cloakroom_app::work::WorkerSettings;
+
 use super::*;
 
 const ALL: [(&str, &str); 4] = [
