@@ -10,7 +10,8 @@ use cloakroom_core::{
     Timestamp,
 };
 
-use super::{CorruptRecord, Item, name, rounded};
+use super::attributes::{Item, name, rounded};
+use super::error::CorruptRecord;
 
 /// The attributes of an item, each of the kind that is asked for.
 #[derive(Clone, Copy)]
