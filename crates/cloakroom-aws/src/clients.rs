@@ -1,7 +1,7 @@
 //! The SDK's clients, over one pool of connections.
 
 mod http;
-mod user_agent;
+mod tuning;
 
 use std::env;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::config::{
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use user_agent::ConstantUserAgent;
+use tuning::ConstantUserAgent;
 
 use crate::config::{Lookup, environment};
 
@@ -29,7 +29,7 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_secs(25);
 /// Most attempts of a call.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// What clients are built from. Building this builds none.
+/// Configuration that the SDK's clients are built from. Building this builds none.
 #[derive(Debug, Clone)]
 pub struct Clients {
     sdk: SdkConfig,
@@ -39,7 +39,7 @@ pub struct Clients {
     interceptor: Option<SharedInterceptor>,
 }
 
-/// Where services are, if not where the SDK finds them.
+/// Endpoints of services, where they are not the SDK's.
 #[derive(Debug, Clone, Default)]
 struct Endpoints {
     dynamodb: Option<String>,
@@ -57,16 +57,16 @@ pub struct Local<'a> {
     pub sqs_url: &'a str,
     /// The URL of what serves S3: asked by path (`/bucket/key`), as there is no name for each bucket.
     pub s3_url: &'a str,
-    /// As in `us-east-1`.
+    /// The region, as in `us-east-1`.
     pub region: &'a str,
-    /// What requests are signed by.
+    /// The key that signs requests.
     pub access_key: &'a str,
     /// Its secret.
     pub secret_key: &'a str,
 }
 
 impl Clients {
-    /// As the environment says: region, credentials, and `AWS_ENDPOINT_URL` where the services are not AWS's own.
+    /// Reads the environment: region, credentials, and `AWS_ENDPOINT_URL` where the services are not AWS's own.
     pub async fn load() -> Self {
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
         let sdk = loader

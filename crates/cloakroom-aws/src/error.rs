@@ -1,7 +1,7 @@
 //! What the SDK's errors mean to a use case.
 //!
 //! Error policy: what may be gone at the next try (throttling, a timeout, a connection, the service's own 5xx) is
-//! [`PortError::Unavailable`]; what an operator has to mend (a permission, a missing table, a value that the service
+//! [`PortError::Unavailable`]; what an operator has to fix (a permission, a missing table, a value that the service
 //! refuses) is [`PortError::Misconfigured`]. An answer that is part of the port's contract (a condition that did not
 //! hold, an object that is not there) is no error, and never comes here. Reasons are one line each:
 //! the service's code and message, or the causes of a call that got no answer.

@@ -266,21 +266,7 @@ fn assignments(patch: &Patch) -> Assignments {
     if let Some(status) = patch.status {
         all.set(name::STATUS, Assignment::Set(text(status.as_str())));
     }
-    if let Some(kept) = &patch.anew {
-        all.remove(&ATTEMPT_ATTRIBUTES);
-        all.set(name::ATTEMPT, Assignment::Set(number(0)));
-        all.set(
-            name::HISTORY,
-            Assignment::Set(steps(kept.iter().chain(&patch.step))),
-        );
-    } else if let Some(kept) = &patch.kept {
-        all.set(
-            name::HISTORY,
-            Assignment::Set(steps(kept.iter().chain(&patch.step))),
-        );
-    } else if let Some(step) = &patch.step {
-        all.set(name::HISTORY, Assignment::Append(steps([step])));
-    }
+    assign_history(&mut all, patch);
     if let Some(lease) = &patch.begin {
         all.remove(&[name::LEASE_ENDS_AT, name::LEASE_ALONE]);
         all.set_all(lease_attributes(lease));
@@ -301,6 +287,39 @@ fn assignments(patch: &Patch) -> Assignments {
     if let Some(at) = patch.ready_at {
         all.set(name::READY_AT, Assignment::Set(millis(at)));
     }
+    assign_progress(&mut all, patch);
+    if let Some(at) = patch.finished_at {
+        all.set(name::FINISHED_AT, Assignment::Set(millis(at)));
+    }
+    if let Some(success) = &patch.success {
+        all.remove(&SUCCESS_ATTRIBUTES);
+        all.set_all(success_attributes(success));
+    }
+    if let Some(failure) = &patch.failure {
+        all.set_all(failure_attributes(failure));
+    }
+    all
+}
+
+fn assign_history(all: &mut Assignments, patch: &Patch) {
+    if let Some(kept) = &patch.anew {
+        all.remove(&ATTEMPT_ATTRIBUTES);
+        all.set(name::ATTEMPT, Assignment::Set(number(0)));
+        all.set(
+            name::HISTORY,
+            Assignment::Set(steps(kept.iter().chain(&patch.step))),
+        );
+    } else if let Some(kept) = &patch.kept {
+        all.set(
+            name::HISTORY,
+            Assignment::Set(steps(kept.iter().chain(&patch.step))),
+        );
+    } else if let Some(step) = &patch.step {
+        all.set(name::HISTORY, Assignment::Append(steps([step])));
+    }
+}
+
+fn assign_progress(all: &mut Assignments, patch: &Patch) {
     if let Some((progress, estimate)) = &patch.progress {
         all.set(name::PROGRESS, Assignment::Set(percent(progress.percent)));
         all.set(
@@ -315,17 +334,6 @@ fn assignments(patch: &Patch) -> Assignments {
             estimate.map(|at| Assignment::Set(millis(at))),
         );
     }
-    if let Some(at) = patch.finished_at {
-        all.set(name::FINISHED_AT, Assignment::Set(millis(at)));
-    }
-    if let Some(success) = &patch.success {
-        all.remove(&SUCCESS_ATTRIBUTES);
-        all.set_all(success_attributes(success));
-    }
-    if let Some(failure) = &patch.failure {
-        all.set_all(failure_attributes(failure));
-    }
-    all
 }
 
 fn render(Assignments(all): Assignments, placeholders: &mut Placeholders) -> String {

@@ -1,8 +1,8 @@
 //! Messages as SQS carries them: in a body alone, or in a body and attributes.
 //!
 //! A message whose payload is text in the bucket is sent as Amazon's SQS Extended Client sends its own: the body points to the
-//! payload, `ExtendedPayloadSize` says so, and our envelope is an attribute beside it. Whoever consumes the queue with that
-//! client is handed the payload, and we go by the envelope. All other messages are the envelope, in the body.
+//! payload, `ExtendedPayloadSize` says so, and our envelope is an attribute beside it. A consumer with that client gets the
+//! payload, and ours reads the envelope. All other messages are the envelope, in the body.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,12 +19,12 @@ pub const ENVELOPE: &str = "Cloakroom-Envelope";
 /// Upper bound of an envelope with a claim check, whatever its names. A longer body is not parsed.
 const MAX_CLAIM_CHECK_BYTES: usize = 16 * 1024;
 
-/// A message as it was received.
+/// Message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReceivedMessage {
     /// The queue's id of it.
     pub message_id: String,
-    /// What the receipt is answered by.
+    /// The receipt handle.
     pub receipt: String,
     /// Its body.
     pub body: String,
@@ -32,7 +32,7 @@ pub struct ReceivedMessage {
     pub attributes: BTreeMap<String, String>,
     /// When it was sent, in milliseconds since 1970, if the queue says so.
     pub sent_at: Option<i64>,
-    /// How often it was received, this time counted.
+    /// Number of receives, with this one.
     pub receive_count: u32,
 }
 

@@ -15,7 +15,7 @@ use cloakroom_app::core::{CommandType, Timestamp};
 use cloakroom_app::host::{Host as _, SystemHost};
 use cloakroom_app::meter::{Fact, Measure, Meter};
 use serde::Serialize;
-use serde::ser::{SerializeMap as _, Serializer};
+use serde::ser::{SerializeMap, Serializer};
 
 use crate::config::MeterConfig;
 
@@ -43,7 +43,7 @@ pub const METRICS: ([&str; 11], [&str; 2]) = (
 /// Most values of a metric in a line, by the specification.
 const MAX_VALUES: usize = 100;
 
-/// Writes metrics as lines of a function's log. What is counted is held until [`write`](Self::write).
+/// Writes metrics as lines of a function's log. Facts are held until [`write`](Self::write).
 #[derive(Debug)]
 pub struct EmbeddedMetrics {
     config: MeterConfig,
@@ -61,7 +61,7 @@ impl EmbeddedMetrics {
         }
     }
 
-    /// Writes what was counted since the last time.
+    /// Writes the facts since the last call.
     pub fn write(&self) {
         for sum in std::mem::take(&mut *self.held()) {
             self.write_line(&sum);
@@ -184,24 +184,7 @@ impl Serialize for Document<'_> {
         if let Some(code) = code {
             document.serialize_entry("Code", code)?;
         }
-        let mut metrics = vec![];
-        for (name, count) in counts {
-            document.serialize_entry(name, count)?;
-            metrics.push(Metric {
-                name,
-                unit: "Count",
-            });
-        }
-        for (name, times) in times {
-            match &times[..] {
-                [time] => document.serialize_entry(name, time)?,
-                times => document.serialize_entry(name, times)?,
-            }
-            metrics.push(Metric {
-                name,
-                unit: "Milliseconds",
-            });
-        }
+        let metrics = serialize_metrics(&mut document, counts, times)?;
         let mut directives = vec![Directive {
             namespace: NAMESPACE,
             dimensions,
@@ -223,6 +206,33 @@ impl Serialize for Document<'_> {
         document.serialize_entry("_aws", &metadata)?;
         document.end()
     }
+}
+
+/// Serializes counts and times as members of a document. Returns their metrics, the counts first.
+fn serialize_metrics<M: SerializeMap>(
+    document: &mut M,
+    counts: &BTreeMap<&'static str, u64>,
+    times: &BTreeMap<&'static str, Vec<u64>>,
+) -> Result<Vec<Metric>, M::Error> {
+    let mut metrics = vec![];
+    for (name, count) in counts {
+        document.serialize_entry(name, count)?;
+        metrics.push(Metric {
+            name,
+            unit: "Count",
+        });
+    }
+    for (name, times) in times {
+        match &times[..] {
+            [time] => document.serialize_entry(name, time)?,
+            times => document.serialize_entry(name, times)?,
+        }
+        metrics.push(Metric {
+            name,
+            unit: "Milliseconds",
+        });
+    }
+    Ok(metrics)
 }
 
 /// The metric that counts a fact; its code; the metric of its time.

@@ -3,20 +3,18 @@
 //! Needs `s3:ListBucket` on the bucket besides the rights to its objects: without it S3 answers "forbidden" for what
 //! is not there.
 
+mod bucket;
 mod copy;
 mod parts;
 mod read;
 mod write;
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
-use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use base64::Engine as _;
@@ -33,41 +31,10 @@ use futures::stream::BoxStream;
 use crate::clients::Clients;
 use crate::error::{OBJECTS, port_error};
 
-/// The port over one bucket.
-///
-/// Its client is built at its first use: most submissions are small, most polls find no stored result, and neither
-/// should pay for it.
-#[derive(Debug, Clone)]
-pub struct S3Objects {
-    clients: Clients,
-    client: Arc<OnceLock<Client>>,
-    bucket: String,
-    /// The length of the parts in which a larger object is copied.
-    copy_part_length: u64,
-}
+pub use bucket::S3Objects;
+use bucket::{presigning, upload_link_from};
 
 impl S3Objects {
-    /// The bucket of this name.
-    pub fn new(clients: &Clients, bucket: impl Into<String>) -> Self {
-        Self {
-            clients: clients.clone(),
-            client: Arc::default(),
-            bucket: bucket.into(),
-            copy_part_length: copy::PART_LENGTH,
-        }
-    }
-
-    /// Copies objects of more than 5 MiB, S3's minimum, in parts: so that tests need no large ones.
-    #[must_use]
-    pub fn with_small_parts(mut self) -> Self {
-        self.copy_part_length = 5 * 1024 * 1024;
-        self
-    }
-
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| self.clients.s3())
-    }
-
     /// Makes the bucket, unless it is there: for the dev runner and for tests. A deployment's is made by its template.
     pub async fn create_bucket(&self) -> Result<(), PortError> {
         match self
@@ -287,17 +254,6 @@ impl Objects for S3Objects {
     }
 }
 
-fn upload_link_from(request: &PresignedRequest) -> UploadLink {
-    let headers = request
-        .headers()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    UploadLink {
-        url: request.uri().to_owned(),
-        headers,
-    }
-}
-
 /// Payloads that producers keep, in buckets of theirs. Needs `s3:ListBucket` there too.
 #[derive(Debug, Clone)]
 pub(crate) struct S3Parcels(Clients);
@@ -366,13 +322,6 @@ impl Letters for S3Objects {
     async fn forget(&self, key: &str) -> Result<(), PortError> {
         self.delete(key).await
     }
-}
-
-fn presigning(valid: Duration) -> Result<PresigningConfig, PortError> {
-    PresigningConfig::expires_in(valid).map_err(|error| PortError::Misconfigured {
-        service: OBJECTS,
-        reason: error.to_string(),
-    })
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ const MAX_HIDE: Duration = Duration::from_secs(43_200 - 900);
 /// Retention of the dead-letter queue that is created here: SQS's maximum, 14 days.
 const DEAD_LETTER_RETENTION_SECONDS: &str = "1209600";
 
-/// The port over one queue. Messages that are held back for longer than the queue can (15 minutes) come early, and are hidden
-/// by whoever receives them; see `schedule`.
+/// The port over one queue. A message that is delayed for longer than the queue can (15 minutes) comes early, and its receiver
+/// hides it; see `schedule`.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     clients: Clients,

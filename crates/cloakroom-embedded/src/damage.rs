@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::StartError;
+use crate::error::StartError;
 
 /// The latest version of the tables that `dynoxide` knows. A test holds it to the linked one.
 const DYNAMODB_SCHEMA: u32 = 11;

@@ -23,26 +23,18 @@
 //!
 //! IAM, TLS, and any address but 127.0.0.1. DynamoDB and SQS take any credentials.
 
+mod account;
 mod clock;
 mod damage;
 mod dynamodb;
+mod error;
 pub mod net;
 mod ports;
 mod s3;
 mod services;
 mod sqs;
 
+pub use account::{ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY};
 pub use clock::Clock;
-pub use services::{Services, StartError, Storage};
-
-/// The access key the S3 service knows.
-pub const ACCESS_KEY: &str = "cloakroom";
-
-/// The secret that belongs to [`ACCESS_KEY`]. It protects nothing but a loopback port.
-pub const SECRET_KEY: &str = "cloakroom-on-this-machine";
-
-/// The region to give the SDK clients; queue names (ARNs) carry it.
-pub const REGION: &str = "us-east-1";
-
-/// The account in queue URLs and ARNs.
-pub const ACCOUNT: &str = "000000000000";
+pub use error::StartError;
+pub use services::{Services, Storage};

@@ -7,16 +7,18 @@
 //! - what hyper rejects before any service gets the answer that the host chooses (`wire`).
 
 mod body;
+mod date;
+mod rejection;
 mod wire;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{Either, Full};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, DATE, HeaderValue};
 use hyper::server::conn::http1;
@@ -28,7 +30,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use body::RequestBody;
+pub use rejection::RejectionResponse;
+pub(crate) use rejection::empty_rejection;
+
 use body::Rest;
+use date::date;
 use wire::{Lingering, Wire};
 
 /// Time that requests in progress get to finish after the server was stopped. Then they are answered with 503.
@@ -36,20 +42,6 @@ pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Time after [`GRACE`] for the last responses to be sent. Then connections are closed.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Chooses the answer to a request that no service can answer: its status, and the request's path. 400, 414 and 431
-/// are requests that hyper rejects (for these the path is `/` if it is not known), 503 is a request that did not
-/// finish in time before the end.
-pub type RejectionResponse = Arc<dyn Fn(StatusCode, &str) -> Response<Full<Bytes>> + Send + Sync>;
-
-/// Response without a body, as the embedded services send it.
-pub(crate) fn empty_rejection() -> RejectionResponse {
-    Arc::new(|status, _| {
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = status;
-        response
-    })
-}
 
 /// Becomes ready when the server must end: the sender sent `true`, or was dropped.
 #[derive(Clone, Debug)]
@@ -180,11 +172,6 @@ async fn finish<B>(mut response: Response<B>, rest: Rest, lingering: &Lingering)
     }
     response.headers_mut().insert(DATE, date());
     response
-}
-
-/// The machine's time as `Date` has it.
-fn date() -> HeaderValue {
-    HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now())).expect("a date is ASCII")
 }
 
 async fn grace_expired(stop: Stop) {

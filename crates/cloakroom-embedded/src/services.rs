@@ -12,9 +12,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::account::{ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY};
+use crate::clock::{self, Clock};
+use crate::error::StartError;
 use crate::net::Stop;
 use crate::ports::{Listeners, listen_on_last_ports};
-use crate::{ACCESS_KEY, ACCOUNT, Clock, REGION, SECRET_KEY, clock, damage, dynamodb, s3, sqs};
+use crate::{damage, dynamodb, s3, sqs};
 
 /// Longest time that a shutdown waits for one service.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
@@ -26,50 +29,6 @@ pub enum Storage<'a> {
     Folder(&'a Path),
     /// Memory: lost with the services. (Objects lie in a temporary folder meanwhile.)
     Memory,
-}
-
-/// Why the services did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// Another process serves this folder. End that one, or take another folder.
-    #[error("use {folder}: another process is using it")]
-    InUse {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A file, folder or port was refused by the system.
-    #[error("{what}: {source}")]
-    Io {
-        /// What was tried, as in "failed to …".
-        what: String,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// Stored data could not be opened: damaged, or written by a newer version.
-    #[error("open {file}: {reason}; move or delete the folder {folder} (its jobs are gone then)", file = file.display(), folder = folder.display())]
-    Data {
-        /// The folder with all of the data.
-        folder: PathBuf,
-        /// The file.
-        file: PathBuf,
-        /// The reason, in words.
-        reason: String,
-    },
-    /// The path of the folder is not UTF-8, which the table needs.
-    #[error("use {folder}: its path is not UTF-8", folder = folder.display())]
-    NotUtf8 {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A service did not start for a reason that is not in the folder.
-    #[error("start the embedded {service}: {reason}")]
-    Service {
-        /// The service.
-        service: &'static str,
-        /// The reason, in words.
-        reason: String,
-    },
 }
 
 /// The running services. They end when this is dropped, at leisure, or by [`shutdown`](Self::shutdown),

@@ -142,7 +142,7 @@ fn connections_are_made_ready_with_the_first_client_and_not_again() {
     clients.sdk = clients
         .sdk
         .into_builder()
-        .http_client(http::validated_once(SharedHttpClient::new(counted)))
+        .http_client(tuning::validated_once(SharedHttpClient::new(counted)))
         .build();
     assert_eq!(times.load(Ordering::Relaxed), 0);
     _ = (clients.dynamodb(), clients.sqs(), clients.s3());

@@ -1,5 +1,10 @@
 mod whole;
 
+use cloakroom_app::http_settings::{Authorizer, Cors, HttpSettings};
+use cloakroom_app::intake::Tenants;
+use cloakroom_app::submit::INLINE_LIMIT;
+use cloakroom_app::work::WorkerSettings;
+
 use super::*;
 
 const ALL: [(&str, &str); 4] = [

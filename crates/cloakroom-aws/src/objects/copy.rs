@@ -6,18 +6,15 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom_app::ports::{ObjectInfo, PortError};
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::S3Objects;
+use super::bucket::S3Objects;
 use super::parts::begin_upload;
 use crate::error::{OBJECTS, port_error};
-
-/// Length of a part: 64 MiB, so that an object of 5 GiB has 80.
-pub(super) const PART_LENGTH: u64 = 64 * 1024 * 1024;
 
 /// Most parts that are copied at once.
 const MAX_CONCURRENT_PARTS: usize = 16;
 
 impl S3Objects {
-    /// Copies an object of which this is known; `false` when there is none, or another by now.
+    /// Copies an object that is as `info` says. `false` if it is missing or was replaced.
     pub(super) async fn copy_object(
         &self,
         from: &str,

@@ -1,4 +1,4 @@
-//! Objects that come in parts: multipart uploads, of which nobody but us knows the id.
+//! Objects that come in parts: multipart uploads, whose ids are secret.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use cloakroom_app::ports::{Part, PartTerms, PortError, UploadLink, UploadTerms};
 
-use super::{S3Objects, presigning, upload_link_from};
+use super::bucket::{S3Objects, presigning, upload_link_from};
 use crate::error::{OBJECTS, port_error};
 
 /// Code of an upload that was completed or aborted, or never existed.

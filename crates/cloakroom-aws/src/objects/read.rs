@@ -12,13 +12,13 @@ use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{Opened, PortError, ReadError};
 use futures::StreamExt as _;
 
-use super::S3Objects;
+use super::bucket::S3Objects;
 use crate::error::{OBJECTS, causes, port_error};
 
 /// Most times in a row that a read is resumed without a byte.
 const MAX_RESUMES: u32 = 3;
 
-/// What S3 says of a checksum that does not agree, wherever the SDK puts it.
+/// S3's text about a checksum that does not match, wherever the SDK puts it.
 const MISMATCH: &str = "checksum mismatch";
 
 struct ResumableRead {
@@ -172,7 +172,7 @@ fn unavailable_with(reason: String) -> PortError {
     }
 }
 
-/// Where what is damaged can only be asked for again.
+/// Maps an error for callers that can only retry a damaged object.
 pub(super) fn unavailable(error: ReadError) -> PortError {
     match error {
         ReadError::Port(error) => error,

@@ -9,7 +9,7 @@ use cloakroom_app::ports::{BrokenOff, Objects as _, PortError};
 use futures::stream::{BoxStream, FuturesOrdered};
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::S3Objects;
+use super::bucket::S3Objects;
 use super::parts::begin_upload;
 use crate::error::{OBJECTS, port_error};
 

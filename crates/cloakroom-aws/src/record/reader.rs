@@ -1,4 +1,7 @@
 //! Reading an item, attribute by attribute: each is of its kind, or named in the error.
+//!
+//! Written by hand. `serde_dynamo` 4.3 needs 43 % (a new job) to 53 % (a job with all attributes) more instructions for a record,
+//! and as much code. Its errors name no attribute without `serde_path_to_error`, and it panics at an unknown kind of attribute.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,7 +13,8 @@ use cloakroom_core::{
     Timestamp,
 };
 
-use super::{CorruptRecord, Item, name, rounded};
+use super::attributes::{Item, name, rounded};
+use super::error::CorruptRecord;
 
 /// The attributes of an item, each of the kind that is asked for.
 #[derive(Clone, Copy)]

@@ -4,8 +4,8 @@ use cloakroom_core::{Digest, Progress, Resource, Status};
 
 use super::*;
 
-/// What version 1 of this program wrote: never to be changed, only added to.
-fn yesterdays() -> Item {
+/// Item that version 1 wrote. Only add to it: stored items are like it.
+fn item_of_version_1() -> Item {
     let attributes = [
         ("pk", text("job#acme#0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11")),
         ("v", number(1)),
@@ -54,7 +54,7 @@ fn yesterdays() -> Item {
         .collect()
 }
 
-fn the_job_of_yesterday() -> Job {
+fn job_of_version_1() -> Job {
     Job {
         tenant: "acme".parse().expect("a good name"),
         id: "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11"
@@ -113,13 +113,13 @@ fn the_job_of_yesterday() -> Job {
 }
 
 #[test]
-fn yesterdays_record_is_read_by_todays_code() {
-    assert_eq!(read(&yesterdays()), Ok(the_job_of_yesterday()));
+fn a_record_of_version_1_is_read() {
+    assert_eq!(read(&item_of_version_1()), Ok(job_of_version_1()));
 }
 
 #[test]
 fn a_lease_of_an_attempt_that_runs_alone_comes_back_as_one() {
-    let mut job = the_job_of_yesterday();
+    let mut job = job_of_version_1();
     job.lease.as_mut().expect("it ran").isolation = Isolation::Alone;
     let item = write(&job);
     assert_eq!(
@@ -130,8 +130,8 @@ fn a_lease_of_an_attempt_that_runs_alone_comes_back_as_one() {
 }
 
 #[test]
-fn todays_record_is_what_yesterdays_code_would_read() {
-    assert_eq!(write(&the_job_of_yesterday()), yesterdays());
+fn a_record_is_written_as_version_1() {
+    assert_eq!(write(&job_of_version_1()), item_of_version_1());
 }
 
 #[test]
@@ -145,25 +145,25 @@ fn a_new_job_comes_back_as_it_was_written() {
 
 #[test]
 fn attributes_that_are_not_known_are_passed_over() {
-    let mut item = yesterdays();
+    let mut item = item_of_version_1();
     item.insert("priority".into(), number(3));
     item.insert("labels".into(), AttributeValue::Ss(vec!["blue".into()]));
-    assert_eq!(read(&item), Ok(the_job_of_yesterday()));
+    assert_eq!(read(&item), Ok(job_of_version_1()));
 }
 
 #[test]
 fn steps_that_are_not_known_are_passed_over() {
-    let mut item = yesterdays();
+    let mut item = item_of_version_1();
     let Some(AttributeValue::L(steps)) = item.get_mut("history") else {
         panic!("a list")
     };
     steps.extend([text("1795248003000 teleport"), number(7)]);
-    assert_eq!(read(&item), Ok(the_job_of_yesterday()));
+    assert_eq!(read(&item), Ok(job_of_version_1()));
 }
 
 #[test]
 fn a_record_of_a_later_version_is_refused_in_clear_words() {
-    let mut item = yesterdays();
+    let mut item = item_of_version_1();
     item.insert("v".into(), number(2));
     let error = read(&item).expect_err("refused");
     assert_eq!(
@@ -189,8 +189,8 @@ fn a_record_without_a_part_it_must_have_names_that_part() {
         "lease_ends_at",
         "history",
     ];
-    for name in yesterdays().keys() {
-        let mut item = yesterdays();
+    for name in item_of_version_1().keys() {
+        let mut item = item_of_version_1();
         item.remove(name);
         match read(&item) {
             Ok(_) => assert!(
@@ -210,8 +210,8 @@ fn a_record_without_a_part_it_must_have_names_that_part() {
 
 #[test]
 fn a_part_of_the_wrong_kind_is_named() {
-    for name in yesterdays().keys().filter(|name| *name != "pk") {
-        let mut item = yesterdays();
+    for name in item_of_version_1().keys().filter(|name| *name != "pk") {
+        let mut item = item_of_version_1();
         item.insert(name.clone(), AttributeValue::Bool(true));
         let error = read(&item).expect_err(name).to_string();
         assert!(
@@ -230,7 +230,7 @@ fn a_part_of_the_wrong_kind_is_named() {
         ("failure_code", text("No paper")),
         ("resource", text("javascript:alert(1)")),
     ] {
-        let mut item = yesterdays();
+        let mut item = item_of_version_1();
         item.insert(name.into(), value);
         let error = read(&item).expect_err(name).to_string();
         assert!(
@@ -243,7 +243,7 @@ fn a_part_of_the_wrong_kind_is_named() {
 #[test]
 fn a_status_that_says_to_ask_again_or_otherwise_is_read_as_a_400() {
     for status in [401, 405, 407, 408, 425, 426, 429] {
-        let mut item = yesterdays();
+        let mut item = item_of_version_1();
         item.insert("failure_status".into(), number(status));
         let job = read(&item).expect("a record that an earlier program wrote");
         assert_eq!(
@@ -263,7 +263,7 @@ fn a_percentage_that_is_none_is_brought_into_its_bounds() {
         ("-1", 0.0),
         ("1e-200", 0.0),
     ] {
-        let mut item = yesterdays();
+        let mut item = item_of_version_1();
         item.insert("progress".into(), AttributeValue::N(value.into()));
         let percent = read(&item)
             .expect("a job")

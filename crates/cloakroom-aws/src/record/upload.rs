@@ -4,7 +4,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom_app::ports::{PartsRecord, UploadTerms};
 use cloakroom_core::{Tenant, Timestamp, UploadId};
 
-use super::{CorruptRecord, Item, Reader, VERSION, blob, name, number, text};
+use super::attributes::{Item, VERSION, blob, name, number, text};
+use super::error::CorruptRecord;
+use super::reader::Reader;
 
 /// The key of an upload in parts.
 pub(crate) fn parts_pk(tenant: &Tenant, upload: UploadId) -> AttributeValue {
@@ -73,7 +75,7 @@ mod tests {
 
     /// Read by every later program.
     #[test]
-    fn yesterdays_record_of_an_upload_is_read_by_todays_code() {
+    fn a_record_of_an_upload_of_version_1_is_read() {
         let id = "019c10a6-3000-7000-8000-000000000000";
         let mut item: Item = [
             ("pk", text(format!("parts#acme#{id}"))),

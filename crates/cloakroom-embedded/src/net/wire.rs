@@ -24,7 +24,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::{RejectionResponse, date};
+use super::date::date;
+use super::rejection::RejectionResponse;
 
 /// Marks a connection that must be closed slowly.
 pub(super) type Lingering = Arc<AtomicBool>;

@@ -14,8 +14,8 @@ use s3s::{Body, HttpResponse};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
+use crate::account::{ACCESS_KEY, SECRET_KEY};
 use crate::net::{self, RequestBody, Stop};
-use crate::{ACCESS_KEY, SECRET_KEY};
 use access::AccessPolicy;
 use checked::CheckedFiles;
 use cors::Cors;

@@ -30,79 +30,57 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The body's `__type`, and the query protocol's code.
-    pub(super) fn names(self) -> (&'static str, &'static str) {
+    /// Returns the body's `__type`.
+    pub(super) fn shape(self) -> &'static str {
         match self {
-            Kind::BatchEntryIdsNotDistinct => (
-                "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
-                "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-            ),
-            Kind::BatchRequestTooLong => (
-                "com.amazonaws.sqs#BatchRequestTooLong",
-                "AWS.SimpleQueueService.BatchRequestTooLong",
-            ),
-            Kind::EmptyBatchRequest => (
-                "com.amazonaws.sqs#EmptyBatchRequest",
-                "AWS.SimpleQueueService.EmptyBatchRequest",
-            ),
-            Kind::Internal => ("com.amazonaws.sqs#InternalFailure", "InternalFailure"),
-            Kind::InvalidAction => (
-                "com.amazon.coral.service#UnknownOperationException",
-                "InvalidAction",
-            ),
-            Kind::InvalidAttributeName => (
-                "com.amazonaws.sqs#InvalidAttributeName",
-                "InvalidAttributeName",
-            ),
-            Kind::InvalidAttributeValue => (
-                "com.amazonaws.sqs#InvalidAttributeValue",
-                "InvalidAttributeValue",
-            ),
-            Kind::InvalidBatchEntryId => (
-                "com.amazonaws.sqs#InvalidBatchEntryId",
-                "AWS.SimpleQueueService.InvalidBatchEntryId",
-            ),
-            Kind::InvalidMessageContents => (
-                "com.amazonaws.sqs#InvalidMessageContents",
-                "InvalidMessageContents",
-            ),
-            Kind::InvalidParameterValue => (
-                "com.amazon.coral.service#InvalidParameterValueException",
-                "InvalidParameterValue",
-            ),
-            Kind::MalformedInput => (
-                "com.amazon.coral.service#SerializationException",
-                "MalformedInput",
-            ),
-            Kind::MessageNotInflight => (
-                "com.amazonaws.sqs#MessageNotInflight",
-                "AWS.SimpleQueueService.MessageNotInflight",
-            ),
-            Kind::MissingParameter => (
-                "com.amazon.coral.service#MissingRequiredParameterException",
-                "MissingParameter",
-            ),
-            Kind::QueueDoesNotExist => (
-                "com.amazonaws.sqs#QueueDoesNotExist",
-                "AWS.SimpleQueueService.NonExistentQueue",
-            ),
-            Kind::QueueNameExists => ("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists"),
-            Kind::ReceiptHandleIsInvalid => (
-                "com.amazonaws.sqs#ReceiptHandleIsInvalid",
-                "ReceiptHandleIsInvalid",
-            ),
-            Kind::ResourceNotFound => (
-                "com.amazonaws.sqs#ResourceNotFoundException",
-                "ResourceNotFoundException",
-            ),
-            Kind::TooManyEntriesInBatchRequest => (
-                "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
-                "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-            ),
-            Kind::UnsupportedOperation => (
-                "com.amazonaws.sqs#UnsupportedOperation",
-                "AWS.SimpleQueueService.UnsupportedOperation",
-            ),
+            Kind::BatchEntryIdsNotDistinct => "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
+            Kind::BatchRequestTooLong => "com.amazonaws.sqs#BatchRequestTooLong",
+            Kind::EmptyBatchRequest => "com.amazonaws.sqs#EmptyBatchRequest",
+            Kind::Internal => "com.amazonaws.sqs#InternalFailure",
+            Kind::InvalidAction => "com.amazon.coral.service#UnknownOperationException",
+            Kind::InvalidAttributeName => "com.amazonaws.sqs#InvalidAttributeName",
+            Kind::InvalidAttributeValue => "com.amazonaws.sqs#InvalidAttributeValue",
+            Kind::InvalidBatchEntryId => "com.amazonaws.sqs#InvalidBatchEntryId",
+            Kind::InvalidMessageContents => "com.amazonaws.sqs#InvalidMessageContents",
+            Kind::InvalidParameterValue => {
+                "com.amazon.coral.service#InvalidParameterValueException"
+            }
+            Kind::MalformedInput => "com.amazon.coral.service#SerializationException",
+            Kind::MessageNotInflight => "com.amazonaws.sqs#MessageNotInflight",
+            Kind::MissingParameter => "com.amazon.coral.service#MissingRequiredParameterException",
+            Kind::QueueDoesNotExist => "com.amazonaws.sqs#QueueDoesNotExist",
+            Kind::QueueNameExists => "com.amazonaws.sqs#QueueNameExists",
+            Kind::ReceiptHandleIsInvalid => "com.amazonaws.sqs#ReceiptHandleIsInvalid",
+            Kind::ResourceNotFound => "com.amazonaws.sqs#ResourceNotFoundException",
+            Kind::TooManyEntriesInBatchRequest => "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
+            Kind::UnsupportedOperation => "com.amazonaws.sqs#UnsupportedOperation",
+        }
+    }
+
+    /// Returns the query protocol's code.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Kind::BatchEntryIdsNotDistinct => "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+            Kind::BatchRequestTooLong => "AWS.SimpleQueueService.BatchRequestTooLong",
+            Kind::EmptyBatchRequest => "AWS.SimpleQueueService.EmptyBatchRequest",
+            Kind::Internal => "InternalFailure",
+            Kind::InvalidAction => "InvalidAction",
+            Kind::InvalidAttributeName => "InvalidAttributeName",
+            Kind::InvalidAttributeValue => "InvalidAttributeValue",
+            Kind::InvalidBatchEntryId => "AWS.SimpleQueueService.InvalidBatchEntryId",
+            Kind::InvalidMessageContents => "InvalidMessageContents",
+            Kind::InvalidParameterValue => "InvalidParameterValue",
+            Kind::MalformedInput => "MalformedInput",
+            Kind::MessageNotInflight => "AWS.SimpleQueueService.MessageNotInflight",
+            Kind::MissingParameter => "MissingParameter",
+            Kind::QueueDoesNotExist => "AWS.SimpleQueueService.NonExistentQueue",
+            Kind::QueueNameExists => "QueueAlreadyExists",
+            Kind::ReceiptHandleIsInvalid => "ReceiptHandleIsInvalid",
+            Kind::ResourceNotFound => "ResourceNotFoundException",
+            Kind::TooManyEntriesInBatchRequest => {
+                "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"
+            }
+            Kind::UnsupportedOperation => "AWS.SimpleQueueService.UnsupportedOperation",
         }
     }
 

@@ -10,8 +10,9 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use super::actions;
 use super::error::{Kind, SqsError};
-use super::{Server, actions};
+use super::server::Server;
 use crate::net::{self, RequestBody, Stop};
 
 const JSON: &str = "application/x-amz-json-1.0";
@@ -69,7 +70,7 @@ async fn read(request: Request<RequestBody>) -> Result<(String, Bytes), SqsError
 }
 
 fn refusal(error: &SqsError) -> Response<Full<Bytes>> {
-    let (shape, code) = error.kind.names();
+    let (shape, code) = (error.kind.shape(), error.kind.code());
     let body = json!({ "__type": shape, "message": error.message }).to_string();
     let mut response = Response::new(Full::from(body));
     let (status, fault) = if error.kind.sender_fault() {

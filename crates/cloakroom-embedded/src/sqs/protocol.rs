@@ -1,6 +1,7 @@
 //! The wire's types, and its names for queues and receipts.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use super::attributes::MessageAttributes;
 use super::error::{Kind, SqsError};
-use crate::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, REGION};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -114,7 +115,7 @@ impl Failed {
         Self {
             id,
             sender_fault: error.kind.sender_fault(),
-            code: error.kind.names().1,
+            code: error.kind.code(),
             message: error.message,
         }
     }
@@ -139,6 +140,24 @@ pub(super) fn queue_name(body: &[u8]) -> Result<String, SqsError> {
     match url.rsplit('/').next() {
         None | Some("") => Err(SqsError::missing("QueueUrl")),
         Some(name) => Ok(name.to_owned()),
+    }
+}
+
+/// Rejects a number outside its limits.
+pub(super) fn check_range(
+    value: i64,
+    limits: RangeInclusive<i64>,
+    parameter: &str,
+) -> Result<i64, SqsError> {
+    if limits.contains(&value) {
+        Ok(value)
+    } else {
+        Err(SqsError::invalid(format!(
+            "Value {value} for parameter {parameter} is invalid. Reason: Must be between {} and {}, \
+             if provided.",
+            limits.start(),
+            limits.end()
+        )))
     }
 }
 

@@ -9,9 +9,9 @@ use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Clock, Server, Store, serve};
+use super::{Server, Store, serve};
 use crate::net::{Stop, listen};
-use crate::{ACCESS_KEY, REGION, SECRET_KEY};
+use crate::{ACCESS_KEY, Clock, REGION, SECRET_KEY};
 
 struct Running {
     server: Arc<Server>,

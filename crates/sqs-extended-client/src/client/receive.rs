@@ -3,19 +3,10 @@
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::types::Message;
 
-use super::{Error, ExtendedClient};
+use super::ExtendedClient;
+use super::error::Error;
+use super::received::Received;
 use crate::{Pointer, SizeAttribute, embed};
-
-/// What was received.
-#[derive(Debug, Default)]
-pub struct Received {
-    /// The messages with their payloads, without the attribute that marked them. Their receipt handles remember the payload:
-    /// use them with this client's other requests.
-    pub messages: Vec<Message>,
-    /// Those whose payload could not be fetched, as SQS handed them out, and why. They come back after the visibility timeout,
-    /// unless they are deleted.
-    pub failed: Vec<(Message, Error)>,
-}
 
 impl ExtendedClient {
     /// Receives messages, and fetches the payloads that are in S3, one after another. One request, and one for each of those.

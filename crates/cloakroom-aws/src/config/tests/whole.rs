@@ -1,5 +1,10 @@
 //! Every variable: its place, its default, and the error of a bad one.
 
+use std::time::Duration;
+
+use cloakroom_core::Namespace;
+use uuid::Uuid;
+
 use super::*;
 
 /// A variable of each name, each with another value.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::check_range;
-use crate::sqs::Server;
 use crate::sqs::error::SqsError;
-use crate::sqs::protocol::{arn_to_name, name_to_arn, parse};
+use crate::sqs::protocol::{arn_to_name, check_range, name_to_arn, parse};
+use crate::sqs::server::Server;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::sqs::Server;
 use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::protocol::{parse, queue_name};
+use crate::sqs::server::Server;
 use crate::sqs::settings::{AttributeMap, Settings, standard_only};
 
 #[derive(Deserialize)]

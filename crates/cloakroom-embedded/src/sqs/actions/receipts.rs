@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{batch_answer, check_batch, check_range};
-use crate::sqs::Server;
+use super::batch::{batch_answer, check_batch};
 use crate::sqs::error::SqsError;
-use crate::sqs::protocol::{Batch, Failed, Receipt, ReceiptEntry, parse, queue_name};
+use crate::sqs::protocol::{Batch, Failed, Receipt, ReceiptEntry, check_range, parse, queue_name};
+use crate::sqs::server::Server;
 use crate::sqs::settings::MAX_VISIBILITY_S;
 use crate::sqs::store::Store;
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::check_range;
-use crate::ACCOUNT;
-use crate::sqs::Server;
+use crate::account::ACCOUNT;
 use crate::sqs::attributes::{md5_of, md5_of_attributes, select};
 use crate::sqs::error::{Kind, SqsError};
-use crate::sqs::protocol::{ReceiveInput, ReceivedMessage, name_to_arn, parse, queue_name};
+use crate::sqs::protocol::{
+    ReceiveInput, ReceivedMessage, check_range, name_to_arn, parse, queue_name,
+};
+use crate::sqs::server::Server;
 use crate::sqs::settings::MAX_VISIBILITY_S;
 use crate::sqs::store::{Received, StoredMessage};
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{batch_answer, check_batch, check_range};
-use crate::sqs::Server;
+use super::batch::{batch_answer, check_batch};
 use crate::sqs::attributes::{check, check_characters, md5_of, md5_of_attributes, size_bytes};
 use crate::sqs::error::{Kind, SqsError};
-use crate::sqs::protocol::{Batch, Failed, SendEntry, Sent, parse, queue_name};
+use crate::sqs::protocol::{Batch, Failed, SendEntry, Sent, check_range, parse, queue_name};
+use crate::sqs::server::Server;
 use crate::sqs::settings::MAX_MESSAGE_BYTES;
 use crate::sqs::store::NewMessage;
 

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::Store;
-use super::messages::{Candidate, exceeds_receive_count};
+use super::candidate::{Candidate, exceeds_receive_count};
+use super::database::Store;
 use super::queues::settings;
 use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::settings::Settings;

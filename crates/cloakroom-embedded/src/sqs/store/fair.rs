@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::messages::Candidate;
+use super::candidate::Candidate;
 use crate::sqs::error::SqsError;
 
 /// The first message that is due of a group, after the one that was before it. Without being told, `SQLite` would look at all that

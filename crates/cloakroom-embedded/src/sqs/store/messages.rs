@@ -3,14 +3,15 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::Store;
+use super::candidate::Candidate;
+use super::database::Store;
 use super::dead_letters::move_dead_letter;
 use super::fair::Turns;
 use super::queues::{expire, settings};
 use crate::sqs::attributes::{MessageAttributes, size_bytes};
 use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::protocol::Receipt;
-use crate::sqs::settings::{MAX_VISIBILITY_S, Settings};
+use crate::sqs::settings::MAX_VISIBILITY_S;
 
 /// A message to send, checked but for its queue's own limits.
 #[derive(Clone, Debug, Default)]
@@ -205,13 +206,6 @@ impl Store {
     }
 }
 
-/// A visible message, before it is received or moved to the dead-letter queue.
-pub(super) struct Candidate {
-    pub(super) seq: i64,
-    pub(super) visible_at: i64,
-    pub(super) receive_count: i64,
-}
-
 fn mark_received(
     connection: &Connection,
     candidate: &Candidate,
@@ -252,12 +246,4 @@ fn read(row: &Row<'_>, token: String) -> rusqlite::Result<(StoredMessage, String
         dead_letter_from: row.get(7)?,
     };
     Ok((message, row.get(8)?))
-}
-
-/// Returns whether the message was received as often as the queue's redrive policy allows.
-pub(super) fn exceeds_receive_count(settings: &Settings, candidate: &Candidate) -> bool {
-    settings
-        .redrive
-        .as_ref()
-        .is_some_and(|redrive| candidate.receive_count >= redrive.max_receive_count)
 }

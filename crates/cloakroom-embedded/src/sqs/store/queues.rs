@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Store;
+use super::database::Store;
 use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::protocol::name_to_arn;
 use crate::sqs::settings::{AttributeMap, Settings, is_same_as_stored, with_defaults};

@@ -1,6 +1,7 @@
 //! The store, with time as an argument.
 
-use super::{NewMessage, SCHEMA_VERSION, Store, StoredMessage};
+use super::database::SCHEMA_VERSION;
+use super::{NewMessage, Store, StoredMessage};
 use crate::sqs::error::Kind;
 use crate::sqs::settings::AttributeMap;
 

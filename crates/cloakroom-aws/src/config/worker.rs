@@ -1,0 +1,111 @@
+//! Configuration of the worker.
+
+use std::time::Duration;
+
+use cloakroom_app::intake::Tenants;
+use cloakroom_app::work::WorkerSettings;
+use cloakroom_core::Namespace;
+
+use super::resources::{bucket, diagnostics, inline_limit, namespace, queue_url, table};
+use super::variable::{ConfigError, Lookup, optional, within};
+
+/// Configuration of the function that runs jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// `CLOAKROOM_TABLE`
+    pub table: String,
+    /// `CLOAKROOM_QUEUE_URL`
+    pub queue_url: String,
+    /// `CLOAKROOM_BUCKET`
+    pub bucket: String,
+    /// The lease is `CLOAKROOM_LEASE_SECONDS`.
+    pub settings: WorkerSettings,
+    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is served.
+    pub diagnostics: bool,
+    /// Settings for producers. `None` where none is authorized.
+    pub producers: Option<ProducersConfig>,
+    /// Bytes that all attempts of the process may need together: of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, which Lambda sets, less
+    /// what the process needs for itself. `None` is no limit.
+    pub memory: Option<u64>,
+}
+
+/// Settings for producers: programs that send commands to the queue themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducersConfig {
+    /// `CLOAKROOM_PRODUCERS`: the tenant of their jobs, or `*` where each message names its tenant.
+    pub tenants: Tenants,
+    /// `CLOAKROOM_PRODUCER_BUCKETS`: buckets that they may store payloads in.
+    pub buckets: Vec<String>,
+    /// `CLOAKROOM_NAMESPACE`, as submit has it.
+    pub namespace: Namespace,
+    /// `CLOAKROOM_INLINE_LIMIT_BYTES`
+    pub inline_limit: usize,
+}
+
+impl WorkerConfig {
+    /// Reads the variables.
+    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            table: table(lookup)?,
+            queue_url: queue_url(lookup)?,
+            bucket: bucket(lookup)?,
+            settings: WorkerSettings {
+                lease: lease(lookup)?,
+                ..WorkerSettings::default()
+            },
+            diagnostics: diagnostics(lookup)?,
+            producers: producers(lookup)?,
+            memory: memory(lookup)?,
+        })
+    }
+}
+
+fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError> {
+    let want =
+        "the tenant whose jobs producers' commands are, or * where each message names its tenant";
+    let tenants = optional(lookup, "CLOAKROOM_PRODUCERS", want, |text| match text {
+        "*" => Some(Tenants::Named),
+        name => name.parse().ok().map(Tenants::One),
+    })?;
+    let Some(tenants) = tenants else {
+        return Ok(None);
+    };
+    let bucket = bucket(lookup)?;
+    let want = "names of S3 buckets with commas between them, and not the service's own";
+    let buckets = optional(lookup, "CLOAKROOM_PRODUCER_BUCKETS", want, |text| {
+        let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        // A pointer into the service's own bucket would read another tenant's payload.
+        names
+            .iter()
+            .all(|name| !name.is_empty() && *name != bucket)
+            .then_some(names)
+    })?;
+    let (namespace, inline_limit) = (namespace(lookup)?, inline_limit(lookup)?);
+    Ok(Some(ProducersConfig {
+        tenants,
+        buckets: buckets.unwrap_or_default(),
+        namespace,
+        inline_limit,
+    }))
+}
+
+fn lease(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {
+    let seconds = optional(
+        lookup,
+        "CLOAKROOM_LEASE_SECONDS",
+        "a number of seconds from 3 to 900",
+        |text| within(text, 3, 900),
+    )?;
+    Ok(seconds.map_or(WorkerSettings::default().lease, Duration::from_secs))
+}
+
+/// Memory of the function, less an eighth and at least 64 MiB for the process itself.
+fn memory(lookup: Lookup<'_>) -> Result<Option<u64>, ConfigError> {
+    let whole = optional(
+        lookup,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "the function's memory in MB",
+        |text| within(text, 1_u64, 1_000_000),
+    )?;
+    Ok(whole.map(|mb| (mb - (mb / 8).max(64).min(mb / 2)) * 1024 * 1024))
+}
