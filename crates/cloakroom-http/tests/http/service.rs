@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use cloakroom_app::testing::Room;
-use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use cloakroom_core::problem::FieldError;
 use cloakroom_http::{Site, router};
 use http::{HeaderMap, Method, Request};
@@ -50,8 +50,6 @@ enum Kind {
     Nap,
 }
 
-impl Payload for Act {}
-
 async fn act(act: Act, job: JobContext) -> Result<Output, HandlerError> {
     match act.act {
         Kind::Answer => Output::json(&json!({ "answer": 42 })),
@@ -86,7 +84,7 @@ struct Size {
     width: u32,
 }
 
-impl Payload for Size {
+impl Size {
     fn check(&self) -> Vec<FieldError> {
         if self.width <= 100 {
             vec![]
@@ -117,7 +115,9 @@ pub(crate) fn service_with(site: Site) -> Service {
         Command::json("act.strictly", act)
             .key_required()
             .body_limit(20),
-        Command::binary("image.keep", &["image/png", "image/jpeg"], keep).upload_limit(1000),
+        Command::binary("image.keep", &["image/png", "image/jpeg"], keep)
+            .validate(Size::check)
+            .upload_limit(1000),
     ]);
     let router = router(
         site,
