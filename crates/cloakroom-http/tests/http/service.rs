@@ -13,7 +13,7 @@ use cloakroom_http::{Site, router};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
@@ -94,6 +94,21 @@ impl Size {
     }
 }
 
+/// Result of `double`.
+#[derive(Serialize, JsonSchema)]
+struct Doubled {
+    twice: Twice,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Twice(u32);
+
+async fn double(size: Size) -> Result<Doubled, HandlerError> {
+    Ok(Doubled {
+        twice: Twice(2 * size.width),
+    })
+}
+
 async fn keep(_: Size, bytes: Bytes, _: JobContext) -> Result<Output, HandlerError> {
     Ok(Output::bytes("image/png", bytes))
 }
@@ -115,6 +130,7 @@ pub(crate) fn service_with(site: Site) -> Service {
         Command::json("act.strictly", act)
             .key_required()
             .body_limit(20),
+        Command::json("double", double),
         Command::binary("image.keep", &["image/png", "image/jpeg"], keep)
             .validate(Size::check)
             .upload_limit(1000),
