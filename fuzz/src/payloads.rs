@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use cloakroom_app::payload::{Payload, PayloadError};
+use cloakroom_app::payload::PayloadError;
 use cloakroom_app::{Command, HandlerError, Output, Registry};
 use cloakroom_core::problem::FieldError;
 use schemars::JsonSchema;
@@ -51,10 +51,8 @@ enum Part {
     Bar { of: Vec<String> },
 }
 
-impl Payload for Order {}
-
 static COMMANDS: LazyLock<Registry> = LazyLock::new(|| {
-    let order = Command::json("order", |_: Order, _| async {
+    let order = Command::json("order", |_: Order| async {
         Ok::<_, HandlerError>(Output::none())
     });
     Registry::new(

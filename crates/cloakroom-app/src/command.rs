@@ -2,21 +2,25 @@
 
 mod example;
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeSet;
-use std::future::{Future, ready};
+use std::error::Error;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_core::problem::FieldError;
 use cloakroom_core::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 
-use crate::body::{BodyError, BodyHead, BodyStream, FromBody};
+use crate::body::{BodyHead, BodyStream, FromBody as _};
+use crate::call::{Handler, no_handlers};
 use crate::context::JobContext;
+use crate::extract::{JobParts, unread};
 use crate::handler::{HandlerError, Output};
-use crate::payload::{self, Payload, PayloadError, schema};
+use crate::payload::{self, Payload, PayloadError, Validation, schema};
+use crate::state::{Provider, StateError, StateKey, States};
 use crate::upload::PARTS_LIFE;
 
 /// What fits through the gateway: 6 MB of a function's input, less a third for base64.
@@ -109,8 +113,8 @@ pub enum Takes {
 
 type Estimate = Arc<dyn Fn(&str, &BodyHead) -> Option<u64> + Send + Sync>;
 type Check = Arc<dyn Fn(&str, &[u8]) -> Result<(), PayloadError> + Send + Sync>;
-type Run = Arc<
-    dyn Fn(&str, BodyStream, JobContext) -> BoxFuture<'static, Result<Output, HandlerError>>
+pub(crate) type Run = Arc<
+    dyn Fn(&str, BodyStream, JobContext, States) -> BoxFuture<'static, Result<Output, HandlerError>>
         + Send
         + Sync,
 >;
@@ -118,7 +122,7 @@ type Run = Arc<
 /// One command type: its definition and its handler.
 ///
 /// ```
-/// use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+/// use cloakroom_app::{Command, HandlerError, JobContext};
 ///
 /// #[derive(serde::Deserialize, schemars::JsonSchema)]
 /// #[serde(deny_unknown_fields)]
@@ -126,11 +130,9 @@ type Run = Arc<
 ///     name: String,
 /// }
 ///
-/// impl Payload for Greeting {}
-///
-/// async fn greet(greeting: Greeting, job: JobContext) -> Result<Output, HandlerError> {
+/// async fn greet(greeting: Greeting, job: JobContext) -> Result<String, HandlerError> {
 ///     job.progress(50.0, "thinking of something nice");
-///     Output::json(&format!("Hello, {}!", greeting.name))
+///     Ok(format!("Hello, {}!", greeting.name))
 /// }
 ///
 /// let command = Command::json("greeting.send", greet).attempts(5);
@@ -142,7 +144,10 @@ pub struct Command {
     takes: Takes,
     limits: Limits,
     schema: fn() -> serde_json::Value,
+    result_schema: fn() -> Option<serde_json::Value>,
     check: Check,
+    /// A [`Validation`] of the payload's type.
+    validation: Arc<dyn Any + Send + Sync>,
     payload: TypeId,
     /// Name of the crate that defines the handler.
     handler_crate: &'static str,
@@ -156,85 +161,113 @@ pub struct Command {
     pub(crate) run: Run,
     /// Where its handler runs; where it is asked to, if there is none.
     pub(crate) runtime: Option<Handle>,
+    required_states: fn() -> Vec<StateKey>,
+    pub(crate) states: States,
 }
 
 impl Command {
-    /// A command whose JSON body is its payload.
+    /// Creates a command whose JSON body is its payload.
     ///
     /// # Panics
-    /// At start, when the name is no command type.
-    pub fn json<P, F, A>(name: &str, handler: F) -> Self
+    /// At start, when the name is no command type, or when an argument of the handler takes a body of bytes.
+    pub fn json<P, A, H>(name: &str, handler: H) -> Self
     where
         P: Payload,
-        F: Fn(P, JobContext) -> A + Send + Sync + 'static,
-        A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
+        H: Handler<P, A>,
     {
-        let run = || -> Run {
-            let handler = Arc::new(handler);
-            Arc::new(move |_, body, context| {
-                let handler = Arc::clone(&handler);
-                Box::pin(async move {
-                    let body = Bytes::from_body(body).await.map_err(unread)?;
-                    match payload::from_json::<P>(&body) {
-                        Ok(payload) => handler(payload, context).await,
-                        Err(error) => Err(no_longer_valid(&error)),
-                    }
+        assert!(
+            H::BODIES == 0,
+            "take the body of {name} as its payload: only a binary command has a body of bytes"
+        );
+        let validation = Arc::new(Validation::<P>::new());
+        let run = {
+            let validation = Arc::clone(&validation);
+            || -> Run {
+                let handler = Arc::new(handler);
+                Arc::new(move |_, body, context, states| {
+                    let (handler, validation) = (Arc::clone(&handler), Arc::clone(&validation));
+                    Box::pin(async move {
+                        let body = Bytes::from_body(body).await.map_err(unread)?;
+                        let payload = payload::from_json::<P>(&body, &validation);
+                        let payload = payload.map_err(|error| no_longer_valid(&error))?;
+                        let job = JobParts {
+                            context,
+                            body: None,
+                            states,
+                        };
+                        handler.call(payload, job).await
+                    })
                 })
-            })
+            }
         };
-        let schema = OnceLock::new();
+        let (schema, checks) = (OnceLock::new(), Arc::clone(&validation));
         let check: Check = Arc::new(move |query, body| {
             payload::no_query(query)?;
-            payload::check_json::<P>(body, schema.get_or_init(schema::of::<P>))
+            let schema = schema.get_or_init(schema::of::<P>);
+            payload::check_json::<P>(body, schema, &checks)
         });
-        Self::new::<P, F>(name, Takes::Json, true, check, run)
+        Self::new::<P, A, H>(name, Takes::Json, true, check, run, validation)
     }
 
-    /// A command that takes a body of one of these media types, and its payload from the query string. The handler says by
-    /// its second parameter how it takes the body: as [`Bytes`], held in memory; as a [`BodyStream`]; or as a
-    /// [`BodyFile`](crate::BodyFile) on disk.
+    /// Creates a command that takes a body of one of these media types, and its payload from the query string. An argument of
+    /// the handler takes the body: [`Bytes`], whole in memory; a [`BodyStream`]; or a [`BodyFile`](crate::BodyFile) on disk.
     ///
     /// # Panics
-    /// At start, when the name is no command type.
-    pub fn binary<P, B, F, A>(name: &str, media_types: &'static [&'static str], handler: F) -> Self
+    /// At start, when the name is no command type, or when not exactly one argument of the handler takes the body.
+    pub fn binary<P, A, H>(name: &str, media_types: &'static [&'static str], handler: H) -> Self
     where
         P: Payload,
-        B: FromBody,
-        F: Fn(P, B, JobContext) -> A + Send + Sync + 'static,
-        A: Future<Output = Result<Output, HandlerError>> + Send + 'static,
+        H: Handler<P, A>,
     {
-        let run = || -> Run {
-            let handler = Arc::new(handler);
-            Arc::new(move |query, body, context| {
-                let (payload, handler) = (payload::from_query::<P>(query), Arc::clone(&handler));
-                Box::pin(async move {
-                    let payload = payload.map_err(|error| no_longer_valid(&error))?;
-                    handler(payload, B::from_body(body).await.map_err(unread)?, context).await
+        assert!(
+            H::BODIES == 1,
+            "take the body of {name} by one argument: `Bytes`, `BodyStream` or `BodyFile`"
+        );
+        let validation = Arc::new(Validation::<P>::new());
+        let run = {
+            let validation = Arc::clone(&validation);
+            || -> Run {
+                let handler = Arc::new(handler);
+                Arc::new(move |query, body, context, states| {
+                    let payload = payload::from_query::<P>(query, &validation);
+                    let handler = Arc::clone(&handler);
+                    Box::pin(async move {
+                        let payload = payload.map_err(|error| no_longer_valid(&error))?;
+                        let job = JobParts {
+                            context,
+                            body: Some(body),
+                            states,
+                        };
+                        handler.call(payload, job).await
+                    })
                 })
-            })
+            }
         };
-        let schema = OnceLock::new();
+        let (schema, checks) = (OnceLock::new(), Arc::clone(&validation));
         let check: Check = Arc::new(move |query, _| {
-            payload::check_query::<P>(query, schema.get_or_init(schema::of::<P>))
+            let schema = schema.get_or_init(schema::of::<P>);
+            payload::check_query::<P>(query, schema, &checks)
         });
-        Self::new::<P, F>(name, Takes::Binary(media_types), B::IN_MEMORY, check, run)
+        let takes = Takes::Binary(media_types);
+        Self::new::<P, A, H>(name, takes, H::HOLDS_BODY, check, run, validation)
     }
 
-    fn new<P: Payload, F>(
+    fn new<P: Payload, A, H: Handler<P, A>>(
         name: &str,
         takes: Takes,
         holds_body: bool,
         check: Check,
         run: impl FnOnce() -> Run,
+        validation: Arc<Validation<P>>,
     ) -> Self {
         let name = name
             .parse()
             .unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
-        // A function that runs none leaves out what is never called.
+        // A function that runs no handler leaves out what is never called.
         let run = if cfg!(feature = "handlers") {
             run()
         } else {
-            Arc::new(|_: &str, _, _| no_handlers())
+            Arc::new(|_: &str, _, _, _| no_handlers())
         };
         let (limits, payload) = (Limits::default(), TypeId::of::<P>());
         Self {
@@ -242,15 +275,19 @@ impl Command {
             takes,
             limits,
             schema: schema::of::<P>,
+            result_schema: H::result_schema,
             check,
+            validation,
             payload,
-            handler_crate: crate_of(type_name::<F>()),
+            handler_crate: crate_of(type_name::<H>()),
             diagnostic: false,
             example: None,
             holds_body,
             estimate: None,
             run,
             runtime: None,
+            required_states: H::states,
+            states: States::default(),
         }
     }
 
@@ -335,14 +372,12 @@ impl Command {
     /// ```
     /// use bytes::Bytes;
     /// use cloakroom_app::body::BodyHead;
-    /// use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+    /// use cloakroom_app::{Command, HandlerError, JobContext};
     ///
     /// #[derive(serde::Deserialize, schemars::JsonSchema)]
     /// struct Turn {
     ///     degrees: u16,
     /// }
-    ///
-    /// impl Payload for Turn {}
     ///
     /// /// A raw image begins with its width and its height, and has three bytes a pixel.
     /// fn memory(turn: &Turn, image: &BodyHead) -> Option<u64> {
@@ -372,16 +407,64 @@ impl Command {
             "estimate the memory of {} by the payload that its handler takes",
             self.name
         );
-        let takes = self.takes;
+        let (takes, checks) = (self.takes, self.validation::<P>());
         self.estimate = Some(Arc::new(move |query, head| {
             let payload = match takes {
-                Takes::Json if head.is_whole() => payload::from_json::<P>(&head.bytes).ok()?,
+                Takes::Json if head.is_whole() => payload::from_json(&head.bytes, &checks).ok()?,
                 Takes::Json => return None,
-                Takes::Binary(_) => payload::from_query::<P>(query).ok()?,
+                Takes::Binary(_) => payload::from_query(query, &checks).ok()?,
             };
             estimate(&payload, head)
         }));
         self
+    }
+
+    /// Checks a payload for what its schema can't express, when it is submitted and again before its handler runs. Each error
+    /// names a member by a JSON Pointer: the response is 422 with all of them.
+    ///
+    /// ```
+    /// use cloakroom_app::core::problem::FieldError;
+    /// use cloakroom_app::{Command, HandlerError};
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Stay {
+    ///     from: u32,
+    ///     to: u32,
+    /// }
+    ///
+    /// fn dates(stay: &Stay) -> Vec<FieldError> {
+    ///     let wrong = stay.to <= stay.from;
+    ///     wrong.then(|| FieldError::new("/to", "must be later than `from`")).into_iter().collect()
+    /// }
+    ///
+    /// async fn book(_: Stay) -> Result<(), HandlerError> {
+    ///     Ok(())
+    /// }
+    ///
+    /// let command = Command::json("stay.book", book).validate(dates);
+    /// assert!(command.check("", br#"{"from":2,"to":1}"#).is_err());
+    /// ```
+    ///
+    /// # Panics
+    /// At start, when the payload is not that of the command's handler, or when the command has such a check already.
+    #[must_use]
+    pub fn validate<P: Payload>(
+        self,
+        check: impl Fn(&P) -> Vec<FieldError> + Send + Sync + 'static,
+    ) -> Self {
+        assert!(
+            self.payload == TypeId::of::<P>(),
+            "validate the payload that the handler of {} takes",
+            self.name
+        );
+        let set = self.validation::<P>().set(Box::new(check));
+        assert!(set.is_ok(), "validate the payload of {} once", self.name);
+        self
+    }
+
+    fn validation<P: Payload>(&self) -> Arc<Validation<P>> {
+        let validation = Arc::clone(&self.validation).downcast();
+        validation.expect("its type is the payload's")
     }
 
     /// Refuses submissions without an `Idempotency-Key`.
@@ -424,6 +507,11 @@ impl Command {
         (self.schema)()
     }
 
+    /// JSON Schema of its result, if that is JSON of a known type.
+    pub fn result_schema(&self) -> Option<serde_json::Value> {
+        (self.result_schema)()
+    }
+
     /// The media types that it takes.
     pub fn media_types(&self) -> &'static [&'static str] {
         match self.takes {
@@ -438,27 +526,9 @@ impl Command {
     }
 }
 
-/// Converts the error of a payload that its handler did not get. The attempt knows better of all but the disk, which is a part
-/// of the service.
-fn unread(error: BodyError) -> HandlerError {
-    match error {
-        BodyError::Disk(reason) => {
-            HandlerError::unavailable("the payload could not be kept on disk").because(reason)
-        }
-        BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
-    }
-}
-
 /// Returns the name of the crate in which a type is defined, by the path that names it.
 fn crate_of(type_name: &'static str) -> &'static str {
     type_name.split("::").next().unwrap_or_default()
-}
-
-fn no_handlers() -> BoxFuture<'static, Result<Output, HandlerError>> {
-    let error = HandlerError::retryable("no handler is here");
-    Box::pin(ready(Err(error.because(
-        "built without the feature `handlers` of cloakroom-app",
-    ))))
 }
 
 /// A payload that was accepted by an earlier version of the command than the one that is to run it.
@@ -469,7 +539,10 @@ fn no_longer_valid(error: &PayloadError) -> HandlerError {
 
 /// The command types that a deployment serves.
 #[derive(Clone, Default)]
-pub struct Registry(pub(crate) Arc<Vec<Command>>);
+pub struct Registry {
+    commands: Arc<Vec<Command>>,
+    providers: Vec<Provider>,
+}
 
 impl Registry {
     /// All of these.
@@ -485,17 +558,71 @@ impl Registry {
                 pair[0].name
             );
         }
-        Self(Arc::new(commands))
+        Self {
+            commands: Arc::new(commands),
+            providers: Vec::new(),
+        }
+    }
+
+    /// Builds a state for the handlers that take a [`State<T>`](crate::State): once in a process, before the first job, and
+    /// only where handlers run. A state that can't be built stops the process with one line in its log.
+    ///
+    /// ```
+    /// use cloakroom_app::{Command, HandlerError, Registry, State};
+    ///
+    /// #[derive(Clone)]
+    /// struct Stock(u32);
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Count {}
+    ///
+    /// async fn count(_: Count, State(stock): State<Stock>) -> Result<u32, HandlerError> {
+    ///     Ok(stock.0)
+    /// }
+    ///
+    /// let registry = Registry::new(vec![Command::json("stock.count", count)])
+    ///     .with_state(|| async { Ok::<_, std::io::Error>(Stock(7)) });
+    /// ```
+    #[must_use]
+    pub fn with_state<T, F, A, E>(mut self, build: F) -> Self
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<T, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.providers.push(Provider::new(build));
+        self
+    }
+
+    /// Builds the states, so that the handlers can run.
+    ///
+    /// # Errors
+    /// Names a state that a handler takes and nothing builds, or one that can't be built.
+    pub async fn start(self) -> Result<Self, StateError> {
+        let required = self.iter().flat_map(|command| {
+            let states = (command.required_states)().into_iter();
+            states.map(|key| (command.name.as_str(), key))
+        });
+        let states = States::build(&self.providers, required).await?;
+        Ok(self.map(|command| command.states = states.clone()))
+    }
+
+    /// Changes each command.
+    pub(crate) fn map(mut self, change: impl Fn(&mut Command)) -> Self {
+        Arc::make_mut(&mut self.commands)
+            .iter_mut()
+            .for_each(change);
+        self
     }
 
     /// Removes the [diagnostic](Command::diagnostic) commands unless they are allowed.
     #[must_use]
-    pub fn with_diagnostics(self, allowed: bool) -> Self {
-        if allowed || !self.iter().any(|command| command.diagnostic) {
-            return self;
+    pub fn with_diagnostics(mut self, allowed: bool) -> Self {
+        if !allowed && self.iter().any(|command| command.diagnostic) {
+            Arc::make_mut(&mut self.commands).retain(|command| !command.diagnostic);
         }
-        let served = self.iter().filter(|command| !command.diagnostic);
-        Self(Arc::new(served.cloned().collect()))
+        self
     }
 
     /// Names of the crates that define handlers: the targets of their log lines.
@@ -505,10 +632,10 @@ impl Registry {
 
     /// The command of this type.
     pub fn get(&self, name: &CommandType) -> Option<&Command> {
-        self.0
+        self.commands
             .binary_search_by(|command| command.name.cmp(name))
             .ok()
-            .map(|at| &self.0[at])
+            .map(|at| &self.commands[at])
     }
 
     /// How long payloads must be kept after they were written: until their job, which may be put off for its retention and
@@ -536,7 +663,7 @@ impl Registry {
 
     /// Every command, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Command> {
-        self.0.iter()
+        self.commands.iter()
     }
 }
 

@@ -2,7 +2,6 @@
 //! heartbeat is not kept from its turn.
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
 
 use futures::StreamExt as _;
 use tokio::runtime::Handle;
@@ -20,11 +19,8 @@ impl Registry {
     /// The same, with handlers that run on this runtime: one that computes without waiting keeps nothing else from its turn.
     #[must_use]
     pub fn run_on(&self, handlers: &Handle) -> Self {
-        let mut commands: Vec<_> = self.iter().cloned().collect();
-        for command in &mut commands {
-            command.runtime = Some(handlers.clone());
-        }
-        Self(Arc::new(commands))
+        self.clone()
+            .map(|command| command.runtime = Some(handlers.clone()))
     }
 }
 
@@ -37,7 +33,7 @@ impl Command {
         context: JobContext,
     ) -> Result<Output, HandlerError> {
         let runtime = self.runtime.clone().unwrap_or_else(Handle::current);
-        let handler = (self.run)(query, body, context).in_current_span();
+        let handler = (self.run)(query, body, context, self.states.clone()).in_current_span();
         let made = AbortOnDropHandle::new(runtime.spawn(handler)).await;
         made.unwrap_or_else(|error| Err(ended(error)))
             .map(|output| output.made_on(&runtime))

@@ -150,8 +150,35 @@ impl Output {
 
 /// Why a handler did not do its work. By its type, another attempt follows or none does.
 ///
-/// `?` on any error makes a retryable one: what it says goes to the log, and the client is told only that the work
-/// could not be done this time. Say [`HandlerError::terminal`] for what no further attempt can mend.
+/// `?` on any error makes a retryable one. Its text goes to the log; the client learns only that the work could not be done this
+/// time. Return [`HandlerError::terminal`] for what no further attempt can fix.
+///
+/// An error type of a service's own maps itself to codes and statuses by `From`. It does not implement
+/// [`std::error::Error`], for which `?` has a meaning already:
+///
+/// ```
+/// use cloakroom_app::HandlerError;
+///
+/// enum OrderError {
+///     SoldOut,
+///     Busy(std::time::Duration),
+/// }
+///
+/// impl From<OrderError> for HandlerError {
+///     fn from(error: OrderError) -> Self {
+///         match error {
+///             OrderError::SoldOut => Self::terminal("it is sold out").code("sold-out").status(409),
+///             OrderError::Busy(time) => Self::retry_after(time, "the warehouse is busy"),
+///         }
+///     }
+/// }
+///
+/// async fn place(_: ()) -> Result<(), OrderError> {
+///     Err(OrderError::SoldOut)
+/// }
+/// # let _ = cloakroom_app::Command::json("order.place", place);
+/// # let _ = OrderError::Busy;
+/// ```
 pub struct HandlerError {
     kind: Kind,
     failure: Failure,
@@ -185,6 +212,12 @@ impl HandlerError {
     /// The work wasn't done, but may be in another attempt. `detail` is shown to the client.
     pub fn retryable(detail: impl Into<String>) -> Self {
         Self::new(Kind::Retryable { after: None }, detail)
+    }
+
+    /// The work wasn't done: another attempt follows after this time, or after the backoff's cap if that is sooner. `detail`
+    /// is shown to the client.
+    pub fn retry_after(time: Duration, detail: impl Into<String>) -> Self {
+        Self::new(Kind::Retryable { after: Some(time) }, detail)
     }
 
     /// The attempt could not go on as a part of the service was unavailable: it is not counted.

@@ -6,6 +6,8 @@ mod query;
 pub(crate) mod schema;
 mod tree;
 
+use std::sync::OnceLock;
+
 use cloakroom_core::problem::FieldError;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -15,31 +17,39 @@ pub use error::PayloadError;
 use error::{invalid, without_place};
 use tree::Tree;
 
-/// What a command takes: its JSON body, or the query parameters of a binary one.
+/// A type that a command takes: its JSON body, or the query parameters of a binary one. Every type that is `Deserialize` and
+/// `JsonSchema` is one.
 ///
-/// A payload is held to the JSON Schema of its type, which the service serves: `#[schemars(range(max = 10))]` needs no
-/// check. Whole numbers may be written as `1.0` or `1e1`. `pattern` and `format` are annotations: check them in
-/// [`check`](Self::check).
+/// The service serves the JSON Schema of the type, and rejects what the schema does not allow: `#[schemars(range(max = 10))]`
+/// needs no check. Whole numbers may be written as `1.0` or `1e1`. `pattern` and `format` are annotations: check them by
+/// [`Command::validate`](crate::Command::validate).
 ///
-/// Reject unknown members with `#[serde(deny_unknown_fields)]`; a typing error then has an answer.
-pub trait Payload: DeserializeOwned + JsonSchema + Send + 'static {
-    /// Checks what the schema can't say. Each error names its member by a JSON Pointer.
-    fn check(&self) -> Vec<FieldError> {
-        Vec::new()
-    }
-}
+/// Reject unknown members with `#[serde(deny_unknown_fields)]`, so that a typing error has an answer.
+pub trait Payload: DeserializeOwned + JsonSchema + Send + 'static {}
+
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Payload for T {}
+
+/// Checks of a payload that its schema can't express, once a command has some.
+pub(crate) type Validation<P> = OnceLock<Box<dyn Fn(&P) -> Vec<FieldError> + Send + Sync>>;
 
 /// Reads a JSON body.
-pub(crate) fn from_json<P: Payload>(body: &[u8]) -> Result<P, PayloadError> {
+pub(crate) fn from_json<P: Payload>(
+    body: &[u8],
+    validation: &Validation<P>,
+) -> Result<P, PayloadError> {
     let payload = read(json::text(body)?)?;
-    checked(&payload, Vec::new)?;
+    checked(&payload, validation, Vec::new)?;
     Ok(payload)
 }
 
 /// Checks a JSON body by its type and the type's schema.
-pub(crate) fn check_json<P: Payload>(body: &[u8], schema: &Value) -> Result<(), PayloadError> {
+pub(crate) fn check_json<P: Payload>(
+    body: &[u8],
+    schema: &Value,
+    validation: &Validation<P>,
+) -> Result<(), PayloadError> {
     let text = json::text(body)?;
-    checked(&read::<P>(text)?, || {
+    checked(&read::<P>(text)?, validation, || {
         let whole = json::with_whole_numbers(text);
         let value = serde_json::from_str(whole.as_deref().unwrap_or(text));
         value
@@ -72,17 +82,24 @@ fn read<P: Payload>(text: &str) -> Result<P, PayloadError> {
 }
 
 /// Reads a query string.
-pub(crate) fn from_query<P: Payload>(query: &str) -> Result<P, PayloadError> {
+pub(crate) fn from_query<P: Payload>(
+    query: &str,
+    validation: &Validation<P>,
+) -> Result<P, PayloadError> {
     let payload: P = serde_path_to_error::deserialize(query::parameters(query))
         .map_err(|error| invalid(error.path(), &error.inner().to_string()))?;
-    checked(&payload, Vec::new)?;
+    checked(&payload, validation, Vec::new)?;
     Ok(payload)
 }
 
 /// Checks a query string by its type and the type's schema.
-pub(crate) fn check_query<P: Payload>(query: &str, schema: &Value) -> Result<(), PayloadError> {
-    let payload: P = from_query(query)?;
-    checked(&payload, || {
+pub(crate) fn check_query<P: Payload>(
+    query: &str,
+    schema: &Value,
+    validation: &Validation<P>,
+) -> Result<(), PayloadError> {
+    let payload: P = from_query(query, validation)?;
+    checked(&payload, validation, || {
         let parameters = form_urlencoded::parse(query.as_bytes());
         let members = parameters.map(|(name, text)| {
             let value = schema::parameter(schema, &name, &text);
@@ -115,9 +132,12 @@ fn is_object<P: JsonSchema>() -> bool {
 /// Rejects a payload for what its own check finds, or else for what breaks its schema.
 fn checked<P: Payload>(
     payload: &P,
+    validation: &Validation<P>,
     violations: impl FnOnce() -> Vec<FieldError>,
 ) -> Result<(), PayloadError> {
-    let mut errors = payload.check();
+    let mut errors = validation
+        .get()
+        .map_or_else(Vec::new, |check| check(payload));
     if errors.is_empty() {
         errors = violations();
     }

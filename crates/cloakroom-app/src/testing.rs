@@ -27,7 +27,6 @@ pub use room::Room;
 pub use trouble::{Fault, Records, another};
 
 use crate::host::Host;
-use crate::payload::Payload;
 use crate::ports::{BrokenOff, Objects, PortError};
 
 /// A host whose clock is tokio's (pause it), and whose randomness follows from a seed.
@@ -68,8 +67,6 @@ impl Host for TestHost {
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 pub struct Nothing {}
 
-impl Payload for Nothing {}
-
 /// A payload that may say something, and nothing else.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -78,8 +75,6 @@ pub struct Note {
     #[serde(default)]
     pub text: String,
 }
-
-impl Payload for Note {}
 
 /// What a store that holds its objects in memory does with pieces: it puts them as a whole.
 pub async fn put_whole(

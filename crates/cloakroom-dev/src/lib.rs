@@ -103,6 +103,7 @@ async fn serve_over(
     greet: impl FnOnce(&Registry),
     stop: Stop,
 ) -> Result<(), String> {
+    let commands = commands.start().await.map_err(|error| error.to_string())?;
     let memory = settings.worker_memory.unwrap_or_else(machine::budget);
     let parts = Parts::new(services, commands, settings.workers, memory)
         .await

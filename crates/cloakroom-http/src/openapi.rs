@@ -15,10 +15,18 @@ pub(crate) fn document(base_path: &str, commands: &Registry) -> Bytes {
     document["servers"] = json!([{ "url": if base_path.is_empty() { "/" } else { base_path } }]);
     let general = document["paths"]["/commands/{type}"]["post"].clone();
     for command in commands.iter() {
-        let (schema, definitions) = command_schema(command);
-        document["paths"][format!("/commands/{}", command.name())] =
-            json!({ "post": operation(command, &document, &general, schema) });
-        for (name, definition) in definitions {
+        let name = command.name();
+        let (schema, mut components) = component(command.schema(), &format!("{name}."));
+        let mut operation = operation(command, &document, &general, schema);
+        if let Some(schema) = command.result_schema() {
+            let result = format!("{name}.result");
+            let (schema, definitions) = component(schema, &format!("{result}."));
+            type_result(&mut operation, &result);
+            components.extend(definitions);
+            components.push((result, schema));
+        }
+        document["paths"][format!("/commands/{name}")] = json!({ "post": operation });
+        for (name, definition) in components {
             document["components"]["schemas"][name] = definition;
         }
     }
@@ -113,11 +121,23 @@ fn remove_null(schema: &mut Value) {
     }
 }
 
-/// Returns a command's schema as a part of the document, and its definitions as components.
-fn command_schema(command: &Command) -> (Value, Vec<(String, Value)>) {
-    let mut schema = command.schema();
-    let prefix = format!("{}.", command.name());
-    rewrite_references(&mut schema, &prefix);
+/// Gives the jobs that an operation returns the schema of this component as the type of their result.
+fn type_result(operation: &mut Value, component: &str) {
+    let result = json!({ "$ref": format!("#/components/schemas/{component}") });
+    let job = json!({
+        "allOf": [
+            { "$ref": "#/components/schemas/Job" },
+            { "type": "object", "properties": { "result": result } },
+        ],
+    });
+    for status in ["200", "202"] {
+        operation["responses"][status]["content"]["application/json"]["schema"] = job.clone();
+    }
+}
+
+/// Returns a schema as a part of the document, and its definitions as components whose names begin with this prefix.
+fn component(mut schema: Value, prefix: &str) -> (Value, Vec<(String, Value)>) {
+    rewrite_references(&mut schema, prefix);
     let mut definitions = Vec::new();
     if let Some(object) = schema.as_object_mut() {
         // The document declares the same dialect.

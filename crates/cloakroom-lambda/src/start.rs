@@ -1,7 +1,7 @@
 //! The start of a function: its log, its thread, and its end where the configuration is wrong.
 
 use std::env;
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::sync::{Arc, OnceLock};
 
 use cloakroom_aws::config::Lookup;
@@ -123,7 +123,12 @@ where
 
 /// Reads a configuration from the environment; ends the process with one line in the log where it is wrong.
 pub(crate) fn configured<T>(read: impl FnOnce(Lookup<'_>) -> Result<T, ConfigError>) -> T {
-    read(&environment).unwrap_or_else(|error| {
+    or_exit(read(&environment))
+}
+
+/// Returns what a function needs to start; ends the process with one line in the log if there is an error.
+pub(crate) fn or_exit<T, E: Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| {
         tracing::error!("can't start: {error}");
         std::process::exit(1)
     })

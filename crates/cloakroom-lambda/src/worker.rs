@@ -23,6 +23,7 @@ pub fn worker(commands: Registry) -> Result<(), Error> {
         let commands = commands
             .with_diagnostics(config.diagnostics)
             .run_on(handlers.handle());
+        let commands = start::or_exit(commands.start().await);
         let worker = cloakroom_aws::worker(
             &config,
             &Clients::from_function_env(),

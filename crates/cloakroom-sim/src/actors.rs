@@ -11,8 +11,8 @@ use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
 use cloakroom_app::{
-    Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload,
-    Redrive, Registry, Submit, Sweeper, Uploads, Worker,
+    Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Redrive,
+    Registry, Submit, Sweeper, Uploads, Worker,
 };
 use cloakroom_core::transition::Event;
 use cloakroom_core::{
@@ -51,8 +51,6 @@ struct Act {
     #[expect(dead_code, reason = "it makes the payload large")]
     fill: String,
 }
-
-impl Payload for Act {}
 
 /// The commands, whose handler does what the plan says of each attempt.
 fn registry(process: &Arc<Process>) -> Registry {

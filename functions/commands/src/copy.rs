@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cloakroom_app::core::Digest;
 use cloakroom_app::upload::UPLOAD_LIMIT;
-use cloakroom_app::{BodyStream, Command, HandlerError, JobContext, Output, Payload};
+use cloakroom_app::{BodyStream, Command, HandlerError, JobContext, Output};
 use futures::TryStreamExt as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,8 +14,6 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Copy {}
-
-impl Payload for Copy {}
 
 /// The command.
 pub(crate) fn command() -> Command {

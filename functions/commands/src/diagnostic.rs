@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cloakroom_app::core::problem::FieldError;
 use cloakroom_app::core::{Digest, Failure, Resource};
-use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -85,9 +85,7 @@ impl Diagnostic {
     fn has_digest(&self) -> bool {
         self.digest == Some(true)
     }
-}
 
-impl Payload for Diagnostic {
     fn check(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         let mut unless = |good: bool, pointer: &str, rule: &str| {
@@ -151,9 +149,11 @@ impl Payload for Diagnostic {
 /// The command. Its waits between attempts are short, so that they can be watched.
 pub(crate) fn command() -> Command {
     let ledger = Ledger::of_environment();
-    Command::json("diagnostic.run", move |todo, job| {
-        run(todo, job, ledger.clone())
-    })
+    Command::json(
+        "diagnostic.run",
+        move |todo: Diagnostic, job: JobContext| run(todo, job, ledger.clone()),
+    )
+    .validate(Diagnostic::check)
     .diagnostic()
     .timeout(Duration::from_secs(900))
     .attempts(3)

@@ -5,8 +5,7 @@
 //! ```
 //! //! `greeting.send`: says hello.
 //!
-//! use cloakroom_app::core::problem::FieldError;
-//! use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+//! use cloakroom_app::{Command, HandlerError, JobContext};
 //! use schemars::JsonSchema;
 //! use serde::Deserialize;
 //!
@@ -14,26 +13,20 @@
 //! #[derive(Debug, Deserialize, JsonSchema)]
 //! #[serde(deny_unknown_fields)]
 //! struct Greeting {
+//!     #[schemars(length(min = 1))]
 //!     name: String,
 //! }
 //!
-//! impl Payload for Greeting {
-//!     fn check(&self) -> Vec<FieldError> {
-//!         let nameless = self.name.trim().is_empty();
-//!         nameless.then(|| FieldError::new("/name", "say whom to greet")).into_iter().collect()
-//!     }
-//! }
-//!
-//! async fn send(greeting: Greeting, job: JobContext) -> Result<Output, HandlerError> {
+//! async fn send(greeting: Greeting, job: JobContext) -> Result<String, HandlerError> {
 //!     job.progress(50.0, "thinking of something nice");
-//!     Output::json(&format!("Hello, {}!", greeting.name))
+//!     Ok(format!("Hello, {}!", greeting.name))
 //! }
 //!
 //! /// The command.
 //! pub fn command() -> Command {
 //!     Command::json("greeting.send", send).attempts(5)
 //! }
-//! # assert!(command().check("", br#"{"name":"Ada"}"#).is_ok() && command().check("", br#"{"name":" "}"#).is_err());
+//! # assert!(command().check("", br#"{"name":"Ada"}"#).is_ok() && command().check("", br#"{"name":""}"#).is_err());
 //! ```
 //!
 //! A body that is not what the payload type takes is refused before anything is stored. The function may run more than

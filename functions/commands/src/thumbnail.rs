@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::core::problem::FieldError;
-use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use image::ImageFormat;
 use image::metadata::Orientation;
 use schemars::JsonSchema;
@@ -103,7 +103,7 @@ impl Thumbnail {
     }
 }
 
-impl Payload for Thumbnail {
+impl Thumbnail {
     fn check(&self) -> Vec<FieldError> {
         let sides = [("/width", self.width), ("/height", self.height)];
         let wrong =
@@ -132,6 +132,7 @@ pub(crate) fn command() -> Command {
         "width=200",
         "-H 'Content-Type: image/jpeg' --data-binary @docs/photo.jpg",
     )
+    .validate(Thumbnail::check)
     .upload_limit(LONGEST_FILE)
     .timeout(Duration::from_secs(60))
     .attempts(3)

@@ -11,12 +11,10 @@ use super::*;
 use crate::envelope::Trace;
 use crate::submit::{Body, Submission};
 use crate::testing::Room;
-use crate::{Command, HandlerError, JobContext, Output, Payload};
+use crate::{Command, HandlerError, JobContext, Output};
 
 #[derive(Deserialize, JsonSchema)]
 struct Nothing {}
-
-impl Payload for Nothing {}
 
 async fn bytes(_: Nothing, body: Bytes, _: JobContext) -> Result<Output, HandlerError> {
     Ok(Output::bytes("text/plain", body))

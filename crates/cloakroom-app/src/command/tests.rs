@@ -35,8 +35,8 @@ fn command() -> Command {
 }
 
 fn command_named(name: &str) -> Command {
-    Command::json(name, |_: crate::testing::Note, _| async {
-        Ok(Output::none())
+    Command::json(name, |_: crate::testing::Note| async {
+        Ok::<_, HandlerError>(Output::none())
     })
 }
 
@@ -176,8 +176,8 @@ fn objects_are_kept_until_no_job_can_need_them() {
 #[test]
 fn a_registry_finds_each_command_by_its_name() {
     let named = |name| {
-        Command::json(name, |_: crate::testing::Note, _| async {
-            Ok(Output::none())
+        Command::json(name, |_: crate::testing::Note| async {
+            Ok::<_, HandlerError>(Output::none())
         })
     };
     let registry = Registry::new(vec![named("c"), named("a"), named("b")]);
@@ -201,8 +201,8 @@ fn a_registry_finds_each_command_by_its_name() {
 #[should_panic(expected = "register two commands as a")]
 fn two_commands_of_a_name_are_rejected() {
     let named = |name| {
-        Command::json(name, |_: crate::testing::Note, _| async {
-            Ok(Output::none())
+        Command::json(name, |_: crate::testing::Note| async {
+            Ok::<_, HandlerError>(Output::none())
         })
     };
     _ = Registry::new(vec![named("a"), named("b"), named("a")]);
@@ -246,11 +246,11 @@ struct Order {
     gift: Option<bool>,
 }
 
-impl Payload for Order {}
-
 #[test]
 fn an_example_of_a_json_command_has_what_its_schema_requires() {
-    let order = Command::json("order.place", |_: Order, _| async { Ok(Output::none()) });
+    let order = Command::json("order.place", |_: Order| async {
+        Ok::<_, HandlerError>(Output::none())
+    });
     assert_eq!(
         order.curl("http://x"),
         r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"item":"…","quantity":2}'"#
@@ -259,7 +259,8 @@ fn an_example_of_a_json_command_has_what_its_schema_requires() {
 
 #[test]
 fn an_example_of_a_binary_command_names_a_file_of_its_type() {
-    let handler = |_: crate::testing::Nothing, _: Bytes, _| async { Ok(Output::none()) };
+    let handler =
+        |_: crate::testing::Nothing, _: Bytes| async { Ok::<_, HandlerError>(Output::none()) };
     let turn = Command::binary("image.turn", &["image/png", "image/jpeg"], handler);
     assert_eq!(
         turn.curl("http://x"),

@@ -20,16 +20,19 @@ fn room() -> (Room, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let (note, file) = (Arc::clone(&runs), Arc::clone(&runs));
     let mut room = Room::new(vec![
-        Command::json("note.keep", move |it: Note, _| {
+        Command::json("note.keep", move |it: Note| {
             note.fetch_add(1, Ordering::SeqCst);
             async move { Output::json(&it.text.len()) }
         })
         .upload_limit(2_000_000),
-        Command::json("note.strict", |_: Note, _| async { Ok(Output::none()) }).key_required(),
+        Command::json("note.strict", |_: Note| async {
+            Ok::<_, HandlerError>(Output::none())
+        })
+        .key_required(),
         Command::binary(
             "file.keep",
             &["image/png", "image/jpeg"],
-            move |_: Note, bytes: Bytes, _| {
+            move |_: Note, bytes: Bytes| {
                 file.fetch_add(1, Ordering::SeqCst);
                 async move { Ok::<_, HandlerError>(Output::bytes("image/png", bytes)) }
             },

@@ -9,14 +9,12 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::testing::{Fault, Room, another, claim_by};
-use crate::{Command, HandlerError, Output, Payload};
+use crate::{Command, HandlerError, Output};
 
 #[derive(Deserialize, schemars::JsonSchema)]
 struct Nap {
     seconds: u64,
 }
-
-impl Payload for Nap {}
 
 fn room() -> Room {
     let nap = |nap: Nap, job: crate::JobContext| async move {

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::testing::{Fault, Room};
-use crate::{Command, HandlerError, JobContext, Output, Payload};
+use crate::{Command, HandlerError, JobContext, Output};
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 struct Plan {
@@ -19,8 +19,6 @@ struct Plan {
     #[serde(default)]
     refuse: bool,
 }
-
-impl Payload for Plan {}
 
 async fn follow(plan: Plan, job: JobContext) -> Result<Output, HandlerError> {
     tokio::select! {

@@ -24,16 +24,44 @@ struct Line {
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 struct Numbers(Vec<u32>);
 
-impl Payload for Numbers {}
-
-impl Payload for Order {
-    fn check(&self) -> Vec<FieldError> {
-        if self.amount <= 100 {
-            vec![]
-        } else {
-            vec![FieldError::new("/amount", "must be at most 100")]
-        }
+/// Payloads with their checks.
+trait Checked: Payload {
+    fn validation() -> Validation<Self> {
+        Validation::new()
     }
+}
+
+impl Checked for Numbers {}
+
+impl Checked for Parcel {}
+
+impl Checked for Order {
+    fn validation() -> Validation<Self> {
+        let validation = Validation::<Self>::new();
+        let check = |order: &Self| {
+            let wrong = order.amount > 100;
+            let error = || FieldError::new("/amount", "must be at most 100");
+            wrong.then(error).into_iter().collect()
+        };
+        assert!(validation.set(Box::new(check)).is_ok());
+        validation
+    }
+}
+
+fn from_json<P: Checked>(body: &[u8]) -> Result<P, PayloadError> {
+    super::from_json(body, &P::validation())
+}
+
+fn from_query<P: Checked>(query: &str) -> Result<P, PayloadError> {
+    super::from_query(query, &P::validation())
+}
+
+fn check_json<P: Checked>(body: &[u8], schema: &Value) -> Result<(), PayloadError> {
+    super::check_json(body, schema, &P::validation())
+}
+
+fn check_query<P: Checked>(query: &str, schema: &Value) -> Result<(), PayloadError> {
+    super::check_query(query, schema, &P::validation())
 }
 
 fn invalid(result: Result<Order, PayloadError>) -> (String, String) {
@@ -152,8 +180,6 @@ struct Position {
 fn one() -> u8 {
     1
 }
-
-impl Payload for Parcel {}
 
 fn wrong(body: &str) -> Vec<String> {
     match check_json::<Parcel>(body.as_bytes(), &schema::of::<Parcel>()) {

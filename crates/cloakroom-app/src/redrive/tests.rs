@@ -13,7 +13,7 @@ use crate::{Command, HandlerError, Output};
 
 /// A room whose handler takes a minute, and a job of it that died among the dead letters.
 async fn room() -> (Room, JobKey) {
-    let room = Room::new(vec![Command::json("sleep", |_: Nothing, _| async {
+    let room = Room::new(vec![Command::json("sleep", |_: Nothing| async {
         sleep(Duration::from_secs(60)).await;
         Ok::<_, HandlerError>(Output::none())
     })]);

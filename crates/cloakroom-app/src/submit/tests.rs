@@ -26,20 +26,22 @@ fn room() -> (Room, Arc<AtomicUsize>) {
     };
     let (note, file) = (count.clone(), count.clone());
     let room = Room::new(vec![
-        Command::json("note.keep", move |note_: Note, _| {
+        Command::json("note.keep", move |note_: Note| {
             let ran = note();
             async move {
                 ran.await;
                 Output::json(&note_.text.len())
             }
         }),
-        Command::json("note.strict", |_: Note, _| async { Ok(Output::none()) })
-            .key_required()
-            .body_limit(20),
+        Command::json("note.strict", |_: Note| async {
+            Ok::<_, HandlerError>(Output::none())
+        })
+        .key_required()
+        .body_limit(20),
         Command::binary(
             "file.keep",
             &["image/png", "image/jpeg"],
-            move |_: Note, bytes: Bytes, _| {
+            move |_: Note, bytes: Bytes| {
                 let ran = file();
                 async move {
                     ran.await;
@@ -704,8 +706,8 @@ async fn a_body_and_an_upload_may_be_as_large_as_their_limits_say() {
         (Ok(()), Err(SubmitError::TooLarge { limit: 20 }))
     );
     let limited = Room::new(vec![
-        Command::binary("file.keep", &["image/png"], |_: Note, _: Bytes, _| async {
-            Ok(Output::none())
+        Command::binary("file.keep", &["image/png"], |_: Note, _: Bytes| async {
+            Ok::<_, HandlerError>(Output::none())
         })
         .upload_limit(11),
     ]);

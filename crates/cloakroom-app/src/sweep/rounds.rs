@@ -162,7 +162,7 @@ mod tests {
 
     /// A room, `n` jobs of it that are stranded, and the rounds over a queue of lists.
     async fn stranded(n: usize) -> (Room, Vec<JobKey>, Rounds, Arc<Memory>) {
-        let room = Room::new(vec![Command::json("nothing", |_: Nothing, _| async {
+        let room = Room::new(vec![Command::json("nothing", |_: Nothing| async {
             Ok::<_, HandlerError>(Output::none())
         })]);
         let mut keys = vec![];
@@ -239,7 +239,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_list_is_older_than_its_queue_retains_it() {
         let room = Room::new(vec![
-            Command::json("late", |_: Nothing, _| async {
+            Command::json("late", |_: Nothing| async {
                 Ok::<_, HandlerError>(Output::none())
             })
             .retention(DAY * 60),

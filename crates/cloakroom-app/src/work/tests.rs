@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::*;
 use crate::ports::keys;
 use crate::testing::{Fault, Room};
-use crate::{Command, HandlerError, JobContext, Output, Payload};
+use crate::{Command, HandlerError, JobContext, Output};
 
 /// What the handler is to do in each attempt; the last one stands for all that follow.
 #[derive(Deserialize, JsonSchema)]
@@ -42,8 +42,6 @@ enum Act {
     /// Reports progress, each second of so many.
     Progress(u32),
 }
-
-impl Payload for Script {}
 
 async fn play(script: Script, job: JobContext) -> Result<Output, HandlerError> {
     let at = (job.attempt() as usize - 1).min(script.acts.len() - 1);
@@ -677,7 +675,7 @@ async fn a_result_of_32_kib_stands_in_the_record_and_one_byte_more_does_not() {
         (32_768, true),
         (32_769, true),
     ] {
-        let handler = move |_: crate::testing::Nothing, _| async move {
+        let handler = move |_: crate::testing::Nothing| async move {
             let made = vec![7; bytes];
             let pieces: Vec<_> = made
                 .chunks(10_000)
@@ -729,7 +727,7 @@ async fn a_result_of_32_kib_stands_in_the_record_and_one_byte_more_does_not() {
 #[tokio::test(start_paused = true)]
 async fn a_result_is_recorded_with_its_place_and_for_as_long_as_its_command_keeps_it() {
     for (bytes, retention) in [(10, None), (40_000, Some(Duration::from_secs(7200)))] {
-        let handler = move |_: crate::testing::Nothing, _| async move {
+        let handler = move |_: crate::testing::Nothing| async move {
             Output::bytes("image/png", vec![7; bytes]).at("/reports/7")
         };
         let command = Command::json("play", handler).result_retention(Duration::from_secs(7200));
@@ -762,7 +760,7 @@ async fn a_handler_that_names_an_unsafe_place_fails_for_good() {
         "",
         "/a b",
     ] {
-        let handler = move |_: crate::testing::Nothing, _| async move { Output::none().at(place) };
+        let handler = move |_: crate::testing::Nothing| async move { Output::none().at(place) };
         let room = Room::new(vec![Command::json("play", handler)]);
         let key = room
             .send("play", None, "{}")
@@ -784,7 +782,7 @@ async fn a_handler_that_names_an_unsafe_place_fails_for_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_its_handler_does_not_go_on_with_times_out() {
-    let handler = |_: crate::testing::Nothing, _| async {
+    let handler = |_: crate::testing::Nothing| async {
         let first =
             futures::stream::iter([Ok::<_, HandlerError>(bytes::Bytes::from(vec![7; 40_000]))]);
         Ok::<_, HandlerError>(Output::stream(
@@ -813,7 +811,7 @@ async fn a_stream_that_its_handler_does_not_go_on_with_times_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_stored_slowly_takes_none_of_its_handlers_time() {
-    let handler = |_: crate::testing::Nothing, _| async {
+    let handler = |_: crate::testing::Nothing| async {
         let pieces =
             futures::stream::iter([Ok::<_, HandlerError>(bytes::Bytes::from(vec![7; 40_000]))]);
         Ok::<_, HandlerError>(Output::stream("image/png", pieces))
@@ -945,7 +943,7 @@ async fn a_port_that_panics_keeps_its_message_and_leaves_the_others_of_its_batch
 async fn the_end_of_an_attempt_is_written_again_and_again_and_never_the_work_done_twice_for_it() {
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
-    let room = Room::new(vec![Command::json("play", move |_: Script, _| {
+    let room = Room::new(vec![Command::json("play", move |_: Script| {
         count.fetch_add(1, Ordering::SeqCst);
         async { Ok::<_, HandlerError>(Output::none()) }
     })]);

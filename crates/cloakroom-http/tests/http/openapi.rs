@@ -169,6 +169,27 @@ async fn every_reference_in_the_document_leads_somewhere() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_typed_result_is_part_of_the_job_that_its_command_returns() {
+    let document = service().get("/openapi.json", &[]).await.json();
+    let responses = &document["paths"]["/commands/double"]["post"]["responses"];
+    for status in ["200", "202"] {
+        let schema = &responses[status]["content"]["application/json"]["schema"];
+        let result = schema["allOf"][1]["properties"]["result"]["$ref"].as_str();
+        assert_eq!(result, Some("#/components/schemas/double.result"));
+    }
+    let schema = &document["components"]["schemas"]["double.result"];
+    assert_eq!(
+        schema["properties"]["twice"]["$ref"],
+        "#/components/schemas/double.result.Twice"
+    );
+    assert!(document["components"]["schemas"]["double.result.Twice"].is_object());
+    // The result of any other command is JSON of any kind.
+    let untyped = &document["paths"]["/commands/act"]["post"]["responses"]["200"];
+    let job = &untyped["content"]["application/json"]["schema"]["$ref"];
+    assert_eq!(job, "#/components/schemas/Job");
+}
+
 /// In a flow mapping a comma in plain text begins a new key, whose value is null.
 #[test]
 fn no_text_fell_apart_in_the_document() {

@@ -7,13 +7,13 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use cloakroom_app::testing::Room;
-use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use cloakroom_core::problem::FieldError;
 use cloakroom_http::{Site, router};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
@@ -50,8 +50,6 @@ enum Kind {
     Nap,
 }
 
-impl Payload for Act {}
-
 async fn act(act: Act, job: JobContext) -> Result<Output, HandlerError> {
     match act.act {
         Kind::Answer => Output::json(&json!({ "answer": 42 })),
@@ -86,7 +84,7 @@ struct Size {
     width: u32,
 }
 
-impl Payload for Size {
+impl Size {
     fn check(&self) -> Vec<FieldError> {
         if self.width <= 100 {
             vec![]
@@ -94,6 +92,21 @@ impl Payload for Size {
             vec![FieldError::new("/width", "must be at most 100")]
         }
     }
+}
+
+/// Result of `double`.
+#[derive(Serialize, JsonSchema)]
+struct Doubled {
+    twice: Twice,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Twice(u32);
+
+async fn double(size: Size) -> Result<Doubled, HandlerError> {
+    Ok(Doubled {
+        twice: Twice(2 * size.width),
+    })
 }
 
 async fn keep(_: Size, bytes: Bytes, _: JobContext) -> Result<Output, HandlerError> {
@@ -117,7 +130,10 @@ pub(crate) fn service_with(site: Site) -> Service {
         Command::json("act.strictly", act)
             .key_required()
             .body_limit(20),
-        Command::binary("image.keep", &["image/png", "image/jpeg"], keep).upload_limit(1000),
+        Command::json("double", double),
+        Command::binary("image.keep", &["image/png", "image/jpeg"], keep)
+            .validate(Size::check)
+            .upload_limit(1000),
     ]);
     let router = router(
         site,

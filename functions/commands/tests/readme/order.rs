@@ -1,4 +1,4 @@
-use cloakroom_app::{Command, HandlerError, JobContext, Output, Payload};
+use cloakroom_app::{Command, HandlerError, JobContext};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,14 +10,12 @@ struct Order {
     amount: u32,
 }
 
-impl Payload for Order {}
-
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Receipt {
     total: u32,
 }
 
-async fn place(order: Order, job: JobContext) -> Result<Output, HandlerError> {
+async fn place(order: Order, job: JobContext) -> Result<Receipt, HandlerError> {
     if order.article != "coat hanger" {
         // Another attempt would end the same: the job fails, and the client is told why.
         return Err(HandlerError::terminal("there is no such article")
@@ -27,7 +25,7 @@ async fn place(order: Order, job: JobContext) -> Result<Output, HandlerError> {
     job.progress(50.0, "counting");
     // `?` on any other error means: not this time. It is logged, and tried again with backoff.
     let price: u32 = "7".parse()?;
-    Output::json(&Receipt {
+    Ok(Receipt {
         total: order.amount * price,
     })
 }

@@ -125,20 +125,13 @@ fn one() -> f64 {
     1.0
 }
 
-impl Payload for Order {}
-impl Payload for Numbers {}
-impl Payload for List {}
-impl Payload for Parameters {}
-
 fn json<P: Payload>(name: &str) -> Command {
-    Command::json(name, |_: P, _| async {
-        Ok::<_, HandlerError>(Output::none())
-    })
+    Command::json(name, |_: P| async { Ok::<_, HandlerError>(Output::none()) })
 }
 
 pub(crate) fn commands() -> Vec<Command> {
     let parameters =
-        |_: Parameters, _: bytes::Bytes, _| async { Ok::<_, HandlerError>(Output::none()) };
+        |_: Parameters, _: bytes::Bytes| async { Ok::<_, HandlerError>(Output::none()) };
     vec![
         json::<Order>("order"),
         json::<Numbers>("numbers"),

@@ -368,7 +368,7 @@ async fn the_payload_of_a_cancelled_job_goes_when_its_message_comes() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_whose_bytes_went_with_a_job_that_is_forgotten_is_not_found() {
-    let keep = |_: Note, _: Bytes, _| async { Ok::<_, HandlerError>(Output::none()) };
+    let keep = |_: Note, _: Bytes| async { Ok::<_, HandlerError>(Output::none()) };
     let room = Room::new(vec![
         Command::binary("file.keep", &["image/png"], keep).retention(Duration::from_secs(3600)),
     ]);

@@ -14,7 +14,7 @@ use crate::body::BodyHead;
 use crate::host::Host as _;
 use crate::testing::Room;
 use crate::work::Disposition;
-use crate::{Admission, Command, HandlerError, JobContext, Output, Payload};
+use crate::{Admission, Command, HandlerError, JobContext, Output};
 
 /// Takes so many seconds.
 #[derive(Deserialize, JsonSchema)]
@@ -24,8 +24,6 @@ struct Task {
     #[serde(default)]
     needs: Option<u64>,
 }
-
-impl Payload for Task {}
 
 async fn run(task: Task, _: JobContext) -> Result<Output, HandlerError> {
     sleep(Duration::from_secs(task.seconds)).await;

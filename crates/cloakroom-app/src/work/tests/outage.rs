@@ -27,7 +27,7 @@ enum By {
 fn large(by: By) -> (Room, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
-    let make = move |_: crate::testing::Nothing, _| {
+    let make = move |_: crate::testing::Nothing| {
         count.fetch_add(1, Ordering::SeqCst);
         async move {
             sleep(Duration::from_secs(10)).await;

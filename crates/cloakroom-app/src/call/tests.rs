@@ -1,0 +1,286 @@
+//! Given a handler of some shape, when its job runs, then it gets its arguments and its result is the job's.
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cloakroom_core::{Job, ResultRef, Status};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::*;
+use crate::submit::Body;
+use crate::testing::Room;
+use crate::{Command, JobContext, Registry, State, StateError};
+
+#[derive(Deserialize, JsonSchema)]
+struct Order {
+    amount: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Receipt {
+    total: u32,
+}
+
+/// A price list, which a service builds once.
+#[derive(Clone, Copy)]
+struct Prices(u32);
+
+/// Runs one job of a command with the states of its registry.
+async fn run(registry: Registry) -> Job {
+    let registry = registry.start().await.expect("it starts");
+    let room = Room::new(registry.iter().cloned().collect());
+    let sent = room.send("order.place", None, r#"{"amount":3}"#).await;
+    room.work_until_idle().await;
+    room.poll(&sent.expect("accepted").job.key()).await
+}
+
+async fn run_one(command: Command) -> Job {
+    run(Registry::new(vec![command])).await
+}
+
+/// Returns the JSON that a job resulted in.
+fn result(job: Job) -> Value {
+    match job.success.and_then(|success| success.result) {
+        Some(ResultRef::Inline { bytes, .. }) => serde_json::from_slice(&bytes).expect("JSON"),
+        other => panic!("want a result, not {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_takes_its_payload_the_state_and_the_job() {
+    async fn place(
+        order: Order,
+        State(prices): State<Prices>,
+        job: JobContext,
+    ) -> Result<Receipt, HandlerError> {
+        assert_eq!(job.attempt(), 1);
+        Ok(Receipt {
+            total: order.amount * prices.0,
+        })
+    }
+    let registry = Registry::new(vec![Command::json("order.place", place)])
+        .with_state(|| async { Ok::<_, io::Error>(Prices(7)) });
+    assert_eq!(result(run(registry).await), json!({ "total": 21 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_is_built_once_for_all_handlers() {
+    static BUILT: AtomicU32 = AtomicU32::new(0);
+    async fn place(_: Order, State(prices): State<Prices>) -> Result<u32, HandlerError> {
+        Ok(prices.0)
+    }
+    let commands = ["order.place", "order.change"].map(|name| Command::json(name, place));
+    let registry = Registry::new(commands.into())
+        .with_state(|| async { Ok::<_, io::Error>(Prices(BUILT.fetch_add(1, Ordering::Relaxed))) });
+    assert_eq!(result(run(registry).await), json!(0));
+    assert_eq!(BUILT.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_state_that_nothing_builds_is_named_with_its_command() {
+    async fn place(_: Order, _: State<Prices>) -> Result<(), HandlerError> {
+        Ok(())
+    }
+    let registry = Registry::new(vec![Command::json("order.place", place)]);
+    let error = registry.start().await.err().expect("an error").to_string();
+    let want = "the handler of order.place takes State<cloakroom_app::call::tests::Prices>, and nothing builds it: add it with \
+                `with_state`";
+    assert_eq!(error, want);
+}
+
+#[tokio::test]
+async fn a_state_that_cant_be_built_is_named_with_the_causes() {
+    let registry = Registry::new(vec![])
+        .with_state(|| async { Err::<Prices, _>(io::Error::other("no route\nto the database")) });
+    let Err(error) = registry.start().await else {
+        panic!("want an error")
+    };
+    let reason = "no route to the database".to_owned();
+    assert!(matches!(&error, StateError::Build { reason: told, .. } if *told == reason));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_returns_nothing_has_no_result_and_no_schema() {
+    async fn place(_: Order) -> Result<(), HandlerError> {
+        Ok(())
+    }
+    let command = Command::json("order.place", place);
+    assert_eq!(command.result_schema(), None);
+    let job = run_one(command).await;
+    assert_eq!(job.status, Status::Succeeded);
+    assert_eq!(job.success.and_then(|success| success.result), None);
+}
+
+#[test]
+fn a_typed_result_has_the_schema_of_its_type() {
+    async fn place(_: Order) -> Result<Receipt, HandlerError> {
+        Ok(Receipt { total: 0 })
+    }
+    let schema = Command::json("order.place", place).result_schema();
+    let schema = schema.expect("a schema");
+    assert_eq!(schema["required"], json!(["total"]));
+    async fn print(_: Order) -> Result<Output, HandlerError> {
+        Ok(Output::none())
+    }
+    assert_eq!(Command::json("order.print", print).result_schema(), None);
+}
+
+enum OrderError {
+    SoldOut,
+    Busy,
+}
+
+impl From<OrderError> for HandlerError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::SoldOut => Self::terminal("it is sold out")
+                .code("sold-out")
+                .status(409),
+            OrderError::Busy => Self::retry_after(Duration::from_secs(60), "it is busy"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_a_services_own_is_mapped_to_a_code_and_a_status() {
+    async fn place(_: Order) -> Result<(), OrderError> {
+        Err(OrderError::SoldOut)
+    }
+    let job = run_one(Command::json("order.place", place)).await;
+    let failure = job.failure.expect("a failure");
+    assert_eq!((failure.code.as_str(), failure.status), ("sold-out", 409));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_busy_is_tried_again_when_it_says() {
+    async fn place(_: Order, job: JobContext) -> Result<u128, OrderError> {
+        if job.attempt() == 1 {
+            return Err(OrderError::Busy);
+        }
+        Ok(u128::from(job.attempt()))
+    }
+    let begun = tokio::time::Instant::now();
+    let job = run_one(Command::json("order.place", place)).await;
+    assert_eq!(result(job), json!(2));
+    assert!(begun.elapsed() >= Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_blocking_handler_runs_on_a_thread_of_its_own() {
+    let here = std::thread::current().id();
+    let place = move |order: Order| -> Result<u32, HandlerError> {
+        assert_ne!(std::thread::current().id(), here);
+        Ok(order.amount)
+    };
+    let job = run_one(Command::json("order.place", blocking(place))).await;
+    assert_eq!(result(job), json!(3));
+}
+
+#[tokio::test]
+async fn a_blocking_handler_that_panics_fails_its_attempt() {
+    fn place(_: Order) -> Result<(), HandlerError> {
+        panic!("no paper left")
+    }
+    let job = run_one(Command::json("order.place", blocking(place)).attempts(1)).await;
+    let failure = job.failure.expect("a failure");
+    assert!(failure.detail.ends_with("the handler panicked"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_argument_of_a_services_own_is_made_of_the_job() {
+    struct Greeting(String);
+    impl FromJob for Greeting {
+        async fn from_job(job: &mut JobParts) -> Result<Self, HandlerError> {
+            Ok(Self(format!("hello, {}", job.context().tenant())))
+        }
+    }
+    async fn place(_: Order, greeting: Greeting) -> Result<String, HandlerError> {
+        Ok(greeting.0)
+    }
+    let job = run_one(Command::json("order.place", place)).await;
+    assert_eq!(result(job), json!("hello, default"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_body_of_a_binary_command_may_be_any_argument() {
+    async fn keep(
+        _: crate::testing::Nothing,
+        job: JobContext,
+        body: Bytes,
+    ) -> Result<Output, HandlerError> {
+        Ok(Output::bytes(job.content_type(), body))
+    }
+    let room = Room::new(vec![Command::binary("file.keep", &["image/png"], keep)]);
+    let body = Body::Sent {
+        content_type: Some("image/png".into()),
+        bytes: Bytes::from_static(b"png"),
+    };
+    let sent = room.send_body("file.keep", None, "", body).await;
+    room.work_until_idle().await;
+    let job = room.poll(&sent.expect("accepted").job.key()).await;
+    let want = ResultRef::Inline {
+        content_type: "image/png".into(),
+        bytes: b"png".to_vec(),
+    };
+    assert_eq!(job.success.and_then(|success| success.result), Some(want));
+}
+
+#[test]
+#[should_panic(expected = "take the body of file.keep by one argument")]
+fn a_binary_command_whose_handler_takes_no_body_is_rejected() {
+    async fn keep(_: crate::testing::Nothing) -> Result<(), HandlerError> {
+        Ok(())
+    }
+    _ = Command::binary("file.keep", &["image/png"], keep);
+}
+
+#[test]
+#[should_panic(expected = "take the body of order.place as its payload")]
+fn a_json_command_whose_handler_takes_a_body_is_rejected() {
+    async fn place(_: Order, _: Bytes) -> Result<(), HandlerError> {
+        Ok(())
+    }
+    _ = Command::json("order.place", place);
+}
+
+#[test]
+#[should_panic(expected = "validate the payload that the handler of order.place takes")]
+fn a_check_of_another_payload_is_rejected() {
+    async fn place(_: Order) -> Result<(), HandlerError> {
+        Ok(())
+    }
+    _ = Command::json("order.place", place).validate(|_: &crate::testing::Nothing| vec![]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_around_a_handler_may_end_its_attempt() {
+    async fn place(_: Order) -> Result<(), HandlerError> {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        Ok(())
+    }
+    let layer =
+        tower::layer::layer_fn(|inner| tower::timeout::Timeout::new(inner, Duration::from_secs(5)));
+    let command = Command::json("order.place", place).attempts(1).layer(layer);
+    let begun = tokio::time::Instant::now();
+    let job = run_one(command).await;
+    assert_eq!(
+        job.failure.map(|failure| failure.code),
+        Some("job-failed".into())
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_a_handler_stays_what_it_is_in_a_layer() {
+    async fn place(_: Order) -> Result<(), OrderError> {
+        Err(OrderError::SoldOut)
+    }
+    let layer =
+        tower::layer::layer_fn(|inner| tower::timeout::Timeout::new(inner, Duration::from_secs(5)));
+    let job = run_one(Command::json("order.place", place).layer(layer)).await;
+    assert_eq!(job.failure.map(|failure| failure.status), Some(409));
+}

@@ -1,0 +1,96 @@
+//! Arguments of a handler beside its payload.
+
+use crate::body::{BodyError, BodyStream, FromBody};
+use crate::context::JobContext;
+use crate::handler::HandlerError;
+use crate::state::{State, StateKey, States};
+
+/// What the arguments of a handler are taken from.
+pub struct JobParts {
+    pub(crate) context: JobContext,
+    /// The body of a binary command, until an argument takes it.
+    pub(crate) body: Option<BodyStream>,
+    pub(crate) states: States,
+}
+
+impl JobParts {
+    /// Context of the job.
+    pub fn context(&self) -> &JobContext {
+        &self.context
+    }
+}
+
+/// A type that a handler can have as an argument, after its payload.
+///
+/// | type | value |
+/// |---|---|
+/// | [`JobContext`] | the job: its id, its attempt, its deadline; reports progress |
+/// | [`State<T>`] | state that handlers share |
+/// | [`Bytes`](bytes::Bytes), [`BodyStream`], [`BodyFile`](crate::BodyFile) | the body of a binary command; one argument at most |
+///
+/// Implement it for values that are made of these: a tenant's settings, a logger, a clock.
+#[diagnostic::on_unimplemented(
+    message = "a handler can't take `{Self}` as an argument",
+    label = "the argument after the payload",
+    note = "take `JobContext`, `State<T>`, or, in a binary command, `Bytes`, `BodyStream` or `BodyFile`"
+)]
+pub trait FromJob: Send + Sized {
+    /// True for the one argument that takes the body.
+    const TAKES_BODY: bool = false;
+    /// True if the whole body is in memory while the handler has it.
+    const HOLDS_BODY: bool = false;
+
+    /// The state that the value is made of. A process does not start where nothing builds it.
+    fn state() -> Option<StateKey> {
+        None
+    }
+
+    /// Takes the value.
+    ///
+    /// # Errors
+    /// An error is the handler's: it ends the attempt before the handler runs.
+    fn from_job(job: &mut JobParts) -> impl Future<Output = Result<Self, HandlerError>> + Send;
+}
+
+impl FromJob for JobContext {
+    async fn from_job(job: &mut JobParts) -> Result<Self, HandlerError> {
+        Ok(job.context.clone())
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> FromJob for State<T> {
+    fn state() -> Option<StateKey> {
+        Some(StateKey::new::<T>())
+    }
+
+    async fn from_job(job: &mut JobParts) -> Result<Self, HandlerError> {
+        job.states.get().map(State).ok_or_else(|| {
+            let name = std::any::type_name::<T>();
+            HandlerError::retryable("the work could not be done this time")
+                .because(format!("State<{name}> was not built: start the registry"))
+        })
+    }
+}
+
+impl<B: FromBody> FromJob for B {
+    const TAKES_BODY: bool = true;
+    const HOLDS_BODY: bool = B::IN_MEMORY;
+
+    async fn from_job(job: &mut JobParts) -> Result<Self, HandlerError> {
+        let Some(body) = job.body.take() else {
+            return Err(HandlerError::terminal("the command has no body"));
+        };
+        B::from_body(body).await.map_err(unread)
+    }
+}
+
+/// Converts the error of a payload that its handler did not get. The attempt knows better of all but the disk, which is a part
+/// of the service.
+pub(crate) fn unread(error: BodyError) -> HandlerError {
+    match error {
+        BodyError::Disk(reason) => {
+            HandlerError::unavailable("the payload could not be kept on disk").because(reason)
+        }
+        BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
+    }
+}

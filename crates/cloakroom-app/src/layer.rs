@@ -1,0 +1,100 @@
+//! Tower layers around handlers: timeouts, tracing, metrics of a service's own.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use tower::util::ServiceExt as _;
+use tower::{Layer, Service};
+
+use crate::body::BodyStream;
+use crate::command::{Command, Run};
+use crate::context::JobContext;
+use crate::handler::{HandlerError, Output};
+use crate::state::States;
+
+/// One attempt on its way to its handler.
+pub struct JobRequest {
+    query: String,
+    body: BodyStream,
+    context: JobContext,
+    states: States,
+}
+
+impl JobRequest {
+    /// Context of the job.
+    pub fn context(&self) -> &JobContext {
+        &self.context
+    }
+}
+
+/// A handler as a [`Service`].
+#[derive(Clone)]
+pub struct JobService(Run);
+
+impl Service<JobRequest> for JobService {
+    type Response = Output;
+    type Error = HandlerFailure;
+    type Future = BoxFuture<'static, Result<Output, HandlerFailure>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), HandlerFailure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, job: JobRequest) -> Self::Future {
+        let run = (self.0)(&job.query, job.body, job.context, job.states);
+        Box::pin(async { run.await.map_err(HandlerFailure) })
+    }
+}
+
+/// A [`HandlerError`] inside a layer. It stays what it is if a layer boxes it.
+#[derive(Debug)]
+pub struct HandlerFailure(HandlerError);
+
+impl fmt::Display for HandlerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl Error for HandlerFailure {}
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+impl Command {
+    /// Puts a [`tower::Layer`] around its handler. The last one that is added is the outermost.
+    ///
+    /// An error of the layer's own is retryable, as any error is; that of the handler stays as it is.
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<JobService>,
+        L::Service: Service<JobRequest, Response = Output> + Clone + Send + Sync + 'static,
+        <L::Service as Service<JobRequest>>::Future: Send + 'static,
+        <L::Service as Service<JobRequest>>::Error: Into<BoxError>,
+    {
+        let service = layer.layer(JobService(self.run));
+        self.run = Arc::new(move |query, body, context, states| {
+            let job = JobRequest {
+                query: query.to_owned(),
+                body,
+                context,
+                states,
+            };
+            let answer = service.clone().oneshot(job);
+            Box::pin(async { answer.await.map_err(|error| handler_error(error.into())) })
+        });
+        self
+    }
+}
+
+fn handler_error(error: BoxError) -> HandlerError {
+    match error.downcast::<HandlerFailure>() {
+        Ok(failure) => failure.0,
+        Err(error) => {
+            HandlerError::retryable("the work could not be done this time").because(error)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Results of handlers.
+
+use std::any::TypeId;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::handler::{HandlerError, Output};
+use crate::payload::schema;
+
+/// What a handler returns: `Result<T, E>` of an [`IntoOutput`] and an error that becomes a [`HandlerError`].
+pub trait IntoResult {
+    /// JSON Schema of the result, if it is JSON of a known type.
+    fn schema() -> Option<Value>;
+
+    /// Converts what the handler returned.
+    ///
+    /// # Errors
+    /// The handler's error.
+    fn into_result(self) -> Result<Output, HandlerError>;
+}
+
+impl<T: IntoOutput, E: Into<HandlerError>> IntoResult for Result<T, E> {
+    fn schema() -> Option<Value> {
+        T::schema()
+    }
+
+    fn into_result(self) -> Result<Output, HandlerError> {
+        self.map_err(Into::into)?.into_output()
+    }
+}
+
+/// A result of a handler: an [`Output`], `()` for none, or any type that is `Serialize` and `JsonSchema`, as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the result of a handler",
+    note = "derive `serde::Serialize` and `schemars::JsonSchema` for it, or return `Output`"
+)]
+pub trait IntoOutput: 'static {
+    /// JSON Schema of the result, if it is JSON of a known type.
+    fn schema() -> Option<Value>;
+
+    /// Converts the result.
+    ///
+    /// # Errors
+    /// A value that can't be written as JSON fails the job.
+    fn into_output(self) -> Result<Output, HandlerError>;
+}
+
+impl IntoOutput for Output {
+    fn schema() -> Option<Value> {
+        None
+    }
+
+    fn into_output(self) -> Result<Output, HandlerError> {
+        Ok(self)
+    }
+}
+
+impl<T: Serialize + JsonSchema + 'static> IntoOutput for T {
+    fn schema() -> Option<Value> {
+        (!is_nothing::<T>()).then(schema::of::<T>)
+    }
+
+    fn into_output(self) -> Result<Output, HandlerError> {
+        if is_nothing::<T>() {
+            return Ok(Output::none());
+        }
+        Output::json(&self)
+    }
+}
+
+fn is_nothing<T: 'static>() -> bool {
+    TypeId::of::<T>() == TypeId::of::<()>()
+}
