@@ -14,8 +14,8 @@ use cloakroom_app::sweep::Rounds;
 use cloakroom_app::testing::{Nothing, new_job};
 use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
 use cloakroom_app::{
-    Command, DeadLetters, Host, JobContext, Jobs, Output, Registry, Submit, SystemHost, Uploads,
-    Worker,
+    Command, DeadLetters, HandlerError, Host, JobContext, Jobs, Output, Registry, Submit,
+    SystemHost, Uploads, Worker,
 };
 use cloakroom_aws::testing::{Fault, FaultInjector};
 use cloakroom_aws::{
@@ -343,7 +343,7 @@ async fn twice<T, E: Debug>(ask: impl AsyncFn() -> Result<Result<T, E>, JoinErro
 fn echo(runs: Arc<AtomicUsize>) -> Command {
     let echo = move |_: Nothing, bytes: Bytes, _: JobContext| {
         runs.fetch_add(1, Ordering::SeqCst);
-        async move { Ok(Output::bytes("text/plain", bytes)) }
+        async move { Ok::<_, HandlerError>(Output::bytes("text/plain", bytes)) }
     };
     Command::binary("echo", &["text/plain"], echo)
         .backoff(Duration::from_secs(1), Duration::from_secs(1))
