@@ -9,7 +9,7 @@ use cloakroom_app::ports::{UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
 use cloakroom_app::testing::Nothing;
 use cloakroom_app::work::{Disposition, WorkerSettings};
-use cloakroom_app::{Command, Host as _, JobContext, Output};
+use cloakroom_app::{Command, HandlerError, Host as _, JobContext, Output};
 use cloakroom_core::{CommandType, Job, Namespace, Status, Tenant};
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ impl Deployment {
             .expect("make the queue")
             .queue;
         let echo = |_: Nothing, bytes: Bytes, _: JobContext| async move {
-            Ok(Output::bytes("text/plain", bytes))
+            Ok::<_, HandlerError>(Output::bytes("text/plain", bytes))
         };
         let commands = Registry::new(vec![Command::binary("echo", &["text/plain"], echo)]);
         let (table, queue_url) = (table, queue.url().to_owned());
