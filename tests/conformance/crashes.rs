@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::jobs::Cancellation;
-use cloakroom_app::ports::{Letters as _, Objects as _, keys};
+use cloakroom_app::ports::{DeadLetterStore as _, Objects as _, keys};
 use cloakroom_app::work::Disposition;
 use cloakroom_aws::testing::Spoil;
 use cloakroom_core::{ResultRef, Status};
@@ -163,7 +163,7 @@ pub(crate) async fn whichever_call_about_a_dead_letter_is_spoilt_its_job_ends_an
             assert!(looks < 3, "{case}");
         }
         assert_eq!(room.load(&job).await.status, Status::Failed, "{case}");
-        let key = keys::letter(Some(&job.key()), &letter.message_id);
+        let key = keys::dead_letter(Some(&job.key()), &letter.message_id);
         assert_eq!(
             room.objects().read(&key).await,
             Ok(Some(letter.body)),

@@ -31,7 +31,7 @@ async fn tested(place: &Place, test: impl AsyncFnOnce(&S3Objects)) {
 pub(crate) async fn is_a_store_of_objects(place: Place) {
     tested(&place, async |objects| {
         conformance::objects(&objects.clone().in_small_parts()).await;
-        conformance::letters(objects).await;
+        conformance::dead_letters(objects).await;
     })
     .await;
 }

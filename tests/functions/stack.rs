@@ -8,7 +8,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use cloakroom_app::ports::{Letters as _, Objects as _};
+use cloakroom_app::ports::{DeadLetterStore as _, Objects as _};
 use cloakroom_app::work::Delivery;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};

@@ -13,7 +13,7 @@ use crate::envelope::Envelope;
 use crate::host::Host;
 use crate::intake;
 use crate::meter::{Fact, Measure, Meter};
-use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};
+use crate::ports::{Change, DeadLetterStore, JobStore, PortError, Queue, keys};
 use crate::work::{self, Delivery, Disposition};
 
 /// How long a letter waits after a port failed, or its job changed under our hands.
@@ -26,8 +26,8 @@ pub struct DeadLetters {
     pub store: Arc<dyn JobStore>,
     /// The queue of dead letters.
     pub queue: Arc<dyn Queue>,
-    /// Where they are kept.
-    pub letters: Arc<dyn Letters>,
+    /// Store of dead letters.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
     /// Clock and randomness.
     pub host: Arc<dyn Host>,
     /// What counts.
@@ -49,7 +49,7 @@ impl DeadLetters {
         let address = Envelope::address(&delivery.body).filter(|_| delivery.produced.is_none());
         let handled = match address {
             Some((key, accepted_at)) => self.bury(delivery, &key, accepted_at).await,
-            None => self.keep_stray(delivery).await,
+            None => self.store_stray(delivery).await,
         };
         match handled {
             Ok(None) => Disposition::Done,
@@ -61,15 +61,15 @@ impl DeadLetters {
         }
     }
 
-    async fn keep_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
-        let key = keys::letter(None, &delivery.message_id);
+    async fn store_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
+        let key = keys::dead_letter(None, &delivery.message_id);
         match &delivery.produced {
             Some(produced) => {
-                self.letters
-                    .keep(&key, &intake::letter(delivery, produced, None))
+                self.dead_letters
+                    .store(&key, &intake::dead_letter_body(delivery, produced, None))
                     .await?
             }
-            None => self.letters.keep(&key, &delivery.body).await?,
+            None => self.dead_letters.store(&key, &delivery.body).await?,
         }
         self.meter.record(&Measure {
             command: None,
@@ -107,12 +107,12 @@ impl DeadLetters {
             Verdict::Wait(at) => return Ok(Some(at.since(now))),
             Verdict::Another => return Ok(None),
             Verdict::Over => {
-                if worth_keeping(job.as_ref()) {
-                    self.keep(delivery, key).await?;
+                if is_worth_storing(job.as_ref()) {
+                    self.store(delivery, key).await?;
                 }
                 return Ok(None);
             }
-            Verdict::End(_) => self.keep(delivery, key).await?,
+            Verdict::End(_) => self.store(delivery, key).await?,
         }
         // Decided again, as storing the letter may have taken seconds, and the end has the time of its write.
         let Verdict::End(transition) = verdict(self.host.now()) else {
@@ -138,18 +138,18 @@ impl DeadLetters {
         }
     }
 
-    async fn keep(&self, delivery: &Delivery, key: &JobKey) -> Result<(), PortError> {
-        self.letters
-            .keep(
-                &keys::letter(Some(key), &delivery.message_id),
+    async fn store(&self, delivery: &Delivery, key: &JobKey) -> Result<(), PortError> {
+        self.dead_letters
+            .store(
+                &keys::dead_letter(Some(key), &delivery.message_id),
                 &delivery.body,
             )
             .await
     }
 }
 
-/// Whether an operator may want the message of a job that is over: not where the work is done, or no longer wanted.
-fn worth_keeping(job: Option<&Job>) -> bool {
+/// Returns true if an operator may want the message of a finished job: neither succeeded nor cancelled jobs need it.
+fn is_worth_storing(job: Option<&Job>) -> bool {
     !job.is_some_and(|job| matches!(job.status, Status::Succeeded | Status::Cancelled))
 }
 

@@ -24,7 +24,7 @@ use crate::command::Command;
 use crate::envelope::Trace;
 use crate::meter::{Fact, Measure};
 use crate::payload::PayloadError;
-use crate::ports::{Acceptance, Change, Letters, Parcel, Parcels, PortError, keys};
+use crate::ports::{Acceptance, Change, DeadLetterStore, Parcel, Parcels, PortError, keys};
 use crate::submit::{Body, Submission, Submit, SubmitError, Submitted};
 use crate::work::{Delivery, Disposition};
 
@@ -88,8 +88,8 @@ pub struct Intake {
     pub parcels: Arc<dyn Parcels>,
     /// The buckets that they may point into. Never our own: whoever points into that reads what is another's.
     pub buckets: Vec<String>,
-    /// Where messages are kept that no job can be recorded of.
-    pub letters: Arc<dyn Letters>,
+    /// Store of messages that no job can be recorded of.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
     /// Whose jobs they are.
     pub tenants: Tenants,
 }
@@ -127,7 +127,7 @@ impl Intake {
     ) -> Result<Disposition, PortError> {
         let order = match self.order(delivery, produced) {
             Ok(order) => order,
-            Err(refused) => return self.keep(delivery, produced, None, refused).await,
+            Err(refused) => return self.reject(delivery, produced, None, refused).await,
         };
         let span = tracing::info_span!(
             "produced", message_id = delivery.message_id, tenant = %order.tenant, command = %order.command
@@ -206,19 +206,19 @@ impl Intake {
                 code: "expired",
                 detail: detail.to_owned(),
             };
-            return self.keep(delivery, produced, Some(&order), refused).await;
+            return self.reject(delivery, produced, Some(&order), refused).await;
         }
         if command.limits().key_required && order.key.is_none() {
             let detail = format!("this command asks for {}", attributes::CLIENT_JOB_ID);
             let refused = refused(Code::IdempotencyKeyRequired, detail);
-            return self.keep(delivery, produced, Some(&order), refused).await;
+            return self.reject(delivery, produced, Some(&order), refused).await;
         }
         let (bytes, fetched) = match &produced.payload {
             Place::Body => (Bytes::copy_from_slice(delivery.body.as_bytes()), false),
             Place::Object { bucket, .. } if !self.buckets.contains(bucket) => {
                 let detail = format!("producers may not keep payloads in the bucket {bucket:?}");
                 return self
-                    .keep(
+                    .reject(
                         delivery,
                         produced,
                         Some(&order),
@@ -249,7 +249,7 @@ impl Intake {
             }
             Place::Unknown(why) => {
                 let refused = refused(Code::InvalidRequest, why);
-                return self.keep(delivery, produced, Some(&order), refused).await;
+                return self.reject(delivery, produced, Some(&order), refused).await;
             }
         };
         let content_type = order.content_type.clone();
@@ -284,7 +284,7 @@ impl Intake {
                     Code::IdempotencyKeyReused,
                     "the client job id belongs to another command",
                 );
-                return self.keep(delivery, produced, Some(&order), refused).await;
+                return self.reject(delivery, produced, Some(&order), refused).await;
             }
             Err(SubmitError::TooLarge { limit }) => too_large(bytes.len() as u64, limit),
             Err(SubmitError::UnsupportedMediaType(types)) => {
@@ -372,7 +372,7 @@ impl Intake {
                     Code::IdempotencyKeyReused,
                     "the client job id belongs to another command",
                 );
-                return self.keep(delivery, produced, Some(order), refused).await;
+                return self.reject(delivery, produced, Some(order), refused).await;
             }
         }
         let code = failure.code.clone();
@@ -391,17 +391,17 @@ impl Intake {
         Ok(Disposition::Done)
     }
 
-    /// Keeps a message that no job can be recorded of, and why.
-    async fn keep(
+    /// Stores a message that no job can be recorded of among the dead letters, with the reason.
+    async fn reject(
         &self,
         delivery: &Delivery,
         produced: &Produced,
         order: Option<&Order>,
         Refused { code, detail }: Refused,
     ) -> Result<Disposition, PortError> {
-        let letter = letter(delivery, produced, Some((code, &detail)));
-        self.letters
-            .keep(&keys::letter(None, &delivery.message_id), &letter)
+        let body = dead_letter_body(delivery, produced, Some((code, &detail)));
+        self.dead_letters
+            .store(&keys::dead_letter(None, &delivery.message_id), &body)
             .await?;
         tracing::error!(
             message_id = delivery.message_id,
@@ -420,8 +420,8 @@ impl Intake {
     }
 }
 
-/// A producer's message as it is kept for an operator, with the reason if it is known.
-pub(crate) fn letter(
+/// Returns the body of the dead letter for a producer's message, with the reason if it is known.
+pub(crate) fn dead_letter_body(
     delivery: &Delivery,
     produced: &Produced,
     refused: Option<(&str, &str)>,

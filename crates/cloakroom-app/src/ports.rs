@@ -163,20 +163,20 @@ pub trait Queue: Send + Sync {
     async fn state(&self) -> Result<QueueState, PortError>;
 }
 
-/// Where dead letters are kept, for an operator to look at and to send back.
+/// Store of dead letters, for an operator to read and to send back.
 #[async_trait]
-pub trait Letters: Send + Sync {
-    /// Keeps a message, over any other of its key.
-    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError>;
+pub trait DeadLetterStore: Send + Sync {
+    /// Stores a message, over any other of its key.
+    async fn store(&self, key: &str, body: &str) -> Result<(), PortError>;
 
-    /// The keys of the letters that are kept, in order: of this prefix, and after this one.
+    /// Lists the keys of stored dead letters with this prefix, in order, after this one.
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError>;
 
-    /// A message that is kept.
+    /// Reads a stored message.
     async fn read(&self, key: &str) -> Result<Option<String>, PortError>;
 
-    /// Keeps it no longer.
-    async fn forget(&self, key: &str) -> Result<(), PortError>;
+    /// Removes a stored message.
+    async fn remove(&self, key: &str) -> Result<(), PortError>;
 }
 
 /// What is known of an object without reading it.
@@ -425,8 +425,8 @@ pub mod keys {
 
     use cloakroom_core::{Digest, JobKey, LeaseToken, Tenant, UploadId};
 
-    /// What the keys of dead letters begin with.
-    pub const LETTERS: &str = "dead-letters/";
+    /// Prefix of the keys of dead letters.
+    pub const DEAD_LETTERS: &str = "dead-letters/";
 
     fn escaped(tenant: &Tenant) -> String {
         let mut text = String::new();
@@ -454,23 +454,23 @@ pub mod keys {
         text.parse().ok().filter(|tenant| escaped(tenant) == name)
     }
 
-    /// The letters of a tenant.
-    pub fn letters_of(tenant: &Tenant) -> String {
-        format!("{LETTERS}{}/", escaped(tenant))
+    /// Prefix of the keys of a tenant's dead letters.
+    pub fn dead_letters_of(tenant: &Tenant) -> String {
+        format!("{DEAD_LETTERS}{}/", escaped(tenant))
     }
 
-    /// A dead letter: of its job, if it is known, and the message's id.
-    pub fn letter(job: Option<&JobKey>, message_id: &str) -> String {
+    /// Key of a dead letter: from its job, if it is known, and the id of its message.
+    pub fn dead_letter(job: Option<&JobKey>, message_id: &str) -> String {
         match job {
-            Some(job) => format!("{}{}/{message_id}", letters_of(&job.tenant), job.id),
+            Some(job) => format!("{}{}/{message_id}", dead_letters_of(&job.tenant), job.id),
             // No tenant's name is escaped to this.
-            None => format!("{LETTERS}=/{message_id}"),
+            None => format!("{DEAD_LETTERS}=/{message_id}"),
         }
     }
 
-    /// The job of a dead letter, by its key; `None` of one whose job is not known.
-    pub fn job_of_letter(key: &str) -> Option<JobKey> {
-        let mut parts = key.strip_prefix(LETTERS)?.split('/');
+    /// Parses the job from the key of a dead letter; `None` if the key names no job.
+    pub fn job_of_dead_letter(key: &str) -> Option<JobKey> {
+        let mut parts = key.strip_prefix(DEAD_LETTERS)?.split('/');
         let tenant = unescaped(parts.next()?)?;
         Some(JobKey {
             tenant,
@@ -531,12 +531,15 @@ mod tests {
                 tenant: tenant.parse().expect("a name"),
                 id: cloakroom_core::JobId::from_uuid(Uuid::from_u128(7)),
             };
-            let key = keys::letter(Some(&job), "m-1");
-            assert!(key.starts_with(&keys::letters_of(&job.tenant)), "{key}");
-            assert_eq!(keys::job_of_letter(&key), Some(job), "{key}");
+            let key = keys::dead_letter(Some(&job), "m-1");
+            assert!(
+                key.starts_with(&keys::dead_letters_of(&job.tenant)),
+                "{key}"
+            );
+            assert_eq!(keys::job_of_dead_letter(&key), Some(job), "{key}");
         }
         for key in [
-            keys::letter(None, "m-1").as_str(),
+            keys::dead_letter(None, "m-1").as_str(),
             "dead-letters/",
             "payloads/default/x",
             "dead-letters/a=zz/x/y",
@@ -545,7 +548,7 @@ mod tests {
             "dead-letters/a=2F/00000000-0000-0000-0000-000000000007/m-1",
             "dead-letters/a=+f/00000000-0000-0000-0000-000000000007/m-1",
         ] {
-            assert_eq!(keys::job_of_letter(key), None, "{key}");
+            assert_eq!(keys::job_of_dead_letter(key), None, "{key}");
         }
     }
 }

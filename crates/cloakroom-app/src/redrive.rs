@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cloakroom_core::{Job, JobKey, Status, Tenant, Transition};
 
 use crate::host::Host;
-use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};
+use crate::ports::{Change, DeadLetterStore, JobStore, PortError, Queue, keys};
 
 /// The use cases, over their ports.
 #[derive(Clone)]
@@ -17,24 +17,24 @@ pub struct Redrive {
     pub store: Arc<dyn JobStore>,
     /// The queue of commands.
     pub queue: Arc<dyn Queue>,
-    /// Where dead letters are kept.
-    pub letters: Arc<dyn Letters>,
+    /// Store of dead letters.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
     /// Clock and randomness.
     pub host: Arc<dyn Host>,
 }
 
-/// A dead letter that is kept.
+/// A stored dead letter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Letter {
-    /// Where.
+pub struct DeadLetter {
+    /// Key in the store.
     pub key: String,
-    /// Its job; `None` of a message that is none of ours.
+    /// Its job; `None` if the message is not one of ours.
     pub job: Option<JobKey>,
     /// The job as it is now; `None` when it is unknown or expired.
     pub record: Option<Job>,
 }
 
-/// What came of sending a letter back.
+/// Outcome of sending a dead letter back.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Redriven {
     /// Its job is accepted again, and the message sent.
@@ -44,16 +44,16 @@ pub enum Redriven {
 }
 
 impl Redrive {
-    /// A page of letters after the key of the last one, of one tenant or of all; empty at the end.
+    /// Lists a page of dead letters after the key of the last one, of one tenant or of all. The last page is empty.
     pub async fn list(
         &self,
         tenant: Option<&Tenant>,
         after: Option<&str>,
-    ) -> Result<Vec<Letter>, PortError> {
-        let prefix = tenant.map_or_else(|| keys::LETTERS.to_owned(), keys::letters_of);
+    ) -> Result<Vec<DeadLetter>, PortError> {
+        let prefix = tenant.map_or_else(|| keys::DEAD_LETTERS.to_owned(), keys::dead_letters_of);
         let mut letters = Vec::new();
-        for key in self.letters.list(&prefix, after).await? {
-            let job = keys::job_of_letter(&key);
+        for key in self.dead_letters.list(&prefix, after).await? {
+            let job = keys::job_of_dead_letter(&key);
             let record = match &job {
                 Some(job) => self
                     .store
@@ -62,17 +62,17 @@ impl Redrive {
                     .filter(|job| job.is_alive(self.host.now())),
                 None => None,
             };
-            letters.push(Letter { key, job, record });
+            letters.push(DeadLetter { key, job, record });
         }
         Ok(letters)
     }
 
-    /// Sends a letter back to work, with its job reset to `accepted`.
-    pub async fn send(&self, letter: &Letter) -> Result<Redriven, PortError> {
+    /// Sends a dead letter back to work, with its job reset to `accepted`.
+    pub async fn send(&self, letter: &DeadLetter) -> Result<Redriven, PortError> {
         let Some(key) = &letter.job else {
             return Ok(Redriven::Refused("it is no message of ours"));
         };
-        let Some(body) = self.letters.read(&letter.key).await? else {
+        let Some(body) = self.dead_letters.read(&letter.key).await? else {
             return Ok(Redriven::Refused("it is kept no longer"));
         };
         let found = self.store.load(key).await?;
@@ -106,7 +106,7 @@ impl Redrive {
         self.queue
             .send(&key.tenant, body, job.ready_at.since(now), None)
             .await?;
-        self.letters.forget(&letter.key).await?;
+        self.dead_letters.remove(&letter.key).await?;
         tracing::info!(job_id = %key.id, tenant = %key.tenant, "sent a dead letter back");
         Ok(Redriven::Sent)
     }

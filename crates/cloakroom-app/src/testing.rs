@@ -176,7 +176,7 @@ mod tests {
             memory.put_part(key, part.number, bytes)
         };
         conformance::parts(&memory, put).await;
-        conformance::letters(&memory).await;
+        conformance::dead_letters(&memory).await;
         conformance::queue(&memory).await;
     }
 }

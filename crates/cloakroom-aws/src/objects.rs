@@ -24,8 +24,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{
-    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError,
-    ReadError, UploadLink, UploadTerms,
+    BrokenOff, DeadLetterStore, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms,
+    PortError, ReadError, UploadLink, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::stream::BoxStream;
@@ -328,8 +328,8 @@ impl Parcels for S3Parcels {
 }
 
 #[async_trait]
-impl Letters for S3Objects {
-    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
+impl DeadLetterStore for S3Objects {
+    async fn store(&self, key: &str, body: &str) -> Result<(), PortError> {
         self.put(
             key,
             "application/json",
@@ -363,7 +363,7 @@ impl Letters for S3Objects {
         Ok(body.map(|body| String::from_utf8_lossy(&body).into_owned()))
     }
 
-    async fn forget(&self, key: &str) -> Result<(), PortError> {
+    async fn remove(&self, key: &str) -> Result<(), PortError> {
         self.delete(key).await
     }
 }

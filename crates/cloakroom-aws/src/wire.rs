@@ -115,7 +115,7 @@ fn intake(
         ),
         parcels: Arc::new(S3Parcels::new(clients)),
         buckets: producers.buckets.clone(),
-        letters: Arc::new(S3Objects::new(clients, &config.bucket)),
+        dead_letters: Arc::new(S3Objects::new(clients, &config.bucket)),
         tenants: producers.tenants.clone(),
     }
 }
@@ -129,7 +129,7 @@ pub fn dead_letters(
     DeadLetters {
         store: Arc::new(DynamoStore::new(clients, &config.table)),
         queue: Arc::new(SqsQueue::new(clients, &config.dead_letters_url)),
-        letters: Arc::new(S3Objects::new(clients, &config.bucket)),
+        dead_letters: Arc::new(S3Objects::new(clients, &config.bucket)),
         host: Arc::new(SystemHost),
         meter,
     }
@@ -154,7 +154,7 @@ pub fn redrive(clients: &Clients, table: &str, queue_url: &str, bucket: &str) ->
     Redrive {
         store: Arc::new(DynamoStore::new(clients, table)),
         queue: Arc::new(SqsQueue::new(clients, queue_url).pointing_into(bucket)),
-        letters: Arc::new(S3Objects::new(clients, bucket)),
+        dead_letters: Arc::new(S3Objects::new(clients, bucket)),
         host: Arc::new(SystemHost),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom_app::core::{JobId, Tenant};
-use cloakroom_app::redrive::{Letter, Redriven};
+use cloakroom_app::redrive::{DeadLetter, Redriven};
 use cloakroom_aws::{Clients, deployment};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
@@ -96,7 +96,7 @@ impl Args {
         self.all || !self.jobs.is_empty()
     }
 
-    fn wants(&self, letter: &Letter) -> bool {
+    fn wants(&self, letter: &DeadLetter) -> bool {
         let named = self.jobs.is_empty()
             || letter
                 .job
@@ -110,7 +110,7 @@ impl Args {
     }
 }
 
-fn code_of(letter: &Letter) -> Option<&str> {
+fn code_of(letter: &DeadLetter) -> Option<&str> {
     letter
         .record
         .as_ref()?
@@ -119,14 +119,14 @@ fn code_of(letter: &Letter) -> Option<&str> {
         .map(|failure| failure.code.as_str())
 }
 
-fn status_of(letter: &Letter) -> &'static str {
+fn status_of(letter: &DeadLetter) -> &'static str {
     letter
         .record
         .as_ref()
         .map_or("gone", |job| job.status.as_str())
 }
 
-fn line(letter: &Letter, came: Option<&Redriven>) -> String {
+fn line(letter: &DeadLetter, came: Option<&Redriven>) -> String {
     let Some(job) = &letter.job else {
         return format!("{}  no message of ours{}", letter.key, said(came));
     };
@@ -158,7 +158,7 @@ fn said(came: Option<&Redriven>) -> String {
     }
 }
 
-fn document(letter: &Letter, came: Option<&Redriven>) -> String {
+fn document(letter: &DeadLetter, came: Option<&Redriven>) -> String {
     let refused = if let Some(Redriven::Refused(why)) = came {
         Some(why)
     } else {

@@ -283,7 +283,7 @@ pub(crate) async fn dead_letters(world: Arc<World>) {
         let dead_letters = DeadLetters {
             store: process.clone(),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::DeadLetters)),
-            letters: process.clone(),
+            dead_letters: process.clone(),
             host: process.clone(),
             meter: Arc::new(LogMeter),
         };
@@ -347,7 +347,7 @@ pub(crate) async fn redriver(world: Arc<World>) {
         let redrive = Redrive {
             store: process.clone(),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
-            letters: process.clone(),
+            dead_letters: process.clone(),
             host: process.clone(),
         };
         let work = async {

@@ -87,7 +87,7 @@ pub struct State {
     pub(crate) records: BTreeMap<(Tenant, UploadId), PartsRecord>,
     /// The parts of objects that are unfinished.
     pub(crate) unfinished: BTreeMap<String, BTreeMap<u32, Bytes>>,
-    pub(crate) letters: BTreeMap<String, String>,
+    pub(crate) dead_letters: BTreeMap<String, String>,
     pub(crate) stream: VecDeque<JobKey>,
     queues: BTreeMap<Lane, Vec<Message>>,
     numbers: u64,
@@ -106,7 +106,7 @@ impl World {
             uploads: BTreeMap::new(),
             records: BTreeMap::new(),
             unfinished: BTreeMap::new(),
-            letters: BTreeMap::new(),
+            dead_letters: BTreeMap::new(),
             stream: VecDeque::new(),
             queues: BTreeMap::new(),
             numbers: 0,

@@ -39,7 +39,7 @@ fn room() -> (Room, Arc<AtomicUsize>) {
         submit: room.submit.clone(),
         parcels: room.memory.clone(),
         buckets: vec!["theirs".to_owned()],
-        letters: room.memory.clone(),
+        dead_letters: room.memory.clone(),
         tenants: Tenants::One(warehouse()),
     }));
     (room, runs)
@@ -251,7 +251,10 @@ async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
         assert_eq!(room.meter.facts(), [Fact::Accepted, failed]);
     }
     assert_eq!(
-        (runs.load(Ordering::SeqCst), room.memory.letters().len()),
+        (
+            runs.load(Ordering::SeqCst),
+            room.memory.dead_letters().len()
+        ),
         (0, 0)
     );
 }
@@ -308,10 +311,10 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
         let id = room.memory.produce("{}", produced.clone());
         room.work_until_idle().await;
         assert_eq!(room.memory.messages().0, 0, "{code}");
-        let letters = room.memory.letters();
+        let letters = room.memory.dead_letters();
         let (_, letter) = letters
             .iter()
-            .find(|(key, _)| *key == keys::letter(None, &id))
+            .find(|(key, _)| *key == keys::dead_letter(None, &id))
             .expect("a letter");
         let letter: Value = serde_json::from_str(letter).expect("JSON");
         assert_eq!(
@@ -351,7 +354,11 @@ async fn a_message_may_name_its_tenant_only_where_the_operator_lets_it() {
         room.poll(&key_of(&room, "k")).await.status,
         Status::Succeeded
     );
-    assert_eq!(room.memory.letters().len(), 1, "the one that names none");
+    assert_eq!(
+        room.memory.dead_letters().len(),
+        1,
+        "the one that names none"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -367,8 +374,8 @@ async fn an_unknown_command_waits_and_is_kept_whole_among_the_dead_letters() {
         Disposition::Keep
     );
     assert_eq!(room.dead_letters.handle(&delivery).await, Disposition::Done);
-    let letters = room.memory.letters();
-    assert_eq!(letters[0].0, keys::letter(None, &id));
+    let letters = room.memory.dead_letters();
+    assert_eq!(letters[0].0, keys::dead_letter(None, &id));
     assert!(letters[0].1.contains("not.yet"), "{}", letters[0].1);
 }
 
@@ -460,7 +467,7 @@ async fn whichever_call_fails_the_command_is_done_once_or_its_job_fails_as_it_mu
                     .expect("memory");
                 match status {
                     Status::Accepted => assert_eq!(
-                        (found, room.memory.letters().len()),
+                        (found, room.memory.dead_letters().len()),
                         (None, 1),
                         "{n} {fault:?}"
                     ),
@@ -502,8 +509,8 @@ async fn a_refused_payload_under_the_key_of_another_command_leaves_that_ones_job
         assert!(room.work_once().await);
         assert_eq!(room.poll(&job.key()).await, job, "{command} {body}");
         assert_eq!(room.memory.messages().0, 0);
-        let letters = room.memory.letters();
-        assert_eq!(letters[0].0, keys::letter(None, &id));
+        let letters = room.memory.dead_letters();
+        assert_eq!(letters[0].0, keys::dead_letter(None, &id));
         assert!(
             letters[0].1.contains("idempotency-key-reused"),
             "{}",
@@ -594,7 +601,7 @@ async fn a_message_is_taken_until_shortly_before_its_job_would_be_forgotten() {
             .await
             .expect("memory");
         assert_eq!(
-            (found.is_some(), room.memory.letters().len()),
+            (found.is_some(), room.memory.dead_letters().len()),
             (taken, usize::from(!taken)),
             "{age:?}"
         );

@@ -29,8 +29,8 @@ async fn room() -> (Room, JobKey) {
     (room, key)
 }
 
-async fn letters(room: &Room) -> Vec<Letter> {
-    let mut all: Vec<Letter> = vec![];
+async fn letters(room: &Room) -> Vec<DeadLetter> {
+    let mut all: Vec<DeadLetter> = vec![];
     loop {
         let page = room
             .redrive
@@ -89,7 +89,7 @@ async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
         .expect("a body");
     assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
     room.memory
-        .keep(&letter.key, &body)
+        .store(&letter.key, &body)
         .await
         .expect("another letter of the job");
     let watch = async {
@@ -119,7 +119,7 @@ async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
 async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
     let (room, _) = room().await;
     room.memory
-        .keep(&keys::letter(None, "garbage"), "garbage")
+        .store(&keys::dead_letter(None, "garbage"), "garbage")
         .await
         .expect("kept");
     let all = letters(&room).await;
@@ -202,7 +202,7 @@ async fn a_letter_is_sent_after_its_job_was_reset_and_forgotten_last() {
     assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
     assert_eq!(
         room.memory.calls(),
-        ["read", "load", "change", "send", "forget"]
+        ["read", "load", "change", "send", "remove"]
     );
     assert_eq!(
         room.memory.messages().1,
@@ -217,7 +217,7 @@ async fn a_letter_whose_job_was_cancelled_or_waits_for_its_next_attempt_is_refus
     let letter = letters(&room).await.pop().expect("a letter");
     room.redrive.send(&letter).await.expect("memory");
     room.memory
-        .keep(&letter.key, "its message")
+        .store(&letter.key, "its message")
         .await
         .expect("another letter of the job");
     let now = room.host.now();

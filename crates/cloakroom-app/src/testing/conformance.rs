@@ -24,7 +24,8 @@ pub use queue::{WholeQueue, none, one, queue};
 use super::{new_job, split_mix};
 use crate::body::BodyHead;
 use crate::ports::{
-    Acceptance, BrokenOff, Change, JobStore, Letters, ObjectInfo, Objects, PartsRecord, UploadTerms,
+    Acceptance, BrokenOff, Change, DeadLetterStore, JobStore, ObjectInfo, Objects, PartsRecord,
+    UploadTerms,
 };
 
 const POLICY: RetryPolicy = RetryPolicy {
@@ -524,24 +525,24 @@ async fn pieces(objects: &dyn Objects, key: &str) {
     }
 }
 
-/// Where dead letters are kept.
+/// A store of dead letters.
 ///
 /// # Panics
 /// When the implementation is not one.
-pub async fn letters(letters: &dyn Letters) {
+pub async fn dead_letters(dead_letters: &dyn DeadLetterStore) {
     let prefix = format!("dead-letters/conformance-{}/", Uuid::new_v4());
     let keys: Vec<_> = (0..7).map(|n| format!("{prefix}{n}/message")).collect();
-    assert_eq!(letters.list(&prefix, None).await, Ok(vec![]));
+    assert_eq!(dead_letters.list(&prefix, None).await, Ok(vec![]));
     for key in &keys {
-        letters.keep(key, "first").await.expect("kept");
-        letters
-            .keep(key, &format!("né {key}"))
+        dead_letters.store(key, "first").await.expect("kept");
+        dead_letters
+            .store(key, &format!("né {key}"))
             .await
             .expect("kept over another");
     }
     let mut listed: Vec<String> = vec![];
     while listed.len() <= keys.len() {
-        let page = letters
+        let page = dead_letters
             .list(&prefix, listed.last().map(String::as_str))
             .await
             .expect("a page");
@@ -552,10 +553,10 @@ pub async fn letters(letters: &dyn Letters) {
     }
     assert_eq!(listed, keys, "in order, each once");
     for key in &keys {
-        assert_eq!(letters.read(key).await, Ok(Some(format!("né {key}"))));
-        letters.forget(key).await.expect("forgotten");
-        letters.forget(key).await.expect("forgotten already");
-        assert_eq!(letters.read(key).await, Ok(None));
+        assert_eq!(dead_letters.read(key).await, Ok(Some(format!("né {key}"))));
+        dead_letters.remove(key).await.expect("forgotten");
+        dead_letters.remove(key).await.expect("forgotten already");
+        assert_eq!(dead_letters.read(key).await, Ok(None));
     }
-    assert_eq!(letters.list(&prefix, None).await, Ok(vec![]));
+    assert_eq!(dead_letters.list(&prefix, None).await, Ok(vec![]));
 }

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep};
 use super::trouble::{Fault, Records, Trouble};
 use crate::intake::Produced;
 use crate::ports::{
-    Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened,
-    Parcel, Parcels, Part, PartTerms, PartsRecord, PortError, Queue, QueueState, ReadError,
+    Acceptance, BrokenOff, Change, DeadLetterStore, JobStore, LONGEST_DELAY, ObjectInfo, Objects,
+    Opened, Parcel, Parcels, Part, PartTerms, PartsRecord, PortError, Queue, QueueState, ReadError,
     UploadLink, UploadTerms,
 };
 use crate::work::Delivery;
@@ -26,7 +26,7 @@ const LONGEST_HIDE: Duration = Duration::from_secs(43_200);
 /// As a queue whose messages are hidden for 6 minutes and received 10 times.
 pub(super) const CYCLE: Duration = Duration::from_secs(3600);
 
-/// How many keys of letters are listed at once.
+/// Number of keys of dead letters on a page.
 const PAGE: usize = 3;
 
 /// A table, a queue and a store of objects.
@@ -44,7 +44,7 @@ struct State {
     /// Objects that come in parts, by the store's own name: their key, media type and parts.
     unfinished: HashMap<String, (String, String, BTreeMap<u32, Bytes>)>,
     messages: VecDeque<Message>,
-    letters: BTreeMap<String, String>,
+    dead_letters: BTreeMap<String, String>,
     sent: usize,
     xray: Option<String>,
     receipts: usize,
@@ -187,10 +187,10 @@ impl Memory {
         id
     }
 
-    /// The letters that are kept, in the order of their keys.
-    pub fn letters(&self) -> Vec<(String, String)> {
+    /// Returns the stored dead letters, in the order of their keys.
+    pub fn dead_letters(&self) -> Vec<(String, String)> {
         self.state()
-            .letters
+            .dead_letters
             .iter()
             .map(|(key, body)| (key.clone(), body.clone()))
             .collect()
@@ -437,17 +437,20 @@ impl Queue for Memory {
 }
 
 #[async_trait]
-impl Letters for Memory {
-    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
-        self.call("keep", |state| {
-            state.letters.insert(key.to_owned(), body.to_owned());
+impl DeadLetterStore for Memory {
+    async fn store(&self, key: &str, body: &str) -> Result<(), PortError> {
+        self.call("store", |state| {
+            state.dead_letters.insert(key.to_owned(), body.to_owned());
         })
         .await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
         self.call("list", |state| {
-            let all = state.letters.keys().filter(|key| key.starts_with(prefix));
+            let all = state
+                .dead_letters
+                .keys()
+                .filter(|key| key.starts_with(prefix));
             all.filter(|key| after.is_none_or(|after| key.as_str() > after))
                 .take(PAGE)
                 .cloned()
@@ -457,13 +460,13 @@ impl Letters for Memory {
     }
 
     async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
-        self.call("read", |state| state.letters.get(key).cloned())
+        self.call("read", |state| state.dead_letters.get(key).cloned())
             .await
     }
 
-    async fn forget(&self, key: &str) -> Result<(), PortError> {
-        self.call("forget", |state| {
-            state.letters.remove(key);
+    async fn remove(&self, key: &str) -> Result<(), PortError> {
+        self.call("remove", |state| {
+            state.dead_letters.remove(key);
         })
         .await
     }

@@ -93,7 +93,7 @@ impl Room {
             dead_letters: DeadLetters {
                 store: memory.clone(),
                 queue: memory.clone(),
-                letters: memory.clone(),
+                dead_letters: memory.clone(),
                 host: host.clone(),
                 meter: meter.clone(),
             },
@@ -106,7 +106,7 @@ impl Room {
             redrive: Redrive {
                 store: memory.clone(),
                 queue: memory.clone(),
-                letters: memory.clone(),
+                dead_letters: memory.clone(),
                 host: host.clone(),
             },
             memory,

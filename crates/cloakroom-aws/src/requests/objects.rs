@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::ports::{
-    BrokenOff, Letters as _, ObjectInfo, Objects as _, Parcel, Parcels as _, Part, PartTerms,
-    PortError, UploadTerms,
+    BrokenOff, DeadLetterStore as _, ObjectInfo, Objects as _, Parcel, Parcels as _, Part,
+    PartTerms, PortError, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;
@@ -452,7 +452,7 @@ async fn letters_are_kept_listed_from_where_the_last_page_ended_read_and_forgott
         ok("{}").header("content-length", "2"),
         ok(""),
     ]);
-    letters.keep("dead/a", "{}").await.expect("kept");
+    letters.store("dead/a", "{}").await.expect("kept");
     assert_eq!(
         letters.list("dead/", None).await,
         Ok(vec!["dead/b".to_owned()])
@@ -462,13 +462,13 @@ async fn letters_are_kept_listed_from_where_the_last_page_ended_read_and_forgott
         Ok(vec!["dead/b".to_owned()])
     );
     assert_eq!(
-        cloakroom_app::ports::Letters::read(&letters, "dead/a")
+        cloakroom_app::ports::DeadLetterStore::read(&letters, "dead/a")
             .await
             .expect("read")
             .as_deref(),
         Some("{}")
     );
-    letters.forget("dead/a").await.expect("forgotten");
+    letters.remove("dead/a").await.expect("forgotten");
     insta::assert_snapshot!(script.requests());
 }
 
