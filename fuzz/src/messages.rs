@@ -203,7 +203,7 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
             receipt,
             body: body.clone(),
             receive_count: 1,
-            produced: None,
+            producer_message: None,
         });
         let Ok(event) = serde_json::from_str::<Value>(body) else {
             continue;

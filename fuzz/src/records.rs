@@ -126,7 +126,7 @@ async fn used(job: &Job) {
         )
         .write(),
         receive_count: 2,
-        produced: None,
+        producer_message: None,
     };
     _ = room
         .worker

@@ -141,7 +141,7 @@ impl Stack {
             receipt: "r".into(),
             body,
             receive_count: 1,
-            produced: None,
+            producer_message: None,
         }])
     }
 

@@ -46,7 +46,8 @@ impl DeadLetters {
 
     /// Handles one letter.
     pub async fn handle(&self, delivery: &Delivery) -> Disposition {
-        let address = Envelope::address(&delivery.body).filter(|_| delivery.produced.is_none());
+        let address =
+            Envelope::address(&delivery.body).filter(|_| delivery.producer_message.is_none());
         let handled = match address {
             Some((key, accepted_at)) => self.bury(delivery, &key, accepted_at).await,
             None => self.store_stray(delivery).await,
@@ -63,10 +64,13 @@ impl DeadLetters {
 
     async fn store_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
         let key = keys::dead_letter(None, &delivery.message_id);
-        match &delivery.produced {
-            Some(produced) => {
+        match &delivery.producer_message {
+            Some(producer_message) => {
                 self.dead_letters
-                    .store(&key, &intake::dead_letter_body(delivery, produced, None))
+                    .store(
+                        &key,
+                        &intake::dead_letter_body(delivery, producer_message, None),
+                    )
                     .await?
             }
             None => self.dead_letters.store(&key, &delivery.body).await?,

@@ -24,7 +24,9 @@ use crate::command::Command;
 use crate::envelope::Trace;
 use crate::meter::{Fact, Measure};
 use crate::payload::PayloadError;
-use crate::ports::{Acceptance, Change, DeadLetterStore, Parcel, Parcels, PortError, keys};
+use crate::ports::{
+    Acceptance, Change, DeadLetterStore, FetchedPayload, PortError, ProducerPayloads, keys,
+};
 use crate::submit::{Body, Submission, Submit, SubmitError, Submitted};
 use crate::work::{Delivery, Disposition};
 
@@ -43,30 +45,30 @@ pub mod attributes {
     pub const QUERY: &str = "Cloakroom-Query";
 }
 
-/// What came with a message that a producer sent.
+/// Attributes and payload of a message that a producer sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Produced {
+pub struct ProducerMessage {
     /// Its attributes that are text.
     pub attributes: BTreeMap<String, String>,
-    /// Where its payload is.
-    pub payload: Place,
-    /// When it was sent, by the queue's clock; `None` where the queue does not say.
+    /// Location of its payload.
+    pub payload: PayloadLocation,
+    /// Time of its sending, by the queue's clock, where the queue reports it.
     pub sent_at: Option<Timestamp>,
 }
 
-/// Where a producer's payload is.
+/// Location of a producer's payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// It is the body.
+pub enum PayloadLocation {
+    /// The body of the message.
     Body,
-    /// In S3.
+    /// An object in S3.
     Object {
-        /// In this bucket.
+        /// Its bucket.
         bucket: String,
-        /// Under this key.
+        /// Its key.
         key: String,
     },
-    /// The body should point to it, and does not: why.
+    /// Not known: the body should point to it but does not, for this reason.
     Unknown(String),
 }
 
@@ -81,21 +83,21 @@ pub enum Tenants {
 
 /// The use case, over its ports.
 #[derive(Clone)]
-pub struct Intake {
-    /// What records jobs, and sends their messages.
+pub struct ProducerIntake {
+    /// Use case that records jobs and sends their messages.
     pub submit: Submit,
-    /// Where producers keep large payloads.
-    pub parcels: Arc<dyn Parcels>,
+    /// Storage of large payloads, read by the worker and written by producers.
+    pub payloads: Arc<dyn ProducerPayloads>,
     /// The buckets that they may point into. Never our own: whoever points into that reads what is another's.
     pub buckets: Vec<String>,
     /// Store of messages that no job can be recorded of.
     pub dead_letters: Arc<dyn DeadLetterStore>,
-    /// Whose jobs they are.
+    /// Tenants that the jobs belong to.
     pub tenants: Tenants,
 }
 
-/// What a message asks for.
-struct Order {
+/// The command that a message asks for.
+struct ProducerCommand {
     tenant: Tenant,
     command: CommandType,
     /// As the producer gave it.
@@ -118,27 +120,31 @@ fn refused(code: Code, detail: impl Into<String>) -> Refused {
     }
 }
 
-impl Intake {
-    /// Accepts the command of a message, or ends it. An error says that it is not known what came of it: it comes back.
+impl ProducerIntake {
+    /// Accepts or rejects the command of a message. After an error the outcome is unknown, and the message comes back.
     pub async fn take(
         &self,
         delivery: &Delivery,
-        produced: &Produced,
+        producer_message: &ProducerMessage,
     ) -> Result<Disposition, PortError> {
-        let order = match self.order(delivery, produced) {
-            Ok(order) => order,
-            Err(refused) => return self.reject(delivery, produced, None, refused).await,
+        let request = match self.parse(delivery, producer_message) {
+            Ok(request) => request,
+            Err(refused) => return self.reject(delivery, producer_message, None, refused).await,
         };
         let span = tracing::info_span!(
-            "produced", message_id = delivery.message_id, tenant = %order.tenant, command = %order.command
+            "produced", message_id = delivery.message_id, tenant = %request.tenant, command = %request.command
         );
-        self.accept(delivery, produced, order)
+        self.accept(delivery, producer_message, request)
             .instrument(span)
             .await
     }
 
-    fn order(&self, delivery: &Delivery, produced: &Produced) -> Result<Order, Refused> {
-        let said = |name: &str| produced.attributes.get(name).map(String::as_str);
+    fn parse(
+        &self,
+        delivery: &Delivery,
+        producer_message: &ProducerMessage,
+    ) -> Result<ProducerCommand, Refused> {
+        let said = |name: &str| producer_message.attributes.get(name).map(String::as_str);
         let invalid = |name: &str, error: cloakroom_core::ids::InvalidName| {
             refused(Code::InvalidRequest, format!("{name}: {error}"))
         };
@@ -172,7 +178,7 @@ impl Intake {
         };
         let content_type = said(attributes::CONTENT_TYPE).map(ToOwned::to_owned);
         let query = said(attributes::QUERY).unwrap_or_default().to_owned();
-        Ok(Order {
+        Ok(ProducerCommand {
             tenant,
             command,
             key,
@@ -185,10 +191,10 @@ impl Intake {
     async fn accept(
         &self,
         delivery: &Delivery,
-        produced: &Produced,
-        order: Order,
+        producer_message: &ProducerMessage,
+        request: ProducerCommand,
     ) -> Result<Disposition, PortError> {
-        let Ok(command) = self.submit.command(&order.command) else {
+        let Ok(command) = self.submit.command(&request.command) else {
             if delivery.receive_count <= 1 {
                 tracing::error!(
                     "no such command is deployed; the message waits for one, or for the dead letters"
@@ -197,7 +203,7 @@ impl Intake {
             return Ok(Disposition::Keep);
         };
         // One that came before, and whose deletion was lost, must not come again when its job is forgotten.
-        let kept_until = produced
+        let kept_until = producer_message
             .sent_at
             .map(|at| at.after(command.limits().retention).before(LAST_CALL));
         if kept_until.is_some_and(|until| until <= self.submit.host.now()) {
@@ -206,57 +212,77 @@ impl Intake {
                 code: "expired",
                 detail: detail.to_owned(),
             };
-            return self.reject(delivery, produced, Some(&order), refused).await;
+            return self
+                .reject(delivery, producer_message, Some(&request), refused)
+                .await;
         }
-        if command.limits().key_required && order.key.is_none() {
+        if command.limits().key_required && request.key.is_none() {
             let detail = format!("this command asks for {}", attributes::CLIENT_JOB_ID);
             let refused = refused(Code::IdempotencyKeyRequired, detail);
-            return self.reject(delivery, produced, Some(&order), refused).await;
+            return self
+                .reject(delivery, producer_message, Some(&request), refused)
+                .await;
         }
-        let (bytes, fetched) = match &produced.payload {
-            Place::Body => (Bytes::copy_from_slice(delivery.body.as_bytes()), false),
-            Place::Object { bucket, .. } if !self.buckets.contains(bucket) => {
+        let (bytes, fetched) = match &producer_message.payload {
+            PayloadLocation::Body => (Bytes::copy_from_slice(delivery.body.as_bytes()), false),
+            PayloadLocation::Object { bucket, .. } if !self.buckets.contains(bucket) => {
                 let detail = format!("producers may not keep payloads in the bucket {bucket:?}");
                 return self
                     .reject(
                         delivery,
-                        produced,
-                        Some(&order),
+                        producer_message,
+                        Some(&request),
                         refused(Code::Forbidden, detail),
                     )
                     .await;
             }
-            Place::Object { bucket, key } => {
+            PayloadLocation::Object { bucket, key } => {
                 let limit = command.limits().upload;
-                match self.parcels.fetch(bucket, key, limit).await? {
-                    Parcel::Whole(bytes) => (bytes, true),
-                    Parcel::Gone => {
+                match self.payloads.fetch(bucket, key, limit).await? {
+                    FetchedPayload::Whole(bytes) => (bytes, true),
+                    FetchedPayload::Gone => {
                         let failure = Failure::new(
                             "the payload is not where the message says; send both again",
                         )
                         .with_code("payload-lost");
                         return self
-                            .fail(delivery, produced, command, &order, &Bytes::new(), failure)
+                            .fail(
+                                delivery,
+                                producer_message,
+                                command,
+                                &request,
+                                &Bytes::new(),
+                                failure,
+                            )
                             .await;
                     }
-                    Parcel::TooLarge(bytes) => {
+                    FetchedPayload::TooLarge(bytes) => {
                         let failure = too_large(bytes, limit);
                         return self
-                            .fail(delivery, produced, command, &order, &Bytes::new(), failure)
+                            .fail(
+                                delivery,
+                                producer_message,
+                                command,
+                                &request,
+                                &Bytes::new(),
+                                failure,
+                            )
                             .await;
                     }
                 }
             }
-            Place::Unknown(why) => {
+            PayloadLocation::Unknown(why) => {
                 let refused = refused(Code::InvalidRequest, why);
-                return self.reject(delivery, produced, Some(&order), refused).await;
+                return self
+                    .reject(delivery, producer_message, Some(&request), refused)
+                    .await;
             }
         };
-        let content_type = order.content_type.clone();
+        let content_type = request.content_type.clone();
         let submission = Submission {
-            tenant: order.tenant.clone(),
-            command: order.command.clone(),
-            client_job_id: Some(order.client_job_id.clone()),
+            tenant: request.tenant.clone(),
+            command: request.command.clone(),
+            client_job_id: Some(request.client_job_id.clone()),
             body: if fetched {
                 Body::Fetched {
                     content_type,
@@ -268,7 +294,7 @@ impl Intake {
                     bytes: bytes.clone(),
                 }
             },
-            query: order.query.clone(),
+            query: request.query.clone(),
             not_before: None,
             trace: Trace::default(),
         };
@@ -284,7 +310,9 @@ impl Intake {
                     Code::IdempotencyKeyReused,
                     "the client job id belongs to another command",
                 );
-                return self.reject(delivery, produced, Some(&order), refused).await;
+                return self
+                    .reject(delivery, producer_message, Some(&request), refused)
+                    .await;
             }
             Err(SubmitError::TooLarge { limit }) => too_large(bytes.len() as u64, limit),
             Err(SubmitError::UnsupportedMediaType(types)) => {
@@ -322,17 +350,24 @@ impl Intake {
                 | SubmitError::Conflict,
             ) => return Ok(Disposition::Keep),
         };
-        self.fail(delivery, produced, command, &order, &bytes, failure)
-            .await
+        self.fail(
+            delivery,
+            producer_message,
+            command,
+            &request,
+            &bytes,
+            failure,
+        )
+        .await
     }
 
     /// Records the job, and that it failed.
     async fn fail(
         &self,
         delivery: &Delivery,
-        produced: &Produced,
+        producer_message: &ProducerMessage,
         command: &Command,
-        order: &Order,
+        request: &ProducerCommand,
         bytes: &Bytes,
         failure: Failure,
     ) -> Result<Disposition, PortError> {
@@ -344,26 +379,26 @@ impl Intake {
             ..
         } = &self.submit;
         let now = host.now();
-        let content_type = order.content_type.as_deref().unwrap_or_default();
+        let content_type = request.content_type.as_deref().unwrap_or_default();
         let (digest, length) = (Digest::of(bytes), bytes.len() as u64);
         let new = NewJob {
-            id: namespace.job_id(&order.tenant, &order.client_job_id),
-            tenant: order.tenant.clone(),
-            client_job_id: Some(order.client_job_id.clone()),
+            id: namespace.job_id(&request.tenant, &request.client_job_id),
+            tenant: request.tenant.clone(),
+            client_job_id: Some(request.client_job_id.clone()),
             fingerprint: Fingerprint::of(
-                &order.command,
-                &order.query,
+                &request.command,
+                &request.query,
                 content_type,
                 &digest,
                 length,
             ),
-            command: order.command.clone(),
+            command: request.command.clone(),
             retention: command.limits().retention,
             not_before: None,
         };
         let mut job = Job::accept(new, now);
         match store.accept(&job).await? {
-            Acceptance::Created => meter.count(&order.command, Fact::Accepted),
+            Acceptance::Created => meter.count(&request.command, Fact::Accepted),
             Acceptance::Exists(existing) if existing.fingerprint == job.fingerprint => {
                 job = *existing
             }
@@ -372,7 +407,9 @@ impl Intake {
                     Code::IdempotencyKeyReused,
                     "the client job id belongs to another command",
                 );
-                return self.reject(delivery, produced, Some(order), refused).await;
+                return self
+                    .reject(delivery, producer_message, Some(request), refused)
+                    .await;
             }
         }
         let code = failure.code.clone();
@@ -381,7 +418,7 @@ impl Intake {
         {
             tracing::warn!(job_id = %job.id, code, "failed the job of a producer's message");
             meter.count(
-                &order.command,
+                &request.command,
                 Fact::Failed {
                     code,
                     run_time: None,
@@ -395,11 +432,11 @@ impl Intake {
     async fn reject(
         &self,
         delivery: &Delivery,
-        produced: &Produced,
-        order: Option<&Order>,
+        producer_message: &ProducerMessage,
+        request: Option<&ProducerCommand>,
         Refused { code, detail }: Refused,
     ) -> Result<Disposition, PortError> {
-        let body = dead_letter_body(delivery, produced, Some((code, &detail)));
+        let body = dead_letter_body(delivery, producer_message, Some((code, &detail)));
         self.dead_letters
             .store(&keys::dead_letter(None, &delivery.message_id), &body)
             .await?;
@@ -413,7 +450,7 @@ impl Intake {
             code: code.to_owned(),
         };
         self.submit.meter.record(&Measure {
-            command: order.map(|order| order.command.clone()),
+            command: request.map(|request| request.command.clone()),
             fact,
         });
         Ok(Disposition::Done)
@@ -423,12 +460,12 @@ impl Intake {
 /// Returns the body of the dead letter for a producer's message, with the reason if it is known.
 pub(crate) fn dead_letter_body(
     delivery: &Delivery,
-    produced: &Produced,
+    producer_message: &ProducerMessage,
     refused: Option<(&str, &str)>,
 ) -> String {
     let refused = refused.map(|(code, detail)| json!({ "code": code, "detail": detail }));
-    let sent_at = produced.sent_at.map(|at| at.to_string());
-    let Produced { attributes, .. } = produced;
+    let sent_at = producer_message.sent_at.map(|at| at.to_string());
+    let ProducerMessage { attributes, .. } = producer_message;
     json!({ "refused": refused, "sent_at": sent_at, "attributes": attributes, "body": delivery.body }).to_string()
 }
 

@@ -42,7 +42,7 @@ pub use context::JobContext;
 pub use dead_letters::DeadLetters;
 pub use handler::{HandlerError, Output};
 pub use host::{Host, SystemHost};
-pub use intake::Intake;
+pub use intake::ProducerIntake;
 pub use jobs::Jobs;
 pub use meter::Meter;
 pub use payload::{Payload, PayloadError};

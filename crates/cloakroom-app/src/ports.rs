@@ -401,22 +401,23 @@ pub struct Part {
     pub etag: String,
 }
 
-/// What came of fetching a payload that a producer keeps.
+/// Outcome of fetching a payload from a producer's bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parcel {
-    /// All of it.
+pub enum FetchedPayload {
+    /// The whole payload.
     Whole(Bytes),
-    /// There is none, or none any more.
+    /// No object has this key, or no longer.
     Gone,
-    /// It has so many bytes, and none was read.
+    /// Length in bytes of a payload over the limit. None of it was read.
     TooLarge(u64),
 }
 
-/// Where producers keep payloads that are too large for a message.
+/// Storage of payloads that are too large for a producer's message.
 #[async_trait]
-pub trait Parcels: Send + Sync {
-    /// Reads a whole object of at most so many bytes.
-    async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError>;
+pub trait ProducerPayloads: Send + Sync {
+    /// Reads a whole object of at most `limit` bytes.
+    async fn fetch(&self, bucket: &str, key: &str, limit: u64)
+    -> Result<FetchedPayload, PortError>;
 }
 
 /// The keys of objects. A tenant's name may hold anything visible; what could mean something in a key is escaped.

@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use begin::{Begun, Order};
+use begin::{AttemptRequest, Begun};
 use cloakroom_core::transition::{Event, Refusal};
 use cloakroom_core::{AttemptEnd, Job, JobKey, LeaseToken, Status, Timestamp, Transition};
 use futures::FutureExt as _;
@@ -21,7 +21,7 @@ use crate::attempt::Attempt;
 use crate::command::Registry;
 use crate::envelope::Envelope;
 use crate::host::Host;
-use crate::intake::{Intake, Produced};
+use crate::intake::{ProducerIntake, ProducerMessage};
 use crate::meter::{Fact, Meter};
 use crate::ports::{Change, JobStore, Objects, PortError, Queue};
 use crate::trace::TraceContext;
@@ -37,8 +37,8 @@ pub struct Delivery {
     pub body: String,
     /// How often it was received, this time counted.
     pub receive_count: u32,
-    /// What came with it, if a producer sent it.
-    pub produced: Option<Box<Produced>>,
+    /// Attributes and payload, if a producer sent it.
+    pub producer_message: Option<Box<ProducerMessage>>,
 }
 
 /// What is to become of a message.
@@ -116,7 +116,7 @@ pub struct Worker {
     /// Admission of attempts to this process: all of its workers share one.
     pub admission: Admission,
     /// What accepts the commands of producers; without it their messages are left for the dead letters.
-    pub intake: Option<Arc<Intake>>,
+    pub intake: Option<Arc<ProducerIntake>>,
 }
 
 impl Worker {
@@ -136,8 +136,8 @@ impl Worker {
 
     /// Handles one message.
     pub async fn handle(&self, delivery: &Delivery, ends_at: Timestamp) -> Disposition {
-        if let Some(produced) = &delivery.produced {
-            return self.take_in(delivery, produced).await;
+        if let Some(producer_message) = &delivery.producer_message {
+            return self.take_in(delivery, producer_message).await;
         }
         let envelope = match Envelope::read(&delivery.body) {
             Ok(envelope) => envelope,
@@ -172,8 +172,12 @@ impl Worker {
             .await
     }
 
-    /// A command of a producer's: once it is accepted, a message of our own brings its job.
-    async fn take_in(&self, delivery: &Delivery, produced: &Produced) -> Disposition {
+    /// Accepts a producer's command. A message of our own brings its job.
+    async fn take_in(
+        &self,
+        delivery: &Delivery,
+        producer_message: &ProducerMessage,
+    ) -> Disposition {
         let Some(intake) = &self.intake else {
             if delivery.receive_count <= 1 {
                 tracing::error!(
@@ -183,7 +187,7 @@ impl Worker {
             }
             return Disposition::Keep;
         };
-        match intake.take(delivery, produced).await {
+        match intake.take(delivery, producer_message).await {
             Ok(disposition) => disposition,
             Err(error) => {
                 tracing::error!(%error, "failed to accept a producer's command; the message comes back");
@@ -209,7 +213,7 @@ impl Worker {
             }
             return Disposition::Keep;
         };
-        let order = Order {
+        let request = AttemptRequest {
             delivery,
             envelope,
             key,
@@ -222,7 +226,7 @@ impl Worker {
             permit,
             deadline,
             last_moment,
-        } = match self.begin(&order).await {
+        } = match self.begin(&request).await {
             Ok(begun) => begun,
             Err(disposition) => return disposition,
         };

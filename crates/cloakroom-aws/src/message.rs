@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use cloakroom_app::envelope::Envelope;
-use cloakroom_app::intake::{Place, Produced, attributes};
+use cloakroom_app::intake::{PayloadLocation, ProducerMessage, attributes};
 use cloakroom_app::work::Delivery;
 use cloakroom_core::Timestamp;
 use sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
@@ -53,12 +53,12 @@ impl Received {
                 receipt,
                 body,
                 receive_count,
-                produced: None,
+                producer_message: None,
             };
         }
-        let produced = attributes.contains_key(attributes::COMMAND).then(|| {
+        let producer_message = attributes.contains_key(attributes::COMMAND).then(|| {
             let payload = place(&body, &attributes);
-            Box::new(Produced {
+            Box::new(ProducerMessage {
                 attributes,
                 payload,
                 sent_at: sent_at.map(Timestamp::from_millis),
@@ -69,18 +69,18 @@ impl Received {
             receipt,
             body,
             receive_count,
-            produced,
+            producer_message,
         }
     }
 }
 
-fn place(body: &str, attributes: &BTreeMap<String, String>) -> Place {
+fn place(body: &str, attributes: &BTreeMap<String, String>) -> PayloadLocation {
     if SizeAttribute::of(attributes.keys().map(String::as_str)).is_none() {
-        return Place::Body;
+        return PayloadLocation::Body;
     }
     match Pointer::parse(body) {
-        Ok(Pointer { bucket, key }) => Place::Object { bucket, key },
-        Err(error) => Place::Unknown(error.to_string()),
+        Ok(Pointer { bucket, key }) => PayloadLocation::Object { bucket, key },
+        Err(error) => PayloadLocation::Unknown(error.to_string()),
     }
 }
 

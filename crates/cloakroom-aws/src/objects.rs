@@ -24,8 +24,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{
-    BrokenOff, DeadLetterStore, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms,
-    PortError, ReadError, UploadLink, UploadTerms,
+    BrokenOff, DeadLetterStore, FetchedPayload, ObjectInfo, Objects, Opened, Part, PartTerms,
+    PortError, ProducerPayloads, ReadError, UploadLink, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::stream::BoxStream;
@@ -300,9 +300,9 @@ fn link_of(request: &PresignedRequest) -> UploadLink {
 
 /// Payloads that producers keep, in buckets of theirs. Needs `s3:ListBucket` there too.
 #[derive(Debug, Clone)]
-pub(crate) struct S3Parcels(Clients);
+pub(crate) struct S3ProducerPayloads(Clients);
 
-impl S3Parcels {
+impl S3ProducerPayloads {
     /// Built at no cost: each fetch is over a client of the bucket's own.
     pub(crate) fn new(clients: &Clients) -> Self {
         Self(clients.clone())
@@ -310,19 +310,24 @@ impl S3Parcels {
 }
 
 #[async_trait]
-impl Parcels for S3Parcels {
-    async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
+impl ProducerPayloads for S3ProducerPayloads {
+    async fn fetch(
+        &self,
+        bucket: &str,
+        key: &str,
+        limit: u64,
+    ) -> Result<FetchedPayload, PortError> {
         let Some(object) = S3Objects::new(&self.0, bucket).read(key).await? else {
-            return Ok(Parcel::Gone);
+            return Ok(FetchedPayload::Gone);
         };
         // What is too large is not read: the connection is given up instead.
         if object.length > limit {
-            return Ok(Parcel::TooLarge(object.length));
+            return Ok(FetchedPayload::TooLarge(object.length));
         }
         object
             .whole()
             .await
-            .map(Parcel::Whole)
+            .map(FetchedPayload::Whole)
             .map_err(read::unavailable)
     }
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use cloakroom_app::ports::Queue;
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::{
-    Admission, DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost,
-    Uploads, Worker,
+    Admission, DeadLetters, Jobs, Meter, ProducerIntake, Redrive, Registry, Submit, Sweeper,
+    SystemHost, Uploads, Worker,
 };
 
 use crate::clients::Clients;
 use crate::config::{
     DeadLettersConfig, JobsConfig, ProducersConfig, SubmitConfig, SweeperConfig, WorkerConfig,
 };
-use crate::objects::{S3Objects, S3Parcels};
+use crate::objects::{S3Objects, S3ProducerPayloads};
 use crate::queue::SqsQueue;
 use crate::schedule::ScheduledQueue;
 use crate::table::DynamoStore;
@@ -94,7 +94,7 @@ fn intake(
     clients: &Clients,
     commands: &Registry,
     meter: &Arc<dyn Meter>,
-) -> Intake {
+) -> ProducerIntake {
     let as_submit = SubmitConfig {
         table: config.table.clone(),
         queue_url: config.queue_url.clone(),
@@ -105,7 +105,7 @@ fn intake(
         diagnostics: config.diagnostics,
     };
     let queue = Arc::new(queue(&as_submit, clients));
-    Intake {
+    ProducerIntake {
         submit: accepting(
             &as_submit,
             clients,
@@ -113,7 +113,7 @@ fn intake(
             commands.clone(),
             Arc::clone(meter),
         ),
-        parcels: Arc::new(S3Parcels::new(clients)),
+        payloads: Arc::new(S3ProducerPayloads::new(clients)),
         buckets: producers.buckets.clone(),
         dead_letters: Arc::new(S3Objects::new(clients, &config.bucket)),
         tenants: producers.tenants.clone(),

@@ -317,7 +317,7 @@ impl World {
                 receipt: format!("{}/{}", message.id, message.receipt),
                 body: message.body.clone(),
                 receive_count: message.receive_count,
-                produced: None,
+                producer_message: None,
             });
         }
         messages.extend(copies);

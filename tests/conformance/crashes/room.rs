@@ -325,7 +325,7 @@ impl<'a> Room<'a> {
                 receipt: "r".into(),
                 body,
                 receive_count: 1,
-                produced: None,
+                producer_message: None,
             },
         )
     }

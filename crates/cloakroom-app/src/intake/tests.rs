@@ -35,9 +35,9 @@ fn room() -> (Room, Arc<AtomicUsize>) {
             },
         ),
     ]);
-    room.worker.intake = Some(Arc::new(Intake {
+    room.worker.intake = Some(Arc::new(ProducerIntake {
         submit: room.submit.clone(),
-        parcels: room.memory.clone(),
+        payloads: room.memory.clone(),
         buckets: vec!["theirs".to_owned()],
         dead_letters: room.memory.clone(),
         tenants: Tenants::One(warehouse()),
@@ -49,18 +49,18 @@ fn warehouse() -> Tenant {
     "warehouse".parse().expect("a name")
 }
 
-fn produced(room: &Room, attributes: &[(&str, &str)]) -> Produced {
+fn producer_message(room: &Room, attributes: &[(&str, &str)]) -> ProducerMessage {
     let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let sent_at = Some(room.host.now());
-    Produced {
+    ProducerMessage {
         attributes: attributes.iter().map(text).collect(),
-        payload: Place::Body,
+        payload: PayloadLocation::Body,
         sent_at,
     }
 }
 
-fn object(bucket: &str, key: &str) -> Place {
-    Place::Object {
+fn object(bucket: &str, key: &str) -> PayloadLocation {
+    PayloadLocation::Object {
         bucket: bucket.to_owned(),
         key: key.to_owned(),
     }
@@ -98,7 +98,7 @@ async fn a_producers_command_is_done_once_however_often_it_is_sent_and_its_key_f
     let (room, runs) = room();
     for _ in 0..3 {
         room.memory
-            .produce(r#"{"text":"abc"}"#, produced(&room, &ORDER));
+            .produce(r#"{"text":"abc"}"#, producer_message(&room, &ORDER));
     }
     room.work_until_idle().await;
     let found = room
@@ -126,7 +126,7 @@ async fn without_a_key_the_messages_id_is_one() {
     let (room, runs) = room();
     let ids = [(); 2].map(|()| {
         room.memory
-            .produce("{}", produced(&room, &[(COMMAND, "note.keep")]))
+            .produce("{}", producer_message(&room, &[(COMMAND, "note.keep")]))
     });
     room.work_until_idle().await;
     for id in ids {
@@ -156,9 +156,9 @@ async fn a_payload_is_fetched_from_the_producers_bucket_and_never_needed_there_a
         .expect("memory");
     room.memory.produce(
         "a pointer",
-        Produced {
+        ProducerMessage {
             payload: object("theirs", "1"),
-            ..produced(&room, &ORDER)
+            ..producer_message(&room, &ORDER)
         },
     );
     let file = [
@@ -169,9 +169,9 @@ async fn a_payload_is_fetched_from_the_producers_bucket_and_never_needed_there_a
     ];
     room.memory.produce(
         "a pointer",
-        Produced {
+        ProducerMessage {
             payload: object("theirs", "2"),
-            ..produced(&room, &file)
+            ..producer_message(&room, &file)
         },
     );
     for _ in 0..2 {
@@ -198,18 +198,24 @@ async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
         .await
         .expect("memory");
     let cases = [
-        ("note.keep", "{", Place::Body, "malformed-json", "line 1"),
+        (
+            "note.keep",
+            "{",
+            PayloadLocation::Body,
+            "malformed-json",
+            "line 1",
+        ),
         (
             "note.keep",
             r#"{"txet":1}"#,
-            Place::Body,
+            PayloadLocation::Body,
             "invalid-payload",
             "txet",
         ),
         (
             "file.keep",
             "x",
-            Place::Body,
+            PayloadLocation::Body,
             "unsupported-media-type",
             "image/png, image/jpeg",
         ),
@@ -233,9 +239,9 @@ async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
         for _ in 0..2 {
             room.memory.produce(
                 body,
-                Produced {
+                ProducerMessage {
                     payload: payload.clone(),
-                    ..produced(&room, &attributes)
+                    ..producer_message(&room, &attributes)
                 },
             );
         }
@@ -266,33 +272,36 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
         .put("payloads/default/secret", "", "{}".into())
         .await
         .expect("memory");
-    room.memory.produce("{}", produced(&room, &ORDER));
+    room.memory.produce("{}", producer_message(&room, &ORDER));
     room.work_until_idle().await;
     room.meter.take();
     let other = |more: &[(&'static str, &'static str)]| {
-        produced(&room, &[&[(COMMAND, "note.keep")], more].concat())
+        producer_message(&room, &[&[(COMMAND, "note.keep")], more].concat())
     };
     let old = Some(room.host.now().before(Duration::from_secs(24 * 3600)));
     let cases = [
-        (produced(&room, &[(COMMAND, "No Such")]), "invalid-request"),
+        (
+            producer_message(&room, &[(COMMAND, "No Such")]),
+            "invalid-request",
+        ),
         (other(&[(CLIENT_JOB_ID, "a b")]), "invalid-request"),
         (other(&[(TENANT, "default")]), "forbidden"),
         (
-            Produced {
+            ProducerMessage {
                 payload: object("payloads", "default/secret"),
                 ..other(&[])
             },
             "forbidden",
         ),
         (
-            Produced {
-                payload: Place::Unknown("no pointer".into()),
+            ProducerMessage {
+                payload: PayloadLocation::Unknown("no pointer".into()),
                 ..other(&[])
             },
             "invalid-request",
         ),
         (
-            produced(&room, &[(COMMAND, "note.strict")]),
+            producer_message(&room, &[(COMMAND, "note.strict")]),
             "idempotency-key-required",
         ),
         (
@@ -300,15 +309,15 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
             "idempotency-key-reused",
         ),
         (
-            Produced {
+            ProducerMessage {
                 sent_at: old,
                 ..other(&[])
             },
             "expired",
         ),
     ];
-    for (produced, code) in cases {
-        let id = room.memory.produce("{}", produced.clone());
+    for (producer_message, code) in cases {
+        let id = room.memory.produce("{}", producer_message.clone());
         room.work_until_idle().await;
         assert_eq!(room.memory.messages().0, 0, "{code}");
         let letters = room.memory.dead_letters();
@@ -324,7 +333,7 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
         );
         assert_eq!(
             letter["attributes"].as_object().map(serde_json::Map::len),
-            Some(produced.attributes.len())
+            Some(producer_message.attributes.len())
         );
         assert_eq!(
             room.meter.facts(),
@@ -339,7 +348,7 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_message_may_name_its_tenant_only_where_the_operator_lets_it() {
     let (mut room, _) = room();
-    let mut intake = Intake::clone(room.worker.intake.as_ref().expect("an intake"));
+    let mut intake = ProducerIntake::clone(room.worker.intake.as_ref().expect("an intake"));
     intake.tenants = Tenants::Named;
     room.worker.intake = Some(Arc::new(intake));
     let named = [
@@ -347,8 +356,9 @@ async fn a_message_may_name_its_tenant_only_where_the_operator_lets_it() {
         (CLIENT_JOB_ID, "k"),
         (TENANT, "warehouse"),
     ];
-    room.memory.produce("{}", produced(&room, &named));
-    room.memory.produce("{}", produced(&room, &named[..2]));
+    room.memory.produce("{}", producer_message(&room, &named));
+    room.memory
+        .produce("{}", producer_message(&room, &named[..2]));
     room.work_until_idle().await;
     assert_eq!(
         room.poll(&key_of(&room, "k")).await.status,
@@ -366,7 +376,7 @@ async fn an_unknown_command_waits_and_is_kept_whole_among_the_dead_letters() {
     let (room, _) = room();
     let id = room
         .memory
-        .produce("{}", produced(&room, &[(COMMAND, "not.yet")]));
+        .produce("{}", producer_message(&room, &[(COMMAND, "not.yet")]));
     let delivery = room.memory.receive(Duration::ZERO).expect("a message");
     let ends_at = room.host.now().after(Duration::from_secs(900));
     assert_eq!(
@@ -383,7 +393,7 @@ async fn an_unknown_command_waits_and_is_kept_whole_among_the_dead_letters() {
 async fn where_producers_are_not_let_in_their_messages_are_left_for_the_dead_letters() {
     let (mut room, runs) = room();
     room.worker.intake = None;
-    room.memory.produce("{}", produced(&room, &ORDER));
+    room.memory.produce("{}", producer_message(&room, &ORDER));
     let delivery = room.memory.receive(Duration::ZERO).expect("a message");
     let ends_at = room.host.now().after(Duration::from_secs(900));
     room.memory.calls();
@@ -400,7 +410,7 @@ async fn where_producers_are_not_let_in_their_messages_are_left_for_the_dead_let
 #[tokio::test(start_paused = true)]
 async fn a_message_whose_deletion_was_lost_does_not_run_again_when_its_job_is_forgotten() {
     let (room, runs) = room();
-    room.memory.produce("{}", produced(&room, &ORDER));
+    room.memory.produce("{}", producer_message(&room, &ORDER));
     let first = room.memory.receive(Duration::ZERO).expect("a message");
     room.work_until_idle().await;
     assert_eq!(runs.load(Ordering::SeqCst), 1);
@@ -420,9 +430,9 @@ async fn a_message_whose_deletion_was_lost_does_not_run_again_when_its_job_is_fo
 
 fn first_sent(delivery: &Delivery) -> Timestamp {
     delivery
-        .produced
+        .producer_message
         .as_ref()
-        .and_then(|produced| produced.sent_at)
+        .and_then(|producer_message| producer_message.sent_at)
         .expect("a time")
 }
 
@@ -431,9 +441,13 @@ fn first_sent(delivery: &Delivery) -> Timestamp {
 async fn whichever_call_fails_the_command_is_done_once_or_its_job_fails_as_it_must() {
     let large = format!("{{\"text\":\"{}\"}}", "x".repeat(1_000_000));
     for (body, payload, status) in [
-        (r#"{"text":"abc"}"#, Place::Body, Status::Succeeded),
+        (
+            r#"{"text":"abc"}"#,
+            PayloadLocation::Body,
+            Status::Succeeded,
+        ),
         ("a pointer", object("theirs", "1"), Status::Succeeded),
-        (r#"{"txet":1}"#, Place::Body, Status::Failed),
+        (r#"{"txet":1}"#, PayloadLocation::Body, Status::Failed),
         ("{}", object("ours", "1"), Status::Accepted),
     ] {
         let mut calls = 0;
@@ -447,9 +461,9 @@ async fn whichever_call_fails_the_command_is_done_once_or_its_job_fails_as_it_mu
                 room.memory.calls();
                 room.memory.produce(
                     body,
-                    Produced {
+                    ProducerMessage {
                         payload: payload.clone(),
-                        ..produced(&room, &ORDER)
+                        ..producer_message(&room, &ORDER)
                     },
                 );
                 room.memory.fail_nth(n, fault);
@@ -492,8 +506,8 @@ async fn waiting(room: &Room) -> Job {
 #[tokio::test(start_paused = true)]
 async fn a_refused_payload_under_the_key_of_another_command_leaves_that_ones_job_alone() {
     for (command, body, payload) in [
-        ("note.keep", "{", Place::Body),
-        ("file.keep", "x", Place::Body),
+        ("note.keep", "{", PayloadLocation::Body),
+        ("file.keep", "x", PayloadLocation::Body),
         ("note.keep", "a pointer", object("theirs", "gone")),
     ] {
         let (room, _) = room();
@@ -501,9 +515,9 @@ async fn a_refused_payload_under_the_key_of_another_command_leaves_that_ones_job
         let attributes = [(COMMAND, command), (CLIENT_JOB_ID, "order-1")];
         let id = room.memory.produce(
             body,
-            Produced {
+            ProducerMessage {
                 payload,
-                ..produced(&room, &attributes)
+                ..producer_message(&room, &attributes)
             },
         );
         assert!(room.work_once().await);
@@ -531,7 +545,7 @@ async fn a_refused_payload_does_nothing_to_a_job_that_moves_meanwhile() {
         let (room, _) = room();
         let now = room.host.now();
         // Sent twice; the first one's job is there.
-        room.memory.produce("{", produced(&room, &ORDER));
+        room.memory.produce("{", producer_message(&room, &ORDER));
         room.memory.fail("change", Fault::Before);
         room.work_once().await;
         room.meter.take();
@@ -555,7 +569,7 @@ async fn a_refused_payload_does_nothing_to_a_job_that_moves_meanwhile() {
 async fn a_producers_message_comes_back_after_a_fault_later_and_later() {
     for (receive_count, wait) in [(1, 5), (4, 320), (9, 900)] {
         let (room, _) = room();
-        room.memory.produce("{}", produced(&room, &ORDER));
+        room.memory.produce("{}", producer_message(&room, &ORDER));
         let delivery = room
             .memory
             .receive(Duration::from_secs(15))
@@ -589,9 +603,9 @@ async fn a_message_is_taken_until_shortly_before_its_job_would_be_forgotten() {
         let sent_at = Some(room.host.now().before(age));
         room.memory.produce(
             "{}",
-            Produced {
+            ProducerMessage {
                 sent_at,
-                ..produced(&room, &ORDER)
+                ..producer_message(&room, &ORDER)
             },
         );
         room.work_until_idle().await;
@@ -610,9 +624,9 @@ async fn a_message_is_taken_until_shortly_before_its_job_would_be_forgotten() {
     let (room, _) = room();
     room.memory.produce(
         "{}",
-        Produced {
+        ProducerMessage {
             sent_at: None,
-            ..produced(&room, &ORDER)
+            ..producer_message(&room, &ORDER)
         },
     );
     room.work_until_idle().await;
@@ -639,13 +653,13 @@ async fn a_fetched_payload_may_be_as_large_as_an_upload_and_a_sent_one_as_a_body
         let payload = if fetched {
             object("theirs", "1")
         } else {
-            Place::Body
+            PayloadLocation::Body
         };
         room.memory.produce(
             &body,
-            Produced {
+            ProducerMessage {
                 payload,
-                ..produced(&room, &ORDER)
+                ..producer_message(&room, &ORDER)
             },
         );
         room.work_until_idle().await;

@@ -12,11 +12,11 @@ use futures::stream::BoxStream;
 use tokio::time::{Instant, sleep};
 
 use super::trouble::{Fault, Records, Trouble};
-use crate::intake::Produced;
+use crate::intake::ProducerMessage;
 use crate::ports::{
-    Acceptance, BrokenOff, Change, DeadLetterStore, JobStore, LONGEST_DELAY, ObjectInfo, Objects,
-    Opened, Parcel, Parcels, Part, PartTerms, PartsRecord, PortError, Queue, QueueState, ReadError,
-    UploadLink, UploadTerms,
+    Acceptance, BrokenOff, Change, DeadLetterStore, FetchedPayload, JobStore, LONGEST_DELAY,
+    ObjectInfo, Objects, Opened, Part, PartTerms, PartsRecord, PortError, ProducerPayloads, Queue,
+    QueueState, ReadError, UploadLink, UploadTerms,
 };
 use crate::work::Delivery;
 
@@ -61,7 +61,7 @@ struct Message {
     receipt: String,
     visible_at: Instant,
     receive_count: u32,
-    produced: Option<Box<Produced>>,
+    producer_message: Option<Box<ProducerMessage>>,
 }
 
 impl State {
@@ -167,12 +167,12 @@ impl Memory {
             receipt,
             body: message.body.clone(),
             receive_count: message.receive_count,
-            produced: message.produced.clone(),
+            producer_message: message.producer_message.clone(),
         })
     }
 
-    /// Puts a producer's message into the queue, as the producer does; its id.
-    pub fn produce(&self, body: &str, produced: Produced) -> String {
+    /// Puts a producer's message into the queue, as the producer does. Returns its id.
+    pub fn produce(&self, body: &str, producer_message: ProducerMessage) -> String {
         let mut state = self.state();
         state.sent += 1;
         let id = format!("message-{}", state.sent);
@@ -182,7 +182,7 @@ impl Memory {
             receipt: String::new(),
             visible_at: Instant::now(),
             receive_count: 0,
-            produced: Some(Box::new(produced)),
+            producer_message: Some(Box::new(producer_message)),
         });
         id
     }
@@ -399,7 +399,7 @@ impl Queue for Memory {
                 receipt: String::new(),
                 visible_at: Instant::now() + delay.min(LONGEST_DELAY),
                 receive_count: 0,
-                produced: None,
+                producer_message: None,
             };
             state.messages.push_back(message);
         })
@@ -474,15 +474,20 @@ impl DeadLetterStore for Memory {
 
 /// An object of another bucket is one whose key begins with it.
 #[async_trait]
-impl Parcels for Memory {
-    async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
+impl ProducerPayloads for Memory {
+    async fn fetch(
+        &self,
+        bucket: &str,
+        key: &str,
+        limit: u64,
+    ) -> Result<FetchedPayload, PortError> {
         self.call("fetch", |state| {
             match state.objects.get(&format!("{bucket}/{key}")) {
                 Some((_, bytes)) if bytes.len() as u64 > limit => {
-                    Parcel::TooLarge(bytes.len() as u64)
+                    FetchedPayload::TooLarge(bytes.len() as u64)
                 }
-                Some((_, bytes)) => Parcel::Whole(bytes.clone()),
-                None => Parcel::Gone,
+                Some((_, bytes)) => FetchedPayload::Whole(bytes.clone()),
+                None => FetchedPayload::Gone,
             }
         })
         .await

@@ -17,7 +17,7 @@ use crate::meter::Fact;
 use crate::ports::{Change, PortError, ReadError};
 
 /// A message that asks for an attempt.
-pub(super) struct Order<'a> {
+pub(super) struct AttemptRequest<'a> {
     pub(super) delivery: &'a Delivery,
     pub(super) envelope: &'a Envelope,
     pub(super) key: &'a JobKey,
@@ -40,43 +40,49 @@ pub(super) struct Begun {
 
 impl Worker {
     /// Begins an attempt. If it can't, decides about the message.
-    pub(super) async fn begin(&self, order: &Order<'_>) -> Result<Begun, Disposition> {
-        self.in_time(order).await?;
-        let need = self.memory_of(order).await;
-        let permit = self.wait(order, self.admission.admit(need)).await?;
-        self.in_time(order).await?;
-        if let Err(error) = self.give_back(order.envelope, order.key).await {
+    pub(super) async fn begin(&self, request: &AttemptRequest<'_>) -> Result<Begun, Disposition> {
+        self.in_time(request).await?;
+        let need = self.memory_of(request).await;
+        let permit = self.wait(request, self.admission.admit(need)).await?;
+        self.in_time(request).await?;
+        if let Err(error) = self.give_back(request.envelope, request.key).await {
             return Err(self
                 .fault(
-                    order.delivery,
-                    order.envelope,
+                    request.delivery,
+                    request.envelope,
                     &error,
                     "give an attempt back",
                 )
                 .await);
         }
-        self.unless_lapsed(order).await?;
-        let claim = self.claim_of(order);
+        self.unless_lapsed(request).await?;
+        let claim = self.claim_of(request);
         // Not earlier: each write before it may have taken seconds, and a lease must not begin in the past.
-        let now = self.in_time(order).await?;
+        let now = self.in_time(request).await?;
         match self
             .store
-            .change(order.key, &Transition::claim(&claim, now))
+            .change(request.key, &Transition::claim(&claim, now))
             .await
         {
-            Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
+            Ok(Change::Made(job)) => Ok(self.begun(request, &claim, *job, permit, now)),
             Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found)
             {
-                (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
+                (Refusal::Mine, Some(job)) => Ok(self.begun(request, &claim, *job, permit, now)),
                 (Refusal::TakeOver { dead, isolation }, _) => {
-                    self.take_over(order, claim, dead, isolation, permit).await
+                    self.take_over(request, claim, dead, isolation, permit)
+                        .await
                 }
                 (refusal, found) => Err(self
-                    .refused(order.delivery, order.envelope, refusal, found.as_deref())
+                    .refused(
+                        request.delivery,
+                        request.envelope,
+                        refusal,
+                        found.as_deref(),
+                    )
                     .await),
             },
             Err(error) => Err(self
-                .unrecorded_claim(order, &claim, &error, "claim the attempt")
+                .unrecorded_claim(request, &claim, &error, "claim the attempt")
                 .await),
         }
     }
@@ -84,7 +90,7 @@ impl Worker {
     /// Begins an attempt in place of one whose worker died.
     async fn take_over(
         &self,
-        order: &Order<'_>,
+        request: &AttemptRequest<'_>,
         mut claim: Claim,
         dead: LeaseToken,
         isolation: Isolation,
@@ -96,39 +102,44 @@ impl Worker {
         );
         if isolation == Isolation::Alone && permit.is_ok() {
             drop(permit);
-            permit = Ok(self.wait(order, self.admission.admit_alone()).await?);
+            permit = Ok(self.wait(request, self.admission.admit_alone()).await?);
         }
         claim.lease.isolation = isolation;
-        let now = self.in_time(order).await?;
+        let now = self.in_time(request).await?;
         match self
             .store
-            .change(order.key, &Transition::take_over(&claim, dead, now))
+            .change(request.key, &Transition::take_over(&claim, dead, now))
             .await
         {
-            Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
+            Ok(Change::Made(job)) => Ok(self.begun(request, &claim, *job, permit, now)),
             Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found)
             {
-                (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
+                (Refusal::Mine, Some(job)) => Ok(self.begun(request, &claim, *job, permit, now)),
                 (refusal, found) => Err(self
-                    .refused(order.delivery, order.envelope, refusal, found.as_deref())
+                    .refused(
+                        request.delivery,
+                        request.envelope,
+                        refusal,
+                        found.as_deref(),
+                    )
                     .await),
             },
             Err(error) => Err(self
-                .unrecorded_claim(order, &claim, &error, "take over the attempt")
+                .unrecorded_claim(request, &claim, &error, "take over the attempt")
                 .await),
         }
     }
 
     async fn unrecorded_claim(
         &self,
-        order: &Order<'_>,
+        request: &AttemptRequest<'_>,
         claim: &Claim,
         error: &PortError,
         doing: &str,
     ) -> Disposition {
         self.unrecorded(
-            order.delivery,
-            order.envelope,
+            request.delivery,
+            request.envelope,
             claim.lease.token,
             error,
             doing,
@@ -138,7 +149,7 @@ impl Worker {
 
     fn begun(
         &self,
-        order: &Order<'_>,
+        request: &AttemptRequest<'_>,
         claim: &Claim,
         job: Job,
         permit: Result<Permit, TooLarge>,
@@ -149,15 +160,15 @@ impl Worker {
             self.meter.count(
                 &job.command,
                 Fact::Started {
-                    queue_delay: now.since(order.envelope.ready_at()),
+                    queue_delay: now.since(request.envelope.ready_at()),
                 },
             );
         }
         if let Err(error) = &permit {
             tracing::error!(%error, "ended a job that no worker of this size can run; give the worker more memory");
         }
-        let last_moment = self.last_moment(order);
-        let deadline = now.after(order.command.limits().timeout).min(last_moment);
+        let last_moment = self.last_moment(request);
+        let deadline = now.after(request.command.limits().timeout).min(last_moment);
         Begun {
             job,
             token: claim.lease.token,
@@ -167,42 +178,42 @@ impl Worker {
         }
     }
 
-    fn claim_of(&self, order: &Order<'_>) -> Claim {
+    fn claim_of(&self, request: &AttemptRequest<'_>) -> Claim {
         Claim {
-            created_at: order.envelope.accepted_at(),
+            created_at: request.envelope.accepted_at(),
             lease: Lease {
                 token: LeaseToken::from_uuid(self.host.uuid()),
-                message_id: order.delivery.message_id.clone(),
-                ends_at: Some(order.ends_at),
+                message_id: request.delivery.message_id.clone(),
+                ends_at: Some(request.ends_at),
                 isolation: Isolation::Shared,
             },
             lease_time: self.settings.lease,
-            max_attempts: order.command.limits().retry.max_attempts,
+            max_attempts: request.command.limits().retry.max_attempts,
         }
     }
 
     /// Latest time for writing the end of the attempt.
-    fn last_moment(&self, order: &Order<'_>) -> Timestamp {
-        order.ends_at.before(self.settings.margin)
+    fn last_moment(&self, request: &AttemptRequest<'_>) -> Timestamp {
+        request.ends_at.before(self.settings.margin)
     }
 
     /// Returns the time, while there is enough for a short attempt: a shorter one would count, and do nothing.
-    async fn in_time(&self, order: &Order<'_>) -> Result<Timestamp, Disposition> {
+    async fn in_time(&self, request: &AttemptRequest<'_>) -> Result<Timestamp, Disposition> {
         let now = self.host.now();
-        if now < self.last_moment(order) {
+        if now < self.last_moment(request) {
             Ok(now)
         } else {
             Err(self
-                .bring_back(order.delivery, order.envelope, Duration::ZERO)
+                .bring_back(request.delivery, request.envelope, Duration::ZERO)
                 .await)
         }
     }
 
     /// Ends a job that was not begun in time.
-    async fn unless_lapsed(&self, order: &Order<'_>) -> Result<(), Disposition> {
+    async fn unless_lapsed(&self, request: &AttemptRequest<'_>) -> Result<(), Disposition> {
         let now = self.host.now();
-        let accepted_at = order.envelope.accepted_at();
-        let limit = order
+        let accepted_at = request.envelope.accepted_at();
+        let limit = request
             .command
             .limits()
             .start_within
@@ -211,7 +222,7 @@ impl Worker {
         // Perhaps too late. Whether it is, and was not begun before, the record says.
         match self
             .store
-            .change(order.key, &Transition::lapse(accepted_at, limit, now))
+            .change(request.key, &Transition::lapse(accepted_at, limit, now))
             .await
         {
             Ok(Change::Made(job)) => {
@@ -225,8 +236,8 @@ impl Worker {
             Ok(Change::Refused(_)) => Ok(()),
             Err(error) => Err(self
                 .fault(
-                    order.delivery,
-                    order.envelope,
+                    request.delivery,
+                    request.envelope,
                     &error,
                     "end a job that was not begun in time",
                 )
@@ -237,12 +248,12 @@ impl Worker {
     /// Waits for admission. The message stays hidden meanwhile; at the function's last moment it goes back to the queue.
     async fn wait<T>(
         &self,
-        order: &Order<'_>,
+        request: &AttemptRequest<'_>,
         admitted: impl Future<Output = T>,
     ) -> Result<T, Disposition> {
         let mut admitted = pin!(admitted);
         let asked = Instant::now();
-        let end = asked + self.last_moment(order).since(self.host.now());
+        let end = asked + self.last_moment(request).since(self.host.now());
         let mut next_beat = asked + self.settings.lease / 3;
         loop {
             tokio::select! {
@@ -252,11 +263,11 @@ impl Worker {
                 }
                 () = sleep_until(end) => {
                     tracing::info!("no memory became free in time; the message comes back");
-                    return Err(self.bring_back(order.delivery, order.envelope, Duration::ZERO).await);
+                    return Err(self.bring_back(request.delivery, request.envelope, Duration::ZERO).await);
                 }
                 () = sleep_until(next_beat) => {
                     next_beat += self.settings.lease / 3;
-                    let hidden = self.queue.hide(&order.delivery.receipt, self.settings.lease);
+                    let hidden = self.queue.hide(&request.delivery.receipt, self.settings.lease);
                     if let Ok(Err(error)) = timeout_at(next_beat, hidden).await {
                         // At worst the message comes back early, and is handled twice: only one claim is made.
                         tracing::warn!(%error, "failed to hide a message that waits for memory");
@@ -267,10 +278,10 @@ impl Worker {
     }
 
     /// Returns the memory that an attempt may need, in bytes.
-    async fn memory_of(&self, order: &Order<'_>) -> u64 {
-        let Order {
+    async fn memory_of(&self, request: &AttemptRequest<'_>) -> u64 {
+        let AttemptRequest {
             command, envelope, ..
-        } = order;
+        } = request;
         let estimated = match &command.estimate {
             Some(estimate) => match self.head_of(envelope).await {
                 Ok(head) => estimate(&envelope.query, &head),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::ports::{
-    BrokenOff, DeadLetterStore as _, ObjectInfo, Objects as _, Parcel, Parcels as _, Part,
-    PartTerms, PortError, UploadTerms,
+    BrokenOff, DeadLetterStore as _, FetchedPayload, ObjectInfo, Objects as _, Part, PartTerms,
+    PortError, ProducerPayloads as _, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;
@@ -13,7 +13,7 @@ use futures::stream;
 
 use super::script::{Answer, Script, failed, link, ok};
 use crate::S3Objects;
-use crate::objects::S3Parcels;
+use crate::objects::S3ProducerPayloads;
 
 const PART: usize = 5 * 1024 * 1024;
 const BEGUN: &str =
@@ -476,15 +476,18 @@ async fn letters_are_kept_listed_from_where_the_last_page_ended_read_and_forgott
 async fn a_producers_payload_is_fetched_from_its_bucket_up_to_the_limit() {
     let answer = || ok("abc").header("content-length", "3");
     let script = Script::new([answer(), answer(), error(404, "NoSuchKey")]);
-    let parcels = S3Parcels::new(&script.clients());
+    let payloads = S3ProducerPayloads::new(&script.clients());
     assert_eq!(
-        parcels.fetch("theirs", "k", 3).await,
-        Ok(Parcel::Whole(Bytes::from_static(b"abc")))
+        payloads.fetch("theirs", "k", 3).await,
+        Ok(FetchedPayload::Whole(Bytes::from_static(b"abc")))
     );
     assert_eq!(
-        parcels.fetch("theirs", "k", 2).await,
-        Ok(Parcel::TooLarge(3))
+        payloads.fetch("theirs", "k", 2).await,
+        Ok(FetchedPayload::TooLarge(3))
     );
-    assert_eq!(parcels.fetch("theirs", "k", 2).await, Ok(Parcel::Gone));
+    assert_eq!(
+        payloads.fetch("theirs", "k", 2).await,
+        Ok(FetchedPayload::Gone)
+    );
     insta::assert_snapshot!(script.requests());
 }

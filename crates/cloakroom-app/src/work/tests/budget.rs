@@ -227,7 +227,7 @@ fn after_each_fault_a_message_waits_four_times_as_long_up_to_a_limit() {
                 receipt: "r".into(),
                 body: String::new(),
                 receive_count,
-                produced: None,
+                producer_message: None,
             };
             after_a_fault(&delivery, longest).as_secs()
         };

@@ -310,7 +310,7 @@ fn a_message_that_cant_be_sent_again_outlasts_an_hour() {
         receipt: "r".into(),
         body: String::new(),
         receive_count,
-        produced: None,
+        producer_message: None,
     };
     let all: Duration = (1..10)
         .map(|n| after_a_fault(&received(n), LONGEST_WAIT_OF_OTHERS))
