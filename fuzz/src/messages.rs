@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
 use cloakroom_app::body::Expected;
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::ports::keys;
 use cloakroom_app::submit::{Body, Submission};
 use cloakroom_app::sweep::Rounds;
@@ -129,7 +129,7 @@ async fn submit(room: &Room, tenant: &str, payload: &'static [u8]) -> Job {
         },
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     room.submit.submit(submission).await.expect("accepted").job
 }
@@ -172,9 +172,9 @@ fn written(payload: &[u8], job: &Job) {
         job,
         "x/y",
         "a=1",
-        Carried::inline(payload),
+        PayloadRef::from_bytes(payload),
         &sha256,
-        Trace::default(),
+        RequestTrace::default(),
     );
     let body = envelope.write();
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
@@ -223,7 +223,7 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
     for dispositions in [
         room.worker.handle_batch(&deliveries, ends_at).await,
         room.dead_letters.handle_batch(&deliveries).await,
-        rounds.go_on(&deliveries).await,
+        rounds.resume(&deliveries).await,
     ] {
         let answer = lambda::batch::response(&deliveries, &dispositions);
         let kept = dispositions

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::host::Host as _;
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::testing::new_job;
@@ -120,9 +120,9 @@ async fn used(job: &Job) {
             job,
             "application/json",
             "",
-            Carried::inline(PAYLOAD),
+            PayloadRef::from_bytes(PAYLOAD),
             &Digest::of(PAYLOAD),
-            Trace::default(),
+            RequestTrace::default(),
         )
         .write(),
         receive_count: 2,
@@ -138,7 +138,7 @@ async fn used(job: &Job) {
     get(&["", "/history"]).await;
     _ = room
         .sweeper
-        .look(std::slice::from_ref(&key))
+        .sweep(std::slice::from_ref(&key))
         .await
         .expect("the memory does not fail");
     scene

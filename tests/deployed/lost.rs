@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{Clients, DynamoStore, deployment};
@@ -203,9 +203,9 @@ fn envelope(job: &Job) -> String {
         job,
         "application/json",
         "",
-        Carried::inline(b"{}"),
+        PayloadRef::from_bytes(b"{}"),
         &digest,
-        Trace::default(),
+        RequestTrace::default(),
     )
     .write()
 }

@@ -19,7 +19,7 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
-use crate::ports::{Opened, Pieces, PortError, ReadError, gathered};
+use crate::ports::{ObjectReader, Pieces, PortError, ReadError, collect_pieces};
 
 /// Longest time that a piece may take to come.
 const STALLED: Duration = Duration::from_secs(5);
@@ -96,7 +96,7 @@ impl FromBody for Bytes {
     const IN_MEMORY: bool = true;
 
     async fn from_body(body: BodyStream) -> Result<Self, BodyError> {
-        gathered(body.length(), body).await
+        collect_pieces(body.length(), body).await
     }
 }
 
@@ -116,8 +116,8 @@ struct Reading {
 }
 
 impl BodyStream {
-    pub(crate) fn new(opened: Opened, expected: Expected) -> Self {
-        let Opened { length, pieces } = opened;
+    pub(crate) fn new(reader: ObjectReader, expected: Expected) -> Self {
+        let ObjectReader { length, pieces } = reader;
         Self(Arc::new(Mutex::new(Reading {
             length,
             pieces,

@@ -419,7 +419,7 @@ impl Command {
 fn unread(error: BodyError) -> HandlerError {
     match error {
         BodyError::Disk(reason) => {
-            HandlerError::unavailable("the payload could not be kept on disk").because(reason)
+            HandlerError::unavailable("the payload could not be kept on disk").with_cause(reason)
         }
         BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
     }
@@ -427,7 +427,7 @@ fn unread(error: BodyError) -> HandlerError {
 
 fn no_handlers() -> BoxFuture<'static, Result<Output, HandlerError>> {
     let error = HandlerError::retryable("no handler is here");
-    Box::pin(ready(Err(error.because(
+    Box::pin(ready(Err(error.with_cause(
         "built without the feature `handlers` of cloakroom-app",
     ))))
 }
@@ -435,7 +435,7 @@ fn no_handlers() -> BoxFuture<'static, Result<Output, HandlerError>> {
 /// A payload that was accepted by an earlier version of the command than the one that is to run it.
 fn no_longer_valid(error: &PayloadError) -> HandlerError {
     HandlerError::terminal("the payload is no longer what the command takes")
-        .because(format!("{error:?}"))
+        .with_cause(format!("{error:?}"))
 }
 
 /// The command types that a deployment serves.

@@ -54,10 +54,10 @@ impl DeadLetters {
         };
         match handled {
             Ok(None) => Disposition::Done,
-            Ok(Some(wait)) => work::keep(&*self.queue, delivery, wait).await,
+            Ok(Some(wait)) => work::hide(&*self.queue, delivery, wait).await,
             Err(error) => {
                 tracing::error!(message_id = delivery.message_id, %error, "failed to handle a dead letter; it comes back");
-                work::keep(&*self.queue, delivery, AGAIN).await
+                work::hide(&*self.queue, delivery, AGAIN).await
             }
         }
     }

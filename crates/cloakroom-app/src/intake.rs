@@ -21,7 +21,7 @@ use serde_json::json;
 use tracing::Instrument as _;
 
 use crate::command::Command;
-use crate::envelope::Trace;
+use crate::envelope::RequestTrace;
 use crate::meter::{Fact, Measure};
 use crate::payload::PayloadError;
 use crate::ports::{
@@ -74,7 +74,7 @@ pub enum PayloadLocation {
 
 /// Whose jobs producers' commands are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tenants {
+pub enum ProducerTenants {
     /// All are this tenant's.
     One(Tenant),
     /// The message says whose: whoever may send to the queue may act for anyone.
@@ -92,8 +92,8 @@ pub struct ProducerIntake {
     pub buckets: Vec<String>,
     /// Store of messages that no job can be recorded of.
     pub dead_letters: Arc<dyn DeadLetterStore>,
-    /// Tenants that the jobs belong to.
-    pub tenants: Tenants,
+    /// ProducerTenants that the jobs belong to.
+    pub tenants: ProducerTenants,
 }
 
 /// The command that a message asks for.
@@ -153,15 +153,15 @@ impl ProducerIntake {
             .parse()
             .map_err(|error| invalid(attributes::COMMAND, error))?;
         let tenant = match (&self.tenants, said(attributes::TENANT)) {
-            (Tenants::One(tenant), None) => tenant.clone(),
-            (Tenants::One(tenant), Some(said)) if said == tenant.as_str() => tenant.clone(),
-            (Tenants::One(_), Some(_)) => {
+            (ProducerTenants::One(tenant), None) => tenant.clone(),
+            (ProducerTenants::One(tenant), Some(said)) if said == tenant.as_str() => tenant.clone(),
+            (ProducerTenants::One(_), Some(_)) => {
                 return Err(refused(
                     Code::Forbidden,
                     "producers may not name another tenant here",
                 ));
             }
-            (Tenants::Named, said) => said
+            (ProducerTenants::Named, said) => said
                 .unwrap_or_default()
                 .parse()
                 .map_err(|error| invalid(attributes::TENANT, error))?,
@@ -296,7 +296,7 @@ impl ProducerIntake {
             },
             query: request.query.clone(),
             not_before: None,
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         let failure = match self.submit.submit(submission).await {
             Ok(Submitted { job, replayed }) => {

@@ -19,13 +19,13 @@ pub const RESULT_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 /// Most changes that a conditional cancellation follows before it reports that the outcome is unknown.
 const MOST_CHANGES: u32 = 5;
 
-/// What came of the wish to cancel.
+/// Outcome of a request to cancel.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cancellation {
     /// It is cancelled, now or before; if now, it never ran.
     Cancelled(Box<Job>),
-    /// It runs, and its worker is told.
-    Asked(Box<Job>),
+    /// It runs, and its worker is asked to stop.
+    Requested(Box<Job>),
     /// It was over first.
     Finished(Box<Job>),
     /// The condition does not hold of it, and nothing was changed.
@@ -113,7 +113,7 @@ impl Jobs {
                     .change(key, &Transition::ask_to_cancel(self.host.now()))
                     .await?
                 {
-                    Change::Made(job) => return Ok(Cancellation::Asked(job)),
+                    Change::Made(job) => return Ok(Cancellation::Requested(job)),
                     Change::Refused(existing) => existing,
                 }
             }
@@ -124,7 +124,7 @@ impl Jobs {
             Some(job) => match job.status {
                 Status::Cancelled => Cancellation::Cancelled(job),
                 Status::Succeeded | Status::Failed => Cancellation::Finished(job),
-                Status::Cancelling => Cancellation::Asked(job),
+                Status::Cancelling => Cancellation::Requested(job),
                 // It went on between the two writes. The wish was not written: say so, and let the client ask again.
                 Status::Accepted | Status::Running | Status::Retrying => return Err(overtaken()),
             },
@@ -150,7 +150,7 @@ impl Jobs {
                 }
                 _ if !holds(&job) => return Ok(Cancellation::Changed),
                 Status::Cancelled => return Ok(Cancellation::Cancelled(Box::new(job))),
-                Status::Cancelling => return Ok(Cancellation::Asked(Box::new(job))),
+                Status::Cancelling => return Ok(Cancellation::Requested(Box::new(job))),
                 Status::Accepted | Status::Retrying => Transition::withdraw(now),
                 Status::Running => Transition::ask_to_cancel(now),
             };
@@ -160,7 +160,7 @@ impl Jobs {
                 Change::Made(job) if job.status == Status::Cancelled => {
                     return Ok(self.withdrawn(job));
                 }
-                Change::Made(job) => return Ok(Cancellation::Asked(job)),
+                Change::Made(job) => return Ok(Cancellation::Requested(job)),
                 Change::Refused(existing) => current = existing.map(|job| *job),
             }
         }

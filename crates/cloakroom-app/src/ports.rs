@@ -226,35 +226,35 @@ pub enum ReadError {
 /// The bytes of an object, in pieces of any size.
 pub type Pieces = BoxStream<'static, Result<Bytes, ReadError>>;
 
-/// Pieces that end before their end: whoever makes them knows why.
+/// Marks that the source of an object's pieces failed. The source keeps the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BrokenOff;
+pub struct SourceAborted;
 
-/// An object that is read piece by piece.
-pub struct Opened {
-    /// How many bytes it has.
+/// Reader of an object, piece by piece.
+pub struct ObjectReader {
+    /// Length in bytes.
     pub length: u64,
-    /// The bytes.
+    /// Its bytes.
     pub pieces: Pieces,
 }
 
-impl Opened {
-    /// What is in memory already.
-    pub fn of(bytes: Bytes) -> Self {
+impl ObjectReader {
+    /// Returns a reader of bytes that are in memory already.
+    pub fn from_bytes(bytes: Bytes) -> Self {
         Self {
             length: bytes.len() as u64,
             pieces: futures::stream::iter([Ok(bytes)]).boxed(),
         }
     }
 
-    /// All of it, in memory.
-    pub async fn whole(self) -> Result<Bytes, ReadError> {
-        gathered(self.length, self.pieces).await
+    /// Reads the whole object into memory.
+    pub async fn read_all(self) -> Result<Bytes, ReadError> {
+        collect_pieces(self.length, self.pieces).await
     }
 }
 
-/// Pieces of so many bytes, in memory. One that is all of them, as of what was there already, is not copied.
-pub(crate) async fn gathered<E>(
+/// Collects pieces of `length` bytes into one. A single piece is not copied.
+pub(crate) async fn collect_pieces<E>(
     length: u64,
     mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
 ) -> Result<Bytes, E> {
@@ -280,21 +280,21 @@ pub trait Objects: Send + Sync {
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError>;
 
     /// Writes an object of a key that has none as its pieces come, and holds few of them at a time: all of it once they are
-    /// over, or nothing. `false` when they broke off.
+    /// over, or nothing. Returns false if the source aborted.
     async fn put_pieces(
         &self,
         key: &str,
         content_type: &str,
-        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+        pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
     ) -> Result<bool, PortError>;
 
-    /// Opens an object, to be read piece by piece; `None` when there is none.
-    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError>;
+    /// Opens an object for reading, piece by piece; `None` if there is no such object.
+    async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError>;
 
     /// Reads a whole object; `None` when there is none.
     async fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
         match self.open(key).await? {
-            Some(opened) => opened.whole().await.map(Some),
+            Some(reader) => reader.read_all().await.map(Some),
             None => Ok(None),
         }
     }
@@ -302,7 +302,7 @@ pub trait Objects: Send + Sync {
     /// Reads the beginning of an object; `None` if there is no such object. A store that can't read a part of an object reads on
     /// to the end of a piece.
     async fn head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
-        let Some(Opened { length, mut pieces }) = self.open(key).await? else {
+        let Some(ObjectReader { length, mut pieces }) = self.open(key).await? else {
             return Ok(None);
         };
         let mut bytes = BytesMut::new();
@@ -323,7 +323,7 @@ pub trait Objects: Send + Sync {
 
     /// Digests an object piece by piece; `None` when there is none.
     async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
-        let Some(Opened { mut pieces, .. }) = self.open(key).await? else {
+        let Some(ObjectReader { mut pieces, .. }) = self.open(key).await? else {
             return Ok(None);
         };
         let mut digest = Digest::builder();
@@ -456,14 +456,18 @@ pub mod keys {
     }
 
     /// Prefix of the keys of a tenant's dead letters.
-    pub fn dead_letters_of(tenant: &Tenant) -> String {
+    pub fn dead_letters_prefix(tenant: &Tenant) -> String {
         format!("{DEAD_LETTERS}{}/", escaped(tenant))
     }
 
     /// Key of a dead letter: from its job, if it is known, and the id of its message.
     pub fn dead_letter(job: Option<&JobKey>, message_id: &str) -> String {
         match job {
-            Some(job) => format!("{}{}/{message_id}", dead_letters_of(&job.tenant), job.id),
+            Some(job) => format!(
+                "{}{}/{message_id}",
+                dead_letters_prefix(&job.tenant),
+                job.id
+            ),
             // No tenant's name is escaped to this.
             None => format!("{DEAD_LETTERS}=/{message_id}"),
         }
@@ -485,8 +489,8 @@ pub mod keys {
         format!("payloads/{}/{}/{sha256}", escaped(&job.tenant), job.id)
     }
 
-    /// What the keys of results begin with that are kept for so many days.
-    pub fn results_of(days: u32) -> String {
+    /// Prefix of the keys of results that are stored for this many days.
+    pub fn results_prefix(days: u32) -> String {
         format!("results/{days}d/")
     }
 
@@ -495,7 +499,7 @@ pub mod keys {
     pub fn result(job: &JobKey, token: LeaseToken, days: u32) -> String {
         format!(
             "{}{}/{}/{token}",
-            results_of(days),
+            results_prefix(days),
             escaped(&job.tenant),
             job.id
         )
@@ -534,7 +538,7 @@ mod tests {
             };
             let key = keys::dead_letter(Some(&job), "m-1");
             assert!(
-                key.starts_with(&keys::dead_letters_of(&job.tenant)),
+                key.starts_with(&keys::dead_letters_prefix(&job.tenant)),
                 "{key}"
             );
             assert_eq!(keys::job_of_dead_letter(&key), Some(job), "{key}");

@@ -36,11 +36,11 @@ pub struct DeadLetter {
 
 /// Outcome of sending a dead letter back.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Redriven {
+pub enum RedriveOutcome {
     /// Its job is accepted again, and the message sent.
     Sent,
-    /// It is refused, for this reason.
-    Refused(&'static str),
+    /// It is rejected, for this reason.
+    Rejected(&'static str),
 }
 
 impl Redrive {
@@ -50,7 +50,8 @@ impl Redrive {
         tenant: Option<&Tenant>,
         after: Option<&str>,
     ) -> Result<Vec<DeadLetter>, PortError> {
-        let prefix = tenant.map_or_else(|| keys::DEAD_LETTERS.to_owned(), keys::dead_letters_of);
+        let prefix =
+            tenant.map_or_else(|| keys::DEAD_LETTERS.to_owned(), keys::dead_letters_prefix);
         let mut letters = Vec::new();
         for key in self.dead_letters.list(&prefix, after).await? {
             let job = keys::job_of_dead_letter(&key);
@@ -68,17 +69,17 @@ impl Redrive {
     }
 
     /// Sends a dead letter back to work, with its job reset to `accepted`.
-    pub async fn send(&self, letter: &DeadLetter) -> Result<Redriven, PortError> {
+    pub async fn send(&self, letter: &DeadLetter) -> Result<RedriveOutcome, PortError> {
         let Some(key) = &letter.job else {
-            return Ok(Redriven::Refused("it is no message of ours"));
+            return Ok(RedriveOutcome::Rejected("it is no message of ours"));
         };
         let Some(body) = self.dead_letters.read(&letter.key).await? else {
-            return Ok(Redriven::Refused("it is kept no longer"));
+            return Ok(RedriveOutcome::Rejected("it is kept no longer"));
         };
         let found = self.store.load(key).await?;
         let now = self.host.now();
         let Some(job) = found.filter(|job| job.is_alive(now)) else {
-            return Ok(Redriven::Refused(
+            return Ok(RedriveOutcome::Rejected(
                 "its job is gone; submit the command again",
             ));
         };
@@ -90,7 +91,7 @@ impl Redrive {
             {
                 Change::Made(_) => {}
                 Change::Refused(_) => {
-                    return Ok(Redriven::Refused(
+                    return Ok(RedriveOutcome::Rejected(
                         "its job changed meanwhile; look at it again",
                     ));
                 }
@@ -98,17 +99,17 @@ impl Redrive {
             // Reset before, and perhaps never sent: a second message does no harm.
             Status::Accepted => {}
             Status::Running | Status::Retrying | Status::Cancelling => {
-                return Ok(Redriven::Refused("its job is running"));
+                return Ok(RedriveOutcome::Rejected("its job is running"));
             }
-            Status::Succeeded => return Ok(Redriven::Refused("its job succeeded")),
-            Status::Cancelled => return Ok(Redriven::Refused("its job was cancelled")),
+            Status::Succeeded => return Ok(RedriveOutcome::Rejected("its job succeeded")),
+            Status::Cancelled => return Ok(RedriveOutcome::Rejected("its job was cancelled")),
         }
         self.queue
             .send(&key.tenant, body, job.ready_at.since(now), None)
             .await?;
         self.dead_letters.remove(&letter.key).await?;
         tracing::info!(job_id = %key.id, tenant = %key.tenant, "sent a dead letter back");
-        Ok(Redriven::Sent)
+        Ok(RedriveOutcome::Sent)
     }
 }
 

@@ -18,7 +18,7 @@ use cloakroom_core::{
 };
 
 use crate::command::{Command, Registry, Takes};
-use crate::envelope::{Carried, Envelope, Trace};
+use crate::envelope::{Envelope, PayloadRef, RequestTrace};
 use crate::host::Host;
 use crate::meter::{Fact, Meter};
 use crate::payload::PayloadError;
@@ -59,8 +59,8 @@ pub struct Submission {
     pub query: String,
     /// When it may begin, if not at once.
     pub not_before: Option<Timestamp>,
-    /// What comes along.
-    pub trace: Trace,
+    /// Trace of the request.
+    pub trace: RequestTrace,
 }
 
 /// Where the payload of a submission is.
@@ -351,7 +351,7 @@ impl Submit {
         asked: &Job,
         query: &str,
         checked: Checked,
-        trace: Trace,
+        trace: RequestTrace,
         holds: Condition<'_>,
     ) -> Result<Submitted, SubmitError> {
         let existing = if asked.client_job_id.is_some() {
@@ -416,7 +416,7 @@ impl Submit {
         job: &Job,
         query: &str,
         checked: Checked,
-        trace: Trace,
+        trace: RequestTrace,
     ) -> Result<Message, SubmitError> {
         let key = || keys::payload(&job.key(), &checked.sha256);
         match &checked.source {
@@ -428,12 +428,12 @@ impl Submit {
                     self.inline_limit
                 };
                 if bytes.len() < limit {
-                    let carried = Carried::inline(bytes);
+                    let payload = PayloadRef::from_bytes(bytes);
                     let envelope = Envelope::new(
                         job,
                         &checked.content_type,
                         query,
-                        carried,
+                        payload,
                         &checked.sha256,
                         trace.clone(),
                     );
@@ -504,7 +504,7 @@ fn check_description(
     }
 }
 
-fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
+fn stored(job: &Job, query: &str, checked: &Checked, trace: RequestTrace) -> Envelope {
     let key = match checked.source {
         Source::Upload {
             id, parts: Some(_), ..
@@ -515,7 +515,7 @@ fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
         job,
         &checked.content_type,
         query,
-        Carried::Stored(key),
+        PayloadRef::Stored(key),
         &checked.sha256,
         trace,
     );
@@ -524,9 +524,9 @@ fn stored(job: &Job, query: &str, checked: &Checked, trace: Trace) -> Envelope {
         Source::Upload { text, unread, .. } => (*text, *unread),
     };
     match (text, unread) {
-        (true, _) => envelope.of_text(checked.length),
-        (false, true) => envelope.of_length(checked.length),
-        (false, false) => envelope.of_bytes(checked.length),
+        (true, _) => envelope.with_text_length(checked.length),
+        (false, true) => envelope.with_unverified_length(checked.length),
+        (false, false) => envelope.with_length(checked.length),
     }
 }
 

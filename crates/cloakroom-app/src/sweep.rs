@@ -34,18 +34,18 @@ pub struct Sweeper {
     pub meter: Arc<dyn Meter>,
 }
 
-/// What a look at some jobs found.
+/// Result of sweeping some jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Looked {
-    /// Those that are not over, and when to look at each again.
+pub struct SweepReport {
+    /// Unfinished jobs, and the time of the next look at each.
     pub open: Vec<(JobKey, Timestamp)>,
-    /// How many were ended.
+    /// Number of jobs that were ended.
     pub ended: usize,
     /// Number of jobs whose records can't be read. They are skipped: looking again would not help, and would hold up all others.
     pub unreadable: usize,
 }
 
-impl Looked {
+impl SweepReport {
     /// When to look again, at the earliest; `None` when all are over.
     pub fn next(&self) -> Option<Timestamp> {
         earliest(&self.open)
@@ -58,14 +58,14 @@ fn earliest(open: &[(JobKey, Timestamp)]) -> Option<Timestamp> {
 
 impl Sweeper {
     /// Looks at these jobs, and ends those that are abandoned. When it fails, some may have been ended: look at all again.
-    pub async fn look(&self, jobs: &[JobKey]) -> Result<Looked, PortError> {
+    pub async fn sweep(&self, jobs: &[JobKey]) -> Result<SweepReport, PortError> {
         if jobs.is_empty() {
-            return Ok(Looked::default());
+            return Ok(SweepReport::default());
         }
         let queue = self.queue.state().await?;
         let looks: Vec<_> = jobs.iter().map(|key| self.look_at(key, queue)).collect();
         let mut looks = futures::stream::iter(looks).buffered(SIDE_BY_SIDE);
-        let mut looked = Looked::default();
+        let mut looked = SweepReport::default();
         while let Some(look) = looks.next().await {
             match look {
                 Ok(Look::Over) => {}

@@ -28,7 +28,7 @@ pub use trouble::{Fault, Records, another};
 
 use crate::host::Host;
 use crate::payload::Payload;
-use crate::ports::{BrokenOff, Objects, PortError};
+use crate::ports::{Objects, PortError, SourceAborted};
 
 /// A host whose clock is tokio's (pause it), and whose randomness follows from a seed.
 #[derive(Debug)]
@@ -86,14 +86,14 @@ pub async fn put_whole(
     objects: &dyn Objects,
     key: &str,
     content_type: &str,
-    pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+    pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
 ) -> Result<bool, PortError> {
     match pieces.try_collect::<Vec<_>>().await {
         Ok(pieces) => objects
             .put(key, content_type, pieces.concat().into())
             .await
             .map(|()| true),
-        Err(BrokenOff) => Ok(false),
+        Err(SourceAborted) => Ok(false),
     }
 }
 

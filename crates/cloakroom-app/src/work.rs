@@ -156,7 +156,7 @@ impl Worker {
             .as_deref()
             .and_then(TraceContext::parse);
         let trace = trace
-            .unwrap_or_else(|| TraceContext::begin(self.host.random()))
+            .unwrap_or_else(|| TraceContext::new(self.host.random()))
             .child(self.host.random());
         let span = tracing::info_span!(
             "job",
@@ -191,7 +191,7 @@ impl Worker {
             Ok(disposition) => disposition,
             Err(error) => {
                 tracing::error!(%error, "failed to accept a producer's command; the message comes back");
-                self.keep(delivery, after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS))
+                self.hide(delivery, after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS))
                     .await
             }
         }
@@ -267,7 +267,7 @@ impl Worker {
         let now = self.host.now();
         let transition = match (refusal, job) {
             (Refusal::Over, Some(job)) => {
-                self.let_go(envelope, job).await;
+                self.delete_payload(envelope, job).await;
                 return Disposition::Done;
             }
             // Perhaps of a late claim whose answer was lost, and that nobody works on.
@@ -283,7 +283,7 @@ impl Worker {
                 let runs = job
                     .is_some_and(|job| !matches!(job.status, Status::Accepted | Status::Retrying));
                 return if runs {
-                    self.keep(delivery, wait).await
+                    self.hide(delivery, wait).await
                 } else {
                     self.bring_back(delivery, envelope, wait).await
                 };
@@ -292,13 +292,13 @@ impl Worker {
             (Refusal::Exhausted(token), Some(job)) => Transition::give_up(job, token, now),
             // Not found, or taken over elsewhere: the next receipt decides again.
             (Refusal::Exhausted(_) | Refusal::Mine | Refusal::TakeOver { .. }, _) => {
-                return self.keep(delivery, Duration::ZERO).await;
+                return self.hide(delivery, Duration::ZERO).await;
             }
         };
         match self.store.change(&envelope.key(), &transition).await {
             Ok(Change::Made(job)) => {
                 self.count(&job, None);
-                self.let_go(envelope, &job).await;
+                self.delete_payload(envelope, &job).await;
                 tracing::warn!(
                     status = job.status.as_str(),
                     attempts = job.attempt,
@@ -307,7 +307,7 @@ impl Worker {
                 Disposition::Done
             }
             // Something else happened to it meanwhile: the next receipt sees what.
-            Ok(Change::Refused(_)) => self.keep(delivery, Duration::ZERO).await,
+            Ok(Change::Refused(_)) => self.hide(delivery, Duration::ZERO).await,
             Err(error) => self.fault(delivery, envelope, &error, "end the job").await,
         }
     }
@@ -387,7 +387,7 @@ impl Worker {
                     }
                     tracing::warn!(%error, "failed to write the end of the attempt; trying again");
                     if wait > Duration::from_secs(2) {
-                        self.keep(delivery, self.settings.lease + wait).await;
+                        self.hide(delivery, self.settings.lease + wait).await;
                     }
                     sleep(wait).await;
                     tries += 1;
@@ -422,7 +422,7 @@ impl Worker {
         run_time: Duration,
     ) -> Disposition {
         self.count(job, Some(run_time));
-        self.let_go(envelope, job).await;
+        self.delete_payload(envelope, job).await;
         let now = self.host.now();
         let code = job
             .failure
@@ -448,12 +448,12 @@ impl Worker {
 
     /// Deletes a payload that is needed no more, once its job's end is recorded. One that can't be deleted goes by the bucket's
     /// lifecycle; so does that of a job that failed, which may be sent back to work.
-    async fn let_go(&self, envelope: &Envelope, job: &Job) {
+    async fn delete_payload(&self, envelope: &Envelope, job: &Job) {
         let over = matches!(job.status, Status::Succeeded | Status::Cancelled);
         let its_own = job.created_at == envelope.accepted_at();
         let in_time = job.expires_at.since(self.host.now()) > BEFORE_EXPIRY;
         if let Some(key) = envelope
-            .own_payload()
+            .stored_payload_key()
             .filter(|_| over && its_own && in_time)
             && let Err(error) = self.objects.delete(key).await
         {
@@ -500,7 +500,7 @@ impl Worker {
         let wait = after_a_fault(delivery, LONGEST_WAIT);
         match error {
             // It stays so, however often the message is sent again: in the end it is a dead letter.
-            PortError::Unreadable { .. } => self.keep(delivery, wait).await,
+            PortError::Unreadable { .. } => self.hide(delivery, wait).await,
             PortError::Unavailable { .. } | PortError::Misconfigured { .. } => {
                 self.bring_back(delivery, envelope, wait).await
             }
@@ -534,7 +534,7 @@ impl Worker {
         wait: Duration,
     ) -> Disposition {
         if delivery.receive_count < RECEIVED_OFTEN {
-            self.keep(delivery, wait).await
+            self.hide(delivery, wait).await
         } else {
             self.send_again(delivery, envelope, wait).await
         }
@@ -555,7 +555,7 @@ impl Worker {
             Ok(()) => Disposition::Done,
             Err(error) => {
                 tracing::error!(%error, "failed to send a message again; it is hidden");
-                self.keep(
+                self.hide(
                     delivery,
                     wait.max(after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS)),
                 )
@@ -564,8 +564,8 @@ impl Worker {
         }
     }
 
-    async fn keep(&self, delivery: &Delivery, time: Duration) -> Disposition {
-        keep(&*self.queue, delivery, time).await
+    async fn hide(&self, delivery: &Delivery, time: Duration) -> Disposition {
+        hide(&*self.queue, delivery, time).await
     }
 }
 
@@ -584,7 +584,7 @@ fn no_answer() -> PortError {
 }
 
 /// Leaves the message in its queue, to come back after this time. If that can't be said, it comes back in the queue's own.
-pub(crate) async fn keep(queue: &dyn Queue, delivery: &Delivery, time: Duration) -> Disposition {
+pub(crate) async fn hide(queue: &dyn Queue, delivery: &Delivery, time: Duration) -> Disposition {
     if let Err(error) = queue.hide(&delivery.receipt, time).await {
         tracing::warn!(message_id = delivery.message_id, %error, "failed to hide a message");
     }

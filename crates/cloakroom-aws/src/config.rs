@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cloakroom_app::intake::Tenants;
+use cloakroom_app::intake::ProducerTenants;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
 use cloakroom_core::Namespace;
@@ -99,7 +99,7 @@ pub struct WorkerConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducersConfig {
     /// `CLOAKROOM_PRODUCERS`: whose jobs they are; `*` where each message names its tenant.
-    pub tenants: Tenants,
+    pub tenants: ProducerTenants,
     /// `CLOAKROOM_PRODUCER_BUCKETS`: where they may keep payloads.
     pub buckets: Vec<String>,
     /// `CLOAKROOM_NAMESPACE`, as submit has it.
@@ -383,8 +383,8 @@ fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError>
     let want =
         "the tenant whose jobs producers' commands are, or * where each message names its tenant";
     let tenants = optional(lookup, "CLOAKROOM_PRODUCERS", want, |text| match text {
-        "*" => Some(Tenants::Named),
-        name => name.parse().ok().map(Tenants::One),
+        "*" => Some(ProducerTenants::Named),
+        name => name.parse().ok().map(ProducerTenants::One),
     })?;
     let Some(tenants) = tenants else {
         return Ok(None);

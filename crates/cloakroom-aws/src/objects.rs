@@ -24,8 +24,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{
-    BrokenOff, DeadLetterStore, FetchedPayload, ObjectInfo, Objects, Opened, Part, PartTerms,
-    PortError, ProducerPayloads, ReadError, UploadLink, UploadTerms,
+    DeadLetterStore, FetchedPayload, ObjectInfo, ObjectReader, Objects, Part, PartTerms, PortError,
+    ProducerPayloads, ReadError, SourceAborted, UploadLink, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::stream::BoxStream;
@@ -150,12 +150,12 @@ impl Objects for S3Objects {
         &self,
         key: &str,
         content_type: &str,
-        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+        pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
     ) -> Result<bool, PortError> {
         self.write(key, content_type, pieces).await
     }
 
-    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
+    async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError> {
         self.read(key).await
     }
 
@@ -325,7 +325,7 @@ impl ProducerPayloads for S3ProducerPayloads {
             return Ok(FetchedPayload::TooLarge(object.length));
         }
         object
-            .whole()
+            .read_all()
             .await
             .map(FetchedPayload::Whole)
             .map_err(read::unavailable)

@@ -33,7 +33,7 @@ pub(crate) async fn cancel(
     };
     match cancelled {
         Cancellation::Cancelled(job) => Ok(show(&front, StatusCode::OK, &job)),
-        Cancellation::Asked(job) => {
+        Cancellation::Requested(job) => {
             let mut response = show(&front, StatusCode::ACCEPTED, &job);
             answer::retry_after(response.headers_mut(), &job, front.jobs.host.now());
             Ok(response)

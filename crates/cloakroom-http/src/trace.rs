@@ -6,7 +6,7 @@
 mod xray;
 
 use cloakroom_app::TraceContext;
-use cloakroom_app::envelope::Trace;
+use cloakroom_app::envelope::RequestTrace;
 use cloakroom_core::{CommandType, JobId, Tenant};
 use http::HeaderMap;
 use http::request::Parts;
@@ -34,7 +34,7 @@ impl Ids {
         // It belongs to the `traceparent` that it came with, and to no other.
         let tracestate = sent.as_ref().and_then(|_| tracestate(headers));
         let trace = sent.or_else(|| xray.as_ref().map(|xray| xray.trace(random())));
-        let trace = trace.unwrap_or_else(|| TraceContext::begin(random()));
+        let trace = trace.unwrap_or_else(|| TraceContext::new(random()));
         let good =
             |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
         let request_id = headers
@@ -50,8 +50,8 @@ impl Ids {
         }
     }
 
-    fn trace(&self) -> Trace {
-        Trace {
+    fn trace(&self) -> RequestTrace {
+        RequestTrace {
             traceparent: Some(self.trace.to_string()),
             tracestate: self.tracestate.clone(),
             request_id: Some(self.request_id.clone()),
@@ -61,7 +61,7 @@ impl Ids {
 }
 
 /// What goes along with a command.
-pub(crate) fn of(parts: &Parts) -> Trace {
+pub(crate) fn of(parts: &Parts) -> RequestTrace {
     parts.extensions.get().map(Ids::trace).unwrap_or_default()
 }
 

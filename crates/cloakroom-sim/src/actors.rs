@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_app::envelope::Trace;
+use cloakroom_app::envelope::RequestTrace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::UploadTerms;
 use cloakroom_app::submit::{Body, Submission, SubmitError};
@@ -326,7 +326,7 @@ pub(crate) async fn sweeper(world: Arc<World>) {
                 let batch = world
                     .receive(Lane::Lists, 1, Duration::from_secs(360))
                     .await;
-                let dispositions = rounds.go_on(&batch).await;
+                let dispositions = rounds.resume(&batch).await;
                 delete_done(&process, Lane::Lists, &batch, &dispositions).await;
             }
         };
@@ -437,7 +437,7 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
                     .now()
                     .after(Duration::from_secs(dice.clone().below(2000)))
             }),
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         if let Some(ticket) = submitted(&world, n, nth, &submission, &mut dice, asked).await {
             follow(&world, n, &ticket, &mut dice).await;

@@ -18,7 +18,7 @@ fn main() -> Result<(), Error> {
                 return Ok(SqsBatchResponse::default());
             }
             let lists = batch::deliveries(serde_json::from_value(event.payload)?);
-            let dispositions = rounds.go_on(&lists).await;
+            let dispositions = rounds.resume(&lists).await;
             Ok(batch::response(&lists, &dispositions))
         };
         lambda::answer(service_fn(sweep)).await

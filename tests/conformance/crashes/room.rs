@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{JobStore as _, UploadTerms};
 use cloakroom_app::submit::{Body, Submission};
@@ -263,7 +263,7 @@ impl<'a> Room<'a> {
             body,
             query: String::new(),
             not_before: None,
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         let submitted = twice(async || {
             let (submit, submission) = (self.submit.clone(), submission.clone());
@@ -308,14 +308,14 @@ impl<'a> Room<'a> {
         job.tenant = self.tenant.clone();
         let store = DynamoStore::new(&self.ground.open.clients, &self.ground.name);
         store.accept(&job).await.expect("recorded");
-        let carried = Carried::inline(b"x");
+        let payload = PayloadRef::from_bytes(b"x");
         let body = Envelope::new(
             &job,
             "text/plain",
             "",
-            carried,
+            payload,
             &Digest::of(b"x"),
-            Trace::default(),
+            RequestTrace::default(),
         )
         .write();
         (

@@ -21,7 +21,7 @@ use crate::context::JobContext;
 use crate::envelope::Envelope;
 use crate::handler::{HandlerError, Made, Output, Pieces};
 use crate::meter::Fact;
-use crate::ports::{BrokenOff, PortError, keys};
+use crate::ports::{PortError, SourceAborted, keys};
 use crate::work::Worker;
 
 /// The waits between the tries to store a result.
@@ -112,7 +112,7 @@ impl Keeper<'_> {
             };
             tries += 1;
             let unstored =
-                || HandlerError::unavailable("the result could not be stored").because(&error);
+                || HandlerError::unavailable("the result could not be stored").with_cause(&error);
             let Some(same) = again.as_ref().and_then(Pieces::again) else {
                 return Err(unstored());
             };
@@ -157,7 +157,7 @@ impl Keeper<'_> {
                 }
                 Err(error) => {
                     making.error = Some(error);
-                    Err(BrokenOff)
+                    Err(SourceAborted)
                 }
             }
         });

@@ -10,8 +10,8 @@ use super::stage::{Stage, Stages};
 use crate::body::{BodyError, BodyStream};
 use crate::command::Command;
 use crate::context::JobContext;
-use crate::envelope::{Carried, Envelope};
-use crate::ports::{Opened, PortError};
+use crate::envelope::{Envelope, PayloadRef};
+use crate::ports::{ObjectReader, PortError};
 use crate::work::Worker;
 
 /// An attempt that is performed.
@@ -74,25 +74,25 @@ impl Performance<'_> {
             // What is left of the payload is read.
             stages.enter(Stage::Storing);
         }
-        judged(end, body).await
+        verify_payload(end, body).await
     }
 
     async fn body(&self) -> Result<BodyStream, AttemptEnd> {
-        let opened = match &self.envelope.payload {
-            Carried::Stored(key) => match self.worker.objects.open(key).await {
-                Ok(Some(opened)) => opened,
+        let reader = match &self.envelope.payload {
+            PayloadRef::Stored(key) => match self.worker.objects.open(key).await {
+                Ok(Some(reader)) => reader,
                 Ok(None) => return Err(lost("payload-lost", "the payload is gone")),
                 Err(error) => return Err(unfetched(&error)),
             },
-            carried => {
+            payload => {
                 self.probe().await?;
-                match carried.bytes() {
-                    Some(Ok(bytes)) => Opened::of(bytes),
+                match payload.bytes() {
+                    Some(Ok(bytes)) => ObjectReader::from_bytes(bytes),
                     _ => return Err(lost("payload-corrupted", "the payload can't be read")),
                 }
             }
         };
-        Ok(BodyStream::new(opened, self.envelope.expected()))
+        Ok(BodyStream::new(reader, self.envelope.expected()))
     }
 
     /// Asks the object storage for anything after an attempt that was deferred, so that the handler does not make a result that
@@ -115,7 +115,7 @@ impl Performance<'_> {
 }
 
 /// The end of an attempt, by what is known of its payload: whatever a handler made of other bytes does not count.
-async fn judged(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
+async fn verify_payload(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
     let trouble = match end {
         // What it left unread is read now: no job succeeds on a payload that was not checked.
         AttemptEnd::Done(_) => body.finish().await.err(),

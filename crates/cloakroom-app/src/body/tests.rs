@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::envelope::Trace;
+use crate::envelope::RequestTrace;
 use crate::submit::{Body, Submission};
 use crate::testing::Room;
 use crate::{Command, HandlerError, JobContext, Output, Payload};
@@ -108,7 +108,7 @@ async fn sent(room: &Room, command: &str, payload: Vec<u8>) -> JobKey {
         },
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     room.submit
         .submit(submission)
@@ -215,18 +215,18 @@ async fn a_result_that_breaks_off_fails_as_its_handler_says_and_nothing_of_it_is
 #[tokio::test(start_paused = true)]
 async fn what_nobody_knows_the_digest_of_is_held_to_its_length() {
     for (there, good) in [(100, true), (99, false), (101, false)] {
-        let opened = Opened::of(vec![0; there].into());
-        let body = BodyStream::new(opened, Expected::Length(100));
+        let reader = ObjectReader::from_bytes(vec![0; there].into());
+        let body = BodyStream::new(reader, Expected::Length(100));
         assert_eq!(body.finish().await.is_ok(), good, "{there}");
     }
 }
 
 fn pieces(pieces: Vec<Result<Bytes, ReadError>>) -> BodyStream {
-    let opened = Opened {
+    let reader = ObjectReader {
         length: 6,
         pieces: futures::stream::iter(pieces).boxed(),
     };
-    BodyStream::new(opened, Expected::Sha256(Digest::of(b"abcdef")))
+    BodyStream::new(reader, Expected::Sha256(Digest::of(b"abcdef")))
 }
 
 fn away() -> PortError {
@@ -270,7 +270,7 @@ async fn a_stream_ends_with_what_was_wrong_and_says_it_again() {
 #[tokio::test]
 async fn a_file_holds_the_payload_as_long_as_its_handler_has_it() {
     let body = BodyStream::new(
-        Opened::of(Bytes::from_static(b"abcdef")),
+        ObjectReader::from_bytes(Bytes::from_static(b"abcdef")),
         Expected::Sha256(Digest::of(b"abcdef")),
     );
     assert_eq!(body.length(), 6);

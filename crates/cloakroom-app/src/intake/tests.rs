@@ -40,7 +40,7 @@ fn room() -> (Room, Arc<AtomicUsize>) {
         payloads: room.memory.clone(),
         buckets: vec!["theirs".to_owned()],
         dead_letters: room.memory.clone(),
-        tenants: Tenants::One(warehouse()),
+        tenants: ProducerTenants::One(warehouse()),
     }));
     (room, runs)
 }
@@ -89,7 +89,7 @@ fn by_http() -> Submission {
         },
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     }
 }
 
@@ -349,7 +349,7 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
 async fn a_message_may_name_its_tenant_only_where_the_operator_lets_it() {
     let (mut room, _) = room();
     let mut intake = ProducerIntake::clone(room.worker.intake.as_ref().expect("an intake"));
-    intake.tenants = Tenants::Named;
+    intake.tenants = ProducerTenants::Named;
     room.worker.intake = Some(Arc::new(intake));
     let named = [
         (COMMAND, "note.keep"),

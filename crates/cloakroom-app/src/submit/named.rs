@@ -8,7 +8,7 @@ use super::{
 };
 use crate::command::{Command, Takes};
 use crate::ports::{ObjectInfo, PartsRecord, UploadTerms, keys};
-use crate::upload::{self, Unfinished};
+use crate::upload::{self, Incomplete};
 
 /// An upload that a command names.
 struct Found {
@@ -112,7 +112,7 @@ impl Submit {
         tenant: &Tenant,
         id: UploadId,
     ) -> Result<Found, SubmitError> {
-        let record = upload::live(&*self.store, tenant, id, self.host.now()).await?;
+        let record = upload::load_live(&*self.store, tenant, id, self.host.now()).await?;
         let record = record.ok_or(SubmitError::UploadNotFound)?;
         check_description(command, &record.terms.content_type, record.terms.length)?;
         let UploadTerms {
@@ -130,13 +130,13 @@ impl Submit {
             parts: Some(Box::new(record.clone())),
             gone,
         };
-        match upload::put_together(&*self.objects, &record).await? {
+        match upload::complete(&*self.objects, &record).await? {
             // The client's word for the digest: the worker holds the bytes to it.
             Ok(info) => Ok(found(sha256.or(info.sha256), info.etag, false)),
-            Err(Unfinished::Missing(missing, parts)) => {
+            Err(Incomplete::Missing(missing, parts)) => {
                 Err(SubmitError::PartsMissing { missing, parts })
             }
-            Err(Unfinished::Gone) => match record.known_digest() {
+            Err(Incomplete::Gone) => match record.known_digest() {
                 Some(digest) => Ok(found(Some(digest), String::new(), true)),
                 None => Err(SubmitError::UploadNotFound),
             },

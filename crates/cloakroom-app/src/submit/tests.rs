@@ -538,7 +538,7 @@ async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
         body: Body::Uploaded(id),
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     assert_eq!(
         room.submit.submit(foreign).await,
@@ -631,7 +631,7 @@ async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
             },
             query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         let submitted = room.submit.submit(submission).await;
         match submitted {
@@ -783,7 +783,7 @@ async fn a_message_that_is_sent_much_later_carries_less() {
             },
             query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         room.submit.submit(submission).await.expect("accepted");
         assert_eq!(room.memory.calls(), calls, "{seconds}");
@@ -810,7 +810,7 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
         },
         query: String::new(),
         not_before: Some(not_before),
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     room.submit
         .submit(submission.clone())
@@ -850,7 +850,7 @@ async fn sent_if(
         },
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     room.submit.submit_if(submission, holds).await
 }
@@ -1017,7 +1017,7 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
     tokio::time::advance(Duration::from_secs(23 * 3600 - 60)).await;
     let looked = room
         .uploads
-        .look(&Tenant::default(), in_parts.id, 0)
+        .status(&Tenant::default(), in_parts.id, 0)
         .await
         .expect("memory")
         .expect("known");
@@ -1025,7 +1025,9 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
     assert_eq!(room.memory.links(), [Duration::from_secs(60); 2]);
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(
-        room.uploads.look(&Tenant::default(), in_parts.id, 1).await,
+        room.uploads
+            .status(&Tenant::default(), in_parts.id, 1)
+            .await,
         Ok(None)
     );
 }

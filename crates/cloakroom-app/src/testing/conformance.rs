@@ -24,7 +24,7 @@ pub use queue::{WholeQueue, none, one, queue};
 use super::{new_job, split_mix};
 use crate::body::BodyHead;
 use crate::ports::{
-    Acceptance, BrokenOff, Change, DeadLetterStore, JobStore, ObjectInfo, Objects, PartsRecord,
+    Acceptance, Change, DeadLetterStore, JobStore, ObjectInfo, Objects, PartsRecord, SourceAborted,
     UploadTerms,
 };
 
@@ -510,7 +510,7 @@ async fn pieces(objects: &dyn Objects, key: &str) {
         let pieces = sent(length, MIB)
             .into_iter()
             .map(Ok)
-            .chain([Err(BrokenOff)]);
+            .chain([Err(SourceAborted)]);
         assert_eq!(
             objects
                 .put_pieces(key, "image/png", futures::stream::iter(pieces).boxed())

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep};
 use super::trouble::{Fault, Records, Trouble};
 use crate::intake::ProducerMessage;
 use crate::ports::{
-    Acceptance, BrokenOff, Change, DeadLetterStore, FetchedPayload, JobStore, LONGEST_DELAY,
-    ObjectInfo, Objects, Opened, Part, PartTerms, PartsRecord, PortError, ProducerPayloads, Queue,
-    QueueState, ReadError, UploadLink, UploadTerms,
+    Acceptance, Change, DeadLetterStore, FetchedPayload, JobStore, LONGEST_DELAY, ObjectInfo,
+    ObjectReader, Objects, Part, PartTerms, PartsRecord, PortError, ProducerPayloads, Queue,
+    QueueState, ReadError, SourceAborted, UploadLink, UploadTerms,
 };
 use crate::work::Delivery;
 
@@ -513,18 +513,18 @@ impl Objects for Memory {
         &self,
         key: &str,
         content_type: &str,
-        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+        pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
     ) -> Result<bool, PortError> {
         super::put_whole(self, key, content_type, pieces).await
     }
 
-    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
+    async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError> {
         let bytes = self
             .call("open", |state| {
                 state.objects.get(key).map(|(_, bytes)| bytes.clone())
             })
             .await?;
-        Ok(bytes.map(Opened::of))
+        Ok(bytes.map(ObjectReader::from_bytes))
     }
 
     /// A call of its own name, which tells what an object was opened for.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Memory, MemoryMeter, TestHost};
 use crate::command::{Command, Registry};
-use crate::envelope::Trace;
+use crate::envelope::RequestTrace;
 use crate::host::Host;
 use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
 use crate::work::{Disposition, WorkerSettings};
@@ -147,7 +147,7 @@ impl Room {
             body,
             query: query.to_owned(),
             not_before: None,
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         self.submit.submit(submission).await
     }

@@ -12,7 +12,7 @@ use super::{Delivery, Disposition, Worker};
 use crate::admission::{Permit, TooLarge};
 use crate::body::BodyHead;
 use crate::command::Command;
-use crate::envelope::{Carried, Envelope};
+use crate::envelope::{Envelope, PayloadRef};
 use crate::meter::Fact;
 use crate::ports::{Change, PortError, ReadError};
 
@@ -304,9 +304,9 @@ impl Worker {
     /// The beginning of the payload. One that is lost or damaged has none: the attempt finds out.
     async fn head_of(&self, envelope: &Envelope) -> Result<BodyHead, ReadError> {
         match &envelope.payload {
-            Carried::Stored(key) => Ok(self.objects.head(key).await?.unwrap_or_default()),
-            carried => {
-                let whole: Option<Bytes> = carried.bytes().and_then(Result::ok);
+            PayloadRef::Stored(key) => Ok(self.objects.head(key).await?.unwrap_or_default()),
+            payload => {
+                let whole: Option<Bytes> = payload.bytes().and_then(Result::ok);
                 Ok(whole
                     .map(|body| BodyHead::from_whole(&body))
                     .unwrap_or_default())

@@ -50,7 +50,7 @@ async fn play(script: Script, job: JobContext) -> Result<Output, HandlerError> {
     match script.acts[at].clone() {
         Act::Answer => Output::json(&job.idempotency_token()),
         Act::AnswerLarge => Ok(Output::bytes("image/png", vec![7; 40_000])),
-        Act::Retryable => Err(HandlerError::retryable("out of paper").because("tray 2")),
+        Act::Retryable => Err(HandlerError::retryable("out of paper").with_cause("tray 2")),
         Act::RetryableAfter(seconds) => {
             Err(HandlerError::retryable("out of paper").after(Duration::from_secs(seconds)))
         }
@@ -575,7 +575,7 @@ async fn a_late_message_of_a_job_that_expired_leaves_the_payload_of_the_next_one
         )
         .await;
         let envelope = Envelope::read(&late.body).expect("its envelope");
-        let payload = envelope.own_payload().expect("it is stored");
+        let payload = envelope.stored_payload_key().expect("it is stored");
         room.worker
             .objects
             .put(payload, "application/json", "{}".into())
@@ -600,7 +600,7 @@ async fn a_late_message_deletes_the_payload_until_half_an_hour_before_its_job_ex
     room.work_until_idle().await;
     let payload = Envelope::read(&late.body)
         .expect("ours")
-        .own_payload()
+        .stored_payload_key()
         .expect("it is stored")
         .to_owned();
     let left = async || {
@@ -999,7 +999,7 @@ async fn a_job_is_not_begun_before_its_time_however_early_its_message_comes_and_
             },
             query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(hours * 3600))),
-            trace: crate::envelope::Trace::default(),
+            trace: crate::envelope::RequestTrace::default(),
         };
         let begun = Instant::now();
         let key = room

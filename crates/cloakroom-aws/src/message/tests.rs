@@ -1,11 +1,11 @@
-use cloakroom_app::envelope::{Carried, Trace};
+use cloakroom_app::envelope::{PayloadRef, RequestTrace};
 use cloakroom_app::ports::keys;
 use cloakroom_app::testing::new_job;
 use cloakroom_core::Digest;
 
 use super::*;
 
-fn envelope(payload: Carried) -> Envelope {
+fn envelope(payload: PayloadRef) -> Envelope {
     let job = new_job(Timestamp::from_millis(7), 1);
     Envelope::new(
         &job,
@@ -13,7 +13,7 @@ fn envelope(payload: Carried) -> Envelope {
         "",
         payload,
         &Digest::of(b"{}"),
-        Trace::default(),
+        RequestTrace::default(),
     )
 }
 
@@ -40,7 +40,9 @@ fn received(body: &str, attributes: &[(&str, &str)]) -> Delivery {
 
 #[test]
 fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelope() {
-    let written = envelope(Carried::Stored(key())).of_text(2).write();
+    let written = envelope(PayloadRef::Stored(key()))
+        .with_text_length(2)
+        .write();
     let (body, attributes) = carried(written.clone(), Some("ours"));
     let pointer = r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"ours","s3Key":"KEY"}]"#;
     assert_eq!(body, pointer.replace("KEY", &key()));
@@ -59,11 +61,11 @@ fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelop
 
 #[test]
 fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
-    let large = Carried::Text("x".repeat(LARGEST_WITH_A_CLAIM_CHECK));
+    let large = PayloadRef::Text("x".repeat(LARGEST_WITH_A_CLAIM_CHECK));
     for payload in [
-        Carried::Stored(key()),
-        Carried::Text("{}".into()),
-        Carried::Base64("AA==".into()),
+        PayloadRef::Stored(key()),
+        PayloadRef::Text("{}".into()),
+        PayloadRef::Base64("AA==".into()),
         large,
     ] {
         let written = envelope(payload).write();
@@ -74,7 +76,9 @@ fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
         let delivery = received(&written, &[("colour", "red")]);
         assert_eq!((delivery.body, delivery.producer_message), (written, None));
     }
-    let text = envelope(Carried::Stored(key())).of_text(2).write();
+    let text = envelope(PayloadRef::Stored(key()))
+        .with_text_length(2)
+        .write();
     assert_eq!(
         carried(text.clone(), None),
         (text, None),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::ports::{
-    BrokenOff, DeadLetterStore as _, FetchedPayload, ObjectInfo, Objects as _, Part, PartTerms,
-    PortError, ProducerPayloads as _, UploadTerms,
+    DeadLetterStore as _, FetchedPayload, ObjectInfo, Objects as _, Part, PartTerms, PortError,
+    ProducerPayloads as _, SourceAborted, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;
@@ -98,7 +98,7 @@ async fn longer_pieces_are_put_in_parts_with_a_checksum_each() {
 async fn pieces_that_break_off_leave_nothing_in_the_bucket() {
     // The first part may be on its way by then.
     let (script, objects) = bucket([ok(BEGUN), ok(""), ok("")]);
-    let pieces = stream::iter([Ok(Bytes::from(vec![0; PART])), Err(BrokenOff)]).boxed();
+    let pieces = stream::iter([Ok(Bytes::from(vec![0; PART])), Err(SourceAborted)]).boxed();
     assert_eq!(
         objects.put_pieces("results/a", "text/plain", pieces).await,
         Ok(false)

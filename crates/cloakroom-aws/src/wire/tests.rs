@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_app::envelope::Trace;
+use cloakroom_app::envelope::RequestTrace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
@@ -104,7 +104,7 @@ impl Deployment {
             body,
             query: String::new(),
             not_before: None,
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         self.submit.submit(submission).await.expect("accepted").job
     }
@@ -276,7 +276,7 @@ async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
         .expect("an answer");
     assert_eq!(put.status(), 200);
     it.uploads
-        .look(&Tenant::default(), ready.id, 1)
+        .status(&Tenant::default(), ready.id, 1)
         .await
         .expect("looked")
         .expect("known");

@@ -4,7 +4,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use cloakroom_app::payload::json;
-use cloakroom_app::upload::{InParts, PartState};
+use cloakroom_app::upload::{PartState, PartsUpload};
 use cloakroom_core::parts::MOST_PARTS;
 use cloakroom_core::{Code, Timestamp, UploadId};
 use http::header::LOCATION;
@@ -58,7 +58,7 @@ impl Part {
 }
 
 /// An upload in parts that was made ready.
-pub(super) fn created(site: &Site, upload: InParts) -> Response {
+pub(super) fn created(site: &Site, upload: PartsUpload) -> Response {
     let place = place(site, upload.id);
     let mut response = shown(StatusCode::CREATED, site, upload);
     let location = HeaderValue::try_from(place).expect("an id and a base path are visible ASCII");
@@ -77,7 +77,7 @@ pub(crate) async fn look(
     trace::about(Some(&tenant), None, None);
     let id: Option<UploadId> = id.ok().and_then(|Path(id)| id.parse().ok());
     let found = match id {
-        Some(id) => desk.uploads.look(&tenant, id, from).await?,
+        Some(id) => desk.uploads.status(&tenant, id, from).await?,
         None => None,
     };
     let detail = "no upload in parts of this id is known; it may be over, so ask for another one. Of an upload in one part nothing \
@@ -86,7 +86,7 @@ pub(crate) async fn look(
     Ok(shown(StatusCode::OK, &desk.front.site, upload))
 }
 
-fn shown(status: StatusCode, site: &Site, upload: InParts) -> Response {
+fn shown(status: StatusCode, site: &Site, upload: PartsUpload) -> Response {
     let document = Document {
         id: upload.id.to_string(),
         method: "PUT",

@@ -46,7 +46,7 @@ async fn uploaded(room: &Room, sha256: Option<Digest>) -> UploadId {
 async fn there(room: &Room, id: UploadId) -> Option<Vec<bool>> {
     let upload = room
         .uploads
-        .look(&Tenant::default(), id, 1)
+        .status(&Tenant::default(), id, 1)
         .await
         .expect("the memory");
     upload.map(|upload| {
@@ -149,7 +149,7 @@ async fn an_upload_in_parts_that_is_gone_over_or_of_another_tenant_is_not_found(
     let (room, _) = room();
     let id = uploaded(&room, None).await;
     let other: Tenant = "other".parse().expect("a good name");
-    assert_eq!(room.uploads.look(&other, id, 1).await, Ok(None));
+    assert_eq!(room.uploads.status(&other, id, 1).await, Ok(None));
     let submission = Submission {
         tenant: other,
         command: "file.keep".parse().expect("a good name"),
@@ -157,7 +157,7 @@ async fn an_upload_in_parts_that_is_gone_over_or_of_another_tenant_is_not_found(
         body: Body::Uploaded(id),
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     assert_eq!(
         room.submit.submit(submission).await,
@@ -290,7 +290,7 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
     assert!(put(&room, ready.id, PARTS_AT_ONCE + 1, b"x"));
     let look = async |from: u32| {
         room.uploads
-            .look(&Tenant::default(), ready.id, from)
+            .status(&Tenant::default(), ready.id, from)
             .await
             .expect("the memory")
     };
