@@ -14,9 +14,9 @@ use answers::Answers;
 use aws_lambda_events::sqs::SqsEvent;
 use axum::Router;
 use cloakroom_app::core::Timestamp;
+use cloakroom_app::delivery::Disposition;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::testing::Room;
-use cloakroom_app::work::Disposition;
 use cloakroom_app::{Host as _, SystemHost, Worker};
 use cloakroom_aws::{Clients, HttpConfig, JobsConfig, Local, SubmitConfig, WorkerConfig};
 use lambda::batch;
@@ -101,7 +101,7 @@ impl Scene {
         Self {
             router: router((room.submit, room.uploads), room.jobs),
             worker: room.worker,
-            now: |worker| worker.host.now(),
+            now: |worker| worker.shared.host.now(),
             messages: Box::new(messages),
         }
     }

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
 use cloakroom_app::body::Expected;
+use cloakroom_app::delivery::{Delivery, Disposition};
 use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::ports::keys;
 use cloakroom_app::submit::{Body, Submission};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::testing::{Memory, Nothing, Room};
-use cloakroom_app::work::{Delivery, Disposition};
 use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use cloakroom_core::{Digest, Job, JobId, JobKey};
 use serde_json::Value;
@@ -218,7 +218,7 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
     }
     let ends_at = lambda::batch::ends_at(
         u64::try_from(deliveries.len()).unwrap_or(0) + 900_000,
-        room.submit.host.now(),
+        room.submit.shared.host.now(),
     );
     for dispositions in [
         room.worker.handle_batch(&deliveries, ends_at).await,

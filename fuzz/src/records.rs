@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::host::Host as _;
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::testing::new_job;
-use cloakroom_app::work::Delivery;
 use cloakroom_aws::testing::{job_of, stored};
 use cloakroom_core::transition::Verdict;
 use cloakroom_core::view::{HistoryView, JobView};

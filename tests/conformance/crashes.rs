@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_app::delivery::Disposition;
 use cloakroom_app::jobs::Cancellation;
 use cloakroom_app::ports::{DeadLetterStore as _, Objects as _, keys};
-use cloakroom_app::work::Disposition;
 use cloakroom_aws::testing::Spoil;
 use cloakroom_core::{ResultRef, Status};
 use futures::future::join_all;

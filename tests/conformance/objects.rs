@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use bytes::Bytes;
-use cloakroom_app::ports::{Objects as _, PartTerms, UploadLink, UploadTerms};
+use cloakroom_app::ports::{Objects as _, PartTerms, PartUploads as _, UploadLink, UploadTerms};
 use cloakroom_app::testing::conformance;
 use cloakroom_aws::S3Objects;
 use cloakroom_core::{Digest, Timestamp};

@@ -9,29 +9,25 @@ use std::time::Duration;
 use cloakroom_core::transition::Verdict;
 use cloakroom_core::{Job, JobKey, Status, Timestamp};
 
+use crate::delivery::{self, Delivery, Disposition};
 use crate::envelope::Envelope;
-use crate::host::Host;
 use crate::intake;
-use crate::meter::{Fact, Measure, Meter};
-use crate::ports::{Change, DeadLetterStore, JobStore, PortError, Queue, keys};
-use crate::work::{self, Delivery, Disposition};
+use crate::meter::{Fact, Measure};
+use crate::ports::{Change, DeadLetterStore, PortError, Queue, keys};
+use crate::shared::Shared;
 
 /// How long a letter waits after a port failed, or its job changed under our hands.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The use case, over its ports.
+/// The use case, with its ports.
 #[derive(Clone)]
 pub struct DeadLetters {
-    /// The table.
-    pub store: Arc<dyn JobStore>,
-    /// The queue of dead letters.
+    /// Ports that every use case needs.
+    pub shared: Shared,
+    /// Queue of dead letters.
     pub queue: Arc<dyn Queue>,
     /// Store of dead letters.
     pub dead_letters: Arc<dyn DeadLetterStore>,
-    /// Clock and randomness.
-    pub host: Arc<dyn Host>,
-    /// What counts.
-    pub meter: Arc<dyn Meter>,
 }
 
 impl DeadLetters {
@@ -40,7 +36,7 @@ impl DeadLetters {
     pub async fn handle_batch(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
         let each = deliveries
             .iter()
-            .map(|delivery| work::kept_if_it_panics(async || self.handle(delivery).await));
+            .map(|delivery| delivery::keep_on_panic(async || self.handle(delivery).await));
         futures::future::join_all(each).await
     }
 
@@ -54,10 +50,10 @@ impl DeadLetters {
         };
         match handled {
             Ok(None) => Disposition::Done,
-            Ok(Some(wait)) => work::hide(&*self.queue, delivery, wait).await,
+            Ok(Some(wait)) => delivery::hide(&*self.queue, delivery, wait).await,
             Err(error) => {
                 tracing::error!(message_id = delivery.message_id, %error, "failed to handle a dead letter; it comes back");
-                work::hide(&*self.queue, delivery, AGAIN).await
+                delivery::hide(&*self.queue, delivery, AGAIN).await
             }
         }
     }
@@ -75,7 +71,7 @@ impl DeadLetters {
             }
             None => self.dead_letters.store(&key, &delivery.body).await?,
         }
-        self.meter.record(&Measure {
+        self.shared.meter.record(&Measure {
             command: None,
             fact: Fact::Dead {
                 code: "unreadable".to_owned(),
@@ -95,7 +91,7 @@ impl DeadLetters {
         key: &JobKey,
         accepted_at: Timestamp,
     ) -> Result<Option<Duration>, PortError> {
-        let job = self.store.load(key).await?;
+        let job = self.shared.store.load(key).await?;
         let readable = Envelope::read(&delivery.body).is_ok();
         let verdict = |now| {
             Verdict::of_dead_letter(
@@ -106,7 +102,7 @@ impl DeadLetters {
                 now,
             )
         };
-        let now = self.host.now();
+        let now = self.shared.host.now();
         match verdict(now) {
             Verdict::Wait(at) => return Ok(Some(at.since(now))),
             Verdict::Another => return Ok(None),
@@ -119,14 +115,14 @@ impl DeadLetters {
             Verdict::End(_) => self.store(delivery, key).await?,
         }
         // Decided again, as storing the letter may have taken seconds, and the end has the time of its write.
-        let Verdict::End(transition) = verdict(self.host.now()) else {
+        let Verdict::End(transition) = verdict(self.shared.host.now()) else {
             return Ok(Some(AGAIN));
         };
-        match self.store.change(key, &transition).await? {
+        match self.shared.store.change(key, &transition).await? {
             Change::Made(job) => {
                 let code = job.failure.as_ref().map(|failure| failure.code.as_str());
                 // One that was to be cancelled may have no failure.
-                self.meter.count(
+                self.shared.meter.count(
                     &job.command,
                     Fact::Dead {
                         code: code.unwrap_or(job.status.as_str()).to_owned(),

@@ -7,20 +7,18 @@ use std::sync::Arc;
 
 use cloakroom_core::{Job, JobKey, Status, Tenant, Transition};
 
-use crate::host::Host;
-use crate::ports::{Change, DeadLetterStore, JobStore, PortError, Queue, keys};
+use crate::ports::{Change, DeadLetterStore, PortError, Queue, keys};
+use crate::shared::Shared;
 
-/// The use cases, over their ports.
+/// The use cases, with their ports.
 #[derive(Clone)]
 pub struct Redrive {
-    /// The table.
-    pub store: Arc<dyn JobStore>,
-    /// The queue of commands.
+    /// Ports that every use case needs.
+    pub shared: Shared,
+    /// Queue of commands.
     pub queue: Arc<dyn Queue>,
     /// Store of dead letters.
     pub dead_letters: Arc<dyn DeadLetterStore>,
-    /// Clock and randomness.
-    pub host: Arc<dyn Host>,
 }
 
 /// A stored dead letter.
@@ -57,10 +55,11 @@ impl Redrive {
             let job = keys::job_of_dead_letter(&key);
             let record = match &job {
                 Some(job) => self
+                    .shared
                     .store
                     .load(job)
                     .await?
-                    .filter(|job| job.is_alive(self.host.now())),
+                    .filter(|job| job.is_alive(self.shared.host.now())),
                 None => None,
             };
             letters.push(DeadLetter { key, job, record });
@@ -76,8 +75,8 @@ impl Redrive {
         let Some(body) = self.dead_letters.read(&letter.key).await? else {
             return Ok(RedriveOutcome::Rejected("it is kept no longer"));
         };
-        let found = self.store.load(key).await?;
-        let now = self.host.now();
+        let found = self.shared.store.load(key).await?;
+        let now = self.shared.host.now();
         let Some(job) = found.filter(|job| job.is_alive(now)) else {
             return Ok(RedriveOutcome::Rejected(
                 "its job is gone; submit the command again",
@@ -85,6 +84,7 @@ impl Redrive {
         };
         match job.status {
             Status::Failed => match self
+                .shared
                 .store
                 .change(key, &Transition::redrive(&job, now))
                 .await?

@@ -10,11 +10,11 @@ use std::time::Duration;
 use cloakroom_core::parts::{LARGEST_PART, MOST_PARTS};
 use cloakroom_core::{Division, Tenant, Timestamp, UploadId};
 
-use crate::host::Host;
 use crate::ports::{
-    JobStore, ObjectInfo, Objects, Part, PartTerms, PartsRecord, PortError, UploadLink,
-    UploadTerms, keys,
+    JobStore, ObjectInfo, Objects, Part, PartTerms, PartUploads, PartsRecord, PortError,
+    UploadLink, UploadTerms, keys,
 };
+use crate::shared::Shared;
 
 /// How long an upload that no command names is kept.
 pub const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -67,15 +67,15 @@ pub struct PartState {
     pub link: Option<UploadLink>,
 }
 
-/// The use case, over its ports.
+/// The use case, with its ports.
 #[derive(Clone)]
 pub struct Uploads {
-    /// The table.
-    pub store: Arc<dyn JobStore>,
-    /// The object storage.
+    /// Ports that every use case needs.
+    pub shared: Shared,
+    /// Store of payloads and results.
     pub objects: Arc<dyn Objects>,
-    /// Clock and randomness.
-    pub host: Arc<dyn Host>,
+    /// Uploads in parts, in the same store.
+    pub parts: Arc<dyn PartUploads>,
 }
 
 impl Uploads {
@@ -85,8 +85,8 @@ impl Uploads {
         tenant: &Tenant,
         terms: &UploadTerms,
     ) -> Result<NewUpload, PortError> {
-        let now = self.host.now();
-        let id = new_id(now, self.host.random());
+        let now = self.shared.host.now();
+        let id = new_id(now, self.shared.host.random());
         let link = self
             .objects
             .upload_link(&keys::upload(tenant, id), terms, LINK_LIFE)
@@ -105,10 +105,10 @@ impl Uploads {
         terms: &UploadTerms,
         division: Division,
     ) -> Result<PartsUpload, PortError> {
-        let now = self.host.now();
-        let id = new_id(now, self.host.random());
+        let now = self.shared.host.now();
+        let id = new_id(now, self.shared.host.random());
         let store_id = self
-            .objects
+            .parts
             .begin_parts(&keys::parts(tenant, id), terms)
             .await?;
         let record = PartsRecord {
@@ -120,7 +120,7 @@ impl Uploads {
             digest: None,
             expires_at: now.after(PARTS_LIFE),
         };
-        self.store.keep_upload(&record).await?;
+        self.shared.store.keep_upload(&record).await?;
         self.describe(&record, 1, &[], now).await
     }
 
@@ -131,20 +131,23 @@ impl Uploads {
         id: UploadId,
         from: u32,
     ) -> Result<Option<PartsUpload>, PortError> {
-        let now = self.host.now();
-        let Some(record) = load_live(&*self.store, tenant, id, now).await? else {
+        let now = self.shared.host.now();
+        let Some(record) = load_live(&*self.shared.store, tenant, id, now).await? else {
             return Ok(None);
         };
         let from = from.max(1);
-        let present: Vec<u32> = match status(&*self.objects, &record, from, PARTS_AT_ONCE).await? {
-            UploadStatus::Unfinished(parts) => parts.into_iter().map(|part| part.number).collect(),
-            // They were: it was put together, and its bytes perhaps deleted when its job ended.
-            UploadStatus::Whole(_) => (1..=division(&record).count()).collect(),
-            UploadStatus::Gone if record.known_digest().is_some() => {
-                (1..=division(&record).count()).collect()
-            }
-            UploadStatus::Gone => return Ok(None),
-        };
+        let present: Vec<u32> =
+            match status(&*self.objects, &*self.parts, &record, from, PARTS_AT_ONCE).await? {
+                UploadStatus::Unfinished(parts) => {
+                    parts.into_iter().map(|part| part.number).collect()
+                }
+                // They were: it was put together, and its bytes perhaps deleted when its job ended.
+                UploadStatus::Whole(_) => (1..=division(&record).count()).collect(),
+                UploadStatus::Gone if record.known_digest().is_some() => {
+                    (1..=division(&record).count()).collect()
+                }
+                UploadStatus::Gone => return Ok(None),
+            };
         self.describe(&record, from, &present, now).await.map(Some)
     }
 
@@ -169,7 +172,7 @@ impl Uploads {
             let link = match there.binary_search(&number) {
                 Ok(_) => None,
                 Err(_) => Some(
-                    self.objects
+                    self.parts
                         .part_link(&key, &record.store_id, terms, valid)
                         .await?,
                 ),
@@ -219,13 +222,14 @@ enum UploadStatus {
 /// Returns the status of an upload in parts, with at most `most` of its parts from one on.
 async fn status(
     objects: &dyn Objects,
+    uploads: &dyn PartUploads,
     record: &PartsRecord,
     from: u32,
     most: u32,
 ) -> Result<UploadStatus, PortError> {
     let (key, division) = (keys::parts(&record.tenant, record.id), division(record));
     let numbers = from..=from.saturating_add(most - 1).min(division.count());
-    if let Some(mut parts) = objects.parts(&key, &record.store_id, numbers).await? {
+    if let Some(mut parts) = uploads.parts(&key, &record.store_id, numbers).await? {
         parts.retain(|part| part.length == division.length_of(part.number));
         return Ok(UploadStatus::Unfinished(parts));
     }
@@ -249,9 +253,10 @@ pub(crate) enum Incomplete {
 /// Repeated and concurrent calls have the same effect. They do not decide whose upload it is.
 pub(crate) async fn complete(
     objects: &dyn Objects,
+    uploads: &dyn PartUploads,
     record: &PartsRecord,
 ) -> Result<Result<ObjectInfo, Incomplete>, PortError> {
-    let parts = match status(objects, record, 1, MOST_PARTS).await? {
+    let parts = match status(objects, uploads, record, 1, MOST_PARTS).await? {
         UploadStatus::Unfinished(parts) => parts,
         UploadStatus::Whole(info) => return Ok(Ok(info)),
         UploadStatus::Gone => return Ok(Err(Incomplete::Gone)),
@@ -267,7 +272,7 @@ pub(crate) async fn complete(
         return Ok(Err(Incomplete::Missing(missing, last)));
     }
     let key = keys::parts(&record.tenant, record.id);
-    objects.join_parts(&key, &record.store_id, &parts).await?;
+    uploads.join_parts(&key, &record.store_id, &parts).await?;
     // It may be that another one was first.
     Ok(objects.info(&key).await?.ok_or(Incomplete::Gone))
 }

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::types::MessageAttributeValue;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::envelope::Envelope;
 use cloakroom_app::intake::{PayloadLocation, ProducerMessage, attributes};
-use cloakroom_app::work::Delivery;
 use cloakroom_core::Timestamp;
 use sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
 

@@ -24,8 +24,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{
-    DeadLetterStore, FetchedPayload, ObjectInfo, ObjectReader, Objects, Part, PartTerms, PortError,
-    ProducerPayloads, ReadError, SourceAborted, UploadLink, UploadTerms,
+    DeadLetterStore, FetchedPayload, ObjectInfo, ObjectReader, Objects, Part, PartTerms,
+    PartUploads, PortError, ProducerPayloads, ReadError, SourceAborted, UploadLink, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::stream::BoxStream;
@@ -253,7 +253,10 @@ impl Objects for S3Objects {
             .map_err(|error| port_error(OBJECTS, &error))?;
         Ok(link_of(&request))
     }
+}
 
+#[async_trait]
+impl PartUploads for S3Objects {
     async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
         self.begin_parts_of(key, terms).await
     }

@@ -35,7 +35,7 @@ pub(crate) async fn cancel(
         Cancellation::Cancelled(job) => Ok(show(&front, StatusCode::OK, &job)),
         Cancellation::Requested(job) => {
             let mut response = show(&front, StatusCode::ACCEPTED, &job);
-            answer::retry_after(response.headers_mut(), &job, front.jobs.host.now());
+            answer::retry_after(response.headers_mut(), &job, front.jobs.shared.host.now());
             Ok(response)
         }
         Cancellation::Finished(job) => Err(finished(JobView::of(&job, &front.site.base_path))),

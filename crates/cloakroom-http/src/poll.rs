@@ -74,7 +74,7 @@ impl Question {
     }
 
     pub(crate) fn answer(&self, front: &Front, job: &Job) -> Response {
-        let response = answer::job(&front.site, job, front.jobs.host.now(), self.variant);
+        let response = answer::job(&front.site, job, front.jobs.shared.host.now(), self.variant);
         let mut response = answer::unless_known(response, self.known.as_ref());
         self.applied(&mut response);
         response

@@ -73,10 +73,8 @@ fn commands(site: &Arc<Site>, submit: Submit, uploads: Uploads, held: Held) -> R
         openapi::document(&base_path, &served)
     }));
     let jobs = Jobs {
-        store: Arc::clone(&submit.store),
+        shared: submit.shared.clone(),
         objects: Arc::clone(&submit.objects),
-        host: Arc::clone(&submit.host),
-        meter: Arc::clone(&submit.meter),
         namespace: submit.namespace,
     };
     Router::new()

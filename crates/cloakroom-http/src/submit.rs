@@ -118,7 +118,12 @@ async fn shown(desk: &Desk, submitted: Submitted, headers: &HeaderMap) -> Respon
                 Err(error) => tracing::warn!(%error, "failed to follow a job that was accepted"),
             }
         }
-        let mut response = answer::job(&front.site, &job, front.jobs.host.now(), Variant::Json);
+        let mut response = answer::job(
+            &front.site,
+            &job,
+            front.jobs.shared.host.now(),
+            Variant::Json,
+        );
         if prefer.wait.is_none()
             && prefer.respond_async
             && response.status() == StatusCode::ACCEPTED

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_app::delivery::{Delivery, Disposition};
 use cloakroom_app::envelope::RequestTrace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::UploadTerms;
 use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
-use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
+use cloakroom_app::work::WorkerSettings;
 use cloakroom_app::{
     Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload,
-    Redrive, Registry, Submit, Sweeper, Uploads, Worker,
+    Redrive, Registry, Shared, Submit, Sweeper, Uploads, Worker,
 };
 use cloakroom_core::transition::Event;
 use cloakroom_core::{
@@ -188,11 +189,10 @@ pub(crate) fn may_fail(seed: u64, job: JobId) -> bool {
 
 fn submit(process: &Arc<Process>) -> Submit {
     Submit {
-        store: process.clone(),
+        shared: shared(process),
         queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
         objects: process.clone(),
-        host: process.clone(),
-        meter: Arc::new(LogMeter),
+        parts: process.clone(),
         commands: registry(process),
         namespace: namespace(),
         inline_limit: INLINE_LIMIT,
@@ -201,11 +201,17 @@ fn submit(process: &Arc<Process>) -> Submit {
 
 fn jobs(process: &Arc<Process>) -> Jobs {
     Jobs {
-        store: process.clone(),
+        shared: shared(process),
         objects: process.clone(),
+        namespace: namespace(),
+    }
+}
+
+fn shared(process: &Arc<Process>) -> Shared {
+    Shared {
+        store: process.clone(),
         host: process.clone(),
         meter: Arc::new(LogMeter),
-        namespace: namespace(),
     }
 }
 
@@ -220,11 +226,9 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
     for life in 0.. {
         let process = Process::start(&world, name.clone(), life);
         let worker = Worker {
-            store: process.clone(),
+            shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
             objects: process.clone(),
-            host: process.clone(),
-            meter: Arc::new(LogMeter),
             commands: registry(&process),
             settings: WorkerSettings {
                 lease: LEASE,
@@ -281,11 +285,9 @@ pub(crate) async fn dead_letters(world: Arc<World>) {
     for life in 0.. {
         let process = Process::start(&world, "dead-letters", life);
         let dead_letters = DeadLetters {
-            store: process.clone(),
+            shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::DeadLetters)),
             dead_letters: process.clone(),
-            host: process.clone(),
-            meter: Arc::new(LogMeter),
         };
         let work = async {
             loop {
@@ -305,10 +307,8 @@ pub(crate) async fn sweeper(world: Arc<World>) {
         let process = Process::start(&world, "sweeper", life);
         let lists = Arc::new(ProcessQueue(process.clone(), Lane::Lists));
         let sweeper = Sweeper {
-            store: process.clone(),
+            shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
-            host: process.clone(),
-            meter: Arc::new(LogMeter),
         };
         let rounds = Rounds { sweeper, lists };
         let stream = async {
@@ -345,10 +345,9 @@ pub(crate) async fn redriver(world: Arc<World>) {
         }
         let process = Process::start(&world, "redrive", life);
         let redrive = Redrive {
-            store: process.clone(),
+            shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
             dead_letters: process.clone(),
-            host: process.clone(),
         };
         let work = async {
             for letter in redrive.list(None, None).await.unwrap_or_default() {
@@ -462,9 +461,9 @@ async fn uploaded(
 ) -> Option<UploadId> {
     let process = Process::start(world, format!("uploads of client {n}"), nth);
     let uploads = Uploads {
-        store: process.clone(),
+        shared: shared(&process),
         objects: process.clone(),
-        host: process.clone(),
+        parts: process.clone(),
     };
     let terms = UploadTerms {
         content_type: "application/json".to_owned(),

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::envelope::Envelope;
 use cloakroom_app::ports::PartsRecord;
-use cloakroom_app::work::Delivery;
 use cloakroom_core::transition::{OUTAGE, SLACK};
 use cloakroom_core::{Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use tokio::sync::Notify;

@@ -5,7 +5,7 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use cloakroom_app::core::Timestamp;
-use cloakroom_app::work::{Delivery, Disposition};
+use cloakroom_app::delivery::{Delivery, Disposition};
 use cloakroom_aws::message::Received;
 use lambda_http::tracing;
 

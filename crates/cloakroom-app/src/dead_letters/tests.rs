@@ -5,6 +5,7 @@ use cloakroom_core::{Status, Tenant, Transition};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::host::Host as _;
 use crate::ports::keys;
 use crate::testing::{Fault, Nothing, Room, another, claim_by};
 use crate::{Command, HandlerError, JobContext, Output};

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::*;
+use crate::host::Host as _;
+use crate::ports::JobStore as _;
 use crate::testing::{Fault, Room, another, claim_by};
 use crate::{Command, HandlerError, Output, Payload};
 

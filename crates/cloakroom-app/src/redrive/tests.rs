@@ -7,8 +7,9 @@ use cloakroom_core::transition::Event;
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::delivery::Disposition;
+use crate::host::Host as _;
 use crate::testing::{Fault, Nothing, Room, another};
-use crate::work::Disposition;
 use crate::{Command, HandlerError, Output};
 
 /// A room whose handler takes a minute, and a job of it that died among the dead letters.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use cloakroom_core::{JobId, JobKey, OVERTIME, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Sweeper, earliest};
+use super::sweeper::{Sweeper, earliest};
+use crate::delivery::{self, Delivery, Disposition};
 use crate::ports::{PortError, Queue};
-use crate::work::{self, Delivery, Disposition};
 
 const VERSION: u32 = 1;
 
@@ -25,12 +25,12 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// Age from which on a list is sent again: half of the time for which its queue retains it.
 const SENT_AGAIN_AFTER: Duration = Duration::from_secs(OVERTIME.as_secs() / 2);
 
-/// The use case, over its ports.
+/// The use case, with its ports.
 #[derive(Clone)]
 pub struct Rounds {
-    /// Who looks.
+    /// Looks at the jobs of a list.
     pub sweeper: Sweeper,
-    /// The queue of lists.
+    /// Queue of lists.
     pub lists: Arc<dyn Queue>,
 }
 
@@ -54,7 +54,7 @@ impl Rounds {
     /// Looks at jobs for the first time. When it fails, nothing is lost by doing all of it again.
     pub async fn begin(&self, jobs: &[JobKey]) -> Result<(), PortError> {
         let looked = self.sweeper.sweep(jobs).await?;
-        let now = self.sweeper.host.now();
+        let now = self.sweeper.shared.host.now();
         for open in looked.open.chunks(LIST) {
             self.send(open, now).await?;
         }
@@ -86,7 +86,7 @@ impl Rounds {
     pub async fn resume(&self, lists: &[Delivery]) -> Vec<Disposition> {
         let each = lists
             .iter()
-            .map(|list| work::kept_if_it_panics(async || self.look_again(list).await));
+            .map(|list| delivery::keep_on_panic(async || self.look_again(list).await));
         futures::future::join_all(each).await
     }
 
@@ -128,7 +128,7 @@ impl Rounds {
             })
             .collect();
         let looked = self.sweeper.sweep(&keys).await?;
-        let now = self.sweeper.host.now();
+        let now = self.sweeper.shared.host.now();
         match looked.next() {
             None => Ok(Disposition::Done),
             // A crash before the old message is deleted leaves two lists of the same jobs, which is harmless.
@@ -141,7 +141,7 @@ impl Rounds {
     }
 
     async fn hide(&self, delivery: &Delivery, time: Duration) -> Disposition {
-        work::hide(&*self.lists, delivery, time).await
+        delivery::hide(&*self.lists, delivery, time).await
     }
 }
 

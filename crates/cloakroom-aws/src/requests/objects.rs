@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::ports::{
-    DeadLetterStore as _, FetchedPayload, ObjectInfo, Objects as _, Part, PartTerms, PortError,
-    ProducerPayloads as _, SourceAborted, UploadTerms,
+    DeadLetterStore as _, FetchedPayload, ObjectInfo, Objects as _, Part, PartTerms,
+    PartUploads as _, PortError, ProducerPayloads as _, SourceAborted, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;

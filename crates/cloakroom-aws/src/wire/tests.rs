@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_app::delivery::Disposition;
 use cloakroom_app::envelope::RequestTrace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
 use cloakroom_app::testing::Nothing;
-use cloakroom_app::work::{Disposition, WorkerSettings};
+use cloakroom_app::work::WorkerSettings;
 use cloakroom_app::{Command, Host as _, JobContext, Output};
 use cloakroom_core::{CommandType, Job, Namespace, Status, Tenant};
 use uuid::Uuid;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloakroom_app::ports::{
-    ObjectInfo, ObjectReader, Objects, Part, PartTerms, PortError, SourceAborted, UploadLink,
-    UploadTerms,
+    ObjectInfo, ObjectReader, Objects, Part, PartTerms, PartUploads, PortError, SourceAborted,
+    UploadLink, UploadTerms,
 };
 use cloakroom_app::testing::put_whole;
 use cloakroom_core::Digest;
@@ -123,7 +123,10 @@ impl Objects for Process {
             headers: vec![],
         })
     }
+}
 
+#[async_trait]
+impl PartUploads for Process {
     async fn begin_parts(&self, key: &str, _: &UploadTerms) -> Result<String, PortError> {
         let store_id = format!("{key}#{}", self.world.number());
         let begun = store_id.clone();

@@ -8,15 +8,18 @@ use uuid::Uuid;
 
 pub use cloakroom_core::parts::LEAST_PART;
 
-use crate::ports::{Objects, Part, PartTerms, UploadLink, UploadTerms};
+use crate::ports::{Objects, Part, PartTerms, PartUploads, UploadLink, UploadTerms};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How a store takes objects in parts; `put` sends a part as its link says, and tells whether it was taken.
+/// Shows how a store takes objects in parts. `put` sends a part as its link says, and returns true if it was taken.
 ///
 /// # Panics
 /// When the implementation does not.
-pub async fn parts(objects: &dyn Objects, put: impl AsyncFn(UploadLink, PartTerms, Bytes) -> bool) {
+pub async fn parts(
+    objects: &(impl Objects + PartUploads),
+    put: impl AsyncFn(UploadLink, PartTerms, Bytes) -> bool,
+) {
     let key = format!("payloads/conformance/uploads/{}", Uuid::new_v4());
     let first = Bytes::from(vec![b'a'; usize::try_from(LEAST_PART).expect("5 MiB")]);
     let whole = Bytes::from([&first[..], b"b"].concat());

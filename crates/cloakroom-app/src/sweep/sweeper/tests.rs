@@ -8,6 +8,7 @@ use cloakroom_core::{Job, Status, Transition};
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::host::Host as _;
 use crate::testing::{Fault, Nothing, Room, another, claim_by};
 use crate::{Command, HandlerError, JobContext, Output};
 
