@@ -222,7 +222,7 @@ impl Command {
         let name = name
             .parse()
             .unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
-        // A function that runs none leaves out what is never called.
+        // A function without handlers has no worker: see `Handlers`.
         let run = if cfg!(feature = "handlers") {
             run()
         } else {

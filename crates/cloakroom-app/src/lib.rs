@@ -8,6 +8,8 @@
 //!   received. [`meter`]: counted facts. [`trace`]: the trace of a job.
 //!
 //! This crate has no SDK types and no status codes.
+//!
+//! The feature `handlers` (default) compiles the handlers of commands. A worker does not start without it.
 
 pub mod admission;
 pub mod attempt;

@@ -4,6 +4,7 @@
 //! in the queue, hidden until it can be of use: it is what brings the job back after a crash.
 
 mod begin;
+mod handlers;
 mod message;
 mod outcome;
 mod refusal;
@@ -16,6 +17,7 @@ use cloakroom_core::{AttemptEnd, JobKey, Timestamp};
 use tracing::Instrument as _;
 
 use begin::{AttemptRequest, ClaimedAttempt};
+pub use handlers::Handlers;
 use message::JobMessage;
 pub use settings::WorkerSettings;
 use settle::Settlement;
@@ -23,7 +25,7 @@ use settle::Settlement;
 use crate::admission::Admission;
 use crate::attempt::Attempt;
 use crate::attempt::ports::AttemptPorts;
-use crate::command::{Command, Registry};
+use crate::command::Command;
 use crate::delivery::{self, Delivery, Disposition};
 use crate::envelope::Envelope;
 use crate::intake::{ProducerIntake, ProducerMessage};
@@ -41,7 +43,7 @@ pub struct Worker {
     /// Store of payloads and results.
     pub objects: Arc<dyn Objects>,
     /// Commands with handlers.
-    pub commands: Registry,
+    pub commands: Handlers,
     /// Times that it keeps to.
     pub settings: WorkerSettings,
     /// Admission of attempts to this process: all of its workers share one.
@@ -136,7 +138,7 @@ impl Worker {
         trace: TraceContext,
         ends_at: Timestamp,
     ) -> Disposition {
-        let Some(command) = self.commands.get(&envelope.command) else {
+        let Some(command) = self.commands.0.get(&envelope.command) else {
             if delivery.receive_count <= 1 {
                 tracing::error!(
                     "no handler for this command is deployed; the message waits for one, or for the dead letters"

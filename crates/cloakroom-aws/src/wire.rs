@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::Queue;
 use cloakroom_app::sweep::Rounds;
+use cloakroom_app::work::Handlers;
 use cloakroom_app::{
     Admission, DeadLetters, Jobs, Meter, ProducerIntake, Redrive, Registry, Shared, Submit,
     Sweeper, SystemHost, Uploads, Worker,
@@ -87,7 +88,7 @@ pub fn worker(
             .as_ref()
             .map(|it| Arc::new(intake(config, it, clients, &commands, &meter))),
         shared: shared(clients, &config.table, meter),
-        commands,
+        commands: Handlers::new(commands),
         settings: config.settings,
         admission: config
             .memory

@@ -10,7 +10,7 @@ use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::UploadTerms;
 use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
-use cloakroom_app::work::WorkerSettings;
+use cloakroom_app::work::{Handlers, WorkerSettings};
 use cloakroom_app::{
     Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Payload,
     Redrive, Registry, Shared, Submit, Sweeper, Uploads, Worker,
@@ -229,7 +229,7 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
             shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
             objects: process.clone(),
-            commands: registry(&process),
+            commands: Handlers::new(registry(&process)),
             settings: WorkerSettings {
                 lease: LEASE,
                 ..WorkerSettings::default()

@@ -11,6 +11,7 @@ use super::*;
 use crate::envelope::RequestTrace;
 use crate::submit::{Body, Submission};
 use crate::testing::Room;
+use crate::work::Handlers;
 use crate::{Command, HandlerError, JobContext, Output, Payload};
 
 #[derive(Deserialize, JsonSchema)]
@@ -76,7 +77,8 @@ async fn panicking(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, H
 /// A deployment whose handlers run with all else, and one whose run by themselves.
 fn rooms() -> [Room; 2] {
     let mut other = room();
-    other.worker.commands = other.worker.commands.run_on(&Handle::current());
+    let commands = other.submit.commands.run_on(&Handle::current());
+    other.worker.commands = Handlers::new(commands);
     [room(), other]
 }
 

@@ -16,7 +16,7 @@ use crate::delivery::Disposition;
 use crate::envelope::RequestTrace;
 use crate::host::Host;
 use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
-use crate::work::WorkerSettings;
+use crate::work::{Handlers, WorkerSettings};
 use crate::{Admission, DeadLetters, Jobs, Redrive, Shared, Submit, Sweeper, Uploads, Worker};
 
 /// How long the queue hides a message that was received: longer than until the first heartbeat.
@@ -88,7 +88,7 @@ impl Room {
                 shared: shared.clone(),
                 queue: memory.clone(),
                 objects: memory.clone(),
-                commands,
+                commands: Handlers::new(commands),
                 settings: WorkerSettings::default(),
                 admission: Admission::unlimited(),
                 intake: None,
