@@ -14,9 +14,10 @@ use answers::Answers;
 use aws_lambda_events::sqs::SqsEvent;
 use axum::Router;
 use cloakroom_app::core::Timestamp;
+use cloakroom_app::delivery::Disposition;
+use cloakroom_app::delivery::Disposition;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::testing::Room;
-use cloakroom_app::work::Disposition;
 use cloakroom_app::{Host as _, HttpSettings, SystemHost, Worker};
 use cloakroom_aws::{Clients, JobsConfig, Local, SubmitConfig, WorkerConfig};
 use cloakroom_lambda::batch;
@@ -101,7 +102,7 @@ impl Scene {
         Self {
             router: router((room.submit, room.uploads), room.jobs),
             worker: room.worker,
-            now: |worker| worker.host.now(),
+            now: |worker| worker.shared.host.now(),
             messages: Box::new(messages),
         }
     }

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use aws_lambda_events::sqs::SqsEvent;
 use bytes::Bytes;
 use cloakroom_app::body::Expected;
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::delivery::{Delivery, Disposition};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::ports::keys;
 use cloakroom_app::submit::{Body, Submission};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::testing::{Memory, Nothing, Room};
-use cloakroom_app::work::{Delivery, Disposition};
 use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use cloakroom_core::{Digest, Job, JobId, JobKey};
 use serde_json::Value;
@@ -129,7 +129,7 @@ async fn submit(room: &Room, tenant: &str, payload: &'static [u8]) -> Job {
         },
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     room.submit.submit(submission).await.expect("accepted").job
 }
@@ -138,7 +138,7 @@ async fn submit(room: &Room, tenant: &str, payload: &'static [u8]) -> Job {
 fn message(body: &[u8], jobs: &[Job; 2]) -> Option<String> {
     let mut body = std::str::from_utf8(body).ok()?.trim_end().to_owned();
     for (prefix, (job, payload)) in ["", "other-"].into_iter().zip(jobs.iter().zip(PAYLOADS)) {
-        let sha256 = Digest::of(payload);
+        let sha256 = Digest::from_content(payload);
         for (name, value) in [
             ("job", job.id.to_string()),
             ("at", job.created_at.as_millis().to_string()),
@@ -167,14 +167,14 @@ fn read(body: &str) {
 
 /// Any payload comes back byte for byte from a message that the queue takes.
 fn written(payload: &[u8], job: &Job) {
-    let sha256 = Digest::of(payload);
+    let sha256 = Digest::from_content(payload);
     let envelope = Envelope::new(
         job,
         "x/y",
         "a=1",
-        Carried::inline(payload),
+        PayloadRef::from_bytes(payload),
         &sha256,
-        Trace::default(),
+        RequestTrace::default(),
     );
     let body = envelope.write();
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
@@ -203,7 +203,7 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
             receipt,
             body: body.clone(),
             receive_count: 1,
-            produced: None,
+            producer_message: None,
         });
         let Ok(event) = serde_json::from_str::<Value>(body) else {
             continue;
@@ -218,12 +218,12 @@ async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
     }
     let ends_at = cloakroom_lambda::batch::ends_at(
         u64::try_from(deliveries.len()).unwrap_or(0) + 900_000,
-        room.submit.host.now(),
+        room.submit.shared.host.now(),
     );
     for dispositions in [
         room.worker.handle_batch(&deliveries, ends_at).await,
         room.dead_letters.handle_batch(&deliveries).await,
-        rounds.go_on(&deliveries).await,
+        rounds.resume(&deliveries).await,
     ] {
         let answer = cloakroom_lambda::batch::response(&deliveries, &dispositions);
         let kept = dispositions

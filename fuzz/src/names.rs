@@ -113,12 +113,12 @@ fn key(tenant: &str, name: &str) {
         id,
     };
     assert_eq!(
-        keys::job_of_letter(&keys::letter(Some(&job), "m-1")),
+        keys::job_of_dead_letter(&keys::dead_letter(Some(&job), "m-1")),
         Some(job.clone())
     );
     for key in [
-        keys::letter(Some(&job), "m-1"),
-        keys::payload(&job, &Digest::of(b"")),
+        keys::dead_letter(Some(&job), "m-1"),
+        keys::payload(&job, &Digest::from_content(b"")),
         keys::upload(&tenant, UploadId::from_uuid(Uuid::nil())),
         keys::parts(&tenant, UploadId::from_uuid(Uuid::nil())),
     ] {
@@ -146,12 +146,12 @@ fn key(tenant: &str, name: &str) {
 
 /// Of a letter's key only what was written is read.
 fn letter(text: &str) {
-    let Some(job) = keys::job_of_letter(text) else {
+    let Some(job) = keys::job_of_dead_letter(text) else {
         return;
     };
     let message = text.splitn(4, '/').nth(3).unwrap_or_default();
     assert_eq!(
-        keys::letter(Some(&job), message).trim_end_matches('/'),
+        keys::dead_letter(Some(&job), message).trim_end_matches('/'),
         text.trim_end_matches('/')
     );
 }

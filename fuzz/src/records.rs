@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::delivery::Delivery;
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::host::Host as _;
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::testing::new_job;
-use cloakroom_app::work::Delivery;
 use cloakroom_aws::testing::{job_from_item, to_item};
 use cloakroom_core::transition::Verdict;
 use cloakroom_core::view::{HistoryView, JobView};
@@ -60,7 +60,9 @@ fn change(item: &mut HashMap<String, AttributeValue>, line: &str) {
         "N" => AttributeValue::N(value.to_owned()),
         "B" => AttributeValue::B(Blob::new(value.as_bytes())),
         // The digest of it, as 32 bytes.
-        "D" => AttributeValue::B(Blob::new(*Digest::of(value.as_bytes()).as_bytes())),
+        "D" => AttributeValue::B(Blob::new(
+            *Digest::from_content(value.as_bytes()).as_bytes(),
+        )),
         "L" => AttributeValue::L(
             value
                 .split('|')
@@ -84,16 +86,16 @@ fn shown(job: &Job) {
     ] {
         assert!((1..=30).contains(&poll::retry_after(job, now)));
         for message in ["m-1", "m-2"] {
-            _ = Verdict::of_dead_letter(Some(job), job.created_at, message, true, now);
+            _ = Verdict::for_dead_letter(Some(job), job.created_at, message, true, now);
         }
-        _ = Verdict::of_sweep(Some(job), Duration::from_secs(3600), false, now);
+        _ = Verdict::for_sweep(Some(job), Duration::from_secs(3600), false, now);
     }
-    let view = JobView::of(job, BASE);
+    let view = JobView::from_job(job, BASE);
     let text = serde_json::to_string(&view).expect("JSON");
     let read: JobView =
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     assert_eq!(read.status, view.status);
-    _ = serde_json::to_string(&HistoryView::of(job, BASE)).expect("JSON");
+    _ = serde_json::to_string(&HistoryView::from_job(job, BASE)).expect("JSON");
 }
 
 async fn used(job: &Job) {
@@ -122,13 +124,13 @@ async fn used(job: &Job) {
             job,
             "application/json",
             "",
-            Carried::inline(PAYLOAD),
-            &Digest::of(PAYLOAD),
-            Trace::default(),
+            PayloadRef::from_bytes(PAYLOAD),
+            &Digest::from_content(PAYLOAD),
+            RequestTrace::default(),
         )
         .write(),
         receive_count: 2,
-        produced: None,
+        producer_message: None,
     };
     _ = room
         .worker
@@ -140,7 +142,7 @@ async fn used(job: &Job) {
     get(&["", "/history"]).await;
     _ = room
         .sweeper
-        .look(std::slice::from_ref(&key))
+        .sweep(std::slice::from_ref(&key))
         .await
         .expect("the memory does not fail");
     scene

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_app::delivery::Disposition;
 use cloakroom_app::jobs::Cancellation;
-use cloakroom_app::ports::{Letters as _, Objects as _, keys};
-use cloakroom_app::work::Disposition;
+use cloakroom_app::ports::{DeadLetterStore as _, Objects as _, keys};
 use cloakroom_aws::testing::Fault;
 use cloakroom_core::{ResultRef, Status};
 use futures::future::join_all;
@@ -165,7 +165,7 @@ pub(crate) async fn whichever_call_about_a_dead_letter_fails_its_job_ends_and_it
             assert!(looks < 3, "{case}");
         }
         assert_eq!(room.load(&job).await.status, Status::Failed, "{case}");
-        let key = keys::letter(Some(&job.key()), &letter.message_id);
+        let key = keys::dead_letter(Some(&job.key()), &letter.message_id);
         assert_eq!(
             room.objects().read(&key).await,
             Ok(Some(letter.body)),

@@ -12,7 +12,7 @@ use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry,
 };
 use bytes::Bytes;
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::ports::{Objects as _, Queue as _, keys};
 use cloakroom_app::testing::new_job;
 use cloakroom_aws::{Queues, S3Objects, SqsQueue};
@@ -408,7 +408,7 @@ pub(crate) async fn pythons_library_reads_a_command_from_the_workers_queue(place
         let payload = json!({"text": "né".repeat(LARGE)}).to_string();
         let (job, digest) = (
             new_job(Timestamp::from_millis(7), 1),
-            Digest::of(payload.as_bytes()),
+            Digest::from_content(payload.as_bytes()),
         );
         let (objects, key) = (
             S3Objects::new(&room.place.clients, &room.bucket),
@@ -418,20 +418,20 @@ pub(crate) async fn pythons_library_reads_a_command_from_the_workers_queue(place
             .put(&key, "application/json", Bytes::from(payload.clone()))
             .await
             .expect("put");
-        let envelope = |carried| {
+        let envelope = |payload_ref| {
             Envelope::new(
                 &job,
                 "application/json",
                 "",
-                carried,
+                payload_ref,
                 &digest,
-                Trace::default(),
+                RequestTrace::default(),
             )
         };
-        let stored = envelope(Carried::Stored(key))
-            .of_text(payload.len() as u64)
+        let stored = envelope(PayloadRef::Stored(key))
+            .with_text_length(payload.len() as u64)
             .write();
-        let whole = envelope(Carried::Text("{}".to_owned())).write();
+        let whole = envelope(PayloadRef::Text("{}".to_owned())).write();
         let tenant = Tenant::default();
         for body in [&stored, &whole] {
             room.queue

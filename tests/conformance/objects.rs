@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use bytes::Bytes;
-use cloakroom_app::ports::{Objects as _, PartTerms, UploadLink, UploadTerms};
+use cloakroom_app::ports::{Objects as _, PartTerms, PartUploads as _, UploadLink, UploadTerms};
 use cloakroom_app::testing::conformance;
 use cloakroom_aws::S3Objects;
 use cloakroom_core::{Digest, Timestamp};
@@ -31,7 +31,7 @@ async fn tested(place: &Place, test: impl AsyncFnOnce(&S3Objects)) {
 pub(crate) async fn is_a_store_of_objects(place: Place) {
     tested(&place, async |objects| {
         conformance::objects(&objects.clone().with_small_parts()).await;
-        conformance::letters(objects).await;
+        conformance::dead_letters(objects).await;
     })
     .await;
 }
@@ -86,7 +86,7 @@ pub(crate) async fn serves_nobody_without_a_link(place: Place) {
 
 pub(crate) async fn takes_by_a_link_what_it_was_made_for_and_nothing_else(place: Place) {
     tested(&place, async |objects| {
-        let (bytes, sha256) = (b"pixels", Digest::of(b"pixels"));
+        let (bytes, sha256) = (b"pixels", Digest::from_content(b"pixels"));
         let terms = UploadTerms {
             content_type: "image/png".into(),
             length: bytes.len() as u64,

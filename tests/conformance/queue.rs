@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::ports::Queue;
 use cloakroom_app::testing::conformance::{self, WholeQueue, none, one};
-use cloakroom_app::work::Delivery;
 use cloakroom_aws::{Queues, SqsQueue};
 use cloakroom_core::Tenant;
 use cloakroom_tests::fresh_key;

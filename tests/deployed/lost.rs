@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::ports::JobStore as _;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{Clients, DynamoStore};
@@ -165,12 +165,15 @@ async fn a_job_begins_when_its_client_said_and_not_before() {
 
 fn new(age: Duration, key: &str) -> Job {
     let command = "diagnostic.run".parse().expect("a type");
-    let (digest, id) = (Digest::of(b"{}"), JobId::from_uuid(SystemHost.uuid()));
+    let (digest, id) = (
+        Digest::from_content(b"{}"),
+        JobId::from_uuid(SystemHost.uuid()),
+    );
     let new = NewJob {
         tenant: Tenant::default(),
         id,
         client_job_id: Some(key.parse().expect("a key")),
-        fingerprint: Fingerprint::of(&command, "", "application/json", &digest, 2),
+        fingerprint: Fingerprint::new(&command, "", "application/json", &digest, 2),
         command,
         retention: 24 * HOUR,
         not_before: None,
@@ -199,14 +202,14 @@ async fn recorded(age: Duration, n: usize) -> Vec<Job> {
 }
 
 fn envelope(job: &Job) -> String {
-    let digest = Digest::of(b"{}");
+    let digest = Digest::from_content(b"{}");
     Envelope::new(
         job,
         "application/json",
         "",
-        Carried::inline(b"{}"),
+        PayloadRef::from_bytes(b"{}"),
         &digest,
-        Trace::default(),
+        RequestTrace::default(),
     )
     .write()
 }

@@ -103,7 +103,7 @@ async fn a_thumbnail_small_enough_for_the_answer_itself_arrives_byte_for_byte() 
 
 /// Asks for an upload of these bytes, their SHA-256 promised.
 async fn upload_of(cloakroom: &Deployment, bytes: &[u8]) -> Value {
-    let checksum = BASE64.encode(cloakroom_core::Digest::of(bytes).as_bytes());
+    let checksum = BASE64.encode(cloakroom_core::Digest::from_content(bytes).as_bytes());
     let terms =
         json!({"content_type": "image/png", "content_length": bytes.len(), "sha256": checksum});
     let answer = cloakroom

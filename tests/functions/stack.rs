@@ -8,8 +8,8 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use cloakroom_app::ports::{Letters as _, Objects as _};
-use cloakroom_app::work::Delivery;
+use cloakroom_app::delivery::Delivery;
+use cloakroom_app::ports::{DeadLetterStore as _, Objects as _};
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_core::JobKey;
@@ -141,7 +141,7 @@ impl Stack {
             receipt: "r".into(),
             body,
             receive_count: 1,
-            produced: None,
+            producer_message: None,
         }])
     }
 

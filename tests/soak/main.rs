@@ -124,7 +124,7 @@ async fn soak(arguments: &Arguments, target: Target) -> Report {
         stopped,
     );
     let killing = tokio::spawn(killing);
-    let plans = (0..jobs).map(|n| Plan::of(arguments.seed, n, arguments.give_up));
+    let plans = (0..jobs).map(|n| Plan::from_seed(arguments.seed, n, arguments.give_up));
     let stories = futures::stream::iter(plans)
         .map(|plan| client::play(&site, plan))
         .buffer_unordered(arguments.clients);

@@ -67,7 +67,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// The n-th client of a run.
-    pub(crate) fn of(seed: u64, n: u64, give_up: u64) -> Self {
+    pub(crate) fn from_seed(seed: u64, n: u64, give_up: u64) -> Self {
         let mut dice = Dice::new(seed, n);
         let (payload, wish) = what(&mut dice, n);
         let sends = match dice.below(1000) {
@@ -114,7 +114,7 @@ fn what(dice: &mut Dice, n: u64) -> (Value, Wish) {
         // More than a message carries.
         70..76 => {
             let message = format!("{n} ").repeat(100_000);
-            let digest = Digest::of(message.as_bytes()).to_string();
+            let digest = Digest::from_content(message.as_bytes()).to_string();
             (
                 json!({"digest": true, "message": message}),
                 Wish::Result(json!({"sha256_message": digest})),

@@ -1,8 +1,9 @@
 //! One attempt under its supervisor, which keeps the lease alive, writes the handler's progress, and stops it when the
 //! client, the clock or a lost lease says so.
 
-mod keep;
 mod perform;
+pub(crate) mod ports;
+mod result;
 mod stage;
 
 use std::pin::pin;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use perform::Performance;
+use ports::AttemptPorts;
 use stage::Stages;
 
 use crate::admission::Permit;
@@ -26,7 +28,6 @@ use crate::context::{Inner, JobContext};
 use crate::envelope::Envelope;
 use crate::ports::Change;
 use crate::trace::TraceContext;
-use crate::work::{Delivery, Worker};
 
 /// The least time between two writes of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,10 +35,11 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval at which an attempt that stores its result is looked at after its handler's deadline.
 const WHILE_STORING: Duration = Duration::from_secs(1);
 
-/// An attempt that its worker holds the lease of.
+/// An attempt whose lease its worker holds.
 pub(crate) struct Attempt<'a> {
-    pub(crate) worker: &'a Worker,
-    pub(crate) delivery: &'a Delivery,
+    pub(crate) ports: AttemptPorts<'a>,
+    /// Receipt of its message.
+    pub(crate) receipt: &'a str,
     pub(crate) envelope: &'a Envelope,
     pub(crate) command: &'a Command,
     pub(crate) token: LeaseToken,
@@ -45,9 +47,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) trace: TraceContext,
     /// The record as last seen.
     pub(crate) job: Job,
-    /// When its handler is stopped at the latest.
+    /// Time at which its handler is stopped at the latest.
     pub(crate) deadline: Timestamp,
-    /// When it is stopped, whatever it does: just before its function's end.
+    /// Time at which it is stopped, whatever it does: just before its function's end.
     pub(crate) last_moment: Timestamp,
 }
 
@@ -74,7 +76,7 @@ impl Attempt<'_> {
             content_type: self.envelope.content_type.clone(),
             trace: self.trace.clone(),
             tracestate: self.envelope.tracestate.clone(),
-            host: Arc::clone(&self.worker.host),
+            host: Arc::clone(&self.ports.shared.host),
             progress,
             stop: stop.clone(),
             _permit: permit,
@@ -83,7 +85,7 @@ impl Attempt<'_> {
         let _counted = context.clone();
         let stages = Stages::new();
         let performance = Performance {
-            worker: self.worker,
+            ports: self.ports,
             envelope: self.envelope,
             command: self.command,
             token: self.token,
@@ -120,9 +122,9 @@ impl Attempt<'_> {
         stages: &Stages,
     ) -> (Option<AttemptEnd>, Option<Stop>) {
         let mut work = pin!(work);
-        let beat = self.worker.settings.lease / 3;
+        let beat = self.ports.settings.lease / 3;
         let begun = Instant::now();
-        let begun_at = self.worker.host.now();
+        let begun_at = self.ports.shared.host.now();
         let mut deadline = begun + self.deadline.since(begun_at);
         let last_moment = begun + self.last_moment.since(begun_at);
         let mut next_beat = begun + beat;
@@ -156,12 +158,7 @@ impl Attempt<'_> {
                 }
                 // No longer than until something else is due: a table that is slow must not keep the clock from being heard.
                 let due = next_beat.min(until);
-                halt = timeout_at(due, self.renew(progress, begun_at, stages))
-                    .await
-                    .unwrap_or_else(|_| {
-                        tracing::warn!("the lease was not renewed in time");
-                        None
-                    });
+                halt = self.renew_until(due, progress, begun_at, stages).await;
             }
             // The first reason counts, but that the client's wish gives way to one that can't wait.
             if let Some(why) = halt
@@ -169,21 +166,37 @@ impl Attempt<'_> {
             {
                 tracing::info!(reason = ?why, "told the handler to stop");
                 stop.cancel();
-                stopped = Some((why, Instant::now() + self.worker.settings.grace));
+                stopped = Some((why, Instant::now() + self.ports.settings.grace));
             }
         }
     }
 
-    /// Extends the lease and the message's invisibility, and writes progress. Says why to stop, if there is a reason.
+    /// Renews the lease, and abandons that when something else is due.
+    async fn renew_until(
+        &mut self,
+        due: Instant,
+        progress: Option<Progress>,
+        begun_at: Timestamp,
+        stages: &Stages,
+    ) -> Option<Stop> {
+        timeout_at(due, self.renew(progress, begun_at, stages))
+            .await
+            .unwrap_or_else(|_| {
+                tracing::warn!("the lease was not renewed in time");
+                None
+            })
+    }
+
+    /// Extends the lease and the message's invisibility, and writes progress. Returns the reason to stop, if there is one.
     async fn renew(
         &mut self,
         progress: Option<Progress>,
         begun_at: Timestamp,
         stages: &Stages,
     ) -> Option<Stop> {
-        let (worker, now) = (self.worker, self.worker.host.now());
+        let now = self.ports.shared.host.now();
         let report = progress.map(|progress| progress_report(progress, begun_at, now));
-        let mut transition = Transition::renew(self.token, worker.settings.lease, report, now);
+        let mut transition = Transition::renew(self.token, self.ports.settings.lease, report, now);
         // Reported once: the first step after that of the claim.
         if stages.is_waiting()
             && self
@@ -196,7 +209,13 @@ impl Attempt<'_> {
                 "the result could not be stored; trying again",
             ));
         }
-        match worker.store.change(&self.job.key(), &transition).await {
+        match self
+            .ports
+            .shared
+            .store
+            .change(&self.job.key(), &transition)
+            .await
+        {
             Ok(Change::Made(job)) => {
                 self.job = *job;
                 self.hide_on().await;
@@ -218,9 +237,9 @@ impl Attempt<'_> {
 
     async fn hide_on(&self) {
         if let Err(error) = self
-            .worker
+            .ports
             .queue
-            .hide(&self.delivery.receipt, self.worker.settings.lease)
+            .hide(self.receipt, self.ports.settings.lease)
             .await
         {
             // At worst the message comes back early and finds the lease alive.

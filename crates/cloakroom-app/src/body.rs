@@ -3,6 +3,8 @@
 //! However it is read, it is held to what was accepted. A stream's pieces are handed out as they come; should they turn out
 //! to be other bytes, the stream ends with an error, and the attempt fails, whatever its handler says.
 
+pub(crate) mod head;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -19,37 +21,12 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
-use crate::ports::{Opened, Pieces, PortError, ReadError, gathered};
+pub use head::BodyHead;
+
+use crate::ports::{ObjectReader, Pieces, PortError, ReadError, collect_pieces};
 
 /// Longest time that a piece may take to come.
 const STALLED: Duration = Duration::from_secs(5);
-
-/// The beginning of a body, and the length of the whole.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BodyHead {
-    /// The first bytes: at most [`BodyHead::LIMIT`].
-    pub bytes: Bytes,
-    /// Bytes of the whole body.
-    pub length: u64,
-}
-
-impl BodyHead {
-    /// The most bytes of a beginning: 256 KiB. Cameras put previews and profiles before an image's dimensions.
-    pub const LIMIT: usize = 256 * 1024;
-
-    /// Takes the beginning of a body that is in memory.
-    pub fn from_whole(body: &Bytes) -> Self {
-        Self {
-            bytes: body.slice(..body.len().min(Self::LIMIT)),
-            length: body.len() as u64,
-        }
-    }
-
-    /// Returns true if the beginning is the whole body.
-    pub fn is_whole(&self) -> bool {
-        self.bytes.len() as u64 == self.length
-    }
-}
 
 /// What a payload must turn out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +73,7 @@ impl FromBody for Bytes {
     const IN_MEMORY: bool = true;
 
     async fn from_body(body: BodyStream) -> Result<Self, BodyError> {
-        gathered(body.length(), body).await
+        collect_pieces(body.length(), body).await
     }
 }
 
@@ -116,8 +93,8 @@ struct Reading {
 }
 
 impl BodyStream {
-    pub(crate) fn new(opened: Opened, expected: Expected) -> Self {
-        let Opened { length, pieces } = opened;
+    pub(crate) fn new(reader: ObjectReader, expected: Expected) -> Self {
+        let ObjectReader { length, pieces } = reader;
         Self(Arc::new(Mutex::new(Reading {
             length,
             pieces,

@@ -176,7 +176,7 @@ handlers!(A1, A2, A3, A4);
 /// Returns the error of a process that was built without handlers.
 pub(crate) fn no_handlers() -> BoxFuture<'static, Result<Output, HandlerError>> {
     let error = HandlerError::retryable("no handler is here");
-    Box::pin(ready(Err(error.because(
+    Box::pin(ready(Err(error.with_cause(
         "built without the feature `handlers` of cloakroom-app",
     ))))
 }

@@ -263,7 +263,7 @@ impl Command {
         let name = name
             .parse()
             .unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
-        // A function that runs no handler leaves out what is never called.
+        // A function without handlers has no worker: see `Handlers`.
         let run = if cfg!(feature = "handlers") {
             run()
         } else {
@@ -534,7 +534,7 @@ fn crate_of(type_name: &'static str) -> &'static str {
 /// A payload that was accepted by an earlier version of the command than the one that is to run it.
 fn no_longer_valid(error: &PayloadError) -> HandlerError {
     HandlerError::terminal("the payload is no longer what the command takes")
-        .because(format!("{error:?}"))
+        .with_cause(format!("{error:?}"))
 }
 
 /// The command types that a deployment serves.

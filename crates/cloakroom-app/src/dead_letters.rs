@@ -9,29 +9,25 @@ use std::time::Duration;
 use cloakroom_core::transition::Verdict;
 use cloakroom_core::{Job, JobKey, Status, Timestamp};
 
+use crate::delivery::{self, Delivery, Disposition};
 use crate::envelope::Envelope;
-use crate::host::Host;
 use crate::intake;
-use crate::meter::{Fact, Measure, Meter};
-use crate::ports::{Change, JobStore, Letters, PortError, Queue, keys};
-use crate::work::{self, Delivery, Disposition};
+use crate::meter::{Fact, Measure};
+use crate::ports::{Change, DeadLetterStore, PortError, Queue, keys};
+use crate::shared::Shared;
 
 /// How long a letter waits after a port failed, or its job changed under our hands.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The use case, over its ports.
+/// The use case, with its ports.
 #[derive(Clone)]
 pub struct DeadLetters {
-    /// The table.
-    pub store: Arc<dyn JobStore>,
-    /// The queue of dead letters.
+    /// Ports that every use case needs.
+    pub shared: Shared,
+    /// Queue of dead letters.
     pub queue: Arc<dyn Queue>,
-    /// Where they are kept.
-    pub letters: Arc<dyn Letters>,
-    /// Clock and randomness.
-    pub host: Arc<dyn Host>,
-    /// What counts.
-    pub meter: Arc<dyn Meter>,
+    /// Store of dead letters.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
 }
 
 impl DeadLetters {
@@ -40,38 +36,42 @@ impl DeadLetters {
     pub async fn handle_batch(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
         let each = deliveries
             .iter()
-            .map(|delivery| work::kept_if_it_panics(async || self.handle(delivery).await));
+            .map(|delivery| delivery::keep_on_panic(async || self.handle(delivery).await));
         futures::future::join_all(each).await
     }
 
     /// Handles one letter.
     pub async fn handle(&self, delivery: &Delivery) -> Disposition {
-        let address = Envelope::address(&delivery.body).filter(|_| delivery.produced.is_none());
+        let address =
+            Envelope::address(&delivery.body).filter(|_| delivery.producer_message.is_none());
         let handled = match address {
             Some((key, accepted_at)) => self.bury(delivery, &key, accepted_at).await,
-            None => self.keep_stray(delivery).await,
+            None => self.store_stray(delivery).await,
         };
         match handled {
             Ok(None) => Disposition::Done,
-            Ok(Some(wait)) => work::keep(&*self.queue, delivery, wait).await,
+            Ok(Some(wait)) => delivery::hide(&*self.queue, delivery, wait).await,
             Err(error) => {
                 tracing::error!(message_id = delivery.message_id, %error, "failed to handle a dead letter; it comes back");
-                work::keep(&*self.queue, delivery, AGAIN).await
+                delivery::hide(&*self.queue, delivery, AGAIN).await
             }
         }
     }
 
-    async fn keep_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
-        let key = keys::letter(None, &delivery.message_id);
-        match &delivery.produced {
-            Some(produced) => {
-                self.letters
-                    .keep(&key, &intake::letter(delivery, produced, None))
+    async fn store_stray(&self, delivery: &Delivery) -> Result<Option<Duration>, PortError> {
+        let key = keys::dead_letter(None, &delivery.message_id);
+        match &delivery.producer_message {
+            Some(producer_message) => {
+                self.dead_letters
+                    .store(
+                        &key,
+                        &intake::dead_letter_body(delivery, producer_message, None),
+                    )
                     .await?
             }
-            None => self.letters.keep(&key, &delivery.body).await?,
+            None => self.dead_letters.store(&key, &delivery.body).await?,
         }
-        self.meter.record(&Measure {
+        self.shared.meter.record(&Measure {
             command: None,
             fact: Fact::Dead {
                 code: "unreadable".to_owned(),
@@ -91,10 +91,10 @@ impl DeadLetters {
         key: &JobKey,
         accepted_at: Timestamp,
     ) -> Result<Option<Duration>, PortError> {
-        let job = self.store.load(key).await?;
+        let job = self.shared.store.load(key).await?;
         let readable = Envelope::read(&delivery.body).is_ok();
         let verdict = |now| {
-            Verdict::of_dead_letter(
+            Verdict::for_dead_letter(
                 job.as_ref(),
                 accepted_at,
                 &delivery.message_id,
@@ -102,27 +102,27 @@ impl DeadLetters {
                 now,
             )
         };
-        let now = self.host.now();
+        let now = self.shared.host.now();
         match verdict(now) {
             Verdict::Wait(at) => return Ok(Some(at.since(now))),
             Verdict::Another => return Ok(None),
             Verdict::Over => {
-                if worth_keeping(job.as_ref()) {
-                    self.keep(delivery, key).await?;
+                if is_worth_storing(job.as_ref()) {
+                    self.store(delivery, key).await?;
                 }
                 return Ok(None);
             }
-            Verdict::End(_) => self.keep(delivery, key).await?,
+            Verdict::End(_) => self.store(delivery, key).await?,
         }
         // Decided again, as storing the letter may have taken seconds, and the end has the time of its write.
-        let Verdict::End(transition) = verdict(self.host.now()) else {
+        let Verdict::End(transition) = verdict(self.shared.host.now()) else {
             return Ok(Some(AGAIN));
         };
-        match self.store.change(key, &transition).await? {
+        match self.shared.store.change(key, &transition).await? {
             Change::Made(job) => {
                 let code = job.failure.as_ref().map(|failure| failure.code.as_str());
                 // One that was to be cancelled may have no failure.
-                self.meter.count(
+                self.shared.meter.count(
                     &job.command,
                     Fact::Dead {
                         code: code.unwrap_or(job.status.as_str()).to_owned(),
@@ -138,18 +138,18 @@ impl DeadLetters {
         }
     }
 
-    async fn keep(&self, delivery: &Delivery, key: &JobKey) -> Result<(), PortError> {
-        self.letters
-            .keep(
-                &keys::letter(Some(key), &delivery.message_id),
+    async fn store(&self, delivery: &Delivery, key: &JobKey) -> Result<(), PortError> {
+        self.dead_letters
+            .store(
+                &keys::dead_letter(Some(key), &delivery.message_id),
                 &delivery.body,
             )
             .await
     }
 }
 
-/// Whether an operator may want the message of a job that is over: not where the work is done, or no longer wanted.
-fn worth_keeping(job: Option<&Job>) -> bool {
+/// Returns true if an operator may want the message of a finished job: neither succeeded nor cancelled jobs need it.
+fn is_worth_storing(job: Option<&Job>) -> bool {
     !job.is_some_and(|job| matches!(job.status, Status::Succeeded | Status::Cancelled))
 }
 

@@ -36,8 +36,8 @@ pub struct Envelope {
     /// The query string, as sent.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
-    /// The payload, or where it is.
-    pub payload: Carried,
+    /// The payload, or a reference to it.
+    pub payload: PayloadRef,
     /// Of the payload; or, of a stored one whose digest nobody knows, of what names this state of it.
     #[serde(with = "hex")]
     sha256: Digest,
@@ -67,10 +67,10 @@ pub struct Envelope {
     pub xray: Option<String>,
 }
 
-/// A payload in a message.
+/// A payload in a message, or a reference to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Carried {
+pub enum PayloadRef {
     /// In the message, as it is.
     Text(String),
     /// In the message, for bytes that no message may hold as they are.
@@ -82,11 +82,11 @@ pub enum Carried {
 /// A message that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("read the message: {0}")]
-pub struct Unreadable(String);
+pub struct UnreadableMessage(String);
 
-/// What comes along with a command.
+/// Trace of the request that brings a command, and its id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Trace {
+pub struct RequestTrace {
     /// The W3C trace context of the request: its well-formed `traceparent`.
     pub traceparent: Option<String>,
     /// The `tracestate` that came with it.
@@ -103,9 +103,9 @@ impl Envelope {
         job: &Job,
         content_type: &str,
         query: &str,
-        payload: Carried,
+        payload: PayloadRef,
         sha256: &Digest,
-        trace: Trace,
+        trace: RequestTrace,
     ) -> Self {
         Self {
             v: VERSION,
@@ -129,16 +129,16 @@ impl Envelope {
         }
     }
 
-    /// With a stored payload of so many bytes that is text in UTF-8.
+    /// Adds the length in bytes of a stored payload that is text in UTF-8.
     #[must_use]
-    pub fn of_text(mut self, bytes: u64) -> Self {
+    pub fn with_text_length(mut self, bytes: u64) -> Self {
         self.text_bytes = Some(bytes);
         self
     }
 
-    /// With a stored payload of so many bytes whose digest nobody knows.
+    /// Adds the length in bytes of a stored payload whose digest is not known.
     #[must_use]
-    pub fn of_length(mut self, bytes: u64) -> Self {
+    pub fn with_unverified_length(mut self, bytes: u64) -> Self {
         self.v = VERSION_OF_LENGTH;
         self.length = Some(bytes);
         self
@@ -146,7 +146,7 @@ impl Envelope {
 
     /// Adds the length of a stored payload, in bytes.
     #[must_use]
-    pub fn of_bytes(mut self, bytes: u64) -> Self {
+    pub fn with_length(mut self, bytes: u64) -> Self {
         self.bytes = Some(bytes);
         self
     }
@@ -155,37 +155,37 @@ impl Envelope {
     pub fn claim_check(body: &str) -> Option<(String, u64)> {
         let envelope = Self::read(body).ok()?;
         match (envelope.payload, envelope.text_bytes) {
-            (Carried::Stored(key), Some(bytes)) => Some((key, bytes)),
-            (Carried::Stored(_) | Carried::Text(_) | Carried::Base64(_), _) => None,
+            (PayloadRef::Stored(key), Some(bytes)) => Some((key, bytes)),
+            (PayloadRef::Stored(_) | PayloadRef::Text(_) | PayloadRef::Base64(_), _) => None,
         }
     }
 
     /// Reads the body of a message.
-    pub fn read(body: &str) -> Result<Self, Unreadable> {
+    pub fn read(body: &str) -> Result<Self, UnreadableMessage> {
         let envelope: Self =
-            serde_json::from_str(body).map_err(|error| Unreadable(error.to_string()))?;
+            serde_json::from_str(body).map_err(|error| UnreadableMessage(error.to_string()))?;
         let version = if envelope.length.is_some() {
             VERSION_OF_LENGTH
         } else {
             VERSION
         };
         if envelope.v != version {
-            return Err(Unreadable(format!(
+            return Err(UnreadableMessage(format!(
                 "version {} where {version} is known",
                 envelope.v
             )));
         }
-        if envelope.length.is_some() && !matches!(envelope.payload, Carried::Stored(_)) {
-            return Err(Unreadable(
+        if envelope.length.is_some() && !matches!(envelope.payload, PayloadRef::Stored(_)) {
+            return Err(UnreadableMessage(
                 "it carries a payload, and not its digest".to_owned(),
             ));
         }
         // Whoever may send messages may not have a job given what is another's, or whatever else is kept beside the payloads.
-        if let Carried::Stored(key) = &envelope.payload
+        if let PayloadRef::Stored(key) = &envelope.payload
             && *key != keys::payload(&envelope.key(), &envelope.sha256)
             && !keys::is_parts(&envelope.tenant, key)
         {
-            return Err(Unreadable(
+            return Err(UnreadableMessage(
                 "its claim check is for no payload of its job".to_owned(),
             ));
         }
@@ -268,21 +268,21 @@ impl Envelope {
         keys::payload(&self.key(), &self.sha256)
     }
 
-    /// The key of a stored payload. It is its job's alone, also as an upload in parts, which serves one job.
-    pub fn own_payload(&self) -> Option<&str> {
+    /// Returns the key of a stored payload. No other job refers to it: an upload in parts, too, serves one job.
+    pub fn stored_payload_key(&self) -> Option<&str> {
         match &self.payload {
-            Carried::Stored(key) => Some(key),
-            Carried::Text(_) | Carried::Base64(_) => None,
+            PayloadRef::Stored(key) => Some(key),
+            PayloadRef::Text(_) | PayloadRef::Base64(_) => None,
         }
     }
 
     /// Bytes of the payload, as far as the message knows: a stored one of an earlier program counts as none.
     pub fn payload_bytes(&self) -> u64 {
         match &self.payload {
-            Carried::Text(text) => text.len() as u64,
+            PayloadRef::Text(text) => text.len() as u64,
             // Three bytes are four characters.
-            Carried::Base64(text) => text.len() as u64 / 4 * 3,
-            Carried::Stored(_) => self.length.or(self.text_bytes).or(self.bytes).unwrap_or(0),
+            PayloadRef::Base64(text) => text.len() as u64 / 4 * 3,
+            PayloadRef::Stored(_) => self.length.or(self.text_bytes).or(self.bytes).unwrap_or(0),
         }
     }
 
@@ -320,24 +320,24 @@ fn ready_at(job: &Job) -> Option<i64> {
     (job.ready_at != job.created_at).then(|| job.ready_at.as_millis())
 }
 
-impl Carried {
-    /// Carries a payload in the message itself.
-    pub fn inline(payload: &[u8]) -> Self {
+impl PayloadRef {
+    /// Returns a payload that is in the message itself.
+    pub fn from_bytes(payload: &[u8]) -> Self {
         match std::str::from_utf8(payload) {
             Ok(text) => Self::Text(text.to_owned()),
             Err(_) => Self::Base64(BASE64.encode(payload)),
         }
     }
 
-    /// The payload, if it is in the message.
-    pub fn bytes(&self) -> Option<Result<Bytes, Unreadable>> {
+    /// Returns the payload, if it is in the message.
+    pub fn bytes(&self) -> Option<Result<Bytes, UnreadableMessage>> {
         match self {
             Self::Text(text) => Some(Ok(Bytes::copy_from_slice(text.as_bytes()))),
             Self::Base64(text) => Some(
                 BASE64
                     .decode(text)
                     .map(Bytes::from)
-                    .map_err(|error| Unreadable(error.to_string())),
+                    .map_err(|error| UnreadableMessage(error.to_string())),
             ),
             Self::Stored(_) => None,
         }
@@ -358,8 +358,11 @@ mod tests {
             "sha256":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}"#;
         let envelope = Envelope::read(body).expect("version 1");
         assert_eq!(envelope.accepted_at().as_millis(), 1_795_248_000_120);
-        assert_eq!(envelope.expected(), Expected::Sha256(Digest::of(b"{}")));
-        assert_eq!(envelope.payload, Carried::Text("{}".into()));
+        assert_eq!(
+            envelope.expected(),
+            Expected::Sha256(Digest::from_content(b"{}"))
+        );
+        assert_eq!(envelope.payload, PayloadRef::Text("{}".into()));
         assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":2")).is_err());
         assert!(Envelope::read(&body.replace("44136f", "zz136f")).is_err());
         assert!(Envelope::read(&body.replace("\"v\":1", "\"v\":1,\"length\":2")).is_err());
@@ -386,15 +389,15 @@ mod tests {
     fn a_claim_check_is_good_for_a_payload_of_its_own_job_alone() {
         let job = new_job(Timestamp::from_millis(0), 1);
         let other = new_job(Timestamp::from_millis(0), 2);
-        let sha256 = Digest::of(b"{}");
+        let sha256 = Digest::from_content(b"{}");
         let message = |key: String| {
             Envelope::new(
                 &job,
                 "x/y",
                 "",
-                Carried::Stored(key),
+                PayloadRef::Stored(key),
                 &sha256,
-                Trace::default(),
+                RequestTrace::default(),
             )
             .write()
         };
@@ -406,7 +409,7 @@ mod tests {
         }
         for key in [
             keys::payload(&other.key(), &sha256),
-            keys::payload(&job.key(), &Digest::of(b"x")),
+            keys::payload(&job.key(), &Digest::from_content(b"x")),
             format!("{own}/../x"),
             keys::parts(&"another".parse().expect("a good name"), upload),
             format!("{in_parts}/x"),
@@ -429,11 +432,11 @@ mod tests {
     fn a_payload_whose_digest_nobody_knows_is_held_to_its_length() {
         let (job, named) = (
             new_job(Timestamp::from_millis(0), 1),
-            Digest::of(b"an etag"),
+            Digest::from_content(b"an etag"),
         );
-        let carried = Carried::Stored(keys::payload(&job.key(), &named));
-        let envelope =
-            Envelope::new(&job, "x/y", "", carried, &named, Trace::default()).of_length(7);
+        let payload = PayloadRef::Stored(keys::payload(&job.key(), &named));
+        let envelope = Envelope::new(&job, "x/y", "", payload, &named, RequestTrace::default())
+            .with_unverified_length(7);
         assert_eq!(
             Envelope::read(&envelope.write()).expect("version 2"),
             envelope
@@ -456,9 +459,9 @@ mod tests {
                 &job,
                 "x/y",
                 "a=\u{ffff}",
-                Carried::inline(payload),
-                &Digest::of(payload),
-                Trace::default(),
+                PayloadRef::from_bytes(payload),
+                &Digest::from_content(payload),
+                RequestTrace::default(),
             );
             let body = envelope.write();
             let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);

@@ -67,7 +67,7 @@ impl<T: Clone + Send + Sync + 'static> FromJob for State<T> {
         job.states.get().map(State).ok_or_else(|| {
             let name = std::any::type_name::<T>();
             HandlerError::retryable("the work could not be done this time")
-                .because(format!("State<{name}> was not built: start the registry"))
+                .with_cause(format!("State<{name}> was not built: start the registry"))
         })
     }
 }
@@ -89,7 +89,7 @@ impl<B: FromBody> FromJob for B {
 pub(crate) fn unread(error: BodyError) -> HandlerError {
     match error {
         BodyError::Disk(reason) => {
-            HandlerError::unavailable("the payload could not be kept on disk").because(reason)
+            HandlerError::unavailable("the payload could not be kept on disk").with_cause(reason)
         }
         BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
     }

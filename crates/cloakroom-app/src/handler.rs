@@ -93,7 +93,7 @@ impl Output {
     /// A JSON result. Up to 32 KiB it stands in the job itself; a larger one is fetched from `/jobs/{id}/result`.
     pub fn json(result: &impl Serialize) -> Result<Self, HandlerError> {
         let bytes = serde_json::to_vec(result).map_err(|error| {
-            HandlerError::terminal("the result can't be written as JSON").because(error)
+            HandlerError::terminal("the result can't be written as JSON").with_cause(error)
         })?;
         Ok(Self::bytes("application/json", bytes))
     }
@@ -141,7 +141,7 @@ impl Output {
     /// Also names the place of what was made: an absolute path on this site (`/reports/7`) or an `http(s)` URL.
     pub fn at(mut self, resource: &str) -> Result<Self, HandlerError> {
         let resource = Resource::parse(resource).map_err(|error| {
-            HandlerError::terminal("the handler named a place that is none").because(error)
+            HandlerError::terminal("the handler named a place that is none").with_cause(error)
         })?;
         self.resource = Some(resource);
         Ok(self)
@@ -182,7 +182,7 @@ impl Output {
 pub struct HandlerError {
     kind: Kind,
     failure: Failure,
-    because: Option<String>,
+    cause: Option<String>,
 }
 
 enum Kind {
@@ -200,7 +200,7 @@ impl HandlerError {
         Self {
             kind,
             failure: Failure::new(detail),
-            because: None,
+            cause: None,
         }
     }
 
@@ -225,7 +225,7 @@ impl HandlerError {
         Self {
             kind: Kind::Unavailable,
             failure: Failure::unavailable(detail),
-            because: None,
+            cause: None,
         }
     }
 
@@ -260,8 +260,8 @@ impl HandlerError {
 
     /// With what is known inside: for the log alone.
     #[must_use]
-    pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.because = Some(cause.to_string());
+    pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
         self
     }
 
@@ -288,15 +288,15 @@ impl fmt::Debug for HandlerError {
             Kind::Cancelled => "cancelled",
         };
         write!(f, "{kind}: {}", self.failure.detail)?;
-        self.because
+        self.cause
             .as_ref()
-            .map_or(Ok(()), |because| write!(f, " ({because})"))
+            .map_or(Ok(()), |cause| write!(f, " ({cause})"))
     }
 }
 
 impl<E: std::error::Error> From<E> for HandlerError {
     fn from(error: E) -> Self {
-        Self::retryable("the work could not be done this time").because(error)
+        Self::retryable("the work could not be done this time").with_cause(error)
     }
 }
 
@@ -359,7 +359,7 @@ mod tests {
             Failure::new("the work could not be done this time")
         );
         let shown = [
-            HandlerError::terminal("no").because("tray 2"),
+            HandlerError::terminal("no").with_cause("tray 2"),
             HandlerError::unavailable("away"),
             HandlerError::cancelled(),
         ];

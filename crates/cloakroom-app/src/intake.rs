@@ -9,186 +9,93 @@
 //! - what no job can be recorded of is kept among the dead letters, with the reason, and is not tried again;
 //! - a command that is not known stays in the queue: it may be deployed in a moment.
 
-use std::collections::BTreeMap;
+mod command;
+mod dead_letter;
+pub(crate) mod message;
+mod rejection;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cloakroom_core::transition::{LAST_CALL, Verdict};
-use cloakroom_core::{
-    ClientJobId, Code, CommandType, Digest, Failure, Fingerprint, Job, NewJob, Tenant, Timestamp,
-};
-use serde_json::json;
+use cloakroom_core::{Code, Digest, Failure, Fingerprint, Job, NewJob};
 use tracing::Instrument as _;
 
+use command::ProducerCommand;
+pub use command::ProducerTenants;
+pub(crate) use dead_letter::dead_letter_body;
+pub use message::{PayloadLocation, ProducerMessage, attributes};
+use rejection::{Rejected, Rejection, too_large};
+
 use crate::command::Command;
-use crate::envelope::Trace;
+use crate::delivery::{Delivery, Disposition};
+use crate::envelope::RequestTrace;
 use crate::meter::{Fact, Measure};
-use crate::payload::PayloadError;
-use crate::ports::{Acceptance, Change, Letters, Parcel, Parcels, PortError, keys};
-use crate::submit::{Body, Submission, Submit, SubmitError, Submitted};
-use crate::work::{Delivery, Disposition};
+use crate::ports::{
+    Acceptance, Change, DeadLetterStore, FetchedPayload, PortError, ProducerPayloads, keys,
+};
+use crate::shared::Shared;
+use crate::submit::{Body, Submission, Submit, Submitted};
 
-/// The attributes of a producer's message, all of type `String`.
-pub mod attributes {
-    /// What is to be done, as in `thumbnail.create`. It makes a message a producer's.
-    pub const COMMAND: &str = "Cloakroom-Command-Type";
-    /// The producer's own id of the job, as a request's `Idempotency-Key`. Without it the job's client job id is `sqs:` and the
-    /// message's id.
-    pub const CLIENT_JOB_ID: &str = "Cloakroom-Client-Job-Id";
-    /// Whose job it is, where producers may say that.
-    pub const TENANT: &str = "Cloakroom-Tenant";
-    /// The media type of the payload, where the command takes several.
-    pub const CONTENT_TYPE: &str = "Cloakroom-Content-Type";
-    /// The query string of a command that takes its parameters there.
-    pub const QUERY: &str = "Cloakroom-Query";
-}
-
-/// What came with a message that a producer sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Produced {
-    /// Its attributes that are text.
-    pub attributes: BTreeMap<String, String>,
-    /// Where its payload is.
-    pub payload: Place,
-    /// When it was sent, by the queue's clock; `None` where the queue does not say.
-    pub sent_at: Option<Timestamp>,
-}
-
-/// Where a producer's payload is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// It is the body.
-    Body,
-    /// In S3.
-    Object {
-        /// In this bucket.
-        bucket: String,
-        /// Under this key.
-        key: String,
-    },
-    /// The body should point to it, and does not: why.
-    Unknown(String),
-}
-
-/// Whose jobs producers' commands are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tenants {
-    /// All are this tenant's.
-    One(Tenant),
-    /// The message says whose: whoever may send to the queue may act for anyone.
-    Named,
-}
-
-/// The use case, over its ports.
+/// The use case, with its ports.
 #[derive(Clone)]
-pub struct Intake {
-    /// What records jobs, and sends their messages.
+pub struct ProducerIntake {
+    /// Use case that records jobs and sends their messages.
     pub submit: Submit,
-    /// Where producers keep large payloads.
-    pub parcels: Arc<dyn Parcels>,
-    /// The buckets that they may point into. Never our own: whoever points into that reads what is another's.
+    /// Storage of large payloads, written by producers.
+    pub payloads: Arc<dyn ProducerPayloads>,
+    /// Buckets that producers may point into. Never our own: a message could point to the payload of another tenant.
     pub buckets: Vec<String>,
-    /// Where messages are kept that no job can be recorded of.
-    pub letters: Arc<dyn Letters>,
-    /// Whose jobs they are.
-    pub tenants: Tenants,
+    /// Store of messages that no job can be recorded of.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
+    /// Tenants that the jobs belong to.
+    pub tenants: ProducerTenants,
 }
 
-/// What a message asks for.
-struct Order {
-    tenant: Tenant,
-    command: CommandType,
-    /// As the producer gave it.
-    key: Option<ClientJobId>,
-    client_job_id: ClientJobId,
-    content_type: Option<String>,
-    query: String,
+/// Outcome of a producer's message.
+enum Outcome {
+    /// Its message is deleted or kept.
+    Decided(Disposition),
+    /// No job can be recorded of it.
+    Rejected(Rejection),
+    /// Its job fails. Contains the payload, as far as it is known.
+    Failed(Bytes, Failure),
 }
 
-/// Why a message is refused.
-struct Refused {
-    code: &'static str,
-    detail: String,
+/// A payload, and where it came from.
+enum Payload {
+    /// The body of the message.
+    Sent(Bytes),
+    /// An object in a producer's bucket.
+    Fetched(Bytes),
 }
 
-fn refused(code: Code, detail: impl Into<String>) -> Refused {
-    Refused {
-        code: code.as_str(),
-        detail: detail.into(),
-    }
-}
-
-impl Intake {
-    /// Accepts the command of a message, or ends it. An error says that it is not known what came of it: it comes back.
+impl ProducerIntake {
+    /// Accepts or rejects the command of a message. After an error the outcome is unknown, and the message comes back.
     pub async fn take(
         &self,
         delivery: &Delivery,
-        produced: &Produced,
+        message: &ProducerMessage,
     ) -> Result<Disposition, PortError> {
-        let order = match self.order(delivery, produced) {
-            Ok(order) => order,
-            Err(refused) => return self.keep(delivery, produced, None, refused).await,
+        let asked = match ProducerCommand::parse(&self.tenants, delivery, message) {
+            Ok(asked) => asked,
+            Err(rejection) => return self.reject(delivery, message, None, rejection).await,
         };
         let span = tracing::info_span!(
-            "produced", message_id = delivery.message_id, tenant = %order.tenant, command = %order.command
+            "produced", message_id = delivery.message_id, tenant = %asked.tenant, command = %asked.command
         );
-        self.accept(delivery, produced, order)
+        self.accept(delivery, message, &asked)
             .instrument(span)
             .await
-    }
-
-    fn order(&self, delivery: &Delivery, produced: &Produced) -> Result<Order, Refused> {
-        let said = |name: &str| produced.attributes.get(name).map(String::as_str);
-        let invalid = |name: &str, error: cloakroom_core::ids::InvalidName| {
-            refused(Code::InvalidRequest, format!("{name}: {error}"))
-        };
-        let command = said(attributes::COMMAND).unwrap_or_default();
-        let command = command
-            .parse()
-            .map_err(|error| invalid(attributes::COMMAND, error))?;
-        let tenant = match (&self.tenants, said(attributes::TENANT)) {
-            (Tenants::One(tenant), None) => tenant.clone(),
-            (Tenants::One(tenant), Some(said)) if said == tenant.as_str() => tenant.clone(),
-            (Tenants::One(_), Some(_)) => {
-                return Err(refused(
-                    Code::Forbidden,
-                    "producers may not name another tenant here",
-                ));
-            }
-            (Tenants::Named, said) => said
-                .unwrap_or_default()
-                .parse()
-                .map_err(|error| invalid(attributes::TENANT, error))?,
-        };
-        let key = said(attributes::CLIENT_JOB_ID)
-            .map(str::parse::<ClientJobId>)
-            .transpose();
-        let key = key.map_err(|error| invalid(attributes::CLIENT_JOB_ID, error))?;
-        let client_job_id = match &key {
-            Some(key) => key.clone(),
-            None => format!("sqs:{}", delivery.message_id)
-                .parse()
-                .map_err(|error| invalid("message id", error))?,
-        };
-        let content_type = said(attributes::CONTENT_TYPE).map(ToOwned::to_owned);
-        let query = said(attributes::QUERY).unwrap_or_default().to_owned();
-        Ok(Order {
-            tenant,
-            command,
-            key,
-            client_job_id,
-            content_type,
-            query,
-        })
     }
 
     async fn accept(
         &self,
         delivery: &Delivery,
-        produced: &Produced,
-        order: Order,
+        message: &ProducerMessage,
+        asked: &ProducerCommand,
     ) -> Result<Disposition, PortError> {
-        let Ok(command) = self.submit.command(&order.command) else {
+        let Ok(command) = self.submit.command(&asked.command) else {
             if delivery.receive_count <= 1 {
                 tracing::error!(
                     "no such command is deployed; the message waits for one, or for the dead letters"
@@ -196,184 +103,153 @@ impl Intake {
             }
             return Ok(Disposition::Keep);
         };
-        // One that came before, and whose deletion was lost, must not come again when its job is forgotten.
-        let kept_until = produced
-            .sent_at
-            .map(|at| at.after(command.limits().retention).before(LAST_CALL));
-        if kept_until.is_some_and(|until| until <= self.submit.host.now()) {
-            let detail = "the message is older than jobs of its command are kept; send it again if it is wanted still";
-            let refused = Refused {
-                code: "expired",
-                detail: detail.to_owned(),
-            };
-            return self.keep(delivery, produced, Some(&order), refused).await;
-        }
-        if command.limits().key_required && order.key.is_none() {
-            let detail = format!("this command asks for {}", attributes::CLIENT_JOB_ID);
-            let refused = refused(Code::IdempotencyKeyRequired, detail);
-            return self.keep(delivery, produced, Some(&order), refused).await;
-        }
-        let (bytes, fetched) = match &produced.payload {
-            Place::Body => (Bytes::copy_from_slice(delivery.body.as_bytes()), false),
-            Place::Object { bucket, .. } if !self.buckets.contains(bucket) => {
-                let detail = format!("producers may not keep payloads in the bucket {bucket:?}");
-                return self
-                    .keep(
-                        delivery,
-                        produced,
-                        Some(&order),
-                        refused(Code::Forbidden, detail),
-                    )
-                    .await;
-            }
-            Place::Object { bucket, key } => {
-                let limit = command.limits().upload;
-                match self.parcels.fetch(bucket, key, limit).await? {
-                    Parcel::Whole(bytes) => (bytes, true),
-                    Parcel::Gone => {
-                        let failure = Failure::new(
-                            "the payload is not where the message says; send both again",
-                        )
-                        .with_code("payload-lost");
-                        return self
-                            .fail(delivery, produced, command, &order, &Bytes::new(), failure)
-                            .await;
-                    }
-                    Parcel::TooLarge(bytes) => {
-                        let failure = too_large(bytes, limit);
-                        return self
-                            .fail(delivery, produced, command, &order, &Bytes::new(), failure)
-                            .await;
-                    }
+        let rejection = match self.submit(delivery, message, command, asked).await? {
+            Outcome::Decided(disposition) => return Ok(disposition),
+            Outcome::Rejected(rejection) => rejection,
+            Outcome::Failed(bytes, failure) => {
+                match self.fail(command, asked, &bytes, failure).await? {
+                    None => return Ok(Disposition::Done),
+                    Some(rejection) => rejection,
                 }
-            }
-            Place::Unknown(why) => {
-                let refused = refused(Code::InvalidRequest, why);
-                return self.keep(delivery, produced, Some(&order), refused).await;
             }
         };
-        let content_type = order.content_type.clone();
-        let submission = Submission {
-            tenant: order.tenant.clone(),
-            command: order.command.clone(),
-            client_job_id: Some(order.client_job_id.clone()),
-            body: if fetched {
-                Body::Fetched {
-                    content_type,
-                    bytes: bytes.clone(),
-                }
-            } else {
+        self.reject(delivery, message, Some(asked), rejection).await
+    }
+
+    /// Submits the command of a message, if a job can be recorded of it.
+    async fn submit(
+        &self,
+        delivery: &Delivery,
+        message: &ProducerMessage,
+        command: &Command,
+        asked: &ProducerCommand,
+    ) -> Result<Outcome, PortError> {
+        if let Some(rejection) = self.check(message, command, asked) {
+            return Ok(Outcome::Rejected(rejection));
+        }
+        let payload = match self.payload(delivery, message, command).await? {
+            Ok(payload) => payload,
+            Err(outcome) => return Ok(outcome),
+        };
+        let content_type = asked.content_type.clone();
+        let (bytes, body) = match payload {
+            Payload::Sent(bytes) => (
+                bytes.clone(),
                 Body::Sent {
                     content_type,
-                    bytes: bytes.clone(),
-                }
-            },
-            query: order.query.clone(),
-            not_before: None,
-            trace: Trace::default(),
+                    bytes,
+                },
+            ),
+            Payload::Fetched(bytes) => (
+                bytes.clone(),
+                Body::Fetched {
+                    content_type,
+                    bytes,
+                },
+            ),
         };
-        let failure = match self.submit.submit(submission).await {
+        let submission = Submission {
+            tenant: asked.tenant.clone(),
+            command: asked.command.clone(),
+            client_job_id: Some(asked.client_job_id.clone()),
+            body,
+            query: asked.query.clone(),
+            not_before: None,
+            trace: RequestTrace::default(),
+        };
+        let error = match self.submit.submit(submission).await {
             Ok(Submitted { job, replayed }) => {
                 // No line of a request says it, as of other jobs.
                 tracing::info!(job_id = %job.id, replayed, "accepted a producer's command");
-                return Ok(Disposition::Done);
+                return Ok(Outcome::Decided(Disposition::Done));
             }
-            Err(SubmitError::Unavailable(error)) => return Err(error),
-            Err(SubmitError::KeyReused) => {
-                let refused = refused(
-                    Code::IdempotencyKeyReused,
-                    "the client job id belongs to another command",
-                );
-                return self.keep(delivery, produced, Some(&order), refused).await;
-            }
-            Err(SubmitError::TooLarge { limit }) => too_large(bytes.len() as u64, limit),
-            Err(SubmitError::UnsupportedMediaType(types)) => {
-                let name = attributes::CONTENT_TYPE;
-                of_code(
-                    Code::UnsupportedMediaType,
-                    format!("{name} is to be one of {}", types.join(", ")),
-                )
-            }
-            Err(SubmitError::Payload(PayloadError::Malformed {
-                line,
-                column,
-                detail,
-            })) => of_code(
-                Code::MalformedJson,
-                format!("the payload is no JSON: {detail} at line {line}, column {column}"),
-            ),
-            Err(SubmitError::Payload(PayloadError::Invalid(errors))) => {
-                let errors: Vec<_> = errors
-                    .iter()
-                    .map(|error| format!("{} {}", error.pointer, error.detail))
-                    .collect();
-                of_code(
-                    Code::InvalidPayload,
-                    format!("the payload is refused: {}", errors.join("; ")),
-                )
-            }
-            // None of these is said of what is asked here; should one be, the dead letters will have it.
-            Err(
-                SubmitError::UnknownCommand
-                | SubmitError::KeyRequired
-                | SubmitError::UploadNotFound
-                | SubmitError::PartsMissing { .. }
-                | SubmitError::TooLate(_)
-                | SubmitError::Conflict,
-            ) => return Ok(Disposition::Keep),
+            Err(error) => error,
         };
-        self.fail(delivery, produced, command, &order, &bytes, failure)
-            .await
+        Ok(match Rejected::from_error(error, bytes.len() as u64)? {
+            Rejected::Message(rejection) => Outcome::Rejected(rejection),
+            Rejected::Job(failure) => Outcome::Failed(bytes, failure),
+            Rejected::Unexpected => Outcome::Decided(Disposition::Keep),
+        })
     }
 
-    /// Records the job, and that it failed.
-    async fn fail(
+    /// Checks what can be checked of a message without its payload.
+    fn check(
+        &self,
+        message: &ProducerMessage,
+        command: &Command,
+        asked: &ProducerCommand,
+    ) -> Option<Rejection> {
+        // One that came before, and whose deletion was lost, must not come again when its job is forgotten.
+        let kept_until = message
+            .sent_at
+            .map(|at| at.after(command.limits().retention).before(LAST_CALL));
+        if kept_until.is_some_and(|until| until <= self.submit.shared.host.now()) {
+            let detail = "the message is older than jobs of its command are kept; send it again if it is wanted still";
+            return Some(Rejection {
+                code: "expired",
+                detail: detail.to_owned(),
+            });
+        }
+        if command.limits().key_required && asked.key.is_none() {
+            let detail = format!("this command asks for {}", attributes::CLIENT_JOB_ID);
+            return Some(Rejection::new(Code::IdempotencyKeyRequired, detail));
+        }
+        None
+    }
+
+    /// Reads the payload of a message.
+    async fn payload(
         &self,
         delivery: &Delivery,
-        produced: &Produced,
+        message: &ProducerMessage,
         command: &Command,
-        order: &Order,
+    ) -> Result<Result<Payload, Outcome>, PortError> {
+        let (bucket, key) = match &message.payload {
+            PayloadLocation::Body => {
+                let bytes = Bytes::copy_from_slice(delivery.body.as_bytes());
+                return Ok(Ok(Payload::Sent(bytes)));
+            }
+            PayloadLocation::Object { bucket, .. } if !self.buckets.contains(bucket) => {
+                let detail = format!("producers may not keep payloads in the bucket {bucket:?}");
+                let rejection = Rejection::new(Code::Forbidden, detail);
+                return Ok(Err(Outcome::Rejected(rejection)));
+            }
+            PayloadLocation::Object { bucket, key } => (bucket, key),
+            PayloadLocation::Unknown(why) => {
+                let rejection = Rejection::new(Code::InvalidRequest, why);
+                return Ok(Err(Outcome::Rejected(rejection)));
+            }
+        };
+        let limit = command.limits().upload;
+        let failure = match self.payloads.fetch(bucket, key, limit).await? {
+            FetchedPayload::Whole(bytes) => return Ok(Ok(Payload::Fetched(bytes))),
+            FetchedPayload::Gone => {
+                Failure::new("the payload is not where the message says; send both again")
+                    .with_code("payload-lost")
+            }
+            FetchedPayload::TooLarge(bytes) => too_large(bytes, limit),
+        };
+        Ok(Err(Outcome::Failed(Bytes::new(), failure)))
+    }
+
+    /// Records the job, and that it failed. If its client job id belongs to another command, returns a rejection instead.
+    async fn fail(
+        &self,
+        command: &Command,
+        asked: &ProducerCommand,
         bytes: &Bytes,
         failure: Failure,
-    ) -> Result<Disposition, PortError> {
-        let Submit {
-            store,
-            host,
-            meter,
-            namespace,
-            ..
-        } = &self.submit;
+    ) -> Result<Option<Rejection>, PortError> {
+        let Shared { store, host, meter } = &self.submit.shared;
         let now = host.now();
-        let content_type = order.content_type.as_deref().unwrap_or_default();
-        let (digest, length) = (Digest::of(bytes), bytes.len() as u64);
-        let new = NewJob {
-            id: namespace.job_id(&order.tenant, &order.client_job_id),
-            tenant: order.tenant.clone(),
-            client_job_id: Some(order.client_job_id.clone()),
-            fingerprint: Fingerprint::of(
-                &order.command,
-                &order.query,
-                content_type,
-                &digest,
-                length,
-            ),
-            command: order.command.clone(),
-            retention: command.limits().retention,
-            not_before: None,
-        };
+        let new = self.new_job(command, asked, bytes);
         let mut job = Job::accept(new, now);
         match store.accept(&job).await? {
-            Acceptance::Created => meter.count(&order.command, Fact::Accepted),
+            Acceptance::Created => meter.count(&asked.command, Fact::Accepted),
             Acceptance::Exists(existing) if existing.fingerprint == job.fingerprint => {
                 job = *existing
             }
-            Acceptance::Exists(_) => {
-                let refused = refused(
-                    Code::IdempotencyKeyReused,
-                    "the client job id belongs to another command",
-                );
-                return self.keep(delivery, produced, Some(order), refused).await;
-            }
+            Acceptance::Exists(_) => return Ok(Some(Rejection::key_reused())),
         }
         let code = failure.code.clone();
         if let Some(transition) = Verdict::for_rejected_payload(&job, failure, now)
@@ -381,27 +257,50 @@ impl Intake {
         {
             tracing::warn!(job_id = %job.id, code, "failed the job of a producer's message");
             meter.count(
-                &order.command,
+                &asked.command,
                 Fact::Failed {
                     code,
                     run_time: None,
                 },
             );
         }
-        Ok(Disposition::Done)
+        Ok(None)
     }
 
-    /// Keeps a message that no job can be recorded of, and why.
-    async fn keep(
+    fn new_job(&self, command: &Command, asked: &ProducerCommand, bytes: &Bytes) -> NewJob {
+        let content_type = asked.content_type.as_deref().unwrap_or_default();
+        let (digest, length) = (Digest::from_content(bytes), bytes.len() as u64);
+        NewJob {
+            id: self
+                .submit
+                .namespace
+                .job_id(&asked.tenant, &asked.client_job_id),
+            tenant: asked.tenant.clone(),
+            client_job_id: Some(asked.client_job_id.clone()),
+            fingerprint: Fingerprint::new(
+                &asked.command,
+                &asked.query,
+                content_type,
+                &digest,
+                length,
+            ),
+            command: asked.command.clone(),
+            retention: command.limits().retention,
+            not_before: None,
+        }
+    }
+
+    /// Stores a message that no job can be recorded of among the dead letters, with the reason.
+    async fn reject(
         &self,
         delivery: &Delivery,
-        produced: &Produced,
-        order: Option<&Order>,
-        Refused { code, detail }: Refused,
+        message: &ProducerMessage,
+        asked: Option<&ProducerCommand>,
+        Rejection { code, detail }: Rejection,
     ) -> Result<Disposition, PortError> {
-        let letter = letter(delivery, produced, Some((code, &detail)));
-        self.letters
-            .keep(&keys::letter(None, &delivery.message_id), &letter)
+        let body = dead_letter_body(delivery, message, Some((code, &detail)));
+        self.dead_letters
+            .store(&keys::dead_letter(None, &delivery.message_id), &body)
             .await?;
         tracing::error!(
             message_id = delivery.message_id,
@@ -412,37 +311,12 @@ impl Intake {
         let fact = Fact::Dead {
             code: code.to_owned(),
         };
-        self.submit.meter.record(&Measure {
-            command: order.map(|order| order.command.clone()),
+        self.submit.shared.meter.record(&Measure {
+            command: asked.map(|asked| asked.command.clone()),
             fact,
         });
         Ok(Disposition::Done)
     }
-}
-
-/// A producer's message as it is kept for an operator, with the reason if it is known.
-pub(crate) fn letter(
-    delivery: &Delivery,
-    produced: &Produced,
-    refused: Option<(&str, &str)>,
-) -> String {
-    let refused = refused.map(|(code, detail)| json!({ "code": code, "detail": detail }));
-    let sent_at = produced.sent_at.map(|at| at.to_string());
-    let Produced { attributes, .. } = produced;
-    json!({ "refused": refused, "sent_at": sent_at, "attributes": attributes, "body": delivery.body }).to_string()
-}
-
-fn of_code(code: Code, detail: String) -> Failure {
-    Failure::new(detail)
-        .with_code(code.as_str())
-        .with_status(code.status())
-}
-
-fn too_large(bytes: u64, limit: u64) -> Failure {
-    of_code(
-        Code::PayloadTooLarge,
-        format!("the payload has {bytes} bytes, and the command takes {limit}"),
-    )
 }
 
 #[cfg(test)]

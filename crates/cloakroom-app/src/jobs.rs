@@ -6,9 +6,9 @@ use std::time::Duration;
 use cloakroom_core::{ClientJobId, Job, JobKey, Namespace, Status, Tenant, Transition};
 use tokio::time::{Instant, sleep};
 
-use crate::host::Host;
-use crate::meter::{Fact, Meter};
-use crate::ports::{Change, JobStore, Objects, PortError};
+use crate::meter::Fact;
+use crate::ports::{Change, Objects, PortError};
+use crate::shared::Shared;
 
 /// The longest that a poll waits.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
@@ -19,13 +19,13 @@ pub const RESULT_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 /// Most changes that a conditional cancellation follows before it reports that the outcome is unknown.
 const MOST_CHANGES: u32 = 5;
 
-/// What came of the wish to cancel.
+/// Outcome of a request to cancel.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cancellation {
     /// It is cancelled, now or before; if now, it never ran.
     Cancelled(Box<Job>),
-    /// It runs, and its worker is told.
-    Asked(Box<Job>),
+    /// It runs, and its worker is asked to stop.
+    Requested(Box<Job>),
     /// It was over first.
     Finished(Box<Job>),
     /// The condition does not hold of it, and nothing was changed.
@@ -34,26 +34,22 @@ pub enum Cancellation {
     Unknown,
 }
 
-/// The use cases, over their ports.
+/// The use cases, with their ports.
 #[derive(Clone)]
 pub struct Jobs {
-    /// The table.
-    pub store: Arc<dyn JobStore>,
-    /// The object storage.
+    /// Ports that every use case needs.
+    pub shared: Shared,
+    /// Store of payloads and results.
     pub objects: Arc<dyn Objects>,
-    /// Clock and randomness.
-    pub host: Arc<dyn Host>,
-    /// What counts.
-    pub meter: Arc<dyn Meter>,
-    /// What job ids are derived in.
+    /// Namespace of derived job ids.
     pub namespace: Namespace,
 }
 
 impl Jobs {
     /// The job as it is now; `None` when it is unknown or expired.
     pub async fn get(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
-        let job = self.store.load(key).await?;
-        Ok(job.filter(|job| job.is_alive(self.host.now())))
+        let job = self.shared.store.load(key).await?;
+        Ok(job.filter(|job| job.is_alive(self.shared.host.now())))
     }
 
     /// The job once it is over or `changed`, or as it is when the wait (at most [`LONGEST_WAIT`]) is over.
@@ -98,8 +94,9 @@ impl Jobs {
     /// Cancels a job, or asks its worker to.
     pub async fn cancel(&self, key: &JobKey) -> Result<Cancellation, PortError> {
         let existing = match self
+            .shared
             .store
-            .change(key, &Transition::withdraw(self.host.now()))
+            .change(key, &Transition::withdraw(self.shared.host.now()))
             .await?
         {
             Change::Made(job) => return Ok(self.withdrawn(job)),
@@ -109,26 +106,31 @@ impl Jobs {
             // It runs: ask. Should it be over, or be waiting again, by then, what is found says so.
             Some(job) if job.status == Status::Running => {
                 match self
+                    .shared
                     .store
-                    .change(key, &Transition::ask_to_cancel(self.host.now()))
+                    .change(key, &Transition::ask_to_cancel(self.shared.host.now()))
                     .await?
                 {
-                    Change::Made(job) => return Ok(Cancellation::Asked(job)),
+                    Change::Made(job) => return Ok(Cancellation::Requested(job)),
                     Change::Refused(existing) => existing,
                 }
             }
             existing => existing,
         };
-        Ok(match existing.filter(|job| job.is_alive(self.host.now())) {
-            None => Cancellation::Unknown,
-            Some(job) => match job.status {
-                Status::Cancelled => Cancellation::Cancelled(job),
-                Status::Succeeded | Status::Failed => Cancellation::Finished(job),
-                Status::Cancelling => Cancellation::Asked(job),
-                // It went on between the two writes. The wish was not written: say so, and let the client ask again.
-                Status::Accepted | Status::Running | Status::Retrying => return Err(overtaken()),
+        Ok(
+            match existing.filter(|job| job.is_alive(self.shared.host.now())) {
+                None => Cancellation::Unknown,
+                Some(job) => match job.status {
+                    Status::Cancelled => Cancellation::Cancelled(job),
+                    Status::Succeeded | Status::Failed => Cancellation::Finished(job),
+                    Status::Cancelling => Cancellation::Requested(job),
+                    // It went on between the two writes. The request was not written: the client has to retry.
+                    Status::Accepted | Status::Running | Status::Retrying => {
+                        return Err(overtaken());
+                    }
+                },
             },
-        })
+        )
     }
 
     /// Cancels a job, or asks its worker to, if the condition holds of it at the moment of the write. A job that has ended is
@@ -140,7 +142,7 @@ impl Jobs {
     ) -> Result<Cancellation, PortError> {
         let mut current = self.get(key).await?;
         for _ in 0..MOST_CHANGES {
-            let now = self.host.now();
+            let now = self.shared.host.now();
             let Some(job) = current.filter(|job| job.is_alive(now)) else {
                 return Ok(Cancellation::Unknown);
             };
@@ -150,17 +152,17 @@ impl Jobs {
                 }
                 _ if !holds(&job) => return Ok(Cancellation::Changed),
                 Status::Cancelled => return Ok(Cancellation::Cancelled(Box::new(job))),
-                Status::Cancelling => return Ok(Cancellation::Asked(Box::new(job))),
+                Status::Cancelling => return Ok(Cancellation::Requested(Box::new(job))),
                 Status::Accepted | Status::Retrying => Transition::withdraw(now),
                 Status::Running => Transition::ask_to_cancel(now),
             };
             (transition.guard.version, transition.guard.created_at) =
                 (Some(job.version), Some(job.created_at));
-            match self.store.change(key, &transition).await? {
+            match self.shared.store.change(key, &transition).await? {
                 Change::Made(job) if job.status == Status::Cancelled => {
                     return Ok(self.withdrawn(job));
                 }
-                Change::Made(job) => return Ok(Cancellation::Asked(job)),
+                Change::Made(job) => return Ok(Cancellation::Requested(job)),
                 Change::Refused(existing) => current = existing.map(|job| *job),
             }
         }
@@ -168,7 +170,8 @@ impl Jobs {
     }
 
     fn withdrawn(&self, job: Box<Job>) -> Cancellation {
-        self.meter
+        self.shared
+            .meter
             .count(&job.command, Fact::Cancelled { run_time: None });
         tracing::info!(job_id = %job.id, tenant = %job.tenant, "cancelled a job before it ran");
         Cancellation::Cancelled(job)

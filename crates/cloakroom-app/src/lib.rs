@@ -1,13 +1,15 @@
-//! The hall: one use case a file, the ports they need, and what a handler sees.
+//! Use cases, one a file; the ports that they need; and the types of commands and handlers.
 //!
 //! - [`submit`], [`intake`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`] and [`redrive`]: the
-//!   use cases, and the order of their effects;
-//! - [`command`], [`handler`], [`body`], [`context`]: how a command is defined and what its handler is given;
-//! - [`admission`]: how many attempts run side by side, by the memory that they need;
-//! - [`ports`]: what the use cases need of the world; [`envelope`]: what travels in a message; [`meter`]: what is counted
-//!   of it all, and [`trace`]: which trace it belongs to.
+//!   use cases, and the order of their effects. [`shared`]: the ports that all of them need;
+//! - [`command`], [`handler`], [`body`], [`context`]: the definition of a command, and the input of its handler;
+//! - [`admission`]: the number of attempts side by side, by the memory that they need;
+//! - [`ports`]: what the use cases need of the world. [`envelope`]: the content of a message. [`delivery`]: a message as it is
+//!   received. [`meter`]: counted facts. [`trace`]: the trace of a job.
 //!
-//! No SDK types and no status codes: those are the rooms on either side.
+//! This crate has no SDK types and no status codes.
+//!
+//! The feature `handlers` (default) compiles the handlers of commands. A worker does not start without it.
 
 pub mod admission;
 pub mod attempt;
@@ -16,7 +18,7 @@ pub mod call;
 pub mod command;
 pub mod context;
 pub mod dead_letters;
-mod elsewhere;
+pub mod delivery;
 pub mod envelope;
 pub mod extract;
 pub mod handler;
@@ -31,6 +33,8 @@ pub mod panics;
 pub mod payload;
 pub mod ports;
 pub mod redrive;
+pub mod shared;
+mod spawn;
 pub mod state;
 pub mod submit;
 pub mod sweep;
@@ -51,11 +55,12 @@ pub use extract::{FromJob, JobParts};
 pub use handler::{HandlerError, Output};
 pub use host::{Host, SystemHost};
 pub use http_settings::HttpSettings;
-pub use intake::Intake;
+pub use intake::ProducerIntake;
 pub use jobs::Jobs;
 pub use meter::Meter;
 pub use payload::{Payload, PayloadError};
 pub use redrive::Redrive;
+pub use shared::Shared;
 pub use state::{State, StateError};
 pub use submit::Submit;
 pub use sweep::Sweeper;

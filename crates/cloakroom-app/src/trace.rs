@@ -34,27 +34,27 @@ impl TraceContext {
         (text.len() <= 256 && (!more || version != "00")).then(|| Self(text.to_owned()))
     }
 
-    /// A trace that begins here, of these random bits. Nobody has recorded any of it.
-    pub fn begin(random: u128) -> Self {
+    /// Begins a trace from these random bits. No step of it is recorded yet.
+    pub fn new(random: u128) -> Self {
         // Neither id may be zero.
         let (trace, span) = (random.max(1), random ^ (random >> 64));
-        Self::of(&format!("{trace:032x}"), span, 0)
+        Self::from_parts(&format!("{trace:032x}"), span, 0)
     }
 
-    /// A step of the same trace, and the parent of what follows it; of these random bits.
+    /// Begins a step of the same trace, the parent of the steps that follow, from these random bits.
     #[must_use]
     pub fn child(&self, random: u128) -> Self {
-        Self::of(self.trace_id(), random, self.flags() & SAMPLED)
+        Self::from_parts(self.trace_id(), random, self.flags() & SAMPLED)
     }
 
-    fn of(trace_id: &str, random: u128, flags: u8) -> Self {
+    fn from_parts(trace_id: &str, random: u128, flags: u8) -> Self {
         let span = u64::try_from(random & u128::from(u64::MAX))
             .unwrap_or(1)
             .max(1);
         Self(format!("00-{trace_id}-{span:016x}-{flags:02x}"))
     }
 
-    /// What all steps of the trace share: 32 hexadecimal digits.
+    /// Returns the id that all steps of the trace share: 32 hexadecimal digits.
     pub fn trace_id(&self) -> &str {
         &self.0[3..35]
     }

@@ -10,11 +10,11 @@ use std::time::Duration;
 use cloakroom_core::parts::{LARGEST_PART, MOST_PARTS};
 use cloakroom_core::{PartLayout, Tenant, Timestamp, UploadId};
 
-use crate::host::Host;
 use crate::ports::{
-    JobStore, ObjectInfo, Objects, Part, PartTerms, PartsRecord, PortError, UploadLink,
-    UploadTerms, keys,
+    JobStore, ObjectInfo, Objects, Part, PartTerms, PartUploads, PartsRecord, PortError,
+    UploadLink, UploadTerms, keys,
 };
+use crate::shared::Shared;
 
 /// How long an upload that no command names is kept.
 pub const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -32,9 +32,9 @@ pub const UPLOAD_LIMIT: u64 = LARGEST_PART;
 /// The most parts that are told of at once: a link may have 2 KB, and a function's answer 6 MB.
 pub const PARTS_AT_ONCE: u32 = 500;
 
-/// An upload that was made ready.
+/// A new upload, ready to take its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ready {
+pub struct NewUpload {
     /// What the command names it by.
     pub id: UploadId,
     /// Where and how to `PUT` it.
@@ -43,9 +43,9 @@ pub struct Ready {
     pub expires_at: Timestamp,
 }
 
-/// How it is with an upload in parts.
+/// State of an upload in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InParts {
+pub struct PartsUpload {
     /// What the command names it by.
     pub id: UploadId,
     /// How it is divided.
@@ -58,7 +58,7 @@ pub struct InParts {
     pub expires_at: Timestamp,
 }
 
-/// How it is with one part.
+/// State of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartState {
     /// Which one, and how many bytes it must have.
@@ -67,27 +67,31 @@ pub struct PartState {
     pub link: Option<UploadLink>,
 }
 
-/// The use case, over its ports.
+/// The use case, with its ports.
 #[derive(Clone)]
 pub struct Uploads {
-    /// The table.
-    pub store: Arc<dyn JobStore>,
-    /// The object storage.
+    /// Ports that every use case needs.
+    pub shared: Shared,
+    /// Store of payloads and results.
     pub objects: Arc<dyn Objects>,
-    /// Clock and randomness.
-    pub host: Arc<dyn Host>,
+    /// Uploads in parts, in the same store.
+    pub parts: Arc<dyn PartUploads>,
 }
 
 impl Uploads {
     /// Makes an upload ready.
-    pub async fn start(&self, tenant: &Tenant, terms: &UploadTerms) -> Result<Ready, PortError> {
-        let now = self.host.now();
-        let id = new_id(now, self.host.random());
+    pub async fn start(
+        &self,
+        tenant: &Tenant,
+        terms: &UploadTerms,
+    ) -> Result<NewUpload, PortError> {
+        let now = self.shared.host.now();
+        let id = new_id(now, self.shared.host.random());
         let link = self
             .objects
             .upload_link(&keys::upload(tenant, id), terms, LINK_LIFE)
             .await?;
-        Ok(Ready {
+        Ok(NewUpload {
             id,
             link,
             expires_at: now.after(LINK_LIFE),
@@ -100,11 +104,11 @@ impl Uploads {
         tenant: &Tenant,
         terms: &UploadTerms,
         division: PartLayout,
-    ) -> Result<InParts, PortError> {
-        let now = self.host.now();
-        let id = new_id(now, self.host.random());
+    ) -> Result<PartsUpload, PortError> {
+        let now = self.shared.host.now();
+        let id = new_id(now, self.shared.host.random());
         let store_id = self
-            .objects
+            .parts
             .begin_parts(&keys::parts(tenant, id), terms)
             .await?;
         let record = PartsRecord {
@@ -116,41 +120,44 @@ impl Uploads {
             digest: None,
             expires_at: now.after(PARTS_LIFE),
         };
-        self.store.keep_upload(&record).await?;
-        self.told(&record, 1, &[], now).await
+        self.shared.store.keep_upload(&record).await?;
+        self.describe(&record, 1, &[], now).await
     }
 
-    /// How it is with an upload in parts, from this part on, with fresh links; `None` of one that is over, or of no such upload.
-    pub async fn look(
+    /// Returns the state of an upload in parts, from this part on, with fresh links; `None` if it is unknown or expired.
+    pub async fn status(
         &self,
         tenant: &Tenant,
         id: UploadId,
         from: u32,
-    ) -> Result<Option<InParts>, PortError> {
-        let now = self.host.now();
-        let Some(record) = live(&*self.store, tenant, id, now).await? else {
+    ) -> Result<Option<PartsUpload>, PortError> {
+        let now = self.shared.host.now();
+        let Some(record) = load_live(&*self.shared.store, tenant, id, now).await? else {
             return Ok(None);
         };
         let from = from.max(1);
-        let there: Vec<u32> = match found(&*self.objects, &record, from, PARTS_AT_ONCE).await? {
-            Found::Unfinished(parts) => parts.into_iter().map(|part| part.number).collect(),
-            // They were: it was put together, and its bytes perhaps deleted when its job ended.
-            Found::Whole(_) => (1..=division(&record).count()).collect(),
-            Found::Gone if record.known_digest().is_some() => {
-                (1..=division(&record).count()).collect()
-            }
-            Found::Gone => return Ok(None),
-        };
-        self.told(&record, from, &there, now).await.map(Some)
+        let present: Vec<u32> =
+            match status(&*self.objects, &*self.parts, &record, from, PARTS_AT_ONCE).await? {
+                UploadStatus::Unfinished(parts) => {
+                    parts.into_iter().map(|part| part.number).collect()
+                }
+                // They were: it was put together, and its bytes perhaps deleted when its job ended.
+                UploadStatus::Whole(_) => (1..=division(&record).count()).collect(),
+                UploadStatus::Gone if record.known_digest().is_some() => {
+                    (1..=division(&record).count()).collect()
+                }
+                UploadStatus::Gone => return Ok(None),
+            };
+        self.describe(&record, from, &present, now).await.map(Some)
     }
 
-    async fn told(
+    async fn describe(
         &self,
         record: &PartsRecord,
         from: u32,
         there: &[u32],
         now: Timestamp,
-    ) -> Result<InParts, PortError> {
+    ) -> Result<PartsUpload, PortError> {
         let (division, key) = (division(record), keys::parts(&record.tenant, record.id));
         // A link is good for no longer than the upload is.
         let expires_at = now.after(LINK_LIFE).min(record.expires_at);
@@ -165,14 +172,14 @@ impl Uploads {
             let link = match there.binary_search(&number) {
                 Ok(_) => None,
                 Err(_) => Some(
-                    self.objects
+                    self.parts
                         .part_link(&key, &record.store_id, terms, valid)
                         .await?,
                 ),
             };
             parts.push(PartState { terms, link });
         }
-        Ok(InParts {
+        Ok(PartsUpload {
             id: record.id,
             division,
             parts,
@@ -182,8 +189,8 @@ impl Uploads {
     }
 }
 
-/// What is known of an upload in parts that can be named.
-pub(crate) async fn live(
+/// Loads the record of an upload in parts that has not expired.
+pub(crate) async fn load_live(
     store: &dyn JobStore,
     tenant: &Tenant,
     id: UploadId,
@@ -202,8 +209,8 @@ fn division(record: &PartsRecord) -> PartLayout {
     }
 }
 
-/// What is there of an upload in parts.
-enum Found {
+/// Status of an upload in parts.
+enum UploadStatus {
     /// These parts, each of the length that it must have.
     Unfinished(Vec<Part>),
     /// All of it.
@@ -212,42 +219,47 @@ enum Found {
     Gone,
 }
 
-/// Looks for so many of its parts from one on, or for the whole.
-async fn found(
+/// Returns the status of an upload in parts, with at most `most` of its parts from one on.
+async fn status(
     objects: &dyn Objects,
+    uploads: &dyn PartUploads,
     record: &PartsRecord,
     from: u32,
     most: u32,
-) -> Result<Found, PortError> {
+) -> Result<UploadStatus, PortError> {
     let (key, division) = (keys::parts(&record.tenant, record.id), division(record));
     let numbers = from..=from.saturating_add(most - 1).min(division.count());
-    if let Some(mut parts) = objects.parts(&key, &record.store_id, numbers).await? {
+    if let Some(mut parts) = uploads.parts(&key, &record.store_id, numbers).await? {
         parts.retain(|part| part.length == division.length_of(part.number));
-        return Ok(Found::Unfinished(parts));
+        return Ok(UploadStatus::Unfinished(parts));
     }
-    Ok(objects.info(&key).await?.map_or(Found::Gone, Found::Whole))
+    Ok(objects
+        .info(&key)
+        .await?
+        .map_or(UploadStatus::Gone, UploadStatus::Whole))
 }
 
-/// Why an upload in parts can't be put together.
+/// Reason that an upload in parts can't be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Unfinished {
+pub(crate) enum Incomplete {
     /// These parts are missing, of so many.
     Missing(Vec<u32>, u32),
     /// It is there no longer.
     Gone,
 }
 
-/// Puts an upload in parts together, unless it is already: what is known of the whole then.
+/// Completes an upload in parts, unless it is complete already. Returns what is known of the whole.
 ///
-/// It is the same however often, and by however many at once, it is asked for: whose upload it is is another matter.
-pub(crate) async fn put_together(
+/// Repeated and concurrent calls have the same effect. They do not decide whose upload it is.
+pub(crate) async fn complete(
     objects: &dyn Objects,
+    uploads: &dyn PartUploads,
     record: &PartsRecord,
-) -> Result<Result<ObjectInfo, Unfinished>, PortError> {
-    let parts = match found(objects, record, 1, MOST_PARTS).await? {
-        Found::Unfinished(parts) => parts,
-        Found::Whole(info) => return Ok(Ok(info)),
-        Found::Gone => return Ok(Err(Unfinished::Gone)),
+) -> Result<Result<ObjectInfo, Incomplete>, PortError> {
+    let parts = match status(objects, uploads, record, 1, MOST_PARTS).await? {
+        UploadStatus::Unfinished(parts) => parts,
+        UploadStatus::Whole(info) => return Ok(Ok(info)),
+        UploadStatus::Gone => return Ok(Err(Incomplete::Gone)),
     };
     let last = division(record).count();
     let there = |number: &u32| {
@@ -257,12 +269,12 @@ pub(crate) async fn put_together(
     };
     let missing: Vec<_> = (1..=last).filter(|number| !there(number)).collect();
     if !missing.is_empty() {
-        return Ok(Err(Unfinished::Missing(missing, last)));
+        return Ok(Err(Incomplete::Missing(missing, last)));
     }
     let key = keys::parts(&record.tenant, record.id);
-    objects.join_parts(&key, &record.store_id, &parts).await?;
+    uploads.join_parts(&key, &record.store_id, &parts).await?;
     // It may be that another one was first.
-    Ok(objects.info(&key).await?.ok_or(Unfinished::Gone))
+    Ok(objects.info(&key).await?.ok_or(Incomplete::Gone))
 }
 
 /// An id that tells its time; the rest is random.

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sqs::types::MessageAttributeValue;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::envelope::Envelope;
-use cloakroom_app::intake::{Place, Produced, attributes};
-use cloakroom_app::work::Delivery;
+use cloakroom_app::intake::{PayloadLocation, ProducerMessage, attributes};
 use cloakroom_core::Timestamp;
 use sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
 
@@ -53,12 +53,12 @@ impl ReceivedMessage {
                 receipt,
                 body,
                 receive_count,
-                produced: None,
+                producer_message: None,
             };
         }
-        let produced = attributes.contains_key(attributes::COMMAND).then(|| {
+        let producer_message = attributes.contains_key(attributes::COMMAND).then(|| {
             let payload = payload_location(&body, &attributes);
-            Box::new(Produced {
+            Box::new(ProducerMessage {
                 attributes,
                 payload,
                 sent_at: sent_at.map(Timestamp::from_millis),
@@ -69,18 +69,18 @@ impl ReceivedMessage {
             receipt,
             body,
             receive_count,
-            produced,
+            producer_message,
         }
     }
 }
 
-fn payload_location(body: &str, attributes: &BTreeMap<String, String>) -> Place {
+fn payload_location(body: &str, attributes: &BTreeMap<String, String>) -> PayloadLocation {
     if SizeAttribute::from_names(attributes.keys().map(String::as_str)).is_none() {
-        return Place::Body;
+        return PayloadLocation::Body;
     }
     match Pointer::parse(body) {
-        Ok(Pointer { bucket, key }) => Place::Object { bucket, key },
-        Err(error) => Place::Unknown(error.to_string()),
+        Ok(Pointer { bucket, key }) => PayloadLocation::Object { bucket, key },
+        Err(error) => PayloadLocation::Unknown(error.to_string()),
     }
 }
 

@@ -22,8 +22,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{
-    BrokenOff, Letters, ObjectInfo, Objects, Opened, Parcel, Parcels, Part, PartTerms, PortError,
-    ReadError, UploadLink, UploadTerms,
+    DeadLetterStore, FetchedPayload, ObjectInfo, ObjectReader, Objects, Part, PartTerms,
+    PartUploads, PortError, ProducerPayloads, ReadError, SourceAborted, UploadLink, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::stream::BoxStream;
@@ -98,7 +98,7 @@ impl S3Objects {
 impl Objects for S3Objects {
     /// With its SHA-256: S3 refuses bytes that were damaged on the way.
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
-        let checksum = BASE64.encode(Digest::of(&bytes).as_bytes());
+        let checksum = BASE64.encode(Digest::from_content(&bytes).as_bytes());
         let put = self
             .client()
             .put_object()
@@ -117,12 +117,12 @@ impl Objects for S3Objects {
         &self,
         key: &str,
         content_type: &str,
-        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+        pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
     ) -> Result<bool, PortError> {
         self.write(key, content_type, pieces).await
     }
 
-    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
+    async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError> {
         self.read(key).await
     }
 
@@ -220,7 +220,10 @@ impl Objects for S3Objects {
             .map_err(|error| port_error(OBJECTS, &error))?;
         Ok(upload_link_from(&request))
     }
+}
 
+#[async_trait]
+impl PartUploads for S3Objects {
     async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
         self.begin_parts_of(key, terms).await
     }
@@ -256,9 +259,9 @@ impl Objects for S3Objects {
 
 /// Payloads that producers keep, in buckets of theirs. Needs `s3:ListBucket` there too.
 #[derive(Debug, Clone)]
-pub(crate) struct S3Parcels(Clients);
+pub(crate) struct S3ProducerPayloads(Clients);
 
-impl S3Parcels {
+impl S3ProducerPayloads {
     /// Built at no cost: each fetch is over a client of the bucket's own.
     pub(crate) fn new(clients: &Clients) -> Self {
         Self(clients.clone())
@@ -266,26 +269,31 @@ impl S3Parcels {
 }
 
 #[async_trait]
-impl Parcels for S3Parcels {
-    async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
+impl ProducerPayloads for S3ProducerPayloads {
+    async fn fetch(
+        &self,
+        bucket: &str,
+        key: &str,
+        limit: u64,
+    ) -> Result<FetchedPayload, PortError> {
         let Some(object) = S3Objects::new(&self.0, bucket).read(key).await? else {
-            return Ok(Parcel::Gone);
+            return Ok(FetchedPayload::Gone);
         };
         // What is too large is not read: the connection is given up instead.
         if object.length > limit {
-            return Ok(Parcel::TooLarge(object.length));
+            return Ok(FetchedPayload::TooLarge(object.length));
         }
         object
-            .whole()
+            .read_all()
             .await
-            .map(Parcel::Whole)
+            .map(FetchedPayload::Whole)
             .map_err(read::unavailable)
     }
 }
 
 #[async_trait]
-impl Letters for S3Objects {
-    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
+impl DeadLetterStore for S3Objects {
+    async fn store(&self, key: &str, body: &str) -> Result<(), PortError> {
         self.put(
             key,
             "application/json",
@@ -319,7 +327,7 @@ impl Letters for S3Objects {
         Ok(body.map(|body| String::from_utf8_lossy(&body).into_owned()))
     }
 
-    async fn forget(&self, key: &str) -> Result<(), PortError> {
+    async fn remove(&self, key: &str) -> Result<(), PortError> {
         self.delete(key).await
     }
 }

@@ -11,8 +11,8 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeValue, QueueAttributeName,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
-use cloakroom_app::work::Delivery;
 use cloakroom_core::Tenant;
 
 use crate::clients::{Clients, long_poll_config};

@@ -57,7 +57,7 @@ impl ScheduledQueue {
             .get_or_init(|| self.clients.scheduler())
             .create_schedule()
             .group_name(&self.config.group)
-            .name(Digest::of(body.as_bytes()).to_string())
+            .name(Digest::from_content(body.as_bytes()).to_string())
             .schedule_expression(expression(at))
             .action_after_completion(ActionAfterCompletion::Delete)
             .flexible_time_window(window.expect("its mode is set"))

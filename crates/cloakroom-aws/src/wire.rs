@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::Queue;
 use cloakroom_app::sweep::Rounds;
+use cloakroom_app::work::Handlers;
 use cloakroom_app::{
-    Admission, DeadLetters, Intake, Jobs, Meter, Redrive, Registry, Submit, Sweeper, SystemHost,
-    Uploads, Worker,
+    Admission, DeadLetters, Jobs, Meter, ProducerIntake, Redrive, Registry, Shared, Submit,
+    Sweeper, SystemHost, Uploads, Worker,
 };
 
 use crate::clients::Clients;
 use crate::config::{
     DeadLettersConfig, JobsConfig, ProducersConfig, SubmitConfig, SweeperConfig, WorkerConfig,
 };
-use crate::objects::{S3Objects, S3Parcels};
+use crate::objects::{S3Objects, S3ProducerPayloads};
 use crate::queue::SqsQueue;
 use crate::schedule::ScheduledQueue;
 use crate::table::DynamoStore;
@@ -32,11 +34,20 @@ pub fn submit(
     };
     let submit = accepting(config, clients, queue, commands, meter);
     let uploads = Uploads {
-        store: Arc::clone(&submit.store),
+        shared: submit.shared.clone(),
         objects: Arc::clone(&submit.objects),
-        host: Arc::clone(&submit.host),
+        parts: Arc::clone(&submit.parts),
     };
     (submit, uploads)
+}
+
+/// Ports that every use case needs, over a table.
+fn shared(clients: &Clients, table: &str, meter: Arc<dyn Meter>) -> Shared {
+    Shared {
+        store: Arc::new(DynamoStore::new(clients, table)),
+        host: Arc::new(SystemHost),
+        meter,
+    }
 }
 
 fn queue(config: &SubmitConfig, clients: &Clients) -> SqsQueue {
@@ -50,12 +61,12 @@ fn accepting(
     commands: Registry,
     meter: Arc<dyn Meter>,
 ) -> Submit {
+    let objects = Arc::new(S3Objects::new(clients, &config.bucket));
     Submit {
-        store: Arc::new(DynamoStore::new(clients, &config.table)),
+        shared: shared(clients, &config.table, meter),
         queue,
-        objects: Arc::new(S3Objects::new(clients, &config.bucket)),
-        host: Arc::new(SystemHost),
-        meter,
+        objects: objects.clone(),
+        parts: objects,
         commands,
         namespace: config.namespace,
         inline_limit: config.inline_limit,
@@ -70,16 +81,14 @@ pub fn worker(
     meter: Arc<dyn Meter>,
 ) -> Worker {
     Worker {
-        store: Arc::new(DynamoStore::new(clients, &config.table)),
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
-        host: Arc::new(SystemHost),
         intake: config
             .producers
             .as_ref()
             .map(|it| Arc::new(intake(config, it, clients, &commands, &meter))),
-        meter,
-        commands,
+        shared: shared(clients, &config.table, meter),
+        commands: Handlers::new(commands),
         settings: config.settings,
         admission: config
             .memory
@@ -94,7 +103,7 @@ fn intake(
     clients: &Clients,
     commands: &Registry,
     meter: &Arc<dyn Meter>,
-) -> Intake {
+) -> ProducerIntake {
     let as_submit = SubmitConfig {
         table: config.table.clone(),
         queue_url: config.queue_url.clone(),
@@ -105,7 +114,7 @@ fn intake(
         diagnostics: config.diagnostics,
     };
     let queue = Arc::new(queue(&as_submit, clients));
-    Intake {
+    ProducerIntake {
         submit: accepting(
             &as_submit,
             clients,
@@ -113,9 +122,9 @@ fn intake(
             commands.clone(),
             Arc::clone(meter),
         ),
-        parcels: Arc::new(S3Parcels::new(clients)),
+        payloads: Arc::new(S3ProducerPayloads::new(clients)),
         buckets: producers.buckets.clone(),
-        letters: Arc::new(S3Objects::new(clients, &config.bucket)),
+        dead_letters: Arc::new(S3Objects::new(clients, &config.bucket)),
         tenants: producers.tenants.clone(),
     }
 }
@@ -127,21 +136,17 @@ pub fn dead_letters(
     meter: Arc<dyn Meter>,
 ) -> DeadLetters {
     DeadLetters {
-        store: Arc::new(DynamoStore::new(clients, &config.table)),
+        shared: shared(clients, &config.table, meter),
         queue: Arc::new(SqsQueue::new(clients, &config.dead_letters_url)),
-        letters: Arc::new(S3Objects::new(clients, &config.bucket)),
-        host: Arc::new(SystemHost),
-        meter,
+        dead_letters: Arc::new(S3Objects::new(clients, &config.bucket)),
     }
 }
 
 /// Ending abandoned jobs.
 pub fn rounds(config: &SweeperConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Rounds {
     let sweeper = Sweeper {
-        store: Arc::new(DynamoStore::new(clients, &config.table)),
+        shared: shared(clients, &config.table, meter),
         queue: Arc::new(SqsQueue::new(clients, &config.queue_url)),
-        host: Arc::new(SystemHost),
-        meter,
     };
     Rounds {
         sweeper,
@@ -152,20 +157,18 @@ pub fn rounds(config: &SweeperConfig, clients: &Clients, meter: Arc<dyn Meter>) 
 /// Sending dead letters back: for an operator, over a table, a queue of commands and a bucket.
 pub fn redrive(clients: &Clients, table: &str, queue_url: &str, bucket: &str) -> Redrive {
     Redrive {
-        store: Arc::new(DynamoStore::new(clients, table)),
+        // It counts nothing.
+        shared: shared(clients, table, Arc::new(LogMeter)),
         queue: Arc::new(SqsQueue::new(clients, queue_url).with_payload_bucket(bucket)),
-        letters: Arc::new(S3Objects::new(clients, bucket)),
-        host: Arc::new(SystemHost),
+        dead_letters: Arc::new(S3Objects::new(clients, bucket)),
     }
 }
 
 /// Polling, finding and cancelling jobs, and handing out their results.
 pub fn jobs(config: &JobsConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Jobs {
     Jobs {
-        store: Arc::new(DynamoStore::new(clients, &config.table)),
+        shared: shared(clients, &config.table, meter),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
-        host: Arc::new(SystemHost),
-        meter,
         namespace: config.namespace,
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
                 .history(&args.job)
                 .await?
         }
-        Some(stack) => HistoryView::of(&record(stack, &args).await?, ""),
+        Some(stack) => HistoryView::from_job(&record(stack, &args).await?, ""),
     };
     if args.json {
         show::line(&serde_json::to_string(&story).expect("a story is JSON"))?;

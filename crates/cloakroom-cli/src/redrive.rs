@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom_app::core::{JobId, Tenant};
-use cloakroom_app::redrive::{Letter, Redriven};
+use cloakroom_app::redrive::{DeadLetter, RedriveOutcome};
 use cloakroom_aws::Clients;
 use cloakroom_doctor::deployment;
 use serde_json::json;
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
             if args.sends() {
                 pace.tick().await;
                 let outcome = redrive.send(letter).await?;
-                let count = if outcome == Redriven::Sent {
+                let count = if outcome == RedriveOutcome::Sent {
                     &mut sent
                 } else {
                     &mut refused
@@ -97,7 +97,7 @@ impl Args {
         self.all || !self.jobs.is_empty()
     }
 
-    fn wants(&self, letter: &Letter) -> bool {
+    fn wants(&self, letter: &DeadLetter) -> bool {
         let named = self.jobs.is_empty()
             || letter
                 .job
@@ -111,7 +111,7 @@ impl Args {
     }
 }
 
-fn code_of(letter: &Letter) -> Option<&str> {
+fn code_of(letter: &DeadLetter) -> Option<&str> {
     letter
         .record
         .as_ref()?
@@ -120,14 +120,14 @@ fn code_of(letter: &Letter) -> Option<&str> {
         .map(|failure| failure.code.as_str())
 }
 
-fn status_of(letter: &Letter) -> &'static str {
+fn status_of(letter: &DeadLetter) -> &'static str {
     letter
         .record
         .as_ref()
         .map_or("gone", |job| job.status.as_str())
 }
 
-fn line(letter: &Letter, came: Option<&Redriven>) -> String {
+fn line(letter: &DeadLetter, came: Option<&RedriveOutcome>) -> String {
     let Some(job) = &letter.job else {
         return format!("{}  no message of ours{}", letter.key, said(came));
     };
@@ -151,16 +151,16 @@ fn line(letter: &Letter, came: Option<&Redriven>) -> String {
     )
 }
 
-fn said(came: Option<&Redriven>) -> String {
+fn said(came: Option<&RedriveOutcome>) -> String {
     match came {
         None => String::new(),
-        Some(Redriven::Sent) => "  sent back".to_owned(),
-        Some(Redriven::Refused(why)) => format!("  refused: {why}"),
+        Some(RedriveOutcome::Sent) => "  sent back".to_owned(),
+        Some(RedriveOutcome::Rejected(why)) => format!("  refused: {why}"),
     }
 }
 
-fn document(letter: &Letter, came: Option<&Redriven>) -> String {
-    let refused = if let Some(Redriven::Refused(why)) = came {
+fn document(letter: &DeadLetter, came: Option<&RedriveOutcome>) -> String {
+    let refused = if let Some(RedriveOutcome::Rejected(why)) = came {
         Some(why)
     } else {
         None
@@ -175,7 +175,7 @@ fn document(letter: &Letter, came: Option<&Redriven>) -> String {
         "code": code_of(letter),
         "attempt": record.map(|job| job.attempt),
         "updated_at": record.map(|job| job.updated_at),
-        "sent": came.map(|came| *came == Redriven::Sent),
+        "sent": came.map(|came| *came == RedriveOutcome::Sent),
         "refused": refused,
     })
     .to_string()

@@ -71,7 +71,7 @@ impl Unfinished {
         ]);
         let place = folder.join(format!(
             "{}.json",
-            Digest::of(submission.to_string().as_bytes())
+            Digest::from_content(submission.to_string().as_bytes())
         ));
         let mut before = fs::read(&place)
             .ok()

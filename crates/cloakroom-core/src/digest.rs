@@ -17,7 +17,7 @@ pub struct InvalidDigest;
 
 impl Digest {
     /// Digests the whole of `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn from_content(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
@@ -100,7 +100,7 @@ pub struct Fingerprint(Digest);
 
 impl Fingerprint {
     /// Takes the fingerprint of a command. Each part is preceded by its length, so no two commands run together.
-    pub fn of(
+    pub fn new(
         command: &CommandType,
         query: &str,
         content_type: &str,
@@ -135,12 +135,12 @@ mod tests {
     #[test]
     fn digests_as_sha_256_does_whole_or_in_pieces() {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Digest::of(b"").to_string(), empty);
-        assert_eq!(empty.parse(), Ok(Digest::of(b"")));
+        assert_eq!(Digest::from_content(b"").to_string(), empty);
+        assert_eq!(empty.parse(), Ok(Digest::from_content(b"")));
         let mut pieces = Digest::builder();
         pieces.update(b"ab");
         pieces.update(b"c");
-        assert_eq!(pieces.finish(), Digest::of(b"abc"));
+        assert_eq!(pieces.finish(), Digest::from_content(b"abc"));
         assert_eq!(empty.to_uppercase().parse::<Digest>(), Err(InvalidDigest));
         assert_eq!("é".repeat(32).parse::<Digest>(), Err(InvalidDigest));
     }
@@ -149,14 +149,14 @@ mod tests {
     fn a_fingerprint_changes_with_every_part_and_never_runs_parts_together() {
         let a: CommandType = "a".parse().expect("a type");
         let ab: CommandType = "ab".parse().expect("a type");
-        let payload = Digest::of(b"x");
-        let base = Fingerprint::of(&a, "bc", "d", &payload, 1);
-        assert_eq!(base, Fingerprint::of(&a, "bc", "d", &payload, 1));
+        let payload = Digest::from_content(b"x");
+        let base = Fingerprint::new(&a, "bc", "d", &payload, 1);
+        assert_eq!(base, Fingerprint::new(&a, "bc", "d", &payload, 1));
         for other in [
-            Fingerprint::of(&ab, "c", "d", &payload, 1),
-            Fingerprint::of(&a, "b", "cd", &payload, 1),
-            Fingerprint::of(&a, "bc", "d", &Digest::of(b"y"), 1),
-            Fingerprint::of(&a, "bc", "d", &payload, 2),
+            Fingerprint::new(&ab, "c", "d", &payload, 1),
+            Fingerprint::new(&a, "b", "cd", &payload, 1),
+            Fingerprint::new(&a, "bc", "d", &Digest::from_content(b"y"), 1),
+            Fingerprint::new(&a, "bc", "d", &payload, 2),
         ] {
             assert_ne!(base, other);
         }
@@ -166,7 +166,13 @@ mod tests {
     fn a_fingerprint_never_changes_for_stored_ones_are_compared_with_it() {
         let command: CommandType = "note.keep".parse().expect("a type");
         let of = |command, query, content_type, length| {
-            Fingerprint::of(command, query, content_type, &Digest::of(b"x"), length)
+            Fingerprint::new(
+                command,
+                query,
+                content_type,
+                &Digest::from_content(b"x"),
+                length,
+            )
         };
         let base = of(&command, "a=1", "text/plain", 1);
         let mut sum = Digest::builder();
@@ -175,7 +181,7 @@ mod tests {
             sum.update(part.as_bytes());
         }
         sum.update(&1u64.to_be_bytes());
-        sum.update(Digest::of(b"x").as_bytes());
+        sum.update(Digest::from_content(b"x").as_bytes());
         assert_eq!(base, Fingerprint::from_digest(sum.finish()));
         let other: CommandType = "note.lose".parse().expect("a type");
         for changed in [

@@ -44,7 +44,7 @@ impl Step {
 
     /// With what went wrong.
     #[must_use]
-    pub fn because(mut self, failure: &Failure) -> Self {
+    pub fn with_cause(mut self, failure: &Failure) -> Self {
         self.reason = Some(cut(
             format!("{}: {}", failure.code, failure.detail),
             Self::REASON_LIMIT,
@@ -95,7 +95,7 @@ mod tests {
         for event in Event::ALL {
             let step = Step::new(event, Timestamp::from_millis(1_795_248_000_120));
             assert_eq!(step.to_string().parse(), Ok(step.clone()));
-            let step = step.because(&failure);
+            let step = step.with_cause(&failure);
             assert_eq!(step.to_string().parse(), Ok(step.clone()));
         }
         let step: Step = "1795248000120 fail no-paper: out of paper"
@@ -113,7 +113,7 @@ mod tests {
             assert_eq!(text.parse::<Step>(), Err(InvalidStep), "{text}");
         }
         let long = Step::new(Event::Retry, Timestamp::from_millis(0))
-            .because(&Failure::new("é".repeat(1000)));
+            .with_cause(&Failure::new("é".repeat(1000)));
         // The code and a colon have 12 bytes, and each letter two.
         assert_eq!(long.reason, Some(format!("job-failed: {}", "é".repeat(74))));
     }

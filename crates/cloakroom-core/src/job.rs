@@ -222,7 +222,13 @@ pub(crate) mod tests {
             tenant: Tenant::default(),
             id: JobId::from_uuid(uuid::Uuid::from_u128(1)),
             client_job_id: Some("order-1042".parse().expect("a key")),
-            fingerprint: Fingerprint::of(&command, "", "application/json", &Digest::of(b"{}"), 2),
+            fingerprint: Fingerprint::new(
+                &command,
+                "",
+                "application/json",
+                &Digest::from_content(b"{}"),
+                2,
+            ),
             command,
             retention: Duration::from_secs(86_400),
             not_before: None,
@@ -286,7 +292,7 @@ pub(crate) mod tests {
             tenant: "warehouse".parse().expect("a tenant"),
             id: JobId::from_uuid(uuid::Uuid::from_u128(5)),
             client_job_id: Some("k".parse().expect("a key")),
-            fingerprint: Fingerprint::of(&command, "", "", &Digest::of(b"x"), 1),
+            fingerprint: Fingerprint::new(&command, "", "", &Digest::from_content(b"x"), 1),
             command,
             retention: Duration::from_secs(3600),
             not_before: None,
@@ -395,7 +401,7 @@ pub(crate) mod tests {
             content_type: "image/png".into(),
             key: "k".into(),
             length: 1,
-            sha256: Digest::of(b"x"),
+            sha256: Digest::from_content(b"x"),
             retention,
         };
         for (retention, expires_at) in [(None, None), (Some(Duration::from_secs(3600)), Some(3607))]

@@ -40,7 +40,7 @@ pub enum InvalidPartCount {
 
 impl PartLayout {
     /// Into so many parts; or as many as is usual, of which there are never too many.
-    pub fn of(length: u64, wish: Option<u32>) -> Result<Self, InvalidPartCount> {
+    pub fn new(length: u64, wish: Option<u32>) -> Result<Self, InvalidPartCount> {
         let Some(parts) = wish.map(|parts| parts.clamp(1, MOST_PARTS)) else {
             let least = length.div_ceil(MOST_PARTS.into()).next_multiple_of(MIB);
             return Ok(Self {
@@ -111,7 +111,7 @@ mod tests {
             (LARGEST_UPLOAD, 1_023, Err(InvalidPartCount::TooFew(1_024))),
         ] {
             assert_eq!(
-                PartLayout::of(length, Some(wish)).map(|it| it.count()),
+                PartLayout::new(length, Some(wish)).map(|it| it.count()),
                 said,
                 "{length} in {wish}"
             );
@@ -126,7 +126,7 @@ mod tests {
             (700 * GIB, 9_956, 72),
             (LARGEST_UPLOAD, 9_987, 525),
         ] {
-            let it = PartLayout::of(length, None).expect("no wish");
+            let it = PartLayout::new(length, None).expect("no wish");
             assert_eq!(
                 (it.count(), it.part_length / MIB),
                 (parts, part_length),
@@ -141,15 +141,15 @@ mod tests {
             length in prop_oneof![1..LARGEST_UPLOAD, 1..300 * MIB],
             wish in prop_oneof![1..=MOST_PARTS, 1u32..40],
         ) {
-            let it = match PartLayout::of(length, Some(wish)) {
+            let it = match PartLayout::new(length, Some(wish)) {
                 Ok(it) => it,
                 Err(InvalidPartCount::TooMany(would)) => {
-                    prop_assert!(would < wish && PartLayout::of(length, Some(would + 1)).is_err());
-                    PartLayout::of(length, Some(would)).expect("it would do")
+                    prop_assert!(would < wish && PartLayout::new(length, Some(would + 1)).is_err());
+                    PartLayout::new(length, Some(would)).expect("it would do")
                 }
                 Err(InvalidPartCount::TooFew(would)) => {
-                    prop_assert!(would > wish && PartLayout::of(length, Some(would - 1)).is_err());
-                    PartLayout::of(length, Some(would)).expect("it would do")
+                    prop_assert!(would > wish && PartLayout::new(length, Some(would - 1)).is_err());
+                    PartLayout::new(length, Some(would)).expect("it would do")
                 }
             };
             let last = it.count();
@@ -158,7 +158,7 @@ mod tests {
             prop_assert!(it.length_of(last) > 0);
             prop_assert_eq!(it.offset(last) + it.length_of(last), length);
             prop_assert_eq!(it.length_of(last + 1), 0);
-            if PartLayout::of(length, Some(wish)).is_ok() {
+            if PartLayout::new(length, Some(wish)).is_ok() {
                 prop_assert_eq!(last, wish);
             }
         }
@@ -182,12 +182,12 @@ mod tests {
             (LARGEST_PART, 1, 1),
         ] {
             assert_eq!(
-                PartLayout::of(length, Some(asked)).map(|it| it.count()),
+                PartLayout::new(length, Some(asked)).map(|it| it.count()),
                 Ok(parts),
                 "{length} in {asked}"
             );
         }
-        let nothing = PartLayout::of(0, Some(1)).expect("one part");
+        let nothing = PartLayout::new(0, Some(1)).expect("one part");
         assert_eq!((nothing.part_length, nothing.length_of(1)), (1, 0));
         assert_eq!(
             PartLayout {

@@ -160,7 +160,7 @@ impl Problem {
     }
 
     /// What polls answer of a failed or cancelled job; `None` while there is nothing wrong with it.
-    pub fn of_job(job: JobView) -> Option<Self> {
+    pub fn from_job(job: JobView) -> Option<Self> {
         let mut problem = match (job.status, &job.error) {
             (crate::Status::Cancelled, _) => Self::new(
                 Code::JobCancelled,

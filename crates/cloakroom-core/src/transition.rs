@@ -101,7 +101,7 @@ pub struct Transition {
 }
 
 impl Transition {
-    fn of(event: Event, now: Timestamp) -> Self {
+    fn new(event: Event, now: Timestamp) -> Self {
         let statuses: Vec<_> = Status::ALL
             .into_iter()
             .filter(|&from| next(from, event).is_ok())
@@ -139,21 +139,21 @@ impl Transition {
         }
     }
 
-    fn because(mut self, failure: Failure) -> Self {
-        self.patch.step = self.patch.step.map(|step| step.because(&failure));
+    fn with_cause(mut self, failure: Failure) -> Self {
+        self.patch.step = self.patch.step.map(|step| step.with_cause(&failure));
         self.patch.failure = Some(failure);
         self
     }
 
     fn fenced(event: Event, token: LeaseToken, now: Timestamp) -> Self {
-        let mut transition = Self::of(event, now);
+        let mut transition = Self::new(event, now);
         transition.guard.token = Some(token);
         transition
     }
 
     /// Begins an attempt of a job that no worker runs.
     pub fn claim(claim: &Claim, now: Timestamp) -> Self {
-        let mut transition = Self::begin(Self::of(Event::Claim, now), claim, now);
+        let mut transition = Self::begin(Self::new(Event::Claim, now), claim, now);
         transition
             .guard
             .statuses
@@ -238,7 +238,7 @@ impl Transition {
     }
 
     fn fail(token: LeaseToken, failure: Failure, now: Timestamp) -> Self {
-        Self::fenced(Event::Fail, token, now).because(failure)
+        Self::fenced(Event::Fail, token, now).with_cause(failure)
     }
 
     fn retry(
@@ -268,19 +268,19 @@ impl Transition {
                 .unwrap_or_else(|| policy.delay(job.attempt, unit))
                 .min(policy.cap),
         );
-        let mut transition = Self::fenced(Event::Retry, token, now).because(failure);
+        let mut transition = Self::fenced(Event::Retry, token, now).with_cause(failure);
         transition.patch.ready_at = Some(at);
         transition
     }
 
     /// The client cancels a job that no attempt runs.
     pub fn withdraw(now: Timestamp) -> Self {
-        Self::of(Event::Withdraw, now)
+        Self::new(Event::Withdraw, now)
     }
 
     /// The client cancels a job that an attempt runs.
     pub fn ask_to_cancel(now: Timestamp) -> Self {
-        Self::of(Event::AskToCancel, now)
+        Self::new(Event::AskToCancel, now)
     }
 
     /// Ends a job whose cancelling was asked for and whose worker, the holder of `token`, is gone.
@@ -294,7 +294,7 @@ impl Transition {
     /// (the command's attempts were lowered since).
     pub fn give_up(job: &Job, token: LeaseToken, now: Timestamp) -> Self {
         let mut transition =
-            Self::fenced(Event::GiveUp, token, now).because(match (&job.failure, job.status) {
+            Self::fenced(Event::GiveUp, token, now).with_cause(match (&job.failure, job.status) {
                 (Some(last), Status::Retrying) => last.clone(),
                 _ => cause_of_death(job),
             });
@@ -308,7 +308,7 @@ impl Transition {
             "the job was not begun within {} s; submit the command again under a new key if it is wanted still",
             start_within.as_secs()
         ));
-        let mut transition = Self::of(Event::Lapse, now).because(failure.with_code("expired"));
+        let mut transition = Self::new(Event::Lapse, now).with_cause(failure.with_code("expired"));
         transition.guard.created_at = Some(created_at);
         transition.guard.ready_by = Some(now.before(start_within));
         transition
@@ -316,7 +316,7 @@ impl Transition {
 
     /// Sends a job that failed back to work, as an operator asked: with all its attempts, and ready at once.
     pub fn redrive(job: &Job, now: Timestamp) -> Self {
-        let mut transition = Self::of(Event::Redrive, now);
+        let mut transition = Self::new(Event::Redrive, now);
         transition.guard.version = Some(job.version);
         transition.patch.ready_at = Some(now);
         let forgotten = job.history.len().saturating_sub(KEPT_OVER_A_REDRIVE);

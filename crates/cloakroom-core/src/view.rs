@@ -103,7 +103,7 @@ pub struct Links {
 
 impl JobView {
     /// Shows a job. `base` is the path of the public base URL, empty or as in `/v1`.
-    pub fn of(job: &Job, base: &str) -> Self {
+    pub fn from_job(job: &Job, base: &str) -> Self {
         let this = format!("{base}/jobs/{}", job.id);
         let success = job.success.as_ref();
         let kept = success.and_then(|success| success.result.as_ref());
@@ -182,7 +182,7 @@ pub struct StepView {
 
 impl HistoryView {
     /// Tells of a job. `base` is the path of the public base URL.
-    pub fn of(job: &Job, base: &str) -> Self {
+    pub fn from_job(job: &Job, base: &str) -> Self {
         let accepted = StepView {
             at: job.created_at,
             event: "accept".to_owned(),
@@ -207,7 +207,7 @@ impl HistoryView {
         });
         Self {
             history: std::iter::once(accepted).chain(steps).collect(),
-            job: JobView::of(job, base),
+            job: JobView::from_job(job, base),
         }
     }
 }

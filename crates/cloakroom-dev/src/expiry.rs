@@ -22,7 +22,7 @@ pub(crate) async fn delete(services: Arc<Services>, objects: S3Objects, commands
         services.abort_unfinished(UPLOAD_LIFE).await;
         let results = RESULT_DAYS.map(|days| {
             (
-                keys::results_of(days),
+                keys::results_prefix(days),
                 Duration::from_secs(u64::from(days) * 24 * 3600),
             )
         });

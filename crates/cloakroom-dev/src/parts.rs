@@ -8,7 +8,7 @@ use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::PortError;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
-use cloakroom_app::{DeadLetters, Host, Jobs, Registry, Submit, Sweeper, Uploads, Worker};
+use cloakroom_app::{DeadLetters, Host, Jobs, Registry, Shared, Submit, Sweeper, Uploads, Worker};
 use cloakroom_aws::{
     Clients, DeadLettersConfig, DynamoStore, JobsConfig, Local, Queues, S3Objects, SqsQueue,
     SubmitConfig, WorkerConfig,
@@ -109,10 +109,12 @@ impl Parts {
             commands,
             objects,
             sweeper: Sweeper {
-                store: Arc::new(store.clone()),
+                shared: Shared {
+                    store: Arc::new(store.clone()),
+                    host: Arc::clone(&host),
+                    meter: Arc::new(LogMeter),
+                },
                 queue: queue.clone(),
-                host: Arc::clone(&host),
-                meter: Arc::new(LogMeter),
             },
             store,
             queue,
@@ -127,11 +129,11 @@ impl Parts {
     fn go_by(&mut self, host: &Arc<dyn Host>) {
         let (submit, uploads) = &mut self.submit;
         let hosts = [
-            &mut submit.host,
-            &mut uploads.host,
-            &mut self.jobs.host,
-            &mut self.worker.host,
-            &mut self.dead_letters.host,
+            &mut submit.shared.host,
+            &mut uploads.shared.host,
+            &mut self.jobs.shared.host,
+            &mut self.worker.shared.host,
+            &mut self.dead_letters.shared.host,
         ];
         for its in hosts {
             *its = Arc::clone(host);

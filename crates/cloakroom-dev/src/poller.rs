@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_app::work::{Delivery, Disposition};
+use cloakroom_app::delivery::{Delivery, Disposition};
 use cloakroom_app::{DeadLetters, Worker};
 use cloakroom_aws::SqsQueue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -77,7 +77,7 @@ async fn handle(
     delivery: Delivery,
     _place: OwnedSemaphorePermit,
 ) {
-    let ends_at = worker.host.now().after(NO_END);
+    let ends_at = worker.shared.host.now().after(NO_END);
     if worker.handle(&delivery, ends_at).await == Disposition::Done {
         delete(&queue, &delivery).await;
     }

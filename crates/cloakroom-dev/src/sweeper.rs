@@ -12,7 +12,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub(crate) async fn sweep(store: DynamoStore, sweeper: Sweeper) {
     loop {
         let looked = match store.open_jobs().await {
-            Ok(open) => sweeper.look(&open).await.map(drop),
+            Ok(open) => sweeper.sweep(&open).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = looked {

@@ -94,7 +94,7 @@ fn wanted(needs: Needs) -> Vec<(String, u64)> {
         .zip(needs.results)
         .filter(|(_, needed)| *needed);
     kept.into_iter()
-        .chain(results.map(|(days, _)| (keys::results_of(days), u64::from(days))))
+        .chain(results.map(|(days, _)| (keys::results_prefix(days), u64::from(days))))
         .collect()
 }
 

@@ -33,12 +33,12 @@ pub(crate) async fn cancel(
     };
     match cancellation {
         Cancellation::Cancelled(job) => Ok(job_response(&state, StatusCode::OK, &job)),
-        Cancellation::Asked(job) => {
+        Cancellation::Requested(job) => {
             let mut response = job_response(&state, StatusCode::ACCEPTED, &job);
-            response::retry_after(response.headers_mut(), &job, state.jobs.host.now());
+            response::retry_after(response.headers_mut(), &job, state.jobs.shared.host.now());
             Ok(response)
         }
-        Cancellation::Finished(job) => Err(job_finished(JobView::of(
+        Cancellation::Finished(job) => Err(job_finished(JobView::from_job(
             &job,
             &state.site.settings.base_path,
         ))),
@@ -48,7 +48,10 @@ pub(crate) async fn cancel(
 }
 
 fn job_response(state: &JobsState, status: StatusCode, job: &Job) -> Response {
-    let mut response = response::json(status, &JobView::of(job, &state.site.settings.base_path));
+    let mut response = response::json(
+        status,
+        &JobView::from_job(job, &state.site.settings.base_path),
+    );
     let tag = HeaderValue::try_from(view::etag(job)).expect("a tag is visible ASCII");
     response.headers_mut().insert(ETAG, tag);
     response::private_cache(response.headers_mut());

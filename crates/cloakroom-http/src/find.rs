@@ -28,7 +28,7 @@ pub(crate) async fn find(
     let job = state.jobs.find(&tenant, &key).await?;
     let jobs = job
         .iter()
-        .map(|job| JobView::of(job, &state.site.settings.base_path))
+        .map(|job| JobView::from_job(job, &state.site.settings.base_path))
         .collect();
     let mut response = response::json(StatusCode::OK, &FoundJobs { jobs });
     response::private_cache(response.headers_mut());

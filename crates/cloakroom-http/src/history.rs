@@ -25,7 +25,7 @@ pub(crate) async fn history(
         .ok_or_else(Rejection::unknown_job)?;
     let mut response = response::json(
         StatusCode::OK,
-        &HistoryView::of(&job, &state.site.settings.base_path),
+        &HistoryView::from_job(&job, &state.site.settings.base_path),
     );
     response::private_cache(response.headers_mut());
     Ok(response)

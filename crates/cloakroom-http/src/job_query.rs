@@ -67,7 +67,7 @@ impl JobQuery {
     }
 
     pub(crate) fn response(&self, state: &JobsState, job: &Job) -> Response {
-        let response = response::job(&state.site, job, state.jobs.host.now(), self.variant);
+        let response = response::job(&state.site, job, state.jobs.shared.host.now(), self.variant);
         let mut response = response::if_none_match(response, self.if_none_match.as_ref());
         self.add_preference_applied(&mut response);
         response

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_a_400_unless_it_has_a_status_that_http_knows() {
-        let mut view = JobView::of(&new_job(Timestamp::from_millis(7), 1), "");
+        let mut view = JobView::from_job(&new_job(Timestamp::from_millis(7), 1), "");
         view.status = Status::Failed;
         assert_eq!(status(&view), StatusCode::BAD_REQUEST);
         for (given, shown) in [(422, 422), (499, 499), (99, 400), (1000, 400)] {
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn each_status_of_a_job_is_one_of_http() {
-        let mut view = JobView::of(&new_job(Timestamp::from_millis(7), 1), "");
+        let mut view = JobView::from_job(&new_job(Timestamp::from_millis(7), 1), "");
         for (job, shown) in [
             (Status::Accepted, 202),
             (Status::Running, 202),

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::cors::{self, CorsRequest};
 use crate::problems::{self, Rejection};
-use crate::request_trace::RequestTrace;
+use crate::request_trace::RequestIds;
 use crate::{Site, conditional};
 
 /// Wraps the routes of a site: traces and logs each request, and completes its response.
@@ -24,7 +24,7 @@ pub(crate) async fn middleware(
     next: Next,
 ) -> Response {
     let started = Instant::now();
-    let trace = RequestTrace::from_headers(request.headers());
+    let trace = RequestIds::from_headers(request.headers());
     let cors_request = CorsRequest::new(request.method(), request.headers());
     let method = request.method().clone();
     let path = format!("{}{}", site.settings.base_path, request.uri().path());

@@ -25,7 +25,7 @@ const STYLE: &str = include_str!("page/page.css");
 const MAX_REFRESH_SECONDS: u64 = 5;
 
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = |text: &str| BASE64.encode(Digest::of(text.as_bytes()).as_bytes());
+    let hash = |text: &str| BASE64.encode(Digest::from_content(text.as_bytes()).as_bytes());
     let policy = format!(
         "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'",

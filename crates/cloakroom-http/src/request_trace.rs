@@ -6,7 +6,7 @@
 mod xray;
 
 use cloakroom_app::TraceContext;
-use cloakroom_app::envelope::Trace;
+use cloakroom_app::envelope::RequestTrace;
 use cloakroom_core::{CommandType, JobId, Tenant};
 use http::HeaderMap;
 use http::request::Parts;
@@ -19,7 +19,7 @@ const TRACESTATE_LIMIT: usize = 512;
 
 /// Ids of a request and of its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RequestTrace {
+pub(crate) struct RequestIds {
     /// Caller's own id if it is 1 to 128 visible ASCII characters, else a new one.
     pub(crate) request_id: String,
     pub(crate) context: TraceContext,
@@ -27,7 +27,7 @@ pub(crate) struct RequestTrace {
     xray: Option<XRay>,
 }
 
-impl RequestTrace {
+impl RequestIds {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let xray = single_line(headers, "x-amzn-trace-id").and_then(XRay::parse);
         let sent =
@@ -35,7 +35,7 @@ impl RequestTrace {
         // A `tracestate` belongs to the `traceparent` beside it, and to no other.
         let tracestate = sent.as_ref().and_then(|_| tracestate(headers));
         let context = sent.or_else(|| xray.as_ref().map(|xray| xray.trace_context(random())));
-        let context = context.unwrap_or_else(|| TraceContext::begin(random()));
+        let context = context.unwrap_or_else(|| TraceContext::new(random()));
         let valid =
             |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
         let request_id = headers
@@ -51,8 +51,8 @@ impl RequestTrace {
         }
     }
 
-    fn envelope_trace(&self) -> Trace {
-        Trace {
+    fn envelope_trace(&self) -> RequestTrace {
+        RequestTrace {
             traceparent: Some(self.context.to_string()),
             tracestate: self.tracestate.clone(),
             request_id: Some(self.request_id.clone()),
@@ -62,11 +62,11 @@ impl RequestTrace {
 }
 
 /// Returns the trace that the envelope of a command carries.
-pub(crate) fn envelope_trace(parts: &Parts) -> Trace {
+pub(crate) fn envelope_trace(parts: &Parts) -> RequestTrace {
     parts
         .extensions
         .get()
-        .map(RequestTrace::envelope_trace)
+        .map(RequestIds::envelope_trace)
         .unwrap_or_default()
 }
 

@@ -19,11 +19,11 @@ use crate::{Site, job_view, page};
 
 /// Returns the job in the requested representation, as of `now`.
 pub(crate) fn job(site: &Site, job: &Job, now: Timestamp, variant: Variant) -> Response {
-    let view = JobView::of(job, &site.settings.base_path);
+    let view = JobView::from_job(job, &site.settings.base_path);
     let mut response = match (variant, &view.resource) {
         (Variant::Page, Some(resource)) if job.status == Status::Succeeded => see_other(resource),
         (Variant::Page, _) => page::job(&view, &view::etag(job), poll::retry_after(job, now)),
-        (Variant::Json, _) => match Problem::of_job(view.clone()) {
+        (Variant::Json, _) => match Problem::from_job(view.clone()) {
             Some(problem) => Rejection::from_problem(problem).into_response(),
             None => json(job_view::status(&view), &view),
         },

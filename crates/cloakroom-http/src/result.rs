@@ -27,7 +27,7 @@ pub(crate) async fn result(
     };
     if job
         .result_expires_at()
-        .is_some_and(|at| at <= state.jobs.host.now())
+        .is_some_and(|at| at <= state.jobs.shared.host.now())
     {
         let detail = "the result was kept for a shorter time than the job, and is gone; submit the command again to have it made anew";
         return Err(Rejection::new(Code::ResultExpired, detail));
@@ -46,7 +46,7 @@ pub(crate) async fn result(
             result: Some(ResultRef::Stored { key, .. }),
             ..
         } => {
-            let expires_at = state.jobs.host.now().after(RESULT_LINK_LIFE);
+            let expires_at = state.jobs.shared.host.now().after(RESULT_LINK_LIFE);
             let link = link.insert(ResultLink {
                 url: state.jobs.result_link(key).await?,
                 expires_at,

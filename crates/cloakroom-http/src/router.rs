@@ -63,10 +63,8 @@ fn command_routes(
         openapi::document(&base_path, &commands)
     }));
     let jobs = Jobs {
-        store: Arc::clone(&submit.store),
+        shared: submit.shared.clone(),
         objects: Arc::clone(&submit.objects),
-        host: Arc::clone(&submit.host),
-        meter: Arc::clone(&submit.meter),
         namespace: submit.namespace,
     };
     Router::new()

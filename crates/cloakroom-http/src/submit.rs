@@ -118,7 +118,12 @@ async fn respond(state: &SubmitState, submitted: Submitted, headers: &HeaderMap)
                 Err(error) => tracing::warn!(%error, "failed to follow a job that was accepted"),
             }
         }
-        let mut response = response::job(&state.site, &job, state.jobs.host.now(), Variant::Json);
+        let mut response = response::job(
+            &state.site,
+            &job,
+            state.jobs.shared.host.now(),
+            Variant::Json,
+        );
         if prefer.wait.is_none()
             && prefer.respond_async
             && response.status() == StatusCode::ACCEPTED

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::cors::{self, CorsRequest};
 use crate::problems::{self, Rejection};
-use crate::request_trace::RequestTrace;
+use crate::request_trace::RequestIds;
 
 /// Returns the problem document of a request that the HTTP server did not pass to the router.
 ///
@@ -18,7 +18,7 @@ pub fn unrouted_response(cors: &Cors, status: StatusCode, path: &str) -> Respons
     let headers = HeaderMap::new();
     let mut response = problems::finish(rejection(status).into_response(), path);
     let (id, cors_request) = (
-        RequestTrace::from_headers(&headers).request_id,
+        RequestIds::from_headers(&headers).request_id,
         CorsRequest::new(&Method::GET, &headers),
     );
     let headers = response.headers_mut();

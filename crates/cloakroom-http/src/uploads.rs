@@ -194,7 +194,7 @@ fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<PartLayout>), Rejecti
     }
     let in_parts = length.filter(|length| parts.is_some() || *length > UPLOAD_LIMIT);
     let division = match in_parts
-        .map(|length| PartLayout::of(length, parts))
+        .map(|length| PartLayout::new(length, parts))
         .transpose()
     {
         Ok(division) => division,

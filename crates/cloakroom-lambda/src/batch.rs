@@ -5,7 +5,7 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use cloakroom_app::core::Timestamp;
-use cloakroom_app::work::{Delivery, Disposition};
+use cloakroom_app::delivery::{Delivery, Disposition};
 use cloakroom_aws::message::ReceivedMessage;
 use lambda_http::tracing;
 
@@ -120,7 +120,7 @@ mod tests {
             receipt: "receipt of b".into(),
             body: "body of b".into(),
             receive_count: 2,
-            produced: None,
+            producer_message: None,
         };
         assert_eq!(deliveries[0], want);
     }
@@ -136,12 +136,15 @@ mod tests {
         }
         record["messageAttributes"]["bytes"] = json!({"binaryValue": "AA==", "dataType": "Binary"});
         let deliveries = read(&[record]);
-        let produced = deliveries[0].produced.as_ref().expect("a producer's");
+        let producer_message = deliveries[0]
+            .producer_message
+            .as_ref()
+            .expect("a producer's");
         assert_eq!(
-            produced.sent_at,
+            producer_message.sent_at,
             Some(Timestamp::from_millis(1_795_248_000_120))
         );
-        let names: Vec<_> = produced.attributes.keys().collect();
+        let names: Vec<_> = producer_message.attributes.keys().collect();
         assert_eq!(names, ["Cloakroom-Command-Type", "Cloakroom-Tenant", "n"]);
     }
 

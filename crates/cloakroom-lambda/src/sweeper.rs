@@ -21,7 +21,7 @@ pub fn sweeper() -> Result<(), Error> {
                 return Ok(SqsBatchResponse::default());
             }
             let lists = batch::deliveries(serde_json::from_value(event.payload)?);
-            let dispositions = rounds.go_on(&lists).await;
+            let dispositions = rounds.resume(&lists).await;
             Ok(batch::response(&lists, &dispositions))
         };
         start::answer(service_fn(sweep)).await

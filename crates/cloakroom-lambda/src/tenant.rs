@@ -132,7 +132,7 @@ fn tenant_of(name: &str) -> Tenant {
     const DIGESTED: &str = "sha256:";
     match name.parse() {
         Ok(tenant) if !name.starts_with(DIGESTED) => tenant,
-        _ => format!("{DIGESTED}{}", Digest::of(name.as_bytes()))
+        _ => format!("{DIGESTED}{}", Digest::from_content(name.as_bytes()))
             .parse()
             .expect("a digest is short and visible ASCII"),
     }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_app::envelope::Trace;
+use cloakroom_app::delivery::{Delivery, Disposition};
+use cloakroom_app::envelope::RequestTrace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::UploadTerms;
 use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::sweep::Rounds;
-use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
+use cloakroom_app::work::{Handlers, WorkerSettings};
 use cloakroom_app::{
     Admission, Command, DeadLetters, HandlerError, Host as _, JobContext, Jobs, Output, Redrive,
-    Registry, Submit, Sweeper, Uploads, Worker,
+    Registry, Shared, Submit, Sweeper, Uploads, Worker,
 };
 use cloakroom_core::transition::Event;
 use cloakroom_core::{
@@ -186,11 +187,10 @@ pub(crate) fn may_fail(seed: u64, job: JobId) -> bool {
 
 fn submit(process: &Arc<Process>) -> Submit {
     Submit {
-        store: process.clone(),
+        shared: shared(process),
         queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
         objects: process.clone(),
-        host: process.clone(),
-        meter: Arc::new(LogMeter),
+        parts: process.clone(),
         commands: registry(process),
         namespace: namespace(),
         inline_limit: INLINE_LIMIT,
@@ -199,11 +199,17 @@ fn submit(process: &Arc<Process>) -> Submit {
 
 fn jobs(process: &Arc<Process>) -> Jobs {
     Jobs {
-        store: process.clone(),
+        shared: shared(process),
         objects: process.clone(),
+        namespace: namespace(),
+    }
+}
+
+fn shared(process: &Arc<Process>) -> Shared {
+    Shared {
+        store: process.clone(),
         host: process.clone(),
         meter: Arc::new(LogMeter),
-        namespace: namespace(),
     }
 }
 
@@ -218,12 +224,10 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
     for life in 0.. {
         let process = Process::start(&world, name.clone(), life);
         let worker = Worker {
-            store: process.clone(),
+            shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
             objects: process.clone(),
-            host: process.clone(),
-            meter: Arc::new(LogMeter),
-            commands: registry(&process),
+            commands: Handlers::new(registry(&process)),
             settings: WorkerSettings {
                 lease: LEASE,
                 ..WorkerSettings::default()
@@ -279,11 +283,9 @@ pub(crate) async fn dead_letters(world: Arc<World>) {
     for life in 0.. {
         let process = Process::start(&world, "dead-letters", life);
         let dead_letters = DeadLetters {
-            store: process.clone(),
+            shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::DeadLetters)),
-            letters: process.clone(),
-            host: process.clone(),
-            meter: Arc::new(LogMeter),
+            dead_letters: process.clone(),
         };
         let work = async {
             loop {
@@ -303,10 +305,8 @@ pub(crate) async fn sweeper(world: Arc<World>) {
         let process = Process::start(&world, "sweeper", life);
         let lists = Arc::new(ProcessQueue(process.clone(), Lane::Lists));
         let sweeper = Sweeper {
-            store: process.clone(),
+            shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
-            host: process.clone(),
-            meter: Arc::new(LogMeter),
         };
         let rounds = Rounds { sweeper, lists };
         let stream = async {
@@ -324,7 +324,7 @@ pub(crate) async fn sweeper(world: Arc<World>) {
                 let batch = world
                     .receive(Lane::Lists, 1, Duration::from_secs(360))
                     .await;
-                let dispositions = rounds.go_on(&batch).await;
+                let dispositions = rounds.resume(&batch).await;
                 delete_done(&process, Lane::Lists, &batch, &dispositions).await;
             }
         };
@@ -343,10 +343,9 @@ pub(crate) async fn redriver(world: Arc<World>) {
         }
         let process = Process::start(&world, "redrive", life);
         let redrive = Redrive {
-            store: process.clone(),
+            shared: shared(&process),
             queue: Arc::new(ProcessQueue(process.clone(), Lane::Commands)),
-            letters: process.clone(),
-            host: process.clone(),
+            dead_letters: process.clone(),
         };
         let work = async {
             for letter in redrive.list(None, None).await.unwrap_or_default() {
@@ -435,7 +434,7 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
                     .now()
                     .after(Duration::from_secs(dice.clone().below(2000)))
             }),
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         if let Some(ticket) = submitted(&world, n, nth, &submission, &mut dice, asked).await {
             follow(&world, n, &ticket, &mut dice).await;
@@ -460,9 +459,9 @@ async fn uploaded(
 ) -> Option<UploadId> {
     let process = Process::start(world, format!("uploads of client {n}"), nth);
     let uploads = Uploads {
-        store: process.clone(),
+        shared: shared(&process),
         objects: process.clone(),
-        host: process.clone(),
+        parts: process.clone(),
     };
     let terms = UploadTerms {
         content_type: "application/json".to_owned(),
@@ -529,7 +528,9 @@ fn promised(submission: &Submission, id: JobId, world: &World) -> Job {
         id,
         client_job_id: submission.client_job_id.clone(),
         command: submission.command.clone(),
-        fingerprint: cloakroom_core::Fingerprint::from_digest(cloakroom_core::Digest::of(b"")),
+        fingerprint: cloakroom_core::Fingerprint::from_digest(
+            cloakroom_core::Digest::from_content(b""),
+        ),
         retention: RETENTION,
         not_before: None,
     };

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
             let outcome = one(Plan {
                 mutation,
                 tell: true,
-                ..Plan::of(seed)
+                ..Plan::from_seed(seed)
             });
             outcome.story.iter().for_each(|line| println!("{line}"));
             told(outcome.violation.as_deref())
@@ -90,7 +90,7 @@ fn simulate(from: u64, seeds: u64, mutation: Option<Mutation>) -> ExitCode {
     };
     let shrunk = shrink(&one(Plan {
         mutation,
-        ..Plan::of(seed)
+        ..Plan::from_seed(seed)
     }));
     shrunk.story.iter().for_each(|line| println!("{line}"));
     println!(

@@ -98,7 +98,7 @@ impl Dice {
 
 impl Plan {
     /// The plan of a seed, with nothing taken away.
-    pub fn of(seed: u64) -> Self {
+    pub fn from_seed(seed: u64) -> Self {
         Self {
             seed,
             ..Self::default()

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cloakroom_app::Host;
 use cloakroom_app::ports::{
-    Acceptance, Change, JobStore, LONGEST_DELAY, Letters, PartsRecord, PortError, Queue, QueueState,
+    Acceptance, Change, DeadLetterStore, JobStore, LONGEST_DELAY, PartsRecord, PortError, Queue,
+    QueueState,
 };
 use cloakroom_core::transition::{Event, OUTAGE, SLACK};
 use cloakroom_core::{Job, JobId, JobKey, Status, Tenant, Timestamp, Transition, UploadId};
@@ -455,13 +456,13 @@ impl Queue for ProcessQueue {
 }
 
 #[async_trait]
-impl Letters for Process {
-    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
+impl DeadLetterStore for Process {
+    async fn store(&self, key: &str, body: &str) -> Result<(), PortError> {
         let (key, body) = (key.to_owned(), body.to_owned());
         self.call(
             Service::Objects,
-            || "keep a letter".to_owned(),
-            move |_, state| _ = state.letters.insert(key, body),
+            || "store a dead letter".to_owned(),
+            move |_, state| _ = state.dead_letters.insert(key, body),
         )
         .await
     }
@@ -470,9 +471,12 @@ impl Letters for Process {
         let (prefix, after) = (prefix.to_owned(), after.map(ToOwned::to_owned));
         self.call(
             Service::Objects,
-            || "list letters".to_owned(),
+            || "list dead letters".to_owned(),
             move |_, state| {
-                let keys = state.letters.keys().filter(|key| key.starts_with(&prefix));
+                let keys = state
+                    .dead_letters
+                    .keys()
+                    .filter(|key| key.starts_with(&prefix));
                 keys.filter(|key| after.as_ref().is_none_or(|after| *key > after))
                     .cloned()
                     .collect()
@@ -485,18 +489,18 @@ impl Letters for Process {
         let key = key.to_owned();
         self.call(
             Service::Objects,
-            || "read a letter".to_owned(),
-            move |_, state| state.letters.get(&key).cloned(),
+            || "read a dead letter".to_owned(),
+            move |_, state| state.dead_letters.get(&key).cloned(),
         )
         .await
     }
 
-    async fn forget(&self, key: &str) -> Result<(), PortError> {
+    async fn remove(&self, key: &str) -> Result<(), PortError> {
         let key = key.to_owned();
         self.call(
             Service::Objects,
-            || "forget a letter".to_owned(),
-            move |_, state| _ = state.letters.remove(&key),
+            || "remove a dead letter".to_owned(),
+            move |_, state| _ = state.dead_letters.remove(&key),
         )
         .await
     }

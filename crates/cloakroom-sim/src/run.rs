@@ -117,7 +117,7 @@ pub fn many(from: u64, seeds: u64, mutation: Option<Mutation>) -> Summary {
                     }
                     let outcome = one(Plan {
                         mutation,
-                        ..Plan::of(seed)
+                        ..Plan::from_seed(seed)
                     });
                     summary.lock().expect("no run panics here").add(&outcome);
                 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::envelope::Envelope;
 use cloakroom_app::ports::PartsRecord;
-use cloakroom_app::work::Delivery;
 use cloakroom_core::transition::{OUTAGE, SLACK};
 use cloakroom_core::{Digest, Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use tokio::sync::Notify;
@@ -70,7 +70,8 @@ pub struct Object {
 impl Object {
     /// Returns the SHA-256 of its bytes, computed at the first call: clients check results at each poll.
     pub(crate) fn digest(&self) -> &Digest {
-        self.digest.get_or_init(|| Digest::of(&self.bytes))
+        self.digest
+            .get_or_init(|| Digest::from_content(&self.bytes))
     }
 }
 
@@ -95,7 +96,7 @@ pub struct State {
     pub(crate) records: BTreeMap<(Tenant, UploadId), PartsRecord>,
     /// The parts of objects that are unfinished.
     pub(crate) unfinished: BTreeMap<String, BTreeMap<u32, Bytes>>,
-    pub(crate) letters: BTreeMap<String, String>,
+    pub(crate) dead_letters: BTreeMap<String, String>,
     pub(crate) stream: VecDeque<JobKey>,
     queues: BTreeMap<Lane, Vec<Message>>,
     numbers: u64,
@@ -114,7 +115,7 @@ impl World {
             uploads: BTreeMap::new(),
             records: BTreeMap::new(),
             unfinished: BTreeMap::new(),
-            letters: BTreeMap::new(),
+            dead_letters: BTreeMap::new(),
             stream: VecDeque::new(),
             queues: BTreeMap::new(),
             numbers: 0,
@@ -325,7 +326,7 @@ impl World {
                 receipt: format!("{}/{}", message.id, message.receipt),
                 body: message.body.clone(),
                 receive_count: message.receive_count,
-                produced: None,
+                producer_message: None,
             });
         }
         messages.extend(copies);

@@ -33,7 +33,7 @@ fn every_line_that_is_left_out_is_found_out() {
         let (name, seed) = (mutation.as_str(), mutation.seed());
         let outcome = one(Plan {
             mutation: Some(*mutation),
-            ..Plan::of(seed)
+            ..Plan::from_seed(seed)
         });
         assert!(
             outcome.violation.is_some(),
@@ -47,7 +47,7 @@ fn every_line_that_is_left_out_is_found_out() {
 fn a_seed_is_the_same_schedule_again_and_a_failing_one_shrinks() {
     let plan = Plan {
         tell: true,
-        ..Plan::of(7)
+        ..Plan::from_seed(7)
     };
     let (once, again) = (one(plan.clone()), one(plan));
     assert_eq!(
@@ -60,7 +60,7 @@ fn a_seed_is_the_same_schedule_again_and_a_failing_one_shrinks() {
     let failed = one(Plan {
         mutation: Some(mutation),
         tell: true,
-        ..Plan::of(mutation.seed())
+        ..Plan::from_seed(mutation.seed())
     });
     let shrunk = shrink(&failed);
     assert!(

@@ -230,7 +230,9 @@ fn answer(todo: &Diagnostic) -> Result<Output, HandlerError> {
         (None, Some(length)) => Output::bytes("application/octet-stream", some_bytes(length)),
         (None, None) if todo.has_digest() => {
             let message = todo.message.as_deref().unwrap_or_default();
-            Output::json(&json!({ "sha256_message": Digest::of(message.as_bytes()).to_string() }))?
+            Output::json(
+                &json!({ "sha256_message": Digest::from_content(message.as_bytes()).to_string() }),
+            )?
         }
         (None, None) => Output::none(),
     };

@@ -167,7 +167,7 @@ fn render(thumbnail: &Thumbnail, bytes: Bytes, job: &JobContext) -> Result<Outpu
     job.progress(90.0, "encoding");
     let mime_type = drawn.format.codec().to_mime_type();
     let bytes = drawn.write().map_err(|error| {
-        HandlerError::terminal("the thumbnail can't be written in this format").because(error)
+        HandlerError::terminal("the thumbnail can't be written in this format").with_cause(error)
     })?;
     Ok(Output::bytes(mime_type, bytes))
 }

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::delivery::{Delivery, Disposition};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{JobStore as _, UploadTerms};
 use cloakroom_app::submit::{Body, Submission};
 use cloakroom_app::sweep::Rounds;
 use cloakroom_app::testing::{Nothing, new_job};
-use cloakroom_app::work::{Delivery, Disposition, WorkerSettings};
+use cloakroom_app::work::WorkerSettings;
 use cloakroom_app::{
     Command, DeadLetters, HandlerError, Host, JobContext, Jobs, Output, Registry, Submit,
     SystemHost, Uploads, Worker,
@@ -129,7 +130,7 @@ impl<'a> Room<'a> {
         };
         let (mut submit, mut uploads) =
             cloakroom_aws::submit(&config, &faulty, commands.clone(), Arc::new(LogMeter));
-        (submit.host, uploads.host) = (clock.clone(), clock.clone());
+        (submit.shared.host, uploads.shared.host) = (clock.clone(), clock.clone());
         let settings = WorkerSettings {
             lease: LEASE,
             ..WorkerSettings::default()
@@ -145,14 +146,14 @@ impl<'a> Room<'a> {
             memory: None,
         };
         let mut worker = cloakroom_aws::worker(&config, &faulty, commands, Arc::new(LogMeter));
-        worker.host = clock.clone();
+        worker.shared.host = clock.clone();
         let config = JobsConfig {
             table: table.clone(),
             bucket: bucket.clone(),
             namespace,
         };
         let mut jobs = cloakroom_aws::jobs(&config, &faulty, Arc::new(LogMeter));
-        jobs.host = clock.clone();
+        jobs.shared.host = clock.clone();
         let dead_letters_url = queues.dead_letters.url().to_owned();
         let config = DeadLettersConfig {
             table: table.clone(),
@@ -160,14 +161,14 @@ impl<'a> Room<'a> {
             dead_letters_url,
         };
         let mut dead_letters = cloakroom_aws::dead_letters(&config, &faulty, Arc::new(LogMeter));
-        dead_letters.host = clock.clone();
+        dead_letters.shared.host = clock.clone();
         let config = SweeperConfig {
             table,
             queue_url,
             lists_url: ground.lists.queue.url().to_owned(),
         };
         let mut rounds = cloakroom_aws::rounds(&config, &faulty, Arc::new(LogMeter));
-        rounds.sweeper.host = clock.clone();
+        rounds.sweeper.shared.host = clock.clone();
         let tenant = format!("{fault:?}-{n}").parse().expect("a good name");
         Self {
             ground,
@@ -238,7 +239,7 @@ impl<'a> Room<'a> {
             let (uploads, tenant, terms) =
                 (self.uploads.clone(), self.tenant.clone(), terms.clone());
             let division =
-                PartLayout::of(terms.length, Some(1)).expect("one part may have any length");
+                PartLayout::new(terms.length, Some(1)).expect("one part may have any length");
             tokio::spawn(async move { uploads.start_parts(&tenant, &terms, division).await }).await
         })
         .await;
@@ -263,7 +264,7 @@ impl<'a> Room<'a> {
             body,
             query: String::new(),
             not_before: None,
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         let submitted = twice(async || {
             let (submit, submission) = (self.submit.clone(), submission.clone());
@@ -308,14 +309,14 @@ impl<'a> Room<'a> {
         job.tenant = self.tenant.clone();
         let store = DynamoStore::new(&self.ground.open.clients, &self.ground.name);
         store.accept(&job).await.expect("recorded");
-        let carried = Carried::inline(b"x");
+        let payload = PayloadRef::from_bytes(b"x");
         let body = Envelope::new(
             &job,
             "text/plain",
             "",
-            carried,
-            &Digest::of(b"x"),
-            Trace::default(),
+            payload,
+            &Digest::from_content(b"x"),
+            RequestTrace::default(),
         )
         .write();
         (
@@ -325,7 +326,7 @@ impl<'a> Room<'a> {
                 receipt: "r".into(),
                 body,
                 receive_count: 1,
-                produced: None,
+                producer_message: None,
             },
         )
     }

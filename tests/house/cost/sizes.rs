@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::ports::{Change, JobStore as _};
 use cloakroom_aws::DynamoStore;
 use cloakroom_core::transition::Claim;
@@ -26,7 +26,7 @@ fn job() -> Job {
         tenant: Tenant::default(),
         id: UUID.parse::<JobId>().expect("an id"),
         client_job_id: Some(UUID.parse().expect("a key")),
-        fingerprint: Fingerprint::of(&command, "", TYPE, &Digest::of(b"{}"), 2),
+        fingerprint: Fingerprint::new(&command, "", TYPE, &Digest::from_content(b"{}"), 2),
         command,
         retention: Duration::from_secs(86_400),
         not_before: None,
@@ -42,30 +42,30 @@ fn about(bytes: usize, reckoned: u64) -> bool {
 
 #[test]
 fn a_message_weighs_its_payload_and_the_envelope() {
-    let trace = Trace {
+    let trace = RequestTrace {
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         request_id: Some(UUID.into()),
-        ..Trace::default()
+        ..RequestTrace::default()
     };
     let payload = [b'x'; 3000];
-    let message = |carried| {
+    let message = |payload_ref| {
         Envelope::new(
             &job(),
             TYPE,
             "width=200",
-            carried,
-            &Digest::of(&payload),
+            payload_ref,
+            &Digest::from_content(&payload),
             trace.clone(),
         )
     };
-    let bytes = message(Carried::inline(&payload)).write().len();
+    let bytes = message(PayloadRef::from_bytes(&payload)).write().len();
     assert!(
         about(bytes - 3000, ENVELOPE_BYTES),
         "the envelope is {} bytes",
         bytes - 3000
     );
     // What is no text is carried in Base64.
-    let bytes = message(Carried::inline(&[0xff; 3000])).write().len();
+    let bytes = message(PayloadRef::from_bytes(&[0xff; 3000])).write().len();
     assert!(
         about(bytes - 4000, ENVELOPE_BYTES),
         "the envelope is {} bytes",

@@ -1,22 +1,22 @@
-//! What is done in an attempt: fetch the payload and check it, run the handler, keep its result.
+//! The work of an attempt: fetch the payload and check it, run the handler, store its result.
 
 use std::panic::AssertUnwindSafe;
 
 use cloakroom_core::{AttemptEnd, Failure, LeaseToken};
 use futures::FutureExt as _;
 
-use super::keep::Keeper;
+use super::ports::AttemptPorts;
+use super::result::ResultWriter;
 use super::stage::{Stage, Stages};
 use crate::body::{BodyError, BodyStream};
 use crate::command::Command;
 use crate::context::JobContext;
-use crate::envelope::{Carried, Envelope};
-use crate::ports::{Opened, PortError};
-use crate::work::Worker;
+use crate::envelope::{Envelope, PayloadRef};
+use crate::ports::{ObjectReader, PortError};
 
-/// An attempt that is performed.
+/// The work of an attempt.
 pub(super) struct Performance<'a> {
-    pub(super) worker: &'a Worker,
+    pub(super) ports: AttemptPorts<'a>,
     pub(super) envelope: &'a Envelope,
     pub(super) command: &'a Command,
     pub(super) token: LeaseToken,
@@ -34,7 +34,7 @@ impl Performance<'_> {
             Err(end) => return end,
         };
         let Self {
-            worker,
+            ports,
             envelope,
             command,
             token,
@@ -47,8 +47,8 @@ impl Performance<'_> {
             let output = command
                 .run(&envelope.query, body.shared(), context.clone())
                 .await?;
-            let keeper = Keeper {
-                worker,
+            let writer = ResultWriter {
+                ports,
                 envelope,
                 command,
                 token,
@@ -56,7 +56,7 @@ impl Performance<'_> {
                 stages: &stages,
                 body: &body,
             };
-            keeper.keep(output).await
+            writer.write(output).await
         };
         let end = match AssertUnwindSafe(made).catch_unwind().await {
             Ok(Ok(success)) => AttemptEnd::Done(success),
@@ -74,25 +74,25 @@ impl Performance<'_> {
             // What is left of the payload is read.
             stages.enter(Stage::Storing);
         }
-        judged(end, body).await
+        verify_payload(end, body).await
     }
 
     async fn body(&self) -> Result<BodyStream, AttemptEnd> {
-        let opened = match &self.envelope.payload {
-            Carried::Stored(key) => match self.worker.objects.open(key).await {
-                Ok(Some(opened)) => opened,
+        let reader = match &self.envelope.payload {
+            PayloadRef::Stored(key) => match self.ports.objects.open(key).await {
+                Ok(Some(reader)) => reader,
                 Ok(None) => return Err(lost("payload-lost", "the payload is gone")),
                 Err(error) => return Err(unfetched(&error)),
             },
-            carried => {
+            payload => {
                 self.probe().await?;
-                match carried.bytes() {
-                    Some(Ok(bytes)) => Opened::of(bytes),
+                match payload.bytes() {
+                    Some(Ok(bytes)) => ObjectReader::from_bytes(bytes),
                     _ => return Err(lost("payload-corrupted", "the payload can't be read")),
                 }
             }
         };
-        Ok(BodyStream::new(opened, self.envelope.expected()))
+        Ok(BodyStream::new(reader, self.envelope.expected()))
     }
 
     /// Asks the object storage for anything after an attempt that was deferred, so that the handler does not make a result that
@@ -101,7 +101,7 @@ impl Performance<'_> {
         if !self.deferred {
             return Ok(());
         }
-        match self.worker.objects.open(&self.envelope.payload_key()).await {
+        match self.ports.objects.open(&self.envelope.payload_key()).await {
             Err(error @ PortError::Unavailable { .. }) => {
                 tracing::warn!(%error, "the object storage is still unavailable");
                 Err(AttemptEnd::Unavailable(Failure::unavailable(
@@ -114,8 +114,8 @@ impl Performance<'_> {
     }
 }
 
-/// The end of an attempt, by what is known of its payload: whatever a handler made of other bytes does not count.
-async fn judged(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
+/// Verifies the payload, and returns the end of the attempt. The output from other bytes does not count.
+async fn verify_payload(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
     let trouble = match end {
         // What it left unread is read now: no job succeeds on a payload that was not checked.
         AttemptEnd::Done(_) => body.finish().await.err(),

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::envelope::Trace;
+use crate::envelope::RequestTrace;
 use crate::submit::{Body, Submission};
 use crate::testing::Room;
+use crate::work::Handlers;
 use crate::{Command, HandlerError, JobContext, Output};
 
 #[derive(Deserialize, JsonSchema)]
@@ -74,7 +75,8 @@ async fn panicking(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, H
 /// A deployment whose handlers run with all else, and one whose run by themselves.
 fn rooms() -> [Room; 2] {
     let mut other = room();
-    other.worker.commands = other.worker.commands.run_on(&Handle::current());
+    let commands = other.submit.commands.run_on(&Handle::current());
+    other.worker.commands = Handlers::new(commands);
     [room(), other]
 }
 
@@ -106,7 +108,7 @@ async fn sent(room: &Room, command: &str, payload: Vec<u8>) -> JobKey {
         },
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     room.submit
         .submit(submission)
@@ -163,7 +165,10 @@ async fn a_payload_comes_as_its_handler_takes_it_and_a_result_goes_as_its_handle
                             .await
                             .expect("memory")
                             .expect("a result");
-                        assert_eq!((stored, sha256), (length as u64, Digest::of(&payload)));
+                        assert_eq!(
+                            (stored, sha256),
+                            (length as u64, Digest::from_content(&payload))
+                        );
                         (content_type, bytes.to_vec())
                     }
                     other => panic!("{command} of {length}: {other:?}, {:?}", job.failure),
@@ -213,18 +218,18 @@ async fn a_result_that_breaks_off_fails_as_its_handler_says_and_nothing_of_it_is
 #[tokio::test(start_paused = true)]
 async fn what_nobody_knows_the_digest_of_is_held_to_its_length() {
     for (there, good) in [(100, true), (99, false), (101, false)] {
-        let opened = Opened::of(vec![0; there].into());
-        let body = BodyStream::new(opened, Expected::Length(100));
+        let reader = ObjectReader::from_bytes(vec![0; there].into());
+        let body = BodyStream::new(reader, Expected::Length(100));
         assert_eq!(body.finish().await.is_ok(), good, "{there}");
     }
 }
 
 fn pieces(pieces: Vec<Result<Bytes, ReadError>>) -> BodyStream {
-    let opened = Opened {
+    let reader = ObjectReader {
         length: 6,
         pieces: futures::stream::iter(pieces).boxed(),
     };
-    BodyStream::new(opened, Expected::Sha256(Digest::of(b"abcdef")))
+    BodyStream::new(reader, Expected::Sha256(Digest::from_content(b"abcdef")))
 }
 
 fn away() -> PortError {
@@ -268,8 +273,8 @@ async fn a_stream_ends_with_what_was_wrong_and_says_it_again() {
 #[tokio::test]
 async fn a_file_holds_the_payload_as_long_as_its_handler_has_it() {
     let body = BodyStream::new(
-        Opened::of(Bytes::from_static(b"abcdef")),
-        Expected::Sha256(Digest::of(b"abcdef")),
+        ObjectReader::from_bytes(Bytes::from_static(b"abcdef")),
+        Expected::Sha256(Digest::from_content(b"abcdef")),
     );
     assert_eq!(body.length(), 6);
     let file = BodyFile::from_body(body).await.expect("a file");

@@ -94,6 +94,12 @@ fn limits_are_clamped_to_what_a_deployment_can_keep() {
             limits(command().backoff(seconds(9), seconds(cap))).retry;
         assert_eq!((base.as_secs(), cap.as_secs()), (9, kept));
     }
+}
+
+#[test]
+fn times_are_clamped_to_what_a_deployment_can_keep() {
+    let limits = |command: Command| command.limits().clone();
+    let seconds = Duration::from_secs;
     let day = 24 * 3600;
     for (time, kept) in [
         (0, 3600),

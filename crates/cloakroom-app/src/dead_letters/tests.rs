@@ -5,6 +5,7 @@ use cloakroom_core::{Status, Tenant, Transition};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::host::Host as _;
 use crate::ports::keys;
 use crate::testing::{Fault, Nothing, Room, another, claim_by};
 use crate::{Command, HandlerError, JobContext, Output};
@@ -34,7 +35,10 @@ async fn letter(room: &Room) -> (JobKey, Delivery) {
 }
 
 async fn kept(room: &Room) -> Vec<String> {
-    room.memory.list(keys::LETTERS, None).await.expect("memory")
+    room.memory
+        .list(keys::DEAD_LETTERS, None)
+        .await
+        .expect("memory")
 }
 
 fn code(job: &Job) -> &str {
@@ -51,14 +55,14 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
     assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
     assert_eq!(
         room.memory.calls(),
-        ["load", "keep", "change"],
+        ["load", "store", "change"],
         "kept before it is ended"
     );
     let job = room.poll(&key).await;
     assert_eq!((job.status, code(&job)), (Status::Failed, "never-started"));
     assert_eq!(
         kept(&room).await,
-        [keys::letter(Some(&key), &letter.message_id)]
+        [keys::dead_letter(Some(&key), &letter.message_id)]
     );
     assert_eq!(
         room.memory.read(&kept(&room).await[0]).await,
@@ -138,8 +142,8 @@ async fn what_is_no_message_of_ours_or_has_no_job_any_more_is_kept_and_does_no_h
     assert_eq!(
         kept(&room).await,
         [
-            keys::letter(None, "garbage"),
-            keys::letter(Some(&nobody), &letter.message_id)
+            keys::dead_letter(None, "garbage"),
+            keys::dead_letter(Some(&nobody), &letter.message_id)
         ]
     );
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
@@ -200,7 +204,7 @@ async fn letters_are_handled_side_by_side_and_each_on_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_letter_whose_handling_panics_stays_and_holds_up_no_other() {
-    for call in ["load", "keep", "change"] {
+    for call in ["load", "store", "change"] {
         let room = room();
         let (key, first) = letter(&room).await;
         room.memory.delete(&first);
@@ -255,7 +259,7 @@ async fn a_job_that_moves_while_its_letter_is_handled_is_left_alone_and_the_lett
 
 #[tokio::test(start_paused = true)]
 async fn what_fails_is_handled_again_five_seconds_later() {
-    for call in ["load", "keep", "change"] {
+    for call in ["load", "store", "change"] {
         let room = room();
         let (_, letter) = letter(&room).await;
         room.memory.fail(call, Fault::Before);

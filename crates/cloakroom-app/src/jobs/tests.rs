@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::*;
+use crate::host::Host as _;
+use crate::ports::JobStore as _;
 use crate::testing::{Fault, Room, another, claim_by};
 use crate::{Command, HandlerError, Output};
 
@@ -111,7 +113,7 @@ async fn an_open_job_is_known_after_its_deadline_until_the_sweeper_ends_it() {
     assert!(deadline <= room.host.now());
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
     room.sweeper
-        .look(std::slice::from_ref(&key))
+        .sweep(std::slice::from_ref(&key))
         .await
         .expect("a look");
     assert_eq!(room.poll(&key).await.status, Status::Failed);
@@ -142,11 +144,11 @@ async fn cancelled_while_it_runs_a_job_ends_when_its_handler_hears_of_it() {
         sleep(Duration::from_secs(3)).await;
         let asked = room.jobs.cancel(&key).await.expect("written");
         assert!(
-            matches!(&asked, Cancellation::Asked(job) if job.status == Status::Cancelling),
+            matches!(&asked, Cancellation::Requested(job) if job.status == Status::Cancelling),
             "{asked:?}"
         );
         assert!(
-            matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Asked(_))),
+            matches!(room.jobs.cancel(&key).await, Ok(Cancellation::Requested(_))),
             "again"
         );
     };
@@ -302,7 +304,7 @@ async fn a_job_that_begins_while_it_is_cancelled_is_told_to_stop() {
     );
     let cancelled = room.jobs.cancel(&key).await;
     assert!(
-        matches!(&cancelled, Ok(Cancellation::Asked(job)) if job.status == Status::Cancelling),
+        matches!(&cancelled, Ok(Cancellation::Requested(job)) if job.status == Status::Cancelling),
         "{cancelled:?}"
     );
     assert_eq!(
@@ -352,7 +354,7 @@ async fn a_conditional_cancellation_answers_for_every_status() {
     for _ in 0..2 {
         let asked = room.jobs.cancel_if(&key, |_| true).await;
         assert!(
-            matches!(&asked, Ok(Cancellation::Asked(job)) if job.status == Status::Cancelling),
+            matches!(&asked, Ok(Cancellation::Requested(job)) if job.status == Status::Cancelling),
             "{asked:?}"
         );
     }

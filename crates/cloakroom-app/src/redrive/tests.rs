@@ -7,8 +7,9 @@ use cloakroom_core::transition::Event;
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::delivery::Disposition;
+use crate::host::Host as _;
 use crate::testing::{Fault, Nothing, Room, another};
-use crate::work::Disposition;
 use crate::{Command, HandlerError, Output};
 
 /// A room whose handler takes a minute, and a job of it that died among the dead letters.
@@ -29,8 +30,8 @@ async fn room() -> (Room, JobKey) {
     (room, key)
 }
 
-async fn letters(room: &Room) -> Vec<Letter> {
-    let mut all: Vec<Letter> = vec![];
+async fn letters(room: &Room) -> Vec<DeadLetter> {
+    let mut all: Vec<DeadLetter> = vec![];
     loop {
         let page = room
             .redrive
@@ -56,7 +57,7 @@ async fn a_letter_that_is_sent_back_runs_its_job_again() {
         (&Some(key.clone()), Some(Status::Failed))
     );
     let failed = room.poll(&key).await;
-    assert_eq!(room.redrive.send(letter).await, Ok(Redriven::Sent));
+    assert_eq!(room.redrive.send(letter).await, Ok(RedriveOutcome::Sent));
     let accepted = room.poll(&key).await;
     assert_eq!(
         (accepted.status, accepted.version),
@@ -73,7 +74,7 @@ async fn a_letter_that_is_sent_back_runs_its_job_again() {
     assert_eq!(letters(&room).await, []);
     assert_eq!(
         room.redrive.send(letter).await,
-        Ok(Redriven::Refused("it is kept no longer"))
+        Ok(RedriveOutcome::Rejected("it is kept no longer"))
     );
 }
 
@@ -87,27 +88,27 @@ async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
         .await
         .expect("memory")
         .expect("a body");
-    assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
+    assert_eq!(room.redrive.send(&letter).await, Ok(RedriveOutcome::Sent));
     room.memory
-        .keep(&letter.key, &body)
+        .store(&letter.key, &body)
         .await
         .expect("another letter of the job");
     let watch = async {
         sleep(Duration::from_secs(5)).await;
         assert_eq!(
             room.redrive.send(&letter).await,
-            Ok(Redriven::Refused("its job is running"))
+            Ok(RedriveOutcome::Rejected("its job is running"))
         );
     };
     tokio::join!(room.work_until_idle(), watch);
     assert_eq!(
         room.redrive.send(&letter).await,
-        Ok(Redriven::Refused("its job succeeded"))
+        Ok(RedriveOutcome::Rejected("its job succeeded"))
     );
     sleep(Duration::from_secs(90_000)).await;
     assert_eq!(
         room.redrive.send(&letter).await,
-        Ok(Redriven::Refused(
+        Ok(RedriveOutcome::Rejected(
             "its job is gone; submit the command again"
         ))
     );
@@ -119,7 +120,7 @@ async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
 async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
     let (room, _) = room().await;
     room.memory
-        .keep(&keys::letter(None, "garbage"), "garbage")
+        .store(&keys::dead_letter(None, "garbage"), "garbage")
         .await
         .expect("kept");
     let all = letters(&room).await;
@@ -129,7 +130,7 @@ async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
         .expect("listed");
     assert_eq!(
         room.redrive.send(stray).await,
-        Ok(Redriven::Refused("it is no message of ours"))
+        Ok(RedriveOutcome::Rejected("it is no message of ours"))
     );
     let of_tenant = room
         .redrive
@@ -153,7 +154,7 @@ async fn whatever_call_fails_a_second_redrive_brings_the_job_to_its_end() {
             room.memory.calm();
             let again = AtomicBool::new(false);
             for letter in letters(&room).await {
-                assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
+                assert_eq!(room.redrive.send(&letter).await, Ok(RedriveOutcome::Sent));
                 again.store(true, Ordering::Relaxed);
             }
             assert!(
@@ -181,7 +182,7 @@ async fn a_job_that_another_operator_sends_back_meanwhile_is_not_sent_twice() {
     room.memory
         .meanwhile("change", another(move |job| Transition::redrive(job, now)));
     room.memory.calls();
-    let changed = Redriven::Refused("its job changed meanwhile; look at it again");
+    let changed = RedriveOutcome::Rejected("its job changed meanwhile; look at it again");
     assert_eq!(room.redrive.send(&letter).await, Ok(changed));
     assert_eq!(
         room.memory.calls(),
@@ -199,10 +200,10 @@ async fn a_letter_is_sent_after_its_job_was_reset_and_forgotten_last() {
     let (room, _) = room().await;
     let letter = letters(&room).await.pop().expect("a letter");
     room.memory.calls();
-    assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Sent));
+    assert_eq!(room.redrive.send(&letter).await, Ok(RedriveOutcome::Sent));
     assert_eq!(
         room.memory.calls(),
-        ["read", "load", "change", "send", "forget"]
+        ["read", "load", "change", "send", "remove"]
     );
     assert_eq!(
         room.memory.messages().1,
@@ -217,7 +218,7 @@ async fn a_letter_whose_job_was_cancelled_or_waits_for_its_next_attempt_is_refus
     let letter = letters(&room).await.pop().expect("a letter");
     room.redrive.send(&letter).await.expect("memory");
     room.memory
-        .keep(&letter.key, "its message")
+        .store(&letter.key, "its message")
         .await
         .expect("another letter of the job");
     let now = room.host.now();
@@ -238,7 +239,10 @@ async fn a_letter_whose_job_was_cancelled_or_waits_for_its_next_attempt_is_refus
         };
         room.memory.meanwhile("load", another(moved));
         room.memory.calls();
-        assert_eq!(room.redrive.send(&letter).await, Ok(Redriven::Refused(why)));
+        assert_eq!(
+            room.redrive.send(&letter).await,
+            Ok(RedriveOutcome::Rejected(why))
+        );
         assert_eq!(room.memory.calls(), ["read", "load"]);
     }
     assert_eq!(room.poll(&key).await.status, Status::Cancelled);

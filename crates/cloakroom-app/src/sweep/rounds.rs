@@ -10,9 +10,9 @@ use std::time::Duration;
 use cloakroom_core::{JobId, JobKey, OVERTIME, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Sweeper, earliest};
+use super::sweeper::{Sweeper, earliest};
+use crate::delivery::{self, Delivery, Disposition};
 use crate::ports::{PortError, Queue};
-use crate::work::{self, Delivery, Disposition};
 
 const VERSION: u32 = 1;
 
@@ -25,12 +25,12 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// Age from which on a list is sent again: half of the time for which its queue retains it.
 const SENT_AGAIN_AFTER: Duration = Duration::from_secs(OVERTIME.as_secs() / 2);
 
-/// The use case, over its ports.
+/// The use case, with its ports.
 #[derive(Clone)]
 pub struct Rounds {
-    /// Who looks.
+    /// Looks at the jobs of a list.
     pub sweeper: Sweeper,
-    /// The queue of lists.
+    /// Queue of lists.
     pub lists: Arc<dyn Queue>,
 }
 
@@ -53,8 +53,8 @@ impl List {
 impl Rounds {
     /// Looks at jobs for the first time. When it fails, nothing is lost by doing all of it again.
     pub async fn begin(&self, jobs: &[JobKey]) -> Result<(), PortError> {
-        let looked = self.sweeper.look(jobs).await?;
-        let now = self.sweeper.host.now();
+        let looked = self.sweeper.sweep(jobs).await?;
+        let now = self.sweeper.shared.host.now();
         for open in looked.open.chunks(LIST) {
             self.send(open, now).await?;
         }
@@ -83,10 +83,10 @@ impl Rounds {
 
     /// Looks again at the jobs of these lists; the dispositions are in their order. A list whose handling panics stays, and
     /// holds up no other.
-    pub async fn go_on(&self, lists: &[Delivery]) -> Vec<Disposition> {
+    pub async fn resume(&self, lists: &[Delivery]) -> Vec<Disposition> {
         let each = lists
             .iter()
-            .map(|list| work::kept_if_it_panics(async || self.look_again(list).await));
+            .map(|list| delivery::keep_on_panic(async || self.look_again(list).await));
         futures::future::join_all(each).await
     }
 
@@ -98,7 +98,7 @@ impl Rounds {
                     version = v,
                     "can't read a list of jobs; a later sweeper has to"
                 );
-                return self.keep(delivery, AGAIN).await;
+                return self.hide(delivery, AGAIN).await;
             }
             Err(error) => {
                 tracing::error!(%error, "a message is no list of jobs; it is deleted");
@@ -109,7 +109,7 @@ impl Rounds {
             Ok(disposition) => disposition,
             Err(error) => {
                 tracing::error!(%error, "failed to look at jobs; the list comes back");
-                self.keep(delivery, AGAIN).await
+                self.hide(delivery, AGAIN).await
             }
         }
     }
@@ -127,8 +127,8 @@ impl Rounds {
                 id: *id,
             })
             .collect();
-        let looked = self.sweeper.look(&keys).await?;
-        let now = self.sweeper.host.now();
+        let looked = self.sweeper.sweep(&keys).await?;
+        let now = self.sweeper.shared.host.now();
         match looked.next() {
             None => Ok(Disposition::Done),
             // A crash before the old message is deleted leaves two lists of the same jobs, which is harmless.
@@ -136,12 +136,12 @@ impl Rounds {
                 self.send(&looked.open, now).await?;
                 Ok(Disposition::Done)
             }
-            Some(next) => Ok(self.keep(delivery, next.since(now)).await),
+            Some(next) => Ok(self.hide(delivery, next.since(now)).await),
         }
     }
 
-    async fn keep(&self, delivery: &Delivery, time: Duration) -> Disposition {
-        work::keep(&*self.lists, delivery, time).await
+    async fn hide(&self, delivery: &Delivery, time: Duration) -> Disposition {
+        delivery::hide(&*self.lists, delivery, time).await
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
     use tokio::time::{Instant, sleep_until};
 
     use super::*;
-    use crate::envelope::Trace;
+    use crate::envelope::RequestTrace;
     use crate::host::Host as _;
     use crate::submit::{Body, Submission};
     use crate::testing::{Fault, Memory, Nothing, Room};
@@ -190,7 +190,7 @@ mod tests {
             sleep_until(visible.max(Instant::now() + Duration::from_millis(1))).await;
             while let Some(delivery) = lists.receive(Duration::from_secs(60)) {
                 looks += 1;
-                if rounds.go_on(std::slice::from_ref(&delivery)).await == [Disposition::Done] {
+                if rounds.resume(std::slice::from_ref(&delivery)).await == [Disposition::Done] {
                     lists.delete(&delivery);
                 }
             }
@@ -254,7 +254,7 @@ mod tests {
             },
             query: String::new(),
             not_before: Some(room.host.now().after(DAY * 50)),
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         let key = room
             .submit
@@ -288,7 +288,7 @@ mod tests {
                 "{} would be gone",
                 delivery.message_id
             );
-            if rounds.go_on(std::slice::from_ref(&delivery)).await == [Disposition::Done] {
+            if rounds.resume(std::slice::from_ref(&delivery)).await == [Disposition::Done] {
                 lists.delete(&delivery);
             }
         }
@@ -305,7 +305,7 @@ mod tests {
             .expect("sent");
         let delivery = lists.receive(Duration::from_secs(60)).expect("a message");
         assert_eq!(
-            rounds.go_on(std::slice::from_ref(&delivery)).await,
+            rounds.resume(std::slice::from_ref(&delivery)).await,
             [Disposition::Done]
         );
         lists.delete(&delivery);
@@ -333,7 +333,7 @@ mod tests {
                 .expect("sent");
             let delivery = lists.receive(Duration::ZERO).expect("a message");
             assert_eq!(
-                rounds.go_on(std::slice::from_ref(&delivery)).await,
+                rounds.resume(std::slice::from_ref(&delivery)).await,
                 [disposition],
                 "{body}"
             );
@@ -354,7 +354,7 @@ mod tests {
         let both = [(); 2].map(|()| lists.receive(Duration::from_secs(60)).expect("a list"));
         room.memory.fail("load", Fault::Panic);
         assert_eq!(
-            rounds.go_on(&both).await,
+            rounds.resume(&both).await,
             [Disposition::Keep, Disposition::Done]
         );
         lists.delete(&both[1]);
@@ -380,7 +380,7 @@ mod tests {
                 room.memory.fail("load", Fault::Before);
             }
             assert_eq!(
-                rounds.go_on(std::slice::from_ref(&list)).await,
+                rounds.resume(std::slice::from_ref(&list)).await,
                 [Disposition::Keep]
             );
             assert_eq!(

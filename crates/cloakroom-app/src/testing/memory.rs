@@ -1,33 +1,25 @@
 //! All ports in memory: what the adapters do, without the services.
 
+mod jobs;
+mod objects;
+mod parts;
+mod queue;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use cloakroom_core::{Digest, Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
-use futures::stream::BoxStream;
+use cloakroom_core::{Job, JobId, JobKey, Tenant, UploadId};
 use tokio::time::{Instant, sleep};
 
 use super::trouble::{Fault, Records, Trouble};
-use crate::intake::Produced;
-use crate::ports::{
-    Acceptance, BrokenOff, Change, JobStore, LONGEST_DELAY, Letters, ObjectInfo, Objects, Opened,
-    Parcel, Parcels, Part, PartTerms, PartsRecord, PortError, Queue, QueueState, ReadError,
-    UploadLink, UploadTerms,
-};
-use crate::work::Delivery;
+use crate::delivery::Delivery;
+use crate::intake::ProducerMessage;
+use crate::ports::{PartsRecord, PortError};
 
-/// The longest that a message is hidden for: 12 hours, as a queue on SQS.
-const LONGEST_HIDE: Duration = Duration::from_secs(43_200);
-
-/// As a queue whose messages are hidden for 6 minutes and received 10 times.
+/// Cycle of a queue whose messages are hidden for 6 minutes and received 10 times.
 pub(super) const CYCLE: Duration = Duration::from_secs(3600);
-
-/// How many keys of letters are listed at once.
-const PAGE: usize = 3;
 
 /// A table, a queue and a store of objects.
 #[derive(Debug, Default)]
@@ -44,7 +36,7 @@ struct State {
     /// Objects that come in parts, by the store's own name: their key, media type and parts.
     unfinished: HashMap<String, (String, String, BTreeMap<u32, Bytes>)>,
     messages: VecDeque<Message>,
-    letters: BTreeMap<String, String>,
+    dead_letters: BTreeMap<String, String>,
     sent: usize,
     xray: Option<String>,
     receipts: usize,
@@ -61,7 +53,7 @@ struct Message {
     receipt: String,
     visible_at: Instant,
     receive_count: u32,
-    produced: Option<Box<Produced>>,
+    producer_message: Option<Box<ProducerMessage>>,
 }
 
 impl State {
@@ -167,12 +159,12 @@ impl Memory {
             receipt,
             body: message.body.clone(),
             receive_count: message.receive_count,
-            produced: message.produced.clone(),
+            producer_message: message.producer_message.clone(),
         })
     }
 
-    /// Puts a producer's message into the queue, as the producer does; its id.
-    pub fn produce(&self, body: &str, produced: Produced) -> String {
+    /// Puts a producer's message into the queue, as the producer does. Returns its id.
+    pub fn produce(&self, body: &str, producer_message: ProducerMessage) -> String {
         let mut state = self.state();
         state.sent += 1;
         let id = format!("message-{}", state.sent);
@@ -182,15 +174,15 @@ impl Memory {
             receipt: String::new(),
             visible_at: Instant::now(),
             receive_count: 0,
-            produced: Some(Box::new(produced)),
+            producer_message: Some(Box::new(producer_message)),
         });
         id
     }
 
-    /// The letters that are kept, in the order of their keys.
-    pub fn letters(&self) -> Vec<(String, String)> {
+    /// Returns the stored dead letters, in the order of their keys.
+    pub fn dead_letters(&self) -> Vec<(String, String)> {
         self.state()
-            .letters
+            .dead_letters
             .iter()
             .map(|(key, body)| (key.clone(), body.clone()))
             .collect()
@@ -299,377 +291,7 @@ impl Memory {
     }
 }
 
-#[async_trait]
-impl JobStore for Memory {
-    async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
-        self.call("accept", |state| match state.jobs.get(&job.key()) {
-            Some(existing) if existing.is_alive(job.created_at) => {
-                Acceptance::Exists(Box::new(existing.clone()))
-            }
-            _ => {
-                state.jobs.insert(job.key(), job.clone());
-                Acceptance::Created
-            }
-        })
-        .await
-    }
-
-    async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
-        self.call("change", |state| {
-            state.readable(key)?;
-            let found = state.jobs.get(key).cloned();
-            Ok(match found.as_ref().and_then(|job| transition.apply(job)) {
-                Some(job) => {
-                    state.jobs.insert(key.clone(), job.clone());
-                    Change::Made(Box::new(job))
-                }
-                None => Change::Refused(found.map(Box::new)),
-            })
-        })
-        .await?
-    }
-
-    async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
-        self.call("load", |state| {
-            state.readable(key)?;
-            Ok(state.jobs.get(key).cloned())
-        })
-        .await?
-    }
-
-    async fn take_upload(
-        &self,
-        tenant: &Tenant,
-        upload: UploadId,
-        job: JobId,
-        _until: Timestamp,
-    ) -> Result<bool, PortError> {
-        self.call("take_upload", |state| {
-            *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job
-        })
-        .await
-    }
-
-    async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
-        self.call("keep_upload", |state| {
-            state
-                .records
-                .insert((upload.tenant.clone(), upload.id), upload.clone());
-        })
-        .await
-    }
-
-    async fn upload(
-        &self,
-        tenant: &Tenant,
-        upload: UploadId,
-    ) -> Result<Option<PartsRecord>, PortError> {
-        self.call("upload", |state| {
-            state.records.get(&(tenant.clone(), upload)).cloned()
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl Queue for Memory {
-    async fn send(
-        &self,
-        _tenant: &Tenant,
-        body: String,
-        delay: Duration,
-        xray: Option<&str>,
-    ) -> Result<(), PortError> {
-        // As SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-        let legal =
-            |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
-        if !body.chars().all(legal) {
-            let reason = "a message has a character that none may have".into();
-            return Err(PortError::Misconfigured {
-                service: "the memory",
-                reason,
-            });
-        }
-        self.call("send", |state| {
-            state.sent += 1;
-            state.xray = xray.map(ToOwned::to_owned);
-            let message = Message {
-                id: format!("message-{}", state.sent),
-                body: body.clone(),
-                receipt: String::new(),
-                visible_at: Instant::now() + delay.min(LONGEST_DELAY),
-                receive_count: 0,
-                produced: None,
-            };
-            state.messages.push_back(message);
-        })
-        .await
-    }
-
-    async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
-        self.call("hide", |state| {
-            if let Some(message) = state
-                .messages
-                .iter_mut()
-                .find(|message| message.receipt == receipt)
-            {
-                let seconds = time.min(LONGEST_HIDE).as_millis().div_ceil(1000);
-                message.visible_at =
-                    Instant::now() + Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX));
-            }
-        })
-        .await
-    }
-
-    async fn state(&self) -> Result<QueueState, PortError> {
-        self.call("state", |state| {
-            let now = Instant::now();
-            QueueState {
-                backlog: state
-                    .messages
-                    .iter()
-                    .any(|message| message.visible_at <= now),
-                cycle: CYCLE,
-            }
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl Letters for Memory {
-    async fn keep(&self, key: &str, body: &str) -> Result<(), PortError> {
-        self.call("keep", |state| {
-            state.letters.insert(key.to_owned(), body.to_owned());
-        })
-        .await
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
-        self.call("list", |state| {
-            let all = state.letters.keys().filter(|key| key.starts_with(prefix));
-            all.filter(|key| after.is_none_or(|after| key.as_str() > after))
-                .take(PAGE)
-                .cloned()
-                .collect()
-        })
-        .await
-    }
-
-    async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
-        self.call("read", |state| state.letters.get(key).cloned())
-            .await
-    }
-
-    async fn forget(&self, key: &str) -> Result<(), PortError> {
-        self.call("forget", |state| {
-            state.letters.remove(key);
-        })
-        .await
-    }
-}
-
-/// An object of another bucket is one whose key begins with it.
-#[async_trait]
-impl Parcels for Memory {
-    async fn fetch(&self, bucket: &str, key: &str, limit: u64) -> Result<Parcel, PortError> {
-        self.call("fetch", |state| {
-            match state.objects.get(&format!("{bucket}/{key}")) {
-                Some((_, bytes)) if bytes.len() as u64 > limit => {
-                    Parcel::TooLarge(bytes.len() as u64)
-                }
-                Some((_, bytes)) => Parcel::Whole(bytes.clone()),
-                None => Parcel::Gone,
-            }
-        })
-        .await
-    }
-}
-
-fn etag(bytes: &Bytes) -> String {
-    format!("\"{}\"", Digest::of(bytes))
-}
-
-#[async_trait]
-impl Objects for Memory {
-    async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
-        self.call("put", |state| {
-            state
-                .objects
-                .insert(key.to_owned(), (content_type.to_owned(), bytes.clone()));
-        })
-        .await
-    }
-
-    async fn put_pieces(
-        &self,
-        key: &str,
-        content_type: &str,
-        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
-    ) -> Result<bool, PortError> {
-        super::put_whole(self, key, content_type, pieces).await
-    }
-
-    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
-        let bytes = self
-            .call("open", |state| {
-                state.objects.get(key).map(|(_, bytes)| bytes.clone())
-            })
-            .await?;
-        Ok(bytes.map(Opened::of))
-    }
-
-    /// A call of its own name, which tells what an object was opened for.
-    async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
-        Ok(self
-            .call("digest", |state| {
-                state.objects.get(key).map(|(_, bytes)| Digest::of(bytes))
-            })
-            .await?)
-    }
-
-    async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
-        self.call("info", |state| {
-            let (content_type, bytes) = state.objects.get(key)?;
-            let (content_type, etag) = (content_type.clone(), etag(bytes));
-            Some(ObjectInfo {
-                content_type,
-                length: bytes.len() as u64,
-                sha256: None,
-                etag,
-            })
-        })
-        .await
-    }
-
-    async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError> {
-        self.call("copy", |state| {
-            let object = state
-                .objects
-                .get(from)
-                .filter(|(_, bytes)| etag(bytes) == info.etag)
-                .cloned();
-            object
-                .map(|object| state.objects.insert(to.to_owned(), object))
-                .is_some()
-        })
-        .await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), PortError> {
-        self.call("delete", |state| {
-            state.objects.remove(key);
-        })
-        .await
-    }
-
-    async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError> {
-        self.state().links.push(valid);
-        Ok(url_of(key))
-    }
-
-    async fn upload_link(
-        &self,
-        key: &str,
-        terms: &UploadTerms,
-        valid: Duration,
-    ) -> Result<UploadLink, PortError> {
-        self.state().links.push(valid);
-        let headers = vec![
-            ("content-type".into(), terms.content_type.clone()),
-            ("content-length".into(), terms.length.to_string()),
-        ];
-        Ok(UploadLink {
-            url: url_of(key),
-            headers,
-        })
-    }
-    async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError> {
-        self.call("begin_parts", |state| {
-            let store_id = format!("store-{}", state.trouble.made);
-            state.unfinished.insert(
-                store_id.clone(),
-                (key.to_owned(), terms.content_type.clone(), BTreeMap::new()),
-            );
-            store_id
-        })
-        .await
-    }
-
-    async fn part_link(
-        &self,
-        key: &str,
-        store_id: &str,
-        part: PartTerms,
-        valid: Duration,
-    ) -> Result<UploadLink, PortError> {
-        self.state().links.push(valid);
-        let headers = vec![("content-length".into(), part.length.to_string())];
-        Ok(UploadLink {
-            url: format!("{}?of={store_id}&part={}", url_of(key), part.number),
-            headers,
-        })
-    }
-
-    async fn parts(
-        &self,
-        key: &str,
-        store_id: &str,
-        numbers: RangeInclusive<u32>,
-    ) -> Result<Option<Vec<Part>>, PortError> {
-        self.call("parts", |state| {
-            let (_, _, parts) = state
-                .unfinished
-                .get(store_id)
-                .filter(|(of, ..)| of == key)?;
-            let asked = parts.iter().filter(|(number, _)| numbers.contains(number));
-            Some(asked.map(|(number, bytes)| part(*number, bytes)).collect())
-        })
-        .await
-    }
-
-    async fn join_parts(
-        &self,
-        key: &str,
-        store_id: &str,
-        parts: &[Part],
-    ) -> Result<bool, PortError> {
-        self.call("join_parts", |state| {
-            let Some((_, content_type, there)) =
-                state.unfinished.get(store_id).filter(|(of, ..)| of == key)
-            else {
-                return false;
-            };
-            let same = |asked: &Part| {
-                there
-                    .get(&asked.number)
-                    .is_some_and(|bytes| part(asked.number, bytes) == *asked)
-            };
-            if !parts.iter().all(same) {
-                return false;
-            }
-            let bytes: Vec<_> = parts
-                .iter()
-                .flat_map(|part| there[&part.number].clone())
-                .collect();
-            let object = (content_type.clone(), Bytes::from(bytes));
-            state.objects.insert(key.to_owned(), object);
-            state.unfinished.remove(store_id);
-            true
-        })
-        .await
-    }
-}
-
-fn part(number: u32, bytes: &Bytes) -> Part {
-    Part {
-        number,
-        length: bytes.len() as u64,
-        etag: Digest::of(bytes).to_string(),
-    }
-}
-
-/// Encoded, so that it is a URL whatever the key.
+/// Returns the URL of an object, with its key encoded.
 fn url_of(key: &str) -> String {
     let encoded = |name: &str| form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>();
     let path: Vec<_> = key.split('/').map(encoded).collect();

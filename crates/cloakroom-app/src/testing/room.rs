@@ -8,13 +8,16 @@ use cloakroom_core::{Job, JobKey, Namespace, Tenant};
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::{Memory, MemoryMeter, TestHost};
+use super::host::TestHost;
+use super::memory::Memory;
+use super::meter::MemoryMeter;
 use crate::command::{Command, Registry};
-use crate::envelope::Trace;
+use crate::delivery::Disposition;
+use crate::envelope::RequestTrace;
 use crate::host::Host;
 use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
-use crate::work::{Disposition, WorkerSettings};
-use crate::{Admission, DeadLetters, Jobs, Redrive, Submit, Sweeper, Uploads, Worker};
+use crate::work::{Handlers, WorkerSettings};
+use crate::{Admission, DeadLetters, Jobs, Redrive, Shared, Submit, Sweeper, Uploads, Worker};
 
 /// How long the queue hides a message that was received: longer than until the first heartbeat.
 const VISIBILITY: Duration = Duration::from_secs(15);
@@ -52,62 +55,57 @@ impl Room {
     pub fn new(commands: Vec<Command>) -> Self {
         let (memory, host) = (Arc::new(Memory::default()), Arc::new(TestHost::new(7)));
         let meter = Arc::new(MemoryMeter::default());
+        let shared = Shared {
+            store: memory.clone(),
+            host: host.clone(),
+            meter: meter.clone(),
+        };
         let (commands, namespace) = (
             Registry::new(commands),
             Namespace::from_uuid(Uuid::from_u128(7)),
         );
         Self {
             submit: Submit {
-                store: memory.clone(),
+                shared: shared.clone(),
                 queue: memory.clone(),
                 objects: memory.clone(),
-                host: host.clone(),
-                meter: meter.clone(),
+                parts: memory.clone(),
                 commands: commands.clone(),
                 namespace,
                 inline_limit: INLINE_LIMIT,
             },
             uploads: Uploads {
-                store: memory.clone(),
+                shared: shared.clone(),
                 objects: memory.clone(),
-                host: host.clone(),
+                parts: memory.clone(),
             },
             jobs: Jobs {
-                store: memory.clone(),
+                shared: shared.clone(),
                 objects: memory.clone(),
-                host: host.clone(),
-                meter: meter.clone(),
                 namespace,
             },
             worker: Worker {
-                store: memory.clone(),
+                shared: shared.clone(),
                 queue: memory.clone(),
                 objects: memory.clone(),
-                host: host.clone(),
-                meter: meter.clone(),
-                commands,
+                commands: Handlers::new(commands),
                 settings: WorkerSettings::default(),
                 admission: Admission::unlimited(),
                 intake: None,
             },
             dead_letters: DeadLetters {
-                store: memory.clone(),
+                shared: shared.clone(),
                 queue: memory.clone(),
-                letters: memory.clone(),
-                host: host.clone(),
-                meter: meter.clone(),
+                dead_letters: memory.clone(),
             },
             sweeper: Sweeper {
-                store: memory.clone(),
+                shared: shared.clone(),
                 queue: memory.clone(),
-                host: host.clone(),
-                meter: meter.clone(),
             },
             redrive: Redrive {
-                store: memory.clone(),
+                shared,
                 queue: memory.clone(),
-                letters: memory.clone(),
-                host: host.clone(),
+                dead_letters: memory.clone(),
             },
             memory,
             host,
@@ -147,7 +145,7 @@ impl Room {
             body,
             query: query.to_owned(),
             not_before: None,
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         self.submit.submit(submission).await
     }

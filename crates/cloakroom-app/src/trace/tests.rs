@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::*;
-use crate::envelope::Trace;
+use crate::envelope::RequestTrace;
 use crate::submit::{Body, Submission};
 use crate::testing::{Nothing, Room};
 use crate::{Command, HandlerError, JobContext, Output};
@@ -50,7 +50,7 @@ fn a_child_is_another_span_of_the_same_trace_and_keeps_that_it_is_recorded() {
 #[test]
 fn what_begins_here_is_well_formed_whatever_is_drawn() {
     for random in [0, 1, 1 << 64, (1 << 64) | 1, u128::MAX] {
-        let begun = TraceContext::begin(random);
+        let begun = TraceContext::new(random);
         assert_eq!(
             TraceContext::parse(begun.as_str()).as_ref(),
             Some(&begun),
@@ -66,7 +66,7 @@ fn what_begins_here_is_well_formed_whatever_is_drawn() {
 }
 
 /// What the handler sees in each of two attempts of a job that came with this trace.
-async fn seen_in_two_attempts(trace: Trace) -> Vec<(TraceContext, Option<String>)> {
+async fn seen_in_two_attempts(trace: RequestTrace) -> Vec<(TraceContext, Option<String>)> {
     let seen = Arc::new(Mutex::new(vec![]));
     let noted = Arc::clone(&seen);
     let note = move |_: Nothing, job: JobContext| {
@@ -107,10 +107,10 @@ async fn seen_in_two_attempts(trace: Trace) -> Vec<(TraceContext, Option<String>
 
 #[tokio::test(start_paused = true)]
 async fn every_attempt_is_a_step_of_its_own_in_the_requests_trace() {
-    let sent = Trace {
+    let sent = RequestTrace {
         traceparent: Some(GOOD.into()),
         tracestate: Some("rojo=1".into()),
-        ..Trace::default()
+        ..RequestTrace::default()
     };
     let seen = seen_in_two_attempts(sent).await;
     for (trace, state) in &seen {
@@ -126,7 +126,7 @@ async fn every_attempt_is_a_step_of_its_own_in_the_requests_trace() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_without_a_trace_begins_one() {
-    for (trace, state) in seen_in_two_attempts(Trace::default()).await {
+    for (trace, state) in seen_in_two_attempts(RequestTrace::default()).await {
         assert_eq!((&trace.as_str()[52..], state), ("-00", None));
     }
 }

@@ -8,157 +8,159 @@ use cloakroom_core::transition::{Claim, Refusal};
 use cloakroom_core::{Isolation, Job, JobKey, Lease, LeaseToken, Timestamp, Transition};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Delivery, Disposition, Worker};
-use crate::admission::{Permit, TooLarge};
+use super::message::JobMessage;
+use super::outcome::count;
+use super::refusal;
+use crate::admission::{Admission, Permit, TooLarge};
+use crate::attempt::ports::AttemptPorts;
 use crate::body::BodyHead;
 use crate::command::Command;
-use crate::envelope::{Carried, Envelope};
+use crate::delivery::Disposition;
+use crate::envelope::PayloadRef;
 use crate::meter::Fact;
 use crate::ports::{Change, PortError, ReadError};
 
 /// A message that asks for an attempt.
-pub(super) struct Order<'a> {
-    pub(super) delivery: &'a Delivery,
-    pub(super) envelope: &'a Envelope,
+pub(super) struct AttemptRequest<'a> {
+    pub(super) ports: AttemptPorts<'a>,
+    pub(super) admission: &'a Admission,
+    pub(super) message: JobMessage<'a>,
     pub(super) key: &'a JobKey,
     pub(super) command: &'a Command,
-    /// When the function itself is ended.
+    /// Time at which the function itself is ended.
     pub(super) ends_at: Timestamp,
 }
 
-/// An attempt that was claimed.
-pub(super) struct Begun {
+/// An attempt whose job is claimed.
+pub(super) struct ClaimedAttempt {
     pub(super) job: Job,
     pub(super) token: LeaseToken,
-    /// The admission of the handler; it must not run without.
+    /// Admission of the handler; it must not run without.
     pub(super) permit: Result<Permit, TooLarge>,
-    /// When the attempt is stopped at the latest.
+    /// Time at which the attempt is stopped at the latest.
     pub(super) deadline: Timestamp,
-    /// When its end must be written at the latest.
+    /// Time at which its end must be written at the latest.
     pub(super) last_moment: Timestamp,
 }
 
-impl Worker {
+impl AttemptRequest<'_> {
     /// Begins an attempt. If it can't, decides about the message.
-    pub(super) async fn begin(&self, order: &Order<'_>) -> Result<Begun, Disposition> {
-        self.in_time(order).await?;
-        let need = self.memory_of(order).await;
-        let permit = self.wait(order, self.admission.admit(need)).await?;
-        self.in_time(order).await?;
-        if let Err(error) = self.give_back(order.envelope, order.key).await {
+    pub(super) async fn begin(&self) -> Result<ClaimedAttempt, Disposition> {
+        self.in_time().await?;
+        let need = self.memory().await;
+        let permit = self.wait(self.admission.admit(need)).await?;
+        self.in_time().await?;
+        if let Err(error) = self.give_back().await {
             return Err(self
-                .fault(
-                    order.delivery,
-                    order.envelope,
-                    &error,
-                    "give an attempt back",
-                )
+                .message
+                .redeliver_after(&error, "give an attempt back")
                 .await);
         }
-        self.unless_lapsed(order).await?;
-        let claim = self.claim_of(order);
+        self.unless_lapsed().await?;
+        let claim = self.claim();
         // Not earlier: each write before it may have taken seconds, and a lease must not begin in the past.
-        let now = self.in_time(order).await?;
-        match self
-            .store
-            .change(order.key, &Transition::claim(&claim, now))
-            .await
-        {
-            Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
-            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found)
-            {
-                (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
-                (Refusal::TakeOver { dead, isolation }, _) => {
-                    self.take_over(order, claim, dead, isolation, permit).await
+        let now = self.in_time().await?;
+        let written = self.change(&Transition::claim(&claim, now)).await;
+        match written {
+            Ok(Change::Made(job)) => Ok(self.begun(&claim, *job, permit, now)),
+            Ok(Change::Refused(found)) => {
+                match (Refusal::new(&claim, found.as_deref(), now), found) {
+                    (Refusal::Mine, Some(job)) => Ok(self.begun(&claim, *job, permit, now)),
+                    (Refusal::TakeOver { dead, isolation }, _) => {
+                        self.take_over(claim, dead, isolation, permit).await
+                    }
+                    (refusal, found) => Err(self.refused(refusal, found.as_deref()).await),
                 }
-                (refusal, found) => Err(self
-                    .refused(order.delivery, order.envelope, refusal, found.as_deref())
-                    .await),
-            },
-            Err(error) => Err(self
-                .unrecorded_claim(order, &claim, &error, "claim the attempt")
-                .await),
+            }
+            Err(error) => Err(self.unrecorded(&claim, &error, "claim the attempt").await),
         }
     }
 
     /// Begins an attempt in place of one whose worker died.
     async fn take_over(
         &self,
-        order: &Order<'_>,
         mut claim: Claim,
         dead: LeaseToken,
         isolation: Isolation,
         mut permit: Result<Permit, TooLarge>,
-    ) -> Result<Begun, Disposition> {
+    ) -> Result<ClaimedAttempt, Disposition> {
         tracing::warn!(
             ?isolation,
             "the worker of the last attempt died; taking over"
         );
         if isolation == Isolation::Alone && permit.is_ok() {
             drop(permit);
-            permit = Ok(self.wait(order, self.admission.admit_alone()).await?);
+            permit = Ok(self.wait(self.admission.admit_alone()).await?);
         }
         claim.lease.isolation = isolation;
-        let now = self.in_time(order).await?;
-        match self
-            .store
-            .change(order.key, &Transition::take_over(&claim, dead, now))
-            .await
-        {
-            Ok(Change::Made(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
-            Ok(Change::Refused(found)) => match (Refusal::of(&claim, found.as_deref(), now), found)
-            {
-                (Refusal::Mine, Some(job)) => Ok(self.begun(order, &claim, *job, permit, now)),
-                (refusal, found) => Err(self
-                    .refused(order.delivery, order.envelope, refusal, found.as_deref())
-                    .await),
-            },
+        let now = self.in_time().await?;
+        let written = self.change(&Transition::take_over(&claim, dead, now)).await;
+        match written {
+            Ok(Change::Made(job)) => Ok(self.begun(&claim, *job, permit, now)),
+            Ok(Change::Refused(found)) => {
+                match (Refusal::new(&claim, found.as_deref(), now), found) {
+                    (Refusal::Mine, Some(job)) => Ok(self.begun(&claim, *job, permit, now)),
+                    (refusal, found) => Err(self.refused(refusal, found.as_deref()).await),
+                }
+            }
             Err(error) => Err(self
-                .unrecorded_claim(order, &claim, &error, "take over the attempt")
+                .unrecorded(&claim, &error, "take over the attempt")
                 .await),
         }
     }
 
-    async fn unrecorded_claim(
-        &self,
-        order: &Order<'_>,
-        claim: &Claim,
-        error: &PortError,
-        doing: &str,
-    ) -> Disposition {
-        self.unrecorded(
-            order.delivery,
-            order.envelope,
-            claim.lease.token,
-            error,
-            doing,
-        )
-        .await
+    async fn change(&self, transition: &Transition) -> Result<Change, PortError> {
+        self.ports.shared.store.change(self.key, transition).await
+    }
+
+    async fn refused(&self, refusal: Refusal, job: Option<&Job>) -> Disposition {
+        refusal::decide(&self.ports, &self.message, refusal, job).await
+    }
+
+    async fn unrecorded(&self, claim: &Claim, error: &PortError, doing: &str) -> Disposition {
+        self.message
+            .resend_unrecorded(claim.lease.token, error, doing)
+            .await
+    }
+
+    /// Stops counting an attempt whose begin or end could not be recorded, as its message says.
+    async fn give_back(&self) -> Result<(), PortError> {
+        let Some(token) = self.message.envelope.unrecorded() else {
+            return Ok(());
+        };
+        let transition = Transition::give_back(token, self.ports.shared.host.now());
+        if let Change::Made(job) = self.change(&transition).await? {
+            tracing::warn!("an attempt is not counted: the table was unavailable");
+            self.ports
+                .shared
+                .meter
+                .count(&job.command, Fact::StorageUnavailable);
+        }
+        Ok(())
     }
 
     fn begun(
         &self,
-        order: &Order<'_>,
         claim: &Claim,
         job: Job,
         permit: Result<Permit, TooLarge>,
         now: Timestamp,
-    ) -> Begun {
+    ) -> ClaimedAttempt {
         tracing::Span::current().record("attempt", job.attempt);
         if job.started_at == Some(now) {
-            self.meter.count(
+            self.ports.shared.meter.count(
                 &job.command,
                 Fact::Started {
-                    queue_delay: now.since(order.envelope.ready_at()),
+                    queue_delay: now.since(self.message.envelope.ready_at()),
                 },
             );
         }
         if let Err(error) = &permit {
             tracing::error!(%error, "ended a job that no worker of this size can run; give the worker more memory");
         }
-        let last_moment = self.last_moment(order);
-        let deadline = now.after(order.command.limits().timeout).min(last_moment);
-        Begun {
+        let last_moment = self.last_moment();
+        let deadline = now.after(self.command.limits().timeout).min(last_moment);
+        ClaimedAttempt {
             job,
             token: claim.lease.token,
             permit,
@@ -167,42 +169,40 @@ impl Worker {
         }
     }
 
-    fn claim_of(&self, order: &Order<'_>) -> Claim {
+    fn claim(&self) -> Claim {
         Claim {
-            created_at: order.envelope.accepted_at(),
+            created_at: self.message.envelope.accepted_at(),
             lease: Lease {
-                token: LeaseToken::from_uuid(self.host.uuid()),
-                message_id: order.delivery.message_id.clone(),
-                ends_at: Some(order.ends_at),
+                token: LeaseToken::from_uuid(self.ports.shared.host.uuid()),
+                message_id: self.message.delivery.message_id.clone(),
+                ends_at: Some(self.ends_at),
                 isolation: Isolation::Shared,
             },
-            lease_time: self.settings.lease,
-            max_attempts: order.command.limits().retry.max_attempts,
+            lease_time: self.ports.settings.lease,
+            max_attempts: self.command.limits().retry.max_attempts,
         }
     }
 
-    /// Latest time for writing the end of the attempt.
-    fn last_moment(&self, order: &Order<'_>) -> Timestamp {
-        order.ends_at.before(self.settings.margin)
+    /// Returns the latest time for writing the end of the attempt.
+    fn last_moment(&self) -> Timestamp {
+        self.ends_at.before(self.ports.settings.margin)
     }
 
     /// Returns the time, while there is enough for a short attempt: a shorter one would count, and do nothing.
-    async fn in_time(&self, order: &Order<'_>) -> Result<Timestamp, Disposition> {
-        let now = self.host.now();
-        if now < self.last_moment(order) {
+    async fn in_time(&self) -> Result<Timestamp, Disposition> {
+        let now = self.ports.shared.host.now();
+        if now < self.last_moment() {
             Ok(now)
         } else {
-            Err(self
-                .bring_back(order.delivery, order.envelope, Duration::ZERO)
-                .await)
+            Err(self.message.redeliver(Duration::ZERO).await)
         }
     }
 
     /// Ends a job that was not begun in time.
-    async fn unless_lapsed(&self, order: &Order<'_>) -> Result<(), Disposition> {
-        let now = self.host.now();
-        let accepted_at = order.envelope.accepted_at();
-        let limit = order
+    async fn unless_lapsed(&self) -> Result<(), Disposition> {
+        let now = self.ports.shared.host.now();
+        let accepted_at = self.message.envelope.accepted_at();
+        let limit = self
             .command
             .limits()
             .start_within
@@ -210,12 +210,11 @@ impl Worker {
         let Some(limit) = limit else { return Ok(()) };
         // Perhaps too late. Whether it is, and was not begun before, the record says.
         match self
-            .store
-            .change(order.key, &Transition::lapse(accepted_at, limit, now))
+            .change(&Transition::lapse(accepted_at, limit, now))
             .await
         {
             Ok(Change::Made(job)) => {
-                self.count(&job, None);
+                count(&*self.ports.shared.meter, &job, None);
                 tracing::warn!(
                     start_within_s = limit.as_secs(),
                     "ended a job that was not begun in time"
@@ -224,26 +223,18 @@ impl Worker {
             }
             Ok(Change::Refused(_)) => Ok(()),
             Err(error) => Err(self
-                .fault(
-                    order.delivery,
-                    order.envelope,
-                    &error,
-                    "end a job that was not begun in time",
-                )
+                .message
+                .redeliver_after(&error, "end a job that was not begun in time")
                 .await),
         }
     }
 
     /// Waits for admission. The message stays hidden meanwhile; at the function's last moment it goes back to the queue.
-    async fn wait<T>(
-        &self,
-        order: &Order<'_>,
-        admitted: impl Future<Output = T>,
-    ) -> Result<T, Disposition> {
+    async fn wait<T>(&self, admitted: impl Future<Output = T>) -> Result<T, Disposition> {
         let mut admitted = pin!(admitted);
         let asked = Instant::now();
-        let end = asked + self.last_moment(order).since(self.host.now());
-        let mut next_beat = asked + self.settings.lease / 3;
+        let end = asked + self.last_moment().since(self.ports.shared.host.now());
+        let mut next_beat = asked + self.ports.settings.lease / 3;
         loop {
             tokio::select! {
                 biased;
@@ -252,11 +243,11 @@ impl Worker {
                 }
                 () = sleep_until(end) => {
                     tracing::info!("no memory became free in time; the message comes back");
-                    return Err(self.bring_back(order.delivery, order.envelope, Duration::ZERO).await);
+                    return Err(self.message.redeliver(Duration::ZERO).await);
                 }
                 () = sleep_until(next_beat) => {
-                    next_beat += self.settings.lease / 3;
-                    let hidden = self.queue.hide(&order.delivery.receipt, self.settings.lease);
+                    next_beat += self.ports.settings.lease / 3;
+                    let hidden = self.message.queue.hide(&self.message.delivery.receipt, self.ports.settings.lease);
                     if let Ok(Err(error)) = timeout_at(next_beat, hidden).await {
                         // At worst the message comes back early, and is handled twice: only one claim is made.
                         tracing::warn!(%error, "failed to hide a message that waits for memory");
@@ -267,12 +258,10 @@ impl Worker {
     }
 
     /// Returns the memory that an attempt may need, in bytes.
-    async fn memory_of(&self, order: &Order<'_>) -> u64 {
-        let Order {
-            command, envelope, ..
-        } = order;
+    async fn memory(&self) -> u64 {
+        let (command, envelope) = (self.command, self.message.envelope);
         let estimated = match &command.estimate {
-            Some(estimate) => match self.head_of(envelope).await {
+            Some(estimate) => match self.head().await {
                 Ok(head) => estimate(&envelope.query, &head),
                 Err(error) => {
                     // The attempt reads the payload again, and its record says what comes of that.
@@ -290,12 +279,12 @@ impl Worker {
         estimated.or(command.limits().memory).unwrap_or(held)
     }
 
-    /// The beginning of the payload. One that is lost or damaged has none: the attempt finds out.
-    async fn head_of(&self, envelope: &Envelope) -> Result<BodyHead, ReadError> {
-        match &envelope.payload {
-            Carried::Stored(key) => Ok(self.objects.head(key).await?.unwrap_or_default()),
-            carried => {
-                let whole: Option<Bytes> = carried.bytes().and_then(Result::ok);
+    /// Reads the beginning of the payload. That of a lost or damaged one is empty: the attempt finds out.
+    async fn head(&self) -> Result<BodyHead, ReadError> {
+        match &self.message.envelope.payload {
+            PayloadRef::Stored(key) => Ok(self.ports.objects.head(key).await?.unwrap_or_default()),
+            payload => {
+                let whole: Option<Bytes> = payload.bytes().and_then(Result::ok);
                 Ok(whole
                     .map(|body| BodyHead::from_whole(&body))
                     .unwrap_or_default())

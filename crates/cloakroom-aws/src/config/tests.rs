@@ -1,7 +1,7 @@
 mod whole;
 
 use cloakroom_app::http_settings::{Authorizer, Cors, HttpSettings};
-use cloakroom_app::intake::Tenants;
+use cloakroom_app::intake::ProducerTenants;
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
 
@@ -358,10 +358,12 @@ fn producers_are_let_in_where_that_is_said_and_never_into_our_bucket() {
         Ok(None)
     );
     let on = |value| producers(&[("CLOAKROOM_PRODUCERS", value)]).map(|it| it.map(|it| it.tenants));
-    assert_eq!(on("*"), Ok(Some(Tenants::Named)));
+    assert_eq!(on("*"), Ok(Some(ProducerTenants::Named)));
     assert_eq!(
         on("warehouse"),
-        Ok(Some(Tenants::One("warehouse".parse().expect("a name"))))
+        Ok(Some(ProducerTenants::One(
+            "warehouse".parse().expect("a name")
+        )))
     );
     assert!(on("a b").is_err());
     for (value, buckets) in [

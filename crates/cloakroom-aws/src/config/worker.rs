@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_app::intake::Tenants;
+use cloakroom_app::intake::ProducerTenants;
 use cloakroom_app::work::WorkerSettings;
 use cloakroom_core::Namespace;
 
@@ -33,7 +33,7 @@ pub struct WorkerConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducersConfig {
     /// `CLOAKROOM_PRODUCERS`: the tenant of their jobs, or `*` where each message names its tenant.
-    pub tenants: Tenants,
+    pub tenants: ProducerTenants,
     /// `CLOAKROOM_PRODUCER_BUCKETS`: buckets that they may store payloads in.
     pub buckets: Vec<String>,
     /// `CLOAKROOM_NAMESPACE`, as submit has it.
@@ -64,8 +64,8 @@ fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError>
     let want =
         "the tenant whose jobs producers' commands are, or * where each message names its tenant";
     let tenants = optional(lookup, "CLOAKROOM_PRODUCERS", want, |text| match text {
-        "*" => Some(Tenants::Named),
-        name => name.parse().ok().map(Tenants::One),
+        "*" => Some(ProducerTenants::Named),
+        name => name.parse().ok().map(ProducerTenants::One),
     })?;
     let Some(tenants) = tenants else {
         return Ok(None);

@@ -1,19 +1,19 @@
-use cloakroom_app::envelope::{Carried, Trace};
+use cloakroom_app::envelope::{PayloadRef, RequestTrace};
 use cloakroom_app::ports::keys;
 use cloakroom_app::testing::new_job;
 use cloakroom_core::Digest;
 
 use super::*;
 
-fn envelope(payload: Carried) -> Envelope {
+fn envelope(payload: PayloadRef) -> Envelope {
     let job = new_job(Timestamp::from_millis(7), 1);
     Envelope::new(
         &job,
         "application/json",
         "",
         payload,
-        &Digest::of(b"{}"),
-        Trace::default(),
+        &Digest::from_content(b"{}"),
+        RequestTrace::default(),
     )
 }
 
@@ -21,7 +21,7 @@ fn envelope(payload: Carried) -> Envelope {
 fn key() -> String {
     keys::payload(
         &new_job(Timestamp::from_millis(7), 1).key(),
-        &Digest::of(b"{}"),
+        &Digest::from_content(b"{}"),
     )
 }
 
@@ -40,7 +40,9 @@ fn received(body: &str, attributes: &[(&str, &str)]) -> Delivery {
 
 #[test]
 fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelope() {
-    let written = envelope(Carried::Stored(key())).of_text(2).write();
+    let written = envelope(PayloadRef::Stored(key()))
+        .with_text_length(2)
+        .write();
     let (body, attributes) = encode(written.clone(), Some("ours"));
     let pointer = r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"ours","s3Key":"KEY"}]"#;
     assert_eq!(body, pointer.replace("KEY", &key()));
@@ -54,16 +56,16 @@ fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelop
         ..ReceivedMessage::default()
     }
     .into_delivery();
-    assert_eq!((delivery.body, delivery.produced), (written, None));
+    assert_eq!((delivery.body, delivery.producer_message), (written, None));
 }
 
 #[test]
 fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
-    let large = Carried::Text("x".repeat(MAX_CLAIM_CHECK_BYTES));
+    let large = PayloadRef::Text("x".repeat(MAX_CLAIM_CHECK_BYTES));
     for payload in [
-        Carried::Stored(key()),
-        Carried::Text("{}".into()),
-        Carried::Base64("AA==".into()),
+        PayloadRef::Stored(key()),
+        PayloadRef::Text("{}".into()),
+        PayloadRef::Base64("AA==".into()),
         large,
     ] {
         let written = envelope(payload).write();
@@ -72,9 +74,11 @@ fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
             (written.clone(), None)
         );
         let delivery = received(&written, &[("colour", "red")]);
-        assert_eq!((delivery.body, delivery.produced), (written, None));
+        assert_eq!((delivery.body, delivery.producer_message), (written, None));
     }
-    let text = envelope(Carried::Stored(key())).of_text(2).write();
+    let text = envelope(PayloadRef::Stored(key()))
+        .with_text_length(2)
+        .write();
     assert_eq!(
         encode(text.clone(), None),
         (text, None),
@@ -85,10 +89,12 @@ fn bytes_in_the_bucket_and_payloads_in_the_message_are_in_no_pointer() {
 #[test]
 fn a_producers_message_is_told_by_its_command_and_its_payload_by_either_attribute_and_class() {
     let command = (attributes::COMMAND, "note.keep");
-    let plain = received("{}", &[command]).produced.expect("a producer's");
+    let plain = received("{}", &[command])
+        .producer_message
+        .expect("a producer's");
     assert_eq!(
         (plain.payload, plain.sent_at),
-        (Place::Body, Some(Timestamp::from_millis(7)))
+        (PayloadLocation::Body, Some(Timestamp::from_millis(7)))
     );
     // As the tests of Java's library, and what Python's library, write them.
     for body in [
@@ -98,31 +104,33 @@ fn a_producers_message_is_told_by_its_command_and_its_payload_by_either_attribut
         r#"["com.amazon.sqs.javamessaging.MessageS3Pointer", {"s3BucketName": "b", "s3Key": "k"}]"#,
     ] {
         for attribute in ["ExtendedPayloadSize", "SQSLargePayloadSize"] {
-            let produced = received(body, &[command, (attribute, "300000")])
-                .produced
+            let producer_message = received(body, &[command, (attribute, "300000")])
+                .producer_message
                 .expect("a producer's");
             assert_eq!(
-                produced.payload,
-                Place::Object {
+                producer_message.payload,
+                PayloadLocation::Object {
                     bucket: "b".into(),
                     key: "k".into()
                 },
                 "{attribute} {body}"
             );
         }
-        let produced = received(body, &[command]).produced.expect("a producer's");
+        let producer_message = received(body, &[command])
+            .producer_message
+            .expect("a producer's");
         assert_eq!(
-            produced.payload,
-            Place::Body,
+            producer_message.payload,
+            PayloadLocation::Body,
             "a payload that looks like a pointer"
         );
     }
     let lost = received("{}", &[command, ("ExtendedPayloadSize", "2")])
-        .produced
+        .producer_message
         .expect("a producer's");
-    assert!(matches!(lost.payload, Place::Unknown(_)));
+    assert!(matches!(lost.payload, PayloadLocation::Unknown(_)));
     assert_eq!(
-        received("{}", &[("ExtendedPayloadSize", "2")]).produced,
+        received("{}", &[("ExtendedPayloadSize", "2")]).producer_message,
         None,
         "of what is no command nothing is known"
     );

@@ -9,7 +9,7 @@ use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use bytes::Bytes;
 use cloakroom_app::body::BodyHead;
-use cloakroom_app::ports::{Opened, PortError, ReadError};
+use cloakroom_app::ports::{ObjectReader, PortError, ReadError};
 use futures::StreamExt as _;
 
 use super::bucket::S3Objects;
@@ -33,7 +33,7 @@ struct ResumableRead {
 
 impl S3Objects {
     /// Opens an object.
-    pub(super) async fn read(&self, key: &str) -> Result<Option<Opened>, PortError> {
+    pub(super) async fn read(&self, key: &str) -> Result<Option<ObjectReader>, PortError> {
         let object = match self.get_from(key, None).await {
             Ok(object) => object,
             Err(error)
@@ -61,7 +61,7 @@ impl S3Objects {
         let pieces = futures::stream::try_unfold(reading, |mut reading| async {
             Ok(reading.next().await?.map(|piece| (piece, reading)))
         });
-        Ok(Some(Opened {
+        Ok(Some(ObjectReader {
             length,
             pieces: pieces.boxed(),
         }))

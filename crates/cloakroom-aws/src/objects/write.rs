@@ -5,7 +5,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedPart};
 use bytes::{Bytes, BytesMut};
-use cloakroom_app::ports::{BrokenOff, Objects as _, PortError};
+use cloakroom_app::ports::{Objects as _, PortError, SourceAborted};
 use futures::stream::{BoxStream, FuturesOrdered};
 use futures::{StreamExt as _, TryStreamExt as _};
 
@@ -23,7 +23,7 @@ const MAX_CONCURRENT_PARTS: usize = 2;
 /// only such a one takes more memory.
 const LENGTHEN_AFTER_PARTS: usize = 1000;
 
-type Source = BoxStream<'static, Result<Bytes, BrokenOff>>;
+type Source = BoxStream<'static, Result<Bytes, SourceAborted>>;
 
 impl S3Objects {
     /// Writes an object; `false` when its pieces broke off.
@@ -137,7 +137,7 @@ struct PartReader {
 
 impl PartReader {
     /// The next part: shorter than wanted only at the end, and empty after it.
-    async fn next(&mut self, wanted: usize) -> Result<Bytes, BrokenOff> {
+    async fn next(&mut self, wanted: usize) -> Result<Bytes, SourceAborted> {
         let mut part = BytesMut::new();
         loop {
             let room = wanted - part.len();

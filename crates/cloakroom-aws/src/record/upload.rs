@@ -86,7 +86,7 @@ mod tests {
             ("content_type", text("image/png")),
             ("length", number(5_497_558_138_880_u64)),
             ("part_length", number(5_242_880)),
-            ("sha256", blob(Digest::of(b"x").as_bytes())),
+            ("sha256", blob(Digest::from_content(b"x").as_bytes())),
             ("expires_at", number(1_795_334_400)),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -98,7 +98,7 @@ mod tests {
             terms: UploadTerms {
                 content_type: "image/png".into(),
                 length: 5_497_558_138_880,
-                sha256: Some(Digest::of(b"x")),
+                sha256: Some(Digest::from_content(b"x")),
             },
             part_length: 5_242_880,
             digest: None,
@@ -106,7 +106,7 @@ mod tests {
         };
         assert_eq!(read_upload(&item), Ok(upload.clone()));
         assert_eq!(write_upload(&upload), item);
-        let digest = Some(Digest::of(b"y"));
+        let digest = Some(Digest::from_content(b"y"));
         let used = PartsRecord {
             digest,
             ..upload.clone()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_app::ports::{JobStore as _, Objects as _, PortError, Queue as _};
+use cloakroom_app::ports::{JobStore as _, Objects as _, PartUploads as _, PortError, Queue as _};
 use cloakroom_app::testing::new_job;
 use tokio::time::{Instant, timeout};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_app::ports::{
-    BrokenOff, Letters as _, ObjectInfo, Objects as _, Parcel, Parcels as _, Part, PartTerms,
-    PortError, UploadTerms,
+    DeadLetterStore as _, FetchedPayload, ObjectInfo, Objects as _, Part, PartTerms,
+    PartUploads as _, PortError, ProducerPayloads as _, SourceAborted, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;
@@ -13,7 +13,7 @@ use futures::stream;
 
 use super::script::{Answer, Script, failed, link, ok};
 use crate::S3Objects;
-use crate::objects::S3Parcels;
+use crate::objects::S3ProducerPayloads;
 
 const PART: usize = 5 * 1024 * 1024;
 const BEGUN: &str =
@@ -98,7 +98,7 @@ async fn longer_pieces_are_put_in_parts_with_a_checksum_each() {
 async fn pieces_that_break_off_leave_nothing_in_the_bucket() {
     // The first part may be on its way by then.
     let (script, objects) = bucket([ok(BEGUN), ok(""), ok("")]);
-    let pieces = stream::iter([Ok(Bytes::from(vec![0; PART])), Err(BrokenOff)]).boxed();
+    let pieces = stream::iter([Ok(Bytes::from(vec![0; PART])), Err(SourceAborted)]).boxed();
     assert_eq!(
         objects.put_pieces("results/a", "text/plain", pieces).await,
         Ok(false)
@@ -162,7 +162,7 @@ async fn an_object_is_described_with_the_checksum_of_its_bytes_and_no_other() {
     let info = objects.info("a").await.expect("info").expect("an object");
     let expected = ObjectInfo {
         length: 3,
-        sha256: Some(Digest::of(b"abc")),
+        sha256: Some(Digest::from_content(b"abc")),
         ..self::info(3)
     };
     assert_eq!(info, expected);
@@ -277,7 +277,7 @@ async fn a_link_is_signed_for_its_key_and_life() {
 async fn a_link_for_an_upload_is_signed_for_its_type_length_digest_and_life() {
     let (_, objects) = bucket([]);
     let mut links = vec![];
-    for sha256 in [None, Some(Digest::of(b"abc"))] {
+    for sha256 in [None, Some(Digest::from_content(b"abc"))] {
         let upload = objects
             .upload_link("uploads/a", &terms(sha256), Duration::from_secs(3600))
             .await
@@ -314,7 +314,7 @@ async fn an_upload_in_parts_is_begun_with_its_type_and_digest() {
         Ok("u-1")
     );
     objects
-        .begin_parts("payloads/a", &terms(Some(Digest::of(b"abc"))))
+        .begin_parts("payloads/a", &terms(Some(Digest::from_content(b"abc"))))
         .await
         .expect("begun");
     insta::assert_snapshot!(script.requests_so_far());
@@ -452,7 +452,7 @@ async fn letters_are_kept_listed_from_where_the_last_page_ended_read_and_forgott
         ok("{}").header("content-length", "2"),
         ok(""),
     ]);
-    letters.keep("dead/a", "{}").await.expect("kept");
+    letters.store("dead/a", "{}").await.expect("kept");
     assert_eq!(
         letters.list("dead/", None).await,
         Ok(vec!["dead/b".to_owned()])
@@ -462,13 +462,13 @@ async fn letters_are_kept_listed_from_where_the_last_page_ended_read_and_forgott
         Ok(vec!["dead/b".to_owned()])
     );
     assert_eq!(
-        cloakroom_app::ports::Letters::read(&letters, "dead/a")
+        cloakroom_app::ports::DeadLetterStore::read(&letters, "dead/a")
             .await
             .expect("read")
             .as_deref(),
         Some("{}")
     );
-    letters.forget("dead/a").await.expect("forgotten");
+    letters.remove("dead/a").await.expect("forgotten");
     insta::assert_snapshot!(script.requests());
 }
 
@@ -476,15 +476,18 @@ async fn letters_are_kept_listed_from_where_the_last_page_ended_read_and_forgott
 async fn a_producers_payload_is_fetched_from_its_bucket_up_to_the_limit() {
     let answer = || ok("abc").header("content-length", "3");
     let script = Script::new([answer(), answer(), error(404, "NoSuchKey")]);
-    let parcels = S3Parcels::new(&script.clients());
+    let payloads = S3ProducerPayloads::new(&script.clients());
     assert_eq!(
-        parcels.fetch("theirs", "k", 3).await,
-        Ok(Parcel::Whole(Bytes::from_static(b"abc")))
+        payloads.fetch("theirs", "k", 3).await,
+        Ok(FetchedPayload::Whole(Bytes::from_static(b"abc")))
     );
     assert_eq!(
-        parcels.fetch("theirs", "k", 2).await,
-        Ok(Parcel::TooLarge(3))
+        payloads.fetch("theirs", "k", 2).await,
+        Ok(FetchedPayload::TooLarge(3))
     );
-    assert_eq!(parcels.fetch("theirs", "k", 2).await, Ok(Parcel::Gone));
+    assert_eq!(
+        payloads.fetch("theirs", "k", 2).await,
+        Ok(FetchedPayload::Gone)
+    );
     insta::assert_snapshot!(script.requests());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_app::envelope::{Carried, Envelope, Trace};
+use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue as _, keys};
 use cloakroom_app::testing::new_job;
 use cloakroom_app::{Host as _, SystemHost};
@@ -221,17 +221,20 @@ async fn queues_are_made_with_a_redrive_policy_and_a_long_memory_for_dead_letter
 #[tokio::test]
 async fn a_claim_check_is_sent_as_a_pointer_with_our_envelope_beside_it() {
     let (script, queue) = queue([ok("{}")]);
-    let (job, digest) = (new_job(Timestamp::from_millis(7), 1), Digest::of(b"{}"));
-    let payload = Carried::Stored(keys::payload(&job.key(), &digest));
+    let (job, digest) = (
+        new_job(Timestamp::from_millis(7), 1),
+        Digest::from_content(b"{}"),
+    );
+    let payload = PayloadRef::Stored(keys::payload(&job.key(), &digest));
     let envelope = Envelope::new(
         &job,
         "application/json",
         "",
         payload,
         &digest,
-        Trace::default(),
+        RequestTrace::default(),
     )
-    .of_text(2);
+    .with_text_length(2);
     queue
         .with_payload_bucket("payloads")
         .send(&tenant(), envelope.write(), Duration::ZERO, None)

@@ -146,13 +146,13 @@ async fn an_upload_in_parts_is_kept_and_read_as_it_is_now() {
     };
     store.keep_upload(&record).await.expect("kept");
     let terms = UploadTerms {
-        sha256: Some(Digest::of(b"x")),
+        sha256: Some(Digest::from_content(b"x")),
         ..terms
     };
     store
         .keep_upload(&PartsRecord {
             terms,
-            digest: Some(Digest::of(b"y")),
+            digest: Some(Digest::from_content(b"y")),
             ..record
         })
         .await

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_app::envelope::Trace;
+use cloakroom_app::delivery::Disposition;
+use cloakroom_app::envelope::RequestTrace;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::ports::{UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
 use cloakroom_app::testing::Nothing;
-use cloakroom_app::work::{Disposition, WorkerSettings};
+use cloakroom_app::work::WorkerSettings;
 use cloakroom_app::{Command, HandlerError, Host as _, JobContext, Output};
 use cloakroom_core::{CommandType, Job, Namespace, Status, Tenant};
 use uuid::Uuid;
@@ -104,7 +105,7 @@ impl Deployment {
             body,
             query: String::new(),
             not_before: None,
-            trace: Trace::default(),
+            trace: RequestTrace::default(),
         };
         self.submit.submit(submission).await.expect("accepted").job
     }
@@ -208,7 +209,7 @@ async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
     let terms = UploadTerms {
         content_type: "text/plain".into(),
         length: 5,
-        sha256: Some(cloakroom_core::Digest::of(b"hello")),
+        sha256: Some(cloakroom_core::Digest::from_content(b"hello")),
     };
     let ready = it
         .uploads
@@ -248,7 +249,7 @@ async fn an_upload_costs_a_look_a_copy_and_a_write_of_its_own() {
 #[tokio::test]
 async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
     let it = Deployment::start().await;
-    let sha256 = Some(cloakroom_core::Digest::of(b"hello"));
+    let sha256 = Some(cloakroom_core::Digest::from_content(b"hello"));
     let terms = UploadTerms {
         content_type: "text/plain".into(),
         length: 5,
@@ -276,7 +277,7 @@ async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
         .expect("an answer");
     assert_eq!(put.status(), 200);
     it.uploads
-        .look(&Tenant::default(), ready.id, 1)
+        .status(&Tenant::default(), ready.id, 1)
         .await
         .expect("looked")
         .expect("known");

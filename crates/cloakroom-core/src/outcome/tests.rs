@@ -169,7 +169,7 @@ fn a_result_in_the_record_is_of_at_most_32_kib_and_goes_with_it() {
             content_type: "image/png".into(),
             key: "k".into(),
             length: 1,
-            sha256: Digest::of(b"x"),
+            sha256: Digest::from_content(b"x"),
             retention,
         };
         assert_eq!(

@@ -43,7 +43,7 @@ pub enum Verdict {
 impl Verdict {
     /// Of the job of a dead letter: the message `message_id`, which was sent for the incarnation of `created_at`.
     /// `readable` is whether it could have been worked.
-    pub fn of_dead_letter(
+    pub fn for_dead_letter(
         job: Option<&Job>,
         created_at: Timestamp,
         message_id: &str,
@@ -77,7 +77,7 @@ impl Verdict {
 
     /// Of a job that the sweeper looks at. `cycle` is the longest that a message can take to come back for the last time,
     /// `backlog` whether any wait in the queue.
-    pub fn of_sweep(job: Option<&Job>, cycle: Duration, backlog: bool, now: Timestamp) -> Self {
+    pub fn for_sweep(job: Option<&Job>, cycle: Duration, backlog: bool, now: Timestamp) -> Self {
         let Some(job) = open(job, now) else {
             return Self::Over;
         };
@@ -106,16 +106,16 @@ impl Verdict {
     /// Of a job that was accepted of a producer's message, and that no worker could begin: its payload is refused. `None` if it
     /// is over, or under way: then another message brought it further.
     pub fn for_rejected_payload(job: &Job, failure: Failure, now: Timestamp) -> Option<Transition> {
-        let mut transition = Transition::of(Event::Bury, now).because(failure);
+        let mut transition = Transition::new(Event::Bury, now).with_cause(failure);
         transition.guard.version = Some(job.version);
         (job.is_alive(now) && job.status == Status::Accepted).then_some(transition)
     }
 
     fn end(job: &Job, event: Event, failure: Failure, now: Timestamp) -> Self {
         let mut transition = if job.status == Status::Cancelling {
-            Transition::of(Event::ConfirmCancel, now)
+            Transition::new(Event::ConfirmCancel, now)
         } else {
-            Transition::of(event, now).because(failure)
+            Transition::new(event, now).with_cause(failure)
         };
         transition.guard.version = Some(job.version);
         Self::End(Box::new(transition))
@@ -248,7 +248,7 @@ mod tests {
     }
 
     fn buried(job: &Job, now: Timestamp) -> Verdict {
-        Verdict::of_dead_letter(Some(job), at(0), "m1", true, now)
+        Verdict::for_dead_letter(Some(job), at(0), "m1", true, now)
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
             ended(&cancelling, buried(&cancelling, now)).0,
             Status::Cancelled
         );
-        let unreadable = Verdict::of_dead_letter(Some(&running()), at(0), "m1", false, now);
+        let unreadable = Verdict::for_dead_letter(Some(&running()), at(0), "m1", false, now);
         assert_eq!(ended(&running(), unreadable).1, "unreadable-message");
     }
 
@@ -297,11 +297,11 @@ mod tests {
             .expect("no attempt ran");
         assert_eq!(buried(&over, at(2)), Verdict::Over);
         assert_eq!(
-            Verdict::of_dead_letter(None, at(0), "m1", true, at(2)),
+            Verdict::for_dead_letter(None, at(0), "m1", true, at(2)),
             Verdict::Over
         );
         assert_eq!(
-            Verdict::of_dead_letter(Some(&running()), at(9), "m1", true, at(90)),
+            Verdict::for_dead_letter(Some(&running()), at(9), "m1", true, at(90)),
             Verdict::Over,
             "incarnation"
         );
@@ -311,7 +311,7 @@ mod tests {
             "expired"
         );
         assert_eq!(
-            Verdict::of_dead_letter(Some(&running()), at(0), "m2", true, at(90)),
+            Verdict::for_dead_letter(Some(&running()), at(0), "m2", true, at(90)),
             Verdict::Another
         );
         assert_eq!(buried(&running(), at(29)), Verdict::Wait(at(30)));
@@ -319,7 +319,8 @@ mod tests {
 
     #[test]
     fn the_sweeper_waits_for_as_long_as_a_message_may_come_back() {
-        let sweep = |job: &Job, backlog, now| Verdict::of_sweep(Some(job), CYCLE, backlog, at(now));
+        let sweep =
+            |job: &Job, backlog, now| Verdict::for_sweep(Some(job), CYCLE, backlog, at(now));
         for (job, code) in [
             (accepted(at(0)), "never-started"),
             (running(), "worker-crashed"),
@@ -328,12 +329,12 @@ mod tests {
             let due = job.ready_at.after(CYCLE).after(OUTAGE).after(SLACK);
             assert_eq!(sweep(&job, false, 60), Verdict::Wait(due));
             assert_eq!(
-                Verdict::of_sweep(Some(&job), CYCLE, true, due),
+                Verdict::for_sweep(Some(&job), CYCLE, true, due),
                 Verdict::Wait(due.after(PAUSE)),
                 "a backlog"
             );
             assert_eq!(
-                ended(&job, Verdict::of_sweep(Some(&job), CYCLE, false, due)),
+                ended(&job, Verdict::for_sweep(Some(&job), CYCLE, false, due)),
                 (Status::Failed, code.to_owned())
             );
         }
@@ -341,7 +342,7 @@ mod tests {
             .apply(&accepted(at(0)))
             .expect("no attempt ran");
         assert_eq!(sweep(&over, false, 90_000), Verdict::Over);
-        assert_eq!(Verdict::of_sweep(None, CYCLE, false, at(0)), Verdict::Over);
+        assert_eq!(Verdict::for_sweep(None, CYCLE, false, at(0)), Verdict::Over);
     }
 
     #[test]
@@ -350,21 +351,21 @@ mod tests {
         let last_call = job.deadline().before(LAST_CALL);
         let before = last_call.before(Duration::from_secs(1));
         assert_eq!(
-            Verdict::of_sweep(Some(&job), CYCLE, true, before),
+            Verdict::for_sweep(Some(&job), CYCLE, true, before),
             Verdict::Wait(last_call)
         );
         assert_eq!(
-            ended(&job, Verdict::of_sweep(Some(&job), CYCLE, true, last_call)).1,
+            ended(&job, Verdict::for_sweep(Some(&job), CYCLE, true, last_call)).1,
             "expired"
         );
         let long = Duration::from_secs(1_000_000);
         assert_eq!(
-            Verdict::of_sweep(Some(&job), long, false, at(60)),
+            Verdict::for_sweep(Some(&job), long, false, at(60)),
             Verdict::Wait(last_call),
             "a very long cycle"
         );
         assert_eq!(
-            ended(&job, Verdict::of_sweep(Some(&job), long, false, last_call)).1,
+            ended(&job, Verdict::for_sweep(Some(&job), long, false, last_call)).1,
             "expired"
         );
     }

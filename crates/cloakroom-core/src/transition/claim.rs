@@ -43,7 +43,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// What the record says of a refused claim.
-    pub fn of(claim: &Claim, job: Option<&Job>, now: Timestamp) -> Self {
+    pub fn new(claim: &Claim, job: Option<&Job>, now: Timestamp) -> Self {
         let Some(job) = job.filter(|job| job.is_alive(now) && job.created_at == claim.created_at)
         else {
             return Self::Over;

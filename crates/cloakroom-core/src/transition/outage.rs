@@ -44,7 +44,7 @@ impl Transition {
             .as_ref()
             .map_or(0.0, |progress| progress.percent);
         let message = format!("{}; trying again", failure.detail);
-        let mut transition = Self::fenced(Event::Defer, token, now).because(failure);
+        let mut transition = Self::fenced(Event::Defer, token, now).with_cause(failure);
         transition.patch.uncounted = 1;
         transition.patch.ready_at = Some(now.after(wait(lasted, unit)));
         transition.patch.progress = Some((Progress::new(percent, Some(message)), None));
@@ -55,14 +55,14 @@ impl Transition {
     /// The same renewal, with a step that tells what its attempt waits for.
     #[must_use]
     pub fn waiting(mut self, failure: &Failure) -> Self {
-        self.patch.step = Some(Step::new(Event::Renew, self.patch.updated_at).because(failure));
+        self.patch.step = Some(Step::new(Event::Renew, self.patch.updated_at).with_cause(failure));
         self
     }
 
     /// Stops counting the attempt of `token`: its worker could not record its begin or its end, and works on it no longer.
     pub fn give_back(token: LeaseToken, now: Timestamp) -> Self {
         let failure = Failure::unavailable("the table was unavailable during the attempt");
-        let mut transition = Self::fenced(Event::Defer, token, now).because(failure);
+        let mut transition = Self::fenced(Event::Defer, token, now).with_cause(failure);
         transition.patch.uncounted = 1;
         transition.patch.ready_at = Some(now);
         transition

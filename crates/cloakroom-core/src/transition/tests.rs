@@ -75,7 +75,7 @@ fn retryable() -> AttemptEnd {
 fn refused(n: u128, message: &str, job: &Job, now: Timestamp) -> Refusal {
     let claim = claim(n, message);
     assert_eq!(Transition::claim(&claim, now).apply(job), None);
-    Refusal::of(&claim, Some(job), now)
+    Refusal::new(&claim, Some(job), now)
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_job_whose_last_attempt_died_in_a_shared_process_gets_one_more_that_runs_alo
         dead: token(1),
         isolation: Isolation::Alone,
     };
-    assert_eq!(Refusal::of(&once, Some(&job), at(30)), take_over);
+    assert_eq!(Refusal::new(&once, Some(&job), at(30)), take_over);
     let mut alone = once.clone();
     alone.lease.isolation = Isolation::Alone;
     job = Transition::take_over(&alone, token(1), at(30))
@@ -262,7 +262,7 @@ fn a_job_whose_last_attempt_died_in_a_shared_process_gets_one_more_that_runs_alo
         ..claim(3, "m1")
     };
     assert_eq!(
-        Refusal::of(&next, Some(&job), at(60)),
+        Refusal::new(&next, Some(&job), at(60)),
         Refusal::Exhausted(token(2)),
         "it is to blame now"
     );
@@ -304,7 +304,7 @@ fn a_retry_whose_attempts_were_lowered_ends_with_its_last_failure() {
         ..claim(2, "m1")
     };
     assert_eq!(
-        Refusal::of(&lowered, Some(&job), at(60)),
+        Refusal::new(&lowered, Some(&job), at(60)),
         Refusal::Exhausted(token(1))
     );
     let over = Transition::give_up(&job, token(1), at(60))
@@ -401,7 +401,7 @@ fn a_message_of_an_earlier_incarnation_never_runs_the_later_one() {
         refused(1, "m1", &accepted(at(100_000)), at(100_001)),
         Refusal::Over
     );
-    assert_eq!(Refusal::of(&claim(1, "m1"), None, at(1)), Refusal::Over);
+    assert_eq!(Refusal::new(&claim(1, "m1"), None, at(1)), Refusal::Over);
 }
 
 #[test]
@@ -538,7 +538,7 @@ proptest! {
                     if transition.guard.holds(&before) {
                         prop_assert!(!before.is_leased(now), "two workers hold a live lease");
                     } else {
-                        prop_assert_ne!(Refusal::of(&claim, Some(&before), now), Refusal::Mine);
+                        prop_assert_ne!(Refusal::new(&claim, Some(&before), now), Refusal::Mine);
                     }
                     transition
                 }
@@ -553,7 +553,7 @@ proptest! {
                 Act::Recover(worker) => {
                     draw += 10;
                     let mut claim = claim(draw + worker, "m1");
-                    match Refusal::of(&claim, Some(&before), now) {
+                    match Refusal::new(&claim, Some(&before), now) {
                         Refusal::Cancel(token) => Transition::confirm_cancel(token, now),
                         Refusal::TakeOver { dead, isolation } => {
                             claim.lease.isolation = isolation;
@@ -568,11 +568,11 @@ proptest! {
                     }
                 }
                 Act::GiveBack(worker) => Transition::give_back(token(draw + worker), now),
-                Act::Bury(readable) => match Verdict::of_dead_letter(Some(&stale), at(0), "m1", readable, now) {
+                Act::Bury(readable) => match Verdict::for_dead_letter(Some(&stale), at(0), "m1", readable, now) {
                     Verdict::End(transition) => *transition,
                     Verdict::Over | Verdict::Another | Verdict::Wait(_) => continue,
                 },
-                Act::Sweep(backlog) => match Verdict::of_sweep(Some(&stale), LEASE, backlog, now) {
+                Act::Sweep(backlog) => match Verdict::for_sweep(Some(&stale), LEASE, backlog, now) {
                     Verdict::End(transition) => *transition,
                     Verdict::Over | Verdict::Another | Verdict::Wait(_) => continue,
                 },

@@ -83,7 +83,7 @@ fn half_done(job: &Job, now: Timestamp) -> Job {
 }
 
 fn shown(job: &Job) -> Value {
-    to_value(JobView::of(job, "/v1")).expect("JSON")
+    to_value(JobView::from_job(job, "/v1")).expect("JSON")
 }
 
 /// A document as an accepted job has it, with these members in place of its own; `null` removes one.
@@ -254,7 +254,7 @@ fn a_small_json_result_stands_in_the_document_and_any_other_has_a_link() {
         content_type: "application/json".into(),
         key: "k".into(),
         length: 40_000,
-        sha256: Digest::of(b"x"),
+        sha256: Digest::from_content(b"x"),
         retention,
     };
     let hour = Duration::from_secs(3600);
@@ -314,7 +314,7 @@ fn a_small_json_result_stands_in_the_document_and_any_other_has_a_link() {
 #[test]
 fn a_document_is_read_as_it_was_written() {
     let job = half_done(&claimed(&accepted(at(0)), at(5)), at(10));
-    let view = JobView::of(&job, "");
+    let view = JobView::from_job(&job, "");
     assert_eq!(
         serde_json::from_value::<JobView>(to_value(&view).expect("JSON")).expect("a view"),
         view
@@ -335,7 +335,7 @@ fn a_history_numbers_the_attempts_anew_after_a_redrive() {
         at(111),
     );
     let job = succeeded(&claimed(&deferred, at(200)), Success::default(), at(201));
-    let view = HistoryView::of(&job, "/v1");
+    let view = HistoryView::from_job(&job, "/v1");
     let steps: Vec<_> = view
         .history
         .iter()
@@ -362,9 +362,12 @@ fn a_history_numbers_the_attempts_anew_after_a_redrive() {
         (201, "succeed", 1, None),
     ];
     assert_eq!(steps, want);
-    assert_eq!(view.job, JobView::of(&job, "/v1"));
+    assert_eq!(view.job, JobView::from_job(&job, "/v1"));
     let twice = claimed(&retried(&claimed(&deferred, at(200)), at(201)), at(300));
-    let last = HistoryView::of(&twice, "").history.pop().expect("a step");
+    let last = HistoryView::from_job(&twice, "")
+        .history
+        .pop()
+        .expect("a step");
     assert_eq!((last.event.as_str(), last.attempt), ("claim", 2));
 }
 
@@ -380,7 +383,7 @@ fn a_tag_changes_with_every_change_and_every_incarnation() {
 fn a_job_that_failed_or_was_cancelled_is_a_problem_and_no_other_is() {
     let running = claimed(&accepted(at(0)), at(5));
     let failed = failed(&running, at(20));
-    let problem = Problem::of_job(JobView::of(&failed, "/v1")).expect("a problem");
+    let problem = Problem::from_job(JobView::from_job(&failed, "/v1")).expect("a problem");
     assert_eq!(
         (
             problem.status,
@@ -394,12 +397,15 @@ fn a_job_that_failed_or_was_cancelled_is_a_problem_and_no_other_is() {
         ("The job failed", "urn:cloakroom:problem:job-failed")
     );
     assert_eq!(problem.instance, Some(format!("/v1/jobs/{ID}")));
-    assert_eq!(problem.job, Some(Box::new(JobView::of(&failed, "/v1"))));
+    assert_eq!(
+        problem.job,
+        Some(Box::new(JobView::from_job(&failed, "/v1")))
+    );
     assert_eq!(problem.errors, []);
     let cancelled = Transition::withdraw(at(7))
         .apply(&accepted(at(0)))
         .expect("it waits");
-    let problem = Problem::of_job(JobView::of(&cancelled, "/v1")).expect("a problem");
+    let problem = Problem::from_job(JobView::from_job(&cancelled, "/v1")).expect("a problem");
     assert_eq!(
         (problem.status, problem.code.as_str()),
         (410, "job-cancelled")
@@ -420,7 +426,7 @@ fn a_job_that_failed_or_was_cancelled_is_a_problem_and_no_other_is() {
         &done,
     ] {
         assert_eq!(
-            Problem::of_job(JobView::of(job, "")),
+            Problem::from_job(JobView::from_job(job, "")),
             None,
             "{:?}",
             job.status
@@ -432,5 +438,5 @@ fn a_job_that_failed_or_was_cancelled_is_a_problem_and_no_other_is() {
 fn a_deferred_job_is_shown_with_the_number_of_its_attempt() {
     let away = AttemptEnd::Unavailable(Failure::unavailable("away"));
     let job = ended(&claimed(&accepted(at(0)), at(5)), away, at(10));
-    assert_eq!((job.attempt, JobView::of(&job, "").attempt), (0, 1));
+    assert_eq!((job.attempt, JobView::from_job(&job, "").attempt), (0, 1));
 }

@@ -32,7 +32,7 @@ fn right() -> Vec<Rule> {
         aborts: true,
         ..Rule::default()
     };
-    let results = RESULT_DAYS.map(|days| expiring(&keys::results_of(days), days.into()));
+    let results = RESULT_DAYS.map(|days| expiring(&keys::results_prefix(days), days.into()));
     [
         expiring("payloads/", 3),
         expiring("uploads/", 1),
@@ -134,7 +134,7 @@ fn the_mending_command_puts_all_the_rules() {
         .iter()
         .map(|it| &it["Filter"]["Prefix"])
         .collect();
-    let results = RESULT_DAYS.map(keys::results_of);
+    let results = RESULT_DAYS.map(keys::results_prefix);
     let all: Vec<_> = ["payloads/", "uploads/"]
         .into_iter()
         .chain(results.iter().map(String::as_str))

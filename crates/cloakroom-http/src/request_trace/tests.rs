@@ -5,12 +5,12 @@ use super::*;
 const SENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
-fn request_trace(headers: &[(&'static str, &str)]) -> RequestTrace {
+fn request_trace(headers: &[(&'static str, &str)]) -> RequestIds {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_str(value).expect("a header"));
     }
-    RequestTrace::from_headers(&map)
+    RequestIds::from_headers(&map)
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_request_keeps_its_own_id_if_it_is_fit_to_log() {
             "x-request-id",
             HeaderValue::from_bytes(value).expect("a header"),
         );
-        RequestTrace::from_headers(&headers).request_id
+        RequestIds::from_headers(&headers).request_id
     };
     assert_eq!(of(b"abc-1"), "abc-1");
     for bad in [&b""[..], b"a b", &[b'a'; 129], b"\xc3\xa9"] {

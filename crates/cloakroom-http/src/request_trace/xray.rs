@@ -72,7 +72,7 @@ impl XRay {
             (Some(trace), Some(_)) => trace,
             (Some(trace), None) => trace.child(random),
             // Its parts are well-formed, so this is not reached; the request has a trace all the same.
-            (None, _) => TraceContext::begin(random),
+            (None, _) => TraceContext::new(random),
         }
     }
 }

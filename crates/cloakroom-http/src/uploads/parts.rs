@@ -4,7 +4,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use cloakroom_app::payload::json;
-use cloakroom_app::upload::{InParts, PartState};
+use cloakroom_app::upload::{PartState, PartsUpload};
 use cloakroom_core::parts::MOST_PARTS;
 use cloakroom_core::{Code, Timestamp, UploadId};
 use http::header::LOCATION;
@@ -60,7 +60,7 @@ impl Part {
 }
 
 /// Responds with a new upload in parts.
-pub(super) fn created(site: &Site, upload: InParts) -> Response {
+pub(super) fn created(site: &Site, upload: PartsUpload) -> Response {
     let path = upload_path(site, upload.id);
     let mut response = respond(StatusCode::CREATED, site, upload);
     let location = HeaderValue::try_from(path).expect("an id and a base path are visible ASCII");
@@ -79,7 +79,7 @@ pub(crate) async fn look(
     request_trace::record(Some(&tenant), None, None);
     let id: Option<UploadId> = id.ok().and_then(|Path(id)| id.parse().ok());
     let upload = match id {
-        Some(id) => state.uploads.look(&tenant, id, first).await?,
+        Some(id) => state.uploads.status(&tenant, id, first).await?,
         None => None,
     };
     let detail = "no upload in parts of this id is known; it may be over, so ask for another one. Of an upload in one part nothing \
@@ -88,7 +88,7 @@ pub(crate) async fn look(
     Ok(respond(StatusCode::OK, &state.site, upload))
 }
 
-fn respond(status: StatusCode, site: &Site, upload: InParts) -> Response {
+fn respond(status: StatusCode, site: &Site, upload: PartsUpload) -> Response {
     let document = Document {
         id: upload.id.to_string(),
         method: "PUT",

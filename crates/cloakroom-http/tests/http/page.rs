@@ -127,7 +127,7 @@ async fn the_policy_lets_nothing_run_but_the_pages_own_script_and_style() {
             .expect("it closes");
         assert!(!rest.contains(&format!("<{element}")), "there is one");
         let digest = base64::engine::general_purpose::STANDARD
-            .encode(cloakroom_core::Digest::of(text.as_bytes()).as_bytes());
+            .encode(cloakroom_core::Digest::from_content(text.as_bytes()).as_bytes());
         assert!(
             policy.contains(&format!("{element}-src 'sha256-{digest}'")),
             "{policy}"

@@ -63,7 +63,7 @@ async fn act(act: Act, job: JobContext) -> Result<Output, HandlerError> {
         Kind::Refuse => Err(HandlerError::terminal("<b>no</b>")
             .code("out-of-paper")
             .status(422)
-            .because("tray 2")),
+            .with_cause("tray 2")),
         Kind::Stumble => {
             Err(HandlerError::retryable("the printer is jammed").after(Duration::from_secs(100)))
         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloakroom_app::ports::{
-    BrokenOff, ObjectInfo, Objects, Opened, Part, PartTerms, PortError, UploadLink, UploadTerms,
+    ObjectInfo, ObjectReader, Objects, Part, PartTerms, PartUploads, PortError, SourceAborted,
+    UploadLink, UploadTerms,
 };
 use cloakroom_app::testing::put_whole;
 use cloakroom_core::Digest;
@@ -38,12 +39,12 @@ impl Objects for Process {
         &self,
         key: &str,
         content_type: &str,
-        pieces: BoxStream<'static, Result<Bytes, BrokenOff>>,
+        pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
     ) -> Result<bool, PortError> {
         put_whole(self, key, content_type, pieces).await
     }
 
-    async fn open(&self, key: &str) -> Result<Option<Opened>, PortError> {
+    async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError> {
         let key = key.to_owned();
         let what = {
             let key = key.clone();
@@ -54,7 +55,7 @@ impl Objects for Process {
                 state.objects.get(&key).map(|object| object.bytes.clone())
             })
             .await?;
-        Ok(bytes.map(Opened::of))
+        Ok(bytes.map(ObjectReader::from_bytes))
     }
 
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
@@ -66,7 +67,7 @@ impl Objects for Process {
                 let object = state.objects.get(&key)?;
                 let (content_type, length) =
                     ("application/json".to_owned(), object.bytes.len() as u64);
-                let etag = format!("\"{}\"", Digest::of(&object.bytes));
+                let etag = format!("\"{}\"", Digest::from_content(&object.bytes));
                 Some(ObjectInfo {
                     content_type,
                     length,
@@ -122,7 +123,10 @@ impl Objects for Process {
             headers: vec![],
         })
     }
+}
 
+#[async_trait]
+impl PartUploads for Process {
     async fn begin_parts(&self, key: &str, _: &UploadTerms) -> Result<String, PortError> {
         let store_id = format!("{key}#{}", self.world.number());
         let begun = store_id.clone();

@@ -33,11 +33,11 @@ impl From<Fault> for HandlerError {
             )
             .code("image-too-large")
             .status(422)
-            .because(why),
+            .with_cause(why),
             Fault::Unreadable(why) => Self::terminal("the image can't be read: send a whole PNG, JPEG or WebP image")
                 .code("image-unreadable")
                 .status(422)
-                .because(why),
+                .with_cause(why),
             Fault::Unsupported(kind) => Self::terminal(format!(
                 "this kind of image is not supported ({kind}): save it as a usual PNG, JPEG or WebP image and send that"
             ))

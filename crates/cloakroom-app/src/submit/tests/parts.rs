@@ -46,7 +46,7 @@ async fn uploaded(room: &Room, sha256: Option<Digest>) -> UploadId {
 async fn there(room: &Room, id: UploadId) -> Option<Vec<bool>> {
     let upload = room
         .uploads
-        .look(&Tenant::default(), id, 1)
+        .status(&Tenant::default(), id, 1)
         .await
         .expect("the memory");
     upload.map(|upload| {
@@ -61,7 +61,7 @@ async fn there(room: &Room, id: UploadId) -> Option<Vec<bool>> {
 #[tokio::test(start_paused = true)]
 async fn an_upload_in_parts_is_put_together_when_a_command_names_it_and_not_copied() {
     let (room, runs) = room();
-    let id = uploaded(&room, Some(Digest::of(PICTURE))).await;
+    let id = uploaded(&room, Some(Digest::from_content(PICTURE))).await;
     assert_eq!(room.memory.object_keys(), Vec::<String>::new());
     room.memory.calls();
     room.send_body("file.keep", Some("a"), "", Body::Uploaded(id))
@@ -149,7 +149,7 @@ async fn an_upload_in_parts_that_is_gone_over_or_of_another_tenant_is_not_found(
     let (room, _) = room();
     let id = uploaded(&room, None).await;
     let other: Tenant = "other".parse().expect("a good name");
-    assert_eq!(room.uploads.look(&other, id, 1).await, Ok(None));
+    assert_eq!(room.uploads.status(&other, id, 1).await, Ok(None));
     let submission = Submission {
         tenant: other,
         command: "file.keep".parse().expect("a good name"),
@@ -157,7 +157,7 @@ async fn an_upload_in_parts_that_is_gone_over_or_of_another_tenant_is_not_found(
         body: Body::Uploaded(id),
         query: String::new(),
         not_before: None,
-        trace: Trace::default(),
+        trace: RequestTrace::default(),
     };
     assert_eq!(
         room.submit.submit(submission).await,
@@ -224,7 +224,7 @@ async fn an_upload_in_parts_is_checked_like_a_body_and_before_it_is_put_together
 #[tokio::test(start_paused = true)]
 async fn bytes_that_are_others_than_the_client_said_end_the_job() {
     let (room, runs) = room();
-    let id = uploaded(&room, Some(Digest::of(b"another picture"))).await;
+    let id = uploaded(&room, Some(Digest::from_content(b"another picture"))).await;
     room.send_body("file.keep", None, "", Body::Uploaded(id))
         .await
         .expect("its word is taken");
@@ -290,7 +290,7 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
     assert!(put(&room, ready.id, PARTS_AT_ONCE + 1, b"x"));
     let look = async |from: u32| {
         room.uploads
-            .look(&Tenant::default(), ready.id, from)
+            .status(&Tenant::default(), ready.id, from)
             .await
             .expect("the memory")
     };
@@ -310,7 +310,7 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
 
 #[tokio::test(start_paused = true)]
 async fn the_payload_goes_with_the_end_of_its_job_and_a_replay_finds_the_job_all_the_same() {
-    for sha256 in [Some(Digest::of(PICTURE)), None] {
+    for sha256 in [Some(Digest::from_content(PICTURE)), None] {
         let (room, runs) = room();
         let id = uploaded(&room, sha256).await;
         let submit = async |key, query| {

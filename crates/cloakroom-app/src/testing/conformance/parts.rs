@@ -8,22 +8,25 @@ use uuid::Uuid;
 
 pub use cloakroom_core::parts::LEAST_PART;
 
-use crate::ports::{Objects, Part, PartTerms, UploadLink, UploadTerms};
+use crate::ports::{Objects, Part, PartTerms, PartUploads, UploadLink, UploadTerms};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How a store takes objects in parts; `put` sends a part as its link says, and tells whether it was taken.
+/// Shows how a store takes objects in parts. `put` sends a part as its link says, and returns true if it was taken.
 ///
 /// # Panics
 /// When the implementation does not.
-pub async fn parts(objects: &dyn Objects, put: impl AsyncFn(UploadLink, PartTerms, Bytes) -> bool) {
+pub async fn parts(
+    objects: &(impl Objects + PartUploads),
+    put: impl AsyncFn(UploadLink, PartTerms, Bytes) -> bool,
+) {
     let key = format!("payloads/conformance/uploads/{}", Uuid::new_v4());
     let first = Bytes::from(vec![b'a'; usize::try_from(LEAST_PART).expect("5 MiB")]);
     let whole = Bytes::from([&first[..], b"b"].concat());
     let terms = UploadTerms {
         content_type: "image/png".into(),
         length: whole.len() as u64,
-        sha256: Some(Digest::of(&whole)),
+        sha256: Some(Digest::from_content(&whole)),
     };
     let store_id = objects.begin_parts(&key, &terms).await.expect("begun");
     let part_terms = |number: u32| PartTerms {
@@ -99,7 +102,7 @@ pub async fn parts(objects: &dyn Objects, put: impl AsyncFn(UploadLink, PartTerm
     );
     assert!(
         info.sha256
-            .is_none_or(|sha256| sha256 == Digest::of(&whole)),
+            .is_none_or(|sha256| sha256 == Digest::from_content(&whole)),
         "not that of the parts' digests"
     );
     assert_eq!(objects.get(&key).await, Ok(Some(whole.clone())));

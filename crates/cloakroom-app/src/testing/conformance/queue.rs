@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cloakroom_core::Tenant;
 
+use crate::delivery::Delivery;
 use crate::ports::Queue;
-use crate::work::Delivery;
 
 /// A queue that is the suite's own, with all that happens to it.
 #[async_trait]

@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::body::BodyHead;
+use crate::delivery::Disposition;
 use crate::host::Host as _;
 use crate::testing::Room;
-use crate::work::Disposition;
 use crate::{Admission, Command, HandlerError, JobContext, Output};
 
 /// Takes so many seconds.

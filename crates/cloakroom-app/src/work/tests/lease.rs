@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::meter::Fact;
+use crate::ports::Change;
 use crate::testing::{Nothing, claim_by};
 
 /// Answer of a handler to the request to stop.

@@ -1,6 +1,10 @@
 //! Given a job that a worker has read, when another changes it before the worker writes, then the other's change stands.
 
+use cloakroom_core::LeaseToken;
+
+use super::super::message::AFTER_A_FAULT;
 use super::*;
+use crate::meter::Fact;
 use crate::testing::{another, claim_by};
 
 /// The next call of a change, which sees the job as it is, and so nothing happens meanwhile.

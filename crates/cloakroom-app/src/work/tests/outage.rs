@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use cloakroom_core::transition::Event;
 
+use super::super::message::{LONGEST_WAIT_OF_OTHERS, wait_after_a_fault};
 use super::*;
 use crate::meter::Fact;
 
@@ -310,10 +311,10 @@ fn a_message_that_cant_be_sent_again_outlasts_an_hour() {
         receipt: "r".into(),
         body: String::new(),
         receive_count,
-        produced: None,
+        producer_message: None,
     };
     let all: Duration = (1..10)
-        .map(|n| after_a_fault(&received(n), LONGEST_WAIT_OF_OTHERS))
+        .map(|n| wait_after_a_fault(&received(n), LONGEST_WAIT_OF_OTHERS))
         .sum();
     assert!(all > Duration::from_secs(3600), "{all:?}");
 }

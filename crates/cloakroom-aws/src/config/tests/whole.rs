@@ -68,7 +68,7 @@ fn each_variable_of_submit_is_where_it_belongs() {
 #[test]
 fn each_variable_of_the_worker_is_where_it_belongs() {
     let producers = ProducersConfig {
-        tenants: Tenants::One("warehouse".parse().expect("a name")),
+        tenants: ProducerTenants::One("warehouse".parse().expect("a name")),
         buckets: vec!["theirs".into()],
         namespace: namespace(),
         inline_limit: 77,

@@ -87,7 +87,7 @@ fn a_deferred_attempt_is_not_counted_and_is_shown_under_its_number() {
         (job.attempt, latest_attempt(&job), was_deferred(&job)),
         (1, 1, true)
     );
-    let shown: Vec<_> = HistoryView::of(&job, "")
+    let shown: Vec<_> = HistoryView::from_job(&job, "")
         .history
         .iter()
         .map(|step| step.attempt)
@@ -227,7 +227,7 @@ fn an_attempt_whose_end_could_not_be_recorded_is_given_back_once_and_by_its_leas
 fn any_message_of_a_job_that_waits_for_its_next_attempt_may_bring_it() {
     let job = settled(1, &claimed(1, &accepted(at(0)), at(0)), at(1));
     assert_eq!(
-        Refusal::of(&claim(2), Some(&job), at(2)),
+        Refusal::new(&claim(2), Some(&job), at(2)),
         Refusal::Later(at(3))
     );
 }
@@ -235,7 +235,7 @@ fn any_message_of_a_job_that_waits_for_its_next_attempt_may_bring_it() {
 #[test]
 fn a_deferred_step_is_read_as_it_was_written() {
     let step = Step::new(Event::Defer, at(1))
-        .because(&Failure::unavailable("the result could not be stored"));
+        .with_cause(&Failure::unavailable("the result could not be stored"));
     assert_eq!(
         step.to_string(),
         "1000 defer storage-unavailable: the result could not be stored"

@@ -6,7 +6,7 @@ const CYCLE: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn sweep(job: &Job, backlog: bool, now: Timestamp) -> Verdict {
-    Verdict::of_sweep(Some(job), CYCLE, backlog, now)
+    Verdict::for_sweep(Some(job), CYCLE, backlog, now)
 }
 
 /// The end that is made, with its code.
@@ -15,7 +15,7 @@ fn ended(verdict: &Verdict, job: &Job, event: Event, now: Timestamp) -> String {
         panic!("{verdict:?}")
     };
     let failure = transition.patch.failure.clone().expect("a failure");
-    let mut want = Transition::of(event, now).because(failure.clone());
+    let mut want = Transition::new(event, now).with_cause(failure.clone());
     want.guard.version = Some(job.version);
     assert_eq!(**transition, want);
     assert_eq!(
@@ -41,7 +41,7 @@ fn refused() -> Failure {
 fn a_refused_payload_fails_a_job_that_waits_and_no_other() {
     let job = accepted(at(0));
     let transition = Verdict::for_rejected_payload(&job, refused(), at(9)).expect("it waits");
-    let mut want = Transition::of(Event::Bury, at(9)).because(refused());
+    let mut want = Transition::new(Event::Bury, at(9)).with_cause(refused());
     want.guard.version = Some(1);
     assert_eq!(transition, want);
     let failed = transition.apply(&job).expect("nothing changed");
@@ -221,9 +221,9 @@ fn a_job_that_is_being_cancelled_is_cancelled_by_who_ends_it() {
         .expect("it runs");
     for verdict in [
         sweep(&job, false, at(50_000)),
-        Verdict::of_dead_letter(Some(&job), at(0), "m1", true, at(50_000)),
+        Verdict::for_dead_letter(Some(&job), at(0), "m1", true, at(50_000)),
     ] {
-        let mut want = Transition::of(Event::ConfirmCancel, at(50_000));
+        let mut want = Transition::new(Event::ConfirmCancel, at(50_000));
         want.guard.version = Some(job.version);
         assert_eq!(verdict, Verdict::End(Box::new(want)));
     }
@@ -231,14 +231,14 @@ fn a_job_that_is_being_cancelled_is_cancelled_by_who_ends_it() {
 
 #[test]
 fn a_dead_letter_ends_its_job_once_that_is_free() {
-    let bury = |job: &Job, now| Verdict::of_dead_letter(Some(job), at(0), "m1", true, now);
+    let bury = |job: &Job, now| Verdict::for_dead_letter(Some(job), at(0), "m1", true, now);
     let job = running();
     assert_eq!(bury(&job, at(34)), Verdict::Wait(at(35)));
     assert_eq!(
         ended(&bury(&job, at(35)), &job, Event::Bury, at(35)),
         "worker-crashed"
     );
-    let unreadable = Verdict::of_dead_letter(Some(&job), at(0), "m1", false, at(35));
+    let unreadable = Verdict::for_dead_letter(Some(&job), at(0), "m1", false, at(35));
     assert_eq!(
         ended(&unreadable, &job, Event::Bury, at(35)),
         "unreadable-message"
@@ -249,14 +249,14 @@ fn a_dead_letter_ends_its_job_once_that_is_free() {
         Verdict::End(_)
     ));
     assert_eq!(
-        Verdict::of_dead_letter(Some(&job), at(1), "m1", true, at(35)),
+        Verdict::for_dead_letter(Some(&job), at(1), "m1", true, at(35)),
         Verdict::Over,
         "another incarnation"
     );
     let waits = accepted(at(0));
     assert!(
         matches!(
-            Verdict::of_dead_letter(Some(&waits), at(0), "m9", true, at(0)),
+            Verdict::for_dead_letter(Some(&waits), at(0), "m9", true, at(0)),
             Verdict::End(_)
         ),
         "nobody's"

@@ -38,9 +38,9 @@ fn fenced(event: Event, from: &[Status], to: Status, now: Timestamp) -> Transiti
     write
 }
 
-fn because(mut write: Transition, failure: &Failure) -> Transition {
+fn with_cause(mut write: Transition, failure: &Failure) -> Transition {
     write.patch.failure = Some(failure.clone());
-    write.patch.step = write.patch.step.map(|step| step.because(failure));
+    write.patch.step = write.patch.step.map(|step| step.with_cause(failure));
     write
 }
 
@@ -90,7 +90,7 @@ fn a_renewal_moves_the_end_of_the_lease_and_adds_no_step() {
         Transition::renew(token(1), LEASE, Some(report), at(9)),
         want
     );
-    want.patch.step = Some(Step::new(Event::Renew, at(9)).because(&no_paper()));
+    want.patch.step = Some(Step::new(Event::Renew, at(9)).with_cause(&no_paper()));
     let waiting = Transition {
         patch: Patch {
             step: None,
@@ -127,7 +127,7 @@ fn an_end_that_is_done_completes_what_progress_there_was() {
 
 #[test]
 fn an_end_for_good_says_what_went_wrong() {
-    let want = because(
+    let want = with_cause(
         fenced(Event::Fail, &OPEN, Status::Failed, at(9)),
         &no_paper(),
     );
@@ -144,7 +144,7 @@ fn a_retry_waits_for_the_backoff_or_as_its_handler_says_up_to_the_cap() {
         (Some(300), 309),
         (Some(301), 309),
     ] {
-        let mut want = because(
+        let mut want = with_cause(
             fenced(Event::Retry, &[Status::Running], Status::Retrying, at(9)),
             &no_paper(),
         );
@@ -156,7 +156,7 @@ fn a_retry_waits_for_the_backoff_or_as_its_handler_says_up_to_the_cap() {
         assert_eq!(settling(&running(), end), want, "{after:?}");
     }
     let stopped = Failure::new("the attempt was stopped before it was done");
-    let mut want = because(
+    let mut want = with_cause(
         fenced(Event::Retry, &[Status::Running], Status::Retrying, at(9)),
         &stopped,
     );
@@ -261,7 +261,7 @@ fn who_ends_a_job_in_place_of_its_worker_waits_for_the_end_of_the_lease() {
         (retrying, no_paper()),
         (failed_before, cause_of_death(&running())),
     ] {
-        let mut want = because(
+        let mut want = with_cause(
             fenced(Event::GiveUp, &from, Status::Failed, at(9)),
             &failure,
         );
@@ -276,7 +276,7 @@ fn a_job_lapses_once_it_was_ready_for_too_long() {
     let failure = transition.patch.failure.clone().expect("a failure");
     assert_eq!((failure.code.as_str(), failure.status), ("expired", 400));
     assert!(failure.detail.contains("within 60 s"), "{}", failure.detail);
-    let mut want = because(
+    let mut want = with_cause(
         write(Event::Lapse, &[Status::Accepted], Status::Failed, at(100)),
         &failure,
     );
@@ -309,7 +309,7 @@ fn an_attempt_that_is_deferred_or_given_back_is_not_counted() {
     let mut halfway = running();
     halfway.progress = Some(Progress::new(50.0, Some("half".into())));
     for (job, percent) in [(running(), 0.0), (halfway, 50.0)] {
-        let mut want = because(
+        let mut want = with_cause(
             fenced(Event::Defer, &[Status::Running], Status::Retrying, at(9)),
             &away,
         );
@@ -320,7 +320,7 @@ fn an_attempt_that_is_deferred_or_given_back_is_not_counted() {
         assert_eq!(settling(&job, AttemptEnd::Unavailable(away.clone())), want);
     }
     let lost = Failure::unavailable("the table was unavailable during the attempt");
-    let mut want = because(
+    let mut want = with_cause(
         fenced(Event::Defer, &[Status::Running], Status::Retrying, at(9)),
         &lost,
     );
@@ -360,7 +360,7 @@ fn an_outage_fails_a_job_after_a_day_or_its_retention_and_not_before() {
                 let failure = Failure::unavailable(detail);
                 assert_eq!(
                     transition,
-                    because(fenced(Event::Fail, &OPEN, Status::Failed, now), &failure)
+                    with_cause(fenced(Event::Fail, &OPEN, Status::Failed, now), &failure)
                 );
             } else {
                 assert_eq!(
@@ -673,7 +673,7 @@ fn a_report_of_progress_estimates_the_end() {
 #[test]
 fn a_refused_claim_means_what_the_record_says() {
     let refusal =
-        |job: &Job, n, message, seconds| Refusal::of(&claim(n, message), Some(job), at(seconds));
+        |job: &Job, n, message, seconds| Refusal::new(&claim(n, message), Some(job), at(seconds));
     let running = running();
     let retrying = settling(
         &running,
@@ -742,7 +742,7 @@ fn a_refused_claim_means_what_the_record_says() {
         "expired"
     );
     assert_eq!(
-        Refusal::of(
+        Refusal::new(
             &Claim {
                 created_at: at(1),
                 ..claim(1, "m1")
@@ -760,7 +760,7 @@ fn after_a_death_the_last_attempt_runs_alone_and_none_follows_one_that_did() {
         let mut job = running();
         job.attempt = attempt;
         job.lease.as_mut().expect("leased").isolation = isolation;
-        Refusal::of(&claim(2, "m1"), Some(&job), at(35))
+        Refusal::new(&claim(2, "m1"), Some(&job), at(35))
     };
     let take_over = |isolation| Refusal::TakeOver {
         dead: token(1),

@@ -1,4 +1,4 @@
-//! Keeps a result: in the record, or, when it is large, in object storage before the record names it.
+//! The result of an attempt: in the record, or, when it is large, in object storage before the record names it.
 //!
 //! While the storage is unavailable, a result that can be read again is held and stored again, for as long as the process
 //! lives. One that was made as a stream is gone; its handler runs again, and the attempt is not counted.
@@ -14,6 +14,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::time::sleep;
 
+use super::ports::AttemptPorts;
 use super::stage::{Stage, Stages};
 use crate::body::BodyStream;
 use crate::command::Command;
@@ -21,8 +22,7 @@ use crate::context::JobContext;
 use crate::envelope::Envelope;
 use crate::handler::{HandlerError, Made, Output, Pieces};
 use crate::meter::Fact;
-use crate::ports::{BrokenOff, PortError, keys};
-use crate::work::Worker;
+use crate::ports::{PortError, SourceAborted, keys};
 
 /// The waits between the tries to store a result.
 const STORE_AGAIN: RetryPolicy = RetryPolicy {
@@ -31,9 +31,9 @@ const STORE_AGAIN: RetryPolicy = RetryPolicy {
     cap: Duration::from_secs(15),
 };
 
-/// Keeper of an attempt's result.
-pub(super) struct Keeper<'a> {
-    pub(super) worker: &'a Worker,
+/// Writer of an attempt's result.
+pub(super) struct ResultWriter<'a> {
+    pub(super) ports: AttemptPorts<'a>,
     pub(super) envelope: &'a Envelope,
     pub(super) command: &'a Command,
     pub(super) token: LeaseToken,
@@ -42,9 +42,9 @@ pub(super) struct Keeper<'a> {
     pub(super) body: &'a BodyStream,
 }
 
-impl Keeper<'_> {
-    /// Keeps what a handler made.
-    pub(super) async fn keep(&self, output: Output) -> Result<Success, HandlerError> {
+impl ResultWriter<'_> {
+    /// Writes the output of a handler.
+    pub(super) async fn write(&self, output: Output) -> Result<Success, HandlerError> {
         let Output { result, resource } = output;
         let Some(Made {
             content_type,
@@ -112,14 +112,15 @@ impl Keeper<'_> {
             };
             tries += 1;
             let unstored =
-                || HandlerError::unavailable("the result could not be stored").because(&error);
+                || HandlerError::unavailable("the result could not be stored").with_cause(&error);
             let Some(same) = again.as_ref().and_then(Pieces::again) else {
                 return Err(unstored());
             };
             tracing::warn!(%error, tries, "failed to store the result; trying again");
             if tries == 1 {
                 self.stages.enter(Stage::Waiting);
-                self.worker
+                self.ports
+                    .shared
                     .meter
                     .count(self.command.name(), Fact::StorageUnavailable);
                 self.context
@@ -128,7 +129,7 @@ impl Keeper<'_> {
             tokio::select! {
                 biased;
                 () = self.context.cancelled() => return Err(unstored()),
-                () = sleep(STORE_AGAIN.delay(tries, 0.5 + self.worker.host.unit() / 2.0)) => {}
+                () = sleep(STORE_AGAIN.delay(tries, 0.5 + self.ports.shared.host.unit() / 2.0)) => {}
             }
             pieces = same.into_stream();
         }
@@ -157,12 +158,12 @@ impl Keeper<'_> {
                 }
                 Err(error) => {
                     making.error = Some(error);
-                    Err(BrokenOff)
+                    Err(SourceAborted)
                 }
             }
         });
         let stored = self
-            .worker
+            .ports
             .objects
             .put_pieces(key, content_type, pieces.boxed())
             .await;

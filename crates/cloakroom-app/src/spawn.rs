@@ -36,15 +36,15 @@ impl Command {
         let handler = (self.run)(query, body, context, self.states.clone()).in_current_span();
         let made = AbortOnDropHandle::new(runtime.spawn(handler)).await;
         made.unwrap_or_else(|error| Err(ended(error)))
-            .map(|output| output.made_on(&runtime))
+            .map(|output| output.spawn_on(&runtime))
     }
 }
 
 impl Output {
     /// The same, whose result is made on this runtime.
-    fn made_on(mut self, runtime: &Handle) -> Self {
+    fn spawn_on(mut self, runtime: &Handle) -> Self {
         self.result = self.result.map(|made| Made {
-            pieces: made.pieces.made_on(runtime),
+            pieces: made.pieces.spawn_on(runtime),
             ..made
         });
         self
@@ -53,7 +53,7 @@ impl Output {
 
 impl Pieces {
     /// The same, made on this runtime. What drops the one drops the other.
-    fn made_on(self, runtime: &Handle) -> Self {
+    fn spawn_on(self, runtime: &Handle) -> Self {
         let mut pieces = match self {
             Self::Whole(_) | Self::File(_) => return self,
             Self::Made(pieces) => pieces,

@@ -8,6 +8,7 @@ use cloakroom_core::{Job, Status, Transition};
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::host::Host as _;
 use crate::testing::{Fault, Nothing, Room, another, claim_by};
 use crate::{Command, HandlerError, JobContext, Output};
 
@@ -55,14 +56,14 @@ async fn a_job_that_was_recorded_and_never_sent_ends_when_no_message_can_be_on_i
     let due = room.poll(&key).await.created_at.after(DUE);
     let looked = room
         .sweeper
-        .look(std::slice::from_ref(&key))
+        .sweep(std::slice::from_ref(&key))
         .await
         .expect("a look");
     assert_eq!((looked.next(), looked.ended), (Some(due), 0));
     sleep(DUE).await;
     let looked = room
         .sweeper
-        .look(std::slice::from_ref(&key))
+        .sweep(std::slice::from_ref(&key))
         .await
         .expect("a look");
     assert_eq!((looked.next(), looked.ended), (None, 1));
@@ -86,7 +87,7 @@ async fn a_running_job_whose_worker_died_and_whose_message_is_gone_ends() {
     sleep(DUE + Duration::from_secs(60)).await;
     assert_eq!(
         room.sweeper
-            .look(std::slice::from_ref(&key))
+            .sweep(std::slice::from_ref(&key))
             .await
             .expect("a look")
             .ended,
@@ -106,7 +107,7 @@ async fn a_job_that_waits_in_a_long_queue_is_left_alone_until_just_before_it_wou
     loop {
         let looked = room
             .sweeper
-            .look(std::slice::from_ref(&key))
+            .sweep(std::slice::from_ref(&key))
             .await
             .expect("a look");
         let Some(next) = looked.next() else { break };
@@ -139,7 +140,7 @@ async fn jobs_that_are_at_work_over_or_unknown_are_none_of_its_business() {
         sleep(Duration::from_secs(50)).await;
         let looked = room
             .sweeper
-            .look(&[running.clone(), over.clone(), unknown])
+            .sweep(&[running.clone(), over.clone(), unknown])
             .await
             .expect("a look");
         assert_eq!((looked.ended, looked.open.len()), (0, 1));
@@ -147,12 +148,12 @@ async fn jobs_that_are_at_work_over_or_unknown_are_none_of_its_business() {
     tokio::join!(room.work_until_idle(), watch);
     assert_eq!(room.poll(&running).await.status, Status::Succeeded);
     assert_eq!(
-        room.sweeper.look(&[running]).await.expect("a look"),
-        Looked::default()
+        room.sweeper.sweep(&[running]).await.expect("a look"),
+        SweepReport::default()
     );
     assert_eq!(
-        room.sweeper.look(&[]).await.expect("nothing"),
-        Looked::default()
+        room.sweeper.sweep(&[]).await.expect("nothing"),
+        SweepReport::default()
     );
 }
 
@@ -166,7 +167,7 @@ async fn a_record_that_can_not_be_read_is_counted_and_holds_up_no_other() {
     sleep(DUE).await;
     let looked = room
         .sweeper
-        .look(&keys)
+        .sweep(&keys)
         .await
         .expect("the record is skipped");
     assert_eq!(
@@ -197,13 +198,13 @@ async fn whatever_call_fails_another_look_ends_them_all() {
             room.memory.purge();
             sleep(DUE).await;
             room.memory.fail_nth(n, fault);
-            let looked = room.sweeper.look(&keys).await;
+            let looked = room.sweeper.sweep(&keys).await;
             assert!(
                 looked.is_err(),
                 "call {n}, {fault:?}: a queue and three jobs, each read and changed"
             );
             room.memory.calm();
-            room.sweeper.look(&keys).await.expect("a look");
+            room.sweeper.sweep(&keys).await.expect("a look");
             for key in &keys {
                 assert_eq!(
                     end(&room.poll(key).await),
@@ -230,12 +231,12 @@ async fn a_job_that_moves_while_it_is_looked_at_is_left_alone_and_looked_at_agai
         room.memory.meanwhile("change", another(does));
         let looked = room
             .sweeper
-            .look(std::slice::from_ref(&key))
+            .sweep(std::slice::from_ref(&key))
             .await
             .expect("a look");
         assert_eq!(
             looked,
-            Looked {
+            SweepReport {
                 open: vec![(key.clone(), now.after(HOUR))],
                 ended: 0,
                 unreadable: 0
@@ -257,7 +258,7 @@ async fn a_job_that_was_ended_is_counted_as_swept_once() {
     room.meter.take();
     for facts in [vec![Fact::Swept], vec![]] {
         room.sweeper
-            .look(std::slice::from_ref(&key))
+            .sweep(std::slice::from_ref(&key))
             .await
             .expect("a look");
         assert_eq!(room.meter.facts(), facts);

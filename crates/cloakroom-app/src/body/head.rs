@@ -1,0 +1,30 @@
+//! The beginning of a body.
+
+use bytes::Bytes;
+
+/// The beginning of a body, and the length of the whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BodyHead {
+    /// The first bytes, at most [`BodyHead::LIMIT`].
+    pub bytes: Bytes,
+    /// Length of the whole body in bytes.
+    pub length: u64,
+}
+
+impl BodyHead {
+    /// Most bytes of a beginning: 256 KiB. Cameras put previews and profiles before an image's dimensions.
+    pub const LIMIT: usize = 256 * 1024;
+
+    /// Takes the beginning of a body that is in memory.
+    pub fn from_whole(body: &Bytes) -> Self {
+        Self {
+            bytes: body.slice(..body.len().min(Self::LIMIT)),
+            length: body.len() as u64,
+        }
+    }
+
+    /// Returns true if the beginning is the whole body.
+    pub fn is_whole(&self) -> bool {
+        self.bytes.len() as u64 == self.length
+    }
+}

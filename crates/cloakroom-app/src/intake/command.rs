@@ -1,0 +1,79 @@
+//! The command of a producer's message, as its attributes say.
+
+use cloakroom_core::ids::InvalidName;
+use cloakroom_core::{ClientJobId, Code, CommandType, Tenant};
+
+use super::message::{ProducerMessage, attributes};
+use super::rejection::Rejection;
+use crate::delivery::Delivery;
+
+/// Tenants of the jobs that producers' commands make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProducerTenants {
+    /// All jobs are this tenant's.
+    One(Tenant),
+    /// The message names the tenant: every producer may act for every tenant.
+    Named,
+}
+
+/// The command that a message asks for.
+pub(super) struct ProducerCommand {
+    pub(super) tenant: Tenant,
+    pub(super) command: CommandType,
+    /// The producer's own id of the job.
+    pub(super) key: Option<ClientJobId>,
+    /// That id, or one made of the message's id.
+    pub(super) client_job_id: ClientJobId,
+    pub(super) content_type: Option<String>,
+    pub(super) query: String,
+}
+
+impl ProducerCommand {
+    /// Parses the attributes of a message.
+    pub(super) fn parse(
+        tenants: &ProducerTenants,
+        delivery: &Delivery,
+        message: &ProducerMessage,
+    ) -> Result<Self, Rejection> {
+        let said = |name: &str| message.attributes.get(name).map(String::as_str);
+        let invalid = |name: &str, error: InvalidName| {
+            Rejection::new(Code::InvalidRequest, format!("{name}: {error}"))
+        };
+        let command = said(attributes::COMMAND).unwrap_or_default();
+        let command = command
+            .parse()
+            .map_err(|error| invalid(attributes::COMMAND, error))?;
+        let tenant = match (tenants, said(attributes::TENANT)) {
+            (ProducerTenants::One(tenant), None) => tenant.clone(),
+            (ProducerTenants::One(tenant), Some(said)) if said == tenant.as_str() => tenant.clone(),
+            (ProducerTenants::One(_), Some(_)) => {
+                return Err(Rejection::new(
+                    Code::Forbidden,
+                    "producers may not name another tenant here",
+                ));
+            }
+            (ProducerTenants::Named, said) => said
+                .unwrap_or_default()
+                .parse()
+                .map_err(|error| invalid(attributes::TENANT, error))?,
+        };
+        let key = said(attributes::CLIENT_JOB_ID)
+            .map(str::parse::<ClientJobId>)
+            .transpose();
+        let key = key.map_err(|error| invalid(attributes::CLIENT_JOB_ID, error))?;
+        let client_job_id = match &key {
+            Some(key) => key.clone(),
+            None => format!("sqs:{}", delivery.message_id)
+                .parse()
+                .map_err(|error| invalid("message id", error))?,
+        };
+        Ok(Self {
+            tenant,
+            command,
+            key,
+            client_job_id,
+            content_type: said(attributes::CONTENT_TYPE).map(ToOwned::to_owned),
+            query: said(attributes::QUERY).unwrap_or_default().to_owned(),
+        })
+    }
+}

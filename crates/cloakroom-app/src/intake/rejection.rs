@@ -1,0 +1,107 @@
+//! Rejections of producers' messages, and failures of their jobs.
+
+use cloakroom_core::{Code, Failure};
+
+use super::message::attributes;
+use crate::payload::PayloadError;
+use crate::ports::PortError;
+use crate::submit::SubmitError;
+
+/// Reason to reject a message: no job can be recorded of it.
+pub(super) struct Rejection {
+    pub(super) code: &'static str,
+    pub(super) detail: String,
+}
+
+impl Rejection {
+    pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code: code.as_str(),
+            detail: detail.into(),
+        }
+    }
+
+    /// Returns the rejection of a message whose client job id belongs to another command.
+    pub(super) fn key_reused() -> Self {
+        Self::new(
+            Code::IdempotencyKeyReused,
+            "the client job id belongs to another command",
+        )
+    }
+}
+
+/// Meaning of a rejected submission for the message that brought it.
+pub(super) enum Rejected {
+    /// No job can be recorded.
+    Message(Rejection),
+    /// The job fails.
+    Job(Failure),
+    /// The message stays in its queue.
+    Unexpected,
+}
+
+impl Rejected {
+    /// Returns what a rejected submission of `length` bytes means for its message.
+    ///
+    /// # Errors
+    /// The submission's own [`PortError`]: its outcome is unknown.
+    pub(super) fn from_error(error: SubmitError, length: u64) -> Result<Self, PortError> {
+        Ok(match error {
+            SubmitError::Unavailable(error) => return Err(error),
+            SubmitError::KeyReused => Self::Message(Rejection::key_reused()),
+            SubmitError::TooLarge { limit } => Self::Job(too_large(length, limit)),
+            SubmitError::UnsupportedMediaType(types) => {
+                let name = attributes::CONTENT_TYPE;
+                Self::Job(failure(
+                    Code::UnsupportedMediaType,
+                    format!("{name} is to be one of {}", types.join(", ")),
+                ))
+            }
+            SubmitError::Payload(error) => Self::Job(invalid_payload(error)),
+            // None of these is said of what is asked here; should one be, the dead letters will have it.
+            SubmitError::UnknownCommand
+            | SubmitError::KeyRequired
+            | SubmitError::UploadNotFound
+            | SubmitError::PartsMissing { .. }
+            | SubmitError::TooLate(_)
+            | SubmitError::Conflict => Self::Unexpected,
+        })
+    }
+}
+
+fn invalid_payload(error: PayloadError) -> Failure {
+    match error {
+        PayloadError::Malformed {
+            line,
+            column,
+            detail,
+        } => failure(
+            Code::MalformedJson,
+            format!("the payload is no JSON: {detail} at line {line}, column {column}"),
+        ),
+        PayloadError::Invalid(errors) => {
+            let errors: Vec<_> = errors
+                .iter()
+                .map(|error| format!("{} {}", error.pointer, error.detail))
+                .collect();
+            failure(
+                Code::InvalidPayload,
+                format!("the payload is refused: {}", errors.join("; ")),
+            )
+        }
+    }
+}
+
+/// Returns the failure of a job whose payload is too large.
+pub(super) fn too_large(bytes: u64, limit: u64) -> Failure {
+    failure(
+        Code::PayloadTooLarge,
+        format!("the payload has {bytes} bytes, and the command takes {limit}"),
+    )
+}
+
+fn failure(code: Code, detail: String) -> Failure {
+    Failure::new(detail)
+        .with_code(code.as_str())
+        .with_status(code.status())
+}

@@ -1,0 +1,305 @@
+//! Messages that are rejected, and jobs that fail for their payloads.
+
+use super::*;
+
+/// Payloads that fail their job: command, body, place, code, and a part of the detail.
+fn refused_payloads() -> [(
+    &'static str,
+    &'static str,
+    PayloadLocation,
+    &'static str,
+    &'static str,
+); 5] {
+    [
+        (
+            "note.keep",
+            "{",
+            PayloadLocation::Body,
+            "malformed-json",
+            "line 1",
+        ),
+        (
+            "note.keep",
+            r#"{"txet":1}"#,
+            PayloadLocation::Body,
+            "invalid-payload",
+            "txet",
+        ),
+        (
+            "file.keep",
+            "x",
+            PayloadLocation::Body,
+            "unsupported-media-type",
+            "image/png, image/jpeg",
+        ),
+        (
+            "note.keep",
+            "a pointer",
+            object("theirs", "gone"),
+            "payload-lost",
+            "send both again",
+        ),
+        (
+            "note.keep",
+            "a pointer",
+            object("theirs", "large"),
+            "payload-too-large",
+            "2000001 bytes",
+        ),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
+    let (room, runs) = room();
+    room.memory
+        .put("theirs/large", "", vec![b' '; 2_000_001].into())
+        .await
+        .expect("memory");
+    for case in refused_payloads() {
+        let (command, body, payload, code, detail) = case;
+        let attributes = [(COMMAND, command), (CLIENT_JOB_ID, code)];
+        for _ in 0..2 {
+            room.memory.produce(
+                body,
+                ProducerMessage {
+                    payload: payload.clone(),
+                    ..producer_message(&room, &attributes)
+                },
+            );
+        }
+        room.work_until_idle().await;
+        let job = room.poll(&key_of(&room, code)).await;
+        let failure = job.failure.as_ref().expect("a failure");
+        assert_eq!((job.status, failure.code.as_str()), (Status::Failed, code));
+        assert!(failure.detail.contains(detail), "{}", failure.detail);
+        let failed = Fact::Failed {
+            code: code.to_owned(),
+            run_time: None,
+        };
+        assert_eq!(room.meter.facts(), [Fact::Accepted, failed]);
+    }
+    assert_eq!(
+        (
+            runs.load(Ordering::SeqCst),
+            room.memory.dead_letters().len()
+        ),
+        (0, 0)
+    );
+}
+
+/// Messages of which no job can be recorded, with the codes of their rejections.
+fn rejected_messages(room: &Room) -> [(ProducerMessage, &'static str); 8] {
+    let other = |more: &[(&'static str, &'static str)]| {
+        producer_message(room, &[&[(COMMAND, "note.keep")], more].concat())
+    };
+    let old = Some(room.host.now().before(Duration::from_secs(24 * 3600)));
+    [
+        (
+            producer_message(room, &[(COMMAND, "No Such")]),
+            "invalid-request",
+        ),
+        (other(&[(CLIENT_JOB_ID, "a b")]), "invalid-request"),
+        (other(&[(TENANT, "default")]), "forbidden"),
+        (
+            ProducerMessage {
+                payload: object("payloads", "default/secret"),
+                ..other(&[])
+            },
+            "forbidden",
+        ),
+        (
+            ProducerMessage {
+                payload: PayloadLocation::Unknown("no pointer".into()),
+                ..other(&[])
+            },
+            "invalid-request",
+        ),
+        (
+            producer_message(room, &[(COMMAND, "note.strict")]),
+            "idempotency-key-required",
+        ),
+        (
+            other(&[(CLIENT_JOB_ID, "order-1"), (QUERY, "text=other")]),
+            "idempotency-key-reused",
+        ),
+        (
+            ProducerMessage {
+                sent_at: old,
+                ..other(&[])
+            },
+            "expired",
+        ),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
+    let (room, runs) = room();
+    room.memory
+        .put("payloads/default/secret", "", "{}".into())
+        .await
+        .expect("memory");
+    room.memory.produce("{}", producer_message(&room, &ORDER));
+    room.work_until_idle().await;
+    room.meter.take();
+    for (producer_message, code) in rejected_messages(&room) {
+        let id = room.memory.produce("{}", producer_message.clone());
+        room.work_until_idle().await;
+        assert_eq!(room.memory.messages().0, 0, "{code}");
+        let letters = room.memory.dead_letters();
+        let (_, letter) = letters
+            .iter()
+            .find(|(key, _)| *key == keys::dead_letter(None, &id))
+            .expect("a letter");
+        let letter: Value = serde_json::from_str(letter).expect("JSON");
+        assert_eq!(
+            (&letter["refused"]["code"], &letter["body"]),
+            (&code.into(), &"{}".into()),
+            "{letter}"
+        );
+        assert_eq!(
+            letter["attributes"].as_object().map(serde_json::Map::len),
+            Some(producer_message.attributes.len())
+        );
+        assert_eq!(
+            room.meter.facts(),
+            [Fact::Dead {
+                code: code.to_owned()
+            }]
+        );
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 1, "of the first alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_may_name_its_tenant_only_where_the_operator_lets_it() {
+    let (mut room, _) = room();
+    let mut intake = ProducerIntake::clone(room.worker.intake.as_ref().expect("an intake"));
+    intake.tenants = ProducerTenants::Named;
+    room.worker.intake = Some(Arc::new(intake));
+    let named = [
+        (COMMAND, "note.keep"),
+        (CLIENT_JOB_ID, "k"),
+        (TENANT, "warehouse"),
+    ];
+    room.memory.produce("{}", producer_message(&room, &named));
+    room.memory
+        .produce("{}", producer_message(&room, &named[..2]));
+    room.work_until_idle().await;
+    assert_eq!(
+        room.poll(&key_of(&room, "k")).await.status,
+        Status::Succeeded
+    );
+    assert_eq!(
+        room.memory.dead_letters().len(),
+        1,
+        "the one that names none"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_command_waits_and_is_kept_whole_among_the_dead_letters() {
+    let (room, _) = room();
+    let id = room
+        .memory
+        .produce("{}", producer_message(&room, &[(COMMAND, "not.yet")]));
+    let delivery = room.memory.receive(Duration::ZERO).expect("a message");
+    let ends_at = room.host.now().after(Duration::from_secs(900));
+    assert_eq!(
+        room.worker.handle(&delivery, ends_at).await,
+        Disposition::Keep
+    );
+    assert_eq!(room.dead_letters.handle(&delivery).await, Disposition::Done);
+    let letters = room.memory.dead_letters();
+    assert_eq!(letters[0].0, keys::dead_letter(None, &id));
+    assert!(letters[0].1.contains("not.yet"), "{}", letters[0].1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_producers_are_not_let_in_their_messages_are_left_for_the_dead_letters() {
+    let (mut room, runs) = room();
+    room.worker.intake = None;
+    room.memory.produce("{}", producer_message(&room, &ORDER));
+    let delivery = room.memory.receive(Duration::ZERO).expect("a message");
+    let ends_at = room.host.now().after(Duration::from_secs(900));
+    room.memory.calls();
+    assert_eq!(
+        room.worker.handle(&delivery, ends_at).await,
+        Disposition::Keep
+    );
+    assert_eq!(
+        (room.memory.calls(), runs.load(Ordering::SeqCst)),
+        (vec![], 0)
+    );
+}
+
+/// A job of another command waits under the key `order-1`.
+async fn waiting(room: &Room) -> Job {
+    let job = room.submit.submit(by_http()).await.expect("accepted").job;
+    room.memory.purge();
+    room.meter.take();
+    job
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_payload_under_the_key_of_another_command_leaves_that_ones_job_alone() {
+    for (command, body, payload) in [
+        ("note.keep", "{", PayloadLocation::Body),
+        ("file.keep", "x", PayloadLocation::Body),
+        ("note.keep", "a pointer", object("theirs", "gone")),
+    ] {
+        let (room, _) = room();
+        let job = waiting(&room).await;
+        let attributes = [(COMMAND, command), (CLIENT_JOB_ID, "order-1")];
+        let id = room.memory.produce(
+            body,
+            ProducerMessage {
+                payload,
+                ..producer_message(&room, &attributes)
+            },
+        );
+        assert!(room.work_once().await);
+        assert_eq!(room.poll(&job.key()).await, job, "{command} {body}");
+        assert_eq!(room.memory.messages().0, 0);
+        let letters = room.memory.dead_letters();
+        assert_eq!(letters[0].0, keys::dead_letter(None, &id));
+        assert!(
+            letters[0].1.contains("idempotency-key-reused"),
+            "{}",
+            letters[0].1
+        );
+        assert_eq!(
+            room.meter.facts(),
+            [Fact::Dead {
+                code: "idempotency-key-reused".into()
+            }]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_payload_does_nothing_to_a_job_that_moves_meanwhile() {
+    for (call, facts) in [("change", vec![]), ("accept", vec![])] {
+        let (room, _) = room();
+        let now = room.host.now();
+        // Sent twice; the first one's job is there.
+        room.memory.produce("{", producer_message(&room, &ORDER));
+        room.memory.fail("change", Fault::Before);
+        room.work_once().await;
+        room.meter.take();
+        sleep(Duration::from_secs(5)).await;
+        room.memory.meanwhile(
+            call,
+            another(move |job| Transition::claim(&claim_by("another", job), now)),
+        );
+        assert!(room.work_once().await);
+        let job = room.poll(&key_of(&room, "order-1")).await;
+        assert_eq!(
+            (job.status, room.memory.messages().0),
+            (Status::Running, 0),
+            "{call}"
+        );
+        assert_eq!(room.meter.facts(), facts, "{call}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Keys of objects. A tenant's name may contain any visible character; those with a meaning in a key are escaped.
+
+use std::fmt::Write as _;
+
+use cloakroom_core::{Digest, JobKey, LeaseToken, Tenant, UploadId};
+
+/// Prefix of the keys of dead letters.
+pub const DEAD_LETTERS: &str = "dead-letters/";
+
+fn escaped(tenant: &Tenant) -> String {
+    let mut text = String::new();
+    for byte in tenant.as_str().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => text.push(char::from(byte)),
+            // Writing to a string does not fail.
+            _ => _ = write!(text, "={byte:02x}"),
+        }
+    }
+    text
+}
+
+fn unescaped(name: &str) -> Option<Tenant> {
+    let mut parts = name.split('=');
+    let mut text = parts.next()?.to_owned();
+    for part in parts {
+        let byte = u8::from_str_radix(part.get(..2)?, 16).ok()?;
+        text.push(char::from(byte));
+        text.push_str(&part[2..]);
+    }
+    // Only what was written is read: no two keys are of one tenant.
+    text.parse().ok().filter(|tenant| escaped(tenant) == name)
+}
+
+/// Prefix of the keys of a tenant's dead letters.
+pub fn dead_letters_prefix(tenant: &Tenant) -> String {
+    format!("{DEAD_LETTERS}{}/", escaped(tenant))
+}
+
+/// Key of a dead letter: from its job, if it is known, and the id of its message.
+pub fn dead_letter(job: Option<&JobKey>, message_id: &str) -> String {
+    match job {
+        Some(job) => format!(
+            "{}{}/{message_id}",
+            dead_letters_prefix(&job.tenant),
+            job.id
+        ),
+        // No tenant's name is escaped to this.
+        None => format!("{DEAD_LETTERS}=/{message_id}"),
+    }
+}
+
+/// Parses the job from the key of a dead letter; `None` if the key names no job.
+pub fn job_of_dead_letter(key: &str) -> Option<JobKey> {
+    let mut parts = key.strip_prefix(DEAD_LETTERS)?.split('/');
+    let tenant = unescaped(parts.next()?)?;
+    Some(JobKey {
+        tenant,
+        id: parts.next()?.parse().ok()?,
+    })
+}
+
+/// Key of a payload, from its job and its content: a retry writes the same bytes to the same key. Another command under
+/// the same client job id can't overwrite them.
+pub fn payload(job: &JobKey, sha256: &Digest) -> String {
+    format!("payloads/{}/{}/{sha256}", escaped(&job.tenant), job.id)
+}
+
+/// Prefix of the keys of results that are stored for this many days.
+pub fn results_prefix(days: u32) -> String {
+    format!("results/{days}d/")
+}
+
+/// Key of a result that is stored for this many days, from its attempt. A worker that lost its lease can't overwrite the
+/// result of another attempt.
+pub fn result(job: &JobKey, token: LeaseToken, days: u32) -> String {
+    format!(
+        "{}{}/{}/{token}",
+        results_prefix(days),
+        escaped(&job.tenant),
+        job.id
+    )
+}
+
+/// Key of an upload, before a command names it.
+pub fn upload(tenant: &Tenant, upload: UploadId) -> String {
+    format!("uploads/{}/{upload}", escaped(tenant))
+}
+
+/// Key of an upload in parts. It is beside the payloads, so that nothing has to be copied. No job's id is `uploads`.
+pub fn parts(tenant: &Tenant, upload: UploadId) -> String {
+    format!("payloads/{}/uploads/{upload}", escaped(tenant))
+}
+
+/// Returns true if it is the key of an upload in parts of this tenant.
+pub fn is_parts(tenant: &Tenant, key: &str) -> bool {
+    let upload = key.rsplit_once('/').and_then(|(_, id)| id.parse().ok());
+    upload.is_some_and(|upload| parts(tenant, upload) == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_core::JobKey;
+    use uuid::Uuid;
+
+    use crate::ports::keys;
+
+    #[test]
+    fn the_key_of_a_dead_letter_tells_its_job_whatever_its_tenants_name() {
+        for tenant in ["default", "a/b=c", "=", "sha256:0af7", "~!@#$%^&*()"] {
+            let job = JobKey {
+                tenant: tenant.parse().expect("a name"),
+                id: cloakroom_core::JobId::from_uuid(Uuid::from_u128(7)),
+            };
+            let key = keys::dead_letter(Some(&job), "m-1");
+            assert!(
+                key.starts_with(&keys::dead_letters_prefix(&job.tenant)),
+                "{key}"
+            );
+            assert_eq!(keys::job_of_dead_letter(&key), Some(job), "{key}");
+        }
+        for key in [
+            keys::dead_letter(None, "m-1").as_str(),
+            "dead-letters/",
+            "payloads/default/x",
+            "dead-letters/a=zz/x/y",
+            "dead-letters/a=",
+            "dead-letters/a=61/00000000-0000-0000-0000-000000000007/m-1",
+            "dead-letters/a=2F/00000000-0000-0000-0000-000000000007/m-1",
+            "dead-letters/a=+f/00000000-0000-0000-0000-000000000007/m-1",
+        ] {
+            assert_eq!(keys::job_of_dead_letter(key), None, "{key}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The store of large payloads and results.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use cloakroom_core::Digest;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+
+use super::error::{PortError, ReadError};
+use super::uploads::{UploadLink, UploadTerms};
+use crate::body::head::BodyHead;
+
+/// Metadata of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Media type.
+    pub content_type: String,
+    /// Length in bytes.
+    pub length: u64,
+    /// SHA-256 of the bytes, if the store has it.
+    pub sha256: Option<Digest>,
+    /// Tag that changes whenever the object is overwritten with other bytes.
+    pub etag: String,
+}
+
+/// The bytes of an object, in pieces of any size.
+pub type Pieces = BoxStream<'static, Result<Bytes, ReadError>>;
+
+/// Marks that the source of an object's pieces failed. The source keeps the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceAborted;
+
+/// Reader of an object, piece by piece.
+pub struct ObjectReader {
+    /// Length in bytes.
+    pub length: u64,
+    /// Its bytes.
+    pub pieces: Pieces,
+}
+
+impl ObjectReader {
+    /// Returns a reader of bytes that are in memory already.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Self {
+            length: bytes.len() as u64,
+            pieces: futures::stream::iter([Ok(bytes)]).boxed(),
+        }
+    }
+
+    /// Reads the whole object into memory.
+    pub async fn read_all(self) -> Result<Bytes, ReadError> {
+        collect_pieces(self.length, self.pieces).await
+    }
+}
+
+/// Collects pieces of `length` bytes into one. A single piece is not copied.
+pub(crate) async fn collect_pieces<E>(
+    length: u64,
+    mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Result<Bytes, E> {
+    let Some(first) = pieces.try_next().await? else {
+        return Ok(Bytes::new());
+    };
+    let Some(second) = pieces.try_next().await? else {
+        return Ok(first);
+    };
+    let mut bytes = BytesMut::with_capacity(length.try_into().unwrap_or(0));
+    bytes.extend_from_slice(&first);
+    bytes.extend_from_slice(&second);
+    while let Some(piece) = pieces.try_next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
+}
+
+/// The store of large payloads and results.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// Writes a whole object, over any other of its key.
+    async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError>;
+
+    /// Writes a new object from pieces, and holds only a few of them in memory.
+    ///
+    /// The object appears after the last piece, or not at all. Returns false if the source aborted.
+    async fn put_pieces(
+        &self,
+        key: &str,
+        content_type: &str,
+        pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
+    ) -> Result<bool, PortError>;
+
+    /// Opens an object for reading, piece by piece; `None` if there is no such object.
+    async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError>;
+
+    /// Reads a whole object; `None` if there is no such object.
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
+        match self.open(key).await? {
+            Some(reader) => reader.read_all().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the beginning of an object; `None` if there is no such object. A store that can't read a part of an object reads on
+    /// to the end of a piece.
+    async fn head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
+        let Some(ObjectReader { length, mut pieces }) = self.open(key).await? else {
+            return Ok(None);
+        };
+        let mut bytes = BytesMut::new();
+        while bytes.len() < BodyHead::LIMIT
+            && let Some(piece) = pieces.try_next().await?
+        {
+            bytes.extend_from_slice(&piece);
+        }
+        bytes.truncate(BodyHead::LIMIT);
+        Ok(Some(BodyHead {
+            bytes: bytes.freeze(),
+            length,
+        }))
+    }
+
+    /// Returns the metadata of an object; `None` if there is no such object.
+    async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError>;
+
+    /// Digests an object piece by piece; `None` if there is no such object.
+    async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
+        let Some(ObjectReader { mut pieces, .. }) = self.open(key).await? else {
+            return Ok(None);
+        };
+        let mut digest = Digest::builder();
+        while let Some(piece) = pieces.try_next().await? {
+            digest.update(&piece);
+        }
+        Ok(Some(digest.finish()))
+    }
+
+    /// Copies the object that has this metadata. Returns false if it is missing or was overwritten.
+    async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError>;
+
+    /// Deletes an object, if it exists.
+    async fn delete(&self, key: &str) -> Result<(), PortError>;
+
+    /// Makes a link that serves an object for `valid` from now. Needs no call.
+    async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError>;
+
+    /// Makes a link that takes exactly this upload, for `valid` from now. Needs no call.
+    async fn upload_link(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+        valid: Duration,
+    ) -> Result<UploadLink, PortError>;
+}

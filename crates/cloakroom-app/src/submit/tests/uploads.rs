@@ -1,0 +1,277 @@
+//! Uploads that a command names.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_serves_one_job_however_often_it_is_asked_for() {
+    let (room, runs) = room();
+    let id = upload(&room, b"the picture").await;
+    let first = room
+        .send_body("file.keep", Some("a"), "", Body::Uploaded(id))
+        .await
+        .expect("accepted");
+    assert!(!first.replayed);
+    assert!(
+        room.send_body("file.keep", Some("a"), "", Body::Uploaded(id))
+            .await
+            .expect("known")
+            .replayed
+    );
+    assert_eq!(
+        room.send_body("file.keep", Some("b"), "", Body::Uploaded(id))
+            .await,
+        Err(SubmitError::UploadNotFound)
+    );
+    assert_eq!(
+        room.send_body("file.keep", None, "", Body::Uploaded(id))
+            .await,
+        Err(SubmitError::UploadNotFound)
+    );
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    assert_eq!(room.memory.only_job().status, Status::Succeeded);
+    let same_bytes = room
+        .send_body("file.keep", Some("a"), "", png(b"the picture"))
+        .await
+        .expect("known");
+    assert!(
+        same_bytes.replayed,
+        "an upload counts by its checksum and length"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_with_its_payload_in_its_message_may_be_sent_again_as_an_upload() {
+    let (room, runs) = room();
+    let first = room
+        .send_body("file.keep", Some("k"), "", png(b"the picture"))
+        .await
+        .expect("accepted");
+    // Only the second message is left, and it refers to the payload.
+    room.memory.purge();
+    let id = upload(&room, b"the picture").await;
+    let again = room
+        .send_body("file.keep", Some("k"), "", Body::Uploaded(id))
+        .await
+        .expect("known");
+    assert!(again.replayed && again.job.id == first.job.id);
+    room.work_until_idle().await;
+    assert_eq!(
+        (room.memory.only_job().status, runs.load(Ordering::SeqCst)),
+        (Status::Succeeded, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_without_a_key_serves_one_request() {
+    let (room, runs) = room();
+    let id = upload(&room, b"the picture").await;
+    let submitted = room
+        .send_body("file.keep", None, "", Body::Uploaded(id))
+        .await
+        .expect("accepted");
+    assert!(!submitted.replayed);
+    tokio::time::advance(Duration::from_millis(5)).await;
+    for query in ["", "text=other"] {
+        let again = room
+            .send_body("file.keep", None, query, Body::Uploaded(id))
+            .await;
+        assert_eq!(again, Err(SubmitError::UploadNotFound));
+    }
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_call_fails_an_upload_becomes_its_job() {
+    becomes_its_job_whichever_call_fails(async |room| upload(room, b"the picture").await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
+    let (room, _) = room();
+    let ready = room
+        .uploads
+        .start(
+            &Tenant::default(),
+            &UploadTerms {
+                content_type: "image/png".into(),
+                length: 1,
+                sha256: None,
+            },
+        )
+        .await
+        .expect("ready");
+    let missing = room
+        .send_body("file.keep", None, "", Body::Uploaded(ready.id))
+        .await;
+    assert_eq!(missing, Err(SubmitError::UploadNotFound));
+    let id = upload(&room, b"x").await;
+    let foreign = Submission {
+        tenant: "other".parse().expect("a good name"),
+        command: "file.keep".parse().expect("a good name"),
+        client_job_id: None,
+        body: Body::Uploaded(id),
+        query: String::new(),
+        not_before: None,
+        trace: RequestTrace::default(),
+    };
+    assert_eq!(
+        room.submit.submit(foreign).await,
+        Err(SubmitError::UploadNotFound)
+    );
+    tokio::time::advance(crate::upload::UPLOAD_LIFE).await;
+    assert_eq!(
+        room.send_body("file.keep", None, "", Body::Uploaded(id))
+            .await,
+        Err(SubmitError::UploadNotFound)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_key_another_request_takes_meanwhile_is_that_ones() {
+    let (room, _) = room();
+    let mut job = room
+        .send_body("file.keep", Some("k"), "", png(b"another picture"))
+        .await
+        .expect("accepted")
+        .job;
+    let (room, _) = self::room();
+    let id = upload(&room, b"the picture").await;
+    job.created_at = room.host.now();
+    room.memory.meanwhile("accept", move |jobs| {
+        jobs.insert(job.key(), job.clone());
+    });
+    let answer = room
+        .send_body("file.keep", Some("k"), "", Body::Uploaded(id))
+        .await;
+    assert_eq!(answer, Err(SubmitError::KeyReused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() {
+    let (room, _) = room();
+    let hour = Duration::from_secs(3600);
+    let terms = UploadTerms {
+        content_type: "image/png".into(),
+        length: 20,
+        sha256: None,
+    };
+    let ready = room
+        .uploads
+        .start(&Tenant::default(), &terms)
+        .await
+        .expect("ready");
+    assert_eq!(ready.expires_at, room.host.now().after(hour));
+    let division = cloakroom_core::Division {
+        length: 20,
+        part_length: 10,
+    };
+    let in_parts = room
+        .uploads
+        .start_parts(&Tenant::default(), &terms, division)
+        .await
+        .expect("ready");
+    assert_eq!(in_parts.expires_at, room.host.now().after(hour));
+    room.jobs.result_link("results/1").await.expect("a link");
+    assert_eq!(
+        room.memory.links(),
+        [hour, hour, hour, Duration::from_secs(900)]
+    );
+    // An upload in parts can be named for 23 hours, and its links end with it.
+    tokio::time::advance(Duration::from_secs(23 * 3600 - 60)).await;
+    let looked = room
+        .uploads
+        .status(&Tenant::default(), in_parts.id, 0)
+        .await
+        .expect("memory")
+        .expect("known");
+    assert_eq!((looked.parts.len(), looked.parts[0].terms.number), (2, 1));
+    assert_eq!(room.memory.links(), [Duration::from_secs(60); 2]);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(
+        room.uploads
+            .status(&Tenant::default(), in_parts.id, 1)
+            .await,
+        Ok(None)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
+    let (room, _) = room();
+    let id = upload(&room, b"the picture").await;
+    room.memory.calls();
+    room.send_body("file.keep", Some("a"), "", Body::Uploaded(id))
+        .await
+        .expect("accepted");
+    assert_eq!(
+        room.memory.calls(),
+        [
+            "info",
+            "digest",
+            "load",
+            "take_upload",
+            "copy",
+            "accept",
+            "send"
+        ]
+    );
+    let terms = UploadTerms {
+        content_type: "image/png".into(),
+        length: 20,
+        sha256: None,
+    };
+    let division = cloakroom_core::Division {
+        length: 20,
+        part_length: 10,
+    };
+    room.uploads
+        .start_parts(&Tenant::default(), &terms, division)
+        .await
+        .expect("ready");
+    assert_eq!(room.memory.calls(), ["begin_parts", "keep_upload"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_under_the_key_of_another_command_stays_free() {
+    let (room, _) = room();
+    room.send_body("file.keep", Some("k"), "", png(b"another picture"))
+        .await
+        .expect("accepted");
+    let id = upload(&room, b"the picture").await;
+    room.memory.calls();
+    let answer = room
+        .send_body("file.keep", Some("k"), "", Body::Uploaded(id))
+        .await;
+    assert_eq!(answer, Err(SubmitError::KeyReused));
+    assert_eq!(room.memory.calls(), ["info", "digest", "load"]);
+    assert!(
+        room.send_body("file.keep", Some("other"), "", Body::Uploaded(id))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_under_the_key_of_an_expired_job_is_a_new_one() {
+    let (room, runs) = room();
+    let old = room
+        .send_body("file.keep", Some("k"), "", png(b"the picture"))
+        .await
+        .expect("accepted")
+        .job;
+    room.work_until_idle().await;
+    let expires_at = room.poll(&old.key()).await.expires_at;
+    tokio::time::advance(expires_at.since(room.host.now())).await;
+    let id = upload(&room, b"the picture").await;
+    assert!(
+        !room
+            .send_body("file.keep", Some("k"), "", Body::Uploaded(id))
+            .await
+            .expect("accepted")
+            .replayed
+    );
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+}

@@ -1,0 +1,51 @@
+//! A host whose time stands still until it is moved.
+
+use std::sync::Mutex;
+
+use cloakroom_core::Timestamp;
+use tokio::time::Instant;
+
+use crate::host::Host;
+
+/// A host whose clock is tokio's (pause it), and whose randomness follows from a seed.
+#[derive(Debug)]
+pub struct TestHost {
+    epoch: Timestamp,
+    begun: Instant,
+    state: Mutex<u64>,
+}
+
+impl TestHost {
+    /// Returns a host at 2026-11-21T08:00:00Z.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            epoch: Timestamp::from_seconds(1_795_248_000),
+            begun: Instant::now(),
+            state: Mutex::new(seed),
+        }
+    }
+
+    fn next(&self) -> u64 {
+        let mut state = self.state.lock().expect("no test panics while it draws");
+        split_mix(&mut state)
+    }
+}
+
+impl Host for TestHost {
+    fn now(&self) -> Timestamp {
+        self.epoch.after(self.begun.elapsed())
+    }
+
+    fn random(&self) -> u128 {
+        (u128::from(self.next()) << 64) | u128::from(self.next())
+    }
+}
+
+/// Draws the next number of the `SplitMix64` sequence.
+pub fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

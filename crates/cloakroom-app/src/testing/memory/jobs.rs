@@ -1,0 +1,79 @@
+//! The table of jobs in memory.
+
+use async_trait::async_trait;
+use cloakroom_core::{Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
+
+use super::Memory;
+use crate::ports::{Acceptance, Change, JobStore, PartsRecord, PortError};
+
+#[async_trait]
+impl JobStore for Memory {
+    async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
+        self.call("accept", |state| match state.jobs.get(&job.key()) {
+            Some(existing) if existing.is_alive(job.created_at) => {
+                Acceptance::Exists(Box::new(existing.clone()))
+            }
+            _ => {
+                state.jobs.insert(job.key(), job.clone());
+                Acceptance::Created
+            }
+        })
+        .await
+    }
+
+    async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
+        self.call("change", |state| {
+            state.readable(key)?;
+            let found = state.jobs.get(key).cloned();
+            Ok(match found.as_ref().and_then(|job| transition.apply(job)) {
+                Some(job) => {
+                    state.jobs.insert(key.clone(), job.clone());
+                    Change::Made(Box::new(job))
+                }
+                None => Change::Refused(found.map(Box::new)),
+            })
+        })
+        .await?
+    }
+
+    async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
+        self.call("load", |state| {
+            state.readable(key)?;
+            Ok(state.jobs.get(key).cloned())
+        })
+        .await?
+    }
+
+    async fn take_upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+        job: JobId,
+        _until: Timestamp,
+    ) -> Result<bool, PortError> {
+        self.call("take_upload", |state| {
+            *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job
+        })
+        .await
+    }
+
+    async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
+        self.call("keep_upload", |state| {
+            state
+                .records
+                .insert((upload.tenant.clone(), upload.id), upload.clone());
+        })
+        .await
+    }
+
+    async fn upload(
+        &self,
+        tenant: &Tenant,
+        upload: UploadId,
+    ) -> Result<Option<PartsRecord>, PortError> {
+        self.call("upload", |state| {
+            state.records.get(&(tenant.clone(), upload)).cloned()
+        })
+        .await
+    }
+}

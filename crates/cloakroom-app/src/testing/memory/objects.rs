@@ -1,0 +1,179 @@
+//! The store of objects in memory, and the dead letters and producers' payloads in it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cloakroom_core::Digest;
+use futures::stream::BoxStream;
+
+use super::{Memory, url_of};
+use crate::ports::{
+    DeadLetterStore, FetchedPayload, ObjectInfo, ObjectReader, Objects, PortError,
+    ProducerPayloads, ReadError, SourceAborted, UploadLink, UploadTerms,
+};
+use crate::testing::pieces::put_whole;
+
+/// Number of keys of dead letters on a page.
+const PAGE: usize = 3;
+
+#[async_trait]
+impl DeadLetterStore for Memory {
+    async fn store(&self, key: &str, body: &str) -> Result<(), PortError> {
+        self.call("store", |state| {
+            state.dead_letters.insert(key.to_owned(), body.to_owned());
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, PortError> {
+        self.call("list", |state| {
+            let all = state
+                .dead_letters
+                .keys()
+                .filter(|key| key.starts_with(prefix));
+            all.filter(|key| after.is_none_or(|after| key.as_str() > after))
+                .take(PAGE)
+                .cloned()
+                .collect()
+        })
+        .await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<String>, PortError> {
+        self.call("read", |state| state.dead_letters.get(key).cloned())
+            .await
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), PortError> {
+        self.call("remove", |state| {
+            state.dead_letters.remove(key);
+        })
+        .await
+    }
+}
+
+/// Producers' buckets. The key of an object in another bucket begins with the name of the bucket.
+#[async_trait]
+impl ProducerPayloads for Memory {
+    async fn fetch(
+        &self,
+        bucket: &str,
+        key: &str,
+        limit: u64,
+    ) -> Result<FetchedPayload, PortError> {
+        self.call("fetch", |state| {
+            match state.objects.get(&format!("{bucket}/{key}")) {
+                Some((_, bytes)) if bytes.len() as u64 > limit => {
+                    FetchedPayload::TooLarge(bytes.len() as u64)
+                }
+                Some((_, bytes)) => FetchedPayload::Whole(bytes.clone()),
+                None => FetchedPayload::Gone,
+            }
+        })
+        .await
+    }
+}
+
+fn etag(bytes: &Bytes) -> String {
+    format!("\"{}\"", Digest::from_content(bytes))
+}
+
+#[async_trait]
+impl Objects for Memory {
+    async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
+        self.call("put", |state| {
+            state
+                .objects
+                .insert(key.to_owned(), (content_type.to_owned(), bytes.clone()));
+        })
+        .await
+    }
+
+    async fn put_pieces(
+        &self,
+        key: &str,
+        content_type: &str,
+        pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
+    ) -> Result<bool, PortError> {
+        put_whole(self, key, content_type, pieces).await
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError> {
+        let bytes = self
+            .call("open", |state| {
+                state.objects.get(key).map(|(_, bytes)| bytes.clone())
+            })
+            .await?;
+        Ok(bytes.map(ObjectReader::from_bytes))
+    }
+
+    /// A call of its own name, which tells what an object was opened for.
+    async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
+        Ok(self
+            .call("digest", |state| {
+                state
+                    .objects
+                    .get(key)
+                    .map(|(_, bytes)| Digest::from_content(bytes))
+            })
+            .await?)
+    }
+
+    async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError> {
+        self.call("info", |state| {
+            let (content_type, bytes) = state.objects.get(key)?;
+            let (content_type, etag) = (content_type.clone(), etag(bytes));
+            Some(ObjectInfo {
+                content_type,
+                length: bytes.len() as u64,
+                sha256: None,
+                etag,
+            })
+        })
+        .await
+    }
+
+    async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError> {
+        self.call("copy", |state| {
+            let object = state
+                .objects
+                .get(from)
+                .filter(|(_, bytes)| etag(bytes) == info.etag)
+                .cloned();
+            object
+                .map(|object| state.objects.insert(to.to_owned(), object))
+                .is_some()
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), PortError> {
+        self.call("delete", |state| {
+            state.objects.remove(key);
+        })
+        .await
+    }
+
+    async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError> {
+        self.state().links.push(valid);
+        Ok(url_of(key))
+    }
+
+    async fn upload_link(
+        &self,
+        key: &str,
+        terms: &UploadTerms,
+        valid: Duration,
+    ) -> Result<UploadLink, PortError> {
+        self.state().links.push(valid);
+        let headers = vec![
+            ("content-type".into(), terms.content_type.clone()),
+            ("content-length".into(), terms.length.to_string()),
+        ];
+        Ok(UploadLink {
+            url: url_of(key),
+            headers,
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! The end of an attempt: its write, and what follows from it.
+
+use std::time::Duration;
+
+use cloakroom_core::{AttemptEnd, Job, LeaseToken, Status, Transition};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::message::JobMessage;
+use super::outcome::{count, delete_payload};
+use crate::attempt::ports::AttemptPorts;
+use crate::command::Command;
+use crate::delivery::Disposition;
+use crate::ports::{Change, PortError};
+
+/// Time before its function's end at which a worker stops trying to write the end of an attempt.
+const LAST_CHANCE: Duration = Duration::from_millis(1500);
+
+/// Longest wait between two tries to write the end of an attempt.
+const LONGEST_WAIT_TO_SETTLE: Duration = Duration::from_secs(10);
+
+/// Most times that the end of an attempt is written again because the job changed.
+const CHANGES_TO_SETTLE: u32 = 10;
+
+/// An attempt that has ended, and whose end is not recorded yet.
+pub(super) struct Settlement<'a> {
+    pub(super) ports: AttemptPorts<'a>,
+    pub(super) message: JobMessage<'a>,
+    pub(super) command: &'a Command,
+    pub(super) token: LeaseToken,
+    pub(super) run_time: Duration,
+}
+
+/// Meaning of a record that refused the end of an attempt.
+enum Refused {
+    /// The client cancelled since the last heartbeat. Write the end of this job again.
+    Cancelling(Box<Job>),
+    /// An earlier try was written, and its answer was lost.
+    Settled(Box<Job>),
+    /// Another worker has the lease.
+    LeaseLost,
+}
+
+impl Settlement<'_> {
+    /// Writes the end of an attempt, again and again while the table is unavailable: the work is done, and only its record is
+    /// missing. Just before the function's end the message is sent again, and says that the attempt does not count.
+    pub(super) async fn settle(&self, mut job: Job, end: AttemptEnd) -> Disposition {
+        let (store, host) = (&self.ports.shared.store, &self.ports.shared.host);
+        let last_chance = self.last_chance(&job);
+        let (mut tries, mut changes) = (0, 0);
+        loop {
+            let (now, unit) = (host.now(), host.unit());
+            let retry = &self.command.limits().retry;
+            let transition = Transition::settle(&job, self.token, end.clone(), retry, now, unit);
+            let written = timeout_at(last_chance, store.change_unseen(&job, &transition)).await;
+            match written.unwrap_or_else(|_| Err(no_answer())) {
+                Ok(Change::Made(job)) => return self.settled(&job).await,
+                Ok(Change::Refused(found)) => match self.refused(found, changes) {
+                    Refused::Cancelling(found) => {
+                        job = *found;
+                        changes += 1;
+                    }
+                    Refused::Settled(found) => return self.settled(&found).await,
+                    Refused::LeaseLost => {
+                        tracing::warn!(
+                            "lost the lease: the outcome of this attempt does not count"
+                        );
+                        return Disposition::Keep;
+                    }
+                },
+                Err(error) => {
+                    if let Err(disposition) = self.wait(&error, tries, last_chance).await {
+                        return disposition;
+                    }
+                    tries += 1;
+                }
+            }
+        }
+    }
+
+    /// Returns the time at which the last try to write the end has to be over.
+    fn last_chance(&self, job: &Job) -> Instant {
+        let host = &self.ports.shared.host;
+        let ends_at = job
+            .lease
+            .as_ref()
+            .and_then(|lease| lease.ends_at)
+            .unwrap_or_else(|| host.now());
+        let left = ends_at.since(host.now()).saturating_sub(LAST_CHANCE);
+        Instant::now() + left.max(Duration::from_millis(500))
+    }
+
+    /// Returns what the record of a refused write means.
+    fn refused(&self, found: Option<Box<Job>>, changes: u32) -> Refused {
+        match found.filter(|job| self.holds_lease(job)) {
+            Some(found) if found.status == Status::Cancelling && changes < CHANGES_TO_SETTLE => {
+                Refused::Cancelling(found)
+            }
+            Some(found) if !matches!(found.status, Status::Running | Status::Cancelling) => {
+                Refused::Settled(found)
+            }
+            _ => Refused::LeaseLost,
+        }
+    }
+
+    fn holds_lease(&self, job: &Job) -> bool {
+        job.lease
+            .as_ref()
+            .is_some_and(|lease| lease.token == self.token)
+    }
+
+    /// Waits before the next try to write the end. If there is no time for one, decides about the message.
+    async fn wait(
+        &self,
+        error: &PortError,
+        tries: u32,
+        last_chance: Instant,
+    ) -> Result<(), Disposition> {
+        let wait = Duration::from_millis(200 << tries.min(6)).min(LONGEST_WAIT_TO_SETTLE);
+        if Instant::now() + wait >= last_chance {
+            return Err(self
+                .message
+                .resend_unrecorded(self.token, error, "write the end of the attempt")
+                .await);
+        }
+        tracing::warn!(%error, "failed to write the end of the attempt; trying again");
+        if wait > Duration::from_secs(2) {
+            self.message.hide(self.ports.settings.lease + wait).await;
+        }
+        sleep(wait).await;
+        Ok(())
+    }
+
+    /// Counts and logs the end of an attempt, once it is written.
+    async fn settled(&self, job: &Job) -> Disposition {
+        let host = &self.ports.shared.host;
+        count(&*self.ports.shared.meter, job, Some(self.run_time));
+        delete_payload(&self.ports, self.message.envelope, job).await;
+        let now = host.now();
+        let code = job
+            .failure
+            .as_ref()
+            .filter(|_| job.status != Status::Succeeded)
+            .map(|failure| failure.code.as_str());
+        let (age_ms, run_time_ms) = (millis(now.since(job.created_at)), millis(self.run_time));
+        tracing::info!(
+            status = job.status.as_str(),
+            attempt = job.attempt,
+            age_ms,
+            run_time_ms,
+            code,
+            "ended an attempt"
+        );
+        if job.status.is_terminal() {
+            Disposition::Done
+        } else {
+            self.message.redeliver(job.ready_at.since(now)).await
+        }
+    }
+}
+
+/// Returns the error of a call that was abandoned.
+fn no_answer() -> PortError {
+    PortError::Unavailable {
+        service: "the table",
+        reason: "no answer before the function's end".to_owned(),
+    }
+}
+
+/// Converts a duration for the log, which writes a number of 128 bits as text.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
