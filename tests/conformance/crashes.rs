@@ -42,7 +42,7 @@ async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)
         }
     } else {
         Ground::under(place, async |ground| {
-            _ = join_all(Spoil::ALL.map(|spoil| row(ground, spoil))).await
+            _ = join_all(Spoil::ALL.map(|spoil| row(ground, spoil))).await;
         })
         .await;
     }
