@@ -13,8 +13,9 @@ use cloakroom_app::testing::put_whole;
 use cloakroom_core::Digest;
 use futures::stream::BoxStream;
 
-use super::{Process, without_token};
+use super::Process;
 use crate::Mutation;
+use crate::names::without_token;
 use crate::plan::Service;
 
 #[async_trait]
@@ -29,7 +30,7 @@ impl Objects for Process {
             move || format!("put {key}")
         };
         self.call(Service::Objects, what, move |world, state| {
-            state.put(key, bytes, world.now())
+            state.put(key, bytes, world.now());
         })
         .await
     }
@@ -128,7 +129,7 @@ impl Objects for Process {
         let begun = store_id.clone();
         let what = || "begin an object in parts".to_owned();
         self.call(Service::Objects, what, move |_, state| {
-            _ = state.unfinished.insert(begun, BTreeMap::new())
+            _ = state.unfinished.insert(begun, BTreeMap::new());
         })
         .await?;
         Ok(store_id)
