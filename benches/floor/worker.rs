@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue::{B, L, N, S};
 use aws_sdk_dynamodb::types::ReturnValue::AllNew;
@@ -72,13 +73,54 @@ async fn one(
     deadline: u64,
 ) -> Result<(), Error> {
     let command: Value = serde_json::from_str(message.body.as_deref().unwrap_or_default())?;
-    let text = |member: &Value| member.as_str().unwrap_or_default().to_owned();
-    let pk = format!("job#default#{}", text(&command["job"]));
-    let (token, now) = (Uuid::new_v4().to_string(), now_ms());
-    dynamodb
+    let job = command["job"].as_str().unwrap_or_default().to_owned();
+    let pk = format!("job#default#{job}");
+    let token = Uuid::new_v4().to_string();
+    let claim = dynamodb
         .update_item()
         .table_name(table)
-        .key("pk", S(pk.clone()))
+        .key("pk", S(pk.clone()));
+    claimed(claim, &command, message, token.clone(), deadline).await?;
+    let payload = payload(bucket, &command).await?;
+    let result = payload["result"].to_string();
+    let now = now_ms();
+    let settle = dynamodb
+        .update_item()
+        .table_name(table)
+        .key("pk", S(pk))
+        .condition_expression(HELD);
+    let settle = if result.len() > INLINE_RESULT {
+        let key = format!("results/1d/default/{job}/{token}");
+        stored(settle, bucket, key, result).await?
+    } else {
+        settle
+            .update_expression(SETTLE)
+            .expression_attribute_values(":result", S("inline".to_owned()))
+            .expression_attribute_values(":result_bytes", B(Blob::new(result)))
+    };
+    settled(settle, token, now).await?;
+    if let Some(key) = command["payload"]["key"].as_str() {
+        bucket
+            .client()
+            .delete_object()
+            .bucket(&bucket.name)
+            .key(key)
+            .send()
+            .await?;
+    }
+    Ok(())
+}
+
+/// Claims the job.
+async fn claimed(
+    claim: UpdateItemFluentBuilder,
+    command: &Value,
+    message: &SqsMessage,
+    token: String,
+    deadline: u64,
+) -> Result<(), Error> {
+    let now = now_ms();
+    claim
         .condition_expression(CLAIMABLE)
         .update_expression(CLAIM)
         .expression_attribute_values(":from_0", S("accepted".to_owned()))
@@ -92,7 +134,7 @@ async fn one(
         .expression_attribute_values(":now", N(now.to_string()))
         .expression_attribute_values(":now_s", N((now / 1000).to_string()))
         .expression_attribute_values(":ready_at", N((now + 30_000).to_string()))
-        .expression_attribute_values(":token", S(token.clone()))
+        .expression_attribute_values(":token", S(token))
         .expression_attribute_values(
             ":message",
             S(message.message_id.clone().unwrap_or_default()),
@@ -103,52 +145,56 @@ async fn one(
         .return_values_on_condition_check_failure(AllOld)
         .send()
         .await?;
-    let payload: Value = match command["payload"]["key"].as_str() {
-        Some(key) => {
-            let got = bucket
-                .client()
-                .get_object()
-                .bucket(&bucket.name)
-                .key(key)
-                .send()
-                .await?;
-            serde_json::from_slice(&got.body.collect().await?.into_bytes())?
-        }
-        None => serde_json::from_str(command["payload"]["text"].as_str().unwrap_or_default())?,
+    Ok(())
+}
+
+/// The payload, from the message or the bucket.
+async fn payload(bucket: &Bucket, command: &Value) -> Result<Value, Error> {
+    let Some(key) = command["payload"]["key"].as_str() else {
+        let text = command["payload"]["text"].as_str().unwrap_or_default();
+        return Ok(serde_json::from_str(text)?);
     };
-    let result = payload["result"].to_string();
-    let now = now_ms();
-    let settle = dynamodb
-        .update_item()
-        .table_name(table)
-        .key("pk", S(pk))
-        .condition_expression(HELD);
-    let settle = if result.len() > INLINE_RESULT {
-        let key = format!("results/1d/default/{}/{token}", text(&command["job"]));
-        let digest = Sha256::digest(&result);
-        let length = result.len().to_string();
-        let put = bucket
-            .client()
-            .put_object()
-            .bucket(&bucket.name)
-            .key(&key)
-            .content_type("application/json");
-        let put = put.checksum_sha256(BASE64.encode(digest));
-        put.body(ByteStream::from(result.into_bytes()))
-            .send()
-            .await?;
-        settle
-            .update_expression(SETTLE_STORED)
-            .expression_attribute_values(":result", S("stored".to_owned()))
-            .expression_attribute_values(":result_key", S(key))
-            .expression_attribute_values(":result_length", N(length))
-            .expression_attribute_values(":result_sha256", B(Blob::new(digest.as_slice())))
-    } else {
-        settle
-            .update_expression(SETTLE)
-            .expression_attribute_values(":result", S("inline".to_owned()))
-            .expression_attribute_values(":result_bytes", B(Blob::new(result)))
-    };
+    let got = bucket
+        .client()
+        .get_object()
+        .bucket(&bucket.name)
+        .key(key)
+        .send()
+        .await?;
+    Ok(serde_json::from_slice(
+        &got.body.collect().await?.into_bytes(),
+    )?)
+}
+
+/// Stores a result in the bucket, and names it in the record.
+async fn stored(
+    settle: UpdateItemFluentBuilder,
+    bucket: &Bucket,
+    key: String,
+    result: String,
+) -> Result<UpdateItemFluentBuilder, Error> {
+    let digest = Sha256::digest(&result);
+    let length = result.len().to_string();
+    let put = bucket
+        .client()
+        .put_object()
+        .bucket(&bucket.name)
+        .key(&key)
+        .content_type("application/json");
+    let put = put.checksum_sha256(BASE64.encode(digest));
+    put.body(ByteStream::from(result.into_bytes()))
+        .send()
+        .await?;
+    Ok(settle
+        .update_expression(SETTLE_STORED)
+        .expression_attribute_values(":result", S("stored".to_owned()))
+        .expression_attribute_values(":result_key", S(key))
+        .expression_attribute_values(":result_length", N(length))
+        .expression_attribute_values(":result_sha256", B(Blob::new(digest.as_slice()))))
+}
+
+/// Records the job's success.
+async fn settled(settle: UpdateItemFluentBuilder, token: String, now: u128) -> Result<(), Error> {
     settle
         .expression_attribute_values(":from_0", S("running".to_owned()))
         .expression_attribute_values(":from_1", S("cancelling".to_owned()))
@@ -166,15 +212,6 @@ async fn one(
         .return_values_on_condition_check_failure(AllOld)
         .send()
         .await?;
-    if let Some(key) = command["payload"]["key"].as_str() {
-        bucket
-            .client()
-            .delete_object()
-            .bucket(&bucket.name)
-            .key(key)
-            .send()
-            .await?;
-    }
     Ok(())
 }
 

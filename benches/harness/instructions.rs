@@ -1,13 +1,10 @@
 //! Instructions of an invocation, by callgrind over the real binaries: what no other load of the machine changes. The kernel's
 //! are not among them.
 
-use std::io::Read as _;
-use std::process::{Command, Stdio};
-
+use crate::callgrind::collected;
 use crate::events;
 use crate::function::{BATCH, Kind, Maker, poll, run, submission};
 use crate::place::Place;
-use crate::process::Function;
 
 /// How many invocations, at first and then.
 const TIMES: [usize; 2] = [20, 100];
@@ -47,41 +44,4 @@ fn jobs(place: &Place, maker: Maker, jobs: usize) -> Vec<String> {
         &(0..jobs).map(submission).collect::<Vec<_>>(),
     );
     place.aws.messages()
-}
-
-/// Ends it, and reads what callgrind says then.
-fn collected(mut function: Function) -> u64 {
-    let child = function.child();
-    let ended = Command::new("kill")
-        .arg(child.id().to_string())
-        .status()
-        .expect("kill runs");
-    assert!(ended.success());
-    let mut said = String::new();
-    child
-        .stderr
-        .take()
-        .expect("it is piped")
-        .read_to_string(&mut said)
-        .expect("text");
-    let count = said
-        .lines()
-        .find_map(|line| line.split_once("Collected : "));
-    count
-        .and_then(|(_, count)| count.trim().parse().ok())
-        .unwrap_or_else(|| panic!("callgrind says {said}"))
-}
-
-/// The command that counts.
-pub(crate) fn callgrind() -> Option<Command> {
-    let mut command = Command::new("valgrind");
-    let there = Command::new("valgrind")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|it| it.success());
-    command
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .stderr(Stdio::piped());
-    there.then_some(command)
 }

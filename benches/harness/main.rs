@@ -9,6 +9,7 @@
 )]
 
 mod aws;
+mod callgrind;
 mod dev;
 mod events;
 mod function;

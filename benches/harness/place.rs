@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::aws::Aws;
-use crate::instructions::callgrind;
+use crate::callgrind::callgrind;
 use crate::process::Function;
 use crate::tls::Certificate;
 

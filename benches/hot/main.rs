@@ -15,7 +15,6 @@ use aws_lambda_events::sqs::SqsEvent;
 use axum::Router;
 use cloakroom_app::core::Timestamp;
 use cloakroom_app::delivery::Disposition;
-use cloakroom_app::delivery::Disposition;
 use cloakroom_app::meter::LogMeter;
 use cloakroom_app::testing::Room;
 use cloakroom_app::{Host as _, HttpSettings, SystemHost, Worker};

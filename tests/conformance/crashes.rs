@@ -46,7 +46,7 @@ async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)
         }
     } else {
         Ground::under(place, async |ground| {
-            _ = join_all(Fault::ALL.map(|fault| row(ground, fault))).await
+            _ = join_all(Fault::ALL.map(|fault| row(ground, fault))).await;
         })
         .await;
     }

@@ -88,13 +88,13 @@ fn variables(patient: &Patient) -> Vec<Ailment> {
     let wrong = |kind: &'static str, variable: &'static str, value: Option<&'static str>| {
         let found = [(of(patient, kind, "variables"), "fail")];
         ailment("a variable that is missing or wrong", &found, move |it| {
-            it.set(kind, variable, value)
+            it.set(kind, variable, value);
         })
     };
     let differs = |kind: &'static str, variable: &'static str, value: &'static str| {
         let found = [(&*format!("functions all: {variable}").leak(), "fail")];
         ailment("a variable that differs", &found, move |it| {
-            it.set(kind, variable, Some(value))
+            it.set(kind, variable, Some(value));
         })
     };
     vec![
@@ -197,7 +197,7 @@ fn queues() -> Vec<Ailment> {
                     "dead-letters",
                     "CLOAKROOM_DEAD_LETTERS_URL",
                     Some(&it.queue),
-                )
+                );
             },
         ),
         ailment(
@@ -225,7 +225,7 @@ fn queues() -> Vec<Ailment> {
     let other = |it: &Patient| format!("{}-nowhere", it.queue);
     let found = [("mapping queue to worker", "fail"), ("queue name", "fail")];
     let led = ailment("no queue", &found, move |it| {
-        led_to(it, "CLOAKROOM_QUEUE_URL", &other(it))
+        led_to(it, "CLOAKROOM_QUEUE_URL", &other(it));
     });
     all.push(led.then(move |it| {
         led_to(it, "CLOAKROOM_QUEUE_URL", &it.queue);
@@ -480,7 +480,7 @@ fn buckets(patient: &Patient) -> Vec<Ailment> {
             run("aws s3api delete-bucket-lifecycle --bucket BUCKET"),
         ),
         ailment("no bucket", &[("bucket name", "fail")], |it| {
-            led_to(it, "CLOAKROOM_BUCKET", nowhere)
+            led_to(it, "CLOAKROOM_BUCKET", nowhere);
         })
         .then(move |it| {
             led_to(it, "CLOAKROOM_BUCKET", &it.bucket);

@@ -110,7 +110,7 @@ fn the_dashboard_shows_every_metric_and_every_alarm() {
                     shown.insert(name.split_once('"').expect("its end").0);
                 }
                 None if metric[0] == NAMESPACE => {
-                    _ = shown.insert(metric[1].as_str().expect("a name"))
+                    _ = shown.insert(metric[1].as_str().expect("a name"));
                 }
                 None => assert!(
                     metric[0]

@@ -37,32 +37,38 @@ pub(crate) struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures {
-            jobs,
-            ended,
-            began,
-            effects,
-            jobs_with_effects,
-            ..
-        } = &self.figures;
-        let counts = &self.counts;
-        let of = |count: &std::sync::atomic::AtomicU64| count.load(Relaxed);
         writeln!(
             f,
             "\nsoak on {}: {} clients, seed {}\n",
             self.target, self.jobs, self.seed
         )?;
-        let accepted = jobs - self.figures.recorded_unanswered;
+        self.write_answers(f)?;
+        self.write_ends(f)?;
+        self.write_effects(f)?;
+        self.write_troubles(f)?;
+        self.write_times(f)?;
+        self.write_violations(f)
+    }
+}
+
+impl Report {
+    fn write_answers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unanswered = self.figures.recorded_unanswered;
+        let accepted = self.figures.jobs - unanswered;
         writeln!(
             f,
             "accepted     {accepted:>7}  answered 202; {} answers were replays",
-            of(&counts.replayed)
+            self.counts.replayed.load(Relaxed)
         )?;
-        let (given_up, unanswered) = (of(&counts.given_up), self.figures.recorded_unanswered);
+        let given_up = self.counts.given_up.load(Relaxed);
         writeln!(
             f,
             "given up     {given_up:>7}  not answered; {unanswered} of them were recorded all the same"
-        )?;
+        )
+    }
+
+    fn write_ends(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ended = &self.figures.ended;
         writeln!(f, "ended        {:>7}", ended.values().sum::<u64>())?;
         for (how, count) in ended {
             writeln!(f, "             {count:>7}  {how}")?;
@@ -73,7 +79,16 @@ impl fmt::Display for Report {
             .iter()
             .map(|(step, count)| format!("{step} {count}"))
             .collect();
-        writeln!(f, "             by step: {}", by.join(", "))?;
+        writeln!(f, "             by step: {}", by.join(", "))
+    }
+
+    fn write_effects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Figures {
+            began,
+            effects,
+            jobs_with_effects,
+            ..
+        } = &self.figures;
         writeln!(
             f,
             "effects      {effects:>7}  of {jobs_with_effects} jobs, in {began} calls of handlers"
@@ -96,7 +111,10 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "             {again:>7}  jobs with more than one attempt; {taken_over} attempts were of a worker that was gone"
-        )?;
+        )
+    }
+
+    fn write_troubles(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "kills        {:>7}  {}",
@@ -116,11 +134,16 @@ impl fmt::Display for Report {
             let by = listed(found().map(|((service, _), count)| (format!("{service:?}"), count)));
             writeln!(f, "{trouble:<12} {all:>7}  {by}")?;
         }
+        let counts = &self.counts;
+        let of = |count: &std::sync::atomic::AtomicU64| count.load(Relaxed);
         let (polls, again, cancels) = (of(&counts.polls), of(&counts.again), of(&counts.cancels));
         writeln!(
             f,
             "clients      {polls:>7}  polls, {again} requests made again, {cancels} cancellations"
-        )?;
+        )
+    }
+
+    fn write_times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ended = self
             .figures
             .last_end
@@ -133,7 +156,10 @@ impl fmt::Display for Report {
             f,
             "             {ended:>7.1}  from their end to the last job's; {} at most",
             self.bound.as_secs()
-        )?;
+        )
+    }
+
+    fn write_violations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "violations   {:>7}", self.violations.len())?;
         for (n, (job, what)) in self.violations.iter().enumerate() {
             writeln!(f, "\n{job}: {what}")?;

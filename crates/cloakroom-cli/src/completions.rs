@@ -1,9 +1,8 @@
 //! `cloakroom completions`.
 
-use clap::CommandFactory as _;
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::exit::{Exit, Failure};
 use crate::show;
 
@@ -13,9 +12,10 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+/// Prints the completions of a command line.
+pub(crate) fn run(args: &Args, mut command_line: Command) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "cloakroom", &mut script);
+    clap_complete::generate(args.shell, &mut command_line, "cloakroom", &mut script);
     show::write(&script)?;
     Ok(Exit::Success)
 }

@@ -63,7 +63,7 @@ fn page(findings: &[Finding]) -> String {
     let mut subject = "";
     for it in findings {
         let mut line = |words: std::fmt::Arguments<'_>| {
-            writeln!(text, "{words}").expect("a string takes all that is written")
+            writeln!(text, "{words}").expect("a string takes all that is written");
         };
         if it.subject != subject {
             subject = it.subject;
@@ -72,7 +72,7 @@ fn page(findings: &[Finding]) -> String {
         let state = it.state.as_str();
         match it.state {
             State::Ok | State::Skip => {
-                line(format_args!("  {state:<4}  {}: {}", it.check, it.found))
+                line(format_args!("  {state:<4}  {}: {}", it.check, it.found));
             }
             State::Warn | State::Fail => {
                 line(format_args!("  {state:<4}  {}", it.check));

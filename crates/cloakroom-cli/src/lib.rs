@@ -32,6 +32,7 @@ mod watch;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
+use clap::CommandFactory as _;
 use cloakroom_app::Registry;
 use exit::{Exit, Failure};
 use service::Service;
@@ -121,6 +122,6 @@ async fn run(command: Command, service: &Service, commands: &Registry) -> Result
             Err(left_out::failure())
         }
         Command::Cost(args) => cost::run(&args),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
     }
 }

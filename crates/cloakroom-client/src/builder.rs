@@ -1,4 +1,4 @@
-//! What a client can be told.
+//! The builder of a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,9 @@ use cloakroom_core::{RetryPolicy, redact};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Url, redirect};
 
-use crate::clock::SystemClock;
-use crate::{Client, Clock, Error, Retry, Uploading, client::Inner, error};
-
-type OnRetry = dyn Fn(&Retry) + Send + Sync;
-type OnUpload = dyn Fn(&Uploading) + Send + Sync;
+use crate::client::Inner;
+use crate::settings::Settings;
+use crate::{Client, Clock, Error, Retry, Uploading, error};
 
 /// Makes a [`Client`]. What is not said stays at the default, which each method names.
 pub struct Builder {
@@ -19,39 +17,29 @@ pub struct Builder {
     credentials_from: Option<String>,
     user_agent: String,
     headers: Vec<(String, String)>,
-    pub(crate) retry: RetryPolicy,
-    pub(crate) retry_within: Duration,
-    pub(crate) body_limit: u64,
-    pub(crate) parts_from: u64,
-    pub(crate) parts_at_once: usize,
-    pub(crate) long_poll_seconds: u64,
-    pub(crate) timeout: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) on_retry: Option<Box<OnRetry>>,
-    pub(crate) on_upload: Option<Box<OnUpload>>,
+    settings: Settings,
+}
+
+impl Client {
+    /// A client of the service at `base_url`, which may have a path: `https://host/stage`.
+    pub fn new(base_url: &str) -> Result<Self, Error> {
+        Self::builder(base_url).build()
+    }
+
+    /// Builds a client of the service at `base_url`, with other settings than the default ones.
+    pub fn builder(base_url: &str) -> Builder {
+        Builder::new(base_url)
+    }
 }
 
 impl Builder {
-    pub(crate) fn new(base_url: &str) -> Self {
+    fn new(base_url: &str) -> Self {
         Self {
             base_url: base_url.to_owned(),
             credentials_from: None,
             user_agent: concat!("cloakroom-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             headers: Vec::new(),
-            retry: RetryPolicy {
-                max_attempts: 8,
-                base: Duration::from_millis(250),
-                cap: Duration::from_secs(10),
-            },
-            retry_within: Duration::from_mins(1),
-            body_limit: 4 * 1024 * 1024,
-            parts_from: 16 * 1024 * 1024,
-            parts_at_once: 4,
-            long_poll_seconds: 20,
-            timeout: Duration::from_secs(30),
-            clock: Arc::new(SystemClock::start()),
-            on_retry: None,
-            on_upload: None,
+            settings: Settings::default(),
         }
     }
 
@@ -89,28 +77,28 @@ impl Builder {
     /// jitter. `Retry-After` is obeyed besides.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.settings.retry = policy;
         self
     }
 
     /// How long after the first failure the client still asks again: 60 s. Zero: it never does.
     #[must_use]
     pub fn retry_within(mut self, duration: Duration) -> Self {
-        self.retry_within = duration;
+        self.settings.retry_within = duration;
         self
     }
 
     /// Is called before each wait for another attempt; does nothing by default.
     #[must_use]
     pub fn on_retry(mut self, report: impl Fn(&Retry) + Send + Sync + 'static) -> Self {
-        self.on_retry = Some(Box::new(report));
+        self.settings.on_retry = Some(Box::new(report));
         self
     }
 
     /// The most bytes that a submission's body may have, 4 MiB: a larger payload is uploaded first.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
-        self.body_limit = bytes;
+        self.settings.body_limit = bytes;
         self
     }
 
@@ -118,21 +106,21 @@ impl Builder {
     /// be over 10,000.
     #[must_use]
     pub fn parts_from(mut self, bytes: u64) -> Self {
-        self.parts_from = bytes;
+        self.settings.parts_from = bytes;
         self
     }
 
     /// How many parts are sent at the same time: 4.
     #[must_use]
     pub fn parts_at_once(mut self, parts: usize) -> Self {
-        self.parts_at_once = parts.max(1);
+        self.settings.parts_at_once = parts.max(1);
         self
     }
 
     /// Is called as an upload goes on, some times a second or more, by whichever thread sends; does nothing by default.
     #[must_use]
     pub fn on_upload(mut self, report: impl Fn(&Uploading) + Send + Sync + 'static) -> Self {
-        self.on_upload = Some(Box::new(report));
+        self.settings.on_upload = Some(Box::new(report));
         self
     }
 
@@ -140,21 +128,21 @@ impl Builder {
     /// `Retry-After` alone.
     #[must_use]
     pub fn long_poll_seconds(mut self, seconds: u64) -> Self {
-        self.long_poll_seconds = seconds.min(25);
+        self.settings.long_poll_seconds = seconds.min(25);
         self
     }
 
     /// How long an answer may take, the time of a held poll and of sending a large payload aside: 30 s.
     #[must_use]
     pub fn timeout(mut self, duration: Duration) -> Self {
-        self.timeout = duration;
+        self.settings.timeout = duration;
         self
     }
 
     /// Waits by another clock; by the machine's, if not said.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.settings.clock = clock;
         self
     }
 
@@ -176,7 +164,7 @@ impl Builder {
             reqwest::Client::builder()
                 .user_agent(&self.user_agent)
                 .redirect(redirect::Policy::none())
-                .connect_timeout(self.timeout.min(Duration::from_secs(10)))
+                .connect_timeout(self.settings.timeout.min(Duration::from_secs(10)))
         };
         // A service on this machine is never behind the proxy that the environment names.
         let http = || {
@@ -204,7 +192,7 @@ impl Builder {
                 http,
                 base,
                 headers,
-                settings: self,
+                settings: self.settings,
             }),
         })
     }

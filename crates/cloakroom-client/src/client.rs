@@ -6,9 +6,11 @@ use cloakroom_core::{JobId, redact};
 use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Method, RequestBuilder, Url};
 
+use crate::Error;
 use crate::answer::Answer;
-use crate::retry::{Again, Repeat, Retries};
-use crate::{Builder, Error};
+use crate::retries::Retries;
+use crate::retry::{Again, Repeat};
+use crate::settings::Settings;
 
 /// A client of one service. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -22,20 +24,10 @@ pub(crate) struct Inner {
     pub(crate) base: Url,
     /// What the caller adds: for the service's origin alone.
     pub(crate) headers: HeaderMap,
-    pub(crate) settings: Builder,
+    pub(crate) settings: Settings,
 }
 
 impl Client {
-    /// A client of the service at `base_url`, which may have a path: `https://host/stage`.
-    pub fn new(base_url: &str) -> Result<Self, Error> {
-        Self::builder(base_url).build()
-    }
-
-    /// A client of the service at `base_url`, to be told more.
-    pub fn builder(base_url: &str) -> Builder {
-        Builder::new(base_url)
-    }
-
     /// The URL of the service, without credentials.
     pub fn base_url(&self) -> &str {
         self.inner.base.as_str().trim_end_matches('/')
@@ -99,7 +91,7 @@ impl Client {
         repeat: Repeat,
         make: impl Fn() -> RequestBuilder,
     ) -> Result<Answer, Error> {
-        let mut retries = Retries::new(self);
+        let mut retries = Retries::new(&self.inner.settings);
         loop {
             let again = match make().header(ACCEPT, "application/json").send().await {
                 Ok(response) => match Answer::read(response).await {

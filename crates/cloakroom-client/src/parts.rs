@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use crate::content::{Content, Range};
 use crate::progress::Progress;
-use crate::retry::{Renewals, Repeat};
+use crate::renewals::Renewals;
+use crate::retry::Repeat;
 use crate::upload::{Link, description};
 use crate::{Client, Error};
 

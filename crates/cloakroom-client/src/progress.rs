@@ -1,28 +1,11 @@
-//! How far an upload has come.
+//! The count of what an upload has sent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cloakroom_core::Digest;
 
-use crate::Client;
-
-/// How far an upload has come, for those who watch. Told first when the upload is known to the service, and then as it goes on;
-/// what has to be sent again is taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Uploading {
-    /// The service's id of the upload: what was interrupted goes on by [`Submission::upload`](crate::Submission::upload).
-    pub upload_id: String,
-    /// The SHA-256 of the payload in hex, unless the upload was begun by an earlier call.
-    pub sha256: Option<String>,
-    /// How many bytes are there, or on their way.
-    pub sent: u64,
-    /// How many there are.
-    pub length: u64,
-    /// Whether it comes in parts: only then can it go on after an interruption.
-    pub in_parts: bool,
-}
+use crate::{Client, Uploading};
 
 /// What is counted of one upload.
 pub(crate) struct Progress(Arc<Counted>);

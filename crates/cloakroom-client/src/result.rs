@@ -4,7 +4,9 @@ use reqwest::header::{ACCEPT, LOCATION};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::answer::Answer;
-use crate::retry::{Again, Renewals, Repeat, Retries};
+use crate::renewals::Renewals;
+use crate::retries::Retries;
+use crate::retry::{Again, Repeat};
 use crate::{Client, Download, Error, Snapshot};
 
 /// How many redirects lead to a result, at most.
@@ -34,7 +36,7 @@ impl Client {
     /// with the service. Fails as [`Error::JobFailed`] or [`Error::JobCancelled`] if that is how the job ended.
     pub async fn result(&self, job: &str) -> Result<JobResult, Error> {
         let start = self.job(job, &["result"])?;
-        let (mut retries, mut renewals) = (Retries::new(self), Renewals::default());
+        let (mut retries, mut renewals) = (Retries::new(&self.inner.settings), Renewals::default());
         let (mut url, mut hops) = (start.clone(), 0);
         loop {
             match self.step(&url, hops, &mut renewals).await? {

@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::content::{Content, Range};
 use crate::progress::Progress;
-use crate::retry::{Again, Renewals, Repeat, Retries};
+use crate::renewals::Renewals;
+use crate::retries::Retries;
+use crate::retry::{Again, Repeat};
 use crate::{Client, Error};
 
 /// A link that takes a payload, or a part of it.
@@ -111,7 +113,7 @@ impl Client {
         progress: &Progress,
     ) -> Result<Answer, Error> {
         let url = self.resolve(link.url)?;
-        let mut retries = Retries::new(self);
+        let mut retries = Retries::new(&self.inner.settings);
         loop {
             // With the headers that were signed, and none of the caller's: they are not for the storage.
             let mut request = self

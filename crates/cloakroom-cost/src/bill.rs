@@ -75,7 +75,7 @@ impl Bill {
         for line in &self.lines {
             match services.last_mut() {
                 Some((service, dollars)) if *service == line.price.service => {
-                    *dollars += line.dollars
+                    *dollars += line.dollars;
                 }
                 _ => services.push((line.price.service, line.dollars)),
             }

@@ -41,14 +41,19 @@ pub(crate) struct Parts {
     pub(crate) sweeper: Sweeper,
 }
 
-impl Parts {
-    /// Creates the table, the queues and the bucket where they are missing, and the use cases over them.
-    pub(crate) async fn new(
-        services: &Services,
-        commands: Registry,
-        workers: u16,
-        worker_memory: u64,
-    ) -> Result<Self, PortError> {
+/// The clients of the embedded services, and what the service keeps there.
+struct Stores {
+    clients: Clients,
+    table: String,
+    store: DynamoStore,
+    bucket: String,
+    objects: S3Objects,
+    queues: Queues,
+}
+
+impl Stores {
+    /// Creates the table, the queues and the bucket where they are missing.
+    async fn create(services: &Services) -> Result<Self, PortError> {
         let clients = Clients::local(&Local {
             dynamodb_url: services.dynamodb_url(),
             sqs_url: services.sqs_url(),
@@ -62,64 +67,99 @@ impl Parts {
         store.create_table().await?;
         let objects = S3Objects::new(&clients, &bucket);
         objects.create_bucket().await?;
-        let Queues {
-            queue,
-            dead_letters: dead,
-        } = SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?;
-        let host: Arc<dyn Host> = Arc::new(SteadyHost(services.clock()));
-        let submit = SubmitConfig {
-            table: table.clone(),
-            queue_url: queue.url().to_owned(),
-            bucket: bucket.clone(),
+        let queues = SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?;
+        Ok(Self {
+            clients,
+            table,
+            store,
+            bucket,
+            objects,
+            queues,
+        })
+    }
+
+    fn submit(&self) -> SubmitConfig {
+        SubmitConfig {
+            table: self.table.clone(),
+            queue_url: self.queues.queue.url().to_owned(),
+            bucket: self.bucket.clone(),
             namespace: NAMESPACE,
             inline_limit: INLINE_LIMIT,
             schedule: None,
             diagnostics: true,
-        };
-        let worker = WorkerConfig {
-            table: table.clone(),
-            queue_url: queue.url().to_owned(),
-            bucket: bucket.clone(),
+        }
+    }
+
+    fn worker(&self, memory: u64) -> WorkerConfig {
+        WorkerConfig {
+            table: self.table.clone(),
+            queue_url: self.queues.queue.url().to_owned(),
+            bucket: self.bucket.clone(),
             settings: WorkerSettings {
                 lease: LEASE,
                 ..WorkerSettings::default()
             },
             diagnostics: true,
             producers: None,
-            memory: Some(worker_memory),
-        };
-        let dead_letters = DeadLettersConfig {
-            table: table.clone(),
-            bucket: bucket.clone(),
-            dead_letters_url: dead.url().to_owned(),
-        };
-        let jobs = JobsConfig {
-            table,
-            bucket,
+            memory: Some(memory),
+        }
+    }
+
+    fn dead_letters(&self) -> DeadLettersConfig {
+        DeadLettersConfig {
+            table: self.table.clone(),
+            bucket: self.bucket.clone(),
+            dead_letters_url: self.queues.dead_letters.url().to_owned(),
+        }
+    }
+
+    fn jobs(&self) -> JobsConfig {
+        JobsConfig {
+            table: self.table.clone(),
+            bucket: self.bucket.clone(),
             namespace: NAMESPACE,
-        };
-        let queue = Arc::new(queue);
-        let mut worker =
-            cloakroom_aws::worker(&worker, &clients, commands.clone(), Arc::new(LogMeter));
+        }
+    }
+}
+
+impl Parts {
+    /// Creates the table, the queues and the bucket where they are missing, and the use cases over them.
+    pub(crate) async fn new(
+        services: &Services,
+        commands: Registry,
+        workers: u16,
+        worker_memory: u64,
+    ) -> Result<Self, PortError> {
+        let stores = Stores::create(services).await?;
+        let clients = &stores.clients;
+        let meter = || Arc::new(LogMeter);
+        let host: Arc<dyn Host> = Arc::new(SteadyHost(services.clock()));
+        let submit = cloakroom_aws::submit(&stores.submit(), clients, commands.clone(), meter());
+        let jobs = cloakroom_aws::jobs(&stores.jobs(), clients, meter());
+        let worker = stores.worker(worker_memory);
+        let mut worker = cloakroom_aws::worker(&worker, clients, commands.clone(), meter());
         worker.admission = worker.admission.with_places(workers);
-        let mut parts = Self {
-            submit: cloakroom_aws::submit(&submit, &clients, commands.clone(), Arc::new(LogMeter)),
-            worker,
-            jobs: cloakroom_aws::jobs(&jobs, &clients, Arc::new(LogMeter)),
-            commands,
-            objects,
-            sweeper: Sweeper {
-                shared: Shared {
-                    store: Arc::new(store.clone()),
-                    host: Arc::clone(&host),
-                    meter: Arc::new(LogMeter),
-                },
-                queue: queue.clone(),
+        let dead_letters = cloakroom_aws::dead_letters(&stores.dead_letters(), clients, meter());
+        let queue = Arc::new(stores.queues.queue);
+        let sweeper = Sweeper {
+            shared: Shared {
+                store: Arc::new(stores.store.clone()),
+                host: Arc::clone(&host),
+                meter: meter(),
             },
-            store,
+            queue: queue.clone(),
+        };
+        let mut parts = Self {
+            commands,
+            objects: stores.objects,
             queue,
-            dead: Arc::new(dead),
-            dead_letters: cloakroom_aws::dead_letters(&dead_letters, &clients, Arc::new(LogMeter)),
+            submit,
+            jobs,
+            worker,
+            dead: Arc::new(stores.queues.dead_letters),
+            dead_letters,
+            store: stores.store,
+            sweeper,
         };
         parts.go_by(&host);
         Ok(parts)

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::ACTIONS;
+use crate::actions::ACTIONS;
 use crate::command::quoted;
 use crate::finding::{Check, Finding, check};
 use cloakroom_aws::error::{causes, said};

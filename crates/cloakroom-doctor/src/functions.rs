@@ -9,45 +9,16 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use crate::answer::{Answer, Call, End, Stop};
 use crate::command::Aws;
 use crate::finding::{Finding, check};
-use cloakroom_app::http_settings::{Authorizer, HttpSettings, TENANT_CLAIM};
-use cloakroom_aws::config::{
-    ConfigError, DeadLettersConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig, SweeperConfig,
-    WorkerConfig, http_settings,
-};
+use cloakroom_aws::config::ConfigError;
 
 mod agreement;
+mod kind;
+mod variables;
 
 pub(crate) use agreement::is_of;
-
-/// Which function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Submit,
-    Worker,
-    Status,
-    DeadLetters,
-    Sweeper,
-}
-
-/// Each of them, in the order in which they are shown.
-pub(crate) const KINDS: [Kind; 5] = [
-    Kind::Submit,
-    Kind::Worker,
-    Kind::Status,
-    Kind::DeadLetters,
-    Kind::Sweeper,
-];
-
-pub(crate) fn name(stack: &str, kind: Kind) -> String {
-    let kind = match kind {
-        Kind::Submit => "submit",
-        Kind::Worker => "worker",
-        Kind::Status => "status",
-        Kind::DeadLetters => "dead-letters",
-        Kind::Sweeper => "sweeper",
-    };
-    format!("{stack}-{kind}")
-}
+pub(crate) use kind::{KINDS, Kind, name};
+pub(crate) use variables::DEAD_LETTERS;
+use variables::{BUCKET, DIAGNOSTICS, LISTS, QUEUE, TABLE, Told, default_of, parse};
 
 /// A function as Lambda has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -153,111 +124,6 @@ impl Known {
     }
 }
 
-/// What one function's variables say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Told {
-    kind: Kind,
-    /// Variables that name what others have, or read, too; each written in one way.
-    shared: BTreeMap<&'static str, String>,
-    lease_and_margin: Option<(Duration, Duration)>,
-}
-
-/// Reads variables by the parsers that the functions themselves start with.
-fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
-    let mut lease_and_margin = None;
-    let mut shared = vec![];
-    match kind {
-        Kind::Submit => {
-            let (config, http) = (SubmitConfig::from_env(lookup)?, http_settings(lookup)?);
-            shared.extend(callers(http));
-            shared.extend([
-                (TABLE, config.table),
-                (BUCKET, config.bucket),
-                (QUEUE, config.queue_url),
-            ]);
-            shared.extend([
-                (NAMESPACE, namespace(lookup)),
-                (DIAGNOSTICS, on_or_off(config.diagnostics)),
-            ]);
-        }
-        Kind::Worker => {
-            let config = WorkerConfig::from_env(lookup)?;
-            lease_and_margin = Some((config.settings.lease, config.settings.margin));
-            shared.extend([
-                (TABLE, config.table),
-                (BUCKET, config.bucket),
-                (QUEUE, config.queue_url),
-            ]);
-            shared.push((DIAGNOSTICS, on_or_off(config.diagnostics)));
-            // It derives ids where it accepts the commands of producers.
-            shared.extend(config.producers.map(|_| (NAMESPACE, namespace(lookup))));
-        }
-        Kind::Status => {
-            let (config, http) = (JobsConfig::from_env(lookup)?, http_settings(lookup)?);
-            shared.extend(callers(http));
-            shared.extend([
-                (TABLE, config.table),
-                (BUCKET, config.bucket),
-                (NAMESPACE, namespace(lookup)),
-            ]);
-        }
-        Kind::DeadLetters => {
-            let config = DeadLettersConfig::from_env(lookup)?;
-            shared.extend([
-                (TABLE, config.table),
-                (BUCKET, config.bucket),
-                (DEAD_LETTERS, config.dead_letters_url),
-            ]);
-        }
-        Kind::Sweeper => {
-            let config = SweeperConfig::from_env(lookup)?;
-            shared.extend([
-                (TABLE, config.table),
-                (QUEUE, config.queue_url),
-                (LISTS, config.lists_url),
-            ]);
-        }
-    }
-    let MeterConfig { service, .. } = MeterConfig::from_env(lookup)?;
-    shared.push((SERVICE, service));
-    Ok(Told {
-        kind,
-        shared: shared.into_iter().collect(),
-        lease_and_margin,
-    })
-}
-
-/// The parser took it for a UUID; as a text, for comparing, without its capitals and braces.
-fn namespace(lookup: Lookup<'_>) -> String {
-    let text = lookup(NAMESPACE).unwrap_or_default();
-    uuid::Uuid::try_parse(text.trim()).map_or(text, |uuid| uuid.to_string())
-}
-
-const TABLE: &str = "CLOAKROOM_TABLE";
-const BUCKET: &str = "CLOAKROOM_BUCKET";
-const SERVICE: &str = "CLOAKROOM_SERVICE";
-const QUEUE: &str = "CLOAKROOM_QUEUE_URL";
-pub(crate) const DEAD_LETTERS: &str = "CLOAKROOM_DEAD_LETTERS_URL";
-const LISTS: &str = "CLOAKROOM_LISTS_URL";
-const NAMESPACE: &str = "CLOAKROOM_NAMESPACE";
-const DIAGNOSTICS: &str = "CLOAKROOM_DIAGNOSTICS";
-const AUTHORIZER: &str = "CLOAKROOM_AUTHORIZER";
-const CLAIM: &str = "CLOAKROOM_TENANT_CLAIM";
-const AUDIENCE: &str = "CLOAKROOM_TOKEN_AUDIENCE";
-
-fn callers(http: HttpSettings) -> [(&'static str, String); 3] {
-    let audience = http.token_audience.join(",");
-    [
-        (AUTHORIZER, http.authorizer.as_str().to_owned()),
-        (CLAIM, http.tenant_claim),
-        (AUDIENCE, audience),
-    ]
-}
-
-fn on_or_off(on: bool) -> String {
-    if on { "on" } else { "off" }.to_owned()
-}
-
 /// Judges each function by itself, and then all of them together. `mapped`: the queues that are read into the worker.
 pub(crate) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec<Finding>, Known) {
     let (mut findings, mut told, mut known) = (vec![], vec![], Known::default());
@@ -343,27 +209,6 @@ fn all_errors(
             return (errors, None);
         }
     }
-}
-
-/// What a variable is where it is not set. One that is set to nothing counts as not set.
-fn default_of(variable: &str) -> Option<String> {
-    let value = match variable {
-        "CLOAKROOM_INLINE_LIMIT_BYTES" => cloakroom_app::submit::INLINE_LIMIT.to_string(),
-        "CLOAKROOM_LEASE_SECONDS" => cloakroom_app::work::WorkerSettings::default()
-            .lease
-            .as_secs()
-            .to_string(),
-        DIAGNOSTICS => "off".to_owned(),
-        AUTHORIZER => Authorizer::default().as_str().to_owned(),
-        CLAIM => TENANT_CLAIM.to_owned(),
-        "CLOAKROOM_LONGEST_WAIT_SECONDS" => cloakroom_app::jobs::LONGEST_WAIT.as_secs().to_string(),
-        "CLOAKROOM_PUBLIC_BASE_URL" => "/".to_owned(),
-        "CLOAKROOM_CORS_ORIGINS" | "CLOAKROOM_PRODUCERS" | "CLOAKROOM_PRODUCER_BUCKETS" => {
-            String::new()
-        }
-        _ => return None,
-    };
-    Some(value)
 }
 
 /// Sets a variable to this, or else to what the stack made under that name.

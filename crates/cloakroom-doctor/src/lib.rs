@@ -5,6 +5,7 @@
 //! `answer` says what a call that failed means, and which ones end the examination; `command` writes the commands
 //! that mend.
 
+mod actions;
 mod answer;
 mod bucket;
 mod command;
@@ -24,6 +25,7 @@ mod times;
 
 use cloakroom_app::Registry;
 
+pub use actions::ACTIONS;
 pub use answer::End;
 use answer::Stop;
 use cloakroom_aws::Clients;
@@ -32,22 +34,6 @@ pub use finding::{Finding, State};
 use functions::{Kind, Known};
 use mapping::{Link, Source};
 use needs::Needs;
-
-/// Every call that the doctor makes, by the IAM action that allows it.
-pub const ACTIONS: [&str; 12] = [
-    "dynamodb:DescribeContinuousBackups",
-    "dynamodb:DescribeTable",
-    "dynamodb:DescribeTimeToLive",
-    "lambda:GetAccountSettings",
-    "lambda:GetFunctionConfiguration",
-    "lambda:ListEventSourceMappings",
-    "s3:GetBucketPublicAccessBlock",
-    "s3:GetEncryptionConfiguration",
-    "s3:GetLifecycleConfiguration",
-    "s3:ListBucket",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-];
 
 /// Examines the deployment whose functions are `{stack}-submit` and so on. `commands` are all that the service has; the
 /// deployment says whether it serves the diagnostic ones.

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::command::somewhere;
     use crate::finding::State;
-    use crate::redrive::Redrive;
+    use crate::queue::Redrive;
 
     const URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/lists";
 

@@ -1,37 +1,19 @@
 //! The event source mappings: what reads each queue, and the table's stream, into its function.
 
-use aws_sdk_lambda::Client;
-use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType};
-
-use crate::answer::{Answer, Call, Stop};
+use crate::answer::Answer;
 use crate::command::Aws;
 use crate::finding::{Finding, check};
-use crate::functions::{Kind, name};
+use crate::functions::name;
 use crate::queue::{self, Queue};
 
+mod facts;
 mod link;
 mod stream;
 
+use facts::update;
+pub(crate) use facts::{Mapping, Mappings, Workers, ask, bounded};
 pub(crate) use link::Link;
-
-/// One mapping of a function's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mapping {
-    pub(crate) uuid: String,
-    /// The ARN of what it reads.
-    pub(crate) source: String,
-    pub(crate) state: String,
-    pub(crate) reports_failures: bool,
-    pub(crate) concurrency: Option<i32>,
-    /// The patterns of which one must fit a record; none lets all through.
-    pub(crate) filters: Vec<String>,
-    /// Whether a batch that failed comes again in halves.
-    pub(crate) bisects: bool,
-}
-
-/// What was asked: the mappings of each function that has some.
-#[derive(Debug)]
-pub(crate) struct Mappings(Vec<(Kind, Answer<Vec<Mapping>>)>);
+use link::REPORTS;
 
 /// What is to be read, as far as it is known.
 #[derive(Debug, Clone, Copy)]
@@ -68,105 +50,6 @@ fn shown(source: &str) -> &str {
     source
         .split_once(":table/")
         .map_or_else(|| queue::name(source), |(_, stream)| stream)
-}
-
-const REPORTS: &str = "ReportBatchItemFailures";
-
-const LIST: Call = Call {
-    action: "lambda:ListEventSourceMappings",
-    absent: &["ResourceNotFoundException"],
-};
-
-pub(crate) async fn ask(client: &Client, stack: &str) -> Result<Mappings, Stop> {
-    let mut all = vec![];
-    for kind in [Kind::Worker, Kind::DeadLetters, Kind::Sweeper] {
-        let listed = client
-            .list_event_source_mappings()
-            .function_name(name(stack, kind))
-            .send()
-            .await;
-        let mappings = Answer::of(LIST, listed)?;
-        let mappings = mappings.map(|it| {
-            it.event_source_mappings
-                .unwrap_or_default()
-                .into_iter()
-                .map(read)
-                .collect()
-        });
-        all.push((kind, mappings));
-    }
-    Ok(Mappings(all))
-}
-
-fn read(mapping: EventSourceMappingConfiguration) -> Mapping {
-    let filters = mapping
-        .filter_criteria
-        .and_then(|criteria| criteria.filters)
-        .unwrap_or_default();
-    let response = mapping.function_response_types.unwrap_or_default();
-    Mapping {
-        reports_failures: response.contains(&FunctionResponseType::ReportBatchItemFailures),
-        concurrency: mapping
-            .scaling_config
-            .and_then(|scaling| scaling.maximum_concurrency),
-        filters: filters
-            .into_iter()
-            .filter_map(|filter| filter.pattern)
-            .collect(),
-        bisects: mapping.bisect_batch_on_function_error.unwrap_or_default(),
-        uuid: mapping.uuid.unwrap_or_default(),
-        source: mapping.event_source_arn.unwrap_or_default(),
-        state: mapping.state.unwrap_or_default(),
-    }
-}
-
-/// The mapping that bounds the workers, and its bound.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Workers<'a> {
-    pub(crate) uuid: &'a str,
-    pub(crate) concurrency: i32,
-}
-
-/// The command that bounds the workers otherwise.
-pub(crate) fn bounded(mapping: Workers<'_>, concurrency: i32, aws: &Aws) -> String {
-    let bound = format!("MaximumConcurrency={concurrency}");
-    aws.run(&[
-        "lambda",
-        "update-event-source-mapping",
-        "--uuid",
-        mapping.uuid,
-        "--scaling-config",
-        &bound,
-    ])
-}
-
-impl Mappings {
-    /// The mapping that bounds the workers, if one does.
-    pub(crate) fn workers(&self) -> Option<Workers<'_>> {
-        let all = self.of(Kind::Worker).read()?.iter();
-        let bounds = all.filter_map(|it| {
-            Some(Workers {
-                uuid: &it.uuid,
-                concurrency: it.concurrency?,
-            })
-        });
-        bounds.max_by_key(|it| it.concurrency)
-    }
-
-    fn of(&self, reader: Kind) -> &Answer<Vec<Mapping>> {
-        self.0
-            .iter()
-            .find(|(kind, _)| *kind == reader)
-            .map_or(&Answer::Absent, |(_, mappings)| mappings)
-    }
-
-    /// What is read into this function, by its ARN.
-    pub(crate) fn sources(&self, reader: Kind) -> Vec<String> {
-        self.of(reader)
-            .read()
-            .map(|all| all.iter().map(|one| one.source.clone()).collect())
-            .unwrap_or_default()
-    }
 }
 
 /// Judges what is to read this source. `None`: nobody can say what that is, which is a finding of its own.
@@ -282,17 +165,6 @@ fn concurrency(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
         &["--scaling-config", link::CONCURRENCY],
         aws,
     ))
-}
-
-fn update(mapping: &Mapping, change: &[&str], aws: &Aws) -> String {
-    let mut words = vec![
-        "lambda",
-        "update-event-source-mapping",
-        "--uuid",
-        &mapping.uuid,
-    ];
-    words.extend(change);
-    aws.run(&words)
 }
 
 #[cfg(test)]

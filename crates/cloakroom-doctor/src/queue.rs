@@ -1,123 +1,23 @@
 //! The queue: how long it hides what was received, and how long it keeps what was not.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::QueueAttributeName;
-
-use crate::answer::{Answer, Call, Stop};
 use crate::command::Aws;
 use crate::finding::{Check, Finding, check};
 use crate::needs::Needs;
-use crate::redrive::{self, Redrive};
+use crate::redrive;
 use crate::times::seconds;
 
-/// What was asked.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
-    pub(crate) url: String,
-    pub(crate) queue: Answer<Queue>,
-    /// How long the dead-letter queue keeps messages, if the queue names one.
-    pub(crate) dead_letters: Option<Answer<Duration>>,
-}
+mod facts;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Queue {
-    pub(crate) arn: String,
-    pub(crate) visibility: Duration,
-    pub(crate) retention: Duration,
-    pub(crate) redrive: Option<Redrive>,
-}
-
-/// The longest that SQS keeps a message.
-pub(crate) const LONGEST_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
-
-/// What the template sets, and SQS by itself.
-const USUAL_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
+use facts::USUAL_RETENTION;
+pub(crate) use facts::{Facts, LONGEST_RETENTION, MOST_RECEIPTS, Queue, Redrive, ask, name, one};
 
 /// The longest that SQS hides a message.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
-/// The most that a redrive policy's receive count can be.
-pub(crate) const MOST_RECEIPTS: u32 = 1000;
-
 /// What AWS advises for a queue that Lambda reads: so many times the function's timeout.
 const ADVISED: u32 = 6;
-
-pub(crate) const NOT_THERE: &[&str] = &[
-    "AWS.SimpleQueueService.NonExistentQueue",
-    "QueueDoesNotExist",
-    "NonExistentQueue",
-];
-
-const GET: Call = Call {
-    action: "sqs:GetQueueAttributes",
-    absent: NOT_THERE,
-};
-
-pub(crate) async fn ask(client: &Client, url: &str) -> Result<Facts, Stop> {
-    let queue = one(client, url).await?;
-    let dead_letters = match queue.read().and_then(|queue| queue.redrive.as_ref()) {
-        Some(redrive) => Some(redrive::ask(client, redrive).await?),
-        None => None,
-    };
-    Ok(Facts {
-        url: url.to_owned(),
-        queue,
-        dead_letters,
-    })
-}
-
-pub(crate) async fn one(client: &Client, url: &str) -> Result<Answer<Queue>, Stop> {
-    Ok(attributes(client, url)
-        .await?
-        .map(|attributes| read(&attributes)))
-}
-
-pub(crate) type Attributes = HashMap<QueueAttributeName, String>;
-
-pub(crate) async fn attributes(client: &Client, url: &str) -> Result<Answer<Attributes>, Stop> {
-    let got = client
-        .get_queue_attributes()
-        .queue_url(url)
-        .attribute_names(QueueAttributeName::All)
-        .send()
-        .await;
-    Ok(Answer::of(GET, got)?.map(|got| got.attributes.unwrap_or_default()))
-}
-
-fn read(attributes: &Attributes) -> Queue {
-    Queue {
-        arn: attributes
-            .get(&QueueAttributeName::QueueArn)
-            .cloned()
-            .unwrap_or_default(),
-        visibility: time(attributes, &QueueAttributeName::VisibilityTimeout, 30),
-        retention: time(
-            attributes,
-            &QueueAttributeName::MessageRetentionPeriod,
-            USUAL_RETENTION.as_secs(),
-        ),
-        redrive: attributes
-            .get(&QueueAttributeName::RedrivePolicy)
-            .and_then(|text| Redrive::read(text)),
-    }
-}
-
-pub(crate) fn time(attributes: &Attributes, name: &QueueAttributeName, default: u64) -> Duration {
-    Duration::from_secs(
-        attributes
-            .get(name)
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(default),
-    )
-}
-
-/// The last part of a URL or an ARN.
-pub(crate) fn name(of: &str) -> &str {
-    of.rsplit(['/', ':']).next().unwrap_or(of)
-}
 
 pub(crate) fn judge(
     facts: &Facts,

@@ -2,77 +2,15 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::QueueAttributeName;
-
-use crate::answer::{Answer, Call, Stop};
 use crate::command::Aws;
 use crate::finding::{Finding, check};
 use crate::functions::{DEAD_LETTERS, Kind, is_of, name as function};
 use crate::needs::Needs;
-use crate::queue::{
-    Facts, LONGEST_RETENTION, MOST_RECEIPTS, NOT_THERE, Queue, attributes, name, time,
-};
+use crate::queue::{Facts, LONGEST_RETENTION, MOST_RECEIPTS, Queue, Redrive, name};
 use crate::times::seconds;
-
-/// A queue's redrive policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Redrive {
-    /// The dead-letter queue.
-    pub(crate) arn: String,
-    /// How often a message is received before it goes there.
-    pub(crate) receipts: u32,
-}
 
 /// Fewer are used up by throttling alone, says AWS.
 const LEAST_RECEIPTS: u32 = 5;
-
-impl Redrive {
-    /// Reads the JSON of the attribute.
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        let policy: serde_json::Value = serde_json::from_str(text).ok()?;
-        let receipts = cloakroom_aws::max_receive_count(&policy)?;
-        let arn = policy["deadLetterTargetArn"].as_str()?.to_owned();
-        Some(Self {
-            arn,
-            receipts: u32::try_from(receipts).unwrap_or(u32::MAX),
-        })
-    }
-}
-
-/// How long the dead-letter queue keeps its messages.
-pub(crate) async fn ask(client: &Client, redrive: &Redrive) -> Result<Answer<Duration>, Stop> {
-    let account = redrive
-        .arn
-        .rsplit(':')
-        .nth(1)
-        .filter(|account| !account.is_empty());
-    let found = client.get_queue_url().queue_name(name(&redrive.arn));
-    let found = found
-        .set_queue_owner_aws_account_id(account.map(str::to_owned))
-        .send()
-        .await;
-    let url = Answer::of(
-        Call {
-            action: "sqs:GetQueueUrl",
-            absent: NOT_THERE,
-        },
-        found,
-    )?;
-    Ok(match url.map(|found| found.queue_url.unwrap_or_default()) {
-        Answer::Is(url) => attributes(client, &url).await?.map(|attributes| {
-            time(
-                &attributes,
-                &QueueAttributeName::MessageRetentionPeriod,
-                345_600,
-            )
-        }),
-        Answer::Absent => Answer::Absent,
-        Answer::Denied(action, message) => Answer::Denied(action, message),
-        Answer::Unknown(action) => Answer::Unknown(action),
-        Answer::Unclear(reason) => Answer::Unclear(reason),
-    })
-}
 
 pub(crate) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let policy_check = check("queue", "redrive policy");

@@ -8,6 +8,9 @@ use cloakroom_core::JobId;
 
 use crate::Mutation;
 
+/// The most that a process's clock is wrong by, either way.
+pub const SKEW: Duration = Duration::from_millis(1500);
+
 /// A schedule of everything that happens by chance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {

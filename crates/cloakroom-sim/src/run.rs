@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::invariant::Counts;
 use crate::plan::{Dice, Plan};
 use crate::world::{CYCLE, World};
-use crate::{Mutation, actors};
+use crate::{Mutation, actors, clients};
 
 /// By when every job has ended, counted from the last trouble: a job that was put off for half an hour may begin then; its
 /// attempts take their times; and if its message is gone by then, the sweeper waits for a cycle, an outage and its slack.
@@ -60,7 +60,7 @@ async fn run(plan: Plan) -> Outcome {
     }
     let mut clients = JoinSet::new();
     for n in 0..=dice.below(3) {
-        clients.spawn(actors::client(Arc::clone(&world), n));
+        clients.spawn(clients::client(Arc::clone(&world), n));
     }
     let whole = async {
         while let Some(done) = clients.join_next().await {
@@ -71,7 +71,7 @@ async fn run(plan: Plan) -> Outcome {
         world.state().watch.all_ended(BOUND);
         let jobs: Vec<_> = world.state().jobs.values().cloned().collect();
         for job in &jobs {
-            actors::check_objects(&world, job);
+            clients::check_objects(&world, job);
         }
     };
     tokio::select! { biased; () = world.broken() => {}, () = whole => {} }

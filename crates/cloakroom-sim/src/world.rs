@@ -26,9 +26,6 @@ pub const MAX_RECEIVE_COUNT: u32 = 6;
 /// The longest that a command comes back.
 pub const CYCLE: Duration = Duration::from_secs(180 * 6);
 
-/// The most that a process's clock is wrong by, either way.
-pub const SKEW: Duration = Duration::from_millis(1500);
-
 /// How late the table deletes what has expired.
 const DELETED_LATE: Duration = Duration::from_secs(1200);
 

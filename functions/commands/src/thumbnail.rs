@@ -9,117 +9,31 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_app::core::problem::FieldError;
 use cloakroom_app::{Command, HandlerError, JobContext, Output};
-use image::ImageFormat;
-use image::metadata::Orientation;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
-use canvas::{Canvas, Ground, Picture, is_on_its_side};
+use canvas::{Canvas, Ground, is_on_its_side};
 use fault::{Fault, unreadable};
 use jpeg::Jpeg;
+use limits::{LONGEST_FILE, MOST_PIXELS, within_limits};
+use metadata::Metadata;
+use parameters::{Format, Thumbnail, fit};
 use png::Png;
+use watch::Watch;
 use webp::Webp;
+use write::Drawn;
 
 mod canvas;
 mod fault;
 mod jpeg;
+mod limits;
 pub(crate) mod memory;
+mod metadata;
+mod parameters;
 mod png;
 mod resize;
+mod watch;
 mod webp;
 mod write;
-
-/// The longest side of a thumbnail, in pixels.
-const LONGEST_SIDE: u32 = 4096;
-/// The longest side of an image that is accepted, in pixels.
-const LONGEST_SOURCE_SIDE: u32 = 20_000;
-/// The most pixels of a PNG or JPEG image. They cost time, not memory.
-const MOST_PIXELS: u64 = 100_000_000;
-/// The longest file, in bytes.
-const LONGEST_FILE: u64 = 64 * 1024 * 1024;
-/// A colour profile of more bytes than this would outweigh a thumbnail.
-const MOST_PROFILE_BYTES: usize = 64 * 1024;
-
-/// The box that the image is to fit into, its aspect ratio kept. It is never enlarged. One side at least is given; the
-/// other is then as long as it comes, up to 4096.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("anyOf" = [{ "required": ["width"] }, { "required": ["height"] }]))]
-struct Thumbnail {
-    /// At most so wide, in pixels.
-    #[schemars(range(min = 1, max = 4096))]
-    width: Option<u32>,
-    /// At most so high, in pixels.
-    #[schemars(range(min = 1, max = 4096))]
-    height: Option<u32>,
-    /// The format of the thumbnail; the image's own without it.
-    format: Option<Format>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    Png,
-    /// What is transparent becomes white.
-    Jpeg,
-    /// Lossless: of photos, larger than JPEG.
-    Webp,
-}
-
-impl Format {
-    /// The format that a file's first bytes are of.
-    fn of(bytes: &[u8]) -> Option<Self> {
-        match image::guess_format(bytes).ok()? {
-            ImageFormat::Png => Some(Self::Png),
-            ImageFormat::Jpeg => Some(Self::Jpeg),
-            ImageFormat::WebP => Some(Self::Webp),
-            _ => None,
-        }
-    }
-
-    fn codec(self) -> ImageFormat {
-        match self {
-            Self::Png => ImageFormat::Png,
-            Self::Jpeg => ImageFormat::Jpeg,
-            Self::Webp => ImageFormat::WebP,
-        }
-    }
-}
-
-impl Thumbnail {
-    /// The box that an image has to fit into before it is turned.
-    fn bounds(&self, is_on_its_side: bool) -> (u32, u32) {
-        let (width, height) = (
-            self.width.unwrap_or(LONGEST_SIDE),
-            self.height.unwrap_or(LONGEST_SIDE),
-        );
-        if is_on_its_side {
-            (height, width)
-        } else {
-            (width, height)
-        }
-    }
-}
-
-impl Thumbnail {
-    fn check(&self) -> Vec<FieldError> {
-        let sides = [("/width", self.width), ("/height", self.height)];
-        let wrong =
-            |side: Option<u32>| side.is_some_and(|pixels| !(1..=LONGEST_SIDE).contains(&pixels));
-        let of_a_side = |(pointer, _)| FieldError::new(pointer, "a side is 1 to 4096 pixels long");
-        let mut errors: Vec<_> = sides
-            .into_iter()
-            .filter(|&(_, side)| wrong(side))
-            .map(of_a_side)
-            .collect();
-        if self.width.is_none() && self.height.is_none() {
-            errors.push(FieldError::new("", "give width, height or both, in pixels"));
-        }
-        errors
-    }
-}
 
 /// The command.
 pub(crate) fn command() -> Command {
@@ -172,32 +86,6 @@ fn render(thumbnail: &Thumbnail, bytes: Bytes, job: &JobContext) -> Result<Outpu
     Ok(Output::bytes(mime_type, bytes))
 }
 
-/// Looks at the job between strips: an attempt that is to stop does so within one.
-struct Watch<'a>(&'a dyn Fn(f64) -> Result<(), Fault>);
-
-impl Watch<'_> {
-    /// Reports how many rows are done, of how many.
-    fn strip(&self, done: usize, of: usize) -> Result<(), Fault> {
-        let small = |rows: usize| f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
-        (self.0)(small(done) / small(of))
-    }
-}
-
-/// Metadata of an image that its thumbnail needs.
-struct Around {
-    /// The turn that makes it upright.
-    orientation: Orientation,
-    /// The meaning of its colours, if not sRGB.
-    profile: Option<Vec<u8>>,
-}
-
-/// A thumbnail that is yet to be encoded.
-struct Drawn {
-    picture: Picture,
-    format: Format,
-    profile: Option<Vec<u8>>,
-}
-
 enum Image<'a> {
     Png(Box<Png<'a>>),
     Jpeg(Jpeg<'a>),
@@ -221,11 +109,11 @@ impl<'a> Image<'a> {
         }
     }
 
-    fn around(&mut self) -> &mut Around {
+    fn metadata(&mut self) -> &mut Metadata {
         match self {
-            Self::Png(image) => &mut image.around,
-            Self::Jpeg(image) => &mut image.around,
-            Self::Webp(image) => &mut image.around,
+            Self::Png(image) => &mut image.metadata,
+            Self::Jpeg(image) => image.metadata(),
+            Self::Webp(image) => &mut image.metadata,
         }
     }
 
@@ -245,10 +133,10 @@ fn draw(thumbnail: &Thumbnail, bytes: &[u8], watch: &mut Watch<'_>) -> Result<Dr
     let mut image = Image::parse(source, bytes)?;
     let size = image.size();
     within_limits(size, MOST_PIXELS)?;
-    let orientation = image.around().orientation;
+    let orientation = image.metadata().orientation;
     // A profile of CMYK inks does not describe what is made of them.
     let profile = image
-        .around()
+        .metadata()
         .profile
         .take()
         .filter(|profile| profile.get(16..20) == Some(b"RGB "));
@@ -265,32 +153,6 @@ fn draw(thumbnail: &Thumbnail, bytes: &[u8], watch: &mut Watch<'_>) -> Result<Dr
         format,
         profile,
     })
-}
-
-fn within_limits((width, height): (u32, u32), most_pixels: u64) -> Result<(), Fault> {
-    if width == 0 || height == 0 {
-        return Err(unreadable("it has no pixels"));
-    }
-    let pixels = u64::from(width) * u64::from(height);
-    if width.max(height) > LONGEST_SOURCE_SIDE || pixels > most_pixels {
-        return Err(Fault::TooLarge(format!("{width} x {height}")));
-    }
-    Ok(())
-}
-
-/// The largest size of the same aspect ratio that fits, but none larger than this one.
-fn fit((width, height): (u32, u32), (max_width, max_height): (u32, u32)) -> (u32, u32) {
-    let scaled = |side: u32, by: u32, of: u32| {
-        let rounded = (u64::from(side) * u64::from(by) + u64::from(of) / 2) / u64::from(of);
-        u32::try_from(rounded).unwrap_or(u32::MAX).max(1)
-    };
-    if width <= max_width && height <= max_height {
-        (width, height)
-    } else if u64::from(width) * u64::from(max_height) >= u64::from(height) * u64::from(max_width) {
-        (max_width, scaled(height, max_width, width))
-    } else {
-        (scaled(width, max_height, height), max_height)
-    }
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ async fn fetch(site: &Site, location: &str, length: usize) -> Result<(), String>
                 ));
             }
             Err(Error::Unavailable { .. } | Error::Transport { .. }) if !site.is_late() => {
-                sleep(PATIENCE).await
+                sleep(PATIENCE).await;
             }
             Err(error) => return Err(format!("its result could not be had: failed to {error}")),
         }

@@ -10,7 +10,7 @@ use super::page::money;
 pub(super) fn page() -> String {
     let mut text = String::new();
     let mut line = |words: std::fmt::Arguments<'_>| {
-        writeln!(text, "{words}").expect("a string takes all that is written")
+        writeln!(text, "{words}").expect("a string takes all that is written");
     };
     line(format_args!(
         "{:>7}{:>10}{:>12}{:>14}{:>11}",

@@ -12,7 +12,7 @@ const LEVERS: usize = 3;
 pub(super) fn page(bill: &Bill, levers: &[Lever]) -> String {
     let mut text = String::new();
     let mut line = |words: std::fmt::Arguments<'_>| {
-        writeln!(text, "{words}").expect("a string takes all that is written")
+        writeln!(text, "{words}").expect("a string takes all that is written");
     };
     let total = bill.dollars();
     line(format_args!(

@@ -214,7 +214,7 @@ async fn a_file_that_shrinks_while_it_is_sent_is_2_and_named() {
             .write(true)
             .open(&path)
             .and_then(|it| it.set_len(1_000_000))
-            .expect("shorter")
+            .expect("shorter");
     };
     let output = output(program(&storage(shrink).await, &name)).await;
     let said = stderr(&output);

@@ -1,8 +1,8 @@
 //! Whether the functions speak of the same table, bucket, queue and namespace, and serve the same commands.
 
-use super::{
-    AUDIENCE, AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, Kind, NAMESPACE, QUEUE, SERVICE, TABLE, Told,
-    name,
+use super::kind::{Kind, name};
+use super::variables::{
+    AUDIENCE, AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, NAMESPACE, QUEUE, SERVICE, TABLE, Told,
 };
 use crate::command::Aws;
 use crate::finding::{Finding, check};

@@ -1,3 +1,4 @@
+use super::variables::{AUDIENCE, AUTHORIZER, CLAIM, NAMESPACE, SERVICE};
 use super::*;
 use crate::command::somewhere;
 use crate::finding::State;

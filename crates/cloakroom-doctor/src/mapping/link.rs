@@ -1,6 +1,5 @@
 //! What is to be read into which function, and what comes of it if it isn't.
 
-use super::REPORTS;
 use crate::finding::{Check, check};
 use crate::functions::Kind;
 
@@ -16,6 +15,9 @@ pub(crate) enum Link {
     /// The table's stream to the sweeper.
     Stream,
 }
+
+/// Response type of a function that reports the messages to keep.
+pub(super) const REPORTS: &str = "ReportBatchItemFailures";
 
 /// How many workers at once, as the template sets it.
 pub(super) const CONCURRENCY: &str = "MaximumConcurrency=10";

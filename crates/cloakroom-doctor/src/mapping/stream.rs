@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Link, Mapping, update};
+use super::facts::{Mapping, update};
+use super::link::Link;
 use crate::command::Aws;
 use crate::finding::Finding;
 

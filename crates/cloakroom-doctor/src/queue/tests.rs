@@ -1,4 +1,5 @@
 use super::*;
+use crate::answer::Answer;
 use crate::command::somewhere;
 use crate::finding::State;
 use crate::needs::USUAL;

@@ -92,7 +92,7 @@ fn the_stream_shows_a_change_whole() {
               StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES --region eu-west-1";
     assert_eq!(mend, on);
     let (state, check, mend) = judged(&with_table(|table| {
-        table.stream = Some("KEYS_ONLY".to_owned())
+        table.stream = Some("KEYS_ONLY".to_owned());
     }));
     assert_eq!((state, &*check), (State::Warn, "stream"));
     assert!(

@@ -4,31 +4,23 @@
 //! a pixel, and all pixels as well; this one holds one row of blocks. And they go on where data is missing or wrong;
 //! this one reads a whole image or none.
 
-use super::canvas::{Canvas, Colours};
-use super::fault::{Fault, unreadable};
+use super::canvas::Canvas;
+use super::fault::Fault;
+use super::metadata::Metadata;
 use super::resize::Plane;
-use super::{Around, Watch};
-use bits::Bits;
-use frame::{Component, Frame, ZIGZAG};
-use scan::{Block, Coding, Scan};
+use super::watch::Watch;
+use frame::{Component, Frame};
+use scan::{Block, Scan};
 use segments::Segments;
+pub(super) use structure::Jpeg;
 use transform::Transform;
 
 mod bits;
 mod frame;
 mod scan;
 mod segments;
+mod structure;
 mod transform;
-
-/// A JPEG image whose structure was read and found whole; its blocks are yet to be decoded.
-pub(super) struct Jpeg<'a> {
-    frame: Frame,
-    scans: Vec<Scan<'a>>,
-    /// Factors of each component, by the places of coefficients.
-    quantisation: Vec<[u16; 64]>,
-    colours: Colours,
-    pub(super) around: Around,
-}
 
 impl<'a> Jpeg<'a> {
     /// Reads all markers, up to the end of the image. What follows it is not read: cameras append previews and films.
@@ -45,6 +37,10 @@ impl<'a> Jpeg<'a> {
             u64::try_from(blocks * block).ok()?,
             (frame.width, frame.height),
         ))
+    }
+
+    pub(super) fn metadata(&mut self) -> &mut Metadata {
+        &mut self.metadata
     }
 
     pub(super) fn size(&self) -> (u32, u32) {

@@ -6,7 +6,9 @@
 use serde::Deserialize as _;
 
 use super::jpeg::Jpeg;
-use super::{Format, LONGEST_FILE, LONGEST_SIDE, Thumbnail, fit, webp};
+use super::limits::{LONGEST_FILE, LONGEST_SIDE};
+use super::parameters::{Format, Thumbnail, fit};
+use super::webp;
 
 /// Rows, tables, windows of the codecs, and what stands around the pixels.
 const BASE: u64 = 8 * 1024 * 1024;

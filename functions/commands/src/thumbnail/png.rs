@@ -7,8 +7,10 @@ use png::{ColorType, DecodeOptions, Decoder, DecodingError, Limits, Reader, Tran
 
 use super::canvas::{Canvas, Colours};
 use super::fault::{Fault, unreadable};
+use super::limits::{MOST_PIXELS, within_limits};
+use super::metadata::{MOST_PROFILE_BYTES, Metadata};
 use super::resize::Rows;
-use super::{Around, MOST_PROFILE_BYTES, Watch, within_limits};
+use super::watch::Watch;
 
 /// Memory for a row, and for what stands around the pixels: colour profile, EXIF.
 const MOST_BYTES_AROUND: usize = 4 * 1024 * 1024;
@@ -74,7 +76,7 @@ type Source<'a> = Reader<Cursor<&'a [u8]>>;
 pub(super) struct Png<'a> {
     bytes: &'a [u8],
     source: Source<'a>,
-    pub(super) around: Around,
+    pub(super) metadata: Metadata,
 }
 
 impl<'a> Png<'a> {
@@ -89,14 +91,14 @@ impl<'a> Png<'a> {
             .icc_profile
             .as_deref()
             .filter(|profile| profile.len() <= MOST_PROFILE_BYTES);
-        let around = Around {
+        let metadata = Metadata {
             orientation: orientation.unwrap_or(Orientation::NoTransforms),
             profile: profile.map(<[u8]>::to_vec),
         };
         Ok(Self {
             bytes,
             source,
-            around,
+            metadata,
         })
     }
 
@@ -187,7 +189,7 @@ fn open(bytes: &[u8]) -> Result<Source<'_>, Fault> {
         .read_header_info()
         .map_err(|error| fault(&error))?
         .size();
-    within_limits(size, super::MOST_PIXELS)?;
+    within_limits(size, MOST_PIXELS)?;
     decoder.read_info().map_err(|error| fault(&error))
 }
 

@@ -2,10 +2,16 @@ use std::io::Cursor;
 
 use cloakroom_app::core::Status;
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, GenericImageView, ImageBuffer, ImageDecoder, ImageEncoder, ImageReader};
+use image::{
+    DynamicImage, GenericImageView, ImageBuffer, ImageDecoder, ImageEncoder, ImageFormat,
+    ImageReader,
+};
 use image::{Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
 
+use super::canvas::Picture;
+use super::limits::LONGEST_SIDE;
+use super::metadata::MOST_PROFILE_BYTES;
 use super::*;
 use crate::bench::Bench;
 

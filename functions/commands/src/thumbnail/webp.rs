@@ -10,8 +10,10 @@ use image_webp::vp8::{Frame, Vp8Decoder};
 
 use super::canvas::{Canvas, Colours};
 use super::fault::{Fault, unreadable};
+use super::limits::within_limits;
+use super::metadata::{MOST_PROFILE_BYTES, Metadata};
 use super::resize::Rows;
-use super::{Around, MOST_PROFILE_BYTES, Watch, within_limits};
+use super::watch::Watch;
 
 /// Either limit is 96 to 100 MB of frame.
 const MOST_LOSSY_PIXELS: u64 = 64_000_000;
@@ -22,7 +24,7 @@ const STRIP: usize = 16;
 pub(super) struct Webp<'a> {
     size: (u32, u32),
     kind: Kind<'a>,
-    pub(super) around: Around,
+    pub(super) metadata: Metadata,
 }
 
 enum Kind<'a> {
@@ -96,11 +98,15 @@ impl<'a> Webp<'a> {
         }
         let orientation = find(&chunks, b"EXIF").and_then(Orientation::from_exif_chunk);
         let profile = find(&chunks, b"ICCP").filter(|profile| profile.len() <= MOST_PROFILE_BYTES);
-        let around = Around {
+        let metadata = Metadata {
             orientation: orientation.unwrap_or(Orientation::NoTransforms),
             profile: profile.map(<[u8]>::to_vec),
         };
-        Ok(Self { size, kind, around })
+        Ok(Self {
+            size,
+            kind,
+            metadata,
+        })
     }
 
     pub(super) fn size(&self) -> (u32, u32) {

@@ -8,13 +8,20 @@ use image::{ExtendedColorType, ImageEncoder};
 use image_webp::WebPEncoder;
 
 use super::canvas::Picture;
-use super::{Drawn, Format};
+use super::parameters::Format;
 
 const JPEG_QUALITY: u8 = 85;
 /// Bytes of a PNG's chunks of data.
 const PNG_CHUNK: usize = 64 * 1024;
 
 type Fallible = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
+
+/// A thumbnail that is yet to be encoded.
+pub(super) struct Drawn {
+    pub(super) picture: Picture,
+    pub(super) format: Format,
+    pub(super) profile: Option<Vec<u8>>,
+}
 
 impl Drawn {
     /// Encodes the thumbnail.

@@ -163,7 +163,7 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
         .await
         .expect("ready");
     assert_eq!(ready.expires_at, room.host.now().after(hour));
-    let division = cloakroom_core::Division {
+    let division = cloakroom_core::PartLayout {
         length: 20,
         part_length: 10,
     };
@@ -222,7 +222,7 @@ async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
         length: 20,
         sha256: None,
     };
-    let division = cloakroom_core::Division {
+    let division = cloakroom_core::PartLayout {
         length: 20,
         part_length: 10,
     };

@@ -4,10 +4,13 @@ use std::rc::Rc;
 
 use image::metadata::Orientation;
 
-use super::super::MOST_PROFILE_BYTES;
-use super::{
-    Around, Bits, Coding, Colours, Fault, Frame, Jpeg, Scan, ZIGZAG, bits, scan, unreadable,
-};
+use super::super::canvas::Colours;
+use super::super::fault::{Fault, unreadable};
+use super::super::metadata::{MOST_PROFILE_BYTES, Metadata};
+use super::bits::{self, Bits};
+use super::frame::{Frame, ZIGZAG};
+use super::scan::{self, Coding, Scan};
+use super::structure::Jpeg;
 
 /// Encoders use some ten scans. Each takes a pass over all blocks.
 const MOST_SCANS: usize = 100;
@@ -338,7 +341,7 @@ impl<'a> Segments<'a> {
             (_, Some(0)) | (b"RGB", None) if !self.has_jfif => Colours::Rgb,
             _ => Colours::YCbCr,
         };
-        let around = Around {
+        let metadata = Metadata {
             orientation: self.orientation.unwrap_or(Orientation::NoTransforms),
             profile: profile(self.profile),
         };
@@ -348,7 +351,7 @@ impl<'a> Segments<'a> {
             scans: self.scans,
             quantisation,
             colours,
-            around,
+            metadata,
         })
     }
 }

@@ -1,0 +1,37 @@
+//! Draws of the plan for each attempt of a job: its handler's course, and whether it may fail the job.
+
+use std::time::Duration;
+
+use cloakroom_core::JobId;
+
+use crate::invariant::ATTEMPTS;
+use crate::plan::Dice;
+
+/// Time limit of an attempt: long enough for a lease to be lost and noticed.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(24);
+
+/// The dice of an attempt: the same in every run of the seed.
+pub(crate) fn dice_of(seed: u64, job: JobId, attempt: u32) -> Dice {
+    let drawn = job.as_uuid().as_u128() ^ u128::from(attempt);
+    Dice::new(seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0))
+}
+
+/// Reports whether the handler of a job may fail it: it says so, or no attempt is sure to end in time.
+pub(crate) fn may_fail(seed: u64, job: JobId) -> bool {
+    for attempt in 1..=ATTEMPTS {
+        let mut dice = dice_of(seed, job, attempt);
+        let time = dice.millis(0, 4000);
+        let takes = match dice.below(20) {
+            0..9 => time,
+            9 | 11 => continue,
+            10 => return true,
+            12..15 => time * 20,
+            15 => time * 4,
+            _ => time * 3,
+        };
+        if takes < TIMEOUT.saturating_sub(Duration::from_millis(500)) {
+            return false;
+        }
+    }
+    true
+}
