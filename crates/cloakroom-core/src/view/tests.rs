@@ -99,9 +99,9 @@ fn document(members: &Value) -> Value {
     let all = document.as_object_mut().expect("an object");
     for (name, value) in members.as_object().expect("an object") {
         if value.is_null() {
-            _ = all.remove(name)
+            _ = all.remove(name);
         } else {
-            _ = all.insert(name.clone(), value.clone())
+            _ = all.insert(name.clone(), value.clone());
         }
     }
     document
