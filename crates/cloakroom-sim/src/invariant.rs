@@ -108,6 +108,38 @@ impl Watch {
         }
     }
 
+    /// An attempt of a job is claimed, perhaps while another process `held` its lease.
+    fn claimed(&mut self, before: &Job, after: &Job, by: u64, held: bool, now: Timestamp) {
+        let id = short(after.id);
+        if let Some(lease) = &after.lease {
+            self.owners.insert(lease.token, by);
+        }
+        self.lost.remove(&(by, after.key()));
+        self.counts.attempts += 1;
+        if held {
+            self.break_("I3 one attempt at a time", || {
+                format!("{id} was claimed under a live lease")
+            });
+        }
+        if after.command.as_str() == SOON
+            && before.status == Status::Accepted
+            && before.ready_at.after(SOON_ENOUGH + 2 * SKEW + LATE) < now
+        {
+            self.break_("I6 late is not begun", || {
+                format!("{id} was claimed long after it was ready")
+            });
+        }
+        // One more follows where the last one died in a shared process.
+        if after.attempt > ATTEMPTS + 1 {
+            self.break_("I3 bounded attempts", || {
+                format!("{id} has attempt {}", after.attempt)
+            });
+        }
+        if self.withdrawn.contains(&life(before)) {
+            self.break_("I6 cancelled is cancelled", || format!("{id} was claimed"));
+        }
+    }
+
     /// A record is changed.
     pub(crate) fn changed(
         &mut self,
@@ -146,37 +178,11 @@ impl Watch {
             .copied();
         match event {
             Event::Claim => {
-                if let Some(lease) = &after.lease {
-                    self.owners.insert(lease.token, by);
-                }
-                self.lost.remove(&(by, after.key()));
-                self.counts.attempts += 1;
-                if leased
+                let held = leased
                     && before.status == Status::Running
                     && owner != Some(by)
-                    && before.ready_at > now.after(2 * SKEW)
-                {
-                    self.break_("I3 one attempt at a time", || {
-                        format!("{id} was claimed under a live lease")
-                    });
-                }
-                if after.command.as_str() == SOON
-                    && before.status == Status::Accepted
-                    && before.ready_at.after(SOON_ENOUGH + 2 * SKEW + LATE) < now
-                {
-                    self.break_("I6 late is not begun", || {
-                        format!("{id} was claimed long after it was ready")
-                    });
-                }
-                // One more follows where the last one died in a shared process.
-                if after.attempt > ATTEMPTS + 1 {
-                    self.break_("I3 bounded attempts", || {
-                        format!("{id} has attempt {}", after.attempt)
-                    });
-                }
-                if self.withdrawn.contains(&life(before)) {
-                    self.break_("I6 cancelled is cancelled", || format!("{id} was claimed"));
-                }
+                    && before.ready_at > now.after(2 * SKEW);
+                self.claimed(before, after, by, held, now);
             }
             Event::Renew | Event::Succeed | Event::Fail | Event::Retry if owner != Some(by) => {
                 self.break_("I3 by the lease's holder", || {

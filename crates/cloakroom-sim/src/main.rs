@@ -139,7 +139,7 @@ fn mutations(seeds: u64) -> ExitCode {
         let summary = many(0, seeds, Some(*mutation));
         match summary.failed {
             Some((seed, violation)) => {
-                println!("{:<28} seed {seed}: {violation}", mutation.as_str())
+                println!("{:<28} seed {seed}: {violation}", mutation.as_str());
             }
             None => {
                 println!("{:<28} not found out in {seeds} seeds", mutation.as_str());

@@ -84,7 +84,7 @@ impl Process {
         // A message that is not deleted comes back, and finds its job over.
         let _ = self
             .call(Service::Queue, what, move |_, state| {
-                state.delete(lane, &receipt)
+                state.delete(lane, &receipt);
             })
             .await;
     }
@@ -433,7 +433,7 @@ impl Queue for ProcessQueue {
         let time = if for_nothing { Duration::ZERO } else { time };
         self.0
             .call(Service::Queue, what, move |_, state| {
-                state.hide(lane, &receipt, time.min(LONGEST_HIDE))
+                state.hide(lane, &receipt, time.min(LONGEST_HIDE));
             })
             .await
     }

@@ -30,7 +30,7 @@ impl Objects for Process {
             move || format!("put {key}")
         };
         self.call(Service::Objects, what, move |world, state| {
-            state.put(key, bytes, world.now())
+            state.put(key, bytes, world.now());
         })
         .await
     }
@@ -132,7 +132,7 @@ impl PartUploads for Process {
         let begun = store_id.clone();
         let what = || "begin an object in parts".to_owned();
         self.call(Service::Objects, what, move |_, state| {
-            _ = state.unfinished.insert(begun, BTreeMap::new())
+            _ = state.unfinished.insert(begun, BTreeMap::new());
         })
         .await?;
         Ok(store_id)
