@@ -67,7 +67,7 @@ impl DeadLetters {
                         &key,
                         &intake::dead_letter_body(delivery, producer_message, None),
                     )
-                    .await?
+                    .await?;
             }
             None => self.dead_letters.store(&key, &delivery.body).await?,
         }

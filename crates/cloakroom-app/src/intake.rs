@@ -247,7 +247,7 @@ impl ProducerIntake {
         match store.accept(&job).await? {
             Acceptance::Created => meter.count(&asked.command, Fact::Accepted),
             Acceptance::Exists(existing) if existing.fingerprint == job.fingerprint => {
-                job = *existing
+                job = *existing;
             }
             Acceptance::Exists(_) => return Ok(Some(Rejection::key_reused())),
         }

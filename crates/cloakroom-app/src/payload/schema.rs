@@ -120,7 +120,7 @@ impl Check<'_> {
                     }
                 }
                 "type" if !has_type(rule, value) => {
-                    self.wrong(pointer, format!("must be {}", types(rule)))
+                    self.wrong(pointer, format!("must be {}", types(rule)));
                 }
                 "enum"
                     if !rule
@@ -165,7 +165,7 @@ impl Check<'_> {
                 .for_each(|schema| self.value(schema, value, pointer)),
             "anyOf" if fits(self) == 0 => self.wrong(pointer, "must be one of what may stand here"),
             "oneOf" if fits(self) != 1 => {
-                self.wrong(pointer, "must be exactly one of what may stand here")
+                self.wrong(pointer, "must be exactly one of what may stand here");
             }
             "not" if self.allows(rule, value) => self.wrong(pointer, "is what may not stand here"),
             _ => {}
@@ -178,16 +178,16 @@ impl Check<'_> {
             let order = compare(number, bound);
             match keyword.as_str() {
                 "minimum" if order.is_lt() => {
-                    self.wrong(pointer, format!("must be at least {bound}"))
+                    self.wrong(pointer, format!("must be at least {bound}"));
                 }
                 "maximum" if order.is_gt() => {
-                    self.wrong(pointer, format!("must be at most {bound}"))
+                    self.wrong(pointer, format!("must be at most {bound}"));
                 }
                 "exclusiveMinimum" if order.is_le() => {
-                    self.wrong(pointer, format!("must be more than {bound}"))
+                    self.wrong(pointer, format!("must be more than {bound}"));
                 }
                 "exclusiveMaximum" if order.is_ge() => {
-                    self.wrong(pointer, format!("must be less than {bound}"))
+                    self.wrong(pointer, format!("must be less than {bound}"));
                 }
                 "multipleOf" if !is_multiple(number, bound) => {
                     self.wrong(pointer, format!("must be a multiple of {bound}"));

@@ -53,7 +53,7 @@ struct Message {
     receipt: String,
     visible_at: Instant,
     receive_count: u32,
-    producer_message: Option<Box<ProducerMessage>>,
+    from_producer: Option<Box<ProducerMessage>>,
 }
 
 impl State {
@@ -159,7 +159,7 @@ impl Memory {
             receipt,
             body: message.body.clone(),
             receive_count: message.receive_count,
-            producer_message: message.producer_message.clone(),
+            producer_message: message.from_producer.clone(),
         })
     }
 
@@ -174,7 +174,7 @@ impl Memory {
             receipt: String::new(),
             visible_at: Instant::now(),
             receive_count: 0,
-            producer_message: Some(Box::new(producer_message)),
+            from_producer: Some(Box::new(producer_message)),
         });
         id
     }

@@ -178,7 +178,7 @@ impl Room {
             match self.memory.messages() {
                 (0, _) | (_, None) => return,
                 (_, Some(visible_at)) => {
-                    sleep_until(visible_at.max(Instant::now() + Duration::from_millis(1))).await
+                    sleep_until(visible_at.max(Instant::now() + Duration::from_millis(1))).await;
                 }
             }
         }

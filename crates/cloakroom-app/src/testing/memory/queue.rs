@@ -40,7 +40,7 @@ impl Queue for Memory {
                 receipt: String::new(),
                 visible_at: Instant::now() + delay.min(LONGEST_DELAY),
                 receive_count: 0,
-                producer_message: None,
+                from_producer: None,
             };
             state.messages.push_back(message);
         })

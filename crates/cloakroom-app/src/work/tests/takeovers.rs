@@ -112,7 +112,7 @@ async fn a_second_message_of_a_job_that_runs_is_done_with_at_once() {
             assert_eq!(room.memory.messages().0, 1);
         })
     };
-    both.await;
+    Box::pin(both).await;
     room.work_until_idle().await;
     assert_eq!(room.poll(&key).await.attempt, 1);
 }
