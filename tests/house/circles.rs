@@ -194,7 +194,7 @@ fn outside(mut name: Name, within: usize) -> Option<Name> {
     Some(name)
 }
 
-/// Whether a statement's beginning may stand before `use`.
+/// Returns true for the last character of what may stand before `use`.
 fn visibility(c: char) -> bool {
     c == ')' || c == 'b' || c == ']' || c == '}'
 }

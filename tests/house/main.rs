@@ -1,5 +1,6 @@
 //! The house keeps its own rules: who may know whom, and documents that tell the truth.
 
+mod circles;
 mod cost;
 #[path = "../shared/embedded.rs"]
 mod embedded;
