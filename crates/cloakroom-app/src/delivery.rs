@@ -23,7 +23,7 @@ pub struct Delivery {
     pub producer_message: Option<Box<ProducerMessage>>,
 }
 
-/// Whether to delete or keep a message.
+/// Decision about a message after it was handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// Delete it: its work is done.

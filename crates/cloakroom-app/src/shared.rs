@@ -1,4 +1,4 @@
-//! What all use cases share.
+//! Ports that all use cases share.
 
 use std::sync::Arc;
 

@@ -22,7 +22,7 @@ pub(super) struct ProducerCommand {
     pub(super) command: CommandType,
     /// The producer's own id of the job.
     pub(super) key: Option<ClientJobId>,
-    /// That id, or one made of the message's id.
+    /// The producer's own id, or one that contains the message's id.
     pub(super) client_job_id: ClientJobId,
     pub(super) content_type: Option<String>,
     pub(super) query: String,

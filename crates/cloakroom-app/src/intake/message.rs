@@ -6,12 +6,12 @@ use cloakroom_core::Timestamp;
 
 /// The attributes of a producer's message, all of type `String`.
 pub mod attributes {
-    /// What is to be done, as in `thumbnail.create`. It makes a message a producer's.
+    /// Type of the command, as in `thumbnail.create`. A message with it is a producer's.
     pub const COMMAND: &str = "Cloakroom-Command-Type";
     /// The producer's own id of the job, as a request's `Idempotency-Key`. Without it the job's client job id is `sqs:` and the
     /// message's id.
     pub const CLIENT_JOB_ID: &str = "Cloakroom-Client-Job-Id";
-    /// Whose job it is, where producers may say that.
+    /// Tenant of the job, if producers may name it.
     pub const TENANT: &str = "Cloakroom-Tenant";
     /// The media type of the payload, where the command takes several.
     pub const CONTENT_TYPE: &str = "Cloakroom-Content-Type";

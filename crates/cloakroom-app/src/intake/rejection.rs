@@ -58,7 +58,7 @@ impl Rejected {
                 ))
             }
             SubmitError::Payload(error) => Self::Job(invalid_payload(error)),
-            // None of these is said of what is asked here; should one be, the dead letters will have it.
+            // Submissions without uploads, conditions and start times have none of these errors. If one has, its message becomes a dead letter.
             SubmitError::UnknownCommand
             | SubmitError::KeyRequired
             | SubmitError::UploadNotFound

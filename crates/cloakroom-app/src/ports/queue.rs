@@ -25,7 +25,7 @@ pub struct QueueState {
 pub trait Queue: Send + Sync {
     /// Sends a message, to be received after `delay`.
     ///
-    /// With a delay of more than [`LONGEST_DELAY`] it may be received earlier. The worker hides a message until its job is ready.
+    /// A message with a delay of more than [`LONGEST_DELAY`] may be received earlier. The worker hides a message until its job is ready.
     /// The tenant is the fairness group. `xray` is the trace header that goes beside the message, if the request has one.
     async fn send(
         &self,

@@ -27,7 +27,7 @@ pub struct UploadLink {
 pub struct PartsRecord {
     /// Its tenant.
     pub tenant: Tenant,
-    /// Id by which a command names it.
+    /// Id that a command names it with.
     pub id: UploadId,
     /// Id that the store of objects gave it, while it is unfinished.
     pub store_id: String,

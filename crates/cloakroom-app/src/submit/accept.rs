@@ -125,7 +125,7 @@ impl Accepting<'_> {
             return Err(SubmitError::Conflict);
         }
         if existing.status == Status::Accepted {
-            // Whoever recorded it may have died before it sent the message; a second one does no harm.
+            // The submission that recorded it may have died before it sent the message. A second message does no harm.
             let delay = existing.ready_at.since(self.shared.host.now());
             let envelope = envelope.for_job(&existing);
             self.queue

@@ -16,9 +16,9 @@ pub(super) struct ValidPayload {
 
 /// Location of a payload until its job has it.
 pub(super) enum Source {
-    /// In memory.
+    /// Bytes in memory.
     Bytes(Bytes),
-    /// In an upload.
+    /// An upload.
     Upload(NamedUpload),
 }
 

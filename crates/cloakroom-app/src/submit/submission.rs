@@ -45,7 +45,7 @@ pub struct Submission {
 /// Location of a submission's payload.
 #[derive(Debug, Clone)]
 pub enum Body {
-    /// In the request.
+    /// Body of the request.
     Sent {
         /// The `Content-Type`, as sent.
         content_type: Option<String>,
@@ -59,7 +59,7 @@ pub enum Body {
         /// The bytes.
         bytes: Bytes,
     },
-    /// In a finished upload.
+    /// A finished upload.
     Uploaded(UploadId),
 }
 

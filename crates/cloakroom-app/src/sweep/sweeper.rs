@@ -10,7 +10,7 @@ use crate::meter::{Fact, Measure};
 use crate::ports::{Change, PortError, Queue, QueueState};
 use crate::shared::Shared;
 
-/// How many jobs are looked at side by side.
+/// Number of jobs that are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
 
 /// The use case, with its ports.
@@ -34,7 +34,7 @@ pub struct SweepReport {
 }
 
 impl SweepReport {
-    /// When to look again, at the earliest; `None` when all are over.
+    /// Returns the earliest time of the next look; `None` if all jobs have ended.
     pub fn next(&self) -> Option<Timestamp> {
         earliest(&self.open)
     }
@@ -91,7 +91,7 @@ impl Sweeper {
                 );
                 Ok(Look::Ended)
             }
-            // It moved after all: look again when it could be abandoned anew.
+            // It moved after all: look again when it could be abandoned again.
             Change::Refused(_) => Ok(Look::Open(key.clone(), now.after(queue.cycle))),
         }
     }

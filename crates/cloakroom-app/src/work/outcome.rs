@@ -15,8 +15,8 @@ const BEFORE_EXPIRY: Duration = Duration::from_secs(1800);
 
 /// Deletes the payload of a job that succeeded or was cancelled, once that is recorded.
 ///
-/// A payload that can't be deleted goes by the bucket's lifecycle. So does the payload of a failed job, which may be sent back to
-/// work.
+/// The bucket's lifecycle deletes a payload that can't be deleted here. It also deletes the payload of a failed job, which may be
+/// sent back to work.
 pub(super) async fn delete_payload(ports: &AttemptPorts<'_>, envelope: &Envelope, job: &Job) {
     let over = matches!(job.status, Status::Succeeded | Status::Cancelled);
     let its_own = job.created_at == envelope.accepted_at();

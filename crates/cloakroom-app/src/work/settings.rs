@@ -9,7 +9,7 @@ pub struct WorkerSettings {
     pub lease: Duration,
     /// Time before the function's own end at which an attempt is stopped, so that its end can still be written.
     pub margin: Duration,
-    /// Time for a handler to end in order after it was told to stop.
+    /// Time for a handler to end in order after it was asked to stop.
     pub grace: Duration,
 }
 

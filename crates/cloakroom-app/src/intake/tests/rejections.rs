@@ -88,7 +88,7 @@ async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
     );
 }
 
-/// Messages of which no job can be recorded, with the codes of their rejections.
+/// Messages that no job can be recorded for, with the codes of their rejections.
 fn rejected_messages(room: &Room) -> [(ProducerMessage, &'static str); 8] {
     let other = |more: &[(&'static str, &'static str)]| {
         producer_message(room, &[&[(COMMAND, "note.keep")], more].concat())
