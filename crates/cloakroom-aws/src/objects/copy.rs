@@ -117,7 +117,7 @@ pub(super) fn percent_encoded(key: &str) -> String {
     for byte in key.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
-                text.push(char::from(byte))
+                text.push(char::from(byte));
             }
             // Writing to a string does not fail.
             _ => _ = write!(text, "%{byte:02X}"),

@@ -101,9 +101,9 @@ impl ReceiveRequest {
         let mut last = self.wait.is_zero();
         loop {
             // Listens before it looks, so that no send falls between.
-            let notified = notifier.notified();
-            tokio::pin!(notified);
-            notified.as_mut().enable();
+            let woken = notifier.notified();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
             let received = self.receive_now(server).await?;
             if last || !received.messages.is_empty() {
                 return Ok(received.messages);
@@ -119,7 +119,7 @@ impl ReceiveRequest {
             };
             let _waiting = server.waiters.wait();
             tokio::select! {
-                () = notified => {}
+                () = woken => {}
                 () = reappears => {}
                 // One more look: what became visible this very moment still counts.
                 () = sleep_until(deadline) => last = true,
