@@ -372,7 +372,7 @@ impl Command {
     /// ```
     /// use bytes::Bytes;
     /// use cloakroom_app::body::BodyHead;
-    /// use cloakroom_app::{Command, HandlerError, JobContext};
+    /// use cloakroom_app::{Command, HandlerError, JobContext, Output};
     ///
     /// #[derive(serde::Deserialize, schemars::JsonSchema)]
     /// struct Turn {
