@@ -85,7 +85,7 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
 }
 
 fn main() -> ExitCode {
-    suite::main(Target::of_services(), |target| {
+    suite::main(Target::from_services_env(), |target| {
         places(target)
             .iter()
             .flat_map(|place| tests(place, target))

@@ -34,7 +34,7 @@ const SOON: &str = "5";
 /// Its job's id is of the dev runner's namespace and the README's key: both are others here, and so is the path of the API.
 async fn the_readmes_session_goes_through_the_gateway() {
     let cloakroom = Deployment::get().await;
-    let session = Session::of_readme();
+    let session = Session::from_readme();
     let key = fresh_key("photo");
     let jobs = Url::parse(&cloakroom.at("/jobs/"))
         .expect("a URL")
@@ -198,7 +198,7 @@ async fn ended(payload: &Value) -> (u16, JobView) {
 }
 
 fn main() -> ExitCode {
-    let target = Target::of_deployment();
+    let target = Target::from_deployment_env();
     if matches!(target, Err(_) | Ok(Target::Dev)) {
         return suite::main(target, |_| tests());
     }

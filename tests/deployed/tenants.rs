@@ -123,7 +123,7 @@ impl Drop for Tenant {
 }
 
 fn keyed() -> Deployment {
-    Deployment::of(&variable("CLOAKROOM_KEYED_URL"))
+    Deployment::new(&variable("CLOAKROOM_KEYED_URL"))
 }
 
 const UNKNOWN: &str = "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";

@@ -16,7 +16,7 @@ use patient::Patient;
 
 fn main() -> ExitCode {
     suite::main(
-        Target::of_services(),
+        Target::from_services_env(),
         |_| suite![each_thing_that_is_broken_is_found_and_mended => [Deployment]],
     )
 }
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     reason = "which of the many it was, should one of them fail"
 )]
 async fn each_thing_that_is_broken_is_found_and_mended() {
-    let patient = &Patient::of(Target::of_services().expect("it was one"));
+    let patient = &Patient::new(Target::from_services_env().expect("it was one"));
     patient.mend_what_the_emulator_left_out();
     let healthy = patient.complaints();
     assert!(

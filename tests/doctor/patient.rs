@@ -44,7 +44,7 @@ const LEFT_OUT: &[(Target, &str)] = &[
 ];
 
 impl Patient {
-    pub(crate) fn of(on: Target) -> Self {
+    pub(crate) fn new(on: Target) -> Self {
         let stack = std::env::var("CLOAKROOM_STACK").unwrap_or_else(|_| "cloakroom".to_owned());
         let none = String::new;
         let mut patient = Self {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use cloakroom_tests::{Target, suite};
 
 fn main() -> ExitCode {
-    suite::main(Target::of_deployment(), |_| {
+    suite::main(Target::from_deployment_env(), |_| {
         let suites = [
             cancel::tests(),
             find::tests(),

@@ -50,7 +50,7 @@ impl Deployment {
     }
 
     /// The deployment of this base URL.
-    pub fn of(url: &str) -> Self {
+    pub fn new(url: &str) -> Self {
         Self::at_url(url, None)
     }
 

@@ -16,7 +16,7 @@ pub struct Session {
 
 impl Session {
     /// The session of the README.
-    pub fn of_readme() -> Self {
+    pub fn from_readme() -> Self {
         let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("docs")).expect("a folder");

@@ -82,17 +82,17 @@ impl Target {
     ];
 
     /// What `CLOAKROOM_ON` names; the dev runner, where nothing is said.
-    pub fn of_environment() -> Result<Self, String> {
+    pub fn from_env() -> Result<Self, String> {
         named(
             env::var("CLOAKROOM_ON").ok().as_deref(),
             env::var("CLOAKROOM_URL").ok().as_deref(),
         )
     }
 
-    /// As [`of_environment`](Self::of_environment), for tests that ask a deployment: `CLOAKROOM_URL` says where it is,
+    /// As [`from_env`](Self::from_env), for tests that ask a deployment: `CLOAKROOM_URL` says where it is,
     /// and the dev runner alone is started by the tests themselves.
-    pub fn of_deployment() -> Result<Self, String> {
-        let target = Self::of_environment()?;
+    pub fn from_deployment_env() -> Result<Self, String> {
+        let target = Self::from_env()?;
         if target != Self::Dev && env::var_os("CLOAKROOM_URL").is_none() {
             return Err(format!(
                 "CLOAKROOM_ON is {target}: set CLOAKROOM_URL to the base URL of what is deployed there"
@@ -101,10 +101,10 @@ impl Target {
         Ok(target)
     }
 
-    /// As [`of_environment`](Self::of_environment), for tests that ask the services themselves: `AWS_ENDPOINT_URL` says
+    /// As [`from_env`](Self::from_env), for tests that ask the services themselves: `AWS_ENDPOINT_URL` says
     /// where an emulator has them, which AWS must not be taken for.
-    pub fn of_services() -> Result<Self, String> {
-        let target = Self::of_environment()?;
+    pub fn from_services_env() -> Result<Self, String> {
+        let target = Self::from_env()?;
         let emulated = matches!(
             target,
             Self::LocalStack | Self::LocalStackInDocker | Self::MiniStack

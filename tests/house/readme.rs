@@ -6,7 +6,7 @@ use cloakroom_tests::{Deployment, Keep};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_curl_session_prints_what_it_says() {
     let cloakroom = Deployment::run(Keep::Nothing).await;
-    let session = Session::of_readme();
+    let session = Session::from_readme();
     session
         .play(|line, _| line.replace("http://127.0.0.1:9000", cloakroom.url()))
         .await;

@@ -65,7 +65,7 @@ struct Arguments {
 )]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let target = match (arguments.jobs, Target::of_deployment()) {
+    let target = match (arguments.jobs, Target::from_deployment_env()) {
         (None, _) => {
             println!("left out: the soak is run by localstack/soak");
             return ExitCode::SUCCESS;

@@ -1,16 +1,15 @@
-//! How a command is defined: a name, a payload type, limits, and an async function; and the list of all of them.
+//! Definition of a command: a name, a payload type, limits, and a handler.
 
 mod example;
+mod limits;
 
 use std::any::{Any, TypeId, type_name};
-use std::collections::BTreeSet;
-use std::error::Error;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_core::CommandType;
 use cloakroom_core::problem::FieldError;
-use cloakroom_core::{CommandType, RetryPolicy};
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 
@@ -20,87 +19,10 @@ use crate::context::JobContext;
 use crate::extract::{JobParts, unread};
 use crate::handler::{HandlerError, Output};
 use crate::payload::{self, Payload, PayloadError, Validation, schema};
-use crate::state::{Provider, StateError, StateKey, States};
-use crate::upload::PARTS_LIFE;
+use crate::state::{StateKey, States};
 
-/// What fits through the gateway: 6 MB of a function's input, less a third for base64.
-pub const BODY_LIMIT: u64 = 4 * 1024 * 1024;
-
-/// The shortest retention: longer than any lease or wait for a retry, so that no job expires while it is worked on.
-const SHORTEST_RETENTION: Duration = Duration::from_secs(3600);
-
-/// The longest retention, 500 days: within the last of [`RESULT_DAYS`].
-const LONGEST_RETENTION: Duration = Duration::from_secs(500 * DAY);
-
-const DAY: u64 = 24 * 3600;
-
-/// The most attempts: a record keeps what happened in each.
-const MOST_ATTEMPTS: u32 = 100;
-
-/// For how many days object storage may keep results: each has a prefix of its own, and a rule that deletes what is below it.
-pub const RESULT_DAYS: [u32; 6] = [1, 2, 8, 32, 128, 512];
-
-/// Everything that is to be known of a command but its code.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The most bytes of a body; at most [`BODY_LIMIT`].
-    pub body: u64,
-    /// The most bytes of an upload.
-    pub upload: u64,
-    /// How long one attempt may take.
-    pub timeout: Duration,
-    /// Attempts, and the waits between them.
-    pub retry: RetryPolicy,
-    /// How long a job may wait for its first attempt.
-    pub start_within: Option<Duration>,
-    /// How long a job is kept after its end.
-    pub retention: Duration,
-    /// How long a result that object storage holds is kept after the end, where that is not as long as the job.
-    pub result_retention: Option<Duration>,
-    /// Whether a submission must carry an `Idempotency-Key`.
-    pub key_required: bool,
-    /// The most memory, in bytes, that an attempt may need. `None` is the body, where the handler takes it in memory.
-    pub memory: Option<u64>,
-}
-
-impl Limits {
-    /// How long a result that object storage holds is kept after the end, where that is not as long as the job.
-    pub(crate) fn shorter_result(&self) -> Option<Duration> {
-        self.result_retention.filter(|time| *time < self.retention)
-    }
-
-    /// The days for which object storage keeps its results: one of [`RESULT_DAYS`].
-    pub fn result_days(&self) -> u32 {
-        // It is written before the end, but within what a function lives.
-        let needed = self.shorter_result().unwrap_or(self.retention) + Duration::from_secs(3600);
-        let days = |days: u32| Duration::from_secs(u64::from(days) * DAY);
-        RESULT_DAYS
-            .into_iter()
-            .find(|it| days(*it) >= needed)
-            .unwrap_or(u32::MAX)
-    }
-
-    /// What all attempts may take, with the waits between them.
-    fn all_attempts(&self) -> Duration {
-        (self.timeout + self.retry.cap) * self.retry.max_attempts
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: BODY_LIMIT,
-            upload: 64 * 1024 * 1024,
-            timeout: Duration::from_secs(60),
-            retry: RetryPolicy::default(),
-            retention: Duration::from_secs(24 * 3600),
-            start_within: None,
-            result_retention: None,
-            key_required: false,
-            memory: None,
-        }
-    }
-}
+pub use limits::{BODY_LIMIT, Limits, RESULT_DAYS};
+use limits::{LONGEST_RETENTION, MOST_ATTEMPTS, SHORTEST_RETENTION};
 
 /// What a command takes as its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +72,7 @@ pub struct Command {
     validation: Arc<dyn Any + Send + Sync>,
     payload: TypeId,
     /// Name of the crate that defines the handler.
-    handler_crate: &'static str,
+    pub(crate) handler_crate: &'static str,
     diagnostic: bool,
     /// A query string and the options of curl.
     example: Option<(&'static str, &'static str)>,
@@ -161,7 +83,7 @@ pub struct Command {
     pub(crate) run: Run,
     /// Where its handler runs; where it is asked to, if there is none.
     pub(crate) runtime: Option<Handle>,
-    required_states: fn() -> Vec<StateKey>,
+    pub(crate) required_states: fn() -> Vec<StateKey>,
     pub(crate) states: States,
 }
 
@@ -535,136 +457,6 @@ fn crate_of(type_name: &'static str) -> &'static str {
 fn no_longer_valid(error: &PayloadError) -> HandlerError {
     HandlerError::terminal("the payload is no longer what the command takes")
         .with_cause(format!("{error:?}"))
-}
-
-/// The command types that a deployment serves.
-#[derive(Clone, Default)]
-pub struct Registry {
-    commands: Arc<Vec<Command>>,
-    providers: Vec<Provider>,
-}
-
-impl Registry {
-    /// All of these.
-    ///
-    /// # Panics
-    /// At start, when two have the same name.
-    pub fn new(mut commands: Vec<Command>) -> Self {
-        commands.sort_by(|a, b| a.name.cmp(&b.name));
-        for pair in commands.windows(2) {
-            assert!(
-                pair[0].name != pair[1].name,
-                "register two commands as {}",
-                pair[0].name
-            );
-        }
-        Self {
-            commands: Arc::new(commands),
-            providers: Vec::new(),
-        }
-    }
-
-    /// Builds a state for the handlers that take a [`State<T>`](crate::State): once in a process, before the first job, and
-    /// only where handlers run. A state that can't be built stops the process with one line in its log.
-    ///
-    /// ```
-    /// use cloakroom_app::{Command, HandlerError, Registry, State};
-    ///
-    /// #[derive(Clone)]
-    /// struct Stock(u32);
-    ///
-    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
-    /// struct Count {}
-    ///
-    /// async fn count(_: Count, State(stock): State<Stock>) -> Result<u32, HandlerError> {
-    ///     Ok(stock.0)
-    /// }
-    ///
-    /// let registry = Registry::new(vec![Command::json("stock.count", count)])
-    ///     .with_state(|| async { Ok::<_, std::io::Error>(Stock(7)) });
-    /// ```
-    #[must_use]
-    pub fn with_state<T, F, A, E>(mut self, build: F) -> Self
-    where
-        T: Clone + Send + Sync + 'static,
-        F: Fn() -> A + Send + Sync + 'static,
-        A: Future<Output = Result<T, E>> + Send + 'static,
-        E: Into<Box<dyn Error + Send + Sync>>,
-    {
-        self.providers.push(Provider::new(build));
-        self
-    }
-
-    /// Builds the states, so that the handlers can run.
-    ///
-    /// # Errors
-    /// Names a state that a handler takes and nothing builds, or one that can't be built.
-    pub async fn start(self) -> Result<Self, StateError> {
-        let required = self.iter().flat_map(|command| {
-            let states = (command.required_states)().into_iter();
-            states.map(|key| (command.name.as_str(), key))
-        });
-        let states = States::build(&self.providers, required).await?;
-        Ok(self.map(|command| command.states = states.clone()))
-    }
-
-    /// Changes each command.
-    pub(crate) fn map(mut self, change: impl Fn(&mut Command)) -> Self {
-        Arc::make_mut(&mut self.commands)
-            .iter_mut()
-            .for_each(change);
-        self
-    }
-
-    /// Removes the [diagnostic](Command::diagnostic) commands unless they are allowed.
-    #[must_use]
-    pub fn with_diagnostics(mut self, allowed: bool) -> Self {
-        if !allowed && self.iter().any(|command| command.diagnostic) {
-            Arc::make_mut(&mut self.commands).retain(|command| !command.diagnostic);
-        }
-        self
-    }
-
-    /// Names of the crates that define handlers: the targets of their log lines.
-    pub fn crates(&self) -> BTreeSet<&'static str> {
-        self.iter().map(|command| command.handler_crate).collect()
-    }
-
-    /// The command of this type.
-    pub fn get(&self, name: &CommandType) -> Option<&Command> {
-        self.commands
-            .binary_search_by(|command| command.name.cmp(name))
-            .ok()
-            .map(|at| &self.commands[at])
-    }
-
-    /// How long payloads must be kept after they were written: until their job, which may be put off for its retention and
-    /// then wait in the queue for as long again, is over; and for its retention then, as it may be sent back to work.
-    pub fn objects_life(&self) -> Duration {
-        let life =
-            |limits: &Limits| 2 * limits.retention + limits.all_attempts().max(limits.retention);
-        self.iter()
-            .map(|command| life(&command.limits))
-            .max()
-            .unwrap_or_default()
-    }
-
-    /// How long a bucket must keep them, which counts from when an upload in parts was begun
-    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>): a command may name it hours later.
-    pub fn bucket_life(&self) -> Duration {
-        let of_parts = |limits: &Limits| PARTS_LIFE + 2 * limits.retention + limits.all_attempts();
-        let of_parts = self
-            .iter()
-            .map(|command| of_parts(&command.limits))
-            .max()
-            .unwrap_or_default();
-        self.objects_life().max(of_parts)
-    }
-
-    /// Every command, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Command> {
-        self.commands.iter()
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::context::JobContext;
 use crate::handler::HandlerError;
 use crate::state::{State, StateKey, States};
 
-/// What the arguments of a handler are taken from.
+/// Source of a handler's arguments.
 pub struct JobParts {
     pub(crate) context: JobContext,
     /// The body of a binary command, until an argument takes it.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::handler::{HandlerError, Output};
 use crate::payload::schema;
 
-/// What a handler returns: `Result<T, E>` of an [`IntoOutput`] and an error that becomes a [`HandlerError`].
+/// Return value of a handler: `Result<T, E>` of an [`IntoOutput`] and an error that becomes a [`HandlerError`].
 pub trait IntoResult {
     /// JSON Schema of the result, if it is JSON of a known type.
     fn schema() -> Option<Value>;

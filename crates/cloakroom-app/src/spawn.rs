@@ -11,9 +11,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use crate::body::BodyStream;
-use crate::command::{Command, Registry};
+use crate::command::Command;
 use crate::context::JobContext;
 use crate::handler::{HandlerError, Made, Output, Pieces};
+use crate::registry::Registry;
 
 impl Registry {
     /// The same, with handlers that run on this runtime: one that computes without waiting keeps nothing else from its turn.

@@ -34,7 +34,7 @@ impl StateKey {
 type Value = Box<dyn Any + Send + Sync>;
 type Build = dyn Fn() -> BoxFuture<'static, Result<Value, StateError>> + Send + Sync;
 
-/// How a state is built.
+/// Function that builds a state.
 #[derive(Clone)]
 pub(crate) struct Provider {
     key: StateKey,
@@ -66,7 +66,7 @@ impl Provider {
     }
 }
 
-/// Why handlers can't start.
+/// Reason why handlers can't start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// A handler takes a state that nothing builds.

@@ -24,8 +24,9 @@ pub use submission::{
 use uploads::UploadFinder;
 use validate::check_body;
 
-use crate::command::{Command, Registry};
+use crate::command::Command;
 use crate::ports::{Objects, PartUploads, Queue};
+use crate::registry::Registry;
 use crate::shared::Shared;
 
 /// The use case, with its ports.

@@ -103,14 +103,14 @@ impl From<Error> for Failure {
                 .expect("a string takes all that is written");
         }
         Self {
-            exit: Exit::of(&error),
+            exit: Exit::from_error(&error),
             message,
         }
     }
 }
 
 impl Exit {
-    pub(crate) fn of(error: &Error) -> Self {
+    pub(crate) fn from_error(error: &Error) -> Self {
         match error {
             Error::Problem(problem) if problem.code == "unknown-job" => Self::Unknown,
             Error::Problem(_) => Self::Refused,
@@ -123,7 +123,7 @@ impl Exit {
         }
     }
 
-    pub(crate) fn of_status(status: Status) -> Self {
+    pub(crate) fn from_status(status: Status) -> Self {
         match status {
             Status::Failed => Self::JobFailed,
             Status::Cancelled => Self::Cancelled,
@@ -186,7 +186,7 @@ mod tests {
             (Error::Problem(problem(Code::UnknownJob)), 6),
         ];
         for (error, code) in cases {
-            assert_eq!(Exit::of(&error) as u8, code, "{error}");
+            assert_eq!(Exit::from_error(&error) as u8, code, "{error}");
         }
     }
 

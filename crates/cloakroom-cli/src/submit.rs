@@ -77,7 +77,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     if args.json {
         show::json(&submitted.job)?;
     }
-    Ok(Exit::of_status(submitted.job.status))
+    Ok(Exit::from_status(submitted.job.status))
 }
 
 /// Opens the payload, once: all that is learned of it, and all that is sent, comes from the same open file.
@@ -106,7 +106,7 @@ async fn open(
             content::guess(Some(name).filter(|_| !is_stdin), &input.beginning().await?).to_owned()
         }
     };
-    let unfinished = Unfinished::of(args, service, &input).await?;
+    let unfinished = Unfinished::load(args, service, &input).await?;
     Ok((
         Payload::Input {
             content_type,

@@ -31,7 +31,7 @@ pub(crate) enum Target {
 
 impl Target {
     /// The place that a name means. Changes nothing yet.
-    pub(crate) fn of(name: &str) -> Result<Self, Failure> {
+    pub(crate) fn parse(name: &str) -> Result<Self, Failure> {
         if STDOUT.contains(&name) {
             return Ok(Self::Stdout);
         }

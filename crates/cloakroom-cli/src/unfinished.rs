@@ -43,7 +43,11 @@ pub(crate) struct Unfinished {
 
 impl Unfinished {
     /// Reads what is remembered of this submission of this input. Only a regular file can be read again by a later run.
-    pub(crate) async fn of(args: &Args, service: &Service, input: &Input) -> Result<Self, Failure> {
+    pub(crate) async fn load(
+        args: &Args,
+        service: &Service,
+        input: &Input,
+    ) -> Result<Self, Failure> {
         let forgotten = Self {
             is_copy: input.is_copy(),
             ..Self::default()

@@ -28,7 +28,7 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    pub(crate) async fn of(payload: Payload) -> Result<Self, Error> {
+    pub(crate) async fn new(payload: Payload) -> Result<Self, Error> {
         let (media_type, input) = match payload {
             Payload::Json(value) => (
                 "application/json".to_owned(),

@@ -70,12 +70,12 @@ impl Client {
                 retry_after: answer.retry_after(),
             });
         }
-        Snapshot::of(answer).map(|snapshot| Poll::Job(Box::new(snapshot)))
+        Snapshot::from_answer(answer).map(|snapshot| Poll::Job(Box::new(snapshot)))
     }
 }
 
 impl Snapshot {
-    pub(crate) fn of(answer: Answer) -> Result<Self, Error> {
+    pub(crate) fn from_answer(answer: Answer) -> Result<Self, Error> {
         let (etag, retry_after) = (answer.etag(), answer.retry_after());
         let (job, problem) = match answer.status {
             StatusCode::OK | StatusCode::ACCEPTED => (answer.json()?, None),

@@ -40,7 +40,7 @@ impl Progress {
         sha256: Option<Digest>,
         length: u64,
     ) -> Self {
-        Self::of(client, upload_id, sha256, length, false)
+        Self::create(client, upload_id, sha256, length, false)
     }
 
     pub(crate) fn in_parts(
@@ -49,10 +49,10 @@ impl Progress {
         sha256: Option<Digest>,
         length: u64,
     ) -> Self {
-        Self::of(client, upload_id, sha256, length, true)
+        Self::create(client, upload_id, sha256, length, true)
     }
 
-    fn of(
+    fn create(
         client: &Client,
         upload_id: &str,
         sha256: Option<Digest>,

@@ -128,7 +128,7 @@ impl Client {
         if hops > 0 {
             return Err(answer.unexpected("the service redirected to where the result is not"));
         }
-        let snapshot = Snapshot::of(answer)?;
+        let snapshot = Snapshot::from_answer(answer)?;
         match snapshot.problem {
             None => Ok(Step::Done(JobResult::NotYet(Box::new(snapshot)))),
             Some(_) => Err(snapshot

@@ -77,7 +77,7 @@ impl Client {
             not_before,
             timeout: self.inner.settings.timeout,
         };
-        let content = Content::of(payload).await?;
+        let content = Content::new(payload).await?;
         if upload.is_some() || content.length() > self.inner.settings.body_limit {
             return self.submit_upload(&call, &content, upload.as_deref()).await;
         }
@@ -134,7 +134,7 @@ impl Client {
         let job: JobView = match answer.status {
             StatusCode::ACCEPTED | StatusCode::OK => answer.json()?,
             // A replay answers as a poll does: the submission is a success, though the job may have been none.
-            _ if replayed => Snapshot::of(answer)?.job,
+            _ if replayed => Snapshot::from_answer(answer)?.job,
             _ => return Err(answer.into_refusal()),
         };
         let mut location = self.resolve(location.as_ref().unwrap_or(&job.links.this))?;

@@ -10,7 +10,7 @@ pub enum Status {
     Running,
     /// An attempt failed; the next one waits for its time.
     Retrying,
-    /// The client wishes it to stop, and the worker has been told or will be.
+    /// The client requested its end, and the worker stops the handler.
     Cancelling,
     /// Over: the work is done.
     Succeeded,
@@ -32,7 +32,7 @@ impl Status {
         Self::Cancelled,
     ];
 
-    /// Whether the job is over.
+    /// Returns true for a job that has ended.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
@@ -72,7 +72,7 @@ pub enum Event {
     AskToCancel,
     /// The worker, or the claim after it, ends a job whose cancelling was asked for.
     ConfirmCancel,
-    /// A worker finds that the last attempt is over or dead, and none is left.
+    /// A worker finds that the last attempt has ended or died, and no attempt is left.
     GiveUp,
     /// A worker finds that the job was not begun in time.
     Lapse,
@@ -128,9 +128,9 @@ impl Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{event:?} a job that is {}", status.as_str())]
 pub struct IllegalTransition {
-    /// Where the job stands.
+    /// Status of the job.
     pub status: Status,
-    /// What was to happen.
+    /// The event that its status does not allow.
     pub event: Event,
 }
 
@@ -141,7 +141,7 @@ pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransit
         // Claiming what runs is taking over from a worker whose lease has expired: `Transition::take_over`.
         (Event::Claim, Accepted | Retrying | Running) => Ok(Running),
         (Event::Renew, Running | Cancelling) => Ok(status),
-        // Cancelling is a wish: a handler that is done first wins.
+        // Cancelling is a request: a handler that is done first wins.
         (Event::Succeed, Running | Cancelling) => Ok(Succeeded),
         (Event::Fail, Running | Cancelling)
         | (Event::GiveUp, Running | Retrying)

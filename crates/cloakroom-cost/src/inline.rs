@@ -25,7 +25,7 @@ pub struct Ways {
 }
 
 impl Ways {
-    const fn of(pieces: u64) -> Self {
+    const fn new(pieces: u64) -> Self {
         Self {
             pieces,
             inline: MESSAGE.dollars * float(2 * pieces + 1),
@@ -38,14 +38,14 @@ impl Ways {
 
 /// Both ways, for each size that a message can have.
 pub fn ways() -> impl Iterator<Item = Ways> {
-    (1..=MOST).map(Ways::of)
+    (1..=MOST).map(Ways::new)
 }
 
 /// The most pieces that cost no more in the message than with a claim check.
 pub const fn crossover() -> u64 {
     let mut pieces = 0;
     while pieces < MOST {
-        let next = Ways::of(pieces + 1);
+        let next = Ways::new(pieces + 1);
         if next.inline > next.claim_check {
             break;
         }

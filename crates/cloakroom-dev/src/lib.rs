@@ -28,12 +28,12 @@ use tokio::task::JoinSet;
 pub use listen::Listen;
 use parts::Parts;
 
-/// Where jobs and payloads are stored.
+/// Storage of jobs and payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data {
-    /// In this folder: they survive the process.
+    /// A folder: they survive the process.
     Folder(PathBuf),
-    /// In memory: they end with the process.
+    /// Memory: they end with the process.
     Memory,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Data {
 pub struct Settings {
     /// Host and port of the API.
     pub listen: Listen,
-    /// Where jobs and payloads are stored.
+    /// Storage of jobs and payloads.
     pub data: Data,
     /// The most jobs that run at once.
     pub workers: u16,

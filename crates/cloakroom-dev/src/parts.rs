@@ -21,7 +21,7 @@ use crate::host::SteadyHost;
 const NAMESPACE: Namespace =
     Namespace::from_uuid(uuid::uuid!("c10a6300-0000-4000-8000-000000000000"));
 
-/// Time of a lease. It is short: after a crash jobs continue, and a cancelled handler is told, while somebody watches.
+/// Time of a lease. It is short: after a crash jobs continue, and a cancelled handler learns of it, while somebody watches.
 const LEASE: Duration = Duration::from_secs(6);
 
 /// Receipts of a message before it becomes a dead letter.

@@ -83,7 +83,7 @@ const UNKNOWN: [&str; 7] = [
 
 impl<T> Answer<T> {
     /// From what the SDK says.
-    pub(crate) fn of<E>(
+    pub(crate) fn from_result<E>(
         call: Call,
         answer: Result<T, SdkError<E, HttpResponse>>,
     ) -> Result<Self, Stop>

@@ -46,16 +46,17 @@ const RULES: Call = Call {
 };
 
 pub(crate) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
-    let bucket = Answer::of(HEAD, client.head_bucket().bucket(name).send().await)?.map(|_| ());
-    let access = Answer::of(
+    let bucket =
+        Answer::from_result(HEAD, client.head_bucket().bucket(name).send().await)?.map(|_| ());
+    let access = Answer::from_result(
         ACCESS,
         client.get_public_access_block().bucket(name).send().await,
     )?;
-    let encryption = Answer::of(
+    let encryption = Answer::from_result(
         ENCRYPTION,
         client.get_bucket_encryption().bucket(name).send().await,
     )?;
-    let rules = Answer::of(
+    let rules = Answer::from_result(
         RULES,
         client
             .get_bucket_lifecycle_configuration()

@@ -33,7 +33,7 @@ const GET: Call = Call {
 };
 
 pub(crate) async fn ask(client: &Client) -> Result<Answer<Account>, Stop> {
-    Ok(Answer::of(GET, client.get_account_settings().send().await)?.map(|got| read(&got)))
+    Ok(Answer::from_result(GET, client.get_account_settings().send().await)?.map(|got| read(&got)))
 }
 
 fn read(got: &GetAccountSettingsOutput) -> Account {

@@ -45,7 +45,7 @@ pub(crate) async fn ask(client: &Client, stack: &str) -> Result<Functions, Stop>
             .function_name(name(stack, kind))
             .send()
             .await;
-        functions.push((kind, Answer::of(GET, got)?.map(read)));
+        functions.push((kind, Answer::from_result(GET, got)?.map(read)));
     }
     Ok(Functions(functions))
 }

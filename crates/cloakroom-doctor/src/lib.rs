@@ -68,8 +68,8 @@ async fn ask_all(
     findings.extend(found);
     let needs = Needs {
         // `diagnostic.run` may take as long as any function: that is no reason to lengthen one.
-        timeout: Needs::of(&commands.clone().with_diagnostics(false)).timeout,
-        ..Needs::of(&commands.clone().with_diagnostics(known.diagnostics))
+        timeout: Needs::from_commands(&commands.clone().with_diagnostics(false)).timeout,
+        ..Needs::from_commands(&commands.clone().with_diagnostics(known.diagnostics))
     };
     findings.extend(times::judge(&known, needs, &aws));
     findings.extend(concurrency::judge(
@@ -112,12 +112,16 @@ async fn ask_all(
     for (link, source) in [
         (
             Link::Queue,
-            queue.as_ref().map(|it| Source::of(&it.queue, &it.url)),
+            queue
+                .as_ref()
+                .map(|it| Source::from_queue(&it.queue, &it.url)),
         ),
         (Link::DeadLetters, dead_letters(queue.as_ref(), &known)),
         (
             Link::Lists,
-            lists.as_ref().map(|it| Source::of(&it.queue, &it.url)),
+            lists
+                .as_ref()
+                .map(|it| Source::from_queue(&it.queue, &it.url)),
         ),
         (
             Link::Stream,

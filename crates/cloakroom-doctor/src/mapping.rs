@@ -25,7 +25,7 @@ pub(crate) enum Source<'a> {
 
 impl<'a> Source<'a> {
     /// A queue.
-    pub(crate) fn of(queue: &'a Answer<Queue>, url: &'a str) -> Self {
+    pub(crate) fn from_queue(queue: &'a Answer<Queue>, url: &'a str) -> Self {
         queue
             .read()
             .map_or(Self::Url(url), |queue| Self::Arn(&queue.arn))

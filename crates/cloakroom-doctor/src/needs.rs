@@ -21,7 +21,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    pub(crate) fn of(commands: &Registry) -> Self {
+    pub(crate) fn from_commands(commands: &Registry) -> Self {
         let limits = || commands.iter().map(Command::limits);
         Self {
             timeout: limits().map(|it| it.timeout).max().unwrap_or_default(),
@@ -60,12 +60,15 @@ mod tests {
     #[test]
     fn the_most_demanding_command_counts() {
         let command = |name| Command::json(name, nothing);
-        assert_eq!(Needs::of(&Registry::new(vec![command("a.b")])), USUAL);
+        assert_eq!(
+            Needs::from_commands(&Registry::new(vec![command("a.b")])),
+            USUAL
+        );
         let long = command("a.c")
             .retention(Duration::from_secs(72 * 3600))
             .attempts(1);
         let slow = command("a.d").timeout(Duration::from_secs(600)).attempts(7);
-        let needs = Needs::of(&Registry::new(vec![command("a.b"), long, slow]));
+        let needs = Needs::from_commands(&Registry::new(vec![command("a.b"), long, slow]));
         assert_eq!((needs.timeout.as_secs(), needs.attempts), (600, 7));
         assert_eq!(
             (needs.retention.as_secs(), needs.objects_life.as_secs()),
@@ -79,7 +82,7 @@ mod tests {
         // Of a command whose jobs are kept shortly, the time until an upload in parts is named counts for more.
         let short = command("a.e").retention(Duration::from_secs(16 * 3600));
         assert_eq!(
-            Needs::of(&Registry::new(vec![short]))
+            Needs::from_commands(&Registry::new(vec![short]))
                 .objects_life
                 .as_secs(),
             (23 + 2 * 16) * 3600 + 3 * 360

@@ -64,15 +64,15 @@ pub(crate) async fn ask(client: &Client, name: &str) -> Result<Facts, Stop> {
         .await;
     Ok(Facts {
         name: name.to_owned(),
-        table: Answer::of(call("dynamodb:DescribeTable"), table)?.map(|it| {
+        table: Answer::from_result(call("dynamodb:DescribeTable"), table)?.map(|it| {
             read(
                 it.table
                     .unwrap_or_else(|| TableDescription::builder().build()),
             )
         }),
-        expiry: Answer::of(call("dynamodb:DescribeTimeToLive"), expiry)?
+        expiry: Answer::from_result(call("dynamodb:DescribeTimeToLive"), expiry)?
             .map(|it| it.time_to_live_description.and_then(expiring)),
-        recovery: Answer::of(call("dynamodb:DescribeContinuousBackups"), recovery)?
+        recovery: Answer::from_result(call("dynamodb:DescribeContinuousBackups"), recovery)?
             .map(|it| it.continuous_backups_description.is_some_and(recoverable)),
     })
 }

@@ -23,7 +23,8 @@ pub fn worker(commands: Registry) -> Result<(), Error> {
         let commands = commands
             .with_diagnostics(config.diagnostics)
             .run_on(handlers.handle());
-        let commands = start::or_exit(commands.start().await);
+        // Where the handlers run: a client may have tasks of its own, on the runtime that it is built on.
+        let commands = start::or_exit(handlers.spawn(commands.start()).await?);
         let worker = cloakroom_aws::worker(
             &config,
             &Clients::from_function_env(),

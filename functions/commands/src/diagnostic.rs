@@ -148,7 +148,7 @@ impl Diagnostic {
 
 /// The command. Its waits between attempts are short, so that they can be watched.
 pub(crate) fn command() -> Command {
-    let ledger = Ledger::of_environment();
+    let ledger = Ledger::from_env();
     Command::json(
         "diagnostic.run",
         move |todo: Diagnostic, job: JobContext| run(todo, job, ledger.clone()),

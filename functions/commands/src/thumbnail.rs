@@ -127,8 +127,8 @@ impl<'a> Image<'a> {
 }
 
 fn draw(thumbnail: &Thumbnail, bytes: &[u8], watch: &mut Watch<'_>) -> Result<Drawn, Fault> {
-    let source =
-        Format::of(bytes).ok_or_else(|| unreadable("its content is not of a supported format"))?;
+    let source = Format::from_bytes(bytes)
+        .ok_or_else(|| unreadable("its content is not of a supported format"))?;
     let format = thumbnail.format.unwrap_or(source);
     let mut image = Image::parse(source, bytes)?;
     let size = image.size();

@@ -1,4 +1,4 @@
-//! How to submit a command with curl.
+//! Command lines of curl that submit a command.
 
 use serde_json::{Map, Value};
 

@@ -1,6 +1,7 @@
 //! Limits of commands, and the registry that holds them.
 
 use super::*;
+use crate::registry::Registry;
 
 #[test]
 fn results_are_kept_for_the_fewest_days_that_will_do() {

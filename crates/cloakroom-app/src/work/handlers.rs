@@ -1,6 +1,6 @@
 //! Commands that can be run.
 
-use crate::command::Registry;
+use crate::registry::Registry;
 
 /// Commands whose handlers are compiled in: a worker runs no others.
 #[derive(Clone)]

@@ -3,7 +3,7 @@ use std::os::unix::fs::symlink;
 use super::*;
 
 fn named(path: &Path) -> Target {
-    Target::of(path.to_str().expect("text")).expect("a place")
+    Target::parse(path.to_str().expect("text")).expect("a place")
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn what_can_be_no_file_is_rejected_before_anything_is_requested() {
         (&new, "it is a folder"),
         (round.to_str().expect("text"), "symbolic link"),
     ] {
-        let failure = Target::of(name).expect_err("no place for a result");
+        let failure = Target::parse(name).expect_err("no place for a result");
         assert_eq!(failure.exit, Exit::Usage);
         assert!(
             failure.message.contains(why) && failure.message.contains(name),

@@ -39,7 +39,7 @@ pub(crate) async fn ask(client: &Client, stack: &str) -> Result<Mappings, Stop> 
             .function_name(name(stack, kind))
             .send()
             .await;
-        let mappings = Answer::of(LIST, listed)?;
+        let mappings = Answer::from_result(LIST, listed)?;
         let mappings = mappings.map(|it| {
             it.event_source_mappings
                 .unwrap_or_default()

@@ -95,7 +95,7 @@ async fn attributes(client: &Client, url: &str) -> Result<Answer<Attributes>, St
         .attribute_names(QueueAttributeName::All)
         .send()
         .await;
-    Ok(Answer::of(GET, got)?.map(|got| got.attributes.unwrap_or_default()))
+    Ok(Answer::from_result(GET, got)?.map(|got| got.attributes.unwrap_or_default()))
 }
 
 fn read(attributes: &Attributes) -> Queue {
@@ -142,7 +142,7 @@ async fn letters_retention(client: &Client, redrive: &Redrive) -> Result<Answer<
         .set_queue_owner_aws_account_id(account.map(str::to_owned))
         .send()
         .await;
-    let url = Answer::of(
+    let url = Answer::from_result(
         Call {
             action: "sqs:GetQueueUrl",
             absent: NOT_THERE,

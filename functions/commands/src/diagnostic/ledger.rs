@@ -27,7 +27,7 @@ pub(super) enum Mark {
 }
 
 impl Ledger {
-    pub(super) fn of_environment() -> Self {
+    pub(super) fn from_env() -> Self {
         let file = std::env::var_os(FILE).filter(|name| !name.is_empty());
         Self(file.map(|name| Arc::new(name.into())))
     }

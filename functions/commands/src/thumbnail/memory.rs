@@ -18,7 +18,7 @@ const LARGEST_STRIP: u64 = 20 * 1024 * 1024;
 /// Returns the most memory, in bytes, that a thumbnail takes above the idle process. `head` is the start of the file (64
 /// KiB are enough) and `length` all of its bytes. `None` where the head is of no known format.
 pub(super) fn memory(thumbnail: &Thumbnail, head: &[u8], length: u64) -> Option<u64> {
-    let source = Format::of(head)?;
+    let source = Format::from_bytes(head)?;
     let (decoding, size, channels) = match source {
         // Cameras put previews of more than the head before the frame header: then the box alone is known.
         Format::Jpeg => {

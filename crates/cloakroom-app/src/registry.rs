@@ -1,0 +1,142 @@
+//! The list of all commands.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_core::CommandType;
+
+use crate::command::{Command, Limits};
+use crate::state::{Provider, StateError, States};
+use crate::upload::PARTS_LIFE;
+
+/// The commands that a service has.
+#[derive(Clone, Default)]
+pub struct Registry {
+    commands: Arc<Vec<Command>>,
+    providers: Vec<Provider>,
+}
+
+impl Registry {
+    /// All of these.
+    ///
+    /// # Panics
+    /// At start, when two have the same name.
+    pub fn new(mut commands: Vec<Command>) -> Self {
+        commands.sort_by(|a, b| a.name().cmp(b.name()));
+        for pair in commands.windows(2) {
+            assert!(
+                pair[0].name() != pair[1].name(),
+                "register two commands as {}",
+                pair[0].name()
+            );
+        }
+        Self {
+            commands: Arc::new(commands),
+            providers: Vec::new(),
+        }
+    }
+
+    /// Builds a state for the handlers that take a [`State<T>`](crate::State): once in a process, before the first job, and
+    /// only where handlers run. A state that can't be built stops the process with one line in its log.
+    ///
+    /// ```
+    /// use cloakroom_app::{Command, HandlerError, Registry, State};
+    ///
+    /// #[derive(Clone)]
+    /// struct Stock(u32);
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Count {}
+    ///
+    /// async fn count(_: Count, State(stock): State<Stock>) -> Result<u32, HandlerError> {
+    ///     Ok(stock.0)
+    /// }
+    ///
+    /// let registry = Registry::new(vec![Command::json("stock.count", count)])
+    ///     .with_state(|| async { Ok::<_, std::io::Error>(Stock(7)) });
+    /// ```
+    #[must_use]
+    pub fn with_state<T, F, A, E>(mut self, build: F) -> Self
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<T, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.providers.push(Provider::new(build));
+        self
+    }
+
+    /// Builds the states, so that the handlers can run.
+    ///
+    /// # Errors
+    /// Names a state that a handler takes and nothing builds, or one that can't be built.
+    pub async fn start(self) -> Result<Self, StateError> {
+        let required = self.iter().flat_map(|command| {
+            let states = (command.required_states)().into_iter();
+            states.map(|key| (command.name().as_str(), key))
+        });
+        let states = States::build(&self.providers, required).await?;
+        Ok(self.map(|command| command.states = states.clone()))
+    }
+
+    /// Changes each command.
+    pub(crate) fn map(mut self, change: impl Fn(&mut Command)) -> Self {
+        Arc::make_mut(&mut self.commands)
+            .iter_mut()
+            .for_each(change);
+        self
+    }
+
+    /// Removes the [diagnostic](Command::diagnostic) commands unless they are allowed.
+    #[must_use]
+    pub fn with_diagnostics(mut self, allowed: bool) -> Self {
+        if !allowed && self.iter().any(Command::is_diagnostic) {
+            Arc::make_mut(&mut self.commands).retain(|command| !command.is_diagnostic());
+        }
+        self
+    }
+
+    /// Names of the crates that define handlers: the targets of their log lines.
+    pub fn crates(&self) -> BTreeSet<&'static str> {
+        self.iter().map(|command| command.handler_crate).collect()
+    }
+
+    /// The command of this type.
+    pub fn get(&self, name: &CommandType) -> Option<&Command> {
+        self.commands
+            .binary_search_by(|command| command.name().cmp(name))
+            .ok()
+            .map(|at| &self.commands[at])
+    }
+
+    /// Time for which payloads are stored. A job may be delayed by its retention, and then wait in the queue for as long
+    /// again. After its end the payload stays for the retention, as an operator may send the job back to work.
+    pub fn objects_life(&self) -> Duration {
+        let life =
+            |limits: &Limits| 2 * limits.retention + limits.all_attempts().max(limits.retention);
+        self.iter()
+            .map(|command| life(command.limits()))
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Time for which a bucket stores them. It counts from the start of an upload in parts, which a command may name hours later
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>).
+    pub fn bucket_life(&self) -> Duration {
+        let of_parts = |limits: &Limits| PARTS_LIFE + 2 * limits.retention + limits.all_attempts();
+        let of_parts = self
+            .iter()
+            .map(|command| of_parts(command.limits()))
+            .max()
+            .unwrap_or_default();
+        self.objects_life().max(of_parts)
+    }
+
+    /// Every command, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Command> {
+        self.commands.iter()
+    }
+}
