@@ -1,12 +1,10 @@
 //! `cloakroom explain`: one job's story in plain lines.
 
+#[cfg(feature = "deployments")]
+mod record;
+
 use cloakroom_app::core::view::{HistoryView, StepView};
-use cloakroom_app::core::{Job, JobKey, Tenant, Timestamp};
-use cloakroom_app::ports::JobStore as _;
-use cloakroom_app::{Host as _, SystemHost};
-use cloakroom_aws::{Clients, DynamoStore};
-use cloakroom_client::redact;
-use cloakroom_doctor::deployment;
+use cloakroom_app::core::{Tenant, Timestamp};
 
 use crate::exit::{Exit, Failure};
 use crate::service::Service;
@@ -37,7 +35,13 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
                 .history(&args.job)
                 .await?
         }
-        Some(stack) => HistoryView::from_job(&record(stack, &args).await?, ""),
+        #[cfg(feature = "deployments")]
+        Some(stack) => {
+            let record = record::load(stack, &args.job, &args.tenant).await?;
+            HistoryView::from_job(&record, "")
+        }
+        #[cfg(not(feature = "deployments"))]
+        Some(_) => return Err(crate::left_out::failure()),
     };
     if args.json {
         show::line(&serde_json::to_string(&story).expect("a story is JSON"))?;
@@ -45,36 +49,6 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
         show::write(told(&story).as_bytes())?;
     }
     Ok(Exit::Success)
-}
-
-#[cfg(feature = "deployments")]
-async fn record(stack: &str, args: &Args) -> Result<Job, Failure> {
-    let id = args.job.parse().map_err(|_| {
-        Failure::usage(format!(
-            "failed to read {:?} as a job's id",
-            redact::url(&args.job)
-        ))
-    })?;
-    let clients = Clients::load().await;
-    let deployment = deployment::find(&clients, stack).await?;
-    let key = JobKey {
-        tenant: args.tenant.clone(),
-        id,
-    };
-    let job = DynamoStore::new(&clients, deployment.table)
-        .load(&key)
-        .await?;
-    job.filter(|job| job.is_alive(SystemHost.now()))
-        .ok_or_else(|| Failure {
-            exit: Exit::Unknown,
-            message: format!("the tenant {} has no job {id}, or no longer", args.tenant),
-        })
-}
-
-#[cfg(not(feature = "deployments"))]
-#[expect(clippy::unused_async, reason = "as the one above")]
-async fn record(_: &str, _: &Args) -> Result<Job, Failure> {
-    Err(crate::left_out::failure())
 }
 
 /// A line for the job, one for each step, and one for where it stands.

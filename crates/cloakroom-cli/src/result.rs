@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> {
     let screen = Screen::new();
-    let target = args.output.as_deref().map(Target::of).transpose()?;
+    let target = args.output.as_deref().map(Target::parse).transpose()?;
     let client = service.client_of(&args.job, &screen)?;
     match client.result(&args.job).await? {
         JobResult::Content(download) => match target {

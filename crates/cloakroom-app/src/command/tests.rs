@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::registry::Registry;
+use cloakroom_core::RetryPolicy;
 
 #[test]
 fn results_are_kept_for_the_fewest_days_that_will_do() {
