@@ -199,7 +199,8 @@ async fn run(
     };
     let begun = host.now();
     let end = match claimed.permit {
-        Ok(permit) => attempt.run(permit).await,
+        // On the heap: it is by far the largest future, and each one around it would move it with itself.
+        Ok(permit) => Box::pin(attempt.run(permit)).await,
         Err(too_large) => Some(AttemptEnd::Terminal(too_large.failure())),
     };
     let Some(end) = end else {
