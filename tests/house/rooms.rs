@@ -7,6 +7,16 @@ use serde_json::Value;
 
 /// The crates of the workspace that each of them may use. Tests and builds may use more.
 const ARROWS: &[(&str, &[&str])] = &[
+    (
+        "cloakroom",
+        &[
+            "cloakroom-app",
+            "cloakroom-cli",
+            "cloakroom-core",
+            "cloakroom-http",
+            "cloakroom-lambda",
+        ],
+    ),
     ("cloakroom-core", &[]),
     ("cloakroom-app", &["cloakroom-core"]),
     ("cloakroom-http", &["cloakroom-core", "cloakroom-app"]),
@@ -88,6 +98,7 @@ const KEPT: &[(&str, &[&str])] = &[
     (
         "axum",
         &[
+            "cloakroom",
             "cloakroom-http",
             "cloakroom-dev",
             "cloakroom-lambda",
