@@ -6,10 +6,9 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::extract::{FromJob, JobParts};
+use crate::extract::{Arguments, FromJob, JobParts};
 use crate::handler::{HandlerError, Output};
 use crate::output::IntoResult;
-use crate::state::StateKey;
 
 /// A function that does the work of a command.
 ///
@@ -52,15 +51,7 @@ use crate::state::StateKey;
     note = "a handler is an `async fn` of a payload and up to four arguments that implement `FromJob`",
     note = "it returns `Result<T, E>`: `T` is `Output`, or is `Serialize` and `JsonSchema`; `E` becomes a `HandlerError`"
 )]
-pub trait Handler<P, A>: Send + Sync + 'static {
-    /// The number of arguments that take the body.
-    const BODIES: usize;
-    /// True if the whole body is in memory while the handler has it.
-    const HOLDS_BODY: bool;
-
-    /// Returns the states that its arguments are made of.
-    fn states() -> Vec<StateKey>;
-
+pub trait Handler<P, A: Arguments>: Send + Sync + 'static {
     /// Returns the JSON Schema of its result, if that is JSON of a known type.
     fn result_schema() -> Option<Value>;
 
@@ -87,7 +78,7 @@ pub fn blocking<F>(function: F) -> Blocking<F> {
 
 macro_rules! handlers {
     ($($argument:ident),*) => {
-        #[allow(non_snake_case, unused_mut, unused_variables, reason = "a handler may have no argument")]
+        #[allow(non_snake_case, reason = "an argument is named as its type")]
         impl<F, T, P, R, $($argument),*> Handler<P, ($($argument,)*)> for F
         where
             F: Fn(P, $($argument),*) -> T + Send + Sync + 'static,
@@ -96,14 +87,6 @@ macro_rules! handlers {
             P: Send + 'static,
             $($argument: FromJob + 'static,)*
         {
-            const BODIES: usize = 0 $(+ $argument::TAKES_BODY as usize)*;
-            const HOLDS_BODY: bool = false $(|| $argument::HOLDS_BODY)*;
-
-            fn states() -> Vec<StateKey> {
-                let states: Vec<Option<StateKey>> = vec![$($argument::state()),*];
-                states.into_iter().flatten().collect()
-            }
-
             fn result_schema() -> Option<Value> {
                 R::schema()
             }
@@ -114,13 +97,13 @@ macro_rules! handlers {
                 mut job: JobParts,
             ) -> BoxFuture<'static, Result<Output, HandlerError>> {
                 Box::pin(async move {
-                    $(let $argument = $argument::from_job(&mut job).await?;)*
+                    let ($($argument,)*) = <($($argument,)*)>::take(&mut job).await?;
                     self(payload, $($argument),*).await.into_result()
                 })
             }
         }
 
-        #[allow(non_snake_case, unused_mut, unused_variables, reason = "a handler may have no argument")]
+        #[allow(non_snake_case, reason = "an argument is named as its type")]
         impl<F, P, R, $($argument),*> Handler<P, ($($argument,)*)> for Blocking<F>
         where
             F: Fn(P, $($argument),*) -> R + Send + Sync + 'static,
@@ -128,14 +111,6 @@ macro_rules! handlers {
             P: Send + 'static,
             $($argument: FromJob + 'static,)*
         {
-            const BODIES: usize = 0 $(+ $argument::TAKES_BODY as usize)*;
-            const HOLDS_BODY: bool = false $(|| $argument::HOLDS_BODY)*;
-
-            fn states() -> Vec<StateKey> {
-                let states: Vec<Option<StateKey>> = vec![$($argument::state()),*];
-                states.into_iter().flatten().collect()
-            }
-
             fn result_schema() -> Option<Value> {
                 R::schema()
             }
@@ -146,7 +121,7 @@ macro_rules! handlers {
                 mut job: JobParts,
             ) -> BoxFuture<'static, Result<Output, HandlerError>> {
                 Box::pin(async move {
-                    $(let $argument = $argument::from_job(&mut job).await?;)*
+                    let ($($argument,)*) = <($($argument,)*)>::take(&mut job).await?;
                     let span = tracing::Span::current();
                     // The thread holds the memory and the place of the attempt for as long as it runs.
                     let held = job.context.clone();
@@ -156,10 +131,7 @@ macro_rules! handlers {
                     });
                     match running.await {
                         Ok(returned) => returned.into_result(),
-                        Err(error) => match error.try_into_panic() {
-                            Ok(panic) => std::panic::resume_unwind(panic),
-                            Err(_) => Err(HandlerError::retryable("the process is about to end")),
-                        },
+                        Err(error) => Err(HandlerError::from_join_error(error)),
                     }
                 })
             }

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use crate::body::{BodyHead, BodyStream, FromBody as _};
 use crate::call::{Handler, no_handlers};
 use crate::context::JobContext;
-use crate::extract::{JobParts, unread};
+use crate::extract::{Arguments, JobParts, unread};
 use crate::handler::{HandlerError, Output};
 use crate::payload::{self, Payload, PayloadError, Validation, schema};
 use crate::state::{StateKey, States};
@@ -95,10 +95,11 @@ impl Command {
     pub fn json<P, A, H>(name: &str, handler: H) -> Self
     where
         P: Payload,
+        A: Arguments,
         H: Handler<P, A>,
     {
         assert!(
-            H::BODIES == 0,
+            A::BODIES == 0,
             "take the body of {name} as its payload: only a binary command has a body of bytes"
         );
         let validation = Arc::new(Validation::<P>::new());
@@ -139,10 +140,11 @@ impl Command {
     pub fn binary<P, A, H>(name: &str, media_types: &'static [&'static str], handler: H) -> Self
     where
         P: Payload,
+        A: Arguments,
         H: Handler<P, A>,
     {
         assert!(
-            H::BODIES == 1,
+            A::BODIES == 1,
             "take the body of {name} by one argument: `Bytes`, `BodyStream` or `BodyFile`"
         );
         let validation = Arc::new(Validation::<P>::new());
@@ -171,10 +173,10 @@ impl Command {
             payload::check_query::<P>(query, schema, &checks)
         });
         let takes = Takes::Binary(media_types);
-        Self::new::<P, A, H>(name, takes, H::HOLDS_BODY, check, run, validation)
+        Self::new::<P, A, H>(name, takes, A::HOLDS_BODY, check, run, validation)
     }
 
-    fn new<P: Payload, A, H: Handler<P, A>>(
+    fn new<P: Payload, A: Arguments, H: Handler<P, A>>(
         name: &str,
         takes: Takes,
         holds_body: bool,
@@ -208,7 +210,7 @@ impl Command {
             estimate: None,
             run,
             runtime: None,
-            required_states: H::states,
+            required_states: A::states,
             states: States::default(),
         }
     }
@@ -442,7 +444,7 @@ impl Command {
         }
     }
 
-    /// Whether the payload is what it takes. The body of a binary command is for its handler to judge.
+    /// Checks a payload. The handler of a binary command checks its body.
     pub fn check(&self, query: &str, body: &[u8]) -> Result<(), PayloadError> {
         (self.check)(query, body)
     }

@@ -66,8 +66,8 @@ impl<T: Clone + Send + Sync + 'static> FromJob for State<T> {
     async fn from_job(job: &mut JobParts) -> Result<Self, HandlerError> {
         job.states.get().map(State).ok_or_else(|| {
             let name = std::any::type_name::<T>();
-            HandlerError::retryable("the work could not be done this time")
-                .with_cause(format!("State<{name}> was not built: start the registry"))
+            let cause = format!("State<{name}> was not built: start the registry");
+            HandlerError::unexpected(cause)
         })
     }
 }
@@ -83,6 +83,48 @@ impl<B: FromBody> FromJob for B {
         B::from_body(body).await.map_err(unread)
     }
 }
+
+/// The arguments of a handler, after its payload: a tuple of up to four types that implement [`FromJob`].
+pub trait Arguments: Send + Sized {
+    /// The number of arguments that take the body.
+    const BODIES: usize;
+    /// True if the whole body is in memory while the handler has it.
+    const HOLDS_BODY: bool;
+
+    /// Returns the states that they are made of.
+    fn states() -> Vec<StateKey>;
+
+    /// Takes them, in their order.
+    ///
+    /// # Errors
+    /// The error of the first that can't be taken.
+    fn take(job: &mut JobParts) -> impl Future<Output = Result<Self, HandlerError>> + Send;
+}
+
+macro_rules! arguments {
+    ($($argument:ident),*) => {
+        impl<$($argument: FromJob),*> Arguments for ($($argument,)*) {
+            const BODIES: usize = 0 $(+ $argument::TAKES_BODY as usize)*;
+            const HOLDS_BODY: bool = false $(|| $argument::HOLDS_BODY)*;
+
+            fn states() -> Vec<StateKey> {
+                let states: Vec<Option<StateKey>> = vec![$($argument::state()),*];
+                states.into_iter().flatten().collect()
+            }
+
+            #[allow(unused_variables, reason = "there may be no argument")]
+            async fn take(job: &mut JobParts) -> Result<Self, HandlerError> {
+                Ok(($($argument::from_job(job).await?,)*))
+            }
+        }
+    };
+}
+
+arguments!();
+arguments!(A1);
+arguments!(A1, A2);
+arguments!(A1, A2, A3);
+arguments!(A1, A2, A3, A4);
 
 /// Converts the error of a payload that its handler did not get. The attempt knows better of all but the disk, which is a part
 /// of the service.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use cloakroom_core::{AttemptEnd, Failure, Resource};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
+use tokio::task::JoinError;
 
 /// How much of a file is read at once.
 const FILE_PIECE: usize = 256 * 1024;
@@ -220,6 +222,19 @@ impl HandlerError {
         Self::new(Kind::Retryable { after: Some(time) }, detail)
     }
 
+    /// The work wasn't done for a reason that the client does not learn. It is logged, and another attempt follows.
+    pub(crate) fn unexpected(cause: impl fmt::Display) -> Self {
+        Self::retryable("the work could not be done this time").with_cause(cause)
+    }
+
+    /// Converts the error of a task that ended before its end. Waiting for a task that panicked panics, too.
+    pub(crate) fn from_join_error(error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Self::retryable("the process is about to end"),
+        }
+    }
+
     /// The attempt could not go on as a part of the service was unavailable: it is not counted.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self {
@@ -296,7 +311,7 @@ impl fmt::Debug for HandlerError {
 
 impl<E: std::error::Error> From<E> for HandlerError {
     fn from(error: E) -> Self {
-        Self::retryable("the work could not be done this time").with_cause(error)
+        Self::unexpected(error)
     }
 }
 

@@ -93,8 +93,6 @@ impl Command {
 fn handler_error(error: BoxError) -> HandlerError {
     match error.downcast::<HandlerFailure>() {
         Ok(failure) => failure.0,
-        Err(error) => {
-            HandlerError::retryable("the work could not be done this time").with_cause(error)
-        }
+        Err(error) => HandlerError::unexpected(error),
     }
 }

@@ -52,7 +52,7 @@ pub use cloakroom_core as core;
 pub use command::Command;
 pub use context::JobContext;
 pub use dead_letters::DeadLetters;
-pub use extract::{FromJob, JobParts};
+pub use extract::{Arguments, FromJob, JobParts};
 pub use handler::{HandlerError, Output};
 pub use host::{Host, SystemHost};
 pub use http_settings::HttpSettings;

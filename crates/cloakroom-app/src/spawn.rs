@@ -1,12 +1,9 @@
 //! Handlers in tasks of their own, on a runtime of their own where there is one: whatever they compute, and for however long, a
 //! heartbeat is not kept from its turn.
 
-use std::panic::resume_unwind;
-
 use futures::StreamExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -36,7 +33,7 @@ impl Command {
         let runtime = self.runtime.clone().unwrap_or_else(Handle::current);
         let handler = (self.run)(query, body, context, self.states.clone()).in_current_span();
         let made = AbortOnDropHandle::new(runtime.spawn(handler)).await;
-        made.unwrap_or_else(|error| Err(ended(error)))
+        made.unwrap_or_else(|error| Err(HandlerError::from_join_error(error)))
             .map(|output| output.spawn_on(&runtime))
     }
 }
@@ -74,17 +71,9 @@ impl Pieces {
                 None => making?
                     .await
                     .err()
-                    .map(|error| (Err(ended(error)), (receiver, None))),
+                    .map(|error| (Err(HandlerError::from_join_error(error)), (receiver, None))),
             }
         });
         Self::Made(made.boxed())
-    }
-}
-
-/// A task that ended before its end. Who waits for one that panicked, panics.
-fn ended(error: JoinError) -> HandlerError {
-    match error.try_into_panic() {
-        Ok(panic) => resume_unwind(panic),
-        Err(_) => HandlerError::retryable("the process is about to end"),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
+use cloakroom_core::redact;
 use futures::future::BoxFuture;
 
 /// Shared state of type `T`, as an argument of a handler.
@@ -54,7 +55,7 @@ impl Provider {
             Box::pin(async move {
                 let failed = |error: E| StateError::Build {
                     name: type_name::<T>(),
-                    reason: causes(&*error.into()),
+                    reason: redact::causes(&*error.into()),
                 };
                 Ok(Box::new(building.await.map_err(failed)?) as Value)
             })
@@ -117,15 +118,4 @@ impl States {
     pub(crate) fn get<T: Clone + 'static>(&self) -> Option<T> {
         self.0.get(&TypeId::of::<T>())?.downcast_ref().cloned()
     }
-}
-
-/// Returns an error and its causes in one line.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text.replace(['\r', '\n'], " ")
 }

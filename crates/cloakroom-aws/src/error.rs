@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom_app::ports::PortError;
-use cloakroom_core::redact;
+use cloakroom_core::redact::{self, causes};
 
 /// The table, as errors name it.
 pub(crate) const TABLE: &str = "the table";
@@ -96,19 +96,6 @@ where
         (None, Some(message)) => redact::text(&format!("{message} ({status})")),
         (None, None) => format!("{status}: {}", causes(answer.err())),
     }
-}
-
-/// An error and its causes in one line, without what a cause repeats.
-pub fn causes(error: &(dyn Error + 'static)) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    redact::text(&text.replace(['\r', '\n'], " "))
 }
 
 #[cfg(test)]

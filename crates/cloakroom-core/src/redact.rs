@@ -2,6 +2,8 @@
 //!
 //! A URL carries credentials in two places: before its host (`user:password@`), and in its query, which signs a presigned link.
 
+use std::error::Error;
+
 /// Replaces what is removed.
 const REMOVED: &str = "***";
 
@@ -22,6 +24,19 @@ pub fn text(text: &str) -> String {
         rest = after;
     }
     redacted + rest
+}
+
+/// Returns an error and its causes in one line, without credentials and without what a cause repeats.
+pub fn causes(error: &(dyn Error + 'static)) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    self::text(&text.replace(['\r', '\n'], " "))
 }
 
 /// Returns a URL without its credentials and its query. The URL may be malformed: then everything before the last `@` is

@@ -1,4 +1,4 @@
-//! What would make a month cheaper: the same month reckoned again with one thing changed.
+//! Changes that make a month cheaper: the same month, computed again with one thing changed.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{Api, Architecture, Workload};
 pub struct Lever {
     /// The options of `cloakroom cost` that make the change.
     pub options: String,
-    /// What has to be so, beside the options.
+    /// Condition of the change, beside the options.
     pub provided: Option<&'static str>,
     /// Dollars that the month is cheaper by.
     pub saves: f64,
@@ -25,7 +25,7 @@ const LEAST_MEMORY: u32 = 128;
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 impl Workload {
-    /// What would make the month cheaper by at least a hundredth, the best first.
+    /// Changes that make the month cheaper by at least a hundredth, the best first.
     pub fn levers(&self) -> Vec<Lever> {
         let now = self.bill().dollars();
         let levers = self

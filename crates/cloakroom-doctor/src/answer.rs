@@ -13,7 +13,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::actions::ACTIONS;
 use crate::command::quoted;
 use crate::finding::{Check, Finding, check};
-use cloakroom_aws::error::{causes, said};
+use cloakroom_aws::error::said;
+use cloakroom_core::redact::causes;
 
 /// The last finding: nothing else can be asked.
 #[derive(Debug)]

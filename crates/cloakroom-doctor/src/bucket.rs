@@ -9,14 +9,14 @@ use crate::finding::{Finding, check};
 use crate::lifecycle::{self, Rule};
 use crate::needs::Needs;
 
-/// What was asked.
+/// Responses about the bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     name: String,
     bucket: Answer<()>,
     /// The four switches, by their names, that are off.
     open: Answer<Vec<&'static str>>,
-    /// How objects are encrypted, if they are.
+    /// Encryption of new objects, if there is any.
     encryption: Answer<Option<String>>,
     rules: Answer<Vec<Rule>>,
 }

@@ -1,4 +1,4 @@
-//! Who asks, and where.
+//! Caller and region.
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use cloakroom_core::redact;
@@ -9,7 +9,8 @@ use crate::deployment::{self, check_endpoints};
 use crate::finding::{Finding, check};
 use cloakroom_aws::Clients;
 
-/// What mending commands are made of, and that there are credentials: whether they are any good, the first call tells.
+/// Checks that there are a region and credentials, and returns what commands are made of. The first call shows if the credentials
+/// are valid.
 pub(crate) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding), Stop> {
     check_endpoints(clients).map_err(|reason| no_endpoint(&reason))?;
     let sdk = clients.sdk();

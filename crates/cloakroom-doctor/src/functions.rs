@@ -28,7 +28,7 @@ pub(crate) struct Function {
     pub(crate) variables: BTreeMap<String, String>,
 }
 
-/// What was asked.
+/// Responses about the functions.
 #[derive(Debug)]
 pub(crate) struct Functions(pub(super) Vec<(Kind, Answer<Function>)>);
 
@@ -65,7 +65,7 @@ fn read(got: GetFunctionConfigurationOutput) -> Function {
     }
 }
 
-/// Where no function of the stack is, nothing of it is: another name, another region, or not deployed.
+/// Ends the examination if no function of the stack exists: it has another name or region, or is not deployed.
 pub(crate) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop> {
     if functions
         .0
@@ -94,20 +94,20 @@ fn deploy(aws: &Aws) -> String {
     )
 }
 
-/// What the functions say, where it is known. What each is told is at worst what it should be told.
+/// Configuration of the functions, as far as it is known.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) table: Option<String>,
     pub(crate) bucket: Option<String>,
     pub(crate) queue_url: Option<String>,
-    /// Where dead-letters says that it gets its messages.
+    /// URL of the queue that dead-letters names.
     pub(crate) dead_letters_url: Option<String>,
     /// The sweeper's own queue.
     pub(crate) lists_url: Option<String>,
     pub(crate) diagnostics: bool,
-    /// Of each function, after which it is ended.
+    /// Timeout of each function.
     pub(crate) timeouts: Vec<(Kind, Duration)>,
-    /// How long a worker's lease lasts, and how long before its end it stops.
+    /// Time of a worker's lease, and the margin before its end at which the worker stops.
     pub(crate) lease_and_margin: Option<(Duration, Duration)>,
 }
 

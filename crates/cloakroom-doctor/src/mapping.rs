@@ -15,11 +15,11 @@ pub(crate) use facts::{Mapping, Mappings, Workers, ask, bounded};
 pub(crate) use link::Link;
 use link::REPORTS;
 
-/// What is to be read, as far as it is known.
+/// Source of a mapping, as far as it is known.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source<'a> {
     Arn(&'a str),
-    /// Of a queue that could not be asked for its ARN.
+    /// URL of a queue whose ARN is not known.
     Url(&'a str),
 }
 
@@ -52,7 +52,7 @@ fn shown(source: &str) -> &str {
         .map_or_else(|| queue::name(source), |(_, stream)| stream)
 }
 
-/// Judges what is to read this source. `None`: nobody can say what that is, which is a finding of its own.
+/// Judges the mapping that must read this source. `None` is an unknown source, which is a finding of its own.
 pub(crate) fn judge(
     link: Link,
     mappings: &Mappings,

@@ -16,7 +16,7 @@ pub(crate) use facts::{Facts, LONGEST_RETENTION, MOST_RECEIPTS, Queue, Redrive, 
 /// The longest that SQS hides a message.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
-/// What AWS advises for a queue that Lambda reads: so many times the function's timeout.
+/// Visibility timeout that AWS advises for a queue that Lambda reads, in multiples of the function's timeout.
 const ADVISED: u32 = 6;
 
 pub(crate) fn judge(
@@ -51,11 +51,11 @@ fn kept(needs: Needs) -> Duration {
     USUAL_RETENTION.max(needs.retention).min(LONGEST_RETENTION)
 }
 
-/// Whose function reads a queue.
+/// Function that reads a queue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader {
     pub(crate) name: &'static str,
-    /// What comes of it when a message is hidden for a shorter time than the function may take.
+    /// Consequence of a visibility timeout that is shorter than the function's timeout.
     pub(crate) early: &'static str,
 }
 

@@ -27,6 +27,7 @@
 //!
 //! The requests pass through the router that deployments serve, with the same checks and the same documents.
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
@@ -34,7 +35,7 @@ use cloakroom_app::Host as _;
 use cloakroom_app::ports::Objects as _;
 use cloakroom_app::testing::Room;
 use cloakroom_core::{JobKey, ResultRef};
-use cloakroom_http::Site;
+use cloakroom_http::{Site, router};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,12 +60,22 @@ pub async fn start(service: Service) -> TestService {
         .await
         .unwrap_or_else(|error| panic!("start the service: {error}"));
     tokio::time::pause();
-    TestService(Room::new(service.iter().cloned().collect()))
+    let room = Room::new(service.iter().cloned().collect());
+    let (submit, uploads) = (room.submit.clone(), room.uploads.clone());
+    let router = router(
+        Site::default(),
+        Some((submit, uploads)),
+        Some(room.jobs.clone()),
+    );
+    TestService { room, router }
 }
 
 /// A service in memory.
 #[derive(Clone)]
-pub struct TestService(Room);
+pub struct TestService {
+    room: Room,
+    router: Router,
+}
 
 impl TestService {
     /// Submits a command whose payload is JSON.
@@ -102,7 +113,7 @@ impl TestService {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<JobView, Box<Problem>> {
-        let key = format!("test-{}", self.0.host.random());
+        let key = format!("test-{}", self.room.host.random());
         let request = Request::post(target)
             .header("Content-Type", content_type)
             .header("Idempotency-Key", key)
@@ -120,7 +131,7 @@ impl TestService {
     /// # Panics
     /// When the jobs do not end.
     pub async fn finish(&self, job: &JobView) -> JobView {
-        self.0.work_until_idle().await;
+        self.room.work_until_idle().await;
         let request = Request::get(&job.links.this).body(Body::empty());
         let response = self.request(request.expect("a link is a URI")).await;
         if response.status().is_success() {
@@ -142,12 +153,12 @@ impl TestService {
             tenant: crate::Tenant::default(),
             id,
         };
-        let job = self.0.poll(&key).await;
+        let job = self.room.poll(&key).await;
         let result = job.success.and_then(|success| success.result);
         match result.expect("a result") {
             ResultRef::Inline { bytes, .. } => bytes,
             ResultRef::Stored { key, .. } => {
-                let object = self.0.memory.get(&key).await.expect("it can be read");
+                let object = self.room.memory.get(&key).await.expect("it can be read");
                 object.expect("a stored result exists").to_vec()
             }
         }
@@ -155,14 +166,7 @@ impl TestService {
 
     /// Sends any request to the router.
     pub async fn request(&self, request: Request<Body>) -> Response {
-        let Room {
-            submit,
-            uploads,
-            jobs,
-            ..
-        } = self.0.clone();
-        let router = cloakroom_http::router(Site::default(), Some((submit, uploads)), Some(jobs));
-        let Ok(response) = router.oneshot(request).await;
+        let Ok(response) = self.router.clone().oneshot(request).await;
         response
     }
 }

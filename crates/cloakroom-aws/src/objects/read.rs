@@ -10,10 +10,11 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use bytes::Bytes;
 use cloakroom_app::body::BodyHead;
 use cloakroom_app::ports::{ObjectReader, PortError, ReadError};
+use cloakroom_core::redact::causes;
 use futures::StreamExt as _;
 
 use super::bucket::S3Objects;
-use crate::error::{OBJECTS, causes, port_error};
+use crate::error::{OBJECTS, port_error};
 
 /// Most times in a row that a read is resumed without a byte.
 const MAX_RESUMES: u32 = 3;

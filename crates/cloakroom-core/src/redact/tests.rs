@@ -1,4 +1,4 @@
-use super::{text, url};
+use super::{causes, text, url};
 
 #[test]
 fn credentials_and_the_query_of_a_url_are_removed() {
@@ -88,4 +88,18 @@ fn a_port_is_of_digits_alone() {
     assert_eq!(url("http://user:1secret/a@host"), "http://***@host");
     assert_eq!(url("http://host:1/a@b"), "http://host:1/a@b");
     assert_eq!(url("http://user:secret1/a@host"), "http://***@host");
+}
+
+#[test]
+fn an_error_is_one_line_with_its_causes_and_no_credentials() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("connect to the database")]
+    struct Outer(#[source] Inner);
+    #[derive(Debug, thiserror::Error)]
+    #[error("no route\nto postgres://orders:secret@db.example/orders")]
+    struct Inner;
+    assert_eq!(
+        causes(&Outer(Inner)),
+        "connect to the database: no route to postgres://***@db.example/orders"
+    );
 }

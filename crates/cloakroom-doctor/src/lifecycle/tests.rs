@@ -24,7 +24,7 @@ fn expiring(prefix: &str, days: u64) -> Rule {
     }
 }
 
-/// As the template makes them.
+/// The rules that the template makes.
 fn right() -> Vec<Rule> {
     let unfinished = Rule {
         id: "unfinished".to_owned(),
@@ -43,7 +43,7 @@ fn right() -> Vec<Rule> {
     .collect()
 }
 
-/// What is not fine, by what it is about.
+/// Findings that are not ok, by their subjects.
 fn judged(rules: &[Rule], needs: Needs) -> Vec<(State, String)> {
     let ill = judge(rules, "things", needs, &somewhere())
         .into_iter()

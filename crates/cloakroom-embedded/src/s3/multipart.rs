@@ -85,7 +85,7 @@ impl MultipartUploads {
         key: &str,
         id: &str,
     ) -> S3Result<(PathBuf, Upload)> {
-        // An id that is none may lead anywhere.
+        // A malformed id could name any path.
         let id = Uuid::parse_str(id).map_err(|_| no_such_upload())?;
         let folder = self.folder.join(id.to_string());
         let text = fs::read(folder.join(UPLOAD_FILE))
@@ -231,7 +231,7 @@ pub(crate) fn abort_older_than(folder: &Path, life: Duration) -> io::Result<usiz
     for upload in uploads {
         let folder = upload?.path();
         let begun = std::fs::metadata(folder.join(UPLOAD_FILE)).and_then(|about| about.modified());
-        // One that is gone meanwhile is none.
+        // An upload may be deleted meanwhile.
         let old = begun.is_ok_and(|begun| begun.elapsed().is_ok_and(|age| age > life));
         if old && std::fs::remove_dir_all(folder).is_ok() {
             aborted += 1;

@@ -2,21 +2,23 @@
 
 use super::*;
 
+/// A second worker, which asks for a message every second and gets none.
+async fn receive_nothing(room: &Room, seconds: u32) {
+    for _ in 0..seconds {
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            room.memory.receive(Duration::from_secs(10)),
+            None,
+            "the message was seen again"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_long_attempt_keeps_its_lease_and_hides_its_message_so_that_nobody_else_runs_it() {
     let room = room();
     let key = sent(&room, r#"[{"listen": 200}]"#).await;
-    let second_worker = async {
-        for _ in 0..195 {
-            sleep(Duration::from_secs(1)).await;
-            assert_eq!(
-                room.memory.receive(Duration::from_secs(10)),
-                None,
-                "the message was seen again"
-            );
-        }
-    };
-    tokio::join!(room.work_until_idle(), second_worker);
+    tokio::join!(room.work_until_idle(), receive_nothing(&room, 195));
     let job = room.poll(&key).await;
     assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
     assert_eq!(
@@ -35,17 +37,7 @@ async fn a_slow_object_storage_costs_no_lease() {
         room.submit.inline_limit = if call == "open" { 0 } else { 1000 };
         let key = sent(&room, acts).await;
         room.memory.slow(call, Duration::from_secs(100));
-        let second_worker = async {
-            for _ in 0..95 {
-                sleep(Duration::from_secs(1)).await;
-                assert_eq!(
-                    room.memory.receive(Duration::from_secs(10)),
-                    None,
-                    "the message was seen again"
-                );
-            }
-        };
-        tokio::join!(room.work_until_idle(), second_worker);
+        tokio::join!(room.work_until_idle(), receive_nothing(&room, 95));
         let job = room.poll(&key).await;
         assert_eq!((job.status, job.attempt), (Status::Succeeded, 1), "{call}");
     }
