@@ -84,12 +84,13 @@ async fn start(cli: Cli, commands: Registry) -> ExitCode {
             .await
             .map(|()| Exit::Success)
             .map_err(Failure::usage),
-        command => tokio::select! {
-            // First the command, which may have an end of its own for a signal.
-            biased;
-            outcome = run(command, &cli.service, &commands) => outcome,
-            signal = signals.next() => return signal.into(),
-        },
+        command => {
+            let running = Box::pin(run(command, &cli.service, &commands));
+            match signals::run_until_signal(running, &mut signals).await {
+                Ok(outcome) => outcome,
+                Err(signal) => return signal.into(),
+            }
+        }
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -4,7 +4,11 @@
 //! files. And the system delivers none of them to a process with the id 1, as the program has in a container, unless
 //! it is handled.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 /// A signal that asked the program to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +93,38 @@ mod system {
 
 pub(crate) use system::Signals;
 
+/// Set once a signal asked the program to end.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
 /// Waits until a signal asks the program to end: for the parts that clean up first.
+///
+/// It has no listener of its own, which might hear of a signal after the program's does. [`run_until_signal`] polls again.
 pub(crate) async fn end() {
-    match Signals::listen() {
-        Ok(mut signals) => _ = signals.next().await,
-        Err(_) => std::future::pending().await,
+    poll_fn(|_| {
+        if ENDING.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// Runs a command to its end, or until a signal. After the signal it is polled once more, for an end of its own.
+pub(crate) async fn run_until_signal<T>(
+    command: impl Future<Output = T>,
+    signals: &mut Signals,
+) -> Result<T, Signal> {
+    let mut command = pin!(command);
+    tokio::select! {
+        outcome = &mut command => Ok(outcome),
+        signal = signals.next() => {
+            ENDING.store(true, Ordering::Relaxed);
+            match poll_fn(|cx| Poll::Ready(command.as_mut().poll(cx))).await {
+                Poll::Ready(outcome) => Ok(outcome),
+                Poll::Pending => Err(signal),
+            }
+        }
     }
 }
 
