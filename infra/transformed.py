@@ -3,7 +3,7 @@
     python infra/transformed.py TEMPLATE             checks it
     python infra/transformed.py TEMPLATE --summary   prints the resources by type, and the stages
 
-Runs in the environment that infra/requirements/deploy.txt pins, without AWS.
+Runs in the environment that localstack/requirements/deploy.txt pins, without AWS.
 """
 
 import collections

@@ -33,7 +33,7 @@ impl Drop for Runner {
 
 impl Runner {
     fn start(place: &Place, keep: &[&str]) -> Self {
-        let mut child = Command::new(place.program("../debug/cloakroom"))
+        let mut child = Command::new(place.program("../debug/demo"))
             .args(["dev", "--listen", "127.0.0.1:0"])
             .args(keep)
             .stdout(Stdio::piped())

@@ -91,7 +91,7 @@ async fn main() {
 
 impl Scene {
     fn in_memory() -> Self {
-        let room = Room::new(commands::registry().iter().cloned().collect());
+        let room = Room::new(demo::service().iter().cloned().collect());
         let memory = Arc::clone(&room.memory);
         let messages = move || {
             let received =
@@ -125,7 +125,7 @@ impl Scene {
             "CLOAKROOM_DIAGNOSTICS" => Some("on".to_owned()),
             _ => None,
         };
-        let (registry, good) = (commands::registry(), "a good configuration");
+        let (registry, good) = (demo::service(), "a good configuration");
         let submit = SubmitConfig::from_env(&set).expect(good);
         let submit = cloakroom_aws::submit(&submit, &clients, registry.clone(), Arc::new(LogMeter));
         let jobs = JobsConfig::from_env(&set).expect(good);

@@ -3,8 +3,8 @@
 use std::{env, fs, path::Path};
 
 fn main() {
-    let source = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"))
-        .join("../../openapi.yaml");
+    let source =
+        Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("openapi.yaml");
     println!("cargo::rerun-if-changed={}", source.display());
     let yaml = fs::read_to_string(&source).expect("read openapi.yaml at the workspace's root");
     let document: serde_json::Value =

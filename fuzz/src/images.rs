@@ -19,7 +19,7 @@ pub fn run(input: &[u8]) {
     };
     play(async || {
         let room = Room::new(
-            commands::registry()
+            demo::service()
                 .with_diagnostics(false)
                 .iter()
                 .cloned()

@@ -55,13 +55,7 @@ static COMMANDS: LazyLock<Registry> = LazyLock::new(|| {
     let order = Command::json("order", |_: Order| async {
         Ok::<_, HandlerError>(Output::none())
     });
-    Registry::new(
-        commands::registry()
-            .iter()
-            .cloned()
-            .chain([order])
-            .collect(),
-    )
+    Registry::new(demo::service().iter().cloned().chain([order]).collect())
 });
 
 /// Checks an input as each command's, and as an upload's.

@@ -47,7 +47,7 @@ pub(crate) fn play(scene: impl AsyncFnOnce()) {
 
 /// The commands of the deployment, and one that asks for a key.
 pub(crate) fn commands() -> Vec<Command> {
-    let mut commands: Vec<_> = commands::registry().iter().cloned().collect();
+    let mut commands: Vec<_> = demo::service().iter().cloned().collect();
     let nothing = |_: Nothing| async { Ok::<_, HandlerError>(Output::none()) };
     commands.push(
         Command::json("strict", nothing)

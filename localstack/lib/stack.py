@@ -30,52 +30,60 @@ def built_in(folder, template):
 
 
 def build(folder, release, native, template):
-    """Builds the functions for this machine. Those that run as processes of it are the tests' own, which saves a second build
-    of everything; the others are built as for AWS."""
-    if native and not release:
-        assemble(folder, template)
-    else:
-        sam_build(folder, release, template)
-
-
-def assemble(folder, template):
-    """Puts what the tests are built with where the template looks for it, as `sam build` does."""
-    if "CLOAKROOM_TEST_PROGRAMS" not in os.environ:  # else they are built
-        say("building the functions (with the tests)")
-        run(["cargo", "test", "--workspace", "--locked", "--no-run"], folder / "build.log", cwd=ROOT)
+    """Builds the functions for this machine, and packs them for the template. Those that run as processes of it are built
+    without optimisation; the others as for AWS."""
+    programs = debug_programs(folder) if native and not release else lambda_programs(folder, release)
     built = built_in(folder, template)
     shutil.rmtree(built.parent, ignore_errors=True)
-    programs = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 
     def put(found):
         name = found["name"]
-        pack(programs / name, built.parent / f"{name}.zip")
+        pack(programs(name), built.parent / f"{name}.zip")
         return f"CodeUri: {name}.zip"
 
     built.parent.mkdir(parents=True)
-    built.write_text(re.sub(r"CodeUri: \.\./functions/(?P<name>[a-z-]+)", put, template.read_text()))
+    built.write_text(re.sub(r"CodeUri: \.\./target/lambda/(?P<name>[a-z-]+)", put, template.read_text()))
+
+
+def target():
+    """The folder that cargo builds into."""
+    metadata = subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version", "1"], cwd=ROOT)
+    return Path(json.loads(metadata)["target_directory"])
+
+
+def debug_programs(folder):
+    """Builds the functions by cargo. Those of this repository are the tests' own, which saves a second build of everything."""
+    tools.cargo()
+    if "CLOAKROOM_TEST_PROGRAMS" not in os.environ:  # else they are built
+        say("building the functions")
+        command = ["build", "--bins", "--features", "lambda"] if tools.PROJECT else ["test", "--workspace", "--locked", "--no-run"]
+        run(["cargo", *command], folder / "build.log", cwd=ROOT)
+    programs = target() / "debug"
+    return lambda name: programs / name
+
+
+def lambda_programs(folder, release):
+    """Builds the functions by cargo-lambda."""
+    tools.cargo()
+    say(f"building the functions ({'release' if release else 'debug'})")
+    features = "lambda" if tools.PROJECT else "lambda,handlers"
+    command = [program("cargo-lambda"), "lambda", "build", "--no-default-features", "--features", features]
+    command += ["--release"] if release else []
+    command += ["--arm64"] if architecture() == "arm64" else ["--x86-64"]
+    environment = {**os.environ, "PATH": f"{program('cargo-lambda').parent}:{os.environ['PATH']}"}
+    run(command, folder / "build.log", env=environment, cwd=ROOT)
+    programs = target() / "lambda"
+    return lambda name: programs / name / "bootstrap"
 
 
 def pack(program, archive):
-    """Packs a function: here, as `sam deploy` would do it at each deployment anew, and take several times as long."""
+    """Packs a function: here, as `sam deploy` would do it with each deployment, and take several times as long."""
     # A date of its own would make another archive of the same program.
     entry = ZipInfo("bootstrap")
     entry.external_attr = 0o755 << 16
     entry.compress_type = ZIP_DEFLATED
     with ZipFile(archive, "w") as packed:
         packed.writestr(entry, program.read_bytes(), compresslevel=1)
-
-
-def sam_build(folder, release, template):
-    """Builds the functions by cargo-lambda."""
-    tools.cargo()
-    environment = {**quiet_sam(), "PATH": f"{program('sam').parent}:{os.environ['PATH']}"}
-    if not release:
-        environment["SAM_BUILD_MODE"] = "debug"
-    built = built_in(folder, template).parent
-    say(f"building the functions ({'release' if release else 'debug'})")
-    command = [program("sam"), "build", "--template-file", template, "--build-dir", built]
-    run([*command, "--parameter-overrides", f"Architecture={architecture()}"], folder / "build.log", env=environment, cwd=ROOT)
 
 
 def architecture():

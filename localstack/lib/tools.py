@@ -12,7 +12,9 @@ import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
-ROOT = HERE.parent
+# A project that has these scripts from its program (`cargo run -- localstack`), or this repository.
+PROJECT = os.environ.get("CLOAKROOM_PROJECT")
+ROOT = Path(PROJECT or HERE.parent)
 TOOLS = HERE / ".tools"
 
 PYTHON = "3.13"
@@ -27,7 +29,7 @@ LOCKS = {
     "localstack": HERE / "requirements/localstack.txt",
     "ministack": HERE / "requirements/ministack.txt",
     "extended": HERE / "requirements/extended.txt",
-    "deploy": ROOT / "infra/requirements/deploy.txt",
+    "deploy": HERE / "requirements/deploy.txt",
     "checkov": ROOT / "infra/requirements/checkov.txt",
     "schemathesis": ROOT / "tests/openapi/requirements.txt",
 }
@@ -54,7 +56,7 @@ def environment(name):
     if made_of.exists() and made_of.read_text() == digest:
         return folder
     python = python_3_13()
-    fetching(f"{name}, pinned by {lock.relative_to(ROOT)}")
+    fetching(f"{name}, pinned by {os.path.relpath(lock, ROOT)}")
     shutil.rmtree(folder, ignore_errors=True)
     run([python, "-m", "venv", folder])
     if name == "uv":

@@ -28,10 +28,10 @@ def up(run, one):
         "CLOAKROOM_LEASE_SECONDS": "10",
         "CLOAKROOM_DIAGNOSTICS": "on",
         "PATH": f"{program('cargo-lambda').parent}:{os.environ['PATH']}",
-        "CARGO": str(HERE / "native/cargo"),
     }
     port = processes.free_port()
     command = [program("cargo-lambda"), "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", str(port)]
+    command += ["--features", "lambda"]
     command += ["--concurrency", "4"]  # a poll that waits must not keep the others waiting
     say("building the functions; a change of a file builds them anew")
     watch = processes.start(command, run.folder / "watch.log", variables, ROOT)

@@ -268,7 +268,7 @@ pub(crate) fn told(id: &str) -> String {
 }
 
 fn run(args: &[&str]) -> Output {
-    Command::new(program("cloakroom"))
+    Command::new(program("demo"))
         .args(args)
         .output()
         .expect("the program runs")

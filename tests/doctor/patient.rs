@@ -296,7 +296,7 @@ fn shell(line: &str, as_it_is: bool) -> Output {
 }
 
 fn doctor(args: &[&str]) -> Output {
-    Command::new(program("cloakroom"))
+    Command::new(program("demo"))
         .arg("doctor")
         .args(args)
         .output()

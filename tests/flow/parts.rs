@@ -209,7 +209,7 @@ async fn an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was() {
     let stays = stay.lock().await;
     let client = telling(&cloakroom, first, &told, &over, &stay);
     tokio::select! {
-        submitted = client.submit(submission.clone()) => panic!("{submitted:?}"),
+        submitted = client.send(submission.clone()) => panic!("{submitted:?}"),
         () = over.notified() => {}
     }
     let id = told.lock().expect("no one panics while telling")[0]
@@ -222,7 +222,7 @@ async fn an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was() {
 
     let (told, free) = (Told::default(), Arc::default());
     let submitted = telling(&cloakroom, first, &told, &over, &free)
-        .submit(submission.upload(&id))
+        .send(submission.upload(&id))
         .await
         .expect("accepted");
     // Not before: what is on its way would be sent on, to whoever reads it quickly enough.

@@ -28,7 +28,7 @@ pub struct Runner {
     _temporary: TempDir,
 }
 
-/// A program of the workspace (`cloakroom`, or a function), as `cargo test --workspace` built it beside the tests. Building
+/// A program of the workspace (`demo`, or a function), as `cargo test --workspace` built it beside the tests. Building
 /// it from here would build half of its dependencies once more, as without the tests they have other features.
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test is a program");
@@ -49,7 +49,7 @@ impl Runner {
     /// Starts one on a free port, and waits until it listens.
     pub async fn start(keep: Keep<'_>) -> Self {
         let temporary = tempfile::tempdir().expect("a folder for a while");
-        let mut command = Command::new(program("cloakroom"));
+        let mut command = Command::new(program("demo"));
         command.env("TMPDIR", temporary.path());
         command
             .args(["dev", "--listen", "127.0.0.1:0"])

@@ -179,7 +179,7 @@ fn listed<K: fmt::Display, V: fmt::Display>(of: impl Iterator<Item = (K, V)>) ->
 
 /// What `cloakroom explain` tells of a job.
 fn story(job: &str) -> String {
-    let told = Command::new(program("cloakroom"))
+    let told = Command::new(program("demo"))
         .args(["explain", job])
         .output();
     told.map_or_else(

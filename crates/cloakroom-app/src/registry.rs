@@ -16,6 +16,26 @@ use crate::upload::PARTS_LIFE;
 pub struct Registry {
     commands: Arc<Vec<Command>>,
     providers: Vec<Provider>,
+    about: About,
+}
+
+/// Name and version of a service, for the people who use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Name of the service.
+    pub name: &'static str,
+    /// Version of the service.
+    pub version: &'static str,
+}
+
+impl Default for About {
+    /// Returns this library's own name and version.
+    fn default() -> Self {
+        Self {
+            name: "cloakroom",
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
 }
 
 impl Registry {
@@ -35,7 +55,20 @@ impl Registry {
         Self {
             commands: Arc::new(commands),
             providers: Vec::new(),
+            about: About::default(),
         }
+    }
+
+    /// Sets the name and the version of the service, which its landing page shows.
+    #[must_use]
+    pub fn with_name(mut self, name: &'static str, version: &'static str) -> Self {
+        self.about = About { name, version };
+        self
+    }
+
+    /// Returns the name and the version of the service.
+    pub fn about(&self) -> About {
+        self.about
     }
 
     /// Builds a state for the handlers that take a [`State<T>`](crate::State): once in a process, before the first job, and

@@ -1,21 +1,25 @@
 //! The command line. Each subcommand's arguments stand in its own file.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use cloakroom_client::redact;
 
+#[cfg(feature = "dev")]
+use crate::dev;
 use crate::exit::Exit;
 #[cfg(not(feature = "deployments"))]
 use crate::left_out as doctor;
+#[cfg(not(feature = "dev"))]
+use crate::left_out as dev;
 #[cfg(not(feature = "deployments"))]
 use crate::left_out as redrive;
 use crate::service::Service;
-use crate::{cancel, completions, cost, dev, exit, explain, find, result, show, submit, watch};
+use crate::{
+    cancel, completions, cost, exit, explain, find, localstack, new, result, show, submit, watch,
+};
 #[cfg(feature = "deployments")]
 use crate::{doctor, redrive};
 
-/// Accept work now, do it later.
-///
-/// Without a command: runs everything on this machine, as `dev` does.
+/// Accept work now, do it later
 #[derive(Debug, Parser)]
 #[command(name = "cloakroom", version, after_help = exit::help())]
 pub(crate) struct Cli {
@@ -27,8 +31,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the whole service on this machine
+    /// Make a project, in which a service is written
+    New(new::Args),
+    /// Run the whole service on this machine; what runs without a command
     Dev(dev::Args),
+    /// Deploy the service to LocalStack on this machine, or end it
+    Localstack(localstack::Args),
     /// Submit a command, and print its job's id
     #[command(after_help = exit::help())]
     Submit(submit::Args),
@@ -61,9 +69,10 @@ pub(crate) enum Command {
 }
 
 impl Cli {
-    /// Reads the command line. Help and errors are shown here; then the exit code is the result.
-    pub(crate) fn read() -> Result<Self, Exit> {
-        Self::try_parse().map_err(|shown| {
+    /// Reads the command line of a program with or without a service. Help and errors are shown here; then the exit code is the
+    /// result.
+    pub(crate) fn read(has_service: bool) -> Result<Self, Exit> {
+        let read = |shown: clap::Error| {
             if !shown.use_stderr() {
                 // A reader that has gone away does not need help.
                 let _ = shown.print();
@@ -73,8 +82,23 @@ impl Cli {
                 without_secrets(shown.render().to_string(), std::env::args().skip(1)).trim_end(),
             );
             Exit::Usage
-        })
+        };
+        let matches = program(has_service).try_get_matches().map_err(read)?;
+        Self::from_arg_matches(&matches).map_err(read)
     }
+}
+
+/// Returns the command line of a program with or without a service: each hides what the other is for.
+fn program(has_service: bool) -> clap::Command {
+    let hide = |command: clap::Command| command.hide(true);
+    if has_service {
+        return Cli::command().mut_subcommand("new", hide);
+    }
+    Cli::command()
+        .mut_subcommand("dev", hide)
+        .mut_subcommand("localstack", hide)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
 }
 
 /// Removes credentials from clap's message, which repeats arguments that it does not expect: a URL in the wrong place.
@@ -91,9 +115,9 @@ fn without_secrets(mut message: String, args: impl Iterator<Item = String>) -> S
     message
 }
 
-impl Command {
-    /// What runs when no command is given.
-    pub(crate) fn unsaid() -> Self {
+impl Default for Command {
+    /// Returns `dev`, which runs when no command is given.
+    fn default() -> Self {
         Cli::parse_from(["cloakroom", "dev"])
             .command
             .expect("a command was given")
@@ -102,20 +126,19 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_holds_together() {
-        Cli::command().debug_assert();
+        program(true).debug_assert();
+        program(false).debug_assert();
     }
 
     #[test]
     fn without_a_command_everything_runs_here() {
         let cli = Cli::try_parse_from(["cloakroom"]).expect("no argument is needed");
         assert!(cli.command.is_none());
-        assert!(matches!(Command::unsaid(), Command::Dev(_)));
+        assert!(matches!(Command::default(), Command::Dev(_)));
     }
 
     #[test]

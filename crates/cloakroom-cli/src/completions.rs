@@ -12,10 +12,15 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// Prints the completions of a command line.
+/// Prints the completions of a command line, under the name by which it was called.
 pub(crate) fn run(args: &Args, mut command_line: Command) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command_line, "cloakroom", &mut script);
+    let called = std::env::args_os().next();
+    let name = called
+        .as_ref()
+        .and_then(|path| std::path::Path::new(path).file_stem()?.to_str())
+        .unwrap_or("cloakroom");
+    clap_complete::generate(args.shell, &mut command_line, name, &mut script);
     show::write(&script)?;
     Ok(Exit::Success)
 }

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
             HistoryView::from_job(&record, "")
         }
         #[cfg(not(feature = "deployments"))]
-        Some(_) => return Err(crate::left_out::failure()),
+        Some(_) => return Err(crate::left_out::deployments()),
     };
     if args.json {
         show::line(&serde_json::to_string(&story).expect("a story is JSON"))?;

@@ -1,6 +1,10 @@
-//! The program of a service. `dev` runs the service on this machine; the other subcommands talk to a service anywhere.
+//! The program of a service, and the installed program `cloakroom`.
 //!
-//! `doctor`, `redrive` and `explain --stack` ask AWS about a deployment. They need the feature `deployments`, which brings one
+//! - [`main()`] is the program of a service: `dev` runs the service on this machine, `localstack` deploys it to an emulator, and
+//!   the other subcommands talk to a service anywhere. It needs the feature `dev`.
+//! - [`installed`] is a program without a service: `new` makes a project.
+//!
+//! `doctor`, `redrive` and `explain --stack` ask AWS about a deployment. They need the feature `deployments`, which adds one
 //! more client of the SDK: a build for development leaves it out.
 
 mod args;
@@ -8,15 +12,18 @@ mod cancel;
 mod completions;
 mod content;
 mod cost;
+#[cfg(feature = "dev")]
 mod dev;
 #[cfg(feature = "deployments")]
 mod doctor;
 mod environment;
 mod exit;
 mod explain;
+mod files;
 mod find;
-#[cfg(not(feature = "deployments"))]
 mod left_out;
+mod localstack;
+mod new;
 #[cfg(feature = "deployments")]
 mod redrive;
 mod result;
@@ -38,7 +45,7 @@ use exit::{Exit, Failure};
 use service::Service;
 use signals::Signals;
 
-/// Runs the program for a service that has these commands.
+/// Runs the program of a service that has these commands.
 ///
 /// A service calls it as the whole of its `main`:
 ///
@@ -47,9 +54,19 @@ use signals::Signals;
 ///     cloakroom_cli::main(cloakroom_app::Registry::new(vec![]))
 /// }
 /// ```
+#[cfg(feature = "dev")]
 pub fn main(commands: Registry) -> ExitCode {
+    program(Some(commands))
+}
+
+/// Runs the program without a service: it makes projects, and talks to the services of others.
+pub fn installed() -> ExitCode {
+    program(None)
+}
+
+fn program(commands: Option<Registry>) -> ExitCode {
     environment::drop_empty_variables();
-    let cli = match Cli::read() {
+    let cli = match Cli::read(commands.is_some()) {
         Ok(cli) => cli,
         Err(shown) => return shown.into(),
     };
@@ -70,7 +87,7 @@ pub fn main(commands: Registry) -> ExitCode {
 }
 
 /// Runs a command to its end, or until a signal asks for the end. `dev` ends by itself then.
-async fn start(cli: Cli, commands: Registry) -> ExitCode {
+async fn start(cli: Cli, commands: Option<Registry>) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -79,12 +96,15 @@ async fn start(cli: Cli, commands: Registry) -> ExitCode {
             )));
         }
     };
-    let outcome = match cli.command.unwrap_or_else(Command::unsaid) {
-        Command::Dev(args) => dev::run(args, commands, signals)
+    let outcome = match (cli.command.unwrap_or_else(Command::default), commands) {
+        #[cfg(feature = "dev")]
+        (Command::Dev(args), Some(commands)) => dev::run(args, commands, signals)
             .await
             .map(|()| Exit::Success)
             .map_err(Failure::usage),
-        command => {
+        (Command::Dev(_), _) => Err(left_out::dev()),
+        (command, commands) => {
+            let commands = commands.unwrap_or_default();
             let running = Box::pin(run(command, &cli.service, &commands));
             match signals::run_until_signal(running, &mut signals).await {
                 Ok(outcome) => outcome,
@@ -120,9 +140,11 @@ async fn run(command: Command, service: &Service, commands: &Registry) -> Result
         #[cfg(not(feature = "deployments"))]
         Command::Redrive(_) | Command::Doctor(_) => {
             let _ = commands;
-            Err(left_out::failure())
+            Err(left_out::deployments())
         }
         Command::Cost(args) => cost::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::Localstack(args) => localstack::run(args).await,
         Command::Completions(args) => completions::run(&args, Cli::command()),
     }
 }

@@ -1,5 +1,5 @@
-//! The program of the demo service.
+//! The installed program: makes projects, and talks to the services of others.
 
 fn main() -> std::process::ExitCode {
-    cloakroom_cli::main(commands::registry())
+    cloakroom_cli::installed()
 }

@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
         service.client_with(&screen, |builder| builder.on_upload(tell))?
     };
     let submitted = tokio::select! {
-        submitted = client.submit(submission) => submitted,
+        submitted = client.send(submission) => submitted,
         Ok(()) = tokio::signal::ctrl_c() => {
             screen.clear();
             if unfinished.is_kept() {

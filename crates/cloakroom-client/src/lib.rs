@@ -1,4 +1,23 @@
-//! A typed client of a Cloakroom service: submit a command, come back when told to, take the result.
+//! A typed client of a Cloakroom service: submits a command, waits until its job has ended, and gets the result.
+//!
+//! A command that takes and returns JSON is submitted with types of your own:
+//!
+//! ```no_run
+//! # #[derive(serde::Serialize)] struct Order { article: String, amount: u32 }
+//! # #[derive(serde::Deserialize)] struct Receipt { total: u32 }
+//! # async fn example() -> Result<(), cloakroom_client::Error> {
+//! use cloakroom_client::Client;
+//!
+//! let client = Client::new("http://127.0.0.1:9000")?;
+//! let order = Order { article: "hat".into(), amount: 3 };
+//! let job = client.submit::<Receipt>("order.place", &order).key("order-1042").await?;
+//! let receipt = job.result().await?;
+//! println!("{}", receipt.total);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Submission`] describes every other command: a body of bytes, a file, a query string.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), cloakroom_client::Error> {
@@ -6,16 +25,16 @@
 //!
 //! let client = Client::new("http://127.0.0.1:9000")?;
 //! let photo = Submission::file("thumbnail.create", "image/png", "photo.png").query("width", 100);
-//! let submitted = client.submit(photo).await?;
+//! let submitted = client.send(photo).await?;
 //! let job = client.wait(&submitted.job.id, |job| eprintln!("{}", job.status.as_str())).await?;
 //! println!("{:?}", job.result);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Every call asks again when the service is away, throttled or unreachable, as told by `Retry-After` and within the
-//! limits of the [`Builder`]; [`Error`] says what is left to the caller. A job is named by its id, or by its URL below
-//! the client's base URL.
+//! Each call is sent again if the service is unavailable, throttles or can't be reached, as `Retry-After` says and within the
+//! limits of the [`Builder`]; [`Error`] says what the caller can do. A job is named by its id, or by its URL below the client's
+//! base URL.
 
 mod answer;
 mod builder;
@@ -38,6 +57,7 @@ mod retry;
 mod settings;
 mod submission;
 mod submit;
+mod typed;
 mod upload;
 mod uploading;
 mod wait;
@@ -55,4 +75,5 @@ pub use result::JobResult;
 pub use retry::Retry;
 pub use submission::{Key, Payload, Submission};
 pub use submit::Submitted;
+pub use typed::{Job, Submit};
 pub use uploading::Uploading;

@@ -55,7 +55,7 @@ pub enum Payload {
 /// The idempotency key of a submission: the same key with the same submission is the same job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Key {
-    /// A random one for each call of [`submit`](crate::Client::submit): however often the client asks again within the
+    /// A random one for each call of [`send`](crate::Client::send): however often the client asks again within the
     /// call, the work is done once. A second call is a second job.
     #[default]
     Random,

@@ -50,12 +50,13 @@ impl Call {
 }
 
 impl Client {
-    /// Submits a command. Asks again under the same key until the service has answered.
+    /// Submits a command of any kind. Sends it again under the same key until the service has answered. For a command that takes and
+    /// returns JSON, [`submit`](Self::submit) is shorter.
     ///
     /// A payload over [`Builder::body_limit`](crate::Builder::body_limit), or one that the service finds too large for
     /// a body, is uploaded first; in parts, if it is over [`Builder::parts_from`](crate::Builder::parts_from). An upload in parts that is
     /// interrupted goes on where it was if the same is submitted again with its id: see [`Submission::upload`].
-    pub async fn submit(&self, submission: Submission) -> Result<Submitted, Error> {
+    pub async fn send(&self, submission: Submission) -> Result<Submitted, Error> {
         let Submission {
             command,
             payload,

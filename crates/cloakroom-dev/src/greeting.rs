@@ -8,7 +8,9 @@ use crate::{Data, Listen};
 
 /// Returns where the service listens, where its data is, and a line to try each command with.
 pub(crate) fn text(place: &Listen, data: &Data, commands: &Registry) -> String {
-    let mut text = format!("listening on http://{place}\n{data}; end it with Ctrl-C\n\ntry:\n");
+    let mut text = format!(
+        "listening on http://{place}\n{data}; end it with Ctrl-C\n\nopen http://{place} in a browser, or try:\n"
+    );
     for command in commands.iter().filter(|command| !command.is_diagnostic()) {
         let example = command.curl(&format!("http://{place}"));
         writeln!(text, "  {example}").expect("writing to a string does not fail");

@@ -1,4 +1,4 @@
-//! The only crate that knows HTTP: one router for every host, request and response headers, problem documents, and a page.
+//! The only crate that knows HTTP: one router for every host, request and response headers, problem documents, and pages.
 //!
 //! - [`router()`] builds it; [`Site`] has its [`HttpSettings`], and the source of the caller's tenant;
 //! - a file for each verb: `submit`, `poll`, `result`, `cancel`, `find`, `uploads`; all show a job by `response`;
@@ -17,10 +17,12 @@ pub mod cors;
 mod find;
 mod header_list;
 mod history;
+mod html;
 mod idempotency_key;
 mod job_query;
 mod job_view;
 mod jobs_state;
+mod landing;
 mod long_polls;
 mod middleware;
 mod not_before;

@@ -1,58 +1,32 @@
 //! Page of a job, for a person. It follows the job by script, and without script by reloading.
-//!
-//! Script and style are in the page. Its policy allows no others, as it contains their hashes. Texts by handlers and clients
-//! are inserted as text: here by maud, and by `textContent` in the script.
+//! Texts by handlers and clients are inserted as text: here by maud, and by `textContent` in the script.
 
 use std::sync::LazyLock;
 
-use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use axum::response::Response;
 use cloakroom_core::view::JobView;
-use cloakroom_core::{Digest, Status, Timestamp};
+use cloakroom_core::{Status, Timestamp};
 use http::HeaderValue;
-use http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::html::{self, STYLE};
 use crate::job_view;
 
 const SCRIPT: &str = include_str!("page/follow.js");
-const STYLE: &str = include_str!("page/page.css");
 
 /// Longest time in seconds until the page reloads itself. A person is less patient than a program.
 const MAX_REFRESH_SECONDS: u64 = 5;
 
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = |text: &str| BASE64.encode(Digest::from_content(text.as_bytes()).as_bytes());
-    let policy = format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'",
-        hash(SCRIPT),
-        hash(STYLE),
-    );
-    HeaderValue::try_from(policy).expect("base64 is visible ASCII")
-});
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| html::policy(SCRIPT));
 
 /// Responds with the page. `tag` is the entity tag of the job's document, which the script polls.
 /// `retry_after` is in seconds.
 pub(crate) fn job(view: &JobView, tag: &str, retry_after: u64) -> Response {
-    let headers = [
-        (
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        ),
-        (CONTENT_SECURITY_POLICY, POLICY.clone()),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    ];
-    (
+    html::response(
         job_view::status(view),
-        headers,
-        page(view, tag, retry_after).into_string(),
+        POLICY.clone(),
+        page(view, tag, retry_after),
     )
-        .into_response()
 }
 
 fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {

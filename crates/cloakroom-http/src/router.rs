@@ -21,9 +21,11 @@ use crate::long_polls::LongPolls;
 use crate::middleware::middleware;
 use crate::problems::Rejection;
 use crate::submit_state::SubmitState;
-use crate::{Site, cancel, find, history, openapi, poll, response, result, submit, uploads};
+use crate::{
+    Site, cancel, find, history, landing, openapi, poll, response, result, submit, uploads,
+};
 
-/// Builds the routes of a host: commands, uploads and `/openapi.json` if it submits, jobs if it answers polls.
+/// Builds the routes of a host: `/`, commands, uploads and `/openapi.json` if it submits, jobs if it answers polls.
 ///
 /// A function serves one of the two and the dev runner both. Routes that a host does not serve are `not-found` there.
 pub fn router(site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
@@ -68,6 +70,11 @@ fn command_routes(
         namespace: submit.namespace,
     };
     Router::new()
+        .route("/", allow_only("GET, HEAD, OPTIONS", get(landing::landing)))
+        .route(
+            "/commands",
+            allow_only("GET, HEAD, OPTIONS", get(landing::commands)),
+        )
         .route(
             "/commands/{type}",
             allow_only("POST, OPTIONS", post(submit::submit)),
@@ -160,7 +167,7 @@ async fn not_found(request: Request) -> Response {
     }
     Rejection::new(
         Code::NotFound,
-        "there is nothing at this path; see /openapi.json for what there is",
+        "there is nothing at this path; see / and /openapi.json for what there is",
     )
     .into_response()
 }

@@ -55,15 +55,16 @@
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use cloakroom_app::upload::UPLOAD_LIMIT;
 pub use cloakroom_app::{
     BodyFile, BodyStream, Command, FromJob, Handler, HandlerError, JobContext, JobParts, Output,
     Payload, Registry as Service, State, StateError, TraceContext, blocking, command, layer,
     output,
 };
 pub use cloakroom_core::problem::FieldError;
-pub use cloakroom_core::{Status, Tenant, Timestamp};
+pub use cloakroom_core::{Digest, Failure, JobId, Resource, Status, Tenant, Timestamp};
 
-/// Lists the commands of a service.
+/// Lists the commands of a service. Its name and version are those of the package that calls the macro.
 ///
 /// ```
 /// use cloakroom::{Command, HandlerError, service};
@@ -74,6 +75,7 @@ pub use cloakroom_core::{Status, Tenant, Timestamp};
 ///
 /// let orders = service![Command::json("order.place", nothing), Command::json("order.cancel", nothing)];
 /// assert_eq!(orders.iter().count(), 2);
+/// assert_eq!(orders.about().name, "cloakroom"); // here
 /// ```
 ///
 /// # Panics
@@ -82,6 +84,7 @@ pub use cloakroom_core::{Status, Tenant, Timestamp};
 macro_rules! service {
     ($($command:expr),* $(,)?) => {
         $crate::Service::new(::std::vec![$($command),*])
+            .with_name(::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"))
     };
 }
 

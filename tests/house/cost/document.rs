@@ -13,7 +13,7 @@ fn document() -> String {
 fn run(command: &str) -> Output {
     let mut words = command.split_whitespace();
     assert_eq!(words.next(), Some("cloakroom"), "{command}");
-    Command::new(program("cloakroom"))
+    Command::new(program("demo"))
         .args(words)
         .output()
         .expect("the program runs")

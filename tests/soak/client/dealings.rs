@@ -29,16 +29,16 @@ pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Optio
     };
     let (client, again) = (&site.client, command.clone());
     let answers = match plan.sends {
-        Sends::Once => vec![client.submit(command).await],
+        Sends::Once => vec![client.send(command).await],
         Sends::Twice => {
-            let (one, other) = tokio::join!(client.submit(command), client.submit(again));
+            let (one, other) = tokio::join!(client.send(command), client.send(again));
             vec![one, other]
         }
-        Sends::HangsUp => match site.hasty.submit(command).await {
-            Err(Error::Unavailable { .. }) => vec![client.submit(again).await],
-            answered => vec![answered, client.submit(again).await],
+        Sends::HangsUp => match site.hasty.send(command).await {
+            Err(Error::Unavailable { .. }) => vec![client.send(again).await],
+            answered => vec![answered, client.send(again).await],
         },
-        Sends::GivesUp => match site.weak.submit(command).await {
+        Sends::GivesUp => match site.weak.send(command).await {
             Err(Error::Unavailable { .. }) => return None,
             answered => vec![answered],
         },
@@ -73,7 +73,7 @@ pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Optio
 pub(super) async fn reuse_key(site: &Site, story: &mut Story) {
     let another =
         Submission::json(COMMAND, json!({"result": "of another command"})).key(&story.key);
-    match site.client.submit(another).await {
+    match site.client.send(another).await {
         Err(Error::Problem(problem)) if problem.code == "idempotency-key-reused" => {}
         answered => story.wrongs.push(format!(
             "its key was taken for another command: {answered:?}"

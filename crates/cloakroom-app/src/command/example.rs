@@ -14,14 +14,23 @@ impl Command {
         self
     }
 
-    /// Returns a command line of curl that submits it to the service with this base URL.
+    /// Returns a payload that its schema may allow: the schema's first example, or a value for each required member.
+    pub fn example_payload(&self) -> Value {
+        example_of(&self.schema())
+    }
+
+    /// Returns the query string of its example; empty without one.
+    pub fn example_query(&self) -> &'static str {
+        self.example.map_or("", |(query, _)| query)
+    }
+
+    /// Returns a command line of curl that submits it to the service with this base URL, which may begin with a variable of the
+    /// shell.
     pub fn curl(&self, base_url: &str) -> String {
         let (query, options) = match (self.example, self.takes) {
             (Some((query, options)), _) => (query, options.to_owned()),
             (None, Takes::Json) => {
-                let body = example_of(&self.schema())
-                    .to_string()
-                    .replace('\'', r"'\''");
+                let body = self.example_payload().to_string().replace('\'', r"'\''");
                 (
                     "",
                     format!("-H 'Content-Type: application/json' -d '{body}'"),
@@ -36,10 +45,11 @@ impl Command {
             }
         };
         let url = format!("{base_url}/commands/{}", self.name);
-        if query.is_empty() {
-            format!("curl -i {url} {options}")
-        } else {
-            format!("curl -i '{url}?{query}' {options}")
+        match query {
+            // A shell expands a variable in double quotes only.
+            "" if url.starts_with('$') => format!("curl -i \"{url}\" {options}"),
+            "" => format!("curl -i {url} {options}"),
+            query => format!("curl -i \"{url}?{query}\" {options}"),
         }
     }
 }

@@ -276,6 +276,6 @@ fn an_example_of_a_binary_command_names_a_file_of_its_type() {
     );
     assert_eq!(
         turn.example("width=9", "-T photo.png").curl("http://x"),
-        "curl -i 'http://x/commands/image.turn?width=9' -T photo.png"
+        "curl -i \"http://x/commands/image.turn?width=9\" -T photo.png"
     );
 }

@@ -137,7 +137,7 @@ async fn a_result_that_breaks_off_leaves_the_old_one_and_nothing_else() {
 
 #[tokio::test]
 async fn a_signal_leaves_the_old_one_and_nothing_else() {
-    for signal in crate::signals_that_end() {
+    for signal in crate::signals::signals_that_end() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("r"), "old").expect("written");
         let server = Server::start([endless()]).await;

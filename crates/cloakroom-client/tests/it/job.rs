@@ -100,7 +100,7 @@ fn a_base_url_is_checked_where_it_enters() {
 fn every_call_can_run_on_any_thread() {
     fn on_any_thread<T: Send>(_: T) {}
     let (client, _) = client("https://host", |builder| builder);
-    on_any_thread(client.submit(Submission::json("a", json!({}))));
+    on_any_thread(client.send(Submission::json("a", json!({}))));
     on_any_thread(client.wait(ID, |_| ()));
     on_any_thread(client.poll(ID, Ask::default()));
     on_any_thread(client.result(ID));

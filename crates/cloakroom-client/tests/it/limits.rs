@@ -28,7 +28,7 @@ async fn a_body_has_up_to_4_mib_and_a_longer_payload_is_uploaded() {
     ] {
         let server = Server::start([problem(422, "invalid-payload", None)]).await;
         let (client, _) = client(&server.url, |builder| builder);
-        client.submit(bytes(length)).await.expect_err("refused");
+        client.send(bytes(length)).await.expect_err("refused");
         assert_eq!(server.end()[0].line, line, "{length}");
     }
 }
@@ -42,7 +42,7 @@ async fn an_upload_over_16_mib_comes_in_parts_of_16_mib() {
     ] {
         let server = Server::start([problem(422, "invalid-payload", None)]).await;
         let (client, _) = client(&server.url, |builder| builder);
-        client.submit(bytes(length)).await.expect_err("refused");
+        client.send(bytes(length)).await.expect_err("refused");
         let asked: Value = serde_json::from_slice(&server.end()[0].body).expect("JSON");
         assert_eq!(
             (&asked["parts"], &asked["content_length"]),
@@ -70,7 +70,7 @@ async fn four_parts_are_sent_at_once() {
     let storage = Server::start((0..6).map(|_| Reply::Never)).await;
     let server = Server::start([upload(&storage.url, 6)]).await;
     let (client, _) = client(&server.url, |builder| builder.body_limit(0).parts_from(0));
-    let sending = tokio::spawn(async move { client.submit(bytes(6)).await });
+    let sending = tokio::spawn(async move { client.send(bytes(6)).await });
     let four = async {
         while storage.asked() < 4 {
             tokio::task::yield_now().await;
@@ -102,7 +102,7 @@ async fn a_client_comes_back_for_a_minute_and_no_longer() {
             None => builder,
         };
         let (client, _) = client(&server.url, within);
-        assert_eq!(client.submit(bytes(1)).await.is_ok(), comes_back);
+        assert_eq!(client.send(bytes(1)).await.is_ok(), comes_back);
         server.end();
     }
 }
@@ -112,7 +112,7 @@ async fn the_minute_counts_from_the_first_failure() {
     let away = || reply(503, &[("retry-after", "30")], "");
     let server = Server::start([away(), away()]).await;
     let (client, clock) = client(&server.url, |builder| builder);
-    let error = client.submit(bytes(1)).await.expect_err("too late");
+    let error = client.send(bytes(1)).await.expect_err("too late");
     assert!(
         matches!(error, Error::Unavailable { attempts: 2, .. }),
         "{error}"
@@ -134,7 +134,7 @@ async fn a_retry_is_told_before_it_is_waited_for() {
         }
     };
     let (client, _) = client(&server.url, |builder| builder.on_retry(hear()));
-    client.submit(bytes(1)).await.expect("accepted");
+    client.send(bytes(1)).await.expect("accepted");
     let told = told.lock().expect("a lock");
     assert_eq!(
         *told,
@@ -222,11 +222,11 @@ async fn a_time_to_begin_is_sent_with_each_kind_of_submission() {
     .await;
     let (client, _) = client(&server.url, |builder| builder.body_limit(9));
     client
-        .submit(bytes(9).not_before(time))
+        .send(bytes(9).not_before(time))
         .await
         .expect("accepted");
     client
-        .submit(bytes(10).not_before(time))
+        .send(bytes(10).not_before(time))
         .await
         .expect("accepted");
     let seen = server.end();
@@ -312,11 +312,11 @@ async fn an_answer_may_take_30_seconds_besides_what_a_poll_is_held() {
     );
     // A second for each 64 KiB, on a slow line.
     assert_eq!(
-        unanswered(async |client| client.submit(bytes(64 * 1024 - 1)).await).await,
+        unanswered(async |client| client.send(bytes(64 * 1024 - 1)).await).await,
         30
     );
     assert_eq!(
-        unanswered(async |client| client.submit(bytes(64 * 1024)).await).await,
+        unanswered(async |client| client.send(bytes(64 * 1024)).await).await,
         31
     );
 }

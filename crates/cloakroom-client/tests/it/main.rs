@@ -6,5 +6,6 @@ mod parts;
 mod result;
 mod script;
 mod submit;
+mod typed;
 mod upload;
 mod wait;

@@ -72,7 +72,7 @@ async fn a_file_over_the_limit_goes_in_parts_each_sent_again_by_itself() {
             .on_upload(tell.clone())
     });
     let photo = Submission::file("thumbnail.create", "image/png", file.path());
-    client.submit(photo).await.expect("accepted");
+    client.send(photo).await.expect("accepted");
 
     let seen = server.end();
     let asked: Value = serde_json::from_slice(&seen[0].body).expect("JSON");
@@ -128,7 +128,7 @@ async fn what_is_there_of_an_interrupted_upload_is_not_sent_again() {
     let server = Server::start([there, accepted()]).await;
     let (client, _) = client(&server.url, in_parts);
     client
-        .submit(payload().upload("u-1"))
+        .send(payload().upload("u-1"))
         .await
         .expect("accepted");
     assert_eq!(
@@ -155,10 +155,7 @@ async fn an_interrupted_upload_that_is_unknown_or_of_another_length_is_begun_ane
         } else {
             payload()
         };
-        client
-            .submit(payload.upload("u-0"))
-            .await
-            .expect("accepted");
+        client.send(payload.upload("u-0")).await.expect("accepted");
         assert_eq!(
             lines(server)[..2],
             ["GET /uploads/u-0?from=1", "POST /uploads"]
@@ -180,7 +177,7 @@ async fn a_part_whose_link_is_over_gets_a_fresh_one_and_no_third() {
     ];
     let server = Server::start(replies).await;
     let (one, _) = client(&server.url, in_parts);
-    one.submit(payload()).await.expect("accepted");
+    one.send(payload()).await.expect("accepted");
     let asked = lines(server);
     assert_eq!(
         asked[1..3],
@@ -196,7 +193,7 @@ async fn a_part_whose_link_is_over_gets_a_fresh_one_and_no_third() {
     ])
     .await;
     let (client, _) = client(&server.url, in_parts);
-    let error = client.submit(payload()).await.expect_err("not let in");
+    let error = client.send(payload()).await.expect_err("not let in");
     assert!(matches!(error, Error::Protocol(_)), "{error}");
     storage.end();
     server.end();
@@ -212,7 +209,7 @@ async fn parts_that_are_told_of_later_are_asked_for() {
     ];
     let server = Server::start(pages.into_iter().chain([accepted()])).await;
     let (client, _) = client(&server.url, in_parts);
-    client.submit(payload()).await.expect("accepted");
+    client.send(payload()).await.expect("accepted");
     let asked = lines(server);
     assert_eq!(
         asked[..3],
@@ -244,7 +241,7 @@ async fn links_of_parts_are_used_for_40_minutes() {
         let (client, _) = client(&server.url, |builder| {
             in_parts(builder).retry_within(Duration::from_secs(9000))
         });
-        client.submit(payload()).await.expect("accepted");
+        client.send(payload()).await.expect("accepted");
         let next = if is_stale {
             "GET /uploads/u-1?from=1"
         } else {
@@ -283,7 +280,7 @@ async fn a_large_file_that_was_rewritten_is_not_submitted_and_one_that_grew_is()
             .build()
             .expect("a client");
         let submitted = client
-            .submit(Submission::file("a", "image/png", file.path()))
+            .send(Submission::file("a", "image/png", file.path()))
             .await;
         match submitted {
             Ok(_) => assert!(is_same),

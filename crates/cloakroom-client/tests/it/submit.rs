@@ -20,7 +20,7 @@ async fn asks_again_with_the_same_key_at_503_and_a_dropped_connection() {
     let away = reply(503, &[("retry-after", "3")], "");
     let server = Server::start([away, Reply::Drop, accepted()]).await;
     let (client, clock) = client(&server.url, |builder| builder);
-    let submitted = client.submit(command()).await.expect("accepted in the end");
+    let submitted = client.send(command()).await.expect("accepted in the end");
     assert_eq!(submitted.job.status, Status::Accepted);
     assert_eq!(submitted.location, format!("{}/jobs/{ID}", server.url));
     assert!(!submitted.replayed);
@@ -54,7 +54,7 @@ async fn sends_a_given_key_as_a_structured_field_string_and_the_query_in_its_ord
         .query("width", 100)
         .query("fit", "a b")
         .key("a\"b\\c");
-    client.submit(photo).await.expect("accepted");
+    client.send(photo).await.expect("accepted");
     let seen = server.end();
     assert_eq!(
         seen[0].line,
@@ -70,7 +70,7 @@ async fn sends_a_given_key_as_a_structured_field_string_and_the_query_in_its_ord
 async fn does_not_ask_again_at_422() {
     let server = Server::start([problem(422, "invalid-payload", None)]).await;
     let (client, clock) = client(&server.url, |builder| builder);
-    let error = client.submit(command()).await.expect_err("refused");
+    let error = client.send(command()).await.expect_err("refused");
     assert!(
         matches!(&error, Error::Problem(problem) if problem.code == "invalid-payload"),
         "{error}"
@@ -88,7 +88,7 @@ async fn a_refusal_is_no_jobs_end_even_if_it_shows_a_job() {
     )])
     .await;
     let (client, _) = client(&server.url, |builder| builder);
-    let error = client.submit(command()).await.expect_err("refused");
+    let error = client.send(command()).await.expect_err("refused");
     assert!(matches!(error, Error::Problem(_)), "{error}");
     server.end();
 }
@@ -98,7 +98,7 @@ async fn a_gateways_own_refusal_is_a_problem_of_no_type() {
     let server =
         Server::start([reply(403, &[], r#"{"message":"Forbidden by the gateway"}"#)]).await;
     let (client, _) = client(&server.url, |builder| builder);
-    let error = client.submit(command()).await.expect_err("refused");
+    let error = client.send(command()).await.expect_err("refused");
     assert_eq!(
         error.to_string(),
         "have the request accepted: Forbidden by the gateway (403 http-403)"
@@ -118,7 +118,7 @@ async fn a_replay_shows_the_job_as_it_ended() {
     let server = Server::start([Reply::Answer(answer)]).await;
     let (client, _) = client(&server.url, |builder| builder);
     let submitted = client
-        .submit(command().key("order-1042"))
+        .send(command().key("order-1042"))
         .await
         .expect("known");
     assert!(submitted.replayed);
@@ -130,7 +130,7 @@ async fn a_replay_shows_the_job_as_it_ended() {
 async fn gives_up_after_as_many_attempts_as_it_may_make() {
     let server = Server::start((0..8).map(|_| reply(500, &[], ""))).await;
     let (client, clock) = client(&server.url, |builder| builder);
-    let error = client.submit(command()).await.expect_err("gave up");
+    let error = client.send(command()).await.expect_err("gave up");
     assert!(
         matches!(error, Error::Unavailable { attempts: 8, .. }),
         "{error}"
@@ -143,7 +143,7 @@ async fn gives_up_after_as_many_attempts_as_it_may_make() {
 async fn gives_up_at_once_when_told_to_come_back_after_its_time() {
     let server = Server::start([reply(429, &[("retry-after", "3600")], "")]).await;
     let (client, clock) = client(&server.url, |builder| builder);
-    let error = client.submit(command()).await.expect_err("gave up");
+    let error = client.send(command()).await.expect_err("gave up");
     assert!(
         matches!(error, Error::Unavailable { attempts: 1, retry_after: Some(wait), .. } if wait.as_secs() == 3600),
         "{error}"
@@ -157,7 +157,7 @@ async fn without_a_key_asks_again_only_where_no_job_can_have_come_about() {
     let server = Server::start([reply(429, &[], ""), reply(503, &[], "")]).await;
     let (client, _) = client(&server.url, |builder| builder);
     let error = client
-        .submit(command().without_key())
+        .send(command().without_key())
         .await
         .expect_err("not known");
     assert!(
@@ -181,7 +181,7 @@ async fn a_service_that_is_not_there_is_unavailable() {
     drop(listener);
     let (client, clock) = client(&url, |builder| builder);
     let error = client
-        .submit(command().without_key())
+        .send(command().without_key())
         .await
         .expect_err("nobody there");
     assert!(
@@ -199,7 +199,7 @@ async fn what_cannot_be_sent_is_not_sent() {
         command().key("a b"),
         Submission::file("a", "image/png", "/no/such/file"),
     ] {
-        let error = client.submit(bad).await.expect_err("not to be sent");
+        let error = client.send(bad).await.expect_err("not to be sent");
         assert!(matches!(error, Error::Input { .. }), "{error}");
     }
 }
@@ -221,7 +221,7 @@ async fn keeps_to_the_path_of_the_base_url() {
         );
     }
     let (client, _) = client(&format!("{}/stage/", server.url), |builder| builder);
-    let submitted = client.submit(command()).await.expect("accepted");
+    let submitted = client.send(command()).await.expect("accepted");
     assert_eq!(
         submitted.location,
         format!("{}/stage/jobs/{ID}", server.url)

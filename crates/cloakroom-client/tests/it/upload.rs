@@ -39,7 +39,7 @@ async fn a_large_file_is_uploaded_and_then_named() {
     let photo = Submission::file("thumbnail.create", "image/png", file.path())
         .query("width", 100)
         .key("order-1042");
-    client.submit(photo).await.expect("accepted");
+    client.send(photo).await.expect("accepted");
 
     let seen = server.end();
     let lines: Vec<_> = seen.iter().map(|seen| seen.line.as_str()).collect();
@@ -95,7 +95,7 @@ async fn what_the_service_finds_too_large_for_a_body_is_uploaded() {
     .await;
     let (client, _) = client(&server.url, |builder| builder);
     client
-        .submit(Submission::bytes(
+        .send(Submission::bytes(
             "thumbnail.create",
             "image/png",
             "0123456789",
@@ -116,7 +116,7 @@ async fn a_url_that_has_expired_is_asked_for_once_more() {
     let server = Server::start([ticket(&storage.url), ticket(&storage.url), accepted()]).await;
     let (client, _) = client(&server.url, |builder| builder.body_limit(0));
     client
-        .submit(Submission::bytes("a", "image/png", "0123456789"))
+        .send(Submission::bytes("a", "image/png", "0123456789"))
         .await
         .expect("accepted");
     storage.end();
@@ -129,7 +129,7 @@ async fn a_payload_that_is_too_large_altogether_is_refused() {
     let server = Server::start((0..2).map(|_| problem(413, "payload-too-large", None))).await;
     let (client, _) = client(&server.url, |builder| builder);
     let error = client
-        .submit(Submission::bytes("a", "image/png", "0123456789"))
+        .send(Submission::bytes("a", "image/png", "0123456789"))
         .await
         .expect_err("too large");
     assert!(
@@ -164,7 +164,7 @@ async fn a_link_whose_signer_has_no_session_any_more_is_renewed_more_than_once()
             .retry_within(std::time::Duration::ZERO)
     });
     client
-        .submit(Submission::bytes("a", "image/png", "0123456789"))
+        .send(Submission::bytes("a", "image/png", "0123456789"))
         .await
         .expect("accepted");
     assert!(clock.waits_ms().is_empty(), "a fresh link is no retry");
@@ -178,7 +178,7 @@ async fn a_link_that_is_never_good_is_an_error_in_the_end() {
     let server = Server::start((0..4).map(|_| ticket(&storage.url))).await;
     let (client, _) = client(&server.url, |builder| builder.body_limit(0));
     let error = client
-        .submit(Submission::bytes("a", "image/png", "0123456789"))
+        .send(Submission::bytes("a", "image/png", "0123456789"))
         .await
         .expect_err("no good link");
     assert!(matches!(error, Error::Protocol(_)), "{error}");
@@ -202,7 +202,7 @@ async fn a_file_that_was_rewritten_is_blamed_when_the_storage_rejects_its_bytes(
         input,
     };
     let error = client
-        .submit(Submission {
+        .send(Submission {
             payload,
             ..Submission::json("a", ())
         })

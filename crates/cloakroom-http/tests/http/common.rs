@@ -11,10 +11,8 @@ use crate::service::{service, service_with};
 async fn a_path_that_is_not_there_is_not_found() {
     let service = service();
     for path in [
-        "/",
         "/nothing",
         "/jobs/",
-        "/commands",
         "/commands/",
         "/commands/a/b",
         "/uploads/",
@@ -32,6 +30,8 @@ async fn a_path_that_is_not_there_is_not_found() {
 async fn a_known_path_rejects_other_methods_with_those_that_it_allows() {
     let service = service();
     for (path, allow) in [
+        ("/", "GET, HEAD, OPTIONS"),
+        ("/commands", "GET, HEAD, OPTIONS"),
         ("/commands/act", "POST, OPTIONS"),
         ("/commands/unknown", "POST, OPTIONS"),
         ("/uploads", "POST, OPTIONS"),
@@ -293,8 +293,12 @@ async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_withou
     }
     let found = service.get("/v1/jobs?client_job_id=none", &[]).await;
     assert_eq!((found.status, found.json()), (200, json!({ "jobs": [] })));
-    for path in ["/v1", "/v1/", "/v1//jobs", "/v11/jobs", "/v1?x=1"] {
+    for path in ["/v1//jobs", "/v11/jobs", "/v11"] {
         service.get(path, &[]).await.problem(404, "not-found");
+    }
+    for path in ["/v1", "/v1/", "/v1?x=1", "/"] {
+        let root = service.get(path, &[]).await.json();
+        assert_eq!(root["commands"], "/v1/commands", "{path}");
     }
     let problem = service
         .get("/v1/jobs/x", &[])

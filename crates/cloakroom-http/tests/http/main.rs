@@ -3,6 +3,7 @@
 mod cancel;
 mod common;
 mod find;
+mod landing;
 mod log;
 mod log_lines;
 mod openapi;

@@ -133,9 +133,11 @@ pub(super) async fn other_queries(record: &mut Record) {
             "",
         )
         .await;
-    record
-        .request("there", &service, ("GET", "/openapi.json"), &[], "")
-        .await;
+    for path in ["/openapi.json", "/", "/commands"] {
+        record
+            .request("there", &service, ("GET", path), &[], "")
+            .await;
+    }
 }
 
 pub(super) async fn cancellations(record: &mut Record) {

@@ -243,6 +243,8 @@ pub(super) async fn every_route(record: &mut Record) {
         ("GET", &format!("{location}/history"), ""),
         ("GET", &format!("{location}/result"), ""),
         ("GET", "/openapi.json", ""),
+        ("GET", "/", ""),
+        ("GET", "/commands", ""),
     ] {
         record
             .request("of nobody", &unknown_caller, (method, path), &[JSON], body)

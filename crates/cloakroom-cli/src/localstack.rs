@@ -1,0 +1,54 @@
+//! `localstack`: deploys the project to an emulator of AWS on this machine, by the scripts that the program brings along.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::exit::{Exit, Failure};
+use crate::files::{self, LOCALSTACK};
+
+/// Folder of the scripts, and of everything that they download and start.
+const FOLDER: &str = ".cloakroom/localstack";
+
+/// `up --help` lists what each of them takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// up: start LocalStack and deploy infra/template.yaml; status: show what is up; down: end it, and delete its data
+    #[arg(value_parser = ["up", "status", "down"])]
+    verb: String,
+    /// Arguments of the script
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
+    let failed = |what: &str, error: &dyn std::fmt::Display| {
+        Failure::usage(format!("failed to {what}: {error}"))
+    };
+    let project = std::env::current_dir().map_err(|error| failed("find the project", &error))?;
+    if !project.join("infra/template.yaml").is_file() {
+        return Err(Failure::usage(
+            "there is no infra/template.yaml here: run it in the folder of a project",
+        ));
+    }
+    let folder = Path::new(FOLDER);
+    for (path, text) in LOCALSTACK {
+        files::write(folder, path, text)
+            .map_err(|error| failed("write the scripts of LocalStack", &error))?;
+    }
+    let status = Command::new(project.join(folder).join(&args.verb))
+        .args(&args.args)
+        .env("CLOAKROOM_PROJECT", &project)
+        .stdin(Stdio::null())
+        .status()
+        .await
+        .map_err(|error| failed("run Python 3.13 as python3", &error))?;
+    // The script has said why.
+    Ok(if status.success() {
+        Exit::Success
+    } else {
+        Exit::Usage
+    })
+}

@@ -1,0 +1,77 @@
+//! `GET /` and `GET /commands`.
+
+use cloakroom_http::Site;
+use serde_json::{Value, json};
+
+use crate::service::{service, service_with};
+
+const BROWSER: (&str, &str) = ("accept", "text/html,*/*;q=0.8");
+
+#[tokio::test(start_paused = true)]
+async fn a_program_gets_the_paths_of_the_service_below_its_base_path() {
+    let root = service().get("/", &[]).await;
+    assert_eq!((root.status, root.header("vary")), (200, "Accept"));
+    assert_eq!(root.json()["commands"], "/commands");
+
+    let service = service_with(Site::from_base_url("https://api.example.com/v1"));
+    let root = service.get("/v1/", &[]).await.json();
+    assert_eq!(
+        root,
+        json!({
+            "service": { "name": "cloakroom", "version": env!("CARGO_PKG_VERSION") },
+            "commands": "/v1/commands",
+            "uploads": "/v1/uploads",
+            "jobs": "/v1/jobs",
+            "openapi": "/v1/openapi.json",
+        })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_gets_every_command_with_its_schemas_limits_and_a_line_of_curl() {
+    let service = service_with(Site::from_base_url("/v1"));
+    let list = service.get("/v1/commands", &[]).await.json();
+    let document = service.get("/v1/openapi.json", &[]).await.json();
+    let commands = list["commands"].as_array().expect("commands");
+    for command in commands {
+        let name = command["type"].as_str().expect("a type");
+        assert_eq!(command["path"], format!("/v1/commands/{name}"));
+        assert!(document["paths"][format!("/commands/{name}")].is_object());
+        let curl = command["curl"].as_str().expect("a line");
+        assert!(curl.contains(&format!("$URL/v1/commands/{name}")), "{curl}");
+        assert!(command["payload_schema"].is_object(), "{name}");
+    }
+    let act = commands.iter().find(|it| it["type"] == "act");
+    insta::assert_json_snapshot!(act.expect("it is served"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_gets_a_page_with_a_form_for_every_command() {
+    let service = service_with(Site::from_base_url("/v1"));
+    let page = service.get("/v1/", &[BROWSER]).await;
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (200, "text/html; charset=utf-8")
+    );
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));
+    let list = service.get("/v1/commands", &[]).await.json();
+    for command in list["commands"].as_array().expect("commands") {
+        let path = command["path"].as_str().expect("a path");
+        assert!(
+            page.text().contains(&format!("data-url=\"{path}\"")),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_caller_learns_no_command() {
+    let service = service_with(Site::default().tenant(|_| None));
+    for path in ["/", "/commands"] {
+        let response = service.get(path, &[BROWSER]).await;
+        let problem: Value = response.json();
+        assert_eq!(problem["status"], response.status);
+        assert!(response.status == 401 || response.status == 403, "{path}");
+    }
+}

@@ -1,0 +1,253 @@
+//! `diagnostic.run`: takes its time, reports progress, and succeeds or fails as it is told. For trying things, and for tests.
+
+mod ledger;
+
+use std::time::Duration;
+
+use cloakroom::FieldError;
+use cloakroom::{Command, HandlerError, JobContext, Output};
+use cloakroom::{Digest, Failure, Resource};
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use ledger::{Ledger, Mark};
+
+const MAX_DURATION_MS: u64 = 900_000;
+const MAX_STEPS: u32 = 1000;
+const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
+
+/// What to do, in the order of the members. Each may be left out; without any the job succeeds at once, with no result.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(transform = one_result)]
+struct Diagnostic {
+    /// How long to take, in milliseconds.
+    #[schemars(range(max = 900_000))]
+    duration_ms: Option<u64>,
+    /// How often to report progress on the way, at equal distances; the last report comes with the end.
+    #[schemars(range(max = 1000))]
+    progress_steps: Option<u32>,
+    /// What to say: of progress, and of a failure.
+    message: Option<String>,
+    /// How to fail.
+    fail: Option<Fail>,
+    /// How many attempts are to fail, from the first; all of them without it.
+    fail_attempts: Option<u32>,
+    /// The status of a failure.
+    #[schemars(range(min = 400, max = 499), extend("not" = { "enum": [401, 405, 407, 408, 425, 426, 429] }))]
+    status: Option<u16>,
+    /// The code of a failure: a kebab-case word.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]
+    code: Option<String>,
+    /// The result, as JSON. `null` is none.
+    result: Option<Value>,
+    /// Instead, a result of so many bytes: 0 to 250, over and over.
+    #[schemars(range(max = 67_108_864))]
+    result_bytes: Option<usize>,
+    /// Instead, the SHA-256 of the message's UTF-8 bytes as `{"sha256_message": "…"}`, in hex. No message is an empty one.
+    digest: Option<bool>,
+    /// The place of what was made: an absolute path (`/x`) or an `http(s)` URL.
+    #[schemars(
+        length(max = 2048),
+        regex(pattern = r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https?://[!-~]+)$")
+    )]
+    resource: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Fail {
+    /// The job fails.
+    Terminal,
+    /// The attempt fails; another one follows, while there is one left.
+    Retryable,
+    /// The handler panics.
+    Panic,
+    /// The whole process ends at once, and whatever else it was doing with it.
+    Exit,
+}
+
+/// Says in the schema that a job has one result.
+fn one_result(schema: &mut Schema) {
+    let given =
+        |name: &str, rule: Value| json!({ "required": [name], "properties": { name: rule } });
+    let result = given("result", json!({ "not": { "type": "null" } }));
+    let bytes = given("result_bytes", json!({ "type": "integer" }));
+    let digest = given("digest", json!({ "const": true }));
+    let two = [[&result, &bytes], [&result, &digest], [&bytes, &digest]]
+        .map(|two| json!({ "allOf": two }));
+    schema.insert("not".to_owned(), json!({ "anyOf": two }));
+}
+
+impl Diagnostic {
+    fn has_digest(&self) -> bool {
+        self.digest == Some(true)
+    }
+
+    fn check(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        let mut unless = |good: bool, pointer: &str, rule: &str| {
+            if !good {
+                errors.push(FieldError::new(pointer, rule));
+            }
+        };
+        unless(
+            self.duration_ms.is_none_or(|ms| ms <= MAX_DURATION_MS),
+            "/duration_ms",
+            "a duration is 0 to 900000 ms",
+        );
+        unless(
+            self.progress_steps.is_none_or(|n| n <= MAX_STEPS),
+            "/progress_steps",
+            "the number of steps is 0 to 1000",
+        );
+        let status_rule =
+            "the status of a failure is 400 to 499, but not 401, 405, 407, 408, 425, 426 or 429";
+        unless(
+            self.status.is_none_or(Failure::may_be_answered),
+            "/status",
+            status_rule,
+        );
+        let code_is_good = self
+            .code
+            .as_ref()
+            .is_none_or(|code| Failure::new("").with_code(code).code == *code);
+        unless(
+            code_is_good,
+            "/code",
+            "a code is a kebab-case word of at most 64 characters",
+        );
+        let length_is_good = self
+            .result_bytes
+            .is_none_or(|bytes| bytes <= MAX_RESULT_BYTES);
+        unless(
+            length_is_good,
+            "/result_bytes",
+            "a result has 0 to 67108864 bytes",
+        );
+        let results = [
+            ("/result", self.result.is_some()),
+            ("/result_bytes", self.result_bytes.is_some()),
+            ("/digest", self.has_digest()),
+        ];
+        for (pointer, _) in results.into_iter().filter(|(_, given)| *given).skip(1) {
+            unless(
+                false,
+                pointer,
+                "a job has one result: give one of result, result_bytes and digest",
+            );
+        }
+        if let Some(Err(rule)) = self.resource.as_deref().map(Resource::parse) {
+            unless(false, "/resource", &rule.to_string());
+        }
+        errors
+    }
+}
+
+/// The command. Its waits between attempts are short, so that they can be watched.
+pub(crate) fn command() -> Command {
+    let ledger = Ledger::from_env();
+    Command::json(
+        "diagnostic.run",
+        move |todo: Diagnostic, job: JobContext| run(todo, job, ledger.clone()),
+    )
+    .validate(Diagnostic::check)
+    .diagnostic()
+    .timeout(Duration::from_secs(900))
+    .attempts(3)
+    .backoff(Duration::from_secs(1), Duration::from_secs(10))
+}
+
+async fn run(todo: Diagnostic, job: JobContext, ledger: Ledger) -> Result<Output, HandlerError> {
+    ledger.note(Mark::Began, job.id(), job.attempt())?;
+    take_time(&todo, &job).await?;
+    let fails = todo
+        .fail_attempts
+        .is_none_or(|attempts| job.attempt() <= attempts);
+    match todo.fail.filter(|_| fails) {
+        None => {
+            ledger.note(Mark::Did, job.id(), job.attempt())?;
+            answer(&todo)
+        }
+        Some(Fail::Terminal) => Err(failure(&todo, HandlerError::terminal)),
+        Some(Fail::Retryable) => Err(failure(&todo, HandlerError::retryable)),
+        Some(Fail::Panic) => panic!("panicked, as the command asked"),
+        // Not `exit`, which runs what was registered for an orderly end.
+        Some(Fail::Exit) => std::process::abort(),
+    }
+}
+
+async fn take_time(todo: &Diagnostic, job: &JobContext) -> Result<(), HandlerError> {
+    let (begun, duration) = (
+        Instant::now(),
+        Duration::from_millis(todo.duration_ms.unwrap_or(0)),
+    );
+    let steps = todo.progress_steps.unwrap_or(0);
+    for step in 1..=steps {
+        wait(begun + duration * step / steps, job).await?;
+        let message = todo
+            .message
+            .clone()
+            .unwrap_or_else(|| format!("step {step} of {steps}"));
+        job.progress(100.0 * f64::from(step) / f64::from(steps), message);
+    }
+    wait(begun + duration, job).await
+}
+
+async fn wait(until: Instant, job: &JobContext) -> Result<(), HandlerError> {
+    let waited = async {
+        // A timer is set for a millisecond at least.
+        if Instant::now() < until {
+            sleep_until(until).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = job.cancelled() => Err(HandlerError::cancelled()),
+        () = waited => Ok(()),
+    }
+}
+
+fn failure(todo: &Diagnostic, new: fn(String) -> HandlerError) -> HandlerError {
+    let mut error = new(todo
+        .message
+        .clone()
+        .unwrap_or_else(|| "failed, as the command asked".to_owned()));
+    if let Some(status) = todo.status {
+        error = error.status(status);
+    }
+    if let Some(code) = &todo.code {
+        error = error.code(code);
+    }
+    error
+}
+
+fn answer(todo: &Diagnostic) -> Result<Output, HandlerError> {
+    let output = match (&todo.result, todo.result_bytes) {
+        (Some(result), _) => Output::json(result)?,
+        (None, Some(length)) => Output::bytes("application/octet-stream", some_bytes(length)),
+        (None, None) if todo.has_digest() => {
+            let message = todo.message.as_deref().unwrap_or_default();
+            Output::json(
+                &json!({ "sha256_message": Digest::from_content(message.as_bytes()).to_string() }),
+            )?
+        }
+        (None, None) => Output::none(),
+    };
+    match &todo.resource {
+        Some(resource) => output.at(resource),
+        None => Ok(output),
+    }
+}
+
+fn some_bytes(length: usize) -> Vec<u8> {
+    let once: Vec<u8> = (0..=250).collect();
+    let mut bytes = once.repeat(length.div_ceil(once.len()));
+    bytes.truncate(length);
+    bytes
+}
+
+#[cfg(test)]
+mod tests;
