@@ -1,0 +1,5 @@
+//! Function that runs the handlers of queued commands.
+
+fn main() -> cloakroom::lambda::Result {
+    cloakroom::lambda::worker(old::service())
+}
