@@ -1,4 +1,5 @@
-//! Each keyword that a type does not keep by itself. `functions/commands/tests/schema` compares with another validator.
+//! Each keyword that deserialization does not enforce. `functions/commands/tests/schema` compares with another
+//! validator.
 
 use serde_json::json;
 
