@@ -22,7 +22,7 @@ pub(crate) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
         .filter_map(|kind| Some(held(kind, known.timeout(kind)?, aws)));
     let worker = known.worker_timeout().zip(known.lease_and_margin);
     let worker = worker.into_iter().flat_map(
-        |(timeout, (lease, margin))| // A timeout that is too short is found as one, and mended as one: the lease is held to what it will be.
+        |(timeout, (lease, margin))| // A short timeout has its own finding. The lease is checked against the fixed value.
         [attempts(timeout, margin, needs, aws), leased(lease, timeout.max(needs.timeout.min(LONGEST)), aws)],
     );
     http.chain(worker).collect()
