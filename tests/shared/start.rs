@@ -1,8 +1,8 @@
-//! A function's own program, at its start. Included by the tests of each function.
+//! Start of a function's program. The tests of each function include this file.
 
 use std::process::Command;
 
-/// Starts the program with these variables alone: it must stop, and say in one line which one is missing.
+/// Starts the program with only these variables. It must stop, and print one line with the missing variable.
 pub(crate) fn stops_for_want_of(missing: &str, program: &str, set: &[(&str, &str)]) {
     let output = Command::new(program)
         .env_clear()
