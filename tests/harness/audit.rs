@@ -1,4 +1,4 @@
-//! Audit of what clients were told about their jobs. Compares it with their earlier observations, with each job's
+//! Audit of the responses that clients got about their jobs. Compares them with earlier responses, with each job's
 //! history, and with a ledger in which handlers record their effects outside of Cloakroom.
 
 mod ledger;

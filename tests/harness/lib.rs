@@ -1,6 +1,6 @@
 //! Harness of the whole-flow tests: a deployment, identified by its URL.
 //!
-//! With `CLOAKROOM_URL` set, the tests use that deployment, and `CLOAKROOM_ON` names its kind (see [`Target`]).
+//! If `CLOAKROOM_URL` is set, the tests use that deployment, and `CLOAKROOM_ON` names its kind (see [`Target`]).
 //! Otherwise each test starts its own dev runner, and stops it by its process id.
 
 pub mod audit;

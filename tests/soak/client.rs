@@ -56,7 +56,7 @@ pub(crate) struct Site {
     weak: Client,
     /// Prefix of this run's keys.
     run: String,
-    /// Time by which jobs must end, once it is known.
+    /// Deadline for the end of all jobs, once it is known.
     deadline: watch::Receiver<Option<Instant>>,
     pub(crate) counts: Arc<Counts>,
 }
