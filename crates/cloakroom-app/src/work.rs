@@ -44,7 +44,7 @@ pub struct Worker {
     pub objects: Arc<dyn Objects>,
     /// Commands with handlers.
     pub commands: Handlers,
-    /// Times that it keeps to.
+    /// Timing of the worker.
     pub settings: WorkerSettings,
     /// Admission of attempts to this process. All of its workers share one.
     pub admission: Admission,

@@ -1,4 +1,4 @@
-//! Stages of an attempt: tells time spent in the handler from time spent waiting for the storage.
+//! Stages of an attempt: distinguishes time spent in the handler from time spent waiting for the storage.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
