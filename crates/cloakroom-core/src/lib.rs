@@ -1,7 +1,8 @@
 //! The job and its rules, as pure code: no async, clock, randomness, AWS or HTTP. Time and randomness are arguments, so
 //! each rule is tested on plain values.
 //!
-//! - [`status`]: the state machine. [`job`]: the record of a command. [`transition`]: the conditional writes that change it.
+//! - [`status`]: the state machine. [`job`]: the record of a command. [`transition`]: the conditional writes that
+//!   change it.
 //! - [`history`]: the steps of a job in its record.
 //! - [`ids`]: identifiers, with the derivation of a job's id from the client's.
 //! - [`retry`] and [`poll`]: retry delays and polling intervals.

@@ -132,8 +132,8 @@ fn open(job: Option<&Job>, now: Timestamp) -> Option<&Job> {
 
 /// Returns the likely cause of an abandoned job.
 ///
-/// The code is `worker-timed-out` if the worker was alive at its last heartbeat before its function timed out
-/// (heartbeats are a third of the lease apart). Otherwise it is `worker-crashed`.
+/// The code is `worker-timed-out` if the function's timeout was reached before the worker's next heartbeat was due.
+/// Otherwise it is `worker-crashed`. Heartbeats are a third of the lease apart.
 ///
 /// If the attempt shared its process with others, the text does not blame the job. Such a job ends this way only when
 /// no message brings it another attempt.
