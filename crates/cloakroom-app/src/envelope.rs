@@ -1,8 +1,8 @@
 //! Content of a message: the command, with its payload or a claim check.
 //!
 //! This is a boundary: new code reads messages that older code wrote. Unknown members are ignored. A message has
-//! version 1, or version 2 if its digest is not that of the payload's bytes, because older code would assume that it
-//! is.
+//! version 1. It has version 2 if its digest is not that of the payload's bytes, because older code would assume that
+//! it is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -1,5 +1,5 @@
-//! Runs handlers in their own tasks, and optionally on a separate runtime, so that a handler that computes for a long
-//! time does not delay heartbeats.
+//! Runs handlers in their own tasks, and optionally on a separate runtime. So a handler that computes for a long time
+//! does not delay heartbeats.
 
 use futures::StreamExt as _;
 use tokio::runtime::Handle;

@@ -1,5 +1,5 @@
 //! Rounds of the sweeper. A round examines jobs that were accepted a while ago. Those that are still open are put on a
-//! list, which is examined again when the first of them may be abandoned, until all have ended.
+//! list. The list is examined again when the first of them may be abandoned, until all have ended.
 //!
 //! A list is one message, hidden until its next look. A list that is older than a week is sent again as a new message:
 //! the queue retains a message for 14 days, and a job may start long after that.
