@@ -1,9 +1,9 @@
 //! Outcomes of calls to AWS.
 //!
 //! Error policy: a call without a response, or with rejected credentials, ends the examination with one finding
-//! ([`Stop`]), because all other calls would fail in the same way. For a denied call, the finding names the action to
-//! allow. A call that the service does not support is skipped with a note, because emulators don't support all calls.
-//! Any other error is shown with its own text.
+//! ([`Stop`]). All other calls would fail in the same way. For a denied call, the finding names the action to allow. A
+//! call that the service does not support is skipped with a note, because emulators don't support all calls. Any other
+//! error is shown with its own text.
 
 use std::error::Error;
 
