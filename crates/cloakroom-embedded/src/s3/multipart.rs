@@ -1,5 +1,5 @@
 //! Multipart uploads until their completion. The implementation of `s3s-fs` deletes an upload after the first failed
-//! completion, lists parts without entity tags, and does not compare the parts with those in the request.
+//! completion and lists parts without entity tags. It also does not compare the parts with those in the request.
 //!
 //! Each upload has a directory with its description and its parts. The name of a part is its number and entity tag.
 
