@@ -2,9 +2,9 @@
 //!
 //! Error policy: an error that a retry may resolve (throttling, a timeout, a connection, the service's own 5xx) is
 //! [`PortError::Unavailable`]. An error that an operator has to fix (a permission, a missing table, a rejected value)
-//! is [`PortError::Misconfigured`]. A response that is part of the port's contract (a condition that did not hold, an
-//! object that does not exist) is not an error, and is handled before. A reason is one line: the service's code and
-//! message, or the causes of a call without a response.
+//! is [`PortError::Misconfigured`]. A failed condition or a missing object is part of the port's contract: it is not an
+//! error, and is handled before. A reason is one line: the service's code and message, or the causes of a call without
+//! a response.
 
 use std::error::Error;
 
