@@ -3,7 +3,8 @@
 //! The event does not contain the request as it was sent, so `lambda_http` reconstructs it. This module corrects four
 //! things:
 //! - `lambda_http` adds the stage to the path, which neither routes nor clients behind a custom domain know. It also
-//!   parses the path like a browser, which treats `\` as `/` and resolves `..`. Here, the path is served as it was sent.
+//!   parses the path like a browser, which treats `\` as `/` and resolves `..`. Here, the path is served as it was
+//!   sent.
 //! - It uses the last of several lines of a header if the event contains both the list and the last line.
 //! - It panics for a query that is invalid in a URI, which an HTTP API passes on.
 //! - Query parameters are a map with a random order. The query string is part of the fingerprint under an

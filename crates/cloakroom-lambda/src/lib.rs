@@ -2,8 +2,8 @@
 //! service.
 //!
 //! Each function starts its log, reads its configuration from the environment, and handles events until the process
-//! ends. The adapters between events and use cases are `gateway` (API Gateway and the router), [`batch`] (a queue and
-//! its messages) and [`stream`] (a table's stream and its jobs).
+//! ends. Adapters connect events and use cases: `gateway` (API Gateway and the router), [`batch`] (a queue and its
+//! messages) and [`stream`] (a table's stream and its jobs).
 
 pub mod batch;
 mod dead_letters;

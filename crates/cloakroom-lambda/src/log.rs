@@ -1,5 +1,5 @@
 //! Formatter of log lines: one JSON object each, written at once. `tracing-subscriber` can do the same, but parses the
-//! fields of a span again for each line and each member, which takes longer than anything else in a request.
+//! fields of a span again for each line and each member. That takes longer than anything else in a request.
 
 pub(crate) mod lines;
 
