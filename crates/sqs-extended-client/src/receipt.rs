@@ -26,8 +26,8 @@ pub fn embed(pointer: &Pointer, handle: &str) -> String {
 
 /// Returns the pointer in a handle, and SQS's own handle. `None` if the handle contains no pointer.
 ///
-/// Unlike the other libraries, it also accepts keys that contain a marker, and handles that contain a hyphen (the
-/// Python library uses the text after the last hyphen). This is unambiguous: names of buckets don't contain two
+/// Unlike the other libraries, it also accepts keys that contain a marker, and handles that contain a hyphen. (The
+/// Python library uses the text after the last hyphen.) This is unambiguous: names of buckets don't contain two
 /// consecutive dots, and handles of SQS don't contain a marker.
 pub fn split(handle: &str) -> Option<(Pointer, &str)> {
     let (bucket, rest) = handle.strip_prefix(BUCKET)?.split_once(BUCKET)?;
