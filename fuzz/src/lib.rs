@@ -11,9 +11,9 @@
 //! | [`names`] | ids, keys, times, traces, locations | a value that was read is written unchanged; a location is on this site, or a URL |
 //! | [`images`] | an image for a thumbnail | it succeeds, or fails with a clear reason |
 //!
-//! Inputs are text if possible, so that seeds and crashes are readable. A target builds a valid object around the input
-//! (a record that the input changes, a job that a message may name), so that it passes the first checks. `fuzz/run`
-//! runs the targets for some time. The tests here replay the corpora, and the crashes that were found.
+//! Inputs are text if possible, so that seeds and crashes are readable. A target builds a valid object around the
+//! input, so that it passes the first checks: a record that the input changes, or a job that a message may name.
+//! `fuzz/run` runs the targets for some time. The tests here replay the corpora, and the crashes that were found.
 
 mod contract;
 pub mod events;
