@@ -38,7 +38,7 @@ const WHILE_STORING: Duration = Duration::from_secs(1);
 /// An attempt whose lease its worker holds.
 pub(crate) struct Attempt<'a> {
     pub(crate) ports: AttemptPorts<'a>,
-    /// Receipt of its message.
+    /// Receipt of the attempt's message.
     pub(crate) receipt: &'a str,
     pub(crate) envelope: &'a Envelope,
     pub(crate) command: &'a Command,

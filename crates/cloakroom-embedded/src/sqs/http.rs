@@ -48,7 +48,7 @@ async fn answer(server: &Arc<Server>, request: Request<RequestBody>) -> Response
 
 /// Returns the name of the action and the body of a request.
 ///
-/// Requires the content type: a web page can't send it without a preflight, which gets no response.
+/// Requires the content type: a web page can't send it without a preflight, which fails here.
 async fn read(request: Request<RequestBody>) -> Result<(String, Bytes), SqsError> {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
     if request.method() != Method::POST || header("content-type") != Some(JSON) {
