@@ -1,5 +1,5 @@
-//! The SDK's clients, as the functions have them: one pool of connections, AWS-LC, the same retries and times, and of the
-//! environment what Lambda sets.
+//! SDK clients configured like those of the functions: one pool of connections, AWS-LC, the same retries and timeouts,
+//! and only the variables that Lambda sets.
 
 use std::env;
 use std::sync::OnceLock;
@@ -41,7 +41,7 @@ pub(crate) fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
-/// Where large payloads and results are. Most jobs have none, so the client is built at its first use.
+/// Bucket of large payloads and results. Most jobs don't need it, so the client is built at its first use.
 pub(crate) struct Bucket {
     pub(crate) name: String,
     sdk: SdkConfig,

@@ -1,4 +1,4 @@
-//! The least function behind API Gateway: it answers, and calls nothing.
+//! The minimal function behind API Gateway: it responds, and calls nothing.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

@@ -1,4 +1,4 @@
-//! Status, by hand: one read, and its item as JSON.
+//! Baseline of status: one read, and its item as JSON.
 
 mod clients;
 

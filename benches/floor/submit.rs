@@ -1,4 +1,4 @@
-//! Submit, by hand: the same calls as Cloakroom's in a straight line. No log, no routes, no problems, no metrics.
+//! Baseline of submit: the same calls as Cloakroom's in straight-line code. No log, no routes, no problems, no metrics.
 
 mod clients;
 
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// The most bytes of a payload in its message: about as many as with Cloakroom.
+/// Maximum length of a payload in its message, in bytes: similar to Cloakroom's.
 const INLINE: usize = 400_000;
 
 #[tokio::main(flavor = "current_thread")]

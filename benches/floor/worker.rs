@@ -1,4 +1,4 @@
-//! Work, by hand: two conditional updates for each message, all messages side by side; the work itself is nothing.
+//! Baseline of the worker: two conditional updates per message, all messages concurrently. The job itself does nothing.
 
 mod clients;
 
@@ -62,7 +62,7 @@ const SETTLE_STORED: &str = "SET version = version + :one, updated_at = :now, ex
     #status = :status, history = list_append(if_not_exists(history, :none), :history), finished_at = :now, \
     #result = :result, result_type = :result_type, result_key = :result_key, result_length = :result_length, \
     result_sha256 = :result_sha256 REMOVE result_bytes, result_seconds, #resource";
-/// The most bytes of a result in its record.
+/// Maximum length of a result in its record, in bytes.
 const INLINE_RESULT: usize = 32 * 1024;
 
 async fn one(
@@ -148,7 +148,7 @@ async fn claimed(
     Ok(())
 }
 
-/// The payload, from the message or the bucket.
+/// Returns the payload from the message or the bucket.
 async fn payload(bucket: &Bucket, command: &Value) -> Result<Value, Error> {
     let Some(key) = command["payload"]["key"].as_str() else {
         let text = command["payload"]["text"].as_str().unwrap_or_default();
@@ -166,7 +166,7 @@ async fn payload(bucket: &Bucket, command: &Value) -> Result<Value, Error> {
     )?)
 }
 
-/// Stores a result in the bucket, and names it in the record.
+/// Stores a result in the bucket, and records its key.
 async fn stored(
     settle: UpdateItemFluentBuilder,
     bucket: &Bucket,
@@ -193,7 +193,7 @@ async fn stored(
         .expression_attribute_values(":result_sha256", B(Blob::new(digest.as_slice()))))
 }
 
-/// Records the job's success.
+/// Records the success of the job.
 async fn settled(settle: UpdateItemFluentBuilder, token: String, now: u128) -> Result<(), Error> {
     settle
         .expression_attribute_values(":from_0", S("running".to_owned()))

@@ -1,4 +1,5 @@
-//! A stand-in for AWS: answers at once, and counts. In this process, so that a function's CPU time is its own.
+//! Stand-in for AWS that responds immediately and counts calls. It runs in this process, so that a function's CPU time
+//! is its own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,12 +11,12 @@ use crate::http::{self, Request};
 use crate::table::{Table, Units};
 use crate::tls;
 
-/// What was called.
+/// Counts of calls.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
-    /// By operation.
+    /// Calls by operation.
     pub(crate) calls: BTreeMap<String, usize>,
-    /// Bytes of requests, headers counted.
+    /// Length of all requests in bytes, including headers.
     pub(crate) sent: usize,
     pub(crate) units: Units,
 }
@@ -37,12 +38,13 @@ struct State {
     counts: Counts,
 }
 
-/// The services, and where they are: a port for each, as each of AWS's is a host and so a connection of its own.
+/// The services and their URLs. Each has its own port, like each AWS service has its own host and therefore its own
+/// connection.
 pub(crate) struct Aws {
     state: Arc<Mutex<State>>,
     /// URLs of DynamoDB, SQS and S3.
     pub(crate) urls: [String; 3],
-    /// The same over TLS.
+    /// URLs of the same services with TLS.
     pub(crate) secure_urls: [String; 3],
 }
 
@@ -80,12 +82,12 @@ impl Aws {
         self.state.lock().expect("nothing panics while it answers")
     }
 
-    /// What was called since the last time.
+    /// Returns the counts since the last call.
     pub(crate) fn counts(&self) -> Counts {
         std::mem::take(&mut self.state().counts)
     }
 
-    /// The bodies of the messages that were sent since the last time.
+    /// Returns the bodies of the messages that were sent since the last call.
     pub(crate) fn messages(&self) -> Vec<String> {
         std::mem::take(&mut self.state().messages)
     }
@@ -123,7 +125,7 @@ fn answer(state: &Mutex<State>, request: &Request) -> Vec<u8> {
     )
 }
 
-/// As much of S3 as is needed for a large payload or result.
+/// Implements the part of S3 that a large payload or result needs.
 fn object(state: &Mutex<State>, request: &Request) -> Vec<u8> {
     let key = request
         .path

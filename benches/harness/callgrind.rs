@@ -1,11 +1,11 @@
-//! Callgrind, which counts the instructions of a function's process.
+//! Counts the instructions of a function's process with Callgrind.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use crate::process::Function;
 
-/// The command that counts.
+/// Returns the command that counts instructions. `None` if valgrind is missing.
 pub(crate) fn callgrind() -> Option<Command> {
     let mut command = Command::new("valgrind");
     let there = Command::new("valgrind")
@@ -19,7 +19,7 @@ pub(crate) fn callgrind() -> Option<Command> {
     there.then_some(command)
 }
 
-/// Ends a process that runs under callgrind, and reads its count of instructions.
+/// Ends a process that runs under callgrind, and returns its instruction count.
 pub(crate) fn collected(mut function: Function) -> u64 {
     let child = function.child();
     let ended = Command::new("kill")

@@ -1,4 +1,4 @@
-//! The dev runner under load: how many jobs a second it takes and ends, and what of the machine it uses for them.
+//! Load test of the dev runner: the number of jobs that it accepts and ends per second, and the resources for that.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use crate::function::count;
 use crate::place::Place;
 
-/// Clients, each with a connection of its own.
+/// Number of clients, each with its own connection.
 const CLIENTS: usize = 16;
-/// Jobs that are measured at each mark, and the marks: how many the table has before.
+/// Number of jobs measured at each mark, and the marks: the number of earlier jobs in the table.
 const JOBS: usize = 1000;
 const MARKS: [usize; 2] = [0, 5_000];
 
@@ -25,7 +25,7 @@ struct Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         _ = self.child.kill();
         _ = self.child.wait();
     }
@@ -52,7 +52,7 @@ impl Runner {
         Self { child, address }
     }
 
-    /// Handles each of so many by some client: what is made of the answers.
+    /// Distributes this many calls among the clients. Returns the results.
     fn by_clients<T: Send>(
         &self,
         all: usize,
@@ -86,7 +86,7 @@ impl Runner {
         })
     }
 
-    /// Waits until all are over.
+    /// Waits until all jobs have ended.
     fn wait(&self, jobs: &[String]) {
         self.by_clients(jobs.len(), |connection, n| {
             while connection.ask("GET", &jobs[n], "").0 == 202 {
@@ -105,7 +105,7 @@ impl Connection {
         Self(BufReader::new(stream))
     }
 
-    /// Status and location of the answer.
+    /// Returns the status and the location of the response.
     fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         let length = body.len();
         let request = format!(
@@ -154,7 +154,7 @@ pub(crate) fn measure(place: &Place) -> String {
             vec!["--data", folder.to_str().expect("UTF-8")],
         ),
     ] {
-        // What an earlier run left there.
+        // Removes data of an earlier run.
         _ = std::fs::remove_dir_all(&folder);
         let runner = Runner::start(place, &keep);
         let warm = runner.submit(100);
@@ -188,10 +188,10 @@ pub(crate) fn measure(place: &Place) -> String {
     page
 }
 
-/// The CPU time of a process so far, also of its threads that are gone: in hundredths of a second.
+/// Returns the CPU time of a process so far, including its ended threads, with a resolution of 0.01 s.
 fn cpu_of(process: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
-    // After the name, which is in parentheses.
+    // The fields follow the name, which is in parentheses.
     let fields = stat
         .rsplit(')')
         .next()
@@ -206,7 +206,7 @@ fn cpu_of(process: u32) -> Duration {
     )
 }
 
-/// How long it took, and how much CPU of the runner's.
+/// Measures the duration, and the CPU time of the runner.
 fn timed<T>(runner: &Runner, act: impl FnOnce() -> T) -> (T, Duration, Duration) {
     let (begun, before) = (Instant::now(), cpu_of(runner.child.id()));
     let made = act();

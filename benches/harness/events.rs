@@ -1,8 +1,8 @@
-//! The events that functions are invoked with.
+//! Events that invoke the functions.
 
 use serde_json::{Value, json};
 
-/// A request through a REST API, as the gateway hands it on.
+/// Returns the event of a request through a REST API.
 pub(crate) fn request(method: &str, path: &str, key: Option<&str>, body: Option<&str>) -> Vec<u8> {
     let mut headers = json!({
         "Accept": "*/*",
@@ -59,7 +59,7 @@ pub(crate) fn request(method: &str, path: &str, key: Option<&str>, body: Option<
     event.to_string().into_bytes()
 }
 
-/// Messages, as the event source mapping hands them on.
+/// Returns the event of messages from the event source mapping.
 pub(crate) fn batch(bodies: &[String]) -> Vec<u8> {
     let records: Vec<Value> = bodies
         .iter()

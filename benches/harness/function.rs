@@ -1,4 +1,4 @@
-//! What is measured of a function: its start, and its invocations.
+//! Measurements of a function: its start, and its invocations.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::place::Place;
 use crate::process::Function;
 use crate::statistics::median;
 
-/// Messages in a batch.
+/// Number of messages in a batch.
 pub(crate) const BATCH: usize = 10;
 
-/// Which function.
+/// Kind of function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Hello,
@@ -22,7 +22,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// In the order of a job's way.
+    /// All kinds, in the order in which a job uses them.
     pub(crate) const ALL: [Self; 4] = [Self::Hello, Self::Submit, Self::Worker, Self::Status];
 
     pub(crate) fn name(self) -> &'static str {
@@ -35,7 +35,7 @@ impl Kind {
     }
 }
 
-/// Whose function.
+/// Author of the function: the baseline, or Cloakroom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Maker {
     Floor,
@@ -52,7 +52,7 @@ impl Maker {
     }
 }
 
-/// Of one process. Times in microseconds, memory in KiB.
+/// Measurements of one process. Times in microseconds, memory in KiB.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
     pub(crate) start: f64,
@@ -62,30 +62,31 @@ pub(crate) struct Sample {
     pub(crate) cpu: f64,
     pub(crate) memory: f64,
     pub(crate) anonymous_memory: f64,
-    /// With TLS: to the first `next`; the first invocation; CPU of both.
+    /// With TLS: time to the first `next`, duration of the first invocation, and CPU time of both.
     pub(crate) secure_start: f64,
     pub(crate) secure_first: f64,
     pub(crate) secure_cpu: f64,
     pub(crate) counts: Counts,
-    /// The invocations that `counts` is of.
+    /// Number of invocations in `counts`.
     pub(crate) counted: usize,
 }
 
 pub(crate) type Samples = BTreeMap<(Kind, Maker), Vec<Sample>>;
 
-/// A field's median over the processes.
+/// Returns the median of a field over all processes.
 pub(crate) fn of(samples: &[Sample], field: impl Fn(&Sample) -> f64) -> f64 {
     median(samples.iter().map(field))
 }
 
-/// The blocks that the invocations of a process are made in: one's, the other's, and so on. Whatever else the machine does
-/// slows both. The first ones are to warm up by.
+/// Number of warm-up blocks and of measured blocks of invocations. Blocks of both processes alternate, so that other
+/// load of the machine affects both.
 const BLOCKS: (usize, usize) = (4, 10);
 
-/// How often a program is started in a round: one start differs from the next by more than one program from another.
+/// Number of starts of a program per round, because the variation between starts exceeds the difference between
+/// programs.
 const STARTS: usize = 8;
 
-/// Everything, by turns.
+/// Measures all functions, alternating between both authors.
 pub(crate) fn measure(place: &Place, rounds: usize, invocations: usize) -> Samples {
     copy_all(place);
     assert_eq!(
@@ -160,7 +161,7 @@ fn copy_all(place: &Place) {
     }
 }
 
-/// Each is the first as often as the other, as whoever comes after another finds the machine as that one left it.
+/// Alternates the order of both, because the first one leaves the machine in another state.
 fn in_order(pair: &mut [Pair], turn: usize) -> Vec<&mut Pair> {
     let mut order: Vec<_> = pair.iter_mut().collect();
     if turn % 2 == 1 {
@@ -169,7 +170,7 @@ fn in_order(pair: &mut [Pair], turn: usize) -> Vec<&mut Pair> {
     order
 }
 
-/// One of two processes that are measured side by side.
+/// One of two processes that are measured alternately.
 struct Pair {
     maker: Maker,
     program: String,
@@ -203,7 +204,7 @@ impl Pair {
     }
 }
 
-/// What a start costs, over TLS and without.
+/// Measures starts with and without TLS.
 fn start(place: &Place, program: &str, event: &[u8]) -> Sample {
     let mut sample = Sample::default();
     let mut function = place.start(program, true);
@@ -218,7 +219,7 @@ fn start(place: &Place, program: &str, event: &[u8]) -> Sample {
     sample
 }
 
-/// The median of each, of several starts.
+/// Returns the medians of several starts.
 fn usual(starts: &[Sample]) -> Sample {
     Sample {
         start: of(starts, |it| it.start),
@@ -231,7 +232,7 @@ fn usual(starts: &[Sample]) -> Sample {
     }
 }
 
-/// What is called for a job whose result is kept in the bucket, and for the submission of one whose payload is.
+/// Returns the calls for a job whose result is in the bucket, and for a submission whose payload is there.
 fn calls_of_large_jobs(place: &Place, maker: Maker) -> BTreeMap<String, usize> {
     let program = |kind| place.start(&maker.program(kind).expect("both have one"), false);
     place.aws.messages();
@@ -257,7 +258,7 @@ fn calls_of_large_jobs(place: &Place, maker: Maker) -> BTreeMap<String, usize> {
     place.aws.counts().calls
 }
 
-/// The events of a process.
+/// Returns the events of a process.
 fn events(kind: Kind, bodies: &[String], invocations: usize) -> Vec<Vec<u8>> {
     let all = invocations * (BLOCKS.0 + BLOCKS.1) / BLOCKS.1;
     match kind {
@@ -268,7 +269,7 @@ fn events(kind: Kind, bodies: &[String], invocations: usize) -> Vec<Vec<u8>> {
     }
 }
 
-/// The request that submits the job of this number.
+/// Returns the request that submits the job with this number.
 pub(crate) fn submission(n: usize) -> Vec<u8> {
     const BODY: &str = r#"{"result":{"order":1042,"total":49,"lines":["coat hanger","coat hanger","coat hanger"]}}"#;
     events::request(
@@ -279,7 +280,7 @@ pub(crate) fn submission(n: usize) -> Vec<u8> {
     )
 }
 
-/// The request that polls the job of a message.
+/// Returns the request that polls the job of a message.
 pub(crate) fn poll(body: &str) -> Vec<u8> {
     let message: serde_json::Value = serde_json::from_str(body).expect("a message of ours");
     events::request(
@@ -290,7 +291,7 @@ pub(crate) fn poll(body: &str) -> Vec<u8> {
     )
 }
 
-/// How long each took.
+/// Returns the duration of each invocation.
 pub(crate) fn run(function: &mut Function, events: &[Vec<u8>]) -> Vec<Duration> {
     events
         .iter()

@@ -1,17 +1,17 @@
-//! As much of HTTP/1.1 as the runtime and the SDK speak, on a thread of its own for each connection.
+//! The part of HTTP/1.1 that the runtime and the SDK use, with one thread per connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-/// A request, with its body.
+/// A request with its body.
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// How many bytes it had on the wire.
+    /// Length of the request in bytes.
     pub(crate) bytes: usize,
 }
 
@@ -24,7 +24,7 @@ impl Request {
     }
 }
 
-/// Serves every connection until the process ends; `wrap` puts what is needed around it. Its address.
+/// Serves all connections until the process ends. `wrap` wraps a connection, for example in TLS. Returns the address.
 pub(crate) fn serve<S: Read + Write>(
     wrap: impl Fn(TcpStream) -> S + Send + Sync + 'static,
     answer: impl Fn(Request) -> Vec<u8> + Send + Sync + 'static,
@@ -36,7 +36,7 @@ pub(crate) fn serve<S: Read + Write>(
         for stream in listener.incoming().map_while(Result::ok) {
             stream.set_nodelay(true).expect("a socket");
             let (wrap, answer) = (Arc::clone(&wrap), Arc::clone(&answer));
-            // A connection that breaks off is its function's end.
+            // A broken connection means that its function has ended.
             thread::spawn(move || _ = converse(BufReader::new(wrap(stream)), &*answer));
         }
     });
@@ -106,7 +106,7 @@ fn read(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
     Ok(Some(request))
 }
 
-/// An answer with these headers, each with its line's end.
+/// Returns a response with these headers, each with its line break.
 pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut answer = format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n",

@@ -1,15 +1,15 @@
-//! Instructions of an invocation, by callgrind over the real binaries: what no other load of the machine changes. The kernel's
-//! are not among them.
+//! Counts instructions of an invocation with callgrind on the real binaries. Other load of the machine does not affect
+//! them. Instructions of the kernel are not included.
 
 use crate::callgrind::collected;
 use crate::events;
 use crate::function::{BATCH, Kind, Maker, poll, run, submission};
 use crate::place::Place;
 
-/// How many invocations, at first and then.
+/// Numbers of invocations of the two runs.
 const TIMES: [usize; 2] = [20, 100];
 
-/// Of an invocation; `None` where there is no valgrind.
+/// Returns the number of instructions per invocation. `None` without valgrind.
 pub(crate) fn each(place: &Place, maker: Maker, kind: Kind) -> Option<u64> {
     let program = maker.program(kind)?;
     let [few, many] = TIMES.map(|times| {
@@ -35,7 +35,7 @@ pub(crate) fn each(place: &Place, maker: Maker, kind: Kind) -> Option<u64> {
     Some((many_took - few_took) / u64::try_from(many - few).expect("a few"))
 }
 
-/// The messages of so many jobs.
+/// Returns the messages of this many jobs.
 fn jobs(place: &Place, maker: Maker, jobs: usize) -> Vec<String> {
     let program = maker.program(Kind::Submit).expect("both have one");
     place.aws.messages();

@@ -1,7 +1,7 @@
-//! Measures the functions beside what is written by hand, and writes the table that the README quotes.
+//! Compares the functions with a hand-written baseline, and prints the tables for the README.
 //!
-//! `benches/run` builds what is measured and runs this. Everything is measured in one run on one machine, processes of one
-//! and the other by turns; of several processes the median counts. CPU time is the figure to trust.
+//! `benches/run` builds the programs and runs this one. Everything is measured in one run on one machine, and processes
+//! of both sides alternate. The median of several processes counts. CPU time is the most reliable value.
 
 #![expect(
     clippy::print_stdout,
@@ -28,9 +28,9 @@ use std::path::PathBuf;
 
 use place::Place;
 
-/// Processes of each function, and invocations of each process.
+/// Number of processes of each function, and of invocations of each process.
 const ROUNDS: (usize, usize) = (21, 300);
-/// The same, for a look.
+/// Same for a quick run.
 const QUICK: (usize, usize) = (5, 300);
 
 fn main() {

@@ -1,4 +1,4 @@
-//! Where the programs are, and what their functions are told.
+//! Location of the programs, and the variables of their functions.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use crate::tls::Certificate;
 /// Programs, and the stand-in for AWS that they call.
 pub(crate) struct Place {
     programs: PathBuf,
-    /// What is started, once it was copied.
+    /// Directory of the copies that are started.
     copies: PathBuf,
     pub(crate) aws: Aws,
     roots: PathBuf,
@@ -34,11 +34,11 @@ impl Place {
         }
     }
 
-    /// Copies a function anew. Where the machine happened to put the pages of its file makes it slower or quicker by some
-    /// percent, for as long as they stay there: the next copy is put elsewhere.
+    /// Creates a new copy of a function's program. The physical location of a file's pages changes its speed by some
+    /// percent, as long as they remain there. A new copy has other pages.
     pub(crate) fn copy(&self, name: &str) {
         let (from, to) = (self.program(name), self.copies.join(name));
-        // One may be running that was started of the last copy.
+        // A process of the previous copy may still be running.
         _ = fs::remove_file(&to);
         let mut copy = OpenOptions::new()
             .write(true)
@@ -46,7 +46,7 @@ impl Place {
             .mode(0o755)
             .open(to)
             .expect("a new file");
-        // Page by page, as the linker does: what is written at once is kept and mapped at once.
+        // Page by page, like the linker, because data that is written at once is cached and mapped at once.
         for page in fs::read(from)
             .expect("a program that was built")
             .chunks(4096)
@@ -59,7 +59,7 @@ impl Place {
         self.programs.join(name)
     }
 
-    /// A function, over TLS or without.
+    /// Starts a function with or without TLS.
     pub(crate) fn start(&self, name: &str, secure: bool) -> Function {
         Function::start(
             Command::new(self.copies.join(name)),
@@ -67,7 +67,7 @@ impl Place {
         )
     }
 
-    /// A function whose instructions are counted, where there is what counts them.
+    /// Starts a function under callgrind. `None` without valgrind.
     pub(crate) fn under_callgrind(&self, name: &str) -> Option<Function> {
         let mut command = callgrind()?;
         command.arg(self.copies.join(name));

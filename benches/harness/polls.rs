@@ -1,4 +1,4 @@
-//! How often a job is polled, and how late its client learns of its end: reckoned, with the advice as it is given.
+//! Computes the number of polls of a job and the delay until its client learns of its end, with the advised intervals.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use cloakroom_core::{
 };
 use uuid::Uuid;
 
-/// Lengths of jobs in seconds, from and to.
+/// Ranges of job durations in seconds.
 const LENGTHS: [(f64, f64); 8] = [
     (0.1, 1.0),
     (1.0, 3.0),
@@ -21,7 +21,7 @@ const LENGTHS: [(f64, f64); 8] = [
     (0.1, 600.0),
 ];
 
-/// Jobs in each row: of evenly spread ratios, so that none of its lengths is likelier than another.
+/// Number of jobs per row. Their durations are distributed evenly on a logarithmic scale.
 const JOBS: u32 = 5000;
 
 #[derive(Default)]

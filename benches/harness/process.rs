@@ -1,4 +1,4 @@
-//! A function's process: its start, its invocations by a local Runtime API, its CPU time and its memory.
+//! Process of a function: its start, its invocations by a local Runtime API, its CPU time and its memory.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -7,10 +7,10 @@ use std::{fs, io, thread};
 
 use crate::http::{self, Request};
 
-/// How long an invocation may take.
+/// Maximum duration of an invocation.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the function asked, when, and where its answer goes.
+/// A request of the function, its time, and the channel for the response.
 type Asked = (Request, Instant, Sender<Vec<u8>>);
 
 /// A function that waits for its next event.
@@ -18,21 +18,21 @@ pub(crate) struct Function {
     child: Child,
     asked: Receiver<Asked>,
     next: Sender<Vec<u8>>,
-    /// From the start of the process to its first question for an event.
+    /// Time from the start of the process to its first request for an event.
     pub(crate) start: Duration,
     invocations: u32,
 }
 
 impl Drop for Function {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         _ = self.child.kill();
         _ = self.child.wait();
     }
 }
 
 impl Function {
-    /// Starts it, and waits until it asks for an event.
+    /// Starts a function, and waits until it requests an event.
     pub(crate) fn start(mut program: Command, variables: &[(&str, String)]) -> Self {
         let (questions, asked) = mpsc::channel::<Asked>();
         let api = http::serve(
@@ -40,7 +40,7 @@ impl Function {
             move |request| {
                 let (sender, answer) = mpsc::channel();
                 _ = questions.send((request, Instant::now(), sender));
-                // None any more, when the function is ended.
+                // The channel is closed when the function is ended.
                 answer.recv().unwrap_or_default()
             },
         );
@@ -72,7 +72,7 @@ impl Function {
         &mut self.child
     }
 
-    /// Its answer to an event, and how long it took.
+    /// Returns the response to an event, and the duration.
     pub(crate) fn invoke(&mut self, event: &[u8]) -> (Vec<u8>, Duration) {
         self.invocations += 1;
         let deadline = SystemTime::now()
@@ -108,17 +108,17 @@ impl Function {
         (answer.body, at - begun)
     }
 
-    /// The CPU time that it used so far.
+    /// Returns the CPU time so far.
     pub(crate) fn cpu(&self) -> Duration {
         cpu_of(self.child.id())
     }
 
-    /// The most memory that it had at any time, in KiB.
+    /// Returns the maximum memory so far, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.memory("VmHWM:")
     }
 
-    /// The memory that it has now and that is no file's, in KiB.
+    /// Returns the current memory that is not mapped from a file, in KiB.
     pub(crate) fn anonymous_memory(&self) -> u64 {
         self.memory("RssAnon:")
     }
@@ -137,7 +137,7 @@ impl Function {
     }
 }
 
-/// The CPU time of all threads of a process so far; of those that are left.
+/// Returns the CPU time of all running threads of a process so far.
 pub(crate) fn cpu_of(process: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
     let nanoseconds = |path| {

@@ -1,4 +1,4 @@
-//! The page: tables in Markdown.
+//! Report: tables in Markdown.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::instructions::each;
 use crate::place::Place;
 use crate::statistics::median;
 
-/// What was measured on what.
+/// Describes the measurements and the machine.
 pub(crate) fn head(rounds: usize, invocations: usize) -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu
@@ -29,7 +29,7 @@ pub(crate) fn head(rounds: usize, invocations: usize) -> String {
     )
 }
 
-/// One line of a table: what, its figure of a sample, and how much more than the floor's it may be.
+/// One row of a table: its name, its value in a sample, its decimals, and the maximum excess over the baseline.
 type Line = (&'static str, fn(&Sample) -> f64, usize, Option<f64>);
 
 const LINES: [Line; 12] = [
@@ -77,7 +77,7 @@ const LINES: [Line; 12] = [
     ),
 ];
 
-/// Functions beside the floor.
+/// Formats the functions and the baseline.
 pub(crate) fn functions(place: &Place, samples: &Samples) -> String {
     let mut page = String::new();
     let hello = &samples[&(Kind::Hello, Maker::Floor)];
@@ -130,7 +130,7 @@ pub(crate) fn functions(place: &Place, samples: &Samples) -> String {
     page
 }
 
-/// Programs as they are deployed.
+/// Formats the sizes of the deployed programs.
 pub(crate) fn sizes(place: &Place) -> String {
     const PROGRAMS: [&str; 9] = [
         "submit",

@@ -1,4 +1,4 @@
-//! Whether a job costs the same however many there are; and whether a batch's messages wait side by side.
+//! Measures whether the costs of a job depend on the number of jobs, and whether messages of a batch wait concurrently.
 
 use std::fmt::Write as _;
 
@@ -9,16 +9,16 @@ use crate::place::Place;
 use crate::process::Function;
 use crate::statistics::median;
 
-/// How many jobs are in the table, all of one tenant and each under a key of its own.
+/// Numbers of jobs in the table, all of one tenant with a key each.
 const JOBS: [usize; 6] = [1, 10, 100, 1000, 10_000, 100_000];
 
-/// How many are measured at each mark.
+/// Number of jobs that are measured at each mark.
 const MEASURED: usize = 500;
 
-/// How many processes have a batch that waits.
+/// Number of processes with a waiting batch.
 const PROCESSES: usize = 5;
 
-/// From one job to a hundred thousand: CPU time, calls, bytes and units of each.
+/// Measures CPU time, calls, bytes and units per job, for tables of one to a hundred thousand jobs.
 pub(crate) fn measure(place: &Place) -> String {
     let mut page = "\n## Scale\n\nA job's way through the same three processes, with so many jobs of one tenant in the table. \
         Every call is of one item by its key, so what DynamoDB charges is what is counted here.\n\n\
@@ -31,7 +31,7 @@ pub(crate) fn measure(place: &Place) -> String {
         place.start("status", false),
     );
     let mut jobs = 0;
-    // One lot before the first mark, to warm up by.
+    // Warms up with one lot before the first mark.
     lot(place, &mut submit, &mut worker, &mut status, &mut jobs);
     for mark in JOBS {
         while jobs < mark {
@@ -58,8 +58,8 @@ pub(crate) fn measure(place: &Place) -> String {
     page
 }
 
-/// Brings some jobs from their submission to their end, and polls each: CPU of the three in microseconds, and what was
-/// called for the jobs and for the polls.
+/// Runs some jobs from their submission to their end, and polls each. Returns the CPU times of the three functions in
+/// microseconds, and the calls for the jobs and for the polls.
 fn lot(
     place: &Place,
     submit: &mut Function,
@@ -89,7 +89,8 @@ fn cpu(function: &mut Function, events: &[Vec<u8>]) -> f64 {
     micros(function.cpu().saturating_sub(before))
 }
 
-/// One batch of jobs that wait for a second each; the median of some processes, as one may be held up by the machine.
+/// Measures one batch of jobs that wait for a second each. Returns the median of several processes, because one may be
+/// delayed.
 pub(crate) fn waiting(place: &Place) -> String {
     let body = r#"{"duration_ms":1000}"#;
     let submission = |n: usize| {

@@ -1,4 +1,4 @@
-//! As much of DynamoDB as the functions use: items by their key, and update expressions. Conditions always hold.
+//! The part of DynamoDB that the functions use: items by key, and update expressions. Conditions are always true.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 pub(crate) type Item = Map<String, Value>;
 
-/// The items, by `pk`.
+/// Items by `pk`.
 #[derive(Default)]
 pub(crate) struct Table(HashMap<String, Item>);
 
-/// What a call used.
+/// Capacity units of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Units {
     pub(crate) write: usize,
@@ -139,7 +139,7 @@ impl Words<'_> {
     }
 }
 
-/// The parts between commas that are in no parentheses.
+/// Splits at commas outside of parentheses.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut start) = (vec![], 0, 0);
     for (at, byte) in text.bytes().enumerate() {
@@ -161,7 +161,8 @@ fn key(of: &Value) -> String {
     of["pk"]["S"].as_str().expect("a key").to_owned()
 }
 
-/// The size that DynamoDB reckons by, roughly: names and texts by their bytes, numbers by half their digits and one.
+/// Returns the approximate size of an item in DynamoDB: names and texts by their bytes, numbers by half of their digits
+/// plus one.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
 fn size(item: &Item) -> usize {
     item.iter()

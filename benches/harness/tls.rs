@@ -1,4 +1,4 @@
-//! A certificate for the loopback address, by `openssl`, among the roots that this machine trusts.
+//! A certificate for the loopback address, created with `openssl`, and added to the roots that this machine trusts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Where the roots are, on Amazon Linux and on Debian.
+/// Location of the roots on Amazon Linux and on Debian.
 const ROOTS: [&str; 2] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/certs/ca-certificates.crt",
@@ -18,12 +18,12 @@ const ROOTS: [&str; 2] = [
 pub(crate) struct Certificate {
     chain: PathBuf,
     key: PathBuf,
-    /// The machine's roots, and the certificate: for `SSL_CERT_FILE`.
+    /// Roots of the machine and the certificate, for `SSL_CERT_FILE`.
     pub(crate) roots: PathBuf,
 }
 
 impl Certificate {
-    /// Made anew in this folder.
+    /// Creates the certificate in this directory.
     pub(crate) fn make(folder: &Path) -> Self {
         let [certificate, key, roots] =
             ["certificate.pem", "key.pem", "roots.pem"].map(|name| folder.join(name));

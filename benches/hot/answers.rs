@@ -1,4 +1,4 @@
-//! What AWS would answer, from a list: so that what is counted is ours and the SDK's.
+//! Fixed responses of AWS, so that only our code and the SDK are counted.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +21,7 @@ const LEASE: &str = r#","lease_token":{"S":"f9e56d72-ba9b-4115-991c-f5b0f04fe8dd
     "lease_message":{"S":"059f36b4-87a3-44ab-83d2-661975100000"},"lease_ends_at":{"N":"9795306440970"},
     "started_at":{"N":"1795306380970"}"#;
 
-/// Answers every call.
+/// HTTP client with a fixed response to every call.
 #[derive(Debug, Clone)]
 pub(crate) struct Answers {
     found: String,
@@ -51,7 +51,7 @@ impl Answers {
         SharedHttpClient::new(self.clone())
     }
 
-    /// The bodies of the messages that were sent since the last time.
+    /// Returns the bodies of the messages that were sent since the last call.
     pub(crate) fn messages(&self) -> Vec<String> {
         let sent = std::mem::take(
             &mut *self
@@ -83,7 +83,7 @@ impl HttpConnector for Answers {
         let body = request.body().bytes().unwrap_or_default();
         let answer = match target.rsplit('.').next().unwrap_or_default() {
             "GetItem" => self.found.as_str(),
-            // The claim alone wants to see what it made.
+            // Only the claim reads the new record.
             "UpdateItem" if body.windows(7).any(|word| word == b"ALL_NEW") => self.claimed.as_str(),
             "PutItem" | "UpdateItem" => "{}",
             "SendMessage" => {

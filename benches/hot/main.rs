@@ -1,7 +1,7 @@
-//! The hot paths, for callgrind: `hot PATH TIMES` takes one so often, from an event's bytes to its answer's.
+//! Hot paths for callgrind: `hot PATH TIMES` runs one path repeatedly, from an event's bytes to its response's bytes.
 //!
-//! Each over the ports in memory (`submit`), and over the adapters with the SDK, whose calls are answered from a list
-//! (`aws-submit`). benches/guard counts the instructions of one time more.
+//! Each path exists with the ports in memory (`submit`), and with the adapters and the SDK, whose calls get fixed
+//! responses (`aws-submit`). benches/guard counts the instructions of one more repetition.
 
 mod answers;
 
@@ -25,10 +25,10 @@ use lambda_http::request::LambdaRequest;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-/// Messages in a batch.
+/// Number of messages in a batch.
 const BATCH: usize = 10;
 
-/// What a client sends.
+/// Body of a client's request.
 const BODY: &str =
     r#"{"result":{"order":1042,"total":49,"lines":["coat hanger","coat hanger","coat hanger"]}}"#;
 
@@ -37,7 +37,7 @@ struct Scene {
     router: Router,
     worker: Worker,
     now: fn(&Worker) -> Timestamp,
-    /// The messages that were sent.
+    /// Function that returns the messages that were sent.
     messages: Box<dyn Fn() -> Vec<String>>,
 }
 
@@ -55,7 +55,7 @@ async fn main() {
     };
     match path.as_str() {
         "aws-work" => {
-            // Whatever becomes of a job, the next call is answered from the same list: the same messages will do.
+            // The responses don't depend on the state of a job, so the same messages can be used again.
             scene.submit(0..BATCH).await;
             let event = events::batch(&(scene.messages)());
             for _ in 0..times {
@@ -78,7 +78,7 @@ async fn main() {
                 scene.work(&events::batch(&(scene.messages)())).await;
             }
         }
-        // What is no part of the work itself.
+        // The part of `work` that is not work itself.
         "before-work" => {
             for n in 0..times {
                 scene.submit(n * BATCH..(n + 1) * BATCH).await;
@@ -157,7 +157,7 @@ impl Scene {
         }
     }
 
-    /// The place of the job.
+    /// Submits a job. Returns its location.
     async fn submit_one(&self, n: usize) -> String {
         let key = format!("order-{n}");
         let answer = self

@@ -1,3 +1,3 @@
-//! libFuzzer's program of the target `payloads`: see [`cloakroom_fuzz::payloads`].
+//! libFuzzer program of the target `payloads`: see [`cloakroom_fuzz::payloads`].
 #![cfg_attr(fuzzing, no_main)]
 cloakroom_fuzz::target!(payloads);

@@ -1,3 +1,3 @@
-//! libFuzzer's program of the target `records`: see [`cloakroom_fuzz::records`].
+//! libFuzzer program of the target `records`: see [`cloakroom_fuzz::records`].
 #![cfg_attr(fuzzing, no_main)]
 cloakroom_fuzz::target!(records);

@@ -1,3 +1,3 @@
-//! libFuzzer's program of the target `requests`: see [`cloakroom_fuzz::requests`].
+//! libFuzzer program of the target `requests`: see [`cloakroom_fuzz::requests`].
 #![cfg_attr(fuzzing, no_main)]
 cloakroom_fuzz::target!(requests);

@@ -1,4 +1,4 @@
-//! What must hold of every answer, whatever was asked: as `openapi.yaml` and the contract have it.
+//! Properties of every response, whatever the request, according to `openapi.yaml` and the contract.
 
 use std::sync::LazyLock;
 
@@ -8,10 +8,10 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use serde_json::Value;
 
-/// The path of the public base URL here.
+/// Path of the public base URL.
 pub(crate) const BASE: &str = "/v1";
 
-/// An answer, whole.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -41,7 +41,7 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// Panics where the answer breaks the contract.
+    /// Panics if the response violates the contract.
     pub(crate) fn check(&self, method: &Method, path: &str) {
         assert!(
             !self.status.is_server_error(),
@@ -98,7 +98,7 @@ impl Answer {
         let (code, kind, title) = (text("code"), text("type"), text("title"));
         assert!(!text("detail").contains("panicked"));
         assert!(text("instance").starts_with(BASE), "{problem} of {path}");
-        // A job that is over may have its handler's code; all others are known.
+        // The problem of a finished job may have its handler's code. All other codes are known.
         let code = if problem["job"].is_null() {
             code
         } else {
@@ -115,13 +115,13 @@ impl Answer {
         );
     }
 
-    /// A path that is documented has this answer among its own; of any other there is nothing.
+    /// Checks that the response of a documented path is documented. Any other path must not exist.
     fn check_documented(&self, method: &Method, path: &str) {
         let path = path
             .strip_prefix(BASE)
             .filter(|rest| rest.starts_with('/'))
             .unwrap_or(path);
-        // Methods are case-sensitive (RFC 9110, section 9.1), and written in lower case there.
+        // Methods are case-sensitive (RFC 9110, section 9.1), and in lower case in the document.
         let name = if method == Method::HEAD {
             "GET"
         } else {
@@ -139,7 +139,7 @@ impl Answer {
             .iter()
             .find(|(it, _)| is(it, path))
         else {
-            // `OPTIONS *` is about the server. A caller without an identity gets 403 first.
+            // `OPTIONS *` concerns the server. A caller without an identity gets a 403 first.
             let server = method == Method::OPTIONS && path == "*" && status == 204;
             return assert!(
                 server || matches!(status, 403 | 404),
@@ -161,7 +161,7 @@ impl Answer {
     }
 }
 
-/// Whether a path is of a template.
+/// Returns true if a path matches a template.
 fn is(template: &str, path: &str) -> bool {
     let (mut template, mut path) = (template.split('/'), path.split('/'));
     loop {

@@ -1,4 +1,4 @@
-//! Requests as API Gateway's events: of a REST API, and of an HTTP API; through what lies between the gateway and the router.
+//! Requests as events of API Gateway, of a REST API and of an HTTP API, through the adapter between gateway and router.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::contract::{Answer, BASE};
 use crate::request::{self, Sent};
 use crate::scene::{Scene, play};
 
-/// Plays the requests of an input as events, each by both kinds of API.
+/// Sends the requests of an input as events of both kinds of API.
 pub fn run(input: &[u8]) {
     play(async || {
         let mut scenes = [Events::new(rest), Events::new(http_api)];
@@ -24,9 +24,9 @@ pub fn run(input: &[u8]) {
                 let Some(sent) = request::read(before, text, &events.place, "") else {
                     continue;
                 };
-                // What a gateway would not take.
+                // Skips requests that a gateway would reject.
                 if sent.uri.path().starts_with('/') && sent.method != Method::CONNECT {
-                    // Several lines of a header are one to an HTTP API.
+                    // An HTTP API joins several lines of a header.
                     let once = headers(&sent).values().all(|lines| lines.len() == 1);
                     answers.push((events.ask(&sent).await, once));
                 }
@@ -82,7 +82,7 @@ impl Events {
                 .iter()
                 .any(|(name, _)| name == "idempotency-key")
             {
-                // The same request again: its query comes as a map, and in another order each time.
+                // The same request again: its query is a map with a random order.
                 let again = self.send(sent).await;
                 assert_eq!(again.location(), Some(self.place.as_str()), "{again:?}");
             }
@@ -102,7 +102,7 @@ impl Events {
     }
 }
 
-/// An answer as the gateway sends it on.
+/// Converts the gateway's response.
 fn read(response: &Value) -> Answer {
     let mut headers = HeaderMap::new();
     for (name, value) in response["headers"].as_object().into_iter().flatten() {
@@ -142,11 +142,11 @@ fn add(headers: &mut HeaderMap, name: &str, value: &Value) {
     );
 }
 
-/// The headers that a gateway sends on, and those that are its own.
+/// Returns the headers that a gateway passes on, and its own ones.
 fn headers(sent: &Sent) -> BTreeMap<String, Vec<String>> {
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in &sent.headers {
-        // An event is text: bytes that are not ASCII are taken for Latin-1.
+        // An event is text: bytes that are not ASCII are read as Latin-1.
         let value = value.as_bytes().iter().copied().map(char::from).collect();
         headers.entry(name.to_string()).or_default().push(value);
     }

@@ -1,4 +1,4 @@
-//! An image to be made smaller: the query in the first line, the image after it. The deployment's own handler makes it.
+//! An image for a thumbnail: the query in the first line, followed by the image. Uses the deployment's own handler.
 
 use bytes::Bytes;
 use cloakroom_app::submit::Body;
@@ -44,7 +44,7 @@ pub fn run(input: &[u8]) {
                 assert!(!matches!(result, ResultRef::Inline { bytes, .. } if bytes.is_empty()));
             }
             Status::Failed => {
-                // `job-failed` would say that the handler did not know what to say: it panicked.
+                // `job-failed` would mean that the handler gave no code: it panicked.
                 let failure = job.failure.expect("why");
                 let codes = ["image-unreadable", "image-too-large", "image-unsupported"];
                 assert!(codes.contains(&failure.code.as_str()), "{failure:?}");

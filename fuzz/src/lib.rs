@@ -1,19 +1,19 @@
-//! What a stranger sends, against all that parses it. Each target is a function of bytes that panics where a property of it
-//! does not hold:
+//! Fuzz targets for all parsers of untrusted input. Each target is a function of bytes that panics if one of its
+//! properties does not hold:
 //!
-//! | target | what is sent | what must hold |
+//! | target | input | property |
 //! |---|---|---|
-//! | [`requests`] | HTTP requests, one after the other, with jobs worked on between them | the contract, of every answer; no 5xx |
-//! | [`events`] | the same, as API Gateway's events, through what lies between it and the router | the same, and what a request is does not depend on the order of a map |
-//! | [`messages`] | messages of the queue: to the worker, the dead letters, the sweeper's lists and its stream | a job is changed by its own messages alone, and sees no other job's payload |
-//! | [`records`] | attributes of a stored record | what is read is written back the same, and every use case takes it |
-//! | [`payloads`] | a command's query and body, and the description of an upload | an answer to each, in words that name its place and nothing of Rust |
-//! | [`names`] | ids, keys, times, traces, places | what is read is written back the same; a place is on this site, or a URL |
-//! | [`images`] | an image to be made smaller | it is made, or refused in clear words |
+//! | [`requests`] | a sequence of HTTP requests, between which jobs run | every response complies with the contract; no 5xx |
+//! | [`events`] | the same as events of API Gateway, through the adapter to the router | the same, and a request does not depend on the order of a map |
+//! | [`messages`] | messages of the queue: for the worker, the dead letters, the sweeper's lists and its stream | only its own messages change a job, and it never sees another job's payload |
+//! | [`records`] | attributes of a stored record | a record that was read is written unchanged, and every use case accepts it |
+//! | [`payloads`] | a command's query and body, and the description of an upload | each gets a response that names the position of an error without terms of Rust |
+//! | [`names`] | ids, keys, times, traces, locations | a value that was read is written unchanged; a location is on this site, or a URL |
+//! | [`images`] | an image for a thumbnail | it succeeds, or fails with a clear reason |
 //!
-//! Inputs are text wherever they can be, so that seeds and crashes are read like stories. What a target takes is built around
-//! the input (a good record that the input changes, a recorded job that a message may name), so that it gets past the first
-//! check. `fuzz/run` runs the targets for a while; the tests here play the corpora again, and the crashes that were found.
+//! Inputs are text if possible, so that seeds and crashes are readable. A target builds a valid object around the
+//! input, so that it passes the first checks: a record that the input changes, or a job that a message may name.
+//! `fuzz/run` runs the targets for some time. The tests here replay the corpora, and the crashes that were found.
 
 mod contract;
 pub mod events;
@@ -29,7 +29,7 @@ mod scene;
 #[cfg(fuzzing)]
 pub use libfuzzer_sys;
 
-/// The program of a target: libFuzzer's where it is built for fuzzing, else one that plays the files that it is given.
+/// Defines the program of a target: libFuzzer's if it is built for fuzzing, otherwise one that replays the given files.
 #[macro_export]
 macro_rules! target {
     ($name:ident) => {

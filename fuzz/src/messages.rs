@@ -1,7 +1,7 @@
-//! Messages of the queue: to the worker, among the dead letters, as lists of the sweeper's, and as events of queue and stream.
+//! Messages of the queue: for the worker, as dead letters, as lists of the sweeper, and as events of queue and stream.
 //!
-//! Two tenants have a job each. In an input `{job}`, `{at}`, `{sha}` and `{key}` stand for the one's id, time of acceptance,
-//! payload's digest and its claim check; `{other-…}` for the other's.
+//! Two tenants have a job each. In an input, `{job}`, `{at}`, `{sha}` and `{key}` are the first one's id, time of
+//! acceptance, payload digest and claim check. `{other-…}` are those of the other.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,10 +25,10 @@ const PAYLOADS: [&[u8]; 2] = [b"of one", b"a secret of the other"];
 
 type Seen = Arc<Mutex<Vec<(JobId, Bytes)>>>;
 
-/// A payload as it is stored, and not in the message: over the limit that is set here.
+/// Limit that makes every payload a claim check.
 const INLINE_LIMIT: usize = 0;
 
-/// Handles an input's messages.
+/// Handles the messages of an input.
 pub fn run(input: &[u8]) {
     play(async || {
         let seen = Seen::default();
@@ -61,7 +61,7 @@ pub fn run(input: &[u8]) {
             );
         }
         saw_its_own(&seen, &jobs, &messages);
-        // What was sent by the service itself ends each job, whatever came in between.
+        // The service's own message ends each job, whatever happened before.
         room.work_until_idle().await;
         for job in &jobs {
             let found = room.poll(&job.key()).await;
@@ -81,7 +81,7 @@ pub fn run(input: &[u8]) {
                 .await
                 .expect("the memory does not fail");
             room.work_once().await;
-            // What can't be read would come back for ever, in a queue without dead letters.
+            // Unreadable messages would be delivered forever in a queue without dead letters.
             room.memory.purge();
             last = Some(letter.key);
         }
@@ -89,7 +89,7 @@ pub fn run(input: &[u8]) {
     });
 }
 
-/// A command that keeps which job was given which payload.
+/// Returns a command that records the payload of each job.
 fn keep(seen: Seen) -> Command {
     Command::binary(
         "keep",
@@ -103,7 +103,7 @@ fn keep(seen: Seen) -> Command {
     )
 }
 
-/// What a job was given is its own payload, or was in a message itself: who sends that knows it already.
+/// Checks that a job got its own payload, or one that a message contains: its sender already knows that one.
 fn saw_its_own(seen: &Seen, jobs: &[Job; 2], messages: &[String]) {
     let inline: Vec<_> = messages
         .iter()
@@ -134,7 +134,7 @@ async fn submit(room: &Room, tenant: &str, payload: &'static [u8]) -> Job {
     room.submit.submit(submission).await.expect("accepted").job
 }
 
-/// A message with what its placeholders stand for.
+/// Replaces the placeholders in a message.
 fn message(body: &[u8], jobs: &[Job; 2]) -> Option<String> {
     let mut body = std::str::from_utf8(body).ok()?.trim_end().to_owned();
     for (prefix, (job, payload)) in ["", "other-"].into_iter().zip(jobs.iter().zip(PAYLOADS)) {
@@ -151,7 +151,7 @@ fn message(body: &[u8], jobs: &[Job; 2]) -> Option<String> {
     Some(body)
 }
 
-/// What can be read is written back the same, and is addressed to whom it is for.
+/// Checks that a readable message is written unchanged, and has a correct address.
 fn read(body: &str) {
     let Ok(envelope) = Envelope::read(body) else {
         return;
@@ -165,7 +165,7 @@ fn read(body: &str) {
     _ = envelope.payload.bytes();
 }
 
-/// Any payload comes back byte for byte from a message that the queue takes.
+/// Checks that any payload is read back unchanged from a message that the queue accepts.
 fn written(payload: &[u8], job: &Job) {
     let sha256 = Digest::from_content(payload);
     let envelope = Envelope::new(
@@ -187,13 +187,13 @@ fn written(payload: &[u8], job: &Job) {
     assert_eq!(bytes, payload);
 }
 
-/// Whether a message, or an event or list that it is, speaks of this job.
+/// Returns true if a message, or an event or list in it, names this job.
 fn concerns(body: &str, key: &JobKey) -> bool {
     Envelope::address(body).is_some_and(|(addressed, _)| addressed == *key)
         || body.contains(&key.id.to_string())
 }
 
-/// Hands each message to all that take messages.
+/// Passes each message to all receivers of messages.
 async fn handle(room: &Room, rounds: &Rounds, messages: &[String]) {
     let mut deliveries = vec![];
     for (n, body) in messages.iter().enumerate() {

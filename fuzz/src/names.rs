@@ -1,4 +1,4 @@
-//! Ids, keys, times, traces and places: each is read in one way only, and written as it was read.
+//! Ids, keys, times, traces and locations: each has only one accepted form, in which it is also written.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use cloakroom_core::{
 };
 use uuid::Uuid;
 
-/// Reads an input as each of them.
+/// Parses an input as each of them.
 pub fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
@@ -26,7 +26,7 @@ pub fn run(input: &[u8]) {
         assert_eq!(step.to_string().parse(), Ok(step));
     }
     if let Some(id) = same::<UploadId>(text) {
-        // Whatever time it tells, it can be reckoned with.
+        // Any time in an id can be used for computations.
         _ = id
             .created_at()
             .map(|at| (at.to_string(), at.as_seconds_ceil()));
@@ -39,7 +39,7 @@ pub fn run(input: &[u8]) {
     letter(text);
 }
 
-/// What is read, and is written just so.
+/// Parses a text that must be written unchanged.
 fn same<T: FromStr + Display>(text: &str) -> Option<T> {
     let read = text.parse::<T>().ok()?;
     assert_eq!(read.to_string(), text);
@@ -54,7 +54,7 @@ fn time(text: &str) {
     assert_eq!(time.to_string().parse(), Ok(time), "{text:?}");
 }
 
-/// RFC 3339, section 5.6, by its digits and signs; which days a month has is left to the reader.
+/// Returns true for the syntax of RFC 3339, section 5.6. Does not check the number of days in a month.
 fn is_rfc_3339(text: &str) -> bool {
     let shape: String = text
         .chars()
@@ -78,7 +78,7 @@ fn is_rfc_3339(text: &str) -> bool {
         && matches!(offset, "Z" | "+00:00" | "-00:00")
 }
 
-/// A place leads to this site, or by http or https; as a browser reads it.
+/// Checks that a location leads to this site, or is an http or https URL, when a browser resolves it.
 fn place(text: &str) {
     let Ok(resource) = Resource::parse(text) else {
         return;
@@ -102,7 +102,7 @@ fn trace(text: &str) {
     assert_eq!(TraceContext::parse(child.as_str()), Some(child));
 }
 
-/// Where things are kept says whose they are, and nothing of one tenant is where another's is.
+/// Checks that a key contains its owner, and that keys of different tenants are separate.
 fn key(tenant: &str, name: &str) {
     let Ok(tenant) = tenant.parse::<Tenant>() else {
         return;
@@ -144,7 +144,7 @@ fn key(tenant: &str, name: &str) {
     assert_ne!(derived, other.job_id(&tenant, &client_job_id));
 }
 
-/// Of a letter's key only what was written is read.
+/// Checks that only generated keys of dead letters are accepted.
 fn letter(text: &str) {
     let Some(job) = keys::job_of_dead_letter(text) else {
         return;

@@ -1,5 +1,5 @@
-//! A command's query (the first line) and body, and the description of an upload: refused with the place of what is wrong, and
-//! in words that are about the payload and not about the program.
+//! A command's query (the first line) and body, and the description of an upload. Errors name their position, and
+//! describe the payload, not the program.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::request;
 use crate::scene::{Scene, play};
 
-/// Members of many kinds.
+/// Payload with members of many types.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it is read, and that is all")]
@@ -58,7 +58,7 @@ static COMMANDS: LazyLock<Registry> = LazyLock::new(|| {
     Registry::new(demo::service().iter().cloned().chain([order]).collect())
 });
 
-/// Checks an input as each command's, and as an upload's.
+/// Checks an input as the payload of each command, and as an upload.
 pub fn run(input: &[u8]) {
     let at = input
         .iter()
@@ -95,7 +95,7 @@ pub fn run(input: &[u8]) {
     play(async || upload(body).await);
 }
 
-/// A body without its byte order mark.
+/// Returns a body without its byte order mark.
 fn unmarked(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
@@ -118,7 +118,7 @@ fn malformed(body: &[u8], line: usize, column: usize, detail: &str) {
     );
 }
 
-/// Words that are Rust's, and no client's: looked for where the client did not send them itself.
+/// Terms of Rust, which errors must not contain unless the client sent them.
 const OF_RUST: &[&str] = &[
     "struct ",
     "enum",
@@ -162,7 +162,7 @@ fn invalid(errors: &[FieldError], sent: &[u8], document: Option<&Value>) {
             "{pointer}"
         );
         assert!(pointer.is_empty() || pointer.starts_with('/'), "{pointer}");
-        // It leads to what is there, or to what is missing in what is there.
+        // The pointer leads to an existing member, or to a missing one of an existing parent.
         let around = pointer.rsplit_once('/').map_or("", |(around, _)| around);
         if let Some(document) = document {
             assert!(

@@ -1,5 +1,5 @@
-//! Attributes of a stored record: each line of an input sets one of a good record (`status S running`), or takes it away
-//! (`-lease_token`). What can be read is written back the same, and each use case takes it.
+//! Attributes of a stored record. Each line of an input sets one attribute of a valid record (`status S running`), or
+//! removes it (`-lease_token`). A record that can be read is written unchanged, and each use case accepts it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use http::Method;
 use crate::contract::BASE;
 use crate::scene::{Scene, play};
 
-/// The payload of the job, whose digest is in its message.
+/// Payload of the job, whose digest is in its message.
 const PAYLOAD: &[u8] = b"{}";
 
-/// Reads the record that an input makes, and does with it what can be done.
+/// Parses the record that an input describes, and runs all use cases with it.
 pub fn run(input: &[u8]) {
     let Ok(lines) = std::str::from_utf8(input) else {
         return;
@@ -59,7 +59,7 @@ fn change(item: &mut HashMap<String, AttributeValue>, line: &str) {
         "S" => AttributeValue::S(value.to_owned()),
         "N" => AttributeValue::N(value.to_owned()),
         "B" => AttributeValue::B(Blob::new(value.as_bytes())),
-        // The digest of it, as 32 bytes.
+        // The SHA-256 of the value, as 32 bytes.
         "D" => AttributeValue::B(Blob::new(
             *Digest::from_content(value.as_bytes()).as_bytes(),
         )),
@@ -75,7 +75,7 @@ fn change(item: &mut HashMap<String, AttributeValue>, line: &str) {
     item.insert(name.to_owned(), value);
 }
 
-/// Whatever time it is, there is something to show and to say.
+/// Checks that the job can be displayed at any time.
 fn shown(job: &Job) {
     for now in [
         Timestamp::from_millis(0),
@@ -164,7 +164,7 @@ async fn used(job: &Job) {
     }
     room.work_until_idle().await;
     get(&["", "/result", "/history"]).await;
-    // What was over stays as it was, but by an operator.
+    // Only an operator changes a job that has ended.
     if matches!(job.status, Status::Succeeded | Status::Cancelled)
         && let Some(now) = room.jobs.get(&key).await.expect("the memory does not fail")
     {

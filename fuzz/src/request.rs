@@ -1,36 +1,36 @@
-//! Requests as text: a request line, headers, an empty line and the body, as on the wire but for its lengths. Several are
-//! divided by lines that begin with `---`, which may say what happens before the next one.
+//! Requests as text: a request line, headers, an empty line and the body, as in HTTP but without lengths. Lines that
+//! start with `---` separate requests, and may contain an action before the next one.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri};
 
-/// The most requests of one input.
+/// Maximum number of requests in an input.
 const MOST: usize = 8;
 
-/// What happens before a request.
+/// Action before a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Before {
-    /// Nothing.
+    /// No action.
     Nothing,
-    /// The worker does what there is to do: `--- work`.
+    /// The worker processes all messages: `--- work`.
     Work,
 }
 
-/// One request.
+/// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) before: Before,
     pub(crate) method: Method,
-    /// The target, where it is one that a server reads.
+    /// Target, if a server can parse it.
     pub(crate) uri: Uri,
-    /// The query as it was sent, though no URI may have it.
+    /// Query as sent, even if it is invalid in a URI.
     pub(crate) query: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
 }
 
 impl Sent {
-    /// The header of this name, where there is one line of it.
+    /// Returns the header with this name, if it has one line.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.headers.iter().filter(|(known, _)| known == name);
         lines
@@ -42,7 +42,7 @@ impl Sent {
     }
 }
 
-/// The parts of an input between lines that begin with `---`, each with the rest of the line before it.
+/// Splits an input at lines that start with `---`. Returns each part with the rest of the line before it.
 pub(crate) fn parts(input: &[u8]) -> Vec<(&[u8], &[u8])> {
     let (mut parts, mut word, mut begin, mut at) = (vec![], &b""[..], 0, 0);
     for line in input.split_inclusive(|byte| *byte == b'\n') {
@@ -57,8 +57,8 @@ pub(crate) fn parts(input: &[u8]) -> Vec<(&[u8], &[u8])> {
     parts
 }
 
-/// A request, if it has a request line. In its head `{job}` stands for a job's path, and `{upload}` for an upload's id. Headers
-/// that no server would pass on are left out.
+/// Parses a request, if it has a request line. In its head, `{job}` is replaced by a job's path, and `{upload}` by an
+/// upload's id. Headers that a server would reject are omitted.
 pub(crate) fn read(before: &[u8], text: &[u8], job: &str, upload: &str) -> Option<Sent> {
     let (head, body) = match text.windows(2).position(|pair| pair == b"\n\n") {
         Some(at) => (&text[..at], &text[at + 2..]),
@@ -105,7 +105,7 @@ pub(crate) fn read(before: &[u8], text: &[u8], job: &str, upload: &str) -> Optio
     })
 }
 
-/// Whether a URI may have it as it is.
+/// Returns true if a URI may contain the character.
 fn allowed(c: char) -> bool {
     c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '`' | '\\' | '^' | '{' | '}' | '|')
 }

@@ -1,4 +1,4 @@
-//! Requests, against the whole router over the ports in memory.
+//! Requests to the whole router with the ports in memory.
 
 use cloakroom_core::Tenant;
 use http::Method;
@@ -7,7 +7,7 @@ use crate::contract::Answer;
 use crate::request::{self, Sent};
 use crate::scene::{Scene, job_at, play, stranger};
 
-/// Plays the requests of an input.
+/// Sends the requests of an input.
 pub fn run(input: &[u8]) {
     play(async || {
         let mut scene = Scene::new();
@@ -28,7 +28,7 @@ pub fn run(input: &[u8]) {
     });
 }
 
-/// Whose job was accepted, and its place, if one was; held to what a client may rely on then.
+/// Returns tenant and location of an accepted job, and checks the guarantees that the client then has.
 async fn submitted(scene: &mut Scene, sent: &Sent, answer: &Answer) -> Option<(Tenant, String)> {
     if sent.method != Method::POST || !sent.uri.path().contains("/commands/") {
         return None;
@@ -70,7 +70,7 @@ async fn submitted(scene: &mut Scene, sent: &Sent, answer: &Answer) -> Option<(T
     Some((tenant, place))
 }
 
-/// All work is done: the job is over, or long gone.
+/// Checks that the job has ended or expired, after all work is done.
 async fn ended(scene: &Scene, tenant: &Tenant, place: &str) {
     let polled = scene.get(tenant, place, "application/json").await;
     let job = scene

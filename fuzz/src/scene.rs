@@ -1,4 +1,4 @@
-//! A deployment in memory that strangers write to, and time that passes as it is needed.
+//! A deployment in memory for untrusted requests, whose time passes as needed.
 
 use axum::Router;
 use axum::body::Body;
@@ -16,27 +16,27 @@ use tower::ServiceExt as _;
 use crate::contract::{Answer, BASE};
 use crate::request::{Before, Sent};
 
-/// The header that says whose a request is, here.
+/// Header with the tenant of a request.
 const WHO: &str = "x-tenant";
 
-/// The most bytes of a result that is asked for: more of them show nothing more, and take their time.
+/// Maximum length of a requested result in bytes. Longer ones take more time without further benefit.
 const MOST_RESULT_BYTES: u64 = 100_000;
 
-/// The most bytes of an upload in parts that are sent.
+/// Maximum number of bytes that are sent to a multipart upload.
 const MOST_SENT_BYTES: usize = 1000;
 
 /// A deployment and its router.
 pub(crate) struct Scene {
     pub(crate) room: Room,
     router: Router,
-    /// Something was asked for that ends the process, or takes too much of it: no more work is done.
+    /// True after a request that would end the process or overload it: then no more jobs run.
     harmful: bool,
-    /// What an input means by `{job}` and by `{upload}`.
+    /// Values of `{job}` and `{upload}` in an input.
     pub(crate) place: String,
     pub(crate) upload: String,
 }
 
-/// Runs this where time is paused: it passes at once when all wait for it.
+/// Runs a scene with paused time, which advances when all tasks wait for it.
 pub(crate) fn play(scene: impl AsyncFnOnce()) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -45,7 +45,7 @@ pub(crate) fn play(scene: impl AsyncFnOnce()) {
     runtime.expect("a runtime").block_on(scene());
 }
 
-/// The commands of the deployment, and one that asks for a key.
+/// Returns the commands of the deployment, and one that requires a key.
 pub(crate) fn commands() -> Vec<Command> {
     let mut commands: Vec<_> = demo::service().iter().cloned().collect();
     let nothing = |_: Nothing| async { Ok::<_, HandlerError>(Output::none()) };
@@ -83,7 +83,7 @@ impl Scene {
         }
     }
 
-    /// Whose a request is; nobody's it may be too.
+    /// Returns the tenant of a request, which may be missing.
     pub(crate) fn tenant(sent: &Sent) -> Option<Tenant> {
         let Some(value) = sent.headers.iter().find(|(name, _)| name == WHO) else {
             return Some(Tenant::default());
@@ -91,7 +91,7 @@ impl Scene {
         value.1.to_str().ok()?.parse().ok()
     }
 
-    /// The answer to a request, held to the contract.
+    /// Returns the response to a request, and checks it against the contract.
     pub(crate) async fn ask(&mut self, sent: &Sent) -> Answer {
         if sent.before == Before::Work {
             self.work().await;
@@ -132,7 +132,7 @@ impl Scene {
         answer
     }
 
-    /// Asks for a path as this tenant.
+    /// Requests a path as this tenant.
     pub(crate) async fn get(&self, tenant: &Tenant, path: &str, accept: &'static str) -> Answer {
         self.request(Method::GET, tenant, path, accept).await
     }
@@ -153,7 +153,7 @@ impl Scene {
             .await
     }
 
-    /// Does what an upload's link takes: a few bytes, of its type; or, of an upload in parts, as many as were promised, if they are few.
+    /// Uploads to a link: a few bytes of its type, or the promised length of a multipart upload if it is small.
     async fn uploaded(&mut self, sent: &Sent, answer: &Value) {
         answer["upload_id"]
             .as_str()
@@ -194,7 +194,7 @@ impl Scene {
             .expect("the memory does not fail");
     }
 
-    /// Does all the work there is.
+    /// Processes all messages.
     pub(crate) async fn work(&self) -> bool {
         if !self.harmful {
             self.room.work_until_idle().await;
@@ -203,7 +203,7 @@ impl Scene {
     }
 }
 
-/// Whether the headers of a link are some.
+/// Checks that the headers of a link are valid.
 fn can_be_sent(link: &Value) {
     for (name, value) in link["headers"].as_object().expect("headers") {
         let value = value.as_str().expect("a text");
@@ -214,7 +214,7 @@ fn can_be_sent(link: &Value) {
     }
 }
 
-/// Whether this is a diagnostic that does more than be refused or run.
+/// Returns true for a diagnostic command with a harmful effect.
 fn is_harmful(body: &[u8]) -> bool {
     let Ok(todo) = serde_json::from_slice::<Value>(body) else {
         return false;
@@ -225,7 +225,7 @@ fn is_harmful(body: &[u8]) -> bool {
             .is_some_and(|bytes| bytes > MOST_RESULT_BYTES)
 }
 
-/// The key of the job at a place.
+/// Returns the key of the job at a location.
 pub(crate) fn job_at(tenant: &Tenant, place: &str) -> JobKey {
     let id = place
         .strip_prefix(BASE)
@@ -237,7 +237,7 @@ pub(crate) fn job_at(tenant: &Tenant, place: &str) -> JobKey {
     }
 }
 
-/// A name that no request is of.
+/// Returns a tenant that no request has.
 pub(crate) fn stranger() -> Tenant {
     "a-stranger".parse().expect("a good name")
 }

@@ -1,9 +1,9 @@
-//! The corpora, and the crashes that were found, played again.
+//! Replays the corpora, and the crashes that were found.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// Plays each file of a target's corpus; at least so many are there.
+/// Replays each file of a target's corpus, which must have at least five.
 fn play(name: &str, run: fn(&[u8])) {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus")).join(name);
     let mut files: Vec<_> = fs::read_dir(&folder)
@@ -13,7 +13,7 @@ fn play(name: &str, run: fn(&[u8])) {
     files.sort();
     assert!(files.len() >= 5, "{}", folder.display());
     for file in files {
-        // A test that fails shows what it printed: the last file is the one.
+        // A failing test shows its output: the last file caused the failure.
         eprintln!("{}", file.display());
         run(&fs::read(&file).expect("a file"));
     }

@@ -1,5 +1,5 @@
-//! The crash matrix: each call to AWS of a job's whole life fails once, or kills its caller, before its effect and after it; over
-//! the real clients and adapters. However it was, the job ends as it must, and its outcome is recorded once.
+//! Crash matrix: each call to AWS in the life of a job fails once, or kills its caller, before and after its effect.
+//! Uses the real clients and adapters. In each case, the job ends correctly, and its outcome is recorded once.
 
 mod room;
 
@@ -17,11 +17,11 @@ use futures::future::join_all;
 use crate::place::Place;
 use room::{Ground, Room};
 
-/// More calls than any case makes. A case with more repeats itself without an end.
+/// Upper bound of the number of calls in a case. A case that exceeds it does not terminate.
 const MOST: usize = 100;
 
-/// Spoils the first call, then the second, and so on, in each way side by side, until a room has no such call; `least` tells how
-/// many there are at the least. On the embedded services each way has a ground of its own, as a ground has one time.
+/// Injects each fault into the first call, the second one, and so on, until a room has no such call. Checks that there
+/// are at least `least` calls. On the embedded services, each fault has its own ground, because a ground has one clock.
 async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)) {
     let row = async |ground: &Ground, fault: Fault| {
         let mut n = 1;
@@ -55,7 +55,8 @@ async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)
 pub(crate) async fn whichever_call_of_a_jobs_life_fails_it_succeeds_and_its_outcome_is_recorded_once(
     place: Place,
 ) {
-    // A payload in the message with a result in the record: accept, send, claim, settle; and both in object storage.
+    // With the payload in the message and the result in the record: accept, send, claim, settle. Then both in object
+    // storage.
     for (size, least) in [(10, 4), (40_000, 7)] {
         let payload = Bytes::from(vec![b'x'; size]);
         matrix(&place, least, async |room, case| {
@@ -84,7 +85,7 @@ pub(crate) async fn whichever_call_of_a_jobs_life_fails_it_succeeds_and_its_outc
                 None => Bytes::new(),
             };
             assert_eq!(bytes, payload, "{case}");
-            // Whatever messages are left find it over.
+            // Any remaining messages find the job ended.
             room.later().await;
             room.work(Duration::ZERO).await;
             assert_eq!(room.load(&ticket).await, over, "{case}");
@@ -95,7 +96,8 @@ pub(crate) async fn whichever_call_of_a_jobs_life_fails_it_succeeds_and_its_outc
 
 pub(crate) async fn whichever_call_of_an_upload_in_parts_fails_it_becomes_one_job(place: Place) {
     let payload = Bytes::from_static(b"a payload");
-    // Begin and keep; look, load, list, complete, look, read, load, take, keep, accept, send; claim, fetch, settle, delete.
+    // Begin and keep; look, load, list, complete, look, read, load, take, keep, accept, send; claim, fetch, settle,
+    // delete.
     matrix(&place, 17, async |room, case| {
         let ticket = room.accepted_in_parts(&payload).await;
         let over = room.worked(&ticket).await;
@@ -122,7 +124,7 @@ pub(crate) async fn whichever_call_of_an_upload_in_parts_fails_it_becomes_one_jo
 pub(crate) async fn whichever_call_of_a_poll_or_a_cancellation_fails_it_goes_through_when_it_is_asked_again(
     place: Place,
 ) {
-    // A load, and one change.
+    // One load and one change.
     matrix(&place, 2, async |room, case| {
         let (job, _) = room.stranded().await;
         let mut looks = 0;
@@ -176,13 +178,13 @@ pub(crate) async fn whichever_call_about_a_dead_letter_fails_its_job_ends_and_it
 }
 
 pub(crate) async fn whichever_call_of_a_sweep_fails_the_stranded_job_ends(place: Place) {
-    // The queue's state, load and change.
+    // State of the queue, load and change.
     matrix(&place, 3, async |room, case| {
         let (job, _) = room.stranded().await;
         room.forward(Duration::from_secs(3 * 3600));
         for _ in 0..2 {
             let (rounds, jobs) = (room.rounds.clone(), vec![job.key()]);
-            // The stream brings its batch again if it failed.
+            // The stream delivers a failed batch again.
             if matches!(
                 tokio::spawn(async move { rounds.begin(&jobs).await }).await,
                 Ok(Ok(()))

@@ -1,6 +1,6 @@
-//! Messages whose payload is in S3, over the wire: our client, the worker's queue, and Amazon's own library for Python on the
-//! other side of both. That one is asked where `CLOAKROOM_EXTENDED_PYTHON` names a Python that has it, as `localstack/status
-//! --env` prints it.
+//! Messages with payloads in S3: our client, the worker's queue, and Amazon's library for Python as the counterpart of
+//! both. The library is only tested if `CLOAKROOM_EXTENDED_PYTHON` names a Python that has it. `localstack/status
+//! --env` prints that variable.
 
 use std::collections::HashMap;
 use std::env;
@@ -27,7 +27,7 @@ use tokio::process::Command;
 
 use crate::place::{Open, Place, Service, cleaned_up};
 
-/// More than the library for Python lets into a message.
+/// Exceeds the maximum message size of the Python library.
 const LARGE: usize = 300_000;
 
 /// A queue and a bucket.
@@ -39,7 +39,7 @@ struct Room<'a> {
     s3: S3,
 }
 
-/// Makes them, tests, and removes them.
+/// Creates a queue and a bucket, runs a test, and removes them.
 async fn tested(place: &Place, test: impl AsyncFnOnce(&Room<'_>)) {
     let open = place.open().await;
     let name = fresh_key("cloakroom-extended");
@@ -50,7 +50,7 @@ async fn tested(place: &Place, test: impl AsyncFnOnce(&Room<'_>)) {
         queue,
         dead_letters,
     } = made;
-    // Large, and so boxed.
+    // Boxed because of its size.
     let sqs = Sqs::new(&Box::pin(open.sdk_of(Service::Sqs)).await);
     let s3 = crate::objects::client(&Box::pin(open.sdk_of(Service::S3)).await);
     Box::pin(crate::objects::make(&open, &name)).await;
@@ -86,7 +86,7 @@ impl Room<'_> {
         ExtendedClient::new(self.sqs.clone(), self.s3.clone(), settings)
     }
 
-    /// Messages as SQS hands them out, by our client: so many.
+    /// Receives `most` messages with our client.
     async fn received(
         &self,
         client: &ExtendedClient,
@@ -127,7 +127,7 @@ impl Room<'_> {
             .collect()
     }
 
-    /// Asks the library for Python.
+    /// Runs an action of the Python library.
     async fn python(&self, act: &str, mut asked: Value) -> String {
         asked["queue"] = json!(self.queue.url());
         asked["bucket"] = json!(self.bucket);
@@ -161,7 +161,7 @@ fn colour() -> (String, MessageAttributeValue) {
     ("colour".to_owned(), red.expect("its type is set"))
 }
 
-/// The message is what SQS's own client sees, and what ours makes of it.
+/// Compares the message as SQS's own client sees it with the result of our client.
 pub(crate) async fn our_client_puts_away_what_is_large_and_brings_it_back(place: Place) {
     tested(&place, async |room| {
         let client =
@@ -217,7 +217,7 @@ pub(crate) async fn our_client_puts_away_what_is_large_and_brings_it_back(place:
     .await;
 }
 
-/// Ten of 120 KiB: each fits, and all of them are more than SQS takes at once.
+/// Sends ten messages of 120 KiB. Each one fits, but the batch exceeds the limit of SQS.
 pub(crate) async fn our_client_sends_a_batch_that_is_too_large_in_total(place: Place) {
     tested(&place, async |room| {
         let client = room.client(|it| it.delete_payloads = true);
@@ -278,7 +278,7 @@ pub(crate) async fn our_client_sends_a_batch_that_is_too_large_in_total(place: P
     .await;
 }
 
-/// What Java's library writes, and what nobody should: one that can't be fetched keeps none of the others back.
+/// Uses messages of the Java library, and invalid ones: a payload that can't be fetched must not affect other messages.
 pub(crate) async fn our_client_hands_out_what_can_be_fetched_of_every_class_and_attribute(
     place: Place,
 ) {
@@ -402,7 +402,7 @@ pub(crate) async fn our_client_reads_what_pythons_library_sends(place: Place) {
     .await;
 }
 
-/// A message of the worker's queue whose payload is text in the bucket, as submit sends it.
+/// Uses a message of the worker's queue with a payload in the bucket, as submit sends it.
 pub(crate) async fn pythons_library_reads_a_command_from_the_workers_queue(place: Place) {
     tested(&place, async |room| {
         let payload = json!({"text": "né".repeat(LARGE)}).to_string();
@@ -448,7 +448,7 @@ pub(crate) async fn pythons_library_reads_a_command_from_the_workers_queue(place
             .iter()
             .partition(|it| body(it).as_deref() == Some(payload.as_str()));
         assert_eq!((large.len(), small.len()), (1, 1));
-        // Beside the payload stands what is to be done with it; without the attribute the body is both.
+        // An attribute contains the rest of the command. Without it, the body contains everything.
         let beside = large[0]["attributes"][cloakroom_aws::message::ENVELOPE]
             .as_str()
             .expect("an envelope");
@@ -460,7 +460,7 @@ pub(crate) async fn pythons_library_reads_a_command_from_the_workers_queue(place
             (stored.as_str(), Some(1))
         );
         assert_eq!(body(small[0]), Some(whole.clone()));
-        // And the worker, that they come back to, sees neither.
+        // The worker must not see either of them when it receives the messages later.
         for handle in received
             .iter()
             .filter_map(|message| message["handle"].as_str())

@@ -16,7 +16,7 @@ from sqs_extended_client import SQSExtendedClientSession
 
 def client(asked):
     session = botocore.session.get_session()
-    # There is no name for each bucket on an emulator.
+    # Emulators have no host name for each bucket.
     session.set_default_client_config(Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3}))
     sqs = SQSExtendedClientSession(botocore_session=session).client("sqs")
     sqs.large_payload_support = asked["bucket"]

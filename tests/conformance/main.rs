@@ -1,8 +1,8 @@
-//! The ports' own suites, over everything that stands in for AWS, and over AWS.
+//! Conformance suites of the ports, on all emulators of AWS, and on AWS.
 //!
-//! The embedded services are always there. `CLOAKROOM_ON` adds the services that the SDK finds by its own variables
-//! (`AWS_ENDPOINT_URL`, the region, the credentials), and `CLOAKROOM_DYNAMODB_LOCAL_URL` Amazon's DynamoDB Local. What the
-//! tests make there has names of its own, and is removed after them.
+//! The embedded services are always tested. `CLOAKROOM_ON` adds the services that the SDK finds by its own variables
+//! (`AWS_ENDPOINT_URL`, the region, the credentials). `CLOAKROOM_DYNAMODB_LOCAL_URL` adds Amazon's DynamoDB Local. The
+//! tests create resources with unique names, and remove them.
 
 mod crashes;
 #[path = "../shared/embedded.rs"]
@@ -19,7 +19,7 @@ use cloakroom_tests::{Needs, Target, Test, suite};
 
 use place::Place;
 
-/// What the adapters are tested over.
+/// Returns the places on which the adapters are tested.
 fn places(target: Target) -> Vec<Place> {
     let mut places = vec![Place::Embedded];
     if target != Target::Dev {
@@ -31,20 +31,21 @@ fn places(target: Target) -> Vec<Place> {
     places
 }
 
-/// Lists tests of a place, each by its function's name, and by what it needs of the place where it needs something.
+/// Lists the tests of a place by the names of their functions, with their needs.
 macro_rules! at {
     ($place:expr, $($module:ident::$test:ident $(=> [$($need:ident),+])?),* $(,)?) => {
         vec![$({
             let place = $place.clone();
             let path = format!("conformance::{place}::{}", stringify!($test));
-            // What the target lacks, the embedded services beside it don't.
+            // The embedded services have everything, even if the target does not.
             let needs: &[Needs] = if place == Place::Embedded { &[] } else { &[$($(Needs::$need),+)?] };
             Test::new(&path, needs, move || $module::$test(place))
         }),*]
     };
 }
 
-/// Whether Amazon's library for Python is asked there: beside another place the embedded services are not, as it takes its time.
+/// Returns true if Amazon's library for Python is tested there. To save time, the embedded services are skipped if
+/// there is another place.
 fn asks_python(place: &Place, target: Target) -> bool {
     std::env::var_os("CLOAKROOM_EXTENDED_PYTHON").is_some()
         && (target == Target::Dev || *place != Place::Embedded)

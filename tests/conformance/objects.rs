@@ -1,4 +1,4 @@
-//! The store of objects.
+//! Conformance of the store of objects.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::place::{Open, Place, cleaned_up};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Where a bucket is made that names no region.
+/// Region in which a bucket is created without naming a region.
 const FIRST_REGION: &str = "us-east-1";
 
-/// Makes a bucket, tests it, and removes it.
+/// Creates a bucket, tests it, and removes it.
 async fn tested(place: &Place, test: impl AsyncFnOnce(&S3Objects)) {
     let open = place.open().await;
     let name = fresh_key("cloakroom-conformance");
@@ -185,8 +185,8 @@ pub(crate) async fn takes_by_a_link_the_part_it_was_made_for_and_nothing_else(pl
     .await;
 }
 
-/// Uploads as the link says, but for the length, which is the body's, and one header with another value; or, where that
-/// is empty, without it. The status; 0, where the connection was ended instead.
+/// Sends an upload to its link, with the length of the body and one header changed. An empty value removes the header.
+/// Returns the status, or 0 if the connection was closed.
 async fn put(link: &UploadLink, body: impl Into<reqwest::Body>, changed: (&str, &str)) -> u16 {
     let mut request = reqwest::Client::new().put(&link.url).body(body);
     for (name, value) in link
@@ -205,7 +205,7 @@ async fn put(link: &UploadLink, body: impl Into<reqwest::Body>, changed: (&str, 
         .map_or(0, |answer| answer.status().as_u16())
 }
 
-/// Makes a bucket.
+/// Creates a bucket.
 pub(crate) async fn make(open: &Open, name: &str) {
     let Some(sdk) = &open.sdk else {
         return S3Objects::new(&open.clients, name)
@@ -231,7 +231,7 @@ pub(crate) async fn make(open: &Open, name: &str) {
     made.expect("make the bucket");
 }
 
-/// Removes a bucket, with all that is in it.
+/// Removes a bucket with all of its objects.
 pub(crate) async fn remove(open: &Open, name: &str) {
     if let Some(sdk) = &open.sdk {
         let objects = S3Objects::new(&open.clients, name);
@@ -248,9 +248,9 @@ pub(crate) async fn remove(open: &Open, name: &str) {
     }
 }
 
-/// Of buckets.
+/// Returns a client for buckets.
 pub(crate) fn client(sdk: &SdkConfig) -> Client {
-    // Elsewhere than on AWS there is no name for each bucket.
+    // Emulators have no host name for each bucket.
     let config =
         aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some());
     Client::from_conf(config.build())

@@ -1,4 +1,4 @@
-//! The places that the adapters are tested over, and what is made and removed there.
+//! Places on which the adapters are tested, and the resources that tests create and remove there.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -15,14 +15,14 @@ use tokio::time::sleep;
 
 use crate::embedded;
 
-/// What stands in for AWS, or AWS.
+/// An emulator of AWS, or AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// The embedded services, of the test's own.
+    /// Embedded services, exclusive to the test.
     Embedded,
-    /// The services that the SDK finds by its variables, on this target.
+    /// Services that the SDK finds by its variables, on this target.
     Services(Target),
-    /// Amazon's DynamoDB Local, at this URL.
+    /// Amazon's DynamoDB Local at this URL.
     DynamoDbLocal(String),
 }
 
@@ -36,14 +36,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// A place that is open.
+/// A place that is ready for a test.
 pub(crate) struct Open {
-    /// What the adapters are made from.
+    /// Clients for the adapters.
     pub(crate) clients: Clients,
-    /// What is made and removed with. The embedded services need neither: they end with the test.
+    /// Configuration for creating and removing resources. The embedded services don't need it: they end with the test.
     pub(crate) sdk: Option<SdkConfig>,
     services: Option<Services>,
-    /// Of the embedded queue, in milliseconds.
+    /// Clock of the embedded queue, in milliseconds.
     clock: Arc<AtomicI64>,
 }
 
@@ -78,7 +78,7 @@ impl Place {
     }
 }
 
-/// What a client of the SDK's own is for.
+/// Service for which a client of the SDK itself is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     Sqs,
@@ -86,7 +86,7 @@ pub(crate) enum Service {
 }
 
 impl Open {
-    /// What a client of the SDK's own is made from.
+    /// Returns the configuration for a client of the SDK itself.
     pub(crate) async fn sdk_of(&self, service: Service) -> SdkConfig {
         match (&self.sdk, &self.services, service) {
             (None, Some(services), Service::Sqs) => embedded::sdk_at(services.sqs_url()).await,
@@ -95,7 +95,7 @@ impl Open {
         }
     }
 
-    /// The variables by which another program's SDK finds the services; none where it finds them as we do.
+    /// Returns the variables with which another program's SDK finds the services. Empty if it finds them like our own.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let Some(services) = &self.services else {
             return vec![];
@@ -111,7 +111,7 @@ impl Open {
         all.map(|(name, value)| (name, value.to_owned())).to_vec()
     }
 
-    /// How long to wait for a message that must come: not at all, where it is there at once or never.
+    /// Returns the time to wait for an expected message. Zero if messages are available immediately or never.
     pub(crate) fn patience(&self) -> Duration {
         if self.is_embedded() {
             Duration::ZERO
@@ -120,12 +120,12 @@ impl Open {
         }
     }
 
-    /// Whether its queue's time is the test's own.
+    /// Returns true if the test controls the time of the queue.
     pub(crate) fn is_embedded(&self) -> bool {
         self.services.is_some()
     }
 
-    /// Lets the queue's time pass: at once, where it is ours.
+    /// Lets time pass for the queue. Returns at once if the test controls it.
     pub(crate) async fn pass(&self, time: Duration) {
         if self.is_embedded() {
             self.clock.fetch_add(
@@ -138,7 +138,7 @@ impl Open {
     }
 }
 
-/// Runs a test, and removes what was made for it, however the test ends. Both are large, and so boxed.
+/// Runs a test, and removes its resources, even if it panics. Both futures are boxed because of their size.
 pub(crate) async fn cleaned_up(
     test: impl Future<Output = ()> + Unpin,
     removal: impl Future<Output = ()> + Unpin,

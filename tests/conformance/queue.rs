@@ -1,4 +1,4 @@
-//! The queue of messages.
+//! Conformance of the queue of messages.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use cloakroom_tests::fresh_key;
 
 use crate::place::{Open, Place, cleaned_up};
 
-/// A queue with its place's time.
+/// A queue, and the place that controls its time.
 struct Timed<'a> {
     queue: &'a SqsQueue,
     place: &'a Open,
@@ -43,7 +43,7 @@ impl WholeQueue for Timed<'_> {
     }
 }
 
-/// Makes queues, tests them, and removes them.
+/// Creates queues, tests them, and removes them.
 async fn tested(
     place: &Place,
     visibility: Duration,

@@ -1,4 +1,4 @@
-//! The table of jobs.
+//! Conformance of the table of jobs.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) async fn is_a_table_of_jobs(place: Place) {
     cleaned_up(test, Box::pin(remove(&open, &name))).await;
 }
 
-/// Makes the table as the template does, but for its time to live; AWS takes a while for it.
+/// Creates the table like the template, except for its time to live, which takes a while on AWS.
 pub(crate) async fn make(open: &Open, name: &str) {
     let Some(sdk) = &open.sdk else {
         return DynamoStore::new(&open.clients, name)

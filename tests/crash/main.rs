@@ -1,4 +1,4 @@
-//! What was accepted ends, though the process is killed.
+//! Accepted jobs end even if the process is killed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// The longest time that a busy machine takes to run a job.
+/// Maximum time of a job on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How many jobs are in flight when the runner is killed.
+/// Number of jobs in flight when the runner is killed.
 const JOBS: usize = 200;
 
-/// Requests that are made at once.
+/// Number of concurrent requests.
 const AT_ONCE: usize = 20;
 
-/// One job in so many, and the last of all, is long. The runner is killed when one of these runs.
+/// One in this many jobs, and the last one, is long. The runner is killed while one of these runs.
 const LONG_ONE_IN: usize = 20;
 
-/// Submits until there is an answer. A busy machine may let a call to a service take too long.
+/// Submits until there is a response. On a busy machine, calls to a service may time out.
 async fn accepted(cloakroom: &Deployment, key: &str, payload: &Value) -> String {
     for _ in 0..20 {
         let answer = cloakroom.diagnose(Some(key), payload).await;
@@ -33,7 +33,7 @@ async fn accepted(cloakroom: &Deployment, key: &str, payload: &Value) -> String 
     panic!("{key} is not accepted");
 }
 
-/// Waits until one of these jobs runs.
+/// Waits until one of these jobs is running.
 async fn one_runs(cloakroom: &Deployment, locations: &[&str]) {
     loop {
         for location in locations {
@@ -93,7 +93,7 @@ async fn killed_with_200_jobs_in_flight_and_started_again_it_ends_them_all_once(
     }
     assert!(interrupted > 0, "the kill met no job while it ran");
 
-    // The log of both runs: each job's success was recorded once.
+    // The log of both runs contains each job's success exactly once.
     let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
     let mut successes = BTreeMap::new();
     for line in log
@@ -113,7 +113,7 @@ async fn killed_with_200_jobs_in_flight_and_started_again_it_ends_them_all_once(
         0,
         "{successes:?}"
     );
-    // A success may have been recorded and its line lost with the process, but of few.
+    // For a few jobs, the success may have been recorded although its log line was lost with the process.
     assert!(successes.len() > JOBS - 40, "{}", successes.len());
 }
 

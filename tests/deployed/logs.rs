@@ -1,4 +1,4 @@
-//! The functions' logs, as CloudWatch Logs has them.
+//! Logs of the functions in CloudWatch Logs.
 
 use std::env;
 
@@ -6,7 +6,7 @@ use cloakroom_tests::metrics::Metrics;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// Reads the log groups of a stack: `CLOAKROOM_STACK`, by the AWS CLI that `CLOAKROOM_AWS_CLI` names.
+/// Reader of the log groups of a stack (`CLOAKROOM_STACK`), with the AWS CLI in `CLOAKROOM_AWS_CLI`.
 pub(crate) struct Logs {
     stack: String,
     cli: String,
@@ -21,12 +21,13 @@ impl Logs {
         }
     }
 
-    /// Whose metrics the functions write.
+    /// Returns the service name in the metrics of the functions.
     pub(crate) fn service(&self) -> &str {
         &self.stack
     }
 
-    /// The lines that a function wrote itself since this time, in milliseconds since 1970. Lambda's own are left out.
+    /// Returns the lines that a function itself has logged since this time, in milliseconds since 1970. Omits Lambda's
+    /// own lines.
     pub(crate) async fn of(&self, function: &str, since: u128) -> Vec<Value> {
         let group = format!("/aws/lambda/{}-{function}", self.stack);
         let mut command = Command::new(&self.cli);
@@ -61,7 +62,7 @@ impl Logs {
     }
 }
 
-/// The metrics among these lines.
+/// Returns the metrics in these lines.
 pub(crate) fn metrics<'a>(lines: impl IntoIterator<Item = &'a Value>) -> Metrics {
     let mut metrics = Metrics::default();
     for line in lines {

@@ -1,5 +1,5 @@
-//! What no worker brings to its end: dead letters, and jobs that were stranded. Each ends as published, tells its story, and
-//! can be sent back where that makes sense.
+//! Jobs that no worker ends: dead letters, and stranded jobs. Each ends as documented, has a history, and can be
+//! redriven if that is useful.
 
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::queues::Queues;
 
-/// As long as a message takes to be received ten times with [`super::SOON`] between, and some more.
+/// Time for ten receipts of a message with [`super::SOON`] between them, plus a reserve.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -46,7 +46,7 @@ async fn a_message_that_is_none_of_ours_is_kept_and_harms_nothing() {
         })
     });
     assert_eq!(letter.await["job"], Value::Null);
-    // A moment later: the function stores a letter before it deletes the message, and other tests have dead letters, too.
+    // Waits: the function stores a dead letter before it deletes the message, and other tests have dead letters, too.
     until("no dead letter waits", || async {
         queues.has_no_dead_letters().await.then_some(())
     })
@@ -74,7 +74,7 @@ async fn the_job_of_a_message_that_cant_be_read_fails_and_tells_why() {
 
 async fn a_dead_letter_is_sent_back_and_its_job_succeeds() {
     let job = recorded(Duration::ZERO, 1).await.remove(0);
-    // As if ten receipts were over.
+    // As after ten receipts.
     Queues::find().await.send_dead(&envelope(&job)).await;
     let over = until_over(&job).await;
     assert_eq!(over["code"], "never-started");
@@ -184,7 +184,7 @@ fn new(age: Duration, key: &str) -> Job {
     )
 }
 
-/// Jobs that were accepted so long ago, as submissions leave them that die before they send their messages.
+/// Records jobs that were accepted in the past, like submissions that crash before they send their messages.
 async fn recorded(age: Duration, n: usize) -> Vec<Job> {
     let clients = Clients::load().await;
     let table = deployment::find(&clients, &stack())
@@ -214,13 +214,13 @@ fn envelope(job: &Job) -> String {
     .write()
 }
 
-/// What its poll answers once the job is over.
+/// Returns the response to a poll after the job has ended.
 async fn until_over(job: &Job) -> Value {
     let cloakroom = Deployment::get().await;
     let path = format!("/jobs/{}", job.id);
     until("the job is over", || async {
         let (status, body) = json(cloakroom.get_at(&path).await).await;
-        // A gateway that is asked a hundred times at once may have to be asked again.
+        // A gateway may reject some of a hundred concurrent requests.
         (status != 202 && status < 500).then_some(body)
     })
     .await
@@ -241,7 +241,7 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> 
     }
 }
 
-/// The dead letters that `cloakroom redrive` tells of.
+/// Returns the dead letters that `cloakroom redrive` lists.
 fn letters(more: &[&str]) -> Vec<Value> {
     let listed = cloakroom(&[&["redrive", "--json", "--stack", &stack()], more].concat());
     listed
@@ -260,7 +260,7 @@ fn cloakroom(args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// A job's story, which is printed for whoever reads along.
+/// Returns a job's history as text, and prints it for readers of the test's output.
 pub(crate) fn told(id: &str) -> String {
     let told = cloakroom(&["explain", id]);
     eprintln!("{told}");

@@ -1,6 +1,5 @@
-//! What only a deployed stack can show: what becomes of a message that is none of ours, of a handler that ends its process,
-//! and of one that takes longer than the worker function may run, with Lambda, its event source mapping and the queue's
-//! redrive in between.
+//! Behaviour that only a deployed stack can show: foreign messages, handlers that end their process, and handlers that
+//! exceed the worker function's timeout. Involves Lambda, its event source mapping and the queue's redrive policy.
 
 mod logs;
 mod lost;
@@ -22,16 +21,16 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
-/// One job at a time: a process that ends takes along whatever else is in its batch.
+/// Runs one job at a time, because a process that ends also ends the rest of its batch.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// The job of the README's session.
+/// Job of the README's session.
 const README_JOB: &str = "ea78e066-c4f1-8063-b104-f4efb5c01a07";
 
-/// A message that a worker died over, or could not use, comes back after so many seconds, not after the minutes that are right for AWS.
+/// Visibility timeout in seconds during the tests. On AWS, minutes are appropriate.
 const SOON: &str = "5";
 
-/// Its job's id is of the dev runner's namespace and the README's key: both are others here, and so is the path of the API.
+/// The job id in the README is derived from the dev runner's namespace and another key, and the API has another path.
 async fn the_readmes_session_goes_through_the_gateway() {
     let cloakroom = Deployment::get().await;
     let session = Session::from_readme();
@@ -58,7 +57,7 @@ async fn the_readmes_session_goes_through_the_gateway() {
     assert_eq!(thumbnail.expect("an image"), (200, 150));
 }
 
-/// A browser that follows a redirect from one origin to another sends `Origin: null`.
+/// A browser that follows a redirect to another origin sends `Origin: null`.
 async fn a_page_of_another_origin_reads_a_large_result_by_its_link() {
     let cloakroom = Deployment::get().await;
     let location = {
@@ -131,7 +130,7 @@ async fn a_handler_that_takes_longer_than_its_function_may_run_fails_its_job() {
     );
 }
 
-/// What CloudWatch makes metrics and answers of; that it does, no emulator shows.
+/// Checks the input of CloudWatch's metrics and queries. No emulator shows their results.
 async fn a_jobs_metrics_and_its_trace_are_in_the_logs_of_its_functions() {
     const SECRET: &str = "what-nobody-else-may-read";
     let (cloakroom, logs) = (Deployment::get().await, Logs::find());
@@ -153,7 +152,7 @@ async fn a_jobs_metrics_and_its_trace_are_in_the_logs_of_its_functions() {
     let (status, job) = cloakroom.end_of(&location).await;
     assert_eq!((status, job.result), (200, Some(json!(SECRET))));
 
-    // A log comes a little late.
+    // Logs appear after a short delay.
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
         let (submit, worker) = tokio::join!(logs.of("submit", begun), logs.of("worker", begun));
@@ -220,7 +219,7 @@ fn tests() -> Vec<suite::Test> {
     all
 }
 
-/// With a queue that redelivers soon for as long as this takes.
+/// Runs the tests with a queue that redelivers messages soon.
 fn hastily(run: impl FnOnce() -> ExitCode) -> ExitCode {
     let runtime = Runtime::new().expect("a runtime");
     let queues = runtime.block_on(Queues::find());

@@ -1,7 +1,8 @@
-//! Programs that send commands to the queue themselves: by the plain SDK, and by Amazon's SQS Extended Client for Python.
+//! Programs that send commands to the queue themselves: with the plain SDK, and with Amazon's SQS Extended Client for
+//! Python.
 //!
-//! They need a stack that lets producers in (`CLOAKROOM_PRODUCER_BUCKET` names their bucket), and for the second a Python that
-//! has the library (`CLOAKROOM_EXTENDED_PYTHON`): `localstack/test` deploys the one and fetches the other.
+//! The tests need a stack that accepts producers (`CLOAKROOM_PRODUCER_BUCKET` names their bucket). The second also
+//! needs a Python with the library (`CLOAKROOM_EXTENDED_PYTHON`). `localstack/test` provides both.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -15,7 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-/// How long a message may take to be received, and its job to be there.
+/// Maximum time until a message is received and its job exists.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -60,14 +61,14 @@ async fn a_command_that_is_refused_fails_its_job_which_its_producer_can_find() {
     );
 }
 
-/// One in its message and one in the bucket, as either version of the library marks it.
+/// Sends a small and a large command, as each version of the library marks them.
 async fn commands_that_the_extended_client_sends_are_done() {
     let bucket = env::var("CLOAKROOM_PRODUCER_BUCKET").expect("looked for before");
     let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let config =
         aws_sdk_s3::config::Builder::from(&sdk).force_path_style(sdk.endpoint_url().is_some());
     let s3 = aws_sdk_s3::Client::from_conf(config.build());
-    // On AWS it is there; on an emulator perhaps since the last time.
+    // On AWS, the bucket exists. On an emulator, it may exist from an earlier run.
     let _ = s3.create_bucket().bucket(&bucket).send().await;
     let large = json!({"message": "x".repeat(600_000), "digest": true});
     let commands = [
@@ -76,7 +77,7 @@ async fn commands_that_the_extended_client_sends_are_done() {
         (true, large),
     ];
     let commands = commands.map(|(legacy, payload)| (fresh_key("extended"), legacy, payload));
-    // Twice, as a producer does that lost its answer.
+    // Sent twice, like a producer that lost the response.
     let message = |(key, legacy, payload): &(String, bool, Value)| {
         let attributes =
             json!({"Cloakroom-Command-Type": "diagnostic.run", "Cloakroom-Client-Job-Id": key});
@@ -110,7 +111,7 @@ fn queue() -> String {
         .expect("set CLOAKROOM_QUEUE_URL to the URL of the stack's queue")
 }
 
-/// Sends a diagnostic; the message's id.
+/// Sends a diagnostic command. Returns the id of the message.
 async fn send(body: &str, attributes: &[(&str, &str)]) -> String {
     let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let mut message = aws_sdk_sqs::Client::new(&sdk)
@@ -135,7 +136,7 @@ async fn send(body: &str, attributes: &[(&str, &str)]) -> String {
         .expect("an id")
 }
 
-/// The end of the job of this key, once there is one.
+/// Waits for the end of the job with this key.
 async fn end_of(key: &str) -> (u16, JobView) {
     let (cloakroom, begun) = (Deployment::get().await, Instant::now());
     loop {

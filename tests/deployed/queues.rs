@@ -1,4 +1,4 @@
-//! The queues of the deployed stack, beside the API.
+//! Queues of the deployed stack, accessed without the API.
 
 use std::env;
 
@@ -6,8 +6,8 @@ use aws_config::BehaviorVersion;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 
-/// The queue and its dead letters: `CLOAKROOM_QUEUE_URL` and `CLOAKROOM_DEAD_LETTERS_URL`, as `localstack/status --env`
-/// prints them.
+/// The queue and its dead letters: `CLOAKROOM_QUEUE_URL` and `CLOAKROOM_DEAD_LETTERS_URL`, as printed by
+/// `localstack/status --env`.
 pub(crate) struct Queues {
     sqs: Client,
     queue: String,
@@ -27,7 +27,7 @@ impl Queues {
         }
     }
 
-    /// How long a message is hidden that a worker died over, in seconds.
+    /// Returns the visibility timeout in seconds.
     pub(crate) async fn visibility_timeout(&self) -> String {
         let name = QueueAttributeName::VisibilityTimeout;
         let asked = self
@@ -55,7 +55,7 @@ impl Queues {
             .expect("set");
     }
 
-    /// Sends a message as somebody else's program may; its id.
+    /// Sends a message like a foreign program. Returns its id.
     pub(crate) async fn send(&self, body: &str) -> String {
         let sent = self
             .sqs
@@ -68,7 +68,7 @@ impl Queues {
         sent.message_id.expect("an id")
     }
 
-    /// Puts a message among the dead letters.
+    /// Sends a message to the dead-letter queue.
     pub(crate) async fn send_dead(&self, body: &str) {
         self.sqs
             .send_message()
@@ -79,12 +79,12 @@ impl Queues {
             .expect("send");
     }
 
-    /// Returns true if no message is among the dead letters, visible or hidden.
+    /// Returns true if the dead-letter queue has no messages, visible or hidden.
     pub(crate) async fn has_no_dead_letters(&self) -> bool {
         self.count(&self.dead_letters).await == 0
     }
 
-    /// Returns true if no message is in the queue, visible or hidden.
+    /// Returns true if the queue has no messages, visible or hidden.
     pub(crate) async fn is_empty(&self) -> bool {
         self.count(&self.queue).await == 0
     }

@@ -1,5 +1,6 @@
-//! Tenants with API keys, on a stack of their own (`Authorizer=api-key`): `CLOAKROOM_KEYED_URL`, `CLOAKROOM_KEYED_QUEUE_URL` and
-//! `CLOAKROOM_KEYED_USAGE_PLAN`, as `localstack/status --env` prints them where such a stack is up.
+//! Tenants with API keys, on a separate stack (`Authorizer=api-key`): `CLOAKROOM_KEYED_URL`,
+//! `CLOAKROOM_KEYED_QUEUE_URL` and `CLOAKROOM_KEYED_USAGE_PLAN`. `localstack/status --env` prints them if there is such
+//! a stack.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -47,7 +48,7 @@ fn aws(words: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// A caller with a key of its own; the key is gone with it.
+/// A caller with its own key, which is deleted with it.
 struct Tenant {
     id: String,
     key: String,
@@ -94,7 +95,7 @@ impl Tenant {
         json(self.request(method, path).send().await.expect("an answer")).await
     }
 
-    /// Submits a diagnostic: the job's path below the base URL.
+    /// Submits a diagnostic command. Returns the path of the job below the base URL.
     async fn accepted(&self, key: &str, payload: &Value) -> String {
         let request = self
             .request(Method::POST, "/commands/diagnostic.run")
@@ -128,7 +129,7 @@ fn keyed() -> Deployment {
 
 const UNKNOWN: &str = "/jobs/0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
 
-/// What is answered without a key, and with one that is none.
+/// Returns the responses to requests without a key, and with an invalid one.
 async fn strangers() -> Vec<(String, Response)> {
     let cloakroom = keyed();
     let mut answers = vec![];
@@ -263,11 +264,12 @@ async fn uploads_are_apart(mine: &Tenant, theirs: &Tenant) {
     }
 }
 
-/// A noisy tenant and a quiet one: what makes the queue fair, where it can be (SQS is; the emulators' queues take no notice).
+/// Checks with a noisy and a quiet tenant that messages have a group, which makes SQS fair. The queues of emulators
+/// ignore it.
 async fn the_group_of_every_message_is_its_tenant() {
     let (noisy, quiet) = (Tenant::new("noisy"), Tenant::new("quiet"));
     let key = fresh_key("order");
-    // Long enough for messages to wait, where few workers are let to be busy.
+    // Long enough for messages to wait when the number of workers is low.
     let payload = json!({"duration_ms": 1000});
     let many = (0..20).map(|n| {
         let (noisy, payload, key) = (&noisy, &payload, format!("{key}-{n}"));
@@ -304,7 +306,7 @@ async fn the_group_of_every_message_is_its_tenant() {
         }
         let none = messages.is_empty();
         taken.extend(messages);
-        // There may be others: other tests have tenants of their own.
+        // Other tests may have tenants of their own.
         if none || (seen.contains(&noisy.id) && seen.contains(&quiet.id)) {
             break;
         }
@@ -320,6 +322,6 @@ async fn the_group_of_every_message_is_its_tenant() {
             .await
             .expect("given back");
     }
-    // Twenty of another's or not, it is done.
+    // The job ends even if another tenant has twenty.
     quiet.result_of(&waiting).await;
 }

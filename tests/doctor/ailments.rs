@@ -1,4 +1,4 @@
-//! What can be broken, and what the doctor says then.
+//! Faults of a deployment, and the doctor's findings for them.
 
 use cloakroom_tests::Target;
 
@@ -9,9 +9,9 @@ type Change = Box<dyn Fn(&Patient)>;
 pub(crate) struct Ailment {
     pub(crate) name: &'static str,
     pub(crate) inflict: Change,
-    /// Each check that must come out otherwise than before, and how; in the order of the alphabet.
+    /// Checks whose state changes, and their new states, in alphabetical order.
     pub(crate) found: Vec<(&'static str, &'static str)>,
-    /// What is done after it was mended, where that leaves something behind.
+    /// Cleanup after the fix, if the fault leaves something behind.
     pub(crate) afterwards: Change,
 }
 
@@ -28,7 +28,7 @@ fn ailment(
     }
 }
 
-/// Runs a command line, with `TABLE`, `BUCKET`, `QUEUE`, `LISTS` and `WORKER` in it.
+/// Returns a change that runs a command line with `TABLE`, `BUCKET`, `QUEUE`, `LISTS` and `WORKER` replaced.
 fn run(line: &'static str) -> impl Fn(&Patient) {
     move |patient| {
         let mut text = line.to_owned();
@@ -45,7 +45,7 @@ fn run(line: &'static str) -> impl Fn(&Patient) {
     }
 }
 
-/// The same of a mapping, `MAPPING`: that of a function, of something whose ARN has this in it.
+/// Returns a change that replaces `MAPPING`: the mapping of a function whose source's ARN contains `source`.
 fn run_of(kind: &'static str, source: &'static str, line: &'static str) -> impl Fn(&Patient) {
     move |patient| _ = patient.shell(&line.replace("MAPPING", &patient.mapping(kind, source)))
 }
@@ -59,12 +59,12 @@ impl Ailment {
     }
 }
 
-/// Names of checks that have the stack's in them live as long as the test.
+/// Returns the name of a check with the name of a function. It lives as long as the test.
 fn of(patient: &Patient, kind: &str, check: &str) -> &'static str {
     format!("functions {}: {check}", patient.function(kind)).leak()
 }
 
-/// A table, bucket or queue that the functions are led to, and away from again.
+/// Sets a table, bucket or queue in the variables of all functions that have it.
 fn led_to(patient: &Patient, variable: &str, value: &str) {
     for kind in KINDS {
         if patient.variables(kind).get(variable).is_some() {
@@ -232,7 +232,7 @@ fn queues() -> Vec<Ailment> {
         it.unmap("worker", "-nowhere");
         it.shell(&format!("aws sqs delete-queue --queue-url {}", other(it)));
     }));
-    // Last: AWS takes a minute to let the name be used again.
+    // Last, because AWS takes a minute until the name can be used again.
     all.push(ailment(
         "dead letters that have nowhere to go",
         &[("queue dead letters", "fail")],
@@ -287,7 +287,7 @@ fn lists() -> Vec<Ailment> {
 }
 
 fn mappings() -> Vec<Ailment> {
-    // Who reads what: as the check names it, and something of the ARN.
+    // Name in the check, reader, and a part of the source's ARN.
     let links = [
         ("queue to worker", "worker", ":sqs:"),
         ("dead letters to dead-letters", "dead-letters", ":sqs:"),
@@ -302,7 +302,7 @@ fn mappings() -> Vec<Ailment> {
         let off = ailment(
             "a mapping that is off",
             &[(state, "fail")],
-            // It takes its time, in which it can't be turned on again.
+            // Disabling takes some time, during which the mapping can't be enabled.
             run_of(
                 kind,
                 source,
@@ -416,7 +416,7 @@ fn tables(patient: &Patient) -> Vec<Ailment> {
         })
         .then(move |it| away(it, &[&format!("{}-sorted", it.stack), &format!("{}-sorted-pk", it.stack)])),
     ];
-    // AWS takes one change of it an hour.
+    // AWS allows one change per hour.
     if !patient.is_real() {
         all.push(ailment(
             "no time to live",

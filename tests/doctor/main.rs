@@ -1,9 +1,9 @@
-//! `cloakroom doctor` on a deployment that is broken in one thing after the other: it finds that thing and no other, and
-//! the command that it prints mends it.
+//! `cloakroom doctor` on a deployment with one fault after another: it reports that fault and no other, and the command
+//! that it prints fixes it.
 //!
-//! Runs where `CLOAKROOM_ON` says what the deployment is on: `localstack`, `ministack` or `aws`. Which one it is, and how it
-//! is reached, the AWS variables of the environment and `CLOAKROOM_STACK` say. The deployment is this test's alone while
-//! it runs. `CLOAKROOM_AWS_CLI` is the AWS CLI, if `aws` is not.
+//! Runs if `CLOAKROOM_ON` names the kind of deployment: `localstack`, `ministack` or `aws`. The AWS variables of the
+//! environment and `CLOAKROOM_STACK` identify the deployment. It must be exclusive to this test while the test runs.
+//! `CLOAKROOM_AWS_CLI` is the path of the AWS CLI, if it is not `aws`.
 
 mod ailments;
 mod patient;

@@ -1,4 +1,4 @@
-//! The deployment under examination.
+//! Deployment that the doctor examines.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,33 +8,33 @@ use std::time::Duration;
 use cloakroom_tests::{Target, program};
 use serde_json::Value;
 
-/// What is not fine.
+/// A finding that is not ok.
 #[derive(Debug, Clone)]
 pub(crate) struct Complaint {
     pub(crate) state: String,
     pub(crate) mend: Option<String>,
 }
 
-/// By subject and check, in the order of the alphabet.
+/// Findings by subject and check, in alphabetical order.
 pub(crate) type Complaints = BTreeMap<String, Complaint>;
 
 pub(crate) struct Patient {
     pub(crate) on: Target,
     pub(crate) stack: String,
-    /// Names of the deployment's own, as the functions have them.
+    /// Names of the deployment's resources in its functions' variables.
     pub(crate) table: String,
     pub(crate) bucket: String,
     pub(crate) queue: String,
     pub(crate) lists: String,
-    /// Checks of the state of mappings that were updated. LocalStack 2026.3.0 reports such a mapping as disabled although it
-    /// works, from some seconds after the update, when the poller ends that was replaced.
+    /// Checks of the state of mappings that were updated. LocalStack 2026.3.0 reports such a mapping as disabled
+    /// although it works, starting some seconds after the update, when the replaced poller ends.
     pub(crate) untrue: RefCell<BTreeSet<&'static str>>,
 }
 
-/// The functions.
+/// Functions of the deployment.
 pub(crate) const KINDS: [&str; 5] = ["submit", "worker", "status", "dead-letters", "sweeper"];
 
-/// What emulators leave out of a template, by the beginning of the check: it is mended before anything is broken.
+/// Findings that emulators cause because they ignore parts of a template. They are fixed before the tests.
 const LEFT_OUT: &[(Target, &str)] = &[
     (Target::LocalStack, "bucket lifecycle of "),
     (Target::LocalStack, "table point-in-time recovery"),
@@ -78,19 +78,19 @@ impl Patient {
         format!("{}-{kind}", self.stack)
     }
 
-    /// Runs a command line as a user types it, and returns what it prints.
+    /// Runs a command line like a user, and returns its output.
     pub(crate) fn shell(&self, line: &str) -> String {
         self.ready();
         said(line, shell(line, false))
     }
 
-    /// Runs a command as the doctor printed it.
+    /// Runs a command that the doctor printed.
     fn mend(&self, command: &str) {
         self.ready();
         said(command, shell(command, true));
     }
 
-    /// AWS refuses a change of a function while another one is on its way.
+    /// Waits until the functions can be changed. AWS rejects a change while another one is in progress.
     fn ready(&self) {
         if self.is_real() {
             for kind in KINDS {
@@ -105,7 +105,7 @@ impl Patient {
         }
     }
 
-    /// The variables of a function.
+    /// Returns the variables of a function.
     pub(crate) fn variables(&self, kind: &str) -> Value {
         let function = self.function(kind);
         let got = self.shell(&format!(
@@ -114,7 +114,7 @@ impl Patient {
         serde_json::from_str::<Value>(&got).expect("JSON")["Environment"]["Variables"].take()
     }
 
-    /// Sets a variable of a function; takes it away without a value.
+    /// Sets a variable of a function. Without a value, removes it.
     pub(crate) fn set(&self, kind: &str, name: &str, value: Option<&str>) {
         let mut variables = self.variables(kind);
         let all = variables.as_object_mut().expect("variables");
@@ -131,7 +131,7 @@ impl Patient {
         ));
     }
 
-    /// The id of a function's mapping of something whose ARN has this in it.
+    /// Returns the id of the function's mapping whose source's ARN contains `source`.
     pub(crate) fn mapping(&self, kind: &str, source: &str) -> String {
         let function = self.function(kind);
         let query =
@@ -141,7 +141,7 @@ impl Patient {
         ))
     }
 
-    /// Deletes a function's mappings of something whose ARN has this in it, and waits until they are gone.
+    /// Deletes the function's mappings whose source's ARN contains `source`, and waits until they no longer exist.
     pub(crate) fn unmap(&self, kind: &str, source: &str) {
         loop {
             let uuid = self.mapping(kind, source);
@@ -155,7 +155,7 @@ impl Patient {
         }
     }
 
-    /// The queue of dead letters: its URL.
+    /// Returns the URL of the dead-letter queue.
     pub(crate) fn dead_letters(&self) -> String {
         let queue = &self.queue;
         let arn = self.shell(&format!(
@@ -171,7 +171,7 @@ impl Patient {
         ))
     }
 
-    /// What the doctor finds that is not fine.
+    /// Returns the findings that are not ok.
     pub(crate) fn complaints(&self) -> Complaints {
         self.ready();
         let output = doctor(&["--stack", &self.stack, "--json"]);
@@ -204,7 +204,7 @@ impl Patient {
             .collect()
     }
 
-    /// The same, as soon as they are as they should be: a change takes its time to be seen.
+    /// Returns the findings as soon as they are as expected, because changes become visible after a delay.
     pub(crate) fn complaints_until(&self, as_wanted: impl Fn(&Complaints) -> bool) -> Complaints {
         let tries = if self.is_real() { 60 } else { 15 };
         for _ in 0..tries {
@@ -217,7 +217,7 @@ impl Patient {
         self.complaints()
     }
 
-    /// Runs the command of every complaint but of these, again where mending one thing brings another to light.
+    /// Runs the commands of all findings except `these`. Repeats this, because a fix may reveal another finding.
     pub(crate) fn mend_all_but(&self, these: &Complaints) {
         for _ in 0..3 {
             let found = self.complaints();
@@ -251,7 +251,7 @@ impl Patient {
     }
 }
 
-/// A stack that is not there is one finding, and the last.
+/// Checks that a missing stack is a single finding, and the last one.
 pub(crate) fn no_stack_of_another_name() {
     let output = doctor(&["--stack", "no-such-stack", "--json"]);
     let findings: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -277,8 +277,8 @@ fn said(line: &str, output: Output) -> String {
         .to_owned()
 }
 
-/// With the AWS CLI that the environment names. `as_it_is`: as a user pastes it; else where the services are is added, which
-/// version 1 of the AWS CLI does not read of the environment for SQS.
+/// Runs a command line with the AWS CLI of the environment. With `as_it_is`, the line is unchanged. Otherwise, the
+/// endpoint is added, because version 1 of the AWS CLI does not read it from the environment for SQS.
 fn shell(line: &str, as_it_is: bool) -> Output {
     let cli = std::env::var("CLOAKROOM_AWS_CLI").unwrap_or_else(|_| "aws".to_owned());
     let endpoint = std::env::var("AWS_ENDPOINT_URL").ok().filter(|_| !as_it_is);

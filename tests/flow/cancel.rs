@@ -1,4 +1,4 @@
-//! The wish to cancel.
+//! Cancellation.
 
 use cloakroom_core::Status;
 use cloakroom_tests::{Deployment, Test, header, json, location_of, suite};
@@ -19,7 +19,7 @@ async fn a_job_that_runs_is_told_and_ends_cancelled() {
         .await;
     let location = location_of(&answer);
     let etag = header(&answer, "etag").expect("an ETag").to_owned();
-    // Once it changed, it runs. On a busy machine that takes more than one wait.
+    // Its first change is the start. On a busy machine that may take more than one long poll.
     let mut status = Value::Null;
     for _ in 0..6 {
         let request = cloakroom

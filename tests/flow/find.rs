@@ -1,4 +1,4 @@
-//! The client/server id mapping.
+//! The mapping of client job ids to jobs.
 
 use cloakroom_tests::{Deployment, Test, fresh_key, json, location_of, suite};
 use serde_json::json;

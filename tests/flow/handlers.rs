@@ -1,4 +1,4 @@
-//! What handlers do, seen from outside.
+//! Behaviour of handlers, seen by a client.
 
 use cloakroom_core::Status;
 use cloakroom_tests::{Deployment, Test, json, location_of, suite};

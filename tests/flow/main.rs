@@ -1,4 +1,4 @@
-//! Whole flows through HTTP, against whatever deployment there is.
+//! Whole flows through HTTP, against any deployment.
 
 mod cancel;
 mod find;

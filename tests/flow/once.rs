@@ -61,7 +61,7 @@ async fn a_hundred_requests_at_once_with_one_key_are_one_job_and_one_run() {
     );
     locations.dedup();
     assert_eq!(locations.len(), 1);
-    // Behind a gateway the one that was the first may have been told to ask again.
+    // Behind a gateway, the first submission may have got a response that asked for a retry.
     assert!(
         fresh == 1 || (fresh == 0 && cloakroom.runner.is_none()),
         "{fresh}"

@@ -1,4 +1,4 @@
-//! Uploads in parts.
+//! Multipart uploads.
 
 use std::sync::{self, Arc};
 
@@ -22,7 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// What `GET /uploads/{id}` says.
+/// Returns the response of `GET /uploads/{id}`.
 async fn look(cloakroom: &Deployment, place: &str) -> Value {
     let (status, upload) = json(cloakroom.get_at(place).await).await;
     assert_eq!(status, 200, "{upload}");
@@ -84,7 +84,7 @@ async fn a_photo_in_parts_is_put_together_by_the_command_that_names_it() {
         "{problem}"
     );
 
-    // Whoever was interrupted asks what is there, and for fresh links.
+    // An interrupted client requests the state and new links.
     let looked = look(&cloakroom, &place).await;
     assert_eq!(there(&looked), [false, true]);
     assert_eq!(
@@ -162,8 +162,8 @@ async fn two_commands_that_name_an_upload_in_parts_at_once_make_one_job() {
     );
 }
 
-/// A client that keeps what it is told of an upload; and when more than so much is on its way, says so and sends nothing more while
-/// `stay` is held.
+/// Returns a client that stores the reported state of an upload. When more than `much` bytes are sent, it notifies
+/// `over`, and sends nothing more while `stay` is held.
 fn telling(
     cloakroom: &Deployment,
     much: u64,
@@ -194,7 +194,7 @@ async fn an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was() {
     let cloakroom = Deployment::get().await;
     let photo = Bytes::from(photo(2700, 2200, ImageFormat::Png));
     assert!(photo.len() > 17_000_000, "{}", photo.len());
-    // One after the other: once there is more than the first part has, that one is there.
+    // Sequentially: once more bytes than the first part has are sent, that part is complete.
     let first = photo.len() as u64 / 2 + 1;
     let submission =
         Submission::bytes("thumbnail.create", "image/png", photo.clone()).query("width", 200);
@@ -225,7 +225,7 @@ async fn an_upload_by_the_client_that_is_interrupted_goes_on_where_it_was() {
         .send(submission.upload(&id))
         .await
         .expect("accepted");
-    // Not before: what is on its way would be sent on, to whoever reads it quickly enough.
+    // Not earlier: otherwise, a server that reads quickly would receive the rest.
     drop(stays);
     let sent: Vec<_> = told
         .lock()

@@ -1,4 +1,4 @@
-//! A photo in, its thumbnail out: in the body, and through an upload.
+//! Thumbnails of a photo, in the body and through an upload.
 
 use std::io::Cursor;
 
@@ -19,7 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A picture that hardly compresses, so that its file is as large as a photo's.
+/// Returns a picture that is hard to compress, so that its file is as large as a photo's.
 pub(crate) fn photo(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let mut state = 1u32;
     let noise = RgbImage::from_fn(width, height, |_, _| {
@@ -101,7 +101,7 @@ async fn a_thumbnail_small_enough_for_the_answer_itself_arrives_byte_for_byte() 
     );
 }
 
-/// Asks for an upload of these bytes, their SHA-256 promised.
+/// Requests an upload of these bytes, with their SHA-256.
 async fn upload_of(cloakroom: &Deployment, bytes: &[u8]) -> Value {
     let checksum = BASE64.encode(cloakroom_core::Digest::from_content(bytes).as_bytes());
     let terms =
@@ -120,7 +120,7 @@ async fn upload_of(cloakroom: &Deployment, bytes: &[u8]) -> Value {
     upload
 }
 
-/// Uploads as the client was told to, if these are the bytes that it promised.
+/// Sends the bytes to the link of an upload.
 pub(crate) async fn put(
     cloakroom: &Deployment,
     upload: &Value,
@@ -198,7 +198,7 @@ async fn an_upload_of_other_bytes_than_promised_is_not_taken() {
     let mut other = photo.clone();
     other[1000] ^= 1;
     for (bytes, what) in [(other, "others"), (photo[1..].to_vec(), "fewer")] {
-        // The connection may be ended before all of it is sent.
+        // The connection may be closed before all bytes are sent.
         let taken = put(&cloakroom, &upload, bytes)
             .await
             .is_ok_and(|status| status.is_success());

@@ -1,4 +1,4 @@
-//! Polling, waiting, and what becomes of results.
+//! Polls, long polls, and results.
 
 use std::time::{Duration, Instant};
 

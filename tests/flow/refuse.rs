@@ -1,4 +1,4 @@
-//! Bad input gets the answer that the contract gives it, over a real connection.
+//! Invalid input gets the documented response over a real connection.
 
 use cloakroom_tests::{Deployment, Test, header, json, suite};
 use reqwest::Method;
@@ -41,7 +41,7 @@ async fn a_body_over_the_limit_is_answered_not_cut_off() {
     );
 }
 
-/// A gateway may answer by itself, and knows another limit.
+/// A gateway may respond itself, with a different limit.
 async fn a_body_far_over_the_limit_is_answered_not_cut_off() {
     let answer = spaces(30_000_000).await;
     assert_eq!(problem(&answer), (413, "payload-too-large"));

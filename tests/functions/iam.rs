@@ -1,4 +1,4 @@
-//! Each function's role allows what the function does, and nothing else.
+//! The role of each function allows exactly what the function does.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_yaml_ng::Value;
 
 use crate::wide;
 
-/// What a role needs that the SDK is not heard to ask for.
+/// Permissions of a role for which there is no corresponding call in the log of the SDK.
 const BESIDES: &[(&str, &[&str], &str)] = &[
     (
         "submit",
@@ -88,10 +88,10 @@ const READ_STREAM: &[&str] = &[
 
 const GIVE_UP: &[&str] = &["s3:AbortMultipartUpload"];
 
-/// The template makes the groups.
+/// Permissions for logs. The template creates the log groups.
 const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 
-/// The actions that IAM asks for before it lets an operation be called, where they are not its own name.
+/// Returns the IAM actions that an operation requires, if they differ from its name.
 fn actions(operation: &str) -> Vec<String> {
     match operation {
         "S3.HeadObject" => vec!["s3:GetObject".to_owned()],
@@ -109,7 +109,7 @@ fn actions(operation: &str) -> Vec<String> {
     }
 }
 
-/// What a role of the template allows.
+/// Returns the actions that a role of the template allows.
 fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
     let properties = &template["Resources"][role]["Properties"];
     assert_eq!(
@@ -126,7 +126,7 @@ fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
     });
     let mut allowed = BTreeSet::new();
     for statement in statements {
-        // One that is there under a condition is allowed where the condition holds: all of them do here.
+        // A conditional statement counts as allowed, because all conditions hold here.
         let statement = match statement {
             Value::Tagged(tagged) if tagged.tag == "!If" => &tagged.value[1],
             plain => plain,

@@ -1,4 +1,4 @@
-//! Lambda's runtime API, as a function sees it: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+//! Lambda's runtime API, as functions see it: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use std::collections::{BTreeSet, HashMap};
 use std::process::Stdio;
@@ -18,14 +18,14 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// How long an invocation may take.
+/// Maximum duration of an invocation.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long an invocation is told that it may take.
+/// Maximum duration of an invocation that the function sees.
 const LIFE: Duration = Duration::from_secs(900);
 
-/// Makes the SDK say what it is asked for: a line of the log for every try, when its endpoint is known. The SDK's spans in
-/// between stay off, so that the span of the line is the one of the operation.
+/// Makes the SDK log its operations: a line for every try, when its endpoint is known. The SDK's other spans stay off,
+/// so that the span of the line is that of the operation.
 const LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_scheduler=debug,\
     aws_sdk_sqs=debug,\
     aws_smithy_runtime::client::orchestrator::endpoints=debug";
@@ -72,19 +72,19 @@ impl Function {
         }
     }
 
-    /// Its process.
+    /// Returns the id of the process.
     pub(crate) fn process_id(&self) -> u32 {
         self.child.id().expect("it runs")
     }
 
-    /// Invokes it.
+    /// Invokes the function. Fails if it takes too long.
     pub(crate) async fn invoke(&self, event: &Value) -> Value {
         timeout(TIMEOUT, self.invoked(event))
             .await
             .expect("it answers in time")
     }
 
-    /// Invokes it, and waits for as long as it takes.
+    /// Invokes the function, and waits without a limit.
     pub(crate) async fn invoked(&self, event: &Value) -> Value {
         let id = format!(
             "{:x}",
@@ -105,7 +105,7 @@ impl Function {
         receiver.await.expect("it answers")
     }
 
-    /// Ends it: the operations of AWS that it called or signed a link for, as in `S3.GetObject`.
+    /// Ends the function. Returns the operations of AWS that it called or presigned, for example `S3.GetObject`.
     pub(crate) async fn end(self) -> BTreeSet<String> {
         let name = |line: &Value| line["span"]["name"].as_str().expect("a name").to_owned();
         let log = self.log().await;
@@ -115,7 +115,7 @@ impl Function {
             .collect()
     }
 
-    /// Ends it: the lines of its log.
+    /// Ends the function. Returns the lines of its log.
     pub(crate) async fn log(mut self) -> Vec<Value> {
         self.child.kill().await.expect("it was running");
         self.log.await.expect("its log is read to the end")
@@ -191,7 +191,7 @@ async fn answer(State(api): State<Api>, Path((id, end)): Path<(String, String)>,
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
     assert_eq!(end, "response", "{answer}");
     if let Some(sender) = api.answers.lock().expect("no test panics here").remove(&id) {
-        // Nobody may be waiting any more.
+        // The receiver may have been dropped.
         let _ = sender.send(answer);
     }
 }

@@ -1,4 +1,4 @@
-//! Payloads and results that no function holds whole: what a worker's process takes of memory while it copies one.
+//! Payloads and results that no function holds completely: the memory of a worker's process while it copies one.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::stack::{Stack, header, request};
 
 const MIB: u64 = 1024 * 1024;
 
-/// What is digested at once.
+/// Number of bytes that are digested at once.
 const PIECE: usize = 1 << 20;
 
-/// How much memory a worker's process has at most, whatever is the length of what it copies.
+/// Maximum memory of a worker's process, whatever the length of the data.
 const MOST_MEMORY: u64 = 64 * MIB;
 
-/// What is sent, from a place on: 0 to 250, over and over.
+/// Returns a part of the sent data: the numbers 0 to 250, repeated.
 fn bytes(start: usize, length: usize) -> Vec<u8> {
     let mut once: Vec<u8> = (0..=250).collect();
     once.rotate_left(start % 251);
@@ -39,7 +39,7 @@ fn digest(length: u64) -> Digest {
     sum.finish()
 }
 
-/// What of a process is in memory, and the most of it that ever was, in bytes.
+/// Returns the current and the maximum memory of a process, in bytes.
 fn memory(process: u32) -> (u64, u64) {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))
         .expect("Linux tells of processes");
@@ -58,8 +58,8 @@ fn memory(process: u32) -> (u64, u64) {
     (of("VmRSS"), of("VmHWM"))
 }
 
-/// Uploads so many bytes, copies them in a worker, and fetches what came of it: the worker's memory over time, and the most
-/// of it, in bytes.
+/// Uploads `length` bytes, copies them in a worker, and fetches the result. Returns the worker's memory over time, and
+/// its maximum, in bytes.
 async fn copied(stack: &Stack, length: u64) -> (Vec<u64>, u64) {
     let (submit, worker, status) = tokio::join!(
         stack.function("submit"),
@@ -212,7 +212,7 @@ async fn a_payload_that_was_changed_where_it_lay_is_caught() {
         stack.function("worker"),
         stack.function("status")
     );
-    // More than a message carries.
+    // Too large for a message.
     let payload = json!({"message": "x".repeat(500_000), "digest": true}).to_string();
     let headers = json!({"content-type": "application/json"});
     let event = request(

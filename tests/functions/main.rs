@@ -1,5 +1,5 @@
-//! The Lambda functions as they are deployed: the programs themselves, fed with events by a runtime API, over AWS-shaped
-//! services.
+//! The programs of the deployed Lambda functions. A runtime API sends events to them, and the embedded services stand
+//! in for AWS.
 
 #[path = "../shared/embedded.rs"]
 mod embedded;
@@ -103,7 +103,7 @@ async fn a_binary_body_arrives_byte_for_byte_whatever_order_its_query_comes_in()
             "{again}"
         );
     }
-    // Nine messages: the first brings the job to its end, the others find it over.
+    // Nine messages: the first one ends the job, and the others find it ended.
     loop {
         let messages = stack.receive().await;
         if messages["Records"] == json!([]) {

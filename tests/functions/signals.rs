@@ -1,4 +1,4 @@
-//! What the functions tell those who run them: the metrics and the log of one whole flow.
+//! Metrics and logs that the functions write for operators, in one whole flow.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::lambda::Function;
 use crate::stack::{Stack, header, request};
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
-/// Stands in every place where a client's own words can be: none of them is to be found in a log.
+/// Secret in every text that a client chooses. It must not occur in a log.
 const SECRET: &str = "what-nobody-else-may-read";
 
-/// The functions of one deployment, as they log when nobody asks them for more.
+/// Functions of one deployment, with the default log level.
 struct Flow {
     stack: Stack,
     submit: Function,
@@ -47,7 +47,7 @@ impl Flow {
         }
     }
 
-    /// Submits; the job's path.
+    /// Submits a job. Returns its path.
     async fn submit(&self, key: &str, payload: &Value) -> String {
         let headers = json!({
             "content-type": "application/json",
@@ -84,7 +84,7 @@ impl Flow {
             .await
     }
 
-    /// Works until these jobs are over.
+    /// Processes messages until these jobs have ended.
     async fn work(&self, paths: &[&String]) {
         let over = async {
             for path in paths {
@@ -103,7 +103,7 @@ impl Flow {
             .expect("they end");
     }
 
-    /// Every way that a job's life can take. The last of them are told apart from the first by their answers.
+    /// Runs a job with each possible outcome. Their responses distinguish them.
     async fn whole(&self) {
         let done = self
             .submit(
@@ -157,7 +157,7 @@ impl Flow {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_flow_is_counted_once_for_the_service_once_for_its_command_and_its_failures_by_code()
  {
-    // Lambda drops lines below this level. That metrics are none of them is theirs to see to.
+    // Lambda drops lines below this level. The functions must ensure that metrics are not among them.
     let flow = Flow::start("WARN").await;
     flow.whole().await;
     let mut metrics = Metrics::default();

@@ -1,4 +1,4 @@
-//! What a deployment consists of, and the events that its gateway and its queue make.
+//! Resources of a deployment, and the events that its gateway and its queue generate.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -24,10 +24,10 @@ const BUCKET: &str = "a-bucket";
 
 const PRODUCERS_BUCKET: &str = "theirs";
 
-/// The services of one deployment.
+/// Services of one deployment.
 pub(crate) struct Stack {
     services: Services,
-    /// The table.
+    /// Table of jobs.
     pub(crate) store: DynamoStore,
     queue: SqsQueue,
     variables: HashMap<String, String>,
@@ -75,13 +75,13 @@ impl Stack {
         }
     }
 
-    /// With this variable for its functions.
+    /// Adds a variable for the functions.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// A deployment whose gateway asks for API keys.
+    /// Starts a deployment whose gateway requires API keys.
     pub(crate) async fn start_with_keys() -> Self {
         let mut stack = Self::start().await;
         stack
@@ -94,7 +94,7 @@ impl Stack {
         Function::start(name, &self.variables).await
     }
 
-    /// The messages that are there, as the event that brings them to the worker; they are not deleted.
+    /// Returns the visible messages as an event for the worker. They are not deleted.
     pub(crate) async fn receive(&self) -> Value {
         event(
             self.queue
@@ -113,7 +113,7 @@ impl Stack {
             .expect("put");
     }
 
-    /// Changes a byte of every payload that is stored, where it lies.
+    /// Changes one byte of every stored payload.
     pub(crate) async fn damage_payloads(&self) {
         let objects = S3Objects::new(&embedded::clients(&self.services), BUCKET);
         for key in objects.list("payloads/", None).await.expect("list") {
@@ -131,7 +131,7 @@ impl Stack {
         }
     }
 
-    /// A list of the sweeper's, as the event that brings it.
+    /// Returns a list of the sweeper, as an event.
     pub(crate) fn list(jobs: &[JobKey]) -> Value {
         let jobs: Vec<_> = jobs.iter().map(|job| json!([job.tenant, job.id])).collect();
         let body = json!({"v": 1, "jobs": jobs, "sent_at": SystemHost.now().as_seconds_ceil()})
@@ -150,7 +150,7 @@ impl Stack {
     }
 }
 
-/// Stands in for `EventBridge` Scheduler: takes the first schedule of a name, and knows it again. Its URL.
+/// Starts a stand-in for `EventBridge` Scheduler, which accepts the first schedule of each name. Returns its URL.
 async fn scheduler() -> String {
     let known = Arc::new(Mutex::new(HashSet::new()));
     let create = async move |Path(name): Path<String>, Json(schedule): Json<Value>| {
@@ -180,7 +180,7 @@ async fn scheduler() -> String {
     url
 }
 
-/// Messages of a queue, as the event that brings them to a function.
+/// Returns messages of a queue as an event.
 fn event(messages: Vec<Delivery>) -> Value {
     let records = messages.into_iter().map(|message| {
         json!({
@@ -196,7 +196,7 @@ fn event(messages: Vec<Delivery>) -> Value {
     json!({"Records": records.collect::<Vec<_>>()})
 }
 
-/// Jobs that were accepted, as the event of the table's stream.
+/// Returns accepted jobs as an event of the table's stream.
 pub(crate) fn stream(jobs: &[JobKey]) -> Value {
     let records = jobs.iter().map(|job| {
         let image = json!({"tenant": {"S": job.tenant}, "id": {"S": job.id}, "status": {"S": "accepted"}});
@@ -205,7 +205,7 @@ pub(crate) fn stream(jobs: &[JobKey]) -> Value {
     json!({"Records": records.collect::<Vec<_>>()})
 }
 
-/// The variables of a function, but for where the services are.
+/// Returns the variables of a function, except the endpoints of the services.
 fn variables() -> HashMap<String, String> {
     let all = [
         ("AWS_REGION", Services::REGION),
@@ -236,7 +236,7 @@ fn variables() -> HashMap<String, String> {
         .collect()
 }
 
-/// The event of a request through a REST API of stage `v1`.
+/// Returns the event of a request through a REST API with the stage `v1`.
 pub(crate) fn request(
     method: &str,
     path: &str,
@@ -274,13 +274,13 @@ pub(crate) fn request(
     })
 }
 
-/// The same event, with the API key of this id.
+/// Returns the same event with this API key id.
 pub(crate) fn with_key(mut event: Value, id: &str) -> Value {
     event["requestContext"]["identity"]["apiKeyId"] = json!(id);
     event
 }
 
-/// A header of an answer; empty when there is none.
+/// Returns a header of a response. Empty if it is missing.
 pub(crate) fn header(answer: &Value, name: &str) -> String {
     let (one, several) = (
         &answer["headers"][name],

@@ -1,4 +1,5 @@
-//! Tenants, as the functions keep them apart: by what the gateway says of the caller, and by nothing that the caller says.
+//! Separation of tenants by the functions. Only the gateway's information about the caller counts, not the caller's
+//! own.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::stack::{Stack, header, request, with_key};
 
 const UNKNOWN: &str = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
 
-/// The functions that answer HTTP, asked by one tenant or another.
+/// Functions that handle HTTP, called by different tenants.
 struct House {
     stack: Stack,
     submit: Function,
@@ -26,7 +27,7 @@ impl House {
         }
     }
 
-    /// What a tenant is answered by whichever function the path goes to.
+    /// Returns the response to a tenant from the function that handles the path.
     async fn ask(
         &self,
         tenant: &str,
@@ -56,7 +57,7 @@ impl House {
         }
     }
 
-    /// Accepts a diagnostic under a key, or finds that it did: its path.
+    /// Submits a diagnostic command with a key. Returns the path of the job.
     async fn accepted(&self, tenant: &str, key: &str, payload: &Value) -> String {
         let headers = [("idempotency-key", key)];
         let answer = self
@@ -90,7 +91,7 @@ impl House {
         worker.end().await;
     }
 
-    /// Everything that can be asked about a job by its id, and what is answered but for the id itself.
+    /// Requests everything about a job by its id. Returns the responses, without the id itself.
     async fn all_about(&self, tenant: &str, job: &str) -> Vec<(String, Value)> {
         let mut answers = vec![];
         for accept in ["application/json", "text/html"] {

@@ -1,4 +1,4 @@
-//! A flow in which every function does everything that it ever does of AWS.
+//! A flow in which every function makes all of its calls to AWS.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use tokio::time::{sleep, timeout};
 use crate::lambda::Function;
 use crate::stack::{Stack, header, request, stream};
 
-/// More than one message carries by itself.
+/// Too large for one message.
 const LARGE: usize = 500_000;
 
-/// More than is written in one call.
+/// Too large for one write.
 const LARGER: usize = 6_000_000;
 
-/// The functions, and what they are asked for.
+/// Functions, and their calls to AWS.
 struct Flow {
     stack: Stack,
     submit: Function,
@@ -32,7 +32,7 @@ struct Flow {
     sweeper: Function,
 }
 
-/// Runs it: the operations of AWS that each function called, or signed a link for.
+/// Runs the flow. Returns the operations of AWS that each function called or presigned.
 pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
     let stack = Stack::start().await;
     let (submit, worker, status) = tokio::join!(
@@ -89,7 +89,7 @@ pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
 }
 
 impl Flow {
-    /// Accepts a diagnostic; its path.
+    /// Submits a diagnostic command. Returns the path of the job.
     async fn accepted(&self, headers: &[(&str, &str)], payload: &Value) -> String {
         let mut all = json!({"content-type": "application/json"});
         for (name, value) in headers {
@@ -115,7 +115,7 @@ impl Flow {
             .await
     }
 
-    /// Works on the messages that are there.
+    /// Processes the visible messages.
     async fn work(&self) {
         let messages = self.stack.receive().await;
         assert_ne!(messages["Records"], json!([]));
@@ -138,7 +138,7 @@ impl Flow {
         );
     }
 
-    /// Uploads and submits, twice; and before that too early.
+    /// Uploads, and submits twice. Also submits too early.
     async fn upload(&self, media_type: &str, bytes: &'static [u8], command: &str, digested: bool) {
         let mut terms = json!({"content_type": media_type, "content_length": bytes.len()});
         if digested {
@@ -189,7 +189,7 @@ impl Flow {
         }
     }
 
-    /// Uploads JSON in parts, of which there may be one, and submits, twice; and before that too early.
+    /// Uploads JSON in parts (at least one), and submits twice. Also submits too early.
     async fn upload_in_parts(&self) {
         let bytes = r#"{"result": 1}"#;
         let terms =
@@ -247,7 +247,7 @@ impl Flow {
         );
     }
 
-    /// It reports progress, and so hears of the wish soon.
+    /// The job reports progress, so it is notified of the cancellation soon.
     async fn cancel_while_it_runs(&self) {
         let path = self
             .accepted(&[], &json!({"duration_ms": 25_000, "progress_steps": 25}))
@@ -265,7 +265,7 @@ impl Flow {
                 202
             );
         };
-        // It ends by itself at last, if it is not cancelled; but it must begin.
+        // The job would end without the cancellation, but it must start.
         timeout(Duration::from_secs(60), async {
             tokio::join!(self.work(), cancel)
         })
@@ -284,7 +284,8 @@ impl Flow {
         }
     }
 
-    /// A command of a producer's: a large one, whose payload is in a bucket of its own; and a message that is no command.
+    /// Processes messages of producers: a large command whose payload is in another bucket, and a message that is not a
+    /// command.
     async fn take_in_what_producers_send(&self) {
         self.stack
             .keep_for_a_producer("large", json!({"message": "x".repeat(LARGE)}).to_string())
@@ -307,8 +308,8 @@ impl Flow {
         assert_eq!(found["jobs"][0]["status"], "succeeded", "{found}");
     }
 
-    /// Dead letters, of which one is to be looked at again; and jobs of which one was stranded an hour ago, and another is to
-    /// be looked at again.
+    /// Processes dead letters, one of which must wait. Sweeps jobs, one of which was stranded an hour ago, and another
+    /// of which must wait.
     async fn end_what_nothing_else_ends(&self) {
         self.accepted(&[], &json!({})).await;
         let later = Timestamp::from_millis(SystemHost.now().as_millis() + 3_600_000).to_string();

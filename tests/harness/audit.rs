@@ -1,5 +1,5 @@
-//! Whether what clients were told of their jobs is true: held against what they saw on the way, against each job's history, and
-//! against a ledger of what handlers did, which is kept outside of Cloakroom.
+//! Audit of the responses that clients got about their jobs. Compares them with earlier responses, with each job's
+//! history, and with a ledger in which handlers record their effects outside of Cloakroom.
 
 mod ledger;
 #[cfg(test)]
@@ -13,50 +13,51 @@ use serde_json::Value;
 
 pub use ledger::{Entry, Ledger, Mark};
 
-/// How a job is to end, where nothing goes wrong.
+/// Expected end of a job without faults.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wish {
-    /// It succeeds, with this result.
+    /// Succeeds with this result.
     Result(Value),
-    /// Likewise, but not in the first attempt, which fails with this code.
+    /// Fails with this code in the first attempt, and then succeeds with this result.
     ResultAfter(&'static str, Value),
-    /// It succeeds, with a result of so many bytes.
+    /// Succeeds with a result of this length in bytes.
     Bytes(usize),
-    /// It fails, with this code.
+    /// Fails with this code.
     Failure(&'static str),
-    /// Its worker's process dies in every attempt.
+    /// Crashes its worker's process in every attempt.
     Crash,
 }
 
-/// One answer about a job, as a client saw it.
+/// A response about a job, as a client received it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sight {
-    /// The entity tag, without its quotes.
+    /// Entity tag, without quotes.
     pub etag: String,
-    /// The job.
+    /// Job document.
     pub job: JobView,
 }
 
-/// A client's whole dealings with one job.
+/// All interactions of a client with one job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Story {
-    /// The client's id of the job.
+    /// Client-supplied id of the job.
     pub key: String,
-    /// The server's.
+    /// Server-side id.
     pub id: String,
-    /// What was asked for.
+    /// Expected end.
     pub wish: Wish,
-    /// Whether it was answered 202: a client that gave up before holds no promise, but its job ends as well.
+    /// True if the submission got a 202. Otherwise the client abandoned it and has no promise, but the job must end
+    /// anyway.
     pub promised: bool,
-    /// Whether the client asked for its cancellation.
+    /// True if the client requested cancellation.
     pub cancelled: bool,
-    /// What it saw, in order.
+    /// Responses in order.
     pub sights: Vec<Sight>,
-    /// What it met that it must not meet.
+    /// Violations that the client observed.
     pub wrongs: Vec<String>,
 }
 
-/// What ends a job that was not allowed to end as it was asked to. Each is told with at least one attempt, or with none.
+/// Codes of jobs that faults ended, and whether they need at least one attempt, or none.
 const BY_TROUBLE: [(&str, bool); 4] = [
     ("worker-crashed", true),
     ("worker-timed-out", true),
@@ -64,13 +65,13 @@ const BY_TROUBLE: [(&str, bool); 4] = [
     ("never-started", false),
 ];
 
-/// How an attempt fails that could not get at its payload, or rid of its result, as it was asked nothing else.
+/// Details of failures to fetch a payload or to store a result. Any job may have them.
 const BY_STORAGE: [&str; 2] = [
     "the payload could not be fetched",
     "the result could not be stored",
 ];
 
-/// The steps that end a job.
+/// Steps that end a job.
 const ENDS: [&str; 8] = [
     "succeed",
     "fail",
@@ -82,10 +83,11 @@ const ENDS: [&str; 8] = [
     "sweep",
 ];
 
-/// How much longer than its lease an attempt may go on that nothing was heard of: its handler's grace, and a moment.
+/// Time that an attempt may run after its lease expired: the grace period of its handler, and some slack.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// What is wrong with a story, given the job's last state and history, what its handler noted, and how long a lease lasts.
+/// Returns the violations in a story, given the job's final history, the entries of its handler, and the duration of a
+/// lease.
 pub fn wrongs(story: &Story, last: &HistoryView, noted: &[Entry], lease: Duration) -> Vec<String> {
     let mut found = story.wrongs.clone();
     let mut unless = |good: bool, what: String| {
@@ -172,7 +174,7 @@ pub fn wrongs(story: &Story, last: &HistoryView, noted: &[Entry], lease: Duratio
     found
 }
 
-/// Whether the second step takes a job from a worker that began an attempt and was not heard of since.
+/// Returns true if the second step takes over from a worker that started an attempt and then crashed.
 pub fn is_taken_over(first: &StepView, second: &StepView) -> bool {
     first.event == "claim" && ["claim", "give-up", "bury", "sweep"].contains(&second.event.as_str())
 }
@@ -181,7 +183,7 @@ fn is_end(step: &StepView) -> bool {
     ENDS.contains(&step.event.as_str())
 }
 
-/// Whether a job that was seen so may be seen so later.
+/// Returns true if the second response may follow the first.
 fn goes_on(before: &Sight, after: &Sight) -> bool {
     let version = |sight: &Sight| {
         let (incarnation, version) = sight.etag.rsplit_once('-')?;
@@ -199,7 +201,7 @@ fn goes_on(before: &Sight, after: &Sight) -> bool {
         && (!before.job.status.is_terminal() || before == after)
 }
 
-/// Whether the end is one that the job may have, and what the ledger knows of it agrees. `by` is the step that ended it.
+/// Checks that the end is allowed for the job, and that the ledger agrees. `by` is the step that ended the job.
 fn ended_truly(story: &Story, job: &JobView, by: &str, noted: &[Entry]) -> Result<(), String> {
     let has = |mark| {
         noted
@@ -233,7 +235,7 @@ fn ended_truly(story: &Story, job: &JobView, by: &str, noted: &[Entry]) -> Resul
                 error.code == "job-failed" && BY_STORAGE.iter().any(|it| error.detail.contains(it));
             let as_asked = match story.wish {
                 Wish::Failure(code) => code == error.code,
-                // No worker went on: the last that is known of it is how its first attempt ended.
+                // No worker continued: the known cause is the failure of the first attempt.
                 Wish::ResultAfter(code, _) => code == error.code && by != "fail",
                 Wish::Result(_) | Wish::Bytes(_) | Wish::Crash => false,
             };

@@ -1,7 +1,7 @@
-//! What the whole-flow tests stand on: a deployment by its URL.
+//! Harness of the whole-flow tests: a deployment, identified by its URL.
 //!
-//! With `CLOAKROOM_URL` set, that deployment is tested as it is, and `CLOAKROOM_ON` says what it runs on (see [`Target`]).
-//! Otherwise each test starts a dev runner of its own, and ends it, by its process id.
+//! If `CLOAKROOM_URL` is set, the tests use that deployment, and `CLOAKROOM_ON` names its kind (see [`Target`]).
+//! Otherwise each test starts its own dev runner, and stops it by its process id.
 
 pub mod audit;
 pub mod metrics;
@@ -22,7 +22,7 @@ pub use runner::{Keep, Runner, program};
 pub use suite::Test;
 pub use target::{Needs, Target};
 
-/// How long an answer may take: a long poll, or an upload over a slow line.
+/// Maximum time for a response: a long poll, or an upload over a slow connection.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A deployment under test.
@@ -30,12 +30,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Deployment {
     url: String,
     http: Client,
-    /// The dev runner, where the test has one of its own.
+    /// Dev runner, if the test started one.
     pub runner: Option<Runner>,
 }
 
 impl Deployment {
-    /// The deployment of `CLOAKROOM_URL`, or a dev runner that keeps nothing.
+    /// Returns the deployment at `CLOAKROOM_URL`, or starts a dev runner in memory.
     pub async fn get() -> Self {
         match std::env::var("CLOAKROOM_URL") {
             Ok(url) => Self::at_url(&url, None),
@@ -43,13 +43,13 @@ impl Deployment {
         }
     }
 
-    /// A dev runner of this test's own.
+    /// Starts a dev runner for this test.
     pub async fn run(keep: Keep<'_>) -> Self {
         let runner = Runner::start(keep).await;
         Self::at_url(&runner.url.clone(), Some(runner))
     }
 
-    /// The deployment of this base URL.
+    /// Returns the deployment at this base URL.
     pub fn new(url: &str) -> Self {
         Self::at_url(url, None)
     }
@@ -68,22 +68,22 @@ impl Deployment {
         }
     }
 
-    /// The base URL, without a slash at its end.
+    /// Returns the base URL, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The whole URL of a path of the contract, as in `/jobs`: below the base URL, which may have a path of its own.
+    /// Returns the URL of a path in the contract, for example `/jobs`. The base URL may have a path of its own.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
-    /// The whole URL of a link in an answer's body, as a browser makes it: an absolute path replaces that of the base URL.
+    /// Resolves a link in a response like a browser: an absolute path replaces the path of the base URL.
     pub fn resolve(&self, link: &str) -> String {
         resolved(&Url::parse(&self.url).expect("it was one"), link)
     }
 
-    /// A request to a path of the contract, or to a whole URL.
+    /// Creates a request to a path of the contract, or to a URL.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = if path.starts_with("http") {
             path.to_owned()
@@ -93,7 +93,7 @@ impl Deployment {
         self.http.request(method, url)
     }
 
-    /// `GET`s a path or URL.
+    /// Sends a `GET` request to a path or URL.
     pub async fn get_at(&self, path: &str) -> Response {
         self.request(Method::GET, path)
             .send()
@@ -101,7 +101,7 @@ impl Deployment {
             .expect("an answer")
     }
 
-    /// Submits a diagnostic, under this key if there is one.
+    /// Submits a diagnostic command, with this key if there is one.
     pub async fn diagnose(&self, key: Option<&str>, payload: &Value) -> Response {
         let mut request = self
             .request(Method::POST, "/commands/diagnostic.run")
@@ -119,7 +119,8 @@ impl Deployment {
                 .expect("an answer");
             let status = answer.status();
             tries += 1;
-            // "Ask again", says the contract of these: a gateway that starts a hundred functions at once may have to.
+            // The contract asks clients to retry these. A gateway that starts a hundred functions at once may return
+            // them.
             if self.runner.is_some() || tries == 10 || !(status.is_server_error() || status == 429)
             {
                 return answer;
@@ -128,8 +129,8 @@ impl Deployment {
         }
     }
 
-    /// Polls a job to its end: the last answer's status, and the job. Asks again after a 503, as on a busy machine a call
-    /// to a service may take too long.
+    /// Polls a job until its end. Returns the status of the last response, and the job. Retries after a 503, because
+    /// calls to a service may time out on a busy machine.
     pub async fn end_of(&self, location: &str) -> (u16, JobView) {
         for _ in 0..24 {
             let request = self
@@ -154,18 +155,18 @@ impl Deployment {
     }
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// infra/template.yaml; a tag such as `!Ref` is one of its values.
+/// Parses infra/template.yaml. Tags such as `!Ref` are preserved as values.
 pub fn template() -> serde_yaml_ng::Value {
     let text = std::fs::read_to_string(root().join("infra/template.yaml")).expect("a template");
     serde_yaml_ng::from_str(&text).expect("YAML")
 }
 
-/// A key that no other test uses, nor an earlier run of this one.
+/// Returns a unique key.
 pub fn fresh_key(name: &str) -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -173,7 +174,7 @@ pub fn fresh_key(name: &str) -> String {
     format!("{name}-{}-{:x}", std::process::id(), now.as_nanos())
 }
 
-/// A header of an answer.
+/// Returns a header of a response.
 pub fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
     answer
         .headers()
@@ -181,7 +182,7 @@ pub fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
         .and_then(|value| value.to_str().ok())
 }
 
-/// Where an answer points to, as a whole URL.
+/// Returns the location in a response, as a URL.
 pub fn location_of(answer: &Response) -> String {
     resolved(
         answer.url(),
@@ -195,7 +196,7 @@ fn resolved(base: &Url, link: &str) -> String {
         .into()
 }
 
-/// The status and JSON body of an answer.
+/// Returns the status and JSON body of a response.
 pub async fn json(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let text = answer.text().await.expect("a body");

@@ -1,19 +1,19 @@
-//! Metrics as CloudWatch makes them of the lines of a log, by the specification of the embedded metric format.
+//! Metrics that CloudWatch extracts from log lines, according to the specification of the embedded metric format.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// What was counted: by metric and dimensions, how often and how much in all.
+/// Number of values and their sum, by metric and dimensions.
 #[derive(Debug, Default, PartialEq)]
 pub struct Metrics(BTreeMap<(String, String), (u64, f64, String)>);
 
 impl Metrics {
-    /// Takes in a line; whether it is one of metrics.
+    /// Adds a log line. Returns true if it contains metrics.
     ///
     /// # Panics
-    /// When it is one, and breaks the specification.
+    /// If the line contains metrics but violates the specification.
     pub fn take_in(&mut self, line: &Value) -> bool {
         let Some(metadata) = line.get("_aws") else {
             return false;
@@ -80,14 +80,14 @@ impl Metrics {
         }
     }
 
-    /// How much of this metric there is in all, with these values of its dimensions, and how often it was seen.
+    /// Returns the number of values and their sum for a metric with these dimensions.
     pub fn of(&self, metric: &str, dimensions: &str) -> Option<(u64, f64)> {
         self.0
             .get(&(metric.to_owned(), dimensions.to_owned()))
             .map(|&(count, sum, _)| (count, sum))
     }
 
-    /// The sums of the counts that have these dimensions: not of times, which no two runs have alike.
+    /// Returns the sums of counters with these dimensions. Omits durations, which differ between runs.
     pub fn counts(&self, dimensions: &str) -> BTreeMap<&str, u64> {
         let counted = self
             .0
@@ -103,18 +103,18 @@ impl Metrics {
             .collect()
     }
 
-    /// How many metrics CloudWatch would bill.
+    /// Returns the number of metrics that CloudWatch would bill.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nothing was counted.
+    /// Returns true if there are no metrics.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A table for people.
+/// Formats the metrics as a table.
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(

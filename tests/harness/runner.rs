@@ -1,4 +1,4 @@
-//! A dev runner as a process, as a user starts it.
+//! A dev runner in its own process.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,27 +9,27 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// Where the dev runner keeps its data.
+/// Storage of a dev runner.
 #[derive(Debug, Clone, Copy)]
 pub enum Keep<'a> {
-    /// In memory.
+    /// Memory.
     Nothing,
-    /// In this folder.
+    /// Directory.
     In(&'a Path),
 }
 
-/// A running dev runner. Dropped, it is killed.
+/// A running dev runner. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Runner {
-    /// Where it listens.
+    /// URL on which it listens.
     pub url: String,
     child: Child,
-    // Held, not read: what it keeps for a while, and doesn't remove when it is killed.
+    // Held but not read: temporary files, which a killed process does not remove.
     _temporary: TempDir,
 }
 
-/// A program of the workspace (`demo`, or a function), as `cargo test --workspace` built it beside the tests. Building
-/// it from here would build half of its dependencies once more, as without the tests they have other features.
+/// Returns the path of a program of the workspace (`demo` or a function), which `cargo test --workspace` has
+/// built. Building it here would rebuild half of its dependencies, because their features differ without the tests.
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test is a program");
     let folder = test
@@ -46,7 +46,7 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 impl Runner {
-    /// Starts one on a free port, and waits until it listens.
+    /// Starts a dev runner on a free port, and waits until it listens.
     pub async fn start(keep: Keep<'_>) -> Self {
         let temporary = tempfile::tempdir().expect("a folder for a while");
         let mut command = Command::new(program("demo"));
@@ -80,7 +80,7 @@ impl Runner {
         let url = timeout(Duration::from_secs(60), listening)
             .await
             .expect("it listens within a minute");
-        // What else it prints must not fill the pipe.
+        // Drains the output, so that the pipe does not fill up.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self {
             url,
@@ -89,12 +89,12 @@ impl Runner {
         }
     }
 
-    /// Ends it at once, as `kill -9` does.
+    /// Kills the process, like `kill -9`.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it was running");
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the process has ended by itself.
     pub async fn ended(mut self) {
         timeout(Duration::from_secs(60), self.child.wait())
             .await

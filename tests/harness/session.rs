@@ -8,14 +8,14 @@ use tokio::process::Command;
 
 use crate::root;
 
-/// A session of commands in a folder of its own, with the files that it asks for.
+/// A shell session in its own directory, with the required files.
 pub struct Session {
     folder: TempDir,
     steps: Vec<(String, Vec<String>)>,
 }
 
 impl Session {
-    /// The session of the README.
+    /// Returns the session in the README.
     pub fn from_readme() -> Self {
         let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
         let folder = tempfile::tempdir().expect("a folder");
@@ -30,13 +30,13 @@ impl Session {
         Self { folder, steps }
     }
 
-    /// A file that the session made, or will.
+    /// Returns the path of a file in the session's directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Runs the commands, each with the changes that `adapted` makes to the text, which hears what the ones before printed;
-    /// each must succeed and print the lines that the README says, whatever case they are in.
+    /// Runs the commands. `adapted` may change each command, and receives the previous output. Each command must
+    /// succeed and print the lines in the README, ignoring case.
     pub async fn play(&self, mut adapted: impl FnMut(&str, &str) -> String) {
         let mut said = String::new();
         for (command, printed) in &self.steps {
@@ -59,7 +59,7 @@ impl Session {
     }
 }
 
-/// The commands of the session, each with the lines that it is said to print.
+/// Returns the commands of the session, each with its expected output.
 fn steps(readme: &str) -> Vec<(String, Vec<String>)> {
     let block = readme
         .split_once("<!-- session -->\n```console\n")

@@ -1,7 +1,7 @@
-//! A program of tests that leaves out, by name and with the reason, what its target can't do.
+//! A test program that skips tests that its target does not support, and prints their names with the reason.
 //!
-//! It takes the arguments of any test program (`cargo test --test flow -- name`). `-- --ignored` runs what is left out:
-//! to see whether it still has to be.
+//! It accepts the arguments of any test program (`cargo test --test flow -- name`). `-- --ignored` runs the skipped
+//! tests, to check whether they must still be skipped.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,18 +18,18 @@ pub struct Test {
     run: Box<dyn FnOnce(Duration) + Send>,
 }
 
-/// The longest that a test may take. A test that waits for what never comes fails by it.
+/// Returns the maximum duration of a test. It ends tests that wait for something that never happens.
 fn longest(target: Target) -> Duration {
     let minutes = match target {
         Target::Dev => 10,
-        // Where visibility timeouts and schedules pass in real time.
+        // Visibility timeouts and schedules pass in real time.
         Target::LocalStack | Target::LocalStackInDocker | Target::MiniStack | Target::Aws => 120,
     };
     Duration::from_secs(minutes * 60)
 }
 
-/// Lists the tests of a module, each by its function's name, and by what it needs of the target where it needs something:
-/// `suite![a_plain_one, one_that_follows_links => [SignedLinks]]`. One that is forgotten here is an unused function.
+/// Lists the tests of a module by the names of their functions, with their needs: `suite![a_plain_one,
+/// one_that_follows_links => [SignedLinks]]`. The compiler reports a missing test as an unused function.
 #[macro_export]
 macro_rules! suite {
     ($($test:ident $(=> [$($need:ident),+])?),* $(,)?) => {
@@ -42,7 +42,7 @@ macro_rules! suite {
 }
 
 impl Test {
-    /// A test of this path, which begins with the program's name.
+    /// Creates a test with this path, which starts with the name of the program.
     pub fn new<F>(
         path: &str,
         needs: &'static [Needs],
@@ -55,7 +55,7 @@ impl Test {
             .split_once("::")
             .map_or(path, |(_program, name)| name)
             .to_owned();
-        // Each in a runtime of its own, so that nothing is left over for the next.
+        // Each test has its own runtime, so that no task of a test affects the next one.
         let run = |longest| {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -85,7 +85,7 @@ impl Test {
     }
 }
 
-/// Runs the tests as the arguments say, and tells what was left out; or tells what is wrong with the target.
+/// Runs the tests that the arguments select, and prints the skipped ones. Prints an error if the target is invalid.
 #[expect(
     clippy::print_stdout,
     clippy::print_stderr,

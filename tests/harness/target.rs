@@ -1,45 +1,45 @@
-//! What the tests run against, and what is not to be had there.
+//! Targets of the tests, and the features that they lack.
 
 use std::env;
 use std::fmt;
 
-/// What the tests run against: an answer differs between them only where the table of lacks says so.
+/// Target of the tests. Responses only differ between targets as the table of lacks describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// The dev runner, over the embedded services.
+    /// Dev runner with the embedded services.
     Dev,
-    /// The functions on LocalStack's Python package, which `localstack/up` starts with a few things put right.
+    /// Functions on LocalStack's Python package, which `localstack/up` starts with some fixes.
     LocalStack,
-    /// The functions on LocalStack's image, as it is.
+    /// Functions on the unmodified image of LocalStack.
     LocalStackInDocker,
-    /// The functions on `MiniStack`.
+    /// Functions on `MiniStack`.
     MiniStack,
-    /// The functions on AWS.
+    /// Functions on AWS.
     Aws,
 }
 
-/// What a test needs of its target that not all of them have.
+/// Feature that a test needs and that not all targets have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// The gateway takes a body of any length, or answers with a problem document one that it does not take.
+    /// The gateway accepts a body of any length, or rejects it with a problem document.
     AnyBody,
     /// The stack of infra/template.yaml, with its queues and functions.
     Deployment,
-    /// The gateway answers whom it does not let in with the template's problem document.
+    /// The gateway rejects unauthorized requests with the template's problem document.
     GatewayProblems,
-    /// The gateway hands an answer's bytes on as they are, whatever their type.
+    /// The gateway does not change the bytes of a response, whatever their type.
     BinaryAnswers,
-    /// The queue's receipt handles have no hyphen in them, as SQS's.
+    /// Receipt handles of the queue don't contain hyphens, as in SQS.
     PlainHandles,
-    /// The store of objects serves nobody whose request is not signed.
+    /// The store of objects rejects unsigned requests.
     PrivateObjects,
-    /// The store of objects checks the signature of a link, and all that it binds.
+    /// The store of objects verifies the signature of a link, and everything that it covers.
     SignedLinks,
-    /// The store of objects may be asked to put the same parts together by two at once.
+    /// The store of objects accepts concurrent requests to join the same parts.
     JoinsAtOnce,
 }
 
-/// What is known not to be had, and why. A test that needs it is left out there, by name.
+/// Missing features, with the reason. Tests that need them are skipped.
 const LACKS: &[(Target, Needs, &str)] = &[
     (Target::Dev, Needs::Deployment, "nothing is deployed there"),
     (Target::LocalStack, Needs::PrivateObjects, UNSIGNED),
@@ -81,7 +81,7 @@ impl Target {
         ("aws", Self::Aws),
     ];
 
-    /// What `CLOAKROOM_ON` names; the dev runner, where nothing is said.
+    /// Returns the target in `CLOAKROOM_ON`. The default is the dev runner.
     pub fn from_env() -> Result<Self, String> {
         named(
             env::var("CLOAKROOM_ON").ok().as_deref(),
@@ -89,8 +89,8 @@ impl Target {
         )
     }
 
-    /// As [`from_env`](Self::from_env), for tests that ask a deployment: `CLOAKROOM_URL` says where it is,
-    /// and the dev runner alone is started by the tests themselves.
+    /// Returns the target like [`from_env`](Self::from_env), for tests of a deployment. They require `CLOAKROOM_URL`,
+    /// except for the dev runner, which the tests start.
     pub fn from_deployment_env() -> Result<Self, String> {
         let target = Self::from_env()?;
         if target != Self::Dev && env::var_os("CLOAKROOM_URL").is_none() {
@@ -101,8 +101,8 @@ impl Target {
         Ok(target)
     }
 
-    /// As [`from_env`](Self::from_env), for tests that ask the services themselves: `AWS_ENDPOINT_URL` says
-    /// where an emulator has them, which AWS must not be taken for.
+    /// Returns the target like [`from_env`](Self::from_env), for tests that call the services directly. Emulators
+    /// require `AWS_ENDPOINT_URL`, so that the tests don't use AWS by mistake.
     pub fn from_services_env() -> Result<Self, String> {
         let target = Self::from_env()?;
         let emulated = matches!(
@@ -117,7 +117,7 @@ impl Target {
         Ok(target)
     }
 
-    /// Why a test that needs this can't be run here, if it can't.
+    /// Returns the reason why a test with these needs can't run on this target, if there is one.
     pub fn lacks(self, needs: &[Needs]) -> Option<&'static str> {
         let lack = LACKS
             .iter()

@@ -1,6 +1,6 @@
-//! No file of a crate imports another in a circle.
+//! Checks that the files of a crate don't import each other in a circle.
 //!
-//! A `pub use` is no import: a module may re-export what its children define. Tests are left out.
+//! A `pub use` does not count as an import: a module may re-export what its children define. Tests are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,19 +11,19 @@ use cloakroom_tests::root;
 /// Path of a module below its crate's root: `["transition", "claim"]`.
 type Module = Vec<String>;
 
-/// A path in code, as written: `["super", "Event"]`.
+/// A path as written in code: `["super", "Event"]`.
 type Name = Vec<String>;
 
-/// The parts of a module that matter here.
+/// Relevant parts of a module.
 #[derive(Default)]
 struct Source {
-    /// Every path that the module uses.
+    /// All paths that the module uses.
     names: Vec<Name>,
-    /// Names that it imports or re-exports, with their paths.
+    /// Names that the module imports or re-exports, with their paths.
     aliases: BTreeMap<String, Name>,
 }
 
-/// One crate: each of its modules that is a file.
+/// Modules of a crate that have their own files.
 struct Crate(BTreeMap<Module, Source>);
 
 impl Crate {
@@ -56,7 +56,7 @@ impl Crate {
         Self(modules)
     }
 
-    /// Returns the module that defines what a path names, if that is one of this crate.
+    /// Returns the module of this crate that defines the item at a path.
     fn definer(&self, from: &Module, name: &Name, depth: usize) -> Option<Module> {
         let mut module = from.clone();
         let mut rest = &name[..];
@@ -104,7 +104,7 @@ impl Crate {
             .collect()
     }
 
-    /// Returns each import that is part of a circle.
+    /// Returns all imports that are part of a circle.
     fn circles(&self) -> Vec<String> {
         let imports = self.imports();
         let reaches = |from: &Module, to: &Module| {
@@ -134,14 +134,14 @@ impl Source {
             .lines()
             .map(|line| line.split("//").next().unwrap_or_default());
         let code: Vec<_> = lines.collect();
-        // Tests end a file.
+        // Tests are at the end of a file.
         let code = code.join("\n");
         let code = code
             .split("#[cfg(test)]\nmod tests {")
             .next()
             .unwrap_or_default();
         let mut source = Self::default();
-        // How deep in braces each module begins that is no file of its own.
+        // Depth of braces at which each inline module starts.
         let (mut depth, mut modules) = (0_usize, vec![]);
         for statement in code
             .split_inclusive([';', '{', '}'])
@@ -181,8 +181,8 @@ impl Source {
     }
 }
 
-/// Returns a path as the file's own module has it, that is written in a module within so many others of the file. `None` is
-/// what does not leave the file.
+/// Converts a path in a nested inline module to one in the file's module. `within` is the depth. Returns `None` if the
+/// path does not leave the file.
 fn outside(mut name: Name, within: usize) -> Option<Name> {
     if name.first().is_some_and(|first| first == "super") && within > 0 {
         let up = name.iter().take_while(|part| *part == "super").count();
@@ -194,12 +194,12 @@ fn outside(mut name: Name, within: usize) -> Option<Name> {
     Some(name)
 }
 
-/// Returns true for the last character of what may stand before `use`.
+/// Returns true for the last character of the code that may precede `use`.
 fn visibility(c: char) -> bool {
     c == ')' || c == 'b' || c == ']' || c == '}'
 }
 
-/// Puts the pieces of a `use` with braces together again.
+/// Joins the pieces of a `use` with braces.
 fn join_uses(mut pieces: Vec<String>, piece: &str) -> Vec<String> {
     let open = pieces.last().is_some_and(|last| {
         let is_use = last.trim_start().starts_with("use ")
@@ -215,7 +215,7 @@ fn join_uses(mut pieces: Vec<String>, piece: &str) -> Vec<String> {
     pieces
 }
 
-/// Expands a tree: `a::{b, c as d}` is `a::b` and `a::c`, known as `b` and `d`.
+/// Expands a tree: `a::{b, c as d}` becomes `a::b` and `a::c`, with the names `b` and `d`.
 fn expand(tree: &str) -> Vec<(Name, String)> {
     let tree = tree.trim();
     if let Some((prefix, group)) = tree.split_once('{') {
@@ -261,7 +261,7 @@ fn segments(path: &str) -> Name {
         .collect()
 }
 
-/// Returns the paths below `crate` and `super` outside of `use`.
+/// Returns the paths below `crate` and `super` that are not part of a `use`.
 fn paths(code: &str) -> Vec<Name> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let words = code.split(|c: char| !is_part(c));

@@ -1,5 +1,5 @@
-//! What `cloakroom cost` reckons with: what messages and records weigh; and the document that tells of it.
-//! That the calls are those that are made is held by the program's own tests.
+//! Checks of the inputs of `cloakroom cost`: the sizes of messages and records, and its documentation. The program's
+//! own tests check the counts of calls.
 
 mod document;
 mod sizes;

@@ -1,4 +1,4 @@
-//! What infra/template.yaml says, held to what the code does.
+//! Checks that infra/template.yaml matches the code.
 
 use std::collections::BTreeSet;
 
@@ -230,7 +230,7 @@ fn pages_send_and_read_the_same_headers_through_an_http_api() {
     );
 }
 
-/// What an HTTP API has instead of it, or has not; and what goes by the gateway's metrics, which have other names there.
+/// Resources that differ for an HTTP API or don't exist there, including those based on the gateway's metrics.
 const OF_THE_REST_API: &[&str] = &[
     "Api",
     "UsagePlan",
@@ -244,7 +244,7 @@ fn the_stack_behind_an_http_api_is_the_same_stack() {
     let made = std::fs::read_to_string(root().join("infra/http-api.yaml")).expect("a template");
     let http: Value = serde_yaml_ng::from_str(&made).expect("YAML");
     let rest = template();
-    // An HTTP API's stage is no part of its paths.
+    // The stage of an HTTP API is not part of its paths.
     let written = |value: &Value| {
         serde_yaml_ng::to_string(value)
             .expect("YAML")
@@ -308,7 +308,7 @@ fn the_routes_of_watch_are_those_of_the_template() {
         } else {
             "status"
         };
-        // What the rest goes to has the routes of jobs in it.
+        // The catch-all route includes the routes of jobs.
         if path != "/jobs" {
             deployed.insert(format!("{path:?} = {program:?}").replace("{proxy+}", "{*path}"));
         }

@@ -1,4 +1,4 @@
-//! The house keeps its own rules: who may know whom, and documents that tell the truth.
+//! Checks of the repository: dependencies between crates, and documents that must match the code.
 
 mod circles;
 mod cost;

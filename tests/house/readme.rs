@@ -1,4 +1,4 @@
-//! The README's session works as printed.
+//! Checks that the README's session works as printed.
 
 use cloakroom_tests::session::Session;
 use cloakroom_tests::{Deployment, Keep};

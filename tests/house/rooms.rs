@@ -1,11 +1,11 @@
-//! The arrows between the rooms, by what their manifests say.
+//! Dependencies between the workspace's crates, as declared in their manifests.
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// The crates of the workspace that each of them may use. Tests and builds may use more.
+/// Crates of the workspace that each crate may use. Tests and build scripts may use more.
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "cloakroom",
@@ -74,10 +74,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What the functions are measured beside does by hand what the rooms do.
+/// Crate of the benchmarks' baseline, which implements by hand what the other crates do.
 const FLOOR: &str = "cloakroom-benches";
 
-/// Crates that only these rooms may use.
+/// Dependencies that only these crates may have.
 const KEPT: &[(&str, &[&str])] = &[
     (
         "aws-",
@@ -109,7 +109,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("reqwest", &["cloakroom-client", "cloakroom-tests"]),
 ];
 
-/// What the still room must not wait, ask or draw by.
+/// Crates that the pure core must not use: async, logging, randomness and HTTP.
 const NOT_IN_THE_STILL_ROOM: &[&str] = &[
     "tokio",
     "futures",

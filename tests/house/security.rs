@@ -1,10 +1,10 @@
-//! docs/security.md names tests that there are.
+//! Checks that the tests named in docs/security.md exist.
 
 use std::path::Path;
 
 use cloakroom_tests::root;
 
-/// All Rust sources below a folder, as one text.
+/// Appends all Rust sources below a directory to a text.
 fn sources(folder: &Path, text: &mut String) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();

@@ -1,4 +1,4 @@
-//! What operators are shown and told of, held to what the code counts.
+//! Checks that dashboards, alarms and documents for operators match the code's metrics.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use cloakroom_tests::{root, template};
 use serde_json::Value as Json;
 use serde_yaml_ng::Value;
 
-/// The resources of this type, with their names.
+/// Returns the resources of this type, with their names.
 fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
     let resources = template["Resources"].as_mapping().expect("resources");
     let found = resources.iter().filter(|(_, it)| it["Type"] == kind);
@@ -20,7 +20,7 @@ fn known() -> BTreeSet<&'static str> {
     METRICS.0.into_iter().chain(METRICS.1).collect()
 }
 
-/// A text, or what `!Sub` makes one of.
+/// Returns a text, or the argument of `!Sub`.
 fn text(value: &Value) -> &str {
     match value {
         Value::Tagged(tagged) => tagged.value.as_str(),

@@ -1,4 +1,5 @@
-//! Clients of what stands in for AWS. A file of several test programs: the harness knows no AWS.
+//! Clients of the embedded services. Several test programs include this file, because the harness does not depend on
+//! AWS.
 
 #![allow(dead_code, reason = "not every program uses all of it")]
 
@@ -7,7 +8,7 @@ use aws_sdk_dynamodb::config::Credentials;
 use cloakroom_aws::{Clients, Local};
 use cloakroom_embedded::Services;
 
-/// The project's own clients of the embedded services.
+/// Returns the project's own clients for the embedded services.
 pub(crate) fn clients(services: &Services) -> Clients {
     clients_at([
         services.dynamodb_url(),
@@ -16,7 +17,7 @@ pub(crate) fn clients(services: &Services) -> Clients {
     ])
 }
 
-/// The project's own clients of DynamoDB, SQS and S3 at these URLs.
+/// Returns the project's own clients for DynamoDB, SQS and S3 at these URLs.
 pub(crate) fn clients_at([dynamodb_url, sqs_url, s3_url]: [&str; 3]) -> Clients {
     Clients::local(&Local {
         dynamodb_url,
@@ -28,7 +29,7 @@ pub(crate) fn clients_at([dynamodb_url, sqs_url, s3_url]: [&str; 3]) -> Clients 
     })
 }
 
-/// The SDK, for what the project's clients don't do.
+/// Returns the configuration of the SDK, for calls that the project's clients don't support.
 pub(crate) async fn sdk_at(url: &str) -> SdkConfig {
     let credentials = Credentials::new(
         Services::ACCESS_KEY,

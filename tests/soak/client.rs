@@ -1,4 +1,4 @@
-//! Clients, each at its dealings with one job: it submits, polls, cancels and fetches a result, and writes down what it sees.
+//! Clients with one job each. They submit, poll, cancel and fetch a result, and record the responses.
 
 mod dealings;
 
@@ -14,30 +14,30 @@ use tokio::time::Instant;
 
 use crate::plan::Plan;
 
-/// What clients count together.
+/// Counters shared by all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     accepted: watch::Sender<u64>,
     submitted: watch::Sender<u64>,
-    /// Answers with `Idempotent-Replayed`.
+    /// Responses with `Idempotent-Replayed`.
     pub(crate) replayed: AtomicU64,
-    /// Requests that were made again.
+    /// Repeated requests.
     pub(crate) again: AtomicU64,
-    /// Submissions that were given up.
+    /// Abandoned submissions.
     pub(crate) given_up: AtomicU64,
-    /// Answers to polls.
+    /// Responses to polls.
     pub(crate) polls: AtomicU64,
-    /// Cancellations that were answered.
+    /// Responses to cancellations.
     pub(crate) cancels: AtomicU64,
 }
 
 impl Counts {
-    /// How many jobs were answered 202 so far.
+    /// Returns the number of jobs with a 202 so far.
     pub(crate) fn accepted(&self) -> watch::Receiver<u64> {
         self.accepted.subscribe()
     }
 
-    /// Waits until so many clients are done with their submissions.
+    /// Waits until this many clients have completed their submissions.
     pub(crate) async fn submitted(&self, all: u64) {
         self.submitted
             .subscribe()
@@ -47,16 +47,16 @@ impl Counts {
     }
 }
 
-/// Where clients go.
+/// Deployment that the clients use.
 pub(crate) struct Site {
     pub(crate) client: Client,
-    /// One that hangs up soon.
+    /// Client with a short timeout.
     hasty: Client,
-    /// One that tries once.
+    /// Client without retries.
     weak: Client,
-    /// What this run's keys begin with.
+    /// Prefix of this run's keys.
     run: String,
-    /// When jobs must be over, once that is known.
+    /// Deadline for the end of all jobs, once it is known.
     deadline: watch::Receiver<Option<Instant>>,
     pub(crate) counts: Arc<Counts>,
 }
@@ -97,7 +97,7 @@ impl Site {
         }
     }
 
-    /// Whether every job must be over by now.
+    /// Returns true if every job should have ended.
     pub(crate) fn is_late(&self) -> bool {
         self.deadline
             .borrow()
@@ -105,7 +105,7 @@ impl Site {
     }
 }
 
-/// Plays a client to the end of its job, or to the deadline. Of a submission that was given up it has no id.
+/// Runs a client until its job has ended, or until the deadline. The story of an abandoned submission has no id.
 pub(crate) async fn play(site: &Site, plan: Plan) -> Story {
     let mut story = Story {
         key: format!("{}-{}", site.run, plan.n),

@@ -1,8 +1,9 @@
-//! Many jobs on an emulator of this machine, while their functions' processes are killed and the services that they call are
-//! throttled, slow, cut off, and send messages twice. In the end what clients were told is held against what was done.
+//! Runs many jobs on an emulator on this machine. Meanwhile, the processes of the functions are killed, and the
+//! services are throttled, slow, disconnected, and duplicate messages. At the end, the responses to clients are
+//! compared with the effects.
 //!
-//! `localstack/soak` brings the emulator up, runs this and takes it down. The seed decides what clients ask for and what goes
-//! wrong; when, and so what it hits, no two runs have alike.
+//! `localstack/soak` starts the emulator, runs this program, and stops the emulator. The seed determines the commands
+//! and the faults, but not their timing, which differs between runs.
 
 mod client;
 mod plan;
@@ -30,29 +31,29 @@ use report::Report;
 use stack::Stack;
 use troubles::Troubles;
 
-/// Where handlers note what they do: in a folder for each emulator, beside its logs.
+/// Directory of the handlers' ledgers: one directory per emulator, beside its logs.
 const LEDGERS: &str = "localstack/.run";
 
-/// Soaks a deployment on an emulator of this machine.
+/// Soak test of a deployment on an emulator of this machine.
 #[derive(Debug, Parser)]
 #[command(args_override_self = true)]
 struct Arguments {
-    /// How many jobs; without it nothing is done, as it is nothing that every run of the tests should do
+    /// Number of jobs. Without it, the program does nothing, so that regular test runs skip it
     #[arg(long)]
     jobs: Option<u64>,
-    /// What decides what clients ask for, and what goes wrong
+    /// Seed of the commands and the faults
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many clients there are at the same time
+    /// Number of concurrent clients
     #[arg(long, default_value_t = 60)]
     clients: usize,
-    /// A process is killed after so many answers of 202, on the average
+    /// Average number of accepted jobs between two kills of a process
     #[arg(long, default_value_t = 15)]
     kill_every: u64,
-    /// How many clients in a thousand give up when their submission is not answered
+    /// Number of clients per thousand that abandon a submission without a response
     #[arg(long, default_value_t = 0)]
     give_up: u64,
-    /// Seconds that a message is hidden that a worker died over: the queue's visibility timeout
+    /// Visibility timeout of the queue, in seconds
     #[arg(long, default_value_t = 10)]
     visibility: u32,
 }
@@ -96,7 +97,7 @@ async fn soak(arguments: &Arguments, target: Target) -> Report {
     let stack = Stack::find().await;
     let troubles = Arc::new(Troubles::new(arguments.seed));
     let proxy = proxy::start(&stack.endpoint, Arc::clone(&troubles)).await;
-    // A run of its own begins with a ledger of its own.
+    // Each run starts with an empty ledger.
     let ledger = root()
         .canonicalize()
         .expect("a path")
@@ -130,7 +131,7 @@ async fn soak(arguments: &Arguments, target: Target) -> Report {
         .buffer_unordered(arguments.clients);
     let calm = async {
         counts.submitted(jobs).await;
-        // What was accepted last is not to have it easier.
+        // The last accepted jobs must also experience faults.
         sleep(Duration::from_secs(5)).await;
         stop.send_replace(true);
         let killed = killing.await.expect("nothing stops it but us");

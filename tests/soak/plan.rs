@@ -1,4 +1,4 @@
-//! What one client asks for, and how it behaves.
+//! Plan of one client: its command and its behaviour.
 
 use std::time::Duration;
 
@@ -7,66 +7,66 @@ use cloakroom_core::Digest;
 use cloakroom_tests::audit::Wish;
 use serde_json::{Value, json};
 
-/// Draws numbers from a seed.
+/// Generator of random numbers from a seed.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// Those of a seed, for one purpose.
+    /// Creates the generator of a seed for one purpose.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
         let mut state = seed ^ purpose.wrapping_mul(0x9e6c_63d0_876a_68bd);
         split_mix(&mut state);
         Self(state)
     }
 
-    /// One of 0 to `n` - 1.
+    /// Returns a number from 0 to `n` - 1.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         split_mix(&mut self.0) % n.max(1)
     }
 
-    /// True so many times in a thousand.
+    /// Returns true with a probability of `per_mille` in a thousand.
     pub(crate) fn chance(&mut self, per_mille: u64) -> bool {
         self.below(1000) < per_mille
     }
 
-    /// A time from `least` to `most` milliseconds.
+    /// Returns a duration from `least` to `most` milliseconds.
     pub(crate) fn millis(&mut self, least: u64, most: u64) -> Duration {
         Duration::from_millis(least + self.below(most - least + 1))
     }
 }
 
-/// How a client sends its submission.
+/// Way in which a client submits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sends {
-    /// Until it is answered.
+    /// Submits until there is a response.
     Once,
-    /// Twice at the same time.
+    /// Submits twice concurrently.
     Twice,
-    /// It hangs up at once, and sends again.
+    /// Disconnects immediately, and submits again.
     HangsUp,
-    /// It tries once, and leaves it at that.
+    /// Tries once, and abandons the submission.
     GivesUp,
 }
 
-/// A client.
+/// Plan of a client.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) n: u64,
     pub(crate) payload: Value,
     pub(crate) wish: Wish,
     pub(crate) sends: Sends,
-    /// How long it has the job put off.
+    /// Delay of the job's earliest start.
     pub(crate) not_before: Option<Duration>,
-    /// How long after its submission was answered it cancels.
+    /// Time between the response to the submission and the cancellation.
     pub(crate) cancels_after: Option<Duration>,
-    /// How many seconds it has polls held.
+    /// Duration of long polls in seconds.
     pub(crate) waits: u64,
-    /// Whether it tries its key for another command.
+    /// True if the client reuses its key for another command.
     pub(crate) reuses_key: bool,
 }
 
 impl Plan {
-    /// The n-th client of a run.
+    /// Creates the plan of the n-th client in a run.
     pub(crate) fn from_seed(seed: u64, n: u64, give_up: u64) -> Self {
         let mut dice = Dice::new(seed, n);
         let (payload, wish) = what(&mut dice, n);
@@ -98,7 +98,7 @@ impl Plan {
     }
 }
 
-/// What is to be done, and what it comes to.
+/// Returns a payload, and the expected end of its job.
 fn what(dice: &mut Dice, n: u64) -> (Value, Wish) {
     let duration = dice.below(400);
     match dice.below(100) {
@@ -111,7 +111,7 @@ fn what(dice: &mut Dice, n: u64) -> (Value, Wish) {
             let payload = json!({"duration_ms": duration, "progress_steps": steps, "result": n});
             (payload, Wish::Result(json!(n)))
         }
-        // More than a message carries.
+        // Too large for a message.
         70..76 => {
             let message = format!("{n} ").repeat(100_000);
             let digest = Digest::from_content(message.as_bytes()).to_string();
@@ -120,7 +120,7 @@ fn what(dice: &mut Dice, n: u64) -> (Value, Wish) {
                 Wish::Result(json!({"sha256_message": digest})),
             )
         }
-        // More than a record keeps.
+        // Too large for a record.
         76..82 => {
             let length = 40_000 + usize::try_from(dice.below(100_000)).expect("it is small");
             (

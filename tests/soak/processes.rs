@@ -1,4 +1,4 @@
-//! The functions' processes on this machine, and the killing of them.
+//! Kills the functions' processes on this machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::plan::Dice;
 
-/// Of a hundred kills, so many are of each function's processes.
+/// Percentage of kills per function.
 const TARGETS: [(&str, u64); 5] = [
     ("worker", 80),
     ("submit", 6),
@@ -17,13 +17,13 @@ const TARGETS: [(&str, u64); 5] = [
     ("sweeper", 5),
 ];
 
-/// What decides about kills, beside the n-th client and the troubles.
+/// Purpose of the random numbers for kills, distinct from those of clients and faults.
 const PURPOSE: u64 = 1 << 40;
 
-/// How many processes of each function were killed.
+/// Number of killed processes by function.
 pub(crate) type Killed = BTreeMap<&'static str, u64>;
 
-/// Kills a process each time that so many more jobs were accepted, on the average, until it is told to stop.
+/// Kills a process whenever `every` more jobs on average were accepted, until it is stopped.
 pub(crate) async fn kill(
     proxy: String,
     seed: u64,
@@ -63,7 +63,7 @@ pub(crate) async fn kill(
     }
 }
 
-/// The processes of a function that were told to go through our proxy, by what the system knows of their environment.
+/// Returns the processes of a function that use our proxy, according to their environment.
 fn processes(proxy: &str, function: &str) -> Vec<u32> {
     let listed = fs::read_dir("/proc")
         .expect("the functions' processes are found in /proc, as Linux has it");

@@ -1,6 +1,6 @@
-//! A proxy on loopback between the functions, the clients and the emulator, which makes [`Troubles`].
+//! Proxy on loopback between the functions, the clients and the emulator, which causes [`Troubles`].
 //!
-//! Requests go on as they came, byte for byte and with their `Host`, so that signatures hold.
+//! Requests are forwarded byte for byte with their `Host` header, so that signatures remain valid.
 
 use std::sync::Arc;
 
@@ -20,14 +20,14 @@ use tokio::time::sleep;
 
 use crate::troubles::{Service, Trouble, Troubles};
 
-/// A request that is read to its end.
+/// A request that has been read completely.
 #[derive(Clone)]
 struct Call {
     head: hyper::http::request::Parts,
     body: Bytes,
 }
 
-/// Why there is no answer.
+/// Reason for a missing response.
 #[derive(Debug)]
 struct Broken;
 
@@ -41,7 +41,7 @@ impl std::error::Error for Broken {}
 
 type Answer = Result<Response<Full<Bytes>>, Broken>;
 
-/// Starts it on a free port, for as long as the program runs. Returns its URL.
+/// Starts the proxy on a free port, for the lifetime of the program. Returns its URL.
 pub(crate) async fn start(endpoint: &str, troubles: Arc<Troubles>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
@@ -53,7 +53,7 @@ pub(crate) async fn start(endpoint: &str, troubles: Arc<Troubles>) -> String {
     let endpoint: Arc<str> = endpoint.trim_end_matches('/').into();
     tokio::spawn(async move {
         loop {
-            // Out of file handles at worst: whoever wanted something tries again.
+            // At worst, there are no file handles left: the caller retries.
             let Ok((stream, _)) = listener.accept().await else {
                 continue;
             };
@@ -69,19 +69,19 @@ pub(crate) async fn start(endpoint: &str, troubles: Arc<Troubles>) -> String {
 }
 
 async fn serve(stream: TcpStream, to: Client, endpoint: Arc<str>, troubles: Arc<Troubles>) {
-    // Slower without it, and no more than that.
+    // Without this option, the proxy is only slower.
     _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let (to, endpoint, troubles) = (to.clone(), Arc::clone(&endpoint), Arc::clone(&troubles));
         async move {
             let call = read(request).await?;
-            // A task of its own: it takes effect, though the caller hangs up.
+            // Runs in its own task, so that the request takes effect even if the caller disconnects.
             tokio::spawn(answer(to, endpoint, troubles, call))
                 .await
                 .map_err(|_| Broken)?
         }
     });
-    // That connections break is what the proxy is for.
+    // Broken connections are intended.
     _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -117,7 +117,7 @@ async fn answer(to: Client, endpoint: Arc<str>, troubles: Arc<Troubles>, call: C
     }
 }
 
-/// Whom a request is for: its signature says so, or, of a signed link, its query.
+/// Returns the service that a request is for, from its signature, or from the query of a presigned URL.
 fn service(call: &Call) -> Option<Service> {
     let path = call.head.uri.path();
     if path.starts_with("/_aws/execute-api/") {
@@ -171,7 +171,7 @@ async fn forward(to: &Client, endpoint: &str, call: Call) -> Answer {
     Ok(answer)
 }
 
-/// What the services say when there are too many requests.
+/// Returns the service's response to too many requests.
 fn throttled(service: Service) -> Response<Full<Bytes>> {
     let (status, content_type, body) = match service {
         Service::DynamoDb => (

@@ -1,4 +1,4 @@
-//! What a run is told as.
+//! Report of a run.
 
 use std::fmt;
 use std::process::Command;
@@ -14,10 +14,10 @@ use crate::processes::Killed;
 use crate::troubles;
 use crate::verdict::Figures;
 
-/// Of how many jobs that something is wrong with the story is told.
+/// Maximum number of jobs with violations whose history is printed.
 const STORIES: usize = 10;
 
-/// A run.
+/// Results of a run.
 pub(crate) struct Report {
     pub(crate) target: Target,
     pub(crate) jobs: u64,
@@ -25,11 +25,11 @@ pub(crate) struct Report {
     pub(crate) counts: Arc<client::Counts>,
     pub(crate) troubles: troubles::Counts,
     pub(crate) kills: Killed,
-    /// How long there were troubles.
+    /// Duration of the faults.
     pub(crate) trouble_time: Duration,
-    /// When they ended.
+    /// End of the faults.
     pub(crate) calm: Timestamp,
-    /// How long after that the last job may end.
+    /// Maximum time after that until the last job ends.
     pub(crate) bound: Duration,
     pub(crate) figures: Figures,
     pub(crate) violations: Vec<(String, String)>,
@@ -177,7 +177,7 @@ fn listed<K: fmt::Display, V: fmt::Display>(of: impl Iterator<Item = (K, V)>) ->
         .join(", ")
 }
 
-/// What `cloakroom explain` tells of a job.
+/// Returns the output of `cloakroom explain` for a job.
 fn story(job: &str) -> String {
     let told = Command::new(program("demo"))
         .args(["explain", job])

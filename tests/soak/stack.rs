@@ -1,4 +1,4 @@
-//! The deployed stack: its functions are sent through the proxy, and given a ledger.
+//! Deployed stack, whose functions use the proxy and a ledger.
 
 use std::env;
 use std::path::Path;
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 const FUNCTIONS: [&str; 5] = ["submit", "worker", "status", "dead-letters", "sweeper"];
 
-/// What SDKs take an endpoint from. Some emulators set the first themselves; the others go before it.
+/// Variables from which SDKs read an endpoint. Some emulators set the first one themselves; the others take precedence.
 const ENDPOINTS: [&str; 4] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -20,13 +20,13 @@ const ENDPOINTS: [&str; 4] = [
     "AWS_ENDPOINT_URL_S3",
 ];
 
-/// No signature, but what an emulator tells by whom a request is for.
+/// Not a valid signature, but sufficient for an emulator to recognize the service of a request.
 const FOR_LAMBDA: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0";
 
-/// How long the sweeper lets a job be beyond its messages' last receipt, and takes to come by: as published.
+/// Documented time until the sweeper ends a job after the last receipt of its message.
 const SWEEPER: Duration = Duration::from_secs(42 * 60);
 
-/// The stack of the environment that `localstack/status --env` prints.
+/// Stack of the environment that `localstack/status --env` prints.
 pub(crate) struct Stack {
     pub(crate) url: String,
     pub(crate) endpoint: String,
@@ -34,12 +34,12 @@ pub(crate) struct Stack {
     queue: String,
     receives: u32,
     table: String,
-    /// How long a lease of the worker lasts.
+    /// Duration of a worker's lease.
     pub(crate) lease: Duration,
     http: Client,
 }
 
-/// How it was before.
+/// Previous configuration.
 pub(crate) struct Undo {
     variables: Vec<Value>,
     visibility: String,
@@ -81,12 +81,12 @@ impl Stack {
         stack
     }
 
-    /// How long what was accepted may take to its end, at the latest, once nothing goes wrong any more.
+    /// Returns the maximum time until an accepted job ends, after the last fault.
     pub(crate) fn bound(&self, visibility: u32) -> Duration {
         Duration::from_secs(u64::from(self.receives * visibility)) + SWEEPER
     }
 
-    /// Sends the functions through the proxy from now on.
+    /// Makes the functions use the proxy.
     pub(crate) async fn hand_over(&self, proxy: &str, ledger: &Path, visibility: u32) -> Undo {
         let undo = Undo {
             variables: self.all_variables().await,
@@ -103,7 +103,7 @@ impl Stack {
         undo
     }
 
-    /// Leaves it as it was before.
+    /// Restores the previous configuration.
     pub(crate) async fn take_back(&self, undo: Undo) {
         for (function, before) in FUNCTIONS.iter().zip(&undo.variables) {
             self.set_variables(function, before).await;
@@ -184,7 +184,7 @@ impl Stack {
             .expect("set");
     }
 
-    /// How many records the table has.
+    /// Returns the number of records in the table.
     pub(crate) async fn records(&self) -> u64 {
         let table = aws_sdk_dynamodb::Client::new(
             &aws_config::load_defaults(BehaviorVersion::latest()).await,

@@ -1,4 +1,4 @@
-//! What goes wrong with a call on its way to a service: drawn from a seed.
+//! Faults of calls to a service, drawn from a seed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
@@ -8,62 +8,62 @@ use tokio::time::Instant;
 
 use crate::plan::Dice;
 
-/// What decides about troubles, beside the n-th client and the kills.
+/// Purpose of the random numbers for faults, distinct from those of clients and kills.
 const PURPOSE: u64 = 1 << 41;
 
-/// Who is called.
+/// Service that is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Service {
-    /// Cloakroom itself, by its clients.
+    /// Cloakroom's API, called by clients.
     Api,
     DynamoDb,
     Sqs,
     S3,
 }
 
-/// What goes wrong.
+/// Fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
-    /// Nothing.
+    /// No fault.
     None,
-    /// The service says that there are too many.
+    /// The service throttles the call.
     Throttled,
-    /// The connection breaks before the service has heard of it.
+    /// The connection breaks before the service receives the request.
     Refused,
-    /// The connection breaks before its answer.
+    /// The connection breaks before the response.
     AnswerLost,
-    /// It gets there late.
+    /// The request is delayed.
     Delayed(Duration),
-    /// It gets there twice: two messages for one.
+    /// The request is sent twice, which duplicates a message.
     SentTwice,
 }
 
-/// How often what goes wrong, in a thousand calls.
+/// Number of faults per thousand calls.
 struct Rates {
     throttled: u64,
     refused: u64,
     lost: u64,
     delayed: u64,
-    /// Of messages alone.
+    /// Only for calls that send messages.
     twice: u64,
 }
 
-/// Draws troubles, and counts them.
+/// Draws faults, and counts them.
 pub(crate) struct Troubles(Mutex<State>);
 
 struct State {
     dice: Dice,
     is_on: bool,
-    /// When a service is in for a storm next, and until when one lasts: nearly every call is throttled.
+    /// Start and end of the next storm of each service, in which nearly every call is throttled.
     storms: HashMap<Service, (Instant, Instant)>,
     counts: Counts,
 }
 
-/// How many calls there were, and what went wrong with them.
+/// Number of calls and faults.
 pub(crate) type Counts = BTreeMap<(Service, &'static str), u64>;
 
 impl Troubles {
-    /// None, until they begin.
+    /// Creates a generator without faults, until they are started.
     pub(crate) fn new(seed: u64) -> Self {
         let dice = Dice::new(seed, PURPOSE);
         Self(Mutex::new(State {
@@ -90,7 +90,7 @@ impl Troubles {
         self.state().counts.clone()
     }
 
-    /// What goes wrong with the next call. `sends` is whether it sends one message.
+    /// Returns the fault of the next call. `sends` is true if the call sends one message.
     pub(crate) fn draw(&self, service: Service, sends: bool) -> Trouble {
         let mut state = self.state();
         *state.counts.entry((service, "calls")).or_default() += 1;
@@ -114,7 +114,7 @@ impl Troubles {
 impl State {
     fn trouble(&mut self, service: Service, sends: bool) -> Trouble {
         let rates = match service {
-            // Its own gateway is not ours to throttle: an answer of 429 has words of its own.
+            // The emulator's gateway is not throttled, because a 429 of its own has a specific body.
             Service::Api => Rates {
                 throttled: 0,
                 refused: 5,
@@ -146,7 +146,7 @@ impl State {
         } else if hit(rates.lost) {
             Trouble::AnswerLost
         } else if hit(rates.delayed) {
-            // One in ten for longer than its caller waits for it: it takes effect all the same.
+            // One in ten exceeds the caller's timeout, but still takes effect.
             let (least, most) = if self.dice.chance(100) {
                 (3000, 6000)
             } else {
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    /// Whether a service is in a storm: of some seconds, each half a minute or so.
+    /// Returns true if a service has a storm. Each one lasts some seconds, and there is one about every half minute.
     fn storms_at(&mut self, service: Service) -> bool {
         let now = Instant::now();
         let (from, to) = *self.storms.entry(service).or_insert((now, now));

@@ -1,4 +1,4 @@
-//! The end of a run: every job is looked at once more, and held against what its client saw and what its handler noted.
+//! End of a run: compares each job with the responses to its client and with the entries of its handler.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -13,43 +13,43 @@ use tokio::time::sleep;
 use crate::client::Site;
 use crate::stack::Stack;
 
-/// How many jobs are looked at side by side.
+/// Number of jobs that are examined concurrently.
 const AT_ONCE: usize = 8;
 
-/// What a run comes to.
+/// Results of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     pub(crate) figures: Figures,
-    /// What must not be, with the job's id.
+    /// Violations, with the id of the job.
     pub(crate) violations: Vec<(String, String)>,
 }
 
-/// What is counted.
+/// Counts of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    /// Jobs that were answered 202, or recorded though their client gave up.
+    /// Jobs with a 202, or recorded although their client abandoned the submission.
     pub(crate) jobs: u64,
-    /// Of submissions that were given up.
+    /// Recorded jobs of abandoned submissions.
     pub(crate) recorded_unanswered: u64,
-    /// By status, and the code of a failure.
+    /// Ended jobs by status and code of the failure.
     pub(crate) ended: BTreeMap<String, u64>,
     /// Calls of handlers.
     pub(crate) began: u64,
-    /// What handlers did.
+    /// Effects of handlers.
     pub(crate) effects: u64,
-    /// Jobs that something was done of.
+    /// Jobs with effects.
     pub(crate) jobs_with_effects: u64,
-    /// What was done of jobs that did not succeed.
+    /// Effects of jobs that did not succeed.
     pub(crate) effects_of_failures: u64,
-    /// What was noted after the job's end.
+    /// Entries after the job's end.
     pub(crate) late: u64,
     /// Jobs with more than one attempt.
     pub(crate) tried_again: u64,
-    /// Attempts whose worker was gone.
+    /// Attempts whose worker crashed.
     pub(crate) taken_over: u64,
-    /// When the last of them ended.
+    /// Time at which the last job ended.
     pub(crate) last_end: Option<Timestamp>,
-    /// By the step that ended them.
+    /// Ended jobs by the step that ended them.
     pub(crate) ended_by: BTreeMap<String, u64>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn of(
     ledger: &Path,
 ) -> Verdict {
     let mut verdict = Verdict::default();
-    // Jobs whose clients gave up may have to be waited for.
+    // Jobs of abandoned submissions may take longer.
     stories.sort_by_key(|story| !story.promised);
     let looks = futures::stream::iter(stories)
         .map(|story| look(site, story))
@@ -107,7 +107,7 @@ pub(crate) async fn of(
     verdict
 }
 
-/// The job as it is now, with its history; nothing, where its client gave up, and its key finds none.
+/// Returns the job with its history. Returns `None` if its client abandoned the submission and no job has its key.
 async fn look(site: &Site, mut story: Story) -> (Story, Result<Option<HistoryView>, String>) {
     if !story.promised {
         match site.client.find(&story.key).await {

@@ -1,7 +1,7 @@
-//! Admission: how many attempts a process runs side by side, by the memory that each may need.
+//! Admission of attempts: limits how many run concurrently in a process, based on the memory that each may need.
 //!
-//! An attempt is admitted before it claims its job. While it waits, no lease runs, and none of its time. It holds its
-//! [`Permit`] until nothing of it is left: also in a thread that goes on after its attempt timed out.
+//! An attempt is admitted before it claims its job. While it waits, it holds no lease and its timeout does not run. It
+//! holds its [`Permit`] until nothing of it remains, including a thread that runs on after a timeout.
 
 use std::sync::Arc;
 
@@ -10,45 +10,45 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const MIB: u64 = 1024 * 1024;
 
-/// Memory is counted in units of 1 KiB.
+/// Unit of memory in bytes: 1 KiB.
 const UNIT: u64 = 1024;
 
-/// The places of a process that does not count its attempts.
+/// Number of places in a process without a limit on attempts.
 const MANY: u32 = 100_000;
 
-/// The attempts of one process, and the memory that they share. Clones share both.
+/// Concurrent attempts of one process, and the memory that they share. Clones share both.
 #[derive(Debug, Clone)]
 pub struct Admission {
     budget: u64,
     units: u32,
     places: u32,
-    /// Attempts are admitted in the order in which they asked for a place.
+    /// Attempts are admitted in the order of their calls.
     free_places: Arc<Semaphore>,
     free_units: Arc<Semaphore>,
 }
 
-/// Admission of one attempt. Its place and its memory are free again once this is dropped.
+/// Admission of one attempt. Dropping it frees the attempt's place and memory.
 #[derive(Debug)]
 pub struct Permit {
     _place: OwnedSemaphorePermit,
     _memory: Option<OwnedSemaphorePermit>,
 }
 
-/// An attempt that needs more memory than the whole budget.
+/// Error: an attempt needs more memory than the whole budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an attempt needs {} MiB of memory, and the worker has {} MiB", .need.div_ceil(MIB), .budget / MIB)]
 pub struct TooLarge {
-    /// Bytes that the attempt may need.
+    /// Memory that the attempt may need, in bytes.
     pub need: u64,
-    /// Bytes that all attempts of the process may need together.
+    /// Memory that all attempts of the process may need together, in bytes.
     pub budget: u64,
 }
 
 impl TooLarge {
-    /// The code of a job that failed because of it.
+    /// Code of a job that fails with this error.
     pub const CODE: &str = "memory-exceeded";
 
-    /// The end of its job.
+    /// Returns the failure of the job.
     pub fn failure(self) -> Failure {
         let Self { need, budget } = self;
         Failure::new(format!(
@@ -68,7 +68,7 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Admits attempts that need at most so many bytes together.
+    /// Creates an admission that limits the memory of all attempts together, in bytes.
     pub fn new(budget: u64) -> Self {
         let units = u32::try_from(budget / UNIT).unwrap_or(u32::MAX);
         let semaphore = |permits: u32| {
@@ -85,12 +85,12 @@ impl Admission {
         }
     }
 
-    /// Admits every attempt at once.
+    /// Creates an admission without limits.
     pub fn unlimited() -> Self {
         Self::new(u64::MAX)
     }
 
-    /// Admits at most so many attempts at once, whatever they need.
+    /// Limits the number of concurrent attempts, whatever memory they need. At least 1.
     #[must_use]
     pub fn with_places(mut self, places: u16) -> Self {
         self.places = places.max(1).into();
@@ -98,10 +98,11 @@ impl Admission {
         self
     }
 
-    /// Waits for a place and so many bytes, in the order of the calls. An attempt that needs no memory waits for a place alone.
+    /// Waits for a place and for `need` bytes, in the order of the calls. An attempt that needs no memory waits only
+    /// for a place.
     ///
     /// # Errors
-    /// [`TooLarge`] if the whole budget is smaller.
+    /// Returns [`TooLarge`] if the whole budget is smaller than `need`.
     pub async fn admit(&self, need: u64) -> Result<Permit, TooLarge> {
         if need > self.budget {
             return Err(TooLarge {
@@ -124,7 +125,7 @@ impl Admission {
         })
     }
 
-    /// Waits until no other attempt runs, and admits none beside it.
+    /// Waits until no other attempt runs, and prevents others until the permit is dropped.
     pub async fn admit_alone(&self) -> Permit {
         Permit {
             _place: take(&self.free_places, self.places).await,

@@ -1,5 +1,5 @@
-//! One attempt under its supervisor, which keeps the lease alive, writes the handler's progress, and stops it when the
-//! client, the clock or a lost lease says so.
+//! Runs one attempt under a supervisor. The supervisor renews the lease and records the handler's progress. It stops
+//! the handler when the client cancels, the time ends, or the lease is lost.
 
 mod perform;
 pub(crate) mod ports;
@@ -29,31 +29,31 @@ use crate::envelope::Envelope;
 use crate::ports::Change;
 use crate::trace::TraceContext;
 
-/// The least time between two writes of progress.
+/// Minimum time between two writes of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Interval at which an attempt that stores its result is looked at after its handler's deadline.
+/// Interval of checks on an attempt that still stores its result after its handler's deadline.
 const WHILE_STORING: Duration = Duration::from_secs(1);
 
 /// An attempt whose lease its worker holds.
 pub(crate) struct Attempt<'a> {
     pub(crate) ports: AttemptPorts<'a>,
-    /// Receipt of its message.
+    /// Receipt of the attempt's message.
     pub(crate) receipt: &'a str,
     pub(crate) envelope: &'a Envelope,
     pub(crate) command: &'a Command,
     pub(crate) token: LeaseToken,
-    /// The attempt's own step in the trace of the request.
+    /// Span of the attempt in the trace of the request.
     pub(crate) trace: TraceContext,
-    /// The record as last seen.
+    /// The record as the worker last saw it.
     pub(crate) job: Job,
-    /// Time at which its handler is stopped at the latest.
+    /// Latest time at which the handler is stopped.
     pub(crate) deadline: Timestamp,
-    /// Time at which it is stopped, whatever it does: just before its function's end.
+    /// Time at which the attempt is aborted: just before its function times out.
     pub(crate) last_moment: Timestamp,
 }
 
-/// Why a handler was stopped.
+/// Reason to stop a handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
     Client,
@@ -62,7 +62,8 @@ enum Stop {
 }
 
 impl Attempt<'_> {
-    /// Runs the handler to an end of the attempt; `None` when the lease was lost, and the outcome is no longer ours to write.
+    /// Runs the handler until the attempt ends. Returns `None` if the lease was lost: then the outcome must not be
+    /// recorded.
     pub(crate) async fn run(&mut self, permit: Permit) -> Option<AttemptEnd> {
         let (progress, reports) = watch::channel(None);
         let stop = CancellationToken::new();
@@ -81,7 +82,7 @@ impl Attempt<'_> {
             stop: stop.clone(),
             _permit: permit,
         });
-        // The result is in memory until it is stored: it counts for as long.
+        // The result is in memory until it is stored, so the permit is held until then.
         let _counted = context.clone();
         let stages = Stages::new();
         let performance = Performance {
@@ -113,7 +114,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Waits for the work to end; `None` when it did not end in its grace after it was told to stop.
+    /// Waits for the work to end. Returns `None` if it did not end within its grace period.
     async fn supervise(
         &mut self,
         work: impl Future<Output = AttemptEnd>,
@@ -138,7 +139,7 @@ impl Attempt<'_> {
                 end = &mut work => return (Some(end), stopped.map(|(why, _)| why)),
                 () = sleep_until(until) => match stopped {
                     Some((why, _)) => return (None, Some(why)),
-                    // The time that storing takes is not the handler's.
+                    // Time spent on storing the result does not count as the handler's.
                     None if stages.is_storing() && deadline < last_moment => {
                         deadline = (Instant::now() + WHILE_STORING).min(last_moment);
                         None
@@ -156,11 +157,11 @@ impl Attempt<'_> {
                 if progress.is_some() {
                     progress_from = Instant::now() + PROGRESS_INTERVAL;
                 }
-                // No longer than until something else is due: a table that is slow must not keep the clock from being heard.
+                // Stop waiting when something else is due: a slow table must not delay a timeout.
                 let due = next_beat.min(until);
                 halt = self.renew_until(due, progress, begun_at, stages).await;
             }
-            // The first reason counts, but that the client's wish gives way to one that can't wait.
+            // The first reason counts, except that any other reason replaces the client's cancellation.
             if let Some(why) = halt
                 && stopped.is_none_or(|(first, _)| first == Stop::Client && why != Stop::Client)
             {
@@ -171,7 +172,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Renews the lease, and abandons that when something else is due.
+    /// Renews the lease. Gives the call no more time than until `due`.
     async fn renew_until(
         &mut self,
         due: Instant,
@@ -187,7 +188,8 @@ impl Attempt<'_> {
             })
     }
 
-    /// Extends the lease and the message's invisibility, and writes progress. Returns the reason to stop, if there is one.
+    /// Extends the lease and the message's visibility timeout, and records progress. Returns a reason to stop, if there
+    /// is one.
     async fn renew(
         &mut self,
         progress: Option<Progress>,
@@ -197,7 +199,7 @@ impl Attempt<'_> {
         let now = self.ports.shared.host.now();
         let report = progress.map(|progress| progress_report(progress, begun_at, now));
         let mut transition = Transition::renew(self.token, self.ports.settings.lease, report, now);
-        // Reported once: the first step after that of the claim.
+        // Recorded once: as the first step after that of the claim.
         if stages.is_waiting()
             && self
                 .job
@@ -226,8 +228,8 @@ impl Attempt<'_> {
                 Some(Stop::LeaseLost)
             }
             Err(error) => {
-                // The next beat tries again; there is time for one before the lease expires. The message must not come back
-                // meanwhile, as a receipt in vain is counted.
+                // The next heartbeat retries, before the lease expires. The message must stay hidden until then,
+                // because the queue counts every receipt.
                 tracing::warn!(%error, "failed to renew the lease");
                 self.hide_on().await;
                 None
@@ -242,13 +244,13 @@ impl Attempt<'_> {
             .hide(self.receipt, self.ports.settings.lease)
             .await
         {
-            // At worst the message comes back early and finds the lease alive.
+            // In the worst case the message becomes visible early, and its receiver finds the lease alive.
             tracing::warn!(%error, "failed to hide the message on");
         }
     }
 }
 
-/// Resolves when there is progress to write, not before `from`; never, once the handler is gone.
+/// Resolves when there is progress to record, but not before `from`. Never resolves after the handler is gone.
 async fn changed(reports: &mut watch::Receiver<Option<Progress>>, from: Instant) {
     if reports.changed().await.is_err() {
         std::future::pending::<()>().await;

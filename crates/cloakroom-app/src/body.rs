@@ -1,7 +1,8 @@
-//! A payload of bytes on its way to its handler: whole, as a stream, or as a file on disk, as the handler asks.
+//! Binary payload on its way to a handler: as bytes in memory, as a stream, or as a file on disk, as the handler
+//! requests.
 //!
-//! However it is read, it is held to what was accepted. A stream's pieces are handed out as they come; should they turn out
-//! to be other bytes, the stream ends with an error, and the attempt fails, whatever its handler says.
+//! The payload is always verified against what was accepted. A stream delivers its pieces before that. If they turn out
+//! to differ, the stream ends with an error, and the attempt fails, whatever its handler returns.
 
 pub(crate) mod head;
 
@@ -25,28 +26,28 @@ pub use head::BodyHead;
 
 use crate::ports::{ObjectReader, Pieces, PortError, ReadError, collect_pieces};
 
-/// Longest time that a piece may take to come.
+/// Time after which a pending piece counts as stalled.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// What a payload must turn out to be.
+/// Expected properties of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// Bytes of this SHA-256.
+    /// SHA-256 of the bytes.
     Sha256(Digest),
-    /// So many bytes, which the store holds to a checksum of its own.
+    /// Length in bytes. The object store verifies the content by its own checksum.
     Length(u64),
 }
 
-/// Why a payload could not be read.
+/// Error of reading a payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// It could not be fetched this time.
+    /// Fetching failed; another call may succeed.
     #[error("fetch the payload: {0}")]
     Unfetched(PortError),
-    /// It is not what was accepted.
+    /// The content differs from what was accepted.
     #[error("the payload is not what was accepted")]
     Corrupted,
-    /// There was no room for it on disk, or no disk.
+    /// The disk is full or unavailable.
     #[error("keep the payload on disk: {0}")]
     Disk(String),
 }
@@ -57,17 +58,17 @@ impl From<BodyError> for io::Error {
     }
 }
 
-/// How a handler takes a payload of bytes: as [`Bytes`], as a [`BodyStream`], or as a [`BodyFile`].
+/// Form in which a handler receives a binary payload: [`Bytes`], [`BodyStream`] or [`BodyFile`].
 #[async_trait]
 pub trait FromBody: Send + Sized {
-    /// The whole body is in memory while the handler has it: it counts as memory that the attempt needs.
+    /// True if the whole body is in memory while the handler runs, so that it counts as memory of the attempt.
     const IN_MEMORY: bool = false;
 
-    /// Takes it.
+    /// Converts the stream of a body to this form.
     async fn from_body(body: BodyStream) -> Result<Self, BodyError>;
 }
 
-/// Held whole in memory, and checked before the handler has it.
+/// The whole body in memory, verified before the handler receives it.
 #[async_trait]
 impl FromBody for Bytes {
     const IN_MEMORY: bool = true;
@@ -77,8 +78,8 @@ impl FromBody for Bytes {
     }
 }
 
-/// A payload that comes piece by piece, and is never whole in memory. What its handler leaves unread is read, and checked,
-/// after it.
+/// A payload that arrives piece by piece, and is never completely in memory. After the handler, the rest of it is read
+/// and verified.
 pub struct BodyStream(Arc<Mutex<Reading>>);
 
 struct Reading {
@@ -87,7 +88,7 @@ struct Reading {
     expected: Expected,
     sum: DigestBuilder,
     read: u64,
-    /// Since when the next piece is awaited.
+    /// Time since which the next piece is pending.
     awaited: Option<Instant>,
     end: Option<Result<(), BodyError>>,
 }
@@ -106,42 +107,42 @@ impl BodyStream {
         })))
     }
 
-    /// The same stream, for whoever looks after its reader.
+    /// Returns another handle to the same stream, for the supervisor of its reader.
     pub(crate) fn shared(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 
-    /// How many bytes it has, those counted that were read.
+    /// Returns the length of the whole body in bytes, including what has been read.
     pub fn length(&self) -> u64 {
         self.reading().length
     }
 
-    /// Reads what is left of it. What came of the whole.
+    /// Reads the rest of the body. Returns an error if the whole does not match.
     pub(crate) async fn finish(mut self) -> Result<(), BodyError> {
         while self.try_next().await?.is_some() {}
         Ok(())
     }
 
-    /// Reports whether its reader has waited in vain for long.
+    /// Returns true if the next piece has been pending for too long.
     pub(crate) fn is_stalled(&self) -> bool {
         self.reading()
             .awaited
             .is_some_and(|since| since.elapsed() >= STALLED)
     }
 
-    /// Why it could not be read, if that is known by now.
+    /// Returns the error of reading the body, if it has occurred by now.
     pub(crate) fn trouble(&self) -> Option<BodyError> {
         self.reading().end.clone().and_then(Result::err)
     }
 
-    /// A reader that panicked had no piece in its hands.
+    /// Ignores poisoning: a panic between two pieces leaves a consistent state.
     fn reading(&self) -> MutexGuard<'_, Reading> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reading {
-    /// What the end of the pieces shows.
+    /// Verifies the body after its last piece.
     fn judge(&self) -> Result<(), BodyError> {
         let good = match self.expected {
             Expected::Sha256(sha256) => self.sum.clone().finish() == sha256,
@@ -191,18 +192,18 @@ impl FromBody for BodyStream {
     }
 }
 
-/// A payload in a file, checked before the handler has it, and deleted when this is dropped. It lies in the folder for
-/// temporary files: on Lambda that is `/tmp`, of 512 MiB unless the function has more.
+/// A payload in a file, verified before the handler receives it. Dropping the value deletes the file. It is stored in
+/// the directory for temporary files: on Lambda `/tmp`, which has 512 MiB unless configured otherwise.
 #[derive(Debug)]
 pub struct BodyFile(NamedTempFile);
 
 impl BodyFile {
-    /// Where it is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// The file, opened to be read from its beginning.
+    /// Opens the file for reading from its start.
     pub fn open(&self) -> io::Result<File> {
         self.0.reopen()
     }

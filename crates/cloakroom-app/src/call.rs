@@ -1,4 +1,4 @@
-//! Functions that are handlers.
+//! Functions as handlers.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::extract::{Arguments, FromJob, JobParts};
 use crate::handler::{HandlerError, Output};
 use crate::output::IntoResult;
 
-/// A function that does the work of a command.
+/// A function that executes a command.
 ///
-/// It is an `async fn` whose first argument is the payload. Up to four more are of types that implement [`FromJob`]. It
-/// returns a `Result`: see [`IntoOutput`](crate::output::IntoOutput) and [`HandlerError`].
+/// It is an `async fn` whose first argument is the payload. Up to four more arguments have types that implement
+/// [`FromJob`]. It returns a `Result`: see [`IntoOutput`](crate::output::IntoOutput) and [`HandlerError`].
 ///
 /// ```
 /// use cloakroom_app::{HandlerError, JobContext, State};
@@ -52,10 +52,10 @@ use crate::output::IntoResult;
     note = "it returns `Result<T, E>`: `T` is `Output`, or is `Serialize` and `JsonSchema`; `E` becomes a `HandlerError`"
 )]
 pub trait Handler<P, A: Arguments>: Send + Sync + 'static {
-    /// Returns the JSON Schema of its result, if that is JSON of a known type.
+    /// Returns the JSON Schema of the result, if it is JSON of a known type.
     fn result_schema() -> Option<Value>;
 
-    /// Takes its arguments and runs it.
+    /// Extracts the arguments and calls the function.
     fn call(
         self: Arc<Self>,
         payload: P,
@@ -63,15 +63,15 @@ pub trait Handler<P, A: Arguments>: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Output, HandlerError>>;
 }
 
-/// A function that computes or waits without `await`, made by [`blocking`].
+/// A handler that computes or blocks without `await`, created by [`blocking`].
 #[derive(Debug, Clone, Copy)]
 pub struct Blocking<F>(F);
 
-/// Makes a handler of a function that is not `async`. It runs on a thread of its own, so it delays no other handler and no
-/// heartbeat.
+/// Creates a handler from a function that is not `async`. It runs on a thread of its own, so it delays no other handler
+/// and no heartbeat.
 ///
-/// A thread can't be stopped. After the command's timeout its result is dropped, but it runs on: a long computation asks
-/// [`JobContext::is_cancelled`](crate::JobContext::is_cancelled) from time to time.
+/// A thread can't be stopped. After the command's timeout its result is dropped, but the thread runs on. A long
+/// computation must therefore check [`JobContext::is_cancelled`](crate::JobContext::is_cancelled) regularly.
 pub fn blocking<F>(function: F) -> Blocking<F> {
     Blocking(function)
 }
@@ -123,7 +123,7 @@ macro_rules! handlers {
                 Box::pin(async move {
                     let ($($argument,)*) = <($($argument,)*)>::take(&mut job).await?;
                     let span = tracing::Span::current();
-                    // The thread holds the memory and the place of the attempt for as long as it runs.
+                    // The thread holds the memory and the place of the attempt until it ends.
                     let held = job.context.clone();
                     let running = tokio::task::spawn_blocking(move || {
                         let _held = held;

@@ -24,12 +24,12 @@ use crate::state::{StateKey, States};
 pub use limits::{BODY_LIMIT, Limits, RESULT_DAYS};
 use limits::{LONGEST_RETENTION, MOST_ATTEMPTS, SHORTEST_RETENTION};
 
-/// What a command takes as its body.
+/// Form of a command's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
-    /// JSON, which is the payload.
+    /// JSON: the body is the payload.
     Json,
-    /// One of these media types; the payload are the query parameters.
+    /// One of these media types. The payload is the query string.
     Binary(&'static [&'static str]),
 }
 
@@ -74,14 +74,14 @@ pub struct Command {
     /// Name of the crate that defines the handler.
     pub(crate) handler_crate: &'static str,
     diagnostic: bool,
-    /// A query string and the options of curl.
+    /// Query string and options of curl.
     example: Option<(&'static str, &'static str)>,
-    /// The handler takes the whole body in memory.
+    /// True if the handler receives the whole body in memory.
     pub(crate) holds_body: bool,
-    /// The memory that an attempt may need, by its payload and the beginning of its body.
+    /// Estimate of an attempt's memory, from its payload and the beginning of its body.
     pub(crate) estimate: Option<Estimate>,
     pub(crate) run: Run,
-    /// Where its handler runs; where it is asked to, if there is none.
+    /// Runtime of the handler. `None` means the caller's runtime.
     pub(crate) runtime: Option<Handle>,
     pub(crate) required_states: fn() -> Vec<StateKey>,
     pub(crate) states: States,
@@ -91,7 +91,7 @@ impl Command {
     /// Creates a command whose JSON body is its payload.
     ///
     /// # Panics
-    /// At start, when the name is no command type, or when an argument of the handler takes a body of bytes.
+    /// At start, if the name is not a command type, or if an argument of the handler receives a binary body.
     pub fn json<P, A, H>(name: &str, handler: H) -> Self
     where
         P: Payload,
@@ -132,11 +132,12 @@ impl Command {
         Self::new::<P, A, H>(name, Takes::Json, true, check, run, validation)
     }
 
-    /// Creates a command that takes a body of one of these media types, and its payload from the query string. An argument of
-    /// the handler takes the body: [`Bytes`], whole in memory; a [`BodyStream`]; or a [`BodyFile`](crate::BodyFile) on disk.
+    /// Creates a command that accepts a body of one of these media types. Its payload is the query string. One argument
+    /// of the handler receives the body: as [`Bytes`] in memory, as a [`BodyStream`], or as a
+    /// [`BodyFile`](crate::BodyFile) on disk.
     ///
     /// # Panics
-    /// At start, when the name is no command type, or when not exactly one argument of the handler takes the body.
+    /// At start, if the name is not a command type, or if the number of arguments that receive the body is not one.
     pub fn binary<P, A, H>(name: &str, media_types: &'static [&'static str], handler: H) -> Self
     where
         P: Payload,
@@ -187,7 +188,7 @@ impl Command {
         let name = name
             .parse()
             .unwrap_or_else(|error| panic!("define the command {name:?}: {error}"));
-        // A function without handlers has no worker: see `Handlers`.
+        // A binary without handlers can't have a worker: see `Handlers`.
         let run = if cfg!(feature = "handlers") {
             run()
         } else {
@@ -215,28 +216,30 @@ impl Command {
         }
     }
 
-    /// With a body limit in bytes: at most, and by default, 4 MiB.
+    /// Limits the length of the body, in bytes. The maximum, and the default, is 4 MiB.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.limits.body = bytes.min(BODY_LIMIT);
         self
     }
 
-    /// With a limit in bytes on uploads; 64 MiB by default. What is taken as JSON or [`Bytes`] is held in the worker's memory.
+    /// Limits the length of uploads, in bytes. The default is 64 MiB. An upload that the handler receives as JSON or
+    /// [`Bytes`] is held in the worker's memory.
     #[must_use]
     pub fn upload_limit(mut self, bytes: u64) -> Self {
         self.limits.upload = bytes;
         self
     }
 
-    /// With so many attempts, the first one counted: 1 to 100, 3 by default.
+    /// Sets the maximum number of attempts, including the first: 1 to 100. The default is 3.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.limits.retry.max_attempts = attempts.clamp(1, MOST_ATTEMPTS);
         self
     }
 
-    /// With waits between attempts of up to `base`, doubling up to `cap` (at most half an hour); 2 s and 5 min by default.
+    /// Sets the delays between attempts: up to `base` after the first, doubling up to `cap` (at most 30 min). The
+    /// defaults are 2 s and 5 min.
     #[must_use]
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         self.limits.retry.base = base;
@@ -244,22 +247,22 @@ impl Command {
         self
     }
 
-    /// With so long for one attempt; 60 s by default. The function's own deadline may be nearer.
+    /// Sets the timeout of one attempt. The default is 60 s. The function's own timeout may be shorter.
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.limits.timeout = time;
         self
     }
 
-    /// Fails with the code `expired` when its first attempt has not begun in so long, counted from its acceptance, or from the
-    /// `Not-Before` of its client. Without it a job waits for as long as it is kept.
+    /// Fails a job with the code `expired` if its first attempt has not started within this time. The time counts from
+    /// the acceptance, or from the client's `Not-Before`. Without this limit, a job waits until its retention ends.
     #[must_use]
     pub fn start_within(mut self, time: Duration) -> Self {
         self.limits.start_within = Some(time);
         self
     }
 
-    /// Kept for so long after the end; 24 h by default, one hour to 500 days.
+    /// Sets the time for which a job is retained after its end: 1 h to 500 days. The default is 24 h.
     #[must_use]
     pub fn retention(mut self, time: Duration) -> Self {
         self.limits.retention =
@@ -267,8 +270,8 @@ impl Command {
         self
     }
 
-    /// With a result that goes before the job does: when so much time is over after the end, at least one hour. A result of
-    /// at most 32 KiB stands in the job itself, and goes with it.
+    /// Retains the result for a shorter time than the job: at least 1 h after the end. A result of at most 32 KiB is
+    /// part of the job's record, and expires with it.
     #[must_use]
     pub fn result_retention(mut self, time: Duration) -> Self {
         self.limits.result_retention =
@@ -276,22 +279,24 @@ impl Command {
         self
     }
 
-    /// Bounds the memory, in bytes, that an attempt may need, the body and the result included.
+    /// Limits the memory, in bytes, that an attempt may need, including the body and the result.
     ///
-    /// A worker runs attempts side by side only if their memory fits into its budget; the others wait, before their
-    /// attempt and its time begin. A job that needs more than the whole budget fails with `memory-exceeded` before its
-    /// handler runs. Without a bound, an attempt counts as its body where its handler takes that as JSON or [`Bytes`],
-    /// and as nothing where it takes a stream or a file.
+    /// A worker runs attempts concurrently only if their memory fits into its budget. The others wait; their attempt
+    /// and its timeout start later. A job that needs more than the whole budget fails with `memory-exceeded` before its
+    /// handler runs. Without this limit, an attempt counts as the length of its body if the handler receives JSON or
+    /// [`Bytes`]. A stream or a file does not count.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.limits.memory = Some(bytes);
         self
     }
 
-    /// Estimates the memory, in bytes, that an attempt may need: by its payload, and by the first 256 KiB of its body. Where it returns `None`, the bound of [`memory`](Self::memory) counts.
+    /// Estimates the memory, in bytes, that an attempt may need, from its payload and the first 256 KiB of its body. If
+    /// the function returns `None`, the limit set by [`memory`](Self::memory) applies.
     ///
-    /// The function runs before the attempt begins, and a payload in object storage is read twice for it: the
-    /// beginning, then the whole. A JSON body of more than 256 KiB counts as the bound without a call of the function.
+    /// The function runs before the attempt starts. For this, a payload in object storage is read twice: first its
+    /// beginning, then all of it. For a JSON body of more than 256 KiB, the limit applies without a call of the
+    /// function.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -320,7 +325,7 @@ impl Command {
     /// ```
     ///
     /// # Panics
-    /// At start, when the payload is not that of the command's handler.
+    /// At start, if `P` is not the payload type of the command's handler.
     #[must_use]
     pub fn memory_for<P: Payload>(
         mut self,
@@ -343,8 +348,8 @@ impl Command {
         self
     }
 
-    /// Checks a payload for what its schema can't express, when it is submitted and again before its handler runs. Each error
-    /// names a member by a JSON Pointer: the response is 422 with all of them.
+    /// Checks a payload for rules that its schema can't express: when it is submitted, and again before its handler
+    /// runs. Each error names a member by a JSON Pointer. The response is a 422 with all errors.
     ///
     /// ```
     /// use cloakroom_app::core::problem::FieldError;
@@ -370,7 +375,7 @@ impl Command {
     /// ```
     ///
     /// # Panics
-    /// At start, when the payload is not that of the command's handler, or when the command has such a check already.
+    /// At start, if `P` is not the payload type of the command's handler, or if the command already has a check.
     #[must_use]
     pub fn validate<P: Payload>(
         self,
@@ -391,52 +396,52 @@ impl Command {
         validation.expect("its type is the payload's")
     }
 
-    /// Refuses submissions without an `Idempotency-Key`.
+    /// Rejects submissions without an `Idempotency-Key`.
     #[must_use]
     pub fn key_required(mut self) -> Self {
         self.limits.key_required = true;
         self
     }
 
-    /// Marks a command that serves only development and tests. A deployment leaves it out unless
-    /// `CLOAKROOM_DIAGNOSTICS` is `on`.
+    /// Marks a command that is only for development and tests. A deployment omits it unless `CLOAKROOM_DIAGNOSTICS` is
+    /// `on`.
     #[must_use]
     pub fn diagnostic(mut self) -> Self {
         self.diagnostic = true;
         self
     }
 
-    /// Whether it serves only development and tests.
+    /// Returns true if the command is only for development and tests.
     pub fn is_diagnostic(&self) -> bool {
         self.diagnostic
     }
 
-    /// Its type name.
+    /// Returns the command type.
     pub fn name(&self) -> &CommandType {
         &self.name
     }
 
-    /// What it takes.
+    /// Returns the form of the body.
     pub fn takes(&self) -> Takes {
         self.takes
     }
 
-    /// Its limits.
+    /// Returns the limits.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The JSON Schema of its payload.
+    /// Returns the JSON Schema of the payload.
     pub fn schema(&self) -> serde_json::Value {
         (self.schema)()
     }
 
-    /// JSON Schema of its result, if that is JSON of a known type.
+    /// Returns the JSON Schema of the result, if it is JSON of a known type.
     pub fn result_schema(&self) -> Option<serde_json::Value> {
         (self.result_schema)()
     }
 
-    /// The media types that it takes.
+    /// Returns the accepted media types.
     pub fn media_types(&self) -> &'static [&'static str] {
         match self.takes {
             Takes::Json => &["application/json"],
@@ -444,18 +449,18 @@ impl Command {
         }
     }
 
-    /// Checks a payload. The handler of a binary command checks its body.
+    /// Checks a payload. For a binary command, the handler checks the body.
     pub fn check(&self, query: &str, body: &[u8]) -> Result<(), PayloadError> {
         (self.check)(query, body)
     }
 }
 
-/// Returns the name of the crate in which a type is defined, by the path that names it.
+/// Returns the name of the crate in which a type is defined, from the type's path.
 fn crate_of(type_name: &'static str) -> &'static str {
     type_name.split("::").next().unwrap_or_default()
 }
 
-/// A payload that was accepted by an earlier version of the command than the one that is to run it.
+/// Creates the error of a payload that an earlier version of the command accepted, but this version rejects.
 fn no_longer_valid(error: &PayloadError) -> HandlerError {
     HandlerError::terminal("the payload is no longer what the command takes")
         .with_cause(format!("{error:?}"))

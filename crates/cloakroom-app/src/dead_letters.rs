@@ -1,7 +1,8 @@
-//! Dead letters: messages that came back as often as the queue allows. Nothing else will be brought to their jobs by them.
+//! Dead letters: messages that reached the queue's maximum receive count. They will not bring their jobs to a worker
+//! again.
 //!
-//! Each is kept for an operator first, and then its job is ended with what is known of it. Kept first, ended then, deleted
-//! last: a crash between any two leaves the message where it was, and all of it is done again to the same effect.
+//! Each dead letter is stored for an operator, then its job is ended, and then the message is deleted. A crash between
+//! two steps leaves the message in its queue. All steps are then repeated, with the same effect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::meter::{Fact, Measure};
 use crate::ports::{Change, DeadLetterStore, PortError, Queue, keys};
 use crate::shared::Shared;
 
-/// How long a letter waits after a port failed, or its job changed under our hands.
+/// Delay of a dead letter after a port failed, or after its job changed concurrently.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// The use case, with its ports.
@@ -31,8 +32,8 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Handles letters side by side; the dispositions are in their order. A letter whose handling panics stays, and holds up
-    /// no other.
+    /// Handles dead letters concurrently. The dispositions are in the same order. A dead letter whose handling panics
+    /// stays in its queue, and does not affect the others.
     pub async fn handle_batch(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
         let each = deliveries
             .iter()
@@ -40,7 +41,7 @@ impl DeadLetters {
         futures::future::join_all(each).await
     }
 
-    /// Handles one letter.
+    /// Handles one dead letter.
     pub async fn handle(&self, delivery: &Delivery) -> Disposition {
         let address =
             Envelope::address(&delivery.body).filter(|_| delivery.producer_message.is_none());
@@ -84,7 +85,7 @@ impl DeadLetters {
         Ok(None)
     }
 
-    /// How long the letter is to wait, if it is.
+    /// Stores a dead letter and ends its job. Returns a delay if the dead letter has to wait.
     async fn bury(
         &self,
         delivery: &Delivery,
@@ -114,14 +115,14 @@ impl DeadLetters {
             }
             Verdict::End(_) => self.store(delivery, key).await?,
         }
-        // Decided again, as storing the letter may have taken seconds, and the end has the time of its write.
+        // Decided again, because storing may have taken seconds, and the end is recorded with the time of its write.
         let Verdict::End(transition) = verdict(self.shared.host.now()) else {
             return Ok(Some(AGAIN));
         };
         match self.shared.store.change(key, &transition).await? {
             Change::Made(job) => {
                 let code = job.failure.as_ref().map(|failure| failure.code.as_str());
-                // One that was to be cancelled may have no failure.
+                // A job whose cancellation was requested may have no failure.
                 self.shared.meter.count(
                     &job.command,
                     Fact::Dead {
@@ -148,7 +149,7 @@ impl DeadLetters {
     }
 }
 
-/// Returns true if an operator may want the message of a finished job: neither succeeded nor cancelled jobs need it.
+/// Returns true if an operator may need the message. Jobs that succeeded or were cancelled don't need it.
 fn is_worth_storing(job: Option<&Job>) -> bool {
     !job.is_some_and(|job| matches!(job.status, Status::Succeeded | Status::Cancelled))
 }

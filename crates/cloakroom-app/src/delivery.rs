@@ -1,4 +1,4 @@
-//! A message as a queue delivers it, and its disposition.
+//! Messages as a queue delivers them, and their dispositions.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -11,28 +11,28 @@ use crate::ports::Queue;
 /// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// The queue's id of the message: the same at every receipt.
+    /// Queue's id of the message: the same for every receipt.
     pub message_id: String,
-    /// Handle of this receipt, to hide or delete the message with.
+    /// Receipt handle, for hiding or deleting the message.
     pub receipt: String,
     /// Body of the message.
     pub body: String,
-    /// Number of receipts, with this one.
+    /// Number of receipts, including this one.
     pub receive_count: u32,
-    /// Attributes and payload, if a producer sent it.
+    /// Attributes and payload, if a producer sent the message.
     pub producer_message: Option<Box<ProducerMessage>>,
 }
 
-/// Decision about a message after it was handled.
+/// Disposition of a message after it was handled: delete or keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// Delete it: its work is done.
+    /// Delete the message: it is no longer needed.
     Done,
-    /// Keep it in its queue. It is hidden already.
+    /// Keep the message in its queue. It has been hidden.
     Keep,
 }
 
-/// Hides a message in its queue, to come back after this time. If the call fails, it comes back after the queue's own time.
+/// Hides a message for this time. If the call fails, the message becomes visible after the queue's visibility timeout.
 pub(crate) async fn hide(queue: &dyn Queue, delivery: &Delivery, time: Duration) -> Disposition {
     if let Err(error) = queue.hide(&delivery.receipt, time).await {
         tracing::warn!(message_id = delivery.message_id, %error, "failed to hide a message");
@@ -40,9 +40,9 @@ pub(crate) async fn hide(queue: &dyn Queue, delivery: &Delivery, time: Duration)
     Disposition::Keep
 }
 
-/// Handles a message, and keeps it in its queue if that panics.
+/// Handles a message. If that panics, keeps the message in its queue.
 ///
-/// Such a panic is in our own code: a handler runs in its own task. The panic hook logs it.
+/// Only Cloakroom's own code can panic here, because a handler runs in its own task. The panic hook logs the panic.
 pub(crate) async fn keep_on_panic(handle: impl AsyncFnOnce() -> Disposition) -> Disposition {
     AssertUnwindSafe(handle())
         .catch_unwind()

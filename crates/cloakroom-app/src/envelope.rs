@@ -1,7 +1,8 @@
-//! What travels in a message: the command, with its payload or the claim check for it.
+//! Content of a message: the command, with its payload or a claim check.
 //!
-//! A boundary: messages written by yesterday's code are read by today's. Unknown members are passed over. Version 1; or 2,
-//! where the digest is not of the payload's bytes, as yesterday's code would take it to be.
+//! This is a boundary: new code reads messages that older code wrote. Unknown members are ignored. A message has
+//! version 1. It has version 2 if its digest is not that of the payload's bytes, because older code would assume that
+//! it is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,91 +15,93 @@ use crate::ports::keys;
 
 const VERSION: u32 = 1;
 
-/// Of a message with a `length`.
+/// Version of a message with a `length`.
 const VERSION_OF_LENGTH: u32 = 2;
 
-/// The command of one message.
+/// A message that contains one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     v: u32,
     tenant: Tenant,
     job: JobId,
-    /// The incarnation of the job's id, in milliseconds.
+    /// Incarnation of the job's id: the time of acceptance, in milliseconds.
     accepted_at: i64,
-    /// From when on it is to be done, in milliseconds, where that is not at once.
+    /// Earliest start in milliseconds, if the job must not start at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ready_at: Option<i64>,
-    /// What is to be done.
+    /// Type of the command.
     #[serde(rename = "type")]
     pub command: CommandType,
-    /// The media type of the payload.
+    /// Media type of the payload.
     pub content_type: String,
-    /// The query string, as sent.
+    /// Query string, as sent.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
-    /// The payload, or a reference to it.
+    /// Payload, or a reference to it.
     pub payload: PayloadRef,
-    /// Of the payload; or, of a stored one whose digest nobody knows, of what names this state of it.
+    /// Digest of the payload. For a stored payload with an unknown digest, it is a digest that identifies this state of
+    /// the object.
     #[serde(with = "hex")]
     sha256: Digest,
-    /// How many bytes it has, where that is all that is known of them here.
+    /// Length of a stored payload whose digest is unknown, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     length: Option<u64>,
-    /// The bytes of a stored payload that is text in UTF-8, and that others may be shown as such.
+    /// Length in bytes of a stored payload that is UTF-8 text, and may be shown to others as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text_bytes: Option<u64>,
-    /// Bytes of any other stored payload. A message of an earlier program does not have it.
+    /// Length in bytes of any other stored payload. Messages of earlier versions don't have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
-    /// The lease of an attempt whose begin or end could not be recorded, as the table was unavailable. Nobody works on it.
+    /// Lease of an attempt whose start or end could not be recorded, because the table was unavailable. No worker runs
+    /// that attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unrecorded: Option<LeaseToken>,
-    /// The W3C trace context of the request.
+    /// W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// What tracing systems add to it.
+    /// W3C `tracestate` of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracestate: Option<String>,
-    /// The id of the request.
+    /// Id of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// Goes along beside the message, and is not of it.
+    /// Trace header that is sent as an attribute of the message, not in its body.
     #[serde(skip)]
     pub xray: Option<String>,
 }
 
-/// A payload in a message, or a reference to it.
+/// Payload in a message, or a reference to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PayloadRef {
-    /// In the message, as it is.
+    /// Text in the message.
     Text(String),
-    /// In the message, for bytes that no message may hold as they are.
+    /// Base64 in the message, for bytes that are not valid in a message.
     Base64(String),
-    /// In object storage, under this key: the claim check.
+    /// Key of an object in object storage: the claim check.
     Stored(String),
 }
 
-/// A message that can't be read.
+/// Error of reading an invalid message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("read the message: {0}")]
 pub struct UnreadableMessage(String);
 
-/// Trace of the request that brings a command, and its id.
+/// Trace and id of the request that submits a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestTrace {
-    /// The W3C trace context of the request: its well-formed `traceparent`.
+    /// W3C trace context of the request: its well-formed `traceparent`.
     pub traceparent: Option<String>,
-    /// The `tracestate` that came with it.
+    /// `tracestate` of the request.
     pub tracestate: Option<String>,
-    /// The id of the request.
+    /// Id of the request.
     pub request_id: Option<String>,
-    /// X-Ray's header of the request, well-formed.
+    /// X-Ray header of the request, if it is well-formed.
     pub xray: Option<String>,
 }
 
 impl Envelope {
-    /// The message of a job as it was accepted.
+    /// Creates the message of a job that has just been accepted.
     pub fn new(
         job: &Job,
         content_type: &str,
@@ -129,7 +132,7 @@ impl Envelope {
         }
     }
 
-    /// Adds the length in bytes of a stored payload that is text in UTF-8.
+    /// Adds the length in bytes of a stored payload that is UTF-8 text.
     #[must_use]
     pub fn with_text_length(mut self, bytes: u64) -> Self {
         self.text_bytes = Some(bytes);
@@ -151,7 +154,8 @@ impl Envelope {
         self
     }
 
-    /// The claim check in the body of a message, where the payload is text: its key, and how many bytes of UTF-8.
+    /// Returns the claim check in the body of a message, if the payload is text: its key, and its length in bytes of
+    /// UTF-8.
     pub fn claim_check(body: &str) -> Option<(String, u64)> {
         let envelope = Self::read(body).ok()?;
         match (envelope.payload, envelope.text_bytes) {
@@ -160,7 +164,7 @@ impl Envelope {
         }
     }
 
-    /// Reads the body of a message.
+    /// Parses the body of a message.
     pub fn read(body: &str) -> Result<Self, UnreadableMessage> {
         let envelope: Self =
             serde_json::from_str(body).map_err(|error| UnreadableMessage(error.to_string()))?;
@@ -180,7 +184,8 @@ impl Envelope {
                 "it carries a payload, and not its digest".to_owned(),
             ));
         }
-        // Whoever may send messages may not have a job given what is another's, or whatever else is kept beside the payloads.
+        // A sender of messages must not be able to reference the payload of another job, or other objects in the
+        // bucket.
         if let PayloadRef::Stored(key) = &envelope.payload
             && *key != keys::payload(&envelope.key(), &envelope.sha256)
             && !keys::is_parts(&envelope.tenant, key)
@@ -192,8 +197,8 @@ impl Envelope {
         Ok(envelope)
     }
 
-    /// Which job a message is for, as far as that can be told of one that can't be read: a later version's, or one that
-    /// was damaged elsewhere. `None` of what is no message of ours.
+    /// Returns the job that a message is for, even if the rest of the message is invalid, for example because a later
+    /// version wrote it. Returns `None` for a message that Cloakroom did not write.
     pub fn address(body: &str) -> Option<(JobKey, Timestamp)> {
         #[derive(Deserialize)]
         struct Address {
@@ -212,11 +217,11 @@ impl Envelope {
         ))
     }
 
-    /// The body of a message.
+    /// Returns the body of the message.
     pub fn write(&self) -> String {
         let text = serde_json::to_string(self).expect("strings and numbers are always written");
-        // A message holds what XML 1.0 does; JSON escapes all that it lacks but these two, which a query may have as well.
-        // Both begin with the same byte, which hardly any message has.
+        // A message may contain the characters of XML 1.0. JSON escapes all others except these two, which a query can
+        // contain. Both start with the same byte in UTF-8, which is rare.
         if text.as_bytes().contains(&0xef) && text.contains(['\u{fffe}', '\u{ffff}']) {
             return text
                 .replace('\u{fffe}', "\\ufffe")
@@ -225,7 +230,7 @@ impl Envelope {
         text
     }
 
-    /// Which job.
+    /// Returns the key of the job.
     pub fn key(&self) -> JobKey {
         JobKey {
             tenant: self.tenant.clone(),
@@ -233,17 +238,17 @@ impl Envelope {
         }
     }
 
-    /// Which incarnation of its id.
+    /// Returns the incarnation of the job's id.
     pub fn accepted_at(&self) -> Timestamp {
         Timestamp::from_millis(self.accepted_at)
     }
 
-    /// From when on it is to be done: as its job was accepted, not as an attempt left it.
+    /// Returns the earliest start that was set at the acceptance. Later retry delays don't change it.
     pub fn ready_at(&self) -> Timestamp {
         Timestamp::from_millis(self.ready_at.unwrap_or(self.accepted_at))
     }
 
-    /// The same message for another incarnation: that of the job that was there already.
+    /// Returns the same message for another incarnation: that of a job that already exists.
     #[must_use]
     pub fn for_job(mut self, job: &Job) -> Self {
         self.accepted_at = job.created_at.as_millis();
@@ -251,14 +256,14 @@ impl Envelope {
         self
     }
 
-    /// The same message, with the lease of an attempt whose begin or end could not be recorded.
+    /// Adds the lease of an attempt whose start or end could not be recorded.
     #[must_use]
     pub fn with_unrecorded(mut self, token: LeaseToken) -> Self {
         self.unrecorded = Some(token);
         self
     }
 
-    /// Returns the lease of an attempt whose begin or end could not be recorded.
+    /// Returns the lease of an attempt whose start or end could not be recorded.
     pub fn unrecorded(&self) -> Option<LeaseToken> {
         self.unrecorded
     }
@@ -268,7 +273,8 @@ impl Envelope {
         keys::payload(&self.key(), &self.sha256)
     }
 
-    /// Returns the key of a stored payload. No other job refers to it: an upload in parts, too, serves one job.
+    /// Returns the key of a stored payload. No other job refers to it, because a multipart upload also serves only one
+    /// job.
     pub fn stored_payload_key(&self) -> Option<&str> {
         match &self.payload {
             PayloadRef::Stored(key) => Some(key),
@@ -276,24 +282,25 @@ impl Envelope {
         }
     }
 
-    /// Bytes of the payload, as far as the message knows: a stored one of an earlier program counts as none.
+    /// Returns the length of the payload in bytes, as far as the message contains it. Stored payloads of earlier
+    /// versions count as 0.
     pub fn payload_bytes(&self) -> u64 {
         match &self.payload {
             PayloadRef::Text(text) => text.len() as u64,
-            // Three bytes are four characters.
+            // Four characters encode three bytes.
             PayloadRef::Base64(text) => text.len() as u64 / 4 * 3,
             PayloadRef::Stored(_) => self.length.or(self.text_bytes).or(self.bytes).unwrap_or(0),
         }
     }
 
-    /// What the payload must turn out to be.
+    /// Returns the properties that the payload must have.
     pub fn expected(&self) -> Expected {
         self.length
             .map_or(Expected::Sha256(self.sha256), Expected::Length)
     }
 }
 
-/// A digest as it is shown.
+/// Serializes a digest as hexadecimal text.
 mod hex {
     use cloakroom_core::Digest;
     use serde::de::Error as _;
@@ -315,13 +322,13 @@ mod hex {
     }
 }
 
-/// Of a job that no attempt has begun.
+/// Returns the earliest start of a job that has not been attempted, if it is not the time of acceptance.
 fn ready_at(job: &Job) -> Option<i64> {
     (job.ready_at != job.created_at).then(|| job.ready_at.as_millis())
 }
 
 impl PayloadRef {
-    /// Returns a payload that is in the message itself.
+    /// Creates a reference that contains the payload itself.
     pub fn from_bytes(payload: &[u8]) -> Self {
         match std::str::from_utf8(payload) {
             Ok(text) => Self::Text(text.to_owned()),

@@ -1,4 +1,4 @@
-//! Arguments of a handler beside its payload.
+//! Arguments of a handler after its payload.
 
 use crate::body::{BodyError, BodyStream, FromBody};
 use crate::context::JobContext;
@@ -8,19 +8,19 @@ use crate::state::{State, StateKey, States};
 /// Source of a handler's arguments.
 pub struct JobParts {
     pub(crate) context: JobContext,
-    /// The body of a binary command, until an argument takes it.
+    /// Body of a binary command, until an argument takes it.
     pub(crate) body: Option<BodyStream>,
     pub(crate) states: States,
 }
 
 impl JobParts {
-    /// Context of the job.
+    /// Returns the context of the job.
     pub fn context(&self) -> &JobContext {
         &self.context
     }
 }
 
-/// A type that a handler can have as an argument, after its payload.
+/// A type of a handler argument after the payload.
 ///
 /// | type | value |
 /// |---|---|
@@ -28,27 +28,27 @@ impl JobParts {
 /// | [`State<T>`] | state that handlers share |
 /// | [`Bytes`](bytes::Bytes), [`BodyStream`], [`BodyFile`](crate::BodyFile) | the body of a binary command; one argument at most |
 ///
-/// Implement it for values that are made of these: a tenant's settings, a logger, a clock.
+/// Implement this trait for values derived from these: a tenant's settings, a logger, a clock.
 #[diagnostic::on_unimplemented(
     message = "a handler can't take `{Self}` as an argument",
     label = "the argument after the payload",
     note = "take `JobContext`, `State<T>`, or, in a binary command, `Bytes`, `BodyStream` or `BodyFile`"
 )]
 pub trait FromJob: Send + Sized {
-    /// True for the one argument that takes the body.
+    /// True if the type receives the body. At most one argument can.
     const TAKES_BODY: bool = false;
-    /// True if the whole body is in memory while the handler has it.
+    /// True if the whole body is in memory while the handler runs.
     const HOLDS_BODY: bool = false;
 
-    /// The state that the value is made of. A process does not start where nothing builds it.
+    /// Returns the state that the value requires. A process does not start if the state is missing.
     fn state() -> Option<StateKey> {
         None
     }
 
-    /// Takes the value.
+    /// Extracts the value.
     ///
     /// # Errors
-    /// An error is the handler's: it ends the attempt before the handler runs.
+    /// An error ends the attempt before the handler runs, as if the handler had returned it.
     fn from_job(job: &mut JobParts) -> impl Future<Output = Result<Self, HandlerError>> + Send;
 }
 
@@ -84,20 +84,20 @@ impl<B: FromBody> FromJob for B {
     }
 }
 
-/// The arguments of a handler, after its payload: a tuple of up to four types that implement [`FromJob`].
+/// Arguments of a handler after its payload: a tuple of up to four types that implement [`FromJob`].
 pub trait Arguments: Send + Sized {
-    /// The number of arguments that take the body.
+    /// Number of arguments that receive the body.
     const BODIES: usize;
-    /// True if the whole body is in memory while the handler has it.
+    /// True if the whole body is in memory while the handler runs.
     const HOLDS_BODY: bool;
 
-    /// Returns the states that they are made of.
+    /// Returns the states that the arguments require.
     fn states() -> Vec<StateKey>;
 
-    /// Takes them, in their order.
+    /// Extracts the arguments in order.
     ///
     /// # Errors
-    /// The error of the first that can't be taken.
+    /// Returns the error of the first argument that can't be extracted.
     fn take(job: &mut JobParts) -> impl Future<Output = Result<Self, HandlerError>> + Send;
 }
 
@@ -126,8 +126,8 @@ arguments!(A1, A2);
 arguments!(A1, A2, A3);
 arguments!(A1, A2, A3, A4);
 
-/// Converts the error of a payload that its handler did not get. The attempt knows better of all but the disk, which is a part
-/// of the service.
+/// Converts the error of a payload that could not be delivered to its handler. The attempt reports all errors itself,
+/// except those of the disk, which is part of the service.
 pub(crate) fn unread(error: BodyError) -> HandlerError {
     match error {
         BodyError::Disk(reason) => {

@@ -1,4 +1,4 @@
-//! What a handler answers.
+//! Results and errors of handlers.
 
 use std::fmt;
 use std::fs::File;
@@ -14,34 +14,34 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use tokio::task::JoinError;
 
-/// How much of a file is read at once.
+/// Number of bytes that are read from a file at once.
 const FILE_PIECE: usize = 256 * 1024;
 
-/// What a handler made of a command.
+/// Successful outcome of a handler.
 #[derive(Debug, Default)]
 pub struct Output {
     pub(crate) result: Option<Made>,
     pub(crate) resource: Option<Resource>,
 }
 
-/// A result as its handler hands it over.
+/// A result as its handler returned it.
 pub(crate) struct Made {
     pub(crate) content_type: String,
     pub(crate) pieces: Pieces,
 }
 
-/// The bytes of a result.
+/// Content of a result.
 pub(crate) enum Pieces {
-    /// There are no more than these.
+    /// Bytes in memory.
     Whole(Bytes),
-    /// They are in a file, which can be read again.
+    /// A file, which can be read again.
     File(Arc<Mutex<File>>),
-    /// They are made one after the other.
+    /// A stream that produces the content piece by piece.
     Made(BoxStream<'static, Result<Bytes, HandlerError>>),
 }
 
 impl Pieces {
-    /// Returns the same bytes, if they can be read again.
+    /// Returns the same content, if it can be read again.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {
             Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
@@ -59,7 +59,7 @@ impl Pieces {
     }
 }
 
-/// Reads a file from its beginning. Each piece is sought first: a read of an earlier stream may not have ended yet.
+/// Reads a file from its start. Seeks before each piece, because a read of an earlier stream may still be in progress.
 fn read_from(file: Arc<Mutex<File>>) -> impl Stream<Item = Result<Bytes, HandlerError>> {
     futures::stream::try_unfold((file, 0), async |(file, at)| {
         let reading = Arc::clone(&file);
@@ -87,12 +87,13 @@ impl fmt::Debug for Made {
 }
 
 impl Output {
-    /// Nothing to keep: the work itself was the point.
+    /// Creates an outcome without a result.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// A JSON result. Up to 32 KiB it stands in the job itself; a larger one is fetched from `/jobs/{id}/result`.
+    /// Creates a JSON result. Up to 32 KiB, it is part of the job document. A larger one is available at
+    /// `/jobs/{id}/result`.
     pub fn json(result: &impl Serialize) -> Result<Self, HandlerError> {
         let bytes = serde_json::to_vec(result).map_err(|error| {
             HandlerError::terminal("the result can't be written as JSON").with_cause(error)
@@ -100,7 +101,7 @@ impl Output {
         Ok(Self::bytes("application/json", bytes))
     }
 
-    /// A result of any media type, served from `/jobs/{id}/result`.
+    /// Creates a result of any media type, available at `/jobs/{id}/result`.
     pub fn bytes(content_type: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         let made = Made {
             content_type: content_type.into(),
@@ -112,8 +113,8 @@ impl Output {
         }
     }
 
-    /// A result that is made piece by piece, and stored as it is made: it is never whole in memory. An error of the stream
-    /// is the handler's, and nothing of the result is kept then.
+    /// Creates a result from a stream. It is stored while it is produced, and never completely in memory. An error of
+    /// the stream counts as the handler's error, and discards the result.
     pub fn stream<E: Into<HandlerError> + 'static>(
         content_type: impl Into<String>,
         pieces: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -128,7 +129,7 @@ impl Output {
         }
     }
 
-    /// A result in a file, read from its beginning, wherever the handler left it.
+    /// Creates a result from a file. It is read from its start, whatever the file's position.
     pub fn file(content_type: impl Into<String>, file: File) -> Self {
         let made = Made {
             content_type: content_type.into(),
@@ -140,7 +141,7 @@ impl Output {
         }
     }
 
-    /// Also names the place of what was made: an absolute path on this site (`/reports/7`) or an `http(s)` URL.
+    /// Sets the location of a created resource: an absolute path on this site (`/reports/7`) or an `http(s)` URL.
     pub fn at(mut self, resource: &str) -> Result<Self, HandlerError> {
         let resource = Resource::parse(resource).map_err(|error| {
             HandlerError::terminal("the handler named a place that is none").with_cause(error)
@@ -150,13 +151,14 @@ impl Output {
     }
 }
 
-/// Why a handler did not do its work. By its type, another attempt follows or none does.
+/// Error of a handler. Its kind determines whether another attempt follows.
 ///
-/// `?` on any error makes a retryable one. Its text goes to the log; the client learns only that the work could not be done this
-/// time. Return [`HandlerError::terminal`] for what no further attempt can fix.
+/// The `?` operator converts any error to a retryable one. The error's text goes to the log; the client only learns
+/// that the work could not be done this time. Return [`HandlerError::terminal`] for errors that a further attempt can't
+/// fix.
 ///
-/// An error type of a service's own maps itself to codes and statuses by `From`. It does not implement
-/// [`std::error::Error`], for which `?` has a meaning already:
+/// A service can define its own error type, and map it to codes and statuses with `From`. Such a type must not
+/// implement [`std::error::Error`], because `?` already converts those:
 ///
 /// ```
 /// use cloakroom_app::HandlerError;
@@ -192,7 +194,7 @@ enum Kind {
     Retryable {
         after: Option<Duration>,
     },
-    /// A part of the service was unavailable.
+    /// A service that the attempt needs was unavailable.
     Unavailable,
     Cancelled,
 }
@@ -206,28 +208,28 @@ impl HandlerError {
         }
     }
 
-    /// The work can't be done: the job fails at once. `detail` is shown to the client (the first 2048 bytes).
+    /// Creates an error that fails the job at once. The client sees `detail` (at most 2048 bytes).
     pub fn terminal(detail: impl Into<String>) -> Self {
         Self::new(Kind::Terminal, detail)
     }
 
-    /// The work wasn't done, but may be in another attempt. `detail` is shown to the client.
+    /// Creates an error after which another attempt follows. The client sees `detail`.
     pub fn retryable(detail: impl Into<String>) -> Self {
         Self::new(Kind::Retryable { after: None }, detail)
     }
 
-    /// The work wasn't done: another attempt follows after this time, or after the backoff's cap if that is sooner. `detail`
-    /// is shown to the client.
+    /// Creates an error after which another attempt follows after `time`, or after the backoff's cap if that is
+    /// shorter. The client sees `detail`.
     pub fn retry_after(time: Duration, detail: impl Into<String>) -> Self {
         Self::new(Kind::Retryable { after: Some(time) }, detail)
     }
 
-    /// The work wasn't done for a reason that the client does not learn. It is logged, and another attempt follows.
+    /// Creates a retryable error whose cause is logged, but not shown to the client.
     pub(crate) fn unexpected(cause: impl fmt::Display) -> Self {
         Self::retryable("the work could not be done this time").with_cause(cause)
     }
 
-    /// Converts the error of a task that ended before its end. Waiting for a task that panicked panics, too.
+    /// Converts the error of a task that did not complete. If the task panicked, resumes the panic.
     pub(crate) fn from_join_error(error: JoinError) -> Self {
         match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
@@ -235,7 +237,7 @@ impl HandlerError {
         }
     }
 
-    /// The attempt could not go on as a part of the service was unavailable: it is not counted.
+    /// Creates an error for an unavailable service. The attempt is not counted.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self {
             kind: Kind::Unavailable,
@@ -244,27 +246,27 @@ impl HandlerError {
         }
     }
 
-    /// The handler stopped because it was told to (see [`crate::JobContext::cancelled`]).
+    /// Creates the error of a handler that stopped on request: see [`crate::JobContext::cancelled`].
     pub fn cancelled() -> Self {
         Self::new(Kind::Cancelled, "the handler stopped as it was told")
     }
 
-    /// With the client's code for it: a kebab-case word of at most 64 characters.
+    /// Sets the code that the client sees: a kebab-case word of at most 64 characters.
     #[must_use]
     pub fn code(mut self, code: &str) -> Self {
         self.failure = self.failure.with_code(code);
         self
     }
 
-    /// With the status that polls answer once the job failed: 400 (the default) to 499, if it
-    /// [may tell of a failed job](Failure::may_be_answered); as it was otherwise.
+    /// Sets the HTTP status of polls after the job has failed: 400 (the default) to 499. Ignored if the status [can't
+    /// report a failed job](Failure::may_be_answered).
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.failure = self.failure.with_status(status);
         self
     }
 
-    /// Of a retryable error: the next attempt after this time instead of the backoff's, up to the backoff's cap.
+    /// Sets the delay before the next attempt, up to the backoff's cap. Only affects retryable errors.
     #[must_use]
     pub fn after(mut self, time: Duration) -> Self {
         if let Kind::Retryable { after } = &mut self.kind {
@@ -273,14 +275,14 @@ impl HandlerError {
         self
     }
 
-    /// With what is known inside: for the log alone.
+    /// Sets the internal cause, which only goes to the log.
     #[must_use]
     pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
 
-    /// The end of the attempt. What the log is to say of it is its `Debug`.
+    /// Converts to the end of the attempt. The `Debug` text of the error is for the log.
     pub(crate) fn into_end(self) -> AttemptEnd {
         match self.kind {
             Kind::Terminal => AttemptEnd::Terminal(self.failure),

@@ -1,37 +1,37 @@
-//! Time and randomness, as a port: so that tests and simulations decide both.
+//! Port for time and randomness, so that tests and simulations control both.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cloakroom_core::Timestamp;
 use uuid::Uuid;
 
-/// The clock and the dice.
+/// Clock and source of randomness.
 pub trait Host: Send + Sync {
-    /// What time it is.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// The time by this clock at which the world's clock will show `world`. They differ in the dev runner alone, whose
-    /// clock does not go back when the machine's clock is set back.
+    /// Converts a time of the system clock to the time of this clock. They only differ in the dev runner, whose clock
+    /// does not go back when the system clock does.
     fn at(&self, world: Timestamp) -> Timestamp {
         world
     }
 
-    /// 128 random bits.
+    /// Returns 128 random bits.
     fn random(&self) -> u128;
 
-    /// A random UUID.
+    /// Returns a random UUID.
     fn uuid(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.random().to_be_bytes()).into_uuid()
     }
 
-    /// A number drawn evenly from 0 to 1.
+    /// Returns a uniformly distributed number from 0 to 1.
     fn unit(&self) -> f64 {
         let bits = u32::try_from(self.random() >> 96).unwrap_or(0);
         f64::from(bits) / f64::from(u32::MAX)
     }
 }
 
-/// The machine's own clock and randomness.
+/// Clock and randomness of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemHost;
 

@@ -1,27 +1,28 @@
-//! Settings of a deployment's HTTP side: plain data, which configuration fills, the router obeys, and the doctor compares.
+//! Settings of a deployment's HTTP interface. They come from the configuration; the router applies them, and the doctor
+//! checks them.
 
 use std::time::Duration;
 
 use crate::jobs::LONGEST_WAIT;
 
-/// Default claim of a token that names the tenant: the user.
+/// Default token claim that identifies the tenant: the user.
 pub const TENANT_CLAIM: &str = "sub";
 
-/// Settings of everything that answers HTTP requests. All of them have a default.
+/// Settings of all HTTP responses. All of them have a default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Path of the public base URL: empty, or as in `/v1`. Every path in a response begins with it; requests are served
-    /// with and without it, as some gateways remove it and some do not.
+    /// Path of the public base URL: empty, or for example `/v1`. Every path in a response starts with it. Requests are
+    /// accepted with and without it, because some gateways remove it.
     pub base_path: String,
-    /// Origins of the pages that may read responses.
+    /// Origins whose pages may read responses.
     pub cors: Cors,
-    /// Authorizer of the gateway in front, which identifies the callers.
+    /// Authorizer of the gateway, which identifies the callers.
     pub authorizer: Authorizer,
-    /// Claim of a token that names the tenant.
+    /// Token claim that identifies the tenant.
     pub tenant_claim: String,
-    /// Ids of the app clients whose tokens are accepted. Empty accepts every token that the gateway does.
+    /// Ids of the app clients whose tokens are accepted. If empty, all tokens that the gateway accepts are accepted.
     pub token_audience: Vec<String>,
-    /// Longest time of a long poll (`Prefer: wait`), at most 25 s. Zero disables long polls.
+    /// Maximum duration of a long poll (`Prefer: wait`), at most 25 s. Zero disables long polls.
     pub longest_wait: Duration,
 }
 
@@ -39,22 +40,22 @@ impl Default for HttpSettings {
     }
 }
 
-/// Origins of the pages that may read responses. Cookies are never allowed: no response depends on them.
+/// Origins whose pages may read responses. Cookies are never allowed, because no response depends on them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Cors {
-    /// Only pages of the service's own origin.
+    /// Only the service's own origin.
     #[default]
     None,
-    /// Pages of any origin.
+    /// Any origin.
     Any,
-    /// Pages of these origins, each as a browser sends it: `https://shop.example`, without a path.
+    /// These origins, each as a browser sends it: `https://shop.example`, without a path.
     Only(Vec<String>),
 }
 
-/// Kind of authorizer in the gateway. With any but the first, requests of unknown callers are rejected.
+/// Kind of authorizer in the gateway. With any kind but `None`, requests of unknown callers are rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Authorizer {
-    /// No authorizer: a caller without a name is the tenant `default`.
+    /// No authorizer. A caller without an identity is the tenant `default`.
     #[default]
     None,
     /// Requests are signed with AWS credentials.

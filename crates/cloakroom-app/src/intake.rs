@@ -1,13 +1,13 @@
-//! Intake: commands that producers send to the queue themselves, by any SDK or by Amazon's SQS Extended Client.
+//! Intake of commands that producers send to the queue themselves, with any SDK or with Amazon's SQS Extended Client.
 //!
-//! The message's body is the payload, or points to it in S3; its attributes say what is to be done ([`attributes`]). It is
-//! submitted as a request would be: recorded, and sent on as a message of our own, and only then is the producer's deleted. So
-//! a job has one kind of message, and all that ends, sweeps, buries and redrives jobs knows no other. Each step can be the
-//! last one before a crash: the producer's message comes back, and finds its job.
+//! The message's body is the payload, or a reference to it in S3. Its attributes specify the command ([`attributes`]).
+//! The command is submitted like a request: the job is recorded, then a message of Cloakroom's own is sent, and only
+//! then is the producer's message deleted. So a job has one kind of message, and all other use cases only handle that
+//! kind. A crash can follow each step: the producer's message then becomes visible again, and finds its job.
 //!
-//! - a payload that the command refuses, or that is gone, fails the job: whoever polls is told why;
-//! - what no job can be recorded of is kept among the dead letters, with the reason, and is not tried again;
-//! - a command that is not known stays in the queue: it may be deployed in a moment.
+//! - A payload that is missing, or that the command rejects, fails the job. The client sees the reason when it polls.
+//! - A message for which no job can be recorded becomes a dead letter with the reason. It is not retried.
+//! - A message with an unknown command stays in the queue, because the command may be deployed soon.
 
 mod command;
 mod dead_letter;
@@ -42,36 +42,38 @@ use crate::submit::{Body, Submission, Submit, Submitted};
 pub struct ProducerIntake {
     /// Use case that records jobs and sends their messages.
     pub submit: Submit,
-    /// Storage of large payloads, written by producers.
+    /// Storage of large payloads that producers write.
     pub payloads: Arc<dyn ProducerPayloads>,
-    /// Buckets that producers may point into. Never our own: a message could point to the payload of another tenant.
+    /// Buckets that producers may refer to. Never Cloakroom's own: a message could refer to the payload of another
+    /// tenant.
     pub buckets: Vec<String>,
-    /// Store of messages that no job can be recorded of.
+    /// Store of messages for which no job can be recorded.
     pub dead_letters: Arc<dyn DeadLetterStore>,
-    /// Tenants that the jobs belong to.
+    /// Tenants that own the jobs.
     pub tenants: ProducerTenants,
 }
 
 /// Outcome of a producer's message.
 enum Outcome {
-    /// Its message is deleted or kept.
+    /// The message can be deleted, or must be kept.
     Decided(Disposition),
-    /// No job can be recorded of it.
+    /// No job can be recorded for the message.
     Rejected(Rejection),
-    /// Its job fails. Contains the payload, as far as it is known.
+    /// The job fails. Contains the payload, as far as it is known.
     Failed(Bytes, Failure),
 }
 
-/// A payload, and where it came from.
+/// A payload and its origin.
 enum Payload {
-    /// The body of the message.
+    /// Body of the message.
     Sent(Bytes),
-    /// An object in a producer's bucket.
+    /// Object in a producer's bucket.
     Fetched(Bytes),
 }
 
 impl ProducerIntake {
-    /// Accepts or rejects the command of a message. After an error the outcome is unknown, and the message comes back.
+    /// Accepts or rejects the command of a message. After an error the outcome is unknown, and the message becomes
+    /// visible again.
     pub async fn take(
         &self,
         delivery: &Delivery,
@@ -116,7 +118,7 @@ impl ProducerIntake {
         self.reject(delivery, message, Some(asked), rejection).await
     }
 
-    /// Submits the command of a message, if a job can be recorded of it.
+    /// Submits the command of a message, if a job can be recorded for it.
     async fn submit(
         &self,
         delivery: &Delivery,
@@ -159,7 +161,7 @@ impl ProducerIntake {
         };
         let error = match self.submit.submit(submission).await {
             Ok(Submitted { job, replayed }) => {
-                // No line of a request says it, as of other jobs.
+                // Logged here, because there is no request whose log line would report it.
                 tracing::info!(job_id = %job.id, replayed, "accepted a producer's command");
                 return Ok(Outcome::Decided(Disposition::Done));
             }
@@ -172,14 +174,14 @@ impl ProducerIntake {
         })
     }
 
-    /// Checks what can be checked of a message without its payload.
+    /// Checks the parts of a message that don't require its payload.
     fn check(
         &self,
         message: &ProducerMessage,
         command: &Command,
         asked: &ProducerCommand,
     ) -> Option<Rejection> {
-        // One that came before, and whose deletion was lost, must not come again when its job is forgotten.
+        // If deleting a processed message failed, it must not run again after its job has expired.
         let kept_until = message
             .sent_at
             .map(|at| at.after(command.limits().retention).before(LAST_CALL));
@@ -232,7 +234,7 @@ impl ProducerIntake {
         Ok(Err(Outcome::Failed(Bytes::new(), failure)))
     }
 
-    /// Records the job, and that it failed. If its client job id belongs to another command, returns a rejection instead.
+    /// Records the job, and its failure. If the client job id belongs to another command, returns a rejection instead.
     async fn fail(
         &self,
         command: &Command,
@@ -290,7 +292,7 @@ impl ProducerIntake {
         }
     }
 
-    /// Stores a message that no job can be recorded of among the dead letters, with the reason.
+    /// Stores a message for which no job can be recorded as a dead letter, with the reason.
     async fn reject(
         &self,
         delivery: &Delivery,

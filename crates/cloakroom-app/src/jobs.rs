@@ -1,4 +1,4 @@
-//! Poll, find, cancel, result: what can be asked of a job that was accepted.
+//! Queries of accepted jobs, and cancellation: poll, find, cancel, result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,27 +10,27 @@ use crate::meter::Fact;
 use crate::ports::{Change, Objects, PortError};
 use crate::shared::Shared;
 
-/// The longest that a poll waits.
+/// Maximum duration of a long poll.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
-/// How long a link to a result is good for.
+/// Validity of a link to a result.
 pub const RESULT_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// Most changes that a conditional cancellation follows before it reports that the outcome is unknown.
+/// Maximum number of writes that a conditional cancellation tries while the job changes concurrently.
 const MOST_CHANGES: u32 = 5;
 
-/// Outcome of a request to cancel.
+/// Outcome of a request to cancel a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cancellation {
-    /// It is cancelled, now or before; if now, it never ran.
+    /// The job is cancelled, by this request or an earlier one. No attempt was running.
     Cancelled(Box<Job>),
-    /// It runs, and its worker is asked to stop.
+    /// The job is running, and its worker was requested to stop.
     Requested(Box<Job>),
-    /// It was over first.
+    /// The job had already succeeded or failed.
     Finished(Box<Job>),
-    /// The condition does not hold of it, and nothing was changed.
+    /// The condition does not hold, and nothing was changed.
     Changed,
-    /// There is no such job.
+    /// The job does not exist or has expired.
     Unknown,
 }
 
@@ -46,13 +46,13 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// The job as it is now; `None` when it is unknown or expired.
+    /// Returns the current job. `None` if it does not exist or has expired.
     pub async fn get(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
         let job = self.shared.store.load(key).await?;
         Ok(job.filter(|job| job.is_alive(self.shared.host.now())))
     }
 
-    /// The job once it is over or `changed`, or as it is when the wait (at most [`LONGEST_WAIT`]) is over.
+    /// Returns the job once it has ended or `changed` is true, or after the wait (at most [`LONGEST_WAIT`]).
     pub async fn wait(
         &self,
         key: &JobKey,
@@ -60,7 +60,7 @@ impl Jobs {
         changed: impl Fn(&Job) -> bool + Send,
     ) -> Result<Option<Job>, PortError> {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
-        // A tenth of a second is not felt; a second of reads is not much, even for the longest wait.
+        // A delay of 0.1 s is not noticeable. One read per second is cheap even for the longest wait.
         let mut pause = Duration::from_millis(100);
         loop {
             let job = self.get(key).await?;
@@ -77,7 +77,7 @@ impl Jobs {
         }
     }
 
-    /// The tenant's one job of this client job id.
+    /// Returns the tenant's job with this client job id.
     pub async fn find(
         &self,
         tenant: &Tenant,
@@ -91,7 +91,7 @@ impl Jobs {
         .await
     }
 
-    /// Cancels a job, or asks its worker to.
+    /// Cancels a job, or requests its worker to stop.
     pub async fn cancel(&self, key: &JobKey) -> Result<Cancellation, PortError> {
         let existing = match self
             .shared
@@ -103,7 +103,7 @@ impl Jobs {
             Change::Refused(existing) => existing,
         };
         let existing = match existing {
-            // It runs: ask. Should it be over, or be waiting again, by then, what is found says so.
+            // The job is running: request cancellation. If its status changes first, the returned record shows that.
             Some(job) if job.status == Status::Running => {
                 match self
                     .shared
@@ -124,7 +124,7 @@ impl Jobs {
                     Status::Cancelled => Cancellation::Cancelled(job),
                     Status::Succeeded | Status::Failed => Cancellation::Finished(job),
                     Status::Cancelling => Cancellation::Requested(job),
-                    // It went on between the two writes. The request was not written: the client has to retry.
+                    // The job changed between the two writes. The request was not recorded, so the client has to retry.
                     Status::Accepted | Status::Running | Status::Retrying => {
                         return Err(overtaken());
                     }
@@ -133,8 +133,8 @@ impl Jobs {
         )
     }
 
-    /// Cancels a job, or asks its worker to, if the condition holds of it at the moment of the write. A job that has ended is
-    /// [`Finished`](Cancellation::Finished) whatever the condition.
+    /// Cancels a job, or requests its worker to stop, if the condition holds at the time of the write. A job that has
+    /// succeeded or failed is [`Finished`](Cancellation::Finished) whatever the condition.
     pub async fn cancel_if(
         &self,
         key: &JobKey,
@@ -177,7 +177,7 @@ impl Jobs {
         Cancellation::Cancelled(job)
     }
 
-    /// A link to a result that object storage holds.
+    /// Returns a presigned link to a result in object storage.
     pub async fn result_link(&self, key: &str) -> Result<String, PortError> {
         self.objects.link(key, RESULT_LINK_LIFE).await
     }

@@ -1,4 +1,4 @@
-//! Tower layers around handlers: timeouts, tracing, metrics of a service's own.
+//! Tower layers around handlers, for example for timeouts, tracing and metrics.
 
 use std::error::Error;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::context::JobContext;
 use crate::handler::{HandlerError, Output};
 use crate::state::States;
 
-/// One attempt on its way to its handler.
+/// Request of one attempt to its handler.
 pub struct JobRequest {
     query: String,
     body: BodyStream,
@@ -24,13 +24,13 @@ pub struct JobRequest {
 }
 
 impl JobRequest {
-    /// Context of the job.
+    /// Returns the context of the job.
     pub fn context(&self) -> &JobContext {
         &self.context
     }
 }
 
-/// A handler as a [`Service`].
+/// Handler as a [`Service`].
 #[derive(Clone)]
 pub struct JobService(Run);
 
@@ -49,7 +49,7 @@ impl Service<JobRequest> for JobService {
     }
 }
 
-/// A [`HandlerError`] inside a layer. It stays what it is if a layer boxes it.
+/// A [`HandlerError`] that passes through layers. Boxing it does not change its kind.
 #[derive(Debug)]
 pub struct HandlerFailure(HandlerError);
 
@@ -64,9 +64,9 @@ impl Error for HandlerFailure {}
 type BoxError = Box<dyn Error + Send + Sync>;
 
 impl Command {
-    /// Puts a [`tower::Layer`] around its handler. The last one that is added is the outermost.
+    /// Wraps the handler in a [`tower::Layer`]. The layer that is added last is the outermost.
     ///
-    /// An error of the layer's own is retryable, as any error is; that of the handler stays as it is.
+    /// An error of the layer itself is retryable. An error of the handler keeps its kind.
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where

@@ -1,11 +1,11 @@
-//! Use cases, one a file; the ports that they need; and the types of commands and handlers.
+//! Use cases, one per file; the ports that they need; and the types of commands and handlers.
 //!
-//! - [`submit`], [`intake`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`] and [`redrive`]: the
-//!   use cases, and the order of their effects. [`shared`]: the ports that all of them need;
+//! - [`submit`], [`intake`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`]
+//!   and [`redrive`]: the use cases, and the order of their effects. [`shared`]: the ports that all of them need;
 //! - [`command`], [`handler`], [`body`], [`context`]: the definition of a command, and the input of its handler;
-//! - [`admission`]: the number of attempts side by side, by the memory that they need;
-//! - [`ports`]: what the use cases need of the world. [`envelope`]: the content of a message. [`delivery`]: a message as it is
-//!   received. [`meter`]: counted facts. [`trace`]: the trace of a job.
+//! - [`admission`]: the number of concurrent attempts, based on the memory that they need;
+//! - [`ports`]: interfaces to the outside world. [`envelope`]: the content of a message. [`delivery`]: a received
+//!   message. [`meter`]: counted facts. [`trace`]: the trace of a job.
 //!
 //! This crate has no SDK types and no status codes.
 //!

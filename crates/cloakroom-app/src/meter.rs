@@ -1,77 +1,78 @@
-//! What is counted of the jobs' lives: facts, as they happen. Where the numbers go is the meter's business.
+//! Metrics: facts about jobs, counted as they happen. The implementation decides where the numbers go.
 //!
-//! Every fact is told once, by whoever made it true, after the write that did. A process that dies between the two takes
-//! the number along: metrics are for seeing how it goes, and the records are the truth.
+//! Each fact is recorded once, by the code that caused it, after the corresponding write. A crash between the two loses
+//! the count: metrics show trends, and the records are authoritative.
 
 use std::time::Duration;
 
 use cloakroom_core::CommandType;
 
-/// A fact, and the command type that it is about.
+/// A fact, and the command type that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measure {
-    /// What was to be done; `None` where a message can't be read.
+    /// Type of the command; `None` if a message can't be read.
     pub command: Option<CommandType>,
-    /// What happened.
+    /// The fact.
     pub fact: Fact,
 }
 
-/// What happens to jobs.
+/// A fact about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
-    /// A job was recorded. Under a client job id, a write that was tried again because its answer was lost finds its own
-    /// record, which can't be told from another request's of that moment: it is counted as a replay.
+    /// A job was recorded. Under a client job id, an internally retried write whose first response was lost finds its
+    /// own record. That can't be distinguished from a concurrent request, and is counted as a replay.
     Accepted,
-    /// A submission was answered with the job that was there already.
+    /// A submission returned an existing job.
     Replayed,
-    /// The first attempt of a job began.
+    /// The first attempt of a job started.
     Started {
-        /// From the job's acceptance, or the time before which it was not to begin, to the claim of its first attempt.
-        /// Waits for later attempts are not measured: they are wished for.
+        /// Time from the job's acceptance, or from its earliest start, to the claim of its first attempt. Delays before
+        /// later attempts are intended, so they are not measured.
         queue_delay: Duration,
     },
-    /// An attempt ended, and another follows.
+    /// An attempt ended, and another one follows.
     Retried {
-        /// How long it took; see [`Fact::Succeeded`].
+        /// Duration of the attempt; see [`Fact::Succeeded`].
         run_time: Duration,
     },
-    /// An attempt found the object storage or the table unavailable: its result waits to be stored, or it ended and is not counted.
+    /// An attempt found object storage or the table unavailable. Its result waits to be stored, or the attempt ended
+    /// and is not counted.
     StorageUnavailable,
-    /// A job ended: the work is done.
+    /// A job succeeded.
     Succeeded {
-        /// Of its last attempt: from its claim to its end, with the fetch of the payload and the keeping of the result,
-        /// without the writes before and after.
+        /// Duration of the last attempt, from its claim to its end. Includes fetching the payload and storing the
+        /// result, but not the writes before and after.
         run_time: Duration,
     },
-    /// A job ended: the work can't be done.
+    /// A job failed.
     Failed {
-        /// Why: the handler's code, or the service's own.
+        /// Code of the failure: the handler's, or the service's own.
         code: String,
-        /// Of its last attempt; `None` when that one died, or when the job ended before it began.
+        /// Duration of the last attempt; `None` if its worker crashed, or if the job ended before an attempt.
         run_time: Option<Duration>,
     },
-    /// A job ended: the client no longer wanted it.
+    /// A job was cancelled.
     Cancelled {
-        /// Of its last attempt; `None` when none ran, or it died.
+        /// Duration of the last attempt; `None` if there was none, or if its worker crashed.
         run_time: Option<Duration>,
     },
-    /// A job ended because its message had come back too often; or a message was given up that is none of a job's.
+    /// A job ended because its message became a dead letter; or a message without a job became a dead letter.
     Dead {
-        /// Why.
+        /// Code of the failure.
         code: String,
     },
-    /// A job ended because no message would have brought it to its end.
+    /// The sweeper ended a job that no message would have brought to an end.
     Swept,
-    /// The sweeper skipped the record of a job that it can't read.
+    /// The sweeper skipped a job whose record can't be read.
     Unreadable,
 }
 
-/// Whoever counts. A port: CloudWatch's is in `cloakroom-aws`, and one that remembers in `testing`.
+/// Port for metrics. `cloakroom-aws` implements it for CloudWatch, and `testing` in memory.
 pub trait Meter: Send + Sync {
-    /// Counts. Never waits and never fails: no job depends on it.
+    /// Records a fact. Returns immediately and never fails, because no job may depend on it.
     fn record(&self, measure: &Measure);
 
-    /// Counts a fact of a command of this type.
+    /// Records a fact about a command of this type.
     fn count(&self, command: &CommandType, fact: Fact) {
         self.record(&Measure {
             command: Some(command.clone()),
@@ -80,7 +81,7 @@ pub trait Meter: Send + Sync {
     }
 }
 
-/// Counts nothing: shows the facts in the log, to whoever looks at its debug level.
+/// Meter that only writes the facts to the log, at debug level.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogMeter;
 

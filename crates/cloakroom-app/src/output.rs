@@ -9,15 +9,15 @@ use serde_json::Value;
 use crate::handler::{HandlerError, Output};
 use crate::payload::schema;
 
-/// Return value of a handler: `Result<T, E>` of an [`IntoOutput`] and an error that becomes a [`HandlerError`].
+/// Return type of a handler: `Result<T, E>` with an [`IntoOutput`] and an error that converts to a [`HandlerError`].
 pub trait IntoResult {
-    /// JSON Schema of the result, if it is JSON of a known type.
+    /// Returns the JSON Schema of the result, if it is JSON of a known type.
     fn schema() -> Option<Value>;
 
-    /// Converts what the handler returned.
+    /// Converts the return value of a handler.
     ///
     /// # Errors
-    /// The handler's error.
+    /// Returns the handler's error.
     fn into_result(self) -> Result<Output, HandlerError>;
 }
 
@@ -31,19 +31,20 @@ impl<T: IntoOutput, E: Into<HandlerError>> IntoResult for Result<T, E> {
     }
 }
 
-/// A result of a handler: an [`Output`], `()` for none, or any type that is `Serialize` and `JsonSchema`, as JSON.
+/// Result type of a handler: an [`Output`], `()` for no result, or any `Serialize + JsonSchema` type, which becomes
+/// JSON.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the result of a handler",
     note = "derive `serde::Serialize` and `schemars::JsonSchema` for it, or return `Output`"
 )]
 pub trait IntoOutput: 'static {
-    /// JSON Schema of the result, if it is JSON of a known type.
+    /// Returns the JSON Schema of the result, if it is JSON of a known type.
     fn schema() -> Option<Value>;
 
     /// Converts the result.
     ///
     /// # Errors
-    /// A value that can't be written as JSON fails the job.
+    /// Returns an error, which fails the job, if the value can't be serialized as JSON.
     fn into_output(self) -> Result<Output, HandlerError>;
 }
 

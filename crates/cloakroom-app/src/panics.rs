@@ -1,6 +1,6 @@
-//! Panics, in the log: with their place, and the job or request that they ended.
+//! Logs panics with their location, and within the span of the job or request that panicked.
 
-/// Replaces what Rust prints of a panic by a line in the log, in whichever span the panic happens. For a program's start.
+/// Replaces Rust's panic message by a log line in the current span. Call it when a program starts.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(tracing::field::display);

@@ -1,4 +1,4 @@
-//! From bytes to a command's own type, with an answer for each way in which that fails.
+//! Parses payloads into a command's own type, and reports every kind of error.
 
 mod error;
 pub mod json;
@@ -17,22 +17,22 @@ pub use error::PayloadError;
 use error::{invalid, without_place};
 use tree::Tree;
 
-/// A type that a command takes: its JSON body, or the query parameters of a binary one. Every type that is `Deserialize` and
-/// `JsonSchema` is one.
+/// A payload type: the JSON body of a command, or the query parameters of a binary one. Implemented for every type that
+/// is `Deserialize` and `JsonSchema`.
 ///
-/// The service serves the JSON Schema of the type, and rejects what the schema does not allow: `#[schemars(range(max = 10))]`
-/// needs no check. Whole numbers may be written as `1.0` or `1e1`. `pattern` and `format` are annotations: check them by
-/// [`Command::validate`](crate::Command::validate).
+/// The service publishes the JSON Schema of the type, and rejects payloads that violate it: `#[schemars(range(max =
+/// 10))]` needs no further check. Whole numbers may be written as `1.0` or `1e1`. `pattern` and `format` are only
+/// annotations: check them with [`Command::validate`](crate::Command::validate).
 ///
-/// Reject unknown members with `#[serde(deny_unknown_fields)]`, so that a typing error has an answer.
+/// Reject unknown members with `#[serde(deny_unknown_fields)]`, so that clients get an error for a misspelled name.
 pub trait Payload: DeserializeOwned + JsonSchema + Send + 'static {}
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Payload for T {}
 
-/// Checks of a payload that its schema can't express, once a command has some.
+/// Custom check of a payload, if the command has one.
 pub(crate) type Validation<P> = OnceLock<Box<dyn Fn(&P) -> Vec<FieldError> + Send + Sync>>;
 
-/// Reads a JSON body.
+/// Parses a JSON body.
 pub(crate) fn from_json<P: Payload>(
     body: &[u8],
     validation: &Validation<P>,
@@ -42,7 +42,7 @@ pub(crate) fn from_json<P: Payload>(
     Ok(payload)
 }
 
-/// Checks a JSON body by its type and the type's schema.
+/// Checks a JSON body against its type and the type's schema.
 pub(crate) fn check_json<P: Payload>(
     body: &[u8],
     schema: &Value,
@@ -58,22 +58,22 @@ pub(crate) fn check_json<P: Payload>(
     })
 }
 
-/// Reads JSON as a type.
+/// Deserializes JSON.
 fn read<P: Payload>(text: &str) -> Result<P, PayloadError> {
-    // Serde alone would take an array of its members for an object.
+    // Serde alone would accept an array of the members instead of an object.
     if text.trim_ascii_start().starts_with('[') && is_object::<P>() {
         return Err(PayloadError::Invalid(vec![FieldError::new(
             "",
             "must be an object, not an array",
         )]));
     }
-    // As it is, at first: hardly any payload needs more.
+    // First without changes: almost all payloads need no more.
     if let Ok(payload) = serde_json::from_str(text) {
         return Ok(payload);
     }
     let whole = json::with_whole_numbers(text);
     let text = whole.as_deref().unwrap_or(text);
-    // Once more only where it fails: to follow where one is takes several times as long as reading.
+    // Repeated only after an error, because tracking the path is several times slower than parsing.
     serde_json::from_str(text).or_else(|_| {
         let mut parser = serde_json::Deserializer::from_str(text);
         serde_path_to_error::deserialize(&mut parser)
@@ -81,7 +81,7 @@ fn read<P: Payload>(text: &str) -> Result<P, PayloadError> {
     })
 }
 
-/// Reads a query string.
+/// Parses a query string.
 pub(crate) fn from_query<P: Payload>(
     query: &str,
     validation: &Validation<P>,
@@ -92,7 +92,7 @@ pub(crate) fn from_query<P: Payload>(
     Ok(payload)
 }
 
-/// Checks a query string by its type and the type's schema.
+/// Checks a query string against its type and the type's schema.
 pub(crate) fn check_query<P: Payload>(
     query: &str,
     schema: &Value,
@@ -109,7 +109,7 @@ pub(crate) fn check_query<P: Payload>(
     })
 }
 
-/// Rejects the query string of a command that takes JSON: what is in it would be ignored.
+/// Rejects a query string for a command that accepts JSON, because its parameters would be ignored.
 pub(crate) fn no_query(query: &str) -> Result<(), PayloadError> {
     let parameters = form_urlencoded::parse(query.as_bytes());
     let detail = "this command takes no query parameters; send this as a member of the JSON body";
@@ -129,7 +129,7 @@ fn is_object<P: JsonSchema>() -> bool {
         .is_some_and(|kind| kind == "object")
 }
 
-/// Rejects a payload for what its own check finds, or else for what breaks its schema.
+/// Applies the custom check, and then the schema.
 fn checked<P: Payload>(
     payload: &P,
     validation: &Validation<P>,

@@ -1,7 +1,8 @@
-//! Ports: what the use cases need of the world. Coarse: one call is one conditional write, one message, one object.
+//! Ports: interfaces of the use cases to the outside world. One call is one conditional write, one message, or one
+//! object.
 //!
-//! Error policy: a port fails with [`PortError`], which says whether the effect may have happened. The adapter's own
-//! text is for the log alone. A client reads "temporarily unavailable", and sends its request again.
+//! Error policy: a port fails with [`PortError`], which states whether the effect may have happened. The adapter's own
+//! error text only goes to the log. A client sees "temporarily unavailable", and retries its request.
 
 mod dead_letters;
 mod error;

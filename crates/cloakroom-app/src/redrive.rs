@@ -1,7 +1,7 @@
-//! Redrive: an operator looks at the dead letters that are kept, and sends chosen ones back to work.
+//! Redrive: an operator lists stored dead letters, and sends selected ones back to the queue.
 //!
-//! The job is reset first, then its message is sent, and the letter is forgotten last: a crash between any two leaves a job
-//! that a second redrive finds `accepted` and sends again.
+//! The job is reset first, then its message is sent, and the dead letter is deleted last. After a crash between two
+//! steps, a second redrive finds the job `accepted`, and sends the message again.
 
 use std::sync::Arc;
 
@@ -26,23 +26,23 @@ pub struct Redrive {
 pub struct DeadLetter {
     /// Key in the store.
     pub key: String,
-    /// Its job; `None` if the message is not one of ours.
+    /// Job of the dead letter; `None` if Cloakroom did not write the message.
     pub job: Option<JobKey>,
-    /// The job as it is now; `None` when it is unknown or expired.
+    /// Current job; `None` if it does not exist or has expired.
     pub record: Option<Job>,
 }
 
-/// Outcome of sending a dead letter back.
+/// Outcome of redriving a dead letter.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RedriveOutcome {
-    /// Its job is accepted again, and the message sent.
+    /// The job is accepted again, and its message was sent.
     Sent,
-    /// It is rejected, for this reason.
+    /// The redrive was rejected for this reason.
     Rejected(&'static str),
 }
 
 impl Redrive {
-    /// Lists a page of dead letters after the key of the last one, of one tenant or of all. The last page is empty.
+    /// Lists a page of dead letters of one tenant or of all, starting after a key. An empty page means the end.
     pub async fn list(
         &self,
         tenant: Option<&Tenant>,
@@ -67,7 +67,7 @@ impl Redrive {
         Ok(letters)
     }
 
-    /// Sends a dead letter back to work, with its job reset to `accepted`.
+    /// Resets the job of a dead letter to `accepted`, and sends its message.
     pub async fn send(&self, letter: &DeadLetter) -> Result<RedriveOutcome, PortError> {
         let Some(key) = &letter.job else {
             return Ok(RedriveOutcome::Rejected("it is no message of ours"));
@@ -96,7 +96,7 @@ impl Redrive {
                     ));
                 }
             },
-            // Reset before, and perhaps never sent: a second message does no harm.
+            // The job was reset before, but the message may not have been sent. A second message is harmless.
             Status::Accepted => {}
             Status::Running | Status::Retrying | Status::Cancelling => {
                 return Ok(RedriveOutcome::Rejected("its job is running"));

@@ -1,4 +1,4 @@
-//! The list of all commands.
+//! Registry of all commands.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -11,7 +11,7 @@ use crate::command::{Command, Limits};
 use crate::state::{Provider, StateError, States};
 use crate::upload::PARTS_LIFE;
 
-/// The commands that a service has.
+/// Commands of a service.
 #[derive(Clone, Default)]
 pub struct Registry {
     commands: Arc<Vec<Command>>,
@@ -39,10 +39,10 @@ impl Default for About {
 }
 
 impl Registry {
-    /// All of these.
+    /// Creates a registry of these commands.
     ///
     /// # Panics
-    /// At start, when two have the same name.
+    /// At start, if two commands have the same name.
     pub fn new(mut commands: Vec<Command>) -> Self {
         commands.sort_by(|a, b| a.name().cmp(b.name()));
         for pair in commands.windows(2) {
@@ -71,8 +71,8 @@ impl Registry {
         self.about
     }
 
-    /// Builds a state for the handlers that take a [`State<T>`](crate::State): once in a process, before the first job, and
-    /// only where handlers run. A state that can't be built stops the process with one line in its log.
+    /// Adds a state for handlers that take a [`State<T>`](crate::State). It is built once per process, before the first
+    /// job, and only where handlers run. If it can't be built, the process stops with one line in its log.
     ///
     /// ```
     /// use cloakroom_app::{Command, HandlerError, Registry, State};
@@ -102,10 +102,10 @@ impl Registry {
         self
     }
 
-    /// Builds the states, so that the handlers can run.
+    /// Builds the states. Required before a handler runs.
     ///
     /// # Errors
-    /// Names a state that a handler takes and nothing builds, or one that can't be built.
+    /// Returns an error if a handler requires a state that is missing, or if a state can't be built.
     pub async fn start(self) -> Result<Self, StateError> {
         let required = self.iter().flat_map(|command| {
             let states = (command.required_states)().into_iter();
@@ -115,7 +115,7 @@ impl Registry {
         Ok(self.map(|command| command.states = states.clone()))
     }
 
-    /// Changes each command.
+    /// Applies a change to each command.
     pub(crate) fn map(mut self, change: impl Fn(&mut Command)) -> Self {
         Arc::make_mut(&mut self.commands)
             .iter_mut()
@@ -123,7 +123,7 @@ impl Registry {
         self
     }
 
-    /// Removes the [diagnostic](Command::diagnostic) commands unless they are allowed.
+    /// Removes [diagnostic](Command::diagnostic) commands, unless they are allowed.
     #[must_use]
     pub fn with_diagnostics(mut self, allowed: bool) -> Self {
         if !allowed && self.iter().any(Command::is_diagnostic) {
@@ -132,12 +132,12 @@ impl Registry {
         self
     }
 
-    /// Names of the crates that define handlers: the targets of their log lines.
+    /// Returns the names of the crates that define handlers: the targets of their log lines.
     pub fn crates(&self) -> BTreeSet<&'static str> {
         self.iter().map(|command| command.handler_crate).collect()
     }
 
-    /// The command of this type.
+    /// Returns the command of this type.
     pub fn get(&self, name: &CommandType) -> Option<&Command> {
         self.commands
             .binary_search_by(|command| command.name().cmp(name))
@@ -145,8 +145,9 @@ impl Registry {
             .map(|at| &self.commands[at])
     }
 
-    /// Time for which payloads are stored. A job may be delayed by its retention, and then wait in the queue for as long
-    /// again. After its end the payload stays for the retention, as an operator may send the job back to work.
+    /// Returns the time for which payloads must be stored. A job may be delayed by its retention, and then wait in the
+    /// queue for the same time. After its end, the payload is stored for the retention, because an operator may redrive
+    /// the job.
     pub fn objects_life(&self) -> Duration {
         let life =
             |limits: &Limits| 2 * limits.retention + limits.all_attempts().max(limits.retention);
@@ -156,7 +157,8 @@ impl Registry {
             .unwrap_or_default()
     }
 
-    /// Time for which a bucket stores them. It counts from the start of an upload in parts, which a command may name hours later
+    /// Returns the time for which a bucket must store payloads. The time of a multipart upload counts from its start,
+    /// which may be hours before the command
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>).
     pub fn bucket_life(&self) -> Duration {
         let of_parts = |limits: &Limits| PARTS_LIFE + 2 * limits.retention + limits.all_attempts();
@@ -168,7 +170,7 @@ impl Registry {
         self.objects_life().max(of_parts)
     }
 
-    /// Every command, by name.
+    /// Iterates over the commands in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Command> {
         self.commands.iter()
     }

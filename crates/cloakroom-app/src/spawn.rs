@@ -1,5 +1,5 @@
-//! Handlers in tasks of their own, on a runtime of their own where there is one: whatever they compute, and for however long, a
-//! heartbeat is not kept from its turn.
+//! Runs handlers in their own tasks, and optionally on a separate runtime. So a handler that computes for a long time
+//! does not delay heartbeats.
 
 use futures::StreamExt as _;
 use tokio::runtime::Handle;
@@ -14,7 +14,8 @@ use crate::handler::{HandlerError, Made, Output, Pieces};
 use crate::registry::Registry;
 
 impl Registry {
-    /// The same, with handlers that run on this runtime: one that computes without waiting keeps nothing else from its turn.
+    /// Returns a registry whose handlers run on this runtime. A handler that computes without waiting then delays
+    /// nothing else.
     #[must_use]
     pub fn run_on(&self, handlers: &Handle) -> Self {
         self.clone()
@@ -23,7 +24,7 @@ impl Registry {
 }
 
 impl Command {
-    /// Runs its handler in a task. What drops the one drops the other; who waits for one that panicked, panics.
+    /// Runs the handler in a task. Dropping the future aborts the task. A panic in the task resumes in the caller.
     pub(crate) async fn run(
         &self,
         query: &str,
@@ -39,7 +40,7 @@ impl Command {
 }
 
 impl Output {
-    /// The same, whose result is made on this runtime.
+    /// Returns the same output, whose result is produced on this runtime.
     fn spawn_on(mut self, runtime: &Handle) -> Self {
         self.result = self.result.map(|made| Made {
             pieces: made.pieces.spawn_on(runtime),
@@ -50,7 +51,7 @@ impl Output {
 }
 
 impl Pieces {
-    /// The same, made on this runtime. What drops the one drops the other.
+    /// Returns the same content, produced on this runtime. Dropping the stream aborts the production.
     fn spawn_on(self, runtime: &Handle) -> Self {
         let mut pieces = match self {
             Self::Whole(_) | Self::File(_) => return self,

@@ -1,4 +1,4 @@
-//! State that handlers share: a pool of connections, a client of a service.
+//! State that handlers share, for example a connection pool or the client of a service.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -10,8 +10,9 @@ use futures::future::BoxFuture;
 
 /// Shared state of type `T`, as an argument of a handler.
 ///
-/// [`Registry::with_state`](crate::Registry::with_state) says how it is built: once in a process, and only where handlers run.
-/// Each handler gets a clone, so put what is expensive to clone into an `Arc`; clients and pools are cheap already.
+/// Registered with [`Registry::with_state`](crate::Registry::with_state). It is built once per process, and only where
+/// handlers run. Each handler receives a clone: wrap values that are expensive to clone in an `Arc`. Clients and pools
+/// are usually cheap to clone.
 #[derive(Debug, Clone, Copy)]
 pub struct State<T>(pub T);
 
@@ -23,7 +24,7 @@ pub struct StateKey {
 }
 
 impl StateKey {
-    /// Returns the key of a type.
+    /// Returns the key of type `T`.
     pub fn new<T: 'static>() -> Self {
         Self {
             id: TypeId::of::<T>(),
@@ -70,7 +71,7 @@ impl Provider {
 /// Reason why handlers can't start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    /// A handler takes a state that nothing builds.
+    /// A handler requires a state that is not registered.
     #[error(
         "the handler of {command} takes State<{name}>, and nothing builds it: add it with `with_state`"
     )]
@@ -85,17 +86,17 @@ pub enum StateError {
     Build {
         /// Type of the state.
         name: &'static str,
-        /// Error of the function that builds it, with its causes.
+        /// Error of the function that builds the state, with its causes.
         reason: String,
     },
 }
 
-/// The states of a process.
+/// States of a process.
 #[derive(Clone, Default)]
 pub(crate) struct States(Arc<HashMap<TypeId, Value>>);
 
 impl States {
-    /// Checks that every state that a handler takes has a provider, then builds them in their order.
+    /// Checks that every required state has a provider, then builds the states in the order of the providers.
     pub(crate) async fn build<'a>(
         providers: &[Provider],
         required: impl Iterator<Item = (&'a str, StateKey)>,

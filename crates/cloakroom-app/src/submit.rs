@@ -1,9 +1,11 @@
-//! Submit: check, claim check, record, send; in that order, and only then is it accepted.
+//! Submission of a command. The order of effects is: check, claim check, record, send. Only then is the command
+//! accepted.
 //!
-//! Each step can be the last one before a crash, and the same submission again goes on from there:
-//! - an object without a record is an orphan, written over with the same bytes by the retry, or gone by its lifecycle;
-//! - a record without a message is `accepted`, and a retry sends the message again. A second message is harmless: the
-//!   claim of an attempt is a conditional write, and only one message's claim holds.
+//! A crash can follow each step. A repeated submission continues from there:
+//! - An object without a record is an orphan. A retry overwrites it with the same bytes, or its lifecycle rule deletes
+//!   it.
+//! - A record without a message is `accepted`, and a retry sends the message again. A second message is harmless: the
+//!   claim of an attempt is a conditional write, so only one message succeeds.
 
 mod accept;
 mod payload;
@@ -38,13 +40,13 @@ pub struct Submit {
     pub queue: Arc<dyn Queue>,
     /// Store of payloads and results.
     pub objects: Arc<dyn Objects>,
-    /// Uploads in parts, in the same store.
+    /// Multipart uploads, in the same store.
     pub parts: Arc<dyn PartUploads>,
-    /// Commands that are accepted.
+    /// Accepted commands.
     pub commands: Registry,
     /// Namespace of derived job ids.
     pub namespace: Namespace,
-    /// Largest message, in bytes, that contains its payload; see [`INLINE_LIMIT`].
+    /// Maximum size in bytes of a message that contains its payload; see [`INLINE_LIMIT`].
     pub inline_limit: usize,
 }
 
@@ -54,15 +56,15 @@ impl Submit {
         self.commands.get(name).ok_or(SubmitError::UnknownCommand)
     }
 
-    /// Accepts a command, or finds the job that was accepted before.
+    /// Accepts a command, or returns the job that was accepted before.
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
         self.submit_if(submission, &|_| true).await
     }
 
-    /// Accepts a command, or finds the job that was accepted before, if the condition holds.
+    /// Accepts a command, or returns the job that was accepted before, if the condition holds.
     ///
-    /// The condition is evaluated with `None` before a job is recorded, and with the job that is found under the key. A rejected
-    /// submission is rejected whatever the condition.
+    /// The condition is evaluated with `None` before a job is recorded, and with the existing job of the key. A
+    /// submission that would be rejected anyway is rejected regardless of the condition.
     pub async fn submit_if(
         &self,
         submission: Submission,
@@ -105,7 +107,7 @@ impl Submit {
         accepting.accept().await
     }
 
-    /// Checks all of a submission that can be checked before anything is recorded.
+    /// Checks everything that can be checked before anything is recorded.
     async fn validate(
         &self,
         command: &Command,

@@ -1,5 +1,5 @@
-//! The ports in memory, a host whose time stands still until it is moved, and the suites that every implementation of
-//! a port passes. For tests and simulations alone.
+//! Implementations of the ports in memory, a host with a controlled clock, and the conformance suites that every
+//! implementation of a port passes. Only for tests and simulations.
 
 pub mod conformance;
 mod host;

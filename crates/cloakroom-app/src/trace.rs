@@ -1,4 +1,4 @@
-//! Which trace a job belongs to: the W3C trace context, level 1 (<https://www.w3.org/TR/trace-context-1/>).
+//! Trace of a job: the W3C trace context, level 1 (<https://www.w3.org/TR/trace-context-1/>).
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext(String);
 
-/// The flag of version 00: whoever began the trace may have recorded it.
+/// Flag of version 00: the creator of the trace may have recorded it.
 const SAMPLED: u8 = 1;
 
 impl TraceContext {
-    /// Reads the value of a `traceparent` header (section 3.2); `None` when it is not well-formed.
+    /// Parses a `traceparent` header (section 3.2). Returns `None` if it is not well-formed.
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.splitn(5, '-');
         let hex = |digits: usize| {
@@ -29,19 +29,19 @@ impl TraceContext {
         fields.next().filter(hex(32)).filter(some)?;
         fields.next().filter(hex(16)).filter(some)?;
         fields.next().filter(hex(2))?;
-        // A later version may say more, which is passed on.
+        // A later version may have more fields, which are passed on.
         let more = fields.next().is_some();
         (text.len() <= 256 && (!more || version != "00")).then(|| Self(text.to_owned()))
     }
 
-    /// Begins a trace from these random bits. No step of it is recorded yet.
+    /// Creates a trace from random bits. Its flag `sampled` is not set.
     pub fn new(random: u128) -> Self {
         // Neither id may be zero.
         let (trace, span) = (random.max(1), random ^ (random >> 64));
         Self::from_parts(&format!("{trace:032x}"), span, 0)
     }
 
-    /// Begins a step of the same trace, the parent of the steps that follow, from these random bits.
+    /// Creates a child span in the same trace from random bits. It is the parent of further spans.
     #[must_use]
     pub fn child(&self, random: u128) -> Self {
         Self::from_parts(self.trace_id(), random, self.flags() & SAMPLED)
@@ -54,7 +54,7 @@ impl TraceContext {
         Self(format!("00-{trace_id}-{span:016x}-{flags:02x}"))
     }
 
-    /// Returns the id that all steps of the trace share: 32 hexadecimal digits.
+    /// Returns the id of the trace: 32 hexadecimal digits.
     pub fn trace_id(&self) -> &str {
         &self.0[3..35]
     }
@@ -63,7 +63,7 @@ impl TraceContext {
         u8::from_str_radix(&self.0[53..55], 16).unwrap_or(0)
     }
 
-    /// The value of a `traceparent` header.
+    /// Returns the value of the `traceparent` header.
     pub fn as_str(&self) -> &str {
         &self.0
     }

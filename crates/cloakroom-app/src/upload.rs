@@ -1,8 +1,10 @@
-//! Uploads: payloads too large for the gateway go to object storage by a presigned link, and a command names them.
+//! Uploads: a payload that is too large for the gateway is sent to object storage by a presigned link. A command refers
+//! to it.
 //!
-//! An upload has no record of its own until a command names it: its id tells when it was asked for, its key whose it
-//! is, and the link's signature binds its type, length and checksum. An upload in parts has one, as the store has a name of its own
-//! for it; it is put together when a command names it, and lies where payloads do, so that nothing has to be copied.
+//! A single upload has no record until a command uses it. Its id contains the time of its creation, its key contains
+//! the tenant, and the link's signature covers its type, length and checksum. A multipart upload has a record, because
+//! the store assigns an id to it. It is joined when a command uses it. Its key has the prefix of payloads, so it need
+//! not be copied.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,54 +18,54 @@ use crate::ports::{
 };
 use crate::shared::Shared;
 
-/// How long an upload that no command names is kept.
+/// Time for which an unused upload is stored.
 pub const UPLOAD_LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// How long an upload in parts can be named. A little shorter, so that its bytes are kept as long as those of any other payload: a
-/// bucket counts from when it was begun.
+/// Time for which a multipart upload can be used. It is shorter than [`UPLOAD_LIFE`], because a bucket counts the age
+/// of the object from the start of the upload.
 pub const PARTS_LIFE: Duration = Duration::from_secs(23 * 3600);
 
-/// How long a link takes an upload.
+/// Validity of a link for uploading.
 pub const LINK_LIFE: Duration = Duration::from_secs(3600);
 
-/// The most bytes of an upload in one part: what object storage takes in one `PUT`, 5 GiB. A command's own limit may be lower.
+/// Maximum length of a single upload in bytes: 5 GiB, the limit of one `PUT`. A command's own limit may be lower.
 pub const UPLOAD_LIMIT: u64 = LARGEST_PART;
 
-/// The most parts that are told of at once: a link may have 2 KB, and a function's answer 6 MB.
+/// Maximum number of parts in a response: a link may have 2 KB, and a function's response 6 MB.
 pub const PARTS_AT_ONCE: u32 = 500;
 
-/// A new upload, ready to take its bytes.
+/// A new upload, ready to receive its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUpload {
-    /// What the command names it by.
+    /// Id that commands use to refer to the upload.
     pub id: UploadId,
-    /// Where and how to `PUT` it.
+    /// Link for the `PUT`.
     pub link: UploadLink,
-    /// Until when the link takes it.
+    /// Expiry of the link.
     pub expires_at: Timestamp,
 }
 
-/// State of an upload in parts.
+/// State of a multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartsUpload {
-    /// What the command names it by.
+    /// Id that commands use to refer to the upload.
     pub id: UploadId,
-    /// How it is divided.
+    /// Division into parts.
     pub division: PartLayout,
-    /// Some of its parts, in order.
+    /// A range of its parts, in order.
     pub parts: Vec<PartState>,
-    /// The first part that was not told of, if any.
+    /// First part after this range, if any.
     pub next: Option<u32>,
-    /// Until when the links take their parts.
+    /// Expiry of the links.
     pub expires_at: Timestamp,
 }
 
 /// State of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartState {
-    /// Which one, and how many bytes it must have.
+    /// Number and length of the part.
     pub terms: PartTerms,
-    /// Where and how to `PUT` it; `None` of one that is there.
+    /// Link for the `PUT`; `None` if the part is stored.
     pub link: Option<UploadLink>,
 }
 
@@ -74,12 +76,12 @@ pub struct Uploads {
     pub shared: Shared,
     /// Store of payloads and results.
     pub objects: Arc<dyn Objects>,
-    /// Uploads in parts, in the same store.
+    /// Multipart uploads, in the same store.
     pub parts: Arc<dyn PartUploads>,
 }
 
 impl Uploads {
-    /// Makes an upload ready.
+    /// Creates an upload.
     pub async fn start(
         &self,
         tenant: &Tenant,
@@ -98,7 +100,7 @@ impl Uploads {
         })
     }
 
-    /// Makes an upload in parts ready. If it can't be kept, what was begun in the store is given up by the store itself.
+    /// Creates a multipart upload. If its record can't be stored, the store's lifecycle rule aborts it.
     pub async fn start_parts(
         &self,
         tenant: &Tenant,
@@ -124,7 +126,8 @@ impl Uploads {
         self.describe(&record, 1, &[], now).await
     }
 
-    /// Returns the state of an upload in parts, from this part on, with fresh links; `None` if it is unknown or expired.
+    /// Returns the state of a multipart upload, starting at part `from`, with new links. Returns `None` if it does not
+    /// exist or has expired.
     pub async fn status(
         &self,
         tenant: &Tenant,
@@ -141,7 +144,8 @@ impl Uploads {
                 UploadStatus::Unfinished(parts) => {
                     parts.into_iter().map(|part| part.number).collect()
                 }
-                // They were: it was put together, and its bytes perhaps deleted when its job ended.
+                // All parts were stored. They have been joined, and the object may have been deleted when its job
+                // ended.
                 UploadStatus::Whole(_) => (1..=division(&record).count()).collect(),
                 UploadStatus::Gone if record.known_digest().is_some() => {
                     (1..=division(&record).count()).collect()
@@ -159,7 +163,7 @@ impl Uploads {
         now: Timestamp,
     ) -> Result<PartsUpload, PortError> {
         let (division, key) = (division(record), keys::parts(&record.tenant, record.id));
-        // A link is good for no longer than the upload is.
+        // A link must not outlive the upload.
         let expires_at = now.after(LINK_LIFE).min(record.expires_at);
         let (valid, last) = (expires_at.since(now), division.count());
         let next = from.saturating_add(PARTS_AT_ONCE);
@@ -189,7 +193,7 @@ impl Uploads {
     }
 }
 
-/// Loads the record of an upload in parts that has not expired.
+/// Loads the record of a multipart upload that has not expired.
 pub(crate) async fn load_live(
     store: &dyn JobStore,
     tenant: &Tenant,
@@ -209,17 +213,17 @@ fn division(record: &PartsRecord) -> PartLayout {
     }
 }
 
-/// Status of an upload in parts.
+/// Status of a multipart upload in the store.
 enum UploadStatus {
-    /// These parts, each of the length that it must have.
+    /// Incomplete. Contains the stored parts with the correct length.
     Unfinished(Vec<Part>),
-    /// All of it.
+    /// Joined. Contains the metadata of the object.
     Whole(ObjectInfo),
-    /// Nothing, and nothing can come any more.
+    /// Deleted or aborted. It can't be completed.
     Gone,
 }
 
-/// Returns the status of an upload in parts, with at most `most` of its parts from one on.
+/// Returns the status of a multipart upload, with at most `most` parts starting at `from`.
 async fn status(
     objects: &dyn Objects,
     uploads: &dyn PartUploads,
@@ -239,18 +243,18 @@ async fn status(
         .map_or(UploadStatus::Gone, UploadStatus::Whole))
 }
 
-/// Reason that an upload in parts can't be completed.
+/// Reason that a multipart upload can't be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Incomplete {
-    /// These parts are missing, of so many.
+    /// These parts are missing. The second value is the number of all parts.
     Missing(Vec<u32>, u32),
-    /// It is there no longer.
+    /// The upload no longer exists.
     Gone,
 }
 
-/// Completes an upload in parts, unless it is complete already. Returns what is known of the whole.
+/// Completes a multipart upload, unless it is complete. Returns the metadata of the object.
 ///
-/// Repeated and concurrent calls have the same effect. They do not decide whose upload it is.
+/// Repeated and concurrent calls have the same effect. They don't decide which job owns the upload.
 pub(crate) async fn complete(
     objects: &dyn Objects,
     uploads: &dyn PartUploads,
@@ -273,11 +277,11 @@ pub(crate) async fn complete(
     }
     let key = keys::parts(&record.tenant, record.id);
     uploads.join_parts(&key, &record.store_id, &parts).await?;
-    // It may be that another one was first.
+    // A concurrent call may have joined the parts first.
     Ok(objects.info(&key).await?.ok_or(Incomplete::Gone))
 }
 
-/// An id that tells its time; the rest is random.
+/// Creates an id from a time and random bits.
 fn new_id(now: Timestamp, random: u128) -> UploadId {
     let millis = u64::try_from(now.as_millis()).unwrap_or(0);
     let mut bytes = [0; 10];
@@ -285,10 +289,10 @@ fn new_id(now: Timestamp, random: u128) -> UploadId {
     UploadId::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
 }
 
-/// Until when a command may name it; `None` of an id that is none of ours. The lifecycle deletes late: an upload that is over
-/// is as if it were gone.
+/// Returns the time until which a command may use an upload. Returns `None` for an expired upload, and for an id that
+/// this service did not create. A lifecycle rule deletes late, so an expired upload is treated as deleted.
 pub(crate) fn live_until(id: UploadId, now: Timestamp) -> Option<Timestamp> {
-    // A clock that is a little ahead made it, perhaps.
+    // Tolerates clocks that are ahead by up to a minute.
     let made = id
         .created_at()
         .filter(|made| *made < now.after(Duration::from_secs(60)))?;

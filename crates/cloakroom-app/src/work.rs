@@ -1,7 +1,7 @@
-//! Work: one message, from its receipt to the write of its attempt's end.
+//! Work on one message, from its receipt to the end of its attempt.
 //!
-//! A message is deleted only when its job has ended, or another message brings the job to its end. In all other cases it stays
-//! in the queue, hidden until it can be of use: it is what brings the job back after a crash.
+//! A message is deleted only if its job has ended, or if another message is responsible for the job. Otherwise it stays
+//! in the queue, hidden until it is needed again: after a crash, it brings the job to another worker.
 
 mod begin;
 mod handlers;
@@ -44,23 +44,23 @@ pub struct Worker {
     pub objects: Arc<dyn Objects>,
     /// Commands with handlers.
     pub commands: Handlers,
-    /// Times that it keeps to.
+    /// Timing of the worker.
     pub settings: WorkerSettings,
-    /// Admission of attempts to this process: all of its workers share one.
+    /// Admission of attempts to this process. All of its workers share one.
     pub admission: Admission,
-    /// Use case that accepts the commands of producers. Without it their messages become dead letters.
+    /// Use case for producers' commands. Without it, their messages become dead letters.
     pub intake: Option<Arc<ProducerIntake>>,
 }
 
 impl Worker {
-    /// Handles messages side by side, each on its own; the dispositions are in their order. `ends_at` is when the
-    /// function itself is ended.
+    /// Handles messages concurrently and independently. The dispositions are in the same order. `ends_at` is the time
+    /// at which the function times out.
     pub async fn handle_batch(
         &self,
         deliveries: &[Delivery],
         ends_at: Timestamp,
     ) -> Vec<Disposition> {
-        // Each future is made where it is polled, as it is large.
+        // Each future is created where it is polled, because it is large.
         let each = deliveries.iter().map(|delivery| {
             delivery::keep_on_panic(async move || self.handle(delivery, ends_at).await)
         });
@@ -75,7 +75,7 @@ impl Worker {
         let envelope = match Envelope::read(&delivery.body) {
             Ok(envelope) => envelope,
             Err(error) => {
-                // Kept as it is: it will be received until the queue puts it among the dead letters.
+                // The message stays in its queue until it becomes a dead letter.
                 if delivery.receive_count <= 1 {
                     tracing::error!(message_id = delivery.message_id, %error, "can't read a message; it is left for the dead letters");
                 }
@@ -83,7 +83,7 @@ impl Worker {
             }
         };
         let key = envelope.key();
-        // A message of a time when none was carried begins a trace of its own.
+        // A message without a trace, from an older version, starts its own trace.
         let trace = envelope
             .traceparent
             .as_deref()
@@ -105,7 +105,7 @@ impl Worker {
             .await
     }
 
-    /// Accepts a producer's command. A message of our own brings its job.
+    /// Accepts a producer's command. The job arrives with a message of Cloakroom's own.
     async fn accept_from_producer(
         &self,
         delivery: &Delivery,
@@ -129,7 +129,7 @@ impl Worker {
         }
     }
 
-    /// Works on the job of a message.
+    /// Processes the job of a message.
     async fn work(
         &self,
         delivery: &Delivery,
@@ -176,7 +176,7 @@ impl Worker {
     }
 }
 
-/// Runs an attempt whose job is claimed, and writes its end.
+/// Runs an attempt whose job was claimed, and records its end.
 async fn run(
     ports: AttemptPorts<'_>,
     message: JobMessage<'_>,
@@ -199,12 +199,12 @@ async fn run(
     };
     let begun = host.now();
     let end = match claimed.permit {
-        // On the heap: it is by far the largest future, and each one around it would move it with itself.
+        // Boxed, because this future is by far the largest, and every enclosing future would contain it.
         Ok(permit) => Box::pin(attempt.run(permit)).await,
         Err(too_large) => Some(AttemptEnd::Terminal(too_large.failure())),
     };
     let Some(end) = end else {
-        // The worker that took over has the message too, or one of its own.
+        // The worker that took over has received this message, too, or has its own.
         return Disposition::Keep;
     };
     let settlement = Settlement {

@@ -1,4 +1,4 @@
-//! The SDK's clients, over one pool of connections.
+//! SDK clients that share one pool of connections.
 
 mod http;
 mod tuning;
@@ -18,28 +18,28 @@ use tuning::ConstantUserAgent;
 
 use crate::config::{Lookup, environment};
 
-/// Longest time that a connection may take.
+/// Timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest time of one attempt of a call.
+/// Timeout of one attempt of a call.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest time of a call with all its attempts: well below the 29 s of a gateway.
+/// Timeout of a call with all its attempts: well below the 29 s of a gateway.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
-/// Longest time of an attempt, and of the call, where bytes are moved: a large object is put, or copied.
+/// Timeout of an attempt and of the whole call for transfers: putting or copying a large object.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(25);
-/// Most attempts of a call.
+/// Maximum number of attempts of a call.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Configuration that the SDK's clients are built from. Building this builds none.
+/// Configuration from which the SDK clients are built. Creating this value builds no client.
 #[derive(Debug, Clone)]
 pub struct Clients {
     sdk: SdkConfig,
     endpoints: Endpoints,
     path_style: bool,
-    /// Sees every call; only tests have one.
+    /// Observer of every call, for tests only.
     interceptor: Option<SharedInterceptor>,
 }
 
-/// Endpoints of services, where they are not the SDK's.
+/// Endpoints of services that differ from the SDK's.
 #[derive(Debug, Clone, Default)]
 struct Endpoints {
     dynamodb: Option<String>,
@@ -48,25 +48,25 @@ struct Endpoints {
     scheduler: Option<String>,
 }
 
-/// Services that are not AWS's own.
+/// Services other than AWS's own.
 #[derive(Debug, Clone, Copy)]
 pub struct Local<'a> {
-    /// The URL of what serves DynamoDB.
+    /// URL of the DynamoDB service.
     pub dynamodb_url: &'a str,
-    /// The URL of what serves SQS.
+    /// URL of the SQS service.
     pub sqs_url: &'a str,
-    /// The URL of what serves S3: asked by path (`/bucket/key`), as there is no name for each bucket.
+    /// URL of the S3 service, with buckets in the path (`/bucket/key`), because there is no host name for each bucket.
     pub s3_url: &'a str,
-    /// The region, as in `us-east-1`.
+    /// Region, for example `us-east-1`.
     pub region: &'a str,
-    /// The key that signs requests.
+    /// Access key that signs requests.
     pub access_key: &'a str,
-    /// Its secret.
+    /// Secret key that signs requests.
     pub secret_key: &'a str,
 }
 
 impl Clients {
-    /// Reads the environment: region, credentials, and `AWS_ENDPOINT_URL` where the services are not AWS's own.
+    /// Reads the environment: region, credentials, and `AWS_ENDPOINT_URL` for services other than AWS's own.
     pub async fn load() -> Self {
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
         let sdk = loader
@@ -79,8 +79,8 @@ impl Clients {
         Self::new(sdk, Endpoints::default(), path_style)
     }
 
-    /// Reads a function's environment, where Lambda sets region and credentials. Unlike [`load`](Self::load) it reads nothing
-    /// else: no files, no other sign-in and no metadata service, and it links none of them.
+    /// Reads a function's environment, in which Lambda sets region and credentials. Unlike [`load`](Self::load), it
+    /// reads no files and uses no other sign-in and no metadata service, and it does not link that code.
     pub fn from_function_env() -> Self {
         Self::from_variables(&environment)
     }
@@ -110,7 +110,7 @@ impl Clients {
         Self::new(sdk.build(), endpoints, path_style)
     }
 
-    /// Over services elsewhere, whatever the environment says.
+    /// Creates clients for other services, regardless of the environment.
     pub fn local(local: &Local<'_>) -> Self {
         let credentials = Credentials::new(local.access_key, local.secret_key, None, None, "given");
         let sdk = SdkConfig::builder()
@@ -120,8 +120,8 @@ impl Clients {
             .http_client(http::client())
             .retry_config(retry_config())
             .timeout_config(timeout_config(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
-            // These services have this machine's clock. What the SDK makes of a `Date` from before that clock was set back
-            // would spoil the signature of the next call.
+            // These services use this machine's clock. After that clock was set back, the SDK's correction based on an
+            // earlier `Date` would invalidate the signature of the next call.
             .disable_clock_skew_correction(true)
             .build();
         let endpoints = Endpoints {
@@ -142,7 +142,7 @@ impl Clients {
         }
     }
 
-    /// Counts the calls of clients that are built from now on.
+    /// Counts the calls of clients that are built after this.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn with_call_counter(mut self, calls: &crate::testing::CallCounter) -> Self {
@@ -150,7 +150,7 @@ impl Clients {
         self
     }
 
-    /// Sends the requests of clients that are built from now on to this HTTP client, and to no service.
+    /// Uses this HTTP client in clients that are built after this, instead of connecting to a service.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn with_http_client(
@@ -161,7 +161,7 @@ impl Clients {
         self
     }
 
-    /// Injects a fault into one call of the clients that are built from now on.
+    /// Injects a fault into one call of the clients that are built after this.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn with_fault_injector(mut self, injector: &crate::testing::FaultInjector) -> Self {
@@ -169,7 +169,7 @@ impl Clients {
         self
     }
 
-    /// Client of DynamoDB.
+    /// Builds a client of DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.sdk);
         config.set_stalled_stream_protection(Some(no_stalled_stream_protection()));
@@ -183,7 +183,7 @@ impl Clients {
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
-    /// Client of SQS.
+    /// Builds a client of SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_sdk_sqs::config::Builder::from(&self.sdk);
         config.set_stalled_stream_protection(Some(no_stalled_stream_protection()));
@@ -197,7 +197,7 @@ impl Clients {
         aws_sdk_sqs::Client::from_conf(config.build())
     }
 
-    /// Always as the environment says: nothing local stands in for it.
+    /// Builds a client of EventBridge Scheduler. The embedded services don't include it.
     pub(crate) fn scheduler(&self) -> aws_sdk_scheduler::Client {
         let mut config = aws_sdk_scheduler::config::Builder::from(&self.sdk);
         if let Some(url) = &self.endpoints.scheduler {
@@ -206,7 +206,7 @@ impl Clients {
         aws_sdk_scheduler::Client::from_conf(config.build())
     }
 
-    /// Client of S3.
+    /// Builds a client of S3.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::config::Builder::from(&self.sdk);
         config
@@ -223,13 +223,13 @@ impl Clients {
 }
 
 impl Clients {
-    /// Configuration of the SDK that all clients share.
+    /// Returns the SDK configuration that all clients share.
     pub fn sdk(&self) -> &SdkConfig {
         &self.sdk
     }
 }
 
-/// Timeouts of a call that SQS answers after up to this time (long polling).
+/// Returns the timeouts of a call for which SQS may take up to `wait` to respond (long polling).
 pub(crate) fn long_poll_config(wait: Duration) -> aws_sdk_sqs::config::Builder {
     aws_sdk_sqs::config::Builder::new().timeout_config(timeout_config(
         wait + ATTEMPT_TIMEOUT,
@@ -237,7 +237,7 @@ pub(crate) fn long_poll_config(wait: Duration) -> aws_sdk_sqs::config::Builder {
     ))
 }
 
-/// No watch over stalled streams. Where nothing is streamed, the timeout of an attempt ends a stalled one sooner.
+/// Disables the protection against stalled streams. Without streams, the timeout of an attempt takes effect sooner.
 fn no_stalled_stream_protection() -> StalledStreamProtectionConfig {
     StalledStreamProtectionConfig::disabled()
 }

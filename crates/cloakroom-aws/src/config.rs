@@ -1,6 +1,6 @@
 //! Configuration from variables. Each function has a file, and reads only what it needs.
 //!
-//! The variables come through a function, so that a test needs no process environment of its own.
+//! A function provides the variables, so that tests don't have to change the process environment.
 
 mod dead_letters;
 mod http;

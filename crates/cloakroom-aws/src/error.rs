@@ -1,10 +1,10 @@
-//! What the SDK's errors mean to a use case.
+//! Classification of SDK errors.
 //!
-//! Error policy: what may be gone at the next try (throttling, a timeout, a connection, the service's own 5xx) is
-//! [`PortError::Unavailable`]; what an operator has to fix (a permission, a missing table, a value that the service
-//! refuses) is [`PortError::Misconfigured`]. An answer that is part of the port's contract (a condition that did not
-//! hold, an object that is not there) is no error, and never comes here. Reasons are one line each:
-//! the service's code and message, or the causes of a call that got no answer.
+//! Error policy: an error that a retry may resolve (throttling, a timeout, a connection, the service's own 5xx) is
+//! [`PortError::Unavailable`]. An error that an operator has to fix (a permission, a missing table, a rejected value)
+//! is [`PortError::Misconfigured`]. A failed condition or a missing object is part of the port's contract: it is not an
+//! error, and is handled before. A reason is one line: the service's code and message, or the causes of a call without
+//! a response.
 
 use std::error::Error;
 
@@ -14,18 +14,18 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use cloakroom_app::ports::PortError;
 use cloakroom_core::redact::{self, causes};
 
-/// The table, as errors name it.
+/// Name of the table in errors.
 pub(crate) const TABLE: &str = "the table";
-/// The queue.
+/// Name of the queue in errors.
 pub(crate) const QUEUE: &str = "the queue";
-/// What sends messages much later.
+/// Name of the scheduler in errors.
 pub(crate) const SCHEDULER: &str = "the scheduler";
-/// The store of objects.
+/// Name of the object storage in errors.
 pub(crate) const OBJECTS: &str = "the object storage";
 
 /// Error codes below 500 that a retry may resolve.
 const RETRYABLE_CODES: [&str; 23] = [
-    // too much at once
+    // throttling
     "BandwidthLimitExceeded",
     "KmsThrottled",
     "LimitExceededException",
@@ -40,11 +40,11 @@ const RETRYABLE_CODES: [&str; 23] = [
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
-    // two at the same time
+    // concurrent requests
     "OperationAborted",
     "TransactionConflictException",
     "TransactionInProgressException",
-    // late: by the network, or by a machine that was frozen while its credentials ran out, or whose clock was set
+    // expired: because of the network, a frozen machine, or a clock that was set
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",
@@ -53,7 +53,7 @@ const RETRYABLE_CODES: [&str; 23] = [
     "RequestTimeoutException",
 ];
 
-/// What a failed call means.
+/// Classifies a failed call.
 pub fn port_error<E>(service: &'static str, error: &SdkError<E, HttpResponse>) -> PortError
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -68,9 +68,9 @@ where
                     .code()
                     .is_some_and(|code| RETRYABLE_CODES.contains(&code))
         }
-        // The request could not even be made of what was given.
+        // The request could not be created from its parameters.
         SdkError::ConstructionFailure(_) => false,
-        // No answer, or none that could be read. The SDK's enum is open; a failure that it adds is taken for one of these.
+        // There was no valid response. The SDK may add further variants, which are treated alike.
         _ => true,
     };
     let reason = said(error);
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// An error of the SDK in one line: the service's code and message, or the causes of a failure before there was an answer.
+/// Formats an SDK error in one line: the service's code and message, or the causes of a failure without a response.
 pub fn said<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,

@@ -1,4 +1,5 @@
-//! The rules of a change, as DynamoDB's expressions: exactly `Guard::holds` and `Patch::apply`, and nothing of its own.
+//! Transitions as DynamoDB expressions. They implement exactly `Guard::holds` and `Patch::apply`, without further
+//! rules.
 
 use std::collections::HashMap;
 
@@ -18,16 +19,16 @@ pub(crate) struct Update {
     pub(crate) placeholders: Placeholders,
 }
 
-/// Placeholders of expressions, with their names and values. A name has one only if it is a reserved word. Equal values share
-/// one: placeholders are escaped, digested, signed and sent with every call.
+/// Placeholders of expressions, with their names and values. Only a reserved word needs a name placeholder. Equal
+/// values share a placeholder, because placeholders are escaped, hashed, signed and sent with every call.
 #[derive(Debug, Default)]
 pub(crate) struct Placeholders {
     names: Vec<&'static str>,
-    /// Each value with its placeholder.
+    /// Values with their placeholders.
     values: Vec<(String, AttributeValue)>,
 }
 
-/// Placeholders of the first values: as many as most expressions have, so that no number is formatted for them.
+/// Placeholders of the first values. They suffice for most expressions, so that no number has to be formatted.
 const VALUE_PLACEHOLDERS: [&str; 16] = [
     ":0", ":1", ":2", ":3", ":4", ":5", ":6", ":7", ":8", ":9", ":10", ":11", ":12", ":13", ":14",
     ":15",
@@ -53,7 +54,7 @@ impl Placeholders {
     }
 }
 
-/// An expression while it is written.
+/// An expression that is being written.
 pub(crate) struct Expression<'a> {
     text: String,
     placeholders: &'a mut Placeholders,
@@ -61,7 +62,7 @@ pub(crate) struct Expression<'a> {
 
 impl<'a> Expression<'a> {
     pub(crate) fn new(placeholders: &'a mut Placeholders) -> Self {
-        // Longer than any that there is, as growing takes longer than writing.
+        // Longer than any expression, because reallocating takes longer than writing.
         Self {
             text: String::with_capacity(1024),
             placeholders,
@@ -143,13 +144,13 @@ impl<'a> Expression<'a> {
     }
 }
 
-/// Second that a time falls in. `expires_at` is a whole second, so it is later than the time if and only if it is
-/// later than this second: `Job::is_alive`, without a fraction.
+/// Returns the second that contains a time. `expires_at` is a whole second, so it is after the time if and only if it
+/// is after this second. This implements `Job::is_alive` without fractions.
 pub(crate) fn expiry_second(time: Timestamp) -> AttributeValue {
     number(time.as_millis().div_euclid(1000))
 }
 
-/// A transition as one update.
+/// Converts a transition to one update.
 pub(crate) fn update(transition: &Transition) -> Update {
     let mut placeholders = Placeholders::default();
     let condition = condition(&transition.guard, &mut placeholders);
@@ -164,11 +165,11 @@ pub(crate) fn update(transition: &Transition) -> Update {
 fn condition(guard: &Guard, placeholders: &mut Placeholders) -> String {
     let mut condition = Expression::new(placeholders);
     condition.text("attribute_exists(").name(name::PK).text(")");
-    // Not the guard's: a later program's record is not changed by a program that can't read it.
+    // Not part of the guard: this version must not change a record that a later version wrote.
     condition.and_compare(name::V, " <= ", number(VERSION));
     condition.and_compare(name::EXPIRES_AT, " > ", expiry_second(guard.alive_at));
     if guard.statuses.is_empty() {
-        // None of no statuses: never. DynamoDB takes no empty list.
+        // An empty list of statuses never matches. DynamoDB does not accept an empty list.
         condition
             .text(" AND attribute_not_exists(")
             .name(name::PK)
@@ -196,7 +197,7 @@ fn condition(guard: &Guard, placeholders: &mut Placeholders) -> String {
     condition.finish()
 }
 
-/// Attributes about attempts, without their number.
+/// Attributes of attempts, except their number.
 const ATTEMPT_ATTRIBUTES: [&str; 12] = [
     name::LEASE_TOKEN,
     name::LEASE_MESSAGE,
@@ -214,17 +215,17 @@ const ATTEMPT_ATTRIBUTES: [&str; 12] = [
 
 /// New value of an attribute.
 enum Assignment {
-    /// A value.
+    /// Sets the value.
     Set(AttributeValue),
-    /// A value, unless the attribute has one.
+    /// Sets the value, unless the attribute exists.
     SetIfMissing(AttributeValue),
-    /// The number plus one.
+    /// Adds one to the number.
     Increment,
-    /// The number less this one.
+    /// Subtracts this number.
     Subtract(AttributeValue),
-    /// The list with this list at its end.
+    /// Appends this list.
     Append(AttributeValue),
-    /// These seconds plus the job's retention.
+    /// Sets the sum of these seconds and the job's retention.
     SetExpiry(AttributeValue),
 }
 

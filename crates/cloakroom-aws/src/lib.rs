@@ -1,12 +1,13 @@
-//! The only room that knows AWS: the ports over DynamoDB, SQS and S3, and configuration from the environment.
+//! AWS adapters: the ports implemented with DynamoDB, SQS and S3, and configuration from the environment.
 //!
-//! - [`DynamoStore`], [`SqsQueue`], [`S3Objects`]: the ports; each call of a port is one call to AWS;
-//! - [`message`]: what is a body's and what is an attribute's, also of messages that others read and write;
-//! - [`EmbeddedMetrics`]: the meter, as lines of the log that CloudWatch makes metrics of;
-//! - [`Clients`]: the SDK's clients, built when they are first needed, over one pool of connections;
-//! - [`config`]: what each function reads of the environment; [`wire`]: the use cases, ready to be run.
+//! - [`DynamoStore`], [`SqsQueue`], [`S3Objects`]: the ports. A call of a port is usually one call to AWS;
+//! - [`message`]: bodies and attributes of messages, including those that others read and write;
+//! - [`EmbeddedMetrics`]: the meter, which writes log lines from which CloudWatch extracts metrics;
+//! - [`Clients`]: SDK clients with a shared pool of connections, built when they are first needed;
+//! - [`config`]: the variables of each function. [`wire`]: builds the use cases with their adapters.
 //!
-//! No business rules and no routes: what may happen to a job stands in `cloakroom`, and is only translated here.
+//! This crate has no business rules and no routes. `cloakroom-core` defines the transitions of a job; this crate
+//! translates them.
 
 pub mod clients;
 pub mod config;

@@ -1,8 +1,8 @@
-//! Messages as SQS carries them: in a body alone, or in a body and attributes.
+//! Encoding of messages in SQS: in the body only, or in the body and attributes.
 //!
-//! A message whose payload is text in the bucket is sent as Amazon's SQS Extended Client sends its own: the body points to the
-//! payload, `ExtendedPayloadSize` says so, and our envelope is an attribute beside it. A consumer with that client gets the
-//! payload, and ours reads the envelope. All other messages are the envelope, in the body.
+//! A message whose payload is text in the bucket is sent like those of Amazon's SQS Extended Client. The body refers to
+//! the payload, `ExtendedPayloadSize` marks the reference, and another attribute contains the envelope. A consumer with
+//! that client gets the payload, and the worker reads the envelope. All other messages have the envelope in the body.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,31 +13,31 @@ use cloakroom_app::intake::{PayloadLocation, ProducerMessage, attributes};
 use cloakroom_core::Timestamp;
 use sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
 
-/// The attribute that our envelope goes in, where the body is a pointer for others to follow.
+/// Attribute that contains the envelope if the body is a reference that other clients can follow.
 pub const ENVELOPE: &str = "Cloakroom-Envelope";
 
-/// Upper bound of an envelope with a claim check, whatever its names. A longer body is not parsed.
+/// Maximum size in bytes of an envelope with a claim check, whatever its names. A longer body is not parsed.
 const MAX_CLAIM_CHECK_BYTES: usize = 16 * 1024;
 
-/// Message as it was received.
+/// A received message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReceivedMessage {
-    /// The queue's id of it.
+    /// Queue's id of the message.
     pub message_id: String,
-    /// The receipt handle.
+    /// Receipt handle.
     pub receipt: String,
-    /// Its body.
+    /// Body of the message.
     pub body: String,
-    /// Its attributes that are text or numbers.
+    /// Attributes that are text or numbers.
     pub attributes: BTreeMap<String, String>,
-    /// When it was sent, in milliseconds since 1970, if the queue says so.
+    /// Time at which it was sent, in milliseconds since 1970, if the queue reports it.
     pub sent_at: Option<i64>,
-    /// Number of receives, with this one.
+    /// Number of receipts, including this one.
     pub receive_count: u32,
 }
 
 impl ReceivedMessage {
-    /// Decodes a message of Cloakroom, in either form, or of a producer.
+    /// Decodes a message of Cloakroom in either form, or a message of a producer.
     pub fn into_delivery(self) -> Delivery {
         let Self {
             message_id,
@@ -84,7 +84,7 @@ fn payload_location(body: &str, attributes: &BTreeMap<String, String>) -> Payloa
     }
 }
 
-/// Encodes an envelope as body and attributes. A payload in S3 is in this bucket.
+/// Encodes an envelope as body and attributes. `bucket` contains a payload in S3.
 pub(crate) fn encode(
     body: String,
     bucket: Option<&str>,
@@ -114,7 +114,7 @@ pub(crate) fn encode(
     (pointer, Some(attributes.into()))
 }
 
-/// Attributes of a message that are text or numbers.
+/// Returns the attributes of a message that are text or numbers.
 pub(crate) fn text_attributes(
     attributes: HashMap<String, MessageAttributeValue>,
 ) -> BTreeMap<String, String> {

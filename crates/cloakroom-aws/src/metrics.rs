@@ -1,11 +1,12 @@
-//! The meter of a deployment: lines of the log in CloudWatch's embedded metric format
+//! Meter of a deployment: log lines in CloudWatch's embedded metric format
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
-//! It costs no call and no waiting: CloudWatch makes the metrics of the lines as they come in. It is paid for by the bytes of
-//! the lines, so what is counted at one time, as of the jobs of a batch, is one line: counts as their sum, times as a list.
+//! It needs no call and no waiting, because CloudWatch extracts the metrics from the log. The log is billed by bytes.
+//! So facts that are written together, such as those of a batch, share a line: counts as their sum, durations as a
+//! list.
 //!
-//! Every combination of dimensions that is seen is a metric, and each metric costs (0.30 dollars a month, by the hours in
-//! which it is seen). So the dimensions are few: the service, the command type, and of what ends badly its code. No tenant
-//! and no job: the log is asked for those.
+//! Every combination of dimensions is billed as a metric (0.30 dollars a month, prorated by the hours in which it
+//! occurs). So there are few dimensions: the service, the command type, and the code of a failure. There is no tenant
+//! and no job: query the log for those.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,10 +20,10 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::config::MeterConfig;
 
-/// What the metrics are found under.
+/// CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "Cloakroom";
 
-/// What is counted, and what is measured in milliseconds.
+/// Names of counters, and of durations in milliseconds.
 pub const METRICS: ([&str; 11], [&str; 2]) = (
     [
         "Accepted",
@@ -40,10 +41,10 @@ pub const METRICS: ([&str; 11], [&str; 2]) = (
     ["QueueDelay", "RunTime"],
 );
 
-/// Most values of a metric in a line, by the specification.
+/// Maximum number of values of a metric in a line, according to the specification.
 const MAX_VALUES: usize = 100;
 
-/// Writes metrics as lines of a function's log. Facts are held until [`write`](Self::write).
+/// Meter that writes metrics as log lines of a function. Facts are held until [`write`](Self::write).
 #[derive(Debug)]
 pub struct EmbeddedMetrics {
     config: MeterConfig,
@@ -52,7 +53,7 @@ pub struct EmbeddedMetrics {
 }
 
 impl EmbeddedMetrics {
-    /// For this service; its lines, each with its end, are written by `log`.
+    /// Creates a meter. `log` writes a line, which includes its line break.
     pub fn new(config: MeterConfig, log: fn(&str)) -> Self {
         Self {
             config,
@@ -61,7 +62,7 @@ impl EmbeddedMetrics {
         }
     }
 
-    /// Writes the facts since the last call.
+    /// Writes all facts since the last call.
     pub fn write(&self) {
         for sum in std::mem::take(&mut *self.held()) {
             self.write_line(&sum);
@@ -85,20 +86,20 @@ impl Meter for EmbeddedMetrics {
     }
 }
 
-/// What was counted of facts that have their dimensions alike.
+/// Sum of facts with the same dimensions.
 #[derive(Debug)]
 struct Sum {
     command: Option<CommandType>,
     code: Option<String>,
     counts: BTreeMap<&'static str, u64>,
-    /// Milliseconds.
+    /// Durations in milliseconds.
     times: BTreeMap<&'static str, Vec<u64>>,
 }
 
-/// Adds a fact to its sum. The sum, when no more can be said in its line.
+/// Adds a fact to its sum. Returns the sum if its line is full.
 fn add(sums: &mut Vec<Sum>, Measure { command, fact }: &Measure) -> Option<Sum> {
     let (name, code, time) = parts(fact);
-    let code = code.filter(|code| !code.is_empty()); // no dimension is empty
+    let code = code.filter(|code| !code.is_empty()); // dimensions must not be empty
     let found = sums
         .iter()
         .position(|sum| sum.command == *command && sum.code.as_deref() == code);
@@ -119,7 +120,7 @@ fn add(sums: &mut Vec<Sum>, Measure { command, fact }: &Measure) -> Option<Sum> 
     (times.len() == MAX_VALUES).then(|| sums.swap_remove(at))
 }
 
-/// A sum, as one line.
+/// Formats a sum as a line.
 fn line(config: &MeterConfig, sum: &Sum, now: Timestamp) -> String {
     let mut line = serde_json::to_string(&Document { config, sum, now })
         .expect("its members are named by text");
@@ -127,14 +128,14 @@ fn line(config: &MeterConfig, sum: &Sum, now: Timestamp) -> String {
     line
 }
 
-/// A sum, as the specification has it.
+/// Document of a sum, in the format of the specification.
 struct Document<'a> {
     config: &'a MeterConfig,
     sum: &'a Sum,
     now: Timestamp,
 }
 
-/// What of a document becomes metrics.
+/// Part of a document that defines the metrics.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata<'a> {
@@ -171,8 +172,8 @@ impl Serialize for Document<'_> {
             now,
         } = self;
         let mut document = serializer.serialize_map(None)?;
-        // Lambda takes a line without a level and a time for one of level INFO, and drops it where only warnings are wanted.
-        // So it says the level that is wanted, whichever that is.
+        // Lambda treats a line without level and time as `INFO`, and drops it if only warnings are configured. So the
+        // line has the configured level.
         document.serialize_entry("timestamp", &format_args!("{now}"))?;
         document.serialize_entry("level", &config.level)?;
         document.serialize_entry("Service", &config.service)?;
@@ -191,7 +192,7 @@ impl Serialize for Document<'_> {
             metrics: &metrics,
         }];
         if code.is_some() && command.is_some() {
-            // The counts alone: how long it took is not asked by code.
+            // Only counters: durations are not needed by code.
             let dimensions: &[&[_]] = &[&["Service", "Command", "Code"]];
             directives.push(Directive {
                 namespace: NAMESPACE,
@@ -208,7 +209,7 @@ impl Serialize for Document<'_> {
     }
 }
 
-/// Serializes counts and times as members of a document. Returns their metrics, the counts first.
+/// Serializes counts and durations as members of a document. Returns their metrics, the counts first.
 fn serialize_metrics<M: SerializeMap>(
     document: &mut M,
     counts: &BTreeMap<&'static str, u64>,
@@ -235,7 +236,7 @@ fn serialize_metrics<M: SerializeMap>(
     Ok(metrics)
 }
 
-/// The metric that counts a fact; its code; the metric of its time.
+/// Returns the counter of a fact, its code, and its duration metric.
 fn parts(fact: &Fact) -> (&'static str, Option<&str>, Option<(&'static str, Duration)>) {
     let run = |time: Option<Duration>| time.map(|time| ("RunTime", time));
     match fact {

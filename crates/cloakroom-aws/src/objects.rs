@@ -1,7 +1,7 @@
-//! The store of large payloads and results, on S3.
+//! Store of large payloads and results, on S3.
 //!
-//! Needs `s3:ListBucket` on the bucket besides the rights to its objects: without it S3 answers "forbidden" for what
-//! is not there.
+//! Requires `s3:ListBucket` on the bucket in addition to the permissions for its objects. Without it, S3 responds
+//! "forbidden" for a missing object.
 
 mod bucket;
 mod copy;
@@ -35,7 +35,8 @@ pub use bucket::S3Objects;
 use bucket::{presigning, upload_link_from};
 
 impl S3Objects {
-    /// Makes the bucket, unless it is there: for the dev runner and for tests. A deployment's is made by its template.
+    /// Creates the bucket if it is missing. For the dev runner and for tests; a template creates the bucket of a
+    /// deployment.
     pub async fn create_bucket(&self) -> Result<(), PortError> {
         match self
             .client()
@@ -56,8 +57,8 @@ impl S3Objects {
         }
     }
 
-    /// Deletes the objects below a prefix that were last written before a time; how many. For the dev runner, which does
-    /// what a bucket's lifecycle rules do elsewhere.
+    /// Deletes the objects below a prefix that were last written before a time. Returns their number. For the dev
+    /// runner, which replaces a bucket's lifecycle rules.
     pub async fn sweep(&self, prefix: &str, before: Timestamp) -> Result<usize, PortError> {
         let mut pages = self
             .client()
@@ -96,7 +97,7 @@ impl S3Objects {
 
 #[async_trait]
 impl Objects for S3Objects {
-    /// With its SHA-256: S3 refuses bytes that were damaged on the way.
+    /// Sends a SHA-256 with the content: S3 rejects content that was damaged in transit.
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
         let checksum = BASE64.encode(Digest::from_content(&bytes).as_bytes());
         let put = self
@@ -150,7 +151,7 @@ impl Objects for S3Objects {
             }
             Err(error) => return Err(port_error(OBJECTS, &error)),
         };
-        // Of an object that came in parts, the checksum is one of checksums, and not of the bytes.
+        // The checksum of a multipart upload is computed from checksums of its parts, not from the content.
         let whole = !matches!(head.checksum_type, Some(ChecksumType::Composite));
         let sha256 = head
             .checksum_sha256
@@ -196,8 +197,8 @@ impl Objects for S3Objects {
         Ok(request.uri().to_owned())
     }
 
-    /// The SDK adds no checksum to a presigned request: the client's own, where it said one, is a signed header, and
-    /// S3 refuses other bytes. Type and length are signed in any case.
+    /// The SDK adds no checksum to a presigned request. If the client declared one, it is a signed header, and S3
+    /// rejects other content. Type and length are always signed.
     async fn upload_link(
         &self,
         key: &str,
@@ -257,12 +258,12 @@ impl PartUploads for S3Objects {
     }
 }
 
-/// Payloads that producers keep, in buckets of theirs. Needs `s3:ListBucket` there too.
+/// Payloads of producers in their own buckets. Requires `s3:ListBucket` there, too.
 #[derive(Debug, Clone)]
 pub(crate) struct S3ProducerPayloads(Clients);
 
 impl S3ProducerPayloads {
-    /// Built at no cost: each fetch is over a client of the bucket's own.
+    /// Creates the reader. Each fetch builds a client for its bucket.
     pub(crate) fn new(clients: &Clients) -> Self {
         Self(clients.clone())
     }
@@ -279,7 +280,7 @@ impl ProducerPayloads for S3ProducerPayloads {
         let Some(object) = S3Objects::new(&self.0, bucket).read(key).await? else {
             return Ok(FetchedPayload::Gone);
         };
-        // What is too large is not read: the connection is given up instead.
+        // A payload that is too large is not read: the connection is closed instead.
         if object.length > limit {
             return Ok(FetchedPayload::TooLarge(object.length));
         }

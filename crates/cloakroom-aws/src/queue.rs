@@ -1,4 +1,4 @@
-//! The queue of messages, on SQS: a standard queue, fair between tenants by the message group.
+//! Queue of messages, on SQS: a standard queue with one message group per tenant for fairness.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -19,35 +19,36 @@ use crate::clients::{Clients, long_poll_config};
 use crate::error::{QUEUE, port_error};
 use crate::message;
 
-/// Longest time that a message is hidden for. SQS counts 12 hours from the receipt, and up to 15 minutes of it (the longest
-/// life of a function) may have passed. A message that must wait longer comes back, and is hidden again.
+/// Maximum time for which a message is hidden. SQS counts 12 hours from the receipt, of which up to 15 minutes (the
+/// maximum lifetime of a function) may have passed. A message that must wait longer becomes visible, and is hidden
+/// again.
 const MAX_HIDE: Duration = Duration::from_secs(43_200 - 900);
 
-/// Retention of the dead-letter queue that is created here: SQS's maximum, 14 days.
+/// Retention of the dead-letter queue that `create` makes: 14 days, SQS's maximum.
 const DEAD_LETTER_RETENTION_SECONDS: &str = "1209600";
 
-/// The port over one queue. A message that is delayed for longer than the queue can (15 minutes) comes early, and its receiver
-/// hides it; see `schedule`.
+/// The port for one queue. A message with a longer delay than the queue supports (15 minutes) becomes visible early,
+/// and its receiver hides it; see `schedule`.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     clients: Clients,
-    /// Built at its first use: most batches of a worker ask its queue nothing.
+    /// Built at its first use: most batches of a worker don't call the queue.
     client: Arc<OnceLock<Client>>,
     url: String,
     bucket: Option<String>,
 }
 
-/// A queue, and the one for what it gave up on.
+/// A queue and its dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct Queues {
-    /// The queue.
+    /// Queue of commands.
     pub queue: SqsQueue,
-    /// Its dead letters.
+    /// Dead-letter queue.
     pub dead_letters: SqsQueue,
 }
 
 impl SqsQueue {
-    /// The queue at this URL.
+    /// Creates the adapter of the queue at this URL.
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
         Self {
             clients: clients.clone(),
@@ -57,7 +58,7 @@ impl SqsQueue {
         }
     }
 
-    /// Builds the client now, where it is sure to be needed.
+    /// Builds the client now, for callers that certainly need it.
     #[must_use]
     pub fn connected(self) -> Self {
         self.client();
@@ -68,21 +69,21 @@ impl SqsQueue {
         self.client.get_or_init(|| self.clients.sqs())
     }
 
-    /// Sets the bucket of payloads. Messages point to it as those of Amazon's SQS Extended Client do. Without it only
-    /// Cloakroom can read a claim check.
+    /// Sets the bucket of payloads. Messages then refer to payloads like those of Amazon's SQS Extended Client. Without
+    /// it, only Cloakroom can read a claim check.
     #[must_use]
     pub fn with_payload_bucket(mut self, bucket: impl Into<String>) -> Self {
         self.bucket = Some(bucket.into());
         self
     }
 
-    /// Its URL.
+    /// Returns the URL of the queue.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Receives up to `max` messages (at most 10), waiting up to `wait` (at most 20 s, in whole seconds, rounded up) for
-    /// the first: for the dev runner, which does what Lambda's event source mapping does elsewhere.
+    /// Receives up to `max` messages (at most 10). Waits up to `wait` for the first one (at most 20 s, rounded up to
+    /// seconds). For the dev runner, which replaces Lambda's event source mapping.
     pub async fn receive(&self, max: u8, wait: Duration) -> Result<Vec<Delivery>, PortError> {
         let wait = whole_seconds(wait, Duration::from_secs(20));
         let received = self
@@ -107,7 +108,8 @@ impl SqsQueue {
         Ok(messages.into_iter().filter_map(delivery).collect())
     }
 
-    /// Deletes a message, by its last receipt. With an older one nothing happens: the message is someone else's by now.
+    /// Deletes a message by its latest receipt. An older receipt has no effect, because the message was delivered
+    /// again.
     pub async fn delete(&self, receipt: &str) -> Result<(), PortError> {
         match self
             .client()
@@ -126,8 +128,8 @@ impl SqsQueue {
         }
     }
 
-    /// Makes a queue and its dead-letter queue, `<name>-dead`, or brings what is there to these settings: for the dev
-    /// runner and for tests. A deployment's are made by its template.
+    /// Creates a queue and its dead-letter queue, `<name>-dead`, or changes existing ones to these settings. For the
+    /// dev runner and for tests; a template creates the queues of a deployment.
     pub async fn create(
         clients: &Clients,
         name: &str,
@@ -160,7 +162,7 @@ impl SqsQueue {
         })
     }
 
-    /// Without attributes: SQS refuses to make a queue that is there with others.
+    /// Creates a queue without attributes, because SQS rejects different attributes for an existing queue.
     async fn create_plain(clients: &Clients, name: String) -> Result<Self, PortError> {
         let made = clients.sqs().create_queue().queue_name(&name).send().await;
         let made = made.map_err(|error| port_error(QUEUE, &error))?;
@@ -213,7 +215,7 @@ impl Queue for SqsQueue {
     ) -> Result<(), PortError> {
         let delay = Some(whole_seconds(delay, LONGEST_DELAY)).filter(|seconds| *seconds > 0);
         let (body, attributes) = message::encode(body, self.bucket.as_deref());
-        // A tenant's name is a good group as it is: 1 to 128 visible ASCII characters are what SQS takes.
+        // A tenant is a valid message group: SQS accepts 1 to 128 visible ASCII characters.
         let sent = self
             .client()
             .send_message()
@@ -228,7 +230,7 @@ impl Queue for SqsQueue {
         sent.map(|_| ()).map_err(|error| port_error(QUEUE, &error))
     }
 
-    /// A message that is no longer this receipt's to hide has come back already, or is gone: that is no fault.
+    /// Succeeds for an outdated receipt: the message was delivered again or deleted, which is not a fault.
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError> {
         let seconds = whole_seconds(time, MAX_HIDE);
         let hidden = self
@@ -282,7 +284,7 @@ impl Queue for SqsQueue {
         ) else {
             return Err(unexpected("does not tell of its messages and times"));
         };
-        // Without dead letters a message comes back for as long as the queue keeps it.
+        // Without dead letters, a message is delivered again until the queue's retention ends.
         let receipts = attributes
             .get(&RedrivePolicy)
             .and_then(|policy| max_receive_count(policy));
@@ -300,14 +302,14 @@ fn max_receive_count(policy: &str) -> Option<u64> {
     receipts(&serde_json::from_str(policy).ok()?)
 }
 
-/// How often a message is received, by a redrive policy: a number or, as templates write it, a text. SQS gives back what it
-/// was given.
+/// Returns the maximum receive count of a redrive policy. It is a number or, as templates write it, a text. SQS returns
+/// it unchanged.
 pub fn receipts(policy: &serde_json::Value) -> Option<u64> {
     let count = policy.get("maxReceiveCount")?;
     count.as_u64().or_else(|| count.as_str()?.parse().ok())
 }
 
-/// Whether a receipt is no longer its message's: SQS says so in three ways, one of them in words alone.
+/// Returns true if the receipt is outdated. SQS reports that in three ways, one of which only differs in its text.
 fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
     let (code, message) = (
         error.code().unwrap_or_default(),
@@ -318,8 +320,8 @@ fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
         || (code.starts_with("InvalidParameterValue") && message.contains("ReceiptHandle"))
 }
 
-/// Beside the message, and of no weight: X-Ray draws the line from the sender to the receiver by it, and Lambda tells
-/// endless loops.
+/// Returns the system attribute for tracing, which does not count towards the size. X-Ray uses it to connect sender and
+/// receiver, and Lambda to detect loops.
 fn trace_header(
     xray: &str,
 ) -> HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue> {

@@ -1,8 +1,8 @@
-//! The stored form of a job: a boundary. Later programs read what this one writes.
+//! Stored form of a job. This is a boundary: later versions read what this version writes.
 //!
-//! One table holds the jobs, what must be known of uploads in parts, and notes of which job took which upload. Its only key
-//! is the string `pk`; `expires_at` is the attribute that DynamoDB deletes by. What this program writes is version 1 (`v`).
-//! A later version is refused; attributes that are not known are passed over.
+//! One table contains jobs, records of multipart uploads, and the job of each used upload. Its only key is the string
+//! `pk`. DynamoDB deletes items by `expires_at`. This version writes version 1 (`v`). Later versions are rejected, and
+//! unknown attributes are ignored.
 
 mod attributes;
 mod error;
@@ -25,17 +25,17 @@ use error::CorruptRecord;
 use reader::Reader;
 pub(crate) use upload::{parts_pk, read_upload, write_upload};
 
-/// The key of a job. The id holds no `#`, so no two keys run together.
+/// Returns the key of a job. The id does not contain `#`, so keys are unambiguous.
 pub(crate) fn job_pk(key: &JobKey) -> AttributeValue {
     text(format!("job#{}#{}", key.tenant, key.id))
 }
 
-/// The key of the note of who took an upload.
+/// Returns the key of the item that records which job uses an upload.
 pub(crate) fn upload_pk(tenant: &Tenant, upload: UploadId) -> AttributeValue {
     text(format!("upload#{tenant}#{upload}"))
 }
 
-/// A job as it is stored.
+/// Converts a job to an item.
 pub(crate) fn write(job: &Job) -> Item {
     let mut item = vec![
         (name::PK, job_pk(&job.key())),
@@ -100,7 +100,7 @@ pub(crate) fn lease_attributes(lease: &Lease) -> Vec<(&'static str, AttributeVal
     item
 }
 
-/// Steps of a history, as a list.
+/// Converts the steps of a history to a list.
 pub(crate) fn steps<'a>(steps: impl IntoIterator<Item = &'a Step>) -> AttributeValue {
     AttributeValue::L(
         steps
@@ -158,7 +158,7 @@ pub(crate) fn failure_attributes(failure: &Failure) -> [(&'static str, Attribute
     ]
 }
 
-/// Returns the key of an item's job. `None` if the item is no job.
+/// Returns the key of an item's job. `None` if the item is not a job.
 pub(crate) fn key(item: &Item) -> Option<JobKey> {
     let item = Reader(item);
     Some(JobKey {
@@ -167,7 +167,7 @@ pub(crate) fn key(item: &Item) -> Option<JobKey> {
     })
 }
 
-/// Reads a job.
+/// Parses a job.
 pub(crate) fn read(item: &Item) -> Result<Job, CorruptRecord> {
     let item = Reader(item);
     let version: u32 = item.number(name::V)?;

@@ -1,4 +1,5 @@
-//! Requests as they are sent, word for word. Emulators forgive what AWS does not, so each call of a port is held to its request.
+//! Exact requests of each port call. Emulators tolerate requests that AWS rejects, so each request is compared with its
+//! expected text.
 
 mod clients;
 mod objects;

@@ -1,8 +1,8 @@
-//! Messages that are sent much later, by `EventBridge` Scheduler: one schedule a message, deleted once it is done.
+//! Messages with a long delay, sent by `EventBridge` Scheduler: one schedule per message, deleted after it ran.
 //!
-//! A schedule's name is the digest of its message, so that sending the same one again makes no second schedule. The
-//! scheduler is up to a minute late. It keeps on trying for a day if it can't send; a message that it gives up is missed by
-//! the sweeper, which ends its job.
+//! The name of a schedule is the digest of its message, so sending a message again creates no second schedule. The
+//! scheduler is up to a minute late. It retries for a day if it can't send. If it abandons a message, the sweeper ends
+//! the job.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -22,8 +22,8 @@ use crate::config::ScheduleConfig;
 use crate::error::{SCHEDULER, port_error};
 use crate::queue::SqsQueue;
 
-/// A queue, and a group of schedules that send to it what it can't hold back for so long itself. A type of its own, so that
-/// no function links the client but the one that puts jobs off; it is built at its first use, as few are.
+/// A queue, and a schedule group for delays that the queue does not support. A separate type, so that only the function
+/// that delays jobs links the client. The client is built at its first use, because few jobs have long delays.
 #[derive(Debug)]
 pub(crate) struct ScheduledQueue {
     queue: SqsQueue,
@@ -42,7 +42,7 @@ impl ScheduledQueue {
         }
     }
 
-    /// Sends this message then.
+    /// Schedules a message for this time.
     async fn schedule(&self, body: String, at: Timestamp) -> Result<(), PortError> {
         let target = Target::builder()
             .arn(&self.config.queue_arn)
@@ -102,7 +102,7 @@ impl Queue for ScheduledQueue {
     }
 }
 
-/// A time to the second, in UTC; not before the one that is meant.
+/// Formats a time in UTC, rounded up to a second.
 fn expression(at: Timestamp) -> String {
     let text = at.after(Duration::from_millis(999)).to_string();
     format!("at({})", text.split('.').next().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The embedded services, for the tests of this crate: the real clients over real wire protocols.
+//! Embedded services for the tests of this crate: real clients with real wire protocols.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,7 +9,7 @@ use cloakroom_embedded::{Services, Storage};
 use crate::clients::{Clients, Local};
 use crate::testing::CallCounter;
 
-/// What a test needs. The services end with it.
+/// Clients and services of a test. The services end with it.
 pub(crate) struct Fixture {
     pub(crate) clients: Clients,
     pub(crate) calls: CallCounter,
@@ -42,7 +42,7 @@ impl Fixture {
         }
     }
 
-    /// Moves the queue's clock forward.
+    /// Advances the queue's clock.
     pub(crate) fn advance_clock(&self, by: Duration) {
         self.queue_time.fetch_add(
             i64::try_from(by.as_millis()).expect("not so late"),

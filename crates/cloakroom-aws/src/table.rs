@@ -1,4 +1,4 @@
-//! The table of jobs, on DynamoDB.
+//! Table of jobs, on DynamoDB.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -21,7 +21,7 @@ use crate::error::{TABLE, port_error};
 use crate::expressions::{Expression, Placeholders, Update, expiry_second, update};
 use crate::record::{self, Item, job_pk, name, number, text, upload_pk};
 
-/// The port over one table.
+/// The port for one table.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {
     client: Client,
@@ -29,7 +29,7 @@ pub struct DynamoStore {
 }
 
 impl DynamoStore {
-    /// The table of this name.
+    /// Creates the adapter of this table.
     pub fn new(clients: &Clients, table: impl Into<String>) -> Self {
         Self {
             client: clients.dynamodb(),
@@ -37,7 +37,8 @@ impl DynamoStore {
         }
     }
 
-    /// Makes the table, unless it is there: for the dev runner and for tests. A deployment's is made by its template.
+    /// Creates the table if it is missing. For the dev runner and for tests; a template creates the table of a
+    /// deployment.
     pub async fn create_table(&self) -> Result<(), PortError> {
         let attribute = AttributeDefinition::builder()
             .attribute_name(name::PK)
@@ -67,8 +68,8 @@ impl DynamoStore {
         self.enable_time_to_live().await
     }
 
-    /// The jobs that are not over: a scan of the whole table, for the dev runner, whose table is small. A deployment's
-    /// sweeper is told of them by the table's stream.
+    /// Returns the jobs that have not ended. Scans the whole table, for the dev runner, whose table is small. In a
+    /// deployment, the table's stream notifies the sweeper.
     pub async fn open_jobs(&self) -> Result<Vec<JobKey>, PortError> {
         let mut placeholders = Placeholders::default();
         let open = Status::ALL
@@ -102,7 +103,7 @@ impl DynamoStore {
         Ok(jobs)
     }
 
-    /// Makes a change; `made` tells the job by what is then shown of it.
+    /// Applies a transition. `made` derives the new job from the returned item.
     async fn update(
         &self,
         key: &JobKey,
@@ -172,9 +173,9 @@ impl DynamoStore {
 
 #[async_trait]
 impl JobStore for DynamoStore {
-    /// The SDK tries again after a lost answer, and may so be refused by its own first try. The job that is then found
-    /// is the very one that was to be written, and the use case treats it as any replay: it sends the message, which
-    /// nobody has sent yet.
+    /// The SDK retries after a lost response, so the condition may fail because of its own first attempt. The found job
+    /// is then the one to write. The use case treats it like a replay, and sends the message, which has not been sent
+    /// yet.
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
         let mut placeholders = Placeholders::default();
         let now = expiry_second(job.created_at);
@@ -310,7 +311,7 @@ impl JobStore for DynamoStore {
     }
 }
 
-/// Reads an item. One that can't be read is logged here, where its key is known; its job stays as it is.
+/// Parses an item. An error is logged here, where the key is known; the record remains unchanged.
 fn read(key: &JobKey, item: &Item) -> Result<Job, PortError> {
     record::read(item).map_err(|error| {
         tracing::error!(job_id = %key.id, tenant = %key.tenant, %error, "can't read the record of a job");
@@ -325,7 +326,7 @@ fn unexpected(reason: &str) -> PortError {
     }
 }
 
-/// The item that a condition met, if that is why the write was refused.
+/// Returns the item that failed a condition, if that is why the write was rejected.
 fn refused_item<E>(
     error: &SdkError<E, HttpResponse>,
     refusal: impl FnOnce(&E) -> Option<&ConditionalCheckFailedException>,

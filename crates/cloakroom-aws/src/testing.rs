@@ -1,7 +1,7 @@
-//! Interceptors for tests, and records without a table.
+//! Interceptors for tests, and items without a table.
 //!
-//! [`CallCounter`] counts the calls that reach AWS, so that a test can assert what a flow costs. [`FaultInjector`] makes one call
-//! fail, or crashes its caller, before its effect or after it.
+//! [`CallCounter`] counts the calls that reach AWS, so that a test can check what a flow costs. [`FaultInjector`] lets
+//! one call fail, or crashes its caller, before or after its effect.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,8 @@ use cloakroom_core::Job;
 
 use crate::record;
 
-/// Notes each answered call, in order, as in `DynamoDB.PutItem`. Each attempt counts. Clones share one list. Made for [`Clients::with_call_counter`](crate::Clients::with_call_counter).
+/// Records each completed call in order, for example `DynamoDB.PutItem`. Each attempt counts. Clones share one list.
+/// For [`Clients::with_call_counter`](crate::Clients::with_call_counter).
 #[derive(Debug, Clone, Default)]
 pub struct CallCounter(Arc<Mutex<Vec<String>>>);
 
@@ -28,7 +29,7 @@ impl CallCounter {
     /// Returns the calls since the last `take`.
     ///
     /// # Panics
-    /// Never: nothing panics while it holds the list.
+    /// Never: no code panics while it holds the lock.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(
             &mut *self
@@ -45,7 +46,7 @@ impl Intercept for CallCounter {
         "CallCounter"
     }
 
-    // Not before the call: a presigned request gets that far, and is never sent.
+    // Not before the call, because presigned requests also get that far.
     fn read_after_transmit(
         &self,
         _: &BeforeDeserializationInterceptorContextRef<'_>,
@@ -86,17 +87,18 @@ impl Fault {
     ];
 }
 
-/// Injects a fault into one call. Clones share it. Made for [`Clients::with_fault_injector`](crate::Clients::with_fault_injector).
+/// Injects a fault into one call. Clones share it. For
+/// [`Clients::with_fault_injector`](crate::Clients::with_fault_injector).
 #[derive(Debug, Clone)]
 pub struct FaultInjector(Arc<(Fault, AtomicUsize)>);
 
 impl FaultInjector {
-    /// Injects the fault into the n-th call from now, counted from 1. 0 injects none.
+    /// Creates an injector for the n-th call from now, counted from 1. 0 injects no fault.
     pub fn new(fault: Fault, n: usize) -> Self {
         Self(Arc::new((fault, AtomicUsize::new(n))))
     }
 
-    /// Returns whether the fault was injected.
+    /// Returns true if the fault was injected.
     pub fn has_fired(&self) -> bool {
         self.0.1.load(Ordering::SeqCst) == 0
     }
@@ -110,7 +112,7 @@ impl FaultInjector {
         }
         match fault {
             Fault::FailBefore | Fault::FailAfter => Err("this call has an injected fault".into()),
-            // Intended, so no panic hook runs.
+            // Does not run the panic hook, because the panic is intended.
             Fault::CrashBefore | Fault::CrashAfter => {
                 std::panic::resume_unwind(Box::new("the caller dies"))
             }
@@ -143,12 +145,12 @@ impl Intercept for FaultInjector {
     }
 }
 
-/// Writes a job as an item.
+/// Converts a job to an item.
 pub fn to_item(job: &Job) -> HashMap<String, AttributeValue> {
     record::write(job)
 }
 
-/// Reads a job from an item, or returns why it is not one.
+/// Parses an item as a job. Returns the reason as text if that fails.
 #[expect(
     clippy::implicit_hasher,
     reason = "an item is what the SDK makes of one"

@@ -1,4 +1,4 @@
-//! The use cases, ready to be run.
+//! Use cases, assembled with their adapters.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::queue::SqsQueue;
 use crate::schedule::ScheduledQueue;
 use crate::table::DynamoStore;
 
-/// Accepting commands, and making uploads for them ready.
+/// Builds the use cases that accept commands and create uploads.
 pub fn submit(
     config: &SubmitConfig,
     clients: &Clients,
@@ -41,7 +41,7 @@ pub fn submit(
     (submit, uploads)
 }
 
-/// Ports that every use case needs, over a table.
+/// Builds the ports that every use case needs.
 fn shared(clients: &Clients, table: &str, meter: Arc<dyn Meter>) -> Shared {
     Shared {
         store: Arc::new(DynamoStore::new(clients, table)),
@@ -73,7 +73,7 @@ fn accepting(
     }
 }
 
-/// Doing what was accepted.
+/// Builds the worker.
 pub fn worker(
     config: &WorkerConfig,
     clients: &Clients,
@@ -96,7 +96,7 @@ pub fn worker(
     }
 }
 
-/// Accepting the commands of producers.
+/// Builds the intake of producers' commands.
 fn intake(
     config: &WorkerConfig,
     producers: &ProducersConfig,
@@ -129,7 +129,7 @@ fn intake(
     }
 }
 
-/// Ending the jobs of dead letters.
+/// Builds the use case that ends the jobs of dead letters.
 pub fn dead_letters(
     config: &DeadLettersConfig,
     clients: &Clients,
@@ -142,7 +142,7 @@ pub fn dead_letters(
     }
 }
 
-/// Ending abandoned jobs.
+/// Builds the use case that ends abandoned jobs.
 pub fn rounds(config: &SweeperConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Rounds {
     let sweeper = Sweeper {
         shared: shared(clients, &config.table, meter),
@@ -154,17 +154,17 @@ pub fn rounds(config: &SweeperConfig, clients: &Clients, meter: Arc<dyn Meter>) 
     }
 }
 
-/// Sending dead letters back: for an operator, over a table, a queue of commands and a bucket.
+/// Builds the redrive of dead letters, for operators' tools.
 pub fn redrive(clients: &Clients, table: &str, queue_url: &str, bucket: &str) -> Redrive {
     Redrive {
-        // It counts nothing.
+        // Redrive records no metrics.
         shared: shared(clients, table, Arc::new(LogMeter)),
         queue: Arc::new(SqsQueue::new(clients, queue_url).with_payload_bucket(bucket)),
         dead_letters: Arc::new(S3Objects::new(clients, bucket)),
     }
 }
 
-/// Polling, finding and cancelling jobs, and handing out their results.
+/// Builds the use cases that poll, find and cancel jobs, and return their results.
 pub fn jobs(config: &JobsConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Jobs {
     Jobs {
         shared: shared(clients, &config.table, meter),

@@ -1,4 +1,4 @@
-//! SHA-256 of payloads, and the fingerprint that tells one command from another under the same key.
+//! SHA-256 digests of payloads, and the fingerprint that distinguishes commands submitted under the same key.
 
 use std::{fmt, str::FromStr};
 
@@ -6,48 +6,48 @@ use sha2::{Digest as _, Sha256};
 
 use crate::CommandType;
 
-/// The SHA-256 of some bytes. Shown as 64 lower-case hex digits.
+/// A SHA-256 digest. Displayed as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
-/// A text that is not 64 hex digits.
+/// Error of parsing a text that is not 64 lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("read a digest: want 64 lower-case hex digits")]
 pub struct InvalidDigest;
 
 impl Digest {
-    /// Digests the whole of `bytes`.
+    /// Computes the digest of `bytes`.
     pub fn from_content(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// From the 32 bytes of a digest made elsewhere.
+    /// Creates a digest from its 32 bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// A digest to be fed piece by piece.
+    /// Returns a builder that computes a digest incrementally.
     pub fn builder() -> DigestBuilder {
         DigestBuilder(Sha256::new())
     }
 }
 
-/// Digests bytes that come in pieces.
+/// Computes a digest from bytes that arrive in pieces.
 #[derive(Debug, Clone)]
 pub struct DigestBuilder(Sha256);
 
 impl DigestBuilder {
-    /// Takes the next piece.
+    /// Adds the next piece.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The digest of all pieces.
+    /// Returns the digest of all pieces.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
@@ -92,14 +92,16 @@ impl FromStr for Digest {
     }
 }
 
-/// What makes two submissions the same: type, query string, content type and payload, as sent.
+/// Identity of a submission: command type, query string, content type and payload, as sent.
 ///
-/// The payload counts by its SHA-256 and length, so that an upload and a body of the same bytes are one command.
+/// The payload is represented by its SHA-256 and length, so an upload and a body with the same bytes are the same
+/// command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(Digest);
 
 impl Fingerprint {
-    /// Takes the fingerprint of a command. Each part is preceded by its length, so no two commands run together.
+    /// Computes the fingerprint of a command. The length of each part is hashed before the part, so parts can't run
+    /// together.
     pub fn new(
         command: &CommandType,
         query: &str,
@@ -117,12 +119,12 @@ impl Fingerprint {
         Self(sum.finish())
     }
 
-    /// From a stored fingerprint.
+    /// Creates a fingerprint from its stored digest.
     pub const fn from_digest(digest: Digest) -> Self {
         Self(digest)
     }
 
-    /// The digest to store.
+    /// Returns the digest to store.
     pub const fn as_digest(&self) -> &Digest {
         &self.0
     }

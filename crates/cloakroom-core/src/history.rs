@@ -1,7 +1,9 @@
-//! What happened to a job, step by step, as its record keeps it.
+//! History of a job: the steps that its record stores.
 //!
-//! Every transition adds a step, but of renewals only one that tells what its attempt waits for. That bounds the list: two steps an attempt, and the attempts of a command
-//! are bounded; of an outage, whose attempts are not counted, only the first and the latest are kept. When an operator sends a job back, only the last [`KEPT_OVER_A_REDRIVE`] steps go along.
+//! Every transition adds a step. A renewal adds one only when its attempt waits for an unavailable service. This bounds
+//! the list: an attempt adds two steps, and a command limits its attempts. Attempts during an outage are not counted;
+//! of these, the history stores only the first and the latest. A redrive retains only the last [`KEPT_OVER_A_REDRIVE`]
+//! steps.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,30 +12,30 @@ use crate::outcome::cut;
 use crate::status::Event;
 use crate::{Failure, Timestamp};
 
-/// How many of its steps a job takes along when it is sent back to work.
+/// Number of steps that a job retains when an operator redrives it.
 pub const KEPT_OVER_A_REDRIVE: usize = 20;
 
-/// One thing that happened to a job. Its acceptance is none: it is known by [`crate::Job::created_at`].
+/// One step in the history of a job. The acceptance is not a step: see [`crate::Job::created_at`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// When.
+    /// Time of the step.
     pub at: Timestamp,
-    /// What.
+    /// Event that happened.
     pub event: Event,
-    /// Why, where something went wrong: a code and a text, at most [`Step::REASON_LIMIT`] bytes.
+    /// Code and text of the failure, if there was one. At most [`Step::REASON_LIMIT`] bytes.
     pub reason: Option<String>,
 }
 
-/// A text that is no step as this program knows them.
+/// Error of parsing a step: the text has the wrong form, or its event is unknown to this version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("read a step: want milliseconds, an event's word, and perhaps a reason")]
 pub struct InvalidStep;
 
 impl Step {
-    /// The most bytes a reason may have; the rest is cut.
+    /// Maximum length of a reason in bytes. The rest is cut off.
     pub const REASON_LIMIT: usize = 160;
 
-    /// A step without a reason.
+    /// Creates a step without a reason.
     pub const fn new(event: Event, at: Timestamp) -> Self {
         Self {
             at,
@@ -42,7 +44,7 @@ impl Step {
         }
     }
 
-    /// With what went wrong.
+    /// Sets the reason to the code and detail of `failure`.
     #[must_use]
     pub fn with_cause(mut self, failure: &Failure) -> Self {
         self.reason = Some(cut(
@@ -53,7 +55,7 @@ impl Step {
     }
 }
 
-/// As the record keeps it: `1795248000120 fail no-paper: the printer is out of paper`.
+/// Formats the step as the record stores it: `1795248000120 fail no-paper: the printer is out of paper`.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.at.as_millis(), self.event.as_str())?;

@@ -1,4 +1,4 @@
-//! The names things go by. Each is checked where it enters, and is then known to be good.
+//! Identifiers. Each one is validated when it is parsed, so a value of these types is always valid.
 
 use std::{fmt, str::FromStr};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 
-/// A name that breaks its rule; the text is the rule, fit to show a person.
+/// Error of parsing an invalid identifier. Contains the rule as a sentence for users.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidName(pub &'static str);
@@ -22,7 +22,7 @@ macro_rules! text_name {
         pub struct $name(String);
 
         impl $name {
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -60,19 +60,19 @@ macro_rules! text_name {
 }
 
 text_name! {
-    /// Whoever the authorizer says the caller is: 1 to 128 visible ASCII characters.
+    /// Identity of the caller, as the authorizer reports it: 1 to 128 visible ASCII characters.
     Tenant, "a tenant is 1 to 128 visible ASCII characters",
     |text| (1..=128).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic)
 }
 
 text_name! {
-    /// The client's own id of a job, unique per tenant: 1 to 255 visible ASCII characters.
+    /// Client-supplied job id, unique per tenant: 1 to 255 visible ASCII characters.
     ClientJobId, "a client job id is 1 to 255 visible ASCII characters, without spaces",
     |text| (1..=255).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic)
 }
 
 text_name! {
-    /// The type of a command, as in `thumbnail.create`: `[a-z0-9][a-z0-9._-]{0,127}`.
+    /// Type of a command, for example `thumbnail.create`. Matches `[a-z0-9][a-z0-9._-]{0,127}`.
     CommandType, "a command type matches [a-z0-9][a-z0-9._-]{0,127}",
     |text| {
         (1..=128).contains(&text.len())
@@ -82,7 +82,7 @@ text_name! {
 }
 
 impl Default for Tenant {
-    /// The tenant of a deployment without an authorizer.
+    /// Returns the tenant of a deployment without an authorizer.
     fn default() -> Self {
         Self("default".to_owned())
     }
@@ -96,12 +96,12 @@ macro_rules! uuid_name {
         pub struct $name(Uuid);
 
         impl $name {
-            /// From a UUID made elsewhere.
+            /// Creates an id from an existing UUID.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The UUID.
+            /// Returns the UUID.
             pub const fn as_uuid(&self) -> Uuid {
                 self.0
             }
@@ -110,7 +110,7 @@ macro_rules! uuid_name {
         impl FromStr for $name {
             type Err = InvalidName;
 
-            /// Takes the one way an id is ever written: lower case, hyphenated.
+            /// Parses the only accepted form: lower case and hyphenated.
             fn from_str(text: &str) -> Result<Self, InvalidName> {
                 let invalid = InvalidName("an id is a UUID, lower case and hyphenated");
                 let id = Uuid::try_parse(text).map_err(|_| invalid.clone())?;
@@ -127,22 +127,22 @@ macro_rules! uuid_name {
 }
 
 uuid_name! {
-    /// The server's id of a job.
+    /// Server-side id of a job.
     JobId
 }
 
 uuid_name! {
-    /// Whose attempt it is: drawn anew for each claim, and asked for by every write of that attempt (the fence).
+    /// Fencing token of an attempt. Each claim draws a new one, and every write of the attempt is conditional on it.
     LeaseToken
 }
 
 uuid_name! {
-    /// The id of an upload: a UUID of version 7, so that it tells when it was made.
+    /// Id of an upload: a version 7 UUID, which contains the time of its creation.
     UploadId
 }
 
 impl UploadId {
-    /// When the upload was asked for; `None` when this is no id that this service made.
+    /// Returns the time at which the upload was created. `None` if the UUID contains no time.
     pub fn created_at(&self) -> Option<Timestamp> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
         Some(Timestamp::from_millis(
@@ -151,35 +151,36 @@ impl UploadId {
     }
 }
 
-/// Where a job's record is: its tenant is part of its key, so another tenant's job can't even be asked for.
+/// Key of a job's record. It contains the tenant, so a request can't address another tenant's job.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobKey {
-    /// Whose job.
+    /// Tenant that owns the job.
     pub tenant: Tenant,
-    /// Which job.
+    /// Id of the job.
     pub id: JobId,
 }
 
-/// The namespace of a deployment, from which job ids are derived.
+/// Namespace of a deployment, from which job ids are derived.
 ///
-/// The id of a job with a client job id is a UUID of version 8 over HMAC-SHA-256 (key: the namespace) of tenant
-/// and client job id: the record of the job is itself the client/server mapping, and a duplicate finds it
-/// without a look-up.
+/// The id of a job with a client job id is a version 8 UUID. It is derived by HMAC-SHA-256 from tenant and client job
+/// id, with the namespace as key. The record itself is the mapping between both ids, and a duplicate finds it without a
+/// lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Namespace(Uuid);
 
 impl Namespace {
-    /// From the deployment's configuration.
+    /// Creates a namespace from the UUID in the deployment's configuration.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 
-    /// The id of the tenant's job of this client job id.
+    /// Returns the id of the tenant's job with this client job id.
     pub fn job_id(&self, tenant: &Tenant, client_job_id: &ClientJobId) -> JobId {
         self.derive("job", tenant, client_job_id.as_str().as_bytes())
     }
 
-    /// The id of the job that takes this upload, where the client gave no id of its own: sent again, it finds the same job.
+    /// Returns the id of the job that uses this upload, for clients that give no id. A repeated submission finds the
+    /// same job.
     pub fn job_id_of_upload(&self, tenant: &Tenant, upload: UploadId) -> JobId {
         self.derive("upload", tenant, upload.as_uuid().as_bytes())
     }

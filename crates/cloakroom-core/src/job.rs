@@ -11,40 +11,41 @@ use crate::{
 /// Isolation of an attempt from the other attempts of its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Isolation {
-    /// Other attempts may run beside it, and any of them may be the cause of a crash.
+    /// Other attempts may run in the same process, and any of them may cause a crash.
     #[default]
     Shared,
-    /// No other attempt runs beside it: it is the cause of a crash.
+    /// No other attempt runs in the process, so a crash is attributed to this one.
     Alone,
 }
 
-/// Who runs the job. The attempt is live until the job's [`Job::ready_at`]; from then on another worker may claim it.
+/// Lease on a job: the attempt that runs it. The attempt is live until the job's [`Job::ready_at`]. After that, another
+/// worker may claim the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Drawn for this claim alone.
+    /// Token drawn for this claim only.
     pub token: LeaseToken,
-    /// The queue's id of the message that brought the job: a second message of the same job is told by it.
+    /// Queue's id of the message that delivered the job. A different id reveals a duplicate message.
     pub message_id: String,
-    /// When the worker itself is ended, whatever it does: the end of its function's time.
+    /// Time at which the worker's function times out, if it does.
     pub ends_at: Option<Timestamp>,
-    /// The attempt's isolation from the others of its process.
+    /// Isolation of the attempt from the others in its process.
     pub isolation: Isolation,
 }
 
-/// How far a handler says it is.
+/// Progress that a handler reports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// 0 to 100.
+    /// Percentage, 0 to 100.
     pub percent: f64,
-    /// Fit to show a person; at most [`Progress::MESSAGE_LIMIT`] bytes.
+    /// Message for users; at most [`Progress::MESSAGE_LIMIT`] bytes.
     pub message: Option<String>,
 }
 
 impl Progress {
-    /// The most bytes a message may have; the rest is cut.
+    /// Maximum length of a message in bytes. The rest is cut off.
     pub const MESSAGE_LIMIT: usize = 256;
 
-    /// Brings a report into its bounds.
+    /// Creates a report. Clamps the percentage to its range and cuts the message to its limit.
     pub fn new(percent: f64, message: Option<String>) -> Self {
         let percent = if percent.is_finite() {
             percent.clamp(0.0, 100.0)
@@ -61,72 +62,73 @@ impl Progress {
 /// The record of one command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// Whose job.
+    /// Tenant that owns the job.
     pub tenant: Tenant,
-    /// The server's id.
+    /// Server-side id.
     pub id: JobId,
-    /// The client's id, where it gave one.
+    /// Client-supplied id, if any.
     pub client_job_id: Option<ClientJobId>,
-    /// What is to be done.
+    /// Type of the command.
     pub command: CommandType,
-    /// What tells the same submission from another one under the same client job id.
+    /// Fingerprint, which distinguishes this submission from others under the same client job id.
     pub fingerprint: Fingerprint,
-    /// How long the record is kept after its last change; whole seconds, longer than any lease or wait for a retry.
+    /// Retention of the record after its last change. Whole seconds, longer than any lease or retry delay.
     pub retention: Duration,
-    /// Where it stands.
+    /// Current status.
     pub status: Status,
-    /// Counts every change; polls' `ETag`.
+    /// Number of changes. Part of the `ETag` of polls.
     pub version: u64,
-    /// The attempt that runs or ran last, from 1; 0 before the first.
+    /// Number of the attempt that runs or ran last, from 1; 0 before the first.
     pub attempt: u32,
-    /// Who runs it, or ran it last.
+    /// Lease of the attempt that runs or ran last.
     pub lease: Option<Lease>,
-    /// From when on it may be claimed: its creation or the time that its client set, the end of the wait for a retry, or the
-    /// end of the lease.
+    /// Time from which the job may be claimed. It is the creation time or the client's `Not-Before`, the end of a retry
+    /// delay, or the end of the lease.
     pub ready_at: Timestamp,
-    /// How far the attempt is.
+    /// Progress of the attempt.
     pub progress: Option<Progress>,
-    /// When it will be over, by its progress.
+    /// Estimated end, extrapolated from the progress.
     pub estimated_finish_at: Option<Timestamp>,
-    /// When it was accepted. Also tells one incarnation of an id from a later one.
+    /// Time of acceptance. Also distinguishes one incarnation of an id from a later one.
     pub created_at: Timestamp,
-    /// When the first attempt began.
+    /// Start of the first attempt.
     pub started_at: Option<Timestamp>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
-    /// When it ended.
+    /// Time of the end.
     pub finished_at: Option<Timestamp>,
-    /// Time from which on the record counts as deleted; whole seconds. While the job is open, [`OVERTIME`] after its deadline.
+    /// Time from which the record counts as deleted, in whole seconds. While the job is open, it is [`OVERTIME`] after
+    /// the deadline.
     pub expires_at: Timestamp,
-    /// What came of it.
+    /// Outcome, if the job succeeded.
     pub success: Option<Success>,
-    /// What went wrong, last or in the end.
+    /// Failure of the job, or of its last failed attempt.
     pub failure: Option<Failure>,
-    /// What happened to it since its acceptance, in order.
+    /// Steps since the acceptance, in order.
     pub history: Vec<Step>,
 }
 
-/// What is known of a job at its acceptance.
+/// Properties of a job that are known at its acceptance.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    /// Whose job.
+    /// Tenant that owns the job.
     pub tenant: Tenant,
-    /// The server's id.
+    /// Server-side id.
     pub id: JobId,
-    /// The client's id, where it gave one.
+    /// Client-supplied id, if any.
     pub client_job_id: Option<ClientJobId>,
-    /// What is to be done.
+    /// Type of the command.
     pub command: CommandType,
-    /// Its fingerprint.
+    /// Fingerprint of the submission.
     pub fingerprint: Fingerprint,
-    /// How long the record is kept after the end.
+    /// Retention of the record after the end.
     pub retention: Duration,
-    /// When it may begin, if not at once.
+    /// Earliest start, if the job must not start at once.
     pub not_before: Option<Timestamp>,
 }
 
 impl Job {
-    /// The record of a command that is accepted now.
+    /// Creates the record of a command that is accepted at `now`.
     pub fn accept(new: NewJob, now: Timestamp) -> Self {
         let NewJob {
             tenant,
@@ -163,7 +165,7 @@ impl Job {
         }
     }
 
-    /// Where the record is.
+    /// Returns the key of the record.
     pub fn key(&self) -> JobKey {
         JobKey {
             tenant: self.tenant.clone(),
@@ -171,13 +173,13 @@ impl Job {
         }
     }
 
-    /// From when on its result is not there any more, where that is before the job is unknown.
+    /// Returns the time at which the result expires, if that is before the job's record expires.
     pub fn result_expires_at(&self) -> Option<Timestamp> {
         let retention = self.success.as_ref()?.result.as_ref()?.retention()?;
         Some(self.finished_at?.after(retention))
     }
 
-    /// Time that clients are shown as the job's expiry. An open job has ended by then, unless the sweeper was not able to work.
+    /// Returns the expiry that clients see. An open job has ended by then, unless the sweeper was not able to work.
     pub fn deadline(&self) -> Timestamp {
         let from = match self.status {
             Status::Accepted => self.ready_at.max(self.updated_at),
@@ -188,22 +190,22 @@ impl Job {
         expiry(from, self.retention).min(self.expires_at)
     }
 
-    /// Whether it still counts. The table deletes late; an expired record is as if it were not there.
+    /// Returns true if the record has not expired. DynamoDB deletes late: an expired record is treated as absent.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.expires_at > now
     }
 
-    /// Whether a worker's lease is running.
+    /// Returns true if a worker holds an unexpired lease.
     pub fn is_leased(&self, now: Timestamp) -> bool {
         matches!(self.status, Status::Running | Status::Cancelling) && self.ready_at > now
     }
 }
 
-/// Time for which the record of an open job outlives its deadline: as long as the sweeper's queue retains a list of jobs.
-/// A record is there whenever a list brings the sweeper to it, however often the sweeper dies.
+/// Time for which the record of an open job outlives its deadline: the retention of the sweeper's queue. The record
+/// therefore exists whenever a list of jobs reaches the sweeper, even if the sweeper crashed repeatedly.
 pub const OVERTIME: Duration = Duration::from_secs(14 * 86_400);
 
-/// When a record that is to be kept for `retention` from `from` expires: a whole second, rounded up.
+/// Returns the expiry of a record that is retained for `retention` after `from`, rounded up to a whole second.
 pub fn expiry(from: Timestamp, retention: Duration) -> Timestamp {
     Timestamp::from_seconds(
         from.as_seconds_ceil()

@@ -1,12 +1,13 @@
-//! The job and its rules, as pure code: no waiting, clock, randomness, AWS or HTTP. Time and randomness are arguments, so
-//! each rule is tested as a value.
+//! The job and its rules, as pure code: no async, clock, randomness, AWS or HTTP. Time and randomness are arguments, so
+//! each rule is tested on plain values.
 //!
-//! - [`status`]: the state machine. [`job`]: the record of a command. [`transition`]: the conditional writes that change it.
+//! - [`status`]: the state machine. [`job`]: the record of a command. [`transition`]: the conditional writes that
+//!   change it.
 //! - [`history`]: the steps of a job in its record.
 //! - [`ids`]: identifiers, with the derivation of a job's id from the client's.
-//! - [`retry`] and [`poll`]: the arithmetic of waiting.
+//! - [`retry`] and [`poll`]: retry delays and polling intervals.
 //! - [`redact`]: removes credentials from texts that people read.
-//! - [`view`] and [`problem`]: the documents of the contract, which the client library reads, too.
+//! - [`view`] and [`problem`]: the documents of the HTTP contract, which the client library also reads.
 
 pub mod digest;
 pub mod history;

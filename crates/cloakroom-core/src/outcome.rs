@@ -1,49 +1,49 @@
-//! How an attempt, and in the end a job, came out.
+//! Outcomes of attempts and jobs.
 
 use std::time::Duration;
 
 use crate::Digest;
 use crate::ids::InvalidName;
 
-/// Work that is done.
+/// Outcome of a job that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Success {
-    /// What the service keeps of it.
+    /// Result, if the handler returned one.
     pub result: Option<ResultRef>,
-    /// Where what was made can be found, when the handler named a place.
+    /// Location of a resource that the handler created, if it named one.
     pub resource: Option<Resource>,
 }
 
-/// The most bytes a result may have to be kept in the job's own record: 32 KiB. A larger one goes to object storage.
+/// Maximum size of a result stored in the job's record, in bytes (32 KiB). Larger results are stored in S3.
 pub const INLINE_RESULT_LIMIT: usize = 32 * 1024;
 
-/// A result, and where it is kept.
+/// A result, or a reference to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResultRef {
-    /// In the job's record: at most [`INLINE_RESULT_LIMIT`] bytes.
+    /// Stored in the job's record: at most [`INLINE_RESULT_LIMIT`] bytes.
     Inline {
-        /// Its media type.
+        /// Media type.
         content_type: String,
-        /// The bytes.
+        /// Content.
         bytes: Vec<u8>,
     },
-    /// In object storage.
+    /// Stored in S3.
     Stored {
-        /// Its media type.
+        /// Media type.
         content_type: String,
-        /// The object's key.
+        /// Key of the object.
         key: String,
-        /// How many bytes.
+        /// Length in bytes.
         length: u64,
-        /// Their SHA-256.
+        /// SHA-256 of the content.
         sha256: Digest,
-        /// How long it is kept after the job's end, where that is not as long as the job.
+        /// Retention after the job's end, if it is shorter than the job's.
         retention: Option<Duration>,
     },
 }
 
 impl ResultRef {
-    /// How long it is kept after the job's end, where that is not as long as the job.
+    /// Returns the retention after the job's end, if it is shorter than the job's.
     pub fn retention(&self) -> Option<Duration> {
         match self {
             Self::Inline { .. } => None,
@@ -51,7 +51,7 @@ impl ResultRef {
         }
     }
 
-    /// The media type of the result.
+    /// Returns the media type of the result.
     pub fn content_type(&self) -> &str {
         match self {
             Self::Inline { content_type, .. } | Self::Stored { content_type, .. } => content_type,
@@ -59,12 +59,13 @@ impl ResultRef {
     }
 }
 
-/// A place that a handler names: an absolute path on this site, or an `http` or `https` URL.
+/// Location that a handler names: an absolute path on this site, or an `http` or `https` URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource(String);
 
 impl Resource {
-    /// Checks a place. What a browser would run (`javascript:`) or read as another site (`//host`) is refused.
+    /// Parses a location. Rejects URLs that browsers execute (`javascript:`) and paths that name another site
+    /// (`//host`).
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let path = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
         let url = ["http://", "https://"]
@@ -79,32 +80,32 @@ impl Resource {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Work that can't be done, or wasn't: what the client is told of it.
+/// A failure as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The status that polls answer: one that [may tell of a failed job](Self::may_be_answered).
+    /// HTTP status of the response to polls. Satisfies [`may_be_answered`](Self::may_be_answered).
     pub status: u16,
-    /// A stable kebab-case word.
+    /// Stable kebab-case code.
     pub code: String,
-    /// Fit to show a person; at most [`Failure::DETAIL_LIMIT`] bytes.
+    /// Description for users; at most [`Failure::DETAIL_LIMIT`] bytes.
     pub detail: String,
 }
 
 impl Failure {
-    /// The most bytes a detail may have; the rest is cut.
+    /// Maximum length of a detail in bytes. The rest is cut off.
     pub const DETAIL_LIMIT: usize = 2048;
-    /// The code of a failure of what the service itself needs: the object storage, the table, the queue.
+    /// Code of a failure of a service that the job needs: S3, DynamoDB or SQS.
     pub const STORAGE_UNAVAILABLE: &str = "storage-unavailable";
-    /// The code of a failure that the handler gave none.
+    /// Default code, for handlers that give none.
     pub const JOB_FAILED: &str = "job-failed";
 
-    /// A failure of status 400 and code `job-failed`. A detail that is blank says nothing, which is said in its place.
+    /// Creates a failure with status 400 and code `job-failed`. A blank detail is replaced.
     pub fn new(detail: impl Into<String>) -> Self {
         let mut detail = detail.into();
         if detail.trim().is_empty() {
@@ -117,12 +118,12 @@ impl Failure {
         }
     }
 
-    /// Creates a failure of what the service itself needs.
+    /// Creates a failure with code [`STORAGE_UNAVAILABLE`](Self::STORAGE_UNAVAILABLE).
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(detail).with_code(Self::STORAGE_UNAVAILABLE)
     }
 
-    /// With this code, if it is a kebab-case word of at most 64 characters; as it was otherwise.
+    /// Sets the code if it is a kebab-case word of at most 64 characters. Otherwise, leaves it unchanged.
     #[must_use]
     pub fn with_code(mut self, code: &str) -> Self {
         let word = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
@@ -132,13 +133,14 @@ impl Failure {
         self
     }
 
-    /// Whether a status may tell of a job that failed: 400 to 499, but none that says to ask again (408, 425 and 429, as
-    /// a 5xx would), as the job is over, or to ask otherwise, which takes a header that says how (401, 405, 407 and 426).
+    /// Returns true if a status can report a failed job: 400 to 499, with these exceptions. 408, 425 and 429 ask the
+    /// client to retry, but the job has ended. 401, 405, 407 and 426 require a header that tells the client how to
+    /// retry.
     pub const fn may_be_answered(status: u16) -> bool {
         matches!(status, 400..=499) && !matches!(status, 401 | 405 | 407 | 408 | 425 | 426 | 429)
     }
 
-    /// With this status, if it [may tell of a failed job](Self::may_be_answered); as it was otherwise.
+    /// Sets the status if [it can report a failed job](Self::may_be_answered). Otherwise, leaves it unchanged.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         if Self::may_be_answered(status) {
@@ -148,7 +150,7 @@ impl Failure {
     }
 }
 
-/// Cuts a text to at most `limit` bytes, at a character's end.
+/// Truncates a text to at most `limit` bytes, at a character boundary.
 pub fn cut(mut text: String, limit: usize) -> String {
     if text.len() > limit {
         text.truncate(text.floor_char_boundary(limit));
@@ -156,23 +158,23 @@ pub fn cut(mut text: String, limit: usize) -> String {
     text
 }
 
-/// How one attempt ended, as its worker saw it.
+/// End of one attempt, as its worker saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptEnd {
-    /// The work is done.
+    /// The handler succeeded.
     Done(Success),
-    /// The work can't be done: another attempt would end the same.
+    /// The handler failed, and another attempt would fail the same way.
     Terminal(Failure),
-    /// The work wasn't done: another attempt may do it.
+    /// The handler failed, but another attempt may succeed.
     Retryable {
-        /// What went wrong.
+        /// Failure of this attempt.
         failure: Failure,
-        /// When to try again, where the handler knows better than the backoff.
+        /// Delay before the next attempt, if the handler set one. At most the retry policy's cap.
         after: Option<Duration>,
     },
-    /// A service that the attempt needs was unavailable: the attempt is not counted.
+    /// A service that the attempt needs was unavailable. The attempt is not counted.
     Unavailable(Failure),
-    /// The handler stopped because it was told to.
+    /// The handler stopped because the worker requested it.
     Cancelled,
 }
 

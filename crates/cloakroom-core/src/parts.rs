@@ -1,45 +1,45 @@
-//! How an upload is divided into parts: into equal ones, but for the last, within what object storage takes.
+//! Division of an upload into parts of equal size, except the last, within the limits of S3.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
 
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
 
-/// The most parts of an upload.
+/// Maximum number of parts.
 pub const MOST_PARTS: u32 = 10_000;
 
-/// The least bytes of a part, but of the last.
+/// Minimum size of a part in bytes, except the last.
 pub const LEAST_PART: u64 = 5 * MIB;
 
-/// The most bytes of a part: what is taken by one `PUT`.
+/// Maximum size of a part in bytes: the limit of one `PUT`.
 pub const LARGEST_PART: u64 = 5 * GIB;
 
-/// The most bytes of an upload in parts, 5 TiB.
+/// Maximum size of a multipart upload in bytes: 5 TiB.
 pub const LARGEST_UPLOAD: u64 = 5 * 1024 * GIB;
 
-/// The bytes of a part where nobody wishes otherwise.
+/// Default size of a part in bytes. A very large upload has larger parts.
 const USUAL_PART: u64 = 64 * MIB;
 
-/// An upload's length, divided.
+/// Length of an upload and of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartLayout {
-    /// The bytes of it all.
+    /// Length of the upload in bytes.
     pub length: u64,
-    /// The bytes of each part, but of the last, which has the rest.
+    /// Length of each part in bytes. The last part contains the remainder.
     pub part_length: u64,
 }
 
-/// A wish for a number of parts that can't be.
+/// Error: the requested number of parts violates the limits of S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidPartCount {
-    /// They would be too small: so many would do at most.
+    /// The parts would be too small. Contains the maximum number of parts.
     TooMany(u32),
-    /// They would be too large: so many would do at least.
+    /// The parts would be too large. Contains the minimum number of parts.
     TooFew(u32),
 }
 
 impl PartLayout {
-    /// Into so many parts; or as many as is usual, of which there are never too many.
+    /// Divides an upload into the requested number of parts, or into parts of the default size.
     pub fn new(length: u64, wish: Option<u32>) -> Result<Self, InvalidPartCount> {
         let Some(parts) = wish.map(|parts| parts.clamp(1, MOST_PARTS)) else {
             let least = length.div_ceil(MOST_PARTS.into()).next_multiple_of(MIB);
@@ -64,17 +64,17 @@ impl PartLayout {
         })
     }
 
-    /// How many parts.
+    /// Returns the number of parts.
     pub fn count(&self) -> u32 {
         number(self.length.div_ceil(self.part_length.max(1)))
     }
 
-    /// Where a part begins; parts are counted from 1 on.
+    /// Returns the offset of a part in bytes. Part numbers start at 1.
     pub fn offset(&self, number: u32) -> u64 {
         u64::from(number.saturating_sub(1)) * self.part_length
     }
 
-    /// How many bytes a part has.
+    /// Returns the length of a part in bytes.
     pub fn length_of(&self, number: u32) -> u64 {
         self.length
             .saturating_sub(self.offset(number))
@@ -82,7 +82,7 @@ impl PartLayout {
     }
 }
 
-/// As a number of parts: within what there may be of them.
+/// Converts to a number of parts, clamped to the limits.
 fn number(parts: u64) -> u32 {
     u32::try_from(parts)
         .unwrap_or(MOST_PARTS)

@@ -1,26 +1,27 @@
-//! When to come back: the arithmetic of `Retry-After`, and of the estimated end.
+//! Polling: values for `Retry-After`, and the estimated end of a job.
 
 use std::time::Duration;
 
 use crate::{Job, Status, Timestamp};
 
-/// The least and the most seconds that `Retry-After` may say.
+/// Minimum and maximum value of `Retry-After`, in seconds.
 pub const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
 
-/// How many seconds a client should wait before it polls again, 1 to 30.
+/// Returns the number of seconds that a client should wait before it polls again, 1 to 30.
 ///
-/// The time to the estimated end where the worker reported progress; the time to the next attempt where one is
-/// planned; else a fifth of the job's age: an end comes half of that before the next poll, so polls add a tenth to a job's
-/// length. With fewer polls than that nobody learns of an end sooner, as no length is likelier than another.
+/// - If the worker reported progress: the time until the estimated end.
+/// - If the job waits for an attempt: the time until that attempt is due.
+/// - Otherwise, and when that time has passed: a fifth of the job's age. On average, the client learns of the end after
+///   half of that interval, so polling adds about a tenth to the duration of a job.
 pub fn retry_after(job: &Job, now: Timestamp) -> u64 {
     let planned = match job.status {
         Status::Running => job.estimated_finish_at,
-        // Of an accepted job: the time that its client set.
+        // An accepted job waits for the time that its client set.
         Status::Accepted | Status::Retrying => Some(job.ready_at),
         Status::Cancelling | Status::Succeeded | Status::Failed | Status::Cancelled => None,
     };
     let seconds = match planned {
-        // Never before it.
+        // Rounded up, so that the client doesn't poll too early.
         Some(at) if at > now => at.since(now).as_millis().div_ceil(1000),
         _ => {
             (now.since(job.created_at) / 5)
@@ -35,13 +36,14 @@ pub fn retry_after(job: &Job, now: Timestamp) -> u64 {
         .clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end())
 }
 
-/// When work that is `percent` done will be over, going on as it did since `started_at`; `None` while that says nothing.
+/// Extrapolates the end of work that started at `started_at` and is `percent` done. Returns `None` if the progress is
+/// too low for an estimate.
 pub fn estimate(started_at: Timestamp, now: Timestamp, percent: f64) -> Option<Timestamp> {
     if !(percent > 0.0 && percent <= 100.0) {
         return None;
     }
     let rest = now.since(started_at).as_secs_f64() * (100.0 - percent) / percent;
-    // A job does not run for a year; an estimate that says so says nothing.
+    // An estimate of a year or more is not useful.
     (rest < 31_536_000.0).then(|| now.after(Duration::from_secs_f64(rest)))
 }
 

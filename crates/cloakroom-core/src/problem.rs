@@ -1,8 +1,9 @@
-//! Problem documents (RFC 9457): every answer of status 400 and over.
+//! Problem documents (RFC 9457): the body of every response with status 400 or above.
 //!
-//! The policy: a 4xx says that asking again changes nothing, and what to do instead; a 5xx or 429 says that the
-//! answer is not known, and to ask again. `detail` is for a person and tells nothing of the inside: no SDK text, no
-//! bucket, table or queue name. What operators need goes to the log, once, where the error is handled.
+//! The policy: a 4xx means that the same request will fail again, and states what to do instead. A 5xx or 429 means
+//! that the outcome is unknown, and that the client should retry. `detail` is for users and contains no internals: no
+//! SDK error text, no bucket, table or queue name. Details for operators go to the log, once, where the error is
+//! handled.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,25 +11,25 @@ use crate::view::JobView;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $status:literal, $title:literal;)*) => {
-        /// The service's own problems. A failed job's document may carry its handler's code instead.
+        /// Codes of the service's own problems. The document of a failed job may have its handler's code instead.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code { $($(#[$doc])* $name,)* }
 
         impl Code {
-            /// Every code, in the order of the contract.
+            /// All codes, in the order of the contract.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The stable kebab-case word.
+            /// Returns the stable kebab-case code.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// The HTTP status; of a failed job, the one that stands where its handler named none.
+            /// Returns the HTTP status. For a failed job, it is the default that a handler can override.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
 
-            /// A short text that is the same for every occurrence.
+            /// Returns a short text that is the same for every occurrence.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
             }
@@ -37,64 +38,64 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The body, upload or command is over its limit.
+    /// The body, upload or command exceeds its limit.
     PayloadTooLarge = "payload-too-large", 413, "The payload is too large";
     /// The body is not JSON.
     MalformedJson = "malformed-json", 400, "The body is not well-formed JSON";
-    /// The URI is longer than the HTTP server reads.
+    /// The URI is longer than the HTTP server accepts.
     UriTooLong = "uri-too-long", 414, "The URI is too long";
-    /// The headers are more or longer than the HTTP server reads.
+    /// The headers are more or longer than the HTTP server accepts.
     HeadersTooLarge = "headers-too-large", 431, "The headers are too large";
-    /// No such path.
+    /// The path does not exist.
     NotFound = "not-found", 404, "There is nothing here";
-    /// The path has other methods.
+    /// The path does not support the method.
     MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
-    /// The gateway in front takes no more requests of this caller for now; the functions never answer it themselves.
+    /// The gateway throttles the caller. The functions never return this code themselves.
     TooManyRequests = "too-many-requests", 429, "There are too many requests";
-    /// The gateway in front asks for credentials; the functions never answer it themselves.
+    /// The gateway requires credentials. The functions never return this code themselves.
     Unauthorized = "unauthorized", 401, "The caller is not known";
-    /// The caller's credentials are not good for this service, or the gateway let it in without saying who it is.
+    /// The caller has no access to this service, or the gateway passed the request on without an identity.
     Forbidden = "forbidden", 403, "The caller is not let in";
-    /// Something that the service needs is throttled or away.
+    /// A service that Cloakroom needs is throttled or unavailable.
     TemporarilyUnavailable = "temporarily-unavailable", 503, "The service is temporarily unavailable";
-    /// A fault of the service itself.
+    /// Internal error of the service.
     InternalError = "internal-error", 500, "The service failed";
-    /// The request can't be read: its headers, its query, or how it is put together.
+    /// The request is malformed: its headers, its query, or its structure.
     InvalidRequest = "invalid-request", 400, "The request is not valid";
-    /// A precondition of the request does not hold (RFC 9110, section 13.1): nothing was changed.
+    /// A precondition of the request failed (RFC 9110, section 13.1). The request had no effect.
     PreconditionFailed = "precondition-failed", 412, "A precondition does not hold";
-    /// No command of that type is registered.
+    /// No command of this type is registered.
     UnknownCommand = "unknown-command", 404, "The command is unknown";
-    /// The key breaks its rule.
+    /// The key is not valid.
     InvalidIdempotencyKey = "invalid-idempotency-key", 400, "The Idempotency-Key is not valid";
-    /// The time that a job is to wait for can't be read, or is too late.
+    /// The time is malformed or too late.
     InvalidNotBefore = "invalid-not-before", 400, "The Not-Before is not valid";
-    /// The command asks for a key.
+    /// The command requires a key.
     IdempotencyKeyRequired = "idempotency-key-required", 400, "An Idempotency-Key is required";
-    /// The command takes other media types.
+    /// The command accepts other media types.
     UnsupportedMediaType = "unsupported-media-type", 415, "The media type is not supported";
-    /// The payload is not what the command takes.
+    /// The payload does not match the command's schema.
     InvalidPayload = "invalid-payload", 422, "The payload is not valid";
-    /// The key belongs to another command.
+    /// The key was used for another command.
     IdempotencyKeyReused = "idempotency-key-reused", 422, "The Idempotency-Key was used for another command";
-    /// No such upload is ready.
+    /// No finished upload has this id.
     UploadNotFound = "upload-not-found", 422, "The upload was not found";
-    /// The result was kept for a shorter time than the job.
+    /// The result has expired, but the job has not.
     ResultExpired = "result-expired", 410, "The result is no longer kept";
-    /// No such upload in parts, or no longer.
+    /// The multipart upload does not exist or has expired.
     UnknownUpload = "unknown-upload", 404, "The upload is unknown";
-    /// No such job, or no longer.
+    /// The job does not exist or has expired.
     UnknownJob = "unknown-job", 404, "The job is unknown";
     /// The job failed.
     JobFailed = "job-failed", 400, "The job failed";
     /// The job was cancelled.
     JobCancelled = "job-cancelled", 410, "The job was cancelled";
-    /// The job is over and can't be cancelled.
+    /// The job has ended and can't be cancelled.
     JobFinished = "job-finished", 409, "The job is finished";
 }
 
 impl Code {
-    /// The stable URI of the problem's type.
+    /// Returns the stable URI of the problem type.
     pub fn type_uri(self) -> String {
         format!("urn:cloakroom:problem:{}", self.as_str())
     }
@@ -103,39 +104,39 @@ impl Code {
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
-    /// The stable URI of the problem's type.
+    /// Stable URI of the problem type.
     #[serde(rename = "type")]
     pub type_uri: String,
-    /// The same for every problem of the type.
+    /// Short text that is the same for every problem of the type.
     pub title: String,
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
-    /// What is wrong this time, and what to do.
+    /// Explanation of this occurrence, and what to do about it.
     pub detail: String,
-    /// Where it occurred: the path of the request.
+    /// Path of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// A stable kebab-case word.
+    /// Stable kebab-case code.
     pub code: String,
-    /// What is wrong with which part of the payload.
+    /// Errors in members of the payload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// The job that is over.
+    /// The job that has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<Box<JobView>>,
 }
 
-/// One thing that is wrong with a payload.
+/// An error in one member of a payload or in a query parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
-    /// Where: a JSON Pointer (RFC 6901); of a query parameter, its name after a `/`.
+    /// JSON Pointer (RFC 6901) to the member. For a query parameter, `/` and its name.
     pub pointer: String,
-    /// What, fit to show a person.
+    /// Description for users.
     pub detail: String,
 }
 
 impl FieldError {
-    /// A thing that is wrong with the member at `pointer`.
+    /// Creates an error in the member at `pointer`.
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             pointer: pointer.into(),
@@ -145,7 +146,7 @@ impl FieldError {
 }
 
 impl Problem {
-    /// A problem of the service's own.
+    /// Creates a problem of the service itself.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             type_uri: code.type_uri(),
@@ -159,7 +160,7 @@ impl Problem {
         }
     }
 
-    /// What polls answer of a failed or cancelled job; `None` while there is nothing wrong with it.
+    /// Creates the response to polls of a failed or cancelled job. Returns `None` for other jobs.
     pub fn from_job(job: JobView) -> Option<Self> {
         let mut problem = match (job.status, &job.error) {
             (crate::Status::Cancelled, _) => Self::new(

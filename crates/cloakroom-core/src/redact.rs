@@ -1,10 +1,10 @@
-//! Removes credentials from texts that people read: messages, errors and lines of a log.
+//! Removes credentials from texts that people read: messages, errors and log lines.
 //!
-//! A URL carries credentials in two places: before its host (`user:password@`), and in its query, which signs a presigned link.
+//! A URL contains credentials in two places: before its host (`user:password@`), and in the query of a presigned URL.
 
 use std::error::Error;
 
-/// Replaces what is removed.
+/// Replacement for removed text.
 const REMOVED: &str = "***";
 
 /// Returns a text without the credentials of the URLs in it.
@@ -39,8 +39,8 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
     self::text(&text.replace(['\r', '\n'], " "))
 }
 
-/// Returns a URL without its credentials and its query. The URL may be malformed: then everything before the last `@` is
-/// removed, because a password that was not escaped is a common reason.
+/// Returns a URL without its credentials and its query. In a malformed URL, everything before the last `@` is removed,
+/// because an unescaped password is a common reason.
 pub fn url(url: &str) -> String {
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) => (&url[..scheme.len() + 3], rest),
@@ -67,7 +67,7 @@ fn is_boundary(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>')
 }
 
-/// Recognizes the path of a presigned link, which may have no scheme.
+/// Returns true if a word looks like a presigned URL, with or without a scheme.
 fn is_signed(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     word.split_once('?')

@@ -1,15 +1,15 @@
-//! How often, and how far apart.
+//! Retry policies: number of attempts, and the delay between them.
 
 use std::time::Duration;
 
-/// Attempts, and exponential backoff with full jitter between them.
+/// Maximum number of attempts, with exponential backoff and full jitter between them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryPolicy {
-    /// How many attempts a job has, the first one counted.
+    /// Maximum number of attempts, including the first.
     pub max_attempts: u32,
-    /// The longest wait after the first attempt; it doubles with each further one.
+    /// Longest delay after the first attempt. It doubles with each further attempt.
     pub base: Duration,
-    /// The longest wait after any attempt.
+    /// Upper bound of all delays.
     pub cap: Duration,
 }
 
@@ -24,8 +24,8 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// How long to wait after attempt `attempt` (from 1). `unit`, drawn evenly from 0 to 1, is the jitter: full, so that
-    /// jobs that failed together don't come back together.
+    /// Returns the delay after attempt `attempt` (from 1). `unit` is the jitter, drawn uniformly from 0 to 1. Full
+    /// jitter prevents jobs that failed together from retrying together.
     pub fn delay(&self, attempt: u32, unit: f64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
         let longest = self.base.saturating_mul(1 << doublings).min(self.cap);

@@ -1,27 +1,27 @@
-//! The state machine: statuses, events, and which event may meet which status.
+//! The state machine: statuses, events, and the legal transitions.
 
-/// Status of a job. `succeeded`, `failed` and `cancelled` are terminal: a job leaves them by a redrive alone.
+/// Status of a job. `succeeded`, `failed` and `cancelled` are terminal: only a redrive leaves a terminal status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Recorded; no attempt has begun.
+    /// The job is recorded, and no attempt has started.
     Accepted,
     /// A worker holds the lease and runs the handler.
     Running,
-    /// An attempt failed; the next one waits for its time.
+    /// An attempt failed, and the next one is scheduled.
     Retrying,
-    /// The client requested its end, and the worker stops the handler.
+    /// The client requested cancellation, and the worker is stopping the handler.
     Cancelling,
-    /// Over: the work is done.
+    /// Terminal: the handler succeeded.
     Succeeded,
-    /// Over: the work can't be done.
+    /// Terminal: the job failed.
     Failed,
-    /// Over: the client no longer wanted it.
+    /// Terminal: the client cancelled the job.
     Cancelled,
 }
 
 impl Status {
-    /// Every status, in the order of a job's life.
+    /// All statuses, in the order of a job's life.
     pub const ALL: [Self; 7] = [
         Self::Accepted,
         Self::Running,
@@ -37,7 +37,7 @@ impl Status {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
 
-    /// The contract's word.
+    /// Returns the status as the contract spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -54,38 +54,38 @@ impl Status {
 /// Event in the life of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// A worker begins an attempt.
+    /// A worker starts an attempt.
     Claim,
-    /// The worker extends its lease, perhaps with progress.
+    /// The worker extends its lease, and may report progress.
     Renew,
-    /// The attempt did the work.
+    /// The attempt succeeded.
     Succeed,
-    /// The attempt failed for good.
+    /// The attempt failed, and the job with it.
     Fail,
-    /// The attempt failed, and another follows.
+    /// The attempt failed, and another one follows.
     Retry,
     /// A service was unavailable during the attempt. The attempt is not counted, and another one follows.
     Defer,
-    /// The client cancels before an attempt runs.
+    /// The client cancels a job that no attempt runs.
     Withdraw,
-    /// The client cancels while an attempt runs.
+    /// The client requests cancellation of a job that an attempt runs.
     AskToCancel,
-    /// The worker, or the claim after it, ends a job whose cancelling was asked for.
+    /// The worker, or the next claim, ends a job whose cancellation was requested.
     ConfirmCancel,
-    /// A worker finds that the last attempt has ended or died, and no attempt is left.
+    /// A worker finds that the last attempt ended or crashed, and that no attempt remains.
     GiveUp,
-    /// A worker finds that the job was not begun in time.
+    /// A worker finds that the job did not start in time.
     Lapse,
-    /// Its message is among the dead letters: no worker will be brought to it.
+    /// The job's message is a dead letter: it will not reach a worker.
     Bury,
-    /// It has no message any more, and nobody else will end it.
+    /// The job has no message left, and nothing else will end it.
     Sweep,
-    /// An operator sends a job that failed back to work: the one way out of a terminal status.
+    /// An operator restarts a failed job. This is the only event that leaves a terminal status.
     Redrive,
 }
 
 impl Event {
-    /// Every event.
+    /// All events.
     pub const ALL: [Self; 14] = [
         Self::Claim,
         Self::Renew,
@@ -103,7 +103,7 @@ impl Event {
         Self::Redrive,
     ];
 
-    /// Returns its word in a job's history.
+    /// Returns the event as a job's history spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Claim => "claim",
@@ -124,24 +124,24 @@ impl Event {
     }
 }
 
-/// An event that a job in this status can't meet.
+/// Error: the job's status does not allow the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{event:?} a job that is {}", status.as_str())]
 pub struct IllegalTransition {
     /// Status of the job.
     pub status: Status,
-    /// The event that its status does not allow.
+    /// Event that the status does not allow.
     pub event: Event,
 }
 
-/// Returns the status after an event. This is the whole state machine.
+/// Returns the status after an event. This function is the whole state machine.
 pub const fn next(status: Status, event: Event) -> Result<Status, IllegalTransition> {
     use Status::{Accepted, Cancelled, Cancelling, Failed, Retrying, Running, Succeeded};
     match (event, status) {
-        // Claiming what runs is taking over from a worker whose lease has expired: `Transition::take_over`.
+        // A running job can be claimed only after its lease has expired: see `Transition::take_over`.
         (Event::Claim, Accepted | Retrying | Running) => Ok(Running),
         (Event::Renew, Running | Cancelling) => Ok(status),
-        // Cancelling is a request: a handler that is done first wins.
+        // Cancellation is a request: a handler that finishes first wins.
         (Event::Succeed, Running | Cancelling) => Ok(Succeeded),
         (Event::Fail, Running | Cancelling)
         | (Event::GiveUp, Running | Retrying)

@@ -1,4 +1,4 @@
-//! Points in time, as the contract writes them.
+//! Points in time, in the format of the contract.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -6,43 +6,43 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
-/// A point in time: milliseconds since 1970-01-01T00:00:00Z. Shown as RFC 3339 in UTC with milliseconds.
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z. Displayed as RFC 3339 in UTC, with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// The beginning of the year 10000, in seconds since the epoch.
+/// Start of the year 10000, in seconds since the epoch.
 const YEAR_10000: i64 = 253_402_300_800;
 
-/// A text that is no RFC 3339 time.
+/// Error of parsing a text that is not an RFC 3339 time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("read a time: want RFC 3339, as in 2026-11-21T08:00:00.123Z")]
 pub struct InvalidTimestamp;
 
 impl Timestamp {
-    /// From milliseconds since the epoch.
+    /// Creates a timestamp from milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// From whole seconds since the epoch.
+    /// Creates a timestamp from whole seconds since the epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// Seconds since the epoch, rounded up: the unit of a DynamoDB TTL attribute.
+    /// Returns the seconds since the epoch, rounded up: the unit of a DynamoDB TTL attribute.
     pub const fn as_seconds_ceil(self) -> i64 {
         self.0.div_euclid(1000) + (self.0.rem_euclid(1000) != 0) as i64
     }
 
-    /// This much later.
+    /// Returns the time that is `by` later.
     #[must_use]
     pub fn after(self, by: Duration) -> Self {
         Self(
@@ -51,7 +51,7 @@ impl Timestamp {
         )
     }
 
-    /// This much earlier.
+    /// Returns the time that is `by` earlier.
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
         Self(
@@ -60,7 +60,7 @@ impl Timestamp {
         )
     }
 
-    /// How long after `earlier` this is; zero when it is before.
+    /// Returns the duration since `earlier`. Zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -68,7 +68,8 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // RFC 3339 has the years 0 to 9999. Another one is in a corrupt record alone, and is shown as the epoch.
+        // RFC 3339 covers the years 0 to 9999. Other years occur only in corrupt records, and are displayed as the
+        // epoch.
         let time = EPOCH
             .checked_add(SignedDuration::from_millis(self.0))
             .ok()
@@ -77,10 +78,10 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads the form of RFC 3339, section 5.6, with a `T` between date and time, and any number of digits in the fraction.
+/// Parses RFC 3339, section 5.6, with a `T` between date and time, and any number of fractional digits.
 ///
-/// A fraction of a millisecond is rounded up, so that nothing begins before its time. A leap second is the instant after it,
-/// and can be at the end of June and December alone (section 5.7).
+/// A fraction of a millisecond is rounded up, so that nothing starts too early. A leap second is read as the instant
+/// after it, and is accepted only at the end of June and December (section 5.7).
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
@@ -120,7 +121,7 @@ fn read(text: &str) -> Option<i64> {
     Some(seconds * 1000 + fraction)
 }
 
-/// The milliseconds of a fraction, rounded up, and what follows it.
+/// Returns the milliseconds of a fraction, rounded up, and the text after it.
 fn fraction(rest: &str) -> Option<(i64, &str)> {
     let Some(digits) = rest.strip_prefix('.') else {
         return Some((0, rest));
@@ -137,7 +138,7 @@ fn fraction(rest: &str) -> Option<(i64, &str)> {
     ))
 }
 
-/// The minutes that a place is ahead of UTC.
+/// Returns the UTC offset in minutes.
 fn offset_minutes(offset: &str) -> Option<i64> {
     if offset == "Z" || offset == "z" {
         return Some(0);
@@ -160,10 +161,10 @@ fn offset_minutes(offset: &str) -> Option<i64> {
     Some(if *sign == b'-' { -1 } else { 1 } * (hours * 60 + minutes))
 }
 
-/// Returns whether the first of July or January begins in UTC with this second.
+/// Returns true if `seconds` is the start of January 1 or July 1 in UTC.
 fn ends_a_half_year(seconds: i64) -> bool {
     let time = EPOCH.checked_add(SignedDuration::from_secs(seconds));
-    // The last leap second that RFC 3339 has words for is followed by a year that it has none for.
+    // The leap second at the end of 9999 is followed by a year that RFC 3339 can't represent.
     time.map_or(seconds == YEAR_10000, |time| {
         time.time() == Time::midnight() && time.day() == 1 && matches!(time.month(), 1 | 7)
     })
@@ -356,7 +357,7 @@ mod tests {
         assert_eq!(ceil, [-1, -1, 0, 0, 1, 1, 1, 2]);
     }
 
-    /// The beginning of the year 0, in milliseconds.
+    /// Start of the year 0, in milliseconds.
     const YEAR_0: i64 = -62_167_219_200_000;
 
     proptest! {
@@ -368,7 +369,7 @@ mod tests {
         ) {
             let time = Timestamp::from_millis(millis);
             prop_assert_eq!(time.to_string().parse(), Ok(time));
-            // The same instant, as it is written elsewhere.
+            // The same instant with another UTC offset.
             let local = Timestamp::from_millis(millis + offset * 60_000);
             prop_assume!((YEAR_0..YEAR_10000 * 1000).contains(&local.as_millis()));
             let sign = if offset < 0 { '-' } else { '+' };

@@ -1,11 +1,11 @@
-//! What may happen to a job, as conditional writes.
+//! State transitions of a job, as conditional writes.
 //!
-//! A [`Transition`] is a value: the [`Guard`] that must hold of the stored record, and the [`Patch`] that is then
-//! made to it, in one atomic write. The same value is applied to a record in memory ([`Transition::apply`]) and
-//! translated to one DynamoDB update, so the two can't disagree about the rules: which statuses an event may meet
-//! stands only in [`next`], and every guard is made from it.
+//! A [`Transition`] is a value. It consists of the [`Guard`] that the stored record must satisfy, and the [`Patch`]
+//! that one atomic write then applies. The same value is applied to a record in memory ([`Transition::apply`]) and
+//! translated to one DynamoDB update, so both follow the same rules. Only [`next`] defines which events a status
+//! allows, and every guard is derived from it.
 //!
-//! A rejected write returns the record as it is. [`Refusal::new`] says what that means to a claim.
+//! A rejected write returns the current record. [`Refusal::new`] derives what that means for a claim.
 
 mod abandoned;
 mod claim;
@@ -26,27 +26,27 @@ use crate::{
     poll,
 };
 
-/// What must hold of the stored record for a write to be made. Every part that is set must hold.
+/// Condition of a write. Every member that is set must hold for the stored record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Guard {
     /// The job has not expired at this time.
     pub alive_at: Timestamp,
-    /// Its status is one of these.
+    /// The status is one of these.
     pub statuses: Vec<Status>,
-    /// It is this incarnation of its id.
+    /// The record is this incarnation of its id.
     pub created_at: Option<Timestamp>,
-    /// This is who holds, or last held, the lease.
+    /// The job's current or last lease has this token.
     pub token: Option<LeaseToken>,
-    /// It is free to be claimed by this time.
+    /// The job is ready by this time.
     pub ready_by: Option<Timestamp>,
-    /// Fewer attempts than this have begun.
+    /// Fewer attempts than this have started.
     pub attempts_below: Option<u32>,
-    /// Nothing has changed since this version.
+    /// The record still has this version.
     pub version: Option<u64>,
 }
 
 impl Guard {
-    /// Whether the record satisfies the guard.
+    /// Returns true if the record satisfies the guard.
     pub fn holds(&self, job: &Job) -> bool {
         job.is_alive(self.alive_at)
             && self.statuses.contains(&job.status)
@@ -60,43 +60,43 @@ impl Guard {
     }
 }
 
-/// Changes of a write. A member that is `None` leaves its attribute as it is. Every change increments the version and
-/// extends the record's life, so a job in progress never expires, however long it takes.
+/// Changes of a write. A member that is `None` leaves its attribute unchanged. Every change increments the version and
+/// extends the record's life, so a job in progress never expires.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Patch {
-    /// When the change is made.
+    /// Time of the change.
     pub updated_at: Timestamp,
-    /// The new status.
+    /// New status.
     pub status: Option<Status>,
-    /// A new attempt begins under this lease: the attempt is counted, its start noted if it is the first, and the
-    /// progress of the one before forgotten.
+    /// Lease of a new attempt. Counts the attempt, records the start of the first one, and clears the progress of the
+    /// previous one.
     pub begin: Option<Lease>,
     /// Number of attempts that began and are not counted.
     pub uncounted: u32,
-    /// From when on the job may be claimed.
+    /// Time from which the job may be claimed.
     pub ready_at: Option<Timestamp>,
-    /// How far the attempt is, and when it will be over.
+    /// Progress of the attempt, and the estimated end.
     pub progress: Option<(Progress, Option<Timestamp>)>,
-    /// When it ended.
+    /// Time of the end.
     pub finished_at: Option<Timestamp>,
-    /// What came of it.
+    /// Outcome, if the job succeeded.
     pub success: Option<Success>,
-    /// What went wrong.
+    /// Failure of the attempt or the job.
     pub failure: Option<Failure>,
-    /// The job begins anew, without attempts, times and failure of before, and with these steps alone.
+    /// Restarts the job with this history: attempts, times and failure are cleared.
     pub anew: Option<Vec<Step>>,
-    /// The steps that are kept, where some are dropped.
+    /// Replacement for the history, if steps are dropped.
     pub kept: Option<Vec<Step>>,
-    /// What the history says of this change.
+    /// Step that this change adds to the history.
     pub step: Option<Step>,
 }
 
 /// One conditional write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transition {
-    /// What must hold.
+    /// Condition.
     pub guard: Guard,
-    /// What then changes.
+    /// Changes.
     pub patch: Patch,
 }
 
@@ -106,7 +106,7 @@ impl Transition {
             .into_iter()
             .filter(|&from| next(from, event).is_ok())
             .collect();
-        // Every event but `Renew` leads to one status from wherever it is legal; a test holds this.
+        // Every event but `Renew` leads to one status, regardless of the previous status. A test verifies this.
         let to = statuses
             .first()
             .and_then(|&from| next(from, event).ok())
@@ -151,7 +151,7 @@ impl Transition {
         transition
     }
 
-    /// Begins an attempt of a job that no worker runs.
+    /// Starts an attempt of a job that no worker runs.
     pub fn claim(claim: &Claim, now: Timestamp) -> Self {
         let mut transition = Self::begin(Self::new(Event::Claim, now), claim, now);
         transition
@@ -162,9 +162,9 @@ impl Transition {
         transition
     }
 
-    /// Begins an attempt in place of the one whose lease has this token and has expired: its worker died.
+    /// Starts an attempt that replaces the one with the token `dead`, whose lease expired because its worker crashed.
     ///
-    /// [`Refusal::TakeOver`] decides by the record if that is allowed. The token fences the decision.
+    /// [`Refusal::TakeOver`] decides whether this is allowed, based on the record. The token fences the decision.
     pub fn take_over(claim: &Claim, dead: LeaseToken, now: Timestamp) -> Self {
         let mut transition = Self::begin(Self::fenced(Event::Claim, dead, now), claim, now);
         transition.guard.statuses = vec![Status::Running];
@@ -179,7 +179,7 @@ impl Transition {
         self
     }
 
-    /// Extends the lease, and reports progress where there is some.
+    /// Extends the lease, and records progress if there is any.
     pub fn renew(
         token: LeaseToken,
         lease_time: Duration,
@@ -192,9 +192,10 @@ impl Transition {
         transition
     }
 
-    /// Ends an attempt. `job` is the record as the worker last saw it; `unit`, drawn evenly from 0 to 1, the jitter.
+    /// Ends an attempt. `job` is the record as the worker last saw it. `unit` is the jitter, drawn uniformly from 0 to
+    /// 1.
     ///
-    /// Fenced by the lease's token alone: a worker that is late, but has not been taken over from, still ends its attempt.
+    /// Fenced by the lease's token only: a late worker still ends its attempt, unless another worker has taken over.
     pub fn settle(
         job: &Job,
         token: LeaseToken,
@@ -224,7 +225,7 @@ impl Transition {
                 Self::retry(job, token, failure, after, policy, now, unit)
             }
             AttemptEnd::Unavailable(failure) => Self::defer(job, token, failure, now, unit),
-            // Told to stop, but not by the client: by the end of its time.
+            // The worker's time ended; the client did not cancel.
             AttemptEnd::Cancelled => Self::retry(
                 job,
                 token,
@@ -255,7 +256,7 @@ impl Transition {
                 format!(
                     "gave up after {} of {} attempts; the last one: {}",
                     job.attempt,
-                    // One more than the command has, after a crash that it is not blamed for.
+                    // After a crash in a shared process, a job may have one attempt more than the policy allows.
                     policy.max_attempts.max(job.attempt),
                     failure.detail
                 ),
@@ -273,25 +274,25 @@ impl Transition {
         transition
     }
 
-    /// The client cancels a job that no attempt runs.
+    /// Cancels a job that no attempt runs.
     pub fn withdraw(now: Timestamp) -> Self {
         Self::new(Event::Withdraw, now)
     }
 
-    /// The client cancels a job that an attempt runs.
+    /// Requests cancellation of a job that an attempt runs.
     pub fn ask_to_cancel(now: Timestamp) -> Self {
         Self::new(Event::AskToCancel, now)
     }
 
-    /// Ends a job whose cancelling was asked for and whose worker, the holder of `token`, is gone.
+    /// Ends a job whose cancellation was requested, and whose worker (the holder of `token`) has crashed.
     pub fn confirm_cancel(token: LeaseToken, now: Timestamp) -> Self {
         let mut transition = Self::fenced(Event::ConfirmCancel, token, now);
         transition.guard.ready_by = Some(now);
         transition
     }
 
-    /// Ends a job that has no attempt left, and whose last one, that of `token`, is dead or waits for another in vain
-    /// (the command's attempts were lowered since).
+    /// Ends a job that has no attempt left. Its last attempt, the holder of `token`, crashed, or waits for another one
+    /// although the command's limit was lowered.
     pub fn give_up(job: &Job, token: LeaseToken, now: Timestamp) -> Self {
         let mut transition =
             Self::fenced(Event::GiveUp, token, now).with_cause(match (&job.failure, job.status) {
@@ -302,7 +303,7 @@ impl Transition {
         transition
     }
 
-    /// Ends a job of this incarnation that has been ready for longer than its command lets a job wait for its first attempt.
+    /// Ends a job that has been ready for longer than `start_within` without a first attempt.
     pub fn lapse(created_at: Timestamp, start_within: Duration, now: Timestamp) -> Self {
         let failure = Failure::new(format!(
             "the job was not begun within {} s; submit the command again under a new key if it is wanted still",
@@ -314,7 +315,7 @@ impl Transition {
         transition
     }
 
-    /// Sends a job that failed back to work, as an operator asked: with all its attempts, and ready at once.
+    /// Restarts a failed job at an operator's request. It is ready at once and has all its attempts again.
     pub fn redrive(job: &Job, now: Timestamp) -> Self {
         let mut transition = Self::new(Event::Redrive, now);
         transition.guard.version = Some(job.version);
@@ -324,14 +325,14 @@ impl Transition {
         transition
     }
 
-    /// Makes the write to a record in memory.
+    /// Applies the write to a record in memory. Returns `None` if the guard does not hold.
     pub fn apply(&self, job: &Job) -> Option<Job> {
         self.guard.holds(job).then(|| self.patch.apply(job.clone()))
     }
 }
 
 impl Patch {
-    /// Time from which on the record is kept for the job's retention.
+    /// Returns the time at which the job's retention starts.
     pub fn kept_from(&self) -> Timestamp {
         match self.status {
             Some(status) if status.is_terminal() => self.updated_at,
@@ -339,9 +340,9 @@ impl Patch {
         }
     }
 
-    /// Makes the change.
+    /// Applies the changes to a record in memory.
     pub fn apply(&self, mut job: Job) -> Job {
-        // No job changes so often; a damaged record may say that one did.
+        // Saturates, because a damaged record may contain the maximum.
         job.version = job.version.saturating_add(1);
         job.updated_at = self.updated_at;
         job.expires_at = expiry(self.kept_from(), job.retention);
@@ -380,7 +381,7 @@ impl Patch {
     }
 }
 
-/// A report of progress, with the end that it lets expect.
+/// Returns a progress report with the estimated end.
 pub fn progress_report(
     progress: Progress,
     attempt_started_at: Timestamp,

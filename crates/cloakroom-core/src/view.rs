@@ -1,4 +1,4 @@
-//! The job as a client sees it: the contract's JSON, written by the server and read by the client library.
+//! The job as clients see it: JSON documents that the server writes and the client library reads.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,103 +6,103 @@ use crate::outcome::ResultRef;
 use crate::transition::{Event, latest_attempt};
 use crate::{Job, Status, Timestamp};
 
-/// The job document. Members that do not apply are left out; new members may come.
+/// The job document. Members that do not apply are omitted. New members may be added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobView {
-    /// The server's id: a UUID.
+    /// Server-side id: a UUID.
     pub id: String,
-    /// The client's id, where it gave one.
+    /// Client-supplied id, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_job_id: Option<String>,
-    /// The command's type.
+    /// Type of the command.
     #[serde(rename = "type")]
     pub command: String,
-    /// Where the job stands.
+    /// Current status.
     pub status: Status,
-    /// The attempt that runs or ran last, from 1; 0 before the first.
+    /// Number of the attempt that runs or ran last, from 1; 0 before the first.
     pub attempt: u32,
-    /// How far the attempt is.
+    /// Progress of the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressView>,
-    /// When it was accepted.
+    /// Time of acceptance.
     pub created_at: Timestamp,
-    /// When the first attempt began.
+    /// Start of the first attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
-    /// When it ended.
+    /// Time of the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
-    /// When it will be over, by its progress.
+    /// Estimated end, extrapolated from the progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_finish_at: Option<Timestamp>,
-    /// When the job may begin, while that is to come.
+    /// Earliest start, while it is in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// When the next attempt is due, while `retrying`.
+    /// Time of the next attempt, while `retrying`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
-    /// From when on the job is unknown.
+    /// Time from which the job is unknown.
     pub expires_at: Timestamp,
     /// The result, if it is JSON and at most 32 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<serde_json::Value>,
-    /// Where to get any other result.
+    /// Location of any other result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_url: Option<String>,
-    /// From when on the result is not there any more, where that is before `expires_at`.
+    /// Expiry of the result, if it is before `expires_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_expires_at: Option<Timestamp>,
-    /// The place that the handler named.
+    /// Location that the handler named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// What went wrong: for good, or in the attempt before the next one.
+    /// Failure of the job, or of the attempt before a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorView>,
-    /// Where to go from here.
+    /// Links to related resources.
     pub links: Links,
 }
 
-/// How far a handler says it is.
+/// Progress that a handler reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProgressView {
-    /// 0 to 100.
+    /// Percentage, 0 to 100.
     pub percent: f64,
-    /// Fit to show a person.
+    /// Message for users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// What went wrong.
+/// Failure of a job or an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorView {
-    /// The handler's word for it, or `job-failed`.
+    /// The handler's code, or `job-failed`.
     pub code: String,
-    /// Fit to show a person.
+    /// Description for users.
     pub detail: String,
-    /// The status that polls answer when it ended the job: a 4xx.
+    /// HTTP status that polls return if this failure ended the job: a 4xx.
     pub status: u16,
 }
 
-/// Where to go from here: absolute paths below the public base URL.
+/// Links to related resources: absolute paths below the public base URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
-    /// Poll here.
+    /// Location to poll.
     #[serde(rename = "self")]
     pub this: String,
-    /// The result, once there is one.
+    /// Location of the result. The resource exists once the job has succeeded.
     pub result: String,
-    /// What happened to it.
+    /// Location of the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<String>,
-    /// `DELETE` here to cancel; left out once the job is over.
+    /// Location to `DELETE` in order to cancel. Omitted once the job has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<String>,
 }
 
 impl JobView {
-    /// Shows a job. `base` is the path of the public base URL, empty or as in `/v1`.
+    /// Creates the document of a job. `base` is the path of the public base URL: empty, or for example `/v1`.
     pub fn from_job(job: &Job, base: &str) -> Self {
         let this = format!("{base}/jobs/{}", job.id);
         let success = job.success.as_ref();
@@ -156,32 +156,32 @@ impl JobView {
     }
 }
 
-/// The story of a job: what happened to it, in order.
+/// The history of a job: its steps in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistoryView {
-    /// The job as it is now.
+    /// The current job document.
     pub job: JobView,
-    /// Its acceptance, and every step since. Of a job that was sent back to work, the oldest may be missing; of a long
-    /// outage, all but the first and the latest attempts.
+    /// The acceptance and all steps since. After a redrive, the oldest steps may be missing. After a long outage, all
+    /// but the first and the latest attempts are missing.
     pub history: Vec<StepView>,
 }
 
-/// One thing that happened to a job.
+/// One step in the history of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepView {
-    /// When.
+    /// Time of the step.
     pub at: Timestamp,
-    /// What: `accept`, or the word of an [`Event`]. New words may come.
+    /// `accept`, or the name of an [`Event`]. New names may be added.
     pub event: String,
-    /// Which attempt it belongs to, or follows; 0 before the first.
+    /// Number of the attempt that the step belongs to, or follows; 0 before the first.
     pub attempt: u32,
-    /// Why, where something went wrong.
+    /// Code and text of the failure, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl HistoryView {
-    /// Tells of a job. `base` is the path of the public base URL.
+    /// Creates the history of a job. `base` is the path of the public base URL.
     pub fn from_job(job: &Job, base: &str) -> Self {
         let accepted = StepView {
             at: job.created_at,
@@ -192,7 +192,7 @@ impl HistoryView {
         let (mut attempt, mut deferred) = (0, false);
         let steps = job.history.iter().map(|step| {
             match step.event {
-                // After a deferred attempt, which is not counted, the next one has its number.
+                // A deferred attempt is not counted: the next one has its number.
                 Event::Claim => attempt += u32::from(!std::mem::take(&mut deferred)),
                 Event::Defer => deferred = true,
                 Event::Redrive => (attempt, deferred) = (0, false),
@@ -222,7 +222,8 @@ fn inline_json(result: &ResultRef) -> Option<serde_json::Value> {
     }
 }
 
-/// The strong entity tag of a job's JSON document: it changes with every change, and with every incarnation of the id.
+/// Returns the strong entity tag of the job document. It changes with every change and with every incarnation of the
+/// id.
 pub fn etag(job: &Job) -> String {
     format!("\"{:x}-{}\"", job.created_at.as_millis(), job.version)
 }

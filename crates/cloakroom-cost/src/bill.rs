@@ -1,37 +1,37 @@
-//! All calls of a month by their prices.
+//! A month's bill: all calls multiplied by their prices.
 
 use std::collections::BTreeMap;
 
 use super::{Meter, Price, Workload};
 
-/// What a month costs.
+/// Estimated costs of a month.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bill {
-    /// By what is billed, in the order of [`Meter`]; what is not used is left out.
+    /// Costs by meter, in the order of [`Meter`]. Unused meters are omitted.
     pub lines: Vec<Line>,
-    /// How many jobs it is for.
+    /// Number of jobs.
     pub jobs: f64,
 }
 
-/// What one meter counts in the month.
+/// Costs of one meter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
-    /// What is billed.
+    /// Meter of the costs.
     pub meter: Meter,
-    /// In words.
+    /// Description of what is billed.
     pub what: &'static str,
-    /// At which price.
+    /// Price of a unit.
     pub price: Price,
-    /// Calls, each of which may be billed as more than one unit, or as a part of one.
+    /// Number of calls. A call may be billed as several units, or as a part of one.
     pub calls: f64,
-    /// Units.
+    /// Number of units.
     pub units: f64,
-    /// Dollars.
+    /// Costs in dollars.
     pub dollars: f64,
 }
 
 impl Workload {
-    /// What the month costs.
+    /// Computes the costs of the month.
     pub fn bill(&self) -> Bill {
         let mut amounts: BTreeMap<Meter, (f64, f64)> = BTreeMap::new();
         for call in self.calls() {
@@ -59,17 +59,17 @@ impl Workload {
 }
 
 impl Bill {
-    /// All of it, in dollars.
+    /// Returns the total in dollars.
     pub fn dollars(&self) -> f64 {
         self.lines.iter().map(|line| line.dollars).sum()
     }
 
-    /// What a million jobs cost at this rate, in dollars.
+    /// Returns the costs of a million jobs at this rate, in dollars.
     pub fn dollars_per_million(&self) -> f64 {
         self.dollars() / self.jobs * 1e6
     }
 
-    /// Dollars by service, in the order of the lines.
+    /// Returns the costs per service in dollars, in the order of the lines.
     pub fn services(&self) -> Vec<(&'static str, f64)> {
         let mut services: Vec<(&'static str, f64)> = vec![];
         for line in &self.lines {
@@ -83,7 +83,7 @@ impl Bill {
         services
     }
 
-    /// The service that costs the most, with its dollars.
+    /// Returns the most expensive service, with its costs in dollars.
     pub fn most(&self) -> Option<(&'static str, f64)> {
         self.services()
             .into_iter()

@@ -1,11 +1,11 @@
-//! What is called for a job: the counts of the code.
+//! Calls per job: counts that follow from the code.
 
 use std::time::Duration;
 
 use super::sizes::{MESSAGE_PIECE, Payload, READ_PIECE, RECORD_BYTES, REQUEST_PIECE, WRITE_PIECE};
 use super::{Api, DAYS, Meter, Workload, float, pieces};
 
-/// Who calls.
+/// Origin of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
     /// The submit function.
@@ -16,24 +16,24 @@ pub enum By {
     Status,
     /// The sweeper.
     Sweeper,
-    /// The client: the API, or what a signed link leads to.
+    /// The client, to the API or to a presigned link.
     Client,
-    /// AWS itself: what gateway, queue and bucket do with the functions and objects.
+    /// AWS itself: calls by the gateway, the queue and the bucket.
     Aws,
 }
 
 /// Calls of one kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Call {
-    /// Who calls.
+    /// Origin of the call.
     pub by: By,
-    /// What, as the SDK names it.
+    /// Name of the call in the SDK.
     pub name: &'static str,
-    /// What it is billed as.
+    /// Meter that bills the call.
     pub meter: Meter,
-    /// How often for a job, on average.
+    /// Average number of calls per job.
     pub a_job: f64,
-    /// How many units each is billed as.
+    /// Number of billed units per call.
     pub units: f64,
 }
 
@@ -47,28 +47,29 @@ const fn call(by: By, name: &'static str, meter: Meter, a_job: f64, units: f64) 
     }
 }
 
-/// Pollers that wait on a queue of little traffic, where the mapping has a maximum concurrency, as the template's does:
+/// Minimum number of pollers of a queue, for a mapping with a maximum concurrency, as in the template:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>.
 const POLLERS: f64 = 5.0;
 
-/// Queues that they wait on: of commands, of dead letters, and of the sweeper's lists.
+/// Number of polled queues: commands, dead letters, and the sweeper's lists.
 const QUEUES: f64 = 3.0;
 
-/// The sweeper is invoked once for so many seconds in which jobs were accepted, or for so many jobs.
+/// Batching window in seconds of the sweeper. It is invoked once per window with accepted jobs, or per batch of jobs.
 const SWEEPER_WINDOW: f64 = 60.0;
 const SWEEPER_BATCH: f64 = 1000.0;
 
-/// Seconds that a receive waits for a message, at most.
+/// Maximum duration of a long poll, in seconds.
 const LONG_POLL: f64 = 20.0;
 
-/// Days that an object is kept: the template's three (for an upload one), and until the midnight at which the rules act.
+/// Storage time of an object in days: three in the template (one for an upload), plus the time until the rules run at
+/// midnight.
 pub(super) const OBJECT_DAYS: f64 = 3.5;
 const UPLOAD_DAYS: f64 = 1.5;
 
 pub(super) const GIGABYTE: f64 = 1_073_741_824.0;
 
 impl Workload {
-    /// Every call for a job, its first attempts' included. What a job does not call is left out.
+    /// Returns all calls per job, including those for all attempts. Calls with a count of zero are omitted.
     pub fn calls(&self) -> Vec<Call> {
         let all = [
             self.submit(),
@@ -140,7 +141,7 @@ impl Workload {
         };
         let result = if self.result_is_stored() { 1.0 } else { 0.0 };
         vec![
-            // Claims, signs of life, and the ends of attempts after which another follows.
+            // Claims, heartbeats, and the ends of attempts before another attempt.
             call(
                 By::Worker,
                 "DynamoDB.UpdateItem",
@@ -157,7 +158,7 @@ impl Workload {
                 1.0,
             ),
             call(By::Worker, "S3.PutObject", Meter::Puts, result, 1.0),
-            // The end of the last one, which writes the result.
+            // End of the last attempt, with the result.
             call(
                 By::Worker,
                 "DynamoDB.UpdateItem",
@@ -189,7 +190,8 @@ impl Workload {
         ]
     }
 
-    /// Writes between the claim of an attempt and its end: each report of progress is one, and puts the next heartbeat off.
+    /// Returns the number of writes between the claim of an attempt and its end. A progress report delays the next
+    /// heartbeat.
     fn signs_of_life(&self) -> f64 {
         let reports = f64::from(self.progress).min(self.duration.as_secs_f64().floor() + 1.0);
         let silence = self.duration.as_secs_f64() / (reports + 1.0);
@@ -276,7 +278,8 @@ impl Workload {
         ]
     }
 
-    /// A look at the job, within a minute or so. One that is not over by then costs another look for each hour.
+    /// Returns the calls of the sweeper: one look after about a minute, and one more per hour for a job that is still
+    /// open.
     fn sweep(&self) -> Vec<Call> {
         let invocations =
             (DAYS * 86_400.0 / SWEEPER_WINDOW / self.jobs + 1.0 / SWEEPER_BATCH).min(1.0);
@@ -334,7 +337,8 @@ impl Workload {
     }
 }
 
-/// How often a poll that is held so long reads the record: at once, and after pauses from 0.1 s that grow by half up to 1 s.
+/// Returns the number of reads during a long poll: one at once, then after pauses from 0.1 s that grow by half up to 1
+/// s.
 fn reads(wait: Duration) -> f64 {
     let (mut reads, mut waited, mut pause) = (1.0, Duration::ZERO, Duration::from_millis(100));
     while waited < wait {
@@ -345,7 +349,7 @@ fn reads(wait: Duration) -> f64 {
     reads
 }
 
-/// Seconds that a run of this length is billed as: whole milliseconds.
+/// Returns the billed duration in seconds, rounded up to milliseconds.
 fn billed(run: Duration) -> f64 {
     Duration::from_millis(
         run.as_nanos()

@@ -1,26 +1,28 @@
-//! Up to which size a message carries its payload itself: as long as that costs no more requests' worth than a claim check.
+//! Maximum size of a message that contains its payload. Up to this size, the requests cost no more than a claim check.
 //!
-//! A queue's requests are billed by 64 KiB, so a message of *n* such pieces is *n* to send, *n* to receive, and one to delete.
-//! A claim check's message is three, and its object one put and one get; a lifecycle rule that expires it costs nothing.
+//! A queue bills requests by 64 KiB. A message of *n* such pieces costs *n* for sending, *n* for receiving, and one for
+//! deleting. With a claim check, the message costs three, and its object one put and one get. Expiry by a lifecycle
+//! rule is free.
 
 use super::calls::{GIGABYTE, OBJECT_DAYS};
 use super::prices::{GET, MESSAGE, PUT, STORAGE};
 use super::sizes::MESSAGE_PIECE;
 use super::{DAYS, float};
 
-/// The most pieces of a message: 1 MiB.
+/// Maximum number of pieces of a message: 1 MiB.
 const MOST: u64 = 16;
 
-/// What a million messages of so many pieces cost, either way, in dollars.
+/// Costs of a million messages of one size, with and without a claim check, in dollars.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ways {
-    /// How many pieces of 64 KiB.
+    /// Number of pieces of 64 KiB.
     pub pieces: u64,
-    /// Requests to the queue, with the payload in the message.
+    /// Requests to the queue, if the message contains the payload.
     pub inline: f64,
-    /// Requests to queue and bucket, with a claim check in the message.
+    /// Requests to the queue and the bucket, if the message contains a claim check.
     pub claim_check: f64,
-    /// What the objects cost beside that until they expire. Not what the limit goes by: it is as the bucket's days are.
+    /// Storage of the objects until they expire. Not part of the comparison, because it depends on the bucket's
+    /// retention.
     pub storage: f64,
 }
 
@@ -36,12 +38,12 @@ impl Ways {
     }
 }
 
-/// Both ways, for each size that a message can have.
+/// Returns the costs for each possible size of a message.
 pub fn ways() -> impl Iterator<Item = Ways> {
     (1..=MOST).map(Ways::new)
 }
 
-/// The most pieces that cost no more in the message than with a claim check.
+/// Returns the maximum number of pieces for which a message costs no more than a claim check.
 pub const fn crossover() -> u64 {
     let mut pieces = 0;
     while pieces < MOST {
@@ -54,5 +56,5 @@ pub const fn crossover() -> u64 {
     pieces
 }
 
-/// The limit that follows, in bytes of the whole message: the default of `CLOAKROOM_INLINE_LIMIT_BYTES`.
+/// The resulting limit of the whole message in bytes: the default of `CLOAKROOM_INLINE_LIMIT_BYTES`.
 pub const LIMIT: u64 = crossover() * MESSAGE_PIECE;

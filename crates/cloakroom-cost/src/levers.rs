@@ -1,31 +1,31 @@
-//! Changes that make a month cheaper: the same month, computed again with one thing changed.
+//! Savings: the same month, estimated again with one setting changed.
 
 use std::time::Duration;
 
 use super::{Api, Architecture, Workload};
 
-/// A change, and what it saves.
+/// A change, and the amount that it saves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lever {
-    /// The options of `cloakroom cost` that make the change.
+    /// Options of `cloakroom cost` that represent the change.
     pub options: String,
-    /// Condition of the change, beside the options.
+    /// Further condition of the change.
     pub provided: Option<&'static str>,
-    /// Dollars that the month is cheaper by.
+    /// Savings per month in dollars.
     pub saves: f64,
 }
 
-/// The most messages that the template puts in a batch.
+/// Maximum number of messages in a batch, according to the template.
 const LARGEST_BATCH: f64 = 10.0;
 
-/// The least memory of a function, in megabytes.
+/// Minimum memory of a function in megabytes.
 const LEAST_MEMORY: u32 = 128;
 
-/// The longest that a poll is held.
+/// Maximum duration of a long poll.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 impl Workload {
-    /// Changes that make the month cheaper by at least a hundredth, the best first.
+    /// Returns changes that reduce the costs by at least 1%, the largest savings first.
     pub fn levers(&self) -> Vec<Lever> {
         let now = self.bill().dollars();
         let levers = self
@@ -112,7 +112,7 @@ impl Workload {
             ),
         ];
         if self.polls > 1.0 && self.duration <= LONGEST_WAIT {
-            // One poll that is held while the job runs.
+            // One long poll that lasts as long as the job runs.
             let options = format!("--polls 1 --wait {}ms", self.duration.as_millis());
             changes.push((
                 options,

@@ -1,11 +1,11 @@
-//! What a month of jobs costs on AWS: the calls that the code makes, counted, by the prices of a table.
+//! Estimates a month's AWS bill: the calls that the code makes, multiplied by the prices in a table.
 //!
-//! - [`Workload`] what is asked about, and [`Call`] what is called for it: the counts of the code, which tests hold them to;
-//! - [`inline`] up to which size a payload is cheaper in its message than in the bucket;
-//! - [`sizes`] what a message and a record weigh, as queue and table bill by size;
-//! - [`prices`] what AWS asks; [`Bill`] all of it together, and [`Lever`] what would make it less.
+//! - [`Workload`]: the month to estimate. [`Call`]: calls per job. Tests verify these counts against the code;
+//! - [`inline`]: the size up to which a payload is cheaper in its message than in the bucket;
+//! - [`sizes`]: sizes of messages and records, because queue and table bill by size;
+//! - [`prices`]: AWS prices. [`Bill`]: the total. [`Lever`]: changes that reduce it.
 //!
-//! Free tiers and the discounts of large volumes are left out, and so is what docs/cost.md names beside them.
+//! Free tiers and volume discounts are not included, nor are the costs that docs/cost.md excludes.
 
 mod bill;
 mod calls;
@@ -21,80 +21,81 @@ pub use calls::{By, Call};
 pub use levers::Lever;
 pub use prices::{Meter, Price};
 
-/// Days in the month that is reckoned with.
+/// Number of days in the estimated month.
 pub const DAYS: f64 = 30.0;
 
-/// A month of jobs, all alike, and the deployment that does them.
+/// A month of identical jobs, and the deployment that runs them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Workload {
-    /// How many in the month.
+    /// Number of jobs in the month.
     pub jobs: f64,
-    /// Bytes of a payload.
+    /// Length of a payload in bytes.
     pub payload: u64,
-    /// How a message carries it.
+    /// Encoding of the payload in a message.
     pub encoding: Encoding,
-    /// Bytes of a result; 0 is none.
+    /// Length of a result in bytes; 0 for no result.
     pub result: u64,
-    /// Requests for a job or its result, of which the last one finds it over. With less than 1, some clients never ask.
+    /// Requests per job for its status or result. The last one finds the job ended. Less than 1 if some clients never
+    /// poll.
     pub polls: f64,
-    /// How long a poll is held (`Prefer: wait`).
+    /// Duration of a long poll (`Prefer: wait`).
     pub wait: Duration,
-    /// Attempts that a job takes, of which the last one ends it.
+    /// Attempts per job. The last one ends the job.
     pub attempts: f64,
-    /// How long an attempt takes: its handler, and the writes around it.
+    /// Duration of an attempt: its handler, and the writes around it.
     pub duration: Duration,
-    /// Progress reports in an attempt, at even distances. No more than one a second is written.
+    /// Evenly spaced progress reports per attempt. At most one per second is recorded.
     pub progress: u32,
-    /// Messages in a batch. They are worked on side by side, so that a batch takes no longer than one of them.
+    /// Messages in a batch. They are processed concurrently, so a batch takes as long as one message.
     pub batch: f64,
-    /// What the clients call.
+    /// Kind of API that the clients call.
     pub api: Api,
-    /// What the functions run on.
+    /// Processor architecture of the functions.
     pub architecture: Architecture,
-    /// Megabytes of the worker.
+    /// Memory of the worker in megabytes.
     pub worker_memory: u32,
-    /// Megabytes of the functions that answer HTTP.
+    /// Memory of the functions that handle HTTP requests, in megabytes.
     pub http_memory: u32,
-    /// How long those take to answer; an assumption, as it depends on AWS's services.
+    /// Duration of an HTTP request. This is an assumption, because it depends on AWS.
     pub http_duration: Duration,
-    /// How long a lease lasts without a sign of life; renewed at every third of it.
+    /// Duration of a lease. It is renewed after each third of it.
     pub lease: Duration,
-    /// Bytes that an invocation logs; an assumption, as most of it is Lambda's own.
+    /// Log volume per invocation in bytes. This is an assumption, because most of it comes from Lambda.
     pub log: u64,
-    /// Bytes of the largest message that carries its payload itself.
+    /// Maximum size in bytes of a message that contains its payload.
     pub inline_limit: u64,
-    /// Bytes of the largest payload in a request; larger ones are uploaded.
+    /// Maximum length of a payload in a request, in bytes. Larger ones are uploaded.
     pub body_limit: u64,
 }
 
-/// How a message carries a payload.
+/// Encoding of a payload in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// As it is. What JSON escapes in it is not counted.
+    /// Plain text. Characters that JSON escapes are not considered.
     Text,
-    /// In Base64, a third larger.
+    /// Base64, which is a third larger.
     Base64,
 }
 
-/// Kinds of an API on API Gateway.
+/// Kind of API in API Gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
-    /// A REST API, which the template makes.
+    /// REST API, which the template creates.
     Rest,
-    /// An HTTP API.
+    /// HTTP API.
     Http,
 }
 
-/// Processors of the functions.
+/// Processor architecture of the functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
-    /// Arm's.
+    /// Arm.
     Arm64,
-    /// Intel's and AMD's.
+    /// x86-64.
     X86,
 }
 
-/// For arithmetic on what is counted whole.
+/// Converts a count for arithmetic.
 #[expect(
     clippy::cast_precision_loss,
     reason = "exact up to 2^53 bytes, and no bill is to the byte"
@@ -103,7 +104,7 @@ const fn float(whole: u64) -> f64 {
     whole as f64
 }
 
-/// How many of these pieces are billed for so many bytes: at least one.
+/// Returns the number of pieces that are billed for `bytes`: at least one.
 fn pieces(bytes: f64, piece: u64) -> f64 {
     (bytes / float(piece)).ceil().max(1.0)
 }

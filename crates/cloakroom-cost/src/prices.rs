@@ -1,66 +1,66 @@
-//! The price table: us-east-1, before taxes, of the first tier of volume, without free tiers.
+//! Price table: us-east-1, without taxes, in the first volume tier, without free tiers.
 
 use super::{Api, Architecture, Workload};
 
-/// The region that the prices are of.
+/// Region of the prices.
 pub const REGION: &str = "us-east-1";
 
-/// The month that the prices are of.
+/// Month of the prices.
 pub const AS_OF: &str = "2026-11";
 
-/// What is billed, in the order of a bill.
+/// A billed quantity, in the order of a bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Meter {
     /// Requests to the API.
     Requests,
-    /// Invocations of the functions that answer HTTP.
+    /// Invocations of the functions that handle HTTP requests.
     HttpInvocations,
-    /// Their time by their memory.
+    /// Duration of those invocations, multiplied by memory.
     HttpTime,
     /// Invocations of the worker.
     WorkerInvocations,
-    /// Its time by its memory.
+    /// Duration of the worker's invocations, multiplied by memory.
     WorkerTime,
     /// Invocations of the sweeper.
     SweeperInvocations,
-    /// Requests to the queue, by 64 KiB.
+    /// Requests to the queue, per 64 KiB.
     Messages,
-    /// Receives that find nothing, while no job waits.
+    /// Empty receives, while no job waits.
     EmptyReceives,
-    /// Writes, by 1 KiB.
+    /// Writes, per 1 KiB.
     Writes,
-    /// Strongly consistent reads, by 4 KiB.
+    /// Strongly consistent reads, per 4 KiB.
     Reads,
-    /// The sweeper's reads.
+    /// Reads of the sweeper.
     SweeperReads,
-    /// Objects that are written.
+    /// Objects written.
     Puts,
-    /// Objects that are read.
+    /// Objects read.
     Gets,
-    /// Objects that are kept.
+    /// Objects stored.
     Storage,
-    /// What is logged.
+    /// Logs.
     Logs,
-    /// Results that leave AWS.
+    /// Results transferred out of AWS.
     Transfer,
 }
 
-/// What one unit costs.
+/// Price of a unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Price {
-    /// Whose price.
+    /// Name of the service.
     pub service: &'static str,
-    /// Of what.
+    /// Billed quantity.
     pub of: &'static str,
-    /// Dollars.
+    /// Price in dollars.
     pub dollars: f64,
-    /// For how many.
+    /// Number of units for that price.
     pub per: Per,
-    /// The page that says so.
+    /// URL of the page with the price.
     pub source: &'static str,
 }
 
-/// What a price is for.
+/// Reference quantity of a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Per {
     /// A million.
@@ -72,7 +72,7 @@ pub enum Per {
 }
 
 impl Per {
-    /// How many units.
+    /// Returns the number of units.
     pub const fn units(self) -> f64 {
         match self {
             Self::Million => 1e6,
@@ -80,7 +80,7 @@ impl Per {
         }
     }
 
-    /// As in "dollars per …".
+    /// Returns the name of the quantity, as in "dollars per …".
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Million => "million",
@@ -158,7 +158,7 @@ const TRANSFER: Price = price(
     EC2,
 );
 
-/// Every price.
+/// All prices.
 pub const TABLE: [Price; 13] = [
     REST_REQUEST,
     HTTP_REQUEST,
@@ -176,7 +176,7 @@ pub const TABLE: [Price; 13] = [
 ];
 
 impl Meter {
-    /// Its price in a deployment.
+    /// Returns the price of this meter for a workload.
     pub const fn price(self, workload: &Workload) -> Price {
         match (self, workload.api, workload.architecture) {
             (Self::Requests, Api::Rest, _) => REST_REQUEST,
@@ -197,7 +197,7 @@ impl Meter {
         }
     }
 
-    /// What it bills in a deployment, in words.
+    /// Returns a description of what this meter bills for a workload.
     pub const fn what(self, workload: &Workload) -> &'static str {
         match self {
             Self::HttpInvocations => "invocations of submit, status",

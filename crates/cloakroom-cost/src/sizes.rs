@@ -1,34 +1,34 @@
-//! What a message and a record weigh.
+//! Sizes of messages and records.
 
 use super::{Encoding, Workload, float};
 use cloakroom_core::outcome::INLINE_RESULT_LIMIT;
 
-/// What a message weighs beside its payload, in bytes, with names of usual length.
+/// Size of a message without its payload in bytes, with names of usual length.
 pub const ENVELOPE_BYTES: u64 = 500;
 
-/// What the record of a job that is over weighs beside its result, in bytes, with names of usual length.
+/// Size of a finished job's record without its result in bytes, with names of usual length.
 pub const RECORD_BYTES: u64 = 640;
 
-/// The piece that a queue's request is billed by: 64 KiB.
+/// Billing unit of a request to the queue: 64 KiB.
 pub(super) const MESSAGE_PIECE: u64 = 64 * 1024;
 
-/// The piece that a write is billed by: 1 KiB of the whole record.
+/// Billing unit of a write: 1 KiB of the whole record.
 pub(super) const WRITE_PIECE: u64 = 1024;
 
-/// The piece that a strongly consistent read is billed by: 4 KiB of the whole record.
+/// Billing unit of a strongly consistent read: 4 KiB of the whole record.
 pub(super) const READ_PIECE: u64 = 4096;
 
-/// The piece that a request to an HTTP API is billed by: 512 KiB.
+/// Billing unit of a request to an HTTP API: 512 KiB.
 pub(super) const REQUEST_PIECE: u64 = 512 * 1024;
 
-/// Where a payload is until its job has it.
+/// Location of a payload before its job runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Payload {
-    /// In the message.
+    /// Part of the message.
     Inline,
-    /// In object storage, put there by the submit function.
+    /// Object that the submit function wrote.
     Stored,
-    /// In object storage, put there by the client.
+    /// Object that the client uploaded.
     Uploaded,
 }
 
@@ -47,7 +47,7 @@ impl Workload {
         self.result > INLINE_RESULT_LIMIT as u64
     }
 
-    /// Bytes of the payload as a message carries it.
+    /// Returns the encoded length of the payload in a message, in bytes.
     const fn carried(&self) -> u64 {
         match self.encoding {
             Encoding::Text => self.payload,
@@ -55,7 +55,7 @@ impl Workload {
         }
     }
 
-    /// Bytes of a message. One with a claim check is small, and how small makes no difference.
+    /// Returns the size of a message in bytes. A message with a claim check fits into one billing unit.
     pub(super) const fn message(&self) -> f64 {
         match self.payload_is() {
             Payload::Inline => float(ENVELOPE_BYTES + self.carried()),
@@ -63,7 +63,7 @@ impl Workload {
         }
     }
 
-    /// Bytes of the record once the job is over, with its result if that is kept there.
+    /// Returns the size of the record after the job has ended, in bytes, including its result if it is stored there.
     pub(super) const fn record(&self) -> f64 {
         float(
             RECORD_BYTES

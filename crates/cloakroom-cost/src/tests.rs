@@ -1,4 +1,4 @@
-//! Given a month of jobs, when it is billed, then each service has what its meters count.
+//! Given a month of jobs, when it is billed, then each meter has the right quantity.
 
 #![expect(
     clippy::float_cmp,
@@ -37,7 +37,7 @@ fn workload() -> Workload {
     }
 }
 
-/// Units of a job, by what is billed.
+/// Returns the units per job, by meter.
 fn units(workload: &Workload) -> BTreeMap<Meter, f64> {
     workload
         .bill()
@@ -115,7 +115,7 @@ fn a_result_in_the_record_is_written_by_the_kilobyte_and_read_by_four() {
         ),
         (2.0 + 33.0, 2.0 + 9.0)
     );
-    // One byte more, and it is an object.
+    // One byte more is stored as an object.
     let stored = with(32 * KIB + 1);
     assert_eq!(
         (
@@ -125,7 +125,7 @@ fn a_result_in_the_record_is_written_by_the_kilobyte_and_read_by_four() {
         ),
         (3.0, 1.0, 1.0)
     );
-    // As docs/cost.md says of a million jobs.
+    // As docs/cost.md states for a million jobs.
     let way = |result| {
         [Meter::Writes, Meter::Puts, Meter::Gets].map(|of| {
             dollars(
@@ -359,7 +359,7 @@ fn either_way_costs_what_the_bill_says_of_its_messages_and_objects() {
             };
             (of("SQS") / 1e6, of("S3") / 1e6)
         };
-        // Beside what a sweeper asks of the queue, once for a thousand jobs.
+        // Without the sweeper's requests to the queue, one per thousand jobs.
         let near = |one: f64, other: f64| (one - other).abs() < 0.02;
         let ((queue, bucket), (small, stored)) = (bill(u64::MAX), bill(0));
         assert!(

@@ -1,4 +1,4 @@
-//! Deletes what is over: what DynamoDB's time to live and the bucket's lifecycle rules do elsewhere.
+//! Deletes expired data, as a replacement for DynamoDB's time to live and the bucket's lifecycle rules.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use cloakroom_app::{Host as _, Registry, SystemHost};
 use cloakroom_aws::S3Objects;
 use cloakroom_embedded::Services;
 
-/// How often: elsewhere it takes hours, or days.
+/// Interval of the deletions. On AWS, they take hours or days.
 const PAUSE: Duration = Duration::from_secs(300);
 
-/// Deletes for ever.
+/// Deletes expired data until the future is dropped.
 pub(crate) async fn delete(services: Arc<Services>, objects: S3Objects, commands: Registry) {
     let life = commands.objects_life();
     loop {

@@ -1,4 +1,4 @@
-//! The text that the runner prints once it listens.
+//! Text that the runner prints after it has started to listen.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use cloakroom_app::Registry;
 
 use crate::{Data, Listen};
 
-/// Returns where the service listens, where its data is, and a line to try each command with.
+/// Returns the address of the service, the location of its data, and an example line for each command.
 pub(crate) fn text(place: &Listen, data: &Data, commands: &Registry) -> String {
     let mut text = format!(
         "listening on http://{place}\n{data}; end it with Ctrl-C\n\nopen http://{place} in a browser, or try:\n"

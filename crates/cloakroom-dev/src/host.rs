@@ -1,13 +1,13 @@
-//! The clock of jobs in the dev runner.
+//! Clock of jobs in the dev runner.
 
 use cloakroom_app::core::Timestamp;
 use cloakroom_app::{Host, SystemHost};
 use cloakroom_embedded::Clock;
 
-/// Takes the time from the embedded services' clock, which does not go back. A job's lease, wait and message are then
-/// measured by one clock, and a machine's clock that is set back delays none of them.
+/// Host whose time is that of the embedded services' clock, which does not go back. So leases, delays and messages use
+/// the same clock, and setting back the system clock delays none of them.
 ///
-/// Job times are then ahead of the machine's clock, until it has caught up or the runner restarts without messages.
+/// After that, job times are ahead of the system clock, until it has caught up or the runner restarts without messages.
 pub(crate) struct SteadyHost(pub(crate) Clock);
 
 impl Host for SteadyHost {

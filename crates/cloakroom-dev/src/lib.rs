@@ -1,6 +1,6 @@
-//! The dev runner: a whole service on one machine, in one process, for any commands.
+//! The dev runner: a complete service in one process, for any commands.
 //!
-//! It has the same router, use cases and adapters as a deployment. The AWS services are embedded, and a poller stands in for
+//! It has the same router, use cases and adapters as a deployment. The AWS services are embedded, and a poller replaces
 //! Lambda's event source mapping.
 
 mod expiry;
@@ -31,9 +31,9 @@ use parts::Parts;
 /// Storage of jobs and payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data {
-    /// A folder: they survive the process.
+    /// A directory. The data survives the process.
     Folder(PathBuf),
-    /// Memory: they end with the process.
+    /// Memory. The data is lost with the process.
     Memory,
 }
 
@@ -53,19 +53,21 @@ pub struct Settings {
     pub listen: Listen,
     /// Storage of jobs and payloads.
     pub data: Data,
-    /// The most jobs that run at once.
+    /// Maximum number of concurrent jobs.
     pub workers: u16,
-    /// Memory in bytes that the jobs that run at once may need together. `None` is three quarters of the machine's, or of
-    /// the process's control group's.
+    /// Memory in bytes that all concurrent jobs may need together. `None` means three quarters of the machine's memory,
+    /// or of the limit of the process's control group.
     pub worker_memory: Option<u64>,
 }
 
-/// Serves these commands until `end` resolves. Requests in progress finish first; jobs in progress continue at the next run.
+/// Serves these commands until `end` resolves. Requests in progress are completed. Jobs in progress continue in the
+/// next run.
 ///
-/// `greet` gets a text for the terminal once the service listens: its address, and a line of curl for each command.
+/// After the service has started, `greet` gets a text for the terminal: its address, and a curl command line per
+/// command.
 ///
 /// # Errors
-/// One line that says what failed and what to do: an address that is taken, a folder that can't be used.
+/// Returns one line with the error and a fix, for example if an address is in use, or a directory can't be used.
 pub async fn run(
     settings: &Settings,
     commands: Registry,
@@ -75,7 +77,7 @@ pub async fn run(
     let (stopper, stop) = Stop::channel();
     tokio::spawn(async move {
         end.await;
-        // Nobody listens if the run has failed.
+        // If the run has failed, there is no receiver.
         let _ = stopper.send(true);
     });
     let (listeners, place) = settings.listen.bind().await?;
@@ -128,7 +130,7 @@ async fn serve_over(
     Ok(())
 }
 
-/// Adds what to do about services that do not start.
+/// Adds a fix to the error of services that did not start.
 fn failed_to_start(error: &StartError, data: &Data) -> String {
     match (error, data) {
         (_, Data::Memory) => format!("failed to {error}"),

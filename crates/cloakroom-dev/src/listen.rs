@@ -1,4 +1,4 @@
-//! `--listen`: a host, which may be a name, and a port.
+//! `--listen`: a host (an address or a name) and a port.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::str::FromStr;
 use cloakroom_embedded::net;
 use tokio::net::TcpListener;
 
-/// A place to listen, as the command line has it.
+/// Host and port as given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     host: String,
@@ -55,8 +55,8 @@ impl fmt::Display for Listen {
 }
 
 impl Listen {
-    /// Listens on every address that the host has (`localhost`: `127.0.0.1` and `::1`), all with the same port. Returns the
-    /// listeners with the place to name in URLs.
+    /// Listens on all addresses of the host (for `localhost`: `127.0.0.1` and `::1`), with the same port. Returns the
+    /// listeners, and the host and port for URLs.
     pub(crate) async fn bind(&self) -> Result<(Vec<TcpListener>, Self), String> {
         let failed = |error: io::Error| {
             format!(
@@ -71,7 +71,7 @@ impl Listen {
         })?;
         let mut listeners: Vec<TcpListener> = Vec::new();
         let (mut port, mut absent) = (self.port, None);
-        // IPv4 first, whatever the order in which the system names them.
+        // IPv4 first, whatever the order in which the system returns the addresses.
         for mut address in found.collect::<BTreeSet<_>>() {
             address.set_port(port);
             match net::listen(address) {
@@ -87,7 +87,7 @@ impl Listen {
                 {
                     return Err(failed(error));
                 }
-                // A name may have addresses that this machine does not, as ::1 where IPv6 is off.
+                // A name may have addresses that this machine does not have, for example `::1` if IPv6 is off.
                 Err(error) => absent = Some(error),
             }
         }

@@ -1,7 +1,8 @@
-//! The dev runner's log, on standard error, written by a thread of its own.
+//! Log of the dev runner, which a separate thread writes to standard error.
 //!
-//! A reader that stops reading (a pipe that is full, a terminal with its output held) stops that thread alone. Lines
-//! wait up to a bound and are dropped beyond it; the log says how many. A reader that is gone loses the rest.
+//! If the reader stops reading (a full pipe, or a terminal with paused output), only that thread blocks. A limited
+//! number of lines is queued, and further lines are dropped; the log reports their number. If the reader has exited,
+//! the rest is lost.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
@@ -11,26 +12,27 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-/// The most lines that wait to be written.
+/// Maximum number of queued lines.
 const MOST_WAITING: usize = 4096;
 
-/// The longest time that the program's end waits for lines to be written.
+/// Maximum time for which the end of the program waits until lines are written.
 const LONGEST_FLUSH: Duration = Duration::from_millis(500);
 
 enum Entry {
     Text(Vec<u8>),
-    /// All entries before this one were written.
+    /// All earlier entries were written.
     Flushed(SyncSender<()>),
 }
 
-/// Takes lines and never blocks. Clones write to the same log.
+/// Sender of log lines, which never blocks. Clones write to the same log.
 #[derive(Clone)]
 pub struct Log {
     entries: SyncSender<Entry>,
     dropped: Arc<AtomicU64>,
 }
 
-/// Starts the log of the process: warnings, and what Cloakroom and these crates log at `INFO`. `RUST_LOG` overrides that.
+/// Starts the log of the process: warnings, and lines of Cloakroom and these crates from `INFO`. `RUST_LOG` overrides
+/// that.
 pub fn start<'a>(crates: impl IntoIterator<Item = &'a str>) -> Log {
     let (log, entries) = Log::new(MOST_WAITING);
     std::thread::spawn(move || write(&entries, io::stderr()));
@@ -62,7 +64,7 @@ impl Log {
         )
     }
 
-    /// Waits until the lines so far are written, for a short time.
+    /// Waits for a short time until all lines so far are written.
     pub fn flush(&self) {
         let (flushed, is_flushed) = sync_channel(1);
         if self.entries.try_send(Entry::Flushed(flushed)).is_ok() {
@@ -93,7 +95,7 @@ impl Write for Log {
     }
 }
 
-/// Writes the entries until there is no log any more. What can't be written is lost: there is no place to report it.
+/// Writes entries until all senders are dropped. Errors are ignored, because they can't be reported anywhere.
 fn write(entries: &Receiver<Entry>, mut to: impl Write) {
     while let Ok(entry) = entries.recv() {
         match entry {
@@ -107,7 +109,7 @@ fn write(entries: &Receiver<Entry>, mut to: impl Write) {
 mod tests {
     use super::*;
 
-    /// Returns the text that a log has written, once it is read.
+    /// Returns the text that a log writes.
     fn read(log: Log, entries: &Receiver<Entry>) -> String {
         drop(log);
         let mut text = Vec::new();

@@ -1,18 +1,18 @@
-//! The memory of the machine, as far as this process may use it.
+//! Memory of the machine that this process may use.
 
 use std::fs::read_to_string;
 use std::path::Path;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Assumed where the machine does not say.
+/// Default if the machine does not report its memory.
 const UNKNOWN: u64 = 2048 * MIB;
 
-/// The least that jobs get, however small the machine.
+/// Minimum memory for jobs, however small the machine.
 const LEAST: u64 = 64 * MIB;
 
-/// Memory for jobs, in bytes: the machine's, or the control group's if that is less; without a quarter, and at least
-/// 256 MiB, for the services that run in this process.
+/// Returns the memory for jobs in bytes: that of the machine, or the control group's limit if that is lower. A quarter,
+/// and at least 256 MiB, is reserved for the services in this process.
 pub(crate) fn budget() -> u64 {
     for_jobs(least_limit(Path::new("/")).unwrap_or(UNKNOWN))
 }
@@ -21,8 +21,8 @@ fn for_jobs(whole: u64) -> u64 {
     whole.saturating_sub((whole / 4).max(256 * MIB)).max(LEAST)
 }
 
-/// The least limit of memory that counts for this process. Control groups of version 1 and 2 limit by their own files, and by
-/// those of the groups above.
+/// Returns the lowest memory limit of this process. Control groups of versions 1 and 2 have different files, and the
+/// limits of parent groups also apply.
 fn least_limit(root: &Path) -> Option<u64> {
     let groups = read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let limits = groups.lines().filter_map(|line| {
@@ -36,7 +36,7 @@ fn least_limit(root: &Path) -> Option<u64> {
             _ => return None,
         };
         let mount = root.join(mount);
-        // A container may see its own group as the root, under a path of the host's that it does not have.
+        // A container may see its own group as the root, although its path is that of the host.
         let own = mount.join(group.trim_start_matches('/'));
         own.ancestors()
             .take_while(|folder| folder.starts_with(&mount))

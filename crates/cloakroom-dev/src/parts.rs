@@ -1,4 +1,4 @@
-//! The use cases over the embedded services.
+//! Use cases, assembled with the embedded services.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +17,17 @@ use cloakroom_embedded::Services;
 
 use crate::host::SteadyHost;
 
-/// Namespace of the job ids. It is fixed, so that a newcomer sees the ids that the README shows.
+/// Namespace of the job ids. It is fixed, so that users see the same ids as in the README.
 const NAMESPACE: Namespace =
     Namespace::from_uuid(uuid::uuid!("c10a6300-0000-4000-8000-000000000000"));
 
-/// Time of a lease. It is short: after a crash jobs continue, and a cancelled handler learns of it, while somebody watches.
+/// Duration of a lease. It is short, so that crashed jobs continue soon, and cancelled handlers are notified soon.
 const LEASE: Duration = Duration::from_secs(6);
 
-/// Receipts of a message before it becomes a dead letter.
+/// Maximum receive count of a message before it becomes a dead letter.
 const MAX_RECEIVE_COUNT: u32 = 50;
 
-/// All use cases of a service, with the queues and the store that the runner's loops need.
+/// All use cases of a service, with the queues and the store for the runner's loops.
 pub(crate) struct Parts {
     pub(crate) commands: Registry,
     pub(crate) objects: S3Objects,
@@ -41,7 +41,7 @@ pub(crate) struct Parts {
     pub(crate) sweeper: Sweeper,
 }
 
-/// The clients of the embedded services, and what the service keeps there.
+/// Clients of the embedded services, and the names of the resources.
 struct Stores {
     clients: Clients,
     table: String,
@@ -52,7 +52,7 @@ struct Stores {
 }
 
 impl Stores {
-    /// Creates the table, the queues and the bucket where they are missing.
+    /// Creates the table, the queues and the bucket if they are missing.
     async fn create(services: &Services) -> Result<Self, PortError> {
         let clients = Clients::local(&Local {
             dynamodb_url: services.dynamodb_url(),
@@ -123,7 +123,7 @@ impl Stores {
 }
 
 impl Parts {
-    /// Creates the table, the queues and the bucket where they are missing, and the use cases over them.
+    /// Creates the table, the queues and the bucket if they are missing, and the use cases with them.
     pub(crate) async fn new(
         services: &Services,
         commands: Registry,
@@ -165,7 +165,7 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Has every use case take the time from one clock.
+    /// Sets the clock of all use cases.
     fn go_by(&mut self, host: &Arc<dyn Host>) {
         let (submit, uploads) = &mut self.submit;
         let hosts = [

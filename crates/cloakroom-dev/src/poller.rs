@@ -1,4 +1,4 @@
-//! Receives messages and hands them to the worker: what Lambda's event source mapping does elsewhere.
+//! Receives messages and passes them to the worker, as a replacement for Lambda's event source mapping.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use cloakroom_aws::SqsQueue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-/// The most messages of one receipt.
+/// Maximum number of messages per receive.
 const BATCH: usize = 10;
 
-/// How long a receipt waits for a message.
+/// Duration of a long poll for messages.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// Nothing ends a handler here but its command's own timeout.
+/// Only the command's own timeout ends a handler here.
 const NO_END: Duration = Duration::from_secs(24 * 3600);
 
-/// Works the queue for ever, with so many jobs at once. Dropped, it drops the jobs in progress.
+/// Processes the queue until the future is dropped, with up to `workers` concurrent jobs, which are dropped with it.
 pub(crate) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
     let places = Arc::new(Semaphore::new(usize::from(workers)));
     let mut running = JoinSet::new();
@@ -48,7 +48,7 @@ pub(crate) async fn work(queue: Arc<SqsQueue>, worker: Worker, workers: u16) {
     }
 }
 
-/// Ends the jobs of dead letters for ever.
+/// Ends the jobs of dead letters until the future is dropped.
 pub(crate) async fn bury(queue: Arc<SqsQueue>, dead_letters: DeadLetters) {
     let most = u8::try_from(BATCH).expect("ten");
     loop {
@@ -85,7 +85,7 @@ async fn handle(
 
 async fn delete(queue: &SqsQueue, delivery: &Delivery) {
     if let Err(error) = queue.delete(&delivery.receipt).await {
-        // It comes back, finds its job over, and is deleted then.
+        // The message becomes visible again, finds its job ended, and is deleted then.
         tracing::warn!(%error, "failed to delete a message");
     }
 }

@@ -1,4 +1,4 @@
-//! The API over HTTP.
+//! HTTP server of the API.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-/// Serves on every listener until stopped. Requests in progress finish first, within a bound of time.
+/// Serves on all listeners until it is stopped. Requests in progress are completed within a time limit.
 pub(crate) async fn serve(listeners: Vec<TcpListener>, app: Router, cors: Cors, stop: Stop) {
     let mut servers = JoinSet::new();
     for listener in listeners {
@@ -30,11 +30,11 @@ pub(crate) async fn serve(listeners: Vec<TcpListener>, app: Router, cors: Cors, 
     servers.join_all().await;
 }
 
-/// A problem document in place of an answer that no route gives.
+/// Returns the problem document for requests that no route handles.
 fn refuse(cors: Cors) -> RejectionResponse {
     std::sync::Arc::new(move |status, path| {
         unrouted_response(&cors, status, path).map(|body: Body| {
-            // It is in memory already.
+            // The body is in memory.
             Full::from(
                 to_bytes(body, usize::MAX)
                     .now_or_never()

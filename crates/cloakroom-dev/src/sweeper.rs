@@ -1,14 +1,14 @@
-//! Looks for abandoned jobs: what the sweeper's function is told by the table's stream elsewhere, is read from the table here.
+//! Sweeper of abandoned jobs. It reads open jobs from the table, because there is no stream of the table here.
 
 use std::time::Duration;
 
 use cloakroom_app::Sweeper;
 use cloakroom_aws::DynamoStore;
 
-/// How often.
+/// Interval between two sweeps.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Sweeps for ever.
+/// Sweeps until the future is dropped.
 pub(crate) async fn sweep(store: DynamoStore, sweeper: Sweeper) {
     loop {
         let looked = match store.open_jobs().await {

@@ -1,6 +1,6 @@
 //! IAM actions that the doctor needs.
 
-/// Every call that the doctor makes, by the IAM action that allows it.
+/// IAM actions for all calls of the doctor.
 pub const ACTIONS: [&str; 12] = [
     "dynamodb:DescribeContinuousBackups",
     "dynamodb:DescribeTable",

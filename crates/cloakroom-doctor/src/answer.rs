@@ -1,8 +1,9 @@
-//! What came of a call.
+//! Outcomes of calls to AWS.
 //!
-//! Error policy: a call that nothing answers, or whose credentials are refused, ends the examination with one finding
-//! ([`Stop`]): every other call would end the same. A call that is denied names the action to allow. One that the service
-//! does not know is skipped, and said to be: emulators don't know them all. Whatever else fails is shown in its own words.
+//! Error policy: a call without a response, or with rejected credentials, ends the examination with one finding
+//! ([`Stop`]). All other calls would fail in the same way. For a denied call, the finding names the action to allow. A
+//! call that the service does not support is skipped with a note, because emulators don't support all calls. Any other
+//! error is shown with its own text.
 
 use std::error::Error;
 
@@ -16,46 +17,46 @@ use crate::finding::{Check, Finding, check};
 use cloakroom_aws::error::said;
 use cloakroom_core::redact::causes;
 
-/// The last finding: nothing else can be asked.
+/// The last finding of an examination that can't continue.
 #[derive(Debug)]
 pub(crate) struct Stop(pub(super) Box<Finding>, pub(super) End);
 
-/// The end of an examination.
+/// Reason for the end of an examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The services answered.
+    /// The examination is complete.
     Answered,
-    /// Nothing answers.
+    /// No service responds.
     Unreachable,
-    /// There is no region, or there are no credentials that the services accept.
+    /// No region is configured, or there are no valid credentials.
     Unidentified,
 }
 
-/// What a call was answered.
+/// Outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer<T> {
-    /// This.
+    /// The result.
     Is(T),
-    /// There is no such thing.
+    /// The resource does not exist.
     Absent,
-    /// Whoever asks may not: the IAM action, and the service's words.
+    /// The caller is not authorized: the IAM action, and the service's error text.
     Denied(&'static str, String),
-    /// The service does not know the call.
+    /// The service does not support the call.
     Unknown(&'static str),
-    /// It failed for another reason.
+    /// The call failed for another reason.
     Unclear(String),
 }
 
-/// A call, as the judgement of its failure needs it.
+/// Properties of a call that determine the meaning of its failure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
-    /// The IAM action that allows it.
+    /// IAM action that allows the call.
     pub(crate) action: &'static str,
-    /// The codes that say that what was asked for is not there.
+    /// Error codes for a resource that does not exist.
     pub(crate) absent: &'static [&'static str],
 }
 
-/// Codes that refuse whoever asks, whatever is asked.
+/// Error codes for rejected credentials, whatever the call.
 const REFUSED: [&str; 12] = [
     "AuthFailure",
     "ExpiredToken",
@@ -71,7 +72,7 @@ const REFUSED: [&str; 12] = [
     "UnrecognizedClientException",
 ];
 
-/// Codes of calls that are not known.
+/// Error codes for calls that the service does not support.
 const UNKNOWN: [&str; 7] = [
     "AWS.SimpleQueueService.UnsupportedOperation",
     "InvalidAction",
@@ -83,7 +84,7 @@ const UNKNOWN: [&str; 7] = [
 ];
 
 impl<T> Answer<T> {
-    /// From what the SDK says.
+    /// Classifies the result of a call to the SDK.
     pub(crate) fn from_result<E>(
         call: Call,
         answer: Result<T, SdkError<E, HttpResponse>>,
@@ -111,7 +112,7 @@ impl<T> Answer<T> {
     }
 
     fn refused(call: Call, status: u16, code: &str, message: String) -> Result<Self, Stop> {
-        // SQS and DynamoDB write some of theirs with a namespace before it.
+        // SQS and DynamoDB prefix some codes with a namespace.
         let code = code.rsplit(['#', '/']).next().unwrap_or_default();
         if call.absent.contains(&code) {
             return Ok(Self::Absent);
@@ -128,7 +129,7 @@ impl<T> Answer<T> {
         Ok(Self::Unclear(format!("{status} {code}: {message}")))
     }
 
-    /// What there is, if that is known.
+    /// Returns the result, if it is known.
     pub(crate) fn read(&self) -> Option<&T> {
         if let Self::Is(value) = self {
             Some(value)
@@ -137,7 +138,7 @@ impl<T> Answer<T> {
         }
     }
 
-    /// What there is (`None`: it is not there), or the finding that it can't be said.
+    /// Returns the result (`None` if the resource does not exist), or a finding that it is unknown.
     pub(crate) fn or_finding(&self, check: Check) -> Result<Option<&T>, Finding> {
         match self {
             Self::Is(value) => Ok(Some(value)),
@@ -153,7 +154,7 @@ impl<T> Answer<T> {
         }
     }
 
-    /// What there is, in other words.
+    /// Converts the result.
     pub(crate) fn map<U>(self, as_read: impl FnOnce(T) -> U) -> Answer<U> {
         match self {
             Self::Is(value) => Answer::Is(as_read(value)),
@@ -202,7 +203,7 @@ fn denied(check: Check, action: &str, message: &str) -> Finding {
     }
 }
 
-/// The command that allows the doctor's calls to whom the message names: IAM says who was denied.
+/// Returns a command that grants the doctor's calls to the principal that the error message names.
 fn grant(message: &str) -> Option<String> {
     let who = message
         .split_whitespace()

@@ -1,4 +1,4 @@
-//! The bucket: who may read it, and what becomes of what is in it.
+//! Checks of the bucket: public access, encryption and lifecycle.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{PublicAccessBlockConfiguration, ServerSideEncryptionConfiguration};
@@ -14,7 +14,7 @@ use crate::needs::Needs;
 pub(crate) struct Facts {
     name: String,
     bucket: Answer<()>,
-    /// The four switches, by their names, that are off.
+    /// Names of the public access settings that are off.
     open: Answer<Vec<&'static str>>,
     /// Encryption of new objects, if there is any.
     encryption: Answer<Option<String>>,
@@ -194,11 +194,11 @@ fn encrypt(bucket: &str, aws: &Aws) -> String {
     ])
 }
 
-/// The bucket as it must be, whole.
+/// Returns a command that creates the bucket with all of its settings.
 fn create(bucket: &str, needs: Needs, aws: &Aws) -> String {
     let place = format!("LocationConstraint={}", aws.region);
     let mut words = vec!["s3api", "create-bucket", "--bucket", bucket];
-    // The one region that must not be named.
+    // The only region that must not be specified.
     if aws.region != "us-east-1" {
         words.extend(["--create-bucket-configuration", &place]);
     }

@@ -1,27 +1,27 @@
-//! The commands that mend, as they are typed: `aws …`, whole, with the region and the names of the deployment.
+//! Commands that fix a finding: complete `aws …` command lines, with the region and the names of the deployment.
 //!
-//! The AWS CLI takes credentials from where the SDK takes them. Region and endpoint are said: its version 1 does not read
+//! The AWS CLI finds credentials like the SDK does. Region and endpoint are explicit, because version 1 does not read
 //! `AWS_REGION`, nor, for SQS in some regions, `AWS_ENDPOINT_URL`.
 
 use serde_json::Value;
 
-/// Where commands go.
+/// Target of the commands.
 #[derive(Debug, Clone)]
 pub(crate) struct Aws {
     pub(crate) region: String,
-    /// The URL of the services, where they are not AWS's own.
+    /// URL of the services, if it is not AWS's own.
     pub(crate) endpoint: Option<String>,
     pub(crate) stack: String,
 }
 
 impl Aws {
-    /// `aws {words} --region {region}`, each word quoted where a shell would take it apart.
+    /// Returns `aws {words} --region {region}`. Quotes words where a shell requires it.
     pub(crate) fn run(&self, words: &[&str]) -> String {
         let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
         self.raw(&words.join(" "))
     }
 
-    /// The same of what is written for a shell already.
+    /// Returns the same command line for words that are quoted already.
     pub(crate) fn raw(&self, words: &str) -> String {
         let endpoint = self
             .endpoint
@@ -34,7 +34,7 @@ impl Aws {
         )
     }
 
-    /// For the inside of a single-quoted word: what the stack says that it made.
+    /// Returns a command that prints an output of the stack. It can be embedded in a single-quoted word.
     pub(crate) fn output_of_stack(&self, output: &str) -> String {
         let query = format!("Stacks[0].Outputs[?OutputKey=='{output}'].OutputValue");
         let stack = quoted(&self.stack);
@@ -43,10 +43,10 @@ impl Aws {
         ))
     }
 
-    /// Sets one variable of a function, and leaves the others, which the command reads rather than shows.
+    /// Returns a command that sets a variable of a function. It reads the other variables without showing them.
     pub(crate) fn set_variable(&self, function: &str, name: &str, value: &str) -> String {
         let value = Value::from(value).to_string();
-        // In a single-quoted word of a shell, in a literal of JMESPath.
+        // Escaped for a JMESPath literal within a single-quoted word of a shell.
         self.merge_variable(
             function,
             name,
@@ -54,12 +54,13 @@ impl Aws {
         )
     }
 
-    /// Sets one variable of a function to what a command prints.
+    /// Returns a command that sets a variable of a function to the output of another command.
     pub(crate) fn set_variable_to(&self, function: &str, name: &str, command: &str) -> String {
         self.merge_variable(function, name, &spliced(command))
     }
 
-    /// The URL of a queue, by its name: for the inside of a single-quoted word, if the name is one that SQS gives.
+    /// Returns a command that prints the URL of a queue. It can be embedded in a single-quoted word if the name is
+    /// valid in SQS.
     pub(crate) fn url_of_queue(&self, name: &str) -> String {
         self.raw(&format!(
             "sqs get-queue-url --queue-name {} --query QueueUrl --output text",
@@ -82,12 +83,12 @@ impl Aws {
     }
 }
 
-/// The output of a command as a JSON string, in the middle of a single-quoted word.
+/// Returns the output of a command as a JSON string, for use within a single-quoted word.
 pub(crate) fn spliced(command: &str) -> String {
     format!("\"'\"$({command})\"'\"")
 }
 
-/// A word as a shell takes it for one.
+/// Quotes a word for a shell, if necessary.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -97,7 +98,7 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
-/// Where tests are.
+/// Returns a target for tests.
 #[cfg(test)]
 pub(crate) fn somewhere() -> Aws {
     Aws {
@@ -113,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// What a shell makes of a command, with `aws` a function that prints its words.
+    /// Returns the words of a command after a shell has parsed it.
     fn words(command: &str) -> Vec<String> {
         let script = format!(
             "aws() {{ case $1 in cloudformation) echo out;; *) printf '%s\\n' \"$@\";; esac; }}; {command}"

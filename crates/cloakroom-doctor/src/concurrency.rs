@@ -1,4 +1,4 @@
-//! The concurrent executions of the account: all of its functions share them.
+//! Checks of the account's concurrent executions, which all of its functions share.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_account_settings::GetAccountSettingsOutput;
@@ -11,22 +11,22 @@ use crate::mapping::{Workers, bounded};
 
 const SUBJECT: &str = "concurrency";
 
-/// The quota that AWS names as its default. New accounts begin with fewer.
+/// Default quota of AWS. New accounts start with a lower one.
 const USUAL: i32 = 1000;
 
-/// Executions that submit, status and the other functions need when all workers are busy.
+/// Executions that the other functions need while all workers are busy.
 const LEFT: i32 = 100;
 
 /// Limits of the account in this region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
-    /// Executions at the same time.
+    /// Maximum number of concurrent executions.
     pub(crate) quota: i32,
-    /// Those that no function reserves.
+    /// Executions that no function reserves.
     pub(crate) unreserved: i32,
 }
 
-// MiniStack takes the path of the call for the name of a function.
+// MiniStack interprets the path of the call as the name of a function.
 const GET: Call = Call {
     action: "lambda:GetAccountSettings",
     absent: &["ResourceNotFoundException"],
@@ -47,7 +47,7 @@ fn read(got: &GetAccountSettingsOutput) -> Account {
     }
 }
 
-/// Judges the account's quota, and what the busy workers leave of it. `workers`: the mapping that bounds them.
+/// Checks the account's quota, and the part that busy workers leave. `workers` is the mapping that limits them.
 pub(crate) fn judge(
     account: &Answer<Account>,
     workers: Option<Workers<'_>>,
@@ -95,7 +95,7 @@ pub(crate) fn judge(
         let why = "submit and status are throttled while the queue is long, unless executions are reserved for them";
         let fewer = account.unreserved - LEFT;
         let finding = check.warn(found, why);
-        // Two are the fewest that Lambda takes.
+        // Lambda's minimum is two.
         finding.mended_by(if fewer < 2 { raise() } else { bounded(workers, fewer, aws) })
     });
     findings
@@ -107,7 +107,7 @@ mod tests {
     use crate::command::somewhere;
     use crate::finding::State;
 
-    /// Check, state and command of both findings.
+    /// Returns the state and the command of both findings.
     fn judged(quota: i32, unreserved: i32, concurrency: i32) -> [(State, String); 2] {
         let account = Answer::Is(Account { quota, unreserved });
         let findings = judge(

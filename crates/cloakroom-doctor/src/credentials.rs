@@ -1,4 +1,4 @@
-//! Caller and region.
+//! Checks of the credentials and the region.
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use cloakroom_core::redact;
@@ -9,8 +9,8 @@ use crate::deployment::{self, check_endpoints};
 use crate::finding::{Finding, check};
 use cloakroom_aws::Clients;
 
-/// Checks that there are a region and credentials, and returns what commands are made of. The first call shows if the credentials
-/// are valid.
+/// Checks that a region and credentials are configured, and returns the target of commands. Whether the credentials are
+/// valid is determined by the first call.
 pub(crate) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding), Stop> {
     check_endpoints(clients).map_err(|reason| no_endpoint(&reason))?;
     let sdk = clients.sdk();

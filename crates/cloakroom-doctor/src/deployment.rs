@@ -1,4 +1,4 @@
-//! Table, bucket and queue of a deployment, as its functions are configured: for operators' tools.
+//! Finds the table, bucket and queue of a deployment in the configuration of its functions. For operators' tools.
 
 use std::error::Error;
 
@@ -10,18 +10,19 @@ use cloakroom_aws::Clients;
 use cloakroom_aws::SubmitConfig;
 use cloakroom_aws::error::port_error;
 
-/// The services of a deployment.
+/// Resources of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
-    /// The table of jobs.
+    /// Name of the table of jobs.
     pub table: String,
-    /// The bucket of payloads, results and dead letters.
+    /// Name of the bucket of payloads, results and dead letters.
     pub bucket: String,
-    /// The queue of commands.
+    /// URL of the queue of commands.
     pub queue_url: String,
 }
 
-/// The deployment whose functions are `{stack}-submit` and so on. Needs `lambda:GetFunctionConfiguration`.
+/// Finds the deployment whose functions are named `{stack}-submit` and so on. Requires
+/// `lambda:GetFunctionConfiguration`.
 pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortError> {
     check_identity(clients).await?;
     let unusable = |reason: String| PortError::Misconfigured {
@@ -56,7 +57,7 @@ pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortErro
     })
 }
 
-/// Checks that there are a region and credentials. Without them each call would fail with a text of the SDK.
+/// Checks that a region and credentials are configured. Otherwise each call would fail with an error text of the SDK.
 async fn check_identity(clients: &Clients) -> Result<(), PortError> {
     let unusable = |reason: String| PortError::Misconfigured {
         service: "AWS",
@@ -84,7 +85,7 @@ async fn check_identity(clients: &Clients) -> Result<(), PortError> {
         .map_err(|error| missing(&no_credentials(&error)))
 }
 
-/// Variables that say where the services are.
+/// Variables that contain the endpoints of services.
 const ENDPOINTS: [&str; 5] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -93,7 +94,7 @@ const ENDPOINTS: [&str; 5] = [
     "AWS_ENDPOINT_URL_SQS",
 ];
 
-/// Checks the variables that name endpoints. The SDK ignores a malformed URL and would call AWS itself instead.
+/// Checks the variables that contain endpoints. The SDK ignores a malformed URL, and would call AWS instead.
 pub(crate) fn check_endpoints(clients: &Clients) -> Result<(), String> {
     for name in ENDPOINTS {
         let Some(url) = std::env::var(name).ok().filter(|url| !url.is_empty()) else {
@@ -113,7 +114,7 @@ pub(crate) fn check_endpoints(clients: &Clients) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns in one line why no credentials were found, without the sources that were not set up.
+/// Returns the reason for missing credentials in one line, without the sources that are not configured.
 pub(crate) fn no_credentials(error: &(dyn Error + 'static)) -> String {
     let mut lines = vec![];
     let mut cause = Some(error);

@@ -1,20 +1,20 @@
-//! What was found: one finding a check.
+//! Findings: the results of checks.
 
-/// How a check came out.
+/// State of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// As it must be.
+    /// The setting is correct.
     Ok,
-    /// It works, and may not always.
+    /// The deployment works, but may fail under some conditions.
     Warn,
-    /// Jobs are lost, stuck or kept for ever, or nothing works at all.
+    /// Jobs are lost, stuck or stored forever, or nothing works at all.
     Fail,
-    /// It could not be asked.
+    /// The setting is unknown.
     Skip,
 }
 
 impl State {
-    /// As it is shown: `FAIL` in capitals, to be found by the eye.
+    /// Returns the displayed form. `FAIL` is in capitals, so that it stands out.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -25,24 +25,24 @@ impl State {
     }
 }
 
-/// One check, and how it came out.
+/// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The group that it belongs to, as in `queue`.
+    /// Group of the check, for example `queue`.
     pub subject: &'static str,
-    /// What was looked at, as in `visibility timeout`. The same in every run, whatever comes of it.
+    /// Name of the check, for example `visibility timeout`. It is the same in every run.
     pub check: String,
-    /// How it came out.
+    /// State of the check.
     pub state: State,
-    /// What there is, or what is wrong.
+    /// Current setting, or what is wrong with it.
     pub found: String,
-    /// Why it matters; of a warning or a failure.
+    /// Consequence, for a warning or a failure.
     pub why: Option<String>,
-    /// The command for a shell that mends it, where there is one.
+    /// Shell command that fixes the finding, if there is one.
     pub mend: Option<String>,
 }
 
-/// A check that is to come out in some way.
+/// A check without a result yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
     subject: &'static str,
@@ -61,7 +61,7 @@ impl Check {
         self.finding(State::Ok, found.into(), None)
     }
 
-    /// Nothing came of it, and that is nobody's fault.
+    /// Skips the check for a reason that is not an error.
     pub(crate) fn skip(self, found: impl Into<String>) -> Finding {
         self.finding(State::Skip, found.into(), None)
     }

@@ -1,4 +1,4 @@
-//! The functions: whether each starts with the variables that it has, and whether they speak of the same things.
+//! Checks of the functions: whether each starts with its variables, and whether all of them use the same resources.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,10 +20,10 @@ pub(crate) use kind::{KINDS, Kind, name};
 pub(crate) use variables::DEAD_LETTERS;
 use variables::{BUCKET, DIAGNOSTICS, LISTS, QUEUE, TABLE, Told, default_of, parse};
 
-/// A function as Lambda has it.
+/// Configuration of a function in Lambda.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Function {
-    /// After which it is ended.
+    /// Timeout of the function.
     pub(crate) timeout: Duration,
     pub(crate) variables: BTreeMap<String, String>,
 }
@@ -65,7 +65,7 @@ fn read(got: GetFunctionConfigurationOutput) -> Function {
     }
 }
 
-/// Ends the examination if no function of the stack exists: it has another name or region, or is not deployed.
+/// Ends the examination if no function of the stack exists: the name or the region is wrong, or it is not deployed.
 pub(crate) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop> {
     if functions
         .0
@@ -100,14 +100,14 @@ pub(crate) struct Known {
     pub(crate) table: Option<String>,
     pub(crate) bucket: Option<String>,
     pub(crate) queue_url: Option<String>,
-    /// URL of the queue that dead-letters names.
+    /// URL of the queue in the configuration of dead-letters.
     pub(crate) dead_letters_url: Option<String>,
-    /// The sweeper's own queue.
+    /// URL of the sweeper's own queue.
     pub(crate) lists_url: Option<String>,
     pub(crate) diagnostics: bool,
     /// Timeout of each function.
     pub(crate) timeouts: Vec<(Kind, Duration)>,
-    /// Time of a worker's lease, and the margin before its end at which the worker stops.
+    /// Duration of a worker's lease, and its margin before the function's timeout.
     pub(crate) lease_and_margin: Option<(Duration, Duration)>,
 }
 
@@ -124,7 +124,8 @@ impl Known {
     }
 }
 
-/// Judges each function by itself, and then all of them together. `mapped`: the queues that are read into the worker.
+/// Checks each function alone, and then all of them together. `mapped` contains the ARNs of the queues that the worker
+/// reads.
 pub(crate) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec<Finding>, Known) {
     let (mut findings, mut told, mut known) = (vec![], vec![], Known::default());
     for (kind, answer) in &functions.0 {
@@ -168,8 +169,9 @@ pub(crate) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec
     (findings, known)
 }
 
-/// The parser stops at its first error. Here that one is mended, in a copy, until there is no other or none to mend it by:
-/// each error with what mends it, and what the function is told then.
+/// Returns all errors in the variables of a function, each with a value that fixes it. The parser stops at its first
+/// error, so that error is fixed in a copy, until no error remains or no fix is known. Also returns the settings after
+/// the fixes.
 fn all_errors(
     kind: Kind,
     function: &Function,
@@ -211,7 +213,7 @@ fn all_errors(
     }
 }
 
-/// Sets a variable to this, or else to what the stack made under that name.
+/// Returns a command that sets a variable to `value`, or else to the stack's output.
 fn mended(variable: &str, value: Option<&str>, function: &str, aws: &Aws) -> String {
     let of_stack = |output| aws.set_variable_to(function, variable, &aws.output_of_stack(output));
     match (value, variable) {

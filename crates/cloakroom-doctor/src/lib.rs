@@ -1,9 +1,9 @@
-//! `cloakroom doctor`: whether a deployment's functions, table, queue and bucket are set up as they must be.
+//! Implementation of `cloakroom doctor`, which checks the configuration of a deployment's functions, table, queue and
+//! bucket.
 //!
-//! One file a subject. In each, `ask` makes the calls (the same ones, whoever serves them) and `judge` makes
-//! [`Finding`]s of what they answered: a pure function of facts, so that each thing can be broken in a test.
-//! `answer` says what a call that failed means, and which ones end the examination; `command` writes the commands
-//! that mend.
+//! Each subject has a file. Its `ask` function makes the calls. Its `judge` function derives [`Finding`]s from the
+//! responses. It is pure, so each fault can be tested. `answer` classifies failed calls, and determines which ones end
+//! the examination. `command` creates the commands that fix a finding.
 
 mod actions;
 mod answer;
@@ -35,11 +35,11 @@ use functions::{Kind, Known};
 use mapping::{Link, Source};
 use needs::Needs;
 
-/// Examines the deployment whose functions are `{stack}-submit` and so on. `commands` are all that the service has; the
-/// deployment says whether it serves the diagnostic ones.
+/// Examines the deployment whose functions are named `{stack}-submit` and so on. `commands` contains all commands of
+/// the service. The deployment's configuration determines whether it includes the diagnostic ones.
 ///
-/// The findings are in the order in which things were asked. Where no answer can be had at all (no credentials, nothing
-/// that listens) the last finding says so, and what was to come after it is left out.
+/// The findings are in the order of the checks. If no service can be called (no credentials, or no response), the last
+/// finding reports that, and the remaining checks are omitted.
 pub async fn examine(clients: &Clients, stack: &str, commands: &Registry) -> (Vec<Finding>, End) {
     let mut findings = vec![];
     match ask_all(clients, stack, commands, &mut findings).await {
@@ -67,7 +67,7 @@ async fn ask_all(
     let (found, known) = functions::judge(&seen, &mappings.sources(Kind::Worker), &aws);
     findings.extend(found);
     let needs = Needs {
-        // `diagnostic.run` may take as long as any function: that is no reason to lengthen one.
+        // `diagnostic.run` may run as long as any function, which is no reason for a longer timeout.
         timeout: Needs::from_commands(&commands.clone().with_diagnostics(false)).timeout,
         ..Needs::from_commands(&commands.clone().with_diagnostics(known.diagnostics))
     };
@@ -144,7 +144,7 @@ async fn ask_all(
     Ok(())
 }
 
-/// The queue that the redrive policy names; where there is none, the one that dead-letters is told of.
+/// Returns the queue in the redrive policy, or else the one in the configuration of dead-letters.
 fn dead_letters<'a>(queue: Option<&'a queue::Facts>, known: &'a Known) -> Option<Source<'a>> {
     let redrive = queue.and_then(|it| it.queue.read()?.redrive.as_ref());
     let named = redrive.map(|redrive| Source::Arn(&redrive.arn));

@@ -1,4 +1,4 @@
-//! The bucket's lifecycle: what is deleted of it, and not before its time.
+//! Checks of the bucket's lifecycle rules: all objects are deleted, but none too early.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::needs::Needs;
 
 const DAY: u64 = 24 * 3600;
 
-/// What is kept lies below these.
+/// Prefixes of the objects that a deployment stores and that must expire.
 const OURS: [&str; 3] = ["payloads/", "results/", "uploads/"];
 
-/// One rule, as far as it matters here.
+/// Relevant properties of a lifecycle rule.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "a rule says yes or no to each"
@@ -27,13 +27,13 @@ pub(crate) struct Rule {
     pub(crate) id: String,
     pub(crate) enabled: bool,
     pub(crate) prefix: String,
-    /// It is for some of the objects below its prefix alone: by their tags, or sizes.
+    /// True if the rule only applies to some objects below its prefix, by their tags or sizes.
     pub(crate) narrowed: bool,
-    /// Days after which it deletes objects; 0 for a rule that does so on a date.
+    /// Days after which it deletes objects; 0 for a rule with a date.
     pub(crate) expires: Option<u64>,
-    /// It gives up uploads in parts that were not ended.
+    /// True if it aborts incomplete multipart uploads.
     pub(crate) aborts: bool,
-    /// It does something else too.
+    /// True if it also has other effects.
     pub(crate) more: bool,
 }
 
@@ -70,19 +70,19 @@ impl Rule {
         }
     }
 
-    /// Whether it is for everything below this prefix.
+    /// Returns true if the rule applies to all objects below this prefix.
     fn covers(&self, prefix: &str) -> bool {
         self.enabled && !self.narrowed && prefix.starts_with(&self.prefix)
     }
 
-    /// Whether it deletes something below this prefix before so many days.
+    /// Returns true if the rule deletes an object below this prefix in less than this number of days.
     fn is_too_early(&self, prefix: &str, days: u64) -> bool {
         let meets = prefix.starts_with(&self.prefix) || self.prefix.starts_with(prefix);
         self.enabled && meets && self.expires.is_some_and(|after| after < days)
     }
 }
 
-/// Each prefix, with the days for which what is below it is needed.
+/// Returns each prefix with the number of days for which its objects are needed.
 fn wanted(needs: Needs) -> Vec<(String, u64)> {
     let days = |life: Duration| life.as_secs().div_ceil(DAY).max(1);
     let kept = [
@@ -98,7 +98,7 @@ fn wanted(needs: Needs) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// The name of the rule of a prefix.
+/// Returns the name of the rule for a prefix.
 fn name(prefix: &str) -> String {
     prefix.trim_end_matches('/').replace('/', "-")
 }
@@ -157,8 +157,8 @@ fn parts(rules: &[Rule], mend: String) -> Finding {
     check.warn("no rule gives them up", why).mended_by(mend)
 }
 
-/// Puts the rules as they must be. A bucket has one set of rules, and putting it replaces all: those that are not about
-/// what is kept here are put with it, as they are then.
+/// Returns a command that sets the required rules. A bucket has one set of rules, which the command replaces. Unrelated
+/// rules are part of the new set, as they are when the command runs.
 pub(crate) fn put(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> String {
     let all = wanted(Needs {
         results: [true; RESULT_DAYS.len()],
@@ -198,8 +198,8 @@ pub(crate) fn put(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> Stri
     ))
 }
 
-/// Whether a rule gives way to the right ones: it is about what is kept here alone, has the name of one of them, or
-/// deletes too early.
+/// Returns true if the required rules replace this one: it only applies to our prefixes, has the name of a required
+/// rule, or deletes too early.
 fn is_replaced(rule: &Rule, needs: Needs) -> bool {
     let wanted = wanted(needs);
     let named = rule.id == "unfinished" || wanted.iter().any(|(prefix, _)| rule.id == name(prefix));

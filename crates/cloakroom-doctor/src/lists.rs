@@ -1,4 +1,4 @@
-//! The sweeper's own queue: lists of jobs that it must look at again, each hidden until then, until all are over.
+//! Checks of the sweeper's own queue. It contains lists of open jobs, each hidden until its next look.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::queue::{self, LONGEST_RETENTION, Queue, Reader, name};
 
 const SUBJECT: &str = "lists";
 
-/// Who reads it.
+/// Function that reads the queue.
 const SWEEPER: Reader = Reader {
     name: "the sweeper",
     early: "a list comes back while the sweeper is still at it: its jobs are looked at twice, and Lambda refuses the mapping",
 };
 
-/// What the template gives the sweeper.
+/// Timeout of the sweeper in the template.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What was asked.
+/// Responses about the queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) url: String,
@@ -58,7 +58,7 @@ pub(crate) fn judge(facts: &Facts, sweeper: Option<Duration>, aws: &Aws) -> Vec<
     findings
 }
 
-/// A list is received until the last of its jobs is over: every five minutes, where messages wait.
+/// Checks the redrive policy. A list is received until its last job has ended: every five minutes if messages wait.
 fn redrive(queue: &Queue, url: &str, aws: &Aws) -> Finding {
     let check = check(SUBJECT, "redrive policy");
     match &queue.redrive {
@@ -99,7 +99,7 @@ mod tests {
 
     const URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/lists";
 
-    /// As the template makes it.
+    /// Returns the queue as the template creates it.
     fn right() -> Queue {
         Queue {
             arn: "arn:aws:sqs:eu-west-1:1:lists".to_owned(),
@@ -109,7 +109,7 @@ mod tests {
         }
     }
 
-    /// What is not fine: the check, and its mending.
+    /// Returns the findings that are not ok: the state, the check and the command.
     fn judged(queue: Answer<Queue>) -> Vec<(State, String, String)> {
         let facts = Facts {
             url: URL.to_owned(),

@@ -1,4 +1,4 @@
-//! The event source mappings: what reads each queue, and the table's stream, into its function.
+//! Checks of the event source mappings, which connect queues and the table's stream to functions.
 
 use crate::answer::Answer;
 use crate::command::Aws;
@@ -24,7 +24,7 @@ pub(crate) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// A queue.
+    /// Creates the source of a queue.
     pub(crate) fn from_queue(queue: &'a Answer<Queue>, url: &'a str) -> Self {
         queue
             .read()
@@ -45,14 +45,14 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A queue's name, or the table's and its stream's.
+/// Returns the name of a queue, or of a table and its stream.
 fn shown(source: &str) -> &str {
     source
         .split_once(":table/")
         .map_or_else(|| queue::name(source), |(_, stream)| stream)
 }
 
-/// Judges the mapping that must read this source. `None` is an unknown source, which is a finding of its own.
+/// Checks the mapping that must read this source. `None` is an unknown source, which another finding reports.
 pub(crate) fn judge(
     link: Link,
     mappings: &Mappings,
@@ -92,7 +92,7 @@ pub(crate) fn judge(
 const DELETING: &str = "Deleting";
 
 fn missing(link: Link, all: &[Mapping], source: Source<'_>, aws: &Aws) -> Finding {
-    // The sweeper has mappings of two services: one of the other service is none that reads the wrong thing.
+    // The sweeper has mappings of two services. A mapping of the other service is not a wrong one.
     let other = all
         .iter()
         .find(|it| it.source.contains(link.service()) && it.state != DELETING);

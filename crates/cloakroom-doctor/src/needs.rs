@@ -1,22 +1,22 @@
-//! What the commands of a deployment ask of its services.
+//! Requirements of a deployment's commands.
 
 use std::time::Duration;
 
 use cloakroom_app::command::RESULT_DAYS;
 use cloakroom_app::{Command, Registry};
 
-/// The most that any command asks for.
+/// Maximum requirements of all commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// How long an attempt may take.
+    /// Timeout of an attempt.
     pub(crate) timeout: Duration,
-    /// How many attempts there may be.
+    /// Number of attempts.
     pub(crate) attempts: u32,
-    /// How long a job may wait in the queue, and is kept after its end.
+    /// Retention of a job after its end. A job may also wait in the queue for this time.
     pub(crate) retention: Duration,
-    /// How long payloads are needed.
+    /// Time for which payloads are needed.
     pub(crate) objects_life: Duration,
-    /// Which of [`RESULT_DAYS`] there are results of.
+    /// True for each of [`RESULT_DAYS`] for which some command stores results.
     pub(crate) results: [bool; RESULT_DAYS.len()],
 }
 
@@ -36,7 +36,7 @@ impl Needs {
     }
 }
 
-/// What commands need by default: for tests.
+/// Default requirements, for tests.
 #[cfg(test)]
 pub(crate) const USUAL: Needs = Needs {
     timeout: Duration::from_secs(60),
@@ -79,7 +79,7 @@ mod tests {
             [false, true, true, false, false, false],
             "2 and 8 days"
         );
-        // Of a command whose jobs are kept shortly, the time until an upload in parts is named counts for more.
+        // For commands with a short retention, the lifetime of a multipart upload dominates.
         let short = command("a.e").retention(Duration::from_secs(16 * 3600));
         assert_eq!(
             Needs::from_commands(&Registry::new(vec![short]))

@@ -1,4 +1,4 @@
-//! The queue: how long it hides what was received, and how long it keeps what was not.
+//! Checks of the queue: its visibility timeout and retention.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ mod facts;
 use facts::USUAL_RETENTION;
 pub(crate) use facts::{Facts, LONGEST_RETENTION, MOST_RECEIPTS, Queue, Redrive, ask, name, one};
 
-/// The longest that SQS hides a message.
+/// Maximum visibility timeout of SQS.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
-/// Visibility timeout that AWS advises for a queue that Lambda reads, in multiples of the function's timeout.
+/// Recommended visibility timeout of a queue that Lambda reads, in multiples of the function's timeout.
 const ADVISED: u32 = 6;
 
 pub(crate) fn judge(
@@ -64,7 +64,7 @@ const WORKER: Reader = Reader {
     early: "a message comes back while its worker is still at it: receipts are used up, and Lambda refuses the mapping",
 };
 
-/// `timeout`: of the function that reads it.
+/// Checks the visibility timeout. `timeout` is that of the function that reads the queue.
 pub(crate) fn visibility(
     check: Check,
     queue: &Queue,
@@ -99,7 +99,7 @@ pub(crate) fn visibility(
 
 fn retention(queue: &Queue, needs: Needs, url: &str, aws: &Aws) -> Finding {
     let check = check("queue", "message retention");
-    // More than the most can't be asked for: such a job waits for as long as SQS lets it.
+    // SQS does not support a longer retention: a longer delay is cut off there.
     if queue.retention >= needs.retention.min(LONGEST_RETENTION) {
         return check.ok(seconds(queue.retention));
     }
@@ -119,7 +119,7 @@ fn retention(queue: &Queue, needs: Needs, url: &str, aws: &Aws) -> Finding {
     ))
 }
 
-/// Sets attributes of a queue.
+/// Returns a command that sets attributes of a queue.
 pub(crate) fn set(url: &str, attributes: &str, aws: &Aws) -> String {
     aws.run(&[
         "sqs",
@@ -131,7 +131,7 @@ pub(crate) fn set(url: &str, attributes: &str, aws: &Aws) -> String {
     ])
 }
 
-/// The queue as it must be, whole.
+/// Returns a command that creates the queue with all of its settings.
 fn create(url: &str, worker: Option<Duration>, needs: Needs, aws: &Aws) -> String {
     let visibility = advised(worker.unwrap_or(needs.timeout)).as_secs();
     let attributes = format!(

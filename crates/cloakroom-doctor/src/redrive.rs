@@ -1,4 +1,4 @@
-//! The dead letters: where messages go that are received again and again.
+//! Checks of the dead letters: the redrive policy and the dead-letter queue.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::needs::Needs;
 use crate::queue::{Facts, LONGEST_RETENTION, MOST_RECEIPTS, Queue, Redrive, name};
 use crate::times::seconds;
 
-/// Fewer are used up by throttling alone, says AWS.
+/// Minimum receive count that AWS recommends, because throttling can use up fewer.
 const LEAST_RECEIPTS: u32 = 5;
 
 pub(crate) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Vec<Finding> {
@@ -47,7 +47,7 @@ pub(crate) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Ve
     findings
 }
 
-/// Whether dead-letters is told of the queue that the redrive policy names.
+/// Checks that dead-letters is configured with the queue in the redrive policy.
 pub(crate) fn told(facts: &Facts, url: Option<&str>, aws: &Aws) -> Option<Finding> {
     let (redrive, url) = (facts.queue.read()?.redrive.as_ref()?, url?);
     let check = check("queue", format!("dead letters: {DEAD_LETTERS}"));
@@ -68,7 +68,7 @@ pub(crate) fn told(facts: &Facts, url: Option<&str>, aws: &Aws) -> Option<Findin
     )))
 }
 
-/// Every attempt is a receipt, and so is each look at a job whose time has not come.
+/// Checks the maximum receive count. Each attempt is a receipt, as is each look at a job that is not ready.
 fn receipts(redrive: &Redrive, needs: Needs, url: &str, aws: &Aws) -> Finding {
     let check = check("queue", "receive count");
     let Redrive { arn, receipts } = redrive;
@@ -100,7 +100,7 @@ fn kept(retention: Duration, queue: &Queue, redrive: &Redrive, aws: &Aws) -> Fin
         format!("kept for {}, and the queue keeps messages for {}", seconds(retention), seconds(queue.retention)),
         "their time counts from when they were first sent: a message may be deleted as it gets there, unseen",
     );
-    // Its URL is looked up: it differs from the queue's in more than the name, perhaps.
+    // Looks up the URL, which may differ from the queue's in more than the name.
     let url = aws.url_of_queue(name(&redrive.arn));
     let longest = LONGEST_RETENTION.as_secs();
     finding.mended_by(aws.raw(&format!(
@@ -108,7 +108,7 @@ fn kept(retention: Duration, queue: &Queue, redrive: &Redrive, aws: &Aws) -> Fin
     )))
 }
 
-/// A redrive policy, as a JSON string within a single-quoted word: to this queue, or to the one that the stack made.
+/// Returns a redrive policy for this queue, or for the stack's queue, as a JSON string within a single-quoted word.
 pub(crate) fn policy(arn: Option<&str>, needs: Needs, aws: &Aws) -> String {
     let arn = arn.map_or_else(
         || {

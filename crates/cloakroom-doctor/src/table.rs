@@ -1,4 +1,4 @@
-//! The table: its key, and what DynamoDB does with it by itself.
+//! Checks of the table: its key, expiry, recovery and stream.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -12,29 +12,29 @@ use crate::finding::{Check, Finding, check};
 use crate::functions::{KINDS, name};
 use cloakroom_aws::{KEY_ATTRIBUTE, TTL_ATTRIBUTE};
 
-/// What was asked.
+/// Responses about the table.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     name: String,
     table: Answer<Table>,
-    /// The attribute that items expire by, if they do.
+    /// Attribute for the expiry of items, if it is enabled.
     expiry: Answer<Option<String>>,
-    /// Whether the table can be restored as it was at any time.
+    /// True if point-in-time recovery is enabled.
     recovery: Answer<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Table {
-    /// Each attribute of the key, as in `pk (HASH, S)`.
+    /// Attributes of the key, each in the form `pk (HASH, S)`.
     key: Vec<String>,
-    /// What the stream shows, if there is one.
+    /// View type of the stream, if there is one.
     stream: Option<String>,
-    /// The stream's ARN.
+    /// ARN of the stream.
     stream_arn: Option<String>,
 }
 
 impl Facts {
-    /// The stream's ARN, if there is one.
+    /// Returns the ARN of the stream, if there is one.
     pub(crate) fn stream(&self) -> Option<&str> {
         let table = self.table.read()?;
         table
@@ -44,7 +44,7 @@ impl Facts {
     }
 }
 
-/// The view of the stream that shows a change whole.
+/// View type with the complete change.
 const VIEW: &str = "NEW_AND_OLD_IMAGES";
 
 const fn call(action: &'static str) -> Call {
@@ -171,7 +171,7 @@ fn settled<T: Default + Clone>(
     }
 }
 
-/// A key can't be changed: the functions get another table, and whatever this one holds stays.
+/// Checks the key. It can't be changed: the fix is another table, and the items of this one remain there.
 fn key(table: &Table, check: Check, name_: &str, aws: &Aws) -> Finding {
     let found = table.key.join(" and ");
     if table.key == [right_key()] {
@@ -226,7 +226,7 @@ fn expiry(attribute: Option<&str>, name: &str, aws: &Aws) -> Finding {
     let why = "records that are over are never deleted: the table grows, and is paid for, for ever";
     match attribute {
         Some(TTL_ATTRIBUTE) => check.ok(format!("by {TTL_ATTRIBUTE}")),
-        // DynamoDB takes one such change an hour.
+        // DynamoDB accepts one such change per hour.
         Some(other) => check
             .fail(
                 format!("items expire by {other}, and not by {TTL_ATTRIBUTE}"),
@@ -283,7 +283,7 @@ fn wait(name: &str, aws: &Aws) -> String {
     aws.run(&["dynamodb", "wait", "table-exists", "--table-name", name])
 }
 
-/// The table as it must be, whole.
+/// Returns a command that creates the table with all of its settings.
 fn create(name: &str, aws: &Aws) -> String {
     let attributes = format!("AttributeName={KEY_ATTRIBUTE},AttributeType=S");
     let (key, stream) = (

@@ -1,4 +1,4 @@
-//! The functions' time limits, and the worker's lease.
+//! Checks of the functions' timeouts, and of the worker's lease.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::finding::{Finding, check};
 use crate::functions::{Kind, Known, name};
 use crate::needs::Needs;
 
-/// The longest that a client may ask an answer to be held (`Prefer: wait=25`), and a call's time.
+/// Maximum duration of a long poll (`Prefer: wait=25`), plus the time of a call.
 const HELD: Duration = Duration::from_secs(28);
 
-/// As long as API Gateway waits for an answer.
+/// Time after which API Gateway stops waiting for a response.
 const GATEWAY: Duration = Duration::from_secs(29);
 
-/// The most that Lambda gives a function.
+/// Maximum timeout of Lambda.
 const LONGEST: Duration = Duration::from_secs(900);
 
 pub(crate) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
@@ -22,7 +22,7 @@ pub(crate) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
         .filter_map(|kind| Some(held(kind, known.timeout(kind)?, aws)));
     let worker = known.worker_timeout().zip(known.lease_and_margin);
     let worker = worker.into_iter().flat_map(
-        |(timeout, (lease, margin))| // A timeout that is too short is found as one, and mended as one: the lease is held to what it will be.
+        |(timeout, (lease, margin))| // A short timeout has its own finding. The lease is checked against the fixed value.
         [attempts(timeout, margin, needs, aws), leased(lease, timeout.max(needs.timeout.min(LONGEST)), aws)],
     );
     http.chain(worker).collect()
@@ -44,7 +44,8 @@ fn held(kind: Kind, timeout: Duration, aws: &Aws) -> Finding {
     finding.mended_by(longer(&function, GATEWAY, aws))
 }
 
-/// An attempt that can't be ended before the function is isn't begun; one that takes longer is cut short.
+/// Checks the worker's timeout. An attempt does not start if its end can't be recorded in time. A longer one is cut
+/// off.
 fn attempts(timeout: Duration, margin: Duration, needs: Needs, aws: &Aws) -> Finding {
     let function = name(&aws.stack, Kind::Worker);
     let check = check("functions", format!("{function}: timeout"));
@@ -75,7 +76,7 @@ fn attempts(timeout: Duration, margin: Duration, needs: Needs, aws: &Aws) -> Fin
     check.ok(seconds(timeout))
 }
 
-/// A function that was ended holds its lease for as long as it lasts: nobody takes the job over before.
+/// Checks the lease. After a timeout, the function's lease remains until it expires, and no worker takes over before.
 fn leased(lease: Duration, timeout: Duration, aws: &Aws) -> Finding {
     let function = name(&aws.stack, Kind::Worker);
     let check = check("functions", format!("{function}: lease"));
@@ -90,7 +91,7 @@ fn leased(lease: Duration, timeout: Duration, aws: &Aws) -> Finding {
         ),
         "after a crash a job waits for the end of a lease that its worker can't be alive to hold",
     );
-    // From 3 to 900 s, says its parser.
+    // The parser accepts 3 to 900 s.
     let fitting = timeout
         .clamp(Duration::from_secs(3), Duration::from_secs(30))
         .as_secs()
@@ -110,7 +111,7 @@ fn longer(function: &str, timeout: Duration, aws: &Aws) -> String {
     ])
 }
 
-/// A time as people read it.
+/// Formats a duration for users.
 pub(crate) fn seconds(time: Duration) -> String {
     match time.as_secs() {
         whole if whole >= 7200 && whole % 3600 == 0 => format!("{} h", whole / 3600),
@@ -125,7 +126,7 @@ mod tests {
     use crate::finding::State;
     use crate::needs::USUAL;
 
-    /// The states of the four checks, with what is not fine.
+    /// Returns the states of the four checks, and the findings that are not ok.
     fn judged(submit: u64, status: u64, worker: u64, lease: u64) -> (Vec<State>, Vec<Finding>) {
         let times = [
             (Kind::Submit, submit),

@@ -1,13 +1,13 @@
-//! The account that the services serve.
+//! Account, credentials and region of the embedded services.
 
-/// Access key that the S3 service knows.
+/// Access key of the S3 service.
 pub const ACCESS_KEY: &str = "cloakroom";
 
-/// Secret that belongs to [`ACCESS_KEY`]. It protects nothing but a loopback port.
+/// Secret key for [`ACCESS_KEY`]. It only protects a loopback port.
 pub const SECRET_KEY: &str = "cloakroom-on-this-machine";
 
-/// Region for the SDK clients. ARNs of queues contain it.
+/// Region for the SDK clients. It is part of the ARNs of queues.
 pub const REGION: &str = "us-east-1";
 
-/// Account in queue URLs and ARNs.
+/// Account id in queue URLs and ARNs.
 pub const ACCOUNT: &str = "000000000000";

@@ -1,15 +1,15 @@
-//! The clock that hides, delays and expires messages.
+//! Clock for delays, visibility timeouts and retention of messages.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Returns the time, in milliseconds since 1970.
+/// A function that returns the time in milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Returns a clock that follows the machine's clock forward and never back.
+/// Returns a clock that follows the system clock, but never goes back.
 ///
-/// While the machine's clock is behind it, because someone set it back, this clock goes on at the speed of time: what
-/// was to happen in ten seconds happens in ten seconds. It begins at `earliest` if the machine's clock is behind that.
+/// When the system clock is set back, this clock continues at normal speed: a delay of ten seconds remains a delay of
+/// ten seconds. It starts at `earliest` if the system clock is before that.
 pub(crate) fn steady(earliest: Option<i64>) -> Clock {
     let begun = Instant::now();
     let steady = Mutex::new(Steady::new(earliest.unwrap_or(i64::MIN)));
@@ -19,13 +19,13 @@ pub(crate) fn steady(earliest: Option<i64>) -> Clock {
     })
 }
 
-/// The machine's clock.
+/// Returns the time of the system clock.
 fn machine() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     millis(since.unwrap_or_default())
 }
 
-/// The last time that the machine's clock was ahead, and how long the process had run then.
+/// Latest time at which the system clock was ahead, and the duration that the process had run then.
 struct Steady {
     time: i64,
     elapsed: Duration,

@@ -1,4 +1,5 @@
-//! Looks for damage in the folder before a service opens it, so that it is reported by the file and not by a failed request.
+//! Checks the data directory before a service opens it, so that damage is reported with its file, not by a failed
+//! request.
 
 use std::path::Path;
 
@@ -6,13 +7,13 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::StartError;
 
-/// The latest version of the tables that `dynoxide` knows. A test holds it to the linked one.
+/// Latest schema version that `dynoxide` supports. A test compares it with the linked version.
 const DYNAMODB_SCHEMA: u32 = 11;
 
-/// Reads the whole of both databases, and the folder of the objects.
+/// Checks both databases completely, and the directory of the objects.
 pub(crate) fn check(folder: &Path) -> Result<(), StartError> {
     let (dynamodb, sqs) = (folder.join("dynamodb.sqlite"), folder.join("sqs.sqlite"));
-    // The queue's file is made after the table's.
+    // The queue's file is created after the table's.
     if length(&dynamodb) == Some(0) && length(&sqs).is_some_and(|length| length > 0) {
         return Err(damaged(
             folder,
@@ -26,7 +27,7 @@ pub(crate) fn check(folder: &Path) -> Result<(), StartError> {
     objects(folder)
 }
 
-/// Reports a file of the folder that can't be used.
+/// Creates the error of a file in the directory that can't be used.
 pub(crate) fn damaged(folder: &Path, file: &Path, reason: impl Into<String>) -> StartError {
     StartError::Data {
         folder: folder.to_owned(),
@@ -57,7 +58,7 @@ fn database(file: &Path) -> Result<(), String> {
     }
 }
 
-/// The version of the tables of `dynoxide`; `None` in another database.
+/// Returns the schema version of a `dynoxide` database. `None` for another database.
 fn version(connection: &Connection) -> Option<u32> {
     let query = "SELECT value FROM _config WHERE key = 'schema_version'";
     let found: Option<String> = connection
@@ -68,7 +69,7 @@ fn version(connection: &Connection) -> Option<u32> {
     found?.parse().ok()
 }
 
-/// A bucket is a folder. What begins with a dot belongs to the service.
+/// Checks the directory of the objects. A bucket is a directory. Names that start with a dot belong to the service.
 fn objects(folder: &Path) -> Result<(), StartError> {
     let objects = folder.join("s3");
     let unreadable = |error: std::io::Error| damaged(folder, &objects, error.to_string());

@@ -1,4 +1,4 @@
-//! DynamoDB, by `dynoxide`.
+//! DynamoDB, implemented by `dynoxide`.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(crate) fn open(file: Option<&Path>) -> Result<Database, String> {
     opened.map_err(|error| error.to_string())
 }
 
-/// Serves until stopped.
+/// Serves until it is stopped.
 pub(crate) async fn serve(listener: TcpListener, database: Database, stop: Stop) {
     let served = dynoxide::server::serve_with_shutdown(listener, database, stop.stopped()).await;
     if let Err(error) = served {
@@ -27,7 +27,7 @@ pub(crate) async fn serve(listener: TcpListener, database: Database, stop: Stop)
     }
 }
 
-/// Deletes the items whose time to live is over; gives how many.
+/// Deletes expired items. Returns their number.
 pub(crate) async fn sweep(database: Database) -> usize {
     let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
     match swept {

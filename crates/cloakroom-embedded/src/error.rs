@@ -1,4 +1,4 @@
-//! Errors of a start.
+//! Errors of starting the services.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,42 +7,42 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Another process serves this folder. End that one, or take another folder.
+    /// Another process uses this directory. Stop that process, or use another directory.
     #[error("use {folder}: another process is using it")]
     InUse {
-        /// The folder.
+        /// Path of the directory.
         folder: PathBuf,
     },
-    /// A file, folder or port was refused by the system.
+    /// The operating system rejected access to a file, directory or port.
     #[error("{what}: {source}")]
     Io {
-        /// The operation, as in "failed to …".
+        /// Description of the operation, as in "failed to …".
         what: String,
-        /// The system's reason.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// Stored data could not be opened: damaged, or written by a newer version.
+    /// Stored data could not be opened: it is damaged, or a newer version wrote it.
     #[error("open {file}: {reason}; move or delete the folder {folder} (its jobs are gone then)", file = file.display(), folder = folder.display())]
     Data {
-        /// The folder with all of the data.
+        /// Directory with all data.
         folder: PathBuf,
-        /// The file.
+        /// The affected file.
         file: PathBuf,
-        /// The reason, in words.
+        /// Reason as text.
         reason: String,
     },
-    /// The path of the folder is not UTF-8, which the table needs.
+    /// The path of the directory is not UTF-8, which the table requires.
     #[error("use {folder}: its path is not UTF-8", folder = folder.display())]
     NotUtf8 {
-        /// The folder.
+        /// Path of the directory.
         folder: PathBuf,
     },
-    /// A service did not start for a reason that is not in the folder.
+    /// A service did not start, for a reason other than the directory.
     #[error("start the embedded {service}: {reason}")]
     Service {
-        /// The service.
+        /// Name of the service.
         service: &'static str,
-        /// The reason, in words.
+        /// Reason as text.
         reason: String,
     },
 }

@@ -1,27 +1,27 @@
-//! The AWS services Cloakroom needs, in this process and on loopback.
+//! Embedded versions of the AWS services that Cloakroom needs, in this process and on loopback.
 //!
-//! `cargo run` and the tests have no AWS at hand. This crate serves DynamoDB, SQS and S3 over their own
-//! wire protocols, so that the adapters and the official SDK clients run unchanged:
+//! `cargo run` and the tests have no access to AWS. This crate serves DynamoDB, SQS and S3 over their own wire
+//! protocols, so that the adapters and the official SDK clients work unchanged:
 //!
-//! - DynamoDB by `dynoxide` over `SQLite`;
-//! - S3 by `s3s` over plain files; requests and presigned URLs are checked against [`SECRET_KEY`];
-//! - SQS by our own code over `SQLite`, because no other has long poll, dead letters, message groups and
-//!   1 MiB messages, durably. Standard queues only.
+//! - DynamoDB: `dynoxide` on `SQLite`;
+//! - S3: `s3s` on plain files. Signatures of requests and presigned URLs are verified with [`SECRET_KEY`];
+//! - SQS: our own implementation on `SQLite`, because no other one has long polls, dead letters, message groups and
+//!   messages of 1 MiB with durability. Standard queues only.
 //!
-//! Tables, buckets and queues are the caller's to create, through the SDK.
-//! Web pages may use presigned URLs from any origin, as the template's bucket allows it. [`net`] is the HTTP server
-//! under S3 and SQS, and under the dev runner's own API.
+//! The caller creates tables, buckets and queues with the SDK.
+//! Web pages of any origin may use presigned URLs, as the template's bucket allows. [`net`] is the HTTP server of S3
+//! and SQS, and of the dev runner's API.
 //!
-//! # What is kept
+//! # Durability
 //!
-//! Over a folder ([`Storage::Folder`]) everything is found again by the next start, also after the process
-//! was killed: `SQLite` writes ahead, and objects are renamed into place. A power cut may lose the last
-//! moments (the queue commits with `synchronous = NORMAL`, objects are not fsynced), never the whole.
-//! One process at a time may use a folder.
+//! With a directory ([`Storage::Folder`]), the next start finds all data, even if the process was killed: `SQLite` uses
+//! a write-ahead log, and objects are renamed when they are complete. A power failure may lose the latest changes (the
+//! queue commits with `synchronous = NORMAL`, and objects are not fsynced), but no older data. Only one process at a
+//! time may use a directory.
 //!
-//! # What is absent on purpose
+//! # Intentionally absent
 //!
-//! IAM, TLS, and any address but 127.0.0.1. DynamoDB and SQS take any credentials.
+//! IAM, TLS, and addresses other than 127.0.0.1. DynamoDB and SQS accept any credentials.
 
 mod account;
 mod clock;

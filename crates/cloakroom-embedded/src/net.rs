@@ -1,10 +1,10 @@
-//! Listening and serving: one HTTP/1.1 server for the embedded services and for the dev runner's own API.
+//! HTTP/1.1 server of the embedded services and of the dev runner's API.
 //!
-//! It does what `axum::serve` does not:
-//! - a request body that the service left unread is received before the answer goes out (`body`), so that a client that
-//!   sends everything before it reads sees the answer and not a reset connection;
-//! - `Date` follows the machine's clock. hyper keeps the last `Date` until the clock has passed it;
-//! - what hyper rejects before any service gets the answer that the host chooses (`wire`).
+//! It differs from `axum::serve`:
+//! - It receives the unread rest of a request body before it responds (`body`). So a client that sends everything
+//!   before it reads gets the response, not a reset connection.
+//! - `Date` follows the system clock. hyper repeats the last `Date` until the clock has passed it.
+//! - The host chooses the response to requests that hyper rejects before any service (`wire`).
 
 mod body;
 mod date;
@@ -37,34 +37,34 @@ use body::Rest;
 use date::date;
 use wire::{Lingering, Wire};
 
-/// Time that requests in progress get to finish after the server was stopped. Then they are answered with 503.
+/// Time for requests in progress to finish after the server was stopped. After that, they get a 503.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// Time after [`GRACE`] for the last responses to be sent. Then connections are closed.
+/// Time after [`GRACE`] for the last responses. After that, connections are closed.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Becomes ready when the server must end: the sender sent `true`, or was dropped.
+/// Signal that the server must stop: the sender sent `true`, or was dropped.
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Sending `true`, or dropping the sender, stops the servers that have the receiver.
+    /// Creates a signal. Sending `true` or dropping the sender stops the servers that have the receiver.
     pub fn channel() -> (watch::Sender<bool>, Stop) {
         let (tell, heard) = watch::channel(false);
         (tell, Stop(heard))
     }
 
-    /// Waits for the end.
+    /// Waits for the signal.
     pub async fn stopped(mut self) {
-        // An error says that the sender is gone: the services were dropped.
+        // An error means that the sender was dropped, with the services.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 }
 
-/// Listens on an address. Port 0 lets the system choose.
+/// Listens on an address. With port 0, the operating system chooses the port.
 ///
-/// `TCP_NODELAY` is set on the listener, whose connections inherit it: the DynamoDB server accepts its
-/// own. Without it an answer in two writes waits for the peer's delayed acknowledgement (S3 GET: 23 ms
+/// Sets `TCP_NODELAY` on the listener, from which connections inherit it, because the DynamoDB server accepts its
+/// connections itself. Without it, a response in two writes waits for the peer's delayed acknowledgement (S3 GET: 23 ms
 /// instead of 2).
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
@@ -73,14 +73,14 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         TcpSocket::new_v6()?
     };
     socket.set_nodelay(true)?;
-    // A port of last time is still in TIME_WAIT. (On Windows the option would allow two listeners.)
+    // The port of the previous run may be in TIME_WAIT. (On Windows, the option would allow two listeners.)
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(1024)
 }
 
-/// Serves until stopped, then lets requests in progress finish within [`GRACE`].
+/// Serves until it is stopped. Then requests in progress have the time [`GRACE`] to finish.
 pub async fn serve<S, F, B>(
     listener: TcpListener,
     service: S,
@@ -101,7 +101,7 @@ pub async fn serve<S, F, B>(
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, service.clone(), Arc::clone(&refuse), stop.clone()));
                 }
-                // Out of file handles, mostly: give the others time to close theirs.
+                // Usually, there are no file handles left: wait until others are closed.
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -113,7 +113,7 @@ pub async fn serve<S, F, B>(
     }
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
-    // Connections that are open after this time are closed with the set.
+    // Connections that are still open are closed when the set is dropped.
     let _ = tokio::time::timeout(GRACE + FLUSH_TIMEOUT, finished).await;
 }
 
@@ -161,10 +161,10 @@ where
     }
 }
 
-/// Receives the rest of the request, and dates the answer.
+/// Receives the rest of the request, and sets the date of the response.
 async fn finish<B>(mut response: Response<B>, rest: Rest, lingering: &Lingering) -> Response<B> {
     if !rest.discard().await {
-        // Most of it may be still on its way: the connection can't be used again, and is closed slowly.
+        // Most of the body may still be in transit: the connection can't be reused, and is closed slowly.
         lingering.store(true, Ordering::Relaxed);
         response
             .headers_mut()

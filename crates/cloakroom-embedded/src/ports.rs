@@ -1,4 +1,4 @@
-//! The ports of last time: presigned URLs name one, and should outlive a restart.
+//! Ports of the previous start: they are part of presigned URLs, which should remain valid after a restart.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -11,7 +11,7 @@ use crate::net::listen;
 
 const FILE: &str = "ports.json";
 
-/// Stored in the folder. Zero means "any".
+/// Ports as stored in the directory. Zero means any port.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Ports {
@@ -26,10 +26,10 @@ pub(crate) struct Listeners {
     pub(crate) s3: TcpListener,
 }
 
-/// Listens on the ports that the folder's file has, or on others where those are not free. Stores them for the next start.
+/// Listens on the stored ports, or on others if those are not free. Stores the ports for the next start.
 pub(crate) fn listen_on_last_ports(folder: Option<&Path>) -> io::Result<Listeners> {
     let file = folder.map(|folder| folder.join(FILE));
-    // A note that is missing or broken costs nothing but other ports.
+    // A missing or damaged file is harmless: other ports are used.
     let last: Ports = file
         .as_ref()
         .and_then(|file| std::fs::read(file).ok())
@@ -56,7 +56,7 @@ pub(crate) fn listen_on_last_ports(folder: Option<&Path>) -> io::Result<Listener
     Ok(listeners)
 }
 
-/// Listens on this port of 127.0.0.1 if it is free, or on another one.
+/// Listens on this port of 127.0.0.1 if it is free, or else on another one.
 fn listen_on(port: u16) -> io::Result<TcpListener> {
     let listen = |port| listen((Ipv4Addr::LOCALHOST, port).into());
     listen(port).or_else(|_| listen(0))

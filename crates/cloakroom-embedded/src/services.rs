@@ -1,4 +1,4 @@
-//! Starting and ending the three services together.
+//! Starts and stops the three services together.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -19,20 +19,20 @@ use crate::net::Stop;
 use crate::ports::{Listeners, listen_on_last_ports};
 use crate::{damage, dynamodb, s3, sqs};
 
-/// Longest time that a shutdown waits for one service.
+/// Maximum time that a shutdown waits for one service.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Place where the services store their data.
+/// Location of the services' data.
 #[derive(Clone, Copy, Debug)]
 pub enum Storage<'a> {
-    /// This folder, created if missing. The next start over it finds everything again.
+    /// This directory, created if it is missing. The next start with it finds all data.
     Folder(&'a Path),
-    /// Memory: lost with the services. (Objects lie in a temporary folder meanwhile.)
+    /// Memory: lost with the services. (Objects are in a temporary directory.)
     Memory,
 }
 
-/// The running services. They end when this is dropped, at leisure, or by [`shutdown`](Self::shutdown),
-/// which waits for them.
+/// The running services. Dropping this value stops them in the background; [`shutdown`](Self::shutdown) also waits for
+/// them.
 pub struct Services {
     dynamodb_url: String,
     sqs_url: String,
@@ -42,27 +42,27 @@ pub struct Services {
     objects: PathBuf,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
-    // Held, not read: the lock on the folder, and the temporary folder.
+    // Held but not read: the lock on the directory, and the temporary directory.
     _lock: Option<File>,
     _temporary: Option<TempDir>,
 }
 
 impl Services {
-    /// The access key to give the SDK clients.
+    /// Access key for the SDK clients.
     pub const ACCESS_KEY: &'static str = ACCESS_KEY;
-    /// The secret key to give the SDK clients.
+    /// Secret key for the SDK clients.
     pub const SECRET_KEY: &'static str = SECRET_KEY;
-    /// The region to give the SDK clients.
+    /// Region for the SDK clients.
     pub const REGION: &'static str = REGION;
 
-    /// Starts the three services on free ports of 127.0.0.1 (over a folder: on those of last time, where
-    /// they are still free). Must be called in a Tokio runtime with its drivers for time and network.
+    /// Starts the three services on free ports of 127.0.0.1. With a directory, reuses the ports of the previous start
+    /// if they are free. Must be called in a Tokio runtime with time and network drivers.
     pub async fn start(storage: Storage<'_>) -> Result<Services, StartError> {
         Self::open(storage, None).await
     }
 
-    /// As [`start`](Self::start), with the queue's time told by `clock`. DynamoDB and S3 (time to live,
-    /// presigned URLs) always keep the system's time.
+    /// Starts the services like [`start`](Self::start), with `clock` as the time of the queue. DynamoDB and S3 (time to
+    /// live, presigned URLs) always use the system time.
     pub async fn start_with_clock(
         storage: Storage<'_>,
         clock: Clock,
@@ -75,7 +75,7 @@ impl Services {
             Storage::Folder(folder) => Some(folder.to_owned()),
             Storage::Memory => None,
         };
-        // Opening may replay a write-ahead log: off the async threads.
+        // Opening may replay a write-ahead log, so it runs outside the async threads.
         let opened = tokio::task::spawn_blocking(move || OpenedServices::open(folder));
         let opened = opened
             .await
@@ -121,42 +121,42 @@ impl Services {
         })
     }
 
-    /// Where DynamoDB listens, as `http://127.0.0.1:PORT`.
+    /// Returns the URL of DynamoDB: `http://127.0.0.1:PORT`.
     pub fn dynamodb_url(&self) -> &str {
         &self.dynamodb_url
     }
 
-    /// Where SQS listens, as `http://127.0.0.1:PORT`.
+    /// Returns the URL of SQS: `http://127.0.0.1:PORT`.
     pub fn sqs_url(&self) -> &str {
         &self.sqs_url
     }
 
-    /// Where S3 listens, as `http://127.0.0.1:PORT`. Buckets are addressed by path, so clients need
+    /// Returns the URL of S3: `http://127.0.0.1:PORT`. Buckets are part of the path, so clients need
     /// `force_path_style`.
     pub fn s3_url(&self) -> &str {
         &self.s3_url
     }
 
-    /// The queue's clock: it follows the machine's clock forward and never back, also not across restarts over a folder
-    /// that has messages.
+    /// Returns the queue's clock. It follows the system clock, but never goes back, not even across restarts with a
+    /// directory that contains messages.
     pub fn clock(&self) -> Clock {
         Arc::clone(&self.clock)
     }
 
-    /// The URL of a queue, whether or not it exists yet. Only its last segment counts, so a URL from
-    /// before a restart stays good.
+    /// Returns the URL of a queue, whether or not it exists. Only its last segment counts, so a URL remains valid after
+    /// a restart.
     pub fn queue_url(&self, name: &str) -> String {
         format!("{}/{ACCOUNT}/{name}", self.sqs_url)
     }
 
-    /// Deletes the DynamoDB items whose time to live is over, as AWS does some time after; gives how
-    /// many. Nothing else does it here: call it now and then. A failure is logged.
+    /// Deletes expired DynamoDB items, like AWS does after some time. Returns their number. Call it regularly, because
+    /// nothing else does it. A failure is logged.
     pub async fn sweep_expired(&self) -> usize {
         dynamodb::sweep(self.database.clone()).await
     }
 
-    /// Aborts unfinished uploads in parts that are older than `life`, as a bucket's lifecycle rule does. Returns their number.
-    /// Nothing else does it here: call it now and then. A failure is logged.
+    /// Aborts multipart uploads that are older than `life`, like a bucket's lifecycle rule. Returns their number. Call
+    /// it regularly, because nothing else does it. A failure is logged.
     pub async fn abort_unfinished(&self, life: Duration) -> usize {
         let folder = self.objects.clone();
         let aborted =
@@ -170,16 +170,16 @@ impl Services {
             })
     }
 
-    /// Stops accepting, lets requests under way finish (waiting receives are answered empty), and
-    /// returns when the services have ended.
+    /// Stops accepting requests and waits for those in progress (long polls return empty responses). Returns when the
+    /// services have stopped.
     pub async fn shutdown(mut self) {
-        // Nobody listening any more is what was wanted.
+        // An error means that the services have stopped already.
         let _ = self.stop.send(true);
         for mut task in self.tasks.drain(..) {
             match tokio::time::timeout(SHUTDOWN_TIMEOUT, &mut task).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "an embedded service ended badly"),
-                // The table's server waits for every client that has sent part of a request.
+                // The table's server waits for every client that has sent a part of a request.
                 Err(_) => task.abort(),
             }
         }
@@ -196,7 +196,7 @@ impl std::fmt::Debug for Services {
     }
 }
 
-/// Opened folders, ports and databases: everything that can fail before the services run.
+/// Opened directories, ports and databases: everything that can fail before the services run.
 struct OpenedServices {
     folders: Folders,
     ports: Listeners,
@@ -206,7 +206,7 @@ struct OpenedServices {
 }
 
 impl OpenedServices {
-    /// Blocks. No folder keeps nothing.
+    /// Opens everything. Blocks. Without a directory, nothing is stored.
     fn open(folder: Option<PathBuf>) -> Result<OpenedServices, StartError> {
         let folders = Folders::prepare(folder)?;
         if let Some(folder) = &folders.folder {
@@ -224,9 +224,9 @@ impl OpenedServices {
     }
 }
 
-/// Folders of the services.
+/// Directories of the services.
 struct Folders {
-    /// None keeps nothing.
+    /// `None` means that nothing is stored.
     folder: Option<PathBuf>,
     objects: PathBuf,
     lock: Option<File>,
@@ -260,7 +260,7 @@ impl Folders {
         }
     }
 
-    /// Opens a file of the folder, or memory.
+    /// Opens a file in the directory, or memory.
     fn open<T>(
         &self,
         name: &str,
@@ -277,7 +277,7 @@ impl Folders {
     }
 }
 
-/// The system gives the lock up when the process ends, however it ends.
+/// Locks the directory. The operating system releases the lock when the process ends in any way.
 fn lock(folder: &Path) -> Result<File, StartError> {
     let path = folder.join("lock");
     let what = || format!("lock {}", path.display());

@@ -1,7 +1,7 @@
-//! From the event of a queue to messages, and from what became of them to the answer.
+//! Converts the event of a queue to messages, and their dispositions to a partial batch response.
 //!
-//! The answer names the messages that stay in the queue; all others are deleted. One identifier that is empty or unknown
-//! would keep the whole batch, so each is one that came with the event.
+//! The response contains the messages that stay in the queue. All others are deleted. A single empty or unknown
+//! identifier would keep the whole batch, so only identifiers from the event are used.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use cloakroom_app::core::Timestamp;
@@ -9,8 +9,8 @@ use cloakroom_app::delivery::{Delivery, Disposition};
 use cloakroom_aws::message::ReceivedMessage;
 use lambda_http::tracing;
 
-/// When the function is ended, of the deadline that came with the event: milliseconds since 1970, as Lambda says it, or from
-/// now on, as `cargo lambda watch` does.
+/// Returns the time at which the function times out. `deadline_ms` is a time in milliseconds since 1970 in Lambda, but
+/// a duration from now in `cargo lambda watch`.
 pub fn ends_at(deadline_ms: u64, now: Timestamp) -> Timestamp {
     const A_TIME: i64 = 1_000_000_000_000; // 2001; as a duration, 31 years
     let deadline = i64::try_from(deadline_ms).unwrap_or(i64::MAX);
@@ -21,14 +21,14 @@ pub fn ends_at(deadline_ms: u64, now: Timestamp) -> Timestamp {
     })
 }
 
-/// The messages of an event, in their order.
+/// Returns the messages of an event, in order.
 pub fn deliveries(event: SqsEvent) -> Vec<Delivery> {
     event.records.into_iter().filter_map(delivery).collect()
 }
 
 fn delivery(record: SqsMessage) -> Option<Delivery> {
     let Some(message_id) = record.message_id.filter(|id| !id.is_empty()) else {
-        // Nothing could be answered for it. The queue gives every message an id, so this is none that was ever sent.
+        // A response can't refer to it. The queue assigns an id to every message, so this is not one.
         tracing::error!("a record has no message id; it is passed over");
         return None;
     };
@@ -43,7 +43,7 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
     let received = ReceivedMessage {
         message_id,
         receipt: record.receipt_handle.unwrap_or_default(),
-        // No body is one that can't be read: it stays, for the dead letters.
+        // A missing body is unreadable: the message stays until it becomes a dead letter.
         body: record.body.unwrap_or_default(),
         attributes: attributes
             .filter_map(|(name, attribute)| Some((name, attribute.string_value?)))
@@ -56,7 +56,7 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
     Some(received.into_delivery())
 }
 
-/// Names every message that is not done. What is not known to be done is not.
+/// Returns the response with every message whose disposition is not known to be `Done`.
 pub fn response(deliveries: &[Delivery], dispositions: &[Disposition]) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for (at, delivery) in deliveries.iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::{batch, start};
 /// Runs the function behind the queue of dead letters, which ends their jobs and stores the messages for an operator.
 ///
 /// # Errors
-/// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
+/// Returns an error of the Lambda runtime. An invalid configuration ends the process with one line in the log.
 pub fn dead_letters() -> Result<(), Error> {
     start::run(&[], async {
         let config = start::configured(DeadLettersConfig::from_env);

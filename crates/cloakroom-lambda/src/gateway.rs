@@ -1,12 +1,14 @@
-//! Between API Gateway's REST API and the router.
+//! Adapter between API Gateway and the router.
 //!
-//! The event has no request as it was sent, and `lambda_http` makes one of what there is. Four things are put right here:
-//! - it writes the stage before the path, which no route knows, nor the client behind a domain of one's own; and reads the
-//!   path as a browser does, for which `\` is `/`, and `..` goes up: what was sent is what is served;
-//! - of several lines of a header it takes the last, where the event has a list of all and the last beside it;
-//! - it panics at a query that no URI has, and an HTTP API passes on what was sent;
-//! - query parameters come as a map, and in another order each time. The query string is part of what tells one command
-//!   from another under the same `Idempotency-Key`, so it must be the same at every retry: by name, then as they came.
+//! The event does not contain the request as it was sent, so `lambda_http` reconstructs it. This module corrects four
+//! things:
+//! - `lambda_http` adds the stage to the path, which neither routes nor clients behind a custom domain know. It also
+//!   parses the path like a browser, which treats `\` as `/` and resolves `..`. Here, the path is served as it was
+//!   sent.
+//! - It uses the last of several lines of a header if the event contains both the list and the last line.
+//! - It panics for a query that is invalid in a URI, which an HTTP API passes on.
+//! - Query parameters are a map with a random order. The query string is part of the fingerprint under an
+//!   `Idempotency-Key`, so it must be the same in every retry: sorted by name, and in the sent order for each name.
 
 use std::fmt::Write as _;
 
@@ -23,12 +25,12 @@ use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt as _};
 use crate::start::answer;
 use crate::tenant::Callers;
 
-/// Answers requests by this router until the function ends.
+/// Serves requests with this router until the function ends.
 pub(crate) async fn serve(router: Router) -> Result<(), Error> {
     answer(behind_gateway(router)).await
 }
 
-/// The router, for events.
+/// Wraps a router as a service for events.
 pub fn behind_gateway(router: Router) -> BehindGateway {
     let served = Adapter::from(router.map_request(mended as fn(Request) -> Request));
     served.map_request(legible as fn(Event) -> Event)
@@ -36,18 +38,18 @@ pub fn behind_gateway(router: Router) -> BehindGateway {
 
 type Event = LambdaEvent<LambdaRequest>;
 
-/// What serves events.
+/// Service for events.
 type BehindGateway = MapRequest<
     Adapter<'static, Response, MapRequest<Router, fn(Request) -> Request>>,
     fn(Event) -> Event,
 >;
 
-/// An event that `lambda_http` makes a request of without losing or breaking over anything.
+/// Changes an event so that `lambda_http` can reconstruct the request completely and without a panic.
 fn legible(mut event: Event) -> Event {
     match &mut event.payload {
         LambdaRequest::ApiGatewayV1(request) => {
             request.path = request.path.as_deref().map(path);
-            // The host is made a URL of, where it is beside the list.
+            // `lambda_http` reads the host from here for the URL.
             for name in request
                 .multi_value_headers
                 .keys()
@@ -62,19 +64,19 @@ fn legible(mut event: Event) -> Event {
                 *query = encoded(query);
             }
         }
-        // No other events come to these functions.
+        // These functions receive no other events.
         _ => {}
     }
     event
 }
 
-/// A path that begins with a slash, and is no more than a path.
+/// Returns a path that starts with a slash, and contains no query.
 fn path(text: &str) -> String {
     let slash = if text.starts_with('/') { "" } else { "/" };
     slash.to_owned() + &encoded(text).replace('?', "%3F")
 }
 
-/// A path or a query with all characters percent-encoded that no URI has.
+/// Percent-encodes the characters of a path or a query that are invalid in a URI.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -87,7 +89,7 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-/// Creates the site with these settings, whose tenants are the callers that the gateway names.
+/// Creates the site with these settings. Its tenants are the callers that the gateway identifies.
 pub fn site(settings: HttpSettings) -> Site {
     let callers = Callers::new(&settings);
     Site::new(settings).tenant(move |request| callers.tenant(request))

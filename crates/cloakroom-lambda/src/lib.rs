@@ -1,8 +1,9 @@
-//! Entry points of the Lambda functions: each is one function here, and a binary of three lines in a service.
+//! Entry points of the Lambda functions. Each one is a function in this crate, and a binary of three lines in a
+//! service.
 //!
-//! Each starts its log, reads its configuration from the environment, and answers events until the process ends. Between the
-//! events and the use cases stand `gateway` (API Gateway and the router), [`batch`] (a queue and its messages) and [`stream`]
-//! (a table's stream and its jobs).
+//! Each function starts its log, reads its configuration from the environment, and handles events until the process
+//! ends. Adapters connect events and use cases: `gateway` (API Gateway and the router), [`batch`] (a queue and its
+//! messages) and [`stream`] (a table's stream and its jobs).
 
 pub mod batch;
 mod dead_letters;

@@ -1,5 +1,5 @@
-//! The lines of the log: a JSON object each, written in one go. `tracing-subscriber`'s own do the same, and read what is known
-//! of a span anew for each line and each member of it, which takes longer than anything else that a request does here.
+//! Formatter of log lines: one JSON object each, written at once. `tracing-subscriber` can do the same, but parses the
+//! fields of a span again for each line and each member. That takes longer than anything else in a request.
 
 pub(crate) mod lines;
 
@@ -16,7 +16,7 @@ use lambda_http::tracing::subscriber::fmt::{
 use lambda_http::tracing::subscriber::registry::LookupSpan;
 use lambda_http::tracing::{Event, Subscriber};
 
-/// An event as a line: `timestamp`, `level`, its fields, `target`, and the `span` that it belongs to, with its fields and `name`.
+/// An event as a line: `timestamp`, `level`, its fields, `target`, and its `span` with fields and `name`.
 pub(crate) struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -61,7 +61,7 @@ where
     }
 }
 
-/// The fields of a span, as the members of an object without its braces.
+/// Fields of a span, as the members of a JSON object without braces.
 pub(crate) struct Fields;
 
 impl<'a> FormatFields<'a> for Fields {
@@ -150,7 +150,7 @@ fn text<'a>(
     to.write_char('"')
 }
 
-/// Text inside a JSON string.
+/// Writer of text inside a JSON string.
 struct Escaped<'a, 'b>(&'a mut Writer<'b>);
 
 impl Write for Escaped<'_, '_> {
@@ -160,7 +160,7 @@ impl Write for Escaped<'_, '_> {
             if byte >= b' ' && byte != b'"' && byte != b'\\' {
                 continue;
             }
-            // All of these are characters of their own.
+            // All of these bytes are complete characters.
             self.0.write_str(&text[plain..at])?;
             plain = at + 1;
             match byte {

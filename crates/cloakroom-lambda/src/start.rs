@@ -1,4 +1,4 @@
-//! The start of a function: its log, its thread, and its end where the configuration is wrong.
+//! Start of a function: its log, its thread, and its exit if the configuration is invalid.
 
 use std::env;
 use std::fmt::{Debug, Display};
@@ -21,12 +21,14 @@ use tokio::runtime::Builder;
 use crate::log::lines::{self, Lines};
 use crate::log::{Fields, Line};
 
-/// Runs a function to its end on this thread. Sends its log and its panics to standard output, one JSON object a line.
+/// Runs a function to its end on this thread. Writes its log and its panics to standard output, one JSON object per
+/// line.
 ///
 /// Each line has the `timestamp` and `level` that Lambda's log filter reads, its `message` and fields, and its `span`.
-/// `AWS_LAMBDA_LOG_LEVEL`, which the function's logging configuration sets, is the level of Cloakroom and of these `crates`.
-/// Other crates log at `INFO` at most: below it some of them log whole requests. `RUST_LOG` overrides all of this by
-/// targets and levels (`info,aws_sdk_sqs=debug`). A release has no lines below `DEBUG`.
+/// `AWS_LAMBDA_LOG_LEVEL`, which the function's logging configuration sets, is the level of Cloakroom and of these
+/// `crates`. Other crates log at `INFO` or above, because some of them log whole requests below that. `RUST_LOG`
+/// overrides all of this with targets and levels (`info,aws_sdk_sqs=debug`). A release build has no lines below
+/// `DEBUG`.
 pub(crate) fn run<'a>(
     crates: impl IntoIterator<Item = &'a &'static str>,
     function: impl Future<Output = Result<(), Error>>,
@@ -50,8 +52,8 @@ pub(crate) fn run<'a>(
     ended
 }
 
-/// Answers events by this service until the function ends. What was said of an event is written before its answer goes out: who
-/// reads the log once there is an answer finds it there.
+/// Handles events with this service until the function ends. Writes the log lines of an event before its response is
+/// sent, so that they are available when a client has the response.
 pub(crate) async fn answer<A, R, S>(service: S) -> Result<(), Error>
 where
     A: DeserializeOwned,
@@ -62,14 +64,14 @@ where
     lambda_runtime::run(service.map_future(written)).await
 }
 
-/// This answer, once what it left in the log is written.
+/// Returns the result of the future, after its log lines are written.
 async fn written<T>(answer: impl Future<Output = T>) -> T {
     let answer = answer.await;
     write();
     answer
 }
 
-/// Writes what is held: the metrics are among the lines.
+/// Writes all held lines, including the metrics.
 fn write() {
     if let Some(meter) = METER.get() {
         meter.write();
@@ -79,7 +81,7 @@ fn write() {
 
 static METER: OnceLock<Arc<EmbeddedMetrics>> = OnceLock::new();
 
-/// The meter of this function, as its environment says, whose lines are its log's.
+/// Returns the meter of this function, configured from the environment. It writes to the log.
 pub(crate) fn meter() -> Arc<EmbeddedMetrics> {
     let made = || {
         Arc::new(EmbeddedMetrics::new(
@@ -95,9 +97,10 @@ fn directives<'a>(
     level: LevelFilter,
     crates: impl IntoIterator<Item = &'a &'static str>,
 ) -> Targets {
-    // The lower level is the smaller one.
+    // The level with fewer lines is the smaller one.
     let others = level.min(LevelFilter::INFO);
-    // At `INFO` the runtime opens a span around each invocation. No line shows it: each has the span of a request or a job.
+    // At `INFO`, the runtime opens a span for each invocation. No line needs it, because each has the span of a request
+    // or a job.
     let runtime = level.min(LevelFilter::WARN);
     crates
         .into_iter()
@@ -121,12 +124,12 @@ where
         .with(log.with_writer(writer))
 }
 
-/// Reads a configuration from the environment; ends the process with one line in the log where it is wrong.
+/// Reads a configuration from the environment. If it is invalid, ends the process with one line in the log.
 pub(crate) fn configured<T>(read: impl FnOnce(Lookup<'_>) -> Result<T, ConfigError>) -> T {
     or_exit(read(&environment))
 }
 
-/// Returns what a function needs to start; ends the process with one line in the log if there is an error.
+/// Returns the value. If there is an error, ends the process with one line in the log.
 pub(crate) fn or_exit<T, E: Display>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| {
         tracing::error!("can't start: {error}");

@@ -6,7 +6,7 @@ use crate::{gateway, start};
 /// Runs the function behind `/jobs`, which reports status, returns results and cancels jobs.
 ///
 /// # Errors
-/// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
+/// Returns an error of the Lambda runtime. An invalid configuration ends the process with one line in the log.
 pub fn status() -> Result<(), Error> {
     start::run(&[], async {
         let http = start::configured(http_settings);

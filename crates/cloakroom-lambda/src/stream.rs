@@ -1,10 +1,10 @@
-//! From the event of a table's stream to the jobs that were accepted.
+//! Converts the event of a table's stream to the jobs that were accepted.
 
 use cloakroom_app::core::JobKey;
 use lambda_http::tracing;
 use serde_json::Value;
 
-/// The jobs whose records were written as `accepted`; `None` of an event that is no stream's.
+/// Returns the jobs whose records were written as `accepted`. Returns `None` for an event of another source.
 pub fn accepted(event: &Value) -> Option<Vec<JobKey>> {
     let records = event["Records"].as_array()?;
     if !records
@@ -13,7 +13,7 @@ pub fn accepted(event: &Value) -> Option<Vec<JobKey>> {
     {
         return None;
     }
-    // The template's filter lets no other records through; a stream that is set up otherwise may have any.
+    // The template's filter only passes these records. A stream that is configured differently may contain any.
     let images = records.iter().map(|record| &record["dynamodb"]["NewImage"]);
     Some(
         images

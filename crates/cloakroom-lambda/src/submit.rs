@@ -7,7 +7,7 @@ use crate::{gateway, start};
 /// Runs the function behind `POST /commands/{type}` and `/uploads`, which accepts commands.
 ///
 /// # Errors
-/// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
+/// Returns an error of the Lambda runtime. An invalid configuration ends the process with one line in the log.
 pub fn submit(commands: Registry) -> Result<(), Error> {
     start::run(&commands.crates(), async {
         let http = start::configured(http_settings);

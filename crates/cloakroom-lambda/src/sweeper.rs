@@ -9,7 +9,7 @@ use crate::{batch, start, stream};
 /// Runs the function behind the table's stream and the sweeper's own queue, which ends abandoned jobs.
 ///
 /// # Errors
-/// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
+/// Returns an error of the Lambda runtime. An invalid configuration ends the process with one line in the log.
 pub fn sweeper() -> Result<(), Error> {
     start::run(&[], async {
         let config = start::configured(SweeperConfig::from_env);

@@ -1,15 +1,15 @@
-//! Who the caller is, by what the gateway says of it, and so whose jobs its are.
+//! Identity of the caller, as the gateway reports it. It determines the tenant of a request.
 //!
-//! | authorizer | the tenant is |
+//! | authorizer | tenant |
 //! |---|---|
-//! | `none` | whoever a gateway names all the same (`principalId`, or the claim); else `default` |
-//! | `iam` | the caller's unique id: of a role without the session's name, as two sessions of a role are one tenant; of credentials from an identity pool the identity, as all of its users have one role |
-//! | `jwt` | the claim that is configured, `sub` (the user) unless it is another; of a token for one of the configured app clients, where any are |
-//! | `api-key` | the key's id, never the key |
+//! | `none` | the identity that a gateway reports anyway (`principalId`, or the claim); otherwise `default` |
+//! | `iam` | the caller's unique id. For a role, without the session's name: all sessions of a role are one tenant. For credentials of an identity pool, the identity, because all of its users have one role |
+//! | `jwt` | the configured claim, by default `sub` (the user). If app clients are configured, only of tokens for them |
+//! | `api-key` | the id of the key, never the key itself |
 //! | `custom` | the `principalId` of a Lambda authorizer |
 //!
-//! Only what the configured authorizer says counts. Where it says nothing, nobody is the caller, and not `default`: a
-//! gateway that is set up wrongly lets nobody in.
+//! Only the identity from the configured authorizer counts. Requests without it are rejected and never belong to
+//! `default`: a misconfigured gateway fails closed.
 
 use axum::http::request::Parts;
 use cloakroom_app::core::{Digest, Tenant};
@@ -17,12 +17,12 @@ use cloakroom_http::{Authorizer, HttpSettings};
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 
-/// How callers are known.
+/// Rules that identify callers.
 #[derive(Debug, Clone)]
 pub(crate) struct Callers {
     authorizer: Authorizer,
     claim: String,
-    /// Ids of the app clients whose tokens are accepted; empty accepts all.
+    /// Ids of the app clients whose tokens are accepted. If empty, all are.
     audience: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ impl Callers {
         }
     }
 
-    /// The tenant that a request is of; nobody, where the gateway should have said who it is and did not.
+    /// Returns the tenant of a request. `None` if the gateway should have identified the caller, but did not.
     pub(crate) fn tenant(&self, request: &Parts) -> Option<Tenant> {
         let name = request
             .request_context_ref()
@@ -61,8 +61,8 @@ impl Callers {
 }
 
 impl Callers {
-    /// Returns true if a token is for one of the app clients: id tokens name theirs as `aud`, access tokens as `client_id`. An HTTP API
-    /// writes a list as `[a b]`.
+    /// Returns true if a token is for one of the app clients. Id tokens contain theirs as `aud`, access tokens as
+    /// `client_id`. An HTTP API formats a list as `[a b]`.
     fn is_for_us(&self, context: &RequestContext) -> bool {
         let named = claim(context, "aud")
             .or_else(|| claim(context, "client_id"))
@@ -72,13 +72,13 @@ impl Callers {
     }
 }
 
-/// Whom a Lambda authorizer names.
+/// Returns the principal from a Lambda authorizer:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html>
 fn principal(context: &RequestContext) -> Option<&str> {
     context.authorizer()?.fields.get("principalId")?.as_str()
 }
 
-/// A claim of a token that the gateway has checked.
+/// Returns a claim of a token that the gateway has verified:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-enable-cognito-user-pool.html>
 fn claim<'a>(context: &'a RequestContext, name: &str) -> Option<&'a str> {
     let authorizer = context.authorizer()?;
@@ -88,7 +88,7 @@ fn claim<'a>(context: &'a RequestContext, name: &str) -> Option<&'a str> {
     authorizer.fields.get("claims")?.get(name)?.as_str()
 }
 
-/// Who signed the request.
+/// Returns the signer of the request:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable>
 fn signer(context: &RequestContext) -> Option<&str> {
     let (caller, identity) = match context {
@@ -111,7 +111,7 @@ fn signer(context: &RequestContext) -> Option<&str> {
     if let Some(identity) = identity.filter(|identity| !identity.is_empty()) {
         return Some(identity);
     }
-    // `AROA…:session` of a role. Of a federated user it is `account:name`, and there the name is who it is.
+    // For a role, `AROA…:session`. For a federated user `account:name`, in which the name is the identity.
     match caller.split_once(':') {
         Some((role, _session)) if role.starts_with("AROA") => Some(role),
         _ => Some(caller),
@@ -122,12 +122,13 @@ fn signer(context: &RequestContext) -> Option<&str> {
 fn api_key_id(context: &RequestContext) -> Option<&str> {
     match context {
         RequestContext::ApiGatewayV1(context) => context.identity.api_key_id.as_deref(),
-        // An HTTP API knows no keys.
+        // An HTTP API does not support API keys.
         _ => None,
     }
 }
 
-/// A name that is no tenant's (too long, or with spaces) stands for one all the same; and no other name for the same one.
+/// Returns the tenant for a name. An invalid name (too long, or with spaces) is replaced by its digest, so that names
+/// stay distinct.
 fn tenant_of(name: &str) -> Tenant {
     const DIGESTED: &str = "sha256:";
     match name.parse() {

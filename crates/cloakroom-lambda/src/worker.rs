@@ -11,11 +11,11 @@ use crate::{batch, start};
 /// Runs the function behind the queue of commands, which runs their handlers.
 ///
 /// # Errors
-/// The Lambda runtime's. A wrong configuration ends the process with one line in the log.
+/// Returns an error of the Lambda runtime. An invalid configuration ends the process with one line in the log.
 pub fn worker(commands: Registry) -> Result<(), Error> {
     start::run(&commands.crates(), async {
         let config = start::configured(WorkerConfig::from_env);
-        // On threads of their own, a handler that computes without waiting does not delay heartbeats.
+        // With separate threads, a handler that computes without waiting does not delay heartbeats.
         let handlers = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -23,7 +23,7 @@ pub fn worker(commands: Registry) -> Result<(), Error> {
         let commands = commands
             .with_diagnostics(config.diagnostics)
             .run_on(handlers.handle());
-        // Where the handlers run: a client may have tasks of its own, on the runtime that it is built on.
+        // Started on the handlers' runtime, because a client may spawn tasks on the runtime on which it is built.
         let commands = start::or_exit(handlers.spawn(commands.start()).await?);
         let worker = cloakroom_aws::worker(
             &config,

@@ -1,4 +1,4 @@
-//! The functions that work on jobs and end what nobody ends, with processes that crash and come back; and operators.
+//! Simulated functions that process and end jobs, in processes that crash and restart; and operators.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::plan::Dice;
 use crate::port::{Process, ProcessQueue, shared};
 use crate::world::{Lane, VISIBILITY, World};
 
-/// How long a worker's function may run.
+/// Timeout of a worker's function.
 const FUNCTION: Duration = Duration::from_secs(30);
 
-/// How long a lease lasts.
+/// Duration of a lease.
 const LEASE: Duration = Duration::from_secs(9);
 
-/// A worker, over all its lives.
+/// Runs a worker through all lives of its process.
 pub(crate) async fn worker(world: Arc<World>, name: String) {
     let early = world.plan.mutation == Some(Mutation::AckBeforeFinish);
     let hasty = world.plan.mutation == Some(Mutation::AckARetry);
@@ -46,7 +46,7 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
                 for delivery in batch.iter().filter(|_| early) {
                     process.delete(Lane::Commands, &delivery.receipt).await;
                 }
-                // What runs on at the function's end is ended with its process.
+                // At the function's timeout, its process ends with everything that still runs.
                 let Ok(dispositions) =
                     timeout(FUNCTION, worker.handle_batch(&batch, ends_at)).await
                 else {
@@ -66,7 +66,7 @@ pub(crate) async fn worker(world: Arc<World>, name: String) {
     }
 }
 
-/// Deletes those of a batch that are done, as Lambda's event source mapping does.
+/// Deletes the finished messages of a batch, like Lambda's event source mapping.
 async fn delete_done(
     process: &Process,
     lane: Lane,
@@ -82,7 +82,7 @@ async fn delete_done(
     }
 }
 
-/// The function behind the dead letters, over all its lives.
+/// Runs the function for dead letters through all lives of its process.
 pub(crate) async fn dead_letters(world: Arc<World>) {
     for life in 0.. {
         let process = Process::start(&world, "dead-letters", life);
@@ -103,7 +103,7 @@ pub(crate) async fn dead_letters(world: Arc<World>) {
     }
 }
 
-/// The sweeper's function, over all its lives: told by the table's stream, and by its own lists.
+/// Runs the sweeper's function through all lives of its process. It reads the table's stream and its own lists.
 pub(crate) async fn sweeper(world: Arc<World>) {
     for life in 0.. {
         let process = Process::start(&world, "sweeper", life);
@@ -117,7 +117,7 @@ pub(crate) async fn sweeper(world: Arc<World>) {
             loop {
                 sleep(Duration::from_secs(60)).await;
                 let accepted: Vec<_> = world.state().stream.iter().cloned().collect();
-                // A batch that failed comes again.
+                // A failed batch is delivered again.
                 if !accepted.is_empty() && rounds.begin(&accepted).await.is_ok() {
                     world.state().stream.drain(..accepted.len());
                 }
@@ -137,7 +137,7 @@ pub(crate) async fn sweeper(world: Arc<World>) {
     }
 }
 
-/// Somebody who sends dead letters back to work while there is trouble.
+/// Simulates an operator who redrives dead letters during faults.
 pub(crate) async fn redriver(world: Arc<World>) {
     let mut dice = Dice::new(world.plan.seed, 8);
     for life in 0.. {
@@ -162,7 +162,7 @@ pub(crate) async fn redriver(world: Arc<World>) {
     }
 }
 
-/// Somebody who purges the queue, in some runs.
+/// Simulates an operator who purges the queue, in some runs.
 pub(crate) async fn purger(world: Arc<World>) {
     let mut dice = Dice::new(world.plan.seed, 6);
     let trouble = u64::try_from(world.plan.trouble().as_millis()).unwrap_or(0);
@@ -176,7 +176,7 @@ pub(crate) async fn purger(world: Arc<World>) {
     }
 }
 
-/// What table and bucket delete by themselves.
+/// Deletes expired records and objects, like the table and the bucket.
 pub(crate) async fn expiry(world: Arc<World>) {
     let life = registry(&Process::start(&world, "expiry", 0)).objects_life();
     loop {

@@ -1,4 +1,4 @@
-//! Draws of the plan for each attempt of a job: its handler's course, and whether it may fail the job.
+//! Random decisions about each attempt of a job: the course of its handler, and whether it may fail the job.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use cloakroom_core::JobId;
 use crate::invariant::ATTEMPTS;
 use crate::plan::Dice;
 
-/// Time limit of an attempt: long enough for a lease to be lost and noticed.
+/// Timeout of an attempt: long enough for a lease to be lost, and for that to be noticed.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(24);
 
-/// The dice of an attempt: the same in every run of the seed.
+/// Returns the dice of an attempt. They are the same in every run of a seed.
 pub(crate) fn dice_of(seed: u64, job: JobId, attempt: u32) -> Dice {
     let drawn = job.as_uuid().as_u128() ^ u128::from(attempt);
     Dice::new(seed, u64::try_from(drawn % 0xffff_ffff).unwrap_or(0))

@@ -1,4 +1,4 @@
-//! Clients that submit, poll, cancel, stop asking and come back.
+//! Simulated clients, which submit, poll, cancel, abandon requests and return.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::plan::Dice;
 use crate::port::{Process, ProcessQueue, shared};
 use crate::world::{Lane, World};
 
-/// So small that some messages are claim checks.
+/// Small enough for some messages to be claim checks.
 const INLINE_LIMIT: usize = 700;
 
 fn submit(process: &Arc<Process>) -> Submit {
@@ -49,7 +49,7 @@ fn namespace() -> Namespace {
     Namespace::from_uuid(uuid::Uuid::from_u128(7))
 }
 
-/// A client: some commands, one after the other.
+/// Runs a client, which submits several commands in sequence.
 pub(crate) async fn client(world: Arc<World>, n: u64) {
     let mut dice = Dice::new(world.plan.seed, 50 + n);
     let tenant: Tenant = ["default", "other"][usize::from(dice.chance(300))]
@@ -59,7 +59,7 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
     let late = world.plan.late();
     let mut last_upload = None;
     for nth in 0..=dice.below(3) {
-        // A few keys, so that clients meet on them.
+        // Few keys, so that clients use the same ones.
         let keys = if late { 1 } else { 2 };
         let key: Option<ClientJobId> = (late || dice.chance(800))
             .then(|| format!("k{}", dice.below(keys)).parse().expect("a key"));
@@ -107,7 +107,7 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
         if let Some(ticket) = submitted(&world, n, nth, &submission, &mut dice, asked).await {
             follow(&world, n, &ticket, &mut dice).await;
         }
-        // Until the same key may be another job's, now and then.
+        // Sometimes long enough for the same key to belong to another job.
         sleep(if late || dice.chance(150) {
             dice.millis(7_200_000, 10_100_000)
         } else {
@@ -143,7 +143,7 @@ async fn uploaded(
     Some(ready.id)
 }
 
-/// Submits until there is an answer, or the client stops asking.
+/// Submits until there is a response, or until the client abandons the request.
 async fn submitted(
     world: &Arc<World>,
     n: u64,
@@ -178,7 +178,7 @@ async fn submitted(
                 return Some(submitted.job);
             }
             Some(Err(SubmitError::Unavailable(_))) | None => {}
-            // Of another command under the same key.
+            // The key belongs to another command.
             Some(Err(_)) => return None,
         }
         if dice.chance(200) {
@@ -189,7 +189,7 @@ async fn submitted(
     None
 }
 
-/// A ticket for what was perhaps never recorded.
+/// Returns a ticket for a job that may never have been recorded.
 fn promised(submission: &Submission, id: JobId, world: &World) -> Job {
     let new = cloakroom_core::NewJob {
         tenant: submission.tenant.clone(),
@@ -205,7 +205,7 @@ fn promised(submission: &Submission, id: JobId, world: &World) -> Job {
     Job::accept(new, world.now())
 }
 
-/// Polls now and then, perhaps cancels, and looks for the result.
+/// Polls occasionally, may cancel, and fetches the result.
 async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
     let cancel = dice.chance(200).then(|| dice.below(4));
     let mut last = ticket.clone();
@@ -228,7 +228,8 @@ async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
         };
         let asked = async {
             let found = jobs.get(&ticket.key()).await;
-            // Judged at the time of its answer: the second poll may take seconds, and a redrive may come between.
+            // Judged at the time of the response: the second poll may take seconds, and a redrive may happen in
+            // between.
             if let Ok(found) = &found {
                 world
                     .state()
@@ -250,7 +251,7 @@ async fn follow(world: &Arc<World>, n: u64, ticket: &Job, dice: &mut Dice) {
     }
 }
 
-/// Checks that the objects exist that a finished job refers to, and are its own.
+/// Checks that the objects of a finished job exist, and belong to it.
 pub(crate) fn check_objects(world: &World, job: &Job) {
     let now = world.now();
     let mut state = world.state();
@@ -270,7 +271,7 @@ pub(crate) fn check_objects(world: &World, job: &Job) {
             state.watch.missing(job, "result of its own");
         }
     }
-    // What an operator sends back late may be older than its payload's life.
+    // After a late redrive, the payload may have expired.
     let redriven = job.history.iter().any(|step| step.event == Event::Redrive);
     let lost = job
         .failure

@@ -1,4 +1,4 @@
-//! The commands, and their handler, which does what the plan says of each attempt.
+//! Commands, and their handler, which follows the plan for each attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::invariant::{ATTEMPTS, Life, SOON, SOON_ENOUGH, result_of};
 use crate::names::short;
 use crate::port::Process;
 
-/// Twice the shortest that a command can be kept: the sweeper has time for several looks after it waited for an outage.
+/// Twice the minimum retention: the sweeper has time for several looks after it waited for an outage.
 pub(crate) const RETENTION: Duration = Duration::from_secs(7200);
 
-/// A payload: what is asked for, and something that makes it large.
+/// Payload: a number, and data that makes it large.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Act {
     n: u64,
@@ -26,7 +26,7 @@ struct Act {
     fill: String,
 }
 
-/// The commands, whose handler does what the plan says of each attempt.
+/// Creates the commands. Their handler follows the plan for each attempt.
 pub(crate) fn registry(process: &Arc<Process>) -> Registry {
     Registry::new(vec![
         command(process, "act"),
@@ -74,14 +74,14 @@ async fn handle(process: Arc<Process>, act: Act, job: JobContext) -> Result<Outp
         process.die();
         std::future::pending::<()>().await;
     }
-    // Some jobs have a large result, whichever attempt makes it.
+    // Some jobs have a large result, in every attempt.
     let large = job.id().as_uuid().as_u128().is_multiple_of(4);
     match dice.below(20) {
         0..9 => sleep(time).await,
         9 => return Err(HandlerError::retryable("not now")),
         10 => return Err(HandlerError::terminal("never")),
         11 => std::panic::resume_unwind(Box::new("a handler's panic, of which no hook is told")),
-        // Longer than its time, listening or not.
+        // Longer than the timeout. Some of these handlers react to the request to stop.
         12 | 13 => tokio::select! {
             biased;
             () = job.cancelled() => return Err(HandlerError::cancelled()),
@@ -103,7 +103,7 @@ async fn handle(process: Arc<Process>, act: Act, job: JobContext) -> Result<Outp
     Ok(Output::bytes("text/plain", result))
 }
 
-/// A handler while it runs in its process.
+/// A running handler in its process.
 struct Runs {
     process: Arc<Process>,
     attempt: (Life, u32),

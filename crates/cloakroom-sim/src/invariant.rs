@@ -1,5 +1,5 @@
-//! What must hold: of every change as it is made, of every answer, and in the end. Time is the right time here; what a process
-//! does by a clock that is wrong is let pass within [`SKEW`].
+//! Invariants of each change, each response, and the final state. They use the correct time. Effects of a process with
+//! a wrong clock are tolerated within [`SKEW`].
 
 mod changes;
 
@@ -12,76 +12,77 @@ use cloakroom_core::{Job, JobKey, LeaseToken, Status, Timestamp};
 use crate::names::{short, without_token};
 use crate::plan::SKEW;
 
-/// The command whose jobs are to begin soon, or not at all.
+/// Command whose jobs must start soon, or lapse.
 pub const SOON: &str = "soon";
 
-/// How soon.
+/// Maximum time until such a job starts.
 pub const SOON_ENOUGH: Duration = Duration::from_secs(120);
 
-/// Attempts that a command has here.
+/// Maximum number of attempts of a command.
 pub const ATTEMPTS: u32 = 3;
 
-/// Time within which a handler has stopped after its process learned that the lease is lost: the default grace, and some slack.
+/// Maximum time until a handler stops after its process learned that the lease is lost: the default grace period, and
+/// some slack.
 const STOPPED_WITHIN: Duration = Duration::from_secs(3);
 
-/// Receipts of a job's message that are not the begin of an attempt, in a run without trouble: a message is delivered once
-/// for each 15 minutes of a later start, and may meet a lease of the job once.
+/// Receipts of a job's message that start no attempt, in a run without faults. A message is delivered once per 15
+/// minutes of a later start, and may find an active lease of the job once.
 const SPARE_RECEIPTS: u32 = 3;
 
-/// One life of a job's id.
+/// One incarnation of a job's id.
 pub(crate) type Life = (JobKey, Timestamp);
 
-/// Watches.
+/// Observations that the invariants need.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// The first thing that was not as it must be.
+    /// First violation of an invariant.
     pub violation: Option<String>,
-    /// Whose lease it is: the life of the process that claimed.
+    /// Process life that claimed each lease.
     owners: BTreeMap<LeaseToken, u64>,
-    /// Jobs that were answered 202.
+    /// Jobs whose submission got a 202.
     promised: BTreeSet<Life>,
-    /// Jobs that ended, and until when their records are kept.
+    /// Jobs that ended, and the expiry of their records.
     ended: BTreeMap<Life, Timestamp>,
-    /// Jobs that were cancelled before they ran.
+    /// Jobs that were cancelled while no attempt ran.
     withdrawn: BTreeSet<Life>,
-    /// What each was accepted to do.
+    /// Command that each job was accepted for.
     asked: BTreeMap<Life, u64>,
     /// Attempts whose handlers ran.
     ran: BTreeSet<(Life, u32)>,
-    /// Handlers that run, by the life of their process.
+    /// Running handlers, by the life of their process.
     running: BTreeMap<u64, BTreeSet<(Life, u32)>>,
-    /// Leases that a process knows it lost, and since when.
+    /// Leases that a process knows it has lost, with the time.
     lost: BTreeMap<(u64, JobKey), Timestamp>,
     /// Attempts that shared their process with another handler.
     shared: BTreeSet<(Life, u32)>,
-    /// Which job each upload went to.
+    /// Job of each upload.
     uploads: BTreeMap<String, String>,
-    /// What each client's last poll saw of a job.
+    /// State of a job in each client's last poll.
     seen: BTreeMap<(u64, Life), (u64, u32)>,
-    /// What happened, for the summary.
+    /// Counts for the summary.
     pub counts: Counts,
 }
 
-/// How much happened.
+/// Counts of events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Jobs that were recorded.
+    /// Recorded jobs.
     pub jobs: u64,
-    /// Attempts that began.
+    /// Started attempts.
     pub attempts: u64,
-    /// Attempts that were not counted, as a service was unavailable.
+    /// Attempts that were not counted, because a service was unavailable.
     pub deferred: u64,
-    /// Handlers that began.
+    /// Started handlers.
     pub effects: u64,
-    /// Jobs that ended by their handlers, or by their clients' wish.
+    /// Jobs that their handlers or clients ended.
     pub ended: u64,
-    /// Jobs that dead letters or the sweeper ended.
+    /// Jobs that ended as dead letters or by the sweeper.
     pub abandoned: u64,
-    /// Jobs that were not begun in time.
+    /// Jobs that did not start in time.
     pub lapsed: u64,
-    /// Jobs that an operator sent back to work.
+    /// Jobs that an operator redrove.
     pub redriven: u64,
-    /// Jobs whose payload was uploaded.
+    /// Jobs with an uploaded payload.
     pub uploaded: u64,
 }
 
@@ -90,14 +91,15 @@ fn life(job: &Job) -> Life {
 }
 
 impl Watch {
-    /// Notes what is not as it must be; the first time counts.
+    /// Records a violation. Only the first one counts.
     pub(crate) fn break_(&mut self, invariant: &str, what: impl FnOnce() -> String) {
         if self.violation.is_none() {
             self.violation = Some(format!("{invariant}: {}", what()));
         }
     }
 
-    /// A job changed whose handler succeeds in time, in a run whose only trouble is an outage: it must not have failed.
+    /// Checks a change of a job whose handler succeeds in time, in a run without faults other than an outage. The job
+    /// must not have failed.
     pub(crate) fn failed_in_an_outage(&mut self, job: &Job, event: Event) {
         if job.status == Status::Failed && self.promised.contains(&life(job)) {
             let code = job
@@ -110,7 +112,7 @@ impl Watch {
         }
     }
 
-    /// An upload was copied to be a job's payload: it serves that job's id alone.
+    /// Checks the copy of an upload to a job's payload. An upload may only serve one job id.
     pub(crate) fn copied(&mut self, upload: &str, payload: &str) {
         let job = without_token(payload);
         match self.uploads.get(upload) {
@@ -127,8 +129,8 @@ impl Watch {
         }
     }
 
-    /// A submission was answered: with a job that is to end, and to do this. `asked_at` is when it was sent: the job may expire
-    /// while the answer is on its way.
+    /// Checks the response to a submission: the job must end, and execute the command `asked`. `asked_at` is the time
+    /// of the request, because the job may expire before the response arrives.
     pub(crate) fn answered(&mut self, job: &Job, asked: u64, asked_at: Timestamp) {
         if job.expires_at.after(SKEW) <= asked_at {
             self.break_("I5 no ticket for what is gone", || {
@@ -143,7 +145,7 @@ impl Watch {
         }
     }
 
-    /// A job was polled after its ticket was given.
+    /// Checks a poll of a job after its submission.
     pub(crate) fn polled(
         &mut self,
         client: u64,
@@ -190,14 +192,14 @@ impl Watch {
         self.seen.insert((client, life(job)), (job.version, shown));
     }
 
-    /// Another tenant's poll found something.
+    /// Records that a poll of another tenant found the job.
     pub(crate) fn foreign(&mut self, job: &Job) {
         self.break_("I8 tenants are apart", || {
             format!("{} was shown to another tenant", short(job.id))
         });
     }
 
-    /// A handler begins.
+    /// Checks the start of a handler.
     pub(crate) fn handler(&mut self, life: &Life, attempt: u32, does: u64) {
         self.counts.effects += 1;
         if !self.ran.insert((life.clone(), attempt)) {
@@ -217,7 +219,8 @@ impl Watch {
         }
     }
 
-    /// A handler runs in this life of a process. `alone` returns the token of a job whose lease says that it runs alone.
+    /// Checks the handlers that run in this life of a process. `alone` returns the lease token of a job that must run
+    /// alone.
     pub(crate) fn runs(
         &mut self,
         process: u64,
@@ -234,7 +237,7 @@ impl Watch {
         running.insert(attempt.clone());
         if running.len() > 1 {
             shared.extend(running.iter().cloned());
-            // By a lease of this process: a handler that lost its own may run on for a moment.
+            // Only leases of this process count: a handler that lost its lease may run on for a moment.
             let held = |life| alone(life).is_some_and(|token| owners.get(&token) == Some(&process));
             if let Some((life, _)) = running.iter().find(|(life, _)| held(life)).cloned() {
                 self.break_("I10 alone is alone", || {
@@ -244,12 +247,12 @@ impl Watch {
         }
     }
 
-    /// A renewal of a process was refused: it holds the lease no longer.
+    /// Records that a renewal was rejected: the process no longer holds the lease.
     pub(crate) fn lease_lost(&mut self, process: u64, job: JobKey, now: Timestamp) {
         self.lost.entry((process, job)).or_insert(now);
     }
 
-    /// A handler runs no longer.
+    /// Checks the end of a handler.
     pub(crate) fn ran_out(&mut self, process: u64, attempt: &(Life, u32), now: Timestamp) {
         let (job, _) = &attempt.0;
         if self
@@ -266,7 +269,7 @@ impl Watch {
         }
     }
 
-    /// A job ended in a run whose only trouble are handlers that kill their process, and its own does not.
+    /// Checks the end of a job that does not crash its process, in a run whose only faults are handlers that do.
     pub(crate) fn killed_by_another(&mut self, job: &Job, event: Event) {
         let code = job
             .failure
@@ -281,7 +284,7 @@ impl Watch {
         }
     }
 
-    /// A job ended in a run without trouble, after its message was received so often.
+    /// Checks the number of receipts of a job's message, in a run without faults.
     pub(crate) fn received(&mut self, job: &Job, receipts: u32) {
         if receipts > latest_attempt(job) + SPARE_RECEIPTS {
             self.break_("I12 no receipt in vain", || {
@@ -290,14 +293,14 @@ impl Watch {
         }
     }
 
-    /// A payload or result that a live job needs is not there.
+    /// Records that a payload or result is missing that a live job needs.
     pub(crate) fn missing(&mut self, job: &Job, what: &str) {
         self.break_("I7 nothing needed is deleted", || {
             format!("{} has no {what}", short(job.id))
         });
     }
 
-    /// In the end, long enough after the last trouble: every promised job has ended.
+    /// Checks that every accepted job has ended, long enough after the last fault.
     pub(crate) fn all_ended(&mut self, within: Duration) {
         if let Some((key, _)) = self
             .promised
@@ -316,7 +319,7 @@ impl Watch {
     }
 }
 
-/// What a handler's result begins with: which attempt it is of.
+/// Returns the beginning of a handler's result, which identifies its attempt.
 pub(crate) fn result_of(attempt: u32) -> String {
     format!("attempt {attempt};")
 }

@@ -1,11 +1,12 @@
-//! Deterministic simulation: the real use cases over simulated ports, in one thread, with a clock that moves when nobody is
-//! at work. A seed decides everything, so a seed that breaks an invariant breaks it again.
+//! Deterministic simulation: the real use cases on simulated ports, in one thread, with a clock that advances when all
+//! tasks wait. A seed determines everything, so a seed that violates an invariant always does.
 //!
-//! - [`plan`] what goes wrong at which call; [`world`] table, queues, objects and stream, and the [`port`]s over them;
-//! - [`clients`]; [`actors`] workers, and the functions that end what nobody ends, with processes that crash and come back;
-//! - [`invariant`] what must hold of every change, and in the end; [`mutation`] deliberate faults of the code under test,
-//!   which the invariants must catch;
-//! - [`run`] one seed, or many on all cores; [`shrink`] a failing seed to a short story.
+//! - [`plan`]: the fault of each call. [`world`]: table, queues, objects and stream, and their [`port`]s;
+//! - [`clients`]; [`actors`]: workers, the functions that end abandoned jobs, in processes that crash and restart;
+//!   operators;
+//! - [`invariant`]: conditions on each change and on the final state. [`mutation`]: deliberate faults of the code under
+//!   test, which the invariants must detect;
+//! - [`run`]: runs one seed, or many on all cores. [`shrink`]: reduces a failing seed to a short story.
 
 pub mod actors;
 mod attempts;

@@ -1,4 +1,4 @@
-//! `simulate`: runs seeds, replays one, or shows that the invariants catch what they must.
+//! `simulate`: runs seeds, replays one, or verifies that the invariants detect all mutations.
 #![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use std::process::ExitCode;
@@ -18,29 +18,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run seeds on all cores; the first that breaks an invariant is shrunk, and its story told
+    /// Run seeds on all cores. The first failing seed is reduced to a short story
     Simulate {
-        /// How many seeds
+        /// Number of seeds
         #[arg(long, default_value_t = 20_000)]
         seeds: u64,
-        /// The first one
+        /// First seed
         #[arg(long, default_value_t = 0)]
         from: u64,
-        /// Break the code in this way
+        /// Mutate the code in this way
         #[arg(long, value_parser = mutation)]
         mutation: Option<Mutation>,
     },
-    /// Run one seed, and tell its whole story
+    /// Run one seed, and print its whole story
     Replay {
-        /// Which one
+        /// Number of the seed
         seed: u64,
-        /// Break the code in this way
+        /// Mutate the code in this way
         #[arg(long, value_parser = mutation)]
         mutation: Option<Mutation>,
     },
-    /// Break the code in every way that is known, and say within how many seeds it is found out
+    /// Mutate the code in every known way, and print how many seeds it takes to detect each mutation
     Mutations {
-        /// How many seeds at most
+        /// Maximum number of seeds
         #[arg(long, default_value_t = 20_000)]
         seeds: u64,
     },

@@ -1,25 +1,25 @@
-//! Deliberate faults of the code under test, made where it meets its ports: each is a line that somebody could leave out.
-//! The invariants must catch every one. Each has a recorded seed that shows it, so that the tests need no search.
+//! Deliberate faults of the code under test, applied at its ports. Each one represents a line that somebody could omit.
+//! The invariants must detect all of them. Each has a recorded seed that reveals it, so that the tests need no search.
 
 use cloakroom_core::transition::Event;
 use cloakroom_core::{Isolation, Status, Transition};
 
 macro_rules! mutations {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $seed:literal;)*) => {
-        /// A way to break the code.
+        /// A deliberate fault of the code.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Mutation { $($(#[$doc])* $name,)* }
 
         impl Mutation {
-            /// Every one.
+            /// All mutations.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// Its name.
+            /// Returns the name.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// Returns a seed that catches it. `simulate mutations` prints the lowest.
+            /// Returns a seed that reveals the mutation. `simulate mutations` prints the lowest.
             pub const fn seed(self) -> u64 {
                 match self { $(Self::$name => $seed,)* }
             }
@@ -28,60 +28,60 @@ macro_rules! mutations {
 }
 
 mutations! {
-    /// The end of an attempt does not ask whose lease it is.
+    /// The end of an attempt does not check the lease.
     DropTheFence = "drop-the-fence", 26;
-    /// A claim does not ask whether another worker runs the job.
+    /// A claim does not check whether another worker runs the job.
     ClaimUnderALease = "claim-under-a-lease", 31;
-    /// A claim does not count attempts, and every crash may be another job's fault.
+    /// A claim does not count attempts, and attributes no crash to the job.
     EndlessAttempts = "endless-attempts", 14;
-    /// No change asks for the status.
+    /// No change checks the status.
     AnyStatus = "any-status", 3;
-    /// A cancellation does not ask whether the job is over or runs.
+    /// A cancellation does not check whether the job has ended or is running.
     CancelAnything = "cancel-anything", 3;
-    /// The worker deletes a message before it has worked on it, and nobody sweeps.
+    /// The worker deletes a message before it has processed it, and there is no sweeper.
     AckBeforeFinish = "ack-before-finish", 1;
-    /// The worker deletes a message whose job is to be tried again, and nobody sweeps.
+    /// The worker deletes a message whose job will be retried, and there is no sweeper.
     AckARetry = "ack-a-retry", 1;
-    /// Nobody sweeps.
+    /// There is no sweeper.
     NoSweeper = "no-sweeper", 1;
-    /// The sweeper does not wait for messages that come back.
+    /// The sweeper does not wait for messages that become visible again.
     ImpatientSweeper = "impatient-sweeper", 2;
-    /// The sweeper does not ask whether the job has changed since it looked.
+    /// The sweeper does not check whether the job has changed since it was read.
     SweepWhatMoved = "sweep-what-moved", 58_971;
-    /// A record is there until the table has deleted it.
+    /// A record counts as alive until the table has deleted it.
     TrustTheTimeToLive = "trust-the-time-to-live", 39;
-    /// A record is kept from its acceptance, and not from its last change.
+    /// The retention of a record counts from its acceptance, not from its last change.
     NeverKeepLonger = "never-keep-longer", 0;
-    /// A result's key does not hold the lease's token.
+    /// The key of a result does not contain the lease token.
     OneResultKey = "one-result-key", 15_523;
     /// Payloads are deleted when their job is claimed.
     DropThePayload = "drop-the-payload", 0;
     /// A job is blamed for a crash although its attempt shared its process.
     BlameEveryone = "blame-everyone", 14;
-    /// The key of a record does not hold the tenant.
+    /// The key of a record does not contain the tenant.
     NoTenant = "no-tenant", 0;
-    /// An attempt that a service cut short is counted.
+    /// An attempt that was cut short by an unavailable service is counted.
     CountOutages = "count-outages", 163;
-    /// The worker does not hear that it lost its lease.
+    /// The worker is not notified that it lost its lease.
     IgnoreALostLease = "ignore-a-lost-lease", 1_797;
     /// A message whose job must wait is not hidden.
     HideForNothing = "hide-for-nothing", 150;
-    /// A second submission under a key is recorded over the first.
+    /// A second submission with the same key replaces the first record.
     AcceptOver = "accept-over", 4;
-    /// An upload is taken without asking whose it is.
+    /// An upload is taken without checking which job owns it.
     TakeAnyUpload = "take-any-upload", 42;
-    /// Whose an upload is, is known for an hour, and not for as long as it can be named.
+    /// The owner of an upload is recorded for an hour only, not for as long as the upload can be used.
     ForgetUploads = "forget-uploads", 42;
-    /// A message's job is not held to be of the message's time: an earlier life of the same id will do.
+    /// A message is accepted for another incarnation of its job's id.
     AnyIncarnation = "any-incarnation", 41;
-    /// A job that was not begun in time is begun all the same.
+    /// A job that did not start in time is started anyway.
     BeginLate = "begin-late", 26;
-    /// The submission answers before it has recorded anything.
+    /// The response to a submission is sent before anything is recorded.
     AnswerBeforeTheRecord = "answer-before-the-record", 0;
 }
 
 impl Mutation {
-    /// What becomes of a change.
+    /// Applies the mutation to a transition.
     pub(crate) fn change(self, transition: &mut Transition) {
         let event = transition
             .patch
@@ -112,7 +112,7 @@ impl Mutation {
         }
     }
 
-    /// Whether the sweeper is there.
+    /// Returns true if the sweeper runs.
     pub(crate) fn sweeps(self) -> bool {
         !matches!(
             self,
@@ -121,7 +121,7 @@ impl Mutation {
     }
 }
 
-/// Records another isolation than the attempt has.
+/// Records a different isolation from the attempt's actual one.
 fn isolated(transition: &mut Transition, isolation: Isolation) {
     if let Some(lease) = &mut transition.patch.begin {
         lease.isolation = isolation;

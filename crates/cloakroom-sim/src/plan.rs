@@ -1,4 +1,4 @@
-//! What goes wrong, and when: drawn from a seed, one decision a call.
+//! Plan of the faults and their times, drawn from a seed, with one decision per call.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,99 +8,99 @@ use cloakroom_core::JobId;
 
 use crate::Mutation;
 
-/// The most that a process's clock is wrong by, either way.
+/// Maximum error of a process's clock, in either direction.
 pub const SKEW: Duration = Duration::from_millis(1500);
 
-/// A schedule of everything that happens by chance.
+/// Schedule of all random events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Decides everything.
+    /// Seed, which determines everything.
     pub seed: u64,
-    /// Decisions in which nothing goes wrong all the same: what shrinking takes away.
+    /// Decisions whose fault is suppressed. Shrinking adds to them.
     pub spared: BTreeSet<u64>,
-    /// How the code under test is broken, if it is.
+    /// Mutation of the code under test, if any.
     pub mutation: Option<Mutation>,
-    /// Whether the story is written down.
+    /// True if the story is recorded.
     pub tell: bool,
 }
 
-/// What goes wrong at a call.
+/// Fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nothing; it takes so long.
+    /// No fault. The call takes this time.
     None(Duration),
-    /// Nothing happened, and the caller is told so: throttled, or away.
+    /// The call has no effect, and fails: throttled, or unavailable.
     Refused,
-    /// It happened, and the caller is told that it did not answer.
+    /// The call has its effect, but its response is lost.
     AnswerLost,
-    /// The caller is told that it did not answer; it happens so much later.
+    /// The response is lost, and the effect happens later by this time.
     Late(Duration),
-    /// The caller's process dies before it.
+    /// The caller's process crashes before the effect.
     DiesBefore,
-    /// The caller's process dies after it.
+    /// The caller's process crashes after the effect.
     DiesAfter,
 }
 
-/// A service that the use cases need.
+/// Service that the use cases need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
-    /// The table.
+    /// Table of jobs.
     Table,
-    /// The queues.
+    /// Queues.
     Queue,
-    /// The store of objects.
+    /// Store of objects.
     Objects,
 }
 
-/// A time in which every call to a service fails.
+/// Period in which every call to a service fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
-    /// Which service.
+    /// Service of the outage.
     pub service: Service,
-    /// When it begins.
+    /// Start of the outage.
     pub from: Duration,
-    /// When it ends.
+    /// End of the outage.
     pub to: Duration,
 }
 
-/// Time in which the answers of an outage's first calls are lost.
+/// Period at the start of an outage in which calls have their effect, but lose their responses.
 const ANSWERS_LOST: Duration = Duration::from_secs(5);
 
-/// Draws numbers.
+/// Generator of random numbers.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// Those of a seed, for one purpose.
+    /// Creates the generator of a seed for one purpose.
     pub fn new(seed: u64, purpose: u64) -> Self {
         let mut state = seed ^ purpose.wrapping_mul(0x9e6c_63d0_876a_68bd);
         split_mix(&mut state);
         Self(state)
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub fn draw(&mut self) -> u64 {
         split_mix(&mut self.0)
     }
 
-    /// One of 0 to `n` - 1.
+    /// Returns a number from 0 to `n` - 1.
     pub fn below(&mut self, n: u64) -> u64 {
         self.draw() % n.max(1)
     }
 
-    /// A time from `least` to `most` milliseconds.
+    /// Returns a duration from `least` to `most` milliseconds.
     pub fn millis(&mut self, least: u64, most: u64) -> Duration {
         Duration::from_millis(least + self.below(most - least + 1))
     }
 
-    /// True so many times in a thousand.
+    /// Returns true with a probability of `per_mille` in a thousand.
     pub fn chance(&mut self, per_mille: u64) -> bool {
         self.below(1000) < per_mille
     }
 }
 
 impl Plan {
-    /// The plan of a seed, with nothing taken away.
+    /// Creates the plan of a seed, with all of its faults.
     pub fn from_seed(seed: u64) -> Self {
         Self {
             seed,
@@ -108,7 +108,8 @@ impl Plan {
         }
     }
 
-    /// How many calls in a thousand go wrong while there is trouble: in some runs none, in some many.
+    /// Returns the number of faults per thousand calls while there are faults. It is zero in some runs, and high in
+    /// others.
     pub fn rate(&self) -> u64 {
         if self.late() {
             return 100;
@@ -116,14 +117,14 @@ impl Plan {
         [0, 10, 30, 100, 250][usize::try_from(Dice::new(self.seed, 1).below(5)).unwrap_or(0)]
     }
 
-    /// Whether much comes late: clients come back with their keys about when these are free again, old messages with them, and
-    /// some messages just when the sweeper does.
+    /// Returns true if many events are late. Clients then return when their keys become free again, together with old
+    /// messages, and some messages arrive just when the sweeper does.
     pub fn late(&self) -> bool {
         Dice::new(self.seed, 7).chance(20)
     }
 
-    /// The outage of a service, of up to half an hour. More often where there is no other trouble: jobs fail there only as their
-    /// handlers say.
+    /// Returns the outage of a service, of up to half an hour. More frequent in runs without other faults, in which
+    /// jobs fail only if their handlers do.
     pub fn outage(&self) -> Option<Outage> {
         let mut dice = Dice::new(self.seed, 9);
         if !dice.chance(if self.rate() == 0 { 600 } else { 100 }) {
@@ -139,21 +140,21 @@ impl Plan {
         })
     }
 
-    /// Returns true if the handler of this job kills its process. Most often in runs without other trouble: there, no other job may
-    /// end because of it.
+    /// Returns true if the handler of this job crashes its process. Most frequent in runs without other faults, in
+    /// which no other job may end because of it.
     pub fn poisons(&self, job: JobId) -> bool {
         let often = if self.rate() == 0 { 500 } else { 100 };
         let poisoned = self.outage().is_none() && Dice::new(self.seed, 10).chance(often);
         poisoned && job.as_uuid().as_u128().is_multiple_of(3)
     }
 
-    /// Returns true if most renewals fail while there is trouble, of leases and of invisibility, so that workers that live lose
-    /// their leases.
+    /// Returns true if most renewals of leases and visibility timeouts fail while there are faults, so that live
+    /// workers lose their leases.
     pub fn loses_leases(&self) -> bool {
         Dice::new(self.seed, 11).chance(50)
     }
 
-    /// Returns what goes wrong at a call to a service that is unavailable at this time.
+    /// Returns the fault of a call to a service that is unavailable at this time.
     pub fn in_outage(&self, service: Service, age: Duration, n: u64) -> Option<Trouble> {
         let outage = self
             .outage()
@@ -166,13 +167,13 @@ impl Plan {
         })
     }
 
-    /// Returns when the last trouble ends.
+    /// Returns the time at which the last fault ends.
     pub fn calm_from(&self) -> Duration {
         self.outage()
             .map_or(self.trouble(), |outage| self.trouble().max(outage.to))
     }
 
-    /// Returns how long there is trouble, other than an outage.
+    /// Returns the duration of faults other than an outage.
     pub fn trouble(&self) -> Duration {
         let mut dice = Dice::new(self.seed, 2);
         if self.late() {
@@ -186,7 +187,7 @@ impl Plan {
         dice.millis(10_000, longest)
     }
 
-    /// What goes wrong at the n-th call.
+    /// Returns the fault of the n-th call.
     pub fn at(&self, n: u64, rate: u64) -> Trouble {
         let mut dice = Dice::new(self.seed, 1000 + n);
         let usual = Trouble::None(dice.millis(1, 20));

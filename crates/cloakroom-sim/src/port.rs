@@ -1,4 +1,4 @@
-//! The ports, as one process has them: every call takes its time, and may go wrong.
+//! Ports of one process. Each call takes some time, and may fail.
 
 mod dead_letters;
 mod jobs;
@@ -21,21 +21,21 @@ use crate::world::{Lane, State, World};
 
 pub use queue::ProcessQueue;
 
-/// A process in one of its lives: it dies where the plan says so.
+/// One life of a process. It crashes when the plan says so.
 #[derive(Debug)]
 pub struct Process {
     pub(crate) world: Arc<World>,
     pub(crate) name: String,
-    /// Its number among all lives of all processes.
+    /// Number of this life among all lives of all processes.
     pub(crate) life: u64,
-    /// What its clock is wrong by, in milliseconds.
+    /// Error of the clock, in milliseconds.
     skew: i64,
     dice: Mutex<Dice>,
     dead: CancellationToken,
 }
 
 impl Process {
-    /// A process that begins its life. Its clock and its randomness follow from the plan and its name.
+    /// Starts a process. Its clock and its randomness follow from the plan and its name.
     pub fn start(world: &Arc<World>, name: impl Into<String>, nth: u64) -> Arc<Self> {
         let name = name.into();
         let purpose = name.bytes().fold(nth.wrapping_mul(31), |sum, byte| {
@@ -58,7 +58,7 @@ impl Process {
         })
     }
 
-    /// Does this while the process lives; `None` if it died.
+    /// Runs `work` while the process lives. Returns `None` if it crashed.
     pub async fn live<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -72,14 +72,14 @@ impl Process {
         self.dead.cancel();
     }
 
-    /// Deletes a message, as the host of a worker does.
+    /// Deletes a message, like the host of a worker.
     pub(crate) async fn delete(&self, lane: Lane, receipt: &str) {
         let receipt = receipt.to_owned();
         let what = {
             let receipt = receipt.clone();
             move || format!("delete {receipt}")
         };
-        // A message that is not deleted comes back, and finds its job over.
+        // A message that is not deleted becomes visible again, and finds its job ended.
         let _ = self
             .call(Service::Queue, what, move |_, state| {
                 state.delete(lane, &receipt);
@@ -113,7 +113,7 @@ impl Process {
         }
         match trouble {
             Trouble::None(time) => {
-                // Half on the way there, half on the way back.
+                // Half of the time before the effect, and half after it.
                 sleep(time / 2).await;
                 let done = effect(&self.world);
                 sleep(time / 2).await;
@@ -200,7 +200,7 @@ impl Host for Process {
     }
 }
 
-/// Returns what the use cases of a process share.
+/// Returns the ports that all use cases of a process share.
 pub(crate) fn shared(process: &Arc<Process>) -> Shared {
     Shared {
         store: process.clone(),

@@ -13,23 +13,23 @@ use crate::plan::{Dice, Plan};
 use crate::world::{CYCLE, World};
 use crate::{Mutation, actors, clients};
 
-/// By when every job has ended, counted from the last trouble: a job that was put off for half an hour may begin then; its
-/// attempts take their times; and if its message is gone by then, the sweeper waits for a cycle, an outage and its slack.
+/// Time after the last fault within which every job must end. A job that was delayed by half an hour may start then,
+/// and its attempts take their times. If its message is lost, the sweeper waits for a cycle, an outage and its slack.
 pub const BOUND: Duration =
     Duration::from_secs(2000 + 900 + CYCLE.as_secs() + OUTAGE.as_secs() + SLACK.as_secs() + 120);
 
-/// What came of a seed.
+/// Outcome of a seed.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The plan.
     pub plan: Plan,
-    /// The first broken invariant.
+    /// First violation of an invariant.
     pub violation: Option<String>,
-    /// What happened, line by line, if it was to be told.
+    /// Events, line by line, if the story is recorded.
     pub story: Vec<String>,
-    /// How many calls of ports there were.
+    /// Number of calls to ports.
     pub calls: u64,
-    /// How much happened.
+    /// Counts of events.
     pub counts: Counts,
 }
 
@@ -66,7 +66,7 @@ async fn run(plan: Plan) -> Outcome {
         while let Some(done) = clients.join_next().await {
             done.expect("no client panics");
         }
-        // The trouble ends at its time; what goes on then is given the time that is published.
+        // Faults end at their time. After that, the run continues for the documented bound.
         sleep(plan.calm_from().saturating_sub(world.age()) + BOUND).await;
         world.state().watch.all_ended(BOUND);
         let jobs: Vec<_> = world.state().jobs.values().cloned().collect();
@@ -88,20 +88,20 @@ async fn run(plan: Plan) -> Outcome {
     }
 }
 
-/// What came of many seeds.
+/// Outcome of many seeds.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
-    /// How many were run.
+    /// Number of seeds.
     pub seeds: u64,
-    /// How many calls of ports there were.
+    /// Number of calls to ports.
     pub calls: u64,
-    /// How much happened.
+    /// Counts of events.
     pub counts: Counts,
-    /// The lowest seed that broke an invariant, with which one.
+    /// Lowest seed that violated an invariant, with the violation.
     pub failed: Option<(u64, String)>,
 }
 
-/// Runs seeds from `from` on, on all cores, until one fails.
+/// Runs seeds starting at `from` on all cores, until one fails.
 pub fn many(from: u64, seeds: u64, mutation: Option<Mutation>) -> Summary {
     let (next, summary) = (AtomicU64::new(from), Mutex::new(Summary::default()));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -1,12 +1,12 @@
-//! A failing seed, made as small as can be: one trouble after the other is taken away, as long as it still fails.
+//! Reduces a failing seed: removes groups of faults, as long as it still fails.
 
 use crate::plan::{Plan, Trouble};
 use crate::run::{Outcome, one};
 
-/// How often it is tried.
+/// Maximum number of passes.
 const TRIES: usize = 3;
 
-/// Takes away every trouble that the failure does not need, and tells what is left.
+/// Removes all faults that the failure does not need, and returns the outcome with its story.
 pub fn shrink(failed: &Outcome) -> Outcome {
     let mut best = failed.clone();
     for _ in 0..TRIES {

@@ -1,4 +1,5 @@
-//! The world: table, queues, objects, letters and stream, and what is known of them all. One lock holds it; one thread uses it.
+//! State of the simulation: table, queues, objects, dead letters and stream, and observations of them. A lock protects
+//! it, although only one thread uses it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -17,27 +18,27 @@ use tokio_util::sync::CancellationToken;
 use crate::invariant::{Life, Watch};
 use crate::plan::{Dice, Plan, Service, Trouble};
 
-/// How long a received command is hidden.
+/// Visibility timeout of commands.
 pub const VISIBILITY: Duration = Duration::from_secs(180);
 
-/// How often a command is received before it is a dead letter.
+/// Maximum receive count of a command, before it becomes a dead letter.
 pub const MAX_RECEIVE_COUNT: u32 = 6;
 
-/// The longest that a command comes back.
+/// Maximum time until a command becomes a dead letter.
 pub const CYCLE: Duration = Duration::from_secs(180 * 6);
 
-/// How late the table deletes what has expired.
+/// Delay after which the table deletes an expired record.
 const DELETED_LATE: Duration = Duration::from_secs(1200);
 
-/// When everything begins: 2026-11-21T08:00:00Z.
+/// Start time of the simulation: 2026-11-21T08:00:00Z.
 const EPOCH: Timestamp = Timestamp::from_seconds(1_795_248_000);
 
-/// Which queue.
+/// Queue of the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
     /// Commands.
     Commands,
-    /// Their dead letters.
+    /// Dead letters of commands.
     DeadLetters,
     /// The sweeper's lists.
     Lists,
@@ -50,7 +51,7 @@ pub struct Message {
     pub(crate) body: String,
     pub(crate) visible_at: Instant,
     pub(crate) sent_at: Timestamp,
-    /// It was held back for far longer than it should be: as good as lost.
+    /// True if the message was delayed far longer than it should be, and counts as lost.
     pub(crate) held: bool,
     receipt: u64,
     pub(crate) receive_count: u32,
@@ -65,14 +66,14 @@ pub struct Object {
 }
 
 impl Object {
-    /// Returns the SHA-256 of its bytes, computed at the first call: clients check results at each poll.
+    /// Returns the SHA-256 of the content. It is computed once, because clients check results at each poll.
     pub(crate) fn digest(&self) -> &Digest {
         self.digest
             .get_or_init(|| Digest::from_content(&self.bytes))
     }
 }
 
-/// Everything.
+/// The simulated environment.
 #[derive(Debug)]
 pub struct World {
     pub(crate) plan: Plan,
@@ -82,16 +83,16 @@ pub struct World {
     broken: CancellationToken,
 }
 
-/// What is there.
+/// State of the environment.
 #[derive(Debug)]
 pub struct State {
     pub(crate) jobs: BTreeMap<JobKey, Job>,
     pub(crate) objects: BTreeMap<String, Object>,
-    /// Which job has which upload, and until when that is known.
+    /// Job of each upload, with the time until which it is recorded.
     pub(crate) uploads: BTreeMap<(Tenant, UploadId), (JobId, Timestamp)>,
-    /// What is known of uploads in parts.
+    /// Records of multipart uploads.
     pub(crate) records: BTreeMap<(Tenant, UploadId), PartsRecord>,
-    /// The parts of objects that are unfinished.
+    /// Parts of incomplete objects.
     pub(crate) unfinished: BTreeMap<String, BTreeMap<u32, Bytes>>,
     pub(crate) dead_letters: BTreeMap<String, String>,
     pub(crate) stream: VecDeque<JobKey>,
@@ -104,7 +105,7 @@ pub struct State {
 }
 
 impl World {
-    /// An empty world. Call it with tokio's time paused.
+    /// Creates an empty world. Requires tokio's time to be paused.
     pub fn new(plan: Plan) -> Arc<Self> {
         let state = State {
             jobs: BTreeMap::new(),
@@ -136,17 +137,17 @@ impl World {
             .expect("no simulation panics while it holds the world")
     }
 
-    /// The right time.
+    /// Returns the correct time.
     pub fn now(&self) -> Timestamp {
         EPOCH.after(self.begun.elapsed())
     }
 
-    /// How long it has been.
+    /// Returns the time since the start.
     pub(crate) fn age(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// How many calls in a thousand go wrong now.
+    /// Returns the current number of faults per thousand calls.
     pub(crate) fn rate(&self) -> u64 {
         if self.begun.elapsed() < self.plan.trouble() {
             self.plan.rate()
@@ -155,7 +156,7 @@ impl World {
         }
     }
 
-    /// The number of a call, and what goes wrong at it.
+    /// Returns the number of the next call, and its fault.
     pub(crate) fn next_call(&self, service: Service) -> (u64, Trouble) {
         let (rate, age) = (self.rate(), self.age());
         let mut state = self.state();
@@ -169,12 +170,12 @@ impl World {
         )
     }
 
-    /// How many calls there were.
+    /// Returns the number of calls.
     pub fn calls(&self) -> u64 {
         self.state().calls
     }
 
-    /// Writes a line of the story, if it is told.
+    /// Adds a line to the story, if it is recorded.
     pub(crate) fn tell(&self, line: impl FnOnce() -> String) {
         if self.plan.tell {
             let at = self.begun.elapsed().as_secs_f64();
@@ -183,17 +184,17 @@ impl World {
         }
     }
 
-    /// The story so far.
+    /// Returns the story so far.
     pub fn story(&self) -> Vec<String> {
         self.state().story.clone()
     }
 
-    /// The first broken invariant.
+    /// Returns the first violation of an invariant.
     pub fn violation(&self) -> Option<String> {
         self.state().watch.violation.clone()
     }
 
-    /// Deletes what expired long ago, as the table does in its own time, and the bucket what has had its life.
+    /// Deletes records some time after their expiry, like the table, and objects after their lifetime, like the bucket.
     pub(crate) fn delete_expired(&self, objects_life: Duration) {
         let now = self.now();
         let mut state = self.state();
@@ -211,7 +212,7 @@ impl World {
             .retain(|_, object| object.put_at.after(objects_life) > now);
     }
 
-    /// Wakes whoever waits for messages.
+    /// Wakes all tasks that wait for messages.
     pub(crate) fn stir(&self) {
         self.moved.notify_waiters();
         if self.violation().is_some() {
@@ -219,19 +220,19 @@ impl World {
         }
     }
 
-    /// Resolves once an invariant is broken.
+    /// Resolves after an invariant was violated.
     pub(crate) async fn broken(&self) {
         self.broken.cancelled().await;
     }
 
-    /// A number that nothing else has.
+    /// Returns a unique number.
     pub(crate) fn number(&self) -> u64 {
         let mut state = self.state();
         state.numbers += 1;
         state.numbers
     }
 
-    /// Some visible messages, in any order, hidden for so long; once there are any.
+    /// Waits for visible messages, and returns some of them in random order. Hides them for `visibility`.
     pub(crate) async fn receive(
         &self,
         lane: Lane,
@@ -239,7 +240,7 @@ impl World {
         visibility: Duration,
     ) -> Vec<Delivery> {
         loop {
-            // No queue hands out messages while it is unavailable.
+            // No queue delivers messages while it is unavailable.
             if let Some(outage) = self.plan.outage().filter(|it| it.service == Service::Queue)
                 && (outage.from..outage.to).contains(&self.age())
             {
@@ -287,8 +288,8 @@ impl World {
             let message = &mut messages[at];
             message.receive_count += 1;
             message.receipt = state.numbers;
-            // At least once: now and then another receiver gets it too, a moment later.
-            // And now and then one is held back, for far longer than it should be.
+            // Delivery is at least once: sometimes another receiver gets the message, too, a moment later. And
+            // sometimes a message is delayed far longer than it should be.
             let drawn = state.dice.below(2000);
             let commands = lane == Lane::Commands;
             let returns = commands && self.plan.late() && (600..1200).contains(&drawn);
@@ -298,13 +299,14 @@ impl World {
                 _ if drawn < twice / 2 => Duration::from_millis(1),
                 _ if !held => visibility,
                 0 => state.dice.millis(60_000, 14_400_000),
-                // Until about when the sweeper comes.
+                // Until about the time of the sweeper.
                 1 => CYCLE + OUTAGE + SLACK + state.dice.millis(0, 10_000),
-                // Until its job's id may be another life's.
+                // Until another incarnation may use the job's id.
                 _ => state.dice.millis(8_400_000, 12_600_000),
             };
             if commands && self.plan.late() && drawn < 600 {
-                // Another copy, until its job's id may be another life's; deleting this one does not touch it.
+                // A copy, delayed until another incarnation may use the job's id. Deleting this message does not affect
+                // it.
                 let visible_at = now + state.dice.millis(8_400_000, 12_600_000);
                 copies.push(Message {
                     held: true,
@@ -315,7 +317,7 @@ impl World {
             }
             message.visible_at = now + hidden;
             if returns {
-                // Whoever received it never heard of it.
+                // The receiver crashed before it got the message.
                 continue;
             }
             received.push(Delivery {
@@ -344,7 +346,7 @@ impl World {
         (received, next)
     }
 
-    /// Whether a command waits that nobody has received.
+    /// Returns true if a command waits that no worker has received.
     pub(crate) fn backlog(&self) -> bool {
         let now = Instant::now();
         self.state()
@@ -377,12 +379,12 @@ impl State {
         self.queues.entry(lane).or_default().push(message);
     }
 
-    /// Loses every message of a queue.
+    /// Deletes all messages of a queue.
     pub(crate) fn purge(&mut self, lane: Lane) {
         self.queues.remove(&lane);
     }
 
-    /// Deletes a message by its last receipt.
+    /// Deletes a message by its latest receipt.
     pub(crate) fn delete(&mut self, lane: Lane, receipt: &str) {
         self.queues
             .entry(lane)
@@ -402,7 +404,7 @@ impl State {
         }
     }
 
-    /// A handler runs in this life of a process.
+    /// Checks the handlers that run in this life of a process.
     pub(crate) fn runs(&mut self, process: u64, attempt: &(Life, u32)) {
         let Self { jobs, watch, .. } = self;
         watch.runs(process, attempt, |(key, _)| {
@@ -411,7 +413,7 @@ impl State {
         });
     }
 
-    /// Writes an object, over any other of its key.
+    /// Writes an object. Replaces another one with the same key.
     pub(crate) fn put(&mut self, key: String, bytes: Bytes, put_at: Timestamp) {
         let object = Object {
             bytes,
@@ -421,7 +423,7 @@ impl State {
         self.objects.insert(key, object);
     }
 
-    /// Messages in the queue of commands that bring a worker to this job.
+    /// Returns the messages in the queue of commands that bring a worker to this job.
     pub(crate) fn commands_of(&self, job: &Job) -> impl Iterator<Item = &Message> {
         let address = Some((job.key(), job.created_at));
         let messages = self

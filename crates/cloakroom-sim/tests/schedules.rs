@@ -1,9 +1,9 @@
-//! What every run of the tests simulates.
+//! Simulations that run with the tests.
 
 use cloakroom_sim::shrink::shrink;
 use cloakroom_sim::{Mutation, Plan, many, one};
 
-/// How many schedules: the program runs more on request.
+/// Number of schedules. The program runs more on request.
 const SCHEDULES: u64 = 20_000;
 
 #[test]
@@ -15,7 +15,7 @@ fn no_schedule_of_troubles_breaks_an_invariant() {
     );
     assert_eq!(summary.seeds, SCHEDULES);
     let counts = summary.counts;
-    // They are schedules of something: jobs end in both ways, and some attempts follow others.
+    // The schedules cover the relevant cases: jobs end in both ways, and some attempts follow others.
     assert!(
         counts.ended > SCHEDULES && counts.abandoned > SCHEDULES / 20,
         "{counts:?}"

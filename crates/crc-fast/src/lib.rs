@@ -1,10 +1,11 @@
-//! Replacement for the crate `crc-fast`: the three checksums that S3's SDK and the embedded S3 use, with tables of 48 KiB.
+//! Replacement for the crate `crc-fast`: the three checksums that the S3 SDK and the embedded S3 use, with tables of 48
+//! KiB.
 //!
-//! The original has tables of 680 KB, and every function that links S3 would carry all of them. It is faster, but a request
-//! with a SHA-256 needs none of these checksums. Remove this crate when the original can leave tables out:
+//! The original has tables of 680 KB, which every function with S3 would include. It is faster, but a request with a
+//! SHA-256 needs none of these checksums. Remove this crate when tables of the original can be left out:
 //! <https://github.com/awesomized/crc-fast-rust/issues/61>. A test compares the checksums of both.
 
-/// The checksums that S3 knows.
+/// Checksum algorithm of S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrcAlgorithm {
     /// CRC-32, as in zip files.
@@ -15,7 +16,7 @@ pub enum CrcAlgorithm {
     Crc64Nvme,
 }
 
-/// Bytes that are handled in one step, each with a table of its own.
+/// Number of bytes per step, each with its own table.
 const STEP: usize = 8;
 
 type Tables = [[u64; 256]; STEP];
@@ -55,7 +56,7 @@ const fn tables(reflected_polynomial: u64) -> Tables {
     tables
 }
 
-/// Checksum of the bytes so far.
+/// State of a checksum.
 #[derive(Debug, Clone, Copy)]
 pub struct Digest {
     tables: &'static Tables,

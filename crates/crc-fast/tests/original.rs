@@ -1,4 +1,4 @@
-//! The checksums are those of the crate that this one replaces.
+//! Checks that the checksums equal those of the original crate.
 
 use crc_fast::{CrcAlgorithm, Digest};
 use crc_fast_original as original;
@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// Every algorithm of the replacement, with the original's.
+/// Algorithms of the replacement and of the original.
 const ALGORITHMS: [(CrcAlgorithm, original::CrcAlgorithm); 3] = [
     (
         CrcAlgorithm::Crc32IsoHdlc,
@@ -31,7 +31,7 @@ fn pieces<'a>(bytes: &'a [u8], splits: &[Index]) -> Vec<&'a [u8]> {
 }
 
 proptest! {
-    // The original handles long inputs by other instructions than short ones.
+    // The original uses other instructions for long inputs than for short ones.
     #[test]
     fn random_bytes_in_random_pieces_have_the_checksum_of_the_original(
         bytes in prop_oneof![vec(any::<u8>(), 0..600), vec(any::<u8>(), 600..20_000)],

@@ -1,26 +1,29 @@
-//! The message attribute that tells a pointer from a payload: of type `Number`, its value the payload's bytes in UTF-8.
+//! Message attribute that marks a pointer. It has the type `Number`; its value is the length of the payload in bytes of
+//! UTF-8.
 
-/// By which name it goes. Readers know both; of a message that has both, they go by [`SizeAttribute::ExtendedPayloadSize`].
+/// Name of the attribute. Readers know both names. If a message has both, [`SizeAttribute::ExtendedPayloadSize`] takes
+/// precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SizeAttribute {
-    /// `ExtendedPayloadSize`: Python's default, and Java's with `withLegacyReservedAttributeNameDisabled`.
+    /// `ExtendedPayloadSize`: the default in Python, and in Java with `withLegacyReservedAttributeNameDisabled`.
     #[default]
     ExtendedPayloadSize,
-    /// `SQSLargePayloadSize`: Java's default, also of its version 2.
+    /// `SQSLargePayloadSize`: the default in Java, including its version 2.
     SqsLargePayloadSize,
 }
 
-/// The type of the attribute.
+/// Type of the attribute.
 pub const DATA_TYPE: &str = "Number";
 
-/// Most attributes of the sender when the payload goes to S3: SQS accepts ten, and one marks the pointer.
+/// Maximum number of the sender's own attributes if the payload is in S3: SQS accepts ten, one of them marks the
+/// pointer.
 pub const MAX_OWN_ATTRIBUTES: usize = 9;
 
 impl SizeAttribute {
-    /// Both, the one that goes first in front.
+    /// Both names, in the order of precedence.
     pub const ALL: [Self; 2] = [Self::ExtendedPayloadSize, Self::SqsLargePayloadSize];
 
-    /// As it is written.
+    /// Returns the name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ExtendedPayloadSize => "ExtendedPayloadSize",
@@ -28,7 +31,7 @@ impl SizeAttribute {
         }
     }
 
-    /// Finds the attribute among these names. `None` if the body is the payload itself.
+    /// Finds the attribute among these names. `None` means that the body is the payload.
     ///
     /// ```
     /// use sqs_extended_client::SizeAttribute;

@@ -1,30 +1,30 @@
-//! Which entries of a batch go to S3: SQS limits each message and their total, and the total is what the libraries for Java and
-//! Python overlook.
+//! Selects the entries of a batch whose payloads go to S3. SQS limits each message and their total. The libraries for
+//! Java and Python ignore the total.
 
 /// Size of an entry of a batch, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntrySize {
-    /// Size with the payload in the body.
+    /// Size with the payload in the body, in bytes.
     pub inline: usize,
-    /// Size with a pointer instead of the body, and one attribute more.
+    /// Size with a pointer in the body and one more attribute, in bytes.
     pub offloaded: usize,
 }
 
-/// A batch that is too large even with pointers in place of bodies: its attributes are. Send it as several.
+/// Error: a batch is too large even with all payloads in S3, because of its attributes. Send it as several batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the batch is {total} bytes with every payload in S3, and SQS takes {limit}")]
 pub struct BatchTooLarge {
-    /// Its least size in bytes.
+    /// Minimum size of the batch in bytes.
     pub total: usize,
-    /// The limit that it breaks.
+    /// Limit in bytes.
     pub limit: usize,
 }
 
-/// Whether each entry goes to S3: those over the threshold do, and then, while the total is over the limit, of the others the
-/// one that saves most.
+/// Returns for each entry whether its payload goes to S3. Entries over the threshold do. Then, while the total exceeds
+/// the limit, so does the entry that saves most.
 ///
 /// # Errors
-/// [`BatchTooLarge`], if that is not enough.
+/// Returns [`BatchTooLarge`] if that is not sufficient.
 ///
 /// ```
 /// use sqs_extended_client::batch::{EntrySize, to_offload};
@@ -150,7 +150,7 @@ mod tests {
                     prop_assert!(total <= limit);
                     for at in 0..entries.len() {
                         prop_assert!(offload[at] || entries[at].inline <= threshold);
-                        // Taken back, one that went for the total's sake would break it, but for those that went before it.
+                        // An entry that is selected for the total saves bytes.
                         prop_assert!(!offload[at] || entries[at].inline > threshold || entries[at].inline > entries[at].offloaded);
                     }
                     let smallest = (0..entries.len()).filter(|&at| offload[at] && entries[at].inline <= threshold)

@@ -1,9 +1,9 @@
-//! The client: the SDK's own requests, with payloads that go to S3 and come back from there.
+//! Client that sends the SDK's own requests, and moves payloads to and from S3.
 //!
-//! Requests are the SDK's fluent builders, so that everything else about them is said as ever. What is promised:
-//! - a payload is in S3 before its message is sent, and is deleted, if at all, after its message was;
-//! - of several messages that are received, one whose payload can't be fetched keeps none of the others from their receiver;
-//! - a batch is within SQS's limit in total, not only message by message.
+//! Requests are the SDK's fluent builders, so all of their options are available. Guarantees:
+//! - A payload is in S3 before its message is sent. If it is deleted, then after its message.
+//! - If the payload of one received message can't be fetched, the receiver still gets the other messages.
+//! - A batch complies with SQS's limit in total, not only for each message.
 
 mod delete;
 mod error;
@@ -21,31 +21,31 @@ use uuid::Uuid;
 use crate::size::{SQS_LIMIT, THRESHOLD};
 use crate::{Pointer, PointerClass, SizeAttribute};
 
-/// What a client does.
+/// Settings of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where payloads are put. Payloads are fetched from whichever bucket a message names.
+    /// Bucket for new payloads. Payloads are fetched from the bucket that a message names.
     pub bucket: String,
-    /// What keys begin with; a random UUID follows. Empty by default.
+    /// Prefix of keys; a random UUID follows. Empty by default.
     pub key_prefix: String,
-    /// The largest message, in bytes, that carries its payload itself: 262 144 by default, what the other libraries go by and
-    /// every queue takes.
+    /// Maximum size in bytes of a message that contains its payload. 262 144 by default, like in the other libraries;
+    /// every queue accepts that size.
     pub threshold: usize,
-    /// The largest batch, in bytes: [`SQS_LIMIT`] by default.
+    /// Maximum size of a batch in bytes: [`SQS_LIMIT`] by default.
     pub batch_limit: usize,
-    /// Whether every payload goes to S3. Not by default.
+    /// True if every payload goes to S3. False by default.
     pub always: bool,
-    /// How pointers are written: as Python's library does by default.
+    /// Class name in pointers. By default that of the Python library.
     pub class: PointerClass,
-    /// Which attribute marks them: likewise.
+    /// Attribute that marks pointers. By default that of the Python library.
     pub attribute: SizeAttribute,
-    /// Whether a payload is deleted after its message. Not by default: a message may have been sent to several queues, and the
-    /// bucket's lifecycle rules are what never forgets one.
+    /// True if a payload is deleted after its message. False by default, because a message may have been sent to
+    /// several queues, and only lifecycle rules of the bucket delete all payloads reliably.
     pub delete_payloads: bool,
 }
 
 impl Settings {
-    /// The defaults, with payloads in this bucket.
+    /// Returns the default settings, with payloads in this bucket.
     pub fn new(bucket: impl Into<String>) -> Self {
         Self {
             bucket: bucket.into(),
@@ -60,7 +60,7 @@ impl Settings {
     }
 }
 
-/// SQS with payloads in S3.
+/// SQS client with payloads in S3.
 ///
 /// ```no_run
 /// # async fn run(sqs: aws_sdk_sqs::Client, s3: aws_sdk_s3::Client) -> Result<(), sqs_extended_client::Error> {
@@ -87,25 +87,25 @@ pub struct ExtendedClient {
 }
 
 impl ExtendedClient {
-    /// Over the clients of the SDK.
+    /// Creates a client from the clients of the SDK.
     pub const fn new(sqs: aws_sdk_sqs::Client, s3: aws_sdk_s3::Client, settings: Settings) -> Self {
         Self { sqs, s3, settings }
     }
 
-    /// What requests are made with.
+    /// Returns the SQS client, for building requests.
     pub const fn sqs(&self) -> &aws_sdk_sqs::Client {
         &self.sqs
     }
 
-    /// What it does.
+    /// Returns the settings.
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Puts a payload where a message will point: one request.
+    /// Puts a payload into the bucket, and returns its pointer. Makes one request.
     ///
     /// # Errors
-    /// [`Error::S3`]. The object may be there all the same.
+    /// Returns [`Error::S3`]. The object may exist anyway.
     pub async fn put(&self, payload: String) -> Result<Pointer, Error> {
         let Settings {
             bucket, key_prefix, ..
@@ -124,11 +124,11 @@ impl ExtendedClient {
         Ok(pointer)
     }
 
-    /// Fetches a payload: one request.
+    /// Fetches a payload. Makes one request.
     ///
     /// # Errors
-    /// [`Error::PayloadNotFound`] (where the caller may list the bucket: to others S3 says that it is forbidden), [`Error::NotText`],
-    /// [`Error::Interrupted`], [`Error::S3`].
+    /// Returns [`Error::PayloadNotFound`] (only if the caller may list the bucket; otherwise S3 reports that access is
+    /// forbidden), [`Error::NotText`], [`Error::Interrupted`] or [`Error::S3`].
     pub async fn get(&self, pointer: &Pointer) -> Result<String, Error> {
         let got = self
             .s3

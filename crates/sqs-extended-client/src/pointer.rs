@@ -1,34 +1,35 @@
-//! The body of a message whose payload is an object in S3: a JSON array of the name of a Java class and an object of two
-//! members, as Jackson writes a typed value.
+//! Body of a message whose payload is an object in S3: a JSON array with the name of a Java class and an object with
+//! two members, as Jackson writes a typed value.
 
 use serde_json::Value;
 
-/// Where a payload is.
+/// Location of a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pointer {
-    /// The bucket.
+    /// Name of the bucket.
     pub bucket: String,
-    /// The key of the object in it.
+    /// Key of the object.
     pub key: String,
 }
 
-/// By which name a pointer is written. Both are read, whichever attribute comes with them.
+/// Class name in a pointer. Both names are accepted with either attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PointerClass {
-    /// `software.amazon.payloadoffloading.PayloadS3Pointer`: of Java's library from 1.1 on, and of Python's.
+    /// `software.amazon.payloadoffloading.PayloadS3Pointer`: the Java library from version 1.1, and the Python library.
     #[default]
     PayloadS3Pointer,
-    /// `com.amazon.sqs.javamessaging.MessageS3Pointer`: of older ones, and of Python's with `use_legacy_attribute`.
+    /// `com.amazon.sqs.javamessaging.MessageS3Pointer`: older versions, and the Python library with
+    /// `use_legacy_attribute`.
     MessageS3Pointer,
 }
 
-/// Error of a body that is no pointer: the reason, which follows "the body is no pointer: ".
+/// Error of parsing a body that is not a pointer. Contains the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the body is no pointer: {0}")]
 pub struct InvalidPointer(String);
 
 impl PointerClass {
-    /// As it is written.
+    /// Returns the class name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PayloadS3Pointer => "software.amazon.payloadoffloading.PayloadS3Pointer",
@@ -44,7 +45,7 @@ impl PointerClass {
 }
 
 impl Pointer {
-    /// To the object of this key in this bucket.
+    /// Creates a pointer to an object.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self {
             bucket: bucket.into(),
@@ -52,7 +53,7 @@ impl Pointer {
         }
     }
 
-    /// The body of a message, byte for byte as Java's library writes it.
+    /// Returns the body of a message, byte for byte as the Java library writes it.
     ///
     /// ```
     /// use sqs_extended_client::{Pointer, PointerClass};
@@ -66,13 +67,14 @@ impl Pointer {
         format!(r#"[{class},{{"s3BucketName":{bucket},"s3Key":{key}}}]"#)
     }
 
-    /// Reads the body of a message, by whichever library it was written: white space and further members make no difference.
+    /// Parses the body of a message from any of the libraries. Ignores white space and further members.
     ///
-    /// Ask for an attribute first ([`SizeAttribute::from_names`](crate::SizeAttribute::from_names)). Without one a message that looks like a
-    /// pointer is a payload that looks so.
+    /// Check for an attribute first ([`SizeAttribute::from_names`](crate::SizeAttribute::from_names)). Without one, a
+    /// body that looks like a pointer is the payload itself.
     ///
     /// # Errors
-    /// [`InvalidPointer`], if it is not an array of one of the two classes and an object that names a bucket and a key.
+    /// Returns [`InvalidPointer`] if the body is not an array of one of the two classes and an object with a bucket and
+    /// a key.
     ///
     /// ```
     /// use sqs_extended_client::Pointer;

@@ -1,5 +1,5 @@
-//! Receipt handles that remember where a payload is, so that it can be deleted with its message: local to a client, and
-//! never sent to SQS.
+//! Receipt handles that contain the location of a payload, so that it can be deleted with its message. Only the client
+//! uses them; they are never sent to SQS.
 //!
 //! `-..s3BucketName..-BUCKET-..s3BucketName..--..s3Key..-KEY-..s3Key..-HANDLE`
 
@@ -8,7 +8,7 @@ use crate::Pointer;
 const BUCKET: &str = "-..s3BucketName..-";
 const KEY: &str = "-..s3Key..-";
 
-/// A handle that remembers the pointer.
+/// Returns a handle that contains the pointer.
 ///
 /// ```
 /// use sqs_extended_client::{Pointer, embed, split};
@@ -24,10 +24,11 @@ pub fn embed(pointer: &Pointer, handle: &str) -> String {
     format!("{BUCKET}{bucket}{BUCKET}{KEY}{key}{KEY}{handle}")
 }
 
-/// The pointer that a handle remembers, and SQS's own handle; `None` of one that remembers none.
+/// Returns the pointer in a handle, and SQS's own handle. `None` if the handle contains no pointer.
 ///
-/// Unlike the other libraries' it also takes a key that holds a marker, and a handle with a hyphen in it (Python's takes what
-/// is after the last hyphen): no bucket's name has two dots in a row, and no handle of SQS holds a marker.
+/// Unlike the other libraries, it also accepts keys that contain a marker, and handles that contain a hyphen. (The
+/// Python library uses the text after the last hyphen.) This is unambiguous: names of buckets don't contain two
+/// consecutive dots, and handles of SQS don't contain a marker.
 pub fn split(handle: &str) -> Option<(Pointer, &str)> {
     let (bucket, rest) = handle.strip_prefix(BUCKET)?.split_once(BUCKET)?;
     let (key, handle) = rest.strip_prefix(KEY)?.rsplit_once(KEY)?;

@@ -1,30 +1,30 @@
-//! The size of a message as SQS counts it, and the limits it is held against. All in bytes.
+//! Size of a message as SQS computes it, and its limits. All values are in bytes.
 
-/// The most that SQS takes, of a message and of a batch in total: 1 MiB. A queue may be set to less.
+/// Maximum size of a message, and of a batch in total: 1 MiB. A queue may have a lower limit.
 pub const SQS_LIMIT: usize = 1_048_576;
 
-/// From which size on the libraries for Java and Python put a payload into S3: more than 256 KiB, what every queue takes.
+/// Threshold of the libraries for Java and Python: larger payloads go to S3. Every queue accepts 256 KiB.
 pub const THRESHOLD: usize = 262_144;
 
 /// An attribute of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
-    /// Its name.
+    /// Name of the attribute.
     pub name: &'a str,
-    /// Its type, as in `String` or `Number.int`.
+    /// Type of the attribute, for example `String` or `Number.int`.
     pub data_type: &'a str,
-    /// Its value: text in UTF-8, or bytes.
+    /// Value of the attribute: text in UTF-8, or bytes.
     pub value: &'a [u8],
 }
 
 impl Attribute<'_> {
-    /// What it weighs: its name, its type and its value.
+    /// Returns the size of the attribute: its name, type and value.
     pub const fn size(&self) -> usize {
         self.name.len() + self.data_type.len() + self.value.len()
     }
 }
 
-/// What a message weighs: its body in UTF-8, and its attributes. System attributes have no weight.
+/// Returns the size of a message: its body in UTF-8, and its attributes. System attributes don't count.
 ///
 /// ```
 /// use sqs_extended_client::{Attribute, message_size};

@@ -31,23 +31,23 @@ use uuid::Uuid;
 use crate::place::{Open, Place, cleaned_up};
 use crate::{objects, queue, table};
 
-/// After so long a message or lease is free again.
+/// Time after which a message or a lease is available again.
 const LEASE: Duration = Duration::from_secs(4);
 
-/// Longer than that, and than a message waits after a port failed.
+/// Longer than the lease, and than the delay of a message after a fault.
 const LATER: Duration = Duration::from_secs(6);
 
-/// A table, a bucket and a queue of lists, for many rooms.
+/// A table, a bucket and a queue of lists, shared by many rooms.
 pub(super) struct Ground {
     open: Open,
     name: String,
     lists: Queues,
-    /// As clients send by.
+    /// Client that sends uploads.
     http: reqwest::Client,
 }
 
 impl Ground {
-    /// Runs a test on fresh ground, and clears it.
+    /// Runs a test on a new ground, and removes the ground.
     pub(super) async fn under(place: &Place, test: impl AsyncFnOnce(&Self)) {
         let open = place.open().await;
         let name = fresh_key("crashes");
@@ -71,7 +71,7 @@ impl Ground {
     }
 }
 
-/// A clock that can be set forward.
+/// A clock that can be advanced.
 #[derive(Default)]
 struct Clock(AtomicI64);
 
@@ -85,7 +85,7 @@ impl Host for Clock {
     }
 }
 
-/// What is deployed on a ground, with queues and a tenant of its own.
+/// A deployment on a ground, with its own queues and tenant.
 pub(super) struct Room<'a> {
     ground: &'a Ground,
     tenant: Tenant,
@@ -186,14 +186,14 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Removes the room's own resources. Returns whether the fault was injected.
+    /// Removes the room's own resources. Returns true if the fault was injected.
     pub(super) async fn leave(self) -> bool {
         queue::remove(&self.ground.open, &self.queues).await;
         self.injector.has_fired()
     }
 
-    /// Lets the time pass after which hidden messages and leases are free, where that costs none. Elsewhere whoever waits for a
-    /// message lets it pass.
+    /// Advances the time until hidden messages and leases are available, on the embedded services. On other services,
+    /// receiving a message waits for that time.
     pub(super) async fn later(&self) {
         if self.ground.open.is_embedded() {
             self.ground.open.pass(LATER).await;
@@ -201,7 +201,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Sets the clock of all functions forward, and no other.
+    /// Advances only the clock of the functions.
     pub(super) fn forward(&self, time: Duration) {
         self.clock.0.fetch_add(
             i64::try_from(time.as_millis()).expect("not so late"),
@@ -214,12 +214,12 @@ impl<'a> Room<'a> {
         store.load(&job.key()).await.expect("read").expect("known")
     }
 
-    /// The bucket, over clients without a fault.
+    /// Returns the bucket, with clients without a fault.
     pub(super) fn objects(&self) -> S3Objects {
         S3Objects::new(&self.ground.open.clients, &self.ground.name)
     }
 
-    /// A client that sends until it has an answer.
+    /// Submits until there is a response.
     pub(super) async fn accepted(&self, payload: &Bytes) -> Job {
         self.sent(Body::Sent {
             content_type: Some("text/plain".into()),
@@ -228,7 +228,7 @@ impl<'a> Room<'a> {
         .await
     }
 
-    /// A client that uploads in parts, and then sends until it has an answer.
+    /// Uploads in parts, and then submits until there is a response.
     pub(super) async fn accepted_in_parts(&self, payload: &Bytes) -> Job {
         let terms = UploadTerms {
             content_type: "text/plain".into(),
@@ -273,7 +273,7 @@ impl<'a> Room<'a> {
         submitted.await.job
     }
 
-    /// Workers, one after the other, until the job is over.
+    /// Runs workers until the job has ended.
     pub(super) async fn worked(&self, job: &Job) -> Job {
         for _ in 0..12 {
             self.work(self.ground.open.patience()).await;
@@ -286,7 +286,7 @@ impl<'a> Room<'a> {
         panic!("it does not end: {:?}", self.load(job).await)
     }
 
-    /// Works on the messages that are there, or come within this time.
+    /// Processes the visible messages, and those that arrive within `wait`.
     pub(super) async fn work(&self, wait: Duration) {
         for delivery in self.queues.queue.receive(10, wait).await.expect("receive") {
             let (worker, given) = (self.worker.clone(), delivery.clone());
@@ -302,7 +302,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// A job that was accepted, and that no message is on its way for; and what one would be.
+    /// Records a job without a message, and returns it with the message that is missing.
     pub(super) async fn stranded(&self) -> (Job, Delivery) {
         let mut job = new_job(self.clock.now(), 7);
         job.command = "echo".parse().expect("a good name");
@@ -332,7 +332,7 @@ impl<'a> Room<'a> {
     }
 }
 
-/// Asks again, if there was no answer: one call is faulty, and no other.
+/// Repeats a call that failed. Only one call is faulty.
 async fn twice<T, E: Debug>(ask: impl AsyncFn() -> Result<Result<T, E>, JoinError>) -> T {
     match ask().await {
         Ok(Ok(answer)) => answer,
@@ -340,7 +340,7 @@ async fn twice<T, E: Debug>(ask: impl AsyncFn() -> Result<Result<T, E>, JoinErro
     }
 }
 
-/// A command whose handler answers with its payload, and counts its runs.
+/// Returns a command whose handler returns its payload, and counts its runs.
 fn echo(runs: Arc<AtomicUsize>) -> Command {
     let echo = move |_: Nothing, bytes: Bytes, _: JobContext| {
         runs.fetch_add(1, Ordering::SeqCst);

@@ -1,40 +1,40 @@
-//! The ledger that `diagnostic.run` keeps where `CLOAKROOM_DIAGNOSTIC_LEDGER` names one.
+//! Ledger of `diagnostic.run`: a file named by `CLOAKROOM_DIAGNOSTIC_LEDGER`.
 
 use std::collections::HashMap;
 
 use cloakroom_core::Timestamp;
 
-/// What was noted.
+/// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// The handler was called.
+    /// The handler started.
     Began,
-    /// It did what it was to do.
+    /// The handler had its effect.
     Did,
 }
 
-/// A line.
+/// An entry of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// What was noted.
+    /// Kind of the entry.
     pub mark: Mark,
-    /// Of which attempt.
+    /// Number of the attempt.
     pub attempt: u32,
-    /// By which process.
+    /// Id of the process.
     pub pid: u32,
-    /// When.
+    /// Time of the entry.
     pub at: Timestamp,
 }
 
-/// What handlers noted, by job.
+/// Entries by job.
 #[derive(Debug, Default)]
 pub struct Ledger(HashMap<String, Vec<Entry>>);
 
 impl Ledger {
-    /// Reads the lines, in the order in which they were written.
+    /// Parses lines, in the order in which they were written.
     ///
     /// # Panics
-    /// When one is none.
+    /// If a line is malformed.
     pub fn read(text: &str) -> Self {
         let mut jobs: HashMap<String, Vec<Entry>> = HashMap::new();
         for line in text.lines() {
@@ -45,12 +45,12 @@ impl Ledger {
         Self(jobs)
     }
 
-    /// What was noted of a job.
+    /// Returns the entries of a job.
     pub fn of(&self, job: &str) -> &[Entry] {
         self.0.get(job).map_or(&[], Vec::as_slice)
     }
 
-    /// The jobs that something was noted of.
+    /// Returns the jobs that have entries.
     pub fn jobs(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

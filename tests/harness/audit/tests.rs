@@ -9,7 +9,7 @@ fn seconds(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_795_248_000 + seconds)
 }
 
-/// A job, a second after it was accepted, with these members besides.
+/// Returns a job one second after its acceptance, with additional members.
 fn job(more: Value) -> JobView {
     let mut job = json!({
         "id": ID, "type": "diagnostic.run", "status": "accepted", "attempt": 0, "created_at": seconds(0),

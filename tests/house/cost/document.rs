@@ -1,4 +1,4 @@
-//! docs/cost.md: its commands print what it says, and its table is the model's.
+//! Checks that the commands in docs/cost.md print the documented output, and that its table matches the model.
 
 use std::process::{Command, Output};
 

@@ -1,4 +1,4 @@
-//! What a message and a record weigh.
+//! Sizes of messages and records.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::embedded;
 const UUID: &str = "65cab0e2-1334-8d88-bc2d-9b1fccf5527c";
 const TYPE: &str = "application/json";
 
-/// A job with names of usual length.
+/// Returns a job with names of usual length.
 fn job() -> Job {
     let command = "thumbnail.create".parse().expect("a type");
     let new = NewJob {
@@ -34,7 +34,7 @@ fn job() -> Job {
     Job::accept(new, Timestamp::from_millis(1_795_248_000_120))
 }
 
-/// At most as is reckoned, and not much less.
+/// Returns true if a size is at most the estimate, and not much smaller.
 fn about(bytes: usize, reckoned: u64) -> bool {
     let bytes = bytes as u64;
     bytes <= reckoned && bytes + 100 > reckoned
@@ -64,7 +64,7 @@ fn a_message_weighs_its_payload_and_the_envelope() {
         "the envelope is {} bytes",
         bytes - 3000
     );
-    // What is no text is carried in Base64.
+    // Payloads that are not text are encoded in Base64.
     let bytes = message(PayloadRef::from_bytes(&[0xff; 3000])).write().len();
     assert!(
         about(bytes - 4000, ENVELOPE_BYTES),
@@ -73,7 +73,7 @@ fn a_message_weighs_its_payload_and_the_envelope() {
     );
 }
 
-/// The bytes of an attribute, as DynamoDB counts them.
+/// Returns the size of an attribute, according to DynamoDB's rules.
 fn bytes(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),

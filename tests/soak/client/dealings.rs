@@ -1,4 +1,4 @@
-//! What a client does, one thing each.
+//! Single actions of a client.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use tokio::time::sleep;
 use super::Site;
 use crate::plan::{Plan, Sends};
 
-/// However seldom a client is told to come back, it comes so soon.
+/// Maximum time between polls, whatever the client is advised.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 const COMMAND: &str = "diagnostic.run";
 
-/// Submits its command as it does; nothing where it gave up.
+/// Submits the command according to the plan. Returns `None` if the client abandons the submission.
 pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Option<Submitted> {
     let command = Submission::json(COMMAND, plan.payload.clone()).key(&story.key);
     let command = match plan.not_before {
@@ -69,7 +69,7 @@ pub(super) async fn submit(site: &Site, plan: &Plan, story: &mut Story) -> Optio
     submitted
 }
 
-/// Tries its key for another command, which must be refused, and finds its own job by it.
+/// Submits another command with the same key, which must be rejected, and then finds its own job by the key.
 pub(super) async fn reuse_key(site: &Site, story: &mut Story) {
     let another =
         Submission::json(COMMAND, json!({"result": "of another command"})).key(&story.key);
@@ -87,7 +87,7 @@ pub(super) async fn reuse_key(site: &Site, story: &mut Story) {
     }
 }
 
-/// Cancels its job, if it does.
+/// Cancels the job, if the plan says so.
 pub(super) async fn cancel(
     site: &Site,
     plan: &Plan,
@@ -97,7 +97,7 @@ pub(super) async fn cancel(
     Some(site.client.cancel(location).await)
 }
 
-/// Polls until the job is over, or should be; then fetches what was too large for the poll.
+/// Polls until the job has ended, or until the deadline. Then fetches a result that is too large for a poll.
 pub(super) async fn follow(site: &Site, plan: &Plan, location: &str, story: &mut Story) {
     let mut etag = None;
     while !site.is_late() {

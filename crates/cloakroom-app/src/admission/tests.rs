@@ -1,4 +1,4 @@
-//! Given a budget, when attempts ask for memory, then they are admitted in order, within it.
+//! Given a budget, when attempts request memory, then they are admitted in order, within the budget.
 
 use std::pin::{Pin, pin};
 

@@ -1,4 +1,4 @@
-//! The work of an attempt: fetch the payload and check it, run the handler, store its result.
+//! The work of an attempt: fetches and checks the payload, runs the handler, and stores the result.
 
 use std::panic::AssertUnwindSafe;
 
@@ -22,12 +22,12 @@ pub(super) struct Performance<'a> {
     pub(super) token: LeaseToken,
     pub(super) context: JobContext,
     pub(super) stages: Stages,
-    /// True if the attempt before was deferred.
+    /// True if the previous attempt was deferred.
     pub(super) deferred: bool,
 }
 
 impl Performance<'_> {
-    /// Does the work of an attempt, to its end. Dropped, it stops the handler at its next `await`.
+    /// Performs the attempt until its end. Dropping the future stops the handler at its next `await`.
     pub(super) async fn perform(self) -> AttemptEnd {
         let body = match self.body().await {
             Ok(body) => body,
@@ -64,14 +64,14 @@ impl Performance<'_> {
                 tracing::warn!(?error, "the handler failed");
                 error.into_end()
             }
-            // The panic hook logged it, with its place.
+            // The panic hook has logged it with its location.
             Err(_panic) => AttemptEnd::Retryable {
                 failure: Failure::new("the handler panicked"),
                 after: None,
             },
         };
         if let AttemptEnd::Done(_) = end {
-            // What is left of the payload is read.
+            // The rest of the payload is read next.
             stages.enter(Stage::Storing);
         }
         verify_payload(end, body).await
@@ -95,8 +95,8 @@ impl Performance<'_> {
         Ok(BodyStream::new(reader, self.envelope.expected()))
     }
 
-    /// Asks the object storage for anything after an attempt that was deferred, so that the handler does not make a result that
-    /// can't be stored again.
+    /// Probes the object storage if the previous attempt was deferred. This prevents the handler from producing another
+    /// result that can't be stored.
     async fn probe(&self) -> Result<(), AttemptEnd> {
         if !self.deferred {
             return Ok(());
@@ -108,16 +108,17 @@ impl Performance<'_> {
                     "the object storage is unavailable",
                 )))
             }
-            // Perhaps without the right to ask for what is not there.
+            // The service answered. It may deny access because the object does not exist.
             Ok(_) | Err(PortError::Misconfigured { .. } | PortError::Unreadable { .. }) => Ok(()),
         }
     }
 }
 
-/// Verifies the payload, and returns the end of the attempt. The output from other bytes does not count.
+/// Verifies the payload, and returns the end of the attempt. A payload that does not match invalidates the handler's
+/// output.
 async fn verify_payload(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
     let trouble = match end {
-        // What it left unread is read now: no job succeeds on a payload that was not checked.
+        // Reads the rest of the payload: no job succeeds on a payload that was not verified.
         AttemptEnd::Done(_) => body.finish().await.err(),
         AttemptEnd::Terminal(_) | AttemptEnd::Retryable { .. } | AttemptEnd::Unavailable(_) => {
             body.trouble()
@@ -125,7 +126,7 @@ async fn verify_payload(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
         AttemptEnd::Cancelled => None,
     };
     match trouble {
-        // What the disk lacked, the handler's end says.
+        // The handler's own error reports a failure of the disk.
         None | Some(BodyError::Disk(_)) => end,
         Some(BodyError::Corrupted) => {
             lost("payload-corrupted", "the payload is not what was accepted")

@@ -9,10 +9,10 @@ use crate::work::settings::WorkerSettings;
 pub(crate) struct AttemptPorts<'a> {
     /// Ports that every use case needs.
     pub(crate) shared: &'a Shared,
-    /// Queue of its message.
+    /// Queue of the attempt's message.
     pub(crate) queue: &'a dyn Queue,
     /// Store of payloads and results.
     pub(crate) objects: &'a dyn Objects,
-    /// Times of its worker.
+    /// Timing of the worker.
     pub(crate) settings: WorkerSettings,
 }

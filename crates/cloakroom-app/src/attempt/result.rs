@@ -1,7 +1,8 @@
-//! The result of an attempt: in the record, or, when it is large, in object storage before the record names it.
+//! Writes the result of an attempt: into the record, or, if it is large, to object storage before the record refers to
+//! it.
 //!
-//! While the storage is unavailable, a result that can be read again is held and stored again, for as long as the process
-//! lives. One that was made as a stream is gone; its handler runs again, and the attempt is not counted.
+//! If object storage is unavailable, a result that can be read again is held and stored later, for as long as the
+//! process lives. A streamed result can't be read again: its handler runs again, and the attempt is not counted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -24,7 +25,7 @@ use crate::handler::{HandlerError, Made, Output, Pieces};
 use crate::meter::Fact;
 use crate::ports::{PortError, SourceAborted, keys};
 
-/// The waits between the tries to store a result.
+/// Delays between calls that store a result.
 const STORE_AGAIN: RetryPolicy = RetryPolicy {
     max_attempts: u32::MAX,
     base: Duration::from_secs(1),
@@ -135,7 +136,7 @@ impl ResultWriter<'_> {
         }
     }
 
-    /// Stores a result once. The outer error is that of its pieces.
+    /// Stores a result once. The outer error is the handler's, from the stream of pieces.
     async fn try_to_store(
         &self,
         key: &str,
@@ -174,7 +175,7 @@ impl ResultWriter<'_> {
         }
     }
 
-    /// The same stream. While its next piece is awaited, the attempt waits for the handler, and otherwise for the storage.
+    /// Wraps a stream to track the stage: a pending piece means waiting for the handler, otherwise for the storage.
     fn observed(
         &self,
         mut pieces: BoxStream<'static, Result<Bytes, HandlerError>>,
@@ -194,7 +195,7 @@ impl ResultWriter<'_> {
     }
 }
 
-/// A result while it is stored.
+/// State of a result while it is being stored.
 struct Making {
     sum: DigestBuilder,
     length: u64,

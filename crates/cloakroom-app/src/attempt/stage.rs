@@ -1,4 +1,4 @@
-//! Stages of an attempt: which of them are the handler's, and which wait for the storage.
+//! Stages of an attempt: distinguishes time spent in the handler from time spent waiting for the storage.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,17 +6,17 @@ use crate::body::BodyStream;
 
 /// Stage of an attempt.
 pub(super) enum Stage {
-    /// Opens the payload.
+    /// Opening the payload.
     Fetching,
-    /// Runs the handler, which reads this payload.
+    /// Running the handler, which reads this payload.
     Handling(BodyStream),
-    /// Stores the result, and reads what the handler left of the payload.
+    /// Storing the result, and reading the rest of the payload.
     Storing,
-    /// Waits to store the result, as the storage is unavailable.
+    /// Waiting to store the result, because the storage is unavailable.
     Waiting,
 }
 
-/// The stage of an attempt, shared by what works and what supervises.
+/// Current stage of an attempt, shared by the work and its supervisor.
 #[derive(Clone)]
 pub(super) struct Stages(Arc<Mutex<Stage>>);
 
@@ -29,17 +29,17 @@ impl Stages {
         *self.now() = stage;
     }
 
-    /// Reports whether the result is being stored: that time is not the handler's.
+    /// Returns true if the result is being stored. That time is not the handler's.
     pub(super) fn is_storing(&self) -> bool {
         matches!(*self.now(), Stage::Storing | Stage::Waiting)
     }
 
-    /// Reports whether the result waits for the storage.
+    /// Returns true if the result waits for the storage.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(*self.now(), Stage::Waiting)
     }
 
-    /// Returns what could not be done in time, if the storage and not the handler holds the attempt up.
+    /// Returns a description of the delay if the storage, not the handler, delays the attempt.
     pub(super) fn held_up(&self) -> Option<&'static str> {
         match &*self.now() {
             Stage::Storing | Stage::Waiting => Some("the result could not be stored in time"),

@@ -5,17 +5,18 @@ use bytes::Bytes;
 /// The beginning of a body, and the length of the whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BodyHead {
-    /// The first bytes, at most [`BodyHead::LIMIT`].
+    /// First bytes, at most [`BodyHead::LIMIT`].
     pub bytes: Bytes,
     /// Length of the whole body in bytes.
     pub length: u64,
 }
 
 impl BodyHead {
-    /// Most bytes of a beginning: 256 KiB. Cameras put previews and profiles before an image's dimensions.
+    /// Maximum length of a beginning in bytes: 256 KiB. Cameras write previews and profiles before an image's
+    /// dimensions.
     pub const LIMIT: usize = 256 * 1024;
 
-    /// Takes the beginning of a body that is in memory.
+    /// Creates the beginning of a body that is in memory.
     pub fn from_whole(body: &Bytes) -> Self {
         Self {
             bytes: body.slice(..body.len().min(Self::LIMIT)),

@@ -1,4 +1,4 @@
-//! Given a payload of bytes, when its handler takes it in any way, then it is what was accepted, or the job fails.
+//! Given a binary payload, when its handler receives it in any form, then it is what was accepted, or the job fails.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
@@ -29,7 +29,7 @@ async fn file(_: Nothing, body: BodyFile, _: JobContext) -> Result<Output, Handl
     Ok(Output::file("text/plain", body.open()?))
 }
 
-/// Reads one piece, and is satisfied.
+/// Reads one piece and ignores the rest.
 async fn beginning(
     _: Nothing,
     mut body: BodyStream,
@@ -39,7 +39,7 @@ async fn beginning(
     Output::json(&first.len())
 }
 
-/// Takes whatever it can't read for the end.
+/// Treats an error as the end of the stream.
 async fn careless(_: Nothing, body: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
     let pieces = body
         .take_while(|piece| std::future::ready(piece.is_ok()))
@@ -48,7 +48,7 @@ async fn careless(_: Nothing, body: BodyStream, _: JobContext) -> Result<Output,
     Output::json(&pieces)
 }
 
-/// Makes more than it was given, and breaks off.
+/// Returns a result larger than its payload, and fails in the middle.
 async fn broken(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
     let pieces = (0..100).map(|n| {
         if n < 99 {
@@ -60,7 +60,7 @@ async fn broken(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, Hand
     Ok(Output::stream("text/plain", futures::stream::iter(pieces)))
 }
 
-/// Panics while its result is made.
+/// Panics while its result is produced.
 async fn panicking(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
     let pieces = (0..100).map(|n| {
         if n < 99 {
@@ -72,7 +72,7 @@ async fn panicking(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, H
     Ok(Output::stream("text/plain", futures::stream::iter(pieces)))
 }
 
-/// A deployment whose handlers run with all else, and one whose run by themselves.
+/// Returns a deployment that runs handlers on the shared runtime, and one with a separate runtime for handlers.
 fn rooms() -> [Room; 2] {
     let mut other = room();
     let commands = other.submit.commands.run_on(&Handle::current());

@@ -1,4 +1,4 @@
-//! Given a handler of some shape, when its job runs, then it gets its arguments and its result is the job's.
+//! Given a handler of any shape, when its job runs, then it receives its arguments and its result becomes the job's.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,7 +25,7 @@ struct Receipt {
     total: u32,
 }
 
-/// A price list, which a service builds once.
+/// A price list that a service builds once.
 #[derive(Clone, Copy)]
 struct Prices(u32);
 
@@ -42,7 +42,7 @@ async fn run_one(command: Command) -> Job {
     run(Registry::new(vec![command])).await
 }
 
-/// Returns the JSON that a job resulted in.
+/// Returns the JSON result of a job.
 fn result(job: Job) -> Value {
     match job.success.and_then(|success| success.result) {
         Some(ResultRef::Inline { bytes, .. }) => serde_json::from_slice(&bytes).expect("JSON"),

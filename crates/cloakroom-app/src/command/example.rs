@@ -1,13 +1,13 @@
-//! Command lines of curl that submit a command.
+//! Examples: curl command lines that submit a command.
 
 use serde_json::{Map, Value};
 
 use super::{Command, Takes};
 
 impl Command {
-    /// Shows how to submit it: a query string (empty for none), and the options of curl that carry a body.
+    /// Sets the example: a query string (empty for none), and the options of curl that contain the body.
     ///
-    /// Without this, the example is made of the schema of its payload.
+    /// Without this, the example is generated from the schema of the payload.
     #[must_use]
     pub fn example(mut self, query: &'static str, options: &'static str) -> Self {
         self.example = Some((query, options));
@@ -24,8 +24,8 @@ impl Command {
         self.example.map_or("", |(query, _)| query)
     }
 
-    /// Returns a command line of curl that submits it to the service with this base URL, which may begin with a variable of the
-    /// shell.
+    /// Returns a curl command line that submits the command to the service at this base URL, which may begin with a variable of
+    /// the shell.
     pub fn curl(&self, base_url: &str) -> String {
         let (query, options) = match (self.example, self.takes) {
             (Some((query, options)), _) => (query, options.to_owned()),
@@ -54,7 +54,7 @@ impl Command {
     }
 }
 
-/// Returns the first example of a schema, or an object with a value for each member that it requires.
+/// Returns the first example of a schema, or an object with a value for each required member.
 fn example_of(schema: &Value) -> Value {
     let given = schema["examples"].as_array().and_then(|all| all.first());
     if let Some(example) = given {
@@ -68,7 +68,7 @@ fn example_of(schema: &Value) -> Value {
     Value::Object(members.collect::<Map<_, _>>())
 }
 
-/// Returns a value of the type that a member's schema names.
+/// Returns an example value of the type that a member's schema names.
 fn value_of(schema: &Value) -> Value {
     let example = schema["examples"].as_array().and_then(|all| all.first());
     match (example, schema["type"].as_str()) {

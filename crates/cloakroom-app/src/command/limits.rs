@@ -4,55 +4,55 @@ use std::time::Duration;
 
 use cloakroom_core::RetryPolicy;
 
-/// The most bytes of a body: 6 MB of a function's input, less a third for Base64.
+/// Maximum length of a body in bytes: Lambda's 6 MB of input, less a third for Base64.
 pub const BODY_LIMIT: u64 = 4 * 1024 * 1024;
 
-/// The shortest retention: longer than any lease or wait for a retry, so that no job expires while it is worked on.
+/// Minimum retention: longer than any lease or retry delay, so that no job expires during an attempt.
 pub(super) const SHORTEST_RETENTION: Duration = Duration::from_secs(3600);
 
-/// The longest retention, 500 days: within the last of [`RESULT_DAYS`].
+/// Maximum retention, 500 days: fits into the last of [`RESULT_DAYS`].
 pub(super) const LONGEST_RETENTION: Duration = Duration::from_secs(500 * DAY);
 
 const DAY: u64 = 24 * 3600;
 
-/// The most attempts: a record stores the steps of each.
+/// Maximum number of attempts: a record stores the steps of each.
 pub(super) const MOST_ATTEMPTS: u32 = 100;
 
-/// Days for which object storage may store results. Each has a prefix, with a rule that deletes the objects below it.
+/// Supported retentions of results in object storage, in days. Each has a key prefix with a lifecycle rule.
 pub const RESULT_DAYS: [u32; 6] = [1, 2, 8, 32, 128, 512];
 
 /// Limits of a command.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// The most bytes of a body; at most [`BODY_LIMIT`].
+    /// Maximum length of a body in bytes; at most [`BODY_LIMIT`].
     pub body: u64,
-    /// The most bytes of an upload.
+    /// Maximum length of an upload in bytes.
     pub upload: u64,
-    /// The longest time of an attempt.
+    /// Timeout of an attempt.
     pub timeout: Duration,
-    /// Attempts, and the waits between them.
+    /// Number of attempts, and the delays between them.
     pub retry: RetryPolicy,
-    /// The longest time that a job waits for its first attempt.
+    /// Maximum time that a job waits for its first attempt.
     pub start_within: Option<Duration>,
-    /// Time for which a job is stored after its end.
+    /// Retention of a job after its end.
     pub retention: Duration,
-    /// Time for which a result in object storage is stored after the end, if that is less than the job's.
+    /// Retention of a result in object storage after the end, if it is shorter than the job's.
     pub result_retention: Option<Duration>,
-    /// True if a submission must have an `Idempotency-Key`.
+    /// True if a submission requires an `Idempotency-Key`.
     pub key_required: bool,
-    /// The most memory, in bytes, that an attempt may need. `None` is that of the body, if the handler holds it in memory.
+    /// Maximum memory of an attempt in bytes. `None` means the length of the body, if the handler holds it in memory.
     pub memory: Option<u64>,
 }
 
 impl Limits {
-    /// Time for which a result in object storage is stored after the end, if that is less than the job's.
+    /// Returns the retention of a result in object storage, if it is shorter than the job's.
     pub(crate) fn shorter_result(&self) -> Option<Duration> {
         self.result_retention.filter(|time| *time < self.retention)
     }
 
-    /// Days for which object storage stores its results: one of [`RESULT_DAYS`].
+    /// Returns the number of days for which results are stored: one of [`RESULT_DAYS`].
     pub fn result_days(&self) -> u32 {
-        // It is written before the end, but within what a function lives.
+        // The result is written before the job ends, but within the lifetime of a function.
         let needed = self.shorter_result().unwrap_or(self.retention) + Duration::from_secs(3600);
         let days = |days: u32| Duration::from_secs(u64::from(days) * DAY);
         RESULT_DAYS
@@ -61,7 +61,7 @@ impl Limits {
             .unwrap_or(u32::MAX)
     }
 
-    /// The longest time of all attempts, with the waits between them.
+    /// Returns the maximum duration of all attempts and the delays between them.
     pub(crate) fn all_attempts(&self) -> Duration {
         (self.timeout + self.retry.cap) * self.retry.max_attempts
     }

@@ -1,5 +1,5 @@
-//! Given a message that no worker could deal with, when it is found among the dead letters, then its job ends with what is
-//! known, and the message is kept.
+//! Given a message that no worker could process, when it becomes a dead letter, then its job ends with the known
+//! cause, and the message is stored.
 
 use cloakroom_core::{Status, Tenant, Transition};
 use tokio::time::{Instant, sleep, timeout};
@@ -23,7 +23,7 @@ fn room() -> Room {
     ])
 }
 
-/// A job, and its message as the dead-letter queue hands it out.
+/// Returns a job, and its message as the dead-letter queue delivers it.
 async fn letter(room: &Room) -> (JobKey, Delivery) {
     let key = room
         .send("sleep", None, "{}")

@@ -1,4 +1,4 @@
-//! The command of a producer's message, as its attributes say.
+//! Command of a producer's message, parsed from its attributes.
 
 use cloakroom_core::ids::InvalidName;
 use cloakroom_core::{ClientJobId, Code, CommandType, Tenant};
@@ -7,22 +7,22 @@ use super::message::{ProducerMessage, attributes};
 use super::rejection::Rejection;
 use crate::delivery::Delivery;
 
-/// Tenants of the jobs that producers' commands make.
+/// Tenants that own the jobs of producers' commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProducerTenants {
-    /// All jobs are this tenant's.
+    /// This tenant owns all jobs.
     One(Tenant),
     /// The message names the tenant: every producer may act for every tenant.
     Named,
 }
 
-/// The command that a message asks for.
+/// Command that a message requests.
 pub(super) struct ProducerCommand {
     pub(super) tenant: Tenant,
     pub(super) command: CommandType,
-    /// The producer's own id of the job.
+    /// Producer's own id of the job.
     pub(super) key: Option<ClientJobId>,
-    /// The producer's own id, or one that contains the message's id.
+    /// Producer's own id, or one derived from the message's id.
     pub(super) client_job_id: ClientJobId,
     pub(super) content_type: Option<String>,
     pub(super) query: String,

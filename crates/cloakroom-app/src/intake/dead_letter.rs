@@ -1,4 +1,4 @@
-//! The dead letter of a producer's message.
+//! Dead letters of producers' messages.
 
 use serde_json::json;
 

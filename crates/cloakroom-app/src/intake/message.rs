@@ -1,32 +1,32 @@
-//! A message that a producer sent.
+//! Messages that producers send.
 
 use std::collections::BTreeMap;
 
 use cloakroom_core::Timestamp;
 
-/// The attributes of a producer's message, all of type `String`.
+/// Attributes of a producer's message, all of type `String`.
 pub mod attributes {
-    /// Type of the command, as in `thumbnail.create`. A message with it is a producer's.
+    /// Type of the command, for example `thumbnail.create`. Its presence marks a message as a producer's.
     pub const COMMAND: &str = "Cloakroom-Command-Type";
-    /// The producer's own id of the job, as a request's `Idempotency-Key`. Without it the job's client job id is `sqs:` and the
-    /// message's id.
+    /// Producer's own id of the job, like a request's `Idempotency-Key`. Without it, the client job id is `sqs:` and
+    /// the message's id.
     pub const CLIENT_JOB_ID: &str = "Cloakroom-Client-Job-Id";
     /// Tenant of the job, if producers may name it.
     pub const TENANT: &str = "Cloakroom-Tenant";
-    /// The media type of the payload, where the command takes several.
+    /// Media type of the payload, if the command accepts several.
     pub const CONTENT_TYPE: &str = "Cloakroom-Content-Type";
-    /// The query string of a command that takes its parameters there.
+    /// Query string, for a command that has its parameters there.
     pub const QUERY: &str = "Cloakroom-Query";
 }
 
 /// Attributes and payload of a message that a producer sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerMessage {
-    /// Its attributes that are text.
+    /// Attributes of type `String`.
     pub attributes: BTreeMap<String, String>,
-    /// Location of its payload.
+    /// Location of the payload.
     pub payload: PayloadLocation,
-    /// Time of its sending, by the queue's clock, where the queue reports it.
+    /// Time at which the message was sent, by the queue's clock, if the queue reports it.
     pub sent_at: Option<Timestamp>,
 }
 
@@ -37,11 +37,11 @@ pub enum PayloadLocation {
     Body,
     /// An object in S3.
     Object {
-        /// Its bucket.
+        /// Name of the bucket.
         bucket: String,
-        /// Its key.
+        /// Key of the object.
         key: String,
     },
-    /// Not known: the body should point to it but does not, for this reason.
+    /// Unknown: the body should refer to the payload, but does not, for this reason.
     Unknown(String),
 }

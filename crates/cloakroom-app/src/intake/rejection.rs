@@ -7,7 +7,7 @@ use crate::payload::PayloadError;
 use crate::ports::PortError;
 use crate::submit::SubmitError;
 
-/// Reason to reject a message: no job can be recorded of it.
+/// Reason to reject a message for which no job can be recorded.
 pub(super) struct Rejection {
     pub(super) code: &'static str,
     pub(super) detail: String,
@@ -30,21 +30,21 @@ impl Rejection {
     }
 }
 
-/// Meaning of a rejected submission for the message that brought it.
+/// Consequence of a rejected submission for its message.
 pub(super) enum Rejected {
     /// No job can be recorded.
     Message(Rejection),
     /// The job fails.
     Job(Failure),
-    /// The message stays in its queue.
+    /// The message stays in the queue.
     Unexpected,
 }
 
 impl Rejected {
-    /// Returns what a rejected submission of `length` bytes means for its message.
+    /// Returns the consequence of a rejected submission of `length` bytes for its message.
     ///
     /// # Errors
-    /// The submission's own [`PortError`]: its outcome is unknown.
+    /// Returns the submission's [`PortError`]: its outcome is unknown.
     pub(super) fn from_error(error: SubmitError, length: u64) -> Result<Self, PortError> {
         Ok(match error {
             SubmitError::Unavailable(error) => return Err(error),
@@ -58,7 +58,8 @@ impl Rejected {
                 ))
             }
             SubmitError::Payload(error) => Self::Job(invalid_payload(error)),
-            // Submissions without uploads, conditions and start times have none of these errors. If one has, its message becomes a dead letter.
+            // Submissions without uploads, conditions and start times have none of these errors. If one occurs, the
+            // message becomes a dead letter.
             SubmitError::UnknownCommand
             | SubmitError::KeyRequired
             | SubmitError::UploadNotFound

@@ -1,5 +1,6 @@
-//! Given a producer's message, when it is received once, twice, or again after a crash, then its command is done once, or its
-//! job fails, or it is kept with the reason.
+//! Given a producer's message, when it is received once, twice, or again after a crash, then its command runs once, or
+//! its
+//! job fails, or it is stored with the reason.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use crate::ports::Objects as _;
 use crate::testing::{Fault, Note, Room, another, claim_by};
 use crate::{HandlerError, Output};
 
-/// A deployment that lets producers in as the tenant `warehouse`, with payloads in `theirs`; and how often handlers ran.
+/// Returns a deployment whose producers are the tenant `warehouse`, with payloads in `theirs`, and a count of handler
+/// runs.
 fn room() -> (Room, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let (note, file) = (Arc::clone(&runs), Arc::clone(&runs));
@@ -83,7 +85,7 @@ fn key_of(room: &Room, client_job_id: &str) -> JobKey {
 
 const ORDER: [(&str, &str); 2] = [(COMMAND, "note.keep"), (CLIENT_JOB_ID, "order-1")];
 
-/// A command by HTTP, under the key `order-1`.
+/// Returns a command submitted by HTTP, with the key `order-1`.
 fn by_http() -> Submission {
     Submission {
         tenant: warehouse(),

@@ -1,4 +1,4 @@
-//! Given a job, when it is polled, found or cancelled at any time of its life, then the answer is the truth.
+//! Given a job, when it is polled, found or cancelled at any time, then the response is correct.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -187,7 +187,7 @@ async fn a_wish_that_may_not_have_been_written_is_to_be_sent_again() {
     }
 }
 
-/// Makes another version of a job that was accepted.
+/// Increments the version of an accepted job.
 fn touch(room: &Room, key: &JobKey) {
     let mut transition = Transition::withdraw(room.host.now());
     transition.patch.status = Some(Status::Accepted);

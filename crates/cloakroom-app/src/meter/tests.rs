@@ -1,4 +1,4 @@
-//! Given a job's life, then exactly its facts are counted.
+//! Given the life of a job, then exactly its facts are counted.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,12 +10,12 @@ use crate::{Command, HandlerError, JobContext, Output};
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 struct Plan {
-    /// How long an attempt takes.
+    /// Duration of an attempt in seconds.
     seconds: u64,
-    /// How many attempts fail, but may be tried again.
+    /// Number of attempts that fail with a retryable error.
     #[serde(default)]
     stumbles: u32,
-    /// Whether it fails for good.
+    /// True if the handler fails terminally.
     #[serde(default)]
     refuse: bool,
 }
@@ -155,7 +155,7 @@ async fn a_failure_is_counted_with_its_code() {
     }
 }
 
-/// Begins an attempt and drops it in the middle, as a process that is killed does.
+/// Starts an attempt and drops it, like a process that is killed.
 async fn die_in_mid_attempt(room: &Room) {
     tokio::time::timeout(seconds(1), room.work_once())
         .await

@@ -1,12 +1,12 @@
-//! Reasons to reject a payload, in words for a person who knows no Rust.
+//! Errors of payloads, in terms that don't require knowledge of Rust.
 
 use cloakroom_core::problem::FieldError;
 use serde_path_to_error::{Path, Segment};
 
-/// A payload that is rejected.
+/// Reason to reject a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PayloadError {
-    /// It is not JSON.
+    /// The payload is not JSON.
     Malformed {
         /// Line, from 1.
         line: usize,
@@ -15,14 +15,14 @@ pub enum PayloadError {
         /// The parser's reason.
         detail: String,
     },
-    /// It is not what the command takes.
+    /// The payload violates the command's schema.
     Invalid(Vec<FieldError>),
 }
 
-/// A single member that is not what the command takes.
+/// Creates an error in a single member.
 pub(super) fn invalid(path: &Path, text: &str) -> PayloadError {
     let mut pointer = pointer(path);
-    // The path ends at what holds the two; the text names them.
+    // The path ends at the object that contains both members. The text contains their name.
     if let Some(name) = text
         .strip_prefix("duplicate field `")
         .and_then(|rest| rest.strip_suffix('`'))
@@ -32,7 +32,7 @@ pub(super) fn invalid(path: &Path, text: &str) -> PayloadError {
     PayloadError::Invalid(vec![FieldError::new(pointer, plain(text))])
 }
 
-/// Parsers' texts, and the texts that a person gets instead.
+/// Error messages of parsers, and the texts that users see instead.
 const PLAIN: &[(&str, &str)] = &[
     (
         "number out of range",
@@ -44,12 +44,12 @@ const PLAIN: &[(&str, &str)] = &[
     ),
 ];
 
-/// A parser's text in words for a person: without the names of Rust's types.
+/// Converts a parser's error message to one without names of Rust types.
 pub(super) fn plain(text: &str) -> String {
     if let Some((_, plain)) = PLAIN.iter().find(|(said, _)| *said == text) {
         return (*plain).to_owned();
     }
-    // The last one: what was sent may say it too, and comes first.
+    // Splits at the last occurrence, because the sent value may contain the same text.
     let Some((said, expected)) = text.rsplit_once(", expected ") else {
         return text.to_owned();
     };
@@ -78,7 +78,7 @@ pub(super) fn plain(text: &str) -> String {
     format!("{said}, expected {expected}")
 }
 
-/// The parser's text without its "at line 1 column 2", which stands in members of its own or means nothing to a person.
+/// Returns a parser's message without its "at line 1 column 2", which is reported separately or means nothing to users.
 pub(super) fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ")
@@ -86,7 +86,7 @@ pub(super) fn without_place(error: &serde_json::Error) -> String {
         .to_owned()
 }
 
-/// A path as a JSON Pointer (RFC 6901).
+/// Converts a path to a JSON Pointer (RFC 6901).
 fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {
@@ -94,7 +94,7 @@ fn pointer(path: &Path) -> String {
             Segment::Seq { index } => index.to_string(),
             Segment::Map { key } => escaped(key),
             Segment::Enum { variant } => variant.clone(),
-            // The path ends here: the pointer to what is around it is the best one.
+            // The path is unknown from here: the pointer to the parent is the best one.
             Segment::Unknown => break,
         };
         pointer.push('/');
@@ -103,7 +103,7 @@ fn pointer(path: &Path) -> String {
     pointer
 }
 
-/// A name as a part of a pointer.
+/// Escapes a name in a JSON Pointer.
 pub(super) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

@@ -1,7 +1,7 @@
-//! JSON as clients send it: one reader for every body, so that a line and a column mean the same everywhere.
+//! Parser of all JSON bodies, so that lines and columns mean the same everywhere.
 //!
-//! Lines and columns count from 1, and columns count characters. A UTF-8 byte order mark is skipped (RFC 8259, section
-//! 8.1) and is not counted.
+//! Lines and columns count from 1. Columns count characters. A UTF-8 byte order mark is skipped and not counted (RFC
+//! 8259, section 8.1).
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess};
 
 use super::error::{PayloadError, invalid, without_place};
 
-/// The byte order mark of UTF-8.
+/// Byte order mark of UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The most digits of a whole number that is written with an exponent: as many as a `u64` has.
+/// Maximum number of digits of a whole number with an exponent: the maximum of `u64`.
 const MOST_DIGITS: usize = 20;
 
-/// Returns the text of a body, without a byte order mark, if it is one JSON value.
+/// Returns the text of a body without a byte order mark, if it is one JSON value.
 ///
 /// # Errors
-/// [`PayloadError::Malformed`] for bytes that are not UTF-8 or not JSON, or are nested deeper than 128 levels.
-/// [`PayloadError::Invalid`] for a number beyond the range of a double.
+/// - [`PayloadError::Malformed`] for bytes that are not UTF-8 or not JSON, or that are nested deeper than 128 levels.
+/// - [`PayloadError::Invalid`] for a number outside the range of a double.
 pub fn text(body: &[u8]) -> Result<&str, PayloadError> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     if let Some(encoding) = other_encoding(body) {
@@ -41,8 +41,8 @@ pub fn text(body: &[u8]) -> Result<&str, PayloadError> {
     }
 }
 
-/// The encoding of bytes that are not UTF-8: by their byte order mark, or by the zeros around their first character, which
-/// is always ASCII.
+/// Detects the encoding of bytes that are not UTF-8: from their byte order mark, or from zeros around their first
+/// character, which is always ASCII.
 fn other_encoding(body: &[u8]) -> Option<&'static str> {
     match *body {
         [0xff, 0xfe, 0, 0, ..]
@@ -69,7 +69,7 @@ fn not_utf_8(body: &[u8], at: usize) -> PayloadError {
 fn rejected(text: &str, error: &serde_json::Error) -> PayloadError {
     let detail = without_place(error);
     if detail == "number out of range" {
-        // It is JSON all the same. The tracker knows which member it is, and takes several times as long as reading.
+        // The text is JSON. The tracker finds the member, but is several times slower than parsing.
         let mut track = serde_path_to_error::Track::new();
         let mut parser = serde_json::Deserializer::from_str(text);
         _ = Anything.deserialize(serde_path_to_error::Deserializer::new(
@@ -81,14 +81,14 @@ fn rejected(text: &str, error: &serde_json::Error) -> PayloadError {
     malformed_at(text, error.line(), error.column(), detail)
 }
 
-/// An error at a place as the parser counts it: `column` in bytes, and 0 where a line has none.
+/// Creates an error from the parser's position: `column` counts bytes, and is 0 if the line has none.
 fn malformed_at(text: &str, line: usize, column: usize, detail: String) -> PayloadError {
     let bytes = text
         .split('\n')
         .nth(line.saturating_sub(1))
         .unwrap_or_default()
         .as_bytes();
-    // Every byte begins a character, but those that go on with one.
+    // Continuation bytes don't start a character.
     let begins = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000;
     let within = bytes.iter().take(column).filter(begins).count();
     let beyond = column.saturating_sub(bytes.len());
@@ -99,10 +99,10 @@ fn malformed_at(text: &str, line: usize, column: usize, detail: String) -> Paylo
     }
 }
 
-/// Returns the text with all whole numbers written as integers: `1.0` and `10e-1` as `1`, `-0` as `0`. To JSON Schema they are
-/// integers (validation, section 6.1.1), and to serde they are not. Returns `None` if nothing changes.
+/// Returns the text with all whole numbers written as integers: `1.0` and `10e-1` as `1`, `-0` as `0`. JSON Schema
+/// treats them as integers (validation, section 6.1.1), but serde does not. Returns `None` if nothing changes.
 ///
-/// It works on digits, so that no number loses any. `text` is JSON.
+/// Works on the digits, so that no number loses precision. `text` must be JSON.
 pub(super) fn with_whole_numbers(text: &str) -> Option<String> {
     let (mut changed, mut kept) = (String::new(), 0);
     let bytes = text.as_bytes();
@@ -131,7 +131,7 @@ pub(super) fn with_whole_numbers(text: &str) -> Option<String> {
     Some(changed)
 }
 
-/// The place behind a string that begins at `at`.
+/// Returns the position after a string that starts at `at`.
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     at += 1;
     while at < bytes.len() && bytes[at] != b'"' {
@@ -140,8 +140,8 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     at + 1
 }
 
-/// A number of JSON's grammar as an integer's digits; `None` of one that is written so already, is not whole, or has more digits than
-/// any integer type.
+/// Returns a JSON number as the digits of an integer. Returns `None` if it is already written so, is not whole, or has
+/// more digits than any integer type.
 pub(super) fn whole(number: &str) -> Option<String> {
     let (sign, digits) = number
         .strip_prefix('-')
@@ -156,7 +156,7 @@ pub(super) fn whole(number: &str) -> Option<String> {
     if digits == integer {
         return None;
     }
-    // Where the point is, counted from the first significant digit.
+    // Position of the decimal point, relative to the first significant digit.
     let leading = i64::try_from(all.len() - all.trim_start_matches('0').len()).ok()?;
     let point = i64::try_from(integer.len())
         .ok()?
@@ -171,20 +171,20 @@ pub(super) fn whole(number: &str) -> Option<String> {
     ))
 }
 
-/// Returns a whole number that is not negative from a query string: written as in JSON, and as an integer or not.
+/// Parses a non-negative whole number from a query string: an integer, or another notation of JSON.
 pub fn unsigned(text: &str) -> Option<u64> {
     let number = is_number(text).then(|| whole(text));
     number.and_then(|whole| whole.as_deref().unwrap_or(text).parse().ok())
 }
 
-/// Returns whether a text is a number by JSON's grammar.
+/// Returns true if a text is a JSON number.
 pub(super) fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
         && text.ends_with(|c: char| c.is_ascii_digit())
         && serde_json::from_str::<serde_json::Number>(text).is_ok()
 }
 
-/// Reads any JSON and keeps nothing. The parser's own limit on depth (128) holds, as it does not for values that it skips.
+/// Deserializes any JSON without storing it. Unlike for skipped values, the parser's depth limit (128) applies.
 struct Anything;
 
 impl<'de> DeserializeSeed<'de> for Anything {

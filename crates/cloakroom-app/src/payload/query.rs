@@ -1,4 +1,4 @@
-//! Parameters of a query string as serde reads them. Numbers and truth values are written as in JSON.
+//! Deserializes the parameters of a query string. Numbers and booleans are written as in JSON.
 
 use std::borrow::Cow;
 use std::num::IntErrorKind;
@@ -18,7 +18,7 @@ pub(super) fn parameters(
     )
 }
 
-/// The value of a parameter.
+/// Value of a parameter.
 pub(super) struct Value<'de>(Cow<'de, str>);
 
 impl<'de> IntoDeserializer<'de, Error> for Value<'de> {

@@ -1,8 +1,8 @@
-//! JSON Schema of a payload type, and the rules of it that the type itself does not keep.
+//! JSON Schema of a payload type, and checks of the rules that deserialization does not enforce.
 //!
-//! The schema is a promise: what it allows is accepted, and nothing else is. Serde knows types, names and lengths of tuples;
-//! it takes an array for an object, and does not know of ranges. So a payload is held to its schema, too. Two keywords are
-//! for [`Payload::check`](super::Payload::check) to keep: `pattern` and `format`.
+//! The schema is exact: payloads that it allows are accepted, and all others are rejected. Serde checks types, names
+//! and lengths of tuples, but accepts an array for an object and ignores ranges. So payloads are also checked against
+//! the schema. Two keywords are left to [`Command::validate`](crate::Command::validate): `pattern` and `format`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub(crate) fn of<P: JsonSchema>() -> Value {
         .to_value()
 }
 
-/// Adds the bounds of a number's type. schemars names some of them by `format` alone, which allows everything.
+/// Adds the bounds of a number type. For some types, schemars only sets `format`, which allows any value.
 fn bounded(schema: &mut Schema) {
     let format = schema
         .get("format")
@@ -35,7 +35,7 @@ fn bounded(schema: &mut Schema) {
     let (minimum, maximum): (Value, Value) = match format {
         "int32" => (i32::MIN.into(), i32::MAX.into()),
         "int64" | "int" => (i64::MIN.into(), i64::MAX.into()),
-        // JSON parsers hold no more than 64 bits.
+        // JSON parsers support at most 64 bits.
         "int128" => (i64::MIN.into(), u64::MAX.into()),
         "uint32" => (0.into(), u32::MAX.into()),
         "uint64" | "uint" | "uint128" => (0.into(), u64::MAX.into()),
@@ -54,7 +54,7 @@ fn bounded(schema: &mut Schema) {
     }
 }
 
-/// Returns what is wrong with a value by a schema. Its whole numbers are written as integers.
+/// Returns the violations of a schema. Whole numbers must be written as integers in `value`.
 pub(super) fn violations(root: &Value, value: &Tree<'_>) -> Vec<FieldError> {
     let mut check = Check {
         root,
@@ -64,7 +64,7 @@ pub(super) fn violations(root: &Value, value: &Tree<'_>) -> Vec<FieldError> {
     check.errors
 }
 
-/// Returns a query parameter as the JSON value that it stands for.
+/// Converts a query parameter to the JSON value that it represents.
 pub(super) fn parameter(root: &Value, name: &str, text: &str) -> Tree<'static> {
     let said = Tree::Text(text.to_owned().into());
     let check = Check {
@@ -93,7 +93,7 @@ impl Check<'_> {
         self.errors.push(FieldError::new(pointer, detail));
     }
 
-    /// Returns whether a value is what a schema allows, whatever is wrong with it.
+    /// Returns true if a schema allows a value. Reports no errors.
     fn allows(&self, schema: &Value, value: &Tree<'_>) -> bool {
         let mut check = Check {
             root: self.root,
@@ -247,7 +247,7 @@ impl Check<'_> {
                 self.wrong(pointer, format!("missing field `{name}`"));
             }
         }
-        // Names that follow a pattern are for the type to know.
+        // The type itself checks names that match a pattern.
         let others = rules
             .get("additionalProperties")
             .filter(|_| !rules.contains_key("patternProperties"));
@@ -317,7 +317,7 @@ fn has_type(rule: &Value, value: &Tree<'_>) -> bool {
     }
 }
 
-/// A type as a person reads it.
+/// Describes a type for users.
 fn types(rule: &Value) -> String {
     let word = |name: &str| match name {
         "array" => "an array",
@@ -339,7 +339,7 @@ fn types(rule: &Value) -> String {
     }
 }
 
-/// Returns true if a value is the one that a rule names. Of numbers, their amounts count.
+/// Returns true if a value equals the one in a rule. Numbers are compared by value.
 fn equal(rule: &Value, value: &Tree<'_>) -> bool {
     match (rule, value) {
         (Value::Number(one), Tree::Number(other)) => compare(one, other).is_eq(),

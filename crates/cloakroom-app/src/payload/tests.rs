@@ -1,4 +1,4 @@
-//! Every way in which a payload can be wrong has an answer of its own.
+//! Each kind of invalid payload gets its own error.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,7 +24,7 @@ struct Line {
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 struct Numbers(Vec<u32>);
 
-/// Payloads with their checks.
+/// Payload types with their custom checks.
 trait Checked: Payload {
     fn validation() -> Validation<Self> {
         Validation::new()

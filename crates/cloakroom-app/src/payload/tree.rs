@@ -1,7 +1,7 @@
-//! A JSON value as its schema is checked.
+//! A JSON value that can be checked against a schema.
 //!
-//! It borrows its strings, and an object is a list of members. A payload of 4 MiB that consists of small objects takes 49 MB so,
-//! and 360 MB as `serde_json::Value`.
+//! It borrows its strings, and an object is a list of members. A payload of 4 MiB that consists of small objects needs
+//! 49 MB in this form, and 360 MB as `serde_json::Value`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(super) enum Tree<'t> {
 }
 
 impl Tree<'_> {
-    /// Returns a copy as `serde_json` has it. Only what a schema compares is copied.
+    /// Converts to a `serde_json` value. Only values that a schema compares are converted.
     pub(super) fn to_value(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -44,7 +44,7 @@ impl<'t> Deserialize<'t> for Tree<'t> {
     }
 }
 
-/// A string that is borrowed where it has no escapes.
+/// A string that is borrowed unless it has escapes.
 struct Text<'t>(Cow<'t, str>);
 
 impl<'t> Deserialize<'t> for Text<'t> {

@@ -1,30 +1,32 @@
-//! Errors of the ports.
+//! Errors of ports.
 
-/// Error of a port call: it failed, or its outcome is unknown.
+/// Error of a call to a port: it failed, or its outcome is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PortError {
-    /// Throttled, unavailable, or without an answer in time: the effect may have happened. Retry.
+    /// The service throttled the call, was unavailable, or did not respond in time. The effect may have happened.
+    /// Retry.
     #[error("reach {service}: {reason}")]
     Unavailable {
         /// Name of the service.
         service: &'static str,
-        /// The service's own text, for the log alone.
+        /// Error text of the service; only for the log.
         reason: String,
     },
-    /// Rejected by the service: a permission, table, queue or bucket is missing. An operator has to fix it.
+    /// The service rejected the call: a permission, table, queue or bucket is missing. An operator has to fix it.
     #[error("use {service} as it is set up: {reason}")]
     Misconfigured {
         /// Name of the service.
         service: &'static str,
-        /// The service's own text, for the log alone.
+        /// Error text of the service; only for the log.
         reason: String,
     },
-    /// A record that this code can't read: damaged, or written by later code. Retrying does not help; other records are fine.
+    /// This code can't read the record: it is damaged, or a later version wrote it. Retrying does not help, but other
+    /// records are not affected.
     #[error("read a record of {service}: {reason}")]
     Unreadable {
         /// Name of the service.
         service: &'static str,
-        /// Details for the log alone.
+        /// Details; only for the log.
         reason: String,
     },
 }
@@ -35,7 +37,7 @@ pub enum ReadError {
     /// The call failed. Another one may succeed.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// The store's own checksum disagrees with its bytes.
+    /// The content does not match the store's own checksum.
     #[error("the object is not what was stored")]
     Corrupted,
 }

@@ -1,4 +1,4 @@
-//! The table of jobs.
+//! Port for the table of jobs.
 
 use async_trait::async_trait;
 use cloakroom_core::{Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};
@@ -11,32 +11,32 @@ use super::uploads::PartsRecord;
 pub enum Acceptance {
     /// The job is recorded.
     Created,
-    /// A live job has this id already, and stays as it is.
+    /// An unexpired job with this id exists, and remains unchanged.
     Exists(Box<Job>),
 }
 
 /// Outcome of a conditional write.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// The guard held. Contains the record as it is now.
+    /// The guard held. Contains the new record.
     Made(Box<Job>),
-    /// The guard did not hold. Contains the record as it is, if one exists; it may be expired.
+    /// The guard did not hold. Contains the current record, if one exists. It may have expired.
     Refused(Option<Box<Job>>),
 }
 
 /// The table of jobs.
 #[async_trait]
 pub trait JobStore: Send + Sync {
-    /// Records a job unless a live one (at `job.created_at`) has its id: one conditional write.
+    /// Records a job, unless an unexpired one (at `job.created_at`) has its id. One conditional write.
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError>;
 
-    /// Makes a change if its guard holds: one conditional write.
+    /// Applies a transition if its guard holds. One conditional write.
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError>;
 
-    /// Makes a change as [`change`](Self::change) does, for callers that do not need the record after it.
+    /// Applies a transition like [`change`](Self::change), for callers that do not need the record after it.
     ///
-    /// The job returned with [`Change::Made`] is the change applied to `seen`. It lacks changes by others in the meantime that
-    /// the guard allows.
+    /// The job returned with [`Change::Made`] is the transition applied to `seen`. It lacks concurrent changes that the
+    /// guard allows.
     async fn change_unseen(
         &self,
         seen: &Job,
@@ -45,10 +45,11 @@ pub trait JobStore: Send + Sync {
         self.change(&seen.key(), transition).await
     }
 
-    /// Loads the record, expired or not: one strongly consistent read.
+    /// Loads the record, even if it has expired. One strongly consistent read.
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError>;
 
-    /// Gives an upload to a job, unless another job has it: one conditional write. Returns true if this job has it now.
+    /// Assigns an upload to a job, unless another job has it. One conditional write. Returns true if this job has it
+    /// now.
     async fn take_upload(
         &self,
         tenant: &Tenant,
@@ -57,10 +58,10 @@ pub trait JobStore: Send + Sync {
         until: Timestamp,
     ) -> Result<bool, PortError>;
 
-    /// Stores the record of an upload in parts until a command names it: one write.
+    /// Stores the record of a multipart upload until a command uses it. One write.
     async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError>;
 
-    /// Loads the record of an upload in parts, expired or not: one strongly consistent read.
+    /// Loads the record of a multipart upload, even if it has expired. One strongly consistent read.
     async fn upload(
         &self,
         tenant: &Tenant,

@@ -1,10 +1,10 @@
-//! Keys of objects. A tenant's name may contain any visible character; those with a meaning in a key are escaped.
+//! Keys of objects. A tenant may contain any visible character; those with a meaning in a key are escaped.
 
 use std::fmt::Write as _;
 
 use cloakroom_core::{Digest, JobKey, LeaseToken, Tenant, UploadId};
 
-/// Prefix of the keys of dead letters.
+/// Key prefix of dead letters.
 pub const DEAD_LETTERS: &str = "dead-letters/";
 
 fn escaped(tenant: &Tenant) -> String {
@@ -27,16 +27,16 @@ fn unescaped(name: &str) -> Option<Tenant> {
         text.push(char::from(byte));
         text.push_str(&part[2..]);
     }
-    // Only what was written is read: no two keys are of one tenant.
+    // Accepts only the escaped form, so that no two keys belong to one tenant.
     text.parse().ok().filter(|tenant| escaped(tenant) == name)
 }
 
-/// Prefix of the keys of a tenant's dead letters.
+/// Returns the key prefix of a tenant's dead letters.
 pub fn dead_letters_prefix(tenant: &Tenant) -> String {
     format!("{DEAD_LETTERS}{}/", escaped(tenant))
 }
 
-/// Key of a dead letter: from its job, if it is known, and the id of its message.
+/// Returns the key of a dead letter: derived from its job, if it is known, and the id of its message.
 pub fn dead_letter(job: Option<&JobKey>, message_id: &str) -> String {
     match job {
         Some(job) => format!(
@@ -44,12 +44,12 @@ pub fn dead_letter(job: Option<&JobKey>, message_id: &str) -> String {
             dead_letters_prefix(&job.tenant),
             job.id
         ),
-        // No tenant's name is escaped to this.
+        // No tenant is escaped to this.
         None => format!("{DEAD_LETTERS}=/{message_id}"),
     }
 }
 
-/// Parses the job from the key of a dead letter; `None` if the key names no job.
+/// Parses the job from the key of a dead letter. Returns `None` if the key contains no job.
 pub fn job_of_dead_letter(key: &str) -> Option<JobKey> {
     let mut parts = key.strip_prefix(DEAD_LETTERS)?.split('/');
     let tenant = unescaped(parts.next()?)?;
@@ -59,19 +59,19 @@ pub fn job_of_dead_letter(key: &str) -> Option<JobKey> {
     })
 }
 
-/// Key of a payload, from its job and its content: a retry writes the same bytes to the same key. Another command under
-/// the same client job id can't overwrite them.
+/// Returns the key of a payload, derived from its job and content. A retry writes the same bytes to the same key.
+/// Another command under the same client job id can't overwrite them.
 pub fn payload(job: &JobKey, sha256: &Digest) -> String {
     format!("payloads/{}/{}/{sha256}", escaped(&job.tenant), job.id)
 }
 
-/// Prefix of the keys of results that are stored for this many days.
+/// Returns the key prefix of results that are stored for this many days.
 pub fn results_prefix(days: u32) -> String {
     format!("results/{days}d/")
 }
 
-/// Key of a result that is stored for this many days, from its attempt. A worker that lost its lease can't overwrite the
-/// result of another attempt.
+/// Returns the key of a result that is stored for this many days, derived from its attempt. A worker that lost its
+/// lease can't overwrite the result of another attempt.
 pub fn result(job: &JobKey, token: LeaseToken, days: u32) -> String {
     format!(
         "{}{}/{}/{token}",
@@ -81,17 +81,18 @@ pub fn result(job: &JobKey, token: LeaseToken, days: u32) -> String {
     )
 }
 
-/// Key of an upload, before a command names it.
+/// Returns the key of an upload that no command uses yet.
 pub fn upload(tenant: &Tenant, upload: UploadId) -> String {
     format!("uploads/{}/{upload}", escaped(tenant))
 }
 
-/// Key of an upload in parts. It is beside the payloads, so that nothing has to be copied. No job's id is `uploads`.
+/// Returns the key of a multipart upload. It has the prefix of payloads, so that the object need not be copied. No job
+/// has the id `uploads`.
 pub fn parts(tenant: &Tenant, upload: UploadId) -> String {
     format!("payloads/{}/uploads/{upload}", escaped(tenant))
 }
 
-/// Returns true if it is the key of an upload in parts of this tenant.
+/// Returns true if this is the key of a multipart upload of this tenant.
 pub fn is_parts(tenant: &Tenant, key: &str) -> bool {
     let upload = key.rsplit_once('/').and_then(|(_, id)| id.parse().ok());
     upload.is_some_and(|upload| parts(tenant, upload) == key)

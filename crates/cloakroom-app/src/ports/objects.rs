@@ -1,4 +1,4 @@
-//! The store of large payloads and results.
+//! Port for the store of large payloads and results.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ pub struct ObjectInfo {
     pub length: u64,
     /// SHA-256 of the bytes, if the store has it.
     pub sha256: Option<Digest>,
-    /// Tag that changes whenever the object is overwritten with other bytes.
+    /// Entity tag. It changes when the object is overwritten with other bytes.
     pub etag: String,
 }
 
-/// The bytes of an object, in pieces of any size.
+/// Content of an object, in pieces of any size.
 pub type Pieces = BoxStream<'static, Result<Bytes, ReadError>>;
 
-/// Marks that the source of an object's pieces failed. The source keeps the reason.
+/// Error: the source of an object's pieces failed. The source keeps the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceAborted;
 
@@ -36,12 +36,12 @@ pub struct SourceAborted;
 pub struct ObjectReader {
     /// Length in bytes.
     pub length: u64,
-    /// Its bytes.
+    /// Content.
     pub pieces: Pieces,
 }
 
 impl ObjectReader {
-    /// Returns a reader of bytes that are in memory already.
+    /// Returns a reader of bytes that are in memory.
     pub fn from_bytes(bytes: Bytes) -> Self {
         Self {
             length: bytes.len() as u64,
@@ -55,7 +55,7 @@ impl ObjectReader {
     }
 }
 
-/// Collects pieces of `length` bytes into one. A single piece is not copied.
+/// Concatenates pieces with a total of `length` bytes. A single piece is not copied.
 pub(crate) async fn collect_pieces<E>(
     length: u64,
     mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
@@ -75,15 +75,15 @@ pub(crate) async fn collect_pieces<E>(
     Ok(bytes.freeze())
 }
 
-/// The store of large payloads and results.
+/// Store of large payloads and results.
 #[async_trait]
 pub trait Objects: Send + Sync {
-    /// Writes a whole object, over any other of its key.
+    /// Writes a whole object. Replaces another one with the same key.
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError>;
 
-    /// Writes a new object from pieces, and holds only a few of them in memory.
+    /// Writes a new object from pieces. Only holds a few of them in memory.
     ///
-    /// The object appears after the last piece, or not at all. Returns false if the source aborted.
+    /// The object appears after the last piece, or not at all. Returns false if the source failed.
     async fn put_pieces(
         &self,
         key: &str,
@@ -91,10 +91,10 @@ pub trait Objects: Send + Sync {
         pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
     ) -> Result<bool, PortError>;
 
-    /// Opens an object for reading, piece by piece; `None` if there is no such object.
+    /// Opens an object for reading, piece by piece; `None` if it does not exist.
     async fn open(&self, key: &str) -> Result<Option<ObjectReader>, PortError>;
 
-    /// Reads a whole object; `None` if there is no such object.
+    /// Reads a whole object; `None` if it does not exist.
     async fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
         match self.open(key).await? {
             Some(reader) => reader.read_all().await.map(Some),
@@ -102,8 +102,7 @@ pub trait Objects: Send + Sync {
         }
     }
 
-    /// Reads the beginning of an object; `None` if there is no such object. A store that can't read a part of an object reads on
-    /// to the end of a piece.
+    /// Reads the beginning of an object; `None` if it does not exist. The default implementation reads whole pieces.
     async fn head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
         let Some(ObjectReader { length, mut pieces }) = self.open(key).await? else {
             return Ok(None);
@@ -121,10 +120,10 @@ pub trait Objects: Send + Sync {
         }))
     }
 
-    /// Returns the metadata of an object; `None` if there is no such object.
+    /// Returns the metadata of an object; `None` if it does not exist.
     async fn info(&self, key: &str) -> Result<Option<ObjectInfo>, PortError>;
 
-    /// Digests an object piece by piece; `None` if there is no such object.
+    /// Computes the digest of an object, piece by piece; `None` if it does not exist.
     async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
         let Some(ObjectReader { mut pieces, .. }) = self.open(key).await? else {
             return Ok(None);
@@ -136,16 +135,16 @@ pub trait Objects: Send + Sync {
         Ok(Some(digest.finish()))
     }
 
-    /// Copies the object that has this metadata. Returns false if it is missing or was overwritten.
+    /// Copies an object that still has this metadata. Returns false if it is missing or was overwritten.
     async fn copy(&self, from: &str, info: &ObjectInfo, to: &str) -> Result<bool, PortError>;
 
     /// Deletes an object, if it exists.
     async fn delete(&self, key: &str) -> Result<(), PortError>;
 
-    /// Makes a link that serves an object for `valid` from now. Needs no call.
+    /// Creates a link for downloading an object, valid for `valid` from now. Needs no call.
     async fn link(&self, key: &str, valid: Duration) -> Result<String, PortError>;
 
-    /// Makes a link that takes exactly this upload, for `valid` from now. Needs no call.
+    /// Creates a link for exactly this upload, valid for `valid` from now. Needs no call.
     async fn upload_link(
         &self,
         key: &str,

@@ -1,4 +1,4 @@
-//! Uploads in parts, in the store of objects.
+//! Port for multipart uploads to the store of objects.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,34 +8,33 @@ use async_trait::async_trait;
 use super::error::PortError;
 use super::uploads::{UploadLink, UploadTerms};
 
-/// Terms of one part of an object.
+/// Terms of one part of a multipart upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartTerms {
-    /// Number of the part, from 1 on.
+    /// Number of the part, from 1.
     pub number: u32,
     /// Length in bytes.
     pub length: u64,
 }
 
-/// A part that is stored.
+/// A stored part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Number of the part, from 1 on.
+    /// Number of the part, from 1.
     pub number: u32,
     /// Length in bytes.
     pub length: u64,
-    /// The store's tag of its bytes.
+    /// Entity tag of the part.
     pub etag: String,
 }
 
-/// Uploads in parts, in the store of large payloads.
+/// Multipart uploads to the store of large payloads.
 #[async_trait]
 pub trait PartUploads: Send + Sync {
-    /// Begins an object that is uploaded in parts, and returns the store's own id of it. Its key has no object until the parts
-    /// are joined.
+    /// Starts a multipart upload, and returns the store's id of it. The key has no object until the parts are joined.
     async fn begin_parts(&self, key: &str, terms: &UploadTerms) -> Result<String, PortError>;
 
-    /// Makes a link that takes exactly this part, for `valid` from now. Needs no call.
+    /// Creates a link for exactly this part, valid for `valid` from now. Needs no call.
     async fn part_link(
         &self,
         key: &str,
@@ -44,8 +43,8 @@ pub trait PartUploads: Send + Sync {
         valid: Duration,
     ) -> Result<UploadLink, PortError>;
 
-    /// Lists the stored parts of these numbers, in order. Returns `None` if the object is not unfinished: joined, abandoned, or
-    /// never begun.
+    /// Lists the stored parts with these numbers, in order. Returns `None` if the upload is not in progress: it was
+    /// joined, aborted, or never started.
     async fn parts(
         &self,
         key: &str,
@@ -53,9 +52,9 @@ pub trait PartUploads: Send + Sync {
         numbers: RangeInclusive<u32>,
     ) -> Result<Option<Vec<Part>>, PortError>;
 
-    /// Joins the parts to an object. A repeated call has the same effect.
+    /// Joins the parts into an object. A repeated call has the same effect.
     ///
-    /// Returns false if these parts are not stored, or no longer: another call joined them, or they can't be joined.
+    /// Returns false if these parts are not stored: another call has joined them, or they can't be joined.
     async fn join_parts(
         &self,
         key: &str,

@@ -1,4 +1,4 @@
-//! Payloads in the buckets of producers.
+//! Port for payloads in the buckets of producers.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,9 +10,9 @@ use super::error::PortError;
 pub enum FetchedPayload {
     /// The whole payload.
     Whole(Bytes),
-    /// No object has this key, or no longer.
+    /// The object does not exist, or no longer.
     Gone,
-    /// Length in bytes of a payload over the limit. None of it was read.
+    /// The payload exceeds the limit. Contains its length in bytes. It was not read.
     TooLarge(u64),
 }
 

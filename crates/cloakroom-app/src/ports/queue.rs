@@ -1,4 +1,4 @@
-//! The queue of messages.
+//! Port for the queue of messages.
 
 use std::time::Duration;
 
@@ -7,26 +7,27 @@ use cloakroom_core::Tenant;
 
 use super::error::PortError;
 
-/// Longest delay of a message that the queue itself supports: 15 minutes.
+/// Maximum delay of a message that the queue supports: 15 minutes.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// State of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueState {
-    /// True if messages wait that no worker has received yet; approximate.
+    /// True if messages wait that no worker has received yet. Approximate.
     pub backlog: bool,
-    /// Longest time that a message is received in vain before it is a dead letter: the number of receipts times the
-    /// visibility timeout.
+    /// Maximum time until an unprocessed message becomes a dead letter: the maximum receive count times the visibility
+    /// timeout.
     pub cycle: Duration,
 }
 
 /// The queue of messages.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Sends a message, to be received after `delay`.
+    /// Sends a message that becomes visible after `delay`.
     ///
-    /// A message with a delay of more than [`LONGEST_DELAY`] may be received earlier. The worker hides a message until its job is ready.
-    /// The tenant is the fairness group. `xray` is the trace header that goes beside the message, if the request has one.
+    /// A message with a delay of more than [`LONGEST_DELAY`] may become visible earlier. The worker then hides it until
+    /// its job is ready. The tenant is the fairness group. `xray` is the trace header, sent as an attribute if the
+    /// request has one.
     async fn send(
         &self,
         tenant: &Tenant,
@@ -35,7 +36,7 @@ pub trait Queue: Send + Sync {
         xray: Option<&str>,
     ) -> Result<(), PortError>;
 
-    /// Hides a received message for `time` from now (whole seconds, rounded up), in place of the time that remains.
+    /// Hides a received message for `time` from now (whole seconds, rounded up). Replaces the remaining time.
     async fn hide(&self, receipt: &str, time: Duration) -> Result<(), PortError>;
 
     /// Returns the state of the queue.

@@ -1,4 +1,4 @@
-//! Given dead letters, when an operator sends them back, then their jobs run again, and no others are touched.
+//! Given dead letters, when an operator redrives them, then their jobs run again, and no others change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::host::Host as _;
 use crate::testing::{Fault, Nothing, Room, another};
 use crate::{Command, HandlerError, Output};
 
-/// A room whose handler takes a minute, and a job of it that died among the dead letters.
+/// Returns a room whose handler takes a minute, and a job whose message became a dead letter.
 async fn room() -> (Room, JobKey) {
     let room = Room::new(vec![Command::json("sleep", |_: Nothing| async {
         sleep(Duration::from_secs(60)).await;

@@ -9,13 +9,13 @@ use crate::meter::Fact;
 use crate::ports::{Acceptance, LONGEST_DELAY, Objects, PartsRecord, Queue, keys};
 use crate::shared::Shared;
 
-/// A valid submission on its way to acceptance.
+/// A valid submission that can be accepted.
 pub(super) struct Accepting<'a> {
     pub(super) shared: &'a Shared,
     pub(super) queue: &'a dyn Queue,
     pub(super) objects: &'a dyn Objects,
     pub(super) inline_limit: usize,
-    /// The job as it will be recorded, unless one is recorded already.
+    /// Job to record, unless one exists.
     pub(super) job: Job,
     pub(super) query: &'a str,
     pub(super) payload: ValidPayload,
@@ -23,7 +23,7 @@ pub(super) struct Accepting<'a> {
     pub(super) holds: Condition<'a>,
 }
 
-/// A message that is written.
+/// A serialized message.
 struct Message {
     envelope: Envelope,
     body: String,
@@ -39,10 +39,10 @@ impl Message {
 }
 
 impl Accepting<'_> {
-    /// Accepts the submission, or finds the job that was accepted before.
+    /// Accepts the submission, or returns the job that was accepted before.
     pub(super) async fn accept(self) -> Result<Submitted, SubmitError> {
-        // The upload may be another job's by now, and needs not be taken again: unless the job still waits for a message. That
-        // may need a copy of the upload, as the one before carried the payload itself.
+        // The upload may belong to another job by now. It must only be taken again if the job still waits for a
+        // message. That message may require a copy of the upload, because the lost one may have contained the payload.
         if let Source::Upload(upload) = &self.payload.source {
             let existing = self.shared.store.load(&self.job.key()).await?;
             if let Some(existing) = existing.filter(|existing| self.is_settled(existing)) {
@@ -57,7 +57,7 @@ impl Accepting<'_> {
         }
         let message = self.store_payload().await?;
         match self.shared.store.accept(&self.job).await? {
-            // Without a key what is found may be the very job: the adapter wrote it, lost the answer, and tried again.
+            // Without a key, the found record may be this job: the adapter wrote it, lost the response, and retried.
             Acceptance::Exists(existing)
                 if self.job.client_job_id.is_some() || *existing != self.job =>
             {
@@ -67,13 +67,13 @@ impl Accepting<'_> {
         }
     }
 
-    /// Returns true if the record of a job needs no message from this submission.
+    /// Returns true if an existing job needs no message from this submission.
     fn is_settled(&self, existing: &Job) -> bool {
         existing.is_alive(self.job.created_at)
             && (existing.status != Status::Accepted || existing.fingerprint != self.job.fingerprint)
     }
 
-    /// Sends the message of a job that is recorded.
+    /// Sends the message of a recorded job.
     async fn send(self, message: Message) -> Result<Submitted, SubmitError> {
         let (job, Message { envelope, body }) = (self.job, message);
         let delay = job.ready_at.since(job.created_at);
@@ -81,7 +81,8 @@ impl Accepting<'_> {
             .queue
             .send(&job.tenant, body, delay, envelope.xray.as_deref())
             .await;
-        // Recorded, whatever became of the message; and only now, so that its line goes along with the request's own.
+        // Counted even if sending failed, because the job is recorded. Counted here, so that its line is written with
+        // the request's.
         self.shared.meter.count(&job.command, Fact::Accepted);
         sent?;
         tracing::debug!(job_id = %job.id, tenant = %job.tenant, command = %job.command, "accepted a job");
@@ -91,7 +92,7 @@ impl Accepting<'_> {
         })
     }
 
-    /// Finds the job that was accepted before, and records none.
+    /// Returns the job that was accepted before, and records none.
     async fn replay_only(&self) -> Result<Submitted, SubmitError> {
         let existing = if self.job.client_job_id.is_some() {
             self.shared.store.load(&self.job.key()).await?
@@ -101,7 +102,7 @@ impl Accepting<'_> {
         let existing = existing
             .filter(|job| job.is_alive(self.job.created_at))
             .ok_or(SubmitError::Conflict)?;
-        // The submission that recorded it may have died before it sent the message.
+        // The submission that recorded the job may have failed before it sent the message.
         let unsent =
             existing.status == Status::Accepted && existing.fingerprint == self.job.fingerprint;
         let envelope = if unsent && (self.holds)(Some(&existing)) {
@@ -112,10 +113,10 @@ impl Accepting<'_> {
         self.replay(existing, envelope).await
     }
 
-    /// Answers with a job that was accepted before, and sends its message if it may have none.
+    /// Returns a job that was accepted before, and sends its message if it may not have been sent.
     async fn replay(&self, existing: Job, envelope: Envelope) -> Result<Submitted, SubmitError> {
         if self.job.client_job_id.is_none() {
-            // Without a key the job was found by its upload, which serves it and no other request.
+            // Without a key, the job was found by its upload, which can't be used by another request.
             return Err(SubmitError::UploadNotFound);
         }
         if existing.fingerprint != self.job.fingerprint {
@@ -125,7 +126,8 @@ impl Accepting<'_> {
             return Err(SubmitError::Conflict);
         }
         if existing.status == Status::Accepted {
-            // The submission that recorded it may have died before it sent the message. A second message does no harm.
+            // The submission that recorded the job may have failed before it sent the message. A second message is
+            // harmless.
             let delay = existing.ready_at.since(self.shared.host.now());
             let envelope = envelope.for_job(&existing);
             self.queue
@@ -144,7 +146,7 @@ impl Accepting<'_> {
         })
     }
 
-    /// Puts the payload into the message or the store, before anything refers to it.
+    /// Stores the payload in the message or in the object store, before anything refers to it.
     async fn store_payload(&self) -> Result<Message, SubmitError> {
         let payload = &self.payload;
         match &payload.source {
@@ -162,7 +164,7 @@ impl Accepting<'_> {
         Ok(Message::new(self.stored()))
     }
 
-    /// Returns the message with its payload, if it is small enough.
+    /// Returns a message that contains the payload, if it is small enough.
     fn inline(&self, bytes: &[u8]) -> Option<Message> {
         let (job, payload) = (&self.job, &self.payload);
         let much_later = job.ready_at.since(job.created_at) > LONGEST_DELAY;
@@ -185,10 +187,10 @@ impl Accepting<'_> {
         (message.body.len() <= limit).then_some(message)
     }
 
-    /// Gives an upload to the job.
+    /// Assigns an upload to the job.
     async fn take(&self, upload: &NamedUpload) -> Result<(), SubmitError> {
         let (job, store) = (&self.job, &self.shared.store);
-        // As long as the upload can be named it is known whose it is, however short the job is kept.
+        // The owner must be known for as long as the upload can be used, even if the job expires earlier.
         let until = job.expires_at.max(upload.until);
         if !store
             .take_upload(&job.tenant, upload.id, job.id, until)
@@ -198,7 +200,8 @@ impl Accepting<'_> {
         }
         let sha256 = self.payload.sha256;
         match &upload.place {
-            // Among the payloads already. They go with the job's end, and a replay is known by the digest.
+            // The object is already at its final key. It is deleted after the job's end, and a replay is recognized by
+            // the digest.
             UploadPlace::Payloads(record) if record.known_digest() != Some(sha256) => {
                 let record = PartsRecord {
                     digest: Some(sha256),
@@ -218,7 +221,7 @@ impl Accepting<'_> {
         Ok(())
     }
 
-    /// Returns the envelope of a message whose payload is stored.
+    /// Returns the envelope of a message with a stored payload.
     fn stored(&self) -> Envelope {
         let (job, payload) = (&self.job, &self.payload);
         let own_key = || keys::payload(&job.key(), &payload.sha256);

@@ -1,4 +1,4 @@
-//! A payload that passed validation.
+//! Payloads that passed validation.
 
 use bytes::Bytes;
 use cloakroom_core::{Digest, Timestamp, UploadId};
@@ -14,7 +14,7 @@ pub(super) struct ValidPayload {
     pub(super) source: Source,
 }
 
-/// Location of a payload until its job has it.
+/// Location of a payload before the job is accepted.
 pub(super) enum Source {
     /// Bytes in memory.
     Bytes(Bytes),
@@ -22,10 +22,10 @@ pub(super) enum Source {
     Upload(NamedUpload),
 }
 
-/// An upload that a command names.
+/// An upload that a command refers to.
 pub(super) struct NamedUpload {
     pub(super) id: UploadId,
-    /// End of the time in which it can be named.
+    /// Time until which commands can refer to it.
     pub(super) until: Timestamp,
     pub(super) info: ObjectInfo,
     pub(super) place: UploadPlace,
@@ -34,21 +34,22 @@ pub(super) struct NamedUpload {
 
 /// Location of an upload.
 pub(super) enum UploadPlace {
-    /// Among the uploads, from where it is copied.
+    /// Under the prefix of uploads, from where it is copied.
     Uploads,
-    /// Among the payloads already, as it came in parts.
+    /// Under the prefix of payloads, because it is a multipart upload.
     Payloads(Box<PartsRecord>),
 }
 
-/// Knowledge of an upload's bytes.
+/// Information about the content of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UploadContent {
-    /// Text in UTF-8: it was read as JSON.
+    /// UTF-8 text: it was read as JSON.
     Text,
-    /// Bytes whose digest is known.
+    /// Content with a known digest.
     Digested,
-    /// Bytes that are too many to be read. The digest is of the `ETag`, which identifies this state of the object.
+    /// Content that is too large to be read. The digest is that of the `ETag`, which identifies this state of the
+    /// object.
     Unread,
-    /// Bytes that were deleted at the end of their job. The upload is good for a replay alone.
+    /// Content that was deleted after its job ended. The upload can only be used for a replay.
     Deleted,
 }

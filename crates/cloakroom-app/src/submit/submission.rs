@@ -9,18 +9,18 @@ use crate::envelope::RequestTrace;
 use crate::payload::PayloadError;
 use crate::ports::{PortError, ReadError};
 
-/// The largest message, in bytes, that carries its payload itself. Above it a claim check is cheaper, as a test of
-/// `cloakroom-cost` computes from AWS's prices.
+/// Maximum size in bytes of a message that contains its payload. For larger payloads a claim check is cheaper; a test
+/// of `cloakroom-cost` derives the limit from AWS prices.
 pub const INLINE_LIMIT: usize = 448 * 1024;
 
-/// Largest message, in bytes, that is sent much later: `EventBridge` Scheduler takes 256 KB, as JSON in JSON.
+/// Maximum size in bytes of a message with a long delay: `EventBridge` Scheduler accepts 256 KB, as JSON within JSON.
 pub const SCHEDULED_LIMIT: usize = 128 * 1024;
 
-/// Most characters of a media type, with its parameters.
+/// Maximum length of a media type with its parameters, in characters.
 pub const MEDIA_TYPE_LIMIT: usize = 255;
 
-/// Largest upload that is read for its digest, if neither client nor store has one: 256 MiB, some seconds of the gateway's
-/// 29. A larger one is identified by its `ETag`.
+/// Maximum length in bytes of an upload that is read to compute a missing digest: 256 MiB, which takes some seconds of
+/// the gateway's 29. A larger upload is identified by its `ETag`.
 pub const DIGEST_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// A submission: the command that a client requests.
@@ -30,13 +30,13 @@ pub struct Submission {
     pub tenant: Tenant,
     /// Type of the command.
     pub command: CommandType,
-    /// The client's own id of the job.
+    /// Client-supplied id of the job.
     pub client_job_id: Option<ClientJobId>,
     /// The payload.
     pub body: Body,
-    /// The query string, as sent, without its `?`.
+    /// Query string, as sent, without its `?`.
     pub query: String,
-    /// Earliest time at which the job begins, if not at once.
+    /// Earliest start, if the job must not start at once.
     pub not_before: Option<Timestamp>,
     /// Trace of the request.
     pub trace: RequestTrace,
@@ -47,64 +47,64 @@ pub struct Submission {
 pub enum Body {
     /// Body of the request.
     Sent {
-        /// The `Content-Type`, as sent.
+        /// `Content-Type`, as sent.
         content_type: Option<String>,
-        /// The bytes.
+        /// Content.
         bytes: Bytes,
     },
-    /// Fetched from a producer's bucket. The limit on uploads holds for it.
+    /// Object from a producer's bucket. The limit of uploads applies.
     Fetched {
-        /// Media type, as the producer declared it.
+        /// Media type that the producer declared.
         content_type: Option<String>,
-        /// The bytes.
+        /// Content.
         bytes: Bytes,
     },
     /// A finished upload.
     Uploaded(UploadId),
 }
 
-/// Condition on the job that a submission's key names already; `None` stands for no such job.
+/// Condition on the existing job of a submission's key; `None` means that there is no such job.
 pub type Condition<'c> = &'c (dyn Fn(Option<&Job>) -> bool + Send + Sync);
 
-/// A job that was accepted, now or before.
+/// An accepted job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Submitted {
     /// The job.
     pub job: Job,
-    /// True if it was accepted before.
+    /// True if an earlier submission was accepted.
     pub replayed: bool,
 }
 
-/// Reason to reject a submission. Nothing was recorded, except perhaps with `Unavailable`: retry.
+/// Reason to reject a submission. Nothing was recorded, except possibly with `Unavailable`: retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubmitError {
     /// No command of this type is registered.
     UnknownCommand,
     /// The command requires a client job id.
     KeyRequired,
-    /// The command takes these media types.
+    /// The command accepts only these media types.
     UnsupportedMediaType(&'static [&'static str]),
-    /// The payload is longer than this limit.
+    /// The payload exceeds this limit.
     TooLarge {
         /// Limit in bytes.
         limit: u64,
     },
-    /// The payload is not what the command takes.
+    /// The payload violates the command's schema.
     Payload(PayloadError),
-    /// No upload of this id is ready for this job.
+    /// No finished upload with this id is available for this job.
     UploadNotFound,
     /// Some parts of the upload are not stored yet.
     PartsMissing {
-        /// Their numbers.
+        /// Numbers of the missing parts.
         missing: Vec<u32>,
         /// Number of all parts.
         parts: u32,
     },
-    /// The job would begin later than jobs of this command are retained. Contains the longest delay.
+    /// The start is too late: the delay would exceed the command's retention. Contains the maximum delay.
     TooLate(Duration),
     /// The client job id belongs to another command.
     KeyReused,
-    /// The condition does not hold, and nothing was changed.
+    /// The condition does not hold. Nothing was changed.
     Conflict,
     /// A port failed.
     Unavailable(PortError),
@@ -120,7 +120,7 @@ impl From<ReadError> for SubmitError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Port(error) => Self::Unavailable(error),
-            // It has to be uploaded again.
+            // The client has to upload the payload again.
             ReadError::Corrupted => Self::UploadNotFound,
         }
     }

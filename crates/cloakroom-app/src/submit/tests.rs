@@ -21,7 +21,7 @@ use crate::ports::{Change, LONGEST_DELAY, UploadTerms, keys};
 use crate::testing::{Fault, Note, Room};
 use crate::{HandlerError, Output};
 
-/// A deployment whose handlers count their runs.
+/// Returns a deployment whose handlers count their runs.
 fn room() -> (Room, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let count = {
@@ -125,7 +125,7 @@ async fn the_inline_limit_is_of_the_whole_message_and_a_setting() {
     assert_eq!(room.memory.calls(), ["put", "accept", "send"]);
 }
 
-/// The client sends until it is answered; the fault is at any one call of the whole life of the job.
+/// Repeats a submission until it succeeds. The fault occurs at each call in the life of the job.
 #[tokio::test(start_paused = true)]
 async fn whichever_call_fails_before_or_after_its_effect_the_job_runs_once_to_its_end() {
     for payload in ["{}", &large()] {

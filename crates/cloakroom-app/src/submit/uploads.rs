@@ -1,4 +1,4 @@
-//! Validation of an upload that a command names.
+//! Validation of an upload that a command refers to.
 
 use cloakroom_core::{Digest, Tenant, Timestamp, UploadId};
 
@@ -10,7 +10,7 @@ use crate::ports::{ObjectInfo, Objects, PartUploads, PartsRecord, UploadTerms, k
 use crate::shared::Shared;
 use crate::upload::{self, Incomplete};
 
-/// Finder of the uploads that commands name.
+/// Finder of uploads that commands refer to.
 pub(super) struct UploadFinder<'a> {
     pub(super) shared: &'a Shared,
     pub(super) objects: &'a dyn Objects,
@@ -30,11 +30,11 @@ struct Found {
     bytes: BytesState,
 }
 
-/// State of the bytes of an upload.
+/// State of the content of an upload.
 #[derive(PartialEq, Eq)]
 enum BytesState {
     Stored,
-    /// Deleted at the end of their job. Only the record of the upload is left.
+    /// Deleted after its job ended. Only the record of the upload remains.
     Deleted,
 }
 
@@ -63,7 +63,7 @@ impl UploadFinder<'_> {
         self.shared.host.now()
     }
 
-    /// Locates an upload, in one part or in several.
+    /// Locates an upload, single or multipart.
     async fn locate(&self, id: UploadId) -> Result<Found, SubmitError> {
         let key = keys::upload(self.tenant, id);
         let Some(info) = self.objects.info(&key).await? else {
@@ -78,8 +78,8 @@ impl UploadFinder<'_> {
         })
     }
 
-    /// Completes an upload in parts, if its command takes it. That comes before it is known whose it will be: it only makes the
-    /// upload readable.
+    /// Completes a multipart upload, if its command accepts it. At this point no job owns the upload: completion only
+    /// makes it readable.
     async fn locate_parts(&self, id: UploadId) -> Result<Found, SubmitError> {
         let record = upload::load_live(&*self.shared.store, self.tenant, id, self.now()).await?;
         let record = record.ok_or(SubmitError::UploadNotFound)?;
@@ -87,7 +87,7 @@ impl UploadFinder<'_> {
         let content_type = check_description(self.command, &terms.content_type, terms.length)?;
         match upload::complete(self.objects, self.parts, &record).await? {
             Ok(info) => {
-                // The client's digest comes first: the worker verifies the bytes by it.
+                // The client's digest takes precedence, because the worker verifies the content by it.
                 let sha256 = terms.sha256.or(info.sha256);
                 let info = info_of(terms, sha256, info.etag);
                 Ok(self.in_parts(record, content_type, info, BytesState::Stored))
@@ -119,7 +119,7 @@ impl UploadFinder<'_> {
         }
     }
 
-    /// Checks the content of an upload. Returns the digest in the fingerprint of its job.
+    /// Checks the content of an upload. Returns the digest for the fingerprint of its job.
     async fn identify(&self, found: &Found) -> Result<(Digest, UploadContent), SubmitError> {
         match (self.command.takes(), found.info.sha256) {
             // It was checked when its job was accepted.
@@ -148,7 +148,7 @@ impl UploadFinder<'_> {
             .map_err(SubmitError::Payload)
     }
 
-    /// Returns the digest of an upload, or, if reading it takes too long, the digest of its `ETag`.
+    /// Returns the digest of an upload. If reading the upload would take too long, returns the digest of its `ETag`.
     async fn digest(
         &self,
         known: Option<Digest>,

@@ -24,7 +24,7 @@ pub(super) fn check_description(
     }
 }
 
-/// Checks a payload that is in memory.
+/// Checks a payload in memory.
 pub(super) fn check_body(
     command: &Command,
     query: &str,
@@ -32,7 +32,7 @@ pub(super) fn check_body(
     bytes: &Bytes,
     limit: u64,
 ) -> Result<ValidPayload, SubmitError> {
-    // A client that names no type is taken at the word of a command that takes one only.
+    // If a client declares no type and the command accepts only one, that type is assumed.
     let content_type = match (content_type, command.media_types()) {
         (Some(sent), _) => sent,
         (None, [only]) => only,
@@ -59,16 +59,16 @@ pub(super) fn check_body(
     })
 }
 
-/// Other names of media types, as some programs and browsers write them.
+/// Aliases of media types that some programs and browsers send.
 const ALIASES: [(&str, &str); 2] = [("image/jpg", "image/jpeg"), ("image/pjpeg", "image/jpeg")];
 
-/// Returns the media type to record for what a client sent.
+/// Returns the media type to record for the one that a client sent.
 ///
-/// Parameters belong to text and JSON, where a `charset` other than UTF-8 makes another type. For other types, images
-/// say, they mean nothing (`image/jpeg; charset=binary` is what `file -bi` prints): the type is recorded as the command
-/// names it.
+/// Text and JSON have parameters: a `charset` other than UTF-8 makes a different type. For other types, such as images,
+/// parameters have no meaning (`file -bi` prints `image/jpeg; charset=binary`). Those types are recorded as the command
+/// spells them.
 fn accepted_media_type(command: &Command, sent: &str) -> Result<String, SubmitError> {
-    // It goes into messages and beside objects, where not every character may go.
+    // The type becomes part of messages and object metadata, which don't allow all characters.
     let held =
         sent.len() <= MEDIA_TYPE_LIMIT && sent.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
     let mut parts = sent.split(';').map(str::trim);

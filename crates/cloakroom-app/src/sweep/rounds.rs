@@ -1,8 +1,8 @@
-//! The sweeper's rounds: jobs that were accepted a while ago are looked at; those that are not over are written on a list,
-//! and looked at again when the first of them may be abandoned, until all are over.
+//! Rounds of the sweeper. A round examines jobs that were accepted a while ago. Those that are still open are put on a
+//! list. The list is examined again when the first of them may be abandoned, until all have ended.
 //!
-//! A list is one message, hidden until its next look. One that is older than a week is sent again in place of the old message,
-//! as the queue retains a message for 14 days and a job may begin long after that.
+//! A list is one message, hidden until its next look. A list that is older than a week is sent again as a new message:
+//! the queue retains a message for 14 days, and a job may start long after that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,30 +16,30 @@ use crate::ports::{PortError, Queue};
 
 const VERSION: u32 = 1;
 
-/// How many jobs are on one list: some 40 KB.
+/// Maximum number of jobs on one list: about 40 KB.
 const LIST: usize = 500;
 
-/// How long a list waits after a port failed.
+/// Delay of a list after a port failed.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// Age from which on a list is sent again: half of the time for which its queue retains it.
+/// Age from which a list is sent again: half of the retention of its queue.
 const SENT_AGAIN_AFTER: Duration = Duration::from_secs(OVERTIME.as_secs() / 2);
 
 /// The use case, with its ports.
 #[derive(Clone)]
 pub struct Rounds {
-    /// Looks at the jobs of a list.
+    /// Examines the jobs of a list.
     pub sweeper: Sweeper,
     /// Queue of lists.
     pub lists: Arc<dyn Queue>,
 }
 
-/// A list: a boundary, read by later code.
+/// A list of jobs. This type is a boundary: later versions read it.
 #[derive(Serialize, Deserialize)]
 struct List {
     v: u32,
     jobs: Vec<(Tenant, JobId)>,
-    /// Time at which the message was sent, in seconds. Lists of older versions do not say it.
+    /// Time at which the message was sent, in seconds. Lists of older versions don't have it.
     sent_at: Option<i64>,
 }
 
@@ -51,7 +51,7 @@ impl List {
 }
 
 impl Rounds {
-    /// Looks at jobs for the first time. When it fails, nothing is lost by doing all of it again.
+    /// Examines jobs for the first time. After an error, the whole call can be repeated.
     pub async fn begin(&self, jobs: &[JobKey]) -> Result<(), PortError> {
         let looked = self.sweeper.sweep(jobs).await?;
         let now = self.sweeper.shared.host.now();
@@ -61,7 +61,7 @@ impl Rounds {
         Ok(())
     }
 
-    /// Sends a list of open jobs, held back until the first of them is due.
+    /// Sends a list of open jobs, hidden until the first of them is due.
     async fn send(&self, open: &[(JobKey, Timestamp)], now: Timestamp) -> Result<(), PortError> {
         let Some(next) = earliest(open) else {
             return Ok(());
@@ -81,8 +81,8 @@ impl Rounds {
             .await
     }
 
-    /// Looks again at the jobs of these lists; the dispositions are in their order. A list whose handling panics stays, and
-    /// holds up no other.
+    /// Examines the jobs of these lists again. The dispositions are in the same order. A list whose handling panics
+    /// stays in its queue, and does not affect the others.
     pub async fn resume(&self, lists: &[Delivery]) -> Vec<Disposition> {
         let each = lists
             .iter()
@@ -160,7 +160,7 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    /// A room, `n` jobs of it that are stranded, and the rounds over a queue of lists.
+    /// Returns a room with `n` stranded jobs, and the rounds over a queue of lists.
     async fn stranded(n: usize) -> (Room, Vec<JobKey>, Rounds, Arc<Memory>) {
         let room = Room::new(vec![Command::json("nothing", |_: Nothing| async {
             Ok::<_, HandlerError>(Output::none())
@@ -206,7 +206,7 @@ mod tests {
         rounds.begin(&keys).await.expect("a look");
         assert_eq!(lists.messages().0, 3, "lists of 500");
         let looks = until_done(&rounds, &lists).await;
-        // The queue holds a message back for 15 minutes, then it is hidden for the rest of the time.
+        // The queue delays a message by 15 minutes. After that, it is hidden for the remaining time.
         assert_eq!((looks, begun.elapsed().as_secs()), (6, 6000));
         for key in &keys {
             assert!(room.poll(key).await.status.is_terminal());

@@ -1,4 +1,4 @@
-//! One look at some jobs.
+//! A single look at some jobs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::meter::{Fact, Measure};
 use crate::ports::{Change, PortError, Queue, QueueState};
 use crate::shared::Shared;
 
-/// Number of jobs that are looked at side by side.
+/// Number of jobs that are examined concurrently.
 const SIDE_BY_SIDE: usize = 16;
 
 /// The use case, with its ports.
@@ -25,11 +25,12 @@ pub struct Sweeper {
 /// Result of sweeping some jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SweepReport {
-    /// Unfinished jobs, and the time of the next look at each.
+    /// Open jobs, with the time of the next look at each.
     pub open: Vec<(JobKey, Timestamp)>,
     /// Number of jobs that were ended.
     pub ended: usize,
-    /// Number of jobs whose records can't be read. They are skipped: looking again would not help, and would hold up all others.
+    /// Number of jobs whose records can't be read. They are skipped: a retry would not help, and would block all
+    /// others.
     pub unreadable: usize,
 }
 
@@ -45,7 +46,8 @@ pub(super) fn earliest(open: &[(JobKey, Timestamp)]) -> Option<Timestamp> {
 }
 
 impl Sweeper {
-    /// Looks at these jobs, and ends those that are abandoned. After an error some may have ended: repeat the whole call.
+    /// Examines these jobs, and ends those that are abandoned. After an error, some may have ended: repeat the whole
+    /// call.
     pub async fn sweep(&self, jobs: &[JobKey]) -> Result<SweepReport, PortError> {
         if jobs.is_empty() {
             return Ok(SweepReport::default());
@@ -91,7 +93,7 @@ impl Sweeper {
                 );
                 Ok(Look::Ended)
             }
-            // It moved after all: look again when it could be abandoned again.
+            // The job changed concurrently: look again after another cycle.
             Change::Refused(_) => Ok(Look::Open(key.clone(), now.after(queue.cycle))),
         }
     }

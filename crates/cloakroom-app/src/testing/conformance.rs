@@ -1,8 +1,8 @@
-//! What every implementation of a port must do. Run against the one in memory, and against the real adapters over
-//! whatever stands in for the services.
+//! Conformance suites for the ports. They run against the implementations in memory, and against the real adapters on
+//! emulated or real services.
 //!
-//! Each suite keeps to ids of its own, so that it may run beside anything else on the same table and bucket. A queue is its
-//! own.
+//! Each suite uses its own ids, so it can run concurrently with anything else on the same table and bucket. A queue
+//! must be exclusive to its suite.
 
 mod dead_letters;
 mod jobs;

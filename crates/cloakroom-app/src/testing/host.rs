@@ -1,4 +1,4 @@
-//! A host whose time stands still until it is moved.
+//! A host with a controlled clock.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::host::Host;
 
-/// A host whose clock is tokio's (pause it), and whose randomness follows from a seed.
+/// A host that uses tokio's clock (pause it), and deterministic randomness from a seed.
 #[derive(Debug)]
 pub struct TestHost {
     epoch: Timestamp,
@@ -16,7 +16,7 @@ pub struct TestHost {
 }
 
 impl TestHost {
-    /// Returns a host at 2026-11-21T08:00:00Z.
+    /// Returns a host whose time is 2026-11-21T08:00:00Z.
     pub fn new(seed: u64) -> Self {
         Self {
             epoch: Timestamp::from_seconds(1_795_248_000),

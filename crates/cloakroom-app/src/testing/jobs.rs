@@ -1,4 +1,4 @@
-//! Jobs and claims.
+//! Sample jobs and claims.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Returns a job that was accepted at `now`, with the id `n`.
 ///
 /// # Panics
-/// Never: its names are good ones.
+/// Never: all names are valid.
 pub fn new_job(now: Timestamp, n: u128) -> Job {
     let command: CommandType = "diagnostic.run".parse().expect("a good name");
     let new = NewJob {

@@ -1,4 +1,4 @@
-//! All ports in memory: what the adapters do, without the services.
+//! All ports in memory, with the behaviour of the adapters.
 
 mod jobs;
 mod objects;
@@ -18,10 +18,10 @@ use crate::delivery::Delivery;
 use crate::intake::ProducerMessage;
 use crate::ports::{PartsRecord, PortError};
 
-/// Cycle of a queue whose messages are hidden for 6 minutes and received 10 times.
+/// Cycle of a queue with a visibility timeout of 6 minutes and a maximum receive count of 10.
 pub(super) const CYCLE: Duration = Duration::from_secs(3600);
 
-/// A table, a queue and a store of objects.
+/// A table, a queue and a store of objects in memory.
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<State>);
 
@@ -33,7 +33,7 @@ struct State {
     uploads: HashMap<(Tenant, UploadId), JobId>,
     objects: HashMap<String, (String, Bytes)>,
     records: HashMap<(Tenant, UploadId), PartsRecord>,
-    /// Objects that come in parts, by the store's own name: their key, media type and parts.
+    /// Multipart uploads in progress, by the store's id: their key, media type and parts.
     unfinished: HashMap<String, (String, String, BTreeMap<u32, Bytes>)>,
     messages: VecDeque<Message>,
     dead_letters: BTreeMap<String, String>,
@@ -77,19 +77,19 @@ impl Memory {
             .expect("no test panics while it holds the memory")
     }
 
-    /// Makes the next call of this name go wrong. Several are kept in order.
+    /// Lets the next call of this name fail. Several faults are applied in order.
     pub fn fail(&self, call: &'static str, fault: Fault) {
         self.state().trouble.faults.push_back((call, fault));
     }
 
-    /// Makes the n-th call from now on (from 0), whichever it is, go wrong.
+    /// Lets the n-th call from now (from 0) fail, whatever its name.
     pub fn fail_nth(&self, n: usize, fault: Fault) {
         let mut state = self.state();
         state.trouble.fault_at = Some((state.trouble.made + n, fault));
     }
 
-    /// Lets another change jobs just before the next call of this name: between what a use case read and what it writes.
-    /// Several are kept in order.
+    /// Applies a concurrent change to the jobs just before the next call of this name, between a use case's read and
+    /// its write. Several changes are applied in order.
     pub fn meanwhile(
         &self,
         call: &'static str,
@@ -101,27 +101,27 @@ impl Memory {
             .push_back((call, Box::new(change)));
     }
 
-    /// Makes the record of a job one that can't be read.
+    /// Makes the record of a job unreadable.
     pub fn damage(&self, key: &JobKey) {
         self.state().damaged.insert(key.clone());
     }
 
-    /// Makes every call of this name take so long.
+    /// Makes every call of this name take this time.
     pub fn slow(&self, call: &'static str, time: Duration) {
         self.state().trouble.slow = Some((call, time));
     }
 
-    /// Makes every call of these names go wrong, until it is [calm](Self::calm).
+    /// Lets every call of these names fail, until [`calm`](Self::calm).
     pub fn down(&self, calls: &'static [&'static str]) {
         self.state().trouble.down = calls;
     }
 
-    /// Returns how often the message was received that was received most often.
+    /// Returns the highest receive count of all messages.
     pub fn most_received(&self) -> u32 {
         self.state().most_received
     }
 
-    /// Makes no more calls go wrong, and none slow.
+    /// Stops all faults and delays.
     pub fn calm(&self) {
         let trouble = &mut self.state().trouble;
         trouble.faults.clear();
@@ -129,17 +129,17 @@ impl Memory {
         trouble.fault_at = None;
     }
 
-    /// The lifetimes of the links that were made since this was asked last.
+    /// Returns the lifetimes of the links created since the last call, and clears them.
     pub fn links(&self) -> Vec<Duration> {
         std::mem::take(&mut self.state().links)
     }
 
-    /// The calls that were made since this was asked last, by name.
+    /// Returns the names of the calls made since the last call of this function, and clears them.
     pub fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.state().calls)
     }
 
-    /// The next visible message, hidden for `visibility` from now on.
+    /// Receives the next visible message, and hides it for `visibility`.
     pub fn receive(&self, visibility: Duration) -> Option<Delivery> {
         let mut state = self.state();
         state.receipts += 1;
@@ -163,7 +163,7 @@ impl Memory {
         })
     }
 
-    /// Puts a producer's message into the queue, as the producer does. Returns its id.
+    /// Sends a producer's message to the queue. Returns its id.
     pub fn produce(&self, body: &str, producer_message: ProducerMessage) -> String {
         let mut state = self.state();
         state.sent += 1;
@@ -188,19 +188,19 @@ impl Memory {
             .collect()
     }
 
-    /// Deletes a message, if the receipt is its last one.
+    /// Deletes a message, if the receipt is its latest one.
     pub fn delete(&self, delivery: &Delivery) {
         self.state()
             .messages
             .retain(|message| message.receipt != delivery.receipt);
     }
 
-    /// Loses all messages.
+    /// Deletes all messages.
     pub fn purge(&self) {
         self.state().messages.clear();
     }
 
-    /// How many messages there are, and when the first of them is visible.
+    /// Returns the number of messages, and the time at which the first of them becomes visible.
     pub fn messages(&self) -> (usize, Option<Instant>) {
         let state = self.state();
         (
@@ -213,17 +213,17 @@ impl Memory {
         )
     }
 
-    /// The trace header that was sent beside the last message.
+    /// Returns the trace header that was sent with the last message.
     pub fn xray(&self) -> Option<String> {
         self.state().xray.clone()
     }
 
-    /// Loses an object.
+    /// Deletes an object.
     pub fn lose(&self, key: &str) {
         self.state().objects.remove(key);
     }
 
-    /// Does what the link of a part takes; `false` when it takes nothing any more.
+    /// Uploads a part as its link would. Returns false if the link is no longer valid.
     pub fn put_part(&self, key: &str, number: u32, bytes: Bytes) -> bool {
         let mut state = self.state();
         let unfinished = state.unfinished.values_mut().find(|(of, ..)| of == key);
@@ -232,22 +232,22 @@ impl Memory {
             .is_some()
     }
 
-    /// Gives up whatever came in parts and is not finished.
+    /// Aborts all multipart uploads in progress.
     pub fn give_up_parts(&self) {
         self.state().unfinished.clear();
     }
 
-    /// The keys of all objects, in order.
+    /// Returns the keys of all objects, in order.
     pub fn object_keys(&self) -> Vec<String> {
         let mut keys: Vec<_> = self.state().objects.keys().cloned().collect();
         keys.sort();
         keys
     }
 
-    /// The one job there is.
+    /// Returns the only job.
     ///
     /// # Panics
-    /// When there is none, or more than one.
+    /// If there is not exactly one.
     pub fn only_job(&self) -> Job {
         let state = self.state();
         assert_eq!(state.jobs.len(), 1, "one job");
@@ -291,7 +291,7 @@ impl Memory {
     }
 }
 
-/// Returns the URL of an object, with its key encoded.
+/// Returns the URL of an object, with an encoded key.
 fn url_of(key: &str) -> String {
     let encoded = |name: &str| form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>();
     let path: Vec<_> = key.split('/').map(encoded).collect();

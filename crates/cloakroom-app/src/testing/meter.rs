@@ -1,10 +1,10 @@
-//! A meter that remembers.
+//! Meter in memory.
 
 use std::sync::{Mutex, MutexGuard};
 
 use crate::meter::{Fact, Measure, Meter};
 
-/// Remembers what was counted, in order.
+/// Records facts in order.
 #[derive(Debug, Default)]
 pub struct MemoryMeter(Mutex<Vec<Measure>>);
 
@@ -13,12 +13,12 @@ impl MemoryMeter {
         self.0.lock().expect("no test panics while it counts")
     }
 
-    /// What was counted since this was asked last.
+    /// Returns the measures recorded since the last call, and clears them.
     pub fn take(&self) -> Vec<Measure> {
         std::mem::take(&mut self.measures())
     }
 
-    /// As [`take`](Self::take): the facts alone.
+    /// Returns only the facts; see [`take`](Self::take).
     pub fn facts(&self) -> Vec<Fact> {
         self.take()
             .into_iter()

@@ -1,4 +1,4 @@
-//! Pieces of an object, for stores that hold their objects in memory.
+//! Writes for stores that hold their objects in memory.
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -6,7 +6,7 @@ use futures::stream::BoxStream;
 
 use crate::ports::{Objects, PortError, SourceAborted};
 
-/// Puts the pieces of an object as a whole.
+/// Collects the pieces of an object, and writes it as a whole.
 pub async fn put_whole(
     objects: &dyn Objects,
     key: &str,

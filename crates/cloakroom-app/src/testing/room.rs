@@ -1,4 +1,4 @@
-//! All use cases over the ports in memory, and a worker that is called for each message as the queue would.
+//! All use cases on the ports in memory, and a worker that is called for each message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
 use crate::work::{Handlers, WorkerSettings};
 use crate::{Admission, DeadLetters, Jobs, Redrive, Shared, Submit, Sweeper, Uploads, Worker};
 
-/// How long the queue hides a message that was received: longer than until the first heartbeat.
+/// Visibility timeout of the queue: longer than the first heartbeat interval.
 const VISIBILITY: Duration = Duration::from_secs(15);
 
-/// The lifetime of a function.
+/// Timeout of a function.
 const FUNCTION: Duration = Duration::from_secs(900);
 
 /// A deployment in memory.
@@ -33,26 +33,26 @@ pub struct Room {
     pub memory: Arc<Memory>,
     /// Clock and randomness.
     pub host: Arc<TestHost>,
-    /// What was counted.
+    /// Recorded facts.
     pub meter: Arc<MemoryMeter>,
-    /// Submits.
+    /// Submission of commands.
     pub submit: Submit,
-    /// Makes uploads ready.
+    /// Preparation of uploads.
     pub uploads: Uploads,
-    /// Polls, finds and cancels.
+    /// Polling and cancellation.
     pub jobs: Jobs,
-    /// Runs the handlers.
+    /// Execution of handlers.
     pub worker: Worker,
-    /// Ends the jobs of dead letters.
+    /// Handling of dead letters.
     pub dead_letters: DeadLetters,
-    /// Ends abandoned jobs.
+    /// Sweeping of abandoned jobs.
     pub sweeper: Sweeper,
-    /// Sends dead letters back.
+    /// Redriving of dead letters.
     pub redrive: Redrive,
 }
 
 impl Room {
-    /// A deployment that serves these commands. Call it with tokio's time paused.
+    /// Returns a deployment with these commands. Requires tokio's time to be paused.
     pub fn new(commands: Vec<Command>) -> Self {
         let (memory, host) = (Arc::new(Memory::default()), Arc::new(TestHost::new(7)));
         let meter = Arc::new(MemoryMeter::default());
@@ -114,7 +114,7 @@ impl Room {
         }
     }
 
-    /// Submits JSON.
+    /// Submits a JSON payload.
     pub async fn send(
         &self,
         command: &str,
@@ -128,10 +128,10 @@ impl Room {
         self.send_body(command, key, "", body).await
     }
 
-    /// Submits anything.
+    /// Submits any payload.
     ///
     /// # Panics
-    /// When the names are not good ones.
+    /// If a name is not valid.
     pub async fn send_body(
         &self,
         command: &str,
@@ -151,10 +151,10 @@ impl Room {
         self.submit.submit(submission).await
     }
 
-    /// Handles the next visible message; `false` when there is none.
+    /// Handles the next visible message. Returns false if no message is visible.
     ///
     /// # Panics
-    /// When the worker outlives its function.
+    /// If the worker runs longer than its function.
     pub async fn work_once(&self) -> bool {
         let Some(delivery) = self.memory.receive(VISIBILITY) else {
             return false;
@@ -167,10 +167,10 @@ impl Room {
         true
     }
 
-    /// Handles messages, waiting for those that are hidden, until none is left.
+    /// Handles messages until none is left. Waits for hidden ones.
     ///
     /// # Panics
-    /// When there is no end to it.
+    /// If there are too many messages.
     pub async fn work_until_idle(&self) {
         for _ in 0..1000 {
             if self.work_once().await {
@@ -189,10 +189,10 @@ impl Room {
         );
     }
 
-    /// The job as a poll finds it.
+    /// Returns the job as a poll finds it.
     ///
     /// # Panics
-    /// When there is none.
+    /// If the job does not exist.
     pub async fn poll(&self, key: &JobKey) -> Job {
         self.jobs
             .get(key)

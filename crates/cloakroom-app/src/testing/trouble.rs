@@ -1,4 +1,4 @@
-//! Trouble of the ports in memory: calls that fail, and jobs that others change between two calls.
+//! Faults of the ports in memory: calls that fail, and concurrent changes between two calls.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -9,25 +9,25 @@ use cloakroom_core::{Job, JobKey, Transition};
 /// A fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing happened.
+    /// The call fails without an effect.
     Before,
-    /// It happened, and the answer was lost.
+    /// The call has its effect, but the response is lost.
     After,
-    /// It happened, the answer was lost, and the port made the call again by itself: this is the second answer.
+    /// The call has its effect, but the response is lost, and the port retries internally. This is the second response.
     Twice,
-    /// The port panics, and nothing happened.
+    /// The port panics without an effect.
     Panic,
 }
 
-/// The records of all jobs.
+/// Records of all jobs.
 pub type Records = HashMap<JobKey, Job>;
 
 type Change = Box<dyn FnOnce(&mut Records) + Send>;
 
-/// Makes the change of another to every job, which must allow it.
+/// Returns a change that applies the same transition to every job.
 ///
 /// # Panics
-/// When it is not.
+/// If a job does not allow it.
 pub fn another(does: impl Fn(&Job) -> Transition + Send) -> impl FnOnce(&mut Records) + Send {
     move |jobs| {
         for job in jobs.values_mut() {
@@ -36,23 +36,23 @@ pub fn another(does: impl Fn(&Job) -> Transition + Send) -> impl FnOnce(&mut Rec
     }
 }
 
-/// Trouble that tests ask for.
+/// Faults that tests requested.
 #[derive(Default)]
 pub(super) struct Trouble {
-    /// Faults of the next calls of a name.
+    /// Faults of the next calls by name.
     pub(super) faults: VecDeque<(&'static str, Fault)>,
     /// Fault of the n-th call.
     pub(super) fault_at: Option<(usize, Fault)>,
-    /// Calls that were made.
+    /// Number of calls made.
     pub(super) made: usize,
     pub(super) slow: Option<(&'static str, Duration)>,
     pub(super) down: &'static [&'static str],
-    /// Changes that others make just before the next call of a name.
+    /// Concurrent changes just before the next call of a name.
     pub(super) meanwhile: VecDeque<(&'static str, Change)>,
 }
 
 impl Trouble {
-    /// Counts a call. Returns what goes wrong at it.
+    /// Counts a call. Returns its fault, if there is one.
     pub(super) fn at(&mut self, name: &'static str) -> Option<Fault> {
         self.made += 1;
         match (self.faults.front(), self.fault_at) {
@@ -66,7 +66,7 @@ impl Trouble {
         }
     }
 
-    /// Takes the change that others make before a call of this name.
+    /// Returns the concurrent change before a call of this name.
     pub(super) fn before(&mut self, name: &'static str) -> Option<Change> {
         let next = self
             .meanwhile

@@ -65,7 +65,7 @@ fn what_begins_here_is_well_formed_whatever_is_drawn() {
     }
 }
 
-/// What the handler sees in each of two attempts of a job that came with this trace.
+/// Returns the trace that the handler sees in each of two attempts.
 async fn seen_in_two_attempts(trace: RequestTrace) -> Vec<(TraceContext, Option<String>)> {
     let seen = Arc::new(Mutex::new(vec![]));
     let noted = Arc::clone(&seen);

@@ -1,4 +1,4 @@
-//! The beginning of an attempt: admission by its memory, then the claim of its job.
+//! Start of an attempt: admission by memory, then the claim of the job.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -20,31 +20,31 @@ use crate::envelope::PayloadRef;
 use crate::meter::Fact;
 use crate::ports::{Change, PortError, ReadError};
 
-/// A message that asks for an attempt.
+/// A message that requires an attempt.
 pub(super) struct AttemptRequest<'a> {
     pub(super) ports: AttemptPorts<'a>,
     pub(super) admission: &'a Admission,
     pub(super) message: JobMessage<'a>,
     pub(super) key: &'a JobKey,
     pub(super) command: &'a Command,
-    /// Time at which the function itself is ended.
+    /// Time at which the function times out.
     pub(super) ends_at: Timestamp,
 }
 
-/// An attempt whose job is claimed.
+/// An attempt whose job was claimed.
 pub(super) struct ClaimedAttempt {
     pub(super) job: Job,
     pub(super) token: LeaseToken,
-    /// Admission of the handler; it must not run without.
+    /// Admission of the handler. Without it, the handler must not run.
     pub(super) permit: Result<Permit, TooLarge>,
-    /// Time at which the attempt is stopped at the latest.
+    /// Latest time at which the attempt is stopped.
     pub(super) deadline: Timestamp,
-    /// Time at which its end must be written at the latest.
+    /// Latest time for recording the attempt's end.
     pub(super) last_moment: Timestamp,
 }
 
 impl AttemptRequest<'_> {
-    /// Begins an attempt. If it can't, decides about the message.
+    /// Starts an attempt. If that fails, returns the disposition of the message.
     pub(super) async fn begin(&self) -> Result<ClaimedAttempt, Disposition> {
         self.in_time().await?;
         let need = self.memory().await;
@@ -58,7 +58,7 @@ impl AttemptRequest<'_> {
         }
         self.unless_lapsed().await?;
         let claim = self.claim();
-        // Not earlier: each write before it may have taken seconds, and a lease must not begin in the past.
+        // Determined late: each previous write may have taken seconds, and a lease must not start in the past.
         let now = self.in_time().await?;
         let written = self.change(&Transition::claim(&claim, now)).await;
         match written {
@@ -76,7 +76,7 @@ impl AttemptRequest<'_> {
         }
     }
 
-    /// Begins an attempt in place of one whose worker died.
+    /// Starts an attempt that replaces one whose worker crashed.
     async fn take_over(
         &self,
         mut claim: Claim,
@@ -123,7 +123,7 @@ impl AttemptRequest<'_> {
             .await
     }
 
-    /// Stops counting an attempt whose begin or end could not be recorded, as its message says.
+    /// Stops counting the attempt in the message whose start or end could not be recorded.
     async fn give_back(&self) -> Result<(), PortError> {
         let Some(token) = self.message.envelope.unrecorded() else {
             return Ok(());
@@ -183,12 +183,13 @@ impl AttemptRequest<'_> {
         }
     }
 
-    /// Returns the latest time for writing the end of the attempt.
+    /// Returns the latest time for recording the end of the attempt.
     fn last_moment(&self) -> Timestamp {
         self.ends_at.before(self.ports.settings.margin)
     }
 
-    /// Returns the time, while there is enough for a short attempt: a shorter one would count, and do nothing.
+    /// Returns the current time, if enough of it remains for a short attempt. A shorter one would be counted without
+    /// effect.
     async fn in_time(&self) -> Result<Timestamp, Disposition> {
         let now = self.ports.shared.host.now();
         if now < self.last_moment() {
@@ -198,7 +199,7 @@ impl AttemptRequest<'_> {
         }
     }
 
-    /// Ends a job that was not begun in time.
+    /// Ends a job that did not start in time.
     async fn unless_lapsed(&self) -> Result<(), Disposition> {
         let now = self.ports.shared.host.now();
         let accepted_at = self.message.envelope.accepted_at();
@@ -208,7 +209,7 @@ impl AttemptRequest<'_> {
             .start_within
             .filter(|limit| accepted_at.after(*limit) <= now);
         let Some(limit) = limit else { return Ok(()) };
-        // Perhaps too late. Whether it is, and was not begun before, the record says.
+        // The job may have lapsed. The record shows whether it has, and whether it started before.
         match self
             .change(&Transition::lapse(accepted_at, limit, now))
             .await
@@ -229,7 +230,7 @@ impl AttemptRequest<'_> {
         }
     }
 
-    /// Waits for admission. The message stays hidden meanwhile; at the function's last moment it goes back to the queue.
+    /// Waits for admission. The message stays hidden meanwhile. At the function's last moment, it returns to the queue.
     async fn wait<T>(&self, admitted: impl Future<Output = T>) -> Result<T, Disposition> {
         let mut admitted = pin!(admitted);
         let asked = Instant::now();
@@ -249,7 +250,8 @@ impl AttemptRequest<'_> {
                     next_beat += self.ports.settings.lease / 3;
                     let hidden = self.message.queue.hide(&self.message.delivery.receipt, self.ports.settings.lease);
                     if let Ok(Err(error)) = timeout_at(next_beat, hidden).await {
-                        // At worst the message comes back early, and is handled twice: only one claim is made.
+                        // In the worst case, the message becomes visible early and is handled twice. Only one of the
+                        // claims succeeds.
                         tracing::warn!(%error, "failed to hide a message that waits for memory");
                     }
                 }
@@ -264,7 +266,7 @@ impl AttemptRequest<'_> {
             Some(estimate) => match self.head().await {
                 Ok(head) => estimate(&envelope.query, &head),
                 Err(error) => {
-                    // The attempt reads the payload again, and its record says what comes of that.
+                    // The attempt reads the payload again, and records the error.
                     tracing::warn!(%error, "failed to read the beginning of the payload; its memory is not known");
                     None
                 }
@@ -279,7 +281,8 @@ impl AttemptRequest<'_> {
         estimated.or(command.limits().memory).unwrap_or(held)
     }
 
-    /// Reads the beginning of the payload. That of a lost or damaged one is empty: the attempt finds out.
+    /// Reads the beginning of the payload. Returns an empty one if the payload is missing or damaged: the attempt
+    /// reports that.
     async fn head(&self) -> Result<BodyHead, ReadError> {
         match &self.message.envelope.payload {
             PayloadRef::Stored(key) => Ok(self.ports.objects.head(key).await?.unwrap_or_default()),

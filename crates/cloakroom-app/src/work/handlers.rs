@@ -1,16 +1,16 @@
-//! Commands that can be run.
+//! Commands with handlers.
 
 use crate::registry::Registry;
 
-/// Commands whose handlers are compiled in: a worker runs no others.
+/// Commands whose handlers are compiled in. A worker runs no others.
 #[derive(Clone)]
 pub struct Handlers(pub(super) Registry);
 
 impl Handlers {
-    /// Takes the commands of a deployment.
+    /// Creates a set of commands that a worker can run.
     ///
     /// # Panics
-    /// At start, without the feature `handlers` of this crate: a worker built so would retry every job.
+    /// At start, if this crate was built without the feature `handlers`: such a worker would retry every job.
     pub fn new(commands: Registry) -> Self {
         require_handlers(cfg!(feature = "handlers"));
         Self(commands)

@@ -1,4 +1,4 @@
-//! The message of a job: hidden, or sent again.
+//! Message of a job: hides it, or sends it again.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use crate::delivery::{self, Delivery, Disposition};
 use crate::envelope::Envelope;
 use crate::ports::{PortError, Queue};
 
-/// Wait of a message after a port failed for the first time; four times as long each further time.
+/// Delay of a message after the first fault of a port. Each further fault quadruples it.
 pub(super) const AFTER_A_FAULT: Duration = Duration::from_secs(5);
 
-/// Longest wait of a message of our own after a port failed: jobs go on so soon after an outage.
+/// Maximum delay of a message after a fault. Jobs resume within this time after an outage.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// Longest wait of a message that can't be sent again: ten receipts last longer than an hour.
+/// Maximum delay of a message that can't be sent again: ten receipts take more than an hour.
 pub(super) const LONGEST_WAIT_OF_OTHERS: Duration = Duration::from_secs(900);
 
-/// Receipt from which on a message is sent again, so that its receipts are counted from 1.
+/// Receive count from which a message is sent again, so that its receipts count from 1.
 const RECEIVED_OFTEN: u32 = 4;
 
-/// The message of a job, with its queue.
+/// Message of a job, with its queue.
 #[derive(Clone, Copy)]
 pub(super) struct JobMessage<'a> {
     pub(super) queue: &'a dyn Queue,
@@ -29,15 +29,15 @@ pub(super) struct JobMessage<'a> {
 }
 
 impl JobMessage<'_> {
-    /// Hides the message, to come back after this time.
+    /// Hides the message for this time.
     pub(super) async fn hide(&self, time: Duration) -> Disposition {
         delivery::hide(self.queue, self.delivery, time).await
     }
 
-    /// Delivers the message again after this time. One that was received often is sent again, so that its receipts are counted
-    /// from 1: receipts that are no fault of its job's must not make it a dead letter.
+    /// Delivers the message again after this time. A message with a high receive count is sent again, so that its
+    /// receipts count from 1. Receipts that are not caused by the job must not make its message a dead letter.
     ///
-    /// Not for the message of a live attempt: the one that is sent again is another message.
+    /// Must not be used for the message of a live attempt, because a resent message has another id.
     pub(super) async fn redeliver(&self, wait: Duration) -> Disposition {
         if self.delivery.receive_count < RECEIVED_OFTEN {
             self.hide(wait).await
@@ -51,7 +51,7 @@ impl JobMessage<'_> {
         tracing::error!(%error, "failed to {doing}; the message comes back");
         let wait = wait_after_a_fault(self.delivery, LONGEST_WAIT);
         match error {
-            // It stays so, however often the message is sent again: in the end it is a dead letter.
+            // The fault persists, however often the message is sent again. In the end, it becomes a dead letter.
             PortError::Unreadable { .. } => self.hide(wait).await,
             PortError::Unavailable { .. } | PortError::Misconfigured { .. } => {
                 self.redeliver(wait).await
@@ -59,8 +59,8 @@ impl JobMessage<'_> {
         }
     }
 
-    /// Handles a fault after which the record may hold the attempt of `token` as running, or not. The message is sent again, and
-    /// says so.
+    /// Handles a fault after which it is unknown whether the record shows the attempt of `token` as running. The
+    /// message is sent again with that token.
     pub(super) async fn resend_unrecorded(
         &self,
         token: LeaseToken,
@@ -73,7 +73,7 @@ impl JobMessage<'_> {
             .await
     }
 
-    /// Sends the message again, and lets the received one be deleted. If it can't be sent, the received one is hidden.
+    /// Sends the message again, so that the received one can be deleted. If that fails, hides the received one.
     async fn resend(&self, envelope: &Envelope, wait: Duration) -> Disposition {
         match self
             .queue
@@ -89,12 +89,12 @@ impl JobMessage<'_> {
     }
 }
 
-/// Returns the wait after a fault of a message that can't be sent again.
+/// Returns the delay after a fault for a message that can't be sent again.
 pub(super) fn wait_of_others(delivery: &Delivery) -> Duration {
     wait_after_a_fault(delivery, LONGEST_WAIT_OF_OTHERS)
 }
 
-/// Returns the wait of a message after a fault, by how often it was received.
+/// Returns the delay of a message after a fault, based on its receive count.
 pub(super) fn wait_after_a_fault(delivery: &Delivery, longest: Duration) -> Duration {
     let times = delivery.receive_count.saturating_sub(1).min(8);
     AFTER_A_FAULT.saturating_mul(1 << (2 * times)).min(longest)

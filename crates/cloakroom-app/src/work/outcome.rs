@@ -1,4 +1,4 @@
-//! Effects of a job's new status: a fact is counted, and the payload of a finished job is deleted.
+//! Effects of a job's new status: counts a fact, and deletes the payload of a finished job.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::attempt::ports::AttemptPorts;
 use crate::envelope::Envelope;
 use crate::meter::{Fact, Meter};
 
-/// Time before its job expires until which a payload is still deleted: longer than any function runs. After that the job's id
-/// may be another job's, with a payload of the same bytes under the same key.
+/// Time before a job's expiry from which its payload is no longer deleted: longer than the maximum lifetime of a
+/// function. After the expiry, the id may belong to another job, with the same payload under the same key.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(1800);
 
-/// Deletes the payload of a job that succeeded or was cancelled, once that is recorded.
+/// Deletes the payload of a job that has succeeded or was cancelled, after that is recorded.
 ///
-/// The bucket's lifecycle deletes a payload that can't be deleted here. It also deletes the payload of a failed job, which may be
-/// sent back to work.
+/// If this fails, the bucket's lifecycle rule deletes the payload. The rule also deletes the payloads of failed jobs,
+/// which an operator may redrive until then.
 pub(super) async fn delete_payload(ports: &AttemptPorts<'_>, envelope: &Envelope, job: &Job) {
     let over = matches!(job.status, Status::Succeeded | Status::Cancelled);
     let its_own = job.created_at == envelope.accepted_at();
@@ -30,7 +30,7 @@ pub(super) async fn delete_payload(ports: &AttemptPorts<'_>, envelope: &Envelope
     }
 }
 
-/// Counts the outcome of an attempt, by the record after it.
+/// Counts the outcome of an attempt, from the record after it.
 pub(super) fn count(meter: &dyn Meter, job: &Job, run_time: Option<Duration>) {
     let code = || {
         job.failure
@@ -51,7 +51,7 @@ pub(super) fn count(meter: &dyn Meter, job: &Job, run_time: Option<Duration>) {
         },
         (Status::Cancelled, run_time) => Fact::Cancelled { run_time },
         (Status::Retrying, Some(run_time)) => Fact::Retried { run_time },
-        // None is the end of an attempt, or of a job whose worker is gone.
+        // Not the end of an attempt, or of a job whose worker crashed.
         (Status::Succeeded | Status::Retrying, None)
         | (Status::Accepted | Status::Running | Status::Cancelling, _) => return,
     };

@@ -1,4 +1,4 @@
-//! A refused claim: what the record says decides about the job and its message.
+//! Rejected claims: the record determines what happens to the job and its message.
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ use crate::attempt::ports::AttemptPorts;
 use crate::delivery::Disposition;
 use crate::ports::Change;
 
-/// Decides about a message whose claim was refused. Ends its job if no worker will.
+/// Decides about a message whose claim was rejected. Ends the job if no worker will.
 pub(super) async fn decide(
     ports: &AttemptPorts<'_>,
     message: &JobMessage<'_>,
     refusal: Refusal,
     job: Option<&Job>,
 ) -> Disposition {
-    // The refused write may have taken seconds.
+    // The rejected write may have taken seconds.
     let now = ports.shared.host.now();
     let transition = match (refusal, job) {
         (Refusal::Over, Some(job)) => {
             delete_payload(ports, message.envelope, job).await;
             return Disposition::Done;
         }
-        // Perhaps of a late claim whose answer was lost, and that nobody works on.
+        // The lease may come from a late claim whose response was lost, and which no worker runs.
         (Refusal::Duplicate, Some(job)) if message.envelope.unrecorded().is_some() => {
             return message.redeliver(job.ready_at.since(now)).await;
         }
         (Refusal::Over | Refusal::Duplicate, _) => return Disposition::Done,
         (Refusal::Later(at), job) => {
             let wait = at.since(now);
-            // Of a job that runs, this very message has to come back: another one would be taken for one too many.
+            // A running job needs this very message again: another one would be treated as a duplicate.
             let runs =
                 job.is_some_and(|job| !matches!(job.status, Status::Accepted | Status::Retrying));
             return if runs {
@@ -43,7 +43,7 @@ pub(super) async fn decide(
         }
         (Refusal::Cancel(token), _) => Transition::confirm_cancel(token, now),
         (Refusal::Exhausted(token), Some(job)) => Transition::give_up(job, token, now),
-        // Not found, or taken over elsewhere: the next receipt decides again.
+        // The record was not found, or another worker took over: the next receipt decides again.
         (Refusal::Exhausted(_) | Refusal::Mine | Refusal::TakeOver { .. }, _) => {
             return message.hide(Duration::ZERO).await;
         }
@@ -51,7 +51,7 @@ pub(super) async fn decide(
     end(ports, message, &transition).await
 }
 
-/// Ends the job of a message whose worker died.
+/// Ends the job of a message whose worker crashed.
 async fn end(
     ports: &AttemptPorts<'_>,
     message: &JobMessage<'_>,
@@ -73,7 +73,7 @@ async fn end(
             );
             Disposition::Done
         }
-        // Something else happened to it meanwhile: the next receipt sees what.
+        // The record changed concurrently: the next receipt decides again.
         Ok(Change::Refused(_)) => message.hide(Duration::ZERO).await,
         Err(error) => message.redeliver_after(&error, "end the job").await,
     }

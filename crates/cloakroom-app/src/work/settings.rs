@@ -1,15 +1,15 @@
-//! Times that a worker keeps to.
+//! Timing of a worker.
 
 use std::time::Duration;
 
-/// The times that a worker keeps to.
+/// Timing of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerSettings {
-    /// Duration of a lease. It is renewed at every third of it.
+    /// Duration of a lease. It is renewed after each third of it.
     pub lease: Duration,
-    /// Time before the function's own end at which an attempt is stopped, so that its end can still be written.
+    /// Time before the function's timeout at which an attempt is stopped, so that its end can be recorded.
     pub margin: Duration,
-    /// Time for a handler to end in order after it was asked to stop.
+    /// Grace period of a handler after it was requested to stop.
     pub grace: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The end of an attempt: its write, and what follows from it.
+//! End of an attempt: recording it, and the consequences.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::command::Command;
 use crate::delivery::Disposition;
 use crate::ports::{Change, PortError};
 
-/// Time before its function's end at which a worker stops trying to write the end of an attempt.
+/// Time before the function's timeout at which a worker stops trying to record the end of an attempt.
 const LAST_CHANCE: Duration = Duration::from_millis(1500);
 
-/// Longest wait between two tries to write the end of an attempt.
+/// Maximum delay between two tries to record the end of an attempt.
 const LONGEST_WAIT_TO_SETTLE: Duration = Duration::from_secs(10);
 
-/// Most times that the end of an attempt is written again because the job changed.
+/// Maximum number of times that recording is repeated because the job changed concurrently.
 const CHANGES_TO_SETTLE: u32 = 10;
 
-/// An attempt that has ended, and whose end is not recorded yet.
+/// An attempt that has ended, but whose end is not recorded yet.
 pub(super) struct Settlement<'a> {
     pub(super) ports: AttemptPorts<'a>,
     pub(super) message: JobMessage<'a>,
@@ -30,19 +30,20 @@ pub(super) struct Settlement<'a> {
     pub(super) run_time: Duration,
 }
 
-/// Meaning of a record that refused the end of an attempt.
+/// Meaning of a record that rejected the end of an attempt.
 enum Refused {
-    /// The client cancelled since the last heartbeat. Write the end of this job again.
+    /// The client requested cancellation since the last heartbeat. Record the end again, based on this job.
     Cancelling(Box<Job>),
-    /// An earlier try was written, and its answer was lost.
+    /// An earlier try succeeded, but its response was lost.
     Settled(Box<Job>),
-    /// Another worker has the lease.
+    /// Another worker holds the lease.
     LeaseLost,
 }
 
 impl Settlement<'_> {
-    /// Writes the end of an attempt, again and again while the table is unavailable: the work is done, and only its record is
-    /// missing. Just before the function's end the message is sent again, and says that the attempt does not count.
+    /// Records the end of an attempt. Retries while the table is unavailable, because the work is done and only its
+    /// record is missing. Just before the function's timeout, the message is sent again with the note that the attempt
+    /// does not count.
     pub(super) async fn settle(&self, mut job: Job, end: AttemptEnd) -> Disposition {
         let (store, host) = (&self.ports.shared.store, &self.ports.shared.host);
         let last_chance = self.last_chance(&job);
@@ -77,7 +78,7 @@ impl Settlement<'_> {
         }
     }
 
-    /// Returns the time at which the last try to write the end has to be over.
+    /// Returns the time at which the last try to record the end must be complete.
     fn last_chance(&self, job: &Job) -> Instant {
         let host = &self.ports.shared.host;
         let ends_at = job
@@ -89,7 +90,7 @@ impl Settlement<'_> {
         Instant::now() + left.max(Duration::from_millis(500))
     }
 
-    /// Returns what the record of a refused write means.
+    /// Returns the meaning of a record that rejected the write.
     fn refused(&self, found: Option<Box<Job>>, changes: u32) -> Refused {
         match found.filter(|job| self.holds_lease(job)) {
             Some(found) if found.status == Status::Cancelling && changes < CHANGES_TO_SETTLE => {
@@ -108,7 +109,7 @@ impl Settlement<'_> {
             .is_some_and(|lease| lease.token == self.token)
     }
 
-    /// Waits before the next try to write the end. If there is no time for one, decides about the message.
+    /// Waits before the next try. If no time is left for one, returns the disposition of the message.
     async fn wait(
         &self,
         error: &PortError,
@@ -130,7 +131,7 @@ impl Settlement<'_> {
         Ok(())
     }
 
-    /// Counts and logs the end of an attempt, once it is written.
+    /// Counts and logs the end of an attempt after it is recorded.
     async fn settled(&self, job: &Job) -> Disposition {
         let host = &self.ports.shared.host;
         count(&*self.ports.shared.meter, job, Some(self.run_time));
@@ -166,7 +167,7 @@ fn no_answer() -> PortError {
     }
 }
 
-/// Converts a duration for the log, which writes a number of 128 bits as text.
+/// Converts a duration for the log, which would write a 128-bit number as text.
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

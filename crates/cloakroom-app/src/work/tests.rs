@@ -1,4 +1,4 @@
-//! Given a message, when its handler does what handlers do, or its worker dies, or a port fails, then its job ends truthfully.
+//! Given a message, when its handler ends in any way, its worker crashes, or a port fails, then its job ends correctly.
 
 mod budget;
 mod lease;
@@ -27,7 +27,7 @@ use crate::ports::{JobStore as _, keys};
 use crate::testing::{Fault, Room};
 use crate::{Command, HandlerError, JobContext, Output};
 
-/// What the handler is to do in each attempt; the last one stands for all that follow.
+/// Actions of the handler, one for each attempt. The last one is repeated.
 #[derive(Deserialize, JsonSchema)]
 struct Script {
     acts: Vec<Act>,
@@ -43,11 +43,11 @@ enum Act {
     AnyError,
     Terminal,
     Panic,
-    /// Seconds, and deaf to being told to stop.
+    /// Sleeps for this many seconds and ignores requests to stop.
     Sleep(u64),
-    /// Seconds, and stops when told to.
+    /// Sleeps for this many seconds and stops on request.
     Listen(u64),
-    /// Reports progress, each second of so many.
+    /// Reports progress every second, this many times.
     Progress(u32),
 }
 
@@ -98,7 +98,7 @@ fn room() -> Room {
     ])
 }
 
-/// Submits a script and works it to its end.
+/// Submits a script and runs it to its end.
 async fn played(acts: &str) -> (Room, Job) {
     let room = room();
     let key = sent(&room, acts).await;

@@ -1,4 +1,4 @@
-//! The pool of connections of all clients.
+//! Connection pool of all clients.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::tuning::validated_once;
 
-/// Time after which an idle connection is closed. A frozen function mostly wakes with dead connections.
+/// Time after which an idle connection is closed. When a frozen function resumes, its connections are mostly dead.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One for all clients: the trusted roots are read once, and connections to the same host are shared.
+/// Returns the HTTP client of all SDK clients. They share the trusted roots, and connections to the same host.
 pub(super) fn client() -> SharedHttpClient {
     let builder = Builder::new().pool_idle_timeout(POOL_IDLE_TIMEOUT);
     validated_once(

@@ -37,7 +37,7 @@ fn stalling_service() -> String {
     format!("http://{address}")
 }
 
-/// Clients of services that are all there.
+/// Returns clients whose services all have this URL.
 fn clients(url: &str) -> Clients {
     Clients::local(&Local {
         dynamodb_url: url,
@@ -111,7 +111,7 @@ async fn a_call_says_who_makes_it() {
     );
 }
 
-/// Counts how often it is made ready, and never calls anybody.
+/// HTTP client that counts its validations, and never sends a request.
 #[derive(Debug, Default)]
 struct Counted(Arc<AtomicUsize>);
 
@@ -149,7 +149,7 @@ fn connections_are_made_ready_with_the_first_client_and_not_again() {
     assert_eq!(times.load(Ordering::Relaxed), 1);
 }
 
-/// Clients of a function with these environment variables.
+/// Returns the clients of a function with these environment variables.
 fn function_clients(variables: &[(&str, &str)]) -> Clients {
     Clients::from_variables(&|name| {
         variables

@@ -1,4 +1,4 @@
-//! Tuning of the SDK. Each piece names the condition for its removal.
+//! Tuning of the SDK. Each item states when to remove it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,13 +19,13 @@ use aws_smithy_runtime_api::client::runtime_components::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Interceptor that sets a constant `User-Agent` instead of the SDK's own interceptor. No signature covers the header. Not for a
-/// client that presigns: the user of a link names itself.
+/// Interceptor that sets a constant `User-Agent`, as a replacement for the SDK's own interceptor. No signature covers
+/// the header. Not for a client that presigns, because users of a link send their own header.
 ///
-/// The SDK builds two headers of some ten parts in each attempt. They are a twentieth of a call's instructions, as `benches/guard`
-/// counts them.
+/// The SDK builds two headers of about ten parts in each attempt. According to `benches/guard`, they take a twentieth
+/// of a call's instructions.
 ///
-/// Remove it when the SDK builds its headers once for a client, or when a client can set its own:
+/// Remove it when the SDK builds its headers once per client, or when a client can set its own:
 /// <https://github.com/awslabs/aws-sdk-rust/issues/146>.
 #[derive(Debug)]
 pub(super) struct ConstantUserAgent;
@@ -62,13 +62,13 @@ impl Intercept for ConstantUserAgent {
     }
 }
 
-/// Wraps an HTTP client that several of the SDK's clients share, so that only the first of them validates it.
+/// Wraps an HTTP client that several SDK clients share, so that only the first of them validates it.
 ///
-/// The SDK validates the HTTP client for each of its clients: it builds a connector, so that the trusted roots are read before the
-/// first call, and drops it (`validate_base_client_config` of aws-smithy-http-client 1.5). Building a client took milliseconds in
-/// <https://github.com/awslabs/aws-sdk-rust/issues/975>.
+/// The SDK validates the HTTP client for each of its clients. It builds a connector, which reads the trusted roots
+/// before the first call, and drops it (`validate_base_client_config` in aws-smithy-http-client 1.5). Building a client
+/// took milliseconds in <https://github.com/awslabs/aws-sdk-rust/issues/975>.
 ///
-/// Remove it when the SDK retains the connector that the validation builds:
+/// Remove it when the SDK retains the connector from the validation.
 /// <https://github.com/smithy-lang/smithy-rs/pull/4865> plans that for a new connection pool.
 pub(super) fn validated_once(shared: SharedHttpClient) -> SharedHttpClient {
     SharedHttpClient::new(ValidatedOnce {

@@ -9,11 +9,11 @@ use super::variable::{ConfigError, Lookup, after_scheme, optional, within};
 /// Reads the HTTP settings. Every variable has a default.
 ///
 /// - `CLOAKROOM_PUBLIC_BASE_URL`: public base URL of the API, or its path;
-/// - `CLOAKROOM_CORS_ORIGINS`: origins of the pages that may call the API;
+/// - `CLOAKROOM_CORS_ORIGINS`: origins whose pages may call the API;
 /// - `CLOAKROOM_AUTHORIZER`: kind of authorizer in the gateway;
-/// - `CLOAKROOM_TENANT_CLAIM`: claim of a token that names the tenant;
+/// - `CLOAKROOM_TENANT_CLAIM`: token claim that identifies the tenant;
 /// - `CLOAKROOM_TOKEN_AUDIENCE`: ids of the app clients whose tokens are accepted;
-/// - `CLOAKROOM_LONGEST_WAIT_SECONDS`: longest time of a long poll.
+/// - `CLOAKROOM_LONGEST_WAIT_SECONDS`: maximum duration of a long poll.
 pub fn http_settings(lookup: Lookup<'_>) -> Result<HttpSettings, ConfigError> {
     Ok(HttpSettings {
         base_path: base_path(lookup)?,
@@ -35,7 +35,7 @@ fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {
         let plain = path
             .bytes()
             .all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
-        // Two slashes at the start would make a link to another site of it.
+        // Two slashes at the start would turn a link into one to another site.
         (plain && !path.starts_with("//")).then(|| path.trim_end_matches('/').to_owned())
     })?;
     Ok(path.unwrap_or_default())

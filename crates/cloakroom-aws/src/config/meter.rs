@@ -5,9 +5,9 @@ use super::variable::{ConfigError, Lookup, optional};
 /// Configuration of metrics. Every variable has a default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeterConfig {
-    /// `CLOAKROOM_SERVICE`: whose metrics they are.
+    /// `CLOAKROOM_SERVICE`: name of the service in the metrics.
     pub service: String,
-    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets: the least level of a line that it lets into the log, in capitals.
+    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets: the minimum level of lines in the log, in capitals.
     pub level: String,
 }
 

@@ -18,20 +18,20 @@ pub struct SubmitConfig {
     pub namespace: Namespace,
     /// `CLOAKROOM_INLINE_LIMIT_BYTES`
     pub inline_limit: usize,
-    /// The scheduler of messages much later. `None` where only the queue delays messages.
+    /// Scheduler of messages with a long delay. `None` if only the queue delays messages.
     pub schedule: Option<ScheduleConfig>,
-    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is served.
+    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is available.
     pub diagnostics: bool,
 }
 
-/// Configuration of messages that are sent much later.
+/// Configuration of messages with a long delay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleConfig {
-    /// `CLOAKROOM_SCHEDULE_GROUP`: the group of `EventBridge` Scheduler for the schedules.
+    /// `CLOAKROOM_SCHEDULE_GROUP`: `EventBridge` Scheduler group of the schedules.
     pub group: String,
-    /// `CLOAKROOM_SCHEDULE_ROLE_ARN`: the role that the scheduler assumes.
+    /// `CLOAKROOM_SCHEDULE_ROLE_ARN`: role that the scheduler assumes.
     pub role_arn: String,
-    /// `CLOAKROOM_SCHEDULE_QUEUE_ARN`: the queue of commands.
+    /// `CLOAKROOM_SCHEDULE_QUEUE_ARN`: queue of commands.
     pub queue_arn: String,
 }
 

@@ -20,7 +20,7 @@ const ALL: [(&str, &str); 4] = [
     ),
 ];
 
-/// These variables, the later ones before the earlier ones.
+/// Looks up these variables. Later ones take precedence.
 fn with(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
     let all: Vec<_> = ALL
         .iter()

@@ -1,9 +1,9 @@
-//! Variables, and how they are read.
+//! Variables, and functions that read them.
 
-/// Function that looks a variable up.
+/// Function that looks up a variable.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Looks a variable up in the process's environment.
+/// Looks up a variable in the process's environment.
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -12,11 +12,11 @@ pub fn environment(name: &str) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("set {name} to {want}: it is {found}")]
 pub struct ConfigError {
-    /// The variable.
+    /// Name of the variable.
     pub name: &'static str,
-    /// The value that it needs.
+    /// Required value.
     pub want: &'static str,
-    /// Its value, or `not set`.
+    /// Current value, or `not set`.
     pub found: String,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn required<T>(
     })
 }
 
-/// Reads an optional variable. An empty one counts as not set, because templates can't leave one out.
+/// Reads an optional variable. An empty one counts as unset, because templates can't omit a variable.
 pub(super) fn optional<T>(
     lookup: Lookup<'_>,
     name: &'static str,
@@ -64,7 +64,7 @@ pub(super) fn within<T: std::str::FromStr + PartialOrd>(
         .filter(|number| (least..=most).contains(number))
 }
 
-/// Returns the text after `http://` or `https://`, if there is any.
+/// Returns the text after `http://` or `https://`, if it is not empty.
 pub(super) fn after_scheme(text: &str) -> Option<&str> {
     let rest = text
         .strip_prefix("https://")

@@ -18,25 +18,26 @@ pub struct WorkerConfig {
     pub queue_url: String,
     /// `CLOAKROOM_BUCKET`
     pub bucket: String,
-    /// The lease is `CLOAKROOM_LEASE_SECONDS`.
+    /// Timing of the worker. `CLOAKROOM_LEASE_SECONDS` sets the lease.
     pub settings: WorkerSettings,
-    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is served.
+    /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is available.
     pub diagnostics: bool,
-    /// Settings for producers. `None` where none is authorized.
+    /// Settings for producers. `None` if producers are not accepted.
     pub producers: Option<ProducersConfig>,
-    /// Bytes that all attempts of the process may need together: of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, which Lambda sets, less
-    /// what the process needs for itself. `None` is no limit.
+    /// Memory in bytes that all attempts of the process may need together. Derived from
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, which Lambda sets, less the memory of the process itself. `None` means no
+    /// limit.
     pub memory: Option<u64>,
 }
 
 /// Settings for producers: programs that send commands to the queue themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducersConfig {
-    /// `CLOAKROOM_PRODUCERS`: the tenant of their jobs, or `*` where each message names its tenant.
+    /// `CLOAKROOM_PRODUCERS`: tenant of their jobs, or `*` if each message names its tenant.
     pub tenants: ProducerTenants,
-    /// `CLOAKROOM_PRODUCER_BUCKETS`: buckets that they may store payloads in.
+    /// `CLOAKROOM_PRODUCER_BUCKETS`: buckets in which they may store payloads.
     pub buckets: Vec<String>,
-    /// `CLOAKROOM_NAMESPACE`, as submit has it.
+    /// `CLOAKROOM_NAMESPACE`, with the same value as for submit.
     pub namespace: Namespace,
     /// `CLOAKROOM_INLINE_LIMIT_BYTES`
     pub inline_limit: usize,
@@ -74,7 +75,7 @@ fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError>
     let want = "names of S3 buckets with commas between them, and not the service's own";
     let buckets = optional(lookup, "CLOAKROOM_PRODUCER_BUCKETS", want, |text| {
         let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        // A pointer into the service's own bucket would read another tenant's payload.
+        // A reference to the service's own bucket could read another tenant's payload.
         names
             .iter()
             .all(|name| !name.is_empty() && *name != bucket)
@@ -99,7 +100,7 @@ fn lease(lookup: Lookup<'_>) -> Result<Duration, ConfigError> {
     Ok(seconds.map_or(WorkerSettings::default().lease, Duration::from_secs))
 }
 
-/// Memory of the function, less an eighth and at least 64 MiB for the process itself.
+/// Returns the function's memory, less an eighth (at least 64 MiB) for the process itself.
 fn memory(lookup: Lookup<'_>) -> Result<Option<u64>, ConfigError> {
     let whole = optional(
         lookup,

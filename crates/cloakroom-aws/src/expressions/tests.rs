@@ -16,7 +16,7 @@ fn token() -> LeaseToken {
     TOKEN.parse().expect("an id")
 }
 
-/// The expressions, with what each placeholder stands for in its place.
+/// Returns the expressions with placeholders replaced by their names and values.
 fn shown(transition: &Transition) -> String {
     let Update {
         condition,

@@ -17,7 +17,7 @@ fn envelope(payload: PayloadRef) -> Envelope {
     )
 }
 
-/// Where the payload of the job above is: a claim check is good for nothing else.
+/// Returns the payload key of the job above. A claim check with any other key is rejected.
 fn key() -> String {
     keys::payload(
         &new_job(Timestamp::from_millis(7), 1).key(),
@@ -96,7 +96,7 @@ fn a_producers_message_is_told_by_its_command_and_its_payload_by_either_attribut
         (plain.payload, plain.sent_at),
         (PayloadLocation::Body, Some(Timestamp::from_millis(7)))
     );
-    // As the tests of Java's library, and what Python's library, write them.
+    // As in the tests of the Java library, and as the Python library writes them.
     for body in [
         r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"b","s3Key":"k"}]"#,
         r#"["com.amazon.sqs.javamessaging.MessageS3Pointer",{"s3BucketName":"b","s3Key":"k"}]"#,

@@ -16,7 +16,7 @@ fn now() -> Timestamp {
     Timestamp::from_millis(1_795_248_000_120)
 }
 
-/// Every kind of fact.
+/// Returns a fact of every kind.
 fn facts() -> Vec<Fact> {
     let (time, code) = (Duration::from_millis(1_234), || "no-such-paper".to_owned());
     vec![
@@ -64,7 +64,7 @@ fn document(sum: &Sum) -> Value {
     serde_json::from_str(&line).expect("JSON")
 }
 
-/// What the specification asks of a document.
+/// Checks a document against the specification.
 fn check(document: &Value) {
     let root = document.as_object().expect("an object");
     let metadata = root["_aws"].as_object().expect("metadata");
@@ -127,7 +127,7 @@ fn every_fact_is_written_as_the_specification_says() {
         for fact in facts() {
             let document = written(fact, command);
             check(&document);
-            // Lambda's own filter takes it for a line of the level that is wanted.
+            // Lambda's own filter treats it as a line of the configured level.
             assert_eq!(
                 (&document["level"], &document["timestamp"]),
                 (&json!("WARN"), &json!("2026-11-21T08:00:00.120Z"))

@@ -1,4 +1,4 @@
-//! One bucket, and its links.
+//! A bucket, and its links.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,24 +10,24 @@ use cloakroom_app::ports::{PortError, UploadLink};
 use crate::clients::Clients;
 use crate::error::OBJECTS;
 
-/// Length of a part of a copy: 64 MiB, so that an object of 5 GiB has 80.
+/// Part length in bytes of a copy: 64 MiB. An object of 5 GiB has 80 parts.
 const COPY_PART_LENGTH: u64 = 64 * 1024 * 1024;
 
-/// One bucket.
+/// A bucket.
 ///
-/// Its client is built at its first use: most submissions are small, most polls find no stored result, and neither
-/// should pay for it.
+/// Its client is built at its first use: most submissions are small, and most polls find no stored result, so they
+/// don't need it.
 #[derive(Debug, Clone)]
 pub struct S3Objects {
     clients: Clients,
     client: Arc<OnceLock<Client>>,
     pub(super) bucket: String,
-    /// Length of the parts in which a larger object is copied.
+    /// Part length in bytes for copying larger objects.
     pub(super) copy_part_length: u64,
 }
 
 impl S3Objects {
-    /// Takes the bucket of this name.
+    /// Creates the adapter of this bucket.
     pub fn new(clients: &Clients, bucket: impl Into<String>) -> Self {
         Self {
             clients: clients.clone(),
@@ -37,7 +37,7 @@ impl S3Objects {
         }
     }
 
-    /// Copies objects of more than 5 MiB, S3's minimum, in parts: so that tests need no large ones.
+    /// Copies objects of more than 5 MiB (S3's minimum) in parts, so that tests don't need larger ones.
     #[must_use]
     pub fn with_small_parts(mut self) -> Self {
         self.copy_part_length = 5 * 1024 * 1024;
@@ -49,7 +49,7 @@ impl S3Objects {
     }
 }
 
-/// Returns the link of a presigned request.
+/// Converts a presigned request to a link.
 pub(super) fn upload_link_from(request: &PresignedRequest) -> UploadLink {
     let headers = request
         .headers()

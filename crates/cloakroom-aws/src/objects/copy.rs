@@ -1,5 +1,5 @@
-//! Objects that are copied where they are. A large one is copied in parts, all at once: in one call it might take longer than
-//! a request may.
+//! Copies objects within S3. A large object is copied in concurrent parts, because one call could exceed the timeout of
+//! a request.
 
 use aws_sdk_s3::types::CompletedPart;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -10,11 +10,11 @@ use super::bucket::S3Objects;
 use super::parts::begin_upload;
 use crate::error::{OBJECTS, port_error};
 
-/// Most parts that are copied at once.
+/// Maximum number of concurrent parts of a copy.
 const MAX_CONCURRENT_PARTS: usize = 16;
 
 impl S3Objects {
-    /// Copies an object that is as `info` says. `false` if it is missing or was replaced.
+    /// Copies an object that still matches `info`. Returns false if it is missing or was replaced.
     pub(super) async fn copy_object(
         &self,
         from: &str,
@@ -60,7 +60,7 @@ impl S3Objects {
                 .part_number(number)
                 .copy_source(source)
                 .copy_source_range(format!("bytes={start}-{end}"));
-            // All parts of one state of the object.
+            // All parts must be of the same state of the object.
             let part = part.copy_source_if_match(&info.etag);
             async move {
                 let copied = part.send().await?.copy_part_result;
@@ -91,7 +91,7 @@ impl S3Objects {
         copied
     }
 
-    /// Forgets what is there of an object that will not be whole. If that can't be said, the bucket's lifecycle does it.
+    /// Aborts a multipart upload. If that fails, the bucket's lifecycle rule does it.
     pub(super) async fn abort(&self, key: &str, upload: &str) {
         let abort = self
             .client()
@@ -105,12 +105,12 @@ impl S3Objects {
     }
 }
 
-/// Whether there is nothing to copy, or not what was there.
+/// Returns true if the source does not exist or was replaced.
 fn is_gone(error: &impl ProvideErrorMetadata) -> bool {
     matches!(error.code(), Some("NoSuchKey" | "PreconditionFailed"))
 }
 
-/// A key as the source of a copy is written: the SDK leaves that to its caller.
+/// Encodes a key as the source of a copy. The SDK requires callers to do this.
 pub(super) fn percent_encoded(key: &str) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(key.len());

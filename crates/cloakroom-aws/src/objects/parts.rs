@@ -1,4 +1,4 @@
-//! Objects that come in parts: multipart uploads, whose ids are secret.
+//! Multipart uploads by clients. S3's upload ids are kept secret.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use cloakroom_app::ports::{Part, PartTerms, PortError, UploadLink, UploadTerms};
 use super::bucket::{S3Objects, presigning, upload_link_from};
 use crate::error::{OBJECTS, port_error};
 
-/// Code of an upload that was completed or aborted, or never existed.
+/// Error code for an upload that was completed or aborted, or never existed.
 const NO_SUCH_UPLOAD: &str = "NoSuchUpload";
 
-/// Code of parts that are missing or were replaced.
+/// Error code for parts that are missing or were replaced.
 const INVALID_PART: &str = "InvalidPart";
 
 impl S3Objects {
-    /// Without a checksum of S3's own kinds, as every part would have to come with one.
+    /// Starts a multipart upload without S3's own checksums, because they would be required for every part.
     pub(super) async fn begin_parts_of(
         &self,
         key: &str,
@@ -35,7 +35,7 @@ impl S3Objects {
         begin_upload(create).await
     }
 
-    /// Builds the request that creates an upload in parts.
+    /// Builds the request that creates a multipart upload.
     pub(super) fn create_upload(
         &self,
         key: &str,
@@ -48,7 +48,7 @@ impl S3Objects {
             .content_type(content_type)
     }
 
-    /// The length is signed.
+    /// Creates a link whose signature covers the length.
     pub(super) async fn link_of_part(
         &self,
         key: &str,
@@ -72,7 +72,7 @@ impl S3Objects {
         Ok(upload_link_from(&request))
     }
 
-    /// A page of a thousand at a time.
+    /// Lists the parts, in pages of a thousand.
     pub(super) async fn list_parts_of(
         &self,
         key: &str,
@@ -117,7 +117,8 @@ impl S3Objects {
         Ok(Some(parts))
     }
 
-    /// Some minutes, perhaps, of very many parts: whoever has no answer by then asks again, and finds it done.
+    /// Joins the parts. With very many parts, this may take minutes: the client gets no response, retries, and finds it
+    /// complete.
     pub(super) async fn join_parts_of(
         &self,
         key: &str,
@@ -146,7 +147,7 @@ impl S3Objects {
         }
     }
 
-    /// Puts these parts together.
+    /// Completes an upload with these parts.
     pub(super) async fn complete(
         &self,
         key: &str,
@@ -166,7 +167,7 @@ impl S3Objects {
     }
 }
 
-/// Creates an upload in parts. Returns S3's id of it.
+/// Creates a multipart upload. Returns S3's id of it.
 pub(super) async fn begin_upload(
     create: CreateMultipartUploadFluentBuilder,
 ) -> Result<String, PortError> {

@@ -1,7 +1,7 @@
-//! Objects that are read piece by piece.
+//! Reads objects piece by piece.
 //!
-//! A connection that ends too early is taken up again where it ended, on the same state of the object: one that brought a
-//! gigabyte must not be for nothing.
+//! A connection that ends too early is resumed at that position, for the same state of the object. So an error after a
+//! gigabyte does not waste the data read so far.
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
@@ -16,10 +16,10 @@ use futures::StreamExt as _;
 use super::bucket::S3Objects;
 use crate::error::{OBJECTS, port_error};
 
-/// Most times in a row that a read is resumed without a byte.
+/// Maximum number of consecutive resumptions without a byte.
 const MAX_RESUMES: u32 = 3;
 
-/// S3's text about a checksum that does not match, wherever the SDK puts it.
+/// Error text of S3 for a checksum that does not match, wherever the SDK puts it.
 const MISMATCH: &str = "checksum mismatch";
 
 struct ResumableRead {
@@ -68,7 +68,7 @@ impl S3Objects {
         }))
     }
 
-    /// Reads the beginning of an object: one call, and no more bytes than that.
+    /// Reads the beginning of an object with one call, and no more bytes than necessary.
     pub(super) async fn read_head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
         let range = format!("bytes=0-{}", BodyHead::LIMIT - 1);
         let object = match self
@@ -88,7 +88,7 @@ impl S3Objects {
             {
                 return Ok(None);
             }
-            // An empty object has no first byte.
+            // A range is invalid for an empty object.
             Err(error) if error.code() == Some("InvalidRange") => {
                 return Ok(Some(BodyHead::default()));
             }
@@ -190,7 +190,7 @@ mod tests {
 
     const WHOLE: &[u8] = b"a gigabyte, as it were";
 
-    /// As if the first answer had ended after so many bytes.
+    /// Simulates a first response that ended after `at` bytes.
     async fn broken_off(objects: &S3Objects, at: usize, etag: Option<String>) -> ResumableRead {
         objects
             .put("a", "text/plain", Bytes::from_static(WHOLE))

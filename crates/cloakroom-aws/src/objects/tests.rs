@@ -12,7 +12,7 @@ async fn bucket(fixture: &Fixture) -> S3Objects {
     objects
 }
 
-/// Sends what a link asks for, but for `changed` headers (`None` leaves one out).
+/// Sends a request to a link, with `changed` headers (`None` omits one).
 async fn put(link: &UploadLink, body: &'static [u8], changed: &[(&str, Option<&str>)]) -> u16 {
     let mut request = reqwest::Client::new()
         .request(Method::PUT, &link.url)

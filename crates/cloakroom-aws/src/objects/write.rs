@@ -1,6 +1,6 @@
-//! Objects that are written as their pieces come: what fits into one part in one call, anything else in parts, so that
-//! little of it is in memory. It is there when its last part is, and not before. What is left of one that broke off goes
-//! by the bucket's lifecycle, if it could not be aborted.
+//! Writes objects while their pieces arrive: in one call if everything fits into one part, otherwise in parts, so that
+//! little of it is in memory. The object appears after its last part. If a write fails and can't be aborted, the
+//! bucket's lifecycle rule deletes the rest.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedPart};
@@ -13,20 +13,20 @@ use super::bucket::S3Objects;
 use super::parts::begin_upload;
 use crate::error::{OBJECTS, port_error};
 
-/// Length of a part: S3's minimum for all but the last, 5 MiB.
+/// Length of a part in bytes: 5 MiB, S3's minimum for all parts but the last.
 const PART_LENGTH: usize = 5 * 1024 * 1024;
 
-/// Most parts that are sent at once. Two are sent while the next is filled: three are in memory.
+/// Maximum number of concurrent parts. Two are sent while the next one is filled, so three are in memory.
 const MAX_CONCURRENT_PARTS: usize = 2;
 
-/// Parts after which the length grows by [`PART_LENGTH`]. An object has at most 10,000 parts, so that one of 268 GiB fits, and
-/// only such a one takes more memory.
+/// Number of parts after which their length grows by [`PART_LENGTH`]. An object has at most 10,000 parts, so that one
+/// of 268 GiB fits. Only such large objects need more memory.
 const LENGTHEN_AFTER_PARTS: usize = 1000;
 
 type Source = BoxStream<'static, Result<Bytes, SourceAborted>>;
 
 impl S3Objects {
-    /// Writes an object; `false` when its pieces broke off.
+    /// Writes an object. Returns false if its source failed.
     pub(super) async fn write(
         &self,
         key: &str,
@@ -43,7 +43,7 @@ impl S3Objects {
         if first.len() < PART_LENGTH {
             return self.put(key, content_type, first).await.map(|()| true);
         }
-        // What the SDK reckons of each part, and S3 holds it to.
+        // The SDK computes this checksum for each part, and S3 verifies it.
         let upload = begin_upload(
             self.create_upload(key, content_type)
                 .checksum_algorithm(ChecksumAlgorithm::Crc32),
@@ -73,7 +73,7 @@ impl S3Objects {
             if length < PART_LENGTH {
                 break;
             }
-            // The next part is filled while these are sent; filling alone would leave them waiting.
+            // Sends parts while the next one is filled; filling alone would not poll them.
             let filled = {
                 let mut filling = std::pin::pin!(source.next(wanted));
                 loop {
@@ -129,14 +129,14 @@ impl S3Objects {
     }
 }
 
-/// Pieces of any size, joined and split into parts.
+/// Joins pieces of any size, and splits them into parts.
 struct PartReader {
     source: Source,
     rest: Bytes,
 }
 
 impl PartReader {
-    /// The next part: shorter than wanted only at the end, and empty after it.
+    /// Returns the next part. It is shorter than `wanted` only at the end, and empty after that.
     async fn next(&mut self, wanted: usize) -> Result<Bytes, SourceAborted> {
         let mut part = BytesMut::new();
         loop {

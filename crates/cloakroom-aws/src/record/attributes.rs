@@ -1,4 +1,4 @@
-//! Attributes of items: their names, and values of each kind.
+//! Attributes of items: their names and values.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use cloakroom_core::Timestamp;
 /// Item of the table.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// Version that is written, and the latest that is read.
+/// Version that is written, and the latest version that can be read.
 pub(crate) const VERSION: u32 = 1;
 
 /// Names of the attributes.
@@ -31,9 +31,9 @@ pub(crate) mod name {
     pub(crate) const LEASE_TOKEN: &str = "lease_token";
     pub(crate) const LEASE_MESSAGE: &str = "lease_message";
     pub(crate) const LEASE_ENDS_AT: &str = "lease_ends_at";
-    /// There, and true, if the attempt has its process for itself.
+    /// True if the attempt must run alone in its process. Otherwise absent.
     pub(crate) const LEASE_ALONE: &str = "lease_alone";
-    /// Milliseconds, as every time but `expires_at`.
+    /// Milliseconds, like all times except `expires_at`.
     pub(crate) const READY_AT: &str = "ready_at";
     /// Percent.
     pub(crate) const PROGRESS: &str = "progress";
@@ -43,26 +43,26 @@ pub(crate) mod name {
     pub(crate) const STARTED_AT: &str = "started_at";
     pub(crate) const UPDATED_AT: &str = "updated_at";
     pub(crate) const FINISHED_AT: &str = "finished_at";
-    /// Seconds, as DynamoDB's time to live wants them.
+    /// Seconds, as DynamoDB's time to live requires.
     pub const EXPIRES_AT: &str = "expires_at";
-    /// `none`, `inline` or `stored`, once the work is done.
+    /// `none`, `inline` or `stored`, after the job has succeeded.
     pub(crate) const RESULT: &str = "result";
     pub(crate) const RESULT_TYPE: &str = "result_type";
     pub(crate) const RESULT_BYTES: &str = "result_bytes";
     pub(crate) const RESULT_KEY: &str = "result_key";
     pub(crate) const RESULT_LENGTH: &str = "result_length";
     pub(crate) const RESULT_SHA256: &str = "result_sha256";
-    /// Seconds that a stored result is retained, unless they are the job's.
+    /// Retention of a stored result in seconds, if it differs from the job's.
     pub(crate) const RESULT_SECONDS: &str = "result_seconds";
     pub(crate) const RESOURCE: &str = "resource";
     pub(crate) const FAILURE_STATUS: &str = "failure_status";
     pub(crate) const FAILURE_CODE: &str = "failure_code";
     pub(crate) const FAILURE_DETAIL: &str = "failure_detail";
-    /// A list of steps, each a string.
+    /// List of steps, each a string.
     pub(crate) const HISTORY: &str = "history";
-    /// The job that took an upload.
+    /// Job that uses an upload.
     pub(crate) const JOB: &str = "job";
-    /// S3's id of an upload in parts. The terms of the upload follow.
+    /// S3's id of a multipart upload. The terms of the upload follow.
     pub(crate) const STORE_ID: &str = "store_id";
     pub(crate) const CONTENT_TYPE: &str = "content_type";
     pub(crate) const LENGTH: &str = "length";
@@ -109,7 +109,7 @@ pub(super) fn blob(bytes: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes))
 }
 
-/// Percentage as DynamoDB accepts it: its numbers go down to 1e-130 only.
+/// Returns a percentage that DynamoDB accepts: the minimum of its numbers is 1e-130.
 pub(crate) fn percent(value: f64) -> AttributeValue {
     number(rounded(value))
 }

@@ -1,7 +1,8 @@
-//! Reading an item, attribute by attribute: each is of its kind, or named in the error.
+//! Reads an item attribute by attribute. An error names an attribute of the wrong type.
 //!
-//! Written by hand. `serde_dynamo` 4.3 needs 43 % (a new job) to 53 % (a job with all attributes) more instructions for a record,
-//! and as much code. Its errors name no attribute without `serde_path_to_error`, and it panics at an unknown kind of attribute.
+//! Written by hand. For a record, `serde_dynamo` 4.3 needs 43 % (new job) to 53 % (all attributes) more instructions,
+//! and as much code. Its errors name no attribute without `serde_path_to_error`, and it panics for unknown attribute
+//! types.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -16,7 +17,7 @@ use cloakroom_core::{
 use super::attributes::{Item, name, rounded};
 use super::error::CorruptRecord;
 
-/// The attributes of an item, each of the kind that is asked for.
+/// Attributes of an item, checked for the expected type.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a Item);
 
@@ -112,7 +113,7 @@ impl<'a> Reader<'a> {
             ends_at: self.optional(name::LEASE_ENDS_AT, Self::time)?,
             isolation: match self.optional(name::LEASE_ALONE, Self::boolean)? {
                 Some(true) => Isolation::Alone,
-                // A record of an earlier program says nothing of it.
+                // Records of earlier versions don't have it.
                 Some(false) | None => Isolation::Shared,
             },
         }))
@@ -167,7 +168,8 @@ impl<'a> Reader<'a> {
         let failure = Failure::new(self.text(name::FAILURE_DETAIL)?)
             .with_code(word)
             .with_status(status);
-        // Polls answer it. An earlier program took every 4xx; one that is no longer answered is read as a 400.
+        // Polls return this status. Earlier versions accepted every 4xx; a status that is no longer allowed is read as
+        // 400.
         if !(400..=499).contains(&status) {
             return Err(CorruptRecord::Invalid(
                 name::FAILURE_STATUS,
@@ -183,7 +185,7 @@ impl<'a> Reader<'a> {
         Ok(failure)
     }
 
-    /// Steps that are not known, of a later program, are passed over.
+    /// Reads steps. Ignores unknown steps of later versions.
     pub(super) fn steps(self, name: &'static str) -> Read<Vec<Step>> {
         let steps = self
             .value(name)?

@@ -4,7 +4,7 @@ use cloakroom_core::{Digest, Progress, Resource, Status};
 
 use super::*;
 
-/// Item that version 1 wrote. Only add to it: stored items are like it.
+/// Returns an item that version 1 wrote. Never change existing attributes: stored items have them.
 fn item_of_version_1() -> Item {
     let attributes = [
         ("pk", text("job#acme#0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11")),

@@ -1,4 +1,4 @@
-//! The stored form of an upload in parts.
+//! Stored form of a multipart upload.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom_app::ports::{PartsRecord, UploadTerms};
@@ -8,12 +8,12 @@ use super::attributes::{Item, VERSION, blob, name, number, text};
 use super::error::CorruptRecord;
 use super::reader::Reader;
 
-/// The key of an upload in parts.
+/// Returns the key of a multipart upload.
 pub(crate) fn parts_pk(tenant: &Tenant, upload: UploadId) -> AttributeValue {
     text(format!("parts#{tenant}#{upload}"))
 }
 
-/// An upload in parts as it is stored.
+/// Converts a multipart upload to an item.
 pub(crate) fn write_upload(upload: &PartsRecord) -> Item {
     let UploadTerms {
         content_type,
@@ -45,7 +45,7 @@ pub(crate) fn write_upload(upload: &PartsRecord) -> Item {
         .collect()
 }
 
-/// Reads an upload in parts.
+/// Parses a multipart upload.
 pub(crate) fn read_upload(item: &Item) -> Result<PartsRecord, CorruptRecord> {
     let item = Reader(item);
     let version: u32 = item.number(name::V)?;
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    /// Read by every later program.
+    /// All later versions must be able to read it.
     #[test]
     fn a_record_of_an_upload_of_version_1_is_read() {
         let id = "019c10a6-3000-7000-8000-000000000000";

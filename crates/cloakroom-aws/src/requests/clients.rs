@@ -1,4 +1,4 @@
-//! The time that calls may take, and the number of their tries.
+//! Timeouts of calls, and the number of their attempts.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{DynamoStore, S3Objects, SqsQueue};
 
 const URL: &str = "http://sqs.example/123456789012/work";
 
-/// The time and the tries of a call without an answer.
+/// Returns the duration and the number of attempts of a call without a response.
 async fn unanswered<T: std::fmt::Debug>(
     script: &Script,
     call: impl Future<Output = Result<T, PortError>>,

@@ -96,7 +96,7 @@ async fn longer_pieces_are_put_in_parts_with_a_checksum_each() {
 
 #[tokio::test]
 async fn pieces_that_break_off_leave_nothing_in_the_bucket() {
-    // The first part may be on its way by then.
+    // The first part may have been sent by then.
     let (script, objects) = bucket([ok(BEGUN), ok(""), ok("")]);
     let pieces = stream::iter([Ok(Bytes::from(vec![0; PART])), Err(SourceAborted)]).boxed();
     assert_eq!(
@@ -325,7 +325,7 @@ async fn an_upload_in_parts_is_begun_with_its_type_and_digest() {
     );
 }
 
-/// A page of the list of parts; `next` is where the next one begins.
+/// Returns a page of the list of parts. `next` is the start of the next page.
 fn page(numbers: &[u32], next: Option<u32>) -> Answer {
     let part = |n: &u32| {
         format!("<Part><PartNumber>{n}</PartNumber><Size>5</Size><ETag>\"p-{n}\"</ETag></Part>")

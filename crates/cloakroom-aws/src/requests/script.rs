@@ -1,4 +1,4 @@
-//! AWS as a script: each request is noted, and answered by the next answer that the test gives.
+//! Scripted AWS: records each request, and returns the test's next response.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::clients::{Clients, Local};
 
-/// Headers that differ each time, or that say nothing of the call.
+/// Headers that differ between runs, or that are irrelevant to the call.
 const LEFT_OUT: [&str; 11] = [
     "amz-sdk-invocation-id",
     "amz-sdk-request",
@@ -31,10 +31,10 @@ const LEFT_OUT: [&str; 11] = [
     "accept-encoding",
 ];
 
-/// Parameters of a signed link that differ each time.
+/// Query parameters of a presigned URL that differ between runs.
 const OF_SIGNATURES: [&str; 3] = ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"];
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answer {
     status: u16,
@@ -42,7 +42,7 @@ pub(super) struct Answer {
     body: Vec<u8>,
 }
 
-/// An answer of 200 with this body.
+/// Returns a 200 response with this body.
 pub(super) fn ok(body: &str) -> Answer {
     Answer {
         status: 200,
@@ -51,7 +51,7 @@ pub(super) fn ok(body: &str) -> Answer {
     }
 }
 
-/// An answer that the call failed, with a body as the service writes it.
+/// Returns an error response with a body in the service's format.
 pub(super) fn failed(status: u16, body: &str) -> Answer {
     Answer { status, ..ok(body) }
 }
@@ -63,7 +63,7 @@ impl Answer {
     }
 }
 
-/// The answers that are left, and the requests so far. Its clones share both.
+/// Remaining responses, and the requests so far. Clones share both.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script(Arc<Mutex<State>>);
 
@@ -82,7 +82,7 @@ impl Script {
         })))
     }
 
-    /// Clients whose every request comes here.
+    /// Returns clients whose requests are all sent to this script.
     pub(super) fn clients(&self) -> Clients {
         let local = Local {
             dynamodb_url: "http://dynamodb.example",
@@ -95,7 +95,7 @@ impl Script {
         Clients::local(&local).with_http_client(SharedHttpClient::new(self.clone()))
     }
 
-    /// The requests so far.
+    /// Returns the requests so far.
     pub(super) fn requests_so_far(&self) -> String {
         self.0
             .lock()
@@ -104,7 +104,7 @@ impl Script {
             .join("\n")
     }
 
-    /// The requests since this was asked last. Every answer must have been given.
+    /// Returns the requests since the last call. All responses must have been used.
     pub(super) fn requests(&self) -> String {
         let mut state = self
             .0
@@ -118,7 +118,7 @@ impl Script {
         std::mem::take(&mut state.requests).join("\n")
     }
 
-    /// The number of requests so far.
+    /// Returns the number of requests so far.
     pub(super) fn count(&self) -> usize {
         self.0
             .lock()
@@ -127,7 +127,7 @@ impl Script {
             .len()
     }
 
-    /// The time that each connection may take to come about.
+    /// Returns the connect timeout of each connection.
     pub(super) fn connect_timeouts(&self) -> Vec<Option<Duration>> {
         self.0
             .lock()
@@ -153,7 +153,7 @@ impl HttpClient for Script {
 }
 
 impl HttpConnector for Script {
-    /// Gives no answer once the script has ended.
+    /// Never responds after the script has ended.
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut state = self
             .0
@@ -200,7 +200,7 @@ fn described(request: &HttpRequest) -> String {
     text
 }
 
-/// A URL without what a signature makes another one each time.
+/// Returns a URL without the parameters that differ between signatures.
 pub(super) fn link(url: &str) -> String {
     let Some((place, query)) = url.split_once('?') else {
         return url.to_owned();

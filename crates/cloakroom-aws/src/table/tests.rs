@@ -231,7 +231,7 @@ async fn a_table_that_is_away_is_to_be_asked_again() {
         access_key: "a",
         secret_key: "s",
     };
-    tokio::time::pause(); // the SDK's own waits between its tries
+    tokio::time::pause(); // delays of the SDK between its attempts
     let store = DynamoStore::new(&Clients::local(&away), "jobs");
     let failed = store.load(&new_job(NOW, 1).key()).await;
     assert!(

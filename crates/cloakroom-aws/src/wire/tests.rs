@@ -1,4 +1,4 @@
-//! What one job's whole life costs, counted at the wire.
+//! Calls to AWS in the life of one job, counted at the wire.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::*;
 use crate::services::Fixture;
 
-/// A deployment over the embedded services.
+/// A deployment on the embedded services.
 struct Deployment {
     fixture: Fixture,
     queue: SqsQueue,
@@ -110,7 +110,7 @@ impl Deployment {
         self.submit.submit(submission).await.expect("accepted").job
     }
 
-    /// Works the one message; what the worker called, without the queue's own receive and delete.
+    /// Processes the only message. Returns the worker's calls, without receiving and deleting.
     async fn work(&self) -> Vec<String> {
         let delivery = self
             .queue

@@ -1,4 +1,4 @@
-//! Given what a handler says, when it is recorded, then it is within its bounds, and safe to show.
+//! Given the outcome of a handler, when it is recorded, then it is within its bounds and safe to show.
 
 use super::*;
 

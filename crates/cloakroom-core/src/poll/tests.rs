@@ -43,14 +43,14 @@ fn an_estimate_needs_progress() {
     assert_eq!(estimate(at(0), at(10), 100.0), Some(at(10)));
 }
 
-/// What it takes to learn of the end of a job: how many polls, and how late, in seconds.
+/// Average cost of polling for the end of a job: the number of polls, and the delay in seconds.
 #[derive(Clone, Copy, Default)]
 struct Polls {
     polls: f64,
     late: f64,
 }
 
-/// Polls of a job without progress, after these waits.
+/// Polls for the end of a job without progress at the given intervals.
 fn polled(seconds: f64, wait: impl Fn(f64) -> f64) -> Polls {
     let (mut polls, mut now) = (0.0, 0.0);
     while now < seconds {
@@ -63,7 +63,7 @@ fn polled(seconds: f64, wait: impl Fn(f64) -> f64) -> Polls {
     }
 }
 
-/// Jobs of all lengths from one to the other, each as likely: polled as advised, and every second.
+/// Averages over evenly distributed durations: polled at the advised interval, and every second.
 fn mixed(from: f64, to: f64) -> (f64, [Polls; 2]) {
     let mut job = accepted(at(0));
     job.status = Status::Running;
@@ -88,8 +88,9 @@ fn mixed(from: f64, to: f64) -> (f64, [Polls; 2]) {
     (length, all)
 }
 
-/// The goal: a quarter of the polls of whoever asks every second, for a tenth more of time. Jobs of less than a minute are polled
-/// too seldom for a quarter; but as jobs come, it holds.
+/// Goal: a quarter of the polls of a client that polls every second, for a tenth more time. Jobs of less than a minute
+/// alone
+/// don't reach a quarter, but a mix of jobs does.
 #[test]
 fn the_advice_saves_three_polls_of_four_for_a_tenth_of_the_time() {
     // From, to; at most so many of the polls; at most so much later.
@@ -109,7 +110,7 @@ fn the_advice_saves_three_polls_of_four_for_a_tenth_of_the_time() {
     }
 }
 
-/// A second is the least that can be said, and a tenth of less than ten is less: who asks every second is no sooner there.
+/// The minimum interval is a second, which exceeds a tenth of a short job: polling every second would not be faster.
 #[test]
 fn short_jobs_are_learned_of_about_as_soon_as_by_asking_every_second() {
     for (from, to, share, delay) in [

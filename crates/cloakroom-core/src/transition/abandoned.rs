@@ -1,48 +1,51 @@
-//! Jobs that nothing will bring to their end any more: what is known of them, and when that may be said.
+//! Abandoned jobs: jobs that no message will bring to an end, and when that is certain.
 //!
-//! A message that no worker can deal with comes back until it has been received as often as the queue's redrive policy
-//! allows; then it is among the dead letters, and its job is ended by whoever reads them. A job without a message is found
-//! by the sweeper. It may say so once the job has been ready for as long as a message can take to come back that often (a
-//! *cycle*: the receive count times the visibility timeout; an outage; and some slack) and none waits in the queue; or shortly before the record
-//! expires, whatever waits there, as a job must not vanish without an end.
+//! A message that no worker can process becomes visible again until it reaches the receive count of the queue's redrive
+//! policy. Then it becomes a dead letter, and the reader of the dead letters ends its job. The sweeper finds jobs
+//! without a message, and ends them in one of two cases:
+//!
+//! - The job has been ready for a *cycle*, and no message waits in the queue. A cycle is the longest time in which a
+//!   message can reach the receive count: receive count times visibility timeout. An outage and some slack are added.
+//! - The record expires soon, whatever waits in the queue: a job must not vanish without an end.
 
 use std::time::Duration;
 
 use super::{Event, Transition, latest_attempt};
 use crate::{Failure, Isolation, Job, Status, Timestamp};
 
-/// Time before its deadline at which a job that still waits is ended. Its record outlives the deadline by [`OVERTIME`](crate::OVERTIME).
+/// Time before the deadline at which a waiting job is ended. The record outlives the deadline by
+/// [`OVERTIME`](crate::OVERTIME).
 pub const LAST_CALL: Duration = Duration::from_secs(600);
 
-/// How much longer than a cycle the sweeper waits: each time that it is visible, a message takes a moment to be received.
+/// Time that the sweeper adds to a cycle: each time a message is visible, some time passes until it is received.
 pub const SLACK: Duration = Duration::from_secs(300);
 
-/// Longest outage after which the sweeper still waits for messages that were hidden during it: half an hour, and the longest
-/// wait of a message that comes back.
+/// Longest outage that the sweeper adds to a cycle: half an hour, and the longest delay of a message that is hidden
+/// during it.
 pub const OUTAGE: Duration = Duration::from_secs(2100);
 
-/// Time before the last call from which on the sweeper does not wait for an outage any more.
+/// Time before the last call from which the sweeper no longer allows for an outage.
 const LAST_LOOKS: Duration = Duration::from_secs(900);
 
-/// How long the sweeper lets a backlog be before it looks again.
+/// Time between two looks at a job while the queue has a backlog.
 const PAUSE: Duration = Duration::from_secs(300);
 
-/// What is to be done about a job that may be abandoned.
+/// Decision about a job that may be abandoned.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// Nothing: there is no such job, or no longer, or it is over.
+    /// Do nothing: the job does not exist, has expired or has ended.
     Over,
-    /// Nothing: another message is to bring it to its end.
+    /// Do nothing: another message is responsible for the job.
     Another,
-    /// Nothing yet: look again at this time.
+    /// Look again at this time.
     Wait(Timestamp),
-    /// This, unless it changes meanwhile.
+    /// End the job by this transition, unless the record changes first.
     End(Box<Transition>),
 }
 
 impl Verdict {
-    /// Of the job of a dead letter: the message `message_id`, which was sent for the incarnation of `created_at`.
-    /// `readable` is whether it could have been worked.
+    /// Decides about the job of a dead letter. `message_id` is its message, which was sent for the incarnation of
+    /// `created_at`. `readable` is true if a worker could have read the message.
     pub fn for_dead_letter(
         job: Option<&Job>,
         created_at: Timestamp,
@@ -60,7 +63,7 @@ impl Verdict {
         {
             return Self::Another;
         }
-        // A worker is at work on it all the same, or its next attempt was planned: what comes of that is seen then.
+        // A worker still runs the job, or its next attempt is scheduled: decide after that.
         if job.ready_at > now {
             return Self::Wait(job.ready_at);
         }
@@ -75,15 +78,15 @@ impl Verdict {
         Self::end(job, Event::Bury, failure, now)
     }
 
-    /// Of a job that the sweeper looks at. `cycle` is the longest that a message can take to come back for the last time,
-    /// `backlog` whether any wait in the queue.
+    /// Decides about a job that the sweeper examines. `cycle` is the longest time in which a message can reach the
+    /// receive count. `backlog` is true if messages wait in the queue.
     pub fn for_sweep(job: Option<&Job>, cycle: Duration, backlog: bool, now: Timestamp) -> Self {
         let Some(job) = open(job, now) else {
             return Self::Over;
         };
         let last_call = job.deadline().before(LAST_CALL).max(job.ready_at);
         let gone = job.ready_at.after(cycle).after(SLACK);
-        // An outage may have kept its message, but there must be time for several looks before the last call.
+        // An outage may have hidden the message, but time for several looks before the last call must remain.
         let gone = gone
             .after(OUTAGE)
             .min(last_call.before(LAST_LOOKS))
@@ -103,8 +106,9 @@ impl Verdict {
         Self::end(job, Event::Sweep, failure, now)
     }
 
-    /// Of a job that was accepted of a producer's message, and that no worker could begin: its payload is refused. `None` if it
-    /// is over, or under way: then another message brought it further.
+    /// Ends a job that was accepted from a producer's message, and whose payload is rejected before the first attempt.
+    /// Returns `None` if the job has expired or its status is no longer `accepted`: then another message has processed
+    /// it.
     pub fn for_rejected_payload(job: &Job, failure: Failure, now: Timestamp) -> Option<Transition> {
         let mut transition = Transition::new(Event::Bury, now).with_cause(failure);
         transition.guard.version = Some(job.version);
@@ -126,13 +130,13 @@ fn open(job: Option<&Job>, now: Timestamp) -> Option<&Job> {
     job.filter(|job| job.is_alive(now) && !job.status.is_terminal())
 }
 
-/// What is known of why a job was not brought to its end.
+/// Returns the likely cause of an abandoned job.
 ///
-/// A worker that was alive at its last beat (a third of the lease) before its function's own end is taken to have run into
-/// that end: `worker-timed-out`; any other to have crashed: `worker-crashed`.
+/// The code is `worker-timed-out` if the function's timeout was reached before the worker's next heartbeat was due.
+/// Otherwise it is `worker-crashed`. Heartbeats are a third of the lease apart.
 ///
-/// A job whose attempt shared its process with others is ended by this only when no message brings it another attempt:
-/// the text does not blame it.
+/// If the attempt shared its process with others, the text does not blame the job. Such a job ends this way only when
+/// no message brings it another attempt.
 pub fn cause_of_death(job: &Job) -> Failure {
     let attempts = latest_attempt(job);
     match (job.status, &job.failure) {
@@ -193,7 +197,7 @@ mod tests {
         LeaseToken::from_uuid(uuid::Uuid::from_u128(1))
     }
 
-    /// Its worker's function ends at 56 s.
+    /// A running job. Its worker's function times out at 56 s.
     fn running() -> Job {
         let lease = Lease {
             token: token(),

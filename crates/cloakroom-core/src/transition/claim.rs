@@ -1,48 +1,48 @@
-//! Claiming an attempt, and what a refused claim means.
+//! Claims of attempts, and the meaning of a rejected claim.
 
 use std::time::Duration;
 
 use crate::{Isolation, Job, Lease, LeaseToken, Status, Timestamp};
 
-/// What a worker asks for when it claims an attempt.
+/// Parameters of a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
-    /// The incarnation that the message was sent for.
+    /// Incarnation that the message was sent for.
     pub created_at: Timestamp,
-    /// Who the attempt will belong to.
+    /// Lease of the new attempt.
     pub lease: Lease,
-    /// How long without a sign of life.
+    /// Duration of the lease. It expires without a heartbeat.
     pub lease_time: Duration,
-    /// How many attempts the command has.
+    /// Maximum number of attempts of the command.
     pub max_attempts: u32,
 }
 
-/// Why a claim was refused, and so what is to be done with its message.
+/// Reason for a rejected claim, which determines what happens to its message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refusal {
-    /// It was not: an earlier try of this very claim went through, and its answer was lost.
+    /// The claim was not rejected: an earlier call of the same claim succeeded, and its response was lost.
     Mine,
-    /// There is no such job, or only another incarnation of its id, or it is over: the message has done its work.
+    /// The job does not exist, has expired, has ended, or is another incarnation of its id. The message can be deleted.
     Over,
-    /// Another message of the same job is at work on it, or waits to be: this one is one too many.
+    /// Another message of the same job is being processed, so this message is redundant.
     Duplicate,
-    /// It is this message's job, but not yet free: come back at this time.
+    /// The message is the job's, but the job is not ready: retry at this time.
     Later(Timestamp),
-    /// Its cancelling was asked for and its worker, the holder of this token, is gone.
+    /// Cancellation was requested, and the worker (the holder of this token) has crashed.
     Cancel(LeaseToken),
-    /// The worker of its last attempt died in the middle, and another attempt may take over.
+    /// The worker of the last attempt crashed, and another attempt may take over.
     TakeOver {
-        /// Token of the attempt that died.
+        /// Token of the crashed attempt.
         dead: LeaseToken,
-        /// Isolation that the next attempt needs.
+        /// Isolation of the next attempt.
         isolation: Isolation,
     },
-    /// Its last attempt, that of this token, is over or dead, and none is left.
+    /// The last attempt, the holder of this token, ended or crashed, and no attempt remains.
     Exhausted(LeaseToken),
 }
 
 impl Refusal {
-    /// What the record says of a refused claim.
+    /// Derives the reason from the current record.
     pub fn new(claim: &Claim, job: Option<&Job>, now: Timestamp) -> Self {
         let Some(job) = job.filter(|job| job.is_alive(now) && job.created_at == claim.created_at)
         else {
@@ -50,14 +50,14 @@ impl Refusal {
         };
         let lease = match (job.status, &job.lease) {
             (Status::Succeeded | Status::Failed | Status::Cancelled, _) => return Self::Over,
-            (_, None) => return Self::Later(job.ready_at), // by a clock that is behind: accepted, and not yet ready
+            (_, None) => return Self::Later(job.ready_at), // by a clock that is behind: not ready yet
             (_, Some(lease)) => lease,
         };
         if lease.token == claim.lease.token {
             return Self::Mine;
         }
         if job.ready_at > now {
-            // Nobody works on a job that waits for its next attempt: any of its messages may bring it.
+            // No worker runs a job in `retrying`: any of its messages may start the next attempt.
             let waits = job.status == Status::Retrying;
             return if waits || lease.message_id == claim.lease.message_id {
                 Self::Later(job.ready_at)
@@ -69,7 +69,7 @@ impl Refusal {
             Status::Cancelling => Self::Cancel(lease.token),
             Status::Running => Self::after_a_death(job.attempt, claim.max_attempts, lease),
             Status::Retrying if job.attempt >= claim.max_attempts => Self::Exhausted(lease.token),
-            // It came free since the claim was refused.
+            // The job became ready after the claim was rejected.
             Status::Accepted
             | Status::Retrying
             | Status::Succeeded
@@ -78,10 +78,10 @@ impl Refusal {
         }
     }
 
-    /// A job is blamed for a crash only if its attempt ran alone. So its last attempt runs alone; and if that attempt
-    /// already died in a shared process, one more follows.
+    /// Decides after a crash. A job is blamed for a crash only if its attempt ran alone. So its last attempt runs
+    /// alone. If the last attempt crashed in a shared process, one more follows.
     ///
-    /// Earlier attempts share their process as usual: after a restart, jobs go on side by side.
+    /// Earlier attempts share their process as usual, so that jobs still run concurrently after a restart.
     fn after_a_death(attempt: u32, max_attempts: u32, lease: &Lease) -> Self {
         if lease.isolation == Isolation::Alone && attempt >= max_attempts {
             return Self::Exhausted(lease.token);

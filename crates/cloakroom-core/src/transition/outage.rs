@@ -1,7 +1,7 @@
 //! Outages: attempts that were cut short because a service was unavailable.
 //!
-//! Such an attempt is not counted. The job is tried again for as long as it may live, and its history tells when the outage
-//! began. So the record needs no attribute of its own: the wait grows with the time since the first deferred attempt.
+//! Such an attempt is not counted. The job is retried until the outage limit, and its history contains the start of the
+//! outage. The delay grows with the time since the first deferred attempt, so the record needs no further attribute.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use super::{Event, Transition};
 use crate::history::Step;
 use crate::{Failure, Job, LeaseToken, Progress, Timestamp};
 
-/// Longest outage that a job survives; shorter where the job is kept for less.
+/// Longest outage that a job survives. It is shorter for a job with a shorter retention.
 pub const OUTAGE_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
-/// Shortest upper bound of a wait.
+/// Minimum of the upper bound of a delay.
 const SHORTEST: Duration = Duration::from_secs(2);
 
-/// Longest wait.
+/// Maximum delay.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Number of deferred attempts that a history keeps of one outage.
+/// Maximum number of deferred attempts that a history retains of one outage.
 const KEPT: usize = 8;
 
 impl Transition {
-    /// Ends an attempt without counting it. Fails the job instead when the outage has lasted too long.
+    /// Ends an attempt without counting it. Fails the job if the outage has lasted too long.
     pub(super) fn defer(
         job: &Job,
         token: LeaseToken,
@@ -52,14 +52,14 @@ impl Transition {
         transition
     }
 
-    /// The same renewal, with a step that tells what its attempt waits for.
+    /// Adds a step to a renewal, with the failure that its attempt waits for.
     #[must_use]
     pub fn waiting(mut self, failure: &Failure) -> Self {
         self.patch.step = Some(Step::new(Event::Renew, self.patch.updated_at).with_cause(failure));
         self
     }
 
-    /// Stops counting the attempt of `token`: its worker could not record its begin or its end, and works on it no longer.
+    /// Stops counting the attempt of `token`. Its worker could not record the start or the end, and no longer runs it.
     pub fn give_back(token: LeaseToken, now: Timestamp) -> Self {
         let failure = Failure::unavailable("the table was unavailable during the attempt");
         let mut transition = Self::fenced(Event::Defer, token, now).with_cause(failure);
@@ -69,7 +69,7 @@ impl Transition {
     }
 }
 
-/// Number of the attempt that runs or ran last. A deferred attempt is not counted, and the next one has its number.
+/// Returns the number of the attempt that runs or ran last. A deferred attempt shares its number with the next one.
 pub fn latest_attempt(job: &Job) -> u32 {
     let last = job
         .history
@@ -78,7 +78,7 @@ pub fn latest_attempt(job: &Job) -> u32 {
     job.attempt + u32::from(last.is_some_and(|step| step.event == Event::Defer))
 }
 
-/// Reports whether the attempt before the one that runs was deferred.
+/// Returns true if the attempt before the running one was deferred.
 pub fn was_deferred(job: &Job) -> bool {
     job.history
         .iter()
@@ -87,14 +87,14 @@ pub fn was_deferred(job: &Job) -> bool {
         .is_some_and(|step| step.event == Event::Defer)
 }
 
-/// Waits about as long as the outage has lasted, so that the wait doubles.
+/// Returns a delay of about the duration of the outage so far, so that delays double.
 fn wait(lasted: Duration, unit: f64) -> Duration {
     lasted
         .clamp(SHORTEST, LONGEST)
         .mul_f64(0.5 + unit.clamp(0.0, 1.0) / 2.0)
 }
 
-/// The steps at the end of a history that tell of the outage.
+/// Returns the index of the first step that belongs to the outage at the end of a history.
 fn of_the_outage(history: &[Step]) -> usize {
     let of_it = |step: &Step| matches!(step.event, Event::Claim | Event::Renew | Event::Defer);
     history
@@ -111,9 +111,11 @@ fn outage_began(history: &[Step]) -> Option<Timestamp> {
         .map(|step| step.at)
 }
 
-/// The history without the second deferred attempt of a long outage. The first one tells when the outage began.
+/// Returns the history without the second deferred attempt of a long outage, or `None` if there is nothing to remove.
+/// The first deferred attempt marks the start of the outage.
 ///
-/// No other write can add a step meanwhile: each one that may changes the lease or the status, and is refused or refuses.
+/// No concurrent write can add a step: every such write changes the lease or the status, so one of the two writes
+/// fails.
 fn shortened(history: &[Step]) -> Option<Vec<Step>> {
     let from = of_the_outage(history);
     let deferred: Vec<_> = (from..history.len())

@@ -1,4 +1,4 @@
-//! Given a record, when something happens to it, then this becomes of it; and the laws that hold of any sequence.
+//! Given a record, when an event occurs, then this is the new record; and the laws that hold for any sequence.
 
 mod abandoned;
 mod writes;
@@ -45,7 +45,7 @@ fn claimed(n: u128, now: Timestamp, job: &Job) -> Job {
         .expect("the job is free")
 }
 
-/// Takes over from a worker that died, as the refusal of the claim says.
+/// Takes over from a worker that crashed, as the rejected claim allows.
 fn taken_over(n: u128, now: Timestamp, job: &Job) -> Job {
     let Refusal::TakeOver { dead, isolation } = refused(n, "m1", job, now) else {
         panic!("{job:?}")
@@ -476,7 +476,7 @@ fn an_operator_sends_a_failed_job_back_with_all_its_attempts_and_its_latest_step
     }
 }
 
-/// One thing that somebody does, sensibly or not.
+/// One action of a client, worker or operator, reasonable or not.
 #[derive(Debug, Clone)]
 enum Act {
     Claim(u128, bool),
@@ -517,7 +517,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    /// Whatever is done in whatever order, by workers that are late, double, dead or confused.
+    /// Applies any actions in any order, by workers that are late, duplicated, dead or confused.
     #[test]
     fn the_laws_hold_of_every_sequence(acts in prop::collection::vec(act(), 1..60)) {
         let mut job = accepted(at(0));

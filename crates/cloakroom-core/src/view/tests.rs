@@ -1,4 +1,4 @@
-//! Given a job in any status, when it is shown, then its document says what is so, and nothing of before.
+//! Given a job in any status, when it is shown, then its document contains the current state, and no earlier state.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ fn shown(job: &Job) -> Value {
     to_value(JobView::from_job(job, "/v1")).expect("JSON")
 }
 
-/// A document as an accepted job has it, with these members in place of its own; `null` removes one.
+/// Returns the document of an accepted job with these members replaced; `null` removes one.
 fn document(members: &Value) -> Value {
     let mut document = json!({
         "id": ID, "client_job_id": "order-1042", "type": "diagnostic.run", "status": "accepted", "attempt": 0,

@@ -31,7 +31,7 @@ fn right() -> Facts {
     }
 }
 
-/// What is not fine.
+/// Returns the findings that are not ok.
 fn judged(facts: &Facts) -> Vec<(State, String, String)> {
     let ill = judge(facts, USUAL, &somewhere())
         .into_iter()

@@ -1,4 +1,4 @@
-//! Whether the functions speak of the same table, bucket, queue and namespace, and serve the same commands.
+//! Checks that the functions use the same table, bucket, queue and namespace, and support the same commands.
 
 use super::kind::{Kind, name};
 use super::variables::{
@@ -7,7 +7,7 @@ use super::variables::{
 use crate::command::Aws;
 use crate::finding::{Finding, check};
 
-/// What all who have it must agree on, and what comes of it if they don't.
+/// Variables that must be the same in all functions, and the consequence if they are not.
 const SHARED: [(&str, &str); 9] = [
     (
         TABLE,
@@ -47,7 +47,7 @@ const SHARED: [(&str, &str); 9] = [
     ),
 ];
 
-/// The value that they should all have.
+/// Returns the value that all functions should have.
 pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<String> {
     let values: Vec<_> = told
         .iter()
@@ -59,21 +59,21 @@ pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<
             .and_then(|one| one.shared.get(variable))
     };
     let best = match variable {
-        // The one that is read into the worker; else the one that jobs are sent to.
+        // The queue that the worker reads, or else the queue to which jobs are sent.
         QUEUE => values
             .iter()
             .copied()
             .find(|url| mapped.iter().any(|arn| is_of(url, arn)))
             .or(of(Kind::Submit)),
-        // Ids were derived in it, and tenants named by it, when jobs were accepted.
+        // Jobs were accepted with the ids and tenants that these variables determine.
         NAMESPACE | CLAIM | AUDIENCE => of(Kind::Submit),
-        // It is asked for in one of them: to ask can do no harm.
+        // If one function requires identities, requiring them everywhere is safe.
         AUTHORIZER => values.iter().copied().find(|value| *value != "none"),
-        // It is off in one of them: off is what can do no harm.
+        // If it is off in one function, off is the safe value.
         DIAGNOSTICS => values.iter().copied().find(|value| *value == "off"),
         _ => {
             let votes = |value: &String| values.iter().filter(|other| **other == value).count();
-            // Of those with as many, the first: the one that accepts jobs.
+            // Of equally frequent values, the first: that of the function that accepts jobs.
             values
                 .iter()
                 .copied()
@@ -84,7 +84,7 @@ pub(super) fn right(told: &[Told], variable: &str, mapped: &[String]) -> Option<
     best.or(values.first().copied()).cloned()
 }
 
-/// Whether the URL is of the queue with this ARN: accounts and names are the end of both.
+/// Returns true if a URL and an ARN belong to the same queue. Both end with account and name.
 pub(crate) fn is_of(url: &str, arn: &str) -> bool {
     let mut url = url.trim_end_matches('/').rsplit('/');
     let mut arn = arn.rsplit(':');

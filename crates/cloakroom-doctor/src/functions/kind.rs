@@ -1,6 +1,6 @@
 //! Functions of a deployment, and their names.
 
-/// Which function.
+/// Function of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Submit,
@@ -10,7 +10,7 @@ pub(crate) enum Kind {
     Sweeper,
 }
 
-/// Each of them, in the order in which they are shown.
+/// All functions, in the order of the report.
 pub(crate) const KINDS: [Kind; 5] = [
     Kind::Submit,
     Kind::Worker,

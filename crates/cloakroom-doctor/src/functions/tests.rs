@@ -20,7 +20,7 @@ fn function(variables: &[(&str, &str)]) -> Function {
     }
 }
 
-/// As the template makes them.
+/// Returns the functions as the template configures them.
 fn right() -> Functions {
     let namespace = (NAMESPACE, "0d5f1c0e-8a51-4f0b-9c6e-2f4f2f7c9a11");
     let (queue, off, keys) = (
@@ -84,7 +84,7 @@ fn ill(functions: &Functions) -> Vec<Finding> {
         .collect()
 }
 
-/// The one finding that is not fine.
+/// Returns the only finding that is not ok.
 fn judged(functions: &Functions) -> (State, String, String, String) {
     let mut ill = ill(functions).into_iter();
     let it = ill.next().expect("something is not fine");
@@ -253,7 +253,7 @@ fn whoever_has_another_value_than_the_others_is_named() {
     for (kind, variable, value, right) in [
         (Kind::Submit, TABLE, "others", "jobs"),
         (Kind::Status, BUCKET, "others", "things"),
-        // The queue that is read into the worker is the right one.
+        // The queue that the worker reads is the right one.
         (Kind::Submit, QUEUE, other, QUEUE_URL),
         (Kind::Worker, QUEUE, other, QUEUE_URL),
         (Kind::Sweeper, QUEUE, other, QUEUE_URL),

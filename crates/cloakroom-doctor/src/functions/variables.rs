@@ -1,4 +1,4 @@
-//! Variables of a function, read by the parsers that the functions themselves start with.
+//! Variables of a function, parsed like the functions parse them when they start.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use cloakroom_aws::config::{
 
 use super::kind::Kind;
 
-/// The variables of one function, read.
+/// Parsed variables of one function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) kind: Kind,
-    /// Variables that name what others have, or read, too; each written in one way.
+    /// Variables that other functions share, in a normalized form.
     pub(super) shared: BTreeMap<&'static str, String>,
     pub(super) lease_and_margin: Option<(Duration, Duration)>,
 }
 
-/// Reads variables by the parsers that the functions themselves start with.
+/// Parses variables like the functions do when they start.
 pub(super) fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError> {
     let mut lease_and_margin = None;
     let mut shared = vec![];
@@ -47,7 +47,7 @@ pub(super) fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError>
                 (QUEUE, config.queue_url),
             ]);
             shared.push((DIAGNOSTICS, on_or_off(config.diagnostics)));
-            // It derives ids where it accepts the commands of producers.
+            // It derives ids when it accepts the commands of producers.
             shared.extend(config.producers.map(|_| (NAMESPACE, namespace(lookup))));
         }
         Kind::Status => {
@@ -85,7 +85,7 @@ pub(super) fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError>
     })
 }
 
-/// The parser took it for a UUID; as a text, for comparing, without its capitals and braces.
+/// Normalizes the namespace for comparison. The parser has accepted it as a UUID, with capitals or braces.
 fn namespace(lookup: Lookup<'_>) -> String {
     let text = lookup(NAMESPACE).unwrap_or_default();
     uuid::Uuid::try_parse(text.trim()).map_or(text, |uuid| uuid.to_string())
@@ -116,7 +116,7 @@ fn on_or_off(on: bool) -> String {
     if on { "on" } else { "off" }.to_owned()
 }
 
-/// Returns the default of a variable. An empty value counts as not set.
+/// Returns the default of a variable. An empty value counts as unset.
 pub(super) fn default_of(variable: &str) -> Option<String> {
     let value = match variable {
         "CLOAKROOM_INLINE_LIMIT_BYTES" => cloakroom_app::submit::INLINE_LIMIT.to_string(),

@@ -24,7 +24,7 @@ fn expiring(prefix: &str, days: u64) -> Rule {
     }
 }
 
-/// The rules that the template makes.
+/// Returns the rules that the template creates.
 fn right() -> Vec<Rule> {
     let unfinished = Rule {
         id: "unfinished".to_owned(),
@@ -43,7 +43,7 @@ fn right() -> Vec<Rule> {
     .collect()
 }
 
-/// Findings that are not ok, by their subjects.
+/// Returns the findings that are not ok.
 fn judged(rules: &[Rule], needs: Needs) -> Vec<(State, String)> {
     let ill = judge(rules, "things", needs, &somewhere())
         .into_iter()
@@ -102,7 +102,7 @@ fn nothing_is_deleted_while_it_is_needed() {
     let mut rules = right();
     rules[0].expires = Some(1);
     assert_eq!(judged(&rules, USUAL), failed(&["payloads/"]));
-    // By any rule that meets it, narrowed or not, and by one on a date.
+    // By any rule that applies to an object, including filtered rules and rules with a date.
     for early in [
         Rule {
             narrowed: true,

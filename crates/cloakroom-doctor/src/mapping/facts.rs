@@ -1,4 +1,4 @@
-//! The facts of the event source mappings, as Lambda tells them.
+//! Facts about the event source mappings, as Lambda reports them.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType};
@@ -7,22 +7,22 @@ use crate::answer::{Answer, Call, Stop};
 use crate::command::Aws;
 use crate::functions::{Kind, name};
 
-/// One mapping of a function's.
+/// An event source mapping of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mapping {
     pub(crate) uuid: String,
-    /// The ARN of what it reads.
+    /// ARN of the source.
     pub(crate) source: String,
     pub(crate) state: String,
     pub(crate) reports_failures: bool,
     pub(crate) concurrency: Option<i32>,
-    /// Patterns of a filter. A record must match one of them; without patterns all records pass.
+    /// Filter patterns. A record must match one of them. Without patterns, all records match.
     pub(crate) filters: Vec<String>,
-    /// True if Lambda splits a failed batch in halves.
+    /// True if Lambda splits a failed batch in two.
     pub(crate) bisects: bool,
 }
 
-/// The mappings of each function that has some.
+/// Mappings of each function that has mappings.
 #[derive(Debug)]
 pub(crate) struct Mappings(pub(super) Vec<(Kind, Answer<Vec<Mapping>>)>);
 
@@ -74,14 +74,14 @@ fn read(mapping: EventSourceMappingConfiguration) -> Mapping {
     }
 }
 
-/// The mapping that bounds the workers, and its bound.
+/// Mapping that limits the number of workers, with its limit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Workers<'a> {
     pub(crate) uuid: &'a str,
     pub(crate) concurrency: i32,
 }
 
-/// The command that bounds the workers otherwise.
+/// Returns a command that changes the limit of the workers.
 pub(crate) fn bounded(mapping: Workers<'_>, concurrency: i32, aws: &Aws) -> String {
     let bound = format!("MaximumConcurrency={concurrency}");
     aws.run(&[
@@ -95,7 +95,7 @@ pub(crate) fn bounded(mapping: Workers<'_>, concurrency: i32, aws: &Aws) -> Stri
 }
 
 impl Mappings {
-    /// The mapping that bounds the workers, if one does.
+    /// Returns the mapping that limits the workers, if one does.
     pub(crate) fn workers(&self) -> Option<Workers<'_>> {
         let all = self.of(Kind::Worker).read()?.iter();
         let bounds = all.filter_map(|it| {
@@ -114,7 +114,7 @@ impl Mappings {
             .map_or(&Answer::Absent, |(_, mappings)| mappings)
     }
 
-    /// The ARNs of the sources that are read into this function.
+    /// Returns the ARNs of the sources of this function.
     pub(crate) fn sources(&self, reader: Kind) -> Vec<String> {
         self.of(reader)
             .read()
@@ -123,7 +123,7 @@ impl Mappings {
     }
 }
 
-/// The command that changes a mapping.
+/// Returns a command that changes a mapping.
 pub(super) fn update(mapping: &Mapping, change: &[&str], aws: &Aws) -> String {
     let mut words = vec![
         "lambda",

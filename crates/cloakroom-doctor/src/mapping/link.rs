@@ -1,9 +1,9 @@
-//! What is to be read into which function, and what comes of it if it isn't.
+//! Required mappings, and the consequences if they are missing.
 
 use crate::finding::{Check, check};
 use crate::functions::Kind;
 
-/// From where to whom.
+/// Source and target of a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
     /// The queue of commands to the worker.
@@ -19,10 +19,10 @@ pub(crate) enum Link {
 /// Response type of a function that reports the messages to keep.
 pub(super) const REPORTS: &str = "ReportBatchItemFailures";
 
-/// How many workers at once, as the template sets it.
+/// Maximum concurrency of the workers in the template.
 pub(super) const CONCURRENCY: &str = "MaximumConcurrency=10";
 
-/// How many of the others.
+/// Maximum concurrency of the other functions in the template.
 const FEW: &str = "MaximumConcurrency=2";
 
 impl Link {
@@ -35,7 +35,7 @@ impl Link {
         }
     }
 
-    /// A check of the mapping.
+    /// Creates a check of the mapping.
     pub(super) fn check(self, what: &str) -> Check {
         check("mapping", format!("{}: {what}", self.name()))
     }
@@ -48,7 +48,7 @@ impl Link {
         }
     }
 
-    /// As in the ARN of what is read.
+    /// Returns the part of the source's ARN that identifies its service.
     pub(super) const fn service(self) -> &'static str {
         match self {
             Self::Queue | Self::DeadLetters | Self::Lists => ":sqs:",
@@ -56,7 +56,7 @@ impl Link {
         }
     }
 
-    /// What comes of it when nothing is read.
+    /// Returns the consequence if the source is not read.
     pub(super) const fn unread(self) -> &'static str {
         match self {
             Self::Queue => "nothing brings messages to the worker: jobs wait until they expire",
@@ -75,7 +75,8 @@ impl Link {
         }
     }
 
-    /// What comes of it when Lambda isn't told which messages to keep. A batch of the stream fails as one.
+    /// Returns the consequence if the function does not report the messages to keep. A batch of the stream fails as a
+    /// whole.
     pub(super) const fn unreported(self) -> Option<&'static str> {
         match self {
             Self::Queue => Some(
@@ -94,7 +95,7 @@ impl Link {
         }
     }
 
-    /// How it is made, as the template makes it. `criteria`: what the stream's filter is.
+    /// Returns the options that create the mapping as in the template. `criteria` is the filter of the stream.
     pub(super) fn options(self, criteria: &str) -> Vec<&str> {
         let of_queue = |batch, concurrency| {
             vec![

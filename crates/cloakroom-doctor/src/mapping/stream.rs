@@ -1,4 +1,4 @@
-//! What a mapping of the table's stream lets through to the sweeper, and what it does when that fails.
+//! Checks of the stream's mapping: its filter, and its behaviour after failures.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use super::link::Link;
 use crate::command::Aws;
 use crate::finding::Finding;
 
-/// Where a pattern says which status a record must have been written with.
+/// Path of the new status in a filter pattern.
 const STATUS: [&str; 4] = ["dynamodb", "NewImage", "status", "S"];
 
-/// The filter of the template.
+/// Returns the filter of the template.
 pub(super) fn criteria() -> String {
     let pattern = STATUS
         .iter()
@@ -19,12 +19,12 @@ pub(super) fn criteria() -> String {
     json!({ "Filters": [{ "Pattern": pattern.to_string() }] }).to_string()
 }
 
-/// Whether a pattern lets records through that are written as `accepted`.
+/// Result of matching a record with status `accepted` against a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Passes {
     Yes,
     No,
-    /// It asks for something else too, or in another way.
+    /// The pattern has further conditions, or another form.
     Perhaps,
 }
 

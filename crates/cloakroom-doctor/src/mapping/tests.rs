@@ -6,7 +6,7 @@ const WORK: &str = "arn:aws:sqs:eu-west-1:1:work";
 const STREAM: &str = "arn:aws:dynamodb:eu-west-1:1:table/jobs/stream/2026-11-21T08:00:00.000";
 const ACCEPTED: &str = r#"{"dynamodb":{"NewImage":{"status":{"S":["accepted"]}}}}"#;
 
-/// As the template makes it.
+/// Returns a mapping as the template creates it.
 fn right() -> Mapping {
     Mapping {
         uuid: "u-1".to_owned(),
@@ -19,7 +19,7 @@ fn right() -> Mapping {
     }
 }
 
-/// The same, of the table's stream.
+/// Returns the mapping of the table's stream.
 fn of_stream() -> Mapping {
     Mapping {
         source: STREAM.to_owned(),
@@ -31,7 +31,7 @@ fn of_stream() -> Mapping {
     }
 }
 
-/// What is not fine.
+/// Returns the findings that are not ok.
 fn ill(
     link: Link,
     mappings: Vec<Mapping>,

@@ -1,4 +1,4 @@
-//! The facts of a queue, and of its dead-letter queue, as SQS tells them.
+//! Facts about a queue and its dead-letter queue, as SQS reports them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::answer::{Answer, Call, Stop};
 
-/// The answers of SQS.
+/// Responses of SQS.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) url: String,
@@ -25,17 +25,17 @@ pub(crate) struct Queue {
     pub(crate) redrive: Option<Redrive>,
 }
 
-/// A queue's redrive policy.
+/// Redrive policy of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Redrive {
-    /// The dead-letter queue.
+    /// ARN of the dead-letter queue.
     pub(crate) arn: String,
-    /// Receipts of a message before it becomes a dead letter.
+    /// Maximum receive count: further receipts make a message a dead letter.
     pub(crate) receipts: u32,
 }
 
 impl Redrive {
-    /// Reads the JSON of the attribute.
+    /// Parses the JSON value of the attribute.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let policy: serde_json::Value = serde_json::from_str(text).ok()?;
         let receipts = cloakroom_aws::max_receive_count(&policy)?;
@@ -47,13 +47,13 @@ impl Redrive {
     }
 }
 
-/// The longest that SQS keeps a message.
+/// Maximum retention of SQS.
 pub(crate) const LONGEST_RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// The retention that the template sets, and the default of SQS.
+/// Retention in the template, which is also the default of SQS.
 pub(super) const USUAL_RETENTION: Duration = Duration::from_secs(4 * 24 * 3600);
 
-/// The most that a redrive policy's receive count can be.
+/// Maximum receive count of a redrive policy.
 pub(crate) const MOST_RECEIPTS: u32 = 1000;
 
 const NOT_THERE: &[&str] = &[
@@ -125,12 +125,12 @@ fn time(attributes: &Attributes, name: &QueueAttributeName, default: u64) -> Dur
     )
 }
 
-/// The last part of a URL or an ARN.
+/// Returns the last part of a URL or an ARN.
 pub(crate) fn name(of: &str) -> &str {
     of.rsplit(['/', ':']).next().unwrap_or(of)
 }
 
-/// Asks for the retention of the dead-letter queue.
+/// Requests the retention of the dead-letter queue.
 async fn letters_retention(client: &Client, redrive: &Redrive) -> Result<Answer<Duration>, Stop> {
     let account = redrive
         .arn

@@ -6,7 +6,7 @@ use crate::needs::USUAL;
 
 const WORKER: Duration = Duration::from_secs(60);
 
-/// A queue as the template makes it.
+/// Returns a queue as the template creates it.
 pub(crate) fn facts() -> Facts {
     let redrive = Redrive {
         arn: "arn:aws:sqs:eu-west-1:1:dead".to_owned(),
@@ -32,7 +32,7 @@ fn with(change: impl FnOnce(&mut Queue)) -> Facts {
     facts
 }
 
-/// The check that is not fine, and its mending. There must be one.
+/// Returns the only check that is not ok, with its command.
 fn judged(facts: &Facts, needs: Needs) -> (State, String, String) {
     let mut ill = judge(facts, Some(WORKER), needs, &somewhere())
         .into_iter()
@@ -105,7 +105,7 @@ fn a_message_is_kept_for_as_long_as_its_job_may_wait() {
         ..USUAL
     };
     assert_eq!(judged(&facts(), long), want(604_800));
-    // Longer than SQS keeps anything: it can't be asked for more.
+    // SQS does not support a longer retention.
     let facts = with(|queue| queue.retention = LONGEST_RETENTION);
     let ages = Needs {
         retention: Duration::from_secs(30 * 24 * 3600),
@@ -127,7 +127,7 @@ fn without_a_redrive_policy_the_dead_letters_of_the_stack_are_named() {
     let (state, check, mend) = judged(&facts, USUAL);
     assert_eq!((state, &*check), (State::Fail, "redrive policy"));
     assert!(mend.contains("OutputKey=='DeadLetters'"), "{mend}");
-    // As a shell and SQS read it.
+    // As a shell and SQS parse it.
     let script = format!(
         "aws() {{ case \"$1 $2\" in 'sqs set-queue-attributes') echo \"$6\";; *) echo the-arn;; esac; }}; {mend}"
     );
@@ -217,7 +217,7 @@ fn dead_letters_are_looked_after_in_the_queue_that_the_redrive_policy_names() {
         (State::Fail, "dead letters: CLOAKROOM_DEAD_LETTERS_URL")
     );
     let mend = found.mend.unwrap_or_default();
-    // As a shell and Lambda read it.
+    // As a shell and Lambda parse it.
     let script =
         format!("aws() {{ case \"$1\" in sqs) echo the-url;; *) echo \"$*\";; esac; }}; {mend}");
     let output = std::process::Command::new("sh")
@@ -233,7 +233,7 @@ fn dead_letters_are_looked_after_in_the_queue_that_the_redrive_policy_names() {
         said.contains(r#"`{"CLOAKROOM_DEAD_LETTERS_URL":"the-url"}`"#),
         "{said}"
     );
-    // Nothing to compare: each is a finding of its own.
+    // Nothing to compare: another finding reports that.
     assert_eq!(told(&facts(), None), None);
     assert_eq!(
         told(

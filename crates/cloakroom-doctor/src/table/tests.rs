@@ -17,7 +17,7 @@ fn right() -> Facts {
     }
 }
 
-/// The check that is not fine, and its mending. There must be one.
+/// Returns the only check that is not ok, with its command.
 fn judged(facts: &Facts) -> (State, String, String) {
     let mut ill = judge(facts, &somewhere())
         .into_iter()
@@ -146,6 +146,6 @@ fn what_an_emulator_does_not_know_is_skipped() {
 #[test]
 fn a_stream_that_is_off_is_none_that_can_be_read() {
     assert_eq!(right().stream(), Some(STREAM));
-    // DynamoDB goes on telling the ARN of the last one.
+    // DynamoDB still reports the ARN of the previous stream.
     assert_eq!(with_table(|table| table.stream = None).stream(), None);
 }

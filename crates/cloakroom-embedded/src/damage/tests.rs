@@ -2,7 +2,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder as the services leave it.
+/// Returns a directory as the services leave it.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
@@ -13,7 +13,7 @@ fn folder() -> TempDir {
     folder
 }
 
-/// The file that is reported, and the reason.
+/// Returns the reported file and the reason.
 fn found(folder: &TempDir) -> (String, String) {
     match check(folder.path()) {
         Err(StartError::Data { file, reason, .. }) => (

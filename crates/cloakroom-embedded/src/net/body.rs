@@ -1,4 +1,4 @@
-//! Request bodies that are returned by the service that did not read them to their end.
+//! Request bodies that return to the server if the service does not read them completely.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,31 +12,31 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{EXPECT, HeaderValue};
 use tokio::time::timeout;
 
-/// Most bytes of a body that are received only to be discarded.
+/// Maximum number of bytes of a body that are received and discarded.
 const MAX_DISCARDED: u64 = 256 * 1024 * 1024;
 
-/// Longest time that a body is received only to be discarded.
+/// Maximum time for receiving a body that is discarded.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longest pause in a body that is received only to be discarded.
+/// Maximum pause while receiving a body that is discarded.
 const PAUSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The rest that a service left of a body.
+/// Rest of a body that a service did not read.
 type Left<B> = Arc<Mutex<Option<Unread<B>>>>;
 
 struct Unread<B> {
     body: B,
-    /// The client waits for 100 (`Expect: 100-continue`), and was not asked for the body.
+    /// True if the client waits for 100 (`Expect: 100-continue`), and has not been asked for the body.
     held_back: bool,
 }
 
-/// Body of a request. When it is dropped before its end, the server receives the rest.
+/// Body of a request. If it is dropped before its end, the server receives the rest.
 #[derive(Debug)]
 pub struct RequestBody<B = Incoming>
 where
     B: Body + Unpin,
 {
-    /// Gone once it was returned.
+    /// `None` after it was returned.
     unread: Option<Unread<B>>,
     left: Left<B>,
 }
@@ -49,10 +49,10 @@ impl<B> std::fmt::Debug for Unread<B> {
     }
 }
 
-/// The other end of a [`RequestBody`].
+/// The server's end of a [`RequestBody`].
 pub(super) struct Rest<B = Incoming>(Left<B>);
 
-/// Watches over the body of a request.
+/// Wraps the body of a request.
 pub(super) fn watch<B: Body + Unpin>(request: Request<B>) -> (Request<RequestBody<B>>, Rest<B>) {
     let expect = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
     let held_back = expect.is_some_and(|expect| expect.eq_ignore_ascii_case(b"100-continue"));
@@ -106,9 +106,9 @@ impl<B: Body + Unpin> Drop for RequestBody<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
-    /// Receives the rest of the body, within bounds. Returns whether there is no more of it.
+    /// Receives the rest of the body, within limits. Returns true if the body is complete.
     ///
-    /// A client that waits to be asked for the body is not asked: it needs only the answer.
+    /// A client that waits for 100 is not asked for the body, because it only needs the response.
     pub(super) async fn discard(self) -> bool {
         let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Unread {

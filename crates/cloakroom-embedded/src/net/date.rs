@@ -1,10 +1,10 @@
-//! The header `Date`.
+//! `Date` header.
 
 use std::time::SystemTime;
 
 use hyper::header::HeaderValue;
 
-/// Returns the machine's time as `Date` has it.
+/// Returns the system time in the format of `Date`.
 pub(super) fn date() -> HeaderValue {
     HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now())).expect("a date is ASCII")
 }

@@ -1,11 +1,11 @@
-//! A connection below hyper.
+//! Connections, below hyper.
 //!
-//! hyper answers a request head that it can't read by itself: 400, 414 or 431, without a body, then it closes the
-//! connection. Here this answer is replaced by the one that the host chooses. It is known by its form: an answer of a
-//! service has a `Date`, and hyper's own has none because `auto_date_header` is off.
+//! hyper itself responds to a request head that it can't parse: 400, 414 or 431 without a body. Then it closes the
+//! connection. This module replaces that response by one of the host. It recognizes hyper's response by its missing
+//! `Date`, because `auto_date_header` is off; a service's response has a `Date`.
 //!
-//! A connection whose request was not received whole is closed slowly: bytes that arrive at a closed socket make the
-//! system reset the connection, and the client may lose an answer that it had already been sent.
+//! If a request was not received completely, its connection is closed slowly. Otherwise, bytes that arrive at a closed
+//! socket reset the connection, and the client may lose a response that was already sent.
 
 use std::io;
 use std::pin::Pin;
@@ -27,26 +27,26 @@ use tokio::time::{Instant, Sleep};
 use super::date::date;
 use super::rejection::RejectionResponse;
 
-/// Marks a connection that must be closed slowly.
+/// Flag of a connection that must be closed slowly.
 pub(super) type Lingering = Arc<AtomicBool>;
 
-/// Longest time that a connection is closed slowly.
+/// Maximum duration of a slow close.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Most bytes that are received while a connection is closed slowly.
+/// Maximum number of bytes that are received during a slow close.
 const MAX_LINGERED: usize = 256 * 1024 * 1024;
 
-/// Most bytes of a request that are remembered: enough for the method and the path of most.
+/// Maximum number of bytes of a request that are stored: enough for the method and the path of most requests.
 const MAX_REMEMBERED: usize = 2048;
 
 pub(super) struct Wire<T> {
     stream: TokioIo<T>,
     refuse: RejectionResponse,
     lingering: Lingering,
-    /// The first bytes that arrived since the last answer: how the request begins.
+    /// First bytes since the last response: the start of the request.
     start: Vec<u8>,
     answered: bool,
-    /// The host's answer, as far as it was not yet sent.
+    /// The part of the host's response that was not sent yet.
     pending: Bytes,
     closing: Option<Closing>,
 }
@@ -80,7 +80,7 @@ impl<T> Wire<T> {
             .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// The host's response, which replaces hyper's.
+    /// Returns the host's response as a replacement for hyper's.
     fn replacement(&self, status: StatusCode) -> Bytes {
         let (method, path) = request_line(&self.start).unwrap_or(("", "/"));
         let mut response = (self.refuse)(status, path);
@@ -105,7 +105,7 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
 }
 
 impl<T: AsyncRead + Unpin> Wire<T> {
-    /// Receives what the client still sends, until it closes its side or a bound is reached.
+    /// Receives data that the client still sends, until it closes its side or a limit is reached.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let closing = self.closing.get_or_insert_with(|| Closing {
             until: Box::pin(tokio::time::sleep_until(Instant::now() + LINGER_TIMEOUT)),
@@ -178,7 +178,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Write for Wire<T> {
     }
 }
 
-/// The status of an answer that hyper made by itself; `None` for any other bytes.
+/// Returns the status of a response by hyper itself; `None` for other bytes.
 fn refusal(bytes: &[u8]) -> Option<StatusCode> {
     let head = std::str::from_utf8(bytes)
         .ok()?
@@ -196,7 +196,7 @@ fn refusal(bytes: &[u8]) -> Option<StatusCode> {
         .filter(StatusCode::is_client_error)
 }
 
-/// The method and the path that a request begins with, if its line was received as far as that and the path is well-formed.
+/// Returns the method and path at the start of a request, if they were received and the path is well-formed.
 fn request_line(start: &[u8]) -> Option<(&str, &str)> {
     let line = start.split(|byte| b"\r\n".contains(byte)).next()?;
     let mut words = line.splitn(3, |byte| *byte == b' ');
@@ -214,7 +214,7 @@ fn request_line(start: &[u8]) -> Option<(&str, &str)> {
     ))
 }
 
-/// A response as it is sent.
+/// Serializes a response.
 fn encode(response: Response<Full<Bytes>>, with_body: bool) -> Bytes {
     let (parts, body) = response.into_parts();
     let body = body

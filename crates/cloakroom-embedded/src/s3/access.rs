@@ -1,4 +1,4 @@
-//! Requests that are served: signed ones, of objects whose bucket can be read.
+//! Access to objects: only signed requests, and only for buckets that can be read.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-/// Policy that rejects unsigned requests, and those for objects of a bucket whose folder is not there. The folder has gone or its disk has,
-/// so the service is unavailable: "no such key" would say that the object was deleted.
+/// Policy that rejects unsigned requests, and requests for a bucket whose directory is missing. In that case, the disk
+/// may have failed, so the service is unavailable: "no such key" would mean that the object was deleted.
 pub(super) struct AccessPolicy(pub(super) PathBuf);
 
 #[async_trait::async_trait]

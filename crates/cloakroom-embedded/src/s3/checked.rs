@@ -1,18 +1,18 @@
-//! What `s3s-fs` serves, made to behave like S3 where the difference would show:
+//! Wrapper of `s3s-fs` that corrects its differences from S3:
 //!
-//! - it puts an upload in place first and compares its checksum then, so a refused upload would stay, and
-//!   replace what was there. Here the end of the body is only let through when the checksum agrees;
-//! - it finds a "folder" of keys where an object is asked for. Here there is no such key;
-//! - it gives an object out whatever `If-Match` says. Here it does not;
-//! - creating one's own bucket again says that it is one's own;
-//! - uploads in parts are ours: see `multipart`.
+//! - It stores an upload before it compares the checksum, so a rejected upload would remain and replace an earlier
+//!   object. Here, the end of the body is only delivered if the checksum matches.
+//! - It finds a directory of keys when an object is requested. Here, there is no such key.
+//! - It ignores `If-Match` for downloads. Here, it does not.
+//! - Creating an existing bucket of the same owner reports that.
+//! - Multipart uploads have their own implementation: see `multipart`.
 
 mod body;
 mod parts;
 
 use std::path::PathBuf;
 
-#[allow(clippy::wildcard_imports)] // two names for each operation passed on
+#[allow(clippy::wildcard_imports)] // two names for each forwarded operation
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
@@ -20,7 +20,7 @@ use s3s_fs::FileSystem;
 use super::multipart::MultipartUploads;
 use body::{ChecksumMismatch, expected};
 
-/// Objects of `s3s-fs`, checked.
+/// Objects of `s3s-fs`, with checks.
 #[derive(Debug)]
 pub(super) struct CheckedFiles {
     files: FileSystem,
@@ -37,7 +37,8 @@ impl CheckedFiles {
         }
     }
 
-    /// Keys lie as paths below their bucket, so part of a key is a folder.
+    /// Rejects a key that is a directory. Keys are stored as paths below their bucket, so a prefix of a key is a
+    /// directory.
     fn check_no_folder(&self, bucket: &str, key: &str) -> S3Result<()> {
         if !key.ends_with('/') && self.folder.join(bucket).join(key).is_dir() {
             return Err(S3Error::with_message(
@@ -98,8 +99,8 @@ impl CheckedFiles {
     }
 }
 
-/// Passes the named operations on as they are. One macro around the whole implementation, because
-/// `async_trait` has to see every method.
+/// Forwards the named operations unchanged. One macro for the whole implementation, because `async_trait` requires all
+/// methods.
 macro_rules! pass_on {
     ($($method:ident: $input:ident -> $output:ident),* $(,)?) => {
         #[async_trait::async_trait]

@@ -1,8 +1,8 @@
-//! Cross-origin requests from web pages: the two rules that `infra/template.yaml` gives the bucket, for any origin.
+//! Cross-origin requests from web pages: the two rules of the bucket in `infra/template.yaml`, for any origin.
 //!
-//! The Fetch standard's CORS protocol, as S3 has it: a preflight is answered without a signature, and every answer to
-//! a method of a rule carries the headers, also an error. A sandboxed page, or one that followed a redirect, sends
-//! `Origin: null`, which is as good as any other.
+//! Implements the CORS protocol of the Fetch standard like S3. A preflight needs no signature. Every response to a
+//! method of a rule has the headers, including errors. A sandboxed page, or one that followed a redirect, sends
+//! `Origin: null`, which is accepted like any other origin.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -15,20 +15,20 @@ use s3s::{Body, HttpResponse};
 /// Methods of the rules.
 const METHODS: [&str; 3] = ["GET", "HEAD", "PUT"];
 
-/// Response headers that a page may read.
+/// Response headers that pages may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static("ETag");
 
-/// Seconds that a browser may remember a preflight.
+/// Seconds for which a browser may cache a preflight.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
 
 const REJECTED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessForbidden</Code><Message>CORSResponse: \
     This CORS request is not allowed: the bucket's rules have GET, HEAD and PUT</Message></Error>";
 
-/// The CORS side of one request.
+/// CORS properties of a request.
 pub(super) struct Cors {
     origin: Option<HeaderValue>,
     method: Method,
-    /// The method that a page asks for in a preflight.
+    /// Method that a page requests in a preflight.
     wanted: Option<HeaderValue>,
     headers: Option<HeaderValue>,
 }
@@ -44,7 +44,7 @@ impl Cors {
         }
     }
 
-    /// The answer to a preflight; `None` for any other request.
+    /// Returns the response to a preflight; `None` for any other request.
     pub(super) fn preflight(&self) -> Option<HttpResponse> {
         let (_, wanted) = self
             .origin
@@ -76,7 +76,7 @@ impl Cors {
         Some(response)
     }
 
-    /// Adds the headers to the answer of any other request.
+    /// Adds the headers to the response to any other request.
     pub(super) fn answer(&self, headers: &mut HeaderMap) {
         if self.origin.is_some() && METHODS.contains(&self.method.as_str()) {
             allow(headers);

@@ -1,4 +1,4 @@
-//! S3, by `s3s` over files.
+//! S3, implemented by `s3s` on files.
 
 mod access;
 mod checked;
@@ -21,7 +21,7 @@ use checked::CheckedFiles;
 use cors::Cors;
 pub(crate) use multipart::abort_older_than;
 
-/// The service over a folder that exists. Unsigned requests are refused.
+/// Builds the service on an existing directory. Unsigned requests are rejected.
 pub(crate) fn service(folder: &Path) -> Result<S3Service, String> {
     let files = FileSystem::new(folder).map_err(|error| format!("{error:?}"))?;
     let mut builder = S3ServiceBuilder::new(CheckedFiles::new(files, folder.to_owned()));
@@ -30,7 +30,7 @@ pub(crate) fn service(folder: &Path) -> Result<S3Service, String> {
     Ok(builder.build())
 }
 
-/// Serves until stopped.
+/// Serves until it is stopped.
 pub(crate) async fn serve(listener: TcpListener, service: S3Service, stop: Stop) {
     let service = move |request| answer(service.clone(), request);
     net::serve(listener, service, net::empty_rejection(), stop).await;

@@ -1,7 +1,7 @@
-//! Uploads in parts, until they are completed. `s3s-fs` has them too, but deletes an upload at the first wrong attempt to complete
-//! it, lists parts without their entity tags, and does not compare the parts with those that the request names.
+//! Multipart uploads until their completion. The implementation of `s3s-fs` deletes an upload after the first failed
+//! completion and lists parts without entity tags. It also does not compare the parts with those in the request.
 //!
-//! Each has a folder of its own with its description and its parts. The name of a part is its number and entity tag.
+//! Each upload has a directory with its description and its parts. The name of a part is its number and entity tag.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,16 +19,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-/// No bucket's name begins with a dot.
+/// Directory of uploads. Names of buckets don't start with a dot.
 const FOLDER: &str = ".unfinished";
 
 /// File with the description of an upload.
 const UPLOAD_FILE: &str = "upload.json";
 
-/// Least bytes of a part that is not the last.
+/// Minimum length of all parts but the last, in bytes.
 const MIN_PART_LENGTH: u64 = 5 * 1024 * 1024;
 
-/// Bytes of a part that are read at once.
+/// Number of bytes that are read at once from a part.
 const READ_LENGTH: usize = 256 * 1024;
 
 /// Description of an upload.
@@ -50,16 +50,16 @@ pub(super) struct Part {
     file: PathBuf,
 }
 
-/// Unfinished uploads.
+/// Incomplete uploads.
 #[derive(Debug)]
 pub(super) struct MultipartUploads {
     folder: PathBuf,
-    /// Held while parts are put in place, or an upload is completed.
+    /// Held while parts are stored, or while an upload is completed.
     parts_lock: Mutex<()>,
 }
 
 impl MultipartUploads {
-    /// Uploads below the folder of the buckets.
+    /// Creates the store of uploads below the directory of the buckets.
     pub(super) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.join(FOLDER),
@@ -78,14 +78,14 @@ impl MultipartUploads {
         Ok(id)
     }
 
-    /// Finds an upload of this key: its folder and its description.
+    /// Finds an upload of this key. Returns its directory and its description.
     pub(super) async fn find(
         &self,
         bucket: &str,
         key: &str,
         id: &str,
     ) -> S3Result<(PathBuf, Upload)> {
-        // A malformed id could name any path.
+        // A malformed id could refer to any path.
         let id = Uuid::parse_str(id).map_err(|_| no_such_upload())?;
         let folder = self.folder.join(id.to_string());
         let text = fs::read(folder.join(UPLOAD_FILE))
@@ -99,7 +99,8 @@ impl MultipartUploads {
         }
     }
 
-    /// Stores a part, instead of any other of its number. Returns its entity tag. A part that breaks off leaves nothing.
+    /// Stores a part, and replaces another one with the same number. Returns its entity tag. A failed call stores
+    /// nothing.
     pub(super) async fn put(
         &self,
         folder: &Path,
@@ -137,7 +138,7 @@ impl MultipartUploads {
         Ok(etag)
     }
 
-    /// The parts that are there, in order.
+    /// Returns the stored parts in order.
     pub(super) async fn parts(&self, folder: &Path) -> S3Result<Vec<Part>> {
         let mut entries = fs::read_dir(folder)
             .await
@@ -163,12 +164,12 @@ impl MultipartUploads {
         Ok(parts)
     }
 
-    /// Keeps all parts as they are while the guard lives.
+    /// Prevents changes of parts while the guard lives.
     pub(super) async fn lock_parts(&self) -> MutexGuard<'_, ()> {
         self.parts_lock.lock().await
     }
 
-    /// Returns the bytes of these parts of an upload, one after the other, if they can be completed.
+    /// Returns the concatenated content of these parts, if the upload can be completed with them.
     pub(super) async fn assemble(
         &self,
         folder: &Path,
@@ -221,7 +222,7 @@ impl MultipartUploads {
     }
 }
 
-/// Aborts uploads that are older than `life`, as a bucket's lifecycle rule does elsewhere. Returns their number.
+/// Aborts uploads that are older than `life`, like a bucket's lifecycle rule. Returns their number.
 pub(crate) fn abort_older_than(folder: &Path, life: Duration) -> io::Result<usize> {
     let uploads = match std::fs::read_dir(folder.join(FOLDER)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -231,7 +232,7 @@ pub(crate) fn abort_older_than(folder: &Path, life: Duration) -> io::Result<usiz
     for upload in uploads {
         let folder = upload?.path();
         let begun = std::fs::metadata(folder.join(UPLOAD_FILE)).and_then(|about| about.modified());
-        // An upload may be deleted meanwhile.
+        // A concurrent request may delete the upload.
         let old = begun.is_ok_and(|begun| begun.elapsed().is_ok_and(|age| age > life));
         if old && std::fs::remove_dir_all(folder).is_ok() {
             aborted += 1;
@@ -240,7 +241,7 @@ pub(crate) fn abort_older_than(folder: &Path, life: Duration) -> io::Result<usiz
     Ok(aborted)
 }
 
-/// Files, one after the other.
+/// Reads files one after the other.
 fn read(files: Vec<PathBuf>) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static {
     futures::stream::try_unfold(
         (files.into_iter(), None::<File>),
@@ -264,7 +265,7 @@ fn read(files: Vec<PathBuf>) -> impl Stream<Item = io::Result<Bytes>> + Send + S
     )
 }
 
-/// File that is deleted with this value, unless it was renamed.
+/// A file that is deleted when this value is dropped, unless it was renamed.
 struct TemporaryFile(PathBuf);
 
 impl Drop for TemporaryFile {
@@ -292,7 +293,7 @@ fn internal(error: impl Into<StdError>) -> S3Error {
     S3Error::internal_error(StorageError(error.into()))
 }
 
-/// Error of a file.
+/// Error of a file operation.
 #[derive(Debug, thiserror::Error)]
 #[error("keep an unfinished object: {0}")]
 struct StorageError(StdError);

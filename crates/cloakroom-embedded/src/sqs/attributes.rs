@@ -1,4 +1,4 @@
-//! A message's attributes: their digest, their size, and what SQS lets through.
+//! Attributes of a message: their digest, their size, and their validation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Kind, SqsError};
 
-/// Sorted by name, as the digest wants them.
+/// Attributes sorted by name, as the digest requires.
 pub(super) type MessageAttributes = BTreeMap<String, MessageAttribute>;
 
-/// On the wire and in the store. Binary values stay in base64.
+/// Attribute as in requests and in the store. Binary values remain in Base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct MessageAttribute {
@@ -24,7 +24,7 @@ pub(super) struct MessageAttribute {
     pub(super) binary_value: Option<String>,
 }
 
-/// The value's bytes, and the digest's mark for their kind.
+/// Returns the bytes of the value, and the byte that identifies their type in the digest.
 fn value(attribute: &MessageAttribute) -> Option<(u8, Vec<u8>)> {
     let kind = attribute.data_type.split('.').next();
     match (kind, &attribute.string_value, &attribute.binary_value) {
@@ -36,12 +36,12 @@ fn value(attribute: &MessageAttribute) -> Option<(u8, Vec<u8>)> {
     }
 }
 
-/// Hexadecimal.
+/// Returns the MD5 as hexadecimal text.
 pub(super) fn md5_of(bytes: &[u8]) -> String {
     hex(&Md5::digest(bytes))
 }
 
-/// None without attributes.
+/// Returns the MD5 of the attributes. `None` without attributes.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation>
 pub(super) fn md5_of_attributes(attributes: &MessageAttributes) -> Option<String> {
@@ -60,7 +60,7 @@ pub(super) fn md5_of_attributes(attributes: &MessageAttributes) -> Option<String
 }
 
 fn add_part(digest: &mut Md5, bytes: &[u8]) {
-    // At most 1 MiB, by the check of size.
+    // At most 1 MiB, because the size was checked.
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     digest.update(length.to_be_bytes());
     digest.update(bytes);
@@ -74,7 +74,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What counts towards the message's limit: names, types and values.
+/// Returns the size that counts towards the message's limit: names, types and values.
 pub(super) fn size_bytes(attributes: &MessageAttributes) -> usize {
     let one = |(name, attribute): (&String, &MessageAttribute)| {
         let value = value(attribute).map_or(0, |(_, bytes)| bytes.len());
@@ -83,7 +83,7 @@ pub(super) fn size_bytes(attributes: &MessageAttributes) -> usize {
     attributes.iter().map(one).sum()
 }
 
-/// Refuses attributes SQS would refuse.
+/// Rejects attributes that SQS rejects.
 pub(super) fn check(attributes: &MessageAttributes) -> Result<(), SqsError> {
     if attributes.len() > 10 {
         return Err(SqsError::invalid(
@@ -122,7 +122,7 @@ pub(super) fn check(attributes: &MessageAttributes) -> Result<(), SqsError> {
     Ok(())
 }
 
-/// The characters of XML 1.0, section 2.2, which is what SQS can carry.
+/// Rejects characters outside of XML 1.0, section 2.2, like SQS.
 pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
     let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
     if text.chars().all(legal) {
@@ -136,7 +136,7 @@ pub(super) fn check_characters(text: &str) -> Result<(), SqsError> {
     }
 }
 
-/// Selects attributes by name, by `prefix.*`, or all by `All` or `.*`.
+/// Selects attributes by name, by `prefix.*`, or all of them by `All` or `.*`.
 pub(super) fn select(attributes: &MessageAttributes, names: &[String]) -> MessageAttributes {
     let asked = |name: &str| {
         names.iter().any(|wanted| match wanted.strip_suffix(".*") {

@@ -1,8 +1,8 @@
-//! What SQS says when it refuses.
+//! Error responses of SQS.
 //!
-//! An error has two names on the wire: the shape in the body's `__type`, and the older query protocol's
-//! code in `x-amzn-query-error`, which the SDK goes by. All are the sender's fault but [`Kind::Internal`],
-//! whose reason stays in the log.
+//! An error has two names: the shape in the body's `__type`, and the code of the older query protocol in
+//! `x-amzn-query-error`, which the SDK uses. All of them are errors of the client, except [`Kind::Internal`], whose
+//! reason only goes to the log.
 
 use std::fmt::Display;
 
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Returns the body's `__type`.
+    /// Returns the shape in the body's `__type`.
     pub(super) fn shape(self) -> &'static str {
         match self {
             Kind::BatchEntryIdsNotDistinct => "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
@@ -57,7 +57,7 @@ impl Kind {
         }
     }
 
-    /// Returns the query protocol's code.
+    /// Returns the code of the query protocol.
     pub(super) fn code(self) -> &'static str {
         match self {
             Kind::BatchEntryIdsNotDistinct => "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
@@ -92,7 +92,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SqsError {
     pub(super) kind: Kind,
-    /// What the client may read.
+    /// Message for the client.
     pub(super) message: String,
 }
 
@@ -104,7 +104,7 @@ impl SqsError {
         }
     }
 
-    /// Logs the reason; the client learns only that it may try again.
+    /// Logs the reason. The client only learns that it can retry.
     pub(super) fn internal(reason: impl Display) -> Self {
         tracing::error!(%reason, "the embedded queue failed");
         Self::new(
@@ -137,7 +137,7 @@ impl From<rusqlite::Error> for SqsError {
 }
 
 impl From<serde_json::Error> for SqsError {
-    /// Of what we stored ourselves; requests are parsed where their errors are the sender's.
+    /// Error of data that we stored ourselves. Errors of requests are handled where they are parsed.
     fn from(error: serde_json::Error) -> Self {
         Self::internal(error)
     }

@@ -1,4 +1,4 @@
-//! The AWS JSON 1.0 protocol: `POST /`, the action in `X-Amz-Target`, errors as `__type` and `message`.
+//! AWS JSON 1.0 protocol: `POST /` with the action in `X-Amz-Target`, and errors as `__type` and `message`.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::net::{self, RequestBody, Stop};
 
 const JSON: &str = "application/x-amz-json-1.0";
 
-/// A batch of 1 MiB whose every character is escaped (`\u000a`), and room for the rest.
+/// Maximum size of a body: a batch of 1 MiB with every character escaped (`\u000a`), plus some space.
 const MAX_BODY_BYTES: usize = 8 << 20;
 
-/// Serves until stopped.
+/// Serves until it is stopped.
 pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>, stop: Stop) {
     let service = move |request| {
         let server = Arc::clone(&server);
@@ -46,9 +46,9 @@ async fn answer(server: &Arc<Server>, request: Request<RequestBody>) -> Response
     response
 }
 
-/// The action's name and the request's body.
+/// Returns the name of the action and the body of a request.
 ///
-/// The content type is insisted on: a web page can't send it here without asking first, and isn't answered.
+/// Requires the content type: a web page can't send it without a preflight, which fails here.
 async fn read(request: Request<RequestBody>) -> Result<(String, Bytes), SqsError> {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
     if request.method() != Method::POST || header("content-type") != Some(JSON) {

@@ -1,11 +1,11 @@
-//! SQS: standard queues over `SQLite`, behind the AWS JSON 1.0 protocol.
+//! SQS: standard queues on `SQLite` with the AWS JSON 1.0 protocol.
 //!
-//! A request goes `http` (wire) → `actions` (one file a family: parse, apply, encode) → [`Store`] (SQL; time
-//! is an argument). A receive that finds nothing waits in `waiters` until a send wakes it or the next
-//! hidden message becomes visible; nothing polls.
+//! A request passes through `http` (protocol), `actions` (one file per family: parse, apply, encode) and [`Store`]
+//! (SQL; time is an argument). A receive without messages waits in `waiters` until a send wakes it, or until the next
+//! hidden message becomes visible. Nothing polls.
 //!
-//! Where AWS says "approximately" (counts, order), this is exact and first in, first out. Message groups
-//! are stored and given back, but don't change who is served next.
+//! Counts and order, which AWS calls approximate, are exact, and delivery is first in, first out within a group.
+//! Message groups are served fairly: see `store::fair`.
 
 mod actions;
 mod attributes;

@@ -1,4 +1,4 @@
-//! The wire's types, and its names for queues and receipts.
+//! Types of requests and responses, and formats of queue URLs and receipt handles.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -15,7 +15,7 @@ use crate::account::{ACCOUNT, REGION};
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SendEntry {
-    /// In batches only.
+    /// Only in batches.
     #[serde(default)]
     pub(super) id: String,
     #[serde(default)]
@@ -32,12 +32,12 @@ pub(super) struct SendEntry {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ReceiptEntry {
-    /// In batches only.
+    /// Only in batches.
     #[serde(default)]
     pub(super) id: String,
     #[serde(default)]
     pub(super) receipt_handle: String,
-    /// When the visibility is to change.
+    /// Only for a change of the visibility.
     pub(super) visibility_timeout: Option<i64>,
 }
 
@@ -121,14 +121,14 @@ impl Failed {
     }
 }
 
-/// Parses a request's body.
+/// Parses the body of a request.
 pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, SqsError> {
     serde_json::from_slice(body)
         .map_err(|error| SqsError::new(Kind::MalformedInput, error.to_string()))
 }
 
-/// Parses the queue's name in a request's `QueueUrl`: its last segment. Host and account are ignored, so that URLs
-/// from before a restart, with another port, stay good.
+/// Parses the queue's name from the last segment of a request's `QueueUrl`. Host and account are ignored, so that URLs
+/// remain valid after a restart with another port.
 pub(super) fn queue_name(body: &[u8]) -> Result<String, SqsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -143,7 +143,7 @@ pub(super) fn queue_name(body: &[u8]) -> Result<String, SqsError> {
     }
 }
 
-/// Rejects a number outside its limits.
+/// Rejects a number outside of its limits.
 pub(super) fn check_range(
     value: i64,
     limits: RangeInclusive<i64>,
@@ -171,16 +171,16 @@ pub(super) fn arn_to_name(arn: &str) -> Option<&str> {
     parts.next().filter(|name| !name.is_empty())
 }
 
-/// One receiving of one message. Queue names have no dots, so the three parts are clear.
+/// A receipt of a message. Names of queues contain no dots, so the three parts are unambiguous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Receipt {
     pub(super) message_id: String,
-    /// New with every receive; the store keeps the latest.
+    /// New for every receipt; the store retains the latest one.
     pub(super) token: String,
 }
 
 impl Receipt {
-    /// In Base64, as SQS's: clients rely on it that there is no hyphen in one.
+    /// Encodes the handle in Base64 like SQS, because clients rely on handles without hyphens.
     pub(super) fn handle(&self, queue: &str) -> String {
         BASE64.encode(format!("{queue}.{}.{}", self.message_id, self.token))
     }

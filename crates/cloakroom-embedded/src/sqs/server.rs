@@ -1,4 +1,4 @@
-//! The state of the server.
+//! State of the server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,14 +30,14 @@ impl Server {
         }
     }
 
-    /// Runs one piece of work on the store, off the async threads: `SQLite` blocks.
+    /// Runs an operation on the store outside of the async threads, because `SQLite` blocks.
     pub(super) async fn store<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Store, i64) -> Result<T, SqsError> + Send + 'static,
     ) -> Result<T, SqsError> {
         let server = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
-            // A panic inside left no half transaction: those roll back when dropped.
+            // A panic leaves no partial transaction, because transactions roll back when dropped.
             let mut store = server.store.lock().unwrap_or_else(PoisonError::into_inner);
             let now = (server.clock)();
             work(&mut store, now)

@@ -1,6 +1,6 @@
-//! What a queue is set to: the attributes of `CreateQueue` and `SetQueueAttributes`.
+//! Settings of a queue: the attributes of `CreateQueue` and `SetQueueAttributes`.
 //!
-//! Stored as AWS writes them, a map of strings, so that what is read back is what was set.
+//! They are stored as AWS sends them, as a map of strings, so that they are read back unchanged.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,10 +13,10 @@ use super::protocol::arn_to_name;
 
 pub(super) type AttributeMap = BTreeMap<String, String>;
 
-/// 1 MiB, with attributes; also of a whole batch.
+/// Maximum size of a message with its attributes, and of a whole batch: 1 MiB.
 pub(super) const MAX_MESSAGE_BYTES: u32 = 1 << 20;
 
-/// 12 hours: the longest a message may stay hidden.
+/// Maximum time for which a message may be hidden: 12 hours.
 pub(super) const MAX_VISIBILITY_S: i64 = 43_200;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +29,15 @@ pub(super) struct Settings {
     pub(super) redrive: Option<Redrive>,
 }
 
-/// Where messages go that were received too often.
+/// Redrive policy of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Redrive {
-    /// The dead-letter queue's name.
+    /// Name of the dead-letter queue.
     pub(super) queue: String,
     pub(super) max_receive_count: i64,
 }
 
-/// The numbers among the attributes: name, default, limits.
+/// Numeric attributes: name, default and limits.
 const NUMBERS: [(&str, i64, RangeInclusive<i64>); 5] = [
     ("VisibilityTimeout", 30, 0..=MAX_VISIBILITY_S),
     ("DelaySeconds", 0, 0..=900),
@@ -50,7 +50,7 @@ const NUMBERS: [(&str, i64, RangeInclusive<i64>); 5] = [
     ("ReceiveMessageWaitTimeSeconds", 0, 0..=20),
 ];
 
-/// Accepted and given back, without effect here.
+/// Attributes that are stored and returned, but have no effect.
 const WITHOUT_EFFECT: [&str; 5] = [
     "Policy",
     "KmsMasterKeyId",
@@ -60,7 +60,7 @@ const WITHOUT_EFFECT: [&str; 5] = [
 ];
 
 impl Settings {
-    /// Reads stored attributes, or checks what is to be stored.
+    /// Parses stored attributes, or validates new ones.
     pub(super) fn read(attributes: &AttributeMap) -> Result<Self, SqsError> {
         for name in attributes.keys() {
             check_name(name)?;
@@ -92,7 +92,7 @@ impl Settings {
 
 impl Redrive {
     fn read(text: &str) -> Result<Self, SqsError> {
-        /// The count comes as a number or as text.
+        /// The count is a number or a text.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Policy {
@@ -116,7 +116,7 @@ impl Redrive {
     }
 }
 
-/// Fills in what was not set.
+/// Adds the defaults of missing attributes.
 pub(super) fn with_defaults(mut attributes: AttributeMap) -> AttributeMap {
     for (name, default, _) in &NUMBERS {
         attributes
@@ -126,7 +126,7 @@ pub(super) fn with_defaults(mut attributes: AttributeMap) -> AttributeMap {
     attributes
 }
 
-/// Returns whether a repeated `CreateQueue` asks for the attributes that the queue has.
+/// Returns true if a repeated `CreateQueue` requests the existing attributes.
 pub(super) fn is_same_as_stored(asked: &AttributeMap, stored: &AttributeMap) -> bool {
     let stored = with_defaults(stored.clone());
     asked.iter().all(|(name, value)| {

@@ -1,4 +1,4 @@
-//! Receives that wait. The tests know from the inside when one does, so none sleeps.
+//! Long polls. The tests observe from the inside when a receive waits, so no test sleeps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -52,7 +52,7 @@ impl Running {
         made.expect("made").queue_url.expect("it has a URL")
     }
 
-    /// Receives, waiting up to 20 seconds; gives the bodies. Returns when it waits.
+    /// Starts a receive that waits up to 20 seconds. Returns after it has started to wait; the task returns the bodies.
     async fn wait_for_one(&self, queue: &str) -> JoinHandle<Vec<String>> {
         let before = self.server.waiters.waiting();
         let receive = self
@@ -85,7 +85,7 @@ impl Running {
         sent.expect("sent");
     }
 
-    /// Receives at once; gives the receipt handle.
+    /// Receives without waiting. Returns the receipt handle.
     async fn receive(&self, queue: &str) -> Option<String> {
         let received = self
             .sqs
@@ -173,7 +173,7 @@ async fn a_dead_letter_wakes_the_receive_that_waits_for_it() {
 
 #[tokio::test]
 async fn a_waiting_receive_knows_when_the_next_message_shows() {
-    // 600 ms pass with every look at the clock.
+    // The time advances by 600 ms with each reading.
     let time = AtomicI64::new(1_800_000_000_000);
     let running = start(Arc::new(move || time.fetch_add(600, Ordering::SeqCst)));
     let queue = running.queue("jobs").await;

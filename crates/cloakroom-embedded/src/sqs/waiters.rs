@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Notifiers, one a queue. Each wakes every waiting receive, and those that find nothing wait on. Waking only one
-/// would lose the notification to a client that has just hung up.
+/// Notifiers, one per queue. Each wakes all waiting receives, and those without a message continue to wait. Waking only
+/// one could lose the notification, because its client may just have disconnected.
 #[derive(Default)]
 pub(super) struct Waiters {
     notifiers: Mutex<HashMap<String, Arc<Notify>>>,
@@ -32,7 +32,7 @@ impl Waiters {
         self.notifier(queue).notify_waiters();
     }
 
-    /// Counts a receive as waiting, as long as the value lives.
+    /// Counts a receive as waiting while the returned value lives.
     pub(super) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         Waiting(self)

@@ -1,4 +1,4 @@
-//! What the product asks of DynamoDB.
+//! Operations of DynamoDB that Cloakroom needs.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
@@ -34,7 +34,7 @@ pub(crate) async fn table(running: &Running) {
         .expect("the table is made");
 }
 
-/// Puts a job that must not be there yet.
+/// Writes a job that must not exist yet.
 pub(crate) async fn put(
     running: &Running,
     id: &str,

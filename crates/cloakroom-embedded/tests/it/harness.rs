@@ -1,4 +1,4 @@
-//! Running services, clients for them, and a queue's clock the test turns.
+//! Running services, clients for them, and a clock of the queue that tests control.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use cloakroom_embedded::{Services, Storage};
 
-/// The queue's time.
+/// Time of the queue.
 #[derive(Clone)]
 pub(crate) struct Time(Arc<AtomicI64>);
 
@@ -56,7 +56,7 @@ impl Running {
         aws_sdk_s3::Client::from_conf(config)
     }
 
-    /// Makes a queue with these attributes; gives its URL.
+    /// Creates a queue with these attributes. Returns its URL.
     pub(crate) async fn queue(&self, name: &str, attributes: &[(&str, &str)]) -> String {
         let mut request = self.sqs().create_queue().queue_name(name);
         for (attribute, value) in attributes {

@@ -1,4 +1,4 @@
-//! The services through the real SDK clients, over HTTP.
+//! Tests of the services with the real SDK clients over HTTP.
 
 mod dynamodb;
 mod harness;

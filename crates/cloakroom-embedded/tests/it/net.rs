@@ -1,4 +1,4 @@
-//! The HTTP server, as clients that are not hyper see it.
+//! The HTTP server, as clients other than hyper see it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// A server that answers 404 and reads nothing. It ends when the sender is dropped.
+/// Returns a server that responds with 404 and reads nothing. It stops when the sender is dropped.
 fn server() -> (std::net::SocketAddr, watch::Sender<bool>) {
     let listener = net::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = listener.local_addr().expect("it listens");
@@ -31,7 +31,7 @@ fn server() -> (std::net::SocketAddr, watch::Sender<bool>) {
     (address, tell)
 }
 
-/// The answers to bytes that are all sent before the first is read, up to the end of the connection.
+/// Sends all bytes before it reads. Returns the responses until the end of the connection.
 async fn exchange(request: &[u8]) -> String {
     let (address, _running) = server();
     let mut client = TcpStream::connect(address).await.expect("connected");

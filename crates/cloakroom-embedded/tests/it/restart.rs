@@ -1,4 +1,4 @@
-//! What is kept, and by whom.
+//! Durability of data, and exclusive access to it.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ async fn check(running: &Running) {
         };
         received.messages().iter().map(tell).collect::<Vec<_>>()
     };
-    // The clock stands where it stood before.
+    // The clock shows the same time as before.
     assert_eq!(receive().await, ["waiting 1"]);
     running.time.pass_s(40);
     assert_eq!(receive().await, ["in flight 2", "waiting 2"]);
@@ -102,7 +102,7 @@ async fn a_restart_finds_everything_again_on_the_same_ports() {
     check(&running).await;
 }
 
-/// What lies on the disk while the services run is what a kill leaves.
+/// Copies the files while the services run, which simulates a killed process.
 #[tokio::test]
 async fn a_killed_process_leaves_everything_behind() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -122,7 +122,7 @@ fn copy(from: &Path, to: &Path) {
         if entry.path().is_dir() {
             std::fs::create_dir(&to).expect("made");
             copy(&entry.path(), &to);
-        // Shared memory belongs to the process; SQLite makes it anew.
+        // Shared memory belongs to the process; SQLite recreates it.
         } else if entry.path().extension().is_none_or(|it| it != "sqlite-shm") {
             std::fs::copy(entry.path(), to).expect("copied");
         }

@@ -1,4 +1,4 @@
-//! What the product asks of S3, through the SDK.
+//! Operations of S3 that Cloakroom needs, with the SDK.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 
 use crate::harness::{Running, in_memory};
 
-/// Of `hello`, in base64.
+/// SHA-256 of `hello`, in Base64.
 pub(crate) const HELLO_SHA256: &str = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
 
 pub(crate) async fn bucket(running: &Running) -> aws_sdk_s3::Client {

@@ -1,4 +1,4 @@
-//! Presigned URLs, as a client without an SDK uses them: what was signed is what is let through.
+//! Presigned URLs, used by a client without an SDK: only the signed request is accepted.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn for_a_minute() -> PresigningConfig {
     PresigningConfig::expires_in(Duration::from_secs(60)).expect("in range")
 }
 
-/// Puts `body` with the signed headers, each replaced (or left out) as said.
+/// Sends `body` with the signed headers, some of them replaced or omitted.
 async fn put(
     signed: &PresignedRequest,
     body: &'static str,
@@ -25,7 +25,7 @@ async fn put(
         match replacement {
             Some((_, None)) => {}
             Some((_, Some(other))) => request = request.header(name, *other),
-            // The client counts for itself.
+            // The client sets this header itself.
             None if name == "content-length" => {}
             None => request = request.header(name, value),
         }
@@ -140,7 +140,7 @@ async fn an_upload_must_have_the_signed_length_type_and_checksum() {
     assert_eq!(head.content_length(), Some(5));
 }
 
-/// The status of an answer, and its CORS header of this name.
+/// Returns the status of a response, and its CORS header with this name.
 fn cors(answer: &reqwest::Response, name: &str) -> (u16, Option<String>) {
     let value = answer
         .headers()

@@ -1,4 +1,4 @@
-//! Batches: entries fail one by one, or the batch as a whole.
+//! Batches: single entries fail, or the whole batch.
 
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,

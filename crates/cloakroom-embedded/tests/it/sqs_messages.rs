@@ -1,4 +1,4 @@
-//! Sending, receiving, deleting, hiding.
+//! Sending, receiving, deleting and hiding messages.
 
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::primitives::Blob;
@@ -88,7 +88,7 @@ async fn attributes_are_digested_and_given_back_as_asked_for() {
         .send()
         .await
         .expect("sent");
-    // Computed apart, by the rule in the developer guide.
+    // Computed independently, by the rule in the developer guide.
     assert_eq!(
         sent.md5_of_message_attributes(),
         Some("cbf8e2848cf1712689ef1137173785a4")
@@ -371,7 +371,7 @@ async fn a_message_may_have_a_mebibyte_with_its_attributes() {
     let send = |bytes: usize| {
         sqs.send_message()
             .queue_url(&queue)
-            // Two bytes a character: it is bytes that count.
+            // Two bytes per character: the limit counts bytes.
             .message_body("é".repeat(bytes / 2))
             .message_attributes("name", text("String", "1234567890"))
             .send()

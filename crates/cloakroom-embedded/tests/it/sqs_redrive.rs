@@ -1,4 +1,4 @@
-//! Dead letters, and the way back.
+//! Dead letters, and moving them back.
 
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 
@@ -7,7 +7,7 @@ use crate::harness::{Running, in_memory};
 const JOBS: &str = "arn:aws:sqs:us-east-1:000000000000:jobs";
 const DEAD: &str = "arn:aws:sqs:us-east-1:000000000000:jobs-dead";
 
-/// A queue whose messages are dead after two receives, and its dead-letter queue.
+/// Returns a queue with a maximum receive count of two, and its dead-letter queue.
 async fn queues(running: &Running) -> (String, String) {
     let dead = running.queue("jobs-dead", &[]).await;
     let policy = format!(r#"{{"deadLetterTargetArn":"{DEAD}","maxReceiveCount":"2"}}"#);

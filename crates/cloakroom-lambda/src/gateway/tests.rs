@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// An event as a REST API sends it, its stage being `jobs`, to make it hard.
+/// Returns an event of a REST API. Its stage is `jobs`, which is the most difficult case.
 fn event(path: &str, query: &Value) -> Request {
     let event = json!({
         "resource": "/{proxy+}",
@@ -74,7 +74,7 @@ async fn the_routes_match_behind_the_gateway() {
     assert_eq!(response.map(|response| response.status().as_u16()), Ok(200));
 }
 
-/// Answers with the lines of one header, and the query.
+/// Returns a router that responds with the number of lines of a header, and the query.
 fn echo() -> Router {
     Router::new().fallback(|request: axum::extract::Request| async move {
         let lines = request.headers().get_all("idempotency-key").iter().count();

@@ -1,8 +1,8 @@
-//! Where the lines of the log go: to standard output, in as few writes as can be, as each costs more than the line did.
+//! Writes log lines to standard output, in few writes, because a write costs more than formatting a line.
 //!
-//! The thread that a function runs on holds its lines until it has nothing more to do than wait, and so writes those of a batch at
-//! once, and before its answer goes out; warnings and errors at once, with what is held before them. Other threads hold none. What
-//! a process that is killed in the midst of computing takes along are the lines of less than a moment; of one that waits, none.
+//! The thread of a function holds its lines until it only waits. So the lines of a batch are written at once, before
+//! the response is sent. Warnings and errors are written immediately, with the lines held before them. Other threads
+//! hold no lines. A killed process loses only the lines since the last wait, and none if it is waiting.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -10,15 +10,15 @@ use std::io::{self, Write};
 use lambda_http::tracing::subscriber::fmt::MakeWriter;
 use lambda_http::tracing::{Level, Metadata};
 
-/// The most bytes that are held.
+/// Maximum number of bytes that are held.
 const MOST: usize = 16 * 1024;
 
 thread_local! {
-    /// The lines that this thread has still to write; `None` where it holds none.
+    /// Unwritten lines of this thread; `None` if it holds no lines.
     static HELD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-/// Holds this thread's lines from now on, for [`write`].
+/// Makes this thread hold its lines for [`write`].
 pub(crate) fn hold() {
     HELD.set(Some(Vec::new()));
 }
@@ -28,13 +28,13 @@ pub(crate) fn write() {
     HELD.with_borrow_mut(|held| held.as_mut().map(let_go));
 }
 
-/// Whether this thread holds lines.
+/// Returns true if this thread holds lines.
 #[cfg(test)]
 pub(crate) fn any_held() -> bool {
     HELD.with_borrow(|held| held.as_ref().is_some_and(|held| !held.is_empty()))
 }
 
-/// Says a line, with its end.
+/// Adds a line, including its line break.
 pub(crate) fn say(line: &str) {
     add(line.as_bytes(), false);
 }
@@ -50,7 +50,7 @@ fn add(line: &[u8], urgent: bool) {
         }
         None => false,
     });
-    // A thread that is ending holds none either.
+    // A thread that is ending holds no lines either.
     if held != Ok(true) {
         put(line);
     }
@@ -64,14 +64,14 @@ fn let_go(held: &mut Vec<u8>) {
 }
 
 fn put(lines: &[u8]) {
-    // Where there is nobody to read it, there is nothing to be done.
+    // Ignored: without a reader, the error can't be reported.
     _ = io::stdout().lock().write_all(lines);
 }
 
-/// Makes writers of lines.
+/// Creates writers of lines.
 pub(crate) struct Lines;
 
-/// Writes one line.
+/// Writer of one line.
 pub(crate) struct Line {
     urgent: bool,
 }

@@ -1,11 +1,11 @@
-//! The events are AWS's own samples, with what is beside the matter left out.
+//! The events are AWS's own samples, without irrelevant members.
 
 use lambda_http::request::from_str;
 use serde_json::{Value, json};
 
 use super::*;
 
-/// The event of a REST API: who signed or which key it was stands in its identity, what an authorizer says beside it.
+/// Returns the event of a REST API. Signer and key are in its identity; the result of an authorizer is separate:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
 fn rest(identity: &Value, authorizer: &Value) -> Value {
     let mut whole = json!({
@@ -29,7 +29,7 @@ fn rest(identity: &Value, authorizer: &Value) -> Value {
     })
 }
 
-/// The event of an HTTP API, payload format 2.0.
+/// Returns the event of an HTTP API, payload format 2.0:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn http(authorizer: &Value) -> Value {
     json!({
@@ -67,7 +67,7 @@ fn some(name: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// Every kind that asks.
+/// All kinds of authorizers that identify callers.
 const ASKING: [Authorizer; 4] = [
     Authorizer::Iam,
     Authorizer::Jwt,

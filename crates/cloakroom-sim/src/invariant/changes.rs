@@ -1,4 +1,4 @@
-//! Invariants of every change of a record, as it is made.
+//! Invariants of each change of a record.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use super::{ATTEMPTS, Life, SOON, SOON_ENOUGH, Watch, life, result_of};
 use crate::names::short;
 use crate::plan::SKEW;
 
-/// The most that a change is made later than it was asked for: its times are of then.
+/// Maximum delay between the request of a change and its effect. Its times are those of the request.
 const LATE: Duration = Duration::from_secs(30);
 
 impl Watch {
-    /// A record is made, perhaps in place of another.
+    /// Checks a new record, which may replace another one.
     pub(crate) fn accepted(&mut self, before: Option<&Job>, after: &Job, now: Timestamp) {
         self.counts.jobs += 1;
         if before.is_some_and(|before| before.expires_at > now.after(SKEW)) {
@@ -23,7 +23,7 @@ impl Watch {
         }
     }
 
-    /// A record is changed.
+    /// Checks a change of a record.
     pub(crate) fn changed(
         &mut self,
         before: &Job,
@@ -57,7 +57,7 @@ impl Watch {
             }
             Event::Defer => {
                 self.counts.deferred += 1;
-                // The next attempt has its number.
+                // The next attempt has the same number.
                 self.ran.remove(&(life(before), before.attempt));
                 self.shared.remove(&(life(before), before.attempt));
             }
@@ -78,7 +78,7 @@ impl Watch {
         }
     }
 
-    /// Any change: no job leaves its end, or loses a version or its time.
+    /// Checks any change: a job does not leave its terminal status, and its version and times don't decrease.
     fn goes_forward(&mut self, before: &Job, after: &Job, event: Event, now: Timestamp) {
         let id = short(after.id);
         if before.status.is_terminal() && event != Event::Redrive {
@@ -90,7 +90,8 @@ impl Watch {
                 )
             });
         }
-        // A write that was sent in time may be made late. It finds no other job there, as it names the one that it is of.
+        // A write that was sent in time may take effect late. It finds no other job there, because it requires its
+        // incarnation.
         if before.expires_at.after(SKEW + LATE) <= now {
             self.break_("I2 an end is an end", || {
                 format!("{id} had expired, then {}", event.as_str())
@@ -102,7 +103,7 @@ impl Watch {
         }
     }
 
-    /// A process claimed a job. `owner` is the process that held its lease before.
+    /// Checks a claim. `owner` is the process that held the previous lease.
     fn claimed(&mut self, before: &Job, after: &Job, by: u64, owner: Option<u64>, now: Timestamp) {
         let id = short(after.id);
         if let Some(lease) = &after.lease {
@@ -127,7 +128,7 @@ impl Watch {
                 format!("{id} was claimed long after it was ready")
             });
         }
-        // One more follows where the last one died in a shared process.
+        // One more attempt follows if the last one crashed in a shared process.
         if after.attempt > ATTEMPTS + 1 {
             self.break_("I3 bounded attempts", || {
                 format!("{id} has attempt {}", after.attempt)
@@ -138,7 +139,7 @@ impl Watch {
         }
     }
 
-    /// Dead letters, the sweeper or the last attempt's successor ended a job.
+    /// Checks the end of a job by dead letters, by the sweeper, or by the claim after its last attempt.
     fn abandoned(&mut self, before: &Job, event: Event, waits: bool, now: Timestamp) {
         let id = short(before.id);
         self.counts.abandoned += 1;
@@ -161,7 +162,7 @@ impl Watch {
         }
     }
 
-    /// A job ended.
+    /// Records the end of a job.
     fn ended(&mut self, after: &Job, event: Event) {
         self.ended.insert(life(after), after.expires_at);
         self.counts.ended +=
@@ -174,7 +175,7 @@ impl Watch {
         }
     }
 
-    /// An operator sent a job back to work: it may end once more, and its attempts count from 1 again.
+    /// Records a redrive: the job may end again, and its attempts count from 1.
     fn redriven(&mut self, life: &Life) {
         self.counts.redriven += 1;
         self.ended.remove(life);
@@ -188,7 +189,7 @@ impl Watch {
     }
 }
 
-/// Returns true if a result in the record is that of the record's attempt.
+/// Returns true if the result in the record comes from the record's attempt.
 fn tells_of(job: &Job) -> bool {
     match job
         .success

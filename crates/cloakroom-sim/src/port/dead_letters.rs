@@ -1,4 +1,4 @@
-//! The store of dead letters, as a process has it.
+//! Store of dead letters of a process.
 
 use async_trait::async_trait;
 use cloakroom_app::ports::{DeadLetterStore, PortError};

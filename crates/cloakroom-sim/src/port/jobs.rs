@@ -1,4 +1,4 @@
-//! The store of jobs, as a process has it.
+//! Table of jobs of a process.
 
 use std::time::Duration;
 
@@ -75,7 +75,8 @@ impl JobStore for Process {
                         .objects
                         .retain(|object, _| !object.starts_with(&prefix));
                 }
-                // Nor is one promised that was sent again long after the job was ready: the sweeper counts from then.
+                // A message that was sent again long after the job was ready does not count, because the sweeper counts
+                // from that time.
                 let latest = before.ready_at.after(SLACK);
                 let waits = state
                     .commands_of(&before)

@@ -1,4 +1,4 @@
-//! The store of objects, as a process has it.
+//! Store of objects of a process.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! The queues, as a process has them.
+//! Queues of a process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::Mutation;
 use crate::plan::Service;
 use crate::world::{CYCLE, Lane};
 
-/// The longest that a message is hidden for.
+/// Maximum time for which a message is hidden.
 const LONGEST_HIDE: Duration = Duration::from_secs(42_300);
 
-/// One queue, as a process has it.
+/// One queue of a process.
 #[derive(Debug)]
 pub struct ProcessQueue(pub Arc<Process>, pub Lane);
 

@@ -1,4 +1,4 @@
-//! Deleting and hiding: by SQS's own handles, and the message before its payload.
+//! Deletes and hides messages. Converts handles to SQS's own, and deletes a message before its payload.
 
 use aws_sdk_sqs::operation::change_message_visibility::ChangeMessageVisibilityOutput;
 use aws_sdk_sqs::operation::change_message_visibility::builders::ChangeMessageVisibilityFluentBuilder;
@@ -12,7 +12,7 @@ use aws_sdk_sqs::operation::delete_message_batch::builders::DeleteMessageBatchFl
 use super::{Error, ExtendedClient};
 use crate::{Pointer, split};
 
-/// Splits a handle into its pointer, if it has one, and SQS's own handle.
+/// Splits a handle into its pointer, if it contains one, and SQS's own handle.
 fn split_handle(handle: &str) -> (Option<Pointer>, String) {
     match split(handle) {
         Some((pointer, handle)) => (Some(pointer), handle.to_owned()),
@@ -21,13 +21,15 @@ fn split_handle(handle: &str) -> (Option<Pointer>, String) {
 }
 
 impl ExtendedClient {
-    /// Deletes a message, and then, if [`Settings::delete_payloads`](super::Settings::delete_payloads) says so, its payload. One
-    /// request, or two.
+    /// Deletes a message, and then its payload, if [`Settings::delete_payloads`](super::Settings::delete_payloads) is
+    /// set. Makes one or two requests.
     ///
-    /// The other libraries delete the payload first: if the message then stays, it comes back without one.
+    /// The other libraries delete the payload first: if deleting the message fails, it is delivered again without a
+    /// payload.
     ///
     /// # Errors
-    /// [`Error::Sqs`]: both may be there. [`Error::S3`]: the message is deleted, and the payload is left to a lifecycle rule.
+    /// Returns [`Error::Sqs`]: both may exist. Returns [`Error::S3`]: the message is deleted, and a lifecycle rule must
+    /// delete the payload.
     pub async fn delete_message(
         &self,
         request: DeleteMessageFluentBuilder,
@@ -45,11 +47,11 @@ impl ExtendedClient {
         Ok(output)
     }
 
-    /// Deletes up to ten messages, and then the payloads of those that SQS says are deleted. One request, and one for each of
-    /// those payloads.
+    /// Deletes up to ten messages, and then the payloads of those that SQS has deleted. Makes one request, and one for
+    /// each of those payloads.
     ///
     /// # Errors
-    /// As [`ExtendedClient::delete_message`]; after [`Error::S3`] further payloads may be left.
+    /// Like [`ExtendedClient::delete_message`]. After [`Error::S3`], further payloads may remain.
     pub async fn delete_message_batch(
         &self,
         request: DeleteMessageBatchFluentBuilder,
@@ -76,10 +78,10 @@ impl ExtendedClient {
         Ok(output)
     }
 
-    /// Hides a message for longer, or for less long. One request.
+    /// Extends or shortens the visibility timeout of a message. Makes one request.
     ///
     /// # Errors
-    /// [`Error::Sqs`].
+    /// Returns [`Error::Sqs`].
     pub async fn change_message_visibility(
         &self,
         request: ChangeMessageVisibilityFluentBuilder,
@@ -92,10 +94,10 @@ impl ExtendedClient {
             .map_err(Error::sqs)
     }
 
-    /// Hides up to ten messages. One request.
+    /// Changes the visibility timeout of up to ten messages. Makes one request.
     ///
     /// # Errors
-    /// [`Error::Sqs`].
+    /// Returns [`Error::Sqs`].
     pub async fn change_message_visibility_batch(
         &self,
         request: ChangeMessageVisibilityBatchFluentBuilder,

@@ -4,27 +4,27 @@ use crate::attributes::MAX_OWN_ATTRIBUTES;
 use crate::size::SQS_LIMIT;
 use crate::{BatchTooLarge, InvalidPointer, Pointer};
 
-/// A request that failed. Where SQS or S3 refused, their error says whether a retry may help.
+/// Error of a request. If SQS or S3 rejected it, their error shows whether a retry may help.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// SQS refused, or was not reached.
+    /// SQS rejected the request, or was not reached.
     #[error("SQS refused: {0}")]
     Sqs(#[source] Box<aws_sdk_sqs::Error>),
-    /// S3 refused, or was not reached.
+    /// S3 rejected the request, or was not reached.
     #[error("S3 refused: {0}")]
     S3(#[source] Box<aws_sdk_s3::Error>),
-    /// The request has no body, or an empty one: SQS takes neither.
+    /// The request has no body, or an empty one: SQS accepts neither.
     #[error("a message has no body")]
     NoBody,
-    /// The message has an attribute of a name that marks pointers.
+    /// The message has an attribute whose name is reserved for pointers.
     #[error("the attribute {0} marks messages whose payload is in S3; give yours another name")]
     Reserved(&'static str),
-    /// The message has so many attributes of its own that it can't have one more: [`MAX_OWN_ATTRIBUTES`] are the most.
+    /// The message has too many attributes for one more: [`MAX_OWN_ATTRIBUTES`] is the maximum.
     #[error(
         "the message has {0} attributes; with its payload in S3 it can have {MAX_OWN_ATTRIBUTES}"
     )]
     TooManyAttributes(usize),
-    /// A message is too large for its attributes alone: in bytes, with its payload in S3.
+    /// The message is too large even with its payload in S3, because of its attributes. Contains its size in bytes.
     #[error("the message is {0} bytes with its payload in S3, and SQS takes {SQS_LIMIT}")]
     TooLarge(usize),
     /// The attributes of a batch are too large in total.
@@ -36,10 +36,10 @@ pub enum Error {
     /// The payload of a message was deleted, or never existed.
     #[error("there is no payload where the message says")]
     PayloadNotFound(Pointer),
-    /// A payload is no text, which bodies of messages are.
+    /// The payload is not text.
     #[error("the payload is not UTF-8")]
     NotText(Pointer),
-    /// The connection broke while a payload was read.
+    /// The connection broke while the payload was read.
     #[error("the payload was cut off: {0}")]
     Interrupted(#[source] aws_sdk_s3::primitives::ByteStreamError),
 }

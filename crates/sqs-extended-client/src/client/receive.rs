@@ -1,4 +1,4 @@
-//! Receiving.
+//! Receives messages.
 
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::types::Message;
@@ -9,10 +9,11 @@ use super::received::Received;
 use crate::{Pointer, SizeAttribute, embed};
 
 impl ExtendedClient {
-    /// Receives messages, and fetches the payloads that are in S3, one after another. One request, and one for each of those.
+    /// Receives messages, and fetches their payloads from S3 sequentially. Makes one request, and one for each of those
+    /// payloads.
     ///
     /// # Errors
-    /// [`Error::Sqs`]: nothing was received.
+    /// Returns [`Error::Sqs`]: no message was received.
     pub async fn receive_message(
         &self,
         request: ReceiveMessageFluentBuilder,
@@ -44,10 +45,11 @@ impl ExtendedClient {
         Ok(received)
     }
 
-    /// Fetches the payload of a message; any other message is returned as it is. For messages that came another way, as by Lambda.
+    /// Fetches the payload of a message. Returns any other message unchanged. For messages from other sources, for
+    /// example Lambda.
     ///
     /// # Errors
-    /// [`Error::InvalidPointer`], and those of [`ExtendedClient::get`].
+    /// Returns [`Error::InvalidPointer`], or an error of [`ExtendedClient::get`].
     pub async fn resolve(&self, message: &Message) -> Result<Message, Error> {
         let mut message = message.clone();
         let attributes = message
@@ -60,7 +62,7 @@ impl ExtendedClient {
         }
         let pointer = Pointer::parse(message.body().unwrap_or_default())?;
         message.body = Some(self.get(&pointer).await?);
-        // Theirs is of the pointer.
+        // SQS's digest is that of the pointer.
         message.md5_of_body = None;
         if let Some(attributes) = &mut message.message_attributes {
             for attribute in SizeAttribute::ALL {

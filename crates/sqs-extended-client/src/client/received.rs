@@ -7,10 +7,10 @@ use super::error::Error;
 /// Messages that were received.
 #[derive(Debug, Default)]
 pub struct Received {
-    /// The messages with their payloads, without the attribute that marked them. Their receipt handles remember the payload:
-    /// use them with this client's other requests.
+    /// Messages with their payloads, without the attribute that marked them. Their receipt handles contain the
+    /// pointers: use them with this client's other requests.
     pub messages: Vec<Message>,
-    /// Those whose payload could not be fetched, as SQS handed them out, and why. They come back after the visibility timeout,
-    /// unless they are deleted.
+    /// Messages whose payload could not be fetched, as SQS returned them, with the errors. They become visible again
+    /// after the visibility timeout, unless they are deleted.
     pub failed: Vec<(Message, Error)>,
 }

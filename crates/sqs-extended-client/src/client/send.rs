@@ -1,4 +1,4 @@
-//! Sending.
+//! Sends messages.
 
 use std::collections::HashMap;
 
@@ -16,15 +16,16 @@ use crate::{Pointer, SizeAttribute};
 
 type Attributes = HashMap<String, MessageAttributeValue>;
 
-/// A text as long as the random part of a key.
+/// Text with the length of the random part of a key.
 const KEY_SAMPLE: &str = "00000000-0000-0000-0000-000000000000";
 
 impl ExtendedClient {
-    /// Sends a message; its payload goes to S3 if it is over the threshold. One request, or two.
+    /// Sends a message. Its payload goes to S3 if it exceeds the threshold. Makes one or two requests.
     ///
     /// # Errors
-    /// [`Error::NoBody`], [`Error::Reserved`], [`Error::TooManyAttributes`] and [`Error::TooLarge`] before anything is sent;
-    /// [`Error::S3`], [`Error::Sqs`]. After the last the payload may be there without a message, for a lifecycle rule to delete.
+    /// Returns [`Error::NoBody`], [`Error::Reserved`], [`Error::TooManyAttributes`] or [`Error::TooLarge`] before
+    /// anything is sent. Returns [`Error::S3`] or [`Error::Sqs`] after that. After the latter, the payload may exist
+    /// without a message; a lifecycle rule deletes it.
     pub async fn send_message(
         &self,
         request: SendMessageFluentBuilder,
@@ -44,11 +45,13 @@ impl ExtendedClient {
         request.send().await.map_err(Error::sqs)
     }
 
-    /// Sends up to ten messages; those payloads go to S3 that are over the threshold, and then the largest ones until the batch
-    /// is within its limit. One request, and one for each payload in S3. Which messages were not taken, its output says.
+    /// Sends up to ten messages. Payloads over the threshold go to S3, and then the largest ones until the batch
+    /// complies with its limit. Makes one request, and one for each payload in S3. The output lists the messages that
+    /// SQS rejected.
     ///
     /// # Errors
-    /// As [`ExtendedClient::send_message`], of any entry; [`Error::BatchTooLarge`] if the attributes alone are.
+    /// Like [`ExtendedClient::send_message`] for any entry. Returns [`Error::BatchTooLarge`] if the attributes alone
+    /// are too large.
     pub async fn send_message_batch(
         &self,
         request: SendMessageBatchFluentBuilder,

@@ -1,4 +1,4 @@
-//! Requests over the wire, and the size from which a payload goes to S3.
+//! Requests on the wire, and the threshold from which a payload goes to S3.
 
 mod script;
 
@@ -28,7 +28,7 @@ fn text(value: &str) -> MessageAttributeValue {
 
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/work";
 
-/// Sends a body with so many attributes: whether its payload went to S3, and the message.
+/// Sends a body with this number of attributes. Returns true if its payload went to S3, and the message.
 async fn sent(settings: Settings, body: &str, attributes: usize) -> Result<(bool, Value), Error> {
     let script = Script::new([SENT]);
     let client = script.client(settings);
@@ -152,7 +152,7 @@ async fn a_message_that_can_not_be_sent_is_refused_before_its_payload_is_put() {
     }
 }
 
-/// A message of a large attribute, with its payload in S3; what it weighs then.
+/// Returns the size of a message with a large attribute and its payload in S3.
 fn weight(value: usize) -> usize {
     let pointer = Pointer::new("payloads", "0".repeat(36))
         .to_body(PointerClass::default())

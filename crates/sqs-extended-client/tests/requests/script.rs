@@ -1,4 +1,4 @@
-//! AWS as a script. SQS gives the answers of a test one after the other. S3 has the text "payload" at each key.
+//! Scripted AWS. SQS returns the responses of a test in order. S3 has the text "payload" at each key.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 use sqs_extended_client::{ExtendedClient, Settings};
 
-/// A request: its method and target, its content type, and its body.
+/// A request: its method and target, content type and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) line: String,
@@ -28,7 +28,7 @@ impl Request {
     }
 }
 
-/// The answers that are left, and the requests so far. Its clones share both.
+/// Remaining responses, and the requests so far. Clones share both.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Script {
     answers: Arc<Mutex<VecDeque<String>>>,
@@ -44,7 +44,7 @@ impl Script {
         }
     }
 
-    /// A client whose every request comes here.
+    /// Returns a client whose requests are all sent to this script.
     pub(crate) fn client(&self, settings: Settings) -> ExtendedClient {
         let (http, region) = (
             SharedHttpClient::new(self.clone()),

@@ -1,4 +1,4 @@
-//! Messages that come back, after a fault or late.
+//! Messages that are received again, after a fault or late.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn first_sent(delivery: &Delivery) -> Timestamp {
         .expect("a time")
 }
 
-/// Each call of a port fails once, before its effect and after it, as if the process had died there: the message comes back.
+/// Lets each port call fail once, before and after its effect, like a crash. The message then becomes visible again.
 #[tokio::test(start_paused = true)]
 async fn whichever_call_fails_the_command_is_done_once_or_its_job_fails_as_it_must() {
     let large = format!("{{\"text\":\"{}\"}}", "x".repeat(1_000_000));

@@ -1,8 +1,8 @@
-//! Messages that are rejected, and jobs that fail for their payloads.
+//! Messages that are rejected, and jobs that fail because of their payloads.
 
 use super::*;
 
-/// Payloads that fail their job: command, body, place, code, and a part of the detail.
+/// Payloads that fail their job: command, body, location, code, and a part of the detail.
 fn refused_payloads() -> [(
     &'static str,
     &'static str,
@@ -88,7 +88,7 @@ async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
     );
 }
 
-/// Messages that no job can be recorded for, with the codes of their rejections.
+/// Messages for which no job can be recorded, with the codes of their rejections.
 fn rejected_messages(room: &Room) -> [(ProducerMessage, &'static str); 8] {
     let other = |more: &[(&'static str, &'static str)]| {
         producer_message(room, &[&[(COMMAND, "note.keep")], more].concat())
@@ -234,7 +234,7 @@ async fn where_producers_are_not_let_in_their_messages_are_left_for_the_dead_let
     );
 }
 
-/// A job of another command waits under the key `order-1`.
+/// Records a job of another command under the key `order-1`.
 async fn waiting(room: &Room) -> Job {
     let job = room.submit.submit(by_http()).await.expect("accepted").job;
     room.memory.purge();

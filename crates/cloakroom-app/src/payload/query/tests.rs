@@ -1,4 +1,4 @@
-//! Parameters as numbers, truth values and names.
+//! Parameters that are numbers, booleans and names.
 
 use serde::Deserialize;
 

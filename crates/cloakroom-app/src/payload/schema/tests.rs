@@ -1,4 +1,5 @@
-//! Each keyword that a type does not keep by itself. `functions/tests/schema` compares with another validator.
+//! Each keyword that deserialization does not enforce. `functions/tests/schema` compares with another
+//! validator.
 
 use serde_json::json;
 

@@ -1,11 +1,11 @@
-//! Uploads in parts. Those of the memory may be small.
+//! Multipart uploads. The store in memory accepts small parts.
 
 use cloakroom_core::PartLayout;
 
 use super::*;
 use crate::upload::{PARTS_AT_ONCE, PARTS_LIFE};
 
-/// In two parts, of 8 and 3 bytes.
+/// Content in two parts, of 8 and 3 bytes.
 const PICTURE: &[u8] = b"the picture";
 
 fn terms(content_type: &str, bytes: &[u8], sha256: Option<Digest>) -> UploadTerms {
@@ -36,7 +36,7 @@ fn put(room: &Room, id: UploadId, number: u32, bytes: &'static [u8]) -> bool {
     )
 }
 
-/// All of it is there.
+/// Uploads all parts.
 async fn uploaded(room: &Room, sha256: Option<Digest>) -> UploadId {
     let id = started(room, &terms("image/png", PICTURE, sha256)).await;
     assert!(put(room, id, 2, &PICTURE[8..]) && put(room, id, 1, &PICTURE[..8]));

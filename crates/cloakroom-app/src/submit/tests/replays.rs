@@ -1,4 +1,4 @@
-//! Submissions under a key that has a job already, and conditions on that job.
+//! Submissions with a key that has a job, and conditions on that job.
 
 use super::*;
 
@@ -165,7 +165,7 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
     assert_eq!(room.memory.only_job().attempt, 1);
 }
 
-/// Submits under the key `k`, if the condition holds.
+/// Submits with the key `k`, if the condition holds.
 async fn sent_if(
     room: &Room,
     json: &'static str,

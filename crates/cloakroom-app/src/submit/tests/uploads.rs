@@ -1,4 +1,4 @@
-//! Uploads that a command names.
+//! Uploads that commands refer to.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Payloads that are accepted as they are, and those that are rejected.
+//! Payloads that are accepted unchanged, and payloads that are rejected.
 
 use super::*;
 

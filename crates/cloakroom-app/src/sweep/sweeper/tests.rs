@@ -1,5 +1,6 @@
-//! Given a job that nobody will touch again, when the sweeper looks at it late enough, then it ends truthfully; and no other
-//! job does.
+//! Given a job that nothing else will end, when the sweeper examines it late enough, then it ends with the correct
+//! cause;
+//! and no other job ends.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::{Command, HandlerError, JobContext, Output};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// As long as a message of the queue in memory may come back, and some more.
+/// Time after which a message of the queue in memory can no longer be received, and some slack.
 const DUE: Duration = Duration::from_secs(3600 + OUTAGE.as_secs() + SLACK.as_secs());
 
 async fn sleeps(_: Nothing, _: JobContext) -> Result<Output, HandlerError> {

@@ -1,13 +1,13 @@
-//! The store of dead letters.
+//! Conformance suite for the store of dead letters.
 
 use uuid::Uuid;
 
 use crate::ports::DeadLetterStore;
 
-/// Shows that a store of dead letters is one.
+/// Verifies a store of dead letters.
 ///
 /// # Panics
-/// When the implementation is not one.
+/// If the implementation does not conform.
 pub async fn dead_letters(dead_letters: &dyn DeadLetterStore) {
     let prefix = format!("dead-letters/conformance-{}/", Uuid::new_v4());
     let keys: Vec<_> = (0..7).map(|n| format!("{prefix}{n}/message")).collect();

@@ -1,4 +1,4 @@
-//! The table of jobs.
+//! Conformance suite for the table of jobs.
 
 use std::time::Duration;
 
@@ -49,10 +49,10 @@ fn claim(job: &Job, n: u64, now: Timestamp) -> Transition {
     Transition::claim(&asked(job, n), now)
 }
 
-/// The table of jobs. Times of the records are around `now`.
+/// Verifies a table of jobs. Times of the records are around `now`.
 ///
 /// # Panics
-/// When the implementation is not one.
+/// If the implementation does not conform.
 pub async fn job_store(store: &dyn JobStore, now: Timestamp) {
     acceptance(store, now).await;
     every_member_comes_back(store, now).await;
@@ -63,7 +63,7 @@ pub async fn job_store(store: &dyn JobStore, now: Timestamp) {
     a_long_outage(store, now).await;
 }
 
-/// Shortens the history of a job.
+/// Checks that a long outage shortens the history of a job.
 async fn a_long_outage(store: &dyn JobStore, mut now: Timestamp) {
     let mut job = new_job(now, fresh());
     store.accept(&job).await.expect("accept");
@@ -194,7 +194,7 @@ async fn every_member_comes_back(store: &dyn JobStore, now: Timestamp) {
     }
 }
 
-/// Makes a change that must hold, and checks that what comes back is what the rules say.
+/// Applies a transition that must succeed, and checks that the returned record follows the rules.
 async fn made(store: &dyn JobStore, before: &Job, transition: &Transition) -> Job {
     let before = store
         .load(&before.key())
@@ -270,7 +270,7 @@ async fn uploads(store: &dyn JobStore, now: Timestamp) {
     }
 }
 
-/// Makes random changes in a random order. The implementation must answer as the rules do.
+/// Applies random transitions in random order. The implementation must follow the rules.
 async fn any_sequence_of_changes(store: &dyn JobStore, now: Timestamp, seed: u64) {
     let mut state = seed;
     let mut model = new_job(now, fresh());
@@ -299,7 +299,7 @@ async fn any_sequence_of_changes(store: &dyn JobStore, now: Timestamp, seed: u64
     }
 }
 
-/// Returns the transition that a random number stands for.
+/// Returns the transition that a random number represents.
 fn drawn(model: &Job, draw: u64, step: u64, now: Timestamp) -> Transition {
     let n = (draw >> 20) % 3;
     let token = model

@@ -1,4 +1,4 @@
-//! The store of objects.
+//! Conformance suite for the store of objects.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::body::BodyHead;
 use crate::ports::{ObjectInfo, Objects, SourceAborted, UploadTerms};
 
-/// Shows that a store of objects is one. The whole-flow tests follow its links.
+/// Verifies a store of objects. The whole-flow tests verify its links.
 ///
 /// # Panics
-/// When the implementation is not one.
+/// If the implementation does not conform.
 pub async fn objects(objects: &dyn Objects) {
     let key = format!("uploads/conformance/{}", Uuid::new_v4());
     let copy = format!("payloads/conformance/{}", Uuid::new_v4());
@@ -74,7 +74,7 @@ pub async fn objects(objects: &dyn Objects) {
     links(objects, &key).await;
 }
 
-/// Checks that links can be made.
+/// Checks that links can be created.
 async fn links(objects: &dyn Objects, key: &str) {
     let link = objects
         .link(key, Duration::from_secs(60))
@@ -103,7 +103,7 @@ async fn links(objects: &dyn Objects, key: &str) {
 
 const MIB: usize = 1024 * 1024;
 
-/// Returns so many bytes, in pieces.
+/// Returns `length` bytes in pieces.
 fn sent(length: usize, piece: usize) -> Vec<Bytes> {
     let bytes: Bytes = (0..=250).cycle().take(length).collect();
     (0..length)
@@ -112,7 +112,7 @@ fn sent(length: usize, piece: usize) -> Vec<Bytes> {
         .collect()
 }
 
-/// Writes pieces of sizes below, at and above 5 MiB, where a store begins to write in parts.
+/// Writes pieces of sizes around 5 MiB, where a store switches to multipart uploads.
 async fn pieces(objects: &dyn Objects, key: &str) {
     for (length, piece) in [
         (0, 1),
@@ -158,7 +158,7 @@ async fn pieces(objects: &dyn Objects, key: &str) {
     aborted(objects, key).await;
 }
 
-/// Writes pieces whose source aborts: no object appears.
+/// Writes pieces whose source fails: no object appears.
 async fn aborted(objects: &dyn Objects, key: &str) {
     let key = &format!("{key}-broken-off");
     for length in [5, 6 * MIB, 18 * MIB] {

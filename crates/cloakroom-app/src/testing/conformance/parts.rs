@@ -1,4 +1,4 @@
-//! Objects that come in parts.
+//! Conformance suite for multipart uploads.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::ports::{Objects, Part, PartTerms, PartUploads, UploadLink, UploadTerm
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Shows how a store takes objects in parts. `put` sends a part as its link says, and returns true if it was taken.
+/// Verifies multipart uploads of a store. `put` sends a part to its link, and returns true if the store accepted it.
 ///
 /// # Panics
-/// When the implementation does not.
+/// If the implementation does not conform.
 pub async fn parts(
     objects: &(impl Objects + PartUploads),
     put: impl AsyncFn(UploadLink, PartTerms, Bytes) -> bool,
@@ -107,7 +107,7 @@ pub async fn parts(
     );
     assert_eq!(objects.get(&key).await, Ok(Some(whole.clone())));
     assert_eq!(listed().await, None, "finished");
-    // Whether a store remembers what it put together is its own affair.
+    // A store may or may not remember an upload that it has joined.
     objects
         .join_parts(&key, &store_id, &parts)
         .await

@@ -1,4 +1,4 @@
-//! The queue of messages: the port, and the receiving and deleting that the port leaves to its host.
+//! Conformance suite for the queue of messages: the port, and receiving and deleting, which are not part of the port.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use cloakroom_core::Tenant;
 use crate::delivery::Delivery;
 use crate::ports::Queue;
 
-/// A queue that is the suite's own, with all that happens to it.
+/// A queue that is exclusive to the suite, with all its operations.
 #[async_trait]
 pub trait WholeQueue: Send + Sync {
-    /// The port.
+    /// Returns the port.
     fn port(&self) -> &dyn Queue;
 
-    /// The messages that are visible, up to ten, which hides them for a minute or more. Where time can't be set, it waits a
-    /// while for one that is `expected`.
+    /// Receives the visible messages, at most ten, and hides them for a minute or more. If time can't be controlled,
+    /// waits a while for an `expected` message.
     async fn receive(&self, expected: bool) -> Vec<Delivery>;
 
-    /// Deletes a message by this receipt of it.
+    /// Deletes a message by this receipt.
     async fn delete(&self, delivery: &Delivery);
 
-    /// Lets time pass: at once, where it can be set.
+    /// Lets time pass. Returns at once if time can be controlled.
     async fn pass(&self, time: Duration);
 }
 
-/// The queue. Times are of whole seconds and few: they may have to pass.
+/// Verifies a queue. The suite uses few and short times, because they may have to pass in reality.
 ///
 /// # Panics
-/// When the implementation is not one.
+/// If the implementation does not conform.
 pub async fn queue(queue: &dyn WholeQueue) {
     comes_hides_and_goes(queue).await;
     a_receipt_that_is_over_is_no_fault(queue).await;
@@ -43,10 +43,10 @@ pub async fn queue(queue: &dyn WholeQueue) {
     }
 }
 
-/// Receives the one message that must be there.
+/// Receives exactly one message.
 ///
 /// # Panics
-/// When there is none, or more than one.
+/// If there is not exactly one.
 pub async fn one(queue: &dyn WholeQueue) -> Delivery {
     let mut received = queue.receive(true).await;
     assert_eq!(received.len(), 1, "one message");
@@ -56,12 +56,12 @@ pub async fn one(queue: &dyn WholeQueue) -> Delivery {
 /// Checks that no message is visible.
 ///
 /// # Panics
-/// When one is.
+/// If one is visible.
 pub async fn none(queue: &dyn WholeQueue) {
     assert_eq!(queue.receive(false).await, []);
 }
 
-/// As Lambda hands it to a function: the trace, its own span, and what it tells endless loops by.
+/// Trace header as Lambda passes it to a function: the trace, its own span, and the lineage that detects loops.
 const XRAY: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=1:a87bd80c:0";
 
 async fn send(queue: &dyn WholeQueue, tenant: &Tenant, body: &str) {
@@ -84,7 +84,7 @@ async fn comes_hides_and_goes(queue: &dyn WholeQueue) {
     assert_eq!((first.body.as_str(), first.receive_count), (body, 1));
     none(queue).await;
 
-    hide(queue, &first, Duration::from_millis(1)).await; // is a second
+    hide(queue, &first, Duration::from_millis(1)).await; // rounded up to a second
     none(queue).await;
     queue.pass(Duration::from_secs(2)).await;
     let second = one(queue).await;
@@ -94,7 +94,7 @@ async fn comes_hides_and_goes(queue: &dyn WholeQueue) {
     );
 
     hide(queue, &second, Duration::from_secs(60)).await;
-    hide(queue, &second, Duration::from_secs(2)).await; // whatever it was before
+    hide(queue, &second, Duration::from_secs(2)).await; // replaces the remaining time
     none(queue).await;
     queue.pass(Duration::from_secs(3)).await;
     let third = one(queue).await;
@@ -148,7 +148,7 @@ async fn holds_back(queue: &dyn WholeQueue) {
         );
         queue.delete(&delivery).await;
     }
-    // Longer than any queue holds a message back: it is taken all the same.
+    // Exceeds the queue's maximum delay, but is accepted.
     queue
         .port()
         .send(

@@ -1,4 +1,4 @@
-//! The table of jobs in memory.
+//! Table of jobs in memory.
 
 use async_trait::async_trait;
 use cloakroom_core::{Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId};

@@ -1,4 +1,4 @@
-//! The store of objects in memory, and the dead letters and producers' payloads in it.
+//! Store of objects in memory, with dead letters and producers' payloads.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::ports::{
 };
 use crate::testing::pieces::put_whole;
 
-/// Number of keys of dead letters on a page.
+/// Number of keys of dead letters per page.
 const PAGE: usize = 3;
 
 #[async_trait]
@@ -53,7 +53,7 @@ impl DeadLetterStore for Memory {
     }
 }
 
-/// Producers' buckets. The key of an object in another bucket begins with the name of the bucket.
+/// Producers' buckets. The key of an object in a producer's bucket starts with the bucket's name.
 #[async_trait]
 impl ProducerPayloads for Memory {
     async fn fetch(
@@ -108,7 +108,7 @@ impl Objects for Memory {
         Ok(bytes.map(ObjectReader::from_bytes))
     }
 
-    /// A call of its own name, which tells what an object was opened for.
+    /// Counted as a call of its own, to distinguish it from other reads.
     async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
         Ok(self
             .call("digest", |state| {

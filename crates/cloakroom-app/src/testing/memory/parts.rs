@@ -1,4 +1,4 @@
-//! Uploads in parts in memory.
+//! Multipart uploads in memory.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

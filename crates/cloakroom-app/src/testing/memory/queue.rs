@@ -1,4 +1,4 @@
-//! The queue in memory.
+//! Queue in memory.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{CYCLE, Memory, Message};
 use crate::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
 
-/// Longest time for which a message is hidden: 12 hours, as SQS has it.
+/// Maximum time for which a message can be hidden: 12 hours, as in SQS.
 const LONGEST_HIDE: Duration = Duration::from_secs(43_200);
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! Given a budget of memory, when jobs need it side by side or their process dies, then they begin one after another, and none
-//! is blamed for another.
+//! Given a memory budget, when jobs need memory concurrently or their process crashes, then they run one after another,
+//! and no job is blamed for another one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::host::Host as _;
 use crate::testing::Room;
 use crate::{Admission, Command, HandlerError, JobContext, Output};
 
-/// Takes so many seconds.
+/// Takes this many seconds.
 #[derive(Deserialize, JsonSchema)]
 struct Task {
     seconds: u64,
@@ -48,7 +48,7 @@ async fn sent(room: &Room, json: &str) -> JobKey {
         .key()
 }
 
-/// Handles all messages that are visible, side by side, as one function does.
+/// Handles all visible messages concurrently, like one function.
 async fn batch(room: &Room, time: u64) -> Vec<Disposition> {
     let batch: Vec<_> =
         std::iter::from_fn(|| room.memory.receive(Duration::from_secs(15))).collect();
@@ -243,7 +243,7 @@ async fn an_attempt_that_timed_out_keeps_its_memory_until_its_thread_ends() {
     assert_eq!(room.poll(&key).await.status, Status::Succeeded);
 }
 
-/// Lets a batch begin, and then its process die.
+/// Starts a batch, and then crashes its process.
 async fn crash(room: &mut Room, keys: &[&JobKey]) {
     assert!(
         timeout(Duration::from_secs(5), batch(room, 900))

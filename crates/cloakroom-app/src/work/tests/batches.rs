@@ -1,4 +1,4 @@
-//! Batches, whose messages are handled side by side.
+//! Batches whose messages are handled concurrently.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Given a job, when it is worked to its end, then it costs these calls, receipts and attempts, and no more.
+//! Given a job, when it runs to its end, then it needs exactly these calls, receipts and attempts.
 
 use cloakroom_core::transition::Event;
 
@@ -10,7 +10,7 @@ mod settling;
 
 const ENOUGH: Duration = Duration::from_secs(900);
 
-/// The message as it was received for the n-th time.
+/// Returns the message as received for the n-th time.
 fn received(room: &Room, receive_count: u32) -> Delivery {
     let delivery = room
         .memory
@@ -32,14 +32,14 @@ async fn handle(room: &Room, delivery: &Delivery) -> Disposition {
     .expect("within its function")
 }
 
-/// The time for which the one message is hidden from now on.
+/// Returns the time for which the only message is hidden.
 fn hidden(room: &Room) -> Duration {
     let (messages, visible_at) = room.memory.messages();
     assert_eq!(messages, 1);
     visible_at.expect("a message") - Instant::now()
 }
 
-/// The same time in whole seconds, rounded up, as a queue counts.
+/// Returns the time in whole seconds, rounded up, like a queue.
 fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(u64::try_from(time.as_millis().div_ceil(1000)).expect("small"))
 }
@@ -179,7 +179,7 @@ async fn a_message_that_comes_too_early_is_hidden_until_its_job_is_free() {
     }
 }
 
-/// The same, for the first time.
+/// Returns the delivery with a receive count of 1.
 fn received_again(delivery: &Delivery) -> Delivery {
     Delivery {
         receive_count: 1,

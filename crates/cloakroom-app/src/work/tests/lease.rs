@@ -1,5 +1,6 @@
-//! Given a handler at work, when its lease is lost, a renewal fails, or its client cancels, then it is notified in time, and what it
-//! made counts only while the lease is its own.
+//! Given a running handler, when its lease is lost, a renewal fails, or its client cancels, then it is notified in
+//! time,
+//! and its result counts only while it holds the lease.
 
 use std::sync::Mutex;
 
@@ -8,7 +9,7 @@ use crate::meter::Fact;
 use crate::ports::Change;
 use crate::testing::{Nothing, claim_by};
 
-/// Answer of a handler to the request to stop.
+/// Reaction of a handler to a request to stop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Told {
     Stops,
@@ -16,7 +17,7 @@ enum Told {
     FailsForGood,
 }
 
-/// A room whose handler works for so many seconds unless it is asked to stop; and the seconds at which it was asked.
+/// A room whose handler works for some seconds unless requested to stop, with the seconds of those requests.
 struct Scene {
     room: Room,
     key: JobKey,
@@ -63,7 +64,7 @@ impl Scene {
         }
     }
 
-    /// Handles the message; what becomes of it, and after how many seconds.
+    /// Handles the message. Returns the disposition and the seconds it took.
     async fn handled(&self) -> (Disposition, u64) {
         let delivery = self
             .room
@@ -75,7 +76,8 @@ impl Scene {
         (disposition, self.begun.elapsed().as_secs())
     }
 
-    /// Another worker has the job at this second, as if the lease had expired; its record then. Calls count from then on.
+    /// Lets another worker take over at this second, as if the lease had expired. Returns the record, and clears the
+    /// calls.
     async fn taken_over_at(&self, second: u64) -> Job {
         sleep(Duration::from_secs(second)).await;
         let (job, now) = (self.room.poll(&self.key).await, self.room.host.now());

@@ -1,4 +1,4 @@
-//! Given a job that a worker has read, when another changes it before the worker writes, then the other's change stands.
+//! Given a job that a worker has read, when it changes before the worker writes, then that change is preserved.
 
 use cloakroom_core::LeaseToken;
 
@@ -7,7 +7,7 @@ use super::*;
 use crate::meter::Fact;
 use crate::testing::{another, claim_by};
 
-/// The next call of a change, which sees the job as it is, and so nothing happens meanwhile.
+/// Leaves the jobs unchanged before the next call of `change`.
 fn undisturbed(room: &Room) {
     room.memory.meanwhile("change", |_| {});
 }
@@ -22,8 +22,8 @@ async fn handle(room: &Room, delivery: &Delivery) -> Disposition {
     .expect("within its function")
 }
 
-/// A job whose worker died after 5 seconds in its `attempt`-th attempt, which is the last one; and its message, now that the lease
-/// has expired.
+/// Returns a job whose worker crashed after 5 s in its last attempt, number `attempt`, and its message after the lease
+/// expired.
 async fn dead(attempt: u32) -> (Room, JobKey, Delivery) {
     let room = Room::new(vec![Command::json("play", play).attempts(1)]);
     let key = sent(&room, r#"[{"sleep": 100}]"#).await;
@@ -49,7 +49,7 @@ fn token_of(job: &Job) -> LeaseToken {
     job.lease.as_ref().expect("it ran").token
 }
 
-/// The worker that seemed dead is alive, and renews or ends its attempt.
+/// Renews or ends the attempt by the worker that seemed dead.
 fn alive(now: Timestamp, succeeds: bool) -> impl Fn(&Job) -> Transition {
     move |job| {
         if succeeds {

@@ -1,5 +1,5 @@
-//! Given an outage of a part of the service, when it has ended, then every job ends as its handler says, and no attempt was
-//! counted for it.
+//! Given an outage of a service, when it has ended, then every job ends as its handler determines, and no attempt was
+//! counted for the outage.
 
 use std::io::Write as _;
 
@@ -9,7 +9,7 @@ use super::super::message::{LONGEST_WAIT_OF_OTHERS, wait_after_a_fault};
 use super::*;
 use crate::meter::Fact;
 
-/// The calls of each service.
+/// Calls of each service.
 const OBJECTS: &[&str] = &["put", "open", "info", "delete"];
 const TABLE: &[&str] = &["change", "load", "accept"];
 const QUEUE: &[&str] = &["send", "hide", "state"];
@@ -24,7 +24,7 @@ enum By {
     Stream,
 }
 
-/// A room with a command of one attempt whose handler takes ten seconds and makes a large result; and how often it ran.
+/// Returns a room with a command of one attempt that takes 10 s and returns a large result, and a count of its runs.
 fn large(by: By) -> (Room, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
@@ -64,7 +64,7 @@ async fn made(room: &Room) -> JobKey {
         .key()
 }
 
-/// Works everything to its end, with these calls failing from then until then.
+/// Runs everything to its end while these calls fail for some time.
 async fn through(room: &Room, calls: &'static [&'static str], from: Duration, lasts: Duration) {
     let outage = async {
         sleep(from).await;

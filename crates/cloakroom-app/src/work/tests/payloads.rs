@@ -1,4 +1,4 @@
-//! Payloads that are gone, damaged, or no longer needed.
+//! Payloads that are missing, damaged, or no longer needed.
 
 use super::*;
 

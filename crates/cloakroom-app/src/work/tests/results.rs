@@ -1,4 +1,4 @@
-//! Results, and what their handlers learn of the job.
+//! Results, and the context that handlers receive.
 
 use super::*;
 

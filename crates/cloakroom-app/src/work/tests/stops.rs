@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A second worker, which asks for a message every second and gets none.
+/// Receives from a second worker every second, without a message.
 async fn receive_nothing(room: &Room, seconds: u32) {
     for _ in 0..seconds {
         sleep(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! Attempts whose worker died, or lost its lease.
+//! Attempts whose worker crashed, or lost its lease.
 
 use super::*;
 

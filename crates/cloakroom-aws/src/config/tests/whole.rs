@@ -1,4 +1,4 @@
-//! Every variable: its place, its default, and the error of a bad one.
+//! Every variable: where it is stored, its default, and the error for an invalid value.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 
-/// A variable of each name, each with another value.
+/// All variables, each with a distinct value.
 const SET: [(&str, &str); 22] = [
     ("CLOAKROOM_TABLE", "a-table"),
     ("CLOAKROOM_QUEUE_URL", "https://sqs/a-queue"),
@@ -249,7 +249,7 @@ fn each_function_names_the_first_variable_that_it_lacks() {
 #[test]
 fn a_bad_variable_is_named_with_what_it_should_be() {
     let mut said = vec![];
-    // No variable may be this, or nothing at all where it may be any text.
+    // No variable accepts this value, or an empty value if it accepts any text.
     for (name, bad) in SET
         .iter()
         .map(|(name, _)| (*name, "a b"))

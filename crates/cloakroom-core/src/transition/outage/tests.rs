@@ -1,4 +1,4 @@
-//! Given an attempt that a service cut short, when it is deferred, then it is not counted, and the job is tried again until
+//! Given an attempt that an outage cut short, when it is deferred, then it is not counted, and the job is retried until
 //! the outage has lasted too long.
 
 use super::*;
@@ -53,7 +53,7 @@ fn events(job: &Job) -> Vec<Event> {
     job.history.iter().map(|step| step.event).collect()
 }
 
-/// A job whose attempts are deferred, each at once, until this time.
+/// Returns a job whose attempts are all deferred immediately, until this time.
 fn in_an_outage(until: Timestamp) -> Job {
     let (mut job, mut now, mut n) = (accepted(at(0)), at(0), 1);
     while now < until && !job.status.is_terminal() {

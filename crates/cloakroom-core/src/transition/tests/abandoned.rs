@@ -1,4 +1,4 @@
-//! Given a job that nothing may bring to its end any more, when it is looked at, then it is ended no sooner and no later than it may be.
+//! Given a job that may be abandoned, when it is examined, then it ends neither too early nor too late.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn sweep(job: &Job, backlog: bool, now: Timestamp) -> Verdict {
     Verdict::for_sweep(Some(job), CYCLE, backlog, now)
 }
 
-/// The end that is made, with its code.
+/// Returns the code of the end that the verdict makes.
 fn ended(verdict: &Verdict, job: &Job, event: Event, now: Timestamp) -> String {
     let Verdict::End(transition) = verdict else {
         panic!("{verdict:?}")

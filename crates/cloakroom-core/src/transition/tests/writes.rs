@@ -1,8 +1,8 @@
-//! Given what happens to a job, then this write is made of it: each condition, and each change.
+//! Given an event, when its write is created, then it has these conditions and these changes.
 
 use super::*;
 
-/// The write of an event that meets these statuses and leads to this one, and nothing else.
+/// Returns the write of an event from these statuses to this status, without further changes.
 fn write(event: Event, from: &[Status], to: Status, now: Timestamp) -> Transition {
     Transition {
         guard: Guard {
@@ -31,7 +31,7 @@ fn write(event: Event, from: &[Status], to: Status, now: Timestamp) -> Transitio
     }
 }
 
-/// The same, fenced by the token of the first attempt.
+/// Returns the same write, fenced by the token of the first attempt.
 fn fenced(event: Event, from: &[Status], to: Status, now: Timestamp) -> Transition {
     let mut write = write(event, from, to, now);
     write.guard.token = Some(token(1));
@@ -463,7 +463,7 @@ fn a_guard_holds_only_if_every_part_of_it_does() {
     );
 }
 
-/// A job that has everything.
+/// Returns a job with every member set.
 fn full() -> Job {
     let mut job = running();
     (job.progress, job.estimated_finish_at) = (Some(Progress::new(50.0, None)), Some(at(90)));

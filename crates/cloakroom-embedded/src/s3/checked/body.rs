@@ -1,4 +1,4 @@
-//! Bodies that are compared with their checksums.
+//! Bodies that are verified with their checksums.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
 use s3s::dto::{ChecksumAlgorithm, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, StdError, TrailingHeaders};
 
-/// Builds the expected checksums of a request's body, of a whole object or of a part.
+/// Builds the expected checksums of a request's body, which is a whole object or a part.
 macro_rules! expected {
     ($request:ident) => {
         $crate::s3::checked::body::ExpectedChecksums {
@@ -28,12 +28,12 @@ macro_rules! expected {
 }
 pub(super) use expected;
 
-/// Flag that a body did not match its checksums.
+/// Flag for a body that did not match its checksums.
 #[derive(Default)]
 pub(super) struct ChecksumMismatch(Arc<AtomicBool>);
 
 impl ChecksumMismatch {
-    /// Wraps a body: its end comes only if its checksums match.
+    /// Wraps a body so that its end is only delivered if its checksums match.
     pub(super) fn verify(
         &mut self,
         body: StreamingBlob,
@@ -50,7 +50,7 @@ impl ChecksumMismatch {
         })
     }
 
-    /// Returns the error of a body that did not match, or else this one.
+    /// Returns a checksum error if the body did not match, or else this error.
     pub(super) fn or_error(&self, error: S3Error) -> S3Error {
         if self.0.load(Ordering::Acquire) {
             let reason = "the checksum you specified did not match what was received";
@@ -60,9 +60,9 @@ impl ChecksumMismatch {
     }
 }
 
-/// Checksums that the request's headers name.
+/// Checksums in the headers of a request.
 pub(super) struct ExpectedChecksums {
-    /// The algorithm of one that comes after the body.
+    /// Algorithm of a checksum that follows the body.
     pub(super) named: Option<ChecksumAlgorithm>,
     pub(super) crc32: Option<String>,
     pub(super) crc32c: Option<String>,
@@ -95,10 +95,10 @@ impl ExpectedChecksums {
     }
 }
 
-/// A body whose end comes only if its checksums, named before or after it, agree.
+/// A body whose end is only delivered if its checksums, before or after it, match.
 struct CheckedBody {
     body: StreamingBlob,
-    /// Gone once the end was seen.
+    /// `None` after the end.
     hasher: Option<ChecksumHasher>,
     expected: ExpectedChecksums,
     trailers: Option<TrailingHeaders>,

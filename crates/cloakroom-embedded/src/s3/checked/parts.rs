@@ -1,4 +1,4 @@
-//! Uploads in parts.
+//! Operations of multipart uploads.
 
 #[allow(clippy::wildcard_imports)] // two names for each operation
 use s3s::dto::*;
@@ -8,10 +8,10 @@ use super::CheckedFiles;
 use super::body::{ChecksumMismatch, expected};
 use crate::s3::multipart::{self, Upload};
 
-/// Most parts of a page.
+/// Maximum number of parts per page.
 const MAX_LISTED: i32 = 1000;
 
-/// Describes a part as `ListParts` does.
+/// Describes a part in the format of `ListParts`.
 fn listed(part: &multipart::Part) -> Part {
     Part {
         part_number: Some(part.number),
@@ -164,7 +164,7 @@ impl CheckedFiles {
         Ok(S3Response::new(output))
     }
 
-    /// A crash before the end leaves an upload that may be completed again, with the same end.
+    /// After a crash, the upload can be completed again with the same result.
     pub(super) async fn complete(
         &self,
         request: S3Request<CompleteMultipartUploadInput>,

@@ -1,4 +1,4 @@
-//! Batches: the checks of their entries, and their responses.
+//! Batches: checks of their entries, and their responses.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::protocol::Failed;
 
-/// Rejects a batch as a whole: none or too many entries, or ids that are not distinct or not ids.
+/// Rejects a whole batch that has no or too many entries, or whose ids are invalid or not distinct.
 pub(super) fn check_batch<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), SqsError> {
     let ids: Vec<&str> = ids.collect();
     if ids.is_empty() {
@@ -45,7 +45,7 @@ pub(super) fn check_batch<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), 
     Ok(())
 }
 
-/// Response of a batch: the entries that succeeded, and those that failed with their errors.
+/// Returns the response to a batch: the entries that succeeded, and those that failed with their errors.
 pub(super) fn batch_answer(successful: &[Value], failed: &[Failed]) -> Value {
     let mut answer = json!({ "Successful": successful });
     if !failed.is_empty() {

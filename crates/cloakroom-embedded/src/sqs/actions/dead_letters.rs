@@ -1,4 +1,4 @@
-//! `StartMessageMoveTask`, which is over when it is answered, and `ListMessageMoveTasks`.
+//! `StartMessageMoveTask`, whose task is complete when it responds, and `ListMessageMoveTasks`.
 
 use std::sync::Arc;
 

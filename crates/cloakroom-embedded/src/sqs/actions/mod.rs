@@ -1,4 +1,4 @@
-//! The actions, by family: parse, apply to the store, encode.
+//! Actions of SQS by family: parse the request, apply it to the store, encode the response.
 
 mod batch;
 mod dead_letters;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::error::{Kind, SqsError};
 use super::server::Server;
 
-/// Runs the named action; gives the answer's body.
+/// Runs the named action. Returns the body of the response.
 pub(super) async fn dispatch(
     server: &Arc<Server>,
     action: &str,

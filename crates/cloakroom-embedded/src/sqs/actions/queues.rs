@@ -76,7 +76,7 @@ pub(super) async fn attributes(server: &Arc<Server>, body: &[u8]) -> Result<Valu
         #[serde(default)]
         attribute_names: Vec<String>,
     }
-    /// Known to AWS, but not set unless somebody did.
+    /// Attributes that AWS supports, but that have no default.
     const OPTIONAL: [&str; 6] = [
         "RedrivePolicy",
         "RedriveAllowPolicy",

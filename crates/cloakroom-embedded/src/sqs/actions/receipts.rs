@@ -1,4 +1,4 @@
-//! `DeleteMessage`, `ChangeMessageVisibility`, and their batches: what a receipt handle is good for.
+//! `DeleteMessage`, `ChangeMessageVisibility`, and their batches: the actions with receipt handles.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::sqs::server::Server;
 use crate::sqs::settings::MAX_VISIBILITY_S;
 use crate::sqs::store::Store;
 
-/// What to do with one entry, at a time.
+/// Operation on one entry at a given time.
 type Work = fn(&mut Store, &str, &ReceiptEntry, i64) -> Result<(), SqsError>;
 
 pub(super) async fn delete(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
@@ -22,7 +22,7 @@ pub(super) async fn delete_batch(server: &Arc<Server>, body: &[u8]) -> Result<Va
     batch(server, body, delete_entry).await
 }
 
-/// A message shown at once wakes who waits for it; one shown sooner than they knew, makes them look again.
+/// Wakes waiting receives, because the message may have become visible, or may do so earlier than they know.
 pub(super) async fn change(server: &Arc<Server>, body: &[u8]) -> Result<Value, SqsError> {
     let answer = one(server, body, change_entry).await?;
     server.waiters.notify(&queue_name(body)?);

@@ -1,4 +1,4 @@
-//! `ReceiveMessage`, which may wait for one.
+//! `ReceiveMessage`, with long polling.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ pub(super) async fn receive(server: &Arc<Server>, body: &[u8]) -> Result<Value, 
             )
         })
         .collect();
-    // Without messages AWS leaves the member out.
+    // AWS omits the member if there are no messages.
     Ok(if messages.is_empty() {
         json!({})
     } else {
@@ -94,13 +94,13 @@ struct ReceiveRequest {
 }
 
 impl ReceiveRequest {
-    /// Looks, and while there is nothing waits for a send, a message's reappearance, or the end.
+    /// Looks for messages. If there are none, waits for a send, a message that becomes visible, or the end of the wait.
     async fn wait_for(&self, server: &Arc<Server>) -> Result<Vec<StoredMessage>, SqsError> {
         let deadline = Instant::now() + self.wait;
         let notifier = server.waiters.notifier(&self.queue);
         let mut last = self.wait.is_zero();
         loop {
-            // Listens before it looks, so that no send falls between.
+            // Subscribes before it looks, so that it misses no send.
             let woken = notifier.notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
@@ -121,7 +121,7 @@ impl ReceiveRequest {
             tokio::select! {
                 () = woken => {}
                 () = reappears => {}
-                // One more look: what became visible this very moment still counts.
+                // Looks once more for messages that became visible at this moment.
                 () = sleep_until(deadline) => last = true,
                 () = server.stop.clone().stopped() => return Ok(Vec::new()),
             }

@@ -79,7 +79,7 @@ async fn send(
     Ok(sent)
 }
 
-/// Checks one entry; gives it as the store takes it, and its answer but for the id.
+/// Validates an entry. Returns it in the format of the store, with its response except for the id.
 fn prepare(entry: SendEntry) -> Result<(NewMessage, Sent), SqsError> {
     if entry.message_body.is_empty() {
         return Err(SqsError::missing("MessageBody"));

@@ -1,4 +1,4 @@
-//! Messages that are visible, and may be received.
+//! Visible messages that can be received.
 
 use crate::sqs::settings::Settings;
 
@@ -9,7 +9,7 @@ pub(super) struct Candidate {
     pub(super) receive_count: i64,
 }
 
-/// Returns whether the message was received as often as the queue's redrive policy allows.
+/// Returns true if the message has reached the maximum receive count of the queue's redrive policy.
 pub(super) fn exceeds_receive_count(settings: &Settings, candidate: &Candidate) -> bool {
     settings
         .redrive

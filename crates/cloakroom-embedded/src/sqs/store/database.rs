@@ -1,10 +1,10 @@
-//! The database: its tables, and how it is opened.
+//! Database schema, and opening of the database.
 
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Version of the tables. Another number needs a migration here.
+/// Version of the schema. A change requires a migration here.
 pub(super) const SCHEMA_VERSION: i32 = 1;
 
 const SCHEMA: &str = "
@@ -44,7 +44,7 @@ CREATE TABLE move_tasks (
 );
 ";
 
-/// Indexes that were added later, created where they are missing. An earlier program ignores them.
+/// Indexes that were added later. They are created if they are missing. Earlier versions ignore them.
 const ADDED_INDEXES: &str =
     "CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, group_id, visible_at, seq);";
 
@@ -54,7 +54,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the file, or memory, and makes the tables if they are missing.
+    /// Opens the file, or memory, and creates missing tables.
     pub(crate) fn open(file: Option<&Path>) -> Result<Store, OpenError> {
         let mut connection = match file {
             Some(file) => Connection::open(file)?,

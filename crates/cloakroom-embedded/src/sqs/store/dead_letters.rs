@@ -1,4 +1,4 @@
-//! Dead letters: moved away after too many receives, and moved back by a task.
+//! Dead letters: moves messages away after too many receipts, and back by a task.
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use super::queues::settings;
 use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::settings::Settings;
 
-/// A task that moved messages back. It is over when it is answered.
+/// A task that moved messages back. It is complete when its request gets a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::sqs) struct MoveTask {
     pub(in crate::sqs) destination: Option<String>,
@@ -17,10 +17,10 @@ pub(in crate::sqs) struct MoveTask {
     pub(in crate::sqs) moved: i64,
 }
 
-/// Moves the message to the dead-letter queue if it was received too often. Returns whether it did.
+/// Moves the message to the dead-letter queue if it was received too often. Returns true if it did.
 ///
-/// Its id, the time it was sent and its receive count stay, as in AWS's standard queues. Without the
-/// dead-letter queue (deleted meanwhile) it stays and is received on.
+/// The id, the time of sending and the receive count are preserved, like in AWS's standard queues. If the dead-letter
+/// queue was deleted, the message stays and can be received again.
 pub(super) fn move_dead_letter(
     connection: &Connection,
     settings: &Settings,
@@ -51,8 +51,8 @@ pub(super) fn move_dead_letter(
 }
 
 impl Store {
-    /// Moves every visible message of a dead-letter queue to `destination`, or to where it came from.
-    /// They become new messages, with a new id and age. Returns the task's number and the queues with new messages.
+    /// Moves all visible messages of a dead-letter queue to `destination`, or to their source queues. They become new
+    /// messages with a new id and age. Returns the task's number, and the queues with new messages.
     pub(in crate::sqs) fn move_messages(
         &mut self,
         source: &str,
@@ -85,7 +85,7 @@ impl Store {
         let mut moved = 0;
         let mut destinations = Vec::new();
         for (seq, from) in rows {
-            // One sent to the dead-letter queue directly came from nowhere, and stays.
+            // A message that was sent to the dead-letter queue directly has no source, and stays.
             let to = destination.map(str::to_owned).or(from);
             let Some(to) = to.filter(|to| settings(&transaction, to).is_ok()) else {
                 continue;
@@ -111,7 +111,7 @@ impl Store {
         Ok((task, destinations))
     }
 
-    /// The tasks of a queue, latest first.
+    /// Returns the tasks of a queue, the latest first.
     pub(in crate::sqs) fn move_tasks(
         &mut self,
         source: &str,

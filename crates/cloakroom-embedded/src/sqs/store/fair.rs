@@ -1,9 +1,10 @@
-//! Fair delivery: whose message is next, where several message groups have some.
+//! Fair delivery: chooses the next message among several message groups.
 //!
-//! As a fair queue of AWS, a group with many messages in flight doesn't keep those of others waiting
-//! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>). AWS says what comes
-//! of it and not by which rule; the rule here is that the next message is of the group that has the fewest in flight, and of
-//! several such groups the one that has been visible longest. A message without a group is never of a busy one.
+//! As in a fair queue of AWS, a group with many messages in flight does not delay the messages of other groups
+//! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>). AWS documents
+//! the effect, but not the rule. The rule here: the next message belongs to the group with the fewest messages in
+//! flight. Among several such groups, it is the message that has been visible longest. A message without a group never
+//! counts as busy.
 
 use std::collections::HashMap;
 
@@ -12,14 +13,14 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::candidate::Candidate;
 use crate::sqs::error::SqsError;
 
-/// The first message that is due of a group, after the one that was before it. Without being told, `SQLite` would look at all that
-/// are due.
+/// Selects the next due message of a group, after a given one. Without the index hint, `SQLite` would examine all due
+/// messages.
 pub(super) const FIRST_DUE: &str =
     "SELECT seq, visible_at, receive_count FROM messages INDEXED BY messages_by_group
      WHERE queue = ?1 AND group_id IS ?2 AND visible_at <= ?3 AND (visible_at, seq) > (?4, ?5)
      ORDER BY visible_at, seq LIMIT 1";
 
-/// Each group once, without a look at each message.
+/// Selects each group once, without examining each message.
 const GROUPS: &str = "WITH RECURSIVE groups(name) AS (
          SELECT MIN(group_id) FROM messages WHERE queue = ?1
          UNION ALL
@@ -27,11 +28,11 @@ const GROUPS: &str = "WITH RECURSIVE groups(name) AS (
          WHERE name IS NOT NULL
      ) SELECT name FROM groups WHERE name IS NOT NULL";
 
-/// Received, and hidden since then.
+/// Counts messages that were received and are hidden, by group.
 const IN_FLIGHT: &str = "SELECT group_id, COUNT(*) FROM messages
      WHERE queue = ?1 AND visible_at > ?2 AND receipt IS NOT NULL AND group_id IS NOT NULL GROUP BY group_id";
 
-/// The groups that have messages due, each with its next one.
+/// Groups with due messages, each with its next one.
 pub(super) struct Turns<'a> {
     connection: &'a Connection,
     queue: &'a str,
@@ -82,7 +83,7 @@ impl<'a> Turns<'a> {
         Ok(turns)
     }
 
-    /// Whose turn it is: takes the message out of those that wait.
+    /// Chooses the next message, and removes it from the waiting ones.
     pub(super) fn next(&mut self) -> Result<Option<Turn>, SqsError> {
         let rank = |it: &Waiting| (it.in_flight, it.next.visible_at, it.next.seq);
         let Some((at, first)) = self
@@ -102,7 +103,7 @@ impl<'a> Turns<'a> {
         Ok(Some(Turn { group, candidate }))
     }
 
-    /// The message is received, and so in flight.
+    /// Counts the message as in flight.
     pub(super) fn received(&mut self, turn: &Turn) {
         let same = |it: &&mut Waiting| it.group.is_some() && it.group == turn.group;
         if let Some(waiting) = self.waiting.iter_mut().find(same) {
@@ -132,7 +133,7 @@ impl<'a> Turns<'a> {
     }
 }
 
-/// A message whose turn it is, and whose it is.
+/// A chosen message, with its group.
 pub(super) struct Turn {
     group: Option<String>,
     pub(super) candidate: Candidate,

@@ -1,4 +1,4 @@
-//! Messages: sent, received, deleted, hidden for longer or shorter.
+//! Operations on messages: send, receive, delete, change the visibility.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
@@ -13,18 +13,18 @@ use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::protocol::Receipt;
 use crate::sqs::settings::MAX_VISIBILITY_S;
 
-/// A message to send, checked but for its queue's own limits.
+/// A message to send, valid except for the limits of its queue.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sqs) struct NewMessage {
     pub(in crate::sqs) body: String,
     pub(in crate::sqs) attributes: MessageAttributes,
     pub(in crate::sqs) group_id: Option<String>,
     pub(in crate::sqs) trace_header: Option<String>,
-    /// None: as the queue is set.
+    /// `None` means the default of the queue.
     pub(in crate::sqs) delay_s: Option<i64>,
 }
 
-/// A message as received.
+/// A received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sqs) struct StoredMessage {
     pub(in crate::sqs) receipt: Receipt,
@@ -41,14 +41,14 @@ pub(in crate::sqs) struct StoredMessage {
 #[derive(Debug, Default)]
 pub(in crate::sqs) struct Received {
     pub(in crate::sqs) messages: Vec<StoredMessage>,
-    /// Dead-letter queue that messages were moved to meanwhile.
+    /// Dead-letter queue to which messages were moved meanwhile.
     pub(in crate::sqs) dead_letter_queue: Option<String>,
-    /// With no messages: when the next hidden one becomes visible.
+    /// Time at which the next hidden message becomes visible, if no message was received.
     pub(in crate::sqs) next_visible_at: Option<i64>,
 }
 
 impl Store {
-    /// The latest time that a message was sent or received, if there is a message.
+    /// Returns the latest time at which a message was sent or received, if there is a message.
     pub(crate) fn latest(&self) -> rusqlite::Result<Option<i64>> {
         self.connection.query_row(
             "SELECT MAX(MAX(sent_at, COALESCE(received_at, sent_at))) FROM messages",
@@ -57,7 +57,7 @@ impl Store {
         )
     }
 
-    /// Sends several; gives each its id, or its refusal by the queue's limits.
+    /// Sends several messages. Returns the id of each, or an error if it violates the limits of the queue.
     pub(in crate::sqs) fn send(
         &mut self,
         queue: &str,
@@ -99,13 +99,13 @@ impl Store {
         Ok(answers)
     }
 
-    /// How long a receive waits when it doesn't say, in seconds.
+    /// Returns the default wait of a receive, in seconds.
     pub(in crate::sqs) fn receive_wait_s(&mut self, queue: &str) -> Result<i64, SqsError> {
         Ok(settings(&self.connection, queue)?.receive_wait_s)
     }
 
-    /// Receives up to `max` visible messages, fairly, and hides them, for `visibility_s` or as the queue is set.
-    /// Those received too often before go to the dead-letter queue instead.
+    /// Receives up to `max` visible messages in fair order, and hides them for `visibility_s` or the queue's default.
+    /// Moves messages that were received too often to the dead-letter queue.
     pub(in crate::sqs) fn receive(
         &mut self,
         queue: &str,
@@ -119,7 +119,7 @@ impl Store {
         let visible_at = now + visibility_s.unwrap_or(settings.visibility_timeout_s) * 1000;
         let mut received = Received::default();
         let mut turns = Turns::new(&transaction, queue, now)?;
-        // All are chosen before one is taken: with a visibility of 0 a received message is due again at once.
+        // Chooses all messages before it hides one: with a visibility of 0, a received message is due at once.
         let mut chosen = Vec::new();
         while chosen.len() < max {
             let Some(turn) = turns.next()? else { break };
@@ -146,8 +146,8 @@ impl Store {
         Ok(received)
     }
 
-    /// Deletes a message by the receipt of its latest receive. An older receipt deletes nothing, and that
-    /// is no error; nor is a message that is gone.
+    /// Deletes a message by its latest receipt. An older receipt, or one of a deleted message, has no effect and is not
+    /// an error.
     pub(in crate::sqs) fn delete(
         &mut self,
         queue: &str,
@@ -160,7 +160,7 @@ impl Store {
         Ok(())
     }
 
-    /// Hides a message in flight for `timeout_s` from now; 0 shows it at once.
+    /// Hides a message in flight for `timeout_s` from now. With 0, it becomes visible at once.
     pub(in crate::sqs) fn change_visibility(
         &mut self,
         queue: &str,
@@ -229,7 +229,7 @@ fn mark_received(
     Ok(message)
 }
 
-/// The message, and its attributes as stored.
+/// Returns the message, and its attributes as stored.
 fn read(row: &Row<'_>, token: String) -> rusqlite::Result<(StoredMessage, String)> {
     let message = StoredMessage {
         receipt: Receipt {

@@ -1,7 +1,7 @@
-//! The queues in `SQLite`. Time comes as `now`, in milliseconds since 1970; nothing here reads a clock.
+//! Queues in `SQLite`. Time is an argument, `now`, in milliseconds since 1970. This module reads no clock.
 //!
-//! Every public method is one transaction. The file is written ahead (WAL) with `synchronous = NORMAL`: what
-//! was answered is there after a kill; after a power cut the last moments may be missing.
+//! Every public method is one transaction. The database uses a write-ahead log with `synchronous = NORMAL`:
+//! acknowledged changes survive a killed process. After a power failure, the latest ones may be missing.
 
 mod candidate;
 mod database;

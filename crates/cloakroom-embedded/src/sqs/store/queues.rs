@@ -1,4 +1,4 @@
-//! Queues: made, found, set, counted, emptied.
+//! Operations on queues: create, find, configure, count, purge.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -7,7 +7,7 @@ use crate::sqs::error::{Kind, SqsError};
 use crate::sqs::protocol::name_to_arn;
 use crate::sqs::settings::{AttributeMap, Settings, is_same_as_stored, with_defaults};
 
-/// How many messages a queue holds, by what can be done with them.
+/// Number of messages in a queue, by state.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::sqs) struct Counts {
     pub(in crate::sqs) visible: i64,
@@ -16,7 +16,7 @@ pub(in crate::sqs) struct Counts {
 }
 
 impl Store {
-    /// Makes the queue, or finds it made with the same attributes.
+    /// Creates the queue, or finds an existing one with the same attributes.
     pub(in crate::sqs) fn create_queue(
         &mut self,
         name: &str,
@@ -46,7 +46,7 @@ impl Store {
         settings(&self.connection, name).map(|_| ())
     }
 
-    /// In order of name.
+    /// Returns the names in order.
     pub(in crate::sqs) fn queue_names(&mut self, prefix: &str) -> Result<Vec<String>, SqsError> {
         let mut statement = self
             .connection
@@ -62,7 +62,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Changes the attributes named; an empty `RedrivePolicy` takes it away.
+    /// Changes the named attributes. An empty `RedrivePolicy` removes it.
     pub(in crate::sqs) fn set_queue(
         &mut self,
         name: &str,
@@ -81,7 +81,7 @@ impl Store {
         Ok(())
     }
 
-    /// Every attribute AWS gives, counts among them.
+    /// Returns all attributes that AWS returns, including counts.
     pub(in crate::sqs) fn queue_attributes(
         &mut self,
         name: &str,
@@ -134,7 +134,7 @@ impl Store {
         Ok(counts)
     }
 
-    /// Deletes the queue's messages, those in flight too.
+    /// Deletes the messages of the queue, including those in flight.
     pub(in crate::sqs) fn purge(&mut self, name: &str) -> Result<(), SqsError> {
         settings(&self.connection, name)?;
         self.connection
@@ -153,7 +153,7 @@ impl Store {
     }
 }
 
-/// The attributes as stored.
+/// Returns the attributes as stored.
 fn find(connection: &Connection, name: &str) -> Result<Option<AttributeMap>, SqsError> {
     let stored: Option<String> = connection
         .prepare_cached("SELECT attributes FROM queues WHERE name = ?1")?
@@ -162,13 +162,13 @@ fn find(connection: &Connection, name: &str) -> Result<Option<AttributeMap>, Sqs
     Ok(stored.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
-/// What the queue is set to.
+/// Returns the settings of the queue.
 pub(super) fn settings(connection: &Connection, name: &str) -> Result<Settings, SqsError> {
     let stored = find(connection, name)?.ok_or_else(SqsError::no_such_queue)?;
     Settings::read(&stored)
 }
 
-/// Refuses attributes that make no sense, or name a dead-letter queue that isn't one.
+/// Rejects invalid attributes, and a dead-letter queue that does not exist.
 fn check(connection: &Connection, name: &str, attributes: &AttributeMap) -> Result<(), SqsError> {
     if let Some(redrive) = Settings::read(attributes)?.redrive
         && (redrive.queue == name || find(connection, &redrive.queue)?.is_none())
@@ -181,7 +181,7 @@ fn check(connection: &Connection, name: &str, attributes: &AttributeMap) -> Resu
     Ok(())
 }
 
-/// Deletes what is older than the queue keeps, counted from when it was first sent.
+/// Deletes messages that have exceeded the queue's retention, counted from the time they were first sent.
 pub(super) fn expire(
     connection: &Connection,
     name: &str,

@@ -1,4 +1,4 @@
-//! The store, with time as an argument.
+//! The store, with explicit times.
 
 use super::database::SCHEMA_VERSION;
 use super::{NewMessage, Store, StoredMessage};
@@ -137,7 +137,7 @@ fn send_of(store: &mut Store, group: Option<&str>, count: usize, now: i64) {
     store.send("q", vec![message; count], now).expect("sent");
 }
 
-/// The groups of the next messages.
+/// Returns the groups of the next messages.
 fn groups(store: &mut Store, max: usize, now: i64) -> Vec<String> {
     let received = store
         .receive("q", max, None, now)

@@ -1,8 +1,8 @@
-//! The write of an attempt's end, while the table is unavailable.
+//! Recording an attempt's end while the table is unavailable.
 
 use super::*;
 
-/// Works a job of 5 seconds, whose table is away from the first second on for so long; what became of it, and after how long.
+/// Runs a job of 5 s while the table is unavailable from the first second. Returns the disposition and the duration.
 async fn worked_through(
     room: &Room,
     trouble: impl FnOnce(),
