@@ -8,20 +8,23 @@ use std::path::Path;
 pub(crate) type Embedded = (&'static str, &'static str);
 
 macro_rules! embedded {
-    ($folder:literal: $($path:literal),* $(,)?) => {
+    ($folder:literal: $($path:literal $(from $file:literal)?),* $(,)?) => {
         &[$((
             $path,
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $path)),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", embedded!(@ $path $($file)?))),
         )),*]
     };
+    (@ $path:literal) => { $path };
+    (@ $path:literal $file:literal) => { $file };
 }
 
-/// Template of a project.
+/// Template of a project. The folders and files are links to those at the root of the repository. Its manifest has another name
+/// here: cargo leaves a folder with a `Cargo.toml` out of a package.
 pub(crate) const TEMPLATE: &[Embedded] = embedded!["template":
     ".cargo/config.toml",
     ".github/workflows/check.yml",
     ".gitignore",
-    "Cargo.toml",
+    "Cargo.toml" from "manifest.toml",
     "README.md",
     "infra/samconfig.toml",
     "infra/template.yaml",
@@ -120,13 +123,19 @@ mod tests {
             ("localstack", LOCALSTACK, &not_in_the_scripts[..]),
         ] {
             let mut found = BTreeSet::new();
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../..")
+                .join(folder);
             below(&root, "", excluded, &mut found);
             let listed: BTreeSet<_> = embedded
                 .iter()
                 .map(|(path, _)| (*path).to_owned())
                 .collect();
             assert_eq!(found, listed, "{folder}");
+            for (path, text) in embedded {
+                let file = fs::read_to_string(root.join(path)).expect("a file");
+                assert_eq!(file, *text, "{path}");
+            }
         }
     }
 }
