@@ -18,12 +18,12 @@ macro_rules! embedded {
     (@ $path:literal $file:literal) => { $file };
 }
 
-/// Template of a project. The folders and files are links to those at the root of the repository. Its manifest has another name
-/// here: cargo leaves a folder with a `Cargo.toml` out of a package.
+/// Template of a project: links to the folders and files at the root of the repository. Two have another name here: cargo leaves
+/// a folder with a `Cargo.toml` out of a package, and git reads no `.gitignore` that is a link.
 pub(crate) const TEMPLATE: &[Embedded] = embedded!["template":
     ".cargo/config.toml",
     ".github/workflows/check.yml",
-    ".gitignore",
+    ".gitignore" from "gitignore",
     "Cargo.toml" from "manifest.toml",
     "README.md",
     "infra/samconfig.toml",
