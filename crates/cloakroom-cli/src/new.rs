@@ -34,10 +34,11 @@ pub(crate) struct Args {
 
 /// Makes the project: completely, or not at all.
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
-    let directory = &args.directory;
     let failure = |error: io::Error| {
-        Failure::usage(format!("failed to create {}: {error}", directory.display()))
+        let directory = args.directory.display();
+        Failure::usage(format!("failed to create {directory}: {error}"))
     };
+    let directory = &std::path::absolute(&args.directory).map_err(failure)?;
     let name = project_name(directory)?;
     let crates = Crates::new(args)?;
     let is_empty = match fs::read_dir(directory) {
@@ -51,12 +52,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
             directory.display()
         )));
     }
-    let parent = directory
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let parent = directory.parent().unwrap_or(directory);
     fs::create_dir_all(parent).map_err(failure)?;
-    // Renamed at the end, so that a failure leaves nothing.
+    // Moved at the end, so that a failure leaves nothing.
     let made = tempfile::Builder::new()
         .prefix(".cloakroom-new-")
         .tempdir_in(parent)
@@ -70,13 +68,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         fs::copy(checkout.join("Cargo.lock"), project.join("Cargo.lock")).map_err(failure)?;
     }
     if directory.exists() {
-        // Empty. On Windows a directory is not replaced by a rename.
-        fs::remove_dir(directory).map_err(failure)?;
+        // Its content alone: it may be the working directory of a shell.
+        for entry in fs::read_dir(&project).map_err(failure)? {
+            let entry = entry.map_err(failure)?;
+            fs::rename(entry.path(), directory.join(entry.file_name())).map_err(failure)?;
+        }
+    } else {
+        fs::rename(&project, directory).map_err(failure)?;
     }
-    fs::rename(&project, directory).map_err(failure)?;
     show::note(&format!(
         "created {name}; next:\n  cd {}\n  cargo run",
-        directory.display()
+        args.directory.display()
     ));
     Ok(Exit::Success)
 }
@@ -142,11 +144,11 @@ impl Crates {
     }
 }
 
-/// Returns the name of the project: the directory's, which has to be a name of a package.
+/// Returns the name of the project: that of the directory (an absolute path), which has to be a name of a package.
 fn project_name(directory: &Path) -> Result<String, Failure> {
-    let name = std::path::absolute(directory)
-        .ok()
-        .and_then(|path| Some(path.file_name()?.to_str()?.to_owned()))
+    let name = directory
+        .file_name()
+        .and_then(|name| name.to_str())
         .unwrap_or_default();
     let is_name = name.len() <= 40
         && name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -170,8 +172,8 @@ fn project_name(directory: &Path) -> Result<String, Failure> {
         "std",
         "alloc",
     ];
-    if is_name && !taken.contains(&name.as_str()) && !is_keyword(&name) {
-        return Ok(name);
+    if is_name && !taken.contains(&name) && !is_keyword(name) {
+        return Ok(name.to_owned());
     }
     Err(Failure::usage(format!(
         "{name:?} can't be the name of a service: name a directory like `orders`, with lowercase letters, digits and hyphens, \
