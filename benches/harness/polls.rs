@@ -48,7 +48,7 @@ pub(crate) fn measure() -> String {
         f64::from(u32::try_from(seconds).expect("30 at most"))
     };
     let mut page = format!(
-        "\n## Polls\n\nReckoned: {JOBS} jobs a row that report no progress, polled as `Retry-After` advises, and every second.\n\n\
+        "\n## Polls\n\nComputed: {JOBS} jobs a row that report no progress, polled as `Retry-After` advises, and every second.\n\n\
          | length, s | polls a job, advised | every second | ratio | later, advised | every second |\n|--:|--:|--:|--:|--:|--:|\n"
     );
     for (from, to) in LENGTHS {

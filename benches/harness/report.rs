@@ -19,7 +19,7 @@ pub(crate) fn head(rounds: usize, invocations: usize) -> String {
         .unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
-        "# Measured\n\nWritten by `benches/run`; [README.md](README.md) says what is measured, and what was changed for it.\n\n\
+        "# Measured\n\nWritten by `benches/run`; [README.md](README.md) says what is measured.\n\n\
          {cores} cores ({}, {}). {rounds} processes of each function, each beside one of its floor; {invocations} \
          invocations of each (batches of {BATCH}: {}) in ten blocks by turns, after four blocks to warm up; medians, \
          and of ratios the median over the pairs. CPU time is the figure to trust.\n",

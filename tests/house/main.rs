@@ -6,6 +6,7 @@ mod cost;
 mod embedded;
 mod infra;
 mod readme;
+mod reference;
 mod rooms;
 mod security;
 mod signals;

@@ -131,17 +131,10 @@ fn the_dashboard_shows_every_metric_and_every_alarm() {
 }
 
 #[test]
-fn the_readme_tells_of_every_metric_and_every_alarm() {
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
-    let section = readme
-        .split_once("## See what it does")
-        .expect("the section")
-        .1;
-    let section = section
-        .split_once("\n## ")
-        .map_or(section, |(section, _)| section);
+fn the_page_for_operators_names_every_metric_and_every_alarm() {
+    let page = std::fs::read_to_string(root().join("docs/operating.md")).expect("a page");
     for name in known() {
-        assert!(section.contains(&format!("`{name}`")), "{name}");
+        assert!(page.contains(&format!("`{name}`")), "{name}");
     }
     let template = template();
     for (name, alarm) in of_type(&template, "AWS::CloudWatch::Alarm") {
@@ -149,6 +142,6 @@ fn the_readme_tells_of_every_metric_and_every_alarm() {
             .split_once("}-")
             .expect("the stack's name, and its own")
             .1;
-        assert!(section.contains(&format!("`{suffix}`")), "{name}: {suffix}");
+        assert!(page.contains(&format!("`{suffix}`")), "{name}: {suffix}");
     }
 }

@@ -52,6 +52,8 @@
 //! | checks that a schema can't express | [`Command::validate`] |
 //! | timeouts, tracing, metrics of its own | [`Command::layer`] |
 
+#[cfg(all(doctest, feature = "cli", feature = "lambda", feature = "testing"))]
+mod pages;
 #[cfg(feature = "testing")]
 pub mod testing;
 
