@@ -185,3 +185,22 @@ fn what_one_room_knows_is_kept_there() {
         }
     }
 }
+
+#[test]
+fn the_crates_that_fuzzing_instruments_exist() {
+    let script = std::fs::read_to_string(cloakroom_tests::root().join("fuzz/instrument"));
+    let script = script.expect("a script");
+    let names = script
+        .lines()
+        .find_map(|line| {
+            line.trim()
+                .strip_suffix(')')
+                .filter(|it| it.contains(" | "))
+        })
+        .expect("a pattern of names");
+    let crates = dependencies();
+    for name in names.split(" | ") {
+        let is_package = crates.keys().any(|it| it.replace('-', "_") == name);
+        assert!(is_package, "fuzz/instrument names {name}");
+    }
+}
