@@ -1,6 +1,8 @@
 //! Given a budget of memory, when jobs need it side by side or their process dies, then they begin one after another, and none
 //! is blamed for another.
 
+mod times;
+
 use std::sync::Arc;
 use std::time::Duration;
 
