@@ -164,3 +164,28 @@ async fn what_waits_for_memory_waits_until_the_functions_margin() {
     let until = seconds(50) - room.worker.settings.margin;
     assert_eq!(waited, (Disposition::Keep, until));
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_time_for_an_attempt_neither_its_payload_is_read_nor_its_record_changed() {
+    let command = task()
+        .memory_for(|_: &Task, _| Some(1))
+        .start_within(A_MILLISECOND);
+    let mut room = room(u64::MAX, command);
+    room.submit.inline_limit = 0;
+    for (slow, calls) in [
+        (Duration::ZERO, vec!["hide"]),
+        (A_MILLISECOND, vec!["open", "hide"]),
+    ] {
+        sent(&room, r#"{"seconds": 0}"#).await;
+        let message = received(&room);
+        room.memory.calls();
+        room.memory.slow("open", slow);
+        let margin = room.worker.settings.margin;
+        let ends_at = room.host.now().after(margin + slow);
+        assert_eq!(
+            room.worker.handle(&message, ends_at).await,
+            Disposition::Keep
+        );
+        assert_eq!(room.memory.calls(), calls, "{slow:?}");
+    }
+}
