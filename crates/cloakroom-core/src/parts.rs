@@ -128,8 +128,8 @@ mod tests {
         ] {
             let it = PartLayout::new(length, None).expect("no wish");
             assert_eq!(
-                (it.count(), it.part_length / MIB),
-                (parts, part_length),
+                (it.count(), it.part_length),
+                (parts, part_length * MIB),
                 "{length}"
             );
         }

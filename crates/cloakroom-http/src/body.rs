@@ -73,7 +73,7 @@ impl RequestBody {
 mod tests {
     use std::convert::Infallible;
 
-    use futures::stream;
+    use futures::{StreamExt as _, stream};
     use tokio::time::Instant;
 
     use super::*;
@@ -120,5 +120,17 @@ mod tests {
             Err(BodyError::Aborted)
         );
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_slow_as_long_as_no_pause_is_too_long() {
+        let begun = Instant::now();
+        let pieces = stream::iter(["ab", "cd", "ef"]).then(|piece| async move {
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            Ok::<_, Infallible>(piece)
+        });
+        let read = request_body(Body::from_stream(pieces)).read(6).await;
+        assert_eq!(read.as_deref(), Ok(&b"abcdef"[..]));
+        assert_eq!(begun.elapsed(), Duration::from_secs(87));
     }
 }

@@ -99,3 +99,13 @@ async fn places_bound_the_attempts_whatever_they_need() {
     drop(second);
     assert!(third.as_mut().now_or_never().is_some());
 }
+
+#[tokio::test]
+async fn no_places_are_one_place() {
+    let admission = Admission::unlimited().with_places(0);
+    let only = admission.admit(0).now_or_never().expect("a place");
+    let mut alone = pin!(admission.admit_alone());
+    assert!(alone.as_mut().now_or_never().is_none());
+    drop(only);
+    assert!(alone.as_mut().now_or_never().is_some());
+}

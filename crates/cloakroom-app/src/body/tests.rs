@@ -299,3 +299,39 @@ async fn a_result_in_a_file_is_all_of_it_wherever_its_handler_left_it() {
     let pieces: Vec<Bytes> = made.pieces.into_stream().try_collect().await.expect("read");
     assert_eq!(pieces.concat(), b"abcdef");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_stalled_while_a_piece_is_awaited_for_more_than_five_seconds() {
+    let pieces = futures::stream::iter([Duration::from_secs(60), Duration::ZERO, Duration::MAX])
+        .then(|wait| async move {
+            tokio::time::sleep(wait).await;
+            Ok(Bytes::from("x"))
+        });
+    let reader = ObjectReader {
+        length: 3,
+        pieces: pieces.boxed(),
+    };
+    let mut body = BodyStream::new(reader, Expected::Length(3));
+    let seen = body.shared();
+    let awaits = tokio::spawn(async move {
+        for _ in 0..2 {
+            body.try_next().await.expect("a piece");
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        _ = body.try_next().await;
+    });
+    let begun = Instant::now();
+    for (millis, stalled) in [
+        (4_999, false),
+        (5_001, true),
+        (59_999, true),
+        (60_001, false),
+        (119_999, false),
+        (124_999, false),
+        (125_010, true),
+    ] {
+        tokio::time::sleep_until(begun + Duration::from_millis(millis)).await;
+        assert_eq!(seen.is_stalled(), stalled, "after {millis} ms");
+    }
+    awaits.abort();
+}

@@ -130,6 +130,20 @@ async fn a_producers_command_is_done_once_however_often_it_is_sent_and_its_key_f
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_may_name_the_tenant_that_all_producers_have() {
+    let (room, runs) = room();
+    let attributes = [&ORDER[..], &[(TENANT, "warehouse")]].concat();
+    room.memory
+        .produce(r#"{"text":"abc"}"#, producer_message(&room, &attributes));
+    room.work_until_idle().await;
+    let job = room.poll(&key_of(&room, "order-1")).await;
+    assert_eq!(
+        (job.status, runs.load(Ordering::SeqCst)),
+        (Status::Succeeded, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_key_the_messages_id_is_one() {
     let (room, runs) = room();
     let ids = [(); 2].map(|()| {

@@ -37,6 +37,21 @@ async fn accepted(room: &Room) -> JobKey {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_is_known_until_the_millisecond_of_its_expiry() {
+    let room = room();
+    let key = accepted(&room).await;
+    room.jobs.cancel(&key).await.expect("cancelled");
+    let client_job_id = "k".parse().expect("a key");
+    for (wait, known) in [(86_400_000 - 1, true), (1, false)] {
+        sleep(Duration::from_millis(wait)).await;
+        let polled = room.jobs.get(&key).await.expect("memory");
+        let found = room.jobs.find(&key.tenant, &client_job_id).await;
+        assert_eq!(polled.is_some(), known);
+        assert_eq!(found.expect("memory"), polled);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poll_that_waits_answers_as_soon_as_the_job_is_over() {
     let room = room();
     let key = accepted(&room).await;

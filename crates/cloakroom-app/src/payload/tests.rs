@@ -303,6 +303,29 @@ fn what_is_of_the_wrong_kind_is_told_in_words_of_json() {
             "invalid type: a name alone, expected a name with a value",
         ),
         (
+            "invalid type: newtype variant, expected unit variant",
+            "invalid type: a name with a value, expected a name alone",
+        ),
+        ("found x, expected unit", "found x, expected null"),
+        ("found x, expected i16", "found x, expected a whole number"),
+        ("found x, expected f32", "found x, expected a number"),
+        (
+            "found x, expected tuple struct Pair",
+            "found x, expected an array",
+        ),
+        (
+            "found x, expected adjacently tagged enum Part",
+            "found x, expected an object",
+        ),
+        (
+            "found x, expected enum Kind",
+            "found x, expected a string or an object",
+        ),
+        (
+            "found x, expected string or map",
+            "found x, expected a string or an object",
+        ),
+        (
             "invalid length 1, expected a tuple of size 2",
             "invalid length 1, expected an array of 2",
         ),

@@ -63,6 +63,8 @@ async fn a_letter_that_is_sent_back_runs_its_job_again() {
         (accepted.status, accepted.version),
         (Status::Accepted, failed.version + 1)
     );
+    let now = room.host.now();
+    assert_eq!((accepted.updated_at, accepted.ready_at), (now, now));
     room.work_until_idle().await;
     let job = room.poll(&key).await;
     assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));

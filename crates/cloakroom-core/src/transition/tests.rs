@@ -1,9 +1,10 @@
-//! Given a record, when an event occurs, then this is the new record; and the laws that hold for any sequence.
+//! Given a record, when something happens to it, then this becomes of it.
 
 mod abandoned;
+mod deaths;
+mod laws;
 mod writes;
 
-use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
@@ -43,18 +44,6 @@ fn claimed(n: u128, now: Timestamp, job: &Job) -> Job {
     Transition::claim(&claim(n, "m1"), now)
         .apply(job)
         .expect("the job is free")
-}
-
-/// Takes over from a worker that crashed, as the rejected claim allows.
-fn taken_over(n: u128, now: Timestamp, job: &Job) -> Job {
-    let Refusal::TakeOver { dead, isolation } = refused(n, "m1", job, now) else {
-        panic!("{job:?}")
-    };
-    let mut claim = claim(n, "m1");
-    claim.lease.isolation = isolation;
-    Transition::take_over(&claim, dead, now)
-        .apply(job)
-        .expect("its worker is dead")
 }
 
 fn isolation(job: &Job) -> Isolation {
@@ -131,28 +120,6 @@ fn a_job_is_claimed_and_ends_and_is_kept_for_its_retention_after_the_end() {
 }
 
 #[test]
-fn a_second_worker_is_refused_while_the_lease_lives_and_takes_over_after() {
-    let job = claimed(1, at(0), &accepted(at(0)));
-    assert_eq!(refused(2, "m1", &job, at(29)), Refusal::Later(at(30)));
-    assert_eq!(refused(2, "m2", &job, at(29)), Refusal::Duplicate);
-    assert_eq!(refused(1, "m1", &job, at(29)), Refusal::Mine);
-    let job = taken_over(2, at(30), &job);
-    assert_eq!(job.attempt, 2);
-    assert_eq!(
-        settle(&job, 1, AttemptEnd::Done(Success::default()), at(31)),
-        None,
-        "the first worker is fenced off"
-    );
-    assert!(settle(&job, 2, AttemptEnd::Done(Success::default()), at(31)).is_some());
-}
-
-#[test]
-fn a_late_worker_that_nobody_took_over_from_still_ends_its_attempt() {
-    let job = claimed(1, at(0), &accepted(at(0)));
-    assert!(settle(&job, 1, AttemptEnd::Done(Success::default()), at(3000)).is_some());
-}
-
-#[test]
 fn renewing_keeps_the_lease_alive_and_reports_progress() {
     let job = claimed(1, at(0), &accepted(at(0)));
     let report = progress_report(Progress::new(50.0, Some("half".into())), at(0), at(10));
@@ -199,100 +166,6 @@ fn a_retryable_error_waits_and_comes_back_without_its_progress_until_no_attempt_
         failure.detail,
         "gave up after 3 of 3 attempts; the last one: the printer is out of paper"
     );
-}
-
-#[test]
-fn a_worker_that_dies_in_every_attempt_ends_the_job_truthfully() {
-    let mut job = claimed(1, at(100), &accepted(at(0)));
-    for attempt in 2..=3 {
-        job = taken_over(
-            attempt,
-            at(100 * i64::try_from(attempt).expect("small")),
-            &job,
-        );
-    }
-    assert_eq!(refused(4, "m1", &job, at(329)), Refusal::Later(at(330)));
-    assert_eq!(
-        refused(4, "m1", &job, at(330)),
-        Refusal::Exhausted(token(3))
-    );
-    assert_eq!(
-        Transition::give_up(&job, token(3), at(329)).apply(&job),
-        None,
-        "it may yet be alive"
-    );
-    let over = Transition::give_up(&job, token(3), at(330))
-        .apply(&job)
-        .expect("it is dead");
-    assert_eq!(over.status, Status::Failed);
-    assert_eq!(over.failure.expect("a failure").code, "worker-crashed");
-}
-
-#[test]
-fn after_a_crash_a_job_goes_on_beside_others_and_its_last_attempt_runs_alone() {
-    let first = claimed(1, at(0), &accepted(at(0)));
-    let second = taken_over(2, at(30), &first);
-    let third = taken_over(3, at(60), &second);
-    assert_eq!(
-        [&first, &second, &third].map(isolation),
-        [Isolation::Shared, Isolation::Shared, Isolation::Alone]
-    );
-}
-
-#[test]
-fn a_job_whose_last_attempt_died_in_a_shared_process_gets_one_more_that_runs_alone() {
-    let once = Claim {
-        max_attempts: 1,
-        ..claim(2, "m1")
-    };
-    let mut job = claimed(1, at(0), &accepted(at(0)));
-    let take_over = Refusal::TakeOver {
-        dead: token(1),
-        isolation: Isolation::Alone,
-    };
-    assert_eq!(Refusal::new(&once, Some(&job), at(30)), take_over);
-    let mut alone = once.clone();
-    alone.lease.isolation = Isolation::Alone;
-    job = Transition::take_over(&alone, token(1), at(30))
-        .apply(&job)
-        .expect("its worker is dead");
-    assert_eq!((job.attempt, isolation(&job)), (2, Isolation::Alone));
-    let next = Claim {
-        max_attempts: 1,
-        ..claim(3, "m1")
-    };
-    assert_eq!(
-        Refusal::new(&next, Some(&job), at(60)),
-        Refusal::Exhausted(token(2)),
-        "it is to blame now"
-    );
-    let policy = RetryPolicy {
-        max_attempts: 1,
-        ..POLICY
-    };
-    let failed = Transition::settle(&job, token(2), retryable(), &policy, at(31), 1.0)
-        .apply(&job)
-        .expect("held");
-    let detail = failed.failure.expect("a failure").detail;
-    assert_eq!(
-        detail,
-        "gave up after 2 of 2 attempts; the last one: the printer is out of paper"
-    );
-}
-
-#[test]
-fn a_worker_takes_over_only_from_the_attempt_that_it_saw_die() {
-    let job = claimed(1, at(0), &accepted(at(0)));
-    let take_over = |dead, now| Transition::take_over(&claim(2, "m1"), token(dead), now);
-    assert_eq!(take_over(1, at(29)).apply(&job), None, "its lease runs");
-    assert_eq!(take_over(9, at(30)).apply(&job), None, "another attempt");
-    let retrying = settle(&job, 1, retryable(), at(1)).expect("the lease holds");
-    assert_eq!(
-        take_over(1, at(100)).apply(&retrying),
-        None,
-        "it ended its attempt after all"
-    );
-    assert!(take_over(1, at(30)).apply(&job).is_some());
 }
 
 #[test]
@@ -473,136 +346,5 @@ fn an_operator_sends_a_failed_job_back_with_all_its_attempts_and_its_latest_step
         Status::Cancelled,
     ] {
         assert!(next(status, Event::Redrive).is_err(), "{status:?}");
-    }
-}
-
-/// One action of a client, worker or operator, reasonable or not.
-#[derive(Debug, Clone)]
-enum Act {
-    Claim(u128, bool),
-    Renew(u128, f64),
-    Settle(u128, AttemptEnd),
-    Cancel,
-    Recover(u128),
-    GiveBack(u128),
-    Bury(bool),
-    Sweep(bool),
-    Redrive,
-    Wait(u64),
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let worker = 1u128..5;
-    let end = prop_oneof![
-        Just(AttemptEnd::Done(Success::default())),
-        Just(AttemptEnd::Terminal(Failure::new("no"))),
-        Just(retryable()),
-        Just(AttemptEnd::Unavailable(Failure::unavailable(
-            "the result could not be stored"
-        ))),
-        Just(AttemptEnd::Cancelled),
-    ];
-    prop_oneof![
-        (worker.clone(), any::<bool>()).prop_map(|(worker, same)| Act::Claim(worker, same)),
-        (worker.clone(), 0.0..120.0).prop_map(|(worker, percent)| Act::Renew(worker, percent)),
-        (worker.clone(), end).prop_map(|(worker, end)| Act::Settle(worker, end)),
-        Just(Act::Cancel),
-        worker.clone().prop_map(Act::Recover),
-        worker.prop_map(Act::GiveBack),
-        any::<bool>().prop_map(Act::Bury),
-        any::<bool>().prop_map(Act::Sweep),
-        Just(Act::Redrive),
-        (0u64..40_000).prop_map(Act::Wait),
-    ]
-}
-
-proptest! {
-    /// Applies any actions in any order, by workers that are late, duplicated, dead or confused.
-    #[test]
-    fn the_laws_hold_of_every_sequence(acts in prop::collection::vec(act(), 1..60)) {
-        let mut job = accepted(at(0));
-        let mut stale = job.clone();
-        let mut now = at(0);
-        let mut draw = 100;
-        for act in acts {
-            let before = job.clone();
-            let transition = match act {
-                Act::Wait(millis) => {
-                    now = now.after(Duration::from_millis(millis));
-                    continue;
-                }
-                Act::Claim(worker, same) => {
-                    draw += 10;
-                    let claim = claim(draw + worker, if same { "m1" } else { "m2" });
-                    let transition = Transition::claim(&claim, now);
-                    if transition.guard.holds(&before) {
-                        prop_assert!(!before.is_leased(now), "two workers hold a live lease");
-                    } else {
-                        prop_assert_ne!(Refusal::new(&claim, Some(&before), now), Refusal::Mine);
-                    }
-                    transition
-                }
-                Act::Renew(worker, percent) => {
-                    let report = progress_report(Progress::new(percent, None), at(0), now);
-                    Transition::renew(token(draw + worker), LEASE, Some(report), now)
-                }
-                // What the worker saw may be out of date.
-                Act::Settle(worker, end) => Transition::settle(&stale, token(draw + worker), end, &POLICY, now, 0.5),
-                Act::Cancel if before.status == Status::Running => Transition::ask_to_cancel(now),
-                Act::Cancel => Transition::withdraw(now),
-                Act::Recover(worker) => {
-                    draw += 10;
-                    let mut claim = claim(draw + worker, "m1");
-                    match Refusal::new(&claim, Some(&before), now) {
-                        Refusal::Cancel(token) => Transition::confirm_cancel(token, now),
-                        Refusal::TakeOver { dead, isolation } => {
-                            claim.lease.isolation = isolation;
-                            Transition::take_over(&claim, dead, now)
-                        }
-                        Refusal::Exhausted(token) => {
-                            let blamed = before.status == Status::Running;
-                            prop_assert!(!blamed || isolation(&before) == Isolation::Alone, "blamed for a crash of others");
-                            Transition::give_up(&before, token, now)
-                        }
-                        Refusal::Mine | Refusal::Over | Refusal::Duplicate | Refusal::Later(_) => continue,
-                    }
-                }
-                Act::GiveBack(worker) => Transition::give_back(token(draw + worker), now),
-                Act::Bury(readable) => match Verdict::for_dead_letter(Some(&stale), at(0), "m1", readable, now) {
-                    Verdict::End(transition) => *transition,
-                    Verdict::Over | Verdict::Another | Verdict::Wait(_) => continue,
-                },
-                Act::Sweep(backlog) => match Verdict::for_sweep(Some(&stale), LEASE, backlog, now) {
-                    Verdict::End(transition) => *transition,
-                    Verdict::Over | Verdict::Another | Verdict::Wait(_) => continue,
-                },
-                Act::Redrive => Transition::redrive(&stale, now),
-            };
-            if let Some(after) = transition.apply(&before) {
-                stale = before.clone();
-                let redriven = after.history.last().is_some_and(|step| step.event == Event::Redrive && step.at == now)
-                    && after.status == Status::Accepted;
-                prop_assert!(redriven || !before.status.is_terminal(), "it left {:?}", before.status);
-                let deferred = after.version == before.version + 1
-                    && after.history.last().is_some_and(|step| step.event == Event::Defer)
-                    && before.status == Status::Running
-                    && after.status == Status::Retrying;
-                let counted = if deferred { before.attempt - 1 } else { before.attempt };
-                prop_assert!(redriven || after.attempt == counted || after.attempt == counted + 1);
-                prop_assert!(redriven || latest_attempt(&after) >= latest_attempt(&before), "no poll goes back");
-                let begun = after.history.iter().rev().take_while(|step| step.event != Event::Redrive);
-                let counted = |event| begun.clone().filter(|step| step.event == event).count();
-                prop_assert_eq!(counted(Event::Claim) - counted(Event::Defer), usize::try_from(after.attempt).expect("small"), "the history tells of every attempt");
-                prop_assert!(after.attempt <= POLICY.max_attempts + 1);
-                prop_assert_eq!(after.version, before.version + 1);
-                prop_assert!(after.deadline() >= before.deadline());
-                prop_assert_eq!(after.status.is_terminal(), after.finished_at.is_some());
-                prop_assert_eq!(after.created_at, before.created_at);
-                if !redriven && after.attempt == before.attempt && before.lease.is_some() {
-                    prop_assert_eq!(&after.lease, &before.lease, "a lease changes only with its attempt");
-                }
-                job = after;
-            }
-        }
     }
 }

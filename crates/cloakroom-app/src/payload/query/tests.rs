@@ -40,6 +40,7 @@ fn parameters_are_read_as_their_types() {
     };
     assert_eq!(read(query), Ok(expected));
     assert_eq!(read(""), Ok(Parameters::default()));
+    assert_eq!(read("grey=false"), Ok(Parameters::default()));
 }
 
 #[test]

@@ -129,6 +129,20 @@ async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_can_be_named_until_the_last_millisecond_of_its_life() {
+    for (early, accepted) in [(1, true), (0, false)] {
+        let (room, _) = room();
+        let id = upload(&room, b"x").await;
+        let life = crate::upload::UPLOAD_LIFE - Duration::from_millis(early);
+        tokio::time::sleep(life).await;
+        let answer = room
+            .send_body("file.keep", None, "", Body::Uploaded(id))
+            .await;
+        assert_eq!(answer.is_ok(), accepted, "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upload_whose_key_another_request_takes_meanwhile_is_that_ones() {
     let (room, _) = room();
     let mut job = room
@@ -274,4 +288,19 @@ async fn an_upload_under_the_key_of_an_expired_job_is_a_new_one() {
     );
     room.work_until_idle().await;
     assert_eq!(runs.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn the_limits_of_payloads_and_uploads_are_those_that_users_were_told() {
+    use crate::command::BODY_LIMIT;
+    use crate::upload::{LINK_LIFE, PARTS_AT_ONCE, PARTS_LIFE, UPLOAD_LIFE, UPLOAD_LIMIT};
+    assert_eq!(
+        [UPLOAD_LIFE, PARTS_LIFE, LINK_LIFE],
+        [24, 23, 1].map(|hours| Duration::from_secs(hours * 3600))
+    );
+    assert_eq!((UPLOAD_LIMIT, PARTS_AT_ONCE), (5 << 30, 500));
+    assert_eq!(
+        (INLINE_LIMIT, BODY_LIMIT, DIGEST_LIMIT),
+        (448 << 10, 4 << 20, 256 << 20)
+    );
 }

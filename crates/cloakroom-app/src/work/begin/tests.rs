@@ -1,6 +1,8 @@
 //! Given a memory budget, when jobs need memory concurrently or their process crashes, then they run one after another,
 //! and no job is blamed for another one.
 
+mod times;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -441,3 +441,39 @@ async fn a_report_that_waits_for_its_turn_is_written_though_something_else_comes
         .and_then(|progress| progress.message);
     assert_eq!(message.as_deref(), Some("second"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_after_a_beat_is_written_at_once_and_the_next_a_second_after_that_write() {
+    let handler = |_: Nothing, job: JobContext| async move {
+        for (wait, message) in [(10_200, "first"), (300, "second"), (2_500, "third")] {
+            sleep(Duration::from_millis(wait)).await;
+            job.progress(50.0, message);
+        }
+        sleep(Duration::from_secs(1)).await;
+        Ok::<_, HandlerError>(Output::none())
+    };
+    let room = Room::new(vec![Command::json("play", handler)]);
+    let key = room
+        .send("play", None, "{}")
+        .await
+        .expect("accepted")
+        .job
+        .key();
+    let begun = Instant::now();
+    let looks = async {
+        for (millis, message) in [
+            (10_199, None),
+            (10_201, Some("first")),
+            (11_199, Some("first")),
+            (11_201, Some("second")),
+            (12_999, Some("second")),
+            (13_001, Some("third")),
+        ] {
+            tokio::time::sleep_until(begun + Duration::from_millis(millis)).await;
+            let progress = room.poll(&key).await.progress;
+            let shown = progress.and_then(|progress| progress.message);
+            assert_eq!(shown.as_deref(), message, "after {millis} ms");
+        }
+    };
+    tokio::join!(room.work_until_idle(), looks);
+}

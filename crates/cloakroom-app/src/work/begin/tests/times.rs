@@ -1,0 +1,191 @@
+//! Given an attempt that begins, then its record has the time of each write, and no bound of time is off by a millisecond.
+
+use cloakroom_core::transition::Event;
+use cloakroom_core::{Tenant, Timestamp};
+
+use super::*;
+use crate::delivery::Delivery;
+use crate::envelope::RequestTrace;
+use crate::submit::{Body, Submission};
+use crate::testing::Fault;
+
+const A_MILLISECOND: Duration = Duration::from_millis(1);
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn received(room: &Room) -> Delivery {
+    room.memory.receive(seconds(15)).expect("a message")
+}
+
+async fn handle(room: &Room, delivery: &Delivery) -> Disposition {
+    let ends_at = room.host.now().after(seconds(900));
+    room.worker.handle(delivery, ends_at).await
+}
+
+/// The steps of a job, each with its time in milliseconds after the job was accepted.
+async fn steps(room: &Room, key: &JobKey) -> Vec<(Event, i64)> {
+    let job = room.poll(key).await;
+    let since = |at: Timestamp| at.as_millis() - job.created_at.as_millis();
+    job.history
+        .iter()
+        .map(|step| (step.event, since(step.at)))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_has_the_time_of_its_write_though_the_write_before_it_took_seconds() {
+    let room = room(u64::MAX, task());
+    let key = sent(&room, r#"{"seconds": 60}"#).await;
+    room.memory.fail("change", Fault::After);
+    assert_eq!(handle(&room, &received(&room)).await, Disposition::Done);
+    sleep(seconds(5)).await;
+    room.memory.slow("change", seconds(4));
+    let runs = timeout(seconds(9), batch(&room, 900)).await;
+    assert!(runs.is_err(), "its handler takes a minute");
+    assert_eq!(
+        steps(&room, &key).await,
+        [
+            (Event::Claim, 0),
+            (Event::Defer, 5_000),
+            (Event::Claim, 9_000)
+        ]
+    );
+    let job = room.poll(&key).await;
+    assert_eq!(job.ready_at, job.created_at.after(seconds(9 + 30)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_takes_over_when_the_lease_is_over_and_has_one_that_begins_then() {
+    let mut room = room(u64::MAX, task());
+    let key = sent(&room, r#"{"seconds": 60}"#).await;
+    let delivery = received(&room);
+    assert!(
+        timeout(seconds(5), handle(&room, &delivery)).await.is_err(),
+        "it died"
+    );
+    room.worker.admission = Admission::unlimited();
+    sleep(seconds(25) - A_MILLISECOND).await;
+    assert_eq!(handle(&room, &delivery).await, Disposition::Keep);
+    assert_eq!(steps(&room, &key).await, [(Event::Claim, 0)]);
+    sleep(A_MILLISECOND).await;
+    assert!(
+        timeout(seconds(5), handle(&room, &delivery)).await.is_err(),
+        "its handler takes a minute"
+    );
+    assert_eq!(
+        steps(&room, &key).await,
+        [(Event::Claim, 0), (Event::Claim, 30_000)]
+    );
+    let job = room.poll(&key).await;
+    assert_eq!(job.ready_at, job.created_at.after(seconds(30 + 30)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_not_begun_a_millisecond_before_its_time() {
+    let room = room(u64::MAX, task());
+    let submission = Submission {
+        tenant: Tenant::default(),
+        command: "task".parse().expect("a name"),
+        client_job_id: None,
+        body: Body::Sent {
+            content_type: None,
+            bytes: r#"{"seconds": 0}"#.into(),
+        },
+        query: String::new(),
+        not_before: Some(room.host.now().after(seconds(2000))),
+        trace: RequestTrace::default(),
+    };
+    let submitted = room.submit.submit(submission).await.expect("accepted");
+    let key = submitted.job.key();
+    sleep(seconds(900)).await;
+    let early = received(&room);
+    sleep(seconds(1100) - A_MILLISECOND).await;
+    assert_eq!(handle(&room, &early).await, Disposition::Keep);
+    assert_eq!(steps(&room, &key).await, []);
+    sleep(A_MILLISECOND).await;
+    assert_eq!(handle(&room, &early).await, Disposition::Done);
+    assert_eq!(room.poll(&key).await.status, Status::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_must_begin_within_a_minute_begins_until_then_and_not_at_the_end_of_it() {
+    for (early, status, want) in [
+        (
+            A_MILLISECOND,
+            Status::Succeeded,
+            vec![(Event::Claim, 59_999), (Event::Succeed, 59_999)],
+        ),
+        (Duration::ZERO, Status::Failed, vec![(Event::Lapse, 60_000)]),
+    ] {
+        let room = room(u64::MAX, task().start_within(seconds(60)));
+        let key = sent(&room, r#"{"seconds": 0}"#).await;
+        sleep(seconds(60) - early).await;
+        assert_eq!(handle(&room, &received(&room)).await, Disposition::Done);
+        assert_eq!(
+            (room.poll(&key).await.status, steps(&room, &key).await),
+            (status, want)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_begins_until_the_functions_margin_and_not_at_its_begin() {
+    for (early, begun) in [(A_MILLISECOND, true), (Duration::ZERO, false)] {
+        let room = room(u64::MAX, task());
+        let key = sent(&room, r#"{"seconds": 0}"#).await;
+        let margin = room.worker.settings.margin;
+        let ends_at = room.host.now().after(margin + early);
+        room.worker.handle(&received(&room), ends_at).await;
+        let want = if begun {
+            Status::Succeeded
+        } else {
+            Status::Accepted
+        };
+        assert_eq!(room.poll(&key).await.status, want);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_memory_waits_until_the_functions_margin() {
+    let room = room(100 << 20, task().memory(60 << 20));
+    sent(&room, r#"{"seconds": 100}"#).await;
+    sent(&room, r#"{"seconds": 100}"#).await;
+    let (runs, waits) = (received(&room), received(&room));
+    let ends_at = room.host.now().after(seconds(50));
+    let begun = Instant::now();
+    let waited = async {
+        sleep(A_MILLISECOND).await;
+        let disposition = room.worker.handle(&waits, ends_at).await;
+        (disposition, begun.elapsed())
+    };
+    let (_, waited) = tokio::join!(handle(&room, &runs), waited);
+    let until = seconds(50) - room.worker.settings.margin;
+    assert_eq!(waited, (Disposition::Keep, until));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_time_for_an_attempt_neither_its_payload_is_read_nor_its_record_changed() {
+    let command = task()
+        .memory_for(|_: &Task, _| Some(1))
+        .start_within(A_MILLISECOND);
+    let mut room = room(u64::MAX, command);
+    room.submit.inline_limit = 0;
+    for (slow, calls) in [
+        (Duration::ZERO, vec!["hide"]),
+        (A_MILLISECOND, vec!["open", "hide"]),
+    ] {
+        sent(&room, r#"{"seconds": 0}"#).await;
+        let message = received(&room);
+        room.memory.calls();
+        room.memory.slow("open", slow);
+        let margin = room.worker.settings.margin;
+        let ends_at = room.host.now().after(margin + slow);
+        assert_eq!(
+            room.worker.handle(&message, ends_at).await,
+            Disposition::Keep
+        );
+        assert_eq!(room.memory.calls(), calls, "{slow:?}");
+    }
+}
