@@ -200,7 +200,7 @@ mod tests {
         let failure = Failure::from(Error::Problem(problem));
         assert_eq!(
             failure.message,
-            "failed to have the request accepted: not so (422 invalid-payload); /width: want 1 to 4096"
+            "failed to complete the request: not so (422 invalid-payload); /width: want 1 to 4096"
         );
     }
 }

@@ -155,7 +155,7 @@ async fn an_error_that_a_service_wrote_in_lines_is_one_line() {
     assert_eq!(output.status.code(), Some(4));
     assert_eq!(
         stderr(&output),
-        "error: failed to have the request accepted: no entry [2J (403 http-403)\n"
+        "error: failed to complete the request: no entry [2J (403 http-403)\n"
     );
 }
 

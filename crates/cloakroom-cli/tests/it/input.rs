@@ -221,7 +221,7 @@ async fn a_file_that_shrinks_while_it_is_sent_is_2_and_named() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
         said.contains(&name)
-            && said.contains("changed while it was read")
+            && said.contains("the file changed while it was read")
             && said.lines().count() == 1,
         "{said}"
     );

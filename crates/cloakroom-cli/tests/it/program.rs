@@ -127,13 +127,13 @@ async fn exit_codes_tell_how_it_ended() {
             vec!["cancel", ID],
             problem(409, "job-finished", None),
             4,
-            "error: failed to have the request accepted: not so (409 job-finished)\n",
+            "error: failed to complete the request: not so (409 job-finished)\n",
         ),
         (
             vec!["watch", ID],
             reply(503, &[], ""),
             5,
-            "error: failed to get an answer",
+            "error: failed to get a response",
         ),
         (
             vec!["result", ID],
@@ -145,7 +145,7 @@ async fn exit_codes_tell_how_it_ended() {
             vec!["result", ID],
             problem(404, "unknown-job", None),
             6,
-            "error: failed to have",
+            "error: failed to complete the request",
         ),
         (
             vec!["find", "k"],
