@@ -1,10 +1,10 @@
-//! Files that the program brings along: the template of a project, and the scripts that deploy to LocalStack.
+//! Files in the program: the template of a project, and the scripts that deploy to LocalStack.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// A file: its path, relative to the folder that it is written into, and its text.
+/// A file: its path, relative to the target folder, and its text.
 pub(crate) type Embedded = (&'static str, &'static str);
 
 macro_rules! embedded {
@@ -18,8 +18,8 @@ macro_rules! embedded {
     (@ $path:literal $file:literal) => { $file };
 }
 
-/// Template of a project. The folders and files are links to those at the root of the repository. Its manifest has another name
-/// here: cargo leaves a folder with a `Cargo.toml` out of a package.
+/// Template of a project. The folders and files are links to those at the root of the repository. The manifest has another name
+/// here, because cargo omits a folder with a `Cargo.toml` from a package.
 pub(crate) const TEMPLATE: &[Embedded] = embedded!["template":
     ".cargo/config.toml",
     ".github/workflows/check.yml",

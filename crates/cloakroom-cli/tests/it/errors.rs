@@ -1,11 +1,11 @@
-//! The built program where something is wrong: its exit codes, its one line of error, and the secrets that it keeps.
+//! Errors of the built program: exit codes, one line of text, and no secrets.
 
 use std::process::{Command, Output};
 
 use crate::script::{ID, Server, job, problem, reply};
 use serde_json::json;
 
-/// The program without variables that AWS knows, but with credentials.
+/// Returns the program with credentials, and without other variables that AWS tools read.
 fn program(args: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
     command

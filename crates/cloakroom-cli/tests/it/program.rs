@@ -220,7 +220,7 @@ async fn a_result_goes_to_a_file_whole_or_not_at_all() {
     assert_eq!(server.end()[0].header("authorization"), None);
 }
 
-/// Runs the doctor with these variables, and no others that AWS knows.
+/// Runs the doctor with these variables, and no others that AWS tools read.
 fn doctor(args: &[&str], variables: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
@@ -229,7 +229,7 @@ fn doctor(args: &[&str], variables: &[(&str, &str)]) -> Output {
         .args(args)
         .env_clear()
         .env("HOME", folder.path());
-    // Whoever has no credentials is asked for those of the machine, which takes its time.
+    // Without credentials, the SDK would wait for those of the machine.
     command
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .envs(variables.iter().copied());
@@ -344,7 +344,7 @@ async fn explain_tells_a_jobs_story_and_unknown_jobs_apart() {
         lines,
         [
             "2026-11-21T08:00:00.000Z  accepted",
-            "2026-11-21T08:00:01.000Z  attempt 1 began, 1.0 s later",
+            "2026-11-21T08:00:01.000Z  attempt 1 started, 1.0 s later",
             "2026-11-21T08:00:03.500Z  succeeded in attempt 1, after 2.5 s",
         ]
     );
