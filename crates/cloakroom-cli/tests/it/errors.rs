@@ -103,7 +103,7 @@ async fn an_endpoint_that_is_no_url_is_an_error_and_does_not_lead_to_aws() {
             let said = stderr(&output);
             assert_eq!(output.status.code(), Some(code), "{said}");
             assert!(
-                said.contains("AWS_ENDPOINT_URL is no URL") && said.lines().count() == 1,
+                said.contains("AWS_ENDPOINT_URL is not a valid URL") && said.lines().count() == 1,
                 "{said}"
             );
             assert!(!format!("{output:?}").contains("secret"), "{output:?}");

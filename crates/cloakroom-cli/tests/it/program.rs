@@ -255,12 +255,12 @@ fn a_doctor_that_can_ask_nothing_says_why_in_one_finding() {
             "region",
             "no region is set",
         ),
-        (vec![region], 7, "credentials", "there are none: "),
+        (vec![region], 7, "credentials", "none found: "),
         (
             vec![region, key[0], key[1], ("AWS_ENDPOINT_URL", &nobody)],
             5,
             "endpoint",
-            "nothing answers: ",
+            "no response: ",
         ),
     ];
     for (variables, code, check, found) in cases {
@@ -285,7 +285,7 @@ fn a_doctor_that_can_ask_nothing_says_why_in_one_finding() {
             "{failed:?}"
         );
         assert!(
-            failed[0]["why"].is_string() && failed[0]["mend"].is_string(),
+            failed[0]["why"].is_string() && failed[0]["fix"].is_string(),
             "{failed:?}"
         );
         assert!(!stdout(&output).contains("secret"));
