@@ -49,7 +49,7 @@ fn attempts(timeout: Duration, margin: Duration, needs: Needs, aws: &Aws) -> Fin
     let wanted = longer(&function, needs.timeout.max(margin * 2).min(LONGEST), aws);
     if timeout <= margin {
         let found = format!(
-            "{}, of which the last {} are reserved for recording the end of an attempt",
+            "{}, and the last {} are reserved for recording the end of an attempt",
             seconds(timeout),
             seconds(margin)
         );

@@ -29,7 +29,8 @@ pub(crate) async fn result(
         .result_expires_at()
         .is_some_and(|at| at <= state.jobs.shared.host.now())
     {
-        let detail = "the result was kept for a shorter time than the job, and is gone; submit the command again to have it made anew";
+        let detail =
+            "the result has expired before its job; submit the command again to get a new one";
         return Err(Rejection::new(Code::ResultExpired, detail));
     }
     let mut link = None;

@@ -145,7 +145,7 @@ fn allow_only<S: Clone + Send + Sync + 'static>(
     };
     let reject = move || async move {
         let detail = format!(
-            "this path takes {}; send one of these methods",
+            "this path accepts {}; use one of these methods",
             allow.to_str().unwrap_or_default()
         );
         Rejection::new(Code::MethodNotAllowed, detail)
@@ -167,7 +167,7 @@ async fn not_found(request: Request) -> Response {
     }
     Rejection::new(
         Code::NotFound,
-        "there is nothing at this path; see / and /openapi.json for what there is",
+        "this path does not exist; / and /openapi.json list the paths",
     )
     .into_response()
 }
