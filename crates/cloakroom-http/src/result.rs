@@ -87,7 +87,7 @@ struct ResultLink {
     expires_at: Timestamp,
 }
 
-/// Returns the bytes as the handler made them. The headers keep them from running scripts in the service's own origin.
+/// Returns the bytes of the handler unchanged. The headers prevent scripts in them from running in the service's own origin.
 fn inline_result(content_type: &str, bytes: Vec<u8>) -> Response {
     let content_type = HeaderValue::try_from(content_type)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
