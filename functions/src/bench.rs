@@ -1,4 +1,4 @@
-//! What the tests of every command need: a deployment in memory that serves all of them.
+//! A deployment in memory that serves all commands, for their tests.
 
 use bytes::Bytes;
 use cloakroom_app::core::{Job, ResultRef};
@@ -14,7 +14,7 @@ impl Bench {
         Self(Room::new(crate::service().iter().cloned().collect()))
     }
 
-    /// Submits a command, and works until it is over.
+    /// Submits a command, and runs handlers until its job has ended.
     pub(crate) async fn run(
         command: &str,
         query: &str,
@@ -45,7 +45,7 @@ impl Bench {
         self.0.send_body(command, None, query, body).await.map(drop)
     }
 
-    /// The pointers of what a payload is refused for.
+    /// Returns the pointers of the errors for which a payload is rejected.
     pub(crate) async fn refusal(
         command: &str,
         query: &str,
@@ -59,11 +59,11 @@ impl Bench {
             Err(SubmitError::Payload(PayloadError::Invalid(errors))) => {
                 errors.into_iter().map(|it| it.pointer).collect()
             }
-            other => panic!("want a refusal of {query:?}, not {other:?}"),
+            other => panic!("want a rejection of {query:?}, not {other:?}"),
         }
     }
 
-    /// The result of a job: its media type and its bytes.
+    /// Returns the result of a job: its media type and its bytes.
     pub(crate) async fn result(&self, job: &Job) -> Option<(String, Bytes)> {
         let success = job
             .success

@@ -1,5 +1,5 @@
-//! `diagnostic.copy`: answers with the bytes that it was given, of any number, and holds few of them at a time. For trying
-//! large payloads, and for tests.
+//! `diagnostic.copy`: returns the payload as its result, and holds only a few bytes of it in memory. For experiments with large
+//! payloads, and for tests.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use futures::TryStreamExt as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Nothing is to be said of it.
+/// Parameters: there are none.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Copy {}
 
-/// The command.
+/// Defines the command.
 pub(crate) fn command() -> Command {
     Command::binary("diagnostic.copy", &["application/octet-stream"], copy)
         .upload_limit(UPLOAD_LIMIT)
@@ -23,7 +23,7 @@ pub(crate) fn command() -> Command {
         .diagnostic()
 }
 
-/// Digests on the way, and says what came of it with the last piece.
+/// Computes the digest while the bytes pass, and reports it with the last piece.
 async fn copy(_: Copy, body: BodyStream, job: JobContext) -> Result<Output, HandlerError> {
     let (length, mut read, mut sum) = (body.length(), 0, Digest::builder());
     let content_type = job.content_type().to_owned();

@@ -1,4 +1,4 @@
-//! `diagnostic.run`: takes its time, reports progress, and succeeds or fails as it is told. For trying things, and for tests.
+//! `diagnostic.run`: waits, reports progress, and succeeds or fails as requested. For experiments and tests.
 
 mod ledger;
 
@@ -18,37 +18,38 @@ const MAX_DURATION_MS: u64 = 900_000;
 const MAX_STEPS: u32 = 1000;
 const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
 
-/// What to do, in the order of the members. Each may be left out; without any the job succeeds at once, with no result.
+/// Actions of the job, in the order of the members. All are optional: without any, the job succeeds at once, without a result.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(transform = one_result)]
 struct Diagnostic {
-    /// How long to take, in milliseconds.
+    /// Duration of the job, in milliseconds.
     #[schemars(range(max = 900_000))]
     duration_ms: Option<u64>,
-    /// How often to report progress on the way, at equal distances; the last report comes with the end.
+    /// Number of progress reports, at equal intervals. The last one comes at the end.
     #[schemars(range(max = 1000))]
     progress_steps: Option<u32>,
-    /// What to say: of progress, and of a failure.
+    /// Message of the progress reports, and of a failure.
     message: Option<String>,
-    /// How to fail.
+    /// Kind of failure.
     fail: Option<Fail>,
-    /// How many attempts are to fail, from the first; all of them without it.
+    /// Number of attempts that fail, counted from the first. By default all of them.
     fail_attempts: Option<u32>,
-    /// The status of a failure.
+    /// Status of a failure.
     #[schemars(range(min = 400, max = 499), extend("not" = { "enum": [401, 405, 407, 408, 425, 426, 429] }))]
     status: Option<u16>,
-    /// The code of a failure: a kebab-case word.
+    /// Code of a failure: a kebab-case word.
     #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]
     code: Option<String>,
-    /// The result, as JSON. `null` is none.
+    /// Result, as JSON. With `null` the job has no result.
     result: Option<Value>,
-    /// Instead, a result of so many bytes: 0 to 250, over and over.
+    /// Number of bytes of a binary result, which repeats the values 0 to 250. Replaces `result`.
     #[schemars(range(max = 67_108_864))]
     result_bytes: Option<usize>,
-    /// Instead, the SHA-256 of the message's UTF-8 bytes as `{"sha256_message": "…"}`, in hex. No message is an empty one.
+    /// Returns the SHA-256 of the message's UTF-8 bytes, in hex: `{"sha256_message": "…"}`. Replaces `result`. Without a message,
+    /// it is the digest of an empty one.
     digest: Option<bool>,
-    /// The place of what was made: an absolute path (`/x`) or an `http(s)` URL.
+    /// Location of the created resource: an absolute path (`/x`) or an `http(s)` URL.
     #[schemars(
         length(max = 2048),
         regex(pattern = r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https?://[!-~]+)$")
@@ -61,15 +62,15 @@ struct Diagnostic {
 enum Fail {
     /// The job fails.
     Terminal,
-    /// The attempt fails; another one follows, while there is one left.
+    /// The attempt fails, and another one follows if attempts are left.
     Retryable,
     /// The handler panics.
     Panic,
-    /// The whole process ends at once, and whatever else it was doing with it.
+    /// The whole process aborts at once, with all other jobs in it.
     Exit,
 }
 
-/// Says in the schema that a job has one result.
+/// Adds to the schema that a job has at most one result.
 fn one_result(schema: &mut Schema) {
     let given =
         |name: &str, rule: Value| json!({ "required": [name], "properties": { name: rule } });
@@ -136,7 +137,7 @@ impl Diagnostic {
             unless(
                 false,
                 pointer,
-                "a job has one result: give one of result, result_bytes and digest",
+                "a job has one result: send one of result, result_bytes and digest",
             );
         }
         if let Some(Err(rule)) = self.resource.as_deref().map(Resource::parse) {
@@ -146,7 +147,7 @@ impl Diagnostic {
     }
 }
 
-/// The command. Its waits between attempts are short, so that they can be watched.
+/// Defines the command. Its delays between attempts are short, so that a person can watch them.
 pub(crate) fn command() -> Command {
     let ledger = Ledger::from_env();
     Command::json(
@@ -174,7 +175,7 @@ async fn run(todo: Diagnostic, job: JobContext, ledger: Ledger) -> Result<Output
         Some(Fail::Terminal) => Err(failure(&todo, HandlerError::terminal)),
         Some(Fail::Retryable) => Err(failure(&todo, HandlerError::retryable)),
         Some(Fail::Panic) => panic!("panicked, as the command asked"),
-        // Not `exit`, which runs what was registered for an orderly end.
+        // Not `exit`, which would run the handlers of an orderly end.
         Some(Fail::Exit) => std::process::abort(),
     }
 }
@@ -198,7 +199,7 @@ async fn take_time(todo: &Diagnostic, job: &JobContext) -> Result<(), HandlerErr
 
 async fn wait(until: Instant, job: &JobContext) -> Result<(), HandlerError> {
     let waited = async {
-        // A timer is set for a millisecond at least.
+        // A timer takes at least a millisecond.
         if Instant::now() < until {
             sleep_until(until).await;
         }

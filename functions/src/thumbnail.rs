@@ -1,10 +1,10 @@
-//! `thumbnail.create`: a PNG, JPEG or WebP image, made to fit into a box.
+//! `thumbnail.create`: resizes a PNG, JPEG or WebP image to fit into a box.
 //!
-//! The content says what an image is, whatever media type it was sent with. Its header is held against the limits before
-//! anything is decoded: a file of a few bytes may claim an image that no memory holds.
+//! The content determines the format, not the media type. The header is checked against the limits before anything is decoded:
+//! a file of a few bytes may claim an image that fits into no memory.
 //!
-//! An image is decoded and resized row by row, so that the thumbnail is most of what is held of it; only WebP needs a
-//! whole frame. See [`memory`].
+//! An image is decoded and resized row by row, so that little more than the thumbnail is in memory. Only WebP needs a whole frame.
+//! See [`memory`].
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ mod watch;
 mod webp;
 mod write;
 
-/// The command.
+/// Defines the command.
 pub(crate) fn command() -> Command {
     Command::binary(
         "thumbnail.create",
@@ -62,7 +62,7 @@ async fn create(
     job: JobContext,
 ) -> Result<Output, HandlerError> {
     let span = tracing::Span::current();
-    // Decoding computes without a pause, and must not keep the other jobs from their turn.
+    // Decoding never yields, and must not block other jobs.
     tokio::task::spawn_blocking(move || span.in_scope(|| render(&thumbnail, bytes, &job))).await?
 }
 

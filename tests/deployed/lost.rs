@@ -65,7 +65,7 @@ async fn the_job_of_a_message_that_cant_be_read_fails_and_tells_why() {
     let told = told(&job.id.to_string());
     assert!(
         told.contains("  accepted\n")
-            && told.contains("  failed, as its message was a dead letter: unreadable-"),
+            && told.contains("  failed, because its message became a dead letter: unreadable-"),
         "{told}"
     );
     let as_operator = cloakroom(&["explain", "--stack", &stack(), &job.id.to_string()]);
@@ -94,9 +94,9 @@ async fn a_dead_letter_is_sent_back_and_its_job_succeeds() {
     let told = told(&id);
     let story = [
         "accepted",
-        "failed, as its message was a dead letter",
-        "sent back to work",
-        "attempt 1 began",
+        "failed, because its message became a dead letter",
+        "redriven by an operator",
+        "attempt 1 started",
         "succeeded",
     ];
     let places: Vec<_> = story
@@ -126,7 +126,7 @@ async fn a_hundred_stranded_jobs_are_swept() {
     }
     let told = told(&jobs[0].id.to_string());
     assert!(
-        told.contains("  failed, as nothing else would have ended it: never-started"),
+        told.contains("  failed, because it was abandoned: never-started"),
         "{told}"
     );
     eprintln!(

@@ -113,7 +113,9 @@ async fn a_handler_that_ends_its_process_every_time_fails_its_job() {
     assert_eq!(job.error.expect("an error").code, "worker-crashed");
     let told = lost::told(&job.id);
     assert!(
-        told.contains("  failed, as no attempt was left: worker-crashed: gave up after 3 attempts"),
+        told.contains(
+            "  failed, because no attempts were left: worker-crashed: gave up after 3 attempts"
+        ),
         "{told}"
     );
 }

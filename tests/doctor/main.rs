@@ -17,7 +17,7 @@ use patient::Patient;
 fn main() -> ExitCode {
     suite::main(
         Target::from_services_env(),
-        |_| suite![each_thing_that_is_broken_is_found_and_mended => [Deployment]],
+        |_| suite![each_thing_that_is_broken_is_found_and_fixed => [Deployment]],
     )
 }
 
@@ -25,9 +25,9 @@ fn main() -> ExitCode {
     clippy::print_stderr,
     reason = "which of the many it was, should one of them fail"
 )]
-async fn each_thing_that_is_broken_is_found_and_mended() {
+async fn each_thing_that_is_broken_is_found_and_fixed() {
     let patient = &Patient::new(Target::from_services_env().expect("it was one"));
-    patient.mend_what_the_emulator_left_out();
+    patient.fix_what_the_emulator_left_out();
     let healthy = patient.complaints();
     assert!(
         healthy.iter().all(|(_, it)| it.state == "warn"),
@@ -54,12 +54,12 @@ async fn each_thing_that_is_broken_is_found_and_mended() {
             .map(|(check, it)| (check.as_str(), it.state.as_str()))
             .collect();
         assert_eq!(named, ailment.found, "{}: {new:#?}", ailment.name);
-        patient.mend_all_but(&healthy);
+        patient.fix_all_but(&healthy);
         (ailment.afterwards)(patient);
         let left = patient.complaints_until(|found| found.keys().eq(healthy.keys()));
         assert!(
             left.keys().eq(healthy.keys()),
-            "{}, after it was mended: {left:#?}",
+            "{}, after it was fixed: {left:#?}",
             ailment.name
         );
     }

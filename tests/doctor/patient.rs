@@ -12,7 +12,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub(crate) struct Complaint {
     pub(crate) state: String,
-    pub(crate) mend: Option<String>,
+    pub(crate) fix: Option<String>,
 }
 
 /// Findings by subject and check, in alphabetical order.
@@ -85,7 +85,7 @@ impl Patient {
     }
 
     /// Runs a command that the doctor printed.
-    fn mend(&self, command: &str) {
+    fn fix(&self, command: &str) {
         self.ready();
         said(command, shell(command, true));
     }
@@ -195,7 +195,7 @@ impl Patient {
                 assert!(it["found"].is_string() && it["why"].is_string(), "{it}");
                 let complaint = Complaint {
                     state: text(&it["state"]).expect("text"),
-                    mend: text(&it["mend"]),
+                    fix: text(&it["fix"]),
                 };
                 (check, complaint)
             });
@@ -218,32 +218,32 @@ impl Patient {
     }
 
     /// Runs the commands of all findings except `these`. Repeats this, because a fix may reveal another finding.
-    pub(crate) fn mend_all_but(&self, these: &Complaints) {
+    pub(crate) fn fix_all_but(&self, these: &Complaints) {
         for _ in 0..3 {
             let found = self.complaints();
             let commands: Vec<_> = found
                 .iter()
                 .filter(|(check, _)| !these.contains_key(*check))
-                .filter_map(|(_, it)| it.mend.clone())
+                .filter_map(|(_, it)| it.fix.clone())
                 .collect();
             if commands.is_empty() {
                 return;
             }
             for command in commands {
-                self.mend(&command);
+                self.fix(&command);
             }
         }
     }
 
-    pub(crate) fn mend_what_the_emulator_left_out(&self) {
+    pub(crate) fn fix_what_the_emulator_left_out(&self) {
         for (check, complaint) in self.complaints() {
             if LEFT_OUT
                 .iter()
                 .any(|(on, beginning)| *on == self.on && check.starts_with(beginning))
             {
-                self.mend(
+                self.fix(
                     &complaint
-                        .mend
+                        .fix
                         .expect("what a template says can be said by a command"),
                 );
             }

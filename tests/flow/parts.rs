@@ -80,7 +80,7 @@ async fn a_photo_in_parts_is_put_together_by_the_command_that_names_it() {
         problem["detail"]
             .as_str()
             .expect("a text")
-            .contains("not there: 1;"),
+            .contains("these are missing: 1;"),
         "{problem}"
     );
 

@@ -52,7 +52,7 @@ impl TooLarge {
     pub fn failure(self) -> Failure {
         let Self { need, budget } = self;
         Failure::new(format!(
-            "the job needs {} MiB of memory, and the worker has {} MiB for its jobs; send something smaller, or ask the \
+            "the job needs {} MiB of memory, and the worker has {} MiB for its jobs; send a smaller payload, or ask the \
              operator for a worker with more memory",
             need.div_ceil(MIB),
             budget / MIB

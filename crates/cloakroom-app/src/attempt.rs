@@ -103,7 +103,7 @@ impl Attempt<'_> {
                 Some(match stages.held_up() {
                     Some(detail) => AttemptEnd::Unavailable(Failure::unavailable(detail)),
                     None => AttemptEnd::Retryable {
-                        failure: Failure::new("the attempt ran out of time")
+                        failure: Failure::new("the attempt timed out")
                             .with_code("attempt-timed-out"),
                         after: None,
                     },
@@ -165,7 +165,7 @@ impl Attempt<'_> {
             if let Some(why) = halt
                 && stopped.is_none_or(|(first, _)| first == Stop::Client && why != Stop::Client)
             {
-                tracing::info!(reason = ?why, "told the handler to stop");
+                tracing::info!(reason = ?why, "notified the handler to stop");
                 stop.cancel();
                 stopped = Some((why, Instant::now() + self.ports.settings.grace));
             }
@@ -208,7 +208,7 @@ impl Attempt<'_> {
                 .is_some_and(|step| step.event == Event::Claim)
         {
             transition = transition.waiting(&Failure::unavailable(
-                "the result could not be stored; trying again",
+                "the result could not be stored; retrying",
             ));
         }
         match self
@@ -224,7 +224,7 @@ impl Attempt<'_> {
                 (self.job.status == Status::Cancelling).then_some(Stop::Client)
             }
             Ok(Change::Refused(_)) => {
-                tracing::warn!("lost the lease: the outcome of this attempt will not count");
+                tracing::warn!("lost the lease: the outcome of this attempt will be discarded");
                 Some(Stop::LeaseLost)
             }
             Err(error) => {
@@ -245,7 +245,7 @@ impl Attempt<'_> {
             .await
         {
             // In the worst case the message becomes visible early, and its receiver finds the lease alive.
-            tracing::warn!(%error, "failed to hide the message on");
+            tracing::warn!(%error, "failed to keep the message hidden");
         }
     }
 }

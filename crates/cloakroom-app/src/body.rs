@@ -45,10 +45,10 @@ pub enum BodyError {
     #[error("fetch the payload: {0}")]
     Unfetched(PortError),
     /// The content differs from what was accepted.
-    #[error("the payload is not what was accepted")]
+    #[error("the payload does not match its digest")]
     Corrupted,
     /// The disk is full or unavailable.
-    #[error("keep the payload on disk: {0}")]
+    #[error("store the payload on disk: {0}")]
     Disk(String),
 }
 

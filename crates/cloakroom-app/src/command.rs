@@ -462,7 +462,7 @@ fn crate_of(type_name: &'static str) -> &'static str {
 
 /// Creates the error of a payload that an earlier version of the command accepted, but this version rejects.
 fn no_longer_valid(error: &PayloadError) -> HandlerError {
-    HandlerError::terminal("the payload is no longer what the command takes")
+    HandlerError::terminal("the payload is no longer valid for the command")
         .with_cause(format!("{error:?}"))
 }
 

@@ -53,7 +53,7 @@ impl DeadLetters {
             Ok(None) => Disposition::Done,
             Ok(Some(wait)) => delivery::hide(&*self.queue, delivery, wait).await,
             Err(error) => {
-                tracing::error!(message_id = delivery.message_id, %error, "failed to handle a dead letter; it comes back");
+                tracing::error!(message_id = delivery.message_id, %error, "failed to process a dead letter; it will be received again");
                 delivery::hide(&*self.queue, delivery, AGAIN).await
             }
         }
@@ -80,7 +80,7 @@ impl DeadLetters {
         });
         tracing::error!(
             message_id = delivery.message_id,
-            "a dead letter is no message of ours; it is kept"
+            "a dead letter is not a message of this service; it is stored"
         );
         Ok(None)
     }

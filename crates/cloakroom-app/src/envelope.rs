@@ -175,13 +175,13 @@ impl Envelope {
         };
         if envelope.v != version {
             return Err(UnreadableMessage(format!(
-                "version {} where {version} is known",
+                "it has version {} instead of {version}",
                 envelope.v
             )));
         }
         if envelope.length.is_some() && !matches!(envelope.payload, PayloadRef::Stored(_)) {
             return Err(UnreadableMessage(
-                "it carries a payload, and not its digest".to_owned(),
+                "it has a length, but no claim check".to_owned(),
             ));
         }
         // A sender of messages must not be able to reference the payload of another job, or other objects in the
@@ -191,7 +191,7 @@ impl Envelope {
             && !keys::is_parts(&envelope.tenant, key)
         {
             return Err(UnreadableMessage(
-                "its claim check is for no payload of its job".to_owned(),
+                "its claim check is not for a payload of its job".to_owned(),
             ));
         }
         Ok(envelope)
@@ -430,7 +430,7 @@ mod tests {
             assert_eq!(
                 Envelope::address(&body).map(|(key, _)| key),
                 Some(job.key()),
-                "its job can be told all the same"
+                "its job is readable nevertheless"
             );
         }
     }

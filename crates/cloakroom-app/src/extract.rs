@@ -131,7 +131,7 @@ arguments!(A1, A2, A3, A4);
 pub(crate) fn unread(error: BodyError) -> HandlerError {
     match error {
         BodyError::Disk(reason) => {
-            HandlerError::unavailable("the payload could not be kept on disk").with_cause(reason)
+            HandlerError::unavailable("the payload could not be stored on disk").with_cause(reason)
         }
         BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
     }

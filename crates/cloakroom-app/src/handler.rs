@@ -96,7 +96,7 @@ impl Output {
     /// `/jobs/{id}/result`.
     pub fn json(result: &impl Serialize) -> Result<Self, HandlerError> {
         let bytes = serde_json::to_vec(result).map_err(|error| {
-            HandlerError::terminal("the result can't be written as JSON").with_cause(error)
+            HandlerError::terminal("the result can't be serialized as JSON").with_cause(error)
         })?;
         Ok(Self::bytes("application/json", bytes))
     }
@@ -144,7 +144,7 @@ impl Output {
     /// Sets the location of a created resource: an absolute path on this site (`/reports/7`) or an `http(s)` URL.
     pub fn at(mut self, resource: &str) -> Result<Self, HandlerError> {
         let resource = Resource::parse(resource).map_err(|error| {
-            HandlerError::terminal("the handler named a place that is none").with_cause(error)
+            HandlerError::terminal("the handler returned an invalid resource").with_cause(error)
         })?;
         self.resource = Some(resource);
         Ok(self)
@@ -226,14 +226,14 @@ impl HandlerError {
 
     /// Creates a retryable error whose cause is logged, but not shown to the client.
     pub(crate) fn unexpected(cause: impl fmt::Display) -> Self {
-        Self::retryable("the work could not be done this time").with_cause(cause)
+        Self::retryable("the attempt failed").with_cause(cause)
     }
 
     /// Converts the error of a task that did not complete. If the task panicked, resumes the panic.
     pub(crate) fn from_join_error(error: JoinError) -> Self {
         match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            Err(_) => Self::retryable("the process is about to end"),
+            Err(_) => Self::retryable("the process is shutting down"),
         }
     }
 
@@ -248,7 +248,7 @@ impl HandlerError {
 
     /// Creates the error of a handler that stopped on request: see [`crate::JobContext::cancelled`].
     pub fn cancelled() -> Self {
-        Self::new(Kind::Cancelled, "the handler stopped as it was told")
+        Self::new(Kind::Cancelled, "the handler stopped as requested")
     }
 
     /// Sets the code that the client sees: a kebab-case word of at most 64 characters.
@@ -366,15 +366,12 @@ mod tests {
         let error = HandlerError::from(io_error());
         assert_eq!(
             format!("{error:?}"),
-            "retryable: the work could not be done this time (tray 2)"
+            "retryable: the attempt failed (tray 2)"
         );
         let AttemptEnd::Retryable { failure, .. } = error.into_end() else {
             panic!("it is retryable")
         };
-        assert_eq!(
-            failure,
-            Failure::new("the work could not be done this time")
-        );
+        assert_eq!(failure, Failure::new("the attempt failed"));
         let shown = [
             HandlerError::terminal("no").with_cause("tray 2"),
             HandlerError::unavailable("away"),
@@ -386,7 +383,7 @@ mod tests {
             [
                 "terminal: no (tray 2)",
                 "unavailable: away",
-                "cancelled: the handler stopped as it was told"
+                "cancelled: the handler stopped as requested"
             ]
         );
     }

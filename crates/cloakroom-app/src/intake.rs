@@ -100,7 +100,7 @@ impl ProducerIntake {
         let Ok(command) = self.submit.command(&asked.command) else {
             if delivery.receive_count <= 1 {
                 tracing::error!(
-                    "no such command is deployed; the message waits for one, or for the dead letters"
+                    "the command is not deployed; the message stays in the queue until it is, or becomes a dead letter"
                 );
             }
             return Ok(Disposition::Keep);
@@ -186,14 +186,14 @@ impl ProducerIntake {
             .sent_at
             .map(|at| at.after(command.limits().retention).before(LAST_CALL));
         if kept_until.is_some_and(|until| until <= self.submit.shared.host.now()) {
-            let detail = "the message is older than jobs of its command are kept; send it again if it is wanted still";
+            let detail = "the message is older than the retention of its command's jobs; send it again if it is still needed";
             return Some(Rejection {
                 code: "expired",
                 detail: detail.to_owned(),
             });
         }
         if command.limits().key_required && asked.key.is_none() {
-            let detail = format!("this command asks for {}", attributes::CLIENT_JOB_ID);
+            let detail = format!("this command requires {}", attributes::CLIENT_JOB_ID);
             return Some(Rejection::new(Code::IdempotencyKeyRequired, detail));
         }
         None
@@ -212,7 +212,7 @@ impl ProducerIntake {
                 return Ok(Ok(Payload::Sent(bytes)));
             }
             PayloadLocation::Object { bucket, .. } if !self.buckets.contains(bucket) => {
-                let detail = format!("producers may not keep payloads in the bucket {bucket:?}");
+                let detail = format!("producers may not store payloads in the bucket {bucket:?}");
                 let rejection = Rejection::new(Code::Forbidden, detail);
                 return Ok(Err(Outcome::Rejected(rejection)));
             }
@@ -225,10 +225,10 @@ impl ProducerIntake {
         let limit = command.limits().upload;
         let failure = match self.payloads.fetch(bucket, key, limit).await? {
             FetchedPayload::Whole(bytes) => return Ok(Ok(Payload::Fetched(bytes))),
-            FetchedPayload::Gone => {
-                Failure::new("the payload is not where the message says; send both again")
-                    .with_code("payload-lost")
-            }
+            FetchedPayload::Gone => Failure::new(
+                "the payload does not exist at the location in the message; send both again",
+            )
+            .with_code("payload-lost"),
             FetchedPayload::TooLarge(bytes) => too_large(bytes, limit),
         };
         Ok(Err(Outcome::Failed(Bytes::new(), failure)))
@@ -308,7 +308,7 @@ impl ProducerIntake {
             message_id = delivery.message_id,
             code,
             detail,
-            "kept a producer's message among the dead letters"
+            "stored a producer's message with the dead letters"
         );
         let fact = Fact::Dead {
             code: code.to_owned(),

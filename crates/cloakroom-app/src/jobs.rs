@@ -173,7 +173,7 @@ impl Jobs {
         self.shared
             .meter
             .count(&job.command, Fact::Cancelled { run_time: None });
-        tracing::info!(job_id = %job.id, tenant = %job.tenant, "cancelled a job before it ran");
+        tracing::info!(job_id = %job.id, tenant = %job.tenant, "cancelled a job before it started");
         Cancellation::Cancelled(job)
     }
 

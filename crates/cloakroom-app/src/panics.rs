@@ -7,7 +7,7 @@ pub fn log_panics() {
         tracing::error!(
             place,
             "panicked: {}",
-            panic.payload_as_str().unwrap_or("with nothing to say")
+            panic.payload_as_str().unwrap_or("without a message")
         );
     }));
 }

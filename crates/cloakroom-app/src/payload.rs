@@ -112,7 +112,7 @@ pub(crate) fn check_query<P: Payload>(
 /// Rejects a query string for a command that accepts JSON, because its parameters would be ignored.
 pub(crate) fn no_query(query: &str) -> Result<(), PayloadError> {
     let parameters = form_urlencoded::parse(query.as_bytes());
-    let detail = "this command takes no query parameters; send this as a member of the JSON body";
+    let detail = "this command accepts no query parameters; send this as a member of the JSON body";
     let errors: Vec<_> = parameters
         .map(|(name, _)| FieldError::new(format!("/{}", error::escaped(&name)), detail))
         .collect();

@@ -70,16 +70,18 @@ impl Redrive {
     /// Resets the job of a dead letter to `accepted`, and sends its message.
     pub async fn send(&self, letter: &DeadLetter) -> Result<RedriveOutcome, PortError> {
         let Some(key) = &letter.job else {
-            return Ok(RedriveOutcome::Rejected("it is no message of ours"));
+            return Ok(RedriveOutcome::Rejected(
+                "it is not a message of this service",
+            ));
         };
         let Some(body) = self.dead_letters.read(&letter.key).await? else {
-            return Ok(RedriveOutcome::Rejected("it is kept no longer"));
+            return Ok(RedriveOutcome::Rejected("it is no longer stored"));
         };
         let found = self.shared.store.load(key).await?;
         let now = self.shared.host.now();
         let Some(job) = found.filter(|job| job.is_alive(now)) else {
             return Ok(RedriveOutcome::Rejected(
-                "its job is gone; submit the command again",
+                "its job has expired; submit the command again",
             ));
         };
         match job.status {
@@ -92,7 +94,7 @@ impl Redrive {
                 Change::Made(_) => {}
                 Change::Refused(_) => {
                     return Ok(RedriveOutcome::Rejected(
-                        "its job changed meanwhile; look at it again",
+                        "its job has changed; list the dead letters again",
                     ));
                 }
             },
@@ -108,7 +110,7 @@ impl Redrive {
             .send(&key.tenant, body, job.ready_at.since(now), None)
             .await?;
         self.dead_letters.remove(&letter.key).await?;
-        tracing::info!(job_id = %key.id, tenant = %key.tenant, "sent a dead letter back");
+        tracing::info!(job_id = %key.id, tenant = %key.tenant, "redrove a dead letter");
         Ok(RedriveOutcome::Sent)
     }
 }

@@ -77,7 +77,7 @@ impl Worker {
             Err(error) => {
                 // The message stays in its queue until it becomes a dead letter.
                 if delivery.receive_count <= 1 {
-                    tracing::error!(message_id = delivery.message_id, %error, "can't read a message; it is left for the dead letters");
+                    tracing::error!(message_id = delivery.message_id, %error, "failed to read a message; it becomes a dead letter");
                 }
                 return Disposition::Keep;
             }
@@ -115,7 +115,7 @@ impl Worker {
             if delivery.receive_count <= 1 {
                 tracing::error!(
                     message_id = delivery.message_id,
-                    "a producer sent a command, and producers are not let in; it is left for the dead letters"
+                    "a producer sent a command, and the service has no producers; the message becomes a dead letter"
                 );
             }
             return Disposition::Keep;
@@ -123,7 +123,7 @@ impl Worker {
         match intake.take(delivery, producer_message).await {
             Ok(disposition) => disposition,
             Err(error) => {
-                tracing::error!(%error, "failed to accept a producer's command; the message comes back");
+                tracing::error!(%error, "failed to accept a producer's command; the message will be received again");
                 delivery::hide(&*self.queue, delivery, message::wait_of_others(delivery)).await
             }
         }
@@ -141,7 +141,7 @@ impl Worker {
         let Some(command) = self.commands.0.get(&envelope.command) else {
             if delivery.receive_count <= 1 {
                 tracing::error!(
-                    "no handler for this command is deployed; the message waits for one, or for the dead letters"
+                    "no handler of this command is deployed; the message stays in the queue until it is, or becomes a dead letter"
                 );
             }
             return Disposition::Keep;

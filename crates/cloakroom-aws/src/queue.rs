@@ -19,8 +19,8 @@ use crate::clients::{Clients, long_poll_config};
 use crate::error::{QUEUE, port_error};
 use crate::message;
 
-/// Maximum time for which a message is hidden. SQS counts 12 hours from the receipt, of which up to 15 minutes (the
-/// maximum lifetime of a function) may have passed. A message that must wait longer becomes visible, and is hidden
+/// Maximum time for which a message is hidden. SQS counts 12 hours from the receipt. Up to 15 minutes (the
+/// maximum lifetime of a function) of that may have passed. A message that must wait longer becomes visible, and is hidden
 /// again.
 const MAX_HIDE: Duration = Duration::from_secs(43_200 - 900);
 
@@ -121,7 +121,7 @@ impl SqsQueue {
         {
             Ok(_) => Ok(()),
             Err(error) if is_stale(&error) => {
-                tracing::debug!("nothing to delete: the receipt is no longer a message's");
+                tracing::debug!("nothing to delete: the receipt has expired");
                 Ok(())
             }
             Err(error) => Err(port_error(QUEUE, &error)),
@@ -244,7 +244,7 @@ impl Queue for SqsQueue {
         match hidden {
             Ok(_) => Ok(()),
             Err(error) if is_stale(&error) => {
-                tracing::debug!("nothing to hide: the receipt is no longer a message's");
+                tracing::debug!("nothing to hide: the receipt has expired");
                 Ok(())
             }
             Err(error) => Err(port_error(QUEUE, &error)),
@@ -309,7 +309,7 @@ pub fn receipts(policy: &serde_json::Value) -> Option<u64> {
     count.as_u64().or_else(|| count.as_str()?.parse().ok())
 }
 
-/// Returns true if the receipt is outdated. SQS reports that in three ways, one of which only differs in its text.
+/// Returns true if the receipt is outdated. SQS reports that in three ways. One of them only differs in its text.
 fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
     let (code, message) = (
         error.code().unwrap_or_default(),

@@ -300,7 +300,7 @@ impl JobStore for DynamoStore {
         let item = got.map_err(|error| port_error(TABLE, &error))?.item;
         let read = |item: Item| {
             record::read_upload(&item).map_err(|error| {
-                tracing::error!(%tenant, %upload, %error, "can't read the record of an upload");
+                tracing::error!(%tenant, %upload, %error, "failed to read the record of an upload");
                 PortError::Unreadable {
                     service: TABLE,
                     reason: error.to_string(),
@@ -314,7 +314,7 @@ impl JobStore for DynamoStore {
 /// Parses an item. An error is logged here, where the key is known; the record remains unchanged.
 fn read(key: &JobKey, item: &Item) -> Result<Job, PortError> {
     record::read(item).map_err(|error| {
-        tracing::error!(job_id = %key.id, tenant = %key.tenant, %error, "can't read the record of a job");
+        tracing::error!(job_id = %key.id, tenant = %key.tenant, %error, "failed to read the record of a job");
         PortError::Unreadable { service: TABLE, reason: error.to_string() }
     })
 }

@@ -20,8 +20,8 @@ use cloakroom_core::Job;
 
 use crate::record;
 
-/// Records each completed call in order, for example `DynamoDB.PutItem`. Each attempt counts. Clones share one list.
-/// For [`Clients::with_call_counter`](crate::Clients::with_call_counter).
+/// Records each completed call in order, for example `DynamoDB.PutItem`. Each attempt counts. Clones share one list. See
+/// [`Clients::with_call_counter`](crate::Clients::with_call_counter).
 #[derive(Debug, Clone, Default)]
 pub struct CallCounter(Arc<Mutex<Vec<String>>>);
 

@@ -1,4 +1,4 @@
-//! The command line. Each subcommand's arguments stand in its own file.
+//! Command line. The arguments of each subcommand are in its own file.
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use cloakroom_client::redact;
@@ -31,50 +31,49 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a project, in which a service is written
+    /// Create a project for a new service
     New(new::Args),
-    /// Run the whole service on this machine; what runs without a command
+    /// Run the whole service on this machine (the default command)
     Dev(dev::Args),
-    /// Deploy the service to LocalStack on this machine, or end it
+    /// Deploy the service to LocalStack on this machine, or stop it
     Localstack(localstack::Args),
-    /// Submit a command, and print its job's id
+    /// Submit a command, and print the id of its job
     #[command(after_help = exit::help())]
     Submit(submit::Args),
-    /// Follow a job until it is over
+    /// Follow a job until it ends
     #[command(after_help = exit::help())]
     Watch(watch::Args),
-    /// Get a job's result
+    /// Get the result of a job
     #[command(after_help = exit::help())]
     Result(result::Args),
-    /// Ask a job to stop, and print where it stands
+    /// Cancel a job, and print its status
     #[command(after_help = exit::help())]
     Cancel(cancel::Args),
     /// Find a job by its idempotency key, and print its id
     #[command(after_help = exit::help())]
     Find(find::Args),
-    /// Tell what happened to a job, and why it ended as it did
+    /// Show the history of a job, and why it ended
     #[command(after_help = exit::help())]
     Explain(explain::Args),
-    /// List the dead letters of a deployment on AWS, or send chosen ones back to work
+    /// List the dead letters of a deployment on AWS, or run their jobs again
     #[command(after_help = exit::help())]
     Redrive(redrive::Args),
-    /// Examine a deployment on AWS: what is wrong with it, why it matters, and the command that mends it
+    /// Check a deployment on AWS: what is wrong, why it matters, and the command that fixes it
     #[command(after_help = exit::help())]
     Doctor(doctor::Args),
-    /// Reckon what a month of jobs costs on AWS, and what would lower it
+    /// Estimate a month's AWS bill, and ways to lower it
     #[command(after_help = exit::help())]
     Cost(cost::Args),
-    /// Print the completions of a shell
+    /// Print completions for a shell
     Completions(completions::Args),
 }
 
 impl Cli {
-    /// Reads the command line of a program with or without a service. Help and errors are shown here; then the exit code is the
-    /// result.
+    /// Parses the command line of a program with or without a service. Prints help and errors, and then returns the exit code.
     pub(crate) fn read(has_service: bool) -> Result<Self, Exit> {
         let read = |shown: clap::Error| {
             if !shown.use_stderr() {
-                // A reader that has gone away does not need help.
+                // A closed standard output is not an error.
                 let _ = shown.print();
                 return Exit::Success;
             }
@@ -88,7 +87,7 @@ impl Cli {
     }
 }
 
-/// Returns the command line of a program with or without a service: each hides what the other is for.
+/// Returns the command line of a program with or without a service. Each hides the subcommands of the other.
 fn program(has_service: bool) -> clap::Command {
     let hide = |command: clap::Command| command.hide(true);
     if has_service {
@@ -101,7 +100,7 @@ fn program(has_service: bool) -> clap::Command {
         .arg_required_else_help(true)
 }
 
-/// Removes credentials from clap's message, which repeats arguments that it does not expect: a URL in the wrong place.
+/// Removes credentials from clap's message, which repeats unexpected arguments, such as a URL in the wrong place.
 fn without_secrets(mut message: String, args: impl Iterator<Item = String>) -> String {
     for arg in args.filter(|arg| arg.contains('@')) {
         let value = arg.split_once('=').map_or("", |(_, value)| value);
@@ -116,7 +115,7 @@ fn without_secrets(mut message: String, args: impl Iterator<Item = String>) -> S
 }
 
 impl Default for Command {
-    /// Returns `dev`, which runs when no command is given.
+    /// Returns `dev`, the default command.
     fn default() -> Self {
         Cli::parse_from(["cloakroom", "dev"])
             .command

@@ -6,10 +6,10 @@ use crate::show::{self, Screen};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job's id or URL
+    /// Id or URL of the job
     #[arg(value_name = "ID")]
     job: String,
-    /// Print the job as JSON in place of where it stands
+    /// Print the job as JSON instead of its status
     #[arg(long)]
     json: bool,
 }

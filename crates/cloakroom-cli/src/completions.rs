@@ -8,11 +8,11 @@ use crate::show;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The shell to complete for
+    /// Name of the shell
     shell: Shell,
 }
 
-/// Prints the completions of a command line, under the name by which it was called.
+/// Prints the completions of a command line, for the name of the program in the call.
 pub(crate) fn run(args: &Args, mut command_line: Command) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     let called = std::env::args_os().next();

@@ -1,6 +1,6 @@
-//! Media types: guessed for what is sent, judged for what is shown.
+//! Media types: guesses for payloads, and the check for results on a terminal.
 
-/// The media type of a file: by its name, else by its first bytes.
+/// Guesses the media type of a file by its name, else by its first bytes.
 pub(crate) fn guess(name: Option<&str>, beginning: &[u8]) -> &'static str {
     let extension = name
         .and_then(|name| std::path::Path::new(name).extension()?.to_str())
@@ -36,7 +36,7 @@ pub(crate) fn guess(name: Option<&str>, beginning: &[u8]) -> &'static str {
     }
 }
 
-/// Whether it can be shown on a terminal.
+/// Returns true if a terminal can show this media type.
 pub(crate) fn is_text(content_type: &str) -> bool {
     let media = content_type
         .split(';')

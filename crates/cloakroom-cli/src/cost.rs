@@ -1,4 +1,4 @@
-//! `cloakroom cost`: what a month of jobs costs, by the counts and prices of `cloakroom`'s model.
+//! `cloakroom cost`: an estimate of a month's AWS bill, by the model of `cloakroom-cost`.
 
 mod crossover;
 mod page;
@@ -14,61 +14,61 @@ use cloakroom_cost::{Api, Architecture, Encoding, Workload};
 use crate::exit::{Exit, Failure};
 use crate::show;
 
-/// Every option has a default: the template's, or a small job's.
+/// The defaults are those of the template, and of a small job.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Jobs in a month, as in 5e6, 5M or `5_000_000`
+    /// Jobs in a month, such as 5e6, 5M or `5_000_000`
     #[arg(long, value_name = "N", default_value = "1M", allow_hyphen_values = true, value_parser = read::jobs)]
     jobs: f64,
-    /// Size of a payload, as in 512, 40KiB or 1MB
+    /// Size of a payload, such as 512, 40KiB or 1MB
     #[arg(long, value_name = "SIZE", default_value = "1KiB", allow_hyphen_values = true, value_parser = read::payload)]
     payload: u64,
-    /// How a message carries it: JSON and other text as they are, all else in Base64
+    /// Encoding in a message: JSON and other text unchanged, binary in Base64
     #[arg(long, value_name = "KIND", default_value = "text")]
     payload_kind: Kind,
     /// Size of a result; 0 for none
     #[arg(long, value_name = "SIZE", default_value = "1KiB", allow_hyphen_values = true, value_parser = read::result)]
     result: u64,
-    /// Requests for a job or its result, on average
+    /// Average number of requests for a job or its result
     #[arg(long, value_name = "N", default_value = "2", allow_hyphen_values = true, value_parser = read::polls)]
     polls: f64,
-    /// For how long a poll is held (Prefer: wait), on average
+    /// Average time that the service holds a poll (Prefer: wait)
     #[arg(long, value_name = "TIME", default_value = "0s", allow_hyphen_values = true, value_parser = read::wait)]
     wait: Duration,
-    /// How long an attempt takes, as in 800ms, 2s or 1m
+    /// Duration of an attempt, such as 800ms, 2s or 1m
     #[arg(long, value_name = "TIME", default_value = "1s", allow_hyphen_values = true, value_parser = read::duration)]
     duration: Duration,
-    /// Attempts that a job takes, on average
+    /// Average number of attempts of a job
     #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = read::attempts)]
     attempts: f64,
-    /// Progress reports in an attempt
+    /// Number of progress reports in an attempt
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = read::progress)]
     progress: u32,
-    /// Jobs that the worker gets at once, on average: more than 1 only if jobs come faster than they are taken
+    /// Average number of jobs in a batch of the worker: more than 1 only if jobs arrive faster than they are received
     #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = read::batch)]
     batch: f64,
     /// Memory of the worker, in MB
     #[arg(long, value_name = "MB", default_value = "1024", allow_hyphen_values = true, value_parser = read::memory)]
     memory: u32,
-    /// Memory of the functions that answer HTTP, in MB
+    /// Memory of the functions that serve HTTP, in MB
     #[arg(long, value_name = "MB", default_value = "256", allow_hyphen_values = true, value_parser = read::memory)]
     http_memory: u32,
-    /// How long those take for an answer: an assumption
+    /// Duration of a request in these functions: an assumption
     #[arg(long, value_name = "TIME", default_value = "20ms", allow_hyphen_values = true, value_parser = read::duration)]
     http_duration: Duration,
-    /// How long a lease lasts; renewed at every third of it
+    /// Duration of a lease, which is renewed at every third of it
     #[arg(long, value_name = "TIME", default_value = "30s", allow_hyphen_values = true, value_parser = read::lease)]
     lease: Duration,
-    /// What an invocation logs, Lambda's own lines included: an assumption
+    /// Log of an invocation, including Lambda's own lines: an assumption
     #[arg(long, value_name = "SIZE", default_value = "1KiB", allow_hyphen_values = true, value_parser = read::log)]
     log: u64,
-    /// Kind of the API; the template makes a REST API
+    /// Kind of the API; the template has a REST API
     #[arg(long, value_name = "KIND", default_value = "rest")]
     api: Gateway,
     /// Processor of the functions
     #[arg(long, value_name = "NAME", default_value = "arm64")]
     architecture: Processor,
-    /// In place of a month: from which size on a payload is cheaper in the bucket than in its message
+    /// Print the size from which a payload is cheaper in the bucket than in its message, instead of a bill
     #[arg(long)]
     crossover: bool,
     /// Print one JSON document

@@ -10,10 +10,10 @@ use crate::signals::Signals;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The host, which may be a name, and port to listen on; port 0 takes a free one
+    /// Host (an address or a name) and port to listen on; port 0 selects a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     listen: Listen,
-    /// The folder that jobs and payloads are kept in
+    /// Folder for jobs and payloads
     #[arg(
         long,
         value_name = "DIR",
@@ -21,14 +21,13 @@ pub(crate) struct Args {
         conflicts_with = "memory"
     )]
     data: PathBuf,
-    /// Keep everything in memory: gone at the end
+    /// Store everything in memory: it is lost at the end
     #[arg(long)]
     memory: bool,
-    /// How many jobs are run at once
+    /// Number of jobs that run at the same time
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: u16,
-    /// Memory in MiB that the jobs that run at once may need together; by default three quarters of the machine's, or of its
-    /// control group's
+    /// Memory in MiB for all jobs that run at the same time [default: three quarters of the memory of the machine or control group]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     worker_memory: Option<u32>,
 }
@@ -48,7 +47,7 @@ impl Args {
     }
 }
 
-/// Runs until a signal asks for the end. A second signal ends the process at once.
+/// Runs until a signal requests the end. A second signal ends the process at once.
 pub(crate) async fn run(
     args: Args,
     commands: Registry,
@@ -68,7 +67,7 @@ pub(crate) async fn run(
     served
 }
 
-/// Prints the greeting on a thread of its own: the service does not depend on a reader of its standard output.
+/// Prints the greeting on a separate thread: the service must not wait for a reader of its standard output.
 fn greet(text: String) {
     std::thread::spawn(move || {
         if let Err(failure) = show::line(&text) {

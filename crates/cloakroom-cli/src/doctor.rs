@@ -11,8 +11,8 @@ use crate::exit::{Exit, Failure};
 use crate::show;
 use crate::stack::Stack;
 
-/// Region, credentials and `AWS_ENDPOINT_URL` are those of the environment, as for any AWS tool. Warnings leave the exit
-/// code at 0.
+/// Region, credentials and `AWS_ENDPOINT_URL` are those of the environment, as for any AWS tool. With warnings only, the exit
+/// code is 0.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -53,17 +53,17 @@ pub(crate) async fn run(args: Args, commands: &Registry) -> Result<Exit, Failure
 fn document(it: &Finding) -> Value {
     let state = it.state.as_str().to_ascii_lowercase();
     json!({
-        "subject": it.subject, "check": it.check, "state": state, "found": it.found, "why": it.why, "mend": it.mend,
+        "subject": it.subject, "check": it.check, "state": state, "found": it.found, "why": it.why, "fix": it.fix,
     })
 }
 
-/// One line a check, by subject; below it what is wrong, why that matters, and what mends it.
+/// Formats a line for each check, by subject, and below it what is wrong, why it matters, and the fix. A fix is printed once.
 fn page(findings: &[Finding]) -> String {
     let mut text = String::new();
     let mut subject = "";
-    for it in findings {
+    for (at, it) in findings.iter().enumerate() {
         let mut line = |words: std::fmt::Arguments<'_>| {
-            writeln!(text, "{words}").expect("a string takes all that is written");
+            writeln!(text, "{words}").expect("writing to a string can't fail");
         };
         if it.subject != subject {
             subject = it.subject;
@@ -79,9 +79,16 @@ fn page(findings: &[Finding]) -> String {
                 line(format_args!("        {}", it.found));
             }
         }
-        for (name, words) in [("why: ", &it.why), ("mend:", &it.mend)] {
-            if let Some(words) = words {
-                line(format_args!("        {name} {words}"));
+        if let Some(why) = &it.why {
+            line(format_args!("        why: {why}"));
+        }
+        if let Some(fix) = &it.fix {
+            let same = findings[..at]
+                .iter()
+                .find(|before| before.fix.as_ref() == Some(fix));
+            match same {
+                Some(before) => line(format_args!("        fix: see above ({})", before.check)),
+                None => line(format_args!("        fix: {fix}")),
             }
         }
     }
@@ -111,7 +118,7 @@ mod tests {
             state,
             found: found.to_owned(),
             why: more.map(|_| "it matters".to_owned()),
-            mend: more.map(str::to_owned),
+            fix: more.map(str::to_owned),
         };
         let ok = Finding {
             subject: "table",
@@ -119,16 +126,28 @@ mod tests {
         };
         vec![
             ok,
-            it("name", State::Skip, "not asked", None),
+            it("name", State::Skip, "not checked", None),
             it("retention", State::Fail, "60 s", Some("aws sqs")),
         ]
     }
 
     #[test]
+    fn the_same_fix_is_printed_once() {
+        let retention = findings().remove(2);
+        let delay = Finding {
+            check: "delay".to_owned(),
+            ..retention.clone()
+        };
+        let page = page(&[retention, delay]);
+        assert_eq!(page.matches("fix: aws sqs\n").count(), 1, "{page}");
+        assert!(page.ends_with("fix: see above (retention)\n"), "{page}");
+    }
+
+    #[test]
     fn a_check_is_a_line_and_what_is_wrong_has_its_reason_and_its_command_below() {
         let page = page(&findings());
-        let want = "table\n  ok    name: jobs\nqueue\n  skip  name: not asked\n  FAIL  retention\n        60 s\n        \
-                    why:  it matters\n        mend: aws sqs\n";
+        let want = "table\n  ok    name: jobs\nqueue\n  skip  name: not checked\n  FAIL  retention\n        60 s\n        \
+                    why: it matters\n        fix: aws sqs\n";
         assert_eq!(page, want);
         assert_eq!(summary(&findings()), "checked: 1 FAIL, 1 skip, 1 ok");
     }
@@ -136,7 +155,7 @@ mod tests {
     #[test]
     fn a_finding_is_a_document_of_its_own() {
         let want = json!({
-            "subject": "queue", "check": "retention", "state": "fail", "found": "60 s", "why": "it matters", "mend": "aws sqs",
+            "subject": "queue", "check": "retention", "state": "fail", "found": "60 s", "why": "it matters", "fix": "aws sqs",
         });
         assert_eq!(document(&findings()[2]), want);
     }

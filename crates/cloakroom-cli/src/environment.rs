@@ -1,9 +1,9 @@
-//! Environment variables that are set and empty count as unset.
+//! Environment variables. Empty ones count as unset.
 
-/// Starts the program again without its empty variables, if there are any.
+/// Restarts the program without its empty variables, if there are any.
 ///
-/// Libraries read variables too: the AWS SDK takes an empty `AWS_REGION` for a region. The SDK accepts no other environment,
-/// and a process can't safely change its own. So the same program replaces this one, with the same process id.
+/// Libraries read variables too: to the AWS SDK, an empty `AWS_REGION` is a region. The SDK accepts no other environment, and a
+/// process can't safely change its own. So the same program replaces this one, with the same process id.
 #[cfg(unix)]
 pub(crate) fn drop_empty_variables() {
     use std::os::unix::process::CommandExt as _;
@@ -28,7 +28,7 @@ pub(crate) fn drop_empty_variables() {
     for name in empty {
         again.env_remove(name);
     }
-    // It comes back only with an error. The program then works with the variables as they are.
+    // It returns only with an error. The program then uses the variables as they are.
     let _ = again.exec();
 }
 

@@ -1,4 +1,4 @@
-//! How the program ends: codes that a script can rely on.
+//! Exit codes of the program, for scripts.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -12,55 +12,52 @@ use cloakroom_client::{Error, Status};
 pub(crate) enum Exit {
     Success = 0,
     JobFailed = 1,
-    /// Also clap's own.
+    /// Also the code that clap uses.
     Usage = 2,
     Cancelled = 3,
     Refused = 4,
     Unavailable = 5,
     Unknown = 6,
-    /// Of `doctor` alone.
+    /// Only from `doctor`.
     Unfit = 7,
-    /// 128 and the number of SIGINT, as a shell has it.
+    /// 128 plus the number of SIGINT, as in a shell.
     Interrupted = 130,
 }
 
-/// Every code with its meaning, as `--help` shows them.
+/// Exit codes with their meaning, as `--help` shows them.
 pub(crate) const CODES: [(Exit, &str); 9] = [
-    (Exit::Success, "done, or accepted"),
+    (
+        Exit::Success,
+        "success: the command was accepted, or is done",
+    ),
     (Exit::JobFailed, "the job failed"),
     (
         Exit::Usage,
-        "the command line, a file or a URL can't be used",
+        "the command line, a file or a URL is not valid",
     ),
     (Exit::Cancelled, "the job was cancelled"),
-    (Exit::Refused, "the service refused the request: change it"),
+    (Exit::Refused, "the service rejected the request: change it"),
     (
         Exit::Unavailable,
-        "no answer yet, or none that can be used: ask again",
+        "the outcome is unknown, or the job has not ended: retry later",
     ),
-    (Exit::Unknown, "no such job, or no longer"),
-    (
-        Exit::Unfit,
-        "the doctor found something that has to be mended",
-    ),
-    (
-        Exit::Interrupted,
-        "interrupted; a job that was accepted goes on",
-    ),
+    (Exit::Unknown, "the job is unknown or has expired"),
+    (Exit::Unfit, "the doctor found a problem to fix"),
+    (Exit::Interrupted, "interrupted; an accepted job continues"),
 ];
 
-/// The codes as a paragraph of `--help`.
+/// Returns the exit codes as a paragraph of `--help`.
 pub(crate) fn help() -> String {
     CODES
         .iter()
         .fold("Exit codes:".to_owned(), |mut text, (exit, meaning)| {
             write!(text, "\n  {:>3}  {meaning}", *exit as u8)
-                .expect("a string takes all that is written");
+                .expect("writing to a string can't fail");
             text
         })
 }
 
-/// Why the program ends otherwise than it was to.
+/// Failure of the program: its exit code, and a message for a person.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -76,7 +73,7 @@ impl Failure {
     }
 }
 
-/// Of a service on AWS that an operator's command asked.
+/// Converts the error of an AWS service that an operator's command called.
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
         let exit = match error {
@@ -100,7 +97,7 @@ impl From<Error> for Failure {
         for field in fields {
             let separator = if field.pointer.is_empty() { "" } else { ": " };
             write!(message, "; {}{separator}{}", field.pointer, field.detail)
-                .expect("a string takes all that is written");
+                .expect("writing to a string can't fail");
         }
         Self {
             exit: Exit::from_error(&error),
@@ -160,7 +157,7 @@ mod tests {
             (
                 Error::Input {
                     what: "a file".to_owned(),
-                    reason: "there is none".to_owned(),
+                    reason: "it does not exist".to_owned(),
                 },
                 2,
             ),
@@ -200,7 +197,7 @@ mod tests {
         let failure = Failure::from(Error::Problem(problem));
         assert_eq!(
             failure.message,
-            "failed to have the request accepted: not so (422 invalid-payload); /width: want 1 to 4096"
+            "failed to complete the request: not so (422 invalid-payload); /width: want 1 to 4096"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `cloakroom explain`: one job's story in plain lines.
+//! `cloakroom explain`: the history of a job in plain sentences.
 
 #[cfg(feature = "deployments")]
 mod record;
@@ -13,16 +13,16 @@ use crate::stack;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job's id or URL
+    /// Id or URL of the job
     #[arg(value_name = "ID")]
     job: String,
-    /// Ask the table of this stack on AWS, and not the service: as an operator, for any tenant
+    /// Read the table of this stack on AWS instead of calling the service: for operators, for any tenant
     #[arg(long, value_parser = stack::name)]
     stack: Option<String>,
-    /// Whose job it is
+    /// Tenant of the job
     #[arg(long, requires = "stack", default_value = "default")]
     tenant: Tenant,
-    /// Print the story as JSON
+    /// Print the history as JSON
     #[arg(long)]
     json: bool,
 }
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     Ok(Exit::Success)
 }
 
-/// A line for the job, one for each step, and one for where it stands.
+/// Formats a line for the job, one for each step, and one for its current state.
 fn told(story: &HistoryView) -> String {
     let job = &story.job;
     let key = job
@@ -66,10 +66,10 @@ fn told(story: &HistoryView) -> String {
         before = Some(step);
     }
     lines.push(match (job.status.is_terminal(), job.not_before) {
-        (true, _) => format!("{}  kept until then", job.expires_at),
-        (false, Some(at)) => format!("{at}  it may begin then"),
+        (true, _) => format!("{}  expires", job.expires_at),
+        (false, Some(at)) => format!("{at}  earliest start"),
         (false, None) => format!(
-            "{}  last change; it is {}",
+            "{}  last change; status: {}",
             job.updated_at,
             show::describe(job)
         ),
@@ -91,34 +91,34 @@ fn sentence(step: &StepView, before: Option<&StepView>) -> String {
         "accept" => "accepted".to_owned(),
         "claim" if before.is_some_and(|before| before.event == "claim") => {
             format!(
-                "attempt {attempt} began, {after} after the one before, whose worker had stopped giving signs of life"
+                "attempt {attempt} started, {after} after the previous one, whose lease expired"
             )
         }
-        "claim" => format!("attempt {attempt} began, {after} later"),
+        "claim" => format!("attempt {attempt} started, {after} later"),
         "succeed" => format!("succeeded in attempt {attempt}, after {after}"),
         "fail" => format!("failed in attempt {attempt}, after {after}{reason}"),
         "retry" => {
-            format!("attempt {attempt} failed after {after}, and another one follows{reason}")
+            format!("attempt {attempt} failed after {after} and is retried{reason}")
         }
-        "renew" => format!("attempt {attempt} goes on{reason}"),
+        "renew" => format!("attempt {attempt} continues{reason}"),
         "defer" => {
             format!(
-                "attempt {attempt} could not go on after {after}; it is not counted, and begins again{reason}"
+                "attempt {attempt} was interrupted after {after}; it is not counted and starts again{reason}"
             )
         }
-        "withdraw" => "cancelled by the client before it ran".to_owned(),
-        "ask-to-cancel" => "the client asked to cancel it".to_owned(),
+        "withdraw" => "cancelled by the client before it started".to_owned(),
+        "ask-to-cancel" => "the client requested to cancel it".to_owned(),
         "confirm-cancel" => "cancelled".to_owned(),
-        "give-up" => format!("failed, as no attempt was left{reason}"),
-        "lapse" => format!("failed, as it was not begun in time{reason}"),
-        "bury" => format!("failed, as its message was a dead letter{reason}"),
-        "sweep" => format!("failed, as nothing else would have ended it{reason}"),
-        "redrive" => "sent back to work by an operator, with all its attempts".to_owned(),
+        "give-up" => format!("failed, because no attempts were left{reason}"),
+        "lapse" => format!("failed, because it did not start in time{reason}"),
+        "bury" => format!("failed, because its message became a dead letter{reason}"),
+        "sweep" => format!("failed, because it was abandoned{reason}"),
+        "redrive" => "redriven by an operator, with all its attempts".to_owned(),
         other => format!("{other}{reason}"),
     }
 }
 
-/// How long something took, as people say it.
+/// Formats a duration for a person.
 fn took(from: Timestamp, to: Timestamp) -> String {
     let time = to.since(from);
     match time.as_secs() {
@@ -162,17 +162,17 @@ mod tests {
         insta::assert_snapshot!(told(&serde_json::from_value(story).expect("a story")), @"
             thumbnail.create 0d5f1c0e, key order-1042
             2026-11-21T08:00:00.000Z  accepted
-            2026-11-21T08:00:01.000Z  attempt 1 began, 1.0 s later
-            2026-11-21T08:00:05.000Z  attempt 1 failed after 4.0 s, and another one follows: job-failed: out of paper
-            2026-11-21T08:00:07.000Z  attempt 2 began, 2.0 s later
-            2026-11-21T08:00:09.000Z  attempt 2 could not go on after 2.0 s; it is not counted, and begins again: storage-unavailable: the payload could not be fetched
-            2026-11-21T08:00:11.000Z  attempt 2 began, 2.0 s later
-            2026-11-21T08:01:07.000Z  attempt 3 began, 56.0 s after the one before, whose worker had stopped giving signs of life
-            2026-11-21T08:06:07.000Z  failed, as its message was a dead letter: worker-crashed: gave up
-            2026-11-21T08:06:08.000Z  sent back to work by an operator, with all its attempts
+            2026-11-21T08:00:01.000Z  attempt 1 started, 1.0 s later
+            2026-11-21T08:00:05.000Z  attempt 1 failed after 4.0 s and is retried: job-failed: out of paper
+            2026-11-21T08:00:07.000Z  attempt 2 started, 2.0 s later
+            2026-11-21T08:00:09.000Z  attempt 2 was interrupted after 2.0 s; it is not counted and starts again: storage-unavailable: the payload could not be fetched
+            2026-11-21T08:00:11.000Z  attempt 2 started, 2.0 s later
+            2026-11-21T08:01:07.000Z  attempt 3 started, 56.0 s after the previous one, whose lease expired
+            2026-11-21T08:06:07.000Z  failed, because its message became a dead letter: worker-crashed: gave up
+            2026-11-21T08:06:08.000Z  redriven by an operator, with all its attempts
             2026-11-21T08:06:10.000Z  teleport: new: to this program 
             2026-11-21T08:06:40.000Z  succeeded in attempt 1, after 30.0 s
-            2026-11-21T08:15:00.000Z  kept until then
+            2026-11-21T08:15:00.000Z  expires
         ");
     }
 

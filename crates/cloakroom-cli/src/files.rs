@@ -1,10 +1,10 @@
-//! Files that the program brings along: the template of a project, and the scripts that deploy to LocalStack.
+//! Files in the program: the template of a project, and the scripts that deploy to LocalStack.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// A file: its path, relative to the folder that it is written into, and its text.
+/// A file: its path, relative to the target folder, and its text.
 pub(crate) type Embedded = (&'static str, &'static str);
 
 macro_rules! embedded {

@@ -6,9 +6,9 @@ use crate::show::{self, Screen};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The idempotency key that the job was submitted with
+    /// Idempotency key of the job
     key: String,
-    /// Print the job as JSON in place of its id
+    /// Print the job as JSON instead of its id
     #[arg(long)]
     json: bool,
 }
@@ -18,7 +18,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     let Some(job) = client.find(&args.key).await? else {
         return Err(Failure {
             exit: Exit::Unknown,
-            message: format!("no job has the key {:?}, or no longer", args.key),
+            message: format!("no job has the key {:?}, or it has expired", args.key),
         });
     };
     if args.json {

@@ -1,4 +1,4 @@
-//! Subcommands that this build leaves out: `dev` without the feature of this name, and those that ask AWS without the feature
+//! Subcommands that this build omits: `dev` without the feature of this name, and those that call AWS without the feature
 //! `deployments`.
 
 use crate::exit::Failure;
@@ -10,18 +10,18 @@ pub(crate) struct Args {
     _args: Vec<String>,
 }
 
-/// Returns an error that says how to build the program with the subcommands that ask AWS.
+/// Returns an error that says how to build the program with the subcommands that call AWS.
 #[cfg(not(feature = "deployments"))]
 pub(crate) fn deployments() -> Failure {
     Failure::usage(
-        "this build can't ask AWS about a deployment: build it with the feature `deployments`, as in \
+        "this build can't examine a deployment on AWS: build it with the feature `deployments`, for example \
          `cargo run --features deployments -- doctor`",
     )
 }
 
-/// Returns an error that says where `dev` is.
+/// Returns an error that says which program has `dev`.
 pub(crate) fn dev() -> Failure {
     Failure::usage(
-        "this program has no commands to serve: run `cargo run` in a project, which `cloakroom new DIR` makes",
+        "this program has no service to run: create a project with `cloakroom new DIR`, and use `cargo run` there",
     )
 }

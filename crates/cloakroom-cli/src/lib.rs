@@ -1,11 +1,11 @@
 //! The program of a service, and the installed program `cloakroom`.
 //!
 //! - [`main()`] is the program of a service: `dev` runs the service on this machine, `localstack` deploys it to an emulator, and
-//!   the other subcommands talk to a service anywhere. It needs the feature `dev`.
-//! - [`installed`] is a program without a service: `new` makes a project.
+//!   the other subcommands call a service anywhere. It needs the feature `dev`.
+//! - [`installed`] is a program without a service: `new` creates a project.
 //!
-//! `doctor`, `redrive` and `explain --stack` ask AWS about a deployment. They need the feature `deployments`, which adds one
-//! more client of the SDK: a build for development leaves it out.
+//! `doctor`, `redrive` and `explain --stack` call AWS to examine a deployment. They need the feature `deployments`, which adds
+//! one more client of the SDK. A build for development omits it.
 
 mod args;
 mod cancel;
@@ -45,9 +45,9 @@ use exit::{Exit, Failure};
 use service::Service;
 use signals::Signals;
 
-/// Runs the program of a service that has these commands.
+/// Runs the program of a service with these commands.
 ///
-/// A service calls it as the whole of its `main`:
+/// It is the whole `main` of a service:
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -59,7 +59,7 @@ pub fn main(commands: Registry) -> ExitCode {
     program(Some(commands))
 }
 
-/// Runs the program without a service: it makes projects, and talks to the services of others.
+/// Runs the program without a service: it creates projects, and calls other services.
 pub fn installed() -> ExitCode {
     program(None)
 }
@@ -81,12 +81,12 @@ fn program(commands: Option<Registry>) -> ExitCode {
         }
     };
     let exit = runtime.block_on(start(cli, commands));
-    // A thread that computes, or that waits for input, must not hold up the end.
+    // A thread that computes or waits for input must not delay the end.
     runtime.shutdown_background();
     exit
 }
 
-/// Runs a command to its end, or until a signal asks for the end. `dev` ends by itself then.
+/// Runs a command until it ends or a signal requests the end. `dev` handles signals itself.
 async fn start(cli: Cli, commands: Option<Registry>) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
@@ -119,14 +119,14 @@ async fn start(cli: Cli, commands: Option<Registry>) -> ExitCode {
 }
 
 fn failed(failure: &Failure) -> ExitCode {
-    // One line, also where a service wrote the text.
+    // One line, even if a service wrote the text.
     show::note(&show::printable(&format!("error: {}", failure.message)));
     failure.exit.into()
 }
 
 async fn run(command: Command, service: &Service, commands: &Registry) -> Result<Exit, Failure> {
     match command {
-        Command::Dev(_) => unreachable!("it has an end of its own"),
+        Command::Dev(_) => unreachable!("`start` runs it"),
         Command::Submit(args) => submit::run(args, service).await,
         Command::Watch(args) => watch::run(args, service).await,
         Command::Result(args) => result::run(args, service).await,

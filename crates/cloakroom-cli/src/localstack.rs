@@ -1,4 +1,4 @@
-//! `localstack`: deploys the project to an emulator of AWS on this machine, by the scripts that the program brings along.
+//! `localstack`: deploys the project to an emulator of AWS on this machine, with the scripts in the program.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,13 +9,13 @@ use tokio::process::Command;
 use crate::exit::{Exit, Failure};
 use crate::files::{self, LOCALSTACK};
 
-/// Folder of the scripts, and of everything that they download and start.
+/// Folder of the scripts, and of all files that they download.
 const FOLDER: &str = ".cloakroom/localstack";
 
-/// `up --help` lists what each of them takes.
+/// `up --help` lists the arguments of `up`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// up: start LocalStack and deploy infra/template.yaml; status: show what is up; down: end it, and delete its data
+    /// up: start LocalStack and deploy infra/template.yaml; status: show what is running; down: stop it, and delete its data
     #[arg(value_parser = ["up", "status", "down"])]
     verb: String,
     /// Arguments of the script
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
     let project = std::env::current_dir().map_err(|error| failed("find the project", &error))?;
     if !project.join("infra/template.yaml").is_file() {
         return Err(Failure::usage(
-            "there is no infra/template.yaml here: run it in the folder of a project",
+            "infra/template.yaml does not exist: run this command in the folder of a project",
         ));
     }
     let folder = Path::new(FOLDER);
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         .status()
         .await
         .map_err(|error| failed("run Python 3.13 as python3", &error))?;
-    // The script has said why.
+    // The script has printed the reason.
     Ok(if status.success() {
         Exit::Success
     } else {

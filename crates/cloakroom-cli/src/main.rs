@@ -1,4 +1,4 @@
-//! The installed program: makes projects, and talks to the services of others.
+//! The installed program: creates projects, and calls services.
 
 fn main() -> std::process::ExitCode {
     cloakroom_cli::installed()

@@ -1,4 +1,4 @@
-//! `cloakroom new`: makes a project of the template.
+//! `cloakroom new`: creates a project from the template.
 
 use std::fs;
 use std::io;
@@ -8,17 +8,17 @@ use crate::exit::{Exit, Failure};
 use crate::files::{self, TEMPLATE};
 use crate::show;
 
-/// Name of the template's own service.
+/// Name of the service in the template.
 const TEMPLATE_NAME: &str = "orders";
 
 /// Name of the package in the template: a name for `cargo lambda new`, or one for `cargo generate`.
 const PACKAGE_NAME: &str =
     "{% if project_name %}{{project_name}}{% else %}{{project-name}}{% endif %}";
 
-/// The crates in the template.
+/// Dependency on Cloakroom in the template.
 const CRATES: &str = "cloakroom = { version = \"0.1\", ";
 
-/// The directory of the project gives the service its name.
+/// The name of the directory becomes the name of the service.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Directory to create; it may exist if it is empty
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     git: Option<String>,
 }
 
-/// Makes the project: completely, or not at all.
+/// Creates the project completely, or not at all.
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let failure = |error: io::Error| {
         let directory = args.directory.display();
@@ -48,13 +48,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     };
     if !is_empty {
         return Err(Failure::usage(format!(
-            "{} is not empty: name a new or an empty directory",
+            "{} is not empty: specify a new or an empty directory",
             directory.display()
         )));
     }
     let parent = directory.parent().unwrap_or(directory);
     fs::create_dir_all(parent).map_err(failure)?;
-    // Moved at the end, so that a failure leaves nothing.
+    // It is moved at the end, so that a failure leaves nothing behind.
     let made = tempfile::Builder::new()
         .prefix(".cloakroom-new-")
         .tempdir_in(parent)
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Place of Cloakroom's crates.
+/// Source of Cloakroom's crates.
 #[derive(Debug)]
 enum Crates {
     Registry,
@@ -96,7 +96,7 @@ impl Crates {
     fn new(args: &Args) -> Result<Self, Failure> {
         if let Some(url) = &args.git {
             if url.is_empty() || url.contains(['"', '\\', '\n']) {
-                return Err(Failure::usage("--git wants the URL of a repository"));
+                return Err(Failure::usage("--git needs the URL of a repository"));
             }
             return Ok(Self::Git(url.clone()));
         }
@@ -109,14 +109,14 @@ impl Crates {
         let text = checkout.as_ref().and_then(|path| path.to_str());
         if !text.is_some_and(|text| !text.contains(['"', '\\', '\n'])) {
             return Err(Failure::usage(format!(
-                "there is no crates/cloakroom in {}: name a checkout of Cloakroom by --path",
+                "{} has no crates/cloakroom: specify a checkout of Cloakroom with --path",
                 path.display()
             )));
         }
         Ok(checkout.map_or(Self::Registry, Self::Path))
     }
 
-    /// Returns the beginning of the dependency on the crate `cloakroom`.
+    /// Returns the start of the dependency on the crate `cloakroom`.
     fn dependency(&self) -> String {
         match self {
             Self::Registry => CRATES.to_owned(),
@@ -130,10 +130,10 @@ impl Crates {
         }
     }
 
-    /// Returns the patch of a dependency, which a project has to repeat: it saves 600 KB in each function.
+    /// Returns the patch of a dependency, which each project must repeat. It saves 600 KB in each function.
     fn patch(&self) -> String {
         let source = match self {
-            // The registry has no patched version: functions are larger.
+            // The registry has no patched version, so functions are larger.
             Self::Registry => return String::new(),
             Self::Path(path) => format!("path = \"{}/crates/crc-fast\"", path.display()),
             Self::Git(url) => format!("git = \"{url}\""),
@@ -144,7 +144,7 @@ impl Crates {
     }
 }
 
-/// Returns the name of the project: that of the directory (an absolute path), which has to be a name of a package.
+/// Returns the name of the project: that of the directory (an absolute path), which must be a valid name of a package.
 fn project_name(directory: &Path) -> Result<String, Failure> {
     let name = directory
         .file_name()
@@ -176,12 +176,12 @@ fn project_name(directory: &Path) -> Result<String, Failure> {
         return Ok(name.to_owned());
     }
     Err(Failure::usage(format!(
-        "{name:?} can't be the name of a service: name a directory like `orders`, with lowercase letters, digits and hyphens, \
-         at most 40 of them, and not like a keyword, a function or a crate that a project has"
+        "{name:?} is not a valid name of a service: use at most 40 lowercase letters, digits and hyphens, such as `orders`, \
+         and no keyword or name of a function or crate of the project"
     )))
 }
 
-/// Reports whether the name of a crate would be a keyword of Rust.
+/// Returns true if the name is a keyword of Rust.
 fn is_keyword(name: &str) -> bool {
     [
         "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
@@ -295,7 +295,7 @@ mod tests {
         make(&args(project.clone())).expect("an empty directory is good");
 
         let refused = make(&args(project.clone())).expect_err("it has a project");
-        assert!(refused.contains("is not empty: name a new or an empty directory"));
+        assert!(refused.contains("is not empty: specify a new or an empty directory"));
         let file = folder.path().join("notes");
         make(&args(file.clone())).expect_err("a file is no directory");
         assert_eq!(fs::read_to_string(file).expect("as it was"), "mine");
@@ -310,7 +310,7 @@ mod tests {
         ] {
             let refused = make(&args(folder.path().join(name))).expect_err(name);
             assert!(
-                refused.contains("can't be the name of a service"),
+                refused.contains("is not a valid name of a service"),
                 "{refused}"
             );
         }
@@ -326,10 +326,10 @@ mod tests {
                 path: path.map(Path::to_owned),
                 git: git.map(str::to_owned),
             })
-            .expect_err("it is none")
+            .expect_err("it is rejected")
         };
-        assert!(with(Some(folder.path()), None).contains("name a checkout of Cloakroom"));
-        assert!(with(None, Some("")).contains("wants the URL of a repository"));
+        assert!(with(Some(folder.path()), None).contains("specify a checkout of Cloakroom"));
+        assert!(with(None, Some("")).contains("needs the URL of a repository"));
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! `cloakroom redrive`: the dead letters of a deployment, and the way back to work.
+//! `cloakroom redrive`: lists the dead letters of a deployment, and runs their jobs again.
 
 use std::time::Duration;
 
@@ -13,29 +13,29 @@ use crate::exit::{Exit, Failure};
 use crate::show;
 use crate::stack::Stack;
 
-/// Without ids and without --all: lists the dead letters that are kept, with their jobs, and changes nothing.
+/// Without ids and without --all, it only lists the stored dead letters and their jobs.
 ///
 /// Region, credentials and `AWS_ENDPOINT_URL` are those of the environment, as for any AWS tool.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Jobs to send back to work
+    /// Jobs to redrive
     #[arg(value_name = "ID")]
     jobs: Vec<JobId>,
-    /// Send all of them back
+    /// Redrive all listed jobs
     #[arg(long, conflicts_with = "jobs")]
     all: bool,
-    /// Those of this tenant alone
+    /// Only dead letters of this tenant
     #[arg(long)]
     tenant: Option<Tenant>,
-    /// Those whose job failed with this code alone, as in worker-crashed
+    /// Only dead letters whose job failed with this code, such as worker-crashed
     #[arg(long)]
     code: Option<String>,
-    /// How many are sent back a second, at most
+    /// Maximum number of jobs to redrive per second
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
     #[command(flatten)]
     about: Stack,
-    /// Print a JSON object for each letter
+    /// Print a JSON object for each dead letter
     #[arg(long)]
     json: bool,
 }
@@ -76,14 +76,14 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         }
     }
     for id in &missing {
-        show::note(&format!("no dead letter of job {id} is kept"));
+        show::note(&format!("job {id} has no stored dead letter"));
     }
     show::note(&match (args.sends(), seen) {
-        (false, 0) => "no dead letters are kept".to_owned(),
+        (false, 0) => "there are no stored dead letters".to_owned(),
         (false, _) => {
-            format!("{seen} dead letters; name their jobs, or say --all, to send them back to work")
+            format!("dead letters: {seen}; to redrive them, specify job ids or --all")
         }
-        (true, _) => format!("{sent} sent back to work, {refused} refused"),
+        (true, _) => format!("redriven: {sent}, rejected: {refused}"),
     });
     Ok(if refused > 0 || !missing.is_empty() {
         Exit::Refused
@@ -129,7 +129,7 @@ fn status_of(letter: &DeadLetter) -> &'static str {
 
 fn line(letter: &DeadLetter, came: Option<&RedriveOutcome>) -> String {
     let Some(job) = &letter.job else {
-        return format!("{}  no message of ours{}", letter.key, said(came));
+        return format!("{}  unknown message{}", letter.key, said(came));
     };
     let command = letter
         .record
@@ -154,8 +154,8 @@ fn line(letter: &DeadLetter, came: Option<&RedriveOutcome>) -> String {
 fn said(came: Option<&RedriveOutcome>) -> String {
     match came {
         None => String::new(),
-        Some(RedriveOutcome::Sent) => "  sent back".to_owned(),
-        Some(RedriveOutcome::Rejected(why)) => format!("  refused: {why}"),
+        Some(RedriveOutcome::Sent) => "  redriven".to_owned(),
+        Some(RedriveOutcome::Rejected(why)) => format!("  rejected: {why}"),
     }
 }
 

@@ -12,10 +12,10 @@ use crate::target::Target;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job's id or URL
+    /// Id or URL of the job
     #[arg(value_name = "ID")]
     job: String,
-    /// Where to put it; `-` for standard output, even if that is a terminal and the result is not text
+    /// File for the result; `-` for standard output, even if it is a terminal and the result is not text
     #[arg(long, short, value_name = "FILE")]
     output: Option<String>,
 }
@@ -31,19 +31,19 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
             {
                 let what = download.content_type();
                 Err(Failure::usage(format!(
-                    "the result is {what}: name a file with -o FILE, or say -o - to have it here"
+                    "the result is {what}: write it to a file with -o FILE, or to this terminal with -o -"
                 )))
             }
             target => target.unwrap_or(Target::Stdout).write(download).await,
         },
         JobResult::Nothing => {
-            show::note("the job succeeded, and has no result");
+            show::note("the job succeeded without a result");
             Ok(Exit::Success)
         }
         JobResult::NotYet(snapshot) => {
             let job = &snapshot.job;
             let message = format!(
-                "job {} is {}: come back, or wait with: cloakroom watch {}{}",
+                "job {} has not ended ({}): retry later, or wait with: cloakroom watch {}{}",
                 job.id,
                 job.status.as_str(),
                 job.id,

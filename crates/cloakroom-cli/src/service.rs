@@ -1,4 +1,4 @@
-//! Which service to talk to, and as whom.
+//! The service that the program calls, and the caller's credentials.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use cloakroom_client::{Builder, Client, is_same_origin, redact};
 use crate::exit::Failure;
 use crate::show::Screen;
 
-/// Where `dev` listens if it is not told.
+/// Default address of `dev`.
 const LOCAL: &str = "http://127.0.0.1:9000";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Service {
-    /// The service's base URL; user:password@ before its host is sent as Basic authentication
+    /// Base URL of the service; user:password@ before its host is sent as Basic authentication
     #[arg(long, global = true, env = "CLOAKROOM_URL", hide_env_values = true, default_value = LOCAL)]
     pub(crate) url: String,
-    /// Who you are: sent as a bearer token
+    /// Your credentials, sent as a bearer token
     #[arg(long, global = true, env = "CLOAKROOM_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// For how long to ask again when the service does not answer
+    /// Time to retry while the service is unavailable
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
     retry_for: u64,
 }
 
 impl Service {
-    /// A client of the service.
+    /// Creates a client of the service.
     pub(crate) fn client(&self, screen: &Screen) -> Result<Client, Failure> {
         self.client_with(screen, |builder| builder)
     }
 
-    /// A client of the service that is told more.
+    /// Creates a client of the service with further settings.
     pub(crate) fn client_with(
         &self,
         screen: &Screen,
@@ -38,8 +38,8 @@ impl Service {
         Ok(more(self.with_token(self.builder(&self.url, screen))).build()?)
     }
 
-    /// A client of the service that has the job. A full URL names that service. The token and the credentials of `--url` go
-    /// along only if it has the same origin.
+    /// Creates a client of the service that has the job: the one in the job's URL, else the one of `--url`. The token and the
+    /// credentials of `--url` are sent only to the same origin.
     pub(crate) fn client_of(&self, job: &str, screen: &Screen) -> Result<Client, Failure> {
         let Some((base, _)) = job
             .split_once("/jobs/")
@@ -55,13 +55,13 @@ impl Service {
         if self.token.is_some() {
             let (url, base) = (redact::url(&self.url), client.base_url());
             screen.note(&format!(
-                "the token is for {url}, and not sent to {base}; say --url {base} to send it there"
+                "the token is for {url} and was not sent to {base}; use --url {base} to send it there"
             ));
         }
         Ok(client)
     }
 
-    /// What to add to a command line to reach the same service.
+    /// Returns the option of a command line that selects the same service.
     pub(crate) fn option(client: &Client) -> String {
         match client.base_url() {
             LOCAL => String::new(),
@@ -76,7 +76,7 @@ impl Service {
             .retry_within(Duration::from_secs(self.retry_for))
             .on_retry(move |retry| {
                 screen.note(&format!(
-                    "no answer ({}); asking again in {:.1} s",
+                    "no response ({}); retrying in {:.1} s",
                     retry.reason,
                     retry.wait.as_secs_f64()
                 ));

@@ -1,4 +1,4 @@
-//! What the program says: documents and ids on standard output, for scripts; all else on standard error, for people.
+//! Output of the program: documents and ids on standard output, for scripts; messages on standard error, for people.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::{Exit, Failure};
 
-/// Writes to standard output. A reader that has gone away (`| head -1`) is no failure.
+/// Writes to standard output. A closed pipe (`| head -1`) is not a failure.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -26,18 +26,18 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     write(format!("{text}\n").as_bytes())
 }
 
-/// Writes a job to standard output: one document, one line.
+/// Writes a job to standard output as JSON, in one line.
 pub(crate) fn json(job: &JobView) -> Result<(), Failure> {
     line(&serde_json::to_string(job).expect("a job is JSON"))
 }
 
-/// Writes a line for a person to standard error, without the credentials of URLs.
+/// Writes a line to standard error, without the credentials of URLs.
 pub(crate) fn note(text: &str) {
-    // If standard error is closed, there is no place left to report that.
+    // An error can't be reported if standard error is closed.
     let _ = writeln!(std::io::stderr(), "{}", redact::text(text));
 }
 
-/// A job's way, on standard error: a bar on a terminal, else a line for each change. Clones are the same screen.
+/// Progress of a job on standard error: a bar on a terminal, else a line for each change. Clones share the screen.
 #[derive(Clone)]
 pub(crate) struct Screen {
     bar: Option<ProgressBar>,
@@ -55,7 +55,7 @@ impl Screen {
         }
     }
 
-    /// Tells a person, above the bar.
+    /// Writes a line above the bar.
     pub(crate) fn note(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| note(text)),
@@ -63,7 +63,7 @@ impl Screen {
         }
     }
 
-    /// Shows where the job is now.
+    /// Shows the current state of the job.
     pub(crate) fn update(&self, job: &JobView) {
         let text = describe(job);
         match &self.bar {
@@ -79,7 +79,7 @@ impl Screen {
         }
     }
 
-    /// Shows how far an upload has come, if somebody watches.
+    /// Shows the progress of an upload on a terminal.
     pub(crate) fn uploading(&self, uploading: &Uploading) {
         let Some(bar) = &self.bar else { return };
         if bar.length() != Some(uploading.length) {
@@ -88,14 +88,14 @@ impl Screen {
             ));
             bar.set_length(uploading.length);
             bar.set_position(uploading.sent);
-            // What is there already did not come at this speed.
+            // Bytes that were uploaded before do not count for the speed.
             bar.reset_eta();
             bar.enable_steady_tick(Duration::from_millis(120));
         }
         bar.set_position(uploading.sent);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -111,7 +111,7 @@ fn draw(bar: &ProgressBar, job: &JobView, text: String) {
         .filter(|_| job.status == Status::Running)
     {
         bar.set_style(style("{spinner} [{bar:30}] {msg} {elapsed}"));
-        // From 0 to 100, says the contract; the cast keeps to it whatever comes.
+        // 0 to 100 by the contract. The cast saturates for any other value.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -131,7 +131,7 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
-/// A job in one line.
+/// Describes a job in one line.
 pub(crate) fn describe(job: &JobView) -> String {
     let word = job.status.as_str();
     let error = job
@@ -163,7 +163,7 @@ pub(crate) fn describe(job: &JobView) -> String {
     }
 }
 
-/// A text of a handler's, without what would steer the terminal or break the line.
+/// Replaces control characters in a handler's text, which could control the terminal or break the line.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })

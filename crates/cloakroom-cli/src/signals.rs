@@ -1,8 +1,7 @@
-//! Signals that ask the program to end: Ctrl-C, `kill`, `docker stop`, a terminal that closes.
+//! Signals that request the end of the program: Ctrl-C, `kill`, `docker stop`, a terminal that closes.
 //!
-//! They are handled, and not left to the system, for two reasons. The program can finish requests and remove its temporary
-//! files. And the system delivers none of them to a process with the id 1, as the program has in a container, unless
-//! it is handled.
+//! The program handles them for two reasons. It can finish requests and remove its temporary files. And the system delivers them
+//! to a process with the id 1, as in a container, only if the process handles them.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -10,12 +9,12 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-/// A signal that asked the program to end.
+/// Signal that requests the end of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Signal(u8);
 
 impl Signal {
-    /// 128 and the signal's number, as a shell has it.
+    /// Returns 128 plus the number of the signal, as in a shell.
     pub(crate) fn exit_code(self) -> u8 {
         128 + self.0
     }
@@ -36,11 +35,11 @@ mod system {
 
     use super::Signal;
 
-    /// The signals, from when they are first listened for.
+    /// Received signals.
     pub(crate) struct Signals(Vec<(Signal, Stream)>);
 
     impl Signals {
-        /// Must be called in a Tokio runtime. From now on these signals end nothing by themselves. Under `nohup` SIGHUP stays
+        /// Starts to listen, in a Tokio runtime. From then on these signals do not end the process. Under `nohup`, SIGHUP stays
         /// ignored.
         pub(crate) fn listen() -> io::Result<Self> {
             let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -55,7 +54,7 @@ mod system {
             streams.collect::<io::Result<_>>().map(Self)
         }
 
-        /// Waits for the next one.
+        /// Waits for the next signal.
         pub(crate) async fn next(&mut self) -> Signal {
             std::future::poll_fn(|cx| {
                 let ready = self
@@ -73,7 +72,7 @@ mod system {
 mod system {
     use super::Signal;
 
-    /// Ctrl-C alone.
+    /// Ctrl-C, the only signal here.
     pub(crate) struct Signals;
 
     impl Signals {
@@ -81,7 +80,7 @@ mod system {
             Ok(Self)
         }
 
-        /// Waits for the next one.
+        /// Waits for the next signal.
         pub(crate) async fn next(&mut self) -> Signal {
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
@@ -93,12 +92,12 @@ mod system {
 
 pub(crate) use system::Signals;
 
-/// Set once a signal asked the program to end.
+/// True after a signal that requests the end.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Waits until a signal asks the program to end: for the parts that clean up first.
+/// Waits until a signal requests the end, for parts that clean up first.
 ///
-/// It has no listener of its own, which might hear of a signal after the program's does. [`run_until_signal`] polls again.
+/// It has no listener of its own, which might receive a signal after the program's does. [`run_until_signal`] polls it again.
 pub(crate) async fn end() {
     poll_fn(|_| {
         if ENDING.load(Ordering::Relaxed) {
@@ -110,7 +109,7 @@ pub(crate) async fn end() {
     .await;
 }
 
-/// Runs a command to its end, or until a signal. After the signal it is polled once more, for an end of its own.
+/// Runs a command until it ends, or until a signal. After the signal the command is polled once more, so that it can clean up.
 pub(crate) async fn run_until_signal<T>(
     command: impl Future<Output = T>,
     signals: &mut Signals,
@@ -128,11 +127,11 @@ pub(crate) async fn run_until_signal<T>(
     }
 }
 
-/// Returns whether SIGHUP is ignored, by the text of `/proc/self/status`. Without it, as on macOS, it is not.
+/// Returns true if SIGHUP is ignored, by the text of `/proc/self/status`. Without that file, as on macOS, it is not.
 #[cfg(unix)]
 fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // Each signal is a bit, and SIGHUP is the first.
+    // Each signal is a bit. SIGHUP is the first.
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_some_and(|mask| mask & 1 == 1)
 }

@@ -1,23 +1,23 @@
-//! Which stack an operator's tool is to look at.
+//! The stack that an operator's command examines.
 
-/// The longest that leaves room for `-dead-letters`: a function's name has at most 64 characters.
+/// Longest name of a stack. With `-dead-letters` it must fit into the 64 characters of a function's name.
 const LONGEST: usize = 64 - "-dead-letters".len();
 
-/// The stack that a tool is about.
+/// Option of the stack.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stack {
-    /// The stack: its functions are STACK-submit and so on
+    /// Name of the stack: its functions are STACK-submit and so on
     #[arg(long, env = "CLOAKROOM_STACK", default_value = "cloakroom", value_parser = name)]
     pub(crate) stack: String,
 }
 
-/// A stack's name, as `CloudFormation` takes it; short enough for the functions' names.
+/// Parses the name of a stack: one that `CloudFormation` accepts, and short enough for the functions' names.
 pub(crate) fn name(text: &str) -> Result<String, String> {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let good =
         plain && text.len() <= LONGEST && text.starts_with(|c: char| c.is_ascii_alphabetic());
     good.then(|| text.to_owned()).ok_or_else(|| {
-        format!("want a letter, and then letters, digits and hyphens; at most {LONGEST}")
+        format!("expected a letter, then letters, digits and hyphens; at most {LONGEST} characters")
     })
 }
 

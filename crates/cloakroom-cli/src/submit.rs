@@ -54,7 +54,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
         Ok(()) = tokio::signal::ctrl_c() => {
             screen.clear();
             if unfinished.is_kept() {
-                show::note("interrupted: submit the same again, and the upload goes on where it was");
+                show::note("interrupted: submit the same again to resume the upload");
             }
             return Ok(Exit::Interrupted);
         }
@@ -80,7 +80,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     Ok(Exit::from_status(submitted.job.status))
 }
 
-/// Opens the payload, once: all that is learned of it, and all that is sent, comes from the same open file.
+/// Opens the payload once, so that its media type, digest and bytes come from the same open file.
 async fn open(
     args: &Args,
     service: &Service,
@@ -91,7 +91,7 @@ async fn open(
     };
     let is_stdin = STDIN.contains(&name);
     if is_stdin && std::io::stdin().is_terminal() {
-        screen.note("reading the payload from the terminal; end it with Ctrl-D");
+        screen.note("reading the payload from the terminal; press Ctrl-D at its end");
     }
     let input = if is_stdin {
         let file = stdin()
@@ -116,7 +116,7 @@ async fn open(
     ))
 }
 
-/// The open file that standard input is: by its name it could not be opened again if it is a socket.
+/// Returns standard input as an open file. A socket can't be opened again by its name.
 #[cfg(unix)]
 fn stdin() -> std::io::Result<std::fs::File> {
     use std::os::fd::AsFd as _;

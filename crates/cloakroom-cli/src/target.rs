@@ -1,7 +1,7 @@
-//! The place that a result is written to: what `-o` names, through symbolic links.
+//! Target of a result: the file of `-o`, through symbolic links.
 //!
-//! A regular file is replaced when the result is complete, and keeps its content until then. The result waits in a file of
-//! its own beside it. A pipe or a device is written to as the result comes.
+//! A regular file is replaced when the result is complete, and is unchanged until then. Meanwhile the result is in a temporary
+//! file next to it. A pipe or a device is written to while the result arrives.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Seek as _, Write};
@@ -13,24 +13,24 @@ use tempfile::NamedTempFile;
 use crate::exit::{Exit, Failure};
 use crate::{show, signals};
 
-/// Links that are followed one after the other, at most: as many as Linux follows.
+/// Most symbolic links in a row: the limit of Linux.
 const MOST_LINKS: usize = 40;
 
-/// Names of standard output, which is open already and may be of a kind that can't be opened by its name.
+/// Names of standard output, which is already open, and which may be of a kind that can't be opened by name.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
-/// A place for a result.
+/// Target of a result.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Stdout,
-    /// A place that can't be replaced: a pipe, a device, an open file of `/proc`.
+    /// A target that can't be replaced: a pipe, a device, an open file of `/proc`.
     Stream(PathBuf),
-    /// A file that may exist, by its own path.
+    /// A file, which may exist, by its resolved path.
     File(PathBuf),
 }
 
 impl Target {
-    /// The place that a name means. Changes nothing yet.
+    /// Determines the target of a name, without changing anything.
     pub(crate) fn parse(name: &str) -> Result<Self, Failure> {
         if STDOUT.contains(&name) {
             return Ok(Self::Stdout);
@@ -45,7 +45,9 @@ impl Target {
         if existing.as_ref().is_some_and(Metadata::is_dir)
             || name.ends_with(std::path::is_separator)
         {
-            return Err(bad(io::Error::other("it is a folder; name a file in it")));
+            return Err(bad(io::Error::other(
+                "it is a folder; specify a file in it",
+            )));
         }
         if existing.is_some_and(|metadata| !metadata.is_file()) {
             return Ok(Self::Stream(path.to_owned()));
@@ -53,7 +55,7 @@ impl Target {
         resolve(path).map_err(bad)
     }
 
-    /// Writes a result there.
+    /// Writes a result to the target.
     pub(crate) async fn write(&self, download: Download) -> Result<Exit, Failure> {
         match self {
             Self::Stdout => {
@@ -81,7 +83,7 @@ fn resolve(path: &Path) -> io::Result<Target> {
             return Ok(Target::File(resolved));
         };
         let folder = resolved.parent().unwrap_or(Path::new(""));
-        // A link there stands for an open file, and may name none.
+        // A link in /proc represents an open file, and may name no file.
         if folder
             .canonicalize()
             .is_ok_and(|folder| folder.starts_with("/proc"))
@@ -98,7 +100,7 @@ async fn replace(path: &Path, download: Download) -> Result<Exit, Failure> {
     let existing = match File::options().write(true).open(path) {
         Ok(file) => Some(file.metadata().map_err(bad)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        // It is there, and protected: also against being replaced.
+        // A protected file must not be replaced either.
         Err(error) => return Err(bad(error)),
     };
     let folder = path
@@ -107,7 +109,7 @@ async fn replace(path: &Path, download: Download) -> Result<Exit, Failure> {
         .unwrap_or(Path::new("."));
     fs::metadata(folder).map_err(bad)?;
     let mut part = match beside(folder) {
-        // The folder is protected, and the file is not: the result waits elsewhere.
+        // The folder is protected and the file is not: the temporary file is elsewhere.
         Err(_) if existing.is_some() => NamedTempFile::new(),
         part => part,
     }
@@ -115,7 +117,7 @@ async fn replace(path: &Path, download: Download) -> Result<Exit, Failure> {
     tokio::select! {
         filled = fill(part.as_file_mut(), download, path) => filled?,
         () = signals::end() => {
-            show::note(&format!("interrupted: {} is as it was", path.display()));
+            show::note(&format!("interrupted: {} is unchanged", path.display()));
             return Ok(Exit::Interrupted);
         }
     }
@@ -138,17 +140,17 @@ async fn replace(path: &Path, download: Download) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// A fresh file in a folder, under a name that nobody else has or can guess.
+/// Creates a temporary file in a folder, with a name that is unique and can't be guessed.
 fn beside(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".cloakroom-");
-    // Less what the umask takes: as any new file.
+    // The umask applies, as for any new file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-/// Gives a file the owner and the mode of the one it replaces, as far as this user may.
+/// Sets the owner and the mode of a file to those of the file that it replaces, as far as permissions allow.
 fn keep_owner_and_mode(file: &File, existing: &Metadata) {
     #[cfg(unix)]
     {
@@ -158,7 +160,7 @@ fn keep_owner_and_mode(file: &File, existing: &Metadata) {
     let _ = file.set_permissions(existing.permissions());
 }
 
-/// Copies a complete result into the file that is there.
+/// Copies a complete result into the existing file.
 fn overwrite(path: &Path, mut part: NamedTempFile) -> io::Result<()> {
     part.as_file_mut().rewind()?;
     io::copy(

@@ -1,6 +1,7 @@
-//! What is remembered of a submission's upload, so that it goes on after an interruption, whatever that was: a small file, written when
-//! the upload begins, and deleted once the command is accepted. It says which upload, and by which key the command is submitted, so
-//! that the same again is the same job.
+//! Notes about unfinished uploads, so that the same submission resumes its upload after any interruption.
+//!
+//! A note is a small file. It is written when the upload begins, and deleted when the command is accepted. It has the id of the
+//! upload, and the key of the submission: submitting the same again is the same job.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -19,30 +20,30 @@ use crate::service::Service;
 use crate::show;
 use crate::submit::Args;
 
-/// What the file says.
+/// Content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
     upload_id: String,
     key: String,
-    /// Of the payload, in hex.
+    /// SHA-256 of the payload, in hex.
     sha256: String,
 }
 
-/// The upload of one submission. Clones are of the same.
+/// Upload of one submission. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Unfinished {
-    /// Where it is remembered; nowhere, where there is no file that could be uploaded again.
+    /// Path of the note. `None` if the payload is not a file that can be read again.
     place: Option<PathBuf>,
-    /// By which key the command is submitted, if it is the program that chooses it.
+    /// Key of the submission.
     key: String,
     before: Option<Note>,
-    /// Set if the input is gone after this run.
+    /// True if the input can't be read again after this run.
     is_copy: bool,
     kept: Arc<Mutex<bool>>,
 }
 
 impl Unfinished {
-    /// Reads what is remembered of this submission of this input. Only a regular file can be read again by a later run.
+    /// Loads the note about this submission of this input. Only a regular file can be read again by a later run.
     pub(crate) async fn load(
         args: &Args,
         service: &Service,
@@ -62,7 +63,7 @@ impl Unfinished {
         };
         let modified = modified.duration_since(SystemTime::UNIX_EPOCH).ok();
         let submission = serde_json::json!([
-            // A password is stored nowhere, and in no digest.
+            // A password is never stored, not even in a digest.
             redact::url(&service.url),
             args.command,
             path,
@@ -98,17 +99,17 @@ impl Unfinished {
         })
     }
 
-    /// By which key to submit, where it is not said: the same as before.
+    /// Returns the key for a submission without `--key`: the one of the interrupted run, if there was one.
     pub(crate) fn key(&self) -> Option<String> {
         self.place.is_some().then(|| self.key.clone())
     }
 
-    /// The upload that was interrupted.
+    /// Returns the id of the interrupted upload.
     pub(crate) fn upload(&self) -> Option<String> {
         self.before.as_ref().map(|note| note.upload_id.clone())
     }
 
-    /// Remembers the upload, once.
+    /// Writes the note, once.
     pub(crate) fn keep(&self, uploading: &Uploading) {
         if !uploading.in_parts || (self.place.is_none() && !self.is_copy) {
             return;
@@ -119,14 +120,14 @@ impl Unfinished {
         }
         let Some(place) = &self.place else {
             show::note(
-                "the payload can be read only once: if this is interrupted, its upload can't be resumed",
+                "the payload can be read only once: its upload can't be resumed after an interruption",
             );
             return;
         };
-        // Of one that goes on it is remembered already.
+        // A resumed upload has its note already.
         let Some(sha256) = uploading.sha256.clone() else {
             show::note(&format!(
-                "going on with an upload: {} of {} bytes are there",
+                "resuming an upload: {} of {} bytes are uploaded",
                 uploading.sent, uploading.length
             ));
             return;
@@ -138,18 +139,18 @@ impl Unfinished {
         };
         if let Err(error) = write(place, &note) {
             show::note(&format!(
-                "if this is interrupted it will begin anew: failed to write {}: {error}",
+                "the upload can't be resumed after an interruption: failed to write {}: {error}",
                 place.display()
             ));
         }
     }
 
-    /// Whether there is an upload to go on with.
+    /// Returns true if the upload can be resumed.
     pub(crate) fn is_kept(&self) -> bool {
         self.place.is_some() && *self.kept.lock().expect("no one panics while keeping")
     }
 
-    /// Forgets what is over: the command was accepted, or its upload is of no use any more.
+    /// Deletes the note if the command was accepted, or if the upload no longer exists.
     pub(crate) fn end(&self, error: Option<&Error>) {
         let useless = |error: &Error| {
             error
@@ -171,7 +172,7 @@ impl Unfinished {
     }
 }
 
-/// Where programs keep what they remember (XDG Base Directory Specification).
+/// Returns the folder of the notes (XDG Base Directory Specification).
 fn folder() -> Option<PathBuf> {
     let set = |name: &str| {
         std::env::var_os(name)
@@ -182,7 +183,7 @@ fn folder() -> Option<PathBuf> {
     Some(state.join("cloakroom/uploads"))
 }
 
-/// Writes all of the file or nothing, for this user alone.
+/// Writes the file completely or not at all, readable by this user only.
 fn write(place: &Path, note: &Note) -> std::io::Result<()> {
     let folder = place.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
@@ -192,7 +193,7 @@ fn write(place: &Path, note: &Note) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Deletes what no service knows any more.
+/// Deletes notes about uploads that have expired.
 fn drop_stale(folder: &Path, life: Duration) {
     let Ok(notes) = fs::read_dir(folder) else {
         return;
@@ -200,7 +201,7 @@ fn drop_stale(folder: &Path, life: Duration) {
     for note in notes.flatten() {
         let written = note.metadata().and_then(|about| about.modified());
         if written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > life)) {
-            // One that can't be deleted is looked at by nobody either.
+            // A note that can't be deleted does no harm.
             let _ = fs::remove_file(note.path());
         }
     }

@@ -8,10 +8,10 @@ use crate::show::{self, Screen};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job's id or URL
+    /// Id or URL of the job
     #[arg(value_name = "ID")]
     job: String,
-    /// Print the job as JSON when it is over
+    /// Print the job as JSON when it ends
     #[arg(long)]
     json: bool,
 }
@@ -22,7 +22,7 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
     follow(&client, &args.job, &screen, args.json).await
 }
 
-/// Follows a job until it is over, or the person at the keyboard has seen enough.
+/// Follows a job until it ends, or until Ctrl-C.
 pub(crate) async fn follow(
     client: &Client,
     job: &str,
@@ -34,7 +34,7 @@ pub(crate) async fn follow(
         Ok(()) = tokio::signal::ctrl_c() => {
             screen.clear();
             let option = Service::option(client);
-            show::note(&format!("interrupted: job {job} goes on\n  come back:  cloakroom watch {job}{option}\n  stop it:    cloakroom cancel {job}{option}"));
+            show::note(&format!("interrupted: job {job} continues\n  to follow it:  cloakroom watch {job}{option}\n  to cancel it:  cloakroom cancel {job}{option}"));
             return Ok(Exit::Interrupted);
         }
     };
@@ -44,7 +44,7 @@ pub(crate) async fn follow(
             point_to_result(client, &job, screen);
             (job, Exit::Success)
         }
-        // The screen has said it already.
+        // The screen has shown the reason.
         Err(Error::JobFailed(problem)) => (
             *problem.job.expect("a job's own problem has the job"),
             Exit::JobFailed,

@@ -1,4 +1,4 @@
-//! An answer of the service, read to its end, and what the contract says it means.
+//! A complete response of the service, and its meaning in the contract.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Answer {
         })
     }
 
-    /// Why to ask again: 5xx and 429 mean that the answer is not known.
+    /// Returns the reason for a retry: 5xx and 429 mean that the outcome is unknown.
     pub(crate) fn again(&self) -> Option<Again> {
         let throttled = self.status == StatusCode::TOO_MANY_REQUESTS;
         if !throttled && !self.status.is_server_error() {
@@ -42,20 +42,22 @@ impl Answer {
         })
     }
 
-    /// The code of an error of the storage: the element `Code` of its XML.
+    /// Returns the error code of the storage: the element `Code` of its XML.
     pub(crate) fn storage_code(&self) -> Option<String> {
         let text = str::from_utf8(&self.body).ok()?;
         let (code, _) = text.split_once("<Code>")?.1.split_once("</Code>")?;
         Some(code.trim().to_owned())
     }
 
-    /// The document of a success.
+    /// Parses the document of a success.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| self.unexpected(&error.to_string()))
     }
 
-    /// The problem of an answer of status 400 and over. What is no problem document (a gateway's own refusal, most
-    /// likely) is shown as one of no type (RFC 9457, 4.2.1), with its message, and the code `http-{status}`.
+    /// Returns the problem of a response with status 400 or above.
+    ///
+    /// A body that is no problem document most likely comes from a gateway. It becomes a problem without a type (RFC 9457,
+    /// section 4.2.1), with its message and the code `http-{status}`.
     pub(crate) fn problem(&self) -> Problem {
         let (status, reason) = (
             self.status.as_u16(),
@@ -81,7 +83,7 @@ impl Answer {
         })
     }
 
-    /// The error of an answer that is no success.
+    /// Converts a response that is not a success to its error.
     pub(crate) fn into_refusal(self) -> Error {
         if self.status.is_client_error() {
             return Error::Problem(Box::new(self.problem()));
@@ -90,10 +92,10 @@ impl Answer {
             .header(LOCATION)
             .map(|place| format!(" at {}", redact::url(place)))
             .unwrap_or_default();
-        self.unexpected(&format!("no answer to this request{place}"))
+        self.unexpected(&format!("unexpected response{place}"))
     }
 
-    /// The error of an answer to one who asked for a job: the job's own end, if the problem has the job in it.
+    /// Converts the response to a poll to its error: the end of the job, if the problem contains the job.
     pub(crate) fn into_end(self) -> Error {
         match self.into_refusal() {
             Error::Problem(problem) => match problem.job.as_ref().map(|job| job.status) {
@@ -117,7 +119,7 @@ impl Answer {
         self.header(ETAG).map(str::to_owned)
     }
 
-    /// In whole seconds, as the contract says; a date (RFC 9110, 10.2.3) is taken as nothing said.
+    /// Parses `Retry-After` in whole seconds, as the contract requires. A date (RFC 9110, section 10.2.3) is ignored.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.header(RETRY_AFTER)?
             .trim()

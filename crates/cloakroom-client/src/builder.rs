@@ -1,4 +1,4 @@
-//! The builder of a client.
+//! Builder of a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::client::Inner;
 use crate::settings::Settings;
 use crate::{Client, Clock, Error, Retry, Uploading, error};
 
-/// Makes a [`Client`]. What is not said stays at the default, which each method names.
+/// Builder of a [`Client`]. Each method documents the default of its setting.
 pub struct Builder {
     base_url: String,
     credentials_from: Option<String>,
@@ -21,12 +21,12 @@ pub struct Builder {
 }
 
 impl Client {
-    /// A client of the service at `base_url`, which may have a path: `https://host/stage`.
+    /// Creates a client of the service at `base_url`, which may have a path: `https://host/stage`.
     pub fn new(base_url: &str) -> Result<Self, Error> {
         Self::builder(base_url).build()
     }
 
-    /// Builds a client of the service at `base_url`, with other settings than the default ones.
+    /// Returns a builder of a client of the service at `base_url`.
     pub fn builder(base_url: &str) -> Builder {
         Builder::new(base_url)
     }
@@ -43,7 +43,7 @@ impl Builder {
         }
     }
 
-    /// Takes the credentials of another URL (`https://user:password@host`) if it has the same origin and the base URL has none.
+    /// Uses the credentials of another URL (`https://user:password@host`) if it has the same origin and the base URL has none.
     ///
     /// Credentials in a URL are sent as `Authorization: Basic`, unless that header is set otherwise. They are never shown.
     #[must_use]
@@ -52,102 +52,105 @@ impl Builder {
         self
     }
 
-    /// Says who the caller is: sent as `Authorization: Bearer`, to the service alone and never to where it redirects.
+    /// Sends a token as `Authorization: Bearer`: to the service only, and never to a redirect's target.
     #[must_use]
     pub fn bearer_token(self, token: &str) -> Self {
         let value = format!("Bearer {token}");
         self.header(AUTHORIZATION.as_str(), &value)
     }
 
-    /// Sends a header with every request to the service, and to it alone: as in `x-api-key`.
+    /// Sends a header, such as `x-api-key`, with every request to the service, and to no other host.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sets `User-Agent`; `cloakroom-client/` and the version by default.
+    /// Sets `User-Agent`. Default: `cloakroom-client/` and the version.
     #[must_use]
     pub fn user_agent(mut self, user_agent: &str) -> Self {
         user_agent.clone_into(&mut self.user_agent);
         self
     }
 
-    /// How often to ask for one answer, and how far apart: 8 attempts, from 250 ms doubling up to 10 s, with full
-    /// jitter. `Retry-After` is obeyed besides.
+    /// Sets the attempts of one request and the delays between them. Default: 8 attempts, with delays that double from 250 ms up
+    /// to 10 s, and full jitter. `Retry-After` is also respected.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.settings.retry = policy;
         self
     }
 
-    /// How long after the first failure the client still asks again: 60 s. Zero: it never does.
+    /// Sets the time after the first failure in which the client retries. Default: 60 s. Zero disables retries.
     #[must_use]
     pub fn retry_within(mut self, duration: Duration) -> Self {
         self.settings.retry_within = duration;
         self
     }
 
-    /// Is called before each wait for another attempt; does nothing by default.
+    /// Sets a function that is called before each delay of a retry.
     #[must_use]
     pub fn on_retry(mut self, report: impl Fn(&Retry) + Send + Sync + 'static) -> Self {
         self.settings.on_retry = Some(Box::new(report));
         self
     }
 
-    /// The most bytes that a submission's body may have, 4 MiB: a larger payload is uploaded first.
+    /// Sets the most bytes of a submission's body. A larger payload is uploaded first. Default: 4 MiB.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.settings.body_limit = bytes;
         self
     }
 
-    /// The most bytes that are uploaded in one part, 16 MiB: a larger payload goes in parts of as many bytes, or more where there would
-    /// be over 10,000.
+    /// Sets the most bytes of an upload in one part. A larger payload is uploaded in parts of up to 16 MiB, or more if there would
+    /// be over 10,000 parts. Default: 16 MiB.
     #[must_use]
     pub fn parts_from(mut self, bytes: u64) -> Self {
         self.settings.parts_from = bytes;
         self
     }
 
-    /// How many parts are sent at the same time: 4.
+    /// Sets the number of parts that are sent at the same time. Default: 4.
     #[must_use]
     pub fn parts_at_once(mut self, parts: usize) -> Self {
         self.settings.parts_at_once = parts.max(1);
         self
     }
 
-    /// Is called as an upload goes on, some times a second or more, by whichever thread sends; does nothing by default.
+    /// Sets a function that is called several times a second during an upload, by any thread.
     #[must_use]
     pub fn on_upload(mut self, report: impl Fn(&Uploading) + Send + Sync + 'static) -> Self {
         self.settings.on_upload = Some(Box::new(report));
         self
     }
 
-    /// How many seconds [`Client::wait`] asks the service to hold a poll, up to 25: 20. Zero: it polls as told by
-    /// `Retry-After` alone.
+    /// Sets the seconds, up to 25, for which [`Client::wait`] asks the service to hold a poll. Default: 20. With zero it follows
+    /// `Retry-After` only.
     #[must_use]
     pub fn long_poll_seconds(mut self, seconds: u64) -> Self {
         self.settings.long_poll_seconds = seconds.min(25);
         self
     }
 
-    /// How long an answer may take, the time of a held poll and of sending a large payload aside: 30 s.
+    /// Sets the timeout of a response. The time of a long poll, and of sending a large payload, is added to it. Default: 30 s.
     #[must_use]
     pub fn timeout(mut self, duration: Duration) -> Self {
         self.settings.timeout = duration;
         self
     }
 
-    /// Waits by another clock; by the machine's, if not said.
+    /// Sets the clock. Default: the machine's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.settings.clock = clock;
         self
     }
 
-    /// Makes the client. Fails as [`Error::Input`] if the URL or a header is not one, and as [`Error::Transport`] if
-    /// TLS can't be set up, as on a machine without root certificates.
+    /// Builds the client.
+    ///
+    /// # Errors
+    /// - [`Error::Input`] if the URL or a header is not valid
+    /// - [`Error::Transport`] if TLS can't be set up, such as on a machine without root certificates
     pub fn build(self) -> Result<Client, Error> {
         let mut base = base_url(&self.base_url)?;
         let mut headers = HeaderMap::new();
@@ -159,7 +162,7 @@ impl Builder {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        // Redirects are followed by hand, one at a time, because no header of the caller's may reach another origin.
+        // The client follows redirects itself, because the caller's headers must not reach another origin.
         let http = || {
             reqwest::Client::builder()
                 .user_agent(&self.user_agent)
@@ -174,7 +177,7 @@ impl Builder {
                 http()
             }
         };
-        // A machine without root certificates, as in a slim container, can still talk to a service without TLS.
+        // A machine without root certificates, such as a slim container, can still reach a service without TLS.
         let built = match http().build() {
             Err(_) if base.scheme() == "http" => http().tls_certs_only([]).build(),
             built => built,
@@ -199,7 +202,7 @@ impl Builder {
 }
 
 impl Builder {
-    /// The URL whose credentials are the caller's.
+    /// Returns the URL with the caller's credentials.
     fn credentials(&self, base: &Url) -> Option<Url> {
         if has_credentials(base) {
             return Some(base.clone());
@@ -225,7 +228,7 @@ pub(crate) fn without_credentials(url: &mut Url) {
     let _ = url.set_password(None);
 }
 
-/// The header that the HTTP client makes of a URL's credentials.
+/// Returns the header that the HTTP client makes of a URL's credentials.
 fn basic(http: &reqwest::Client, url: Url) -> Option<HeaderValue> {
     http.get(url)
         .build()
@@ -234,16 +237,16 @@ fn basic(http: &reqwest::Client, url: Url) -> Option<HeaderValue> {
         .remove(AUTHORIZATION)
 }
 
-/// Reads a base URL: without query and fragment, its path without a slash at the end.
+/// Parses a base URL. It has no query and no fragment, and the result has no slash at the end of its path.
 fn base_url(text: &str) -> Result<Url, Error> {
     let bad =
         |reason: &str| Error::input(format!("{:?} as the base URL", redact::url(text)), &reason);
     let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad("want http:// or https://"));
+        return Err(bad("expected http:// or https://"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("it may have a path, and no query or fragment"));
+        return Err(bad("it has a query or a fragment: remove it"));
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);

@@ -7,8 +7,11 @@ use crate::retry::Repeat;
 use crate::{Client, Error};
 
 impl Client {
-    /// Wishes a job to stop. It is `cancelled` if it had not begun, and else `cancelling`: a handler that is done first
-    /// wins. Fails as [`Error::Problem`] with the code `job-finished` if it succeeded or failed before.
+    /// Requests the cancellation of a job. It becomes `cancelled` if it had not started, and `cancelling` otherwise. A handler
+    /// that finishes first wins.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with the code `job-finished` if the job has succeeded or failed before.
     pub async fn cancel(&self, job: &str) -> Result<JobView, Error> {
         let url = self.job(job, &[])?;
         let make = || {

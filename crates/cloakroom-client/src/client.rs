@@ -1,4 +1,4 @@
-//! The client, and what all of its calls share: URLs, headers, and asking until there is an answer.
+//! The client, and the parts that all calls share: URLs, headers and retries.
 
 use std::sync::Arc;
 
@@ -20,22 +20,23 @@ pub struct Client {
 
 pub(crate) struct Inner {
     pub(crate) http: reqwest::Client,
-    /// Its path has no slash at the end, unless it is the slash alone.
+    /// Base URL. Its path has no slash at the end, unless it is `/`.
     pub(crate) base: Url,
-    /// What the caller adds: for the service's origin alone.
+    /// The caller's headers, for the service's origin only.
     pub(crate) headers: HeaderMap,
     pub(crate) settings: Settings,
 }
 
 impl Client {
-    /// The URL of the service, without credentials.
+    /// Returns the base URL of the service, without credentials.
     pub fn base_url(&self) -> &str {
         self.inner.base.as_str().trim_end_matches('/')
     }
 
-    /// The URL of a job, given its id, or any URL of it: `https://host/stage/jobs/{id}`, `/jobs/{id}/result`.
+    /// Returns the URL of a job. `job` is its id, or any URL of it: `https://host/stage/jobs/{id}`, `/jobs/{id}/result`.
     ///
-    /// Fails as [`Error::Input`] if there is no id in it, or if it is another service's.
+    /// # Errors
+    /// [`Error::Input`] if `job` contains no id, or is the URL of another service.
     pub fn job_url(&self, job: &str) -> Result<String, Error> {
         self.job(job, &[]).map(String::from)
     }
@@ -51,7 +52,7 @@ impl Client {
         };
         let id: JobId = id
             .parse()
-            .map_err(|_| bad("want its id (a UUID, lower case and hyphenated) or its URL"))?;
+            .map_err(|_| bad("expected its id (a lowercase, hyphenated UUID) or its URL"))?;
         if before.contains("://")
             && Url::parse(before).map_or(true, |url| url.origin() != self.inner.base.origin())
         {
@@ -61,7 +62,7 @@ impl Client {
         Ok(self.url(&[&["jobs", &id], further].concat()))
     }
 
-    /// A URL below the base URL.
+    /// Returns a URL below the base URL.
     pub(crate) fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.inner.base.clone();
         url.path_segments_mut()
@@ -71,13 +72,13 @@ impl Client {
         url
     }
 
-    /// What an answer refers to: an absolute path, which already has the base's path in it, or a full URL.
+    /// Resolves a reference in a response: a full URL, or an absolute path that includes the path of the base URL.
     pub(crate) fn resolve(&self, reference: &str) -> Result<Url, Error> {
         let bad = |error| Error::Protocol(format!("the URL {:?}: {error}", redact::url(reference)));
         self.inner.base.join(reference).map_err(bad)
     }
 
-    /// A request to the service, with the caller's headers.
+    /// Creates a request to the service, with the caller's headers.
     pub(crate) fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.inner
             .http
@@ -85,7 +86,7 @@ impl Client {
             .headers(self.inner.headers.clone())
     }
 
-    /// Asks for JSON until there is an answer below 500.
+    /// Requests JSON until the status of the response is below 500.
     pub(crate) async fn ask(
         &self,
         repeat: Repeat,

@@ -1,24 +1,24 @@
-//! Time and randomness, as arguments: so that a test of waiting does not wait.
+//! Time and randomness as arguments, so that a test does not wait.
 
 use std::time::Duration;
 use std::{future::Future, pin::Pin};
 
-/// A wait that goes on.
+/// Future of a wait.
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// Tells the time, waits, and draws jitter.
+/// Source of time, waits and jitter.
 pub trait Clock: Send + Sync + 'static {
-    /// The time since some fixed point; it never goes back.
+    /// Returns the time since a fixed point. It never goes back.
     fn now(&self) -> Duration;
 
-    /// Waits this long.
+    /// Waits for this duration.
     fn sleep(&self, duration: Duration) -> Sleep<'_>;
 
-    /// Draws evenly from 0 to 1: the jitter of a wait.
+    /// Returns a random number from 0 to 1, evenly distributed: the jitter of a wait.
     fn unit(&self) -> f64;
 }
 
-/// The machine's clock, by Tokio.
+/// The machine's clock, as Tokio reads it.
 pub(crate) struct SystemClock(tokio::time::Instant);
 
 impl SystemClock {
@@ -37,7 +37,7 @@ impl Clock for SystemClock {
     }
 
     fn unit(&self) -> f64 {
-        // The low half of a random UUID, but for its two fixed bits: spares a crate of random numbers.
+        // 32 random bits of a UUID: saves a dependency on a crate for random numbers.
         let bits = (uuid::Uuid::new_v4().as_u64_pair().1 >> 8) & 0xffff_ffff;
         f64::from(u32::try_from(bits).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
     }

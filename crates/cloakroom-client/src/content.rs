@@ -1,4 +1,4 @@
-//! A payload that is sent, whole or in parts, and more than once.
+//! A payload that can be sent whole or in parts, and more than once.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) struct Range {
 pub(crate) struct Content {
     media_type: String,
     input: Input,
-    /// Why it could not be read while it was sent: the HTTP client reports that as a broken connection.
+    /// Read error while the payload was sent. The HTTP client reports it as a broken connection.
     unreadable: Arc<OnceLock<Error>>,
 }
 
@@ -59,17 +59,17 @@ impl Content {
         self.input.length()
     }
 
-    /// The time that sending it may take on a slow line: a second for each 64 KiB.
+    /// Returns the time to send the payload over a slow connection: a second for each 64 KiB.
     pub(crate) fn sending_time(&self) -> Duration {
         Self::time_of(self.length())
     }
 
-    /// The time that sending so many bytes may take.
+    /// Returns the time to send this number of bytes over a slow connection.
     pub(crate) fn time_of(bytes: u64) -> Duration {
         Duration::from_secs(bytes / (64 * 1024))
     }
 
-    /// The whole of it, in memory.
+    /// Reads the whole payload into memory.
     pub(crate) async fn to_bytes(&self) -> Result<Bytes, Error> {
         self.input.read(0, self.length()).await
     }
@@ -78,7 +78,7 @@ impl Content {
         self.input.sha256().await
     }
 
-    /// All of it.
+    /// Returns the range of the whole payload.
     pub(crate) fn whole(&self) -> Range {
         Range {
             offset: 0,
@@ -86,7 +86,7 @@ impl Content {
         }
     }
 
-    /// A part of it, read as it is sent.
+    /// Returns a body with a part of the payload, which is read while it is sent.
     pub(crate) fn body(&self, range: Range, attempt: &Attempt) -> Body {
         let (input, unreadable, counted) = (
             self.input.clone(),
@@ -109,7 +109,7 @@ impl Content {
                     }
                     Err(error) => {
                         let text = std::io::Error::other(error.to_string());
-                        // The first failure is reported, of however many parts.
+                        // Only the first failure of all parts is reported.
                         let _ = unreadable.set(error);
                         Err(text)
                     }
@@ -118,13 +118,13 @@ impl Content {
         ))
     }
 
-    /// The error that ended the sending of a body from this side, if one did.
+    /// Returns the read error that interrupted a body, if there was one.
     pub(crate) fn unreadable(&self) -> Option<Error> {
         self.unreadable.get().cloned()
     }
 
-    /// Fails if the bytes that were sent are not those of the digest, because the file was changed meanwhile. A file that only
-    /// grew is fine. Storage checks an upload in one part itself.
+    /// Checks that the file still has the digest that was announced. A file that only grew passes. Storage itself checks an upload
+    /// in one part.
     pub(crate) async fn check_unchanged(&self, sha256: Option<Digest>) -> Result<(), Error> {
         let Some(changed) = self.input.change() else {
             return Ok(());
@@ -136,7 +136,7 @@ impl Content {
         }
     }
 
-    /// Blames the file for an error if the file was changed since it was opened: what was sent is not what was announced.
+    /// Replaces an error if the file was changed since it was opened: then the change is the cause.
     pub(crate) fn or_change(&self, error: Error) -> Error {
         self.input.change().unwrap_or(error)
     }

@@ -1,4 +1,4 @@
-//! A result on its way.
+//! Download of a result.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use reqwest::header::CONTENT_TYPE;
 
 use crate::Error;
 
-/// How long the next piece may take.
+/// Longest time until the next piece.
 const STALLED: Duration = Duration::from_mins(1);
 
-/// A result, to be read piece by piece. One that broke off is an [`Error::Transport`], never a shorter result.
+/// A result, read piece by piece. An interrupted result is an [`Error::Transport`], never a shorter result.
 #[derive(Debug)]
 pub struct Download {
     response: Response,
@@ -22,7 +22,7 @@ impl Download {
         Self { response }
     }
 
-    /// Its media type; `application/octet-stream` where none is said.
+    /// Returns the media type: `application/octet-stream` if the service sent none.
     pub fn content_type(&self) -> &str {
         let value = self.response.headers().get(CONTENT_TYPE);
         value
@@ -30,12 +30,12 @@ impl Download {
             .unwrap_or("application/octet-stream")
     }
 
-    /// How many bytes it has, where that is said.
+    /// Returns the number of bytes, if the service sent it.
     pub fn length(&self) -> Option<u64> {
         self.response.content_length()
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next piece, or `None` at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let what = "read the result";
         match tokio::time::timeout(STALLED, self.response.chunk()).await {
@@ -46,12 +46,12 @@ impl Download {
             }),
             Err(_) => Err(Error::Transport {
                 what,
-                reason: format!("nothing came for {} s", STALLED.as_secs()),
+                reason: format!("received nothing for {} s", STALLED.as_secs()),
             }),
         }
     }
 
-    /// The whole of it, in memory.
+    /// Reads the whole result into memory.
     pub async fn bytes(mut self) -> Result<Bytes, Error> {
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {

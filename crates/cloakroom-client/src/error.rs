@@ -1,61 +1,60 @@
-//! What can go wrong, and what to do next.
+//! Errors of the client, and what to do next.
 //!
-//! The policy: an error is of the one who has to act on it.
+//! The policy: a variant says who has to act, and how.
 //!
-//! - [`Error::Problem`]: the service refused the request and will refuse it again. The request has to change; `detail`
-//!   says how, and fits to be shown to a person.
-//! - [`Error::JobFailed`], [`Error::JobCancelled`]: the request went well, and the job is over without success.
-//!   Asking again changes nothing. The problem's `job` is the job.
-//! - [`Error::Unavailable`]: no answer is known, though the client asked as often as its limits let it. Ask later:
-//!   a submission with the same key, so that the work is not done twice.
-//! - [`Error::Transport`]: a connection broke where the client can't ask again by itself, as in the middle of a result.
-//!   Make the call again.
-//! - [`Error::Protocol`]: the answer is not by the contract: most likely the base URL is not that of a Cloakroom.
-//! - [`Error::Input`]: the call itself can't be sent: a URL, key, command type or file that is not what it has to be.
+//! - [`Error::Problem`]: the service rejected the request, and would reject it again. Change the request; `detail` says how,
+//!   in words for a person.
+//! - [`Error::JobFailed`], [`Error::JobCancelled`]: the request succeeded, and the job has ended without success. A retry
+//!   changes nothing. The problem's `job` is the job.
+//! - [`Error::Unavailable`]: the outcome is unknown after all retries. Call again later, and submit with the same key, so that
+//!   the work is done once.
+//! - [`Error::Transport`]: a connection broke where the client can't retry, such as in the middle of a result. Call again.
+//! - [`Error::Protocol`]: the response violates the contract. Most likely the base URL is not that of a Cloakroom service.
+//! - [`Error::Input`]: the request can't be sent: a URL, key, command type or file is not valid.
 
 use std::time::Duration;
 
 use cloakroom_core::{Problem, redact};
 
-/// What can go wrong: written to follow "failed to".
+/// An error of a call. Its text follows "failed to".
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The service refused the request: change it.
-    #[error("have the request accepted: {} ({} {})", .0.detail, .0.status, .0.code)]
+    /// The service rejected the request: change it.
+    #[error("complete the request: {} ({} {})", .0.detail, .0.status, .0.code)]
     Problem(Box<Problem>),
-    /// The job is over: it failed. `job` is set.
-    #[error("do the job: {} ({})", .0.detail, .0.code)]
+    /// The job failed. `job` is set.
+    #[error("complete the job: {} ({})", .0.detail, .0.code)]
     JobFailed(Box<Problem>),
-    /// The job is over: it was cancelled. `job` is set.
-    #[error("do the job: {}", .0.detail)]
+    /// The job was cancelled. `job` is set.
+    #[error("complete the job: {}", .0.detail)]
     JobCancelled(Box<Problem>),
-    /// No answer is known: ask later.
-    #[error("get an answer (attempts: {attempts}): {reason}")]
+    /// The outcome is unknown: call again later.
+    #[error("get a response (attempts: {attempts}): {reason}")]
     Unavailable {
-        /// How often the client asked.
+        /// Number of attempts.
         attempts: u32,
-        /// What came the last time.
+        /// Result of the last attempt.
         reason: String,
-        /// When to come back, where the service said so.
+        /// Delay before the next call, if the service sent one.
         retry_after: Option<Duration>,
     },
-    /// A connection broke: make the call again.
+    /// A connection broke: call again.
     #[error("{what}: {reason}")]
     Transport {
-        /// What the client was about.
+        /// The operation that was interrupted.
         what: &'static str,
-        /// How it broke.
+        /// Reason of the interruption.
         reason: String,
     },
-    /// The answer is not by the contract: check the base URL.
-    #[error("understand an answer: {0}; is the base URL that of a Cloakroom?")]
+    /// The response violates the contract: check the base URL.
+    #[error("read the response: {0}; check that the base URL is that of a Cloakroom service")]
     Protocol(String),
-    /// The call can't be sent: correct it.
+    /// The request can't be sent: correct it.
     #[error("use {what}: {reason}")]
     Input {
-        /// What can't be used.
+        /// The input that can't be used.
         what: String,
-        /// Why.
+        /// Reason why it can't be used.
         reason: String,
     },
 }
@@ -68,7 +67,7 @@ impl Error {
         }
     }
 
-    /// The problem document, where the service sent one.
+    /// Returns the problem document, if the service sent one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Problem(problem) | Self::JobFailed(problem) | Self::JobCancelled(problem) => {
@@ -82,7 +81,7 @@ impl Error {
     }
 }
 
-/// An error and its causes in one line. Of the URL it shows the site alone: a presigned one is a secret.
+/// Joins an error and its causes in one line. It shows only the origin of the URL: a presigned URL is a secret.
 pub(crate) fn chain(error: reqwest::Error) -> String {
     let site = error
         .url()

@@ -13,7 +13,7 @@ struct Found {
 }
 
 impl Client {
-    /// The caller's job of this idempotency key, if there is one.
+    /// Returns the caller's job with this idempotency key, if there is one.
     pub async fn find(&self, key: &str) -> Result<Option<JobView>, Error> {
         let mut url = self.url(&["jobs"]);
         url.query_pairs_mut().append_pair("client_job_id", key);

@@ -7,7 +7,7 @@ use crate::retry::Repeat;
 use crate::{Client, Error};
 
 impl Client {
-    /// What happened to a job so far, whatever state it is in.
+    /// Loads the history of a job, in any state.
     pub async fn history(&self, job: &str) -> Result<HistoryView, Error> {
         let url = self.job(job, &["history"])?;
         let make = || {

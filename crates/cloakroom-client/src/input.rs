@@ -1,8 +1,7 @@
 //! A file or stream that is opened once, and can then be read from any position, any number of times.
 //!
-//! Small input is kept in memory. A large regular file is read in place. Anything else that is large can be read only once
-//! (a pipe, a socket, a device) and is copied to a temporary file. That file has no name, so it is gone when the process
-//! ends, however it ends.
+//! Small input is held in memory. A large regular file is read in place. Other large input (a pipe, a socket, a device) can be
+//! read only once, and is copied to a temporary file. That file has no name, so it disappears when the process ends.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
@@ -16,10 +15,10 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 
-/// Bytes that are kept in memory, at most.
+/// Most bytes of input that is held in memory.
 const IN_MEMORY: usize = 4 * 1024 * 1024;
 
-/// Bytes that are read at once.
+/// Most bytes of one read.
 pub(crate) const PIECE: usize = 256 * 1024;
 
 /// A file or stream that is open, and can be sent any number of times. Clones share it.
@@ -39,7 +38,7 @@ enum Data {
 #[derive(Debug)]
 struct Positioned {
     file: File,
-    /// The payload's first byte in the file: not 0 if someone read from the same handle before.
+    /// Position of the payload's first byte: not 0 if the same handle was read from before.
     start: u64,
     length: u64,
     kind: Kind,
@@ -47,33 +46,39 @@ struct Positioned {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// The caller's file, which others may change. With its modification time when it was opened.
+    /// The caller's file, which may change, with its modification time when it was opened.
     Regular(Option<SystemTime>),
-    /// A copy that nobody else can open.
+    /// A copy that no other process can open.
     Copy,
 }
 
 impl Input {
-    /// Opens a file, a FIFO or a device by its path, once. Waits for a writer of a FIFO, and reads to the end of what can
-    /// be read only once. Dropping the future abandons both.
+    /// Opens a file, a FIFO or a device by its path. Waits for the writer of a FIFO, and reads input to its end if it can be read
+    /// only once. Dropping the future aborts both.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it can't be opened, read or copied.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let name = path.display().to_string();
         Self::on_thread(name, move || {
             if path.is_dir() {
-                return Err(io::Error::other("it is a folder; name a file"));
+                return Err(io::Error::other("it is a folder; specify a file"));
             }
             File::open(&path)
         })
         .await
     }
 
-    /// Takes a file that is open, from its present position: standard input, for example. `name` is for error messages.
+    /// Uses an open file, such as standard input, from its current position. `name` is for error messages.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it can't be read or copied.
     pub async fn from_file(name: impl Into<String>, file: File) -> Result<Self, Error> {
         Self::on_thread(name.into(), || Ok(file)).await
     }
 
-    /// Opens and reads on a thread of its own. Both may block for ever, and the end of a runtime waits for its own threads.
+    /// Opens and reads on a separate thread. Both may block forever, and a runtime waits for its own threads at its end.
     async fn on_thread(
         name: String,
         open: impl FnOnce() -> io::Result<File> + Send + 'static,
@@ -81,7 +86,7 @@ impl Input {
         let (sender, receiver) = oneshot::channel();
         let read = move || {
             let data = open().and_then(|file| read(file, &|| sender.is_closed()));
-            // Nobody waits any more if the caller dropped the future.
+            // It fails if the caller dropped the future.
             let _ = sender.send(data);
         };
         let started = std::thread::Builder::new()
@@ -99,7 +104,7 @@ impl Input {
         }
     }
 
-    /// The number of bytes. Of a file that grows: as many as there were when it was opened.
+    /// Returns the number of bytes when the input was opened.
     pub fn length(&self) -> u64 {
         match &self.data {
             Data::Memory(bytes) => bytes.len() as u64,
@@ -107,12 +112,12 @@ impl Input {
         }
     }
 
-    /// Returns true for a copy of what can be read only once.
+    /// Returns true for a copy of input that can be read only once.
     pub fn is_copy(&self) -> bool {
         matches!(&self.data, Data::File(file) if file.kind == Kind::Copy)
     }
 
-    /// When the file was changed last, as of its opening. `None` where it is not read in place.
+    /// Returns the modification time of the file when it was opened. `None` if it is not read in place.
     pub fn modified(&self) -> Option<SystemTime> {
         match &self.data {
             Data::Memory(_) => None,
@@ -123,12 +128,12 @@ impl Input {
         }
     }
 
-    /// The first bytes, at most 64.
+    /// Returns the first bytes, at most 64.
     pub async fn beginning(&self) -> Result<Bytes, Error> {
         self.read(0, self.length().min(64)).await
     }
 
-    /// The SHA-256 of the whole.
+    /// Computes the SHA-256 of the whole input.
     pub async fn sha256(&self) -> Result<Digest, Error> {
         let (mut digest, mut offset) = (Digest::builder(), 0);
         while offset < self.length() {
@@ -141,7 +146,7 @@ impl Input {
         Ok(digest.finish())
     }
 
-    /// Reads exactly this part. Fails as [`Error::Input`] if the file has become shorter.
+    /// Reads exactly this range. Fails as [`Error::Input`] if the file has become shorter.
     pub(crate) async fn read(&self, offset: u64, length: u64) -> Result<Bytes, Error> {
         match &self.data {
             Data::Memory(bytes) => {
@@ -165,7 +170,7 @@ impl Input {
         }
     }
 
-    /// The error of a file that is not as it was opened, or `None` if it is.
+    /// Returns an error if the file has changed since it was opened.
     pub(crate) fn change(&self) -> Option<Error> {
         let Data::File(file) = &self.data else {
             return None;
@@ -181,7 +186,7 @@ impl Input {
     fn changed(&self) -> Error {
         Error::input(
             &self.name,
-            &"the file was changed while it was read; try again when nothing writes to it",
+            &"the file changed while it was read; retry when no program writes to it",
         )
     }
 }
@@ -222,12 +227,12 @@ fn read_exact_at(file: &File, mut piece: &mut [u8], mut offset: u64) -> io::Resu
     Ok(())
 }
 
-/// Reads what fits in memory. What is larger stays in its file if that is a regular one and as long as it says it is;
-/// files below `/proc` are not. All else is copied.
+/// Reads input that fits in memory. A larger regular file stays in place if it is as long as its metadata says: files below
+/// `/proc` are not. Other input is copied.
 fn read(mut file: File, is_abandoned: &dyn Fn() -> bool) -> io::Result<Data> {
     let start = file.stream_position().unwrap_or(0);
     let mut beginning = Vec::new();
-    // One more than fits: then there is more.
+    // One byte more than the limit shows that there is more.
     let limit = IN_MEMORY + 1;
     while beginning.len() < limit && !is_abandoned() {
         let room = (limit - beginning.len()).min(PIECE) as u64;
@@ -261,7 +266,7 @@ fn copy(
         let folder = folder.display();
         let text = format!(
             "it can be read only once, and copying it to a temporary file in {folder} failed: {error}; free some space, or set \
-             TMPDIR to a folder with more"
+             TMPDIR to a folder with more space"
         );
         io::Error::new(error.kind(), text)
     };

@@ -32,9 +32,9 @@
 //! # }
 //! ```
 //!
-//! Each call is sent again if the service is unavailable, throttles or can't be reached, as `Retry-After` says and within the
-//! limits of the [`Builder`]; [`Error`] says what the caller can do. A job is named by its id, or by its URL below the client's
-//! base URL.
+//! Each call is retried if the service is unavailable, throttles or can't be reached. Retries follow `Retry-After`, within the
+//! limits of the [`Builder`]. [`Error`] says what the caller can do next. A job is identified by its id, or by its URL below the
+//! client's base URL.
 
 mod answer;
 mod builder;

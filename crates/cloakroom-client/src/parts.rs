@@ -1,4 +1,4 @@
-//! Uploads in parts: several at once, each sent again by itself, and gone on with after an interruption.
+//! Uploads in parts: several at the same time, each with its own retries, and resumed after an interruption.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,13 +17,13 @@ use crate::retry::Repeat;
 use crate::upload::{Link, description};
 use crate::{Client, Error};
 
-/// The bytes of a part, unless there are so many that it must have more.
+/// Bytes of a part. Parts of a very large payload have more.
 const PART: u64 = 16 * 1024 * 1024;
 
-/// How long links are used: the service makes them for an hour, and the last one has to be used in time.
+/// Time for which links are used. The service makes them for an hour, and the last one must still work when it is used.
 const FRESH: Duration = Duration::from_secs(2400);
 
-/// How it is with an upload in parts.
+/// State of an upload in parts.
 #[derive(Deserialize)]
 struct Upload {
     #[serde(rename = "upload_id")]
@@ -45,7 +45,7 @@ struct Part {
 }
 
 impl Client {
-    /// Uploads a payload in parts, or what is missing of it; the upload's id.
+    /// Uploads a payload in parts, or its missing parts. Returns the id of the upload.
     pub(crate) async fn upload_in_parts(
         &self,
         content: &Content,
@@ -71,7 +71,7 @@ impl Client {
         let progress = Progress::in_parts(self, &upload.id, sha256, length);
         let mut told = 0;
         loop {
-            // Parts of a page that is read again are counted once.
+            // Parts of a page that is loaded again are counted once.
             let there = upload
                 .parts
                 .iter()
@@ -97,7 +97,7 @@ impl Client {
         Ok(upload.id)
     }
 
-    /// Sends the parts that are not there; whether the links became stale before the last of them.
+    /// Sends the missing parts. Returns true if the links became too old before the last part.
     async fn put_parts(
         &self,
         upload: &Upload,
@@ -114,7 +114,7 @@ impl Client {
             self.put_part(upload, part, content, progress).await
         };
         let missing = upload.parts.iter().filter(|part| !part.uploaded);
-        // Boxed, or the compiler finds no proof that they may be moved from thread to thread.
+        // Boxed: otherwise the compiler can't prove that they are `Send`.
         let sending: Vec<_> = missing
             .map(|part| -> BoxFuture<'_, _> { Box::pin(send(part)) })
             .collect();
@@ -125,7 +125,7 @@ impl Client {
         Ok(stale.load(Ordering::Relaxed))
     }
 
-    /// Sends a part; by a fresh link, if its own is not good any more.
+    /// Sends a part, with a fresh link if its own has expired.
     async fn put_part(
         &self,
         upload: &Upload,
@@ -137,7 +137,7 @@ impl Client {
             offset: u64::from(part.number.saturating_sub(1)) * upload.part_length,
             length: part.content_length,
         };
-        // They share the line.
+        // Concurrent parts share the bandwidth.
         let time = Content::time_of(range.length)
             * u32::try_from(self.inner.settings.parts_at_once).unwrap_or(1);
         let (mut fresh, mut renewals): (Option<Part>, _) = (None, Renewals::default());
@@ -165,14 +165,14 @@ impl Client {
                 }
                 _ => {
                     return Err(content.or_change(
-                        answer.unexpected("the storage did not take a part of the upload"),
+                        answer.unexpected("the storage rejected a part of the upload"),
                     ));
                 }
             }
         }
     }
 
-    /// An upload that was begun before, if it is still known.
+    /// Loads an upload that was begun before. Returns `None` if it is unknown or has expired.
     async fn upload_begun(&self, id: &str) -> Result<Option<Upload>, Error> {
         match self.upload_from(id, "1").await {
             Err(Error::Problem(problem)) if problem.status == StatusCode::NOT_FOUND.as_u16() => {

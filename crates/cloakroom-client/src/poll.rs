@@ -13,21 +13,21 @@ use crate::{Client, Error};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// How to poll. By default: at once, and for the whole job.
+/// Options of a poll. By default, the service responds at once with the whole job.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ask<'a> {
-    /// The [`Snapshot::etag`] that the caller has: the answer is [`Poll::Unchanged`] if it still holds.
+    /// The [`Snapshot::etag`] of the caller. If the job has not changed since, the result is [`Poll::Unchanged`].
     pub etag: Option<&'a str>,
-    /// For how many seconds, up to 25, the service is to hold the answer until the job is over or no longer as `etag` says.
+    /// Seconds, up to 25, for which the service holds the response until the job has ended or has changed since `etag`.
     pub wait_seconds: u64,
 }
 
-/// What a poll brings.
+/// Result of a poll.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Poll {
-    /// The job is as the `etag` says.
+    /// The job has not changed since `etag`.
     Unchanged {
-        /// When to come back, where the service said so; not for a job that is over.
+        /// Delay before the next poll, if the service sent one. `None` for a job that has ended.
         retry_after: Option<Duration>,
     },
     /// The job.
@@ -40,17 +40,19 @@ pub enum Poll {
 pub struct Snapshot {
     /// The job.
     pub job: JobView,
-    /// What stands for this state of the job.
+    /// Entity tag of this state of the job.
     pub etag: Option<String>,
-    /// When to come back; not for a job that is over.
+    /// Delay before the next poll. `None` for a job that has ended.
     pub retry_after: Option<Duration>,
-    /// What became of a job that failed or was cancelled, as the service put it.
+    /// Problem document of a job that failed or was cancelled.
     pub problem: Option<Box<Problem>>,
 }
 
 impl Client {
-    /// Looks at a job once. A job that is over is an answer like any other: failed or cancelled, it comes with its
-    /// problem. Fails as [`Error::Problem`] with the code `unknown-job` if there is none, or no longer.
+    /// Loads a job once. A job that failed or was cancelled is a success of the poll, and has its problem.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with the code `unknown-job` if the job is unknown or has expired.
     pub async fn poll(&self, job: &str, ask: Ask<'_>) -> Result<Poll, Error> {
         let url = self.job(job, &[])?;
         let timeout = self.inner.settings.timeout + Duration::from_secs(ask.wait_seconds);
@@ -98,7 +100,7 @@ impl Snapshot {
         })
     }
 
-    /// The job, if it succeeded or goes on; the error of one that did not.
+    /// Converts a job that failed or was cancelled to its error.
     pub(crate) fn into_outcome(self) -> Result<JobView, Error> {
         match self.problem {
             None => Ok(self.job),

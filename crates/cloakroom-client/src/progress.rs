@@ -1,4 +1,4 @@
-//! The count of what an upload has sent.
+//! Count of the bytes that an upload has sent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,7 +7,7 @@ use cloakroom_core::Digest;
 
 use crate::{Client, Uploading};
 
-/// What is counted of one upload.
+/// Progress of one upload.
 pub(crate) struct Progress(Arc<Counted>);
 
 struct Counted {
@@ -71,13 +71,13 @@ impl Progress {
         }))
     }
 
-    /// So many bytes are there already.
+    /// Adds bytes that are already stored.
     pub(crate) fn there(&self, bytes: u64) {
         self.0.sent.fetch_add(bytes, Ordering::Relaxed);
         self.0.tell();
     }
 
-    /// Another try at sending some of it.
+    /// Begins an attempt to send a body.
     pub(crate) fn attempt(&self) -> Attempt {
         Attempt(Counter {
             of: Arc::clone(&self.0),
@@ -86,10 +86,10 @@ impl Progress {
     }
 }
 
-/// One try. What it sent is taken back with it, unless it is done.
+/// One attempt. Dropping it subtracts the bytes that it sent, unless it is done.
 pub(crate) struct Attempt(Counter);
 
-/// Counts what one try sends, until the try is over: what reads its body may be about to read on then.
+/// Counter of the bytes that one attempt sends, until the attempt ends: its body may still be read after that.
 #[derive(Clone)]
 pub(crate) struct Counter {
     of: Arc<Counted>,
@@ -107,7 +107,7 @@ impl Attempt {
         self.0.clone()
     }
 
-    /// It was taken.
+    /// Marks the attempt as accepted.
     pub(crate) fn is_done(&self) {
         self.0.sent().take();
     }

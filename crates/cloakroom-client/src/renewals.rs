@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 
 use crate::answer::Answer;
 
-/// Fresh links that are requested in a row for links that expired.
+/// Most fresh links in a row for links that expired.
 const MOST_RENEWALS: u32 = 3;
 
 /// Fresh links for one upload, part or result.
@@ -15,7 +15,7 @@ const MOST_RENEWALS: u32 = 3;
 pub(crate) struct Renewals(u32);
 
 impl Renewals {
-    /// Decides if a fresh link is requested after this answer of the storage.
+    /// Returns true if a fresh link is requested after this response of the storage.
     pub(crate) fn renew(&mut self, answer: &Answer) -> bool {
         let most = match answer.storage_code().as_deref() {
             Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => MOST_RENEWALS,

@@ -9,17 +9,17 @@ use crate::retries::Retries;
 use crate::retry::{Again, Repeat};
 use crate::{Client, Download, Error, Snapshot};
 
-/// How many redirects lead to a result, at most.
+/// Most redirects to a result.
 const REDIRECTS: usize = 5;
 
-/// What there is of a result.
+/// Result of a job, if there is one.
 #[derive(Debug)]
 pub enum JobResult {
-    /// The result; or, of a job that named a resource, what is there.
+    /// The result, or the content of the resource that the job named.
     Content(Download),
-    /// The job succeeded, and has nothing to show for it.
+    /// The job succeeded without a result.
     Nothing,
-    /// The job goes on.
+    /// The job has not ended.
     NotYet(Box<Snapshot>),
 }
 
@@ -32,8 +32,10 @@ enum Step {
 }
 
 impl Client {
-    /// Opens a job's result. Follows the service's redirect to where a large one is kept; the caller's headers stay
-    /// with the service. Fails as [`Error::JobFailed`] or [`Error::JobCancelled`] if that is how the job ended.
+    /// Opens the result of a job. Follows the service's redirect to a large result, without sending the caller's headers there.
+    ///
+    /// # Errors
+    /// [`Error::JobFailed`] or [`Error::JobCancelled`] if the job ended so; others as [`Error`] describes.
     pub async fn result(&self, job: &str) -> Result<JobResult, Error> {
         let start = self.job(job, &["result"])?;
         let (mut retries, mut renewals) = (Retries::new(&self.inner.settings), Renewals::default());
@@ -45,7 +47,7 @@ impl Client {
                     hops += 1;
                     url = next;
                 }
-                // From the start: a presigned link does not live long.
+                // From the start: a presigned link expires soon.
                 Step::Renew => (url, hops) = (start.clone(), 0),
                 Step::Again(again) => {
                     retries.pause(again, Repeat::Safe).await?;
@@ -63,14 +65,14 @@ impl Client {
         } else {
             request
         };
-        // No limit on the whole: a result may be long. Each piece of it has its own.
+        // The limit ends with the head of the response: a result may be long, and each piece has its own limit.
         let response = match tokio::time::timeout(self.inner.settings.timeout, request.send()).await
         {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Ok(Step::Again(Again::broken(error))),
             Err(_) => {
                 return Ok(Step::Again(Again {
-                    reason: "no answer in time".to_owned(),
+                    reason: "the response timed out".to_owned(),
                     retry_after: None,
                     reached: true,
                 }));
@@ -103,12 +105,12 @@ impl Client {
                 "the result is more than {REDIRECTS} redirects away"
             ))),
             None => Err(Error::Protocol(
-                "the result is redirected to what is no URL".to_owned(),
+                "the result redirects to an invalid URL".to_owned(),
             )),
         }
     }
 
-    /// Reads an answer that is not the result.
+    /// Interprets a response that is not the result.
     async fn judge(
         &self,
         response: Response,
@@ -126,7 +128,7 @@ impl Client {
             return Ok(Step::Renew);
         }
         if hops > 0 {
-            return Err(answer.unexpected("the service redirected to where the result is not"));
+            return Err(answer.unexpected("the link to the result does not work"));
         }
         let snapshot = Snapshot::from_answer(answer)?;
         match snapshot.problem {

@@ -1,4 +1,4 @@
-//! The attempts at one answer: whether another is made, and when.
+//! Retries of one request: the decision for another attempt, and its delay.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::Error;
 use crate::retry::{Again, Repeat, Retry};
 use crate::settings::Settings;
 
-/// The attempts at one answer. Their limit in time counts from the first failure, however long that took to come.
+/// Attempts of one request. The time limit counts from the first failure.
 pub(crate) struct Retries<'a> {
     settings: &'a Settings,
     attempts: u32,
@@ -22,14 +22,17 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Waits for the next attempt; fails as [`Error::Unavailable`] when no other attempt is allowed.
+    /// Waits for the next attempt.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if no other attempt is allowed.
     pub(crate) async fn pause(&mut self, again: Again, repeat: Repeat) -> Result<(), Error> {
         let settings = self.settings;
         let clock = &settings.clock;
         self.attempts += 1;
         let now = clock.now();
         let spent = now.saturating_sub(*self.first_failure.get_or_insert(now));
-        // Clients that got the same `Retry-After` must not come back at the same time: the jitter is added to it.
+        // The jitter is added to `Retry-After`: clients that received the same value must not return at the same time.
         let wait = match again.retry_after {
             Some(told) => told.saturating_add(settings.retry.delay(1, clock.unit())),
             None => settings.retry.delay(self.attempts, clock.unit()),

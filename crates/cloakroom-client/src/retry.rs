@@ -2,33 +2,33 @@
 
 use std::time::Duration;
 
-/// Another attempt that is about to be made, for those who watch.
+/// Report of a retry, before it is sent.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Retry {
-    /// The attempt that brought no answer, from 1.
+    /// Number of the failed attempt, counted from 1.
     pub attempt: u32,
-    /// What it brought.
+    /// Reason of the failure.
     pub reason: String,
-    /// How long the client waits before the next one.
+    /// Delay before the next attempt.
     pub wait: Duration,
 }
 
-/// Whether a request may be made twice.
+/// Condition for a retry of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// It changes nothing, or carries a key.
+    /// The request changes nothing, or carries a key.
     Safe,
-    /// Only if the service can't have acted on it.
+    /// The service can't have processed the request.
     UnlessReached,
 }
 
-/// An attempt that brought no answer.
+/// A failed attempt.
 #[derive(Debug)]
 pub(crate) struct Again {
     pub(crate) reason: String,
     pub(crate) retry_after: Option<Duration>,
-    /// Whether the service may have acted on it.
+    /// True if the service may have processed the request.
     pub(crate) reached: bool,
 }
 

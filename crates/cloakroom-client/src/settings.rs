@@ -1,4 +1,4 @@
-//! Limits and waiting of a client, as its builder sets them.
+//! Settings of a client, as its builder sets them.
 
 use std::sync::Arc;
 use std::time::Duration;

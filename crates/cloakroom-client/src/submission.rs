@@ -1,4 +1,4 @@
-//! What is asked for.
+//! Description of a submission.
 
 use std::path::PathBuf;
 
@@ -10,69 +10,69 @@ use crate::Input;
 /// A command with its payload.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// The command's type, as in `thumbnail.create`.
+    /// Type of the command, such as `thumbnail.create`.
     pub command: String,
-    /// What the command works on.
+    /// Input of the command.
     pub payload: Payload,
-    /// The parameters of a command whose payload is not JSON. Their order is part of what makes two submissions the same.
+    /// Parameters of a command whose payload is not JSON. Their order is part of the fingerprint.
     pub query: Vec<(String, String)>,
-    /// What tells the service that it has seen this submission before.
+    /// Idempotency key.
     pub key: Key,
-    /// When the job may begin, if not at once.
+    /// Earliest start of the job.
     pub not_before: Option<Timestamp>,
-    /// An upload in parts of the same payload that was interrupted, if there is one.
+    /// Id of an interrupted upload in parts of the same payload.
     pub upload: Option<String>,
 }
 
-/// What a command works on.
+/// Input of a command.
 #[derive(Debug, Clone)]
 pub enum Payload {
     /// A JSON document.
     Json(serde_json::Value),
     /// Bytes in memory.
     Bytes {
-        /// Their media type.
+        /// Media type of the bytes.
         content_type: String,
         /// The bytes.
         bytes: Bytes,
     },
     /// A file, or anything else that can be opened and read: see [`Input`]. It must not change while it is sent.
     File {
-        /// Its media type.
+        /// Media type of the file.
         content_type: String,
-        /// Where it is.
+        /// Path of the file.
         path: PathBuf,
     },
     /// Input that is open.
     Input {
-        /// Its media type.
+        /// Media type of the input.
         content_type: String,
         /// The bytes.
         input: Input,
     },
 }
 
-/// The idempotency key of a submission: the same key with the same submission is the same job.
+/// Idempotency key of a submission: the same submission with the same key is the same job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Key {
-    /// A random one for each call of [`send`](crate::Client::send): however often the client asks again within the
-    /// call, the work is done once. A second call is a second job.
+    /// A random key for each call of [`send`](crate::Client::send). Retries within the call use the same key, so the work is
+    /// done once. A second call is a second job.
     #[default]
     Random,
-    /// The caller's own id of the job: a second call, by whomever, finds the first one's job.
+    /// The caller's own id of the job. A second call with this key returns the job of the first one.
     Given(String),
-    /// None. The client then asks again only where the service can't have accepted the command: when no connection
-    /// came about, or at a 429. Any other failure leaves it unknown whether there is a job.
+    /// No key. The client then retries only if the service can't have accepted the command: without a connection, or after
+    /// a 429. After any other failure it is unknown whether the job exists.
     Without,
 }
 
 impl Submission {
-    /// A command that takes JSON.
+    /// Creates a submission of a command that takes JSON.
     pub fn json(command: &str, payload: impl Into<serde_json::Value>) -> Self {
         Self::new(command, Payload::Json(payload.into()))
     }
 
-    /// A command that takes another media type, from memory.
+    /// Creates a submission with another media type, from bytes in memory.
     pub fn bytes(command: &str, content_type: &str, bytes: impl Into<Bytes>) -> Self {
         Self::new(
             command,
@@ -83,7 +83,7 @@ impl Submission {
         )
     }
 
-    /// A command that takes what is in a file.
+    /// Creates a submission of a file.
     pub fn file(command: &str, content_type: &str, path: impl Into<PathBuf>) -> Self {
         Self::new(
             command,
@@ -113,29 +113,30 @@ impl Submission {
         self
     }
 
-    /// Under the caller's own id of the job: 1 to 255 visible ASCII characters.
+    /// Sets the caller's own id of the job: 1 to 255 visible ASCII characters.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Key::Given(key.into());
         self
     }
 
-    /// Not to begin before this time, which is at most as far away as jobs of the command are kept: 24 h by default.
+    /// Sets the time before which the job does not start. It is at most as far away as jobs of the command are stored: 24 h by
+    /// default.
     #[must_use]
     pub fn not_before(mut self, time: Timestamp) -> Self {
         self.not_before = Some(time);
         self
     }
 
-    /// With an upload in parts of the same payload that was interrupted: what is there of it is not sent again. One that is not known
-    /// any more, or of another length, is begun anew.
+    /// Resumes an interrupted upload in parts of the same payload: parts that are stored are not sent again. If the upload is
+    /// unknown or has another length, a new one replaces it.
     #[must_use]
     pub fn upload(mut self, id: impl Into<String>) -> Self {
         self.upload = Some(id.into());
         self
     }
 
-    /// Without a key: see [`Key::Without`].
+    /// Submits without a key: see [`Key::Without`].
     #[must_use]
     pub fn without_key(mut self) -> Self {
         self.key = Key::Without;

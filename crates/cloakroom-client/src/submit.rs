@@ -13,15 +13,15 @@ use crate::content::Content;
 use crate::retry::Repeat;
 use crate::{Client, Error, Key, Snapshot, Submission};
 
-/// A command that the service has accepted: the job will reach a terminal state, whatever crashes.
+/// Response to an accepted command. The job will reach a terminal state, whatever crashes.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Submitted {
-    /// The job. Of a replay, as it stands now: it may be over already, in whatever way.
+    /// The job. After a replay it is the current job, which may have ended.
     pub job: JobView,
-    /// The full URL of the job.
+    /// Full URL of the job.
     pub location: String,
-    /// Whether the service had seen the submission before: from an earlier call, or from an attempt of this one.
+    /// True if the service had accepted the submission before, in an earlier call or in an attempt of this one.
     pub replayed: bool,
 }
 
@@ -30,7 +30,7 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 const NOT_BEFORE: HeaderName = HeaderName::from_static("not-before");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
 
-/// A submission that is checked, as it goes into each attempt's request.
+/// Validated parts of a submission, for the request of each attempt.
 struct Call {
     url: Url,
     key: Option<String>,
@@ -39,7 +39,7 @@ struct Call {
 }
 
 impl Call {
-    /// Without a key, sent again it would be another command.
+    /// Returns the condition for a retry. Without a key, a retry would be another command.
     fn repeat(&self) -> Repeat {
         if self.key.is_some() {
             Repeat::Safe
@@ -50,12 +50,12 @@ impl Call {
 }
 
 impl Client {
-    /// Submits a command of any kind. Sends it again under the same key until the service has answered. For a command that takes and
+    /// Submits a command of any kind, and retries it with the same key until the service responds. For a command that takes and
     /// returns JSON, [`submit`](Self::submit) is shorter.
     ///
-    /// A payload over [`Builder::body_limit`](crate::Builder::body_limit), or one that the service finds too large for
-    /// a body, is uploaded first; in parts, if it is over [`Builder::parts_from`](crate::Builder::parts_from). An upload in parts that is
-    /// interrupted goes on where it was if the same is submitted again with its id: see [`Submission::upload`].
+    /// A payload over [`Builder::body_limit`](crate::Builder::body_limit) is uploaded first, and so is one that the service rejects
+    /// as too large for a body. Over [`Builder::parts_from`](crate::Builder::parts_from) it is uploaded in parts. Such an upload can
+    /// be resumed after an interruption: see [`Submission::upload`].
     pub async fn send(&self, submission: Submission) -> Result<Submitted, Error> {
         let Submission {
             command,
@@ -134,7 +134,7 @@ impl Client {
         let location = answer.header(LOCATION).map(str::to_owned);
         let job: JobView = match answer.status {
             StatusCode::ACCEPTED | StatusCode::OK => answer.json()?,
-            // A replay answers as a poll does: the submission is a success, though the job may have been none.
+            // A replay has the response of a poll: the submission succeeded, even if the job did not.
             _ if replayed => Snapshot::from_answer(answer)?.job,
             _ => return Err(answer.into_refusal()),
         };
@@ -148,7 +148,7 @@ impl Client {
     }
 }
 
-/// The key as the header's structured-field string (RFC 9651, 3.3.3): a bare key that begins with a quote would be misread.
+/// Formats the key as a structured-field string (RFC 9651, section 3.3.3). A bare key that begins with a quote would be misread.
 fn header_of(key: Key) -> Result<Option<String>, Error> {
     let key = match key {
         Key::Random => return Ok(Some(format!("\"{}\"", uuid::Uuid::new_v4()))),

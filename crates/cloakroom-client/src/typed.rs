@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{Client, Error, JobResult, Submission, Submitted};
 
-/// A submission, which `.await` sends. See [`Client::submit`].
+/// A submission that `.await` sends. See [`Client::submit`].
 #[derive(Debug)]
 #[must_use = "a submission is sent by `.await`"]
 pub struct Submit<T> {
@@ -30,7 +30,7 @@ pub struct Job<T> {
 }
 
 impl Client {
-    /// Submits a command that takes JSON, and whose result is a `T`; `()` if it has none.
+    /// Submits a command that takes JSON and returns a `T`, or `()` if it has no result.
     ///
     /// ```no_run
     /// # async fn example(client: cloakroom_client::Client) -> Result<(), cloakroom_client::Error> {
@@ -43,7 +43,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Those of [`send`](Self::send); [`Error::Input`] if the payload can't be written as JSON.
+    /// Errors of [`send`](Self::send), and [`Error::Input`] if the payload can't be serialized.
     pub fn submit<T>(&self, command: &str, payload: &impl Serialize) -> Submit<T> {
         let submission = serde_json::to_value(payload)
             .map(|payload| Submission::json(command, payload))
@@ -57,8 +57,8 @@ impl Client {
 }
 
 impl<T> Submit<T> {
-    /// Sets the caller's own id of the job: 1 to 255 visible ASCII characters. A second submission with it finds the first one's
-    /// job.
+    /// Sets the caller's own id of the job: 1 to 255 visible ASCII characters. A second submission with this key returns the job
+    /// of the first one.
     pub fn key(self, key: impl Into<String>) -> Self {
         self.map(|submission| submission.key(key))
     }
@@ -97,13 +97,13 @@ impl<T: DeserializeOwned> Job<T> {
     /// Waits until the job has ended, and returns its result.
     ///
     /// # Errors
-    /// Those of [`Client::wait`] and [`Client::result`]; [`Error::Protocol`] if the result is not a `T`.
+    /// Errors of [`Client::wait`] and [`Client::result`], and [`Error::Protocol`] if the result is not a `T`.
     pub async fn result(&self) -> Result<T, Error> {
         let id = &self.submitted.job.id;
         let job = self.client.wait(id, |_| ()).await?;
         let parsed = match job.result {
             Some(result) => serde_json::from_value(result),
-            // A large one is not part of the job.
+            // A large result is not part of the job.
             None if job.result_url.is_some() => match self.client.result(id).await? {
                 JobResult::Content(download) => serde_json::from_slice(&download.bytes().await?),
                 JobResult::Nothing | JobResult::NotYet(_) => serde_json::from_str("null"),

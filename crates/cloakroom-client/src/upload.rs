@@ -1,4 +1,4 @@
-//! `POST /uploads`: payloads too large for the gateway go to object storage first.
+//! `POST /uploads`: payloads that are too large for the gateway are uploaded to object storage first.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::retries::Retries;
 use crate::retry::{Again, Repeat};
 use crate::{Client, Error};
 
-/// A link that takes a payload, or a part of it.
+/// A link for the upload of a payload, or of a part of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Link<'a> {
     pub(crate) url: &'a str,
     pub(crate) headers: &'a BTreeMap<String, String>,
 }
 
-/// How an upload is sent.
+/// Method of an upload.
 #[derive(Deserialize)]
 struct By {
     method: String,
 }
 
-/// Where to put it.
+/// Link of an upload in one part.
 #[derive(Deserialize)]
 struct Ticket {
     upload_id: String,
@@ -43,7 +43,7 @@ struct Ticket {
 }
 
 impl Client {
-    /// Uploads a payload, or what is missing of it; the id is for `Upload-Id`.
+    /// Uploads a payload, or its missing parts. Returns the id for `Upload-Id`.
     pub(crate) async fn upload(
         &self,
         content: &Content,
@@ -76,21 +76,21 @@ impl Client {
                 _ if renewals.renew(&answer) => {}
                 _ => {
                     return Err(
-                        content.or_change(answer.unexpected("the storage did not take the upload"))
+                        content.or_change(answer.unexpected("the storage rejected the upload"))
                     );
                 }
             }
         }
     }
 
-    /// Asks for an upload.
+    /// Requests an upload.
     pub(crate) async fn ticket<T: DeserializeOwned>(&self, asked: &Value) -> Result<T, Error> {
         let make = || {
             self.request(Method::POST, self.url(&["uploads"]))
                 .timeout(self.inner.settings.timeout)
                 .json(asked)
         };
-        // An upload that no command names is gone after a day: a second one does no harm.
+        // An upload that no command uses is deleted after a day: a second one does no harm.
         let answer = self.ask(Repeat::Safe, make).await?;
         if !answer.status.is_success() {
             return Err(answer.into_refusal());
@@ -99,11 +99,11 @@ impl Client {
         if method == "PUT" {
             answer.json()
         } else {
-            Err(answer.unexpected("an upload by another method than PUT"))
+            Err(answer.unexpected("the upload has another method than PUT"))
         }
     }
 
-    /// Sends a payload, or a part of it, until there is an answer below 500.
+    /// Sends a payload, or a part of it, until the status of the response is below 500.
     pub(crate) async fn put(
         &self,
         link: Link<'_>,
@@ -115,7 +115,7 @@ impl Client {
         let url = self.resolve(link.url)?;
         let mut retries = Retries::new(&self.inner.settings);
         loop {
-            // With the headers that were signed, and none of the caller's: they are not for the storage.
+            // Only the signed headers: the caller's are not for the storage.
             let mut request = self
                 .inner
                 .http
@@ -129,7 +129,7 @@ impl Client {
                 request = request.header(name, value);
             }
             let attempt = progress.attempt();
-            // A presigned URL takes no chunked body, which a stream of unknown length would be.
+            // A presigned URL accepts no chunked body, which a stream of unknown length would be.
             let request = request
                 .header(CONTENT_LENGTH, range.length)
                 .body(content.body(range, &attempt));
@@ -164,7 +164,7 @@ impl Client {
     }
 }
 
-/// What an upload is to be.
+/// Returns the body of a request for an upload.
 pub(crate) fn description(content: &Content, sha256: &Digest) -> Value {
     json!({
         "content_type": content.media_type(),

@@ -1,4 +1,4 @@
-//! The progress of an upload, as it is reported to the caller.
+//! Progress of an upload, as reported to the caller.
 
 /// Progress of an upload.
 ///
@@ -6,7 +6,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Uploading {
-    /// The service's id of the upload: what was interrupted goes on by [`Submission::upload`](crate::Submission::upload).
+    /// The service's id of the upload. [`Submission::upload`](crate::Submission::upload) resumes it after an interruption.
     pub upload_id: String,
     /// The SHA-256 of the payload in hex, unless the upload was begun by an earlier call.
     pub sha256: Option<String>,

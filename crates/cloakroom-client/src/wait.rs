@@ -1,4 +1,4 @@
-//! Polling to the end.
+//! Polling until a job has ended.
 
 use std::time::Duration;
 
@@ -6,22 +6,25 @@ use cloakroom_core::view::JobView;
 
 use crate::{Ask, Client, Error, Poll};
 
-/// The least time from poll to poll, so that a job that changes all the time is not asked for all the time.
+/// Least time between polls. It limits the polls of a job that changes all the time.
 const SPACING: Duration = Duration::from_millis(200);
 
-/// A poll that took so long was held by the service, as it was asked to.
+/// Least duration of a poll that the service held as requested.
 const HELD: Duration = Duration::from_secs(1);
 
-/// When to come back if the service does not say.
+/// Delay before the next poll if the service sent none.
 const UNTOLD: Duration = Duration::from_secs(2);
 
 impl Client {
-    /// Waits until a job is over, however long that takes, and is called back with each of its states, the last one
-    /// included. The job's success is the answer; otherwise [`Error::JobFailed`] or [`Error::JobCancelled`].
+    /// Waits until a job has ended, without a time limit. Calls `on_update` with each state that it sees, including the last one,
+    /// and returns the job if it succeeded.
     ///
-    /// Holds a poll open as long as the service lets it, and else comes back as told by `Retry-After`. Goes on through
-    /// failures of the service and of the network; fails as [`Error::Unavailable`] only when one poll has used up the
-    /// limits of asking again. The job goes on whether anyone waits for it or not.
+    /// Uses long polls if the service supports them, and follows `Retry-After` otherwise. Dropping the future does not stop the
+    /// job.
+    ///
+    /// # Errors
+    /// - [`Error::JobFailed`] or [`Error::JobCancelled`] if the job ended so
+    /// - [`Error::Unavailable`] if one poll has used up its retries
     pub async fn wait(
         &self,
         job: &str,
@@ -32,7 +35,7 @@ impl Client {
         let mut seen: Option<JobView> = None;
         loop {
             let began = settings.clock.now();
-            // Without an entity tag the service would hold the answer up to the end, and its states would go unseen.
+            // Without an entity tag the service would hold the response until the job ends, and hide the states before.
             let wait_seconds = if etag.is_some() {
                 settings.long_poll_seconds
             } else {

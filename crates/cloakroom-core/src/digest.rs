@@ -12,7 +12,7 @@ pub struct Digest([u8; 32]);
 
 /// Error of parsing a text that is not 64 lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("read a digest: want 64 lower-case hex digits")]
+#[error("read a digest: expected 64 lowercase hex digits")]
 pub struct InvalidDigest;
 
 impl Digest {

@@ -28,7 +28,7 @@ pub struct Step {
 
 /// Error of parsing a step: the text has the wrong form, or its event is unknown to this version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read a step: want milliseconds, an event's word, and perhaps a reason")]
+#[error("read a step: expected milliseconds, the name of an event, and optionally a reason")]
 pub struct InvalidStep;
 
 impl Step {

@@ -112,7 +112,7 @@ macro_rules! uuid_name {
 
             /// Parses the only accepted form: lower case and hyphenated.
             fn from_str(text: &str) -> Result<Self, InvalidName> {
-                let invalid = InvalidName("an id is a UUID, lower case and hyphenated");
+                let invalid = InvalidName("an id is a lowercase, hyphenated UUID");
                 let id = Uuid::try_parse(text).map_err(|_| invalid.clone())?;
                 if id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text { Ok(Self(id)) } else { Err(invalid) }
             }

@@ -258,7 +258,7 @@ pub(crate) mod tests {
         assert_eq!(
             (past.ready_at, future.ready_at),
             (now, later),
-            "a time that is over is now"
+            "a time in the past is now"
         );
         assert_eq!(future.deadline(), later.after(job.retention));
         job = Job::accept(new(None), now);

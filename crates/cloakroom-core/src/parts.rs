@@ -40,8 +40,8 @@ pub enum InvalidPartCount {
 
 impl PartLayout {
     /// Divides an upload into the requested number of parts, or into parts of the default size.
-    pub fn new(length: u64, wish: Option<u32>) -> Result<Self, InvalidPartCount> {
-        let Some(parts) = wish.map(|parts| parts.clamp(1, MOST_PARTS)) else {
+    pub fn new(length: u64, requested: Option<u32>) -> Result<Self, InvalidPartCount> {
+        let Some(parts) = requested.map(|parts| parts.clamp(1, MOST_PARTS)) else {
             let least = length.div_ceil(MOST_PARTS.into()).next_multiple_of(MIB);
             return Ok(Self {
                 length,
@@ -96,9 +96,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_that_can_not_be_is_told_what_can() {
+    fn an_impossible_number_of_parts_is_rejected_with_a_possible_one() {
         let five = LEAST_PART;
-        for (length, wish, said) in [
+        for (length, requested, said) in [
             (five + 1, 2, Err(InvalidPartCount::TooMany(1))),
             (2 * five, 2, Ok(2)),
             (2 * five - 1, 2, Ok(2)),
@@ -111,22 +111,22 @@ mod tests {
             (LARGEST_UPLOAD, 1_023, Err(InvalidPartCount::TooFew(1_024))),
         ] {
             assert_eq!(
-                PartLayout::new(length, Some(wish)).map(|it| it.count()),
+                PartLayout::new(length, Some(requested)).map(|it| it.count()),
                 said,
-                "{length} in {wish}"
+                "{length} in {requested}"
             );
         }
     }
 
     #[test]
-    fn where_nobody_wishes_otherwise_parts_are_of_a_usual_size_and_never_too_many() {
+    fn by_default_parts_are_of_a_usual_size_and_never_too_many() {
         for (length, parts, part_length) in [
             (1, 1, 64),
             (64 * MIB + 1, 2, 64),
             (700 * GIB, 9_956, 72),
             (LARGEST_UPLOAD, 9_987, 525),
         ] {
-            let it = PartLayout::new(length, None).expect("no wish");
+            let it = PartLayout::new(length, None).expect("any number of parts");
             assert_eq!(
                 (it.count(), it.part_length),
                 (parts, part_length * MIB),
@@ -137,18 +137,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_are_as_many_as_were_wished_for_and_make_up_the_whole(
+        fn parts_are_as_many_as_requested_and_make_up_the_whole(
             length in prop_oneof![1..LARGEST_UPLOAD, 1..300 * MIB],
-            wish in prop_oneof![1..=MOST_PARTS, 1u32..40],
+            requested in prop_oneof![1..=MOST_PARTS, 1u32..40],
         ) {
-            let it = match PartLayout::new(length, Some(wish)) {
+            let it = match PartLayout::new(length, Some(requested)) {
                 Ok(it) => it,
                 Err(InvalidPartCount::TooMany(would)) => {
-                    prop_assert!(would < wish && PartLayout::new(length, Some(would + 1)).is_err());
+                    prop_assert!(would < requested && PartLayout::new(length, Some(would + 1)).is_err());
                     PartLayout::new(length, Some(would)).expect("it would do")
                 }
                 Err(InvalidPartCount::TooFew(would)) => {
-                    prop_assert!(would > wish && PartLayout::new(length, Some(would - 1)).is_err());
+                    prop_assert!(would > requested && PartLayout::new(length, Some(would - 1)).is_err());
                     PartLayout::new(length, Some(would)).expect("it would do")
                 }
             };
@@ -158,8 +158,8 @@ mod tests {
             prop_assert!(it.length_of(last) > 0);
             prop_assert_eq!(it.offset(last) + it.length_of(last), length);
             prop_assert_eq!(it.length_of(last + 1), 0);
-            if PartLayout::new(length, Some(wish)).is_ok() {
-                prop_assert_eq!(last, wish);
+            if PartLayout::new(length, Some(requested)).is_ok() {
+                prop_assert_eq!(last, requested);
             }
         }
     }

@@ -47,15 +47,15 @@ codes! {
     /// The headers are more or longer than the HTTP server accepts.
     HeadersTooLarge = "headers-too-large", 431, "The headers are too large";
     /// The path does not exist.
-    NotFound = "not-found", 404, "There is nothing here";
+    NotFound = "not-found", 404, "The path does not exist";
     /// The path does not support the method.
-    MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
+    MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed";
     /// The gateway throttles the caller. The functions never return this code themselves.
-    TooManyRequests = "too-many-requests", 429, "There are too many requests";
+    TooManyRequests = "too-many-requests", 429, "Too many requests";
     /// The gateway requires credentials. The functions never return this code themselves.
-    Unauthorized = "unauthorized", 401, "The caller is not known";
+    Unauthorized = "unauthorized", 401, "The caller is unknown";
     /// The caller has no access to this service, or the gateway passed the request on without an identity.
-    Forbidden = "forbidden", 403, "The caller is not let in";
+    Forbidden = "forbidden", 403, "Access is denied";
     /// A service that Cloakroom needs is throttled or unavailable.
     TemporarilyUnavailable = "temporarily-unavailable", 503, "The service is temporarily unavailable";
     /// Internal error of the service.
@@ -63,7 +63,7 @@ codes! {
     /// The request is malformed: its headers, its query, or its structure.
     InvalidRequest = "invalid-request", 400, "The request is not valid";
     /// A precondition of the request failed (RFC 9110, section 13.1). The request had no effect.
-    PreconditionFailed = "precondition-failed", 412, "A precondition does not hold";
+    PreconditionFailed = "precondition-failed", 412, "A precondition failed";
     /// No command of this type is registered.
     UnknownCommand = "unknown-command", 404, "The command is unknown";
     /// The key is not valid.
@@ -81,7 +81,7 @@ codes! {
     /// No finished upload has this id.
     UploadNotFound = "upload-not-found", 422, "The upload was not found";
     /// The result has expired, but the job has not.
-    ResultExpired = "result-expired", 410, "The result is no longer kept";
+    ResultExpired = "result-expired", 410, "The result has expired";
     /// The multipart upload does not exist or has expired.
     UnknownUpload = "unknown-upload", 404, "The upload is unknown";
     /// The job does not exist or has expired.
@@ -165,7 +165,7 @@ impl Problem {
         let mut problem = match (job.status, &job.error) {
             (crate::Status::Cancelled, _) => Self::new(
                 Code::JobCancelled,
-                "the job was cancelled; submit it again under a new key if it is wanted after all",
+                "the job was cancelled; if it is still needed, submit it again under a new key",
             ),
             (crate::Status::Failed, Some(error)) => {
                 let mut problem = Self::new(Code::JobFailed, error.detail.clone());

@@ -18,7 +18,7 @@ const YEAR_10000: i64 = 253_402_300_800;
 
 /// Error of parsing a text that is not an RFC 3339 time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read a time: want RFC 3339, as in 2026-11-21T08:00:00.123Z")]
+#[error("read a time: expected RFC 3339, such as 2026-11-21T08:00:00.123Z")]
 pub struct InvalidTimestamp;
 
 impl Timestamp {

@@ -229,7 +229,7 @@ impl Transition {
             AttemptEnd::Cancelled => Self::retry(
                 job,
                 token,
-                Failure::new("the attempt was stopped before it was done"),
+                Failure::new("the attempt was stopped before it finished"),
                 None,
                 policy,
                 now,
@@ -306,7 +306,7 @@ impl Transition {
     /// Ends a job that has been ready for longer than `start_within` without a first attempt.
     pub fn lapse(created_at: Timestamp, start_within: Duration, now: Timestamp) -> Self {
         let failure = Failure::new(format!(
-            "the job was not begun within {} s; submit the command again under a new key if it is wanted still",
+            "the job did not start within {} s; if it is still needed, submit the command again under a new key",
             start_within.as_secs()
         ));
         let mut transition = Self::new(Event::Lapse, now).with_cause(failure.with_code("expired"));

@@ -67,7 +67,7 @@ impl Workload {
             ),
             (
                 format!("--batch {LARGEST_BATCH}"),
-                Some("if handlers wait, and jobs come fast enough"),
+                Some("if handlers wait for I/O, and jobs arrive fast enough"),
                 Self {
                     batch: LARGEST_BATCH,
                     ..*self
@@ -107,7 +107,7 @@ impl Workload {
             ),
             (
                 "--result 0".into(),
-                Some("if it is kept elsewhere"),
+                Some("if it is stored elsewhere"),
                 Self { result: 0, ..*self },
             ),
         ];

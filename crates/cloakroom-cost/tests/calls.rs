@@ -1,4 +1,4 @@
-//! The calls of the estimate are the calls that are made: those of the use cases, over ports of which each call is one to AWS.
+//! Compares the calls of the estimate with those of the use cases. Each call of a port is one call to AWS.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
-/// How often each operation is called.
+/// Number of calls of each operation.
 type Counts = BTreeMap<String, u32>;
 
-/// What each call of a port is to AWS, as the tests of the adapters count it.
+/// Converts calls of ports to calls of AWS, as the tests of the adapters count them.
 fn counted(calls: Vec<&'static str>) -> Counts {
     let mut counts = Counts::new();
     for call in calls {
@@ -37,15 +37,15 @@ fn counted(calls: Vec<&'static str>) -> Counts {
             // Deleting costs nothing. The other is made where the client did not say its SHA-256, which the memory never
             // knows; the model takes it as said.
             "delete" | "digest" => continue,
-            _ => panic!("{call} is not reckoned with"),
+            _ => panic!("{call} is not part of the estimate"),
         };
         *counts.entry(name.to_owned()).or_default() += 1;
     }
     counts
 }
 
-/// What the model counts for one job.
-fn reckoned(workload: &Workload, by: By) -> Counts {
+/// Returns the calls that the model counts for one job.
+fn estimated(workload: &Workload, by: By) -> Counts {
     let mut counts = BTreeMap::<&str, f64>::new();
     for call in workload.calls().iter().filter(|call| call.by == by) {
         *counts.entry(call.name).or_default() += call.a_job;
@@ -86,7 +86,7 @@ fn workload() -> Workload {
     }
 }
 
-/// What a job does.
+/// Work of a job.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Work {
     duration_ms: u64,
@@ -146,7 +146,7 @@ async fn submitted(room: &Room, workload: &Workload) -> Job {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_calls_reckoned_with_are_those_that_are_made() {
+async fn the_calls_estimated_with_are_those_that_are_made() {
     let (it, inline) = (workload(), INLINE_LIMIT as u64);
     let lasting = |ms| Workload {
         duration: Duration::from_millis(ms),
@@ -206,13 +206,13 @@ async fn the_calls_reckoned_with_are_those_that_are_made() {
         let job = submitted(&room, &workload).await;
         assert_eq!(
             counted(room.memory.calls()),
-            reckoned(&workload, By::Submit),
+            estimated(&workload, By::Submit),
             "{workload:?}"
         );
         room.work_until_idle().await;
         assert_eq!(
             counted(room.memory.calls()),
-            reckoned(&workload, By::Worker),
+            estimated(&workload, By::Worker),
             "{workload:?}"
         );
         let mut polls = 0.0;
@@ -222,7 +222,7 @@ async fn the_calls_reckoned_with_are_those_that_are_made() {
         }
         assert_eq!(
             counted(room.memory.calls()),
-            reckoned(&workload, By::Status),
+            estimated(&workload, By::Status),
             "{workload:?}"
         );
     }
@@ -271,14 +271,14 @@ async fn bytes_are_carried_in_base64_and_uploaded_where_no_request_takes_them() 
             .expect("accepted");
         assert_eq!(
             counted(room.memory.calls()),
-            reckoned(&workload, By::Submit),
+            estimated(&workload, By::Submit),
             "{payload}"
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_is_held_reads_as_often_as_is_reckoned() {
+async fn a_poll_that_is_held_reads_as_often_as_is_estimated() {
     for wait in [0, 1, 100, 101, 800, 2000, 9999, 25_000].map(Duration::from_millis) {
         let (it, room) = (Workload { wait, ..workload() }, room());
         let job = submitted(&room, &it).await;
@@ -290,7 +290,7 @@ async fn a_poll_that_is_held_reads_as_often_as_is_reckoned() {
             .expect("known");
         assert_eq!(
             counted(room.memory.calls()),
-            reckoned(&it, By::Status),
+            estimated(&it, By::Status),
             "{wait:?}"
         );
     }

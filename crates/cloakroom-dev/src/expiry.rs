@@ -36,8 +36,8 @@ pub(crate) async fn delete(services: Arc<Services>, objects: S3Objects, commands
                 Timestamp::from_millis(SystemHost.now().as_millis().saturating_sub(millis));
             match objects.sweep(&prefix, before).await {
                 Ok(0) => {}
-                Ok(swept) => tracing::info!(prefix, swept, "swept objects that are over"),
-                Err(error) => tracing::warn!(prefix, %error, "failed to sweep objects"),
+                Ok(swept) => tracing::info!(prefix, swept, "deleted expired objects"),
+                Err(error) => tracing::warn!(prefix, %error, "failed to delete expired objects"),
             }
         }
         tokio::time::sleep(PAUSE).await;

@@ -9,7 +9,7 @@ use crate::{Data, Listen};
 /// Returns the address of the service, the location of its data, and an example line for each command.
 pub(crate) fn text(place: &Listen, data: &Data, commands: &Registry) -> String {
     let mut text = format!(
-        "listening on http://{place}\n{data}; end it with Ctrl-C\n\nopen http://{place} in a browser, or try:\n"
+        "listening on http://{place}\n{data}; stop it with Ctrl-C\n\nopen http://{place} in a browser, or try:\n"
     );
     for command in commands.iter().filter(|command| !command.is_diagnostic()) {
         let example = command.curl(&format!("http://{place}"));
@@ -17,7 +17,7 @@ pub(crate) fn text(place: &Listen, data: &Data, commands: &Registry) -> String {
     }
     write!(
         text,
-        "  curl -i http://{place}/jobs/ID   # the Location of the answer; or open it in a browser"
+        "  curl -i http://{place}/jobs/ID   # the Location of the response; or open it in a browser"
     )
     .expect("writing to a string does not fail");
     text

@@ -41,7 +41,7 @@ impl fmt::Display for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(folder) => write!(f, "data in {}", folder.display()),
-            Self::Memory => f.write_str("nothing is kept"),
+            Self::Memory => f.write_str("data in memory"),
         }
     }
 }
@@ -135,8 +135,8 @@ fn failed_to_start(error: &StartError, data: &Data) -> String {
     match (error, data) {
         (_, Data::Memory) => format!("failed to {error}"),
         (StartError::Data { .. }, _) => {
-            format!("failed to {error}, or choose another one by --data")
+            format!("failed to {error}, or choose another one with --data")
         }
-        _ => format!("failed to {error}; choose another folder by --data"),
+        _ => format!("failed to {error}; choose another folder with --data"),
     }
 }

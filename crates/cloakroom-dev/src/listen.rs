@@ -22,7 +22,7 @@ impl FromStr for Listen {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "want a host and a port, as in 127.0.0.1:9000, localhost:9000 or [::1]:9000; got '{text}'"
+                "expected a host and a port, such as 127.0.0.1:9000, localhost:9000 or [::1]:9000; got '{text}'"
             )
         };
         if let Ok(address) = text.parse::<SocketAddr>() {
@@ -60,12 +60,12 @@ impl Listen {
     pub(crate) async fn bind(&self) -> Result<(Vec<TcpListener>, Self), String> {
         let failed = |error: io::Error| {
             format!(
-                "failed to listen on {self}: {error}; choose another place by --listen (port 0: a free one)"
+                "failed to listen on {self}: {error}; choose another address with --listen (port 0 selects a free port)"
             )
         };
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(|error| {
             format!(
-                "failed to find the host {}: {error}; choose one that this machine has, as in --listen 127.0.0.1:9000",
+                "failed to find the host {}: {error}; choose one of this machine, such as --listen 127.0.0.1:9000",
                 self.host
             )
         })?;
@@ -141,7 +141,7 @@ mod tests {
             "",
         ] {
             let error = text.parse::<Listen>().expect_err(text);
-            assert!(error.contains("as in 127.0.0.1:9000"), "{error}");
+            assert!(error.contains("such as 127.0.0.1:9000"), "{error}");
         }
     }
 

@@ -80,7 +80,7 @@ impl Write for Log {
         if dropped > 0 {
             writeln!(
                 text,
-                "dropped {dropped} lines of the log: its reader did not keep up"
+                "dropped {dropped} lines of the log: its reader was too slow"
             )?;
         }
         text.extend_from_slice(line);
@@ -130,7 +130,7 @@ mod tests {
         log.write_all(b"5\n").expect("it never fails");
         assert_eq!(
             read(log, &entries),
-            "2\ndropped 2 lines of the log: its reader did not keep up\n5\n"
+            "2\ndropped 2 lines of the log: its reader was too slow\n5\n"
         );
     }
 

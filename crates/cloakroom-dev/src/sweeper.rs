@@ -16,7 +16,7 @@ pub(crate) async fn sweep(store: DynamoStore, sweeper: Sweeper) {
             Err(error) => Err(error),
         };
         if let Err(error) = looked {
-            tracing::warn!(%error, "failed to look for abandoned jobs");
+            tracing::warn!(%error, "failed to check for abandoned jobs");
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -144,12 +144,12 @@ impl<T> Answer<T> {
             Self::Is(value) => Ok(Some(value)),
             Self::Absent => Ok(None),
             Self::Denied(action, message) => Err(denied(check, action, message)),
-            Self::Unknown(action) => {
-                Err(check.skip(format!("not asked: the service does not know this call ({action})")))
-            }
+            Self::Unknown(action) => Err(check.skip(format!(
+                "not checked: the service does not support this call ({action})"
+            ))),
             Self::Unclear(reason) => Err(check.fail(
-                format!("no answer that can be used: {reason}"),
-                "what can't be asked can't be said to be right; a fault of the service's own may pass: ask again",
+                format!("the response is unusable: {reason}"),
+                "the setting can't be checked; the service may recover: run the doctor again",
             )),
         }
     }
@@ -168,23 +168,22 @@ impl<T> Answer<T> {
 
 fn unreachable(reason: &str) -> Stop {
     let finding = check("credentials", "endpoint").fail(
-        format!("nothing answers: {reason}"),
-        "nothing can be asked; AWS_ENDPOINT_URL (unset for AWS itself) and AWS_REGION say where the services are",
+        format!("no response: {reason}"),
+        "nothing can be checked; AWS_ENDPOINT_URL (unset for AWS itself) and AWS_REGION select the services",
     );
     Stop(
-        Box::new(finding.mended_by("aws configure list")),
+        Box::new(finding.fixed_by("aws configure list")),
         End::Unreachable,
     )
 }
 
 fn refused_credentials(code: &str, message: &str) -> Stop {
     let finding = check("credentials", "credentials").fail(
-        format!("they are refused: {message} ({code})"),
-        "nothing can be asked by someone whom AWS does not know, in a region that the account has not turned on, or \
-         with credentials that have expired",
+        format!("they are rejected: {message} ({code})"),
+        "nothing can be checked: the credentials are unknown or have expired, or the region is not enabled for the account",
     );
     Stop(
-        Box::new(finding.mended_by("aws sts get-caller-identity || aws configure")),
+        Box::new(finding.fixed_by("aws sts get-caller-identity || aws configure")),
         End::Unidentified,
     )
 }
@@ -193,12 +192,12 @@ fn denied(check: Check, action: &str, message: &str) -> Finding {
     let finding = check.fail(
         format!("{action} is denied: {message}"),
         format!(
-            "what can't be asked can't be said to be right; the doctor needs {}",
+            "the setting can't be checked; the doctor needs {}",
             ACTIONS.join(", ")
         ),
     );
     match grant(message) {
-        Some(command) => finding.mended_by(command),
+        Some(command) => finding.fixed_by(command),
         None => finding,
     }
 }
@@ -267,28 +266,28 @@ mod tests {
                 .starts_with("sqs:GetQueueAttributes is denied: "),
             "{denied:?}"
         );
-        let mend = denied.mend.expect("it says who is denied");
+        let fix = denied.fix.expect("it says who is denied");
         assert!(
-            mend.starts_with(
+            fix.starts_with(
                 "aws iam put-user-policy --user-name ada --policy-name cloakroom-doctor "
             ),
-            "{mend}"
+            "{fix}"
         );
-        assert!(ACTIONS.iter().all(|action| mend.contains(action)), "{mend}");
+        assert!(ACTIONS.iter().all(|action| fix.contains(action)), "{fix}");
     }
 
     #[test]
     fn the_grant_is_to_the_role_that_was_assumed_and_to_nobody_if_none_is_named() {
         let message =
             "User: arn:aws:sts::1:assumed-role/reader/session is not authorized to perform: …";
-        let mend = finding(refused(400, "AccessDeniedException", message))
-            .mend
+        let fix = finding(refused(400, "AccessDeniedException", message))
+            .fix
             .expect("it says who is denied");
         assert!(
-            mend.starts_with("aws iam put-role-policy --role-name reader "),
-            "{mend}"
+            fix.starts_with("aws iam put-role-policy --role-name reader "),
+            "{fix}"
         );
-        assert_eq!(finding(refused(403, "", "Forbidden")).mend, None);
+        assert_eq!(finding(refused(403, "", "Forbidden")).fix, None);
     }
 
     #[test]
@@ -302,7 +301,7 @@ mod tests {
             assert_eq!(finding.state, State::Skip, "{code}");
             assert_eq!(
                 finding.found,
-                "not asked: the service does not know this call (sqs:GetQueueAttributes)"
+                "not checked: the service does not support this call (sqs:GetQueueAttributes)"
             );
         }
     }
@@ -319,7 +318,7 @@ mod tests {
             assert_eq!((last.state, last.subject), (State::Fail, "credentials"));
             assert_eq!(
                 last.found,
-                format!("they are refused: the token is invalid ({code})")
+                format!("they are rejected: the token is invalid ({code})")
             );
         }
     }
@@ -331,7 +330,7 @@ mod tests {
             (finding.state, &*finding.found),
             (
                 State::Fail,
-                "no answer that can be used: 500 InternalError: oh"
+                "the response is unusable: 500 InternalError: oh"
             )
         );
     }

@@ -113,13 +113,13 @@ pub(crate) fn judge(facts: &Facts, needs: Needs, aws: &Aws) -> Vec<Finding> {
     match facts.bucket.or_finding(named.clone()) {
         Ok(Some(())) => {}
         Ok(None) => {
-            let found = format!("there is no bucket {}", facts.name);
+            let found = format!("the bucket {} does not exist", facts.name);
             let why =
-                "large payloads are refused with 503, and jobs with large results never succeed";
+                "the response to large payloads is 503, and jobs with large results never succeed";
             return vec![
                 named
                     .fail(found, why)
-                    .mended_by(create(&facts.name, needs, aws)),
+                    .fixed_by(create(&facts.name, needs, aws)),
             ];
         }
         Err(finding) => return vec![finding],
@@ -149,10 +149,10 @@ fn access(facts: &Facts, aws: &Aws) -> Finding {
         Ok(None) => SWITCHES.join(", "),
         Err(finding) => return finding,
     };
-    let why = "one wrong policy or ACL would show every caller's payloads and results to everyone";
+    let why = "one wrong policy or ACL would publish the payloads and results of all callers";
     check
         .fail(format!("not blocked: {open} off"), why)
-        .mended_by(block(&facts.name, aws))
+        .fixed_by(block(&facts.name, aws))
 }
 
 fn encryption(facts: &Facts, aws: &Aws) -> Finding {
@@ -161,10 +161,10 @@ fn encryption(facts: &Facts, aws: &Aws) -> Finding {
         Ok(Some(Some(algorithm))) => check.ok(algorithm),
         Ok(_) => {
             let finding = check.warn(
-                "there is none by default",
-                "payloads and results lie on disks as they are",
+                "objects are not encrypted by default",
+                "payloads and results are stored unencrypted",
             );
-            finding.mended_by(encrypt(&facts.name, aws))
+            finding.fixed_by(encrypt(&facts.name, aws))
         }
         Err(finding) => finding,
     }

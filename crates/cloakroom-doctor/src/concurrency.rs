@@ -56,7 +56,7 @@ pub(crate) fn judge(
     let quota = check(SUBJECT, "account quota");
     let account = match account.or_finding(quota.clone()) {
         Ok(Some(account)) => account,
-        Ok(None) => return vec![quota.skip("not asked: the service does not know this call")],
+        Ok(None) => return vec![quota.skip("not checked: the service does not support this call")],
         Err(finding) => return vec![finding],
     };
     let raise = || {
@@ -72,14 +72,14 @@ pub(crate) fn judge(
         aws.run(&[&words[..], &["--desired-value", &wanted]].concat())
     };
     let mut findings = vec![if account.quota < USUAL {
-        let why = "held polls and a burst of jobs take up all executions: submit and status answer 503, and the worker's \
-                   throttled messages come nearer to the dead letters";
+        let why = "long polls and a burst of jobs use up all executions: submit and status respond with 503, and each \
+                   throttled message comes closer to the dead letters";
         quota
             .warn(
-                format!("{}, and AWS's usual quota is {USUAL}", account.quota),
+                format!("{}, and the default quota of AWS is {USUAL}", account.quota),
                 why,
             )
-            .mended_by(raise())
+            .fixed_by(raise())
     } else {
         quota.ok(account.quota.to_string())
     }];
@@ -91,12 +91,12 @@ pub(crate) fn judge(
     findings.push(if left >= LEFT {
         check.ok(left.to_string())
     } else {
-        let found = format!("{left} of {}, when {} workers are busy", account.unreserved, workers.concurrency);
+        let found = format!("{left} of {}, if {} workers are busy", account.unreserved, workers.concurrency);
         let why = "submit and status are throttled while the queue is long, unless executions are reserved for them";
         let fewer = account.unreserved - LEFT;
         let finding = check.warn(found, why);
         // Lambda's minimum is two.
-        finding.mended_by(if fewer < 2 { raise() } else { bounded(workers, fewer, aws) })
+        finding.fixed_by(if fewer < 2 { raise() } else { bounded(workers, fewer, aws) })
     });
     findings
 }
@@ -120,7 +120,7 @@ mod tests {
         );
         let all: Vec<_> = findings
             .into_iter()
-            .map(|it| (it.state, it.mend.unwrap_or_default()))
+            .map(|it| (it.state, it.fix.unwrap_or_default()))
             .collect();
         all.try_into().expect("two findings")
     }
@@ -136,25 +136,25 @@ mod tests {
 
     #[test]
     fn the_quota_of_a_new_account_is_warned_of() {
-        let [(state, mend), (left, raise)] = judged(10, 10, 10);
+        let [(state, fix), (left, raise)] = judged(10, 10, 10);
         assert_eq!((state, left), (State::Warn, State::Warn));
         assert!(
-            mend.starts_with("aws service-quotas request-service-quota-increase"),
-            "{mend}"
+            fix.starts_with("aws service-quotas request-service-quota-increase"),
+            "{fix}"
         );
-        assert_eq!(mend, raise, "no bound of the workers is low enough");
+        assert_eq!(fix, raise, "no bound of the workers is low enough");
     }
 
     #[test]
     fn workers_that_leave_nothing_to_the_others_are_warned_of() {
         for (unreserved, workers, fewer) in [(1000, 1000, 900), (1000, 901, 900), (300, 250, 200)] {
-            let [_, (state, mend)] = judged(1000, unreserved, workers);
+            let [_, (state, fix)] = judged(1000, unreserved, workers);
             assert_eq!(state, State::Warn);
             assert!(
-                mend.contains(&format!(
+                fix.contains(&format!(
                     "--uuid u --scaling-config MaximumConcurrency={fewer} "
                 )),
-                "{mend}"
+                "{fix}"
             );
         }
         assert_eq!(judged(1000, 1000, 900)[1].0, State::Ok);

@@ -31,7 +31,7 @@ pub(crate) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding)
             .provide_credentials()
             .await
             .map_err(|error| deployment::no_credentials(&error)),
-        None => Err("there is nowhere to take them from".to_owned()),
+        None => Err("no source is configured".to_owned()),
     };
     let key = given
         .map_err(|reason| no_credentials(&reason))?
@@ -45,10 +45,10 @@ pub(crate) async fn ask(clients: &Clients, stack: &str) -> Result<(Aws, Finding)
 
 fn no_endpoint(reason: &str) -> Stop {
     let why =
-        "nothing can be asked: AWS_ENDPOINT_URL (unset for AWS itself) says where the services are";
+        "nothing can be checked: AWS_ENDPOINT_URL (unset for AWS itself) selects the services";
     let finding = check("credentials", "endpoint").fail(reason, why);
     Stop(
-        Box::new(finding.mended_by("unset AWS_ENDPOINT_URL")),
+        Box::new(finding.fixed_by("unset AWS_ENDPOINT_URL")),
         End::Unidentified,
     )
 }
@@ -56,21 +56,21 @@ fn no_endpoint(reason: &str) -> Stop {
 fn no_region() -> Stop {
     let finding = check("credentials", "region").fail(
         "no region is set",
-        "nothing can be asked: AWS_REGION, or the profile, says where the deployment is",
+        "nothing can be checked: AWS_REGION, or the profile, selects the region of the deployment",
     );
     Stop(
-        Box::new(finding.mended_by("aws configure set region us-east-1")),
+        Box::new(finding.fixed_by("aws configure set region us-east-1")),
         End::Unidentified,
     )
 }
 
 fn no_credentials(reason: &str) -> Stop {
     let finding = check("credentials", "credentials").fail(
-        format!("there are none: {reason}"),
-        "nothing can be asked; they come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role",
+        format!("none found: {reason}"),
+        "nothing can be checked; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile or a role",
     );
     Stop(
-        Box::new(finding.mended_by("eval \"$(aws configure export-credentials --format env)\"")),
+        Box::new(finding.fixed_by("eval \"$(aws configure export-credentials --format env)\"")),
         End::Unidentified,
     )
 }

@@ -47,7 +47,7 @@ pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortErro
         .unwrap_or_default();
     let config = SubmitConfig::from_env(&|name| variables.get(name).cloned()).map_err(|error| {
         unusable(format!(
-            "{name} is not set up: {error}; run `cloakroom doctor`"
+            "{name} is misconfigured: {error}; run `cloakroom doctor`"
         ))
     })?;
     Ok(Deployment {
@@ -77,7 +77,7 @@ async fn check_identity(clients: &Clients) -> Result<(), PortError> {
     };
     let provider = sdk
         .credentials_provider()
-        .ok_or_else(|| missing("there is no place to take them from"))?;
+        .ok_or_else(|| missing("no source is configured"))?;
     provider
         .provide_credentials()
         .await
@@ -106,7 +106,7 @@ pub(crate) fn check_endpoints(clients: &Clients) -> Result<(), String> {
         let is_ignored = name == "AWS_ENDPOINT_URL" && clients.sdk().endpoint_url().is_none();
         if !is_http || is_ignored {
             return Err(format!(
-                "{name} is no URL: {:?}; set it to one, or unset it",
+                "{name} is not a valid URL: {:?}; correct it, or unset it",
                 redact::url(&url)
             ));
         }

@@ -39,7 +39,7 @@ pub struct Finding {
     /// Consequence, for a warning or a failure.
     pub why: Option<String>,
     /// Shell command that fixes the finding, if there is one.
-    pub mend: Option<String>,
+    pub fix: Option<String>,
 }
 
 /// A check without a result yet.
@@ -81,15 +81,15 @@ impl Check {
             state,
             found,
             why,
-            mend: None,
+            fix: None,
         }
     }
 }
 
 impl Finding {
-    pub(crate) fn mended_by(self, command: impl Into<String>) -> Self {
+    pub(crate) fn fixed_by(self, command: impl Into<String>) -> Self {
         Self {
-            mend: Some(command.into()),
+            fix: Some(command.into()),
             ..self
         }
     }

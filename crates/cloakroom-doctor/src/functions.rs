@@ -75,13 +75,11 @@ pub(crate) fn there_is_one(functions: &Functions, aws: &Aws) -> Result<(), Stop>
         return Ok(());
     }
     let finding = check("functions", "stack").fail(
-        format!("there is no function of a stack {:?} in {}", aws.stack, aws.region),
-        "nothing else can be asked: --stack or CLOAKROOM_STACK names another stack, AWS_REGION another region",
+        format!("the stack {:?} has no function in {}", aws.stack, aws.region),
+        "nothing else can be checked: select another stack with --stack or CLOAKROOM_STACK, or another region with \
+         AWS_REGION",
     );
-    Err(Stop(
-        Box::new(finding.mended_by(deploy(aws))),
-        End::Answered,
-    ))
+    Err(Stop(Box::new(finding.fixed_by(deploy(aws))), End::Answered))
 }
 
 fn deploy(aws: &Aws) -> String {
@@ -135,10 +133,10 @@ pub(crate) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec
             Ok(Some(function)) => function,
             Ok(None) => {
                 let finding = check.fail(
-                    "the function is not there",
-                    "what it does is not done, while the others go on",
+                    "the function does not exist",
+                    "its work is not done, while the other functions run",
                 );
-                findings.push(finding.mended_by(deploy(aws)));
+                findings.push(finding.fixed_by(deploy(aws)));
                 continue;
             }
             Err(finding) => {
@@ -149,14 +147,14 @@ pub(crate) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec
         known.timeouts.push((*kind, function.timeout));
         let (errors, read) = all_errors(*kind, function, functions);
         if errors.is_empty() {
-            findings.push(check.clone().ok("it starts with them"));
+            findings.push(check.clone().ok("valid"));
         }
-        for (error, mend) in errors {
+        for (error, fix) in errors {
             let finding = check.clone().fail(
                 error.to_string(),
-                "the function stops at its start, so all that it does fails",
+                "the function fails at its start, so all of its requests fail",
             );
-            findings.push(finding.mended_by(mended(error.name, mend.as_deref(), &name, aws)));
+            findings.push(finding.fixed_by(fix_variable(error.name, fix.as_deref(), &name, aws)));
         }
         told.extend(read);
     }
@@ -214,7 +212,7 @@ fn all_errors(
 }
 
 /// Returns a command that sets a variable to `value`, or else to the stack's output.
-fn mended(variable: &str, value: Option<&str>, function: &str, aws: &Aws) -> String {
+fn fix_variable(variable: &str, value: Option<&str>, function: &str, aws: &Aws) -> String {
     let of_stack = |output| aws.set_variable_to(function, variable, &aws.output_of_stack(output));
     match (value, variable) {
         (Some(value), _) => aws.set_variable(function, variable, value),

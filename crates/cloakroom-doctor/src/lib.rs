@@ -153,6 +153,6 @@ fn dead_letters<'a>(queue: Option<&'a queue::Facts>, known: &'a Known) -> Option
 
 fn unnamed(subject: &'static str, variable: &str) -> Finding {
     check(subject, "name").skip(format!(
-        "not asked: no function says which it is ({variable})"
+        "not checked: no function is configured with its name ({variable})"
     ))
 }

@@ -104,14 +104,14 @@ fn name(prefix: &str) -> String {
 }
 
 pub(crate) fn judge(rules: &[Rule], bucket: &str, needs: Needs, aws: &Aws) -> Vec<Finding> {
-    let mend = put(rules, bucket, needs, aws);
+    let fix = put(rules, bucket, needs, aws);
     let expiry = wanted(needs)
         .into_iter()
-        .map(|(prefix, days)| expiry(rules, &prefix, days, &mend));
-    expiry.chain([parts(rules, mend.clone())]).collect()
+        .map(|(prefix, days)| expiry(rules, &prefix, days, &fix));
+    expiry.chain([parts(rules, fix.clone())]).collect()
 }
 
-fn expiry(rules: &[Rule], prefix: &str, days: u64, mend: &str) -> Finding {
+fn expiry(rules: &[Rule], prefix: &str, days: u64, fix: &str) -> Finding {
     let check = check("bucket", format!("lifecycle of {prefix}"));
     if let Some(early) = rules.iter().find(|rule| rule.is_too_early(prefix, days)) {
         let after = early.expires.filter(|days| *days > 0);
@@ -126,9 +126,9 @@ fn expiry(rules: &[Rule], prefix: &str, days: u64, mend: &str) -> Finding {
         return check
             .fail(
                 found,
-                "a job that waited finds its payload gone, or a client its result",
+                "the payload of a waiting job, or the result of a finished one, is deleted too early",
             )
-            .mended_by(mend);
+            .fixed_by(fix);
     }
     let soonest = rules
         .iter()
@@ -138,23 +138,22 @@ fn expiry(rules: &[Rule], prefix: &str, days: u64, mend: &str) -> Finding {
     match soonest {
         Some(after) => check.ok(format!("deleted after {after} d")),
         None => {
-            let why =
-                "what is over is kept, and paid for, for ever: also what callers were told is gone";
-            check.fail("no rule deletes them", why).mended_by(mend)
+            let why = "expired objects are stored and billed forever, even if callers expect them to be deleted";
+            check.fail("no rule deletes them", why).fixed_by(fix)
         }
     }
 }
 
-fn parts(rules: &[Rule], mend: String) -> Finding {
+fn parts(rules: &[Rule], fix: String) -> Finding {
     let check = check("bucket", "lifecycle of unfinished uploads");
     if OURS
         .iter()
         .all(|prefix| rules.iter().any(|rule| rule.aborts && rule.covers(prefix)))
     {
-        return check.ok("given up");
+        return check.ok("aborted");
     }
-    let why = "the parts of uploads that nobody ends are seen in no list, and paid for, for ever";
-    check.warn("no rule gives them up", why).mended_by(mend)
+    let why = "the parts of incomplete uploads appear in no list, and are billed forever";
+    check.warn("no rule aborts them", why).fixed_by(fix)
 }
 
 /// Returns a command that sets the required rules. A bucket has one set of rules, which the command replaces. Unrelated

@@ -14,7 +14,7 @@ const SUBJECT: &str = "lists";
 /// Function that reads the queue.
 const SWEEPER: Reader = Reader {
     name: "the sweeper",
-    early: "a list comes back while the sweeper is still at it: its jobs are looked at twice, and Lambda refuses the mapping",
+    early: "a list is received again while the sweeper still processes it: its jobs are checked twice, and Lambda rejects the mapping",
 };
 
 /// Timeout of the sweeper in the template.
@@ -38,13 +38,13 @@ pub(crate) fn judge(facts: &Facts, sweeper: Option<Duration>, aws: &Aws) -> Vec<
     let queue = match facts.queue.or_finding(check(SUBJECT, "attributes")) {
         Ok(Some(queue)) => queue,
         Ok(None) => {
-            let found = format!("there is no queue {}", facts.url);
-            let why = "a job that is not over at the sweeper's first look can't be noted down: the sweeper fails, and a \
-                       job whose message is lost never ends";
+            let found = format!("the queue {} does not exist", facts.url);
+            let why = "the sweeper can't store the jobs that have not ended at its first check: it fails, and a job whose \
+                       message is lost never ends";
             return vec![
                 check(SUBJECT, "name")
                     .fail(found, why)
-                    .mended_by(create(&facts.url, sweeper, aws)),
+                    .fixed_by(create(&facts.url, sweeper, aws)),
             ];
         }
         Err(finding) => return vec![finding],
@@ -66,11 +66,11 @@ fn redrive(queue: &Queue, url: &str, aws: &Aws) -> Finding {
         Some(it) if it.receipts >= queue::MOST_RECEIPTS => check.ok(format!("after {} receipts", it.receipts)),
         Some(it) => check
             .fail(
-                format!("after {} receipts a list goes to {}", it.receipts, name(&it.arn)),
-                "a list is received until all of its jobs are over: one that is taken away has jobs that nobody looks at \
-                 again, and that never end if their messages are lost",
+                format!("a list is moved to {} after {} receipts", name(&it.arn), it.receipts),
+                "a list is received until all of its jobs have ended: the jobs of a list that is moved are not checked \
+                 again, and never end if their messages are lost",
             )
-            .mended_by(queue::set(url, r#"{"RedrivePolicy":""}"#, aws)),
+            .fixed_by(queue::set(url, r#"{"RedrivePolicy":""}"#, aws)),
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
         };
         let findings = judge(&facts, Some(Duration::from_secs(60)), &somewhere());
         let ill = findings.into_iter().filter(|it| it.state != State::Ok);
-        ill.map(|it| (it.state, it.check, it.mend.unwrap_or_default()))
+        ill.map(|it| (it.state, it.check, it.fix.unwrap_or_default()))
             .collect()
     }
 
@@ -134,11 +134,11 @@ mod tests {
 
     #[test]
     fn a_queue_that_is_not_there_is_made() {
-        let mend = "aws sqs create-queue --queue-name lists --attributes \
+        let fix = "aws sqs create-queue --queue-name lists --attributes \
                     VisibilityTimeout=360,MessageRetentionPeriod=1209600 --region eu-west-1";
         assert_eq!(
             judged(Answer::Absent),
-            [(State::Fail, "name".to_owned(), mend.to_owned())]
+            [(State::Fail, "name".to_owned(), fix.to_owned())]
         );
     }
 
@@ -167,11 +167,8 @@ mod tests {
             });
             judged(Answer::Is(Queue { redrive, ..right() }))
         };
-        let mend = setting(r#"'{"RedrivePolicy":""}'"#);
-        assert_eq!(
-            after(10),
-            [(State::Fail, "redrive policy".to_owned(), mend)]
-        );
+        let fix = setting(r#"'{"RedrivePolicy":""}'"#);
+        assert_eq!(after(10), [(State::Fail, "redrive policy".to_owned(), fix)]);
         assert_eq!(after(1000), []);
     }
 }

@@ -61,7 +61,7 @@ pub(crate) fn judge(
 ) -> Vec<Finding> {
     let named = check("mapping", link.name());
     let Some(source) = source else {
-        return vec![named.skip("not asked: it is not known what is to be read")];
+        return vec![named.skip("not checked: its source is unknown")];
     };
     let all = match mappings.of(link.reader()).or_finding(named.clone()) {
         Ok(all) => all.map(Vec::as_slice).unwrap_or_default(),
@@ -98,14 +98,14 @@ fn missing(link: Link, all: &[Mapping], source: Source<'_>, aws: &Aws) -> Findin
         .find(|it| it.source.contains(link.service()) && it.state != DELETING);
     let found = match other {
         _ if all.iter().any(|it| source.is(&it.source)) => {
-            "it is being deleted; when it is gone, another can be made".to_owned()
+            "it is being deleted; wait until it no longer exists, then create another".to_owned()
         }
         Some(other) => format!(
-            "it reads {}, and not {}",
+            "it reads {} instead of {}",
             shown(&other.source),
             source.name()
         ),
-        None => "there is none".to_owned(),
+        None => "it does not exist".to_owned(),
     };
     let finding = check("mapping", link.name()).fail(found, link.unread());
     let Source::Arn(arn) = source else {
@@ -122,7 +122,7 @@ fn missing(link: Link, all: &[Mapping], source: Source<'_>, aws: &Aws) -> Findin
     ];
     let criteria = stream::criteria();
     words.extend(link.options(&criteria));
-    finding.mended_by(aws.run(&words))
+    finding.fixed_by(aws.run(&words))
 }
 
 fn state(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
@@ -130,11 +130,14 @@ fn state(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
     let finding = match mapping.state.as_str() {
         "Enabled" => return check.ok("Enabled"),
         state @ ("Creating" | "Enabling" | "Updating") => {
-            return check.warn(state, "it is on its way: ask again in a minute");
+            return check.warn(
+                state,
+                "the change is in progress: run the doctor again in a minute",
+            );
         }
         other => check.fail(other, link.unread()),
     };
-    finding.mended_by(update(mapping, &["--enabled"], aws))
+    finding.fixed_by(update(mapping, &["--enabled"], aws))
 }
 
 fn reports(link: Link, why: &str, mapping: &Mapping, aws: &Aws) -> Finding {
@@ -143,7 +146,7 @@ fn reports(link: Link, why: &str, mapping: &Mapping, aws: &Aws) -> Finding {
         return check.ok("on");
     }
     let finding = check.fail("it is off", why);
-    finding.mended_by(update(
+    finding.fixed_by(update(
         mapping,
         &["--function-response-types", REPORTS],
         aws,
@@ -157,10 +160,10 @@ fn concurrency(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
     }
     let finding = check.warn(
         "it is not set",
-        "a burst takes up the account's concurrency: other functions are throttled, and so is the worker, which uses \
-         up its messages' receipts",
+        "a burst uses up the account's concurrency: other functions are throttled, and so is the worker, which uses up \
+         the receive counts of its messages",
     );
-    finding.mended_by(update(
+    finding.fixed_by(update(
         mapping,
         &["--scaling-config", link::CONCURRENCY],
         aws,

@@ -28,10 +28,10 @@ pub(crate) fn judge(
     let queue = match facts.queue.or_finding(check("queue", "attributes")) {
         Ok(Some(queue)) => queue,
         Ok(None) => {
-            let why = "no job can be accepted: every submission is answered 503";
+            let why = "no job can be accepted: the response to every submission is 503";
             let finding =
-                check("queue", "name").fail(format!("there is no queue {}", facts.url), why);
-            return vec![finding.mended_by(create(&facts.url, worker, needs, aws))];
+                check("queue", "name").fail(format!("the queue {} does not exist", facts.url), why);
+            return vec![finding.fixed_by(create(&facts.url, worker, needs, aws))];
         }
         Err(finding) => return vec![finding],
     };
@@ -61,7 +61,7 @@ pub(crate) struct Reader {
 
 const WORKER: Reader = Reader {
     name: "the worker",
-    early: "a message comes back while its worker is still at it: receipts are used up, and Lambda refuses the mapping",
+    early: "a message is received again while its worker still processes it: receipts are used up, and Lambda rejects the mapping",
 };
 
 /// Checks the visibility timeout. `timeout` is that of the function that reads the queue.
@@ -75,7 +75,7 @@ pub(crate) fn visibility(
 ) -> Finding {
     let visible = queue.visibility;
     let found = format!(
-        "{}, and {name} may take {}",
+        "{}, and {name} may run for {}",
         seconds(visible),
         seconds(timeout)
     );
@@ -86,11 +86,11 @@ pub(crate) fn visibility(
         check.fail(found, early)
     } else {
         check.warn(
-            format!("{found}; AWS advises {ADVISED} times that"),
-            format!("a batch that Lambda holds back, because {name} is throttled, comes back before it was tried"),
+            format!("{found}; AWS recommends {ADVISED} times that"),
+            format!("a batch that Lambda delays, because {name} is throttled, is received again before it is processed"),
         )
     };
-    finding.mended_by(set(
+    finding.fixed_by(set(
         url,
         &format!("VisibilityTimeout={}", advised(timeout).as_secs()),
         aws,
@@ -110,9 +110,9 @@ fn retention(queue: &Queue, needs: Needs, url: &str, aws: &Aws) -> Finding {
     );
     let finding = check.fail(
         found,
-        "the message of a job that waits longer is gone: the job was answered 202 and never runs",
+        "SQS deletes the message of a job that waits longer: the job was accepted and never runs",
     );
-    finding.mended_by(set(
+    finding.fixed_by(set(
         url,
         &format!("MessageRetentionPeriod={}", kept(needs).as_secs()),
         aws,

@@ -15,9 +15,9 @@ const LEAST_RECEIPTS: u32 = 5;
 pub(crate) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Vec<Finding> {
     let policy_check = check("queue", "redrive policy");
     let Some(redrive) = &queue.redrive else {
-        let why = "a message that can't be read, or whose command is not deployed, goes round until its retention is over";
+        let why = "a message that can't be read, or whose command is not deployed, is received again until its retention ends";
         let attributes = format!(r#"'{{"RedrivePolicy":"{}"}}'"#, policy(None, needs, aws));
-        return vec![policy_check.fail("there is none", why).mended_by(set_raw(
+        return vec![policy_check.fail("it is not set", why).fixed_by(set_raw(
             &facts.url,
             &attributes,
             aws,
@@ -35,12 +35,12 @@ pub(crate) fn judge(facts: &Facts, queue: &Queue, needs: Needs, aws: &Aws) -> Ve
     findings.extend(letters.map(|letters| match letters {
         Ok(Some(retention)) => kept(*retention, queue, redrive, aws),
         Ok(None) => {
-            let found = format!("the queue {} is not there", name(&redrive.arn));
+            let found = format!("the queue {} does not exist", name(&redrive.arn));
             let why =
-                "messages that are received too often have nowhere to go, and are received on";
+                "messages that are received too often can't be moved, and are received again and again";
             letters_check
                 .fail(found, why)
-                .mended_by(create(redrive, aws))
+                .fixed_by(create(redrive, aws))
         }
         Err(finding) => finding,
     }));
@@ -58,10 +58,10 @@ pub(crate) fn told(facts: &Facts, url: Option<&str>, aws: &Aws) -> Option<Findin
     let dead_letters = function(&aws.stack, Kind::DeadLetters);
     let finding = check.fail(
         format!("{dead_letters} has {url}, and the redrive policy names {right}"),
-        "dead letters that can't be kept yet are to be put off in a queue that they are not in, which fails: they come \
-         back at once, or are never looked at",
+        "the function can't delay dead letters that it could not store yet, because they are in another queue: they are \
+         received again at once, or are never processed",
     );
-    Some(finding.mended_by(aws.set_variable_to(
+    Some(finding.fixed_by(aws.set_variable_to(
         &dead_letters,
         DEAD_LETTERS,
         &aws.url_of_queue(right),
@@ -74,13 +74,13 @@ fn receipts(redrive: &Redrive, needs: Needs, url: &str, aws: &Aws) -> Finding {
     let Redrive { arn, receipts } = redrive;
     let finding = if *receipts <= needs.attempts {
         let found = format!(
-            "{receipts}, and a command may have {} attempts",
+            "{receipts}, and a command has up to {} attempts",
             needs.attempts
         );
-        check.fail(found, "every attempt is a receipt: a job's message is among the dead letters before its last one, and the job stays as it is")
+        check.fail(found, "every attempt is a receipt: the message of a job becomes a dead letter before the last attempt")
     } else if *receipts < LEAST_RECEIPTS {
-        let found = format!("{receipts}, which is fewer than {LEAST_RECEIPTS}");
-        check.warn(found, "a throttled worker uses receipts up: messages are dead letters before they were worked on")
+        let found = format!("{receipts}, which is less than {LEAST_RECEIPTS}");
+        check.warn(found, "a throttled worker uses up receipts: messages become dead letters before an attempt starts")
     } else {
         return check.ok(receipts.to_string());
     };
@@ -88,22 +88,22 @@ fn receipts(redrive: &Redrive, needs: Needs, url: &str, aws: &Aws) -> Finding {
         r#"'{{"RedrivePolicy":"{}"}}'"#,
         policy(Some(arn), needs, aws)
     );
-    finding.mended_by(set_raw(url, &attributes, aws))
+    finding.fixed_by(set_raw(url, &attributes, aws))
 }
 
 fn kept(retention: Duration, queue: &Queue, redrive: &Redrive, aws: &Aws) -> Finding {
     let check = check("queue", "dead letters");
     if retention >= queue.retention {
-        return check.ok(format!("kept for {}", seconds(retention)));
+        return check.ok(format!("retained for {}", seconds(retention)));
     }
     let finding = check.fail(
-        format!("kept for {}, and the queue keeps messages for {}", seconds(retention), seconds(queue.retention)),
-        "their time counts from when they were first sent: a message may be deleted as it gets there, unseen",
+        format!("retained for {}, and the queue retains messages for {}", seconds(retention), seconds(queue.retention)),
+        "the retention counts from the first send: a message may be deleted as soon as it becomes a dead letter",
     );
     // Looks up the URL, which may differ from the queue's in more than the name.
     let url = aws.url_of_queue(name(&redrive.arn));
     let longest = LONGEST_RETENTION.as_secs();
-    finding.mended_by(aws.raw(&format!(
+    finding.fixed_by(aws.raw(&format!(
         "sqs set-queue-attributes --queue-url \"$({url})\" --attributes MessageRetentionPeriod={longest}"
     )))
 }

@@ -135,12 +135,12 @@ pub(crate) fn judge(facts: &Facts, aws: &Aws) -> Vec<Finding> {
     let table = match facts.table.or_finding(key_check.clone()) {
         Ok(Some(table)) => table,
         Ok(None) => {
-            let found = format!("there is no table {} in {}", facts.name, aws.region);
+            let found = format!("the table {} does not exist in {}", facts.name, aws.region);
             let finding = check("table", "name").fail(
                 found,
-                "nothing can be recorded: every request is answered 503",
+                "no job can be stored: the response to every request is 503",
             );
-            return vec![finding.mended_by(create(&facts.name, aws))];
+            return vec![finding.fixed_by(create(&facts.name, aws))];
         }
         Err(finding) => return vec![finding],
     };
@@ -182,9 +182,9 @@ fn key(table: &Table, check: Check, name_: &str, aws: &Aws) -> Finding {
         KINDS.map(|kind| aws.set_variable(&name(&aws.stack, kind), "CLOAKROOM_TABLE", &other));
     let finding = check.fail(
         format!("{found}; it must be {}", right_key()),
-        "DynamoDB refuses every read and write of a job; a key can't be changed, only another table be made",
+        "DynamoDB rejects every read and write of a job; a key can't be changed: another table is necessary",
     );
-    finding.mended_by(format!(
+    finding.fixed_by(format!(
         "{} && {}",
         create(&other, aws),
         functions.join(" && ")
@@ -208,38 +208,42 @@ fn stream(table: &Table, name: &str, aws: &Aws) -> Finding {
         Some(VIEW) => check.ok(VIEW),
         Some(other) => check
             .warn(
-                format!("it shows {other}, and not {VIEW}"),
-                "whoever follows the changes of jobs can't tell what a job was before one, or what it is after",
+                format!("its view is {other} instead of {VIEW}"),
+                "readers of the stream can't compare a job before and after a change",
             )
-            .mended_by(format!("{} && {} && {on}", update("StreamEnabled=false"), wait(name, aws))),
+            .fixed_by(format!(
+                "{} && {} && {on}",
+                update("StreamEnabled=false"),
+                wait(name, aws)
+            )),
         None => check
             .fail(
                 "it is off",
-                "whoever follows the changes of jobs hears nothing, and what is missed is not told later",
+                "the stream's readers miss all changes of jobs, and do not receive them later",
             )
-            .mended_by(on),
+            .fixed_by(on),
     }
 }
 
 fn expiry(attribute: Option<&str>, name: &str, aws: &Aws) -> Finding {
     let check = check("table", "time to live");
-    let why = "records that are over are never deleted: the table grows, and is paid for, for ever";
+    let why = "expired records are never deleted: the table grows, and is billed, forever";
     match attribute {
         Some(TTL_ATTRIBUTE) => check.ok(format!("by {TTL_ATTRIBUTE}")),
         // DynamoDB accepts one such change per hour.
         Some(other) => check
             .fail(
-                format!("items expire by {other}, and not by {TTL_ATTRIBUTE}"),
-                format!("{why}; it may be changed once an hour"),
+                format!("items expire by {other} instead of {TTL_ATTRIBUTE}"),
+                format!("{why}; the setting can be changed once an hour"),
             )
-            .mended_by(format!(
+            .fixed_by(format!(
                 "{} && {}",
                 expire(name, other, false, aws),
                 expire(name, TTL_ATTRIBUTE, true, aws)
             )),
         None => check
             .fail("it is off", why)
-            .mended_by(expire(name, TTL_ATTRIBUTE, true, aws)),
+            .fixed_by(expire(name, TTL_ATTRIBUTE, true, aws)),
     }
 }
 
@@ -250,9 +254,9 @@ fn recovery(on: bool, name: &str, aws: &Aws) -> Finding {
     }
     let finding = check.warn(
         "it is off",
-        "jobs that a mistake deletes or overwrites can't be brought back",
+        "jobs that are deleted or overwritten by mistake can't be restored",
     );
-    finding.mended_by(recover(name, aws))
+    finding.fixed_by(recover(name, aws))
 }
 
 fn expire(name: &str, attribute: &str, enabled: bool, aws: &Aws) -> String {

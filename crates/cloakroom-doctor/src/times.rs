@@ -35,13 +35,10 @@ fn held(kind: Kind, timeout: Duration, aws: &Aws) -> Finding {
         return check.ok(seconds(timeout));
     }
     let finding = check.warn(
-        format!(
-            "{}, and clients may ask for an answer to be held for 25 s",
-            seconds(timeout)
-        ),
-        "a request that outlasts its function is answered 502 or 503 by the gateway",
+        format!("{}, and a long poll may take 25 s", seconds(timeout)),
+        "the gateway responds with 502 or 503 to a request that exceeds the function's timeout",
     );
-    finding.mended_by(longer(&function, GATEWAY, aws))
+    finding.fixed_by(longer(&function, GATEWAY, aws))
 }
 
 /// Checks the worker's timeout. An attempt does not start if its end can't be recorded in time. A longer one is cut
@@ -52,16 +49,16 @@ fn attempts(timeout: Duration, margin: Duration, needs: Needs, aws: &Aws) -> Fin
     let wanted = longer(&function, needs.timeout.max(margin * 2).min(LONGEST), aws);
     if timeout <= margin {
         let found = format!(
-            "{}, of which the last {} are kept for writing an attempt's end",
+            "{}, and the last {} are reserved for recording the end of an attempt",
             seconds(timeout),
             seconds(margin)
         );
         return check
             .fail(
                 found,
-                "no attempt is ever begun: messages go round until they are dead letters",
+                "no attempt ever starts: messages are received again until they are dead letters",
             )
-            .mended_by(wanted);
+            .fixed_by(wanted);
     }
     if timeout < needs.timeout.min(LONGEST) {
         let found = format!(
@@ -70,8 +67,8 @@ fn attempts(timeout: Duration, margin: Duration, needs: Needs, aws: &Aws) -> Fin
             seconds(needs.timeout)
         );
         return check
-            .warn(found, "an attempt that takes longer than the function is stopped, and tried again in vain")
-            .mended_by(wanted);
+            .warn(found, "an attempt that exceeds the function's timeout is stopped, and each retry fails in the same way")
+            .fixed_by(wanted);
     }
     check.ok(seconds(timeout))
 }
@@ -85,18 +82,18 @@ fn leased(lease: Duration, timeout: Duration, aws: &Aws) -> Finding {
     }
     let finding = check.warn(
         format!(
-            "{}, and the function is ended after {}",
+            "{}, and the function is stopped after {}",
             seconds(lease),
             seconds(timeout)
         ),
-        "after a crash a job waits for the end of a lease that its worker can't be alive to hold",
+        "after a crash a job waits for a lease to expire that is longer than its worker can run",
     );
     // The parser accepts 3 to 900 s.
     let fitting = timeout
         .clamp(Duration::from_secs(3), Duration::from_secs(30))
         .as_secs()
         .to_string();
-    finding.mended_by(aws.set_variable(&function, "CLOAKROOM_LEASE_SECONDS", &fitting))
+    finding.fixed_by(aws.set_variable(&function, "CLOAKROOM_LEASE_SECONDS", &fitting))
 }
 
 fn longer(function: &str, timeout: Duration, aws: &Aws) -> String {
@@ -159,8 +156,8 @@ mod tests {
     fn an_answer_that_is_held_must_not_outlast_its_function() {
         let (states, found) = judged(29, 3, 60, 30);
         assert_eq!(states, [State::Ok, State::Warn, State::Ok, State::Ok]);
-        let mend = "aws lambda update-function-configuration --function-name cloakroom-status --timeout 29 --region eu-west-1";
-        assert_eq!(found[0].mend.as_deref(), Some(mend));
+        let fix = "aws lambda update-function-configuration --function-name cloakroom-status --timeout 29 --region eu-west-1";
+        assert_eq!(found[0].fix.as_deref(), Some(fix));
     }
 
     #[test]
@@ -169,9 +166,9 @@ mod tests {
         assert_eq!(states, [State::Ok, State::Ok, State::Fail, State::Ok]);
         assert!(
             found[0]
-                .mend
+                .fix
                 .as_deref()
-                .is_some_and(|mend| mend.contains("--timeout 60 ")),
+                .is_some_and(|fix| fix.contains("--timeout 60 ")),
             "{found:?}"
         );
         assert_eq!(judged(29, 29, 59, 30).0[2], State::Warn);
@@ -183,9 +180,9 @@ mod tests {
         assert_eq!(states, [State::Ok, State::Ok, State::Ok, State::Warn]);
         assert!(
             found[0]
-                .mend
+                .fix
                 .as_deref()
-                .is_some_and(|mend| mend.contains(r#"{"CLOAKROOM_LEASE_SECONDS":"30"}"#))
+                .is_some_and(|fix| fix.contains(r#"{"CLOAKROOM_LEASE_SECONDS":"30"}"#))
         );
     }
 }

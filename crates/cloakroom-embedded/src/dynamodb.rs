@@ -33,11 +33,11 @@ pub(crate) async fn sweep(database: Database) -> usize {
     match swept {
         Ok(Ok(deleted)) => deleted,
         Ok(Err(error)) => {
-            tracing::warn!(%error, "failed to sweep expired items");
+            tracing::warn!(%error, "failed to delete expired items");
             0
         }
         Err(error) => {
-            tracing::warn!(%error, "failed to sweep expired items");
+            tracing::warn!(%error, "failed to delete expired items");
             0
         }
     }

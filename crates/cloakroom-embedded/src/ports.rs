@@ -51,7 +51,7 @@ pub(crate) fn listen_on_last_ports(folder: Option<&Path>) -> io::Result<Listener
             .map_err(io::Error::from)
             .and_then(|text| std::fs::write(&file, text))
     {
-        tracing::warn!(%error, file = %file.display(), "failed to note the ports; presigned URLs end with this process");
+        tracing::warn!(%error, file = %file.display(), "failed to store the ports; presigned URLs expire with this process");
     }
     Ok(listeners)
 }

@@ -165,7 +165,7 @@ impl Services {
             .map_err(io::Error::other)
             .flatten()
             .unwrap_or_else(|error| {
-                tracing::warn!(%error, "failed to give up unfinished objects");
+                tracing::warn!(%error, "failed to abort unfinished uploads");
                 0
             })
     }
@@ -178,7 +178,7 @@ impl Services {
         for mut task in self.tasks.drain(..) {
             match tokio::time::timeout(SHUTDOWN_TIMEOUT, &mut task).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "an embedded service ended badly"),
+                Ok(Err(error)) => tracing::warn!(%error, "an embedded service ended with an error"),
                 // The table's server waits for every client that has sent a part of a request.
                 Err(_) => task.abort(),
             }

@@ -34,7 +34,7 @@ impl BodyError {
             )
             .header(CONNECTION, HeaderValue::from_static("close"))
             .member("limit", limit),
-            Self::Aborted => Rejection::invalid("the body broke off; send the request again"),
+            Self::Aborted => Rejection::invalid("the body was interrupted; send the request again"),
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn require_caller(
     let (mut parts, body) = request.into_parts();
     let Some(tenant) = (site.tenant)(&parts) else {
         tracing::error!(
-            "the gateway let a request in without saying whose it is: is its authorizer off?"
+            "the gateway passed on a request without the caller's identity: check that its authorizer is on"
         );
         return unknown_caller().into_response();
     };
@@ -47,6 +47,6 @@ pub(crate) fn tenant(parts: &Parts) -> Result<Tenant, Rejection> {
 }
 
 fn unknown_caller() -> Rejection {
-    let detail = "it is not known who sent this request; send it with the credentials that the service's operator gave you";
+    let detail = "the caller is unknown; send the credentials that you received from the operator of the service";
     Rejection::new(Code::Forbidden, detail)
 }

@@ -60,7 +60,7 @@ fn job_response(state: &JobsState, status: StatusCode, job: &Job) -> Response {
 
 fn job_finished(view: JobView) -> Rejection {
     let detail = format!(
-        "the job is over, it {}, and can't be cancelled; see its member job",
+        "the job {} and can't be cancelled; see the member job",
         view.status.as_str()
     );
     let mut problem = Problem::new(Code::JobFinished, detail);

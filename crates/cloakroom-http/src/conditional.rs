@@ -54,8 +54,8 @@ impl Preconditions {
 
 /// Returns the rejection of a request whose preconditions are not met.
 pub(crate) fn precondition_failed() -> Rejection {
-    let detail = "the job is not as If-Match or If-None-Match asks, or does not exist, and nothing was changed; \
-                  read it again, and send its current ETag";
+    let detail = "the job does not exist, or does not match If-Match or If-None-Match, and nothing was changed; \
+                  read the job again and send its current ETag";
     Rejection::new(Code::PreconditionFailed, detail)
 }
 
@@ -134,7 +134,7 @@ impl Tags {
                 "If-None-Match"
             };
             Rejection::invalid(format!(
-                "{name} is not valid; send *, or ETags as they came, each in its quotes"
+                "{name} is not valid; send *, or ETags with their quotes"
             ))
         };
         Self::parse(&lines.join(",")).map(Some).ok_or_else(rule)

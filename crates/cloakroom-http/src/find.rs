@@ -42,16 +42,16 @@ fn client_job_id(query: &str) -> Result<ClientJobId, Rejection> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name != "client_job_id" {
             return Err(Rejection::invalid(
-                "the query has a parameter that is not known here; send client_job_id alone",
+                "the query has an unknown parameter; send only client_job_id",
             ));
         }
         if client_job_id.replace(value).is_some() {
             return Err(Rejection::invalid(
-                "client_job_id is there more than once; send it once",
+                "client_job_id occurs more than once; send it once",
             ));
         }
     }
-    let missing = "client_job_id is missing; send it, the Idempotency-Key of the job to find";
+    let missing = "client_job_id is missing; send the Idempotency-Key of the job";
     let value = client_job_id.ok_or_else(|| Rejection::invalid(missing))?;
     let rule = "client_job_id is not valid; send the job's Idempotency-Key: 1 to 255 visible ASCII characters, \
                 percent-encoded, without quotes around it";

@@ -14,7 +14,9 @@ pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<ClientJobId>, R
         return Ok(None);
     };
     if lines.next().is_some() {
-        return Err(invalid("there is more than one Idempotency-Key; send one"));
+        return Err(invalid(
+            "the request has more than one Idempotency-Key; send one",
+        ));
     }
     let text = line.to_str().map_err(|_| invalid(RULE))?;
     let key = match text.trim_matches([' ', '\t']) {

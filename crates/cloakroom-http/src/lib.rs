@@ -1,12 +1,12 @@
-//! The only crate that knows HTTP: one router for every host, request and response headers, problem documents, and pages.
+//! HTTP side of a service: one router for every host, headers, problem documents and pages. No other crate knows HTTP.
 //!
-//! - [`router()`] builds it; [`Site`] has its [`HttpSettings`], and the source of the caller's tenant;
-//! - a file for each verb: `submit`, `poll`, `result`, `cancel`, `find`, `uploads`; all show a job by `response`;
-//! - a file for each header that has a grammar: `idempotency_key`, `prefer`, `accept`, `conditional`, `request_trace`;
-//! - `caller` determines the caller's tenant before any route, and rejects requests of unknown callers;
-//! - `middleware` wraps every request: its id, its log line, CORS, and a problem document for each failure.
+//! - [`router()`] builds the router. [`Site`] has its [`HttpSettings`] and the source of the caller's tenant.
+//! - Each verb has a file: `submit`, `poll`, `result`, `cancel`, `find`, `uploads`. All of them show a job with `response`.
+//! - Each header with a grammar has a file: `idempotency_key`, `prefer`, `accept`, `conditional`, `request_trace`.
+//! - `caller` determines the caller's tenant before any route, and rejects requests of unknown callers.
+//! - `middleware` adds to every request an id, a log line, CORS headers, and a problem document for each failure.
 //!
-//! It calls the use cases and does not know the implementations of their ports.
+//! The crate calls the use cases, and does not know the implementations of their ports.
 
 mod accept;
 mod body;

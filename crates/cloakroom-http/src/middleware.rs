@@ -71,10 +71,10 @@ pub(crate) async fn middleware(
 
 /// Response to a request whose handler panicked. The panic hook has logged the place and the message.
 fn panic_response(span: &tracing::Span) -> Response {
-    span.in_scope(|| tracing::error!("a request's handler panicked"));
+    span.in_scope(|| tracing::error!("the handler of a request panicked"));
     Rejection::new(
         Code::InternalError,
-        "the service failed; it is not known what came of the request, so send it again",
+        "the service failed, and the outcome of the request is unknown; retry it",
     )
     .into_response()
 }

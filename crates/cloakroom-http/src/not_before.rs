@@ -14,11 +14,13 @@ pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<Timestamp>, Rej
         return Ok(None);
     };
     if lines.next().is_some() {
-        return Err(invalid("there is more than one Not-Before; send one"));
+        return Err(invalid(
+            "the request has more than one Not-Before; send one",
+        ));
     }
     let time = line.to_str().ok().and_then(|text| text.trim().parse().ok());
     time.map(Some).ok_or_else(|| {
-        invalid("Not-Before is not an RFC 3339 time; send one with Z or its offset, as in 2026-11-21T08:00:00Z")
+        invalid("Not-Before is not an RFC 3339 time; send one with Z or an offset, such as 2026-11-21T08:00:00Z")
     })
 }
 

@@ -40,7 +40,7 @@ fn operation(command: &Command, document: &Value, general: &Value, schema: Value
     operation["operationId"] = format!("submit:{}", command.name()).into();
     operation["summary"] = format!("Submit {}", command.name()).into();
     operation["description"] = format!(
-        "A body of at most {} bytes, or an upload of at most {}. Up to {} attempts of up to {} s each; kept for {} s after the end.",
+        "A body of at most {} bytes, or an upload of at most {}. Up to {} attempts of up to {} s each; stored for {} s after the end.",
         limits.body,
         limits.upload,
         limits.retry.max_attempts,

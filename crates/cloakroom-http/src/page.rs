@@ -125,7 +125,7 @@ fn times(view: &JobView) -> Markup {
             (time("estimated", "Expected end", view.estimated_finish_at))
             (time("retry", "Next attempt", view.retry_at))
             (time("finished", "Ended", view.finished_at))
-            (time("expires", "Kept until", Some(view.expires_at)))
+            (time("expires", "Stored until", Some(view.expires_at)))
         }
     }
 }
@@ -153,8 +153,8 @@ const fn label(status: Status) -> &'static str {
     match status {
         Status::Accepted => "Waiting to start",
         Status::Running => "Running",
-        Status::Retrying => "Waiting for another attempt",
-        Status::Cancelling => "Being cancelled",
+        Status::Retrying => "Waiting for the next attempt",
+        Status::Cancelling => "Cancelling",
         Status::Succeeded => "Done",
         Status::Failed => "Failed",
         Status::Cancelled => "Cancelled",

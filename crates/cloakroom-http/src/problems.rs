@@ -52,7 +52,7 @@ impl Rejection {
     pub(crate) fn unknown_job() -> Self {
         Self::new(
             Code::UnknownJob,
-            "no such job is known; it may have expired, so check the id or submit the command again",
+            "the job is unknown or has expired; check the id, or submit the command again",
         )
     }
 
@@ -70,7 +70,7 @@ impl Rejection {
                 detail,
             } => {
                 let detail = format!(
-                    "the body is not JSON at line {line}, column {column}: {detail}; fix it and send it again"
+                    "the body is not JSON at line {line}, column {column}: {detail}; correct it and send it again"
                 );
                 Self::new(Code::MalformedJson, detail)
                     .member("line", line)
@@ -104,15 +104,15 @@ impl Rejection {
 impl From<PortError> for Rejection {
     fn from(error: PortError) -> Self {
         match &error {
-            PortError::Unavailable { .. } => tracing::warn!(%error, "a service is away"),
+            PortError::Unavailable { .. } => tracing::warn!(%error, "a service is unavailable"),
             PortError::Misconfigured { .. } => {
-                tracing::error!(%error, "a service is not set up as it should be");
+                tracing::error!(%error, "a service is misconfigured");
             }
             PortError::Unreadable { .. } => tracing::error!(%error, "a record can't be read"),
         }
         Self::new(
             Code::TemporarilyUnavailable,
-            "it is not known what came of the request; send it again in a moment",
+            "the outcome of the request is unknown; retry it in a moment",
         )
         .header(RETRY_AFTER, RETRY_AFTER_FAULT)
     }
@@ -155,7 +155,7 @@ pub(crate) fn finish(mut response: Response, path: &str) -> Response {
             };
             let rejection = Rejection::new(
                 code,
-                "the request could not be served; check it, and send it again",
+                "the request could not be processed; check it and send it again",
             );
             response = rejection.clone().into_response();
             rejection

@@ -29,7 +29,8 @@ pub(crate) async fn result(
         .result_expires_at()
         .is_some_and(|at| at <= state.jobs.shared.host.now())
     {
-        let detail = "the result was kept for a shorter time than the job, and is gone; submit the command again to have it made anew";
+        let detail =
+            "the result has expired before its job; submit the command again to get a new one";
         return Err(Rejection::new(Code::ResultExpired, detail));
     }
     let mut link = None;
@@ -86,7 +87,7 @@ struct ResultLink {
     expires_at: Timestamp,
 }
 
-/// Returns the bytes as the handler made them. The headers keep them from running scripts in the service's own origin.
+/// Returns the bytes of the handler unchanged. The headers prevent scripts in them from running in the service's own origin.
 fn inline_result(content_type: &str, bytes: Vec<u8>) -> Response {
     let content_type = HeaderValue::try_from(content_type)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));

@@ -1,4 +1,4 @@
-//! The routes: the same for every host, be it a function or the dev runner.
+//! Routes of the service. They are the same for every host: a function or the dev runner.
 
 use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
@@ -25,7 +25,7 @@ use crate::{
     Site, cancel, find, history, landing, openapi, poll, response, result, submit, uploads,
 };
 
-/// Builds the routes of a host: `/`, commands, uploads and `/openapi.json` if it submits, jobs if it answers polls.
+/// Builds the routes of a host. With `submit` it serves `/`, commands, uploads and `/openapi.json`; with `jobs` it serves jobs.
 ///
 /// A function serves one of the two and the dev runner both. Routes that a host does not serve are `not-found` there.
 pub fn router(site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
@@ -59,7 +59,7 @@ fn command_routes(
     uploads: Uploads,
     long_polls: LongPolls,
 ) -> Router {
-    // Built at its first request: most functions never receive one, and all would pay for it at their start.
+    // Built at the first request: most functions never receive one, and it would delay the start of all.
     let (base_path, commands) = (site.settings.base_path.clone(), submit.commands.clone());
     let document = Arc::new(LazyLock::new(move || {
         openapi::document(&base_path, &commands)
@@ -145,7 +145,7 @@ fn allow_only<S: Clone + Send + Sync + 'static>(
     };
     let reject = move || async move {
         let detail = format!(
-            "this path takes {}; send one of these methods",
+            "this path accepts {}; use one of these methods",
             allow.to_str().unwrap_or_default()
         );
         Rejection::new(Code::MethodNotAllowed, detail)
@@ -167,7 +167,7 @@ async fn not_found(request: Request) -> Response {
     }
     Rejection::new(
         Code::NotFound,
-        "there is nothing at this path; see / and /openapi.json for what there is",
+        "this path does not exist; / and /openapi.json list the paths",
     )
     .into_response()
 }

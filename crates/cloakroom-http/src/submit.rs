@@ -58,7 +58,7 @@ async fn accept(
     let body = match upload_id(&parts.headers)? {
         Some(id) => {
             body.read(0).await.map_err(|_| {
-                Rejection::invalid("there is both an Upload-Id and a body; send one of them")
+                Rejection::invalid("the request has both an Upload-Id and a body; send one of them")
             })?;
             Body::Uploaded(id)
         }
@@ -115,7 +115,7 @@ async fn respond(state: &SubmitState, submitted: Submitted, headers: &HeaderMap)
                 Ok(Some(current)) => job = current,
                 Ok(None) => {}
                 // The job is accepted, so the response must report that.
-                Err(error) => tracing::warn!(%error, "failed to follow a job that was accepted"),
+                Err(error) => tracing::warn!(%error, "failed to follow an accepted job"),
             }
         }
         let mut response = response::job(
@@ -153,7 +153,7 @@ fn upload_id(headers: &HeaderMap) -> Result<Option<UploadId>, Rejection> {
     };
     if lines.next().is_some() {
         return Err(Rejection::invalid(
-            "there is more than one Upload-Id; send one",
+            "the request has more than one Upload-Id; send one",
         ));
     }
     let id = line.to_str().ok().and_then(|text| text.trim().parse().ok());
@@ -177,7 +177,7 @@ fn require_identity_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
             Err(Rejection::new(
                 Code::UnsupportedMediaType,
-                "no Content-Encoding is taken; send the body as it is",
+                "Content-Encoding is not supported; send the body without it",
             )
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
         }
@@ -186,7 +186,7 @@ fn require_identity_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
 }
 
 fn upload_advice(base: &str) -> String {
-    format!("ask for an upload by POST {base}/uploads and name it in Upload-Id")
+    format!("request an upload with POST {base}/uploads and send its id in Upload-Id")
 }
 
 /// Returns the rejection of a submission.
@@ -194,32 +194,31 @@ fn rejection(error: SubmitError, base: &str) -> Rejection {
     match error {
         SubmitError::UnknownCommand => Rejection::new(
             Code::UnknownCommand,
-            "no such command is served here; check the type in the path",
+            "the command is unknown; check the type in the path",
         ),
         SubmitError::KeyRequired => Rejection::new(
             Code::IdempotencyKeyRequired,
-            "this command needs an Idempotency-Key; send one that is new for each command, and the same when it is sent again",
+            "this command requires an Idempotency-Key; send a new key with each command, and the same key with each retry",
         ),
         SubmitError::UnsupportedMediaType(types) => {
             let types = types.join(", ");
             let value =
                 HeaderValue::try_from(&types).expect("a command's media types are visible ASCII");
-            let detail =
-                format!("this command takes {types}; send that, and say so in Content-Type");
+            let detail = format!("this command accepts {types}; send it, with this Content-Type");
             Rejection::new(Code::UnsupportedMediaType, detail).header(ACCEPT_POST, value)
         }
         SubmitError::TooLarge { limit } => {
             let detail = format!(
-                "the payload has more than {limit} bytes, the most that this command takes by POST {base}/uploads; send a smaller one"
+                "the payload has more than {limit} bytes, the limit of this command's uploads (POST {base}/uploads); send a smaller one"
             );
             Rejection::new(Code::PayloadTooLarge, detail).member("limit", limit)
         }
         SubmitError::Payload(error) => {
-            Rejection::from_payload_error(error, "the payload is not what this command takes")
+            Rejection::from_payload_error(error, "the payload is not valid for this command")
         }
         SubmitError::UploadNotFound => Rejection::new(
             Code::UploadNotFound,
-            "no finished upload of this id can be had; it may be missing, over, or another job's, so upload the payload again",
+            "upload not found: it does not exist, is not finished, has expired, or was used by another job; upload the payload again",
         ),
         SubmitError::PartsMissing { missing, parts } => {
             let first: Vec<_> = missing
@@ -232,18 +231,18 @@ fn rejection(error: SubmitError, base: &str) -> Rejection {
                 more => format!(" and {more} more"),
             };
             let detail = format!(
-                "of {parts} parts of this upload some are not there: {}{more}; GET {base}/uploads/{{id}} shows where to send them",
+                "of the {parts} parts of this upload, these are missing: {}{more}; GET {base}/uploads/{{id}} has links for them",
                 first.join(", ")
             );
             Rejection::new(Code::UploadNotFound, detail)
         }
         SubmitError::TooLate(retention) => not_before::invalid(format!(
-            "Not-Before is more than {} s from now, as long as jobs of this command are kept; send an earlier time",
+            "Not-Before is more than {} s from now, the retention of this command's jobs; send an earlier time",
             retention.as_secs()
         )),
         SubmitError::KeyReused => Rejection::new(
             Code::IdempotencyKeyReused,
-            "this Idempotency-Key came with another command before; send a new key, or what was sent with it then",
+            "this Idempotency-Key was used for another command; send a new key, or exactly the same command as before",
         ),
         SubmitError::Conflict => conditional::precondition_failed(),
         SubmitError::Unavailable(error) => error.into(),

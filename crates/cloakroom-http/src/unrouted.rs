@@ -13,7 +13,7 @@ use crate::request_trace::RequestIds;
 /// Returns the problem document of a request that the HTTP server did not pass to the router.
 ///
 /// Its head can't be parsed (400, 414, 431), or the service ends before the request is complete (503). `path` is the
-/// request's, or `/` if it is not known. The body is in memory.
+/// request's, or `/` if it is unknown. The body is in memory.
 pub fn unrouted_response(cors: &Cors, status: StatusCode, path: &str) -> Response {
     let headers = HeaderMap::new();
     let mut response = problems::finish(rejection(status).into_response(), path);
@@ -30,7 +30,7 @@ pub fn unrouted_response(cors: &Cors, status: StatusCode, path: &str) -> Respons
     tracing::info!(
         request_id = id,
         status = status.as_u16(),
-        "answered a request that no route can answer"
+        "answered a request that did not reach a route"
     );
     response
 }
@@ -47,7 +47,7 @@ fn rejection(status: StatusCode) -> Rejection {
         ),
         StatusCode::SERVICE_UNAVAILABLE => Rejection::new(
             Code::TemporarilyUnavailable,
-            "the service is ending; send the request again in a moment",
+            "the service is shutting down; send the request again in a moment",
         )
         .header(RETRY_AFTER, HeaderValue::from_static("2")),
         _ => Rejection::invalid(

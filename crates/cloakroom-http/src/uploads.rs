@@ -34,7 +34,7 @@ pub(crate) use parts::look;
 const BODY_LIMIT: u64 = 16 * 1024;
 
 /// The reason to reject a description.
-const NOT_DESCRIBED: &str = "the upload is not described as it must be";
+const NOT_DESCRIBED: &str = "the description of the upload is not valid";
 
 /// Members of an upload's description.
 const MEMBERS: [&str; 4] = ["content_type", "content_length", "sha256", "parts"];
@@ -69,12 +69,11 @@ async fn start(
     {
         return Err(Rejection::new(
             Code::UnsupportedMediaType,
-            "describe the upload in application/json; its bytes go to the url of the answer",
+            "describe the upload in application/json, and send its bytes to the url in the response",
         )
         .header(ACCEPT_POST, HeaderValue::from_static("application/json")));
     }
-    let advice =
-        "describe the upload here, and send its bytes to the url of the answer of POST /uploads";
+    let advice = "only describe the upload here, and send its bytes to the url in the response";
     let bytes = body
         .read(BODY_LIMIT)
         .await
@@ -133,7 +132,7 @@ fn parse_members(
     {
         errors.push(FieldError::new(
             format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-            "is not known here; leave it out",
+            "is unknown; remove it",
         ));
     }
     Ok(members)
@@ -151,7 +150,7 @@ fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<PartLayout>), Rejecti
     if content_type.is_none() {
         add_error(
             "/content_type",
-            "must be a media type, as in image/png, of at most 255 characters",
+            "must be a media type, such as image/png, of at most 255 characters",
         );
     }
     let length = members.get("content_length");
@@ -161,9 +160,7 @@ fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<PartLayout>), Rejecti
     {
         return Err(Rejection::new(
             Code::PayloadTooLarge,
-            format!(
-                "an upload by POST /uploads has at most {LARGEST_UPLOAD} bytes; send a smaller one"
-            ),
+            format!("an upload has at most {LARGEST_UPLOAD} bytes; send a smaller one"),
         )
         .member("limit", LARGEST_UPLOAD));
     }
@@ -187,9 +184,7 @@ fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<PartLayout>), Rejecti
     if requested.is_some() && parts.is_none() {
         add_error(
             "/parts",
-            &format!(
-                "must be a whole number from 1 to {MOST_PARTS}; leave it out where any will do"
-            ),
+            &format!("must be a whole number from 1 to {MOST_PARTS}, or absent"),
         );
     }
     let in_parts = length.filter(|length| parts.is_some() || *length > UPLOAD_LIMIT);
@@ -202,7 +197,7 @@ fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<PartLayout>), Rejecti
             add_error(
                 "/parts",
                 &format!(
-                    "must be at most {most}: a part that is not the last has {LEAST_PART} bytes or more"
+                    "must be at most {most}: each part but the last has at least {LEAST_PART} bytes"
                 ),
             );
             None

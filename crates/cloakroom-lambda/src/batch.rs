@@ -29,7 +29,7 @@ pub fn deliveries(event: SqsEvent) -> Vec<Delivery> {
 fn delivery(record: SqsMessage) -> Option<Delivery> {
     let Some(message_id) = record.message_id.filter(|id| !id.is_empty()) else {
         // A response can't refer to it. The queue assigns an id to every message, so this is not one.
-        tracing::error!("a record has no message id; it is passed over");
+        tracing::error!("a record has no message id; it is skipped");
         return None;
     };
     let said = |name: &str| {

@@ -32,7 +32,7 @@ pub(crate) async fn serve(router: Router) -> Result<(), Error> {
 
 /// Wraps a router as a service for events.
 pub fn behind_gateway(router: Router) -> BehindGateway {
-    let served = Adapter::from(router.map_request(mended as fn(Request) -> Request));
+    let served = Adapter::from(router.map_request(restored as fn(Request) -> Request));
     served.map_request(legible as fn(Event) -> Event)
 }
 
@@ -95,7 +95,7 @@ pub fn site(settings: HttpSettings) -> Site {
     Site::new(settings).tenant(move |request| callers.tenant(request))
 }
 
-fn mended(mut request: Request) -> Request {
+fn restored(mut request: Request) -> Request {
     let path = request.raw_http_path();
     let query = request
         .uri()

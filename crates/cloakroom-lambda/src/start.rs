@@ -132,7 +132,7 @@ pub(crate) fn configured<T>(read: impl FnOnce(Lookup<'_>) -> Result<T, ConfigErr
 /// Returns the value. If there is an error, ends the process with one line in the log.
 pub(crate) fn or_exit<T, E: Display>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| {
-        tracing::error!("can't start: {error}");
+        tracing::error!("failed to start: {error}");
         std::process::exit(1)
     })
 }

@@ -33,7 +33,7 @@ fn job(image: &Value) -> Option<JobKey> {
         })
     });
     if key.is_none() {
-        tracing::error!("a record of the stream has no job that can be read; it is passed over");
+        tracing::error!("a record of the stream has no valid job; it is skipped");
     }
     key
 }

@@ -1,18 +1,20 @@
-//! HTTP APIs that accept work now and do it later, on AWS.
+//! HTTP APIs that accept work now and run it later, on AWS.
+//!
+//! A command is an `async fn` with a typed payload and a typed result:
 //!
 //! ```
 //! use cloakroom::{Command, HandlerError, JobContext, Service, service};
 //! use schemars::JsonSchema;
 //! use serde::{Deserialize, Serialize};
 //!
-//! /// What a client sends. Its JSON Schema is served in the OpenAPI document.
+//! /// Payload of the command. Its JSON Schema is part of the OpenAPI document.
 //! #[derive(Deserialize, JsonSchema)]
 //! struct Order {
 //!     article: String,
 //!     amount: u32,
 //! }
 //!
-//! /// The result.
+//! /// Result of the command.
 //! #[derive(Serialize, JsonSchema)]
 //! struct Receipt {
 //!     total: u32,
@@ -26,31 +28,65 @@
 //!     Ok(Receipt { total: 7 * order.amount })
 //! }
 //!
-//! /// The commands of the service: the only list of them.
+//! /// Lists the commands of the service.
 //! fn orders() -> Service {
 //!     service![Command::json("order.place", place).attempts(5).key_required()]
 //! }
 //! # _ = orders();
 //! ```
 //!
-//! `POST /commands/order.place` then answers 202 with a `Location`, and the handler runs later: as often as it takes, never twice
-//! at once, and at most once to its end. A service is a handful of programs, each of one line:
+//! `POST /commands/order.place` validates the payload, stores a job and responds with 202 and the job's `Location`. A worker runs
+//! the handler. `GET` on the `Location` returns the status, the progress, and at the end the result or the error.
 //!
-//! - `src/main.rs` runs the service on this machine: [`cli::main`]`(orders())`
-//! - one program a Lambda function: [`lambda::submit`]`(orders())`, [`lambda::worker`]`(orders())`, [`lambda::status`]`()`,
-//!   [`lambda::dead_letters`]`()` and [`lambda::sweeper`]`()`
+//! # Guarantees
 //!
-//! and `testing` (a feature) runs it in memory, in a test.
+//! - An accepted job ends: it succeeds, fails or is cancelled, whatever crashes.
+//! - An attempt that crashes, times out or fails with a retryable error is retried with backoff, up to the command's
+//!   [`attempts`](Command::attempts).
+//! - A lease protects each attempt, and only the holder of the lease can record its outcome. A job has one outcome.
+//! - A handler may run more than once for a job. Pass [`JobContext::idempotency_token`] to other services, so that they apply each
+//!   effect once.
+//! - Submissions with the same `Idempotency-Key` are one job.
 //!
-//! | a handler needs | see |
+//! # Programs
+//!
+//! A service is a handful of programs of one line each, which share the list of commands:
+//!
+//! | program | its `main` | purpose |
+//! |---|---|---|
+//! | `src/main.rs` | [`cli::main`]`(orders())` | runs the whole service on this machine, and manages deployments |
+//! | `src/bin/submit.rs` | [`lambda::submit`]`(orders())` | Lambda function that accepts commands and uploads |
+//! | `src/bin/worker.rs` | [`lambda::worker`]`(orders())` | Lambda function that runs handlers |
+//! | `src/bin/status.rs` | [`lambda::status`]`()` | Lambda function that returns jobs and results, and cancels jobs |
+//! | `src/bin/dead-letters.rs` | [`lambda::dead_letters`]`()` | Lambda function that ends the jobs of dead letters |
+//! | `src/bin/sweeper.rs` | [`lambda::sweeper`]`()` | Lambda function that ends abandoned jobs |
+//!
+//! `cloakroom new` creates a project with these programs and the stack that deploys them.
+//!
+//! # Handlers
+//!
+//! The first argument of a handler is its payload. Up to four more arguments are extracted from the job.
+//!
+//! | for | use |
 //! |---|---|
-//! | a database, a client of another service | [`State`] and [`Service::with_state`] |
+//! | progress, cancellation, the job's id and attempt | [`JobContext`] |
+//! | a database, or a client of another service | [`State`] and [`Service::with_state`] |
 //! | a body of bytes, whole or piece by piece | [`Command::binary`], [`BodyStream`], [`BodyFile`] |
-//! | a result that is not JSON | [`Output`] |
-//! | to say that another attempt is in vain | [`HandlerError::terminal`] |
-//! | to compute for long | [`blocking`] |
+//! | a result that is not JSON, or the location of a resource | [`Output`] |
+//! | errors that a retry does not fix | [`HandlerError::terminal`] |
+//! | long computations | [`blocking`] |
 //! | checks that a schema can't express | [`Command::validate`] |
-//! | timeouts, tracing, metrics of its own | [`Command::layer`] |
+//! | timeouts, tracing and metrics of your own | [`Command::layer`] |
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `cli` (default) | [`cli`]: the program of the service, with the dev runner |
+//! | `lambda` (default) | [`lambda`]: the Lambda functions |
+//! | `handlers` (default) | the code of handlers; functions that only accept commands are smaller without it |
+//! | `deployments` | the subcommands `doctor`, `redrive` and `explain --stack`, which call AWS |
+//! | `testing` | `testing`: the service in memory, for tests |
 
 #[cfg(all(doctest, feature = "cli", feature = "lambda", feature = "testing"))]
 mod pages;
@@ -66,7 +102,7 @@ pub use cloakroom_app::{
 pub use cloakroom_core::problem::FieldError;
 pub use cloakroom_core::{Digest, Failure, JobId, Resource, Status, Tenant, Timestamp};
 
-/// Lists the commands of a service. Its name and version are those of the package that calls the macro.
+/// Creates a service from a list of commands. Its name and version are those of the calling package.
 ///
 /// ```
 /// use cloakroom::{Command, HandlerError, service};
@@ -81,7 +117,7 @@ pub use cloakroom_core::{Digest, Failure, JobId, Resource, Status, Tenant, Times
 /// ```
 ///
 /// # Panics
-/// At start, when two commands have the same name.
+/// Panics at start if two commands have the same name.
 #[macro_export]
 macro_rules! service {
     ($($command:expr),* $(,)?) => {
@@ -90,7 +126,7 @@ macro_rules! service {
     };
 }
 
-/// The Lambda functions of a service, each the whole of a program's `main`.
+/// Lambda functions of a service. Each is the whole `main` of a program.
 ///
 /// ```no_run
 /// # fn orders() -> cloakroom::Service { cloakroom::service![] }
@@ -108,7 +144,7 @@ pub mod lambda {
     pub type Result = std::result::Result<(), Error>;
 }
 
-/// The program of a service: the dev runner, and what talks to a deployment.
+/// Program of a service: the dev runner, and commands for a deployment.
 ///
 /// ```no_run
 /// # fn orders() -> cloakroom::Service { cloakroom::service![] }

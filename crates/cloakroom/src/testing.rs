@@ -1,4 +1,4 @@
-//! A service in memory, for the tests of a service.
+//! A service in memory, for tests.
 //!
 //! ```
 //! use cloakroom::testing::{self, json};
@@ -14,7 +14,7 @@
 //! }
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! // In a test of its own: #[tokio::test]
+//! // In your tests, use #[tokio::test].
 //! let service = testing::start(service![Command::json("order.place", place)]).await;
 //! let job = service.submit("order.place", &json!({ "amount": 3 })).await.expect("it is accepted");
 //! let job = service.finish(&job).await;
@@ -25,7 +25,7 @@
 //! # });
 //! ```
 //!
-//! The requests pass through the router that deployments serve, with the same checks and the same documents.
+//! Requests pass through the same router as in a deployment, with the same checks and the same documents.
 
 use axum::Router;
 use axum::body::Body;
@@ -48,12 +48,11 @@ pub use cloakroom_core::Problem;
 pub use cloakroom_core::view::JobView;
 pub use serde_json::json;
 
-/// Starts a service in memory. From now on time stands still, and moves on only while everything waits: a handler that sleeps for
-/// an hour, or a retry in ten minutes, takes no time.
+/// Starts a service in memory, and pauses the clock of tokio. Time advances only while all tasks wait: a handler that sleeps for an
+/// hour, or a retry after ten minutes, takes no real time.
 ///
 /// # Panics
-/// Outside of a current-thread runtime of tokio, as `#[tokio::test]` makes it. Also when a state can't be built, with its
-/// error.
+/// Panics outside of a current-thread runtime of tokio, such as that of `#[tokio::test]`, and if a state can't be built.
 pub async fn start(service: Service) -> TestService {
     let service = service
         .start()
@@ -81,7 +80,7 @@ impl TestService {
     /// Submits a command whose payload is JSON.
     ///
     /// # Errors
-    /// The problem document of a response that is not 202 or 200.
+    /// Returns the problem document of a response that is not 200 or 202.
     pub async fn submit(
         &self,
         command: &str,
@@ -92,10 +91,10 @@ impl TestService {
         self.send(&target, "application/json", body).await
     }
 
-    /// Submits a command whose payload is the query string, with a body of bytes.
+    /// Submits a command with a body of bytes. The query string contains its payload.
     ///
     /// # Errors
-    /// The problem document of a response that is not 202 or 200.
+    /// Returns the problem document of a response that is not 200 or 202.
     pub async fn submit_bytes(
         &self,
         command: &str,
@@ -118,7 +117,7 @@ impl TestService {
             .header("Content-Type", content_type)
             .header("Idempotency-Key", key)
             .body(Body::from(body))
-            .expect("a command and a query that a URI can have");
+            .expect("the command and the query are valid in a URI");
         let response = self.request(request).await;
         if response.status().is_success() {
             return Ok(read(response).await);
@@ -126,10 +125,10 @@ impl TestService {
         Err(Box::new(read(response).await))
     }
 
-    /// Runs handlers until no job waits, then returns this job as it is now.
+    /// Runs handlers until no job waits, then returns the current state of this job.
     ///
     /// # Panics
-    /// When the jobs do not end.
+    /// Panics if the jobs do not end.
     pub async fn finish(&self, job: &JobView) -> JobView {
         self.room.work_until_idle().await;
         let request = Request::get(&job.links.this).body(Body::empty());
@@ -143,10 +142,10 @@ impl TestService {
             .expect("a job that ended is part of the problem")
     }
 
-    /// Returns the bytes of a job's result, of whatever media type.
+    /// Returns the bytes of a job's result, of any media type.
     ///
     /// # Panics
-    /// When the job has no result.
+    /// Panics if the job has no result.
     pub async fn result(&self, job: &JobView) -> Vec<u8> {
         let id = job.id.parse().expect("an id of this service");
         let key = JobKey {
@@ -164,7 +163,7 @@ impl TestService {
         }
     }
 
-    /// Sends any request to the router.
+    /// Sends a request to the router.
     pub async fn request(&self, request: Request<Body>) -> Response {
         let Ok(response) = self.router.clone().oneshot(request).await;
         response

@@ -1,6 +1,6 @@
-//! A ledger of what attempts did, kept outside of Cloakroom: by it a test knows what was done in truth, whatever was recorded.
+//! Ledger of attempts, stored outside of Cloakroom: it shows a test which attempts really ran.
 //!
-//! A line is `began` or `did`, the job, the attempt, the process and the time in milliseconds since 1970.
+//! A line has `began` or `did`, the job, the attempt, the process, and the time in milliseconds since 1970.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -10,19 +10,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cloakroom::JobId;
 
-/// The variable that names the file. Nothing that a client sends has a say in it, or gets into it.
+/// Environment variable with the path of the file. Nothing that a client sends changes the path or reaches the file.
 const FILE: &str = "CLOAKROOM_DIAGNOSTIC_LEDGER";
 
-/// Where attempts are noted, if they are.
+/// File for the attempts, if one is configured.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger(Option<Arc<PathBuf>>);
 
-/// What is noted.
+/// Event of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mark {
     /// The handler was called.
     Began,
-    /// It did what it was to do; that it succeeded is still to be recorded.
+    /// The handler has done its work. The success is recorded after that.
     Did,
 }
 

@@ -10,7 +10,7 @@ async fn run_json(todo: Value) -> (Bench, Job) {
     Bench::run("diagnostic.run", "", "application/json", todo.to_string()).await
 }
 
-/// The status of a failed job, its code, its detail, and after how many attempts.
+/// Returns the status, code and detail of a failed job, and its number of attempts.
 fn failure(job: &Job) -> (u16, &str, &str, u32) {
     assert_eq!(job.status, Status::Failed);
     let failure = job.failure.as_ref().expect("it failed");

@@ -18,7 +18,7 @@ pub(super) enum Fault {
     Unsupported(&'static str),
 }
 
-/// A fault in the bytes: they are cut, damaged or not an image.
+/// Returns the fault of bytes that are incomplete, damaged or not an image.
 pub(super) fn unreadable(why: impl Display) -> Fault {
     Fault::Unreadable(why.to_string())
 }
@@ -39,7 +39,7 @@ impl From<Fault> for HandlerError {
                 .status(422)
                 .with_cause(why),
             Fault::Unsupported(kind) => Self::terminal(format!(
-                "this kind of image is not supported ({kind}): save it as a usual PNG, JPEG or WebP image and send that"
+                "this kind of image is not supported ({kind}): save it as a standard PNG, JPEG or WebP image and send that"
             ))
             .code("image-unsupported")
             .status(422),

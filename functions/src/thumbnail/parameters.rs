@@ -1,4 +1,4 @@
-//! Parameters of the command: the box that an image is to fit into, and the format.
+//! Parameters of the command: the box that the thumbnail fits into, and the format.
 
 use cloakroom::FieldError;
 use image::ImageFormat;
@@ -7,19 +7,19 @@ use serde::Deserialize;
 
 use super::limits::LONGEST_SIDE;
 
-/// The box that the image is to fit into, its aspect ratio kept. It is never enlarged. One side at least is given; the
-/// other is then as long as it comes, up to 4096.
+/// Box that the thumbnail fits into. The aspect ratio is preserved, and the image is never enlarged. At least one side is required;
+/// the other one is up to 4096 pixels long.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("anyOf" = [{ "required": ["width"] }, { "required": ["height"] }]))]
 pub(super) struct Thumbnail {
-    /// At most so wide, in pixels.
+    /// Maximum width in pixels.
     #[schemars(range(min = 1, max = 4096))]
     pub(super) width: Option<u32>,
-    /// At most so high, in pixels.
+    /// Maximum height in pixels.
     #[schemars(range(min = 1, max = 4096))]
     pub(super) height: Option<u32>,
-    /// The format of the thumbnail; the image's own without it.
+    /// Format of the thumbnail. By default the format of the image.
     pub(super) format: Option<Format>,
 }
 
@@ -27,14 +27,14 @@ pub(super) struct Thumbnail {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Format {
     Png,
-    /// What is transparent becomes white.
+    /// Transparent pixels become white.
     Jpeg,
-    /// Lossless: of photos, larger than JPEG.
+    /// Lossless. Photos are larger than as JPEG.
     Webp,
 }
 
 impl Format {
-    /// The format that a file's first bytes are of.
+    /// Detects the format by the first bytes of a file.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match image::guess_format(bytes).ok()? {
             ImageFormat::Png => Some(Self::Png),
@@ -54,7 +54,7 @@ impl Format {
 }
 
 impl Thumbnail {
-    /// The box that an image has to fit into before it is turned.
+    /// Returns the box for the image before it is rotated.
     pub(super) fn bounds(&self, is_on_its_side: bool) -> (u32, u32) {
         let (width, height) = (
             self.width.unwrap_or(LONGEST_SIDE),
@@ -80,13 +80,13 @@ impl Thumbnail {
             .map(of_a_side)
             .collect();
         if self.width.is_none() && self.height.is_none() {
-            errors.push(FieldError::new("", "give width, height or both, in pixels"));
+            errors.push(FieldError::new("", "send width, height or both, in pixels"));
         }
         errors
     }
 }
 
-/// The largest size of the same aspect ratio that fits, but none larger than this one.
+/// Returns the largest size of the same aspect ratio that fits into the box, but no larger size than the original.
 pub(super) fn fit((width, height): (u32, u32), (max_width, max_height): (u32, u32)) -> (u32, u32) {
     let scaled = |side: u32, by: u32, of: u32| {
         let rounded = (u64::from(side) * u64::from(by) + u64::from(of) / 2) / u64::from(of);

@@ -148,7 +148,7 @@ fn a_start_that_fails_says_what_to_do() {
     let runner = Runner::start(&["--memory", "--listen", "127.0.0.1:0"]);
     let error = refused(&["--memory", "--listen", &runner.address]);
     assert!(
-        error.contains(&runner.address) && error.contains("choose another place by --listen"),
+        error.contains(&runner.address) && error.contains("choose another address with --listen"),
         "{error}"
     );
 

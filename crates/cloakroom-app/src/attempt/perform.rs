@@ -81,7 +81,7 @@ impl Performance<'_> {
         let reader = match &self.envelope.payload {
             PayloadRef::Stored(key) => match self.ports.objects.open(key).await {
                 Ok(Some(reader)) => reader,
-                Ok(None) => return Err(lost("payload-lost", "the payload is gone")),
+                Ok(None) => return Err(lost("payload-lost", "the payload no longer exists")),
                 Err(error) => return Err(unfetched(&error)),
             },
             payload => {
@@ -128,9 +128,10 @@ async fn verify_payload(end: AttemptEnd, body: BodyStream) -> AttemptEnd {
     match trouble {
         // The handler's own error reports a failure of the disk.
         None | Some(BodyError::Disk(_)) => end,
-        Some(BodyError::Corrupted) => {
-            lost("payload-corrupted", "the payload is not what was accepted")
-        }
+        Some(BodyError::Corrupted) => lost(
+            "payload-corrupted",
+            "the stored payload does not match its digest",
+        ),
         Some(BodyError::Unfetched(error)) => unfetched(&error),
     }
 }

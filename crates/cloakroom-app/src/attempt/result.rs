@@ -117,7 +117,7 @@ impl ResultWriter<'_> {
             let Some(same) = again.as_ref().and_then(Pieces::again) else {
                 return Err(unstored());
             };
-            tracing::warn!(%error, tries, "failed to store the result; trying again");
+            tracing::warn!(%error, tries, "failed to store the result; retrying");
             if tries == 1 {
                 self.stages.enter(Stage::Waiting);
                 self.ports
@@ -125,7 +125,7 @@ impl ResultWriter<'_> {
                     .meter
                     .count(self.command.name(), Fact::StorageUnavailable);
                 self.context
-                    .waits("storing the result: the object storage is unavailable, trying again");
+                    .waits("storing the result: the object storage is unavailable, retrying");
             }
             tokio::select! {
                 biased;

@@ -49,7 +49,7 @@ impl ProducerCommand {
             (ProducerTenants::One(_), Some(_)) => {
                 return Err(Rejection::new(
                     Code::Forbidden,
-                    "producers may not name another tenant here",
+                    "producers may not specify another tenant here",
                 ));
             }
             (ProducerTenants::Named, said) => said

@@ -54,7 +54,7 @@ impl Rejected {
                 let name = attributes::CONTENT_TYPE;
                 Self::Job(failure(
                     Code::UnsupportedMediaType,
-                    format!("{name} is to be one of {}", types.join(", ")),
+                    format!("{name} must be one of {}", types.join(", ")),
                 ))
             }
             SubmitError::Payload(error) => Self::Job(invalid_payload(error)),
@@ -78,7 +78,7 @@ fn invalid_payload(error: PayloadError) -> Failure {
             detail,
         } => failure(
             Code::MalformedJson,
-            format!("the payload is no JSON: {detail} at line {line}, column {column}"),
+            format!("the payload is not JSON: {detail} at line {line}, column {column}"),
         ),
         PayloadError::Invalid(errors) => {
             let errors: Vec<_> = errors
@@ -87,7 +87,7 @@ fn invalid_payload(error: PayloadError) -> Failure {
                 .collect();
             failure(
                 Code::InvalidPayload,
-                format!("the payload is refused: {}", errors.join("; ")),
+                format!("the payload is not valid: {}", errors.join("; ")),
             )
         }
     }
@@ -97,7 +97,7 @@ fn invalid_payload(error: PayloadError) -> Failure {
 pub(super) fn too_large(bytes: u64, limit: u64) -> Failure {
     failure(
         Code::PayloadTooLarge,
-        format!("the payload has {bytes} bytes, and the command takes {limit}"),
+        format!("the payload has {bytes} bytes, and the command accepts {limit}"),
     )
 }
 

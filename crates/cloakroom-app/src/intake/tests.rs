@@ -253,7 +253,7 @@ async fn a_fetched_payload_may_be_as_large_as_an_upload_and_a_sent_one_as_a_body
             );
             assert_eq!(
                 failure.detail,
-                "the payload has 2000001 bytes, and the command takes 2000000"
+                "the payload has 2000001 bytes, and the command accepts 2000000"
             );
         }
     }

@@ -105,7 +105,7 @@ impl Check<'_> {
 
     fn value(&mut self, schema: &Value, value: &Tree<'_>, pointer: &mut String) {
         let rules = match schema {
-            Value::Bool(false) => return self.wrong(pointer, "is not known here; leave it out"),
+            Value::Bool(false) => return self.wrong(pointer, "is unknown; remove it"),
             Value::Object(rules) => rules,
             _ => return,
         };
@@ -163,11 +163,13 @@ impl Check<'_> {
             "allOf" => schemas
                 .iter()
                 .for_each(|schema| self.value(schema, value, pointer)),
-            "anyOf" if fits(self) == 0 => self.wrong(pointer, "must be one of what may stand here"),
-            "oneOf" if fits(self) != 1 => {
-                self.wrong(pointer, "must be exactly one of what may stand here");
+            "anyOf" if fits(self) == 0 => {
+                self.wrong(pointer, "must match one of the allowed forms")
             }
-            "not" if self.allows(rule, value) => self.wrong(pointer, "is what may not stand here"),
+            "oneOf" if fits(self) != 1 => {
+                self.wrong(pointer, "must match exactly one of the allowed forms");
+            }
+            "not" if self.allows(rule, value) => self.wrong(pointer, "must not have this form"),
             _ => {}
         }
     }

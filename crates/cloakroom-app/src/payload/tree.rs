@@ -51,7 +51,7 @@ impl<'t> Deserialize<'t> for Text<'t> {
     fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
         match deserializer.deserialize_str(Builder)? {
             Tree::Text(text) => Ok(Self(text)),
-            _ => Err(D::Error::custom("the name of a member is no string")),
+            _ => Err(D::Error::custom("the name of a member is not a string")),
         }
     }
 }

@@ -13,7 +13,7 @@ pub enum PortError {
         reason: String,
     },
     /// The service rejected the call: a permission, table, queue or bucket is missing. An operator has to fix it.
-    #[error("use {service} as it is set up: {reason}")]
+    #[error("use {service} as it is configured: {reason}")]
     Misconfigured {
         /// Name of the service.
         service: &'static str,
@@ -38,6 +38,6 @@ pub enum ReadError {
     #[error(transparent)]
     Port(#[from] PortError),
     /// The content does not match the store's own checksum.
-    #[error("the object is not what was stored")]
+    #[error("the object does not match its checksum")]
     Corrupted,
 }

@@ -76,7 +76,7 @@ async fn a_letter_that_is_sent_back_runs_its_job_again() {
     assert_eq!(letters(&room).await, []);
     assert_eq!(
         room.redrive.send(letter).await,
-        Ok(RedriveOutcome::Rejected("it is kept no longer"))
+        Ok(RedriveOutcome::Rejected("it is no longer stored"))
     );
 }
 
@@ -111,7 +111,7 @@ async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
     assert_eq!(
         room.redrive.send(&letter).await,
         Ok(RedriveOutcome::Rejected(
-            "its job is gone; submit the command again"
+            "its job has expired; submit the command again"
         ))
     );
     assert_eq!(letters(&room).await.len(), 1);
@@ -132,7 +132,9 @@ async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
         .expect("listed");
     assert_eq!(
         room.redrive.send(stray).await,
-        Ok(RedriveOutcome::Rejected("it is no message of ours"))
+        Ok(RedriveOutcome::Rejected(
+            "it is not a message of this service"
+        ))
     );
     let of_tenant = room
         .redrive
@@ -184,7 +186,7 @@ async fn a_job_that_another_operator_sends_back_meanwhile_is_not_sent_twice() {
     room.memory
         .meanwhile("change", another(move |job| Transition::redrive(job, now)));
     room.memory.calls();
-    let changed = RedriveOutcome::Rejected("its job changed meanwhile; look at it again");
+    let changed = RedriveOutcome::Rejected("its job has changed; list the dead letters again");
     assert_eq!(room.redrive.send(&letter).await, Ok(changed));
     assert_eq!(
         room.memory.calls(),

@@ -46,7 +46,7 @@ pub(super) fn check_body(
     if let (Takes::Binary(_), true) = (command.takes(), bytes.is_empty()) {
         let error = FieldError::new(
             "",
-            "the body is empty; send the bytes as the body, or name a finished upload by Upload-Id",
+            "the body is empty; send the bytes as the body, or the id of a finished upload in Upload-Id",
         );
         return Err(SubmitError::Payload(PayloadError::Invalid(vec![error])));
     }

@@ -96,19 +96,19 @@ impl Rounds {
             Ok(List { v, .. }) => {
                 tracing::error!(
                     version = v,
-                    "can't read a list of jobs; a later sweeper has to"
+                    "failed to read a list of jobs; a later version of the sweeper may be able to"
                 );
                 return self.hide(delivery, AGAIN).await;
             }
             Err(error) => {
-                tracing::error!(%error, "a message is no list of jobs; it is deleted");
+                tracing::error!(%error, "a message is not a list of jobs; it is deleted");
                 return Disposition::Done;
             }
         };
         match self.look_through(delivery, list).await {
             Ok(disposition) => disposition,
             Err(error) => {
-                tracing::error!(%error, "failed to look at jobs; the list comes back");
+                tracing::error!(%error, "failed to check jobs; the list will be received again");
                 self.hide(delivery, AGAIN).await
             }
         }

@@ -66,7 +66,7 @@ impl Sweeper {
                         command: None,
                         fact: Fact::Unreadable,
                     });
-                    tracing::error!(%error, "skipped a job whose record can't be read; the line before names it");
+                    tracing::error!(%error, "skipped a job whose record can't be read; the previous line names it");
                     looked.unreadable += 1;
                 }
                 Err(error) => return Err(error),

@@ -86,7 +86,7 @@ impl AttemptRequest<'_> {
     ) -> Result<ClaimedAttempt, Disposition> {
         tracing::warn!(
             ?isolation,
-            "the worker of the last attempt died; taking over"
+            "the worker of the last attempt crashed; taking over"
         );
         if isolation == Isolation::Alone && permit.is_ok() {
             drop(permit);
@@ -156,7 +156,7 @@ impl AttemptRequest<'_> {
             );
         }
         if let Err(error) = &permit {
-            tracing::error!(%error, "ended a job that no worker of this size can run; give the worker more memory");
+            tracing::error!(%error, "ended a job that needs more memory than the worker has; increase the worker's memory");
         }
         let last_moment = self.last_moment();
         let deadline = now.after(self.command.limits().timeout).min(last_moment);
@@ -218,14 +218,14 @@ impl AttemptRequest<'_> {
                 count(&*self.ports.shared.meter, &job, None);
                 tracing::warn!(
                     start_within_s = limit.as_secs(),
-                    "ended a job that was not begun in time"
+                    "ended a job that did not start in time"
                 );
                 Err(Disposition::Done)
             }
             Ok(Change::Refused(_)) => Ok(()),
             Err(error) => Err(self
                 .message
-                .redeliver_after(&error, "end a job that was not begun in time")
+                .redeliver_after(&error, "end a job that did not start in time")
                 .await),
         }
     }
@@ -243,7 +243,7 @@ impl AttemptRequest<'_> {
                     return Ok(permit);
                 }
                 () = sleep_until(end) => {
-                    tracing::info!("no memory became free in time; the message comes back");
+                    tracing::info!("no memory became free in time; the message will be received again");
                     return Err(self.message.redeliver(Duration::ZERO).await);
                 }
                 () = sleep_until(next_beat) => {
@@ -267,7 +267,7 @@ impl AttemptRequest<'_> {
                 Ok(head) => estimate(&envelope.query, &head),
                 Err(error) => {
                     // The attempt reads the payload again, and records the error.
-                    tracing::warn!(%error, "failed to read the beginning of the payload; its memory is not known");
+                    tracing::warn!(%error, "failed to read the beginning of the payload; its memory can't be estimated");
                     None
                 }
             },

@@ -48,7 +48,7 @@ impl JobMessage<'_> {
 
     /// Delivers the message again after a port failed.
     pub(super) async fn redeliver_after(&self, error: &PortError, doing: &str) -> Disposition {
-        tracing::error!(%error, "failed to {doing}; the message comes back");
+        tracing::error!(%error, "failed to {doing}; the message will be received again");
         let wait = wait_after_a_fault(self.delivery, LONGEST_WAIT);
         match error {
             // The fault persists, however often the message is sent again. In the end, it becomes a dead letter.
@@ -82,7 +82,7 @@ impl JobMessage<'_> {
         {
             Ok(()) => Disposition::Done,
             Err(error) => {
-                tracing::error!(%error, "failed to send a message again; it is hidden");
+                tracing::error!(%error, "failed to send a message again; it was hidden instead");
                 self.hide(wait.max(wait_of_others(self.delivery))).await
             }
         }

@@ -26,7 +26,7 @@ pub(super) async fn delete_payload(ports: &AttemptPorts<'_>, envelope: &Envelope
         .filter(|_| over && its_own && in_time)
         && let Err(error) = ports.objects.delete(key).await
     {
-        tracing::warn!(%error, "failed to delete a payload; it goes by the bucket's lifecycle");
+        tracing::warn!(%error, "failed to delete a payload; the bucket's lifecycle will delete it");
     }
 }
 

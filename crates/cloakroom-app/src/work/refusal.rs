@@ -69,7 +69,7 @@ async fn end(
             tracing::warn!(
                 status = job.status.as_str(),
                 attempts = job.attempt,
-                "ended a job whose worker is gone"
+                "ended a job whose worker crashed"
             );
             Disposition::Done
         }

@@ -62,9 +62,7 @@ impl Settlement<'_> {
                     }
                     Refused::Settled(found) => return self.settled(&found).await,
                     Refused::LeaseLost => {
-                        tracing::warn!(
-                            "lost the lease: the outcome of this attempt does not count"
-                        );
+                        tracing::warn!("lost the lease: the outcome of this attempt was discarded");
                         return Disposition::Keep;
                     }
                 },
@@ -120,10 +118,10 @@ impl Settlement<'_> {
         if Instant::now() + wait >= last_chance {
             return Err(self
                 .message
-                .resend_unrecorded(self.token, error, "write the end of the attempt")
+                .resend_unrecorded(self.token, error, "record the end of the attempt")
                 .await);
         }
-        tracing::warn!(%error, "failed to write the end of the attempt; trying again");
+        tracing::warn!(%error, "failed to record the end of the attempt; retrying");
         if wait > Duration::from_secs(2) {
             self.message.hide(self.ports.settings.lease + wait).await;
         }
@@ -163,7 +161,7 @@ impl Settlement<'_> {
 fn no_answer() -> PortError {
     PortError::Unavailable {
         service: "the table",
-        reason: "no answer before the function's end".to_owned(),
+        reason: "no response before the function's end".to_owned(),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn http_settings(lookup: Lookup<'_>) -> Result<HttpSettings, ConfigError> {
 }
 
 fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {
-    let want = "the URL under which clients find the API (https://api.example.com/v1), or the path of it (/v1)";
+    let want = "the URL of the API for clients (https://api.example.com/v1), or its path (/v1)";
     let path = optional(lookup, "CLOAKROOM_PUBLIC_BASE_URL", want, |text| {
         let path = match after_scheme(text) {
             Some(rest) => rest.find('/').map_or("", |slash| &rest[slash..]),
@@ -42,7 +42,7 @@ fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {
 }
 
 fn cors(lookup: Lookup<'_>) -> Result<Cors, ConfigError> {
-    let want = "*, or origins with commas between them (https://app.example.com, without a path)";
+    let want = "*, or comma-separated origins (https://app.example.com, without a path)";
     let origins = optional(lookup, "CLOAKROOM_CORS_ORIGINS", want, |text| {
         if text == "*" {
             return Some(Cors::Any);
@@ -77,7 +77,7 @@ fn authorizer(lookup: Lookup<'_>) -> Result<Authorizer, ConfigError> {
 }
 
 fn tenant_claim(lookup: Lookup<'_>) -> Result<String, ConfigError> {
-    let want = "the name of a claim, without spaces, as in custom:tenant";
+    let want = "the name of a claim, without spaces, such as custom:tenant";
     let claim = optional(lookup, "CLOAKROOM_TENANT_CLAIM", want, |text| {
         text.bytes()
             .all(|b| b.is_ascii_graphic())
@@ -87,7 +87,7 @@ fn tenant_claim(lookup: Lookup<'_>) -> Result<String, ConfigError> {
 }
 
 fn token_audience(lookup: Lookup<'_>) -> Result<Vec<String>, ConfigError> {
-    let want = "ids of app clients, with commas between them";
+    let want = "comma-separated ids of app clients";
     let audience = optional(lookup, "CLOAKROOM_TOKEN_AUDIENCE", want, |text| {
         let ids: Vec<_> = text.split(',').map(|id| id.trim().to_owned()).collect();
         ids.iter()

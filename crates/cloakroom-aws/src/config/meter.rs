@@ -24,7 +24,7 @@ impl MeterConfig {
 }
 
 fn service(lookup: Lookup<'_>) -> Result<String, ConfigError> {
-    let want = "the name that metrics are found under: 1 to 128 letters, digits, dots, hyphens and underscores";
+    let want = "the name of the service in its metrics: 1 to 128 letters, digits, dots, hyphens and underscores";
     let service = optional(lookup, "CLOAKROOM_SERVICE", want, |text| {
         let good = text
             .bytes()

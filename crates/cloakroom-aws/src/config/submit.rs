@@ -68,7 +68,7 @@ fn schedule(lookup: Lookup<'_>) -> Result<Option<ScheduleConfig>, ConfigError> {
     };
     let role_arn = arn(
         "CLOAKROOM_SCHEDULE_ROLE_ARN",
-        "the ARN of the role that schedules send messages by",
+        "the ARN of the role with which schedules send messages",
     )?;
     let queue_arn = arn("CLOAKROOM_SCHEDULE_QUEUE_ARN", "the ARN of the SQS queue")?;
     Ok(Some(ScheduleConfig {

@@ -62,8 +62,7 @@ impl WorkerConfig {
 }
 
 fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError> {
-    let want =
-        "the tenant whose jobs producers' commands are, or * where each message names its tenant";
+    let want = "the tenant of producers' commands, or * if each message names its tenant";
     let tenants = optional(lookup, "CLOAKROOM_PRODUCERS", want, |text| match text {
         "*" => Some(ProducerTenants::Named),
         name => name.parse().ok().map(ProducerTenants::One),
@@ -72,7 +71,7 @@ fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError>
         return Ok(None);
     };
     let bucket = bucket(lookup)?;
-    let want = "names of S3 buckets with commas between them, and not the service's own";
+    let want = "comma-separated names of S3 buckets, without the service's own";
     let buckets = optional(lookup, "CLOAKROOM_PRODUCER_BUCKETS", want, |text| {
         let names: Vec<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
         // A reference to the service's own bucket could read another tenant's payload.

@@ -100,7 +100,7 @@ impl S3Objects {
             .key(key)
             .upload_id(upload);
         if let Err(error) = abort.send().await {
-            tracing::warn!(error = %port_error(OBJECTS, &error), "failed to abort an object that will not be whole");
+            tracing::warn!(error = %port_error(OBJECTS, &error), "failed to abort an incomplete multipart upload");
         }
     }
 }

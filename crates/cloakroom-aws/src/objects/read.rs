@@ -149,7 +149,7 @@ impl ResumableRead {
             if self.resumes > MAX_RESUMES || self.read >= self.length {
                 return Err(error.into());
             }
-            tracing::info!(read = self.read, length = self.length, %error, "an object broke off; reading on");
+            tracing::info!(read = self.read, length = self.length, %error, "the read of an object was interrupted; resuming it");
             let rest = self
                 .objects
                 .get_from(&self.key, Some((self.read, self.etag.clone())))

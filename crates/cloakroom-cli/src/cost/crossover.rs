@@ -1,4 +1,4 @@
-//! Where a claim check becomes cheaper than a message that carries its payload: both ways, for each size of a message.
+//! Comparison of a payload in its message with a claim check, for each size of a message.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use super::page::money;
 pub(super) fn page() -> String {
     let mut text = String::new();
     let mut line = |words: std::fmt::Arguments<'_>| {
-        writeln!(text, "{words}").expect("a string takes all that is written");
+        writeln!(text, "{words}").expect("writing to a string can't fail");
     };
     line(format_args!(
         "{:>7}{:>10}{:>12}{:>14}{:>11}",
@@ -18,7 +18,7 @@ pub(super) fn page() -> String {
     ));
     for ways in inline::ways() {
         let mark = if ways.pieces == inline::crossover() {
-            "  the limit"
+            "  default limit"
         } else {
             ""
         };
@@ -32,11 +32,11 @@ pub(super) fn page() -> String {
         ));
     }
     line(format_args!(
-        "\nDollars for a million messages, sent, received once, and deleted. Up to {} bytes a message carries its payload itself.",
+        "\nDollars for a million messages that are sent, received once and deleted. Messages of up to {} bytes carry their payload.",
         inline::LIMIT
     ));
     line(format_args!(
-        "Prices of {}, {}.",
+        "Prices: {}, {}.",
         prices::REGION,
         prices::AS_OF
     ));

@@ -1,18 +1,18 @@
-//! A bill, shown.
+//! Text and JSON of a bill.
 
 use std::fmt::Write as _;
 
 use cloakroom_cost::{Bill, Lever, prices};
 use serde_json::{Value, json};
 
-/// The most levers that are named.
+/// Most levers in the text.
 const LEVERS: usize = 3;
 
-/// Services with their shares, below each what is billed; then what dominates, and what would lower it.
+/// Formats the services with their shares and their items, then the largest share and the levers.
 pub(super) fn page(bill: &Bill, levers: &[Lever]) -> String {
     let mut text = String::new();
     let mut line = |words: std::fmt::Arguments<'_>| {
-        writeln!(text, "{words}").expect("a string takes all that is written");
+        writeln!(text, "{words}").expect("writing to a string can't fail");
     };
     let total = bill.dollars();
     line(format_args!(
@@ -50,14 +50,14 @@ pub(super) fn page(bill: &Bill, levers: &[Lever]) -> String {
     ));
     line(format_args!("\n{}.", advice(bill, levers)));
     line(format_args!(
-        "Prices of {}, {}. docs/cost.md tells what is left out.",
+        "Prices: {}, {}. docs/cost.md lists what the estimate leaves out.",
         prices::REGION,
         prices::AS_OF
     ));
     text
 }
 
-/// What most of it is, and what would lower it.
+/// Formats the largest share, and the options that would lower the bill.
 fn advice(bill: &Bill, levers: &[Lever]) -> String {
     let most = bill
         .most()
@@ -67,12 +67,12 @@ fn advice(bill: &Bill, levers: &[Lever]) -> String {
             .provided
             .map(|provided| format!(" ({provided})"))
             .unwrap_or_default();
-        format!("{} by {}{provided}", lever.options, money(lever.saves))
+        format!("{} saves {}{provided}", lever.options, money(lever.saves))
     };
-    let mut text = format!("Most of it is {}", most.unwrap_or_default());
+    let mut text = format!("Largest share: {}", most.unwrap_or_default());
     for (n, lever) in levers.iter().take(LEVERS).enumerate() {
         text.push_str(if n == 0 {
-            "; what would lower it: "
+            ". To lower the bill: "
         } else {
             ", "
         });
@@ -120,7 +120,7 @@ fn share(part: f64, whole: f64) -> String {
     format!("{:.0} %", part / whole * 100.0)
 }
 
-/// As many units as people can read: whole ones, or where there are few, to a tenth or a thousandth.
+/// Formats a number of units: as a whole number from 1000 on, with decimals below.
 fn grouped(units: f64) -> String {
     let text = if units >= 1000.0 {
         format!("{units:.0}")
@@ -130,7 +130,7 @@ fn grouped(units: f64) -> String {
     commas(&text)
 }
 
-/// To four decimals, without zeros at the end; what is less, by its power of ten.
+/// Formats with up to four decimals; smaller numbers as a power of ten.
 fn few(units: f64) -> String {
     if units > 0.0 && units < 0.0001 {
         return format!("{units:.1e}");

@@ -1,4 +1,4 @@
-//! Numbers, sizes and times of a command line. What makes no sense is refused, by saying what would.
+//! Numbers, sizes and times of a command line. Errors name the valid values.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,34 +7,34 @@ use cloakroom_app::command::Limits;
 
 const KIB: u64 = 1024;
 
-/// The most that one put takes.
+/// Largest object of one put.
 const LARGEST_RESULT: u64 = 5 * KIB * KIB * KIB;
 
-/// The longest that a function runs.
+/// Longest run of a function.
 const LONGEST_RUN: Duration = Duration::from_secs(900);
 
 pub(super) fn jobs(text: &str) -> Result<f64, String> {
     number(
         text,
         1.0..=1e10,
-        "a number from 1 to 1e10, as in 5e6, 5M or 5_000_000",
+        "a number from 1 to 1e10, such as 5e6, 5M or 5_000_000",
     )
 }
 
 pub(super) fn polls(text: &str) -> Result<f64, String> {
-    number(text, 0.0..=1e6, "a number from 0 to 1e6, as in 3 or 2.5")
+    number(text, 0.0..=1e6, "a number from 0 to 1e6, such as 3 or 2.5")
 }
 
 pub(super) fn attempts(text: &str) -> Result<f64, String> {
     number(
         text,
         1.0..=1000.0,
-        "a number from 1 to 1000, as in 1 or 1.05",
+        "a number from 1 to 1000, such as 1 or 1.05",
     )
 }
 
 pub(super) fn batch(text: &str) -> Result<f64, String> {
-    number(text, 1.0..=10.0, "a number from 1 to 10, as in 5 or 2.5")
+    number(text, 1.0..=10.0, "a number from 1 to 10, such as 5 or 2.5")
 }
 
 pub(super) fn progress(text: &str) -> Result<u32, String> {
@@ -51,8 +51,7 @@ pub(super) fn memory(text: &str) -> Result<u32, String> {
 
 pub(super) fn payload(text: &str) -> Result<u64, String> {
     let most = Limits::default().upload;
-    size(text, most)
-        .map_err(|what| format!("{what}, at most 64MiB, which is the most that can be uploaded"))
+    size(text, most).map_err(|what| format!("{what}, at most 64MiB, the limit of an upload"))
 }
 
 pub(super) fn result(text: &str) -> Result<u64, String> {
@@ -64,7 +63,7 @@ pub(super) fn log(text: &str) -> Result<u64, String> {
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let what = "more than 0 and at most 15m, which is the longest that a function runs";
+    let what = "more than 0 and at most 15m, the limit of a function";
     time(text, LONGEST_RUN, what).and_then(|time| {
         if time.is_zero() {
             Err(want_time(what))
@@ -78,7 +77,7 @@ pub(super) fn wait(text: &str) -> Result<Duration, String> {
     time(
         text,
         cloakroom_app::jobs::LONGEST_WAIT,
-        "at most 25s, which is the longest that a poll is held",
+        "at most 25s, the limit of a long poll",
     )
 }
 
@@ -93,7 +92,7 @@ pub(super) fn lease(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// A number as people write it; never one that is no number, or not finite.
+/// Parses a number as people write it. It is always finite.
 fn amount(text: &str) -> Option<f64> {
     let separated = |(at, _): (usize, &str)| {
         let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
@@ -118,17 +117,17 @@ fn number(text: &str, range: RangeInclusive<f64>, what: &str) -> Result<f64, Str
     amount(digits)
         .map(|n| n * unit)
         .filter(|n| range.contains(n))
-        .ok_or_else(|| format!("want {what}"))
+        .ok_or_else(|| format!("expected {what}"))
 }
 
 fn whole(text: &str, range: RangeInclusive<u32>, what: &str) -> Result<u32, String> {
     text.parse()
         .ok()
         .filter(|n| range.contains(n))
-        .ok_or_else(|| format!("want {what}"))
+        .ok_or_else(|| format!("expected {what}"))
 }
 
-/// Where a number ends and its unit begins.
+/// Splits a text into a number and its unit.
 fn split(text: &str) -> (&str, &str) {
     text.split_at(
         text.trim_end_matches(|c: char| c.is_ascii_alphabetic())
@@ -157,11 +156,11 @@ fn size(text: &str, most: u64) -> Result<u64, String> {
     let bytes = unit.and_then(|unit| Some(amount(digits)? * unit as f64));
     let good = bytes.filter(|bytes| bytes.fract() == 0.0 && *bytes <= most as f64);
     good.map(|bytes| bytes as u64)
-        .ok_or_else(|| "want whole bytes, as in 512, 40KiB or 1MB".to_owned())
+        .ok_or_else(|| "expected whole bytes, such as 512, 40KiB or 1MB".to_owned())
 }
 
 fn want_time(what: &str) -> String {
-    format!("want a time, as in 800ms, 2s or 1m; {what}")
+    format!("expected a time, such as 800ms, 2s or 1m; {what}")
 }
 
 fn time(text: &str, most: Duration, what: &str) -> Result<Duration, String> {

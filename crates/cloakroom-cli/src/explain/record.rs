@@ -30,6 +30,6 @@ pub(super) async fn load(stack: &str, id: &str, tenant: &Tenant) -> Result<Job, 
     job.filter(|job| job.is_alive(SystemHost.now()))
         .ok_or_else(|| Failure {
             exit: Exit::Unknown,
-            message: format!("the tenant {tenant} has no job {id}, or no longer"),
+            message: format!("job {id} of tenant {tenant} is unknown or has expired"),
         })
 }

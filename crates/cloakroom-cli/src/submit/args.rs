@@ -4,35 +4,35 @@ use cloakroom_client::Timestamp;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The command's type, as in thumbnail.create
+    /// Type of the command, such as thumbnail.create
     #[arg(value_name = "TYPE")]
     pub(crate) command: String,
-    /// What the command works on; `-` for standard input; the JSON document {} if left out
+    /// File with the payload; `-` for standard input [default: the JSON document {}]
     pub(crate) file: Option<String>,
-    /// Your own id of the job: with the same key, the same submission is the same job; a random one if left out
+    /// Your own id of the job: the same submission with the same key is the same job [default: a random key]
     #[arg(long, short)]
     pub(crate) key: Option<String>,
-    /// When the job may begin, if not at once, as in 2026-11-21T08:00:00Z: at most a day ahead, unless the command says more
+    /// Earliest start of the job, such as 2026-11-21T08:00:00Z; at most a day ahead, unless the command allows more
     #[arg(long, value_name = "TIME")]
     pub(crate) not_before: Option<Timestamp>,
-    /// Follow the job until it is over
+    /// Follow the job until it ends
     #[arg(long, short)]
     pub(super) wait: bool,
-    /// Print the job as JSON in place of its id: as accepted, or with --wait as it ended
+    /// Print the job as JSON instead of its id: as accepted, or as it ended with --wait
     #[arg(long)]
     pub(super) json: bool,
-    /// The payload's media type; guessed from the file's name or first bytes if left out
+    /// Media type of the payload [default: guessed from the name or the first bytes of the file]
     #[arg(long, value_name = "TYPE", requires = "file")]
     pub(crate) content_type: Option<String>,
-    /// A parameter of a command whose payload is not JSON; may be given more than once
+    /// Parameter of a command whose payload is not JSON; can be repeated
     #[arg(long, short, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) query: Vec<(String, String)>,
-    /// Begin anew: a large file whose upload was interrupted otherwise goes on where it was, if the same is submitted again
+    /// Start a new upload: by default, submitting the same large file again resumes its interrupted upload
     #[arg(long)]
     pub(crate) no_resume: bool,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("want NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -5,31 +5,27 @@ use std::process::Command;
 #[test]
 fn nonsense_is_a_usage_error_that_names_what_would_be_right() {
     let cases = [
-        ("--jobs", "-5", "want a number from 1 to 1e10"),
-        ("--jobs", "NaN", "want a number from 1 to 1e10"),
-        ("--polls", "inf", "want a number from 0 to 1e6"),
+        ("--jobs", "-5", "expected a number from 1 to 1e10"),
+        ("--jobs", "NaN", "expected a number from 1 to 1e10"),
+        ("--polls", "inf", "expected a number from 0 to 1e6"),
         (
             "--payload",
             "40Kb",
-            "want whole bytes, as in 512, 40KiB or 1MB, at most 64MiB",
+            "expected whole bytes, such as 512, 40KiB or 1MB, at most 64MiB",
         ),
         (
             "--payload",
             "65MiB",
-            "at most 64MiB, which is the most that can be uploaded",
+            "at most 64MiB, the limit of an upload",
         ),
-        (
-            "--duration",
-            "16m",
-            "at most 15m, which is the longest that a function runs",
-        ),
+        ("--duration", "16m", "at most 15m, the limit of a function"),
         ("--duration", "0s", "more than 0"),
         (
             "--memory",
             "0",
-            "want megabytes, a whole number from 128 to 10240",
+            "expected megabytes, a whole number from 128 to 10240",
         ),
-        ("--batch", "0", "want a number from 1 to 10"),
+        ("--batch", "0", "expected a number from 1 to 10"),
         ("--api", "soap", "possible values: rest, http"),
         ("--architecture", "mips", "possible values: arm64, x86_64"),
     ];

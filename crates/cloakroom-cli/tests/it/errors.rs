@@ -1,11 +1,11 @@
-//! The built program where something is wrong: its exit codes, its one line of error, and the secrets that it keeps.
+//! Errors of the built program: exit codes, one line of text, and no secrets.
 
 use std::process::{Command, Output};
 
 use crate::script::{ID, Server, job, problem, reply};
 use serde_json::json;
 
-/// The program without variables that AWS knows, but with credentials.
+/// Returns the program with credentials, and without other variables that AWS tools read.
 fn program(args: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
     command
@@ -103,7 +103,7 @@ async fn an_endpoint_that_is_no_url_is_an_error_and_does_not_lead_to_aws() {
             let said = stderr(&output);
             assert_eq!(output.status.code(), Some(code), "{said}");
             assert!(
-                said.contains("AWS_ENDPOINT_URL is no URL") && said.lines().count() == 1,
+                said.contains("AWS_ENDPOINT_URL is not a valid URL") && said.lines().count() == 1,
                 "{said}"
             );
             assert!(!format!("{output:?}").contains("secret"), "{output:?}");
@@ -155,7 +155,7 @@ async fn an_error_that_a_service_wrote_in_lines_is_one_line() {
     assert_eq!(output.status.code(), Some(4));
     assert_eq!(
         stderr(&output),
-        "error: failed to have the request accepted: no entry [2J (403 http-403)\n"
+        "error: failed to complete the request: no entry [2J (403 http-403)\n"
     );
 }
 

@@ -1,4 +1,4 @@
-//! The built program submits what can be read only once, and files that change meanwhile.
+//! The built program submits input that can be read only once, and files that change meanwhile.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,7 +12,7 @@ use axum::routing::{post, put};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-/// More than goes into a body, and than is kept in memory.
+/// More than fits into a body, and more than is held in memory.
 const LARGE: usize = 5_000_000;
 
 fn program(url: &str, file: &str) -> Command {
@@ -41,7 +41,7 @@ async fn accepting() -> Server {
     Server::start([reply(202, &[], job("accepted", &json!({})).to_string())]).await
 }
 
-/// Submits by this command, and what the service got.
+/// Submits with this command, and returns the payload and media type that the service received.
 async fn sent(server: Server, command: Command) -> (Vec<u8>, String) {
     let output = output(command).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -170,7 +170,7 @@ async fn a_fifo_that_nobody_writes_to_can_be_interrupted() {
     drop(writer);
 }
 
-/// A service whose storage takes all, after something has happened to the file.
+/// Starts a service whose storage accepts everything. `before` runs first, and changes the file.
 async fn storage(before: impl Fn() + Clone + Send + Sync + 'static) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
@@ -221,7 +221,7 @@ async fn a_file_that_shrinks_while_it_is_sent_is_2_and_named() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
         said.contains(&name)
-            && said.contains("changed while it was read")
+            && said.contains("the file changed while it was read")
             && said.lines().count() == 1,
         "{said}"
     );

@@ -127,13 +127,13 @@ async fn exit_codes_tell_how_it_ended() {
             vec!["cancel", ID],
             problem(409, "job-finished", None),
             4,
-            "error: failed to have the request accepted: not so (409 job-finished)\n",
+            "error: failed to complete the request: not so (409 job-finished)\n",
         ),
         (
             vec!["watch", ID],
             reply(503, &[], ""),
             5,
-            "error: failed to get an answer",
+            "error: failed to get a response",
         ),
         (
             vec!["result", ID],
@@ -145,7 +145,7 @@ async fn exit_codes_tell_how_it_ended() {
             vec!["result", ID],
             problem(404, "unknown-job", None),
             6,
-            "error: failed to have",
+            "error: failed to complete the request",
         ),
         (
             vec!["find", "k"],
@@ -220,7 +220,7 @@ async fn a_result_goes_to_a_file_whole_or_not_at_all() {
     assert_eq!(server.end()[0].header("authorization"), None);
 }
 
-/// Runs the doctor with these variables, and no others that AWS knows.
+/// Runs the doctor with these variables, and no others that AWS tools read.
 fn doctor(args: &[&str], variables: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
@@ -229,7 +229,7 @@ fn doctor(args: &[&str], variables: &[(&str, &str)]) -> Output {
         .args(args)
         .env_clear()
         .env("HOME", folder.path());
-    // Whoever has no credentials is asked for those of the machine, which takes its time.
+    // Without credentials, the SDK would wait for those of the machine.
     command
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .envs(variables.iter().copied());
@@ -255,12 +255,12 @@ fn a_doctor_that_can_ask_nothing_says_why_in_one_finding() {
             "region",
             "no region is set",
         ),
-        (vec![region], 7, "credentials", "there are none: "),
+        (vec![region], 7, "credentials", "none found: "),
         (
             vec![region, key[0], key[1], ("AWS_ENDPOINT_URL", &nobody)],
             5,
             "endpoint",
-            "nothing answers: ",
+            "no response: ",
         ),
     ];
     for (variables, code, check, found) in cases {
@@ -285,7 +285,7 @@ fn a_doctor_that_can_ask_nothing_says_why_in_one_finding() {
             "{failed:?}"
         );
         assert!(
-            failed[0]["why"].is_string() && failed[0]["mend"].is_string(),
+            failed[0]["why"].is_string() && failed[0]["fix"].is_string(),
             "{failed:?}"
         );
         assert!(!stdout(&output).contains("secret"));
@@ -344,7 +344,7 @@ async fn explain_tells_a_jobs_story_and_unknown_jobs_apart() {
         lines,
         [
             "2026-11-21T08:00:00.000Z  accepted",
-            "2026-11-21T08:00:01.000Z  attempt 1 began, 1.0 s later",
+            "2026-11-21T08:00:01.000Z  attempt 1 started, 1.0 s later",
             "2026-11-21T08:00:03.500Z  succeeded in attempt 1, after 2.5 s",
         ]
     );

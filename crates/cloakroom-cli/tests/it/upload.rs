@@ -1,4 +1,4 @@
-//! The built program uploads a large file, is killed, and goes on.
+//! The built program uploads a large file, is killed, and resumes the upload.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,18 +19,18 @@ use tokio::time::timeout;
 
 const PART: usize = 5 * 1024 * 1024;
 
-/// Of 17 MiB, over what goes in one part.
+/// Number of parts of 17 MiB, which is more than one part may have.
 const PARTS: usize = 4;
 const LENGTH: usize = 3 * PART + 2 * 1024 * 1024;
 
-/// A service that has one upload, and a storage that does not answer for the parts it is told not to take.
+/// A service with one upload, and a storage that does not respond for the parts in `holds`.
 #[derive(Clone)]
 struct Service(Arc<Inner>);
 
 struct Inner {
     url: String,
     holds: Mutex<BTreeSet<usize>>,
-    /// How often each part was sent whole.
+    /// Number of times that each part was sent completely.
     sent: Mutex<BTreeMap<usize, usize>>,
     begun: Mutex<usize>,
     keys: Mutex<Vec<String>>,
@@ -123,7 +123,7 @@ impl Service {
         (StatusCode::ACCEPTED, Json(job))
     }
 
-    /// Waits until exactly these parts are there.
+    /// Waits until exactly these parts are uploaded.
     async fn has(&self, parts: &[usize]) {
         let mut moved = self.0.moved.subscribe();
         let there = async {
@@ -137,7 +137,7 @@ impl Service {
     }
 }
 
-/// A file whose parts tell their numbers.
+/// Creates a file whose parts contain their numbers.
 fn file(folder: &Path) -> String {
     let path = folder.join("big.bin");
     let bytes: Vec<_> = (0..LENGTH)
@@ -178,7 +178,7 @@ fn notes(folder: &Path) -> usize {
     fs::read_dir(folder.join("state/cloakroom/uploads")).map_or(0, Iterator::count)
 }
 
-/// Kills it when the first and the third part are there.
+/// Kills the program when the first and the third part are uploaded.
 async fn interrupted(service: &Service, folder: &Path) {
     *service.0.holds.lock().expect("a lock") = BTreeSet::from([2, 4]);
     let mut child = submit(service, folder, &[]);
@@ -207,7 +207,7 @@ async fn a_submission_that_was_killed_goes_on_and_sends_no_part_twice() {
     interrupted(&service, folder.path()).await;
     let said = ended(submit(&service, folder.path(), &[])).await;
     let going_on = format!(
-        "going on with an upload: {} of {LENGTH} bytes are there\n",
+        "resuming an upload: {} of {LENGTH} bytes are uploaded\n",
         2 * PART
     );
     assert!(said.starts_with(&going_on), "{said}");

@@ -2,7 +2,7 @@ use std::io::Write as _;
 
 use super::*;
 
-/// More than is kept in memory, and not a multiple of anything.
+/// More than is held in memory, and not a multiple of anything.
 fn large() -> Vec<u8> {
     (0..IN_MEMORY + 12345)
         .map(|at| u8::try_from(at % 251).expect("below 251"))
@@ -99,7 +99,7 @@ async fn a_file_that_shrinks_is_an_error_that_names_it() {
     let error = input.sha256().await.expect_err("it is shorter").to_string();
     let name = file.path().display().to_string();
     assert!(
-        error.contains(&name) && error.contains("changed while it was read"),
+        error.contains(&name) && error.contains("the file changed while it was read"),
         "{error}"
     );
 }

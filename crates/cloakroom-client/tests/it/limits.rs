@@ -1,4 +1,4 @@
-//! Defaults of a client, at the very limits.
+//! Defaults of a client, at their limits.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn an_upload_over_16_mib_comes_in_parts_of_16_mib() {
     }
 }
 
-/// An upload of so many parts of a byte each.
+/// Returns an upload with this number of parts of a byte each.
 fn upload(storage: &str, parts: u32) -> Reply {
     let part = |number: u32| {
         let url = format!("{storage}/part-{number}");
@@ -274,7 +274,7 @@ async fn the_story_of_a_job_is_asked_for_below_it() {
     assert_eq!(server.end()[0].line, format!("GET /jobs/{ID}/history"));
 }
 
-/// The seconds that a call without an answer takes.
+/// Returns the seconds that a call without a response takes.
 async fn unanswered<T>(call: impl AsyncFn(&cloakroom_client::Client) -> Result<T, Error>) -> u64 {
     let server = Server::start([Reply::Never]).await;
     let (client, _) = client(&server.url, |builder| builder.retry_within(Duration::ZERO));
@@ -337,21 +337,21 @@ async fn the_next_piece_of_a_result_may_take_a_minute() {
     let begun = Instant::now();
     let error = download.chunk().await.expect_err("nothing comes");
     assert_eq!(begun.elapsed(), Duration::from_secs(60));
-    assert_eq!(error.to_string(), "read the result: nothing came for 60 s");
+    assert_eq!(
+        error.to_string(),
+        "read the result: received nothing for 60 s"
+    );
 }
 
 #[test]
 fn a_url_of_the_wrong_kind_is_told_what_it_should_be() {
     for (url, reason) in [
-        ("ftp://host", "want http:// or https://"),
+        ("ftp://host", "expected http:// or https://"),
         (
             "https://host/?a=b",
-            "it may have a path, and no query or fragment",
+            "it has a query or a fragment: remove it",
         ),
-        (
-            "https://host/#a",
-            "it may have a path, and no query or fragment",
-        ),
+        ("https://host/#a", "it has a query or a fragment: remove it"),
     ] {
         let error = cloakroom_client::Client::new(url).expect_err("no base URL");
         assert!(

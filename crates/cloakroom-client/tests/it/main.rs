@@ -1,4 +1,4 @@
-//! The client against a scripted server: what it asks, how often, and what it makes of the answers. Nothing waits.
+//! The client against a scripted server: its requests, its retries, and its reading of the responses. No test waits.
 
 mod job;
 mod limits;

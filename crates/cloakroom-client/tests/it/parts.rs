@@ -11,7 +11,7 @@ use crate::script::{Reply, Server, client, job, problem, reply};
 const SHA256: &str = "hNiYd/DUBB77a/kaFvAkjy/Vc+avBcGflr7bn4gveII=";
 const SHA256_HEX: &str = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
 
-/// An upload of ten bytes in three parts, of which these are told of; those that are there have no link.
+/// Returns an upload of ten bytes in three parts, with these on the page. Parts that are uploaded have no link.
 fn upload(storage: &str, told: &[(u32, bool)], next: Option<u32>) -> Reply {
     let part = |&(number, uploaded): &(u32, bool)| {
         let mut part = json!({ "number": number, "content_length": if number < 3 { 4 } else { 2 }, "uploaded": uploaded });
@@ -42,7 +42,7 @@ fn good() -> Reply {
     reply(200, &[], "")
 }
 
-/// One part at a time, so that a script can be kept to.
+/// Sends one part at a time, in the order of the script.
 fn in_parts(builder: Builder) -> Builder {
     builder.body_limit(4).parts_from(9).parts_at_once(1)
 }
@@ -112,7 +112,7 @@ async fn a_file_over_the_limit_goes_in_parts_each_sent_again_by_itself() {
     assert_eq!(
         sent,
         [0, 4, 8, 4, 8, 4, 8, 10],
-        "what is sent again is taken back"
+        "bytes that are sent again are subtracted"
     );
     assert_eq!(
         (told[0].upload_id.as_str(), told[0].length, told[0].in_parts),
@@ -193,7 +193,10 @@ async fn a_part_whose_link_is_over_gets_a_fresh_one_and_no_third() {
     ])
     .await;
     let (client, _) = client(&server.url, in_parts);
-    let error = client.send(payload()).await.expect_err("not let in");
+    let error = client
+        .send(payload())
+        .await
+        .expect_err("the storage rejects it");
     assert!(matches!(error, Error::Protocol(_)), "{error}");
     storage.end();
     server.end();

@@ -1,4 +1,4 @@
-//! A server that answers by a script and remembers what it was asked, and a clock that only counts.
+//! A server that replies by a script and records the requests, and a clock that only counts.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 pub(crate) const ID: &str = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
 
-/// What the server was asked.
+/// Request that the server received.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// As in `GET /jobs/1?a=b`.
+    /// Request line, such as `GET /jobs/1?a=b`.
     pub(crate) line: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -31,12 +31,12 @@ impl Seen {
     }
 }
 
-/// What the server does next.
+/// Next step of the script.
 pub(crate) enum Reply {
     Answer(Box<Response<Body>>),
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Drop,
-    /// Never answers.
+    /// Never responds.
     Never,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Body>
     Reply::Answer(Box::new(response.body(body.into()).expect("a response")))
 }
 
-/// A job document; `more` is laid over it.
+/// Returns a job document, with the members of `more`.
 pub(crate) fn job(status: &str, more: &Value) -> Value {
     let mut job = json!({
         "id": ID, "type": "thumbnail.create", "status": status, "attempt": 1, "result": null, "unheard_of": true,
@@ -102,7 +102,7 @@ impl Server {
         self.script.seen.lock().expect("a lock").len()
     }
 
-    /// What was asked. Fails if there are replies that nobody asked for.
+    /// Returns the requests. Panics if there are replies left.
     pub(crate) fn end(self) -> Vec<Seen> {
         assert!(
             self.script.replies.lock().expect("a lock").is_empty(),
@@ -128,12 +128,12 @@ async fn answer(State(script): State<Script>, request: Request) -> impl IntoResp
         Some(Reply::Never) => std::future::pending().await,
         None => Response::builder()
             .status(418)
-            .body(Body::from("the script is over"))
+            .body(Body::from("the script has ended"))
             .expect("a response"),
     }
 }
 
-/// Counts the waits; the time is their sum. The jitter is always the longest.
+/// Clock that counts the waits: the time is their sum. The jitter is always the longest.
 #[derive(Default)]
 pub(crate) struct CountingClock(Mutex<Vec<Duration>>);
 
@@ -163,7 +163,7 @@ impl Clock for CountingClock {
     }
 }
 
-/// A client of the server that tells its waits.
+/// Returns a client of the server, and the clock that counts its waits.
 pub(crate) fn client(url: &str, more: impl Fn(Builder) -> Builder) -> (Client, Arc<CountingClock>) {
     let clock = Arc::new(CountingClock::default());
     let builder = Client::builder(url).clock(Arc::clone(&clock) as Arc<dyn Clock>);

@@ -24,7 +24,7 @@ async fn asks_again_with_the_same_key_at_503_and_a_dropped_connection() {
     assert_eq!(submitted.job.status, Status::Accepted);
     assert_eq!(submitted.location, format!("{}/jobs/{ID}", server.url));
     assert!(!submitted.replayed);
-    // As told, with jitter on top; then by the backoff of the second attempt.
+    // `Retry-After` plus jitter; then the backoff of the second attempt.
     assert_eq!(clock.waits_ms(), [3250, 500]);
     let seen = server.end();
     let keys: Vec<_> = seen
@@ -101,7 +101,7 @@ async fn a_gateways_own_refusal_is_a_problem_of_no_type() {
     let error = client.send(command()).await.expect_err("refused");
     assert_eq!(
         error.to_string(),
-        "have the request accepted: Forbidden by the gateway (403 http-403)"
+        "complete the request: Forbidden by the gateway (403 http-403)"
     );
     server.end();
 }

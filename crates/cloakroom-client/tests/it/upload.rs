@@ -139,7 +139,7 @@ async fn a_payload_that_is_too_large_altogether_is_refused() {
     server.end();
 }
 
-/// The storage's answer where the session of the role that signed the link has ended.
+/// Returns the storage's response if the session of the role that signed the link has ended.
 fn ended(status: u16) -> Reply {
     reply(
         status,

@@ -62,7 +62,7 @@ async fn follows_a_job_through_its_states_to_its_success() {
             (Some("\"2\""), held)
         ]
     );
-    // A change is followed by a held poll; an answer that was not held, though nothing changed, by the time told.
+    // A long poll follows a change. After a response that was not held and shows no change, the client waits for `Retry-After`.
     assert_eq!(clock.waits_ms(), [200, 200, 5000]);
 }
 

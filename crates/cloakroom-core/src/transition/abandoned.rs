@@ -71,7 +71,7 @@ impl Verdict {
             cause_of_death(job)
         } else {
             Failure::new(
-                "the message of the job can't be read; an operator can send it back once it can be",
+                "the message of the job can't be read; an operator can redrive it when it can be read",
             )
             .with_code("unreadable-message")
         };
@@ -98,8 +98,10 @@ impl Verdict {
             return Self::Wait(now.after(PAUSE).min(last_call));
         }
         let failure = if job.status == Status::Accepted && (backlog || now < gone) {
-            Failure::new("the job was not begun as long as it was kept; submit the command again under a new key")
-                .with_code("expired")
+            Failure::new(
+                "the job did not start before it expired; submit the command again under a new key",
+            )
+            .with_code("expired")
         } else {
             cause_of_death(job)
         };
@@ -142,26 +144,26 @@ pub fn cause_of_death(job: &Job) -> Failure {
     match (job.status, &job.failure) {
         (Status::Retrying, Some(last)) => Failure {
             detail: crate::outcome::cut(
-                format!("no worker went on after attempt {attempts}, which ended so: {}", last.detail),
+                format!("no worker continued after attempt {attempts}, which ended with: {}", last.detail),
                 Failure::DETAIL_LIMIT,
             ),
             ..last.clone()
         },
         _ if attempts == 0 => Failure::new(
-            "no worker could begin the job, though its message was handed out again and again, or the message was lost",
+            "no worker could start the job: its message was received again and again, or was lost",
         )
         .with_code("never-started"),
         _ if ran_into_the_end(job) => Failure::new(format!(
-            "gave up after {attempts} attempts; in the last one the worker ran until its function's time was over"
+            "gave up after {attempts} attempts; in the last one the worker reached its function's timeout"
         ))
         .with_code("worker-timed-out"),
         _ if shared_its_process(job) => Failure::new(format!(
-            "the worker, which other jobs may have shared, stopped in the middle of attempt {attempts}, and no message brought \
-             the job another attempt; an operator can send it back"
+            "the worker, which may have run other jobs too, stopped during attempt {attempts}, and no message brought the job \
+             another attempt; an operator can redrive it"
         ))
         .with_code("worker-crashed"),
         _ => {
-            Failure::new(format!("gave up after {attempts} attempts; the worker stopped in the middle of the last one"))
+            Failure::new(format!("gave up after {attempts} attempts; the worker stopped during the last one"))
                 .with_code("worker-crashed")
         }
     }

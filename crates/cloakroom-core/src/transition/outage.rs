@@ -43,7 +43,7 @@ impl Transition {
             .progress
             .as_ref()
             .map_or(0.0, |progress| progress.percent);
-        let message = format!("{}; trying again", failure.detail);
+        let message = format!("{}; retrying", failure.detail);
         let mut transition = Self::fenced(Event::Defer, token, now).with_cause(failure);
         transition.patch.uncounted = 1;
         transition.patch.ready_at = Some(now.after(wait(lasted, unit)));

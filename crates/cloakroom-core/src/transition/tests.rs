@@ -99,7 +99,7 @@ fn nothing_leaves_a_terminal_status_but_by_an_operator_and_the_refusal_names_the
             );
         }
     }
-    let refused = next(Status::Failed, Event::Withdraw).expect_err("it is over");
+    let refused = next(Status::Failed, Event::Withdraw).expect_err("it has ended");
     assert_eq!(refused.to_string(), "Withdraw a job that is failed");
 }
 
@@ -293,7 +293,7 @@ fn a_job_that_is_not_begun_in_time_lapses_and_one_that_was_does_not() {
     let job = accepted(at(0));
     let lapse = |seconds| Transition::lapse(at(0), Duration::from_secs(60), at(seconds));
     assert_eq!(lapse(59).apply(&job), None);
-    let over = lapse(60).apply(&job).expect("a minute is over");
+    let over = lapse(60).apply(&job).expect("a minute has passed");
     assert_eq!(
         (over.status, over.failure.expect("a failure").code.as_str()),
         (Status::Failed, "expired")

@@ -36,7 +36,7 @@ fn judged(facts: &Facts) -> Vec<(State, String, String)> {
     let ill = judge(facts, USUAL, &somewhere())
         .into_iter()
         .filter(|it| it.state != State::Ok);
-    ill.map(|it| (it.state, it.check, it.mend.unwrap_or_default()))
+    ill.map(|it| (it.state, it.check, it.fix.unwrap_or_default()))
         .collect()
 }
 
@@ -51,7 +51,7 @@ fn a_bucket_that_is_not_there_is_made_whole() {
         bucket: Answer::Absent,
         ..right()
     });
-    let [(State::Fail, check, mend)] = &found[..] else {
+    let [(State::Fail, check, fix)] = &found[..] else {
         panic!("{found:?}")
     };
     assert_eq!(check, "name");
@@ -61,7 +61,7 @@ fn a_bucket_that_is_not_there_is_made_whole() {
         "put-bucket-encryption",
         "put-bucket-lifecycle-configuration",
     ] {
-        assert!(mend.contains(step), "{mend}");
+        assert!(fix.contains(step), "{fix}");
     }
     let american = Aws {
         region: "us-east-1".to_owned(),
@@ -76,10 +76,10 @@ fn a_bucket_that_is_not_there_is_made_whole() {
 #[test]
 fn every_way_to_the_public_is_blocked() {
     let all = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true";
-    let mend = format!(
+    let fix = format!(
         "aws s3api put-public-access-block --bucket things --public-access-block-configuration {all} --region eu-west-1"
     );
-    let want = vec![(State::Fail, "public access".to_owned(), mend)];
+    let want = vec![(State::Fail, "public access".to_owned(), fix)];
     assert_eq!(
         judged(&Facts {
             open: Answer::Absent,
@@ -112,13 +112,13 @@ fn objects_are_encrypted() {
         encryption: Answer::Absent,
         ..right()
     });
-    let [(State::Warn, check, mend)] = &found[..] else {
+    let [(State::Warn, check, fix)] = &found[..] else {
         panic!("{found:?}")
     };
     assert_eq!(check, "encryption");
     assert!(
-        mend.starts_with("aws s3api put-bucket-encryption --bucket things "),
-        "{mend}"
+        fix.starts_with("aws s3api put-bucket-encryption --bucket things "),
+        "{fix}"
     );
 }
 

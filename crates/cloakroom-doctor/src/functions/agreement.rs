@@ -11,11 +11,11 @@ use crate::finding::{Finding, check};
 const SHARED: [(&str, &str); 9] = [
     (
         TABLE,
-        "jobs are recorded in one table and looked for in another: they are never done, or never found",
+        "jobs are written to one table and read from another: they never run, or are never found",
     ),
     (
         BUCKET,
-        "payloads and results are put into one bucket and looked for in another",
+        "payloads and results are written to one bucket and read from another",
     ),
     (
         QUEUE,
@@ -27,23 +27,23 @@ const SHARED: [(&str, &str); 9] = [
     ),
     (
         SERVICE,
-        "one service's metrics are found under several names, and its alarms hear of one of them",
+        "the metrics of one service have several names, and its alarms watch one of them",
     ),
     (
         DIAGNOSTICS,
-        "diagnostic jobs are accepted and nobody does them, or the worker does what nobody can ask for",
+        "diagnostic jobs are accepted and never run, or the worker has commands that no client can submit",
     ),
     (
         AUTHORIZER,
-        "a job is accepted of one tenant and looked for as another's, or one of the two asks nobody who he is",
+        "a job is stored for one tenant and looked up for another, or one function does not identify its callers",
     ),
     (
         CLAIM,
-        "a job is accepted of one tenant and looked for as another's: nobody finds it",
+        "a job is stored for one tenant and looked up for another: no caller finds it",
     ),
     (
         AUDIENCE,
-        "one of the two accepts tokens of app clients that the other rejects",
+        "one function accepts tokens of app clients that the other rejects",
     ),
 ];
 
@@ -115,14 +115,14 @@ pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding>
         for one in dissent {
             let function = name(&aws.stack, one.kind);
             let found = format!(
-                "{function} has {}, and others have {right}",
+                "{function} has {}, and the others have {right}",
                 one.shared[variable]
             );
             findings.push(
                 check
                     .clone()
                     .fail(found, why)
-                    .mended_by(aws.set_variable(&function, variable, &right)),
+                    .fixed_by(aws.set_variable(&function, variable, &right)),
             );
         }
     }
@@ -132,8 +132,8 @@ pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding>
 fn open() -> Finding {
     check("functions", format!("all: {AUTHORIZER}")).warn(
         "none",
-        "whoever knows the URL may submit, and see and cancel everyone's jobs, as all of them are the tenant `default`: \
-         for a trial alone; deploy with the parameter Authorizer, which says who may call",
+        "anyone who knows the URL can submit jobs, and see and cancel all jobs, because all callers are the tenant \
+         `default`: use it for trials only; deploy with another value of the parameter Authorizer, which identifies callers",
     )
 }
 
@@ -141,8 +141,7 @@ fn diagnosed(aws: &Aws) -> Finding {
     let off = |kind| aws.set_variable(&name(&aws.stack, kind), DIAGNOSTICS, "off");
     let finding = check("functions", format!("all: {DIAGNOSTICS}")).warn(
         "on",
-        "whoever may submit commands can take up workers and end them by diagnostic.run: for trying things, not for \
-         production",
+        "any client can block and end workers with diagnostic.run: use it for trials, not for production",
     );
-    finding.mended_by(format!("{} && {}", off(Kind::Submit), off(Kind::Worker)))
+    finding.fixed_by(format!("{} && {}", off(Kind::Submit), off(Kind::Worker)))
 }

@@ -93,7 +93,7 @@ fn judged(functions: &Functions) -> (State, String, String, String) {
         it.state,
         it.check,
         it.found,
-        it.mend.expect("it can be mended"),
+        it.fix.expect("it can be fixed"),
     )
 }
 
@@ -126,7 +126,7 @@ fn functions_as_the_template_makes_them_are_fine() {
 }
 
 #[test]
-fn a_variable_that_is_missing_or_wrong_is_shown_in_the_functions_own_words_and_mended_by_what_the_others_have()
+fn a_variable_that_is_missing_or_wrong_is_shown_in_the_functions_own_words_and_fixed_by_what_the_others_have()
  {
     let cases = [
         (
@@ -179,14 +179,14 @@ fn a_variable_that_is_missing_or_wrong_is_shown_in_the_functions_own_words_and_m
             "off",
         ),
     ];
-    for (kind, variable, value, error, mended) in cases {
-        let (state, check, found, mend) = judged(&with(&[(kind, variable, value)]));
+    for (kind, variable, value, error, right) in cases {
+        let (state, check, found, fix) = judged(&with(&[(kind, variable, value)]));
         let function = name("cloakroom", kind);
         assert_eq!(
             (state, check, &*found),
             (State::Fail, format!("{function}: variables"), error)
         );
-        assert_eq!(mend, somewhere().set_variable(&function, variable, mended));
+        assert_eq!(fix, somewhere().set_variable(&function, variable, right));
     }
     for variable in [
         "CLOAKROOM_PUBLIC_BASE_URL",
@@ -237,9 +237,7 @@ fn what_no_function_has_is_looked_up_in_the_stack() {
         for it in found {
             let output = format!("OutputKey=='{output}'");
             assert!(
-                it.mend
-                    .as_deref()
-                    .is_some_and(|mend| mend.contains(&output)),
+                it.fix.as_deref().is_some_and(|fix| fix.contains(&output)),
                 "{it:?}"
             );
         }
@@ -274,14 +272,14 @@ fn whoever_has_another_value_than_the_others_is_named() {
         (Kind::Status, CLAIM, "custom:tenant", "sub"),
         (Kind::Status, AUDIENCE, "shop", "till"),
     ] {
-        let (state, check, found, mend) = judged(&with(&[(kind, variable, value)]));
+        let (state, check, found, fix) = judged(&with(&[(kind, variable, value)]));
         let function = name("cloakroom", kind);
         assert_eq!((state, check), (State::Fail, format!("all: {variable}")));
         assert_eq!(
             found,
-            format!("{function} has {value}, and others have {right}")
+            format!("{function} has {value}, and the others have {right}")
         );
-        assert_eq!(mend, somewhere().set_variable(&function, variable, right));
+        assert_eq!(fix, somewhere().set_variable(&function, variable, right));
     }
 }
 
@@ -299,7 +297,7 @@ fn a_namespace_is_the_same_however_it_is_written() {
 
 #[test]
 fn diagnostics_that_are_served_are_warned_of() {
-    let (state, check, found, mend) = judged(&with(&[
+    let (state, check, found, fix) = judged(&with(&[
         (Kind::Submit, DIAGNOSTICS, "on"),
         (Kind::Worker, DIAGNOSTICS, "on"),
     ]));
@@ -307,10 +305,7 @@ fn diagnostics_that_are_served_are_warned_of() {
         (state, &*check, &*found),
         (State::Warn, "all: CLOAKROOM_DIAGNOSTICS", "on")
     );
-    assert_eq!(
-        mend.matches(r#"{"CLOAKROOM_DIAGNOSTICS":"off"}"#).count(),
-        2
-    );
+    assert_eq!(fix.matches(r#"{"CLOAKROOM_DIAGNOSTICS":"off"}"#).count(), 2);
 }
 
 #[test]
@@ -334,7 +329,7 @@ fn a_function_that_is_not_there_is_one_finding_and_all_of_them_the_last() {
         (
             State::Fail,
             "cloakroom-status: variables",
-            "the function is not there"
+            "the function does not exist"
         )
     );
     assert!(there_is_one(&functions, &somewhere()).is_ok());

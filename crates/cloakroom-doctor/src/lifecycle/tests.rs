@@ -124,7 +124,7 @@ fn nothing_is_deleted_while_it_is_needed() {
 }
 
 #[test]
-fn the_mending_command_puts_all_the_rules() {
+fn the_fixing_command_puts_all_the_rules() {
     let command = put(&right()[..1], "things", USUAL, &somewhere());
     let json = command.split('\'').nth(1).expect("a quoted word");
     let rules: Value = serde_json::from_str(json).expect("JSON");

@@ -59,18 +59,18 @@ impl Link {
     /// Returns the consequence if the source is not read.
     pub(super) const fn unread(self) -> &'static str {
         match self {
-            Self::Queue => "nothing brings messages to the worker: jobs wait until they expire",
+            Self::Queue => "the worker receives no messages: jobs wait until they expire",
             Self::DeadLetters => {
-                "the jobs of dead letters wait until the sweeper ends them; their messages are not kept in the bucket, \
-                 so that they can't be sent back, and are deleted after their time in the queue"
+                "the jobs of dead letters wait until the sweeper ends them; their messages are not stored in the bucket, \
+                 so they can't be redriven, and are deleted after their retention in the queue"
             }
             Self::Lists => {
-                "a job that was not over at the sweeper's first look is not looked at again: if its message is lost, it \
+                "a job that has not ended at the sweeper's first check is not checked again: if its message is lost, it \
                  never ends"
             }
             Self::Stream => {
-                "the sweeper is told of no job: one whose message is lost never ends; what is not read of the stream \
-                 within a day is gone"
+                "the sweeper learns of no job: a job whose message is lost never ends; records of the stream are deleted \
+                 after a day"
             }
         }
     }
@@ -80,15 +80,15 @@ impl Link {
     pub(super) const fn unreported(self) -> Option<&'static str> {
         match self {
             Self::Queue => Some(
-                "Lambda deletes the messages that the worker wants to keep: a job that is to be tried again, or whose \
-                 worker is gone, never ends",
+                "Lambda deletes the messages that the worker must keep: a job that waits for a retry, or whose worker \
+                 crashed, never ends",
             ),
             Self::DeadLetters => Some(
-                "Lambda deletes the dead letters that could not be kept in the bucket: they are lost, and can't be sent \
-                 back",
+                "Lambda deletes the dead letters that could not be stored in the bucket: they are lost, and can't be \
+                 redriven",
             ),
             Self::Lists => Some(
-                "Lambda deletes the lists that the sweeper wants to keep, with jobs that are not over: one whose message \
+                "Lambda deletes the lists that the sweeper must keep, with jobs that have not ended: a job whose message \
                  is lost never ends",
             ),
             Self::Stream => None,

@@ -61,19 +61,21 @@ pub(super) fn filter(mapping: &Mapping, aws: &Aws) -> Finding {
         return check.ok("accepted");
     } else if each.is_empty() {
         check.warn(
-            "there is none",
-            "the sweeper is run for every change of every job, and is paid for it",
+            "it does not exist",
+            "the sweeper runs for every change of every job, at a cost",
         )
     } else if each.contains(&Passes::Perhaps) {
-        check
-            .warn(found(), "it may keep jobs from the sweeper that were accepted: one whose message is lost never ends")
+        check.warn(
+            found(),
+            "it may hide accepted jobs from the sweeper: a job whose message is lost never ends",
+        )
     } else {
         check.fail(
             found(),
-            "no job that was accepted is let through: one whose message is lost never ends",
+            "it hides all accepted jobs from the sweeper: a job whose message is lost never ends",
         )
     };
-    finding.mended_by(update(mapping, &["--filter-criteria", &criteria()], aws))
+    finding.fixed_by(update(mapping, &["--filter-criteria", &criteria()], aws))
 }
 
 pub(super) fn bisection(mapping: &Mapping, aws: &Aws) -> Finding {
@@ -83,10 +85,10 @@ pub(super) fn bisection(mapping: &Mapping, aws: &Aws) -> Finding {
     }
     let finding = check.warn(
         "it is off",
-        "a record that the sweeper fails on keeps up to 999 others from it with every try, and what is not read \
-         within a day is gone",
+        "a record that the sweeper can't process blocks up to 999 others with every retry, and records are deleted after \
+         a day",
     );
-    finding.mended_by(update(mapping, &["--bisect-batch-on-function-error"], aws))
+    finding.fixed_by(update(mapping, &["--bisect-batch-on-function-error"], aws))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ fn ill(
     let mappings = Mappings(vec![(link.reader(), Answer::Is(mappings))]);
     let findings = judge(link, &mappings, Some(source), &somewhere());
     let ill = findings.into_iter().filter(|it| it.state != State::Ok);
-    ill.map(|it| (it.state, it.found, it.mend)).collect()
+    ill.map(|it| (it.state, it.found, it.fix)).collect()
 }
 
 fn judged(mappings: Vec<Mapping>) -> Vec<(State, String, Option<String>)> {
@@ -77,7 +77,7 @@ fn without_a_mapping_of_this_queue_nothing_is_done() {
         (Link::DeadLetters, "dead-letters", 10, 2),
         (Link::Lists, "sweeper", 1, 2),
     ] {
-        let mend = format!(
+        let fix = format!(
             "aws lambda create-event-source-mapping --function-name cloakroom-{function} --event-source-arn {WORK} \
              --batch-size {batch} --function-response-types ReportBatchItemFailures --scaling-config \
              MaximumConcurrency={concurrency} --region eu-west-1"
@@ -85,16 +85,20 @@ fn without_a_mapping_of_this_queue_nothing_is_done() {
         let none = ill(link, vec![of_stream()], Source::Arn(WORK));
         assert_eq!(
             none,
-            [(State::Fail, "there is none".to_owned(), Some(mend.clone()))]
+            [(
+                State::Fail,
+                "it does not exist".to_owned(),
+                Some(fix.clone())
+            )]
         );
         let other = Mapping {
             source: "arn:aws:sqs:eu-west-1:1:other".to_owned(),
             ..right()
         };
-        let found = "it reads other, and not work".to_owned();
+        let found = "it reads other instead of work".to_owned();
         assert_eq!(
             ill(link, vec![other], Source::Arn(WORK)),
-            [(State::Fail, found, Some(mend))]
+            [(State::Fail, found, Some(fix))]
         );
     }
 }
@@ -105,25 +109,24 @@ fn a_stream_that_was_turned_off_and_on_is_another_one() {
         source: STREAM.replace("08:00", "07:00"),
         ..of_stream()
     };
-    let [(State::Fail, found, Some(mend))] =
+    let [(State::Fail, found, Some(fix))] =
         &ill(Link::Stream, vec![right(), old], Source::Arn(STREAM))[..]
     else {
-        panic!("one that can be mended")
+        panic!("one that can be fixed")
     };
-    let want =
-        "it reads jobs/stream/2026-11-21T07:00:00.000, and not jobs/stream/2026-11-21T08:00:00.000";
+    let want = "it reads jobs/stream/2026-11-21T07:00:00.000 instead of jobs/stream/2026-11-21T08:00:00.000";
     assert_eq!(found, want);
     let create = format!(
         "aws lambda create-event-source-mapping --function-name cloakroom-sweeper --event-source-arn {STREAM} \
          --starting-position TRIM_HORIZON --batch-size 1000 --maximum-batching-window-in-seconds 60 \
          --bisect-batch-on-function-error --filter-criteria "
     );
-    assert!(mend.starts_with(&create), "{mend}");
+    assert!(fix.starts_with(&create), "{fix}");
 }
 
 #[test]
 fn a_mapping_that_is_going_is_waited_for() {
-    let found = "it is being deleted; when it is gone, another can be made";
+    let found = "it is being deleted; wait until it no longer exists, then create another";
     let going = Mapping {
         state: "Deleting".to_owned(),
         ..right()
@@ -169,13 +172,13 @@ fn a_mapping_that_is_off_is_turned_on() {
 
 #[test]
 fn without_reports_what_was_to_be_kept_is_deleted() {
-    let mend = updating("--function-response-types ReportBatchItemFailures");
+    let fix = updating("--function-response-types ReportBatchItemFailures");
     let mute = Mapping {
         reports_failures: false,
         ..right()
     };
     for link in OF_QUEUES {
-        let want = [(State::Fail, "it is off".to_owned(), Some(mend.clone()))];
+        let want = [(State::Fail, "it is off".to_owned(), Some(fix.clone()))];
         assert_eq!(
             ill(link, vec![mute.clone()], Source::Arn(WORK)),
             want,
@@ -186,27 +189,27 @@ fn without_reports_what_was_to_be_kept_is_deleted() {
 
 #[test]
 fn a_burst_is_bounded() {
-    let mend = updating("--scaling-config MaximumConcurrency=10");
+    let fix = updating("--scaling-config MaximumConcurrency=10");
     let unbounded = Mapping {
         concurrency: None,
         ..right()
     };
     assert_eq!(
         judged(vec![unbounded]),
-        [(State::Warn, "it is not set".to_owned(), Some(mend))]
+        [(State::Warn, "it is not set".to_owned(), Some(fix))]
     );
 }
 
 #[test]
 fn jobs_that_were_accepted_are_let_through_to_the_sweeper() {
-    let mend = updating(&format!(
+    let fix = updating(&format!(
         "--filter-criteria '{}'",
         r#"{"Filters":[{"Pattern":"{\"dynamodb\":{\"NewImage\":{\"status\":{\"S\":[\"accepted\"]}}}}"}]}"#
     ));
     let running = ACCEPTED.replace("accepted", "running");
     let some = r#"{"eventName":["INSERT"]}"#.to_owned();
     for (filters, state, found) in [
-        (vec![], State::Warn, "there is none".to_owned()),
+        (vec![], State::Warn, "it does not exist".to_owned()),
         (vec![running.clone()], State::Fail, running.clone()),
         (
             vec![running.clone(), some.clone()],
@@ -214,7 +217,7 @@ fn jobs_that_were_accepted_are_let_through_to_the_sweeper() {
             format!("{running} or {some}"),
         ),
     ] {
-        let want = [(state, found, Some(mend.clone()))];
+        let want = [(state, found, Some(fix.clone()))];
         assert_eq!(
             judged_of_stream(Mapping {
                 filters,
@@ -238,10 +241,10 @@ fn a_batch_that_fails_comes_again_in_halves() {
         bisects: false,
         ..of_stream()
     };
-    let mend = updating("--bisect-batch-on-function-error");
+    let fix = updating("--bisect-batch-on-function-error");
     assert_eq!(
         judged_of_stream(whole),
-        [(State::Warn, "it is off".to_owned(), Some(mend))]
+        [(State::Warn, "it is off".to_owned(), Some(fix))]
     );
 }
 

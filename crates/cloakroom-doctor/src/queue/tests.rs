@@ -39,7 +39,7 @@ fn judged(facts: &Facts, needs: Needs) -> (State, String, String) {
         .filter(|it| it.state != State::Ok);
     let it = ill.next().expect("something is not fine");
     assert_eq!(ill.next(), None);
-    (it.state, it.check, it.mend.unwrap_or_default())
+    (it.state, it.check, it.fix.unwrap_or_default())
 }
 
 fn setting(attributes: &str) -> String {
@@ -60,7 +60,7 @@ fn a_queue_as_the_template_makes_it_is_fine() {
 
 #[test]
 fn a_queue_that_is_not_there_is_made_whole() {
-    let (state, check, mend) = judged(
+    let (state, check, fix) = judged(
         &Facts {
             queue: Answer::Absent,
             ..facts()
@@ -69,10 +69,10 @@ fn a_queue_that_is_not_there_is_made_whole() {
     );
     assert_eq!((state, &*check), (State::Fail, "name"));
     assert!(
-        mend.starts_with(
+        fix.starts_with(
             "aws sqs create-queue --queue-name work --attributes '{\"VisibilityTimeout\":\"360\","
         ),
-        "{mend}"
+        "{fix}"
     );
 }
 
@@ -124,12 +124,12 @@ fn without_a_redrive_policy_the_dead_letters_of_the_stack_are_named() {
         dead_letters: None,
         ..with(|queue| queue.redrive = None)
     };
-    let (state, check, mend) = judged(&facts, USUAL);
+    let (state, check, fix) = judged(&facts, USUAL);
     assert_eq!((state, &*check), (State::Fail, "redrive policy"));
-    assert!(mend.contains("OutputKey=='DeadLetters'"), "{mend}");
+    assert!(fix.contains("OutputKey=='DeadLetters'"), "{fix}");
     // As a shell and SQS parse it.
     let script = format!(
-        "aws() {{ case \"$1 $2\" in 'sqs set-queue-attributes') echo \"$6\";; *) echo the-arn;; esac; }}; {mend}"
+        "aws() {{ case \"$1 $2\" in 'sqs set-queue-attributes') echo \"$6\";; *) echo the-arn;; esac; }}; {fix}"
     );
     let output = std::process::Command::new("sh")
         .args(["-c", &script])
@@ -148,24 +148,24 @@ fn without_a_redrive_policy_the_dead_letters_of_the_stack_are_named() {
 
 #[test]
 fn there_are_more_receipts_than_attempts() {
-    for (receipts, attempts, state, mended) in [
+    for (receipts, attempts, state, fixed) in [
         (3, 3, State::Fail, 10),
         (4, 3, State::Warn, 10),
         (10, 12, State::Fail, 24),
     ] {
         let facts = with(|queue| queue.redrive.as_mut().expect("it has one").receipts = receipts);
-        let (found, check, mend) = judged(&facts, Needs { attempts, ..USUAL });
+        let (found, check, fix) = judged(&facts, Needs { attempts, ..USUAL });
         assert_eq!((found, &*check), (state, "receive count"), "{receipts}");
         let policy = format!(
-            r#"'{{"RedrivePolicy":"{{\"deadLetterTargetArn\":\"arn:aws:sqs:eu-west-1:1:dead\",\"maxReceiveCount\":\"{mended}\"}}"}}'"#
+            r#"'{{"RedrivePolicy":"{{\"deadLetterTargetArn\":\"arn:aws:sqs:eu-west-1:1:dead\",\"maxReceiveCount\":\"{fixed}\"}}"}}'"#
         );
-        assert_eq!(mend, setting(&policy));
+        assert_eq!(fix, setting(&policy));
     }
 }
 
 #[test]
 fn dead_letters_have_somewhere_to_go_and_are_kept_there() {
-    let (state, check, mend) = judged(
+    let (state, check, fix) = judged(
         &Facts {
             dead_letters: Some(Answer::Absent),
             ..facts()
@@ -174,19 +174,19 @@ fn dead_letters_have_somewhere_to_go_and_are_kept_there() {
     );
     assert_eq!((state, &*check), (State::Fail, "dead letters"));
     assert_eq!(
-        mend,
+        fix,
         "aws sqs create-queue --queue-name dead --attributes MessageRetentionPeriod=1209600 --region eu-west-1"
     );
     let short = Facts {
         dead_letters: Some(Answer::Is(Duration::from_secs(3600))),
         ..facts()
     };
-    let (state, check, mend) = judged(&short, USUAL);
+    let (state, check, fix) = judged(&short, USUAL);
     assert_eq!((state, &*check), (State::Fail, "dead letters"));
     assert!(
-        mend.contains("get-queue-url --queue-name dead ")
-            && mend.contains("MessageRetentionPeriod=1209600"),
-        "{mend}"
+        fix.contains("get-queue-url --queue-name dead ")
+            && fix.contains("MessageRetentionPeriod=1209600"),
+        "{fix}"
     );
 }
 
@@ -216,10 +216,10 @@ fn dead_letters_are_looked_after_in_the_queue_that_the_redrive_policy_names() {
         (found.state, &*found.check),
         (State::Fail, "dead letters: CLOAKROOM_DEAD_LETTERS_URL")
     );
-    let mend = found.mend.unwrap_or_default();
+    let fix = found.fix.unwrap_or_default();
     // As a shell and Lambda parse it.
     let script =
-        format!("aws() {{ case \"$1\" in sqs) echo the-url;; *) echo \"$*\";; esac; }}; {mend}");
+        format!("aws() {{ case \"$1\" in sqs) echo the-url;; *) echo \"$*\";; esac; }}; {fix}");
     let output = std::process::Command::new("sh")
         .args(["-c", &script])
         .output()

@@ -24,7 +24,7 @@ fn judged(facts: &Facts) -> (State, String, String) {
         .filter(|it| it.state != State::Ok);
     let it = ill.next().expect("something is not fine");
     assert_eq!(ill.next(), None);
-    (it.state, it.check, it.mend.unwrap_or_default())
+    (it.state, it.check, it.fix.unwrap_or_default())
 }
 
 fn with_table(change: impl FnOnce(&mut Table)) -> Facts {
@@ -46,7 +46,7 @@ fn a_table_as_the_template_makes_it_is_fine() {
 
 #[test]
 fn a_table_that_is_not_there_is_made_whole() {
-    let (state, check, mend) = judged(&Facts {
+    let (state, check, fix) = judged(&Facts {
         table: Answer::Absent,
         ..right()
     });
@@ -57,12 +57,12 @@ fn a_table_that_is_not_there_is_made_whole() {
         "update-time-to-live",
         "update-continuous-backups",
     ] {
-        assert!(mend.contains(step), "{mend}");
+        assert!(fix.contains(step), "{fix}");
     }
 }
 
 #[test]
-fn another_key_can_only_be_mended_by_another_table() {
+fn another_key_can_only_be_fixed_by_another_table() {
     for key in [
         vec!["id (HASH, S)"],
         vec!["pk (HASH, N)"],
@@ -70,34 +70,31 @@ fn another_key_can_only_be_mended_by_another_table() {
     ] {
         let facts =
             with_table(|table| table.key = key.iter().map(|part| (*part).to_owned()).collect());
-        let (state, check, mend) = judged(&facts);
+        let (state, check, fix) = judged(&facts);
         assert_eq!((state, &*check), (State::Fail, "key schema"), "{key:?}");
-        assert!(
-            mend.contains("create-table --table-name jobs-pk "),
-            "{mend}"
-        );
+        assert!(fix.contains("create-table --table-name jobs-pk "), "{fix}");
         assert_eq!(
-            mend.matches(r#"{"CLOAKROOM_TABLE":"jobs-pk"}"#).count(),
+            fix.matches(r#"{"CLOAKROOM_TABLE":"jobs-pk"}"#).count(),
             5,
-            "{mend}"
+            "{fix}"
         );
     }
 }
 
 #[test]
 fn the_stream_shows_a_change_whole() {
-    let (state, check, mend) = judged(&with_table(|table| table.stream = None));
+    let (state, check, fix) = judged(&with_table(|table| table.stream = None));
     assert_eq!((state, &*check), (State::Fail, "stream"));
     let on = "aws dynamodb update-table --table-name jobs --stream-specification \
               StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES --region eu-west-1";
-    assert_eq!(mend, on);
-    let (state, check, mend) = judged(&with_table(|table| {
+    assert_eq!(fix, on);
+    let (state, check, fix) = judged(&with_table(|table| {
         table.stream = Some("KEYS_ONLY".to_owned());
     }));
     assert_eq!((state, &*check), (State::Warn, "stream"));
     assert!(
-        mend.contains("StreamEnabled=false") && mend.ends_with(on),
-        "{mend}"
+        fix.contains("StreamEnabled=false") && fix.ends_with(on),
+        "{fix}"
     );
 }
 
@@ -105,32 +102,32 @@ fn the_stream_shows_a_change_whole() {
 fn records_expire_by_their_own_time() {
     let on = "aws dynamodb update-time-to-live --table-name jobs --time-to-live-specification \
               Enabled=true,AttributeName=expires_at --region eu-west-1";
-    let (state, check, mend) = judged(&Facts {
+    let (state, check, fix) = judged(&Facts {
         expiry: Answer::Is(None),
         ..right()
     });
-    assert_eq!((state, &*check, &*mend), (State::Fail, "time to live", on));
-    let (state, check, mend) = judged(&Facts {
+    assert_eq!((state, &*check, &*fix), (State::Fail, "time to live", on));
+    let (state, check, fix) = judged(&Facts {
         expiry: Answer::Is(Some("ttl".to_owned())),
         ..right()
     });
     assert_eq!((state, &*check), (State::Fail, "time to live"));
     assert!(
-        mend.contains("Enabled=false,AttributeName=ttl") && mend.ends_with(on),
-        "{mend}"
+        fix.contains("Enabled=false,AttributeName=ttl") && fix.ends_with(on),
+        "{fix}"
     );
 }
 
 #[test]
 fn a_table_that_can_not_be_restored_is_warned_of() {
-    let (state, check, mend) = judged(&Facts {
+    let (state, check, fix) = judged(&Facts {
         recovery: Answer::Is(false),
         ..right()
     });
     assert_eq!((state, &*check), (State::Warn, "point-in-time recovery"));
     assert!(
-        mend.starts_with("aws dynamodb update-continuous-backups --table-name jobs "),
-        "{mend}"
+        fix.starts_with("aws dynamodb update-continuous-backups --table-name jobs "),
+        "{fix}"
     );
 }
 

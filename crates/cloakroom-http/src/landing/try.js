@@ -26,7 +26,7 @@ for (const form of document.querySelectorAll("form")) {
       const errors = (problem.errors ?? []).map((error) => error.pointer + ": " + error.detail);
       said.textContent = [problem.detail, ...errors].join("\n");
     } catch {
-      said.textContent = "No answer that can be read. Try again.";
+      said.textContent = "The response can't be read. Try again.";
     }
     form.elements.send.disabled = false;
   });

@@ -6,18 +6,18 @@
   const over = ["succeeded", "failed", "cancelled"];
   const self = main.dataset.self;
   let tag = main.dataset.tag;
-  // By how many milliseconds this clock is ahead of the service's.
+  // Milliseconds by which this clock is ahead of the service's.
   let ahead = 0;
-  // Whether the person asked to cancel, and was not refused.
+  // True if the person requested to cancel, and the service did not reject that.
   let asked = false;
 
   const say = (name, text) => {
     const element = part(name);
-    // Said only when it changed, so that a screen reader does not repeat itself.
+    // Set only on a change, so that a screen reader does not repeat it.
     if (element.textContent !== text) element.textContent = text;
   };
   const reveal = (name, yes) => { part(name).hidden = !yes; };
-  const away = (yes) => say("away", yes ? "The service does not answer; trying again." : "");
+  const away = (yes) => say("away", yes ? "The service does not respond; retrying." : "");
   const human = (time) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;
   const date = (name, time) => {
     reveal(`${name}-row`, time);
@@ -32,7 +32,7 @@
     if (time) say("retry", human(time) + (left > 0 ? `, in ${wait}` : ""));
   };
 
-  // A button that is disabled would lose the focus.
+  // A disabled button would lose the focus.
   const shut = (yes) => part("cancel").setAttribute("aria-disabled", String(yes));
   const close = () => {
     const focused = document.activeElement === part("cancel");
@@ -80,9 +80,9 @@
     return done;
   };
 
-  // What a wait that was not granted, or an answer that is not known, asks for: never less than a second.
+  // Delay after a poll that was not held, or that failed: at least a second.
   const pause = (answer) => seconds(Math.max(1, Number(answer && answer.headers.get("Retry-After")) || 5));
-  // Longer than any wait; a connection that died unnoticed would be waited for without end.
+  // Longer than any wait: without a timeout, a lost connection would be waited for forever.
   const ask = (init) => fetch(self, { cache: "no-store", signal: AbortSignal.timeout(40000), ...init });
 
   const follow = async () => {
@@ -95,7 +95,7 @@
         if (now) ahead = Date.now() - now;
         const failing = answer.status >= 500 || answer.status === 429;
         if (answer.status !== 304 && !failing) {
-          // A refusal may come from something before the service, and be no JSON; a job always is.
+          // A rejection by a gateway may not be JSON. A job always is.
           const body = await answer.json().catch((error) => {
             if (answer.ok) throw error;
             return {};
@@ -109,15 +109,15 @@
         continue;
       }
       if (job && !main.dataset[job.status]) {
-        // No job any more: what is said of that is all there is.
-        state("", job.detail || job.title || job.message || `The service answered ${answer.status}.`, "Not known");
+        // The job no longer exists: show the text of the response.
+        state("", job.detail || job.title || job.message || `The service responded with status ${answer.status}.`, "Unknown");
         close();
         return;
       }
       if (job) {
         tag = answer.headers.get("ETag") || tag;
         if (show(job)) {
-          // In place of this page: it would lead back there from its place in the history.
+          // Replaces this page in the browser's history: going back to it would lead here again.
           if (job.status === "succeeded" && job.resource) location.replace(job.resource);
           return;
         }
@@ -134,10 +134,10 @@
     say("refused", "");
     try {
       const answer = await ask({ method: "DELETE", headers: { Accept: "application/json" } });
-      // 409: it is over by now, which the next poll shows.
+      // 409: the job has ended, as the next poll will show.
       if (answer.ok || answer.status === 409) return;
     } catch {
-      // Nobody answered: as if it were refused.
+      // No response counts as a rejection.
     }
     asked = false;
     if (part("cancel").hidden) return;

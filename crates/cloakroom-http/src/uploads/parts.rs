@@ -82,8 +82,8 @@ pub(crate) async fn look(
         Some(id) => state.uploads.status(&tenant, id, first).await?,
         None => None,
     };
-    let detail = "no upload in parts of this id is known; it may be over, so ask for another one. Of an upload in one part nothing \
-                  is told: name it in a command, or send it again";
+    let detail = "the upload in parts is unknown or has expired; request another one. An upload in one part has no state to \
+                  read: use it in a command, or send it again";
     let upload = upload.ok_or_else(|| Rejection::new(Code::UnknownUpload, detail))?;
     Ok(respond(StatusCode::OK, &state.site, upload))
 }
@@ -113,12 +113,12 @@ fn first_part(query: &str) -> Result<u32, Rejection> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name != "from" {
             return Err(Rejection::invalid(
-                "the query has a parameter that is not known here; send from, or none",
+                "the query has an unknown parameter; send only from",
             ));
         }
         if from.replace(value).is_some() {
             return Err(Rejection::invalid(
-                "from is there more than once; send it once",
+                "from occurs more than once; send it once",
             ));
         }
     }

@@ -173,7 +173,7 @@ async fn a_failure_is_logged_once_with_its_cause() {
         panic!("{lines:?}")
     };
     assert!(
-        cause.contains("WARN") && cause.contains("a service is away"),
+        cause.contains("WARN") && cause.contains("a service is unavailable"),
         "{cause}"
     );
     assert!(
@@ -187,14 +187,14 @@ async fn a_failure_is_logged_once_with_its_cause() {
     let panics = service_with(Site::default().tenant(|_| panic!("secret")));
     let lines = lines_of(&panics, "GET", &location, &[], "").await;
     assert!(
-        lines[0].contains("ERROR") && lines[0].contains("a request's handler panicked"),
+        lines[0].contains("ERROR") && lines[0].contains("the handler of a request panicked"),
         "{}",
         lines[0]
     );
     let unknown_caller = service_with(Site::default().tenant(|_| None));
     let lines = lines_of(&unknown_caller, "GET", &location, &[], "").await;
     assert!(
-        lines[0].contains("ERROR") && lines[0].contains("without saying whose"),
+        lines[0].contains("ERROR") && lines[0].contains("without the caller's identity"),
         "{}",
         lines[0]
     );

@@ -190,7 +190,7 @@ async fn a_typed_result_is_part_of_the_job_that_its_command_returns() {
     assert_eq!(job, "#/components/schemas/Job");
 }
 
-/// In a flow mapping a comma in plain text begins a new key, whose value is null.
+/// A comma in plain text of a flow mapping begins a new key, whose value is null.
 #[test]
 fn no_text_fell_apart_in_the_document() {
     fn nulls(value: &Value, path: &str, found: &mut Vec<String>) {

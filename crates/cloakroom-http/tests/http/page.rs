@@ -32,7 +32,7 @@ async fn a_person_sees_a_page_with_the_status_that_a_program_gets() {
         assert!(page.text().contains(text), "{}", page.text());
         assert!(
             !page.text().contains("http-equiv"),
-            "what is over is not loaded again"
+            "the page of a finished job is not loaded again"
         );
         assert_eq!(
             page.header("etag"),
@@ -87,7 +87,7 @@ async fn without_script_the_page_is_loaded_again_within_5_seconds() {
 async fn the_title_has_the_progress_or_the_status_of_the_job() {
     for (act, title) in [
         ("nap", "43 % – act"),
-        ("stumble", "Waiting for another attempt – act"),
+        ("stumble", "Waiting for the next attempt – act"),
         ("nothing", "Done – act"),
     ] {
         let service = service();
@@ -225,12 +225,10 @@ async fn a_cancelled_job_and_one_that_is_being_cancelled_have_pages() {
         .request("DELETE", &location, &[], Body::empty())
         .await;
     let page = service.get(&location, &[BROWSER]).await;
-    assert!(
-        page.text().contains("Being cancelled") && page.text().contains("aria-disabled=\"true\"")
-    );
+    assert!(page.text().contains("Cancelling") && page.text().contains("aria-disabled=\"true\""));
     assert!(
         !page.text().contains("resizing"),
-        "what was said while it ran is over"
+        "messages of a running job are removed"
     );
     work.await.expect("the work ends");
     let page = service.get(&location, &[BROWSER]).await;

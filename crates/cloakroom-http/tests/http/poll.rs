@@ -240,7 +240,10 @@ async fn a_poll_waits_for_the_end() {
             .status,
         200
     );
-    assert!(begun.elapsed().is_zero(), "what is over is not waited for");
+    assert!(
+        begun.elapsed().is_zero(),
+        "a finished job is not waited for"
+    );
     work.await.expect("the work ends");
 }
 

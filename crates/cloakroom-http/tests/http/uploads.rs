@@ -137,7 +137,7 @@ async fn ask_for_parts(service: &Service, terms: &Value) -> Response {
         .await
 }
 
-/// Of each part, its number, its bytes, and whether it is there.
+/// Returns the number and the length of each part, and true if it is uploaded.
 fn parts(response: &Response) -> Vec<(u64, u64, bool)> {
     let response = response.json();
     let parts = response["parts"].as_array().expect("parts").iter();
@@ -241,7 +241,7 @@ async fn a_command_that_comes_before_all_parts_is_rejected_with_the_missing_ones
     let problem = early.problem(422, "upload-not-found");
     assert_eq!(
         problem["detail"],
-        "of 8 parts of this upload some are not there: 1, 3, 4, 5, 6 and 2 more; GET /uploads/{id} shows where to send them"
+        "of the 8 parts of this upload, these are missing: 1, 3, 4, 5, 6 and 2 more; GET /uploads/{id} has links for them"
     );
 }
 
@@ -319,7 +319,7 @@ async fn a_number_of_parts_that_is_impossible_is_rejected_with_the_limit() {
     let small = ask(100 * MIB, 21).await;
     assert_eq!(
         small,
-        "must be at most 20: a part that is not the last has 5242880 bytes or more"
+        "must be at most 20: each part but the last has at least 5242880 bytes"
     );
     let large = ask(20 * 1024 * MIB, 3).await;
     assert_eq!(

@@ -28,7 +28,7 @@ fn event(path: &str, query: &Value) -> Request {
 }
 
 fn target(path: &str, query: &Value) -> String {
-    mended(event(path, query)).uri().to_string()
+    restored(event(path, query)).uri().to_string()
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_stage_is_no_part_of_the_path() {
     assert_eq!(
         event("/commands/a", &Value::Null).uri().path(),
         "/jobs/commands/a",
-        "what is to be mended"
+        "a fault of the adapter"
     );
 }
 
@@ -68,7 +68,7 @@ async fn the_routes_match_behind_the_gateway() {
         axum::routing::post(|| async { "found".into_response() }),
     );
     let response = router
-        .map_request(mended)
+        .map_request(restored)
         .oneshot(event("/jobs/1", &Value::Null))
         .await;
     assert_eq!(response.map(|response| response.status().as_u16()), Ok(200));
@@ -102,11 +102,11 @@ async fn each_line_of_a_header_comes_through() {
         "headers": { "Idempotency-Key": "b" }, "multiValueHeaders": { "Idempotency-Key": ["a", "b"] },
         "requestContext": { "stage": "v1", "httpMethod": "GET", "identity": {} }
     });
-    let unmended = from_str(&event.to_string()).expect("an event");
+    let adapted = from_str(&event.to_string()).expect("an event");
     assert_eq!(
-        unmended.headers().get_all("idempotency-key").iter().count(),
+        adapted.headers().get_all("idempotency-key").iter().count(),
         1,
-        "what is to be mended"
+        "a fault of the adapter"
     );
     assert_eq!(answer(&event).await, "2 ");
 }
@@ -118,8 +118,8 @@ async fn a_query_that_no_uri_has_is_encoded() {
         "rawQueryString": "k=<a>\"b\"`|^\\{é}%20+/?#",
         "requestContext": { "stage": "$default", "http": { "method": "GET", "path": "/jobs" } }
     });
-    let unmended = std::panic::catch_unwind(|| from_str(&event.to_string()).is_ok());
-    assert!(unmended.is_err(), "what is to be mended");
+    let adapted = std::panic::catch_unwind(|| from_str(&event.to_string()).is_ok());
+    assert!(adapted.is_err(), "a fault of the adapter");
     assert_eq!(
         answer(&event).await,
         "0 k=%3Ca%3E%22b%22%60|^\\{%C3%A9}%20+/?%23"
@@ -157,6 +157,6 @@ async fn the_path_is_the_one_that_was_sent() {
     assert_eq!(
         event("/a/../b", &Value::Null).uri().path(),
         "/jobs/b",
-        "what is to be mended"
+        "a fault of the adapter"
     );
 }

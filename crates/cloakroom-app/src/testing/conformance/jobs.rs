@@ -260,7 +260,7 @@ async fn uploads(store: &dyn JobStore, now: Timestamp) {
         assert_eq!(
             store.upload(&tenant, id).await,
             Ok(Some(record)),
-            "whoever took it"
+            "regardless of its user"
         );
         assert_eq!(
             store.upload(&Tenant::default(), id).await,

@@ -129,7 +129,7 @@ async fn a_result_is_stored_again_before_its_handler_runs_again() {
             sleep(Duration::from_secs(60)).await;
             let job = room.poll(&key).await;
             let message = job.progress.and_then(|progress| progress.message);
-            let waits = "storing the result: the object storage is unavailable, trying again";
+            let waits = "storing the result: the object storage is unavailable, retrying";
             assert_eq!(
                 (job.status, message.as_deref()),
                 (Status::Running, Some(waits))
@@ -139,7 +139,7 @@ async fn a_result_is_stored_again_before_its_handler_runs_again() {
                 .iter()
                 .map(|step| (step.event, step.reason.as_deref()))
                 .collect();
-            let told = Some("storage-unavailable: the result could not be stored; trying again");
+            let told = Some("storage-unavailable: the result could not be stored; retrying");
             assert_eq!(steps, [(Event::Claim, None), (Event::Renew, told)]);
         };
         tokio::join!(

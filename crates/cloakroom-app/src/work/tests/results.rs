@@ -150,7 +150,11 @@ async fn a_handler_that_names_an_unsafe_place_fails_for_good() {
             .key();
         room.work_until_idle().await;
         let job = room.poll(&key).await;
-        let failed = (400, "job-failed", "the handler named a place that is none");
+        let failed = (
+            400,
+            "job-failed",
+            "the handler returned an invalid resource",
+        );
         assert_eq!(
             (job.status, job.attempt, failure(&job)),
             (Status::Failed, 1, failed),

@@ -1,4 +1,4 @@
-//! What people write, and what nobody means.
+//! Valid and invalid values of options.
 
 use super::*;
 
@@ -58,25 +58,29 @@ fn nonsense_is_refused_by_what_would_be_right() {
     for text in nonsense {
         for refused in [jobs(text), polls(text), attempts(text), batch(text)] {
             assert!(
-                refused.expect_err(text).starts_with("want a number from"),
+                refused
+                    .expect_err(text)
+                    .starts_with("expected a number from"),
                 "{text}"
             );
         }
         assert!(
-            memory(text).expect_err(text).starts_with("want megabytes"),
+            memory(text)
+                .expect_err(text)
+                .starts_with("expected megabytes"),
             "{text}"
         );
         assert!(
             progress(text)
                 .expect_err(text)
-                .starts_with("want a whole number"),
+                .starts_with("expected a whole number"),
             "{text}"
         );
         for refused in [payload(text), result(text), log(text)] {
             assert!(
                 refused
                     .expect_err(text)
-                    .starts_with("want whole bytes, as in 512, 40KiB or 1MB, at most"),
+                    .starts_with("expected whole bytes, such as 512, 40KiB or 1MB, at most"),
                 "{text}"
             );
         }
@@ -84,7 +88,7 @@ fn nonsense_is_refused_by_what_would_be_right() {
             assert!(
                 refused
                     .expect_err(text)
-                    .starts_with("want a time, as in 800ms, 2s or 1m; "),
+                    .starts_with("expected a time, such as 800ms, 2s or 1m; "),
                 "{text}"
             );
         }

@@ -78,10 +78,7 @@ fn a_deferred_attempt_is_not_counted_and_is_shown_under_its_number() {
         .progress
         .as_ref()
         .and_then(|progress| progress.message.as_deref());
-    assert_eq!(
-        message,
-        Some("the result could not be stored; trying again")
-    );
+    assert_eq!(message, Some("the result could not be stored; retrying"));
     let job = claimed(2, &job, at(7));
     assert_eq!(
         (job.attempt, latest_attempt(&job), was_deferred(&job)),
@@ -149,7 +146,7 @@ fn attempts_that_waited_are_dropped_with_what_they_waited_for() {
     for n in 1..100 {
         let waits = Transition::renew(token(n), Duration::from_secs(30), None, now);
         let waits = waits.waiting(&Failure::unavailable(
-            "the result could not be stored; trying again",
+            "the result could not be stored; retrying",
         ));
         let waiting = waits
             .apply(&claimed(n, &job, now))

@@ -270,19 +270,19 @@ fn a_cause_of_death_says_what_is_known_and_blames_no_job_that_shared_its_process
     let mut alone = running();
     alone.lease.as_mut().expect("leased").isolation = Isolation::Alone;
     assert!(
-        detail(&shared).contains("which other jobs may have shared"),
+        detail(&shared).contains("which may have run other jobs too"),
         "{}",
         detail(&shared)
     );
     assert_eq!(
         detail(&alone),
-        "gave up after 1 attempts; the worker stopped in the middle of the last one"
+        "gave up after 1 attempts; the worker stopped during the last one"
     );
     assert_eq!(
         [&shared, &alone].map(|job| cause_of_death(job).code),
         ["worker-crashed"; 2]
     );
-    assert!(detail(&accepted(at(0))).starts_with("no worker could begin the job"));
+    assert!(detail(&accepted(at(0))).starts_with("no worker could start the job"));
     assert_eq!(cause_of_death(&accepted(at(0))).code, "never-started");
     let last = Failure::new("out of paper")
         .with_code("no-paper")
@@ -293,7 +293,7 @@ fn a_cause_of_death_says_what_is_known_and_blames_no_job_that_shared_its_process
     };
     let retrying = settle(&running(), 1, end, at(6)).expect("the lease holds");
     let want = Failure {
-        detail: "no worker went on after attempt 1, which ended so: out of paper".into(),
+        detail: "no worker continued after attempt 1, which ended with: out of paper".into(),
         ..last
     };
     assert_eq!(cause_of_death(&retrying), want);

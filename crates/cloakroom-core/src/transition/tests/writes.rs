@@ -158,7 +158,7 @@ fn a_retry_waits_for_the_backoff_or_as_its_handler_says_up_to_the_cap() {
         };
         assert_eq!(settling(&running(), end), want, "{after:?}");
     }
-    let stopped = Failure::new("the attempt was stopped before it was done");
+    let stopped = Failure::new("the attempt was stopped before it finished");
     let mut want = with_cause(
         fenced(Event::Retry, &[Status::Running], Status::Retrying, at(9)),
         &stopped,
@@ -318,7 +318,7 @@ fn an_attempt_that_is_deferred_or_given_back_is_not_counted() {
         );
         want.patch.uncounted = 1;
         want.patch.ready_at = Some(at(9).after(Duration::from_millis(1500)));
-        let message = Some("the result could not be stored; trying again".to_owned());
+        let message = Some("the result could not be stored; retrying".to_owned());
         want.patch.progress = Some((Progress { percent, message }, None));
         assert_eq!(settling(&job, AttemptEnd::Unavailable(away.clone())), want);
     }

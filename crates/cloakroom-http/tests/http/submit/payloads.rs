@@ -163,7 +163,7 @@ async fn an_aborted_body_is_rejected() {
         .problem(400, "invalid-request");
     assert_eq!(
         problem["detail"],
-        "the body broke off; send the request again"
+        "the body was interrupted; send the request again"
     );
 }
 
