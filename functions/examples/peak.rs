@@ -1,5 +1,5 @@
-//! Makes one thumbnail: `peak IMAGE SIDE FORMAT [RESULT]`. Prints how it ended, the peak memory above rest and the estimate, in KiB, and
-//! the duration in ms. For `benches/memory`, which starts a process for each image.
+//! Makes one thumbnail: `peak IMAGE SIDE FORMAT [RESULT]`. Prints the outcome, the peak memory above the idle process and the estimate,
+//! in KiB, and the duration in ms. `benches/memory` starts it for each image.
 
 use std::error::Error;
 
@@ -9,7 +9,7 @@ use cloakroom_app::ports::Objects as _;
 use cloakroom_app::submit::Body;
 use cloakroom_app::testing::Room;
 
-/// A line of this process's status, in KiB.
+/// Returns a value of this process's status, in KiB.
 fn status(name: &str) -> Result<u64, Box<dyn Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status

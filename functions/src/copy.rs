@@ -10,7 +10,7 @@ use futures::TryStreamExt as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Parameters: there are none.
+/// The command has no parameters.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Copy {}

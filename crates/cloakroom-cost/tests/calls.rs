@@ -146,7 +146,7 @@ async fn submitted(room: &Room, workload: &Workload) -> Job {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_calls_estimated_with_are_those_that_are_made() {
+async fn the_calls_of_the_estimate_are_those_that_are_made() {
     let (it, inline) = (workload(), INLINE_LIMIT as u64);
     let lasting = |ms| Workload {
         duration: Duration::from_millis(ms),

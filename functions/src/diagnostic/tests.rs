@@ -153,7 +153,7 @@ async fn it_stops_when_it_is_cancelled() {
     worker.await.expect("the worker ends");
     let job = bench.0.memory.only_job();
     assert_eq!(job.status, Status::Cancelled);
-    let took = job.finished_at.expect("it is over").since(job.created_at);
+    let took = job.finished_at.expect("it has ended").since(job.created_at);
     assert!(
         took < Duration::from_secs(15),
         "within a heartbeat, not after {took:?}"
@@ -179,7 +179,7 @@ async fn it_fails_every_attempt_or_as_many_as_it_is_told() {
     let (status, code, detail, attempts) = failure(&job);
     assert_eq!((status, code, attempts), (400, "not-yet", 3));
     assert!(detail.contains("not yet"), "{detail}");
-    let waited = job.finished_at.expect("it is over").since(job.created_at);
+    let waited = job.finished_at.expect("it has ended").since(job.created_at);
     assert!(
         waited < Duration::from_secs(5),
         "two short waits, not {waited:?}"

@@ -1,9 +1,9 @@
-//! The thumbnail's pixels: rows arrive as the image has them, and are stored turned and as the format needs them.
+//! Pixels of the thumbnail. Rows arrive in the order of the image, and are stored rotated and in the form that the format needs.
 
 use image::ExtendedColorType;
 use image::metadata::Orientation;
 
-/// The meaning of a row's channels.
+/// Meaning of the channels of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Colours {
     Grey,
@@ -31,7 +31,7 @@ impl Colours {
     }
 }
 
-/// The ground that a transparent image is drawn on.
+/// Background of a transparent image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ground {
     Kept,
@@ -39,7 +39,7 @@ pub(super) enum Ground {
 }
 
 pub(super) struct Canvas {
-    /// Before it is turned.
+    /// Size before the rotation.
     size: (u32, u32),
     orientation: Orientation,
     colours: Colours,
@@ -59,7 +59,7 @@ pub(super) struct Picture {
 }
 
 impl Canvas {
-    /// A canvas of this size, before it is turned, for an image of that size.
+    /// Creates a canvas of this size, before the rotation, for an image of this size.
     pub(super) fn new(
         size: (u32, u32),
         source: (u32, u32),
@@ -94,7 +94,7 @@ impl Canvas {
         self.colours.channels()
     }
 
-    /// Returns `true` if rows must have their colours weighed by their opacity.
+    /// Returns `true` if the colours of rows must be weighted by their opacity.
     pub(super) fn is_weighed(&self) -> bool {
         self.is_weighed
     }
@@ -112,7 +112,7 @@ impl Canvas {
         is_on_its_side(self.orientation)
     }
 
-    /// Takes the next row, a slice for each channel.
+    /// Adds the next row, with a slice for each channel.
     pub(super) fn row(&mut self, planes: &[&[f32]]) {
         let channels = self.channels();
         for x in 0..to_usize(self.size.0) {
@@ -130,7 +130,7 @@ impl Canvas {
         self.rows += 1;
     }
 
-    /// Returns the place of a pixel in the turned image.
+    /// Returns the position of a pixel in the rotated image.
     fn place(&self, x: usize, y: usize) -> usize {
         let (width, height) = (to_usize(self.size.0), to_usize(self.size.1));
         let (right, below) = (width - 1 - x, height.saturating_sub(1 + y));
@@ -176,7 +176,7 @@ impl Canvas {
         [to_u8(r), to_u8(g), to_u8(b), to_u8(alpha)]
     }
 
-    /// The pixels, once all rows have arrived.
+    /// Returns the pixels after all rows have arrived.
     pub(super) fn finish(self) -> Picture {
         let (width, height) = if self.is_on_its_side() {
             (self.size.1, self.size.0)
@@ -198,7 +198,7 @@ impl Canvas {
     }
 }
 
-/// Returns `true` if this turn exchanges width and height.
+/// Returns `true` if this rotation exchanges width and height.
 pub(super) fn is_on_its_side(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(
@@ -211,7 +211,7 @@ fn opaque([r, g, b]: [f32; 3]) -> [u8; 4] {
     [to_u8(r), to_u8(g), to_u8(b), 255]
 }
 
-/// The conversion that JFIF defines.
+/// Converts colours as JFIF defines.
 fn rgb(luminance: f32, blue: f32, red: f32) -> [f32; 3] {
     let (blue, red) = (blue - 128.0, red - 128.0);
     [

@@ -1,7 +1,7 @@
 //! Reasons why an image is rejected, and the errors that a client gets for them.
 //!
-//! A damaged image is unreadable: sending it again whole helps. A whole image of a rare kind is unsupported: another
-//! encoder helps. All are terminal, because another attempt reads the same bytes.
+//! A damaged image is unreadable: send a complete one. A complete image of a rare kind is unsupported: use another encoder. All
+//! faults are terminal, because another attempt reads the same bytes.
 
 use std::fmt::Display;
 

@@ -1,8 +1,8 @@
-//! JPEG images, strip by strip (ITU-T T.81: baseline, extended sequential and progressive, Huffman codes, 8 bits).
+//! JPEG images, decoded strip by strip (ITU-T T.81: baseline, extended sequential and progressive, Huffman codes, 8 bits).
 //!
-//! A decoder of its own, for two reasons. Those of the ecosystem hold a progressive image's coefficients whole, 6 bytes
-//! a pixel, and all pixels as well; this one holds one row of blocks. And they go on where data is missing or wrong;
-//! this one reads a whole image or none.
+//! This decoder exists for two reasons. Other decoders hold all coefficients of a progressive image in memory, 6 bytes a pixel,
+//! and all pixels as well; this one holds one row of blocks. And they continue if data is missing or wrong; this one decodes a
+//! complete image or none.
 
 use super::canvas::Canvas;
 use super::fault::Fault;
@@ -23,12 +23,12 @@ mod structure;
 mod transform;
 
 impl<'a> Jpeg<'a> {
-    /// Reads all markers, up to the end of the image. What follows it is not read: cameras append previews and films.
+    /// Reads all markers up to the end of the image. Data after it is ignored: cameras append previews and videos.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
         Segments::read(bytes)?.finish()
     }
 
-    /// The memory that decoding a row of MCUs takes, in bytes, and the size of the image; from the first bytes of a file.
+    /// Returns the memory in bytes for decoding a row of MCUs, and the size of the image, from the first bytes of a file.
     pub(super) fn strip(head: &[u8]) -> Option<(u64, (u32, u32))> {
         let frame = Segments::frame_of(head)?;
         let blocks: usize = frame.components.iter().map(|it| it.across * it.v).sum();
@@ -90,10 +90,10 @@ impl<'a> Jpeg<'a> {
     }
 }
 
-/// A component's samples of one row of MCUs, reduced as far as the thumbnail lets them be.
+/// Samples of a component in one row of MCUs, reduced as far as the thumbnail allows.
 struct Strip {
     transform: Transform,
-    /// Blocks of a row of the image, of a row of samples, and rows of them.
+    /// Number of blocks in a row of the image and in a row of samples, and number of rows.
     columns: usize,
     across: usize,
     rows: usize,
@@ -147,7 +147,8 @@ impl Strip {
     }
 }
 
-/// Samples to make of 8: as few as leave twice as many as the thumbnail has, for the sharper filter that follows.
+/// Returns the number of samples for 8 of the image. If possible, it leaves twice as many as the thumbnail has, for the filter
+/// that follows.
 fn reduction(full: f64, target: u32) -> usize {
     (1u8..8)
         .find(|&samples| full * f64::from(samples) >= 16.0 * f64::from(target))

@@ -2,16 +2,16 @@
 
 use super::fault::{Fault, unreadable};
 
-/// The longest side of a thumbnail, in pixels.
+/// Longest side of a thumbnail, in pixels.
 pub(super) const LONGEST_SIDE: u32 = 4096;
-/// The longest side of an image that is accepted, in pixels.
+/// Longest side of an accepted image, in pixels.
 const LONGEST_SOURCE_SIDE: u32 = 20_000;
-/// The most pixels of a PNG or JPEG image. They cost time, not memory.
+/// Most pixels of a PNG or JPEG image. They cost time, not memory.
 pub(super) const MOST_PIXELS: u64 = 100_000_000;
-/// The longest file, in bytes.
+/// Largest file, in bytes.
 pub(super) const LONGEST_FILE: u64 = 64 * 1024 * 1024;
 
-/// Holds an image's size, in pixels, to the limits.
+/// Checks the size of an image, in pixels, against the limits.
 pub(super) fn within_limits((width, height): (u32, u32), most_pixels: u64) -> Result<(), Fault> {
     if width == 0 || height == 0 {
         return Err(unreadable("it has no pixels"));

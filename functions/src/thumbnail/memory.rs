@@ -1,7 +1,7 @@
-//! Memory that a thumbnail takes: known before it is begun, from its parameters and the head of the file.
+//! Estimate of a thumbnail's memory, from its parameters and the head of the file.
 //!
-//! Three things count: the file, the thumbnail's pixels, and either what decoding holds as well (a strip; of WebP, a
-//! frame) or what encoding does (at worst, noise that no codec makes smaller). `benches/memory` measures them.
+//! The estimate has three parts: the file, the pixels of the thumbnail, and the larger of decoding and encoding. Decoding holds a
+//! strip, or a frame of WebP. Encoding holds, at worst, noise that no codec compresses. `benches/memory` measures them.
 
 use serde::Deserialize as _;
 
@@ -10,17 +10,17 @@ use super::limits::{LONGEST_FILE, LONGEST_SIDE};
 use super::parameters::{Format, Thumbnail, fit};
 use super::webp;
 
-/// Rows, tables, windows of the codecs, and what stands around the pixels.
+/// Rows, tables and windows of the codecs, and metadata.
 const BASE: u64 = 8 * 1024 * 1024;
-/// Memory for a strip of the widest JPEG image, sampled most coarsely.
+/// Memory for a strip of the widest JPEG image with the largest sampling factors.
 const LARGEST_STRIP: u64 = 20 * 1024 * 1024;
 
-/// Returns the most memory, in bytes, that a thumbnail takes above the idle process. `head` is the start of the file (64
-/// KiB are enough) and `length` all of its bytes. `None` where the head is of no known format.
+/// Returns the most memory in bytes that a thumbnail needs in addition to the idle process. `head` is the start of the file (64
+/// KiB are enough), and `length` is its size. Returns `None` if the format is unknown.
 pub(super) fn memory(thumbnail: &Thumbnail, head: &[u8], length: u64) -> Option<u64> {
     let source = Format::from_bytes(head)?;
     let (decoding, size, channels) = match source {
-        // Cameras put previews of more than the head before the frame header: then the box alone is known.
+        // Cameras may put a preview that is larger than the head before the frame header. Then only the box is known.
         Format::Jpeg => {
             let (strip, size) = Jpeg::strip(head).unwrap_or((LARGEST_STRIP, (u32::MAX, u32::MAX)));
             (strip, size, 3)
@@ -46,7 +46,7 @@ pub(super) fn memory(thumbnail: &Thumbnail, head: &[u8], length: u64) -> Option<
     Some(BASE + length + pixels + decoding.max(encoding(to, target, channels)))
 }
 
-/// The most channels that a PNG image may have: a chunk before the pixels may give it transparency.
+/// Returns the most channels of a PNG image: a chunk before the pixels may add transparency.
 fn png_channels(head: &[u8]) -> Option<u64> {
     let has = |name: &[u8]| head.windows(4).any(|window| window == name);
     let is_opaque = has(b"IDAT") && !has(b"tRNS");
@@ -58,13 +58,13 @@ fn png_channels(head: &[u8]) -> Option<u64> {
     }
 }
 
-/// The most memory, in bytes, that any image takes which is accepted: where [`memory`] is not known.
+/// Most memory in bytes of any accepted image, for images whose [`memory`] is unknown.
 pub(super) fn most() -> u64 {
     let target = u64::from(LONGEST_SIDE) * u64::from(LONGEST_SIDE);
     BASE + LONGEST_FILE + target * 4 + encoding(Format::Webp, target, 4)
 }
 
-/// Returns the estimate for a thumbnail by its parameters, in bytes: `memory`, or else the most that any takes.
+/// Returns the estimate for a thumbnail in bytes: `memory`, or the most memory of any image if that is unknown.
 pub fn estimate(parameters: &serde_json::Value, head: &[u8], length: u64) -> u64 {
     Thumbnail::deserialize(parameters)
         .ok()
@@ -72,17 +72,17 @@ pub fn estimate(parameters: &serde_json::Value, head: &[u8], length: u64) -> u64
         .unwrap_or_else(most)
 }
 
-/// Bytes that encoding so many pixels takes in addition to them.
+/// Returns the additional memory in bytes for encoding this number of pixels.
 fn encoding(format: Format, target: u64, channels: u64) -> u64 {
     match format {
         Format::Png => target * channels * 9 / 8,
         Format::Jpeg => target * 2,
-        // A copy of four bytes a pixel, the frame, and the file.
+        // A copy with four bytes a pixel, the frame, and the file.
         Format::Webp => target * 4 + 2 * target * channels,
     }
 }
 
-/// Pixels of the thumbnail, however it is turned.
+/// Returns the number of pixels of the thumbnail, in any rotation.
 fn target(thumbnail: &Thumbnail, size: (u32, u32)) -> u64 {
     let pixels = |is_on_its_side| {
         let (width, height) = if size == (u32::MAX, u32::MAX) {

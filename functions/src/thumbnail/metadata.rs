@@ -2,13 +2,13 @@
 
 use image::metadata::Orientation;
 
-/// A colour profile of more bytes than this would outweigh a thumbnail.
+/// Largest colour profile in bytes. A larger one would exceed the size of a thumbnail.
 pub(super) const MOST_PROFILE_BYTES: usize = 64 * 1024;
 
 /// Metadata of an image that its thumbnail needs.
 pub(super) struct Metadata {
-    /// The turn that makes it upright.
+    /// Rotation that makes the image upright.
     pub(super) orientation: Orientation,
-    /// The meaning of its colours, if not sRGB.
+    /// Colour profile, if it is not sRGB.
     pub(super) profile: Option<Vec<u8>>,
 }

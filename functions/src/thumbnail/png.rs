@@ -1,4 +1,4 @@
-//! PNG images, row by row. An animation is read as the still image that other viewers show.
+//! PNG images, decoded row by row. Of an animation, only the still image is decoded, as in other viewers.
 
 use std::io::Cursor;
 
@@ -12,12 +12,12 @@ use super::metadata::{MOST_PROFILE_BYTES, Metadata};
 use super::resize::Rows;
 use super::watch::Watch;
 
-/// Memory for a row, and for what stands around the pixels: colour profile, EXIF.
+/// Memory for a row and for the metadata: colour profile, EXIF.
 const MOST_BYTES_AROUND: usize = 4 * 1024 * 1024;
-/// Rows between one look at the job and the next.
+/// Rows between two checks of the job.
 const STRIP: usize = 16;
 
-/// Passes of an interlaced image: the first column and the distance to the next, and the same of rows.
+/// Passes of an interlaced image: the first column and the distance to the next one, and the same for rows.
 const PASSES: [Pass; 7] = [
     Pass {
         x: 0,
@@ -128,12 +128,12 @@ impl<'a> Png<'a> {
                 watch.strip(arrived, to_usize(size.1))?;
             }
         }
-        // Up to the end of the file: cut after its last row, it is not whole.
+        // Reads to the end of the file: an image without its end is incomplete.
         self.source.finish().map_err(|error| fault(&error))
     }
 
-    /// An interlaced image has its rows in seven passes, one after the other. Each is read by a reader of its own, so that
-    /// all are at the same row, and no pixel waits for the last pass.
+    /// Decodes an interlaced image. It has seven passes, one after the other. Each pass has its own reader, so that all are at the
+    /// same row, and no pixel waits for the last pass.
     fn draw_interlaced(self, canvas: &mut Canvas, watch: &mut Watch<'_>) -> Result<(), Fault> {
         let size = self.size();
         let (width, height) = (to_usize(size.0), to_usize(size.1));
@@ -193,7 +193,7 @@ fn open(bytes: &[u8]) -> Result<Source<'_>, Fault> {
     decoder.read_info().map_err(|error| fault(&error))
 }
 
-/// Opens an image after so many of its rows, of all its passes.
+/// Opens an image after this number of rows, counted over all passes.
 fn open_at<'a>(bytes: &'a [u8], rows: usize, watch: &mut Watch<'_>) -> Result<Source<'a>, Fault> {
     let mut source = open(bytes)?;
     for row in 0..rows {

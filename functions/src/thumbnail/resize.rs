@@ -1,10 +1,10 @@
-//! Resizing while rows arrive: only those rows of the result are held that more rows of the source are to reach.
+//! Resizing while rows arrive. Only the rows of the result that further rows of the source contribute to are in memory.
 
 use std::collections::VecDeque;
 
 use super::canvas::Canvas;
 
-/// The reach of the filter (Lanczos), in pixels of the result, to each side.
+/// Radius of the filter (Lanczos), in pixels of the result.
 const REACH: f64 = 3.0;
 
 /// One channel of an image.
@@ -13,21 +13,21 @@ pub(super) struct Plane {
     rows: Vec<Window>,
     /// Source rows that have arrived.
     arrived: usize,
-    /// Rows of the result that are being summed up, and the place of the first.
+    /// Incomplete rows of the result, and the position of the first one.
     sums: VecDeque<Vec<f32>>,
     first: usize,
     /// A source row, resized horizontally.
     resized: Vec<f32>,
 }
 
-/// The source pixels of one pixel of the result: those from `start` on, each with its weight.
+/// Source pixels of one pixel of the result: those from `start` on, each with its weight.
 struct Window {
     start: usize,
     weights: Vec<f32>,
 }
 
 impl Plane {
-    /// Makes a plane of `target` pixels of one that covers `extent` samples. The last sample may lie partly outside.
+    /// Creates a plane of `target` pixels from `extent` samples. The last sample may be partly outside.
     pub(super) fn new(extent: (f64, f64), (width, height): (u32, u32)) -> Self {
         let columns = windows(extent.0, width);
         let resized = vec![0.0; columns.len()];
@@ -41,7 +41,7 @@ impl Plane {
         }
     }
 
-    /// Takes the next row of the source. Rows that are outside of the extent do no harm.
+    /// Adds the next row of the source. Rows outside of the extent have no effect.
     pub(super) fn push(&mut self, row: &[f32]) {
         for (value, window) in self.resized.iter_mut().zip(&self.columns) {
             *value = dot(row.get(window.start..).unwrap_or_default(), &window.weights);
@@ -63,14 +63,14 @@ impl Plane {
         self.arrived += 1;
     }
 
-    /// The next row of the result, if all that it is made of has arrived.
+    /// Returns the next row of the result, if it is complete.
     pub(super) fn ready(&self) -> Option<&[f32]> {
         let window = self.rows.get(self.first)?;
         let row = self.sums.front()?;
         (window.start + window.weights.len() <= self.arrived).then_some(row)
     }
 
-    /// Goes on to the row after it.
+    /// Continues with the following row.
     pub(super) fn pop(&mut self) {
         if self.sums.pop_front().is_some() {
             self.first += 1;
@@ -78,18 +78,18 @@ impl Plane {
     }
 }
 
-/// Rows of pixels, their channels side by side, on their way to a canvas.
+/// Rows of pixels with interleaved channels, on their way to a canvas.
 pub(super) struct Rows {
     planes: Vec<Plane>,
     /// Bytes from one pixel to the next.
     step: usize,
-    /// Colours are weighed by their opacity: what can't be seen must not shine through at the edges.
+    /// True if colours are weighted by their opacity: invisible colours must not show at the edges.
     is_weighed: bool,
     channel: Vec<f32>,
 }
 
 impl Rows {
-    /// `step` is the number of bytes of a pixel. It starts with the canvas's channels.
+    /// Creates the rows. `step` is the number of bytes of a pixel, which starts with the canvas's channels.
     pub(super) fn new((width, height): (u32, u32), step: usize, canvas: &Canvas) -> Self {
         let extent = (f64::from(width), f64::from(height));
         let planes = (0..canvas.source_channels())
@@ -118,7 +118,7 @@ impl Rows {
             }
             plane.push(&self.channel);
         }
-        // All planes are of one size, and get their rows at once.
+        // All planes have the same size, and receive their rows together.
         while let Some(planes) = self
             .planes
             .iter()
@@ -131,7 +131,7 @@ impl Rows {
     }
 }
 
-/// The windows of a side of `target` pixels over `extent` samples.
+/// Returns the windows of a side of `target` pixels over `extent` samples.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -147,7 +147,7 @@ fn windows(extent: f64, target: u32) -> Vec<Window> {
         let end = (centre + REACH * scale).ceil().min(samples) as usize;
         let weight = |sample: usize| lanczos((sample as f64 + 0.5 - centre) / scale);
         let weights: Vec<_> = (start..end).map(weight).collect();
-        // At the very edges there may be none of any weight.
+        // At the edges all weights may be zero.
         let skipped = weights
             .iter()
             .take_while(|weight| weight.abs() < 1e-6)
@@ -186,7 +186,7 @@ fn lanczos(x: f64) -> f64 {
     }
 }
 
-/// The sum of products, in eight lanes that the processor adds at once.
+/// Returns the sum of products, computed in eight lanes for SIMD.
 fn dot(samples: &[f32], weights: &[f32]) -> f32 {
     let (sample_lanes, samples_left) = samples[..weights.len().min(samples.len())].as_chunks::<8>();
     let (weight_lanes, weights_left) = weights.as_chunks::<8>();

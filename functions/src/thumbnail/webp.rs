@@ -1,6 +1,6 @@
-//! WebP images. Their codecs need a whole frame: 1.5 bytes a pixel of a lossy one, 4 of a lossless one or of alpha.
+//! WebP images. The codecs need a whole frame: 1.5 bytes per pixel if it is lossy, 4 if it is lossless or has alpha.
 //!
-//! An animation is read as its first frame.
+//! The result of an animation is its first frame.
 
 use std::io::{BufRead, Read, Result as IoResult, Seek, SeekFrom};
 
@@ -15,10 +15,10 @@ use super::metadata::{MOST_PROFILE_BYTES, Metadata};
 use super::resize::Rows;
 use super::watch::Watch;
 
-/// Either limit is 96 to 100 MB of frame.
+/// Both limits correspond to a frame of 96 to 100 MB.
 const MOST_LOSSY_PIXELS: u64 = 64_000_000;
 const MOST_LOSSLESS_PIXELS: u64 = 25_000_000;
-/// Rows between one look at the job and the next.
+/// Rows between two checks of the job.
 const STRIP: usize = 16;
 
 pub(super) struct Webp<'a> {
@@ -39,7 +39,7 @@ enum Kind<'a> {
 }
 
 impl<'a> Webp<'a> {
-    /// Reads all chunks: a file that is shorter than it says is not whole.
+    /// Reads all chunks. A file that is shorter than its header says is incomplete.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
         let [
             b'R',
@@ -167,7 +167,7 @@ fn draw(height: usize, watch: &mut Watch<'_>, mut row: impl FnMut(usize)) -> Res
 
 type Chunk<'a> = ([u8; 4], &'a [u8]);
 
-/// The chunks of a RIFF list. The last one's padding may be missing.
+/// Chunks of a RIFF list. The padding of the last one may be missing.
 fn chunks(mut list: &[u8]) -> Result<Vec<Chunk<'_>>, Fault> {
     let mut chunks = Vec::new();
     while let Some((&[a, b, c, d, s0, s1, s2, s3], rest)) = list.split_first_chunk() {
@@ -222,11 +222,11 @@ fn lossless(data: &[u8]) -> Result<((u32, u32), Kind<'_>), Fault> {
     ))
 }
 
-/// A frame as the first bytes of a file describe it.
+/// Properties of a frame, from the first bytes of a file.
 pub(super) struct Outline {
     pub(super) size: (u32, u32),
     pub(super) channels: u64,
-    /// Bytes that decoding takes.
+    /// Memory for decoding, in bytes.
     pub(super) decoding: u64,
 }
 
@@ -246,7 +246,7 @@ pub(super) fn outline(head: &[u8]) -> Option<Outline> {
                 1 + u32::from_le_bytes([w0, w1, w2, 0]),
                 1 + u32::from_le_bytes([h0, h1, h2, 0]),
             );
-            // Its kind may stand after a colour profile. Only a lossy image without alpha has more pixels than these.
+            // The kind may follow a colour profile. Only a lossy image without alpha may have more pixels than these.
             (
                 size,
                 flags & 0x10 != 0,
@@ -255,8 +255,8 @@ pub(super) fn outline(head: &[u8]) -> Option<Outline> {
         }
         _ => return None,
     };
-    // Eighths of a byte a pixel: of a lossless frame 4 bytes, and up to three tables of 4 for each 4 x 4 pixels; of a lossy
-    // one 1.5, and what is known of each 16 x 16.
+    // In eighths of a byte per pixel. A lossless frame has 4 bytes, and up to three tables with 4 bytes for each 4 x 4 pixels. A
+    // lossy one has 1.5 bytes, and data for each 16 x 16 pixels.
     let eighths = if is_lossy { 13 } else { 38 };
     let decoding = u64::from(size.0) * u64::from(size.1) * eighths / 8;
     Some(Outline {
@@ -271,8 +271,8 @@ fn decode_lossless(size: (u32, u32), data: &[u8]) -> Result<Vec<u8>, Fault> {
     decode_entropy_image(size, data.get(5..).ok_or_else(cut)?)
 }
 
-/// Decodes the data of a lossless frame after its header, to four bytes a pixel. Said to have alpha, it is decoded in
-/// place; without, the library would make a copy.
+/// Decodes the data of a lossless frame after its header, to four bytes a pixel. The header declares alpha, so that the library
+/// decodes in place; otherwise it would make a copy.
 fn decode_entropy_image((width, height): (u32, u32), data: &[u8]) -> Result<Vec<u8>, Fault> {
     let length = u32::try_from(data.len() + 5).map_err(unreadable)?;
     let mut head = b"RIFF\0\0\0\0WEBPVP8L".to_vec();

@@ -1,4 +1,4 @@
-//! Thumbnails in their formats. No codec gets more than the pixels, and what it makes of them.
+//! Encoding of thumbnails. No codec has more in memory than the pixels and its output.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -11,12 +11,12 @@ use super::canvas::Picture;
 use super::parameters::Format;
 
 const JPEG_QUALITY: u8 = 85;
-/// Bytes of a PNG's chunks of data.
+/// Bytes of a data chunk of a PNG.
 const PNG_CHUNK: usize = 64 * 1024;
 
 type Fallible = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 
-/// A thumbnail that is yet to be encoded.
+/// A thumbnail before it is encoded.
 pub(super) struct Drawn {
     pub(super) picture: Picture,
     pub(super) format: Format,
@@ -54,7 +54,7 @@ fn jpeg(picture: &Picture, profile: Option<Vec<u8>>) -> Fallible {
     Ok(bytes)
 }
 
-/// Writes row by row: compressing the whole takes two more buffers.
+/// Writes row by row: compressing the whole image would need two more buffers.
 fn png(picture: &Picture, profile: Option<Vec<u8>>) -> Fallible {
     let mut info = png::Info::with_size(picture.width, picture.height);
     info.bit_depth = png::BitDepth::Eight;
@@ -67,7 +67,7 @@ fn png(picture: &Picture, profile: Option<Vec<u8>>) -> Fallible {
     info.icc_profile = profile.map(Into::into);
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::with_info(&mut bytes, info)?;
-    // Level 1 stores noise as it is; the crate's own fast codes make it half as large again.
+    // Level 1 stores noise uncompressed. The crate's own fast codes would enlarge it by half.
     encoder.set_deflate_compression(png::DeflateCompression::Level(1));
     encoder.set_filter(png::Filter::Adaptive);
     let mut writer = encoder.write_header()?;

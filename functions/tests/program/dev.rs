@@ -1,4 +1,4 @@
-//! `demo dev` as a process: how it starts, how it ends, and what must not stop it.
+//! `demo dev` as a process: its start, its end, and conditions that must not stop it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A runner. Dropped, it is killed.
+/// A runner, which is killed when it is dropped.
 struct Runner {
     child: Child,
     address: String,
@@ -49,7 +49,7 @@ impl Runner {
         }
     }
 
-    /// The answer to a request on a connection of its own.
+    /// Returns the response to a request on a separate connection.
     fn ask(&self, request: &str) -> String {
         let mut client = TcpStream::connect(&self.address).expect("connected");
         client
@@ -68,7 +68,7 @@ impl Runner {
         assert!(sent.success());
     }
 
-    /// Files that are left in the temporary folder.
+    /// Returns the files in the temporary folder.
     fn left(&self) -> usize {
         self.temporary.path().read_dir().expect("readable").count()
     }
@@ -81,7 +81,7 @@ impl Drop for Runner {
     }
 }
 
-/// A start that fails.
+/// Runs a runner whose start fails.
 fn refused(args: &[&str]) -> String {
     let temporary = tempfile::tempdir().expect("a folder");
     let Output { status, stderr, .. } = dev(temporary.path(), args)

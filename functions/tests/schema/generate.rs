@@ -1,10 +1,10 @@
-//! Values near to what a schema allows, and ways to write them.
+//! Values near those that a schema allows, and their notations.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-/// Values that a schema allows, and such as are nearly so.
+/// Values that a schema allows, and similar ones.
 pub(crate) fn near(root: &Value, schema: &Value, depth: u32) -> BoxedStrategy<Value> {
     if depth == 0 {
         return anything().boxed();
@@ -72,7 +72,7 @@ fn of_type(root: &Value, schema: &Value, kind: &str, depth: u32) -> BoxedStrateg
     }
 }
 
-/// Texts of every length and kind; none is a number's or a truth value's, as a query string can't tell these from it.
+/// Texts of every length and kind, except numbers and booleans, which a query string can't distinguish from texts.
 fn strings() -> Vec<Value> {
     let long = "x".repeat(65);
     [
@@ -174,7 +174,7 @@ fn object(root: &Value, schema: &Value, depth: u32) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-/// Values that no schema meant.
+/// Values that no schema allows.
 fn anything() -> impl Strategy<Value = Value> {
     select(vec![
         json!(null),
@@ -194,7 +194,7 @@ fn anything() -> impl Strategy<Value = Value> {
     ])
 }
 
-/// A value as JSON, its whole numbers in one of the ways to write them.
+/// A value as JSON, with whole numbers in one of their notations.
 pub(crate) fn text(value: &Value, style: u64) -> String {
     match value {
         Value::Array(items) => {

@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 
 use generate::{near, text};
 
-/// Draws values near to what the schema of a command allows, and compares its check with the judge's. Both must accept some, and
-/// reject some.
+/// Draws values near those that the schema of a command allows, and compares its check with the other validator's. Both must accept
+/// some, and reject some.
 fn agrees(command: &Command) {
     let schema = command.schema();
     let judge = jsonschema::validator_for(&schema).expect("a schema");
@@ -66,7 +66,7 @@ fn agrees(command: &Command) {
     );
 }
 
-/// An object of scalars as a query string, and as what it stands for: a number is a text where the schema asks for one.
+/// Converts an object of scalars to a query string, and to its meaning: a number is a text where the schema requires a text.
 fn query(schema: &Value, value: &Value, style: u64) -> Option<(String, Value)> {
     let (mut query, mut meant) = (form_urlencoded::Serializer::new(String::new()), Map::new());
     for (name, member) in value.as_object()? {

@@ -1,17 +1,17 @@
 //! Bits of entropy-coded data, and the Huffman codes in them (ITU-T T.81, annexes C and F).
 //!
-//! Nothing is made up: a bit that is not there is an error, where lenient decoders go on with zeros.
+//! A missing bit is an error. Lenient decoders would continue with zeros.
 
 use super::super::fault::{Fault, unreadable};
 
 /// Codes of at most this many bits are found in one step.
 const FAST_BITS: usize = 9;
 
-/// The bits of one scan, up to the marker after it.
+/// Bits of one scan, up to the marker after it.
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     at: usize,
-    /// Its highest bits are the next ones; those after `count` are 0.
+    /// Next bits, from the highest one. Bits after `count` are 0.
     buffer: u64,
     count: u32,
 }
@@ -52,7 +52,7 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    /// Takes up to 16 bits.
+    /// Reads up to 16 bits.
     pub(super) fn take(&mut self, count: u32) -> Result<i32, Fault> {
         if count == 0 {
             return Ok(0);
@@ -65,7 +65,7 @@ impl<'a> Bits<'a> {
         Ok(i32::try_from(value).unwrap_or(0))
     }
 
-    /// Takes a number of up to 16 bits whose first bit is its sign (F.2.2.1).
+    /// Reads a number of up to 16 bits. Its first bit is the sign (F.2.2.1).
     pub(super) fn signed(&mut self, count: u32) -> Result<i32, Fault> {
         let value = self.take(count)?;
         Ok(if count > 0 && value < 1 << (count - 1) {
@@ -75,7 +75,7 @@ impl<'a> Bits<'a> {
         })
     }
 
-    /// Takes the padding up to the next restart marker, and the marker.
+    /// Reads the padding up to the next restart marker, and the marker.
     pub(super) fn restart(&mut self, number: u8) -> Result<(), Fault> {
         self.padding()?;
         while self.data.get(self.at + 1) == Some(&0xff) {
@@ -88,7 +88,7 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    /// Checks that nothing but padding is left. A restart marker after the last interval does no harm.
+    /// Checks that only padding is left. A restart marker after the last interval is allowed.
     pub(super) fn finish(&mut self) -> Result<(), Fault> {
         self.padding()?;
         match self.data.get(self.at..).unwrap_or_default() {
@@ -112,9 +112,9 @@ impl<'a> Bits<'a> {
 pub(super) struct Table {
     /// Length and value of the code for each next 9 bits; length 0 if the code is longer.
     fast: Vec<(u8, u8)>,
-    /// The first code that is too large, for each length.
+    /// First code that is too large, for each length.
     ends: [i32; 17],
-    /// The place of a code's value less the code, for each length.
+    /// Index of a code's value minus the code, for each length.
     offsets: [i32; 17],
     values: Vec<u8>,
 }
@@ -156,7 +156,7 @@ impl Table {
         Ok(table)
     }
 
-    /// Takes the next code from `bits`, and returns its value.
+    /// Reads the next code from `bits`, and returns its value.
     #[inline]
     pub(super) fn next(&self, bits: &mut Bits<'_>) -> Result<u8, Fault> {
         if bits.count < 16 {

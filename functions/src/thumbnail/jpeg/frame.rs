@@ -1,29 +1,29 @@
-//! The frame header of a JPEG image: its size, and how its components are sampled (ITU-T T.81, B.2.2).
+//! Frame header of a JPEG image: its size, and the sampling of its components (ITU-T T.81, B.2.2).
 
 use super::super::fault::{Fault, unreadable};
 
-/// Places of coefficients within their block, in the order in which they are coded.
+/// Positions of coefficients in their block, in the order of their coding.
 pub(super) const ZIGZAG: [usize; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// A component: luminance, say.
+/// A component, such as luminance.
 #[derive(Debug, Clone)]
 pub(super) struct Component {
     pub(super) id: u8,
     /// Blocks of each MCU, horizontally and vertically.
     pub(super) h: usize,
     pub(super) v: usize,
-    /// The number of its quantisation table.
+    /// Number of the quantisation table.
     pub(super) table: u8,
     /// Blocks that have samples of the image.
     pub(super) columns: usize,
     pub(super) rows: usize,
-    /// Blocks of a row with those that only fill its last MCU.
+    /// Blocks of a row, including those that only fill its last MCU.
     pub(super) across: usize,
-    /// Its samples for each pixel, at most 1.
+    /// Samples for each pixel, at most 1.
     pub(super) density: (f64, f64),
 }
 
@@ -84,7 +84,7 @@ impl Frame {
 
     fn sample(&mut self, components: &[u8]) -> Result<(), Fault> {
         let (width, height) = (to_usize(self.width), to_usize(self.height));
-        // A component alone is not interleaved, whatever its sampling factors are.
+        // A single component is not interleaved, regardless of its sampling factors.
         let alone = components.len() == 3;
         let sampling = |both: u8| {
             if alone {

@@ -1,7 +1,7 @@
-//! One scan of a JPEG image, decoded a row of MCUs at a time (ITU-T T.81, annexes F and G).
+//! Scan of a JPEG image, decoded one row of MCUs at a time (ITU-T T.81, annexes F and G).
 //!
-//! Scans don't depend on each other but by the coefficients of the same block. So all scans of a progressive image
-//! advance together, a row each, and the coefficients of one row are all that is held.
+//! Scans only depend on each other within the same block. So all scans of a progressive image advance together, row by row, and
+//! only the coefficients of one row are in memory.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use super::super::fault::{Fault, unreadable};
 use super::bits::{Bits, Table};
 use super::frame::{Component, Frame, ZIGZAG};
 
-/// The coefficients of 8 × 8 samples, row by row.
+/// Coefficients of 8 × 8 samples, row by row.
 pub(super) type Block = [i16; 64];
 
 /// A component in a scan.
@@ -17,11 +17,11 @@ pub(super) struct Part {
     pub(super) component: usize,
     pub(super) dc: Option<Rc<Table>>,
     pub(super) ac: Option<Rc<Table>>,
-    /// The last block's DC coefficient.
+    /// DC coefficient of the last block.
     pub(super) last: i32,
 }
 
-/// The coding of a scan's coefficients.
+/// Coding of the coefficients of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Sequential,
@@ -39,7 +39,7 @@ pub(super) struct Scan<'a> {
     pub(super) interval: u32,
     /// MCUs decoded so far.
     pub(super) done: u32,
-    /// Blocks whose band ends here, though no code for them follows.
+    /// Number of blocks whose band ends here without a further code.
     pub(super) run: u32,
 }
 
@@ -135,7 +135,7 @@ impl Scan<'_> {
             return Err(unreadable("a DC coefficient is too large"));
         }
         part.last += self.bits.signed(u32::from(size))?;
-        // Eight bits make none larger; a lost code makes the sum drift away.
+        // Images of eight bits never exceed this. After a lost code, the sum does.
         if !(-2048..2048).contains(&part.last) {
             return Err(unreadable("a DC coefficient is too large"));
         }
@@ -164,8 +164,8 @@ impl Scan<'_> {
         if at == 64 { Ok(()) } else { Err(beyond()) }
     }
 
-    /// Takes a code that says how many zeros are skipped and how large the coefficient after them is; of a run of
-    /// blocks that end here, its length.
+    /// Reads a code: the number of zeros to skip and the size of the coefficient after them, or the length of a run of blocks
+    /// that end here.
     fn ac_code(&mut self) -> Result<Option<(usize, u32)>, Fault> {
         let table = self.parts[0].ac.as_ref().ok_or_else(no_table)?;
         let code = table.next(&mut self.bits)?;
@@ -257,7 +257,7 @@ impl Scan<'_> {
     }
 }
 
-/// Takes one more bit of a coefficient.
+/// Reads one more bit of a coefficient.
 fn refine(bits: &mut Bits<'_>, coefficient: &mut i16, low: u8) -> Result<(), Fault> {
     if bits.take(1)? == 1 && *coefficient & (1 << low) == 0 {
         let more = 1 << low;

@@ -1,4 +1,4 @@
-//! The segments of a JPEG image: its tables, its scans, and what stands around them (ITU-T T.81, annex B).
+//! Segments of a JPEG image: its tables, scans and metadata (ITU-T T.81, annex B).
 
 use std::rc::Rc;
 
@@ -12,9 +12,9 @@ use super::frame::{Frame, ZIGZAG};
 use super::scan::{self, Coding, Scan};
 use super::structure::Jpeg;
 
-/// Encoders use some ten scans. Each takes a pass over all blocks.
+/// Most scans of an image. Encoders use about ten. Each one is a pass over all blocks.
 const MOST_SCANS: usize = 100;
-/// A coefficient that no scan has had yet.
+/// Mark of a coefficient that no scan has contained yet.
 const UNSEEN: u8 = u8::MAX;
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub(super) struct Segments<'a> {
     frame: Option<Frame>,
     scans: Vec<Scan<'a>>,
     quantisation: [Option<[u16; 64]>; 4],
-    /// Each component's table at its first scan, and how many bits of each coefficient are yet to come.
+    /// Table of each component at its first scan, and the number of missing bits of each coefficient.
     used: Vec<Option<[u16; 64]>>,
     missing: Vec<[u8; 64]>,
     dc: [Option<Rc<bits::Table>>; 4],
@@ -33,7 +33,7 @@ pub(super) struct Segments<'a> {
     has_jfif: bool,
     adobe: Option<u8>,
     orientation: Option<Orientation>,
-    /// Parts of the colour profile by their number, and how many there are.
+    /// Parts of the colour profile by their number, and the total number of parts.
     profile: Vec<(u8, u8, &'a [u8])>,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Segments<'a> {
         }
     }
 
-    /// The frame header, if it is among these first bytes of a file.
+    /// Returns the frame header, if these first bytes of a file contain it.
     pub(super) fn frame_of(head: &'a [u8]) -> Option<Frame> {
         let mut this = Self {
             bytes: head,
@@ -132,7 +132,7 @@ impl<'a> Segments<'a> {
         Ok(())
     }
 
-    /// The height again, after the first scan.
+    /// Checks the segment after the first scan that repeats the height.
     fn lines(&self, segment: &[u8]) -> Result<(), Fault> {
         let height = self.frame.as_ref().map(|frame| frame.height.to_be_bytes());
         match height {
@@ -280,7 +280,7 @@ impl<'a> Segments<'a> {
         Ok(())
     }
 
-    /// Notes what a scan has of a component, which no other may have had.
+    /// Records the coefficients of a component in a scan. No other scan may have contained them.
     fn note(&mut self, component: usize, table: u8, coding: Coding) -> Result<(), Fault> {
         if self.used[component].is_none() {
             let table = self.quantisation.get(usize::from(table)).copied().flatten();
@@ -303,7 +303,7 @@ impl<'a> Segments<'a> {
         Ok(())
     }
 
-    /// The data of a scan, up to the marker that ends it.
+    /// Returns the data of a scan, up to the marker that ends it.
     fn entropy_coded(&mut self) -> Result<&'a [u8], Fault> {
         let data = self.bytes.get(self.at..).unwrap_or_default();
         let mut from = 0;
@@ -356,7 +356,7 @@ impl<'a> Segments<'a> {
     }
 }
 
-/// A profile, if all its parts are there and it is not too large.
+/// Joins the parts of a colour profile. Returns `None` if a part is missing, or if it is too large.
 fn profile(mut parts: Vec<(u8, u8, &[u8])>) -> Option<Vec<u8>> {
     parts.sort_by_key(|&(number, ..)| number);
     let whole = parts

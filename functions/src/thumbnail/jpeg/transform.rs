@@ -1,15 +1,14 @@
-//! The inverse cosine transform of a block, to as many samples as are wanted of it.
+//! Inverse cosine transform of a block, to a reduced number of samples.
 //!
-//! The coefficients of the lowest frequencies alone give the block in fewer samples: that is a reduction without the
-//! cost of the whole block.
+//! The coefficients of the lowest frequencies are enough for fewer samples. This reduction costs less than the whole block.
 
 use super::super::fault::{Fault, unreadable};
 use super::scan::Block;
 
-/// Makes 1 to 8 samples of the 8 of a block, horizontally and vertically each.
+/// Transform that reduces the 8 samples of a block to 1 to 8, both horizontally and vertically.
 pub(super) struct Transform {
     quantisation: [f32; 64],
-    /// The share of each frequency in each sample.
+    /// Weight of each frequency in each sample.
     horizontal: [[f32; 8]; 8],
     vertical: [[f32; 8]; 8],
     pub(super) columns: usize,
@@ -17,7 +16,7 @@ pub(super) struct Transform {
 }
 
 impl Transform {
-    /// `quantisation` has its factors by the places of coefficients in a block.
+    /// Creates a transform. `quantisation` has its factors in the order of the coefficients in a block.
     pub(super) fn new(quantisation: &[u16; 64], (columns, rows): (usize, usize)) -> Self {
         let quantisation = quantisation.map(f32::from);
         Self {
@@ -71,7 +70,7 @@ fn add(sums: &mut [f32; 8], factor: f32, row: &[f32; 8]) {
     }
 }
 
-/// The cosines of each frequency for so many samples.
+/// Returns the cosines of each frequency for this number of samples.
 fn basis(samples: usize) -> [[f32; 8]; 8] {
     let small = |value: usize| f32::from(u8::try_from(value).unwrap_or(0));
     let mut basis = [[0.0; 8]; 8];
