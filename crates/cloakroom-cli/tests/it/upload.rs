@@ -30,6 +30,8 @@ struct Service(Arc<Inner>);
 struct Inner {
     url: String,
     holds: Mutex<BTreeSet<usize>>,
+    /// Number of programs that were killed. Parts of a killed program may still arrive, and get no response.
+    killed: Mutex<usize>,
     /// Number of times that each part was sent completely.
     sent: Mutex<BTreeMap<usize, usize>>,
     begun: Mutex<usize>,
@@ -43,10 +45,11 @@ impl Service {
             .await
             .expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (holds, sent, begun, keys) = Default::default();
+        let (holds, killed, sent, begun, keys) = Default::default();
         let this = Self(Arc::new(Inner {
             url,
             holds,
+            killed,
             sent,
             begun,
             keys,
@@ -61,7 +64,7 @@ impl Service {
                 "/uploads/{id}",
                 get(async |State(this): State<Self>| Json(this.upload())),
             )
-            .route("/parts/{n}", put(Self::take))
+            .route("/parts/{killed}/{n}", put(Self::take))
             .route(
                 "/commands/{type}",
                 post(async |State(this): State<Self>, request: Request| this.accept(&request)),
@@ -79,9 +82,10 @@ impl Service {
 
     fn upload(&self) -> Value {
         let sent = self.0.sent.lock().expect("a lock");
+        let killed = *self.0.killed.lock().expect("a lock");
         let part = |n: usize| {
             let length = if n < PARTS { PART } else { LENGTH % PART };
-            let url = format!("{}/parts/{n}", self.0.url);
+            let url = format!("{}/parts/{killed}/{n}", self.0.url);
             json!({"number": n, "content_length": length, "uploaded": sent.contains_key(&n), "url": url, "headers": {}})
         };
         let parts: Vec<_> = (1..=PARTS).map(part).collect();
@@ -91,7 +95,7 @@ impl Service {
 
     async fn take(
         State(this): State<Self>,
-        Named(n): Named<usize>,
+        Named((killed, n)): Named<(usize, usize)>,
         request: Request,
     ) -> StatusCode {
         let body = to_bytes(request.into_body(), LENGTH)
@@ -100,7 +104,8 @@ impl Service {
         if !body.iter().all(|byte| usize::from(*byte) == n) {
             return StatusCode::BAD_REQUEST;
         }
-        if this.0.holds.lock().expect("a lock").contains(&n) {
+        let is_late = *this.0.killed.lock().expect("a lock") > killed;
+        if is_late || this.0.holds.lock().expect("a lock").contains(&n) {
             std::future::pending::<()>().await;
         }
         *this.0.sent.lock().expect("a lock").entry(n).or_default() += 1;
@@ -185,6 +190,7 @@ async fn interrupted(service: &Service, folder: &Path) {
     service.has(&[1, 3]).await;
     child.kill().await.expect("it ran");
     assert_eq!(notes(folder), 1);
+    *service.0.killed.lock().expect("a lock") += 1;
     service.0.holds.lock().expect("a lock").clear();
 }
 
