@@ -96,7 +96,7 @@ async fn start(cli: Cli, commands: Option<Registry>) -> ExitCode {
             )));
         }
     };
-    let outcome = match (cli.command.unwrap_or_else(Command::default), commands) {
+    let outcome = match (cli.command.unwrap_or_default(), commands) {
         #[cfg(feature = "dev")]
         (Command::Dev(args), Some(commands)) => dev::run(args, commands, signals)
             .await

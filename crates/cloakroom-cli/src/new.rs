@@ -107,7 +107,7 @@ impl Crates {
             path.join("crates/cloakroom/Cargo.toml").is_file() && path.join("Cargo.lock").is_file()
         });
         let text = checkout.as_ref().and_then(|path| path.to_str());
-        if !text.is_some_and(|text| !text.contains(['"', '\\', '\n'])) {
+        if text.is_none_or(|text| text.contains(['"', '\\', '\n'])) {
             return Err(Failure::usage(format!(
                 "{} has no crates/cloakroom: specify a checkout of Cloakroom with --path",
                 path.display()

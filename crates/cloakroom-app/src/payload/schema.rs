@@ -164,7 +164,7 @@ impl Check<'_> {
                 .iter()
                 .for_each(|schema| self.value(schema, value, pointer)),
             "anyOf" if fits(self) == 0 => {
-                self.wrong(pointer, "must match one of the allowed forms")
+                self.wrong(pointer, "must match one of the allowed forms");
             }
             "oneOf" if fits(self) != 1 => {
                 self.wrong(pointer, "must match exactly one of the allowed forms");

@@ -66,7 +66,7 @@ async fn a_worker_takes_over_when_the_lease_is_over_and_has_one_that_begins_then
         "it died"
     );
     room.worker.admission = Admission::unlimited();
-    sleep(seconds(25) - A_MILLISECOND).await;
+    sleep(seconds(25).saturating_sub(A_MILLISECOND)).await;
     assert_eq!(handle(&room, &delivery).await, Disposition::Keep);
     assert_eq!(steps(&room, &key).await, [(Event::Claim, 0)]);
     sleep(A_MILLISECOND).await;
@@ -101,7 +101,7 @@ async fn a_job_is_not_begun_a_millisecond_before_its_time() {
     let key = submitted.job.key();
     sleep(seconds(900)).await;
     let early = received(&room);
-    sleep(seconds(1100) - A_MILLISECOND).await;
+    sleep(seconds(1100).saturating_sub(A_MILLISECOND)).await;
     assert_eq!(handle(&room, &early).await, Disposition::Keep);
     assert_eq!(steps(&room, &key).await, []);
     sleep(A_MILLISECOND).await;
@@ -121,7 +121,7 @@ async fn a_job_that_must_begin_within_a_minute_begins_until_then_and_not_at_the_
     ] {
         let room = room(u64::MAX, task().start_within(seconds(60)));
         let key = sent(&room, r#"{"seconds": 0}"#).await;
-        sleep(seconds(60) - early).await;
+        sleep(seconds(60).saturating_sub(early)).await;
         assert_eq!(handle(&room, &received(&room)).await, Disposition::Done);
         assert_eq!(
             (room.poll(&key).await.status, steps(&room, &key).await),
@@ -161,7 +161,7 @@ async fn what_waits_for_memory_waits_until_the_functions_margin() {
         (disposition, begun.elapsed())
     };
     let (_, waited) = tokio::join!(handle(&room, &runs), waited);
-    let until = seconds(50) - room.worker.settings.margin;
+    let until = seconds(50).saturating_sub(room.worker.settings.margin);
     assert_eq!(waited, (Disposition::Keep, until));
 }
 
