@@ -1,5 +1,7 @@
 //! `DELETE /jobs/{id}`.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -16,7 +18,7 @@ use crate::problems::Rejection;
 use crate::{conditional, response};
 
 pub(crate) async fn cancel(
-    State(state): State<JobsState>,
+    State(state): State<Arc<JobsState>>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Rejection> {

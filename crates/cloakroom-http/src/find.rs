@@ -1,5 +1,7 @@
 //! `GET /jobs?client_job_id=K`.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
 use cloakroom_core::ClientJobId;
@@ -18,7 +20,7 @@ struct FoundJobs {
 }
 
 pub(crate) async fn find(
-    State(state): State<JobsState>,
+    State(state): State<Arc<JobsState>>,
     request: Request,
 ) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();

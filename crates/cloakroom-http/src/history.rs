@@ -1,5 +1,7 @@
 //! `GET /jobs/{id}/history`.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -13,7 +15,7 @@ use crate::response;
 
 /// Responds with the job's events so far. The status is 200 in every state of the job.
 pub(crate) async fn history(
-    State(state): State<JobsState>,
+    State(state): State<Arc<JobsState>>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Rejection> {

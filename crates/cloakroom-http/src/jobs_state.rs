@@ -8,7 +8,6 @@ use crate::Site;
 use crate::long_polls::LongPolls;
 
 /// State of the routes of jobs.
-#[derive(Clone)]
 pub(crate) struct JobsState {
     pub(crate) site: Arc<Site>,
     pub(crate) jobs: Jobs,

@@ -1,6 +1,6 @@
 //! `GET /` and `GET /commands`: the commands of a service, for the people and the programs that want to use it.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::State;
 use axum::response::Response;
@@ -23,7 +23,7 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| html::policy(SCRIPT));
 const BASE_URL: &str = "$URL";
 
 /// Responds with a page for a person, or with the paths of the service for a program.
-pub(crate) async fn landing(State(state): State<SubmitState>, headers: HeaderMap) -> Response {
+pub(crate) async fn landing(State(state): State<Arc<SubmitState>>, headers: HeaderMap) -> Response {
     let mut response = match Variant::from_headers(&headers) {
         Variant::Page => html::response(StatusCode::OK, POLICY.clone(), page(&state)),
         Variant::Json => response::json(StatusCode::OK, &paths(&state)),
@@ -34,7 +34,7 @@ pub(crate) async fn landing(State(state): State<SubmitState>, headers: HeaderMap
 }
 
 /// Responds with the types of all commands, each with its schemas and limits, and a line of curl.
-pub(crate) async fn commands(State(state): State<SubmitState>) -> Response {
+pub(crate) async fn commands(State(state): State<Arc<SubmitState>>) -> Response {
     let base_path = &state.site.settings.base_path;
     let commands: Vec<_> = state
         .submit

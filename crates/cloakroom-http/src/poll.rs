@@ -1,5 +1,7 @@
 //! `GET /jobs/{id}`.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -9,7 +11,7 @@ use crate::jobs_state::JobsState;
 use crate::problems::Rejection;
 
 pub(crate) async fn poll(
-    State(state): State<JobsState>,
+    State(state): State<Arc<JobsState>>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Rejection> {

@@ -1,5 +1,7 @@
 //! `GET /jobs/{id}/result`.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -15,7 +17,7 @@ use crate::problems::Rejection;
 use crate::{prefer, response};
 
 pub(crate) async fn result(
-    State(state): State<JobsState>,
+    State(state): State<Arc<JobsState>>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Rejection> {

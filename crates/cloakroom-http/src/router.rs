@@ -36,11 +36,11 @@ pub fn router(site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>)
         routes = routes.merge(command_routes(&site, submit, uploads, long_polls.clone()));
     }
     if let Some(jobs) = jobs {
-        routes = routes.merge(job_routes(JobsState {
+        routes = routes.merge(job_routes(Arc::new(JobsState {
             site: Arc::clone(&site),
             jobs,
             long_polls,
-        }));
+        })));
     }
     let routes = routes
         .fallback(not_found)
@@ -99,16 +99,16 @@ fn command_routes(
                 }),
             ),
         )
-        .with_state(SubmitState {
+        .with_state(Arc::new(SubmitState {
             site: Arc::clone(site),
             jobs,
             long_polls,
             submit,
             uploads,
-        })
+        }))
 }
 
-fn job_routes(state: JobsState) -> Router {
+fn job_routes(state: Arc<JobsState>) -> Router {
     Router::new()
         .route("/jobs", allow_only("GET, HEAD, OPTIONS", get(find::find)))
         .route(

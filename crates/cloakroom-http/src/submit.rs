@@ -1,5 +1,7 @@
 //! `POST /commands/{type}`.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -24,7 +26,7 @@ const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
 const MAX_PARTS_NAMED: usize = 5;
 
 pub(crate) async fn submit(
-    State(state): State<SubmitState>,
+    State(state): State<Arc<SubmitState>>,
     command: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {

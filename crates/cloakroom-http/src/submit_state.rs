@@ -8,7 +8,6 @@ use crate::Site;
 use crate::long_polls::LongPolls;
 
 /// State of the routes of commands and uploads.
-#[derive(Clone)]
 pub(crate) struct SubmitState {
     pub(crate) site: Arc<Site>,
     pub(crate) jobs: Jobs,

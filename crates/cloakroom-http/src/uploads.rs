@@ -3,6 +3,8 @@
 mod links;
 mod parts;
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -50,7 +52,7 @@ struct Upload {
     expires_at: Timestamp,
 }
 
-pub(crate) async fn upload(State(state): State<SubmitState>, request: Request) -> Response {
+pub(crate) async fn upload(State(state): State<Arc<SubmitState>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut body = RequestBody::new(body);
     match start(&state, &parts, &mut body).await {

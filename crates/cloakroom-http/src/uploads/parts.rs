@@ -1,5 +1,7 @@
 //! Representation of an upload in parts, in the response to its creation and to `GET /uploads/{id}`.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -69,7 +71,7 @@ pub(super) fn created(site: &Site, upload: PartsUpload) -> Response {
 }
 
 pub(crate) async fn look(
-    State(state): State<SubmitState>,
+    State(state): State<Arc<SubmitState>>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Rejection> {
