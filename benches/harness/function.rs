@@ -62,7 +62,7 @@ pub(crate) struct Sample {
     pub(crate) cpu: f64,
     pub(crate) memory: f64,
     pub(crate) anonymous_memory: f64,
-    /// With TLS: time to the first `next`, duration of the first invocation, and CPU time of both.
+    /// Time to the first `next` with TLS; after it the duration of the first invocation, and the CPU time of both.
     pub(crate) secure_start: f64,
     pub(crate) secure_first: f64,
     pub(crate) secure_cpu: f64,

@@ -308,8 +308,7 @@ impl Flow {
         assert_eq!(found["jobs"][0]["status"], "succeeded", "{found}");
     }
 
-    /// Processes dead letters, one of which must wait. Sweeps jobs, one of which was stranded an hour ago, and another
-    /// of which must wait.
+    /// Processes dead letters: one must wait. Sweeps jobs: one was stranded an hour ago, and another must wait.
     async fn end_what_nothing_else_ends(&self) {
         self.accepted(&[], &json!({})).await;
         let later = Timestamp::from_millis(SystemHost.now().as_millis() + 3_600_000).to_string();

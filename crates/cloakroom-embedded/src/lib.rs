@@ -14,7 +14,7 @@
 //!
 //! # Durability
 //!
-//! With a directory ([`Storage::Folder`]), the next start finds all data, even if the process was killed: `SQLite` uses
+//! The next start with a directory ([`Storage::Folder`]) finds all data, even if the process was killed: `SQLite` uses
 //! a write-ahead log, and objects are renamed when they are complete. A power failure may lose the latest changes (the
 //! queue commits with `synchronous = NORMAL`, and objects are not fsynced), but no older data. Only one process at a
 //! time may use a directory.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use cloakroom_app::ports::Objects as _;
 use cloakroom_app::testing::Room;
 use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use cloakroom_core::problem::FieldError;
@@ -196,6 +197,27 @@ impl Service {
             format!("{{\"act\":\"{act}\"}}"),
         )
         .await
+    }
+
+    /// Starts an upload, and puts its bytes into the store. Returns the id of the upload.
+    pub(crate) async fn uploaded(&self, content_type: &str, bytes: &'static [u8]) -> String {
+        let asked = json!({ "content_type": content_type, "content_length": bytes.len() });
+        let json = [("content-type", "application/json")];
+        let upload = self
+            .request("POST", "/uploads", &json, asked.to_string())
+            .await
+            .json();
+        let url = upload["url"]
+            .as_str()
+            .expect("a url")
+            .trim_start_matches("https://objects.example/")
+            .to_owned();
+        self.room
+            .memory
+            .put(&url, content_type, Bytes::from_static(bytes))
+            .await
+            .expect("put");
+        upload["upload_id"].as_str().expect("an id").to_owned()
     }
 
     /// Submits a job, and works until the queue is empty. Returns the path of the job.

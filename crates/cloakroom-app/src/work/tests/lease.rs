@@ -1,6 +1,5 @@
 //! Given a running handler, when its lease is lost, a renewal fails, or its client cancels, then it is notified in
-//! time,
-//! and its result counts only while it holds the lease.
+//! time, and its result counts only while it holds the lease.
 
 use std::sync::Mutex;
 

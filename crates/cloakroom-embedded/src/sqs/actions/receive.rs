@@ -94,7 +94,7 @@ struct ReceiveRequest {
 }
 
 impl ReceiveRequest {
-    /// Looks for messages. If there are none, waits for a send, a message that becomes visible, or the end of the wait.
+    /// Looks for messages. Without one, waits for a send, a message that becomes visible, or the end of the wait.
     async fn wait_for(&self, server: &Arc<Server>) -> Result<Vec<StoredMessage>, SqsError> {
         let deadline = Instant::now() + self.wait;
         let notifier = server.waiters.notifier(&self.queue);

@@ -1,6 +1,6 @@
 //! Fair delivery: chooses the next message among several message groups.
 //!
-//! As in a fair queue of AWS, a group with many messages in flight does not delay the messages of other groups
+//! A group with many messages in flight does not delay the messages of other groups, as in a fair queue of AWS
 //! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>). AWS documents
 //! the effect, but not the rule. The rule here: the next message belongs to the group with the fewest messages in
 //! flight. Among several such groups, it is the message that has been visible longest. A message without a group never

@@ -4,7 +4,7 @@ use cloakroom_http::Site;
 use serde_json::json;
 
 use super::record::{Record, cors_service, cors_service_with};
-use super::submissions::{ACT, JSON, KEY, in_parts, uploaded};
+use super::submissions::{ACT, JSON, KEY, in_parts};
 use crate::service::Service;
 
 const KEEP: (&str, &str) = ("POST", "/commands/image.keep?width=1");
@@ -17,8 +17,8 @@ pub(super) async fn commands(record: &mut Record) {
     service.act("answer", &[KEY]).await;
     let long = " ".repeat(21);
     let (small, large) = (
-        uploaded(&service, "image/png", b"x").await,
-        uploaded(&service, "image/png", &[0; 1001]).await,
+        service.uploaded("image/png", b"x").await,
+        service.uploaded("image/png", &[0; 1001]).await,
     );
     let parts = in_parts(record, &service).await;
     for (situation, line, headers, body) in [

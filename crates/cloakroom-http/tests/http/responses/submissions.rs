@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use cloakroom_app::ports::{Objects as _, keys};
+use cloakroom_app::ports::keys;
 use cloakroom_core::Tenant;
 use serde_json::json;
 
@@ -84,7 +84,7 @@ pub(super) async fn commands(record: &mut Record) {
             "{}",
         )
         .await;
-    let id = uploaded(&service, "image/png", b"png").await;
+    let id = service.uploaded("image/png", b"png").await;
     record
         .request(
             "an upload",
@@ -134,29 +134,4 @@ pub(super) async fn in_parts(record: &mut Record, service: &Service) -> String {
             .put_part(&key, 2, Bytes::from(vec![b' '; 5 << 20]))
     );
     id
-}
-
-/// Uploads these bytes, and returns the upload's id.
-pub(super) async fn uploaded(
-    service: &Service,
-    content_type: &str,
-    bytes: &'static [u8],
-) -> String {
-    let asked = json!({ "content_type": content_type, "content_length": bytes.len() });
-    let upload = service
-        .request("POST", "/uploads", &[JSON], asked.to_string())
-        .await
-        .json();
-    let url = upload["url"]
-        .as_str()
-        .expect("a url")
-        .trim_start_matches("https://objects.example/")
-        .to_owned();
-    service
-        .room
-        .memory
-        .put(&url, content_type, Bytes::from_static(bytes))
-        .await
-        .expect("put");
-    upload["upload_id"].as_str().expect("an id").to_owned()
 }

@@ -4,13 +4,11 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use bytes::Bytes;
-use cloakroom_app::ports::Objects as _;
 use futures::{StreamExt as _, stream};
 use http::Request;
-use serde_json::json;
 
 use super::{JSON, KEY, PNG};
-use crate::service::{Service, service};
+use crate::service::service;
 
 #[tokio::test(start_paused = true)]
 async fn a_media_type_that_the_command_does_not_accept_is_rejected_with_those_that_it_does() {
@@ -194,30 +192,10 @@ async fn binary_bodies_arrive_byte_for_byte() {
     );
 }
 
-async fn uploaded(service: &Service, content_type: &str, bytes: &'static [u8]) -> String {
-    let asked = json!({ "content_type": content_type, "content_length": bytes.len() });
-    let upload = service
-        .request("POST", "/uploads", &[JSON], asked.to_string())
-        .await
-        .json();
-    let url = upload["url"]
-        .as_str()
-        .expect("a url")
-        .trim_start_matches("https://objects.example/")
-        .to_owned();
-    service
-        .room
-        .memory
-        .put(&url, content_type, Bytes::from_static(bytes))
-        .await
-        .expect("put");
-    upload["upload_id"].as_str().expect("an id").to_owned()
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_upload_stands_for_the_body_of_one_job() {
     let service = service();
-    let id = uploaded(&service, "image/png", b"png").await;
+    let id = service.uploaded("image/png", b"png").await;
     let path = "/commands/image.keep?width=1";
     let response = service
         .request("POST", path, &[("upload-id", &id), KEY], "")
@@ -264,7 +242,7 @@ async fn an_upload_that_is_not_available_or_does_not_fit_is_rejected() {
             .await
             .problem(422, "upload-not-found");
     }
-    let id = uploaded(&service, "image/png", b"png").await;
+    let id = service.uploaded("image/png", b"png").await;
     service
         .request("POST", path, &[("upload-id", &id)], "png")
         .await
@@ -277,13 +255,13 @@ async fn an_upload_that_is_not_available_or_does_not_fit_is_rejected() {
         .request("POST", "/commands/act", &[("upload-id", &id)], "")
         .await
         .problem(415, "unsupported-media-type");
-    let large = uploaded(&service, "image/png", &[0; 1001]).await;
+    let large = service.uploaded("image/png", &[0; 1001]).await;
     let problem = service
         .request("POST", path, &[("upload-id", &large)], "")
         .await
         .problem(413, "payload-too-large");
     assert_eq!(problem["limit"], 1000);
-    let text = uploaded(&service, "application/json", b"{").await;
+    let text = service.uploaded("application/json", b"{").await;
     service
         .request("POST", "/commands/act", &[("upload-id", &text)], "")
         .await
