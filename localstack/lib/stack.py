@@ -32,6 +32,7 @@ def built_in(folder, template):
 def build(folder, release, native, template):
     """Builds the functions for this machine, and packs them for the template. Those that run as processes of it are built
     without optimisation; the others as for AWS."""
+    tools.cargo()
     programs = debug_programs(folder) if native and not release else lambda_programs(folder, release)
     built = built_in(folder, template)
     shutil.rmtree(built.parent, ignore_errors=True)
@@ -53,7 +54,6 @@ def target():
 
 def debug_programs(folder):
     """Builds the functions by cargo. Those of this repository are the tests' own, which saves a second build of everything."""
-    tools.cargo()
     if "CLOAKROOM_TEST_PROGRAMS" not in os.environ:  # else they are built
         say("building the functions")
         command = ["build", "--bins", "--features", "lambda"] if tools.PROJECT else ["test", "--workspace", "--locked", "--no-run"]
@@ -64,7 +64,6 @@ def debug_programs(folder):
 
 def lambda_programs(folder, release):
     """Builds the functions by cargo-lambda."""
-    tools.cargo()
     say(f"building the functions ({'release' if release else 'debug'})")
     features = "lambda" if tools.PROJECT else "lambda,handlers"
     command = [program("cargo-lambda"), "lambda", "build", "--no-default-features", "--features", features]
