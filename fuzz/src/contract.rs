@@ -117,10 +117,12 @@ impl Answer {
 
     /// Checks that the response of a documented path is documented. Any other path must not exist.
     fn check_documented(&self, method: &Method, path: &str) {
-        let path = path
-            .strip_prefix(BASE)
-            .filter(|rest| rest.starts_with('/'))
-            .unwrap_or(path);
+        // The base path itself is the service's root.
+        let path = match path.strip_prefix(BASE) {
+            Some("") => "/",
+            Some(rest) if rest.starts_with('/') => rest,
+            _ => path,
+        };
         // Methods are case-sensitive (RFC 9110, section 9.1), and in lower case in the document.
         let name = if method == Method::HEAD {
             "GET"
