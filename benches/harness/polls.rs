@@ -89,6 +89,7 @@ fn running() -> Job {
         command,
         retention: Duration::from_secs(86_400),
         not_before: None,
+        events: None,
     };
     Job {
         status: Status::Running,

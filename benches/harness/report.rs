@@ -132,12 +132,13 @@ pub(crate) fn functions(place: &Place, samples: &Samples) -> String {
 
 /// Formats the sizes of the deployed programs.
 pub(crate) fn sizes(place: &Place) -> String {
-    const PROGRAMS: [&str; 9] = [
+    const PROGRAMS: [&str; 10] = [
         "submit",
         "worker",
         "status",
         "dead-letters",
         "sweeper",
+        "notify",
         "floor-submit",
         "floor-worker",
         "floor-status",

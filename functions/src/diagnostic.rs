@@ -16,6 +16,7 @@ use ledger::{Ledger, Mark};
 
 const MAX_DURATION_MS: u64 = 900_000;
 const MAX_STEPS: u32 = 1000;
+const MAX_EVENTS: usize = 10;
 const MAX_RESULT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Actions of the job, in the order of the members. All are optional: without any, the job succeeds at once, without a result.
@@ -55,6 +56,22 @@ struct Diagnostic {
         regex(pattern = r"^(/([!-.0-\[\]-~][!-\[\]-~]*)?|https?://[!-~]+)$")
     )]
     resource: Option<String>,
+    /// Events that the job publishes if it succeeds.
+    #[schemars(length(max = 10))]
+    publish: Option<Vec<Publish>>,
+}
+
+/// An event of the job's own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Publish {
+    /// Type of the event, for example `movie.created`.
+    #[serde(rename = "type")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9._-]{1,128}$"))]
+    kind: String,
+    /// Content.
+    #[serde(default)]
+    data: Value,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -128,6 +145,20 @@ impl Diagnostic {
             "/result_bytes",
             "a result has 0 to 67108864 bytes",
         );
+        let events = self.publish.as_deref().unwrap_or_default();
+        unless(
+            events.len() <= MAX_EVENTS,
+            "/publish",
+            "a job publishes at most 10 events",
+        );
+        for (n, event) in events.iter().enumerate() {
+            let valid = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+            unless(
+                (1..=128).contains(&event.kind.len()) && event.kind.bytes().all(valid),
+                &format!("/publish/{n}/type"),
+                "a type is 1 to 128 letters, digits, '.', '_' and '-'",
+            );
+        }
         let results = [
             ("/result", self.result.is_some()),
             ("/result_bytes", self.result_bytes.is_some()),
@@ -170,6 +201,9 @@ async fn run(todo: Diagnostic, job: JobContext, ledger: Ledger) -> Result<Output
     match todo.fail.filter(|_| fails) {
         None => {
             ledger.note(Mark::Did, job.id(), job.attempt())?;
+            for event in todo.publish.iter().flatten() {
+                job.publish(&event.kind, &event.data)?;
+            }
             answer(&todo)
         }
         Some(Fail::Terminal) => Err(failure(&todo, HandlerError::terminal)),

@@ -130,6 +130,7 @@ async fn submit(room: &Room, tenant: &str, payload: &'static [u8]) -> Job {
         query: String::new(),
         not_before: None,
         trace: RequestTrace::default(),
+        events: None,
     };
     room.submit.submit(submission).await.expect("accepted").job
 }

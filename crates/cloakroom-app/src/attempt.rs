@@ -7,7 +7,7 @@ mod result;
 mod stage;
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cloakroom_core::transition::{Event, latest_attempt, progress_report, was_deferred};
@@ -80,6 +80,13 @@ impl Attempt<'_> {
             host: Arc::clone(&self.ports.shared.host),
             progress,
             stop: stop.clone(),
+            correlation_id: self.job.correlation_id(),
+            causation_id: self
+                .job
+                .events
+                .as_ref()
+                .and_then(|events| events.causation_id.as_ref().map(ToString::to_string)),
+            published: Mutex::default(),
             _permit: permit,
         });
         // The result is in memory until it is stored, so the permit is held until then.

@@ -1,13 +1,16 @@
 //! Context of a handler: information about its job, and reports of progress.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cloakroom_core::listeners::{PUBLISHED_BYTES_LIMIT, PUBLISHED_LIMIT, PublishedEvent};
 use cloakroom_core::{CommandType, JobId, Progress, Tenant, Timestamp};
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Permit;
+use crate::handler::HandlerError;
 use crate::host::Host;
 use crate::trace::TraceContext;
 
@@ -31,8 +34,21 @@ pub(crate) struct Inner {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) progress: watch::Sender<Option<Progress>>,
     pub(crate) stop: CancellationToken,
+    /// Id that connects related jobs.
+    pub(crate) correlation_id: String,
+    /// Id of the event or job that caused this one.
+    pub(crate) causation_id: Option<String>,
+    /// Events that the handler has published so far.
+    pub(crate) published: Mutex<Published>,
     /// Held until the context is dropped, never read.
     pub(crate) _permit: Permit,
+}
+
+/// Events that a handler has published, with their total length as JSON.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    events: Vec<PublishedEvent>,
+    bytes: usize,
 }
 
 impl JobContext {
@@ -103,6 +119,64 @@ impl JobContext {
         format!("{}-{:x}", self.0.id, self.0.created_at.as_millis())
     }
 
+    /// Returns the id that connects this job with related ones: the client's `Correlation-Id`, or the job's own id. Pass
+    /// it on with the commands that the handler submits.
+    pub fn correlation_id(&self) -> &str {
+        &self.0.correlation_id
+    }
+
+    /// Returns the id of the event or job that caused this job, if the client sent one.
+    pub fn causation_id(&self) -> Option<&str> {
+        self.0.causation_id.as_deref()
+    }
+
+    /// Publishes an event of the service's own, for example `movie.created`. It is recorded with the job's success, and
+    /// then sent to the event bus and the job's reply queue. If the attempt fails, nothing is published.
+    ///
+    /// # Errors
+    /// Returns a terminal error with the code `invalid-event` if the type is not valid, or the job has reached the limit of
+    /// 10 events or 32 KiB.
+    ///
+    /// # Panics
+    /// If another thread panicked while it published an event of this job.
+    pub fn publish(&self, kind: &str, data: &impl Serialize) -> Result<(), HandlerError> {
+        let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        if !(1..=128).contains(&kind.len())
+            || !kind.bytes().all(valid)
+            || kind.starts_with("cloakroom.")
+        {
+            return Err(invalid_event(format!(
+                "an event has the type {kind:?}: a type is 1 to 128 letters, digits, '.', '-' and '_', and does not begin with \"cloakroom.\""
+            )));
+        }
+        let data = serde_json::to_value(data)
+            .map_err(|error| invalid_event(format!("the data of an event is not JSON: {error}")))?;
+        let length = kind.len() + data.to_string().len();
+        let mut published = self.0.published.lock().expect("nothing panics meanwhile");
+        if published.events.len() >= PUBLISHED_LIMIT {
+            return Err(invalid_event(format!(
+                "the job publishes more than {PUBLISHED_LIMIT} events; put the rest into one event"
+            )));
+        }
+        if published.bytes + length > PUBLISHED_BYTES_LIMIT {
+            return Err(invalid_event(format!(
+                "the job publishes more than {PUBLISHED_BYTES_LIMIT} bytes of events; publish a reference to the data"
+            )));
+        }
+        published.bytes += length;
+        published.events.push(PublishedEvent {
+            kind: kind.to_owned(),
+            data,
+        });
+        Ok(())
+    }
+
+    /// Takes the events that the handler has published.
+    pub(crate) fn take_published(&self) -> Vec<PublishedEvent> {
+        let mut published = self.0.published.lock().expect("nothing panics meanwhile");
+        std::mem::take(&mut *published).events
+    }
+
     /// Reports progress: 0 to 100 percent, and a message for users (at most 256 bytes; the rest is cut off). Returns
     /// immediately. The latest report is recorded at most once a second.
     pub fn progress(&self, percent: f64, message: impl Into<String>) {
@@ -129,5 +203,78 @@ impl JobContext {
     /// Returns true if the attempt should stop. For loops without `await`.
     pub fn is_cancelled(&self) -> bool {
         self.0.stop.is_cancelled()
+    }
+}
+
+fn invalid_event(detail: String) -> HandlerError {
+    HandlerError::terminal(detail).code("invalid-event")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use cloakroom_core::Status;
+    use serde_json::{Value, json};
+
+    use crate::testing::{Nothing, Room};
+    use crate::{Command, HandlerError, JobContext};
+
+    /// Runs a job that publishes these events, in two attempts of which the first fails after that.
+    async fn published(events: Vec<(&'static str, Value)>) -> cloakroom_core::Job {
+        let (events, attempts) = (Arc::new(events), Arc::new(AtomicU32::new(0)));
+        let publish = move |_: Nothing, job: JobContext| {
+            let (events, attempts) = (Arc::clone(&events), Arc::clone(&attempts));
+            async move {
+                for (kind, data) in &*events {
+                    job.publish(kind, data)?;
+                }
+                if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
+                    return Err(HandlerError::retryable("once"));
+                }
+                Ok::<_, HandlerError>(())
+            }
+        };
+        let room = Room::new(vec![Command::json("publish", publish)]);
+        let job = room.send("publish", None, "{}").await.expect("accepted");
+        room.work_until_idle().await;
+        room.poll(&job.job.key()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_attempt_that_succeeds_publishes_its_events_in_order() {
+        let job = published(vec![("a.made", json!(1)), ("b.made", json!({ "n": 2 }))]).await;
+        let events = job.success.expect("it succeeded").published;
+        let events: Vec<_> = events
+            .iter()
+            .map(|event| (event.kind.as_str(), event.data.clone()))
+            .collect();
+        assert_eq!(
+            events,
+            [("a.made", json!(1)), ("b.made", json!({ "n": 2 }))]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_may_not_be_published_fails_the_job_for_good() {
+        let most = |n| vec![("a", json!(n)); n];
+        assert_eq!(published(most(10)).await.status, Status::Succeeded);
+        let long = |n: usize| vec![("a", json!("x".repeat(n)))];
+        assert_eq!(
+            published(long(32 * 1024 - 3)).await.status,
+            Status::Succeeded
+        );
+        for events in [
+            most(11),
+            long(32 * 1024 - 2),
+            vec![("", json!(1))],
+            vec![("a b", json!(1))],
+            vec![("cloakroom.job.succeeded", json!(1))],
+        ] {
+            let job = published(events).await;
+            assert_eq!(job.attempt, 1);
+            assert_eq!(job.failure.expect("it failed").code, "invalid-event");
+        }
     }
 }

@@ -158,6 +158,7 @@ impl ProducerIntake {
             query: asked.query.clone(),
             not_before: None,
             trace: RequestTrace::default(),
+            events: asked.events.clone(),
         };
         let error = match self.submit.submit(submission).await {
             Ok(Submitted { job, replayed }) => {
@@ -289,6 +290,12 @@ impl ProducerIntake {
             command: asked.command.clone(),
             retention: command.limits().retention,
             not_before: None,
+            events: self
+                .submit
+                .listeners
+                .complete(asked.events.clone())
+                .ok()
+                .flatten(),
         }
     }
 

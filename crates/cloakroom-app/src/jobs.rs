@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_core::{ClientJobId, Job, JobKey, Namespace, Status, Tenant, Transition};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
+use crate::changes::ChangeWatch;
+use crate::links::Links;
 use crate::meter::Fact;
 use crate::ports::{Change, Objects, PortError};
+use crate::publish::Publisher;
 use crate::shared::Shared;
 
 /// Maximum duration of a long poll.
@@ -43,6 +46,10 @@ pub struct Jobs {
     pub objects: Arc<dyn Objects>,
     /// Namespace of derived job ids.
     pub namespace: Namespace,
+    /// Deliveries of events. `None` where they are not needed.
+    pub publisher: Option<Publisher>,
+    /// Links that can be shared. `None` where they are not needed.
+    pub links: Option<Links>,
 }
 
 impl Jobs {
@@ -60,6 +67,7 @@ impl Jobs {
         changed: impl Fn(&Job) -> bool + Send,
     ) -> Result<Option<Job>, PortError> {
         let until = Instant::now() + wait.min(LONGEST_WAIT);
+        let mut watch = self.shared.store.watch(key);
         // A delay of 0.1 s is not noticeable. One read per second is cheap even for the longest wait.
         let mut pause = Duration::from_millis(100);
         loop {
@@ -72,8 +80,19 @@ impl Jobs {
             {
                 return Ok(job);
             }
-            sleep(pause.min(left)).await;
+            watch.wait(pause, left).await;
             pause = (pause * 3 / 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// Follows a job for at most `time`, from the version after `cursor`.
+    pub fn follow(&self, key: JobKey, cursor: Option<u64>, time: Duration) -> Follow {
+        Follow {
+            watch: self.shared.store.watch(&key),
+            jobs: self.clone(),
+            key,
+            cursor,
+            until: Instant::now() + time,
         }
     }
 
@@ -181,6 +200,54 @@ impl Jobs {
     pub async fn result_link(&self, key: &str) -> Result<String, PortError> {
         self.objects.link(key, RESULT_LINK_LIFE).await
     }
+}
+
+/// Interval of reads while a job is followed, where its changes are not known otherwise.
+const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
+
+/// A job that a request follows.
+pub struct Follow {
+    jobs: Jobs,
+    key: JobKey,
+    watch: ChangeWatch,
+    cursor: Option<u64>,
+    until: Instant,
+}
+
+impl Follow {
+    /// Returns the job if it is newer than the cursor, and moves the cursor. Waits at most `silence` for that.
+    pub async fn next(&mut self, silence: Duration) -> Result<FollowStep, PortError> {
+        let quiet = Instant::now() + silence;
+        loop {
+            let Some(job) = self.jobs.get(&self.key).await? else {
+                return Ok(FollowStep::End);
+            };
+            if self.cursor.is_none_or(|cursor| job.version > cursor) {
+                self.cursor = Some(job.version);
+                return Ok(FollowStep::Changed(Box::new(job)));
+            }
+            let now = Instant::now();
+            if job.status.is_terminal() || now >= self.until {
+                return Ok(FollowStep::End);
+            }
+            if now >= quiet {
+                return Ok(FollowStep::Silence);
+            }
+            let left = self.until.min(quiet).saturating_duration_since(now);
+            self.watch.wait(FOLLOW_PAUSE, left).await;
+        }
+    }
+}
+
+/// What happened to a job that a request follows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FollowStep {
+    /// The job has changed.
+    Changed(Box<Job>),
+    /// The job has not changed for a while.
+    Silence,
+    /// The job has ended or expired, or the time is over.
+    End,
 }
 
 fn overtaken() -> PortError {

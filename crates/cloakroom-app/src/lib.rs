@@ -2,6 +2,8 @@
 //!
 //! - [`submit`], [`intake`], [`work`], [`jobs`] (poll, find, cancel, result), [`upload`], [`dead_letters`], [`sweep`]
 //!   and [`redrive`]: the use cases, and the order of their effects. [`shared`]: the ports that all of them need;
+//! - [`publish`] and [`deliver`]: the events of jobs, and their deliveries. [`links`]: links that can be shared.
+//!   [`changes`] and [`observed`]: wake those who wait, where one process knows all changes.
 //! - [`command`], [`handler`], [`body`], [`context`]: the definition of a command, and the input of its handler;
 //! - [`admission`]: the number of concurrent attempts, based on the memory that they need;
 //! - [`ports`]: interfaces to the outside world. [`envelope`]: the content of a message. [`delivery`]: a received
@@ -15,9 +17,11 @@ pub mod admission;
 pub mod attempt;
 pub mod body;
 pub mod call;
+pub mod changes;
 pub mod command;
 pub mod context;
 pub mod dead_letters;
+pub mod deliver;
 pub mod delivery;
 pub mod envelope;
 pub mod extract;
@@ -27,11 +31,15 @@ pub mod http_settings;
 pub mod intake;
 pub mod jobs;
 pub mod layer;
+pub mod links;
+pub mod listeners;
 pub mod meter;
+pub mod observed;
 pub mod output;
 pub mod panics;
 pub mod payload;
 pub mod ports;
+pub mod publish;
 pub mod redrive;
 pub mod registry;
 pub mod shared;
@@ -52,14 +60,18 @@ pub use cloakroom_core as core;
 pub use command::Command;
 pub use context::JobContext;
 pub use dead_letters::DeadLetters;
+pub use deliver::Deliver;
 pub use extract::{Arguments, FromJob, JobParts};
 pub use handler::{HandlerError, Output};
 pub use host::{Host, SystemHost};
 pub use http_settings::HttpSettings;
 pub use intake::ProducerIntake;
 pub use jobs::Jobs;
+pub use links::Links;
+pub use listeners::Listeners;
 pub use meter::Meter;
 pub use payload::{Payload, PayloadError};
+pub use publish::Publisher;
 pub use redrive::Redrive;
 pub use registry::Registry;
 pub use shared::Shared;

@@ -5,9 +5,11 @@
 //! error text only goes to the log. A client sees "temporarily unavailable", and retries its request.
 
 mod dead_letters;
+mod deliveries;
 mod error;
 mod jobs;
 pub mod keys;
+mod listeners;
 mod objects;
 mod parts;
 mod producers;
@@ -15,8 +17,10 @@ mod queue;
 mod uploads;
 
 pub use dead_letters::DeadLetterStore;
+pub use deliveries::{DeliveryStore, StoredDeliveries};
 pub use error::{PortError, ReadError};
 pub use jobs::{Acceptance, Change, JobStore};
+pub use listeners::{EventBus, KeyStore, Reply, ReplyQueues, WebhookSender};
 pub(crate) use objects::collect_pieces;
 pub use objects::{ObjectInfo, ObjectReader, Objects, Pieces, SourceAborted};
 pub use parts::{Part, PartTerms, PartUploads};

@@ -27,6 +27,7 @@ use uploads::UploadFinder;
 use validate::check_body;
 
 use crate::command::Command;
+use crate::listeners::Listeners;
 use crate::ports::{Objects, PartUploads, Queue};
 use crate::registry::Registry;
 use crate::shared::Shared;
@@ -48,6 +49,8 @@ pub struct Submit {
     pub namespace: Namespace,
     /// Maximum size in bytes of a message that contains its payload; see [`INLINE_LIMIT`].
     pub inline_limit: usize,
+    /// Listeners that the deployment permits.
+    pub listeners: Listeners,
 }
 
 impl Submit {
@@ -75,6 +78,7 @@ impl Submit {
         let (now, retention) = (host.now(), command.limits().retention);
         let not_before = submission.not_before.map(|at| host.at(at));
         let payload = self.validate(command, &submission, now).await?;
+        let events = self.listeners.complete(submission.events.clone())?;
         let job = Job::accept(
             NewJob {
                 id: self.job_id(&submission),
@@ -90,6 +94,7 @@ impl Submit {
                 command: submission.command,
                 retention,
                 not_before,
+                events,
             },
             now,
         );

@@ -4,6 +4,7 @@
 pub mod conformance;
 mod host;
 mod jobs;
+mod listening;
 mod memory;
 mod meter;
 mod payloads;
@@ -13,7 +14,8 @@ mod trouble;
 
 pub use host::{TestHost, split_mix};
 pub use jobs::{claim_by, new_job};
-pub use memory::Memory;
+pub use listening::Listening;
+pub use memory::{Memory, Posted};
 pub use meter::MemoryMeter;
 pub use payloads::{Note, Nothing};
 pub use pieces::put_whole;
@@ -62,6 +64,7 @@ mod tests {
         };
         conformance::parts(&memory, put).await;
         conformance::dead_letters(&memory).await;
+        conformance::deliveries(&memory, TestHost::new(1).now()).await;
         conformance::queue(&memory).await;
     }
 }

@@ -46,6 +46,8 @@ struct Endpoints {
     sqs: Option<String>,
     s3: Option<String>,
     scheduler: Option<String>,
+    eventbridge: Option<String>,
+    secrets_manager: Option<String>,
 }
 
 /// Services other than AWS's own.
@@ -105,6 +107,8 @@ impl Clients {
             sqs: set("AWS_ENDPOINT_URL_SQS"),
             s3: set("AWS_ENDPOINT_URL_S3"),
             scheduler: set("AWS_ENDPOINT_URL_SCHEDULER"),
+            eventbridge: set("AWS_ENDPOINT_URL_EVENTBRIDGE"),
+            secrets_manager: set("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         };
         let path_style = set("AWS_ENDPOINT_URL").is_some() || endpoints.s3.is_some();
         Self::new(sdk.build(), endpoints, path_style)
@@ -128,7 +132,7 @@ impl Clients {
             dynamodb: Some(local.dynamodb_url.into()),
             sqs: Some(local.sqs_url.into()),
             s3: Some(local.s3_url.into()),
-            scheduler: None,
+            ..Endpoints::default()
         };
         Self::new(sdk, endpoints, true)
     }
@@ -195,6 +199,32 @@ impl Clients {
             config.push_interceptor(interceptor.clone());
         }
         aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
+    /// Builds a client of EventBridge.
+    #[cfg(feature = "listeners")]
+    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        let mut config = aws_sdk_eventbridge::config::Builder::from(&self.sdk);
+        if let Some(url) = &self.endpoints.eventbridge {
+            config.set_endpoint_url(Some(url.clone()));
+        }
+        if let Some(interceptor) = &self.interceptor {
+            config.push_interceptor(interceptor.clone());
+        }
+        aws_sdk_eventbridge::Client::from_conf(config.build())
+    }
+
+    /// Builds a client of Secrets Manager.
+    #[cfg(feature = "listeners")]
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        let mut config = aws_sdk_secretsmanager::config::Builder::from(&self.sdk);
+        if let Some(url) = &self.endpoints.secrets_manager {
+            config.set_endpoint_url(Some(url.clone()));
+        }
+        if let Some(interceptor) = &self.interceptor {
+            config.push_interceptor(interceptor.clone());
+        }
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
     }
 
     /// Builds a client of EventBridge Scheduler. The embedded services don't include it.

@@ -3,6 +3,7 @@
 //! A function provides the variables, so that tests don't have to change the process environment.
 
 mod dead_letters;
+mod events;
 mod http;
 mod jobs;
 mod meter;
@@ -13,8 +14,9 @@ mod variable;
 mod worker;
 
 pub use dead_letters::DeadLettersConfig;
+pub use events::{DeliverConfig, PublisherConfig};
 pub use http::http_settings;
-pub use jobs::JobsConfig;
+pub use jobs::{JobListenersConfig, JobsConfig};
 pub use meter::MeterConfig;
 pub use submit::{ScheduleConfig, SubmitConfig};
 pub use sweeper::SweeperConfig;

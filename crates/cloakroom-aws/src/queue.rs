@@ -128,6 +128,11 @@ impl SqsQueue {
         }
     }
 
+    /// Creates a queue without a dead-letter queue, unless it exists. For the dev runner and for tests.
+    pub async fn create_alone(clients: &Clients, name: &str) -> Result<Self, PortError> {
+        Self::create_plain(clients, name.to_owned()).await
+    }
+
     /// Creates a queue and its dead-letter queue, `<name>-dead`, or changes existing ones to these settings. For the
     /// dev runner and for tests; a template creates the queues of a deployment.
     pub async fn create(

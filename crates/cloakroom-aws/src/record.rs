@@ -5,6 +5,7 @@
 //! unknown attributes are ignored.
 
 mod attributes;
+mod deliveries;
 mod error;
 mod reader;
 mod upload;
@@ -16,11 +17,13 @@ use cloakroom_core::{
     Failure, Fingerprint, Isolation, Job, JobKey, Lease, ResultRef, Step, Success, Tenant,
     Timestamp, UploadId,
 };
+use serde::Serialize;
 
 use attributes::blob;
 pub(crate) use attributes::{
     Item, RESERVED, SUCCESS_ATTRIBUTES, VERSION, millis, name, number, percent, text,
 };
+pub(crate) use deliveries::{deliveries_pk, read_deliveries, write_deliveries};
 use error::CorruptRecord;
 use reader::Reader;
 pub(crate) use upload::{parts_pk, read_upload, write_upload};
@@ -84,6 +87,14 @@ pub(crate) fn write(job: &Job) -> Item {
     item.extend(job.success.iter().flat_map(success_attributes));
     item.extend(job.failure.iter().flat_map(failure_attributes));
     item.extend((!job.history.is_empty()).then(|| (name::HISTORY, steps(&job.history))));
+    if let Some(context) = &job.events {
+        item.push((name::EVENTS, json(context)));
+        item.extend(
+            context
+                .scope()
+                .map(|scope| (name::NOTIFY, text(scope.as_str()))),
+        );
+    }
     item.into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
@@ -147,7 +158,14 @@ pub(crate) fn success_attributes(success: &Success) -> Vec<(&'static str, Attrib
             .as_ref()
             .map(|resource| (name::RESOURCE, text(resource.as_str()))),
     );
+    item.extend(
+        (!success.published.is_empty()).then(|| (name::PUBLISHED, json(&success.published))),
+    );
     item
+}
+
+fn json(value: &impl Serialize) -> AttributeValue {
+    text(serde_json::to_string(value).expect("strings and numbers are always written"))
 }
 
 pub(crate) fn failure_attributes(failure: &Failure) -> [(&'static str, AttributeValue); 3] {
@@ -198,6 +216,7 @@ pub(crate) fn read(item: &Item) -> Result<Job, CorruptRecord> {
         history: item
             .optional(name::HISTORY, Reader::steps)?
             .unwrap_or_default(),
+        events: item.optional(name::EVENTS, Reader::json)?,
     })
 }
 

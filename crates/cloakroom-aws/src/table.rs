@@ -24,8 +24,8 @@ use crate::record::{self, Item, job_pk, name, number, text, upload_pk};
 /// The port for one table.
 #[derive(Debug, Clone)]
 pub struct DynamoStore {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 impl DynamoStore {
@@ -99,6 +99,28 @@ impl DynamoStore {
                 .items
                 .unwrap_or_default();
             jobs.extend(items.iter().filter_map(record::key));
+        }
+        Ok(jobs)
+    }
+
+    /// Returns the jobs with listeners. Scans the whole table, for the dev runner. In a deployment, the table's stream
+    /// notifies the publisher.
+    pub async fn listened_jobs(&self) -> Result<Vec<Job>, PortError> {
+        let mut pages = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression(format!("attribute_exists({})", name::NOTIFY))
+            .into_paginator()
+            .send();
+        let mut jobs = vec![];
+        while let Some(page) = pages.next().await {
+            let items = page
+                .map_err(|error| port_error(TABLE, &error))?
+                .items
+                .unwrap_or_default();
+            // A record that can't be read is reported where its job is used.
+            jobs.extend(items.iter().filter_map(|item| record::read(item).ok()));
         }
         Ok(jobs)
     }
@@ -327,7 +349,7 @@ fn unexpected(reason: &str) -> PortError {
 }
 
 /// Returns the item that failed a condition, if that is why the write was rejected.
-fn refused_item<E>(
+pub(crate) fn refused_item<E>(
     error: &SdkError<E, HttpResponse>,
     refusal: impl FnOnce(&E) -> Option<&ConditionalCheckFailedException>,
 ) -> Result<Option<Item>, PortError>
@@ -340,7 +362,7 @@ where
     }
 }
 
-fn put_refusal(error: &PutItemError) -> Option<&ConditionalCheckFailedException> {
+pub(crate) fn put_refusal(error: &PutItemError) -> Option<&ConditionalCheckFailedException> {
     if let PutItemError::ConditionalCheckFailedException(refusal) = error {
         Some(refusal)
     } else {

@@ -10,6 +10,11 @@ use cloakroom_app::{
     Admission, DeadLetters, Jobs, Meter, ProducerIntake, Redrive, Registry, Shared, Submit,
     Sweeper, SystemHost, Uploads, Worker,
 };
+#[cfg(feature = "listeners")]
+use cloakroom_app::{
+    Deliver, Links, Publisher,
+    ports::{EventBus, WebhookSender},
+};
 
 use crate::clients::Clients;
 use crate::config::{
@@ -19,6 +24,13 @@ use crate::objects::{S3Objects, S3ProducerPayloads};
 use crate::queue::SqsQueue;
 use crate::schedule::ScheduledQueue;
 use crate::table::DynamoStore;
+#[cfg(feature = "listeners")]
+use crate::{
+    bus::EventBridgeBus,
+    config::{DeliverConfig, PublisherConfig},
+    replies::SqsReplies,
+    secret::SecretKeys,
+};
 
 /// Builds the use cases that accept commands and create uploads.
 pub fn submit(
@@ -70,6 +82,7 @@ fn accepting(
         commands,
         namespace: config.namespace,
         inline_limit: config.inline_limit,
+        listeners: config.listeners.clone(),
     }
 }
 
@@ -112,6 +125,8 @@ fn intake(
         inline_limit: producers.inline_limit,
         schedule: None,
         diagnostics: config.diagnostics,
+        listeners: producers.listeners.clone(),
+        webhooks: false,
     };
     let queue = Arc::new(queue(&as_submit, clients));
     ProducerIntake {
@@ -170,6 +185,64 @@ pub fn jobs(config: &JobsConfig, clients: &Clients, meter: Arc<dyn Meter>) -> Jo
         shared: shared(clients, &config.table, meter),
         objects: Arc::new(S3Objects::new(clients, &config.bucket)),
         namespace: config.namespace,
+        publisher: None,
+        links: None,
+    }
+}
+
+/// Adds deliveries and shared links to the use cases of jobs, where they are configured.
+#[cfg(feature = "listeners")]
+#[must_use]
+pub fn with_listeners(jobs: Jobs, config: &JobsConfig, clients: &Clients) -> Jobs {
+    let Some(listeners) = &config.listeners else {
+        return jobs;
+    };
+    let keys = Arc::new(SecretKeys::new(clients, &listeners.keys_secret));
+    let publisher = PublisherConfig {
+        table: config.table.clone(),
+        deliveries_url: listeners.deliveries_url.clone(),
+        event_bus: None,
+        base_path: listeners.base_path.clone(),
+    };
+    Jobs {
+        publisher: Some(self::publisher(&publisher, clients)),
+        links: Some(Links {
+            host: Arc::clone(&jobs.shared.host),
+            keys,
+        }),
+        ..jobs
+    }
+}
+
+/// Builds the use case that publishes the changes of jobs.
+#[cfg(feature = "listeners")]
+pub fn publisher(config: &PublisherConfig, clients: &Clients) -> Publisher {
+    let bus = config.event_bus.as_ref();
+    Publisher {
+        host: Arc::new(SystemHost),
+        deliveries: Arc::new(DynamoStore::new(clients, &config.table)),
+        queue: Arc::new(SqsQueue::new(clients, &config.deliveries_url)),
+        bus: bus.map(|name| Arc::new(EventBridgeBus::new(clients, name)) as Arc<dyn EventBus>),
+        base_path: config.base_path.clone(),
+    }
+}
+
+/// Builds the use case that delivers events.
+#[cfg(feature = "listeners")]
+pub fn deliver(
+    config: &DeliverConfig,
+    clients: &Clients,
+    webhooks: Arc<dyn WebhookSender>,
+) -> Deliver {
+    let replies = SqsReplies::new(clients, config.reply_queues.clone(), &config.bucket);
+    Deliver {
+        host: Arc::new(SystemHost),
+        deliveries: Arc::new(DynamoStore::new(clients, &config.table)),
+        queue: Arc::new(SqsQueue::new(clients, &config.deliveries_url)),
+        webhooks,
+        replies: Arc::new(replies),
+        keys: Arc::new(SecretKeys::new(clients, &config.keys_secret)),
+        objects: Arc::new(S3Objects::new(clients, &config.bucket)),
     }
 }
 

@@ -81,6 +81,21 @@ text_name! {
     }
 }
 
+text_name! {
+    /// Id that connects the events of related jobs: 1 to 128 visible ASCII characters.
+    CorrelationId, "a correlation id is 1 to 128 visible ASCII characters, without spaces",
+    |text| (1..=128).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic)
+}
+
+text_name! {
+    /// Name of a reply queue, which the deployment maps to a queue: 1 to 80 letters, digits, `-` and `_`.
+    ReplyQueue, "the name of a reply queue is 1 to 80 letters, digits, hyphens and underscores",
+    |text| {
+        (1..=80).contains(&text.len())
+            && text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    }
+}
+
 impl Default for Tenant {
     /// Returns the tenant of a deployment without an authorizer.
     fn default() -> Self {

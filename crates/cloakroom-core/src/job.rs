@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::history::Step;
+use crate::listeners::EventContext;
 use crate::{
     ClientJobId, CommandType, Failure, Fingerprint, JobId, JobKey, LeaseToken, Status, Success,
     Tenant, Timestamp,
@@ -106,6 +107,8 @@ pub struct Job {
     pub failure: Option<Failure>,
     /// Steps since the acceptance, in order.
     pub history: Vec<Step>,
+    /// Listeners, and the ids that events carry. `None` for a job without any.
+    pub events: Option<Box<EventContext>>,
 }
 
 /// Properties of a job that are known at its acceptance.
@@ -125,6 +128,8 @@ pub struct NewJob {
     pub retention: Duration,
     /// Earliest start, if the job must not start at once.
     pub not_before: Option<Timestamp>,
+    /// Listeners, and the ids that events carry.
+    pub events: Option<Box<EventContext>>,
 }
 
 impl Job {
@@ -138,6 +143,7 @@ impl Job {
             fingerprint,
             retention,
             not_before,
+            events,
         } = new;
         let ready_at = not_before.map_or(now, |at| at.max(now));
         Self {
@@ -162,7 +168,17 @@ impl Job {
             success: None,
             failure: None,
             history: Vec::new(),
+            events,
         }
+    }
+
+    /// Returns the id that connects this job's events with those of related jobs. The default is the job's own id.
+    pub fn correlation_id(&self) -> String {
+        let own = self
+            .events
+            .as_ref()
+            .and_then(|events| events.correlation_id.as_ref());
+        own.map_or_else(|| self.id.to_string(), ToString::to_string)
     }
 
     /// Returns the key of the record.
@@ -234,6 +250,7 @@ pub(crate) mod tests {
             command,
             retention: Duration::from_secs(86_400),
             not_before: None,
+            events: None,
         };
         Job::accept(new, now)
     }
@@ -249,6 +266,7 @@ pub(crate) mod tests {
             fingerprint: job.fingerprint,
             retention: job.retention,
             not_before,
+            events: None,
         };
         let (now, later) = (Timestamp::from_seconds(10), Timestamp::from_seconds(3610));
         let (past, future) = (
@@ -298,6 +316,7 @@ pub(crate) mod tests {
             command,
             retention: Duration::from_secs(3600),
             not_before: None,
+            events: None,
         };
         let now = Timestamp::from_seconds(10);
         let want = Job {
@@ -322,6 +341,7 @@ pub(crate) mod tests {
             success: None,
             failure: None,
             history: vec![],
+            events: None,
         };
         assert_eq!(Job::accept(new, now), want);
         assert_eq!(
@@ -411,6 +431,7 @@ pub(crate) mod tests {
             job.success = Some(Success {
                 result: Some(stored(retention)),
                 resource: None,
+                published: vec![],
             });
             assert_eq!(
                 job.result_expires_at(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::Digest;
 use crate::ids::InvalidName;
+use crate::listeners::PublishedEvent;
 
 /// Outcome of a job that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,6 +13,8 @@ pub struct Success {
     pub result: Option<ResultRef>,
     /// Location of a resource that the handler created, if it named one.
     pub resource: Option<Resource>,
+    /// Events that the handler published, in order.
+    pub published: Vec<PublishedEvent>,
 }
 
 /// Maximum size of a result stored in the job's record, in bytes (32 KiB). Larger results are stored in S3.

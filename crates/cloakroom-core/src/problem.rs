@@ -70,6 +70,18 @@ codes! {
     InvalidIdempotencyKey = "invalid-idempotency-key", 400, "The Idempotency-Key is not valid";
     /// The time is malformed or too late.
     InvalidNotBefore = "invalid-not-before", 400, "The Not-Before is not valid";
+    /// The correlation id is not valid.
+    InvalidCorrelationId = "invalid-correlation-id", 400, "The Correlation-Id is not valid";
+    /// The URL of the webhook is malformed or not allowed.
+    InvalidCallbackUrl = "invalid-callback-url", 400, "The Callback-Url is not valid";
+    /// The deployment has no reply queue of this name.
+    UnknownReplyQueue = "unknown-reply-queue", 422, "The reply queue is unknown";
+    /// The ticket of a shared link is wrong, altered or expired.
+    InvalidTicket = "invalid-ticket", 401, "The ticket is not valid";
+    /// The job has no delivery with this id.
+    UnknownDelivery = "unknown-delivery", 404, "The delivery is unknown";
+    /// A later event of the job has replaced the one of the delivery.
+    DeliveryOvertaken = "delivery-overtaken", 409, "The delivery was overtaken";
     /// The command requires a key.
     IdempotencyKeyRequired = "idempotency-key-required", 400, "An Idempotency-Key is required";
     /// The command accepts other media types.
@@ -90,6 +102,8 @@ codes! {
     JobFailed = "job-failed", 400, "The job failed";
     /// The job was cancelled.
     JobCancelled = "job-cancelled", 410, "The job was cancelled";
+    /// The job is not a process, and accepts no signals.
+    NotAProcess = "not-a-process", 409, "The job is not a process";
     /// The job has ended and can't be cancelled.
     JobFinished = "job-finished", 409, "The job is finished";
 }
@@ -175,7 +189,8 @@ impl Problem {
             }
             _ => return None,
         };
-        problem.instance = Some(job.links.this.clone());
+        // Not the link, which may contain a ticket.
+        problem.instance = job.links.history.as_ref().map(|_| job.links.this.clone());
         problem.job = Some(Box::new(job));
         Some(problem)
     }

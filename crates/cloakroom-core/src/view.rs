@@ -19,8 +19,14 @@ pub struct JobView {
     pub command: String,
     /// Current status.
     pub status: Status,
+    /// Number of changes: the cursor of every channel of events.
+    #[serde(default)]
+    pub version: u64,
     /// Number of the attempt that runs or ran last, from 1; 0 before the first.
     pub attempt: u32,
+    /// Id that the client set to connect related jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
     /// Progress of the attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressView>,
@@ -96,6 +102,9 @@ pub struct Links {
     /// Location of the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<String>,
+    /// Location of the events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<String>,
     /// Location to `DELETE` in order to cancel. Omitted once the job has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<String>,
@@ -113,7 +122,12 @@ impl JobView {
             client_job_id: job.client_job_id.as_ref().map(ToString::to_string),
             command: job.command.to_string(),
             status: job.status,
+            version: job.version,
             attempt: latest_attempt(job),
+            correlation_id: job
+                .events
+                .as_ref()
+                .and_then(|events| events.correlation_id.as_ref().map(ToString::to_string)),
             progress: job.progress.as_ref().map(|progress| ProgressView {
                 percent: progress.percent,
                 message: progress.message.clone(),
@@ -149,10 +163,32 @@ impl JobView {
             links: Links {
                 result: format!("{this}/result"),
                 history: Some(format!("{this}/history")),
+                events: Some(format!("{this}/events")),
                 cancel: (!job.status.is_terminal()).then(|| this.clone()),
                 this,
             },
         }
+    }
+}
+
+impl JobView {
+    /// Replaces the links by those below `path`, for the holder of a shared link. `cancel` is true if the holder may
+    /// cancel the job.
+    #[must_use]
+    pub fn shared_at(mut self, path: &str, cancel: bool) -> Self {
+        self.result_url = self.result_url.map(|_| format!("{path}/result"));
+        self.links = Links {
+            result: format!("{path}/result"),
+            history: None,
+            events: Some(format!("{path}/events")),
+            cancel: self
+                .links
+                .cancel
+                .filter(|_| cancel)
+                .map(|_| path.to_owned()),
+            this: path.to_owned(),
+        };
+        self
     }
 }
 

@@ -6,59 +6,31 @@
 mod expiry;
 mod greeting;
 mod host;
+pub mod keys;
 mod listen;
 pub mod log;
 mod machine;
 mod parts;
 mod poller;
+mod publisher;
 mod serve;
+mod settings;
 mod sweeper;
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use cloakroom_app::Registry;
 use cloakroom_embedded::net::Stop;
 use cloakroom_embedded::{Services, StartError, Storage};
 use cloakroom_http::{Cors, Site, router};
+use cloakroom_webhooks::{Reach, check_url};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use keys::DevKeys;
 pub use listen::Listen;
 use parts::Parts;
-
-/// Storage of jobs and payloads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Data {
-    /// A directory. The data survives the process.
-    Folder(PathBuf),
-    /// Memory. The data is lost with the process.
-    Memory,
-}
-
-impl fmt::Display for Data {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder(folder) => write!(f, "data in {}", folder.display()),
-            Self::Memory => f.write_str("data in memory"),
-        }
-    }
-}
-
-/// Settings of a run.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Host and port of the API.
-    pub listen: Listen,
-    /// Storage of jobs and payloads.
-    pub data: Data,
-    /// Maximum number of concurrent jobs.
-    pub workers: u16,
-    /// Memory in bytes that all concurrent jobs may need together. `None` means three quarters of the machine's memory,
-    /// or of the limit of the process's control group.
-    pub worker_memory: Option<u64>,
-}
+pub use settings::{Data, Settings};
 
 /// Serves these commands until `end` resolves. Requests in progress are completed. Jobs in progress continue in the
 /// next run.
@@ -85,12 +57,16 @@ pub async fn run(
         Data::Memory => Storage::Memory,
         Data::Folder(folder) => Storage::Folder(folder),
     };
+    let keys = match &settings.data {
+        Data::Memory => DevKeys::in_memory(),
+        Data::Folder(folder) => DevKeys::in_folder(folder)?,
+    };
     let services = Services::start(keep)
         .await
         .map_err(|error| failed_to_start(&error, &settings.data))?;
     let services = Arc::new(services);
-    let greet = |commands: &Registry| greet(greeting::text(&place, &settings.data, commands));
-    let served = serve_over(&services, listeners, settings, commands, greet, stop).await;
+    let greet = |parts: &Parts| greet(greeting::text(&place, &settings.data, parts));
+    let served = serve_over(&services, listeners, settings, keys, commands, greet, stop).await;
     if let Some(services) = Arc::into_inner(services) {
         services.shutdown().await;
     }
@@ -101,19 +77,26 @@ async fn serve_over(
     services: &Arc<Services>,
     listeners: Vec<TcpListener>,
     settings: &Settings,
+    keys: DevKeys,
     commands: Registry,
-    greet: impl FnOnce(&Registry),
+    greet: impl FnOnce(&Parts),
     stop: Stop,
 ) -> Result<(), String> {
     let commands = commands.start().await.map_err(|error| error.to_string())?;
-    let memory = settings.worker_memory.unwrap_or_else(machine::budget);
-    let parts = Parts::new(services, commands, settings.workers, memory)
+    let parts = Parts::new(services, commands, settings, &keys)
         .await
         .map_err(|error| format!("failed to {error}"))?;
-    greet(&parts.commands);
+    greet(&parts);
     let mut work = JoinSet::new();
     work.spawn(poller::work(parts.queue, parts.worker, settings.workers));
     work.spawn(poller::bury(parts.dead, parts.dead_letters));
+    work.spawn(publisher::catch_up(
+        parts.store.clone(),
+        parts.publisher.clone(),
+        parts.host,
+    ));
+    work.spawn(publisher::publish(parts.changes, parts.publisher));
+    work.spawn(poller::deliver(parts.deliveries, parts.deliver));
     work.spawn(sweeper::sweep(parts.store, parts.sweeper));
     work.spawn(expiry::delete(
         Arc::clone(services),
@@ -121,7 +104,9 @@ async fn serve_over(
         parts.commands,
     ));
     let app = router(
-        Site::default().cors(Cors::Any),
+        Site::default()
+            .cors(Cors::Any)
+            .callbacks(|url| check_url(url, Reach::Local).map_err(|error| error.to_string())),
         Some(parts.submit),
         Some(parts.jobs),
     );

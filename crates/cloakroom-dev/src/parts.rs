@@ -1,21 +1,32 @@
 //! Use cases, assembled with the embedded services.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_app::core::Namespace;
+use cloakroom_app::changes::Changes;
+use cloakroom_app::core::{Job, Namespace, ReplyQueue};
 use cloakroom_app::meter::LogMeter;
-use cloakroom_app::ports::PortError;
+use cloakroom_app::observed::ObservedStore;
+use cloakroom_app::ports::{JobStore, PortError};
 use cloakroom_app::submit::INLINE_LIMIT;
 use cloakroom_app::work::WorkerSettings;
-use cloakroom_app::{DeadLetters, Host, Jobs, Registry, Shared, Submit, Sweeper, Uploads, Worker};
+use cloakroom_app::{
+    DeadLetters, Deliver, Host, Jobs, Links, Listeners, Publisher, Registry, Shared, Submit,
+    Sweeper, Uploads, Worker,
+};
 use cloakroom_aws::{
     Clients, DeadLettersConfig, DynamoStore, JobsConfig, Local, Queues, S3Objects, SqsQueue,
-    SubmitConfig, WorkerConfig,
+    SqsReplies, SubmitConfig, WorkerConfig,
 };
 use cloakroom_embedded::Services;
+use cloakroom_webhooks::{Reach, Webhooks};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::host::SteadyHost;
+use crate::keys::DevKeys;
+use crate::machine;
+use crate::settings::Settings;
 
 /// Namespace of the job ids. It is fixed, so that users see the same ids as in the README.
 const NAMESPACE: Namespace =
@@ -23,6 +34,9 @@ const NAMESPACE: Namespace =
 
 /// Duration of a lease. It is short, so that crashed jobs continue soon, and cancelled handlers are notified soon.
 const LEASE: Duration = Duration::from_secs(6);
+
+/// Visibility timeout of the queue of deliveries: longer than the longest attempt.
+const DELIVERY_VISIBILITY: Duration = Duration::from_secs(30);
 
 /// Maximum receive count of a message before it becomes a dead letter.
 const MAX_RECEIVE_COUNT: u32 = 50;
@@ -39,6 +53,14 @@ pub(crate) struct Parts {
     pub(crate) dead_letters: DeadLetters,
     pub(crate) store: DynamoStore,
     pub(crate) sweeper: Sweeper,
+    pub(crate) deliveries: Arc<SqsQueue>,
+    pub(crate) deliver: Deliver,
+    pub(crate) publisher: Publisher,
+    /// Changes that listeners are notified of.
+    pub(crate) changes: UnboundedReceiver<Job>,
+    pub(crate) host: Arc<dyn Host>,
+    /// URLs of the reply queues, by name.
+    pub(crate) reply_queues: BTreeMap<ReplyQueue, String>,
 }
 
 /// Clients of the embedded services, and the names of the resources.
@@ -49,11 +71,13 @@ struct Stores {
     bucket: String,
     objects: S3Objects,
     queues: Queues,
+    deliveries: SqsQueue,
+    reply_queues: BTreeMap<ReplyQueue, String>,
 }
 
 impl Stores {
     /// Creates the table, the queues and the bucket if they are missing.
-    async fn create(services: &Services) -> Result<Self, PortError> {
+    async fn create(services: &Services, replies: &[ReplyQueue]) -> Result<Self, PortError> {
         let clients = Clients::local(&Local {
             dynamodb_url: services.dynamodb_url(),
             sqs_url: services.sqs_url(),
@@ -68,6 +92,18 @@ impl Stores {
         let objects = S3Objects::new(&clients, &bucket);
         objects.create_bucket().await?;
         let queues = SqsQueue::create(&clients, "commands", LEASE, MAX_RECEIVE_COUNT).await?;
+        let deliveries = SqsQueue::create(
+            &clients,
+            "deliveries",
+            DELIVERY_VISIBILITY,
+            MAX_RECEIVE_COUNT,
+        );
+        let deliveries = deliveries.await?.queue;
+        let mut reply_queues = BTreeMap::new();
+        for name in replies {
+            let queue = SqsQueue::create_alone(&clients, name.as_str()).await?;
+            reply_queues.insert(name.clone(), queue.url().to_owned());
+        }
         Ok(Self {
             clients,
             table,
@@ -75,6 +111,8 @@ impl Stores {
             bucket,
             objects,
             queues,
+            deliveries,
+            reply_queues,
         })
     }
 
@@ -87,6 +125,34 @@ impl Stores {
             inline_limit: INLINE_LIMIT,
             schedule: None,
             diagnostics: true,
+            listeners: Listeners {
+                reply_queues: self.reply_queues.keys().cloned().collect(),
+                bus: None,
+            },
+            webhooks: false,
+        }
+    }
+
+    fn deliver(&self, host: &Arc<dyn Host>, keys: &DevKeys) -> Deliver {
+        let replies = SqsReplies::new(&self.clients, self.reply_queues.clone(), &self.bucket);
+        Deliver {
+            host: Arc::clone(host),
+            deliveries: Arc::new(self.store.clone()),
+            queue: Arc::new(self.deliveries.clone()),
+            webhooks: Arc::new(Webhooks::new(Reach::Local)),
+            replies: Arc::new(replies),
+            keys: Arc::new(keys.clone()),
+            objects: Arc::new(self.objects.clone()),
+        }
+    }
+
+    fn publisher(&self, host: &Arc<dyn Host>) -> Publisher {
+        Publisher {
+            host: Arc::clone(host),
+            deliveries: Arc::new(self.store.clone()),
+            queue: Arc::new(self.deliveries.clone()),
+            bus: None,
+            base_path: String::new(),
         }
     }
 
@@ -118,6 +184,7 @@ impl Stores {
             table: self.table.clone(),
             bucket: self.bucket.clone(),
             namespace: NAMESPACE,
+            listeners: None,
         }
     }
 }
@@ -127,19 +194,39 @@ impl Parts {
     pub(crate) async fn new(
         services: &Services,
         commands: Registry,
-        workers: u16,
-        worker_memory: u64,
+        settings: &Settings,
+        keys: &DevKeys,
     ) -> Result<Self, PortError> {
-        let stores = Stores::create(services).await?;
+        let (workers, worker_memory) = (
+            settings.workers,
+            settings.worker_memory.unwrap_or_else(machine::budget),
+        );
+        let stores = Stores::create(services, &settings.reply_queues).await?;
         let clients = &stores.clients;
         let meter = || Arc::new(LogMeter);
         let host: Arc<dyn Host> = Arc::new(SteadyHost(services.clock()));
         let submit = cloakroom_aws::submit(&stores.submit(), clients, commands.clone(), meter());
-        let jobs = cloakroom_aws::jobs(&stores.jobs(), clients, meter());
+        let mut jobs = cloakroom_aws::jobs(&stores.jobs(), clients, meter());
+        let (publisher, deliver) = (stores.publisher(&host), stores.deliver(&host, keys));
+        jobs.publisher = Some(publisher.clone());
+        jobs.links = Some(Links {
+            host: Arc::clone(&host),
+            keys: Arc::new(keys.clone()),
+        });
         let worker = stores.worker(worker_memory);
         let mut worker = cloakroom_aws::worker(&worker, clients, commands.clone(), meter());
         worker.admission = worker.admission.with_places(workers);
         let dead_letters = cloakroom_aws::dead_letters(&stores.dead_letters(), clients, meter());
+        let (sender, changes) = tokio::sync::mpsc::unbounded_channel();
+        let report = move |job| {
+            // Without a receiver, the runner is ending; the next run catches up.
+            let _ = sender.send(job);
+        };
+        let observed = ObservedStore::new(
+            Arc::new(stores.store.clone()),
+            Changes::default(),
+            Arc::new(report),
+        );
         let queue = Arc::new(stores.queues.queue);
         let sweeper = Sweeper {
             shared: Shared {
@@ -160,23 +247,31 @@ impl Parts {
             dead_letters,
             store: stores.store,
             sweeper,
+            deliveries: Arc::new(stores.deliveries),
+            deliver,
+            publisher,
+            changes,
+            host: Arc::clone(&host),
+            reply_queues: stores.reply_queues,
         };
-        parts.go_by(&host);
+        parts.go_by(&host, &(Arc::new(observed) as Arc<dyn JobStore>));
         Ok(parts)
     }
 
-    /// Sets the clock of all use cases.
-    fn go_by(&mut self, host: &Arc<dyn Host>) {
+    /// Sets the clock and the table of all use cases.
+    fn go_by(&mut self, host: &Arc<dyn Host>, store: &Arc<dyn JobStore>) {
         let (submit, uploads) = &mut self.submit;
-        let hosts = [
-            &mut submit.shared.host,
-            &mut uploads.shared.host,
-            &mut self.jobs.shared.host,
-            &mut self.worker.shared.host,
-            &mut self.dead_letters.shared.host,
+        let all = [
+            &mut submit.shared,
+            &mut uploads.shared,
+            &mut self.jobs.shared,
+            &mut self.worker.shared,
+            &mut self.dead_letters.shared,
+            &mut self.sweeper.shared,
         ];
-        for its in hosts {
-            *its = Arc::clone(host);
+        for shared in all {
+            shared.host = Arc::clone(host);
+            shared.store = Arc::clone(store);
         }
     }
 }

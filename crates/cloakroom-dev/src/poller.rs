@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom_app::delivery::{Delivery, Disposition};
-use cloakroom_app::{DeadLetters, Worker};
+use cloakroom_app::{DeadLetters, Deliver, Worker};
 use cloakroom_aws::SqsQueue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -14,6 +14,9 @@ const BATCH: usize = 10;
 
 /// Duration of a long poll for messages.
 const WAIT: Duration = Duration::from_secs(20);
+
+/// Number of deliveries at the same time.
+const DELIVERIES: usize = 64;
 
 /// Only the command's own timeout ends a handler here.
 const NO_END: Duration = Duration::from_secs(24 * 3600);
@@ -67,6 +70,38 @@ pub(crate) async fn bury(queue: Arc<SqsQueue>, dead_letters: DeadLetters) {
             .filter(|(_, end)| *end == Disposition::Done)
         {
             delete(&queue, letter).await;
+        }
+    }
+}
+
+/// Delivers events until the future is dropped. Slow receivers delay no others, up to the number of places.
+pub(crate) async fn deliver(queue: Arc<SqsQueue>, deliver: Deliver) {
+    let places = Arc::new(Semaphore::new(DELIVERIES));
+    let mut running = JoinSet::new();
+    loop {
+        let first = Arc::clone(&places).acquire_owned().await;
+        let mut permits = vec![first.expect("it is never closed")];
+        permits.extend(
+            std::iter::from_fn(|| Arc::clone(&places).try_acquire_owned().ok()).take(BATCH - 1),
+        );
+        let max = u8::try_from(permits.len()).expect("at most ten");
+        match queue.receive(max, WAIT).await {
+            Ok(deliveries) => {
+                for (delivery, permit) in deliveries.into_iter().zip(permits) {
+                    let (queue, deliver) = (Arc::clone(&queue), deliver.clone());
+                    running.spawn(async move {
+                        if deliver.handle(&delivery).await == Disposition::Done {
+                            delete(&queue, &delivery).await;
+                        }
+                        drop(permit);
+                    });
+                }
+                while running.try_join_next().is_some() {}
+            }
+            Err(error) => {
+                tracing::error!(%error, "failed to receive deliveries");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
         }
     }
 }

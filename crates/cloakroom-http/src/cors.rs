@@ -12,7 +12,8 @@ use http::{HeaderMap, HeaderValue, Method};
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
 /// Headers that a page may send.
-pub const REQUEST_HEADERS: &str = "Idempotency-Key, Content-Type, Prefer, Not-Before, Upload-Id, If-Match, If-None-Match, \
+pub const REQUEST_HEADERS: &str = "Idempotency-Key, Content-Type, Prefer, Not-Before, Upload-Id, Callback-Url, Callback-Events, \
+    Reply-To, Correlation-Id, Causation-Id, Last-Event-ID, If-Match, If-None-Match, \
     X-Request-Id, traceparent, tracestate, Authorization, X-Api-Key, X-Amz-Date, X-Amz-Security-Token";
 
 /// Headers that a page may read.

@@ -67,7 +67,8 @@ impl JobQuery {
     }
 
     pub(crate) fn response(&self, state: &JobsState, job: &Job) -> Response {
-        let response = response::job(&state.site, job, state.jobs.shared.host.now(), self.variant);
+        let now = state.jobs.shared.host.now();
+        let response = response::job(&state.view(job), job, now, self.variant);
         let mut response = response::if_none_match(response, self.if_none_match.as_ref());
         self.add_preference_applied(&mut response);
         response

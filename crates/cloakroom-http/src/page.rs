@@ -45,7 +45,7 @@ fn page(view: &JobView, tag: &str, retry_after: u64) -> Markup {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                main data-self=(view.links.this) data-tag=(tag) data-follow=(if finished { "no" } else { "yes" })
+                main data-self=(view.links.this) data-events=[&view.links.events] data-cancel=(if view.links.cancel.is_some() { "yes" } else { "no" }) data-tag=(tag) data-follow=(if finished { "no" } else { "yes" })
                     data-accepted=(label(Status::Accepted)) data-running=(label(Status::Running))
                     data-retrying=(label(Status::Retrying)) data-cancelling=(label(Status::Cancelling))
                     data-succeeded=(label(Status::Succeeded)) data-failed=(label(Status::Failed))

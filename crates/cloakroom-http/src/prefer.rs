@@ -11,18 +11,23 @@ use crate::long_polls::{LongPolls, Permit};
 
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// Longest wait, in seconds. The gateway's own limit is a little longer.
-const LONGEST_WAIT_SECONDS: u64 = cloakroom_app::jobs::LONGEST_WAIT.as_secs();
+/// Longest wait, in seconds: that of a stream of events. Long polls have a lower limit of their own.
+const LONGEST_WAIT_SECONDS: u64 = LONGEST_STREAM.as_secs();
+
+/// Longest time of one stream of events. The gateway's own limit is longer.
+pub(crate) const LONGEST_STREAM: Duration = Duration::from_secs(55);
 
 /// Preferences of a request. Unknown ones are ignored, as the standard requires.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Prefer {
-    /// `wait`: time in seconds to delay the response at most, 0 to 25.
+    /// `wait`: time in seconds to delay the response at most, 0 to 55.
     pub(crate) wait: Option<u64>,
     /// `respond-async`, which is the default.
     pub(crate) respond_async: bool,
     /// `return=representation`: a document instead of a redirect.
     pub(crate) representation: bool,
+    /// `return=minimal`: no body in the response to a submission.
+    pub(crate) minimal: bool,
 }
 
 impl Prefer {
@@ -51,9 +56,9 @@ impl Prefer {
                     .and_then(|value| seconds(&value));
             } else if name.eq_ignore_ascii_case("return") && !return_seen {
                 return_seen = true;
-                prefer.representation = value
-                    .and_then(header_list::unquote)
-                    .is_some_and(|value| value.eq_ignore_ascii_case("representation"));
+                let value = value.and_then(header_list::unquote).unwrap_or_default();
+                prefer.representation = value.eq_ignore_ascii_case("representation");
+                prefer.minimal = value.eq_ignore_ascii_case("minimal");
             }
         }
         prefer
@@ -120,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn wait_is_seconds_up_to_25() {
+    fn wait_is_seconds_up_to_55() {
         for (text, seconds) in [
             ("wait=0", 0),
             ("wait=7", 7),
-            ("wait=25", 25),
-            ("wait=26", 25),
+            ("wait=55", 55),
+            ("wait=56", 55),
             ("wait=007", 7),
-            ("wait=99999999999999999999999", 25),
+            ("wait=99999999999999999999999", 55),
         ] {
             assert_eq!(wait(&[text]), Some(seconds), "{text}");
         }

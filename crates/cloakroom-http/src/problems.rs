@@ -84,6 +84,11 @@ impl Rejection {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> &str {
+        &self.0.problem.code
+    }
+
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
         self
@@ -166,7 +171,9 @@ pub(crate) fn finish(mut response: Response, path: &str) -> Response {
         members,
         ..
     } = *rejection.0;
-    problem.instance.get_or_insert_with(|| uri_reference(path));
+    problem
+        .instance
+        .get_or_insert_with(|| uri_reference(without_ticket(path)));
     let document = serde_json::to_vec(&Document { problem, members })
         .expect("a problem has nothing that JSON lacks");
     response.headers_mut().insert(
@@ -180,6 +187,12 @@ pub(crate) fn finish(mut response: Response, path: &str) -> Response {
         .or_insert(HeaderValue::from_static("no-store"));
     *response.body_mut() = Body::from(document);
     response
+}
+
+/// Returns the path without what follows `/shared`: a ticket is a secret.
+fn without_ticket(path: &str) -> &str {
+    let shared = path.find("/shared/");
+    shared.map_or(path, |at| &path[..at + "/shared".len()])
 }
 
 /// Encodes a path as a URI reference (RFC 3986, section 4.1). The server accepts paths with characters that no URI has.

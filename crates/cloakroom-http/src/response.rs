@@ -17,15 +17,14 @@ use crate::conditional::IfNoneMatch;
 use crate::problems::Rejection;
 use crate::{Site, job_view, page};
 
-/// Returns the job in the requested representation, as of `now`.
-pub(crate) fn job(site: &Site, job: &Job, now: Timestamp, variant: Variant) -> Response {
-    let view = JobView::from_job(job, &site.settings.base_path);
+/// Returns the job in the requested representation, as of `now`. `view` is its document.
+pub(crate) fn job(view: &JobView, job: &Job, now: Timestamp, variant: Variant) -> Response {
     let mut response = match (variant, &view.resource) {
         (Variant::Page, Some(resource)) if job.status == Status::Succeeded => see_other(resource),
-        (Variant::Page, _) => page::job(&view, &view::etag(job), poll::retry_after(job, now)),
+        (Variant::Page, _) => page::job(view, &view::etag(job), poll::retry_after(job, now)),
         (Variant::Json, _) => match Problem::from_job(view.clone()) {
             Some(problem) => Rejection::from_problem(problem).into_response(),
-            None => json(job_view::status(&view), &view),
+            None => json(job_view::status(view), view),
         },
     };
     let headers = response.headers_mut();
@@ -84,6 +83,11 @@ pub(crate) fn empty(status: StatusCode) -> Response {
 /// Adds the time until the next poll.
 pub(crate) fn retry_after(headers: &mut HeaderMap, job: &Job, now: Timestamp) {
     headers.insert(RETRY_AFTER, HeaderValue::from(poll::retry_after(job, now)));
+}
+
+/// Forbids all caches to store a response.
+pub(crate) fn no_store(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 /// Restricts a response to the caller's own cache, which must revalidate it each time; `ETag` makes that cheap.

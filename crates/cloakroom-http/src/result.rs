@@ -6,9 +6,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use cloakroom_app::jobs::RESULT_LINK_LIFE;
-use cloakroom_core::{Code, ResultRef, Success, Timestamp};
+use cloakroom_core::{Code, JobKey, ResultRef, Success, Timestamp};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::job_query::{JobQuery, job_key};
@@ -22,10 +22,19 @@ pub(crate) async fn result(
     request: Request,
 ) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
-    let mut query = JobQuery::from_headers(&parts.headers);
-    let job = query.fetch(&state, &job_key(id, &parts)?).await?;
+    respond(&state, &job_key(id, &parts)?, &parts.headers).await
+}
+
+/// Responds with the result of a job, or with the job if there is none yet.
+pub(crate) async fn respond(
+    state: &JobsState,
+    key: &JobKey,
+    headers: &HeaderMap,
+) -> Result<Response, Rejection> {
+    let mut query = JobQuery::from_headers(headers);
+    let job = query.fetch(state, key).await?;
     let Some(success) = &job.success else {
-        return Ok(query.response(&state, &job));
+        return Ok(query.response(state, &job));
     };
     if job
         .result_expires_at()
@@ -63,10 +72,12 @@ pub(crate) async fn result(
         Success {
             result: None,
             resource: Some(resource),
+            ..
         } => response::see_other(resource.as_str()),
         Success {
             result: None,
             resource: None,
+            ..
         } => response::empty(StatusCode::NO_CONTENT),
     };
     query.add_preference_applied(&mut response);

@@ -22,7 +22,8 @@ use crate::middleware::middleware;
 use crate::problems::Rejection;
 use crate::submit_state::SubmitState;
 use crate::{
-    Site, cancel, find, history, landing, openapi, poll, response, result, submit, uploads,
+    Site, cancel, deliveries, events, find, history, landing, openapi, poll, response, result,
+    shared, submit, uploads,
 };
 
 /// Builds the routes of a host. With `submit` it serves `/`, commands, uploads and `/openapi.json`; with `jobs` it serves jobs.
@@ -31,20 +32,19 @@ use crate::{
 pub fn router(site: Site, submit: Option<(Submit, Uploads)>, jobs: Option<Jobs>) -> Router {
     let site = Arc::new(site);
     let long_polls = LongPolls::new(site.settings.longest_wait);
-    let mut routes = Router::new();
+    let (mut routes, mut shared) = (Router::new(), Router::new());
     if let Some((submit, uploads)) = submit {
         routes = routes.merge(command_routes(&site, submit, uploads, long_polls.clone()));
     }
     if let Some(jobs) = jobs {
-        routes = routes.merge(job_routes(Arc::new(JobsState {
-            site: Arc::clone(&site),
-            jobs,
-            long_polls,
-        })));
+        let state = Arc::new(JobsState::new(Arc::clone(&site), jobs, long_polls));
+        routes = routes.merge(job_routes(Arc::clone(&state)));
+        shared = shared_routes(state);
     }
     let routes = routes
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(&site), require_caller))
+        .merge(shared)
         .layer(from_fn_with_state(Arc::clone(&site), middleware));
     if site.settings.base_path.is_empty() {
         return routes;
@@ -68,6 +68,8 @@ fn command_routes(
         shared: submit.shared.clone(),
         objects: Arc::clone(&submit.objects),
         namespace: submit.namespace,
+        publisher: None,
+        links: None,
     };
     Router::new()
         .route("/", allow_only("GET, HEAD, OPTIONS", get(landing::landing)))
@@ -125,6 +127,47 @@ fn job_routes(state: Arc<JobsState>) -> Router {
         .route(
             "/jobs/{id}/result",
             allow_only("GET, HEAD, OPTIONS", get(result::result)),
+        )
+        .route(
+            "/jobs/{id}/events",
+            allow_only("GET, HEAD, OPTIONS", get(events::events)),
+        )
+        .route(
+            "/jobs/{id}/links",
+            allow_only("POST, OPTIONS", post(shared::create)),
+        )
+        .route(
+            "/jobs/{id}/deliveries",
+            allow_only("GET, HEAD, OPTIONS", get(deliveries::list)),
+        )
+        .route(
+            "/jobs/{id}/deliveries/{delivery}/redeliver",
+            allow_only("POST, OPTIONS", post(deliveries::redeliver)),
+        )
+        .with_state(state)
+}
+
+/// Routes whose caller has a ticket instead of credentials.
+fn shared_routes(state: Arc<JobsState>) -> Router {
+    Router::new()
+        .route(
+            "/shared/{ticket}",
+            allow_only(
+                "GET, HEAD, DELETE, OPTIONS",
+                get(shared::poll).merge(delete(shared::withdraw)),
+            ),
+        )
+        .route(
+            "/shared/{ticket}/events",
+            allow_only("GET, HEAD, OPTIONS", get(shared::stream)),
+        )
+        .route(
+            "/shared/{ticket}/result",
+            allow_only("GET, HEAD, OPTIONS", get(shared::fetch_result)),
+        )
+        .route(
+            "/shared/{ticket}/signals/{name}",
+            allow_only("POST, OPTIONS", post(shared::signal)),
         )
         .with_state(state)
 }

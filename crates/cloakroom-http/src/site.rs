@@ -9,6 +9,9 @@ use cloakroom_app::jobs::LONGEST_WAIT;
 use cloakroom_core::Tenant;
 use http::request::Parts;
 
+use crate::listeners::CallbackCheck;
+use crate::prefer::LONGEST_STREAM;
+
 /// Determines the caller's tenant from the head of the request and its host's extensions. A request without a tenant is
 /// rejected on every route.
 pub type TenantResolver = Arc<dyn Fn(&Parts) -> Option<Tenant> + Send + Sync>;
@@ -19,6 +22,10 @@ pub struct Site {
     pub(crate) settings: HttpSettings,
     /// Source of the caller's tenant. The default is the tenant `default` for every caller.
     pub(crate) tenant: TenantResolver,
+    /// Check of the URLs of webhooks.
+    pub(crate) callback_check: CallbackCheck,
+    /// Longest time of a stream of events.
+    pub(crate) longest_stream: Duration,
 }
 
 impl Site {
@@ -30,6 +37,8 @@ impl Site {
         Self {
             settings,
             tenant: Arc::new(|_| Some(Tenant::default())),
+            callback_check: |_| Err("this service sends no webhooks; omit Callback-Url".to_owned()),
+            longest_stream: LONGEST_STREAM,
         }
     }
 
@@ -68,10 +77,25 @@ impl Site {
         self
     }
 
+    /// Permits webhooks, to URLs that pass this check.
+    #[must_use]
+    pub fn callbacks(mut self, check: CallbackCheck) -> Self {
+        self.callback_check = check;
+        self
+    }
+
     /// Sets the longest time of a long poll. More than 25 s counts as 25 s.
     #[must_use]
     pub fn longest_wait(mut self, longest: Duration) -> Self {
         self.settings.longest_wait = longest.min(LONGEST_WAIT);
+        self
+    }
+
+    /// Sets the longest time of a stream of events, for hosts that return it in one response at its end. More than 55 s
+    /// counts as 55 s.
+    #[must_use]
+    pub fn longest_stream(mut self, longest: Duration) -> Self {
+        self.longest_stream = longest.min(LONGEST_STREAM);
         self
     }
 

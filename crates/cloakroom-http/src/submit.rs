@@ -6,6 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use cloakroom_app::submit::{Body, Submission, SubmitError, Submitted};
+use cloakroom_core::view::JobView;
 use cloakroom_core::{Code, CommandType, UploadId};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
@@ -17,7 +18,7 @@ use crate::conditional::{self, Preconditions};
 use crate::prefer::{PREFERENCE_APPLIED, Prefer};
 use crate::problems::{ACCEPT_POST, Rejection};
 use crate::submit_state::SubmitState;
-use crate::{caller, idempotency_key, not_before, request_trace, response};
+use crate::{caller, idempotency_key, listeners, not_before, request_trace, response};
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
@@ -56,6 +57,7 @@ async fn accept(
         return Err(reject(SubmitError::KeyRequired));
     }
     let not_before = not_before::from_headers(&parts.headers)?;
+    let mut events = listeners::from_headers(&parts.headers, state.site.callback_check)?;
     let preconditions = Preconditions::parse(&parts.headers)?;
     let body = match upload_id(&parts.headers)? {
         Some(id) => {
@@ -79,6 +81,10 @@ async fn accept(
     };
     let tenant = caller::tenant(parts)?;
     request_trace::record(Some(&tenant), Some(&name), None);
+    let trace = request_trace::envelope_trace(parts);
+    if let Some(events) = &mut events {
+        events.traceparent.clone_from(&trace.traceparent);
+    }
     let submission = Submission {
         tenant,
         command: name,
@@ -86,7 +92,8 @@ async fn accept(
         body,
         query: parts.uri.query().unwrap_or_default().to_owned(),
         not_before,
-        trace: request_trace::envelope_trace(parts),
+        trace,
+        events,
     };
     let submitted = match preconditions {
         None => state.submit.submit(submission).await,
@@ -110,6 +117,8 @@ async fn respond(state: &SubmitState, submitted: Submitted, headers: &HeaderMap)
     let mut response = if Variant::from_headers(headers) == Variant::Page {
         // A browser sent a form: its next page follows the job.
         StatusCode::SEE_OTHER.into_response()
+    } else if prefer.minimal {
+        minimal()
     } else {
         let _permit = prefer.begin_wait(&state.long_polls, &job.tenant);
         if let Some(wait) = prefer.wait() {
@@ -120,12 +129,9 @@ async fn respond(state: &SubmitState, submitted: Submitted, headers: &HeaderMap)
                 Err(error) => tracing::warn!(%error, "failed to follow an accepted job"),
             }
         }
-        let mut response = response::job(
-            &state.site,
-            &job,
-            state.jobs.shared.host.now(),
-            Variant::Json,
-        );
+        let view = JobView::from_job(&job, &state.site.settings.base_path);
+        let now = state.jobs.shared.host.now();
+        let mut response = response::job(&view, &job, now, Variant::Json);
         if prefer.wait.is_none()
             && prefer.respond_async
             && response.status() == StatusCode::ACCEPTED
@@ -144,6 +150,16 @@ async fn respond(state: &SubmitState, submitted: Submitted, headers: &HeaderMap)
             .headers_mut()
             .insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
+    response
+}
+
+/// Response without a body. Its client does not follow the job, so it does not wait either.
+fn minimal() -> Response {
+    let mut response = StatusCode::ACCEPTED.into_response();
+    response.headers_mut().insert(
+        PREFERENCE_APPLIED,
+        HeaderValue::from_static("return=minimal"),
+    );
     response
 }
 
@@ -242,6 +258,7 @@ fn rejection(error: SubmitError, base: &str) -> Rejection {
             "Not-Before is more than {} s from now, the retention of this command's jobs; send an earlier time",
             retention.as_secs()
         )),
+        SubmitError::UnknownReplyQueue => listeners::unknown_reply_queue(),
         SubmitError::KeyReused => Rejection::new(
             Code::IdempotencyKeyReused,
             "this Idempotency-Key was used for another command; send a new key, or exactly the same command as before",

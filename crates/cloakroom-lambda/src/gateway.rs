@@ -20,7 +20,7 @@ use cloakroom_http::{HttpSettings, Site};
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::ServiceExt as _;
 use lambda_http::tower::util::MapRequest;
-use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt as _};
+use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt as _, StreamAdapter};
 
 use crate::start::answer;
 use crate::tenant::Callers;
@@ -28,6 +28,13 @@ use crate::tenant::Callers;
 /// Serves requests with this router until the function ends.
 pub(crate) async fn serve(router: Router) -> Result<(), Error> {
     answer(behind_gateway(router)).await
+}
+
+/// Serves requests with this router until the function ends, and streams the responses.
+pub(crate) async fn stream(router: Router) -> Result<(), Error> {
+    let served = router.map_request(restored as fn(Request) -> Request);
+    let served = StreamAdapter::from(served).map_request(legible as fn(Event) -> Event);
+    lambda_http::lambda_runtime::run(served).await
 }
 
 /// Wraps a router as a service for events.

@@ -1,8 +1,10 @@
 //! Converts the event of a table's stream to the jobs that were accepted.
 
-use cloakroom_app::core::JobKey;
+use cloakroom_app::Publisher;
+use cloakroom_app::core::{Job, JobKey};
+use cloakroom_aws::stream::job_of_image;
 use lambda_http::tracing;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Returns the jobs whose records were written as `accepted`. Returns `None` for an event of another source.
 pub fn accepted(event: &Value) -> Option<Vec<JobKey>> {
@@ -21,6 +23,41 @@ pub fn accepted(event: &Value) -> Option<Vec<JobKey>> {
             .filter_map(job)
             .collect(),
     )
+}
+
+/// Publishes the changes in an event, in order. Returns the partial batch response: after a failure, the stream delivers
+/// the failed record and all later ones again.
+///
+/// A record that can't be read is skipped, because it would stop its shard. So is a renewal of a lease without progress,
+/// which changes nothing that a listener is told of.
+pub async fn publish(publisher: &Publisher, event: &Value) -> Value {
+    for record in event["Records"].as_array().into_iter().flatten() {
+        let images = &record["dynamodb"];
+        let job = match job_of_image(&images["NewImage"]) {
+            Ok(job) => job,
+            Err(reason) => {
+                tracing::error!(reason, "skipped a record of the stream that can't be read");
+                continue;
+            }
+        };
+        let before = job_of_image(&images["OldImage"]).ok();
+        if before.is_some_and(|before| !is_reported(&before, &job)) {
+            continue;
+        }
+        if let Err(error) = publisher.publish(&job).await {
+            tracing::error!(%error, job_id = %job.id, "failed to publish a change; the stream will deliver it again");
+            let failed = json!({ "itemIdentifier": images["SequenceNumber"] });
+            return json!({ "batchItemFailures": [failed] });
+        }
+    }
+    json!({ "batchItemFailures": [] })
+}
+
+fn is_reported(before: &Job, after: &Job) -> bool {
+    before.created_at != after.created_at
+        || before.status != after.status
+        || before.attempt != after.attempt
+        || before.progress != after.progress
 }
 
 fn job(image: &Value) -> Option<JobKey> {

@@ -1,5 +1,6 @@
 use cloakroom_app::Registry;
 use cloakroom_aws::{Clients, SubmitConfig, http_settings};
+use cloakroom_webhooks::{Reach, check_url};
 use lambda_http::Error;
 
 use crate::{gateway, start};
@@ -19,11 +20,12 @@ pub fn submit(commands: Registry) -> Result<(), Error> {
             commands,
             start::meter(),
         );
-        gateway::serve(cloakroom_http::router(
-            gateway::site(http),
-            Some(submit),
-            None,
-        ))
-        .await
+        let site = gateway::site(http);
+        let site = if config.webhooks {
+            site.callbacks(|url| check_url(url, Reach::Public).map_err(|error| error.to_string()))
+        } else {
+            site
+        };
+        gateway::serve(cloakroom_http::router(site, Some(submit), None)).await
     })
 }

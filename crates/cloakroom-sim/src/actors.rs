@@ -1,5 +1,7 @@
 //! Simulated functions that process and end jobs, in processes that crash and restart; and operators.
 
+mod listeners;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use cloakroom_app::sweep::Rounds;
 use cloakroom_app::work::{Handlers, WorkerSettings};
 use cloakroom_app::{Admission, DeadLetters, Host as _, Redrive, Sweeper, Worker};
 use tokio::time::{sleep, timeout};
+
+pub(crate) use listeners::{deliver, publisher};
 
 use crate::Mutation;
 use crate::handler::registry;

@@ -10,7 +10,8 @@ use cloakroom_app::submit::{Body, Submission, SubmitError};
 use cloakroom_app::{Jobs, Submit, Uploads};
 use cloakroom_core::transition::Event;
 use cloakroom_core::{
-    ClientJobId, Job, JobId, JobKey, Namespace, ResultRef, Status, Tenant, UploadId,
+    ClientJobId, EventContext, EventScope, Job, JobId, JobKey, Namespace, ResultRef, Status,
+    Tenant, UploadId, WebhookListener,
 };
 use tokio::time::sleep;
 
@@ -34,11 +35,14 @@ fn submit(process: &Arc<Process>) -> Submit {
         commands: registry(process),
         namespace: namespace(),
         inline_limit: INLINE_LIMIT,
+        listeners: cloakroom_app::Listeners::default(),
     }
 }
 
 fn jobs(process: &Arc<Process>) -> Jobs {
     Jobs {
+        publisher: None,
+        links: None,
         shared: shared(process),
         objects: process.clone(),
         namespace: namespace(),
@@ -103,6 +107,7 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
                     .after(Duration::from_secs(dice.clone().below(2000)))
             }),
             trace: RequestTrace::default(),
+            events: world.plan.listens().then(|| Box::new(webhook(nth))),
         };
         if let Some(ticket) = submitted(&world, n, nth, &submission, &mut dice, asked).await {
             follow(&world, n, &ticket, &mut dice).await;
@@ -114,6 +119,21 @@ pub(crate) async fn client(world: Arc<World>, n: u64) {
             dice.millis(0, 300_000)
         })
         .await;
+    }
+}
+
+/// Returns the listeners of a job: a webhook, of all changes or of the end alone.
+fn webhook(nth: u64) -> EventContext {
+    EventContext {
+        webhook: Some(WebhookListener {
+            url: "https://hooks.example/".to_owned(),
+            scope: if nth.is_multiple_of(2) {
+                EventScope::All
+            } else {
+                EventScope::Terminal
+            },
+        }),
+        ..EventContext::default()
     }
 }
 
@@ -201,6 +221,7 @@ fn promised(submission: &Submission, id: JobId, world: &World) -> Job {
         ),
         retention: RETENTION,
         not_before: None,
+        events: None,
     };
     Job::accept(new, world.now())
 }

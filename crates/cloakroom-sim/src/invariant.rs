@@ -2,12 +2,15 @@
 //! a wrong clock are tolerated within [`SKEW`].
 
 mod changes;
+mod listeners;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cloakroom_core::transition::{Event, latest_attempt};
 use cloakroom_core::{Job, JobKey, LeaseToken, Status, Timestamp};
+
+use listeners::Heard;
 
 use crate::names::{short, without_token};
 use crate::plan::SKEW;
@@ -59,6 +62,8 @@ pub struct Watch {
     uploads: BTreeMap<String, String>,
     /// State of a job in each client's last poll.
     seen: BTreeMap<(u64, Life), (u64, u32)>,
+    /// Events that receivers accepted, by job.
+    heard: BTreeMap<Life, Heard>,
     /// Counts for the summary.
     pub counts: Counts,
 }
@@ -84,6 +89,8 @@ pub struct Counts {
     pub redriven: u64,
     /// Jobs with an uploaded payload.
     pub uploaded: u64,
+    /// Events that a receiver accepted.
+    pub heard: u64,
 }
 
 fn life(job: &Job) -> Life {

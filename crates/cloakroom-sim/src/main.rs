@@ -108,10 +108,11 @@ fn print_summary(summary: &Summary, begun: Instant) {
         ..
     } = summary;
     println!(
-        "{seeds} schedules, {calls} calls, {} jobs ({} of uploads), {} attempts ({} deferred), {} effects, {} ended, {} abandoned, {} lapsed, \
+        "{seeds} schedules, {calls} calls, {} jobs ({} of uploads, {} events heard), {} attempts ({} deferred), {} effects, {} ended, {} abandoned, {} lapsed, \
          {} redriven, in {:.1} s",
         counts.jobs,
         counts.uploaded,
+        counts.heard,
         counts.attempts,
         counts.deferred,
         counts.effects,

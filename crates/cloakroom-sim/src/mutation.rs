@@ -56,6 +56,10 @@ mutations! {
     OneResultKey = "one-result-key", 15_523;
     /// Payloads are deleted when their job is claimed.
     DropThePayload = "drop-the-payload", 0;
+    /// A change that could not be published is not published again.
+    ForgetAChange = "forget-a-change", 18;
+    /// A record of deliveries is replaced without a check that it has not changed.
+    IgnoreTheRevision = "ignore-the-revision", 3;
     /// A job is blamed for a crash although its attempt shared its process.
     BlameEveryone = "blame-everyone", 14;
     /// The key of a record does not contain the tenant.
@@ -110,6 +114,11 @@ impl Mutation {
             Self::SweepWhatMoved if event == Event::Sweep => guard.version = None,
             _ => {}
         }
+    }
+
+    /// Returns true for a fault that only the listeners of jobs notice.
+    pub(crate) fn is_of_listeners(self) -> bool {
+        matches!(self, Self::ForgetAChange | Self::IgnoreTheRevision)
     }
 
     /// Returns true if the sweeper runs.

@@ -50,6 +50,8 @@ pub enum Service {
     Queue,
     /// Store of objects.
     Objects,
+    /// Receiver of webhooks.
+    Receiver,
 }
 
 /// Period in which every call to a service fails.
@@ -121,6 +123,14 @@ impl Plan {
     /// messages, and some messages arrive just when the sweeper does.
     pub fn late(&self) -> bool {
         Dice::new(self.seed, 7).chance(20)
+    }
+
+    /// Returns true if jobs have webhooks.
+    pub fn listens(&self) -> bool {
+        match self.mutation {
+            Some(mutation) => mutation.is_of_listeners(),
+            None => Dice::new(self.seed, 11).chance(200),
+        }
     }
 
     /// Returns the outage of a service, of up to half an hour. More frequent in runs without other faults, in which

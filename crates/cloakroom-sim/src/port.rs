@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod jobs;
+mod listeners;
 mod objects;
 mod queue;
 

@@ -55,6 +55,10 @@ async fn run(plan: Plan) -> Outcome {
     functions.spawn(actors::expiry(Arc::clone(&world)));
     functions.spawn(actors::purger(Arc::clone(&world)));
     functions.spawn(actors::redriver(Arc::clone(&world)));
+    if plan.listens() {
+        functions.spawn(actors::publisher(Arc::clone(&world)));
+        functions.spawn(actors::deliver(Arc::clone(&world)));
+    }
     if plan.mutation.is_none_or(Mutation::sweeps) {
         functions.spawn(actors::sweeper(Arc::clone(&world)));
     }
@@ -70,6 +74,7 @@ async fn run(plan: Plan) -> Outcome {
         sleep(plan.calm_from().saturating_sub(world.age()) + BOUND).await;
         world.state().watch.all_ended(BOUND);
         let jobs: Vec<_> = world.state().jobs.values().cloned().collect();
+        world.state().watch.all_heard(&jobs);
         for job in &jobs {
             clients::check_objects(&world, job);
         }
@@ -141,6 +146,7 @@ impl Summary {
         all.lapsed += one.lapsed;
         all.redriven += one.redriven;
         all.uploaded += one.uploaded;
+        all.heard += one.heard;
         if let Some(violation) = &outcome.violation
             && self
                 .failed

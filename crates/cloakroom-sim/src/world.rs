@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom_app::delivery::Delivery;
 use cloakroom_app::envelope::Envelope;
-use cloakroom_app::ports::PartsRecord;
+use cloakroom_app::ports::{PartsRecord, StoredDeliveries};
 use cloakroom_core::transition::{OUTAGE, SLACK};
 use cloakroom_core::{Digest, Isolation, Job, JobId, JobKey, Tenant, Timestamp, UploadId};
 use tokio::sync::Notify;
@@ -42,6 +42,8 @@ pub enum Lane {
     DeadLetters,
     /// The sweeper's lists.
     Lists,
+    /// Deliveries of events.
+    Deliveries,
 }
 
 /// A message.
@@ -96,6 +98,12 @@ pub struct State {
     pub(crate) unfinished: BTreeMap<String, BTreeMap<u32, Bytes>>,
     pub(crate) dead_letters: BTreeMap<String, String>,
     pub(crate) stream: VecDeque<JobKey>,
+    /// Changes of jobs with listeners that are not published yet.
+    pub(crate) changes: VecDeque<Job>,
+    /// Records of deliveries.
+    pub(crate) deliveries: BTreeMap<Life, StoredDeliveries>,
+    /// Number of times that each event was posted.
+    pub(crate) tries: BTreeMap<String, u32>,
     queues: BTreeMap<Lane, Vec<Message>>,
     numbers: u64,
     calls: u64,
@@ -115,6 +123,9 @@ impl World {
             unfinished: BTreeMap::new(),
             dead_letters: BTreeMap::new(),
             stream: VecDeque::new(),
+            changes: VecDeque::new(),
+            deliveries: BTreeMap::new(),
+            tries: BTreeMap::new(),
             queues: BTreeMap::new(),
             numbers: 0,
             calls: 0,
@@ -411,6 +422,15 @@ impl State {
             let lease = jobs.get(key)?.lease.as_ref()?;
             (lease.isolation == Isolation::Alone).then_some(lease.token)
         });
+    }
+
+    /// Adds a committed change to the stream of those that listeners are told of.
+    pub(crate) fn changed(&mut self, job: &Job) {
+        let scope = job.events.as_ref().and_then(|events| events.scope());
+        if scope.is_some_and(|scope| scope.includes(job.status)) {
+            self.watch.committed(job);
+            self.changes.push_back(job.clone());
+        }
     }
 
     /// Writes an object. Replaces another one with the same key.

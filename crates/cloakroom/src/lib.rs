@@ -59,6 +59,7 @@
 //! | `src/bin/worker.rs` | [`lambda::worker`]`(orders())` | Lambda function that runs handlers |
 //! | `src/bin/status.rs` | [`lambda::status`]`()` | Lambda function that returns jobs and results, and cancels jobs |
 //! | `src/bin/dead-letters.rs` | [`lambda::dead_letters`]`()` | Lambda function that ends the jobs of dead letters |
+//! | `src/bin/notify.rs` | [`lambda::notify`]`()` | Lambda functions that notify the listeners of jobs |
 //! | `src/bin/sweeper.rs` | [`lambda::sweeper`]`()` | Lambda function that ends abandoned jobs |
 //!
 //! `cloakroom new` creates a project with these programs and the stack that deploys them.
@@ -70,6 +71,7 @@
 //! | for | use |
 //! |---|---|
 //! | progress, cancellation, the job's id and attempt | [`JobContext`] |
+//! | events of the service's own, for the event bus and the reply queue | [`JobContext::publish`] |
 //! | a database, or a client of another service | [`State`] and [`Service::with_state`] |
 //! | a body of bytes, whole or piece by piece | [`Command::binary`], [`BodyStream`], [`BodyFile`] |
 //! | a result that is not JSON, or the location of a resource | [`Output`] |
@@ -138,7 +140,7 @@ macro_rules! service {
 pub mod lambda {
     #[cfg(feature = "handlers")]
     pub use cloakroom_lambda::worker;
-    pub use cloakroom_lambda::{Error, dead_letters, status, submit, sweeper};
+    pub use cloakroom_lambda::{Error, dead_letters, notify, status, submit, sweeper};
 
     /// Result of a function's `main`.
     pub type Result = std::result::Result<(), Error>;

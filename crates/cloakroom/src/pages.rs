@@ -15,6 +15,9 @@ mod testing {}
 #[doc = include_str!("../../../docs/http.md")]
 mod http {}
 
+#[doc = include_str!("../../../docs/events.md")]
+mod events {}
+
 #[doc = include_str!("../../../docs/uploads.md")]
 mod uploads {}
 

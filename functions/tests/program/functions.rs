@@ -23,6 +23,7 @@ fn a_function_without_a_variable_stops_and_names_it() {
         (env!("CARGO_BIN_EXE_status"), "CLOAKROOM_NAMESPACE"),
         (env!("CARGO_BIN_EXE_dead-letters"), "CLOAKROOM_TABLE"),
         (env!("CARGO_BIN_EXE_sweeper"), "CLOAKROOM_TABLE"),
+        (env!("CARGO_BIN_EXE_notify"), "CLOAKROOM_TABLE"),
     ] {
         let output = Command::new(program)
             .env_clear()

@@ -47,6 +47,7 @@ impl ResultWriter<'_> {
     /// Writes the output of a handler.
     pub(super) async fn write(&self, output: Output) -> Result<Success, HandlerError> {
         let Output { result, resource } = output;
+        let published = self.context.take_published();
         let Some(Made {
             content_type,
             pieces,
@@ -55,6 +56,7 @@ impl ResultWriter<'_> {
             return Ok(Success {
                 result: None,
                 resource,
+                published,
             });
         };
         let again = pieces.again();
@@ -85,6 +87,7 @@ impl ResultWriter<'_> {
         Ok(Success {
             result: Some(result),
             resource,
+            published,
         })
     }
 

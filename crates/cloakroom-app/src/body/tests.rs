@@ -109,6 +109,7 @@ async fn sent(room: &Room, command: &str, payload: Vec<u8>) -> JobKey {
         query: String::new(),
         not_before: None,
         trace: RequestTrace::default(),
+        events: None,
     };
     room.submit
         .submit(submission)

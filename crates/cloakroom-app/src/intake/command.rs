@@ -1,7 +1,9 @@
 //! Command of a producer's message, parsed from its attributes.
 
 use cloakroom_core::ids::InvalidName;
-use cloakroom_core::{ClientJobId, Code, CommandType, Tenant};
+use cloakroom_core::{
+    ClientJobId, Code, CommandType, CorrelationId, EventContext, ReplyQueue, Tenant,
+};
 
 use super::message::{ProducerMessage, attributes};
 use super::rejection::Rejection;
@@ -26,6 +28,8 @@ pub(super) struct ProducerCommand {
     pub(super) client_job_id: ClientJobId,
     pub(super) content_type: Option<String>,
     pub(super) query: String,
+    /// Reply queue and correlation id, if the producer named any.
+    pub(super) events: Option<Box<EventContext>>,
 }
 
 impl ProducerCommand {
@@ -67,7 +71,20 @@ impl ProducerCommand {
                 .parse()
                 .map_err(|error| invalid("message id", error))?,
         };
+        let reply_to = said(attributes::REPLY_TO)
+            .map(str::parse::<ReplyQueue>)
+            .transpose();
+        let correlation_id = said(attributes::CORRELATION_ID)
+            .map(str::parse::<CorrelationId>)
+            .transpose();
+        let context = EventContext {
+            reply_to: reply_to.map_err(|error| invalid(attributes::REPLY_TO, error))?,
+            correlation_id: correlation_id
+                .map_err(|error| invalid(attributes::CORRELATION_ID, error))?,
+            ..EventContext::default()
+        };
         Ok(Self {
+            events: (context != EventContext::default()).then(|| Box::new(context)),
             tenant,
             command,
             key,

@@ -15,6 +15,10 @@ pub mod attributes {
     pub const TENANT: &str = "Cloakroom-Tenant";
     /// Media type of the payload, if the command accepts several.
     pub const CONTENT_TYPE: &str = "Cloakroom-Content-Type";
+    /// Name of the queue that receives the end of the job.
+    pub const REPLY_TO: &str = "Cloakroom-Reply-To";
+    /// Id that connects related jobs.
+    pub const CORRELATION_ID: &str = "Cloakroom-Correlation-Id";
     /// Query string, for a command that has its parameters there.
     pub const QUERY: &str = "Cloakroom-Query";
 }

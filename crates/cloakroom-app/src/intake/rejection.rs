@@ -48,6 +48,10 @@ impl Rejected {
     pub(super) fn from_error(error: SubmitError, length: u64) -> Result<Self, PortError> {
         Ok(match error {
             SubmitError::Unavailable(error) => return Err(error),
+            SubmitError::UnknownReplyQueue => Self::Message(Rejection::new(
+                Code::UnknownReplyQueue,
+                "the deployment has no reply queue of this name; correct it and send the message again",
+            )),
             SubmitError::KeyReused => Self::Message(Rejection::key_reused()),
             SubmitError::TooLarge { limit } => Self::Job(too_large(length, limit)),
             SubmitError::UnsupportedMediaType(types) => {

@@ -98,6 +98,7 @@ fn by_http() -> Submission {
         query: String::new(),
         not_before: None,
         trace: RequestTrace::default(),
+        events: None,
     }
 }
 

@@ -7,6 +7,8 @@ use futures::FutureExt as _;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use tokio::time::sleep;
+
 use super::*;
 use crate::host::Host as _;
 use crate::ports::JobStore as _;

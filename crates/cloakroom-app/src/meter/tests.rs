@@ -252,6 +252,7 @@ async fn a_job_that_was_not_to_begin_at_once_waited_from_then_on() {
         query: String::new(),
         not_before: Some(ready_at),
         trace: crate::envelope::RequestTrace::default(),
+        events: None,
     };
     room.submit.submit(submission).await.expect("accepted");
     sleep(seconds(62)).await;

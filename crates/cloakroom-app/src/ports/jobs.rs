@@ -5,6 +5,7 @@ use cloakroom_core::{Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId
 
 use super::error::PortError;
 use super::uploads::PartsRecord;
+use crate::changes::ChangeWatch;
 
 /// Outcome of recording a new job.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,11 @@ pub trait JobStore: Send + Sync {
 
     /// Loads the record, even if it has expired. One strongly consistent read.
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError>;
+
+    /// Watches the changes of a job. A store that does not know them returns a watch that waits for a while instead.
+    fn watch(&self, _key: &JobKey) -> ChangeWatch {
+        ChangeWatch::default()
+    }
 
     /// Assigns an upload to a job, unless another job has it. One conditional write. Returns true if this job has it
     /// now.

@@ -81,6 +81,20 @@ pub fn result(job: &JobKey, token: LeaseToken, days: u32) -> String {
     )
 }
 
+/// Returns the key of a reply that is too large for a message. A lifecycle rule deletes it after 32 days.
+pub fn reply(job: &JobKey, event_id: &str) -> String {
+    let version = event_id
+        .split_once('/')
+        .map_or(event_id, |(_, version)| version);
+    format!(
+        "{}{}/{}/reply-{}",
+        results_prefix(32),
+        escaped(&job.tenant),
+        job.id,
+        version.replace('/', "-")
+    )
+}
+
 /// Returns the key of an upload that no command uses yet.
 pub fn upload(tenant: &Tenant, upload: UploadId) -> String {
     format!("uploads/{}/{upload}", escaped(tenant))

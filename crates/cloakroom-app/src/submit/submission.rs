@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_core::{ClientJobId, CommandType, Job, Tenant, Timestamp, UploadId};
+use cloakroom_core::{ClientJobId, CommandType, EventContext, Job, Tenant, Timestamp, UploadId};
 
 use crate::envelope::RequestTrace;
 use crate::payload::PayloadError;
@@ -40,6 +40,8 @@ pub struct Submission {
     pub not_before: Option<Timestamp>,
     /// Trace of the request.
     pub trace: RequestTrace,
+    /// Listeners, and the ids that events carry.
+    pub events: Option<Box<EventContext>>,
 }
 
 /// Location of a submission's payload.
@@ -102,6 +104,8 @@ pub enum SubmitError {
     },
     /// The start is too late: the delay would exceed the command's retention. Contains the maximum delay.
     TooLate(Duration),
+    /// The deployment has no reply queue of this name.
+    UnknownReplyQueue,
     /// The client job id belongs to another command.
     KeyReused,
     /// The condition does not hold. Nothing was changed.

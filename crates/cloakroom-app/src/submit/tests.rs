@@ -265,6 +265,7 @@ async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
             query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
             trace: RequestTrace::default(),
+            events: None,
         };
         let submitted = room.submit.submit(submission).await;
         match submitted {

@@ -255,6 +255,7 @@ mod tests {
             query: String::new(),
             not_before: Some(room.host.now().after(DAY * 50)),
             trace: RequestTrace::default(),
+            events: None,
         };
         let key = room
             .submit

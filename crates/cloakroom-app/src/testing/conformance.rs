@@ -5,12 +5,14 @@
 //! must be exclusive to its suite.
 
 mod dead_letters;
+mod deliveries;
 mod jobs;
 mod objects;
 mod parts;
 mod queue;
 
 pub use dead_letters::dead_letters;
+pub use deliveries::deliveries;
 pub use jobs::job_store;
 pub use objects::objects;
 pub use parts::{LEAST_PART, parts};

@@ -29,6 +29,7 @@ pub fn new_job(now: Timestamp, n: u128) -> Job {
         command,
         retention: Duration::from_secs(86_400),
         not_before: None,
+        events: None,
     };
     Job::accept(new, now)
 }

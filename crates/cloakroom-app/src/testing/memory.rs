@@ -1,5 +1,6 @@
 //! All ports in memory, with the behaviour of the adapters.
 
+mod deliveries;
 mod jobs;
 mod objects;
 mod parts;
@@ -10,13 +11,14 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_core::{Job, JobId, JobKey, Tenant, UploadId};
+use cloakroom_core::{CloudEvent, Job, JobId, JobKey, ReplyQueue, Tenant, Timestamp, UploadId};
 use tokio::time::{Instant, sleep};
 
 use super::trouble::{Fault, Records, Trouble};
 use crate::delivery::Delivery;
 use crate::intake::ProducerMessage;
-use crate::ports::{PartsRecord, PortError};
+use crate::ports::{PartsRecord, PortError, Reply, StoredDeliveries};
+pub use deliveries::Posted;
 
 /// Cycle of a queue with a visibility timeout of 6 minutes and a maximum receive count of 10.
 pub(super) const CYCLE: Duration = Duration::from_secs(3600);
@@ -44,6 +46,11 @@ struct State {
     most_received: u32,
     links: Vec<Duration>,
     calls: Vec<&'static str>,
+    deliveries: HashMap<(JobKey, Timestamp), StoredDeliveries>,
+    posted: Vec<Posted>,
+    responses: VecDeque<Result<u16, &'static str>>,
+    replies: Vec<(ReplyQueue, Reply)>,
+    bus: Vec<CloudEvent>,
 }
 
 #[derive(Debug)]

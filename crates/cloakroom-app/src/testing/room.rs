@@ -18,7 +18,10 @@ use crate::host::Host;
 use crate::registry::Registry;
 use crate::submit::{Body, INLINE_LIMIT, Submission, SubmitError, Submitted};
 use crate::work::{Handlers, WorkerSettings};
-use crate::{Admission, DeadLetters, Jobs, Redrive, Shared, Submit, Sweeper, Uploads, Worker};
+use crate::{
+    Admission, DeadLetters, Jobs, Links, Listeners, Publisher, Redrive, Shared, Submit, Sweeper,
+    Uploads, Worker,
+};
 
 /// Visibility timeout of the queue: longer than the first heartbeat interval.
 const VISIBILITY: Duration = Duration::from_secs(15);
@@ -74,6 +77,7 @@ impl Room {
                 commands: commands.clone(),
                 namespace,
                 inline_limit: INLINE_LIMIT,
+                listeners: Listeners::default(),
             },
             uploads: Uploads {
                 shared: shared.clone(),
@@ -84,6 +88,17 @@ impl Room {
                 shared: shared.clone(),
                 objects: memory.clone(),
                 namespace,
+                publisher: Some(Publisher {
+                    host: host.clone(),
+                    deliveries: memory.clone(),
+                    queue: Arc::new(Memory::default()),
+                    bus: None,
+                    base_path: String::new(),
+                }),
+                links: Some(Links {
+                    host: host.clone(),
+                    keys: memory.clone(),
+                }),
             },
             worker: Worker {
                 shared: shared.clone(),
@@ -147,6 +162,7 @@ impl Room {
             query: query.to_owned(),
             not_before: None,
             trace: RequestTrace::default(),
+            events: None,
         };
         self.submit.submit(submission).await
     }

@@ -97,6 +97,7 @@ async fn seen_in_two_attempts(trace: RequestTrace) -> Vec<(TraceContext, Option<
         query: String::new(),
         not_before: None,
         trace,
+        events: None,
     };
     room.submit.submit(submission).await.expect("accepted");
     room.work_until_idle().await;

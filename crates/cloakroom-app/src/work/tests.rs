@@ -281,6 +281,7 @@ async fn a_job_is_not_begun_before_its_time_however_early_its_message_comes_and_
             query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(hours * 3600))),
             trace: crate::envelope::RequestTrace::default(),
+            events: None,
         };
         let begun = Instant::now();
         let key = room

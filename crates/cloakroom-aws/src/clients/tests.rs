@@ -168,6 +168,8 @@ fn a_function_asks_where_its_variables_say() {
         ("AWS_ENDPOINT_URL_SQS", "http://sqs"),
         ("AWS_ENDPOINT_URL_S3", "http://s3"),
         ("AWS_ENDPOINT_URL_SCHEDULER", "http://scheduler"),
+        ("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://eventbridge"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secretsmanager"),
         ("AWS_USE_FIPS_ENDPOINT", "true"),
         ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE"),
     ]);
@@ -183,15 +185,20 @@ fn a_function_asks_where_its_variables_say() {
         sqs,
         s3,
         scheduler,
+        eventbridge,
+        secrets_manager,
     } = &clients.endpoints;
-    let urls = [dynamodb, sqs, s3, scheduler].map(|url| url.as_deref().unwrap_or_default());
+    let urls = [dynamodb, sqs, s3, scheduler, eventbridge, secrets_manager]
+        .map(|url| url.as_deref().unwrap_or_default());
     assert_eq!(
         urls,
         [
             "http://dynamodb",
             "http://sqs",
             "http://s3",
-            "http://scheduler"
+            "http://scheduler",
+            "http://eventbridge",
+            "http://secretsmanager"
         ]
     );
     assert!(clients.path_style);
@@ -221,9 +228,11 @@ fn a_function_without_variables_asks_aws() {
             sqs,
             s3,
             scheduler,
+            eventbridge,
+            secrets_manager,
         } = &clients.endpoints;
         assert!(
-            [dynamodb, sqs, s3, scheduler]
+            [dynamodb, sqs, s3, scheduler, eventbridge, secrets_manager]
                 .iter()
                 .all(|url| url.is_none())
                 && !clients.path_style

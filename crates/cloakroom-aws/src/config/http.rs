@@ -25,7 +25,7 @@ pub fn http_settings(lookup: Lookup<'_>) -> Result<HttpSettings, ConfigError> {
     })
 }
 
-fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {
+pub(super) fn base_path(lookup: Lookup<'_>) -> Result<String, ConfigError> {
     let want = "the URL of the API for clients (https://api.example.com/v1), or its path (/v1)";
     let path = optional(lookup, "CLOAKROOM_PUBLIC_BASE_URL", want, |text| {
         let path = match after_scheme(text) {

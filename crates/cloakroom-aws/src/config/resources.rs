@@ -53,15 +53,15 @@ pub(super) fn inline_limit(lookup: Lookup<'_>) -> Result<usize, ConfigError> {
 }
 
 pub(super) fn diagnostics(lookup: Lookup<'_>) -> Result<bool, ConfigError> {
-    let on = optional(
-        lookup,
-        "CLOAKROOM_DIAGNOSTICS",
-        "on or off",
-        |text| match text {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
-        },
-    )?;
+    switch(lookup, "CLOAKROOM_DIAGNOSTICS")
+}
+
+/// Reads a variable that is on or off. The default is off.
+pub(super) fn switch(lookup: Lookup<'_>, name: &'static str) -> Result<bool, ConfigError> {
+    let on = optional(lookup, name, "on or off", |text| match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    })?;
     Ok(on.unwrap_or(false))
 }

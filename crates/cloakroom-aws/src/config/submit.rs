@@ -1,8 +1,10 @@
 //! Configuration of submit.
 
+use cloakroom_app::Listeners;
 use cloakroom_core::Namespace;
 
-use super::resources::{bucket, diagnostics, inline_limit, namespace, queue_url, table};
+use super::events::listeners;
+use super::resources::{bucket, diagnostics, inline_limit, namespace, queue_url, switch, table};
 use super::variable::{ConfigError, Lookup, optional, required};
 
 /// Configuration of the function that accepts commands.
@@ -22,6 +24,10 @@ pub struct SubmitConfig {
     pub schedule: Option<ScheduleConfig>,
     /// `CLOAKROOM_DIAGNOSTICS`: whether the diagnostic command is available.
     pub diagnostics: bool,
+    /// Listeners that the deployment permits.
+    pub listeners: Listeners,
+    /// `CLOAKROOM_WEBHOOKS`: whether a function of the deployment sends webhooks.
+    pub webhooks: bool,
 }
 
 /// Configuration of messages with a long delay.
@@ -46,6 +52,8 @@ impl SubmitConfig {
             inline_limit: inline_limit(lookup)?,
             schedule: schedule(lookup)?,
             diagnostics: diagnostics(lookup)?,
+            listeners: listeners(lookup)?,
+            webhooks: switch(lookup, "CLOAKROOM_WEBHOOKS")?,
         })
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use cloakroom_app::Listeners;
 use cloakroom_app::intake::ProducerTenants;
 use cloakroom_app::work::WorkerSettings;
 use cloakroom_core::Namespace;
 
+use super::events::listeners;
 use super::resources::{bucket, diagnostics, inline_limit, namespace, queue_url, table};
 use super::variable::{ConfigError, Lookup, optional, within};
 
@@ -41,6 +43,8 @@ pub struct ProducersConfig {
     pub namespace: Namespace,
     /// `CLOAKROOM_INLINE_LIMIT_BYTES`
     pub inline_limit: usize,
+    /// Listeners that the deployment permits.
+    pub listeners: Listeners,
 }
 
 impl WorkerConfig {
@@ -86,6 +90,7 @@ fn producers(lookup: Lookup<'_>) -> Result<Option<ProducersConfig>, ConfigError>
         buckets: buckets.unwrap_or_default(),
         namespace,
         inline_limit,
+        listeners: listeners(lookup)?,
     }))
 }
 

@@ -154,6 +154,7 @@ fn a_success_writes_all_that_is_known_of_the_result() {
             bytes: b"x".to_vec(),
         }),
         resource: None,
+        published: vec![],
     });
     let job = new_job(NOW, 1);
     insta::assert_snapshot!(shown(&Transition::settle(&job, token(), end, &RetryPolicy::default(), NOW, 0.5)), @r#"

@@ -60,6 +60,16 @@ pub(crate) mod name {
     pub(crate) const FAILURE_DETAIL: &str = "failure_detail";
     /// List of steps, each a string.
     pub(crate) const HISTORY: &str = "history";
+    /// Listeners, and the ids that events carry, as JSON.
+    pub(crate) const EVENTS: &str = "events";
+    /// `terminal` or `all`, if anybody listens. The stream's filter starts the publisher for no other records.
+    pub(crate) const NOTIFY: &str = "notify";
+    /// Events that the handler published, as JSON.
+    pub(crate) const PUBLISHED: &str = "published";
+    /// Deliveries of a job, as JSON.
+    pub(crate) const LOG: &str = "delivery_log";
+    /// Number of changes of a record of deliveries.
+    pub(crate) const REVISION: &str = "revision";
     /// Job that uses an upload.
     pub(crate) const JOB: &str = "job";
     /// S3's id of a multipart upload. The terms of the upload follow.
@@ -81,7 +91,7 @@ pub(crate) const RESERVED: [&str; 5] = [
     name::LENGTH,
 ];
 
-/// Attributes of a success.
+/// Attributes of a success that another success replaces. Published events are not among them: a job succeeds once.
 pub(crate) const SUCCESS_ATTRIBUTES: [&str; 8] = [
     name::RESULT,
     name::RESULT_TYPE,

@@ -13,6 +13,7 @@ use cloakroom_core::{
     Digest, Failure, Isolation, Lease, Progress, Resource, ResultRef, Status, Step, Success,
     Timestamp,
 };
+use serde::de::DeserializeOwned;
 
 use super::attributes::{Item, name, rounded};
 use super::error::CorruptRecord;
@@ -155,7 +156,15 @@ impl<'a> Reader<'a> {
         Ok(Success {
             result,
             resource: self.optional(name::RESOURCE, Reader::resource)?,
+            published: self
+                .optional(name::PUBLISHED, Reader::json)?
+                .unwrap_or_default(),
         })
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(self, name: &'static str) -> Read<T> {
+        serde_json::from_str(self.text(name)?)
+            .map_err(|error| CorruptRecord::Invalid(name, format!("valid JSON: {error}")))
     }
 
     fn resource(self, name: &'static str) -> Read<Resource> {

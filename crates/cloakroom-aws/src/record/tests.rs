@@ -95,6 +95,7 @@ fn job_of_version_1() -> Job {
                 retention: Some(Duration::from_secs(7200)),
             }),
             resource: Some(Resource::parse("/thumbnails/7").expect("a good place")),
+            published: vec![],
         }),
         failure: Some(Failure {
             status: 422,
@@ -109,6 +110,7 @@ fn job_of_version_1() -> Job {
                 reason: Some("no-paper: the printer is out of paper".into()),
             },
         ],
+        events: None,
     }
 }
 

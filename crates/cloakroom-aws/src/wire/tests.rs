@@ -60,6 +60,8 @@ impl Deployment {
             inline_limit: INLINE_LIMIT,
             schedule: None,
             diagnostics: false,
+            listeners: cloakroom_app::Listeners::default(),
+            webhooks: false,
         };
         let (submit, uploads) = submit(
             &config,
@@ -82,6 +84,7 @@ impl Deployment {
                 table,
                 bucket,
                 namespace,
+                listeners: None,
             },
             &fixture.clients,
             Arc::new(LogMeter),
@@ -106,6 +109,7 @@ impl Deployment {
             query: String::new(),
             not_before: None,
             trace: RequestTrace::default(),
+            events: None,
         };
         self.submit.submit(submission).await.expect("accepted").job
     }

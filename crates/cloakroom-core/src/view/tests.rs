@@ -82,8 +82,12 @@ fn half_done(job: &Job, now: Timestamp) -> Job {
         .expect("the lease holds")
 }
 
+/// Returns the document without its version, which is checked here.
 fn shown(job: &Job) -> Value {
-    to_value(JobView::from_job(job, "/v1")).expect("JSON")
+    let mut document = to_value(JobView::from_job(job, "/v1")).expect("JSON");
+    let members = document.as_object_mut().expect("an object");
+    assert_eq!(members.remove("version"), Some(json!(job.version)));
+    document
 }
 
 /// Returns the document of an accepted job with these members replaced; `null` removes one.
@@ -93,7 +97,8 @@ fn document(members: &Value) -> Value {
         "created_at": at(0), "updated_at": at(0), "expires_at": at(86_400),
         "links": {
             "self": format!("/v1/jobs/{ID}"), "result": format!("/v1/jobs/{ID}/result"),
-            "history": format!("/v1/jobs/{ID}/history"), "cancel": format!("/v1/jobs/{ID}"),
+            "history": format!("/v1/jobs/{ID}/history"), "events": format!("/v1/jobs/{ID}/events"),
+            "cancel": format!("/v1/jobs/{ID}"),
         },
     });
     let all = document.as_object_mut().expect("an object");
@@ -110,7 +115,7 @@ fn document(members: &Value) -> Value {
 fn links_of_the_end() -> Value {
     json!({
         "self": format!("/v1/jobs/{ID}"), "result": format!("/v1/jobs/{ID}/result"),
-        "history": format!("/v1/jobs/{ID}/history"),
+        "history": format!("/v1/jobs/{ID}/history"), "events": format!("/v1/jobs/{ID}/events"),
     })
 }
 
@@ -285,6 +290,7 @@ fn a_small_json_result_stands_in_the_document_and_any_other_has_a_link() {
         let success = Success {
             result,
             resource: Some(Resource::parse("/reports/7").expect("a path")),
+            published: vec![],
         };
         let shown = shown(&succeeded(
             &claimed(&accepted(at(0)), at(5)),
@@ -439,4 +445,33 @@ fn a_deferred_job_is_shown_with_the_number_of_its_attempt() {
     let away = AttemptEnd::Unavailable(Failure::unavailable("away"));
     let job = ended(&claimed(&accepted(at(0)), at(5)), away, at(10));
     assert_eq!((job.attempt, JobView::from_job(&job, "").attempt), (0, 1));
+}
+
+#[test]
+fn a_correlation_id_is_shown_if_the_client_set_one() {
+    let mut job = accepted(at(0));
+    job.events = Some(Box::default());
+    assert_eq!(shown(&job), document(&json!({})));
+    job.events = Some(Box::new(crate::EventContext {
+        correlation_id: Some("order-1042".parse().expect("an id")),
+        ..crate::EventContext::default()
+    }));
+    assert_eq!(
+        shown(&job),
+        document(&json!({"correlation_id": "order-1042"}))
+    );
+}
+
+#[test]
+fn the_holder_of_a_link_is_shown_the_paths_that_the_link_opens() {
+    let job = accepted(at(0));
+    for (cancel, link) in [(true, json!("/shared/t")), (false, Value::Null)] {
+        let view = to_value(JobView::from_job(&job, "/v1").shared_at("/shared/t", cancel));
+        let links = view.expect("JSON")["links"].take();
+        assert_eq!(links["self"], "/shared/t");
+        assert_eq!(links["result"], "/shared/t/result");
+        assert_eq!(links["events"], "/shared/t/events");
+        assert_eq!(links["history"], Value::Null);
+        assert_eq!(links["cancel"], link);
+    }
 }

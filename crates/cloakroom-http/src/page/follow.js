@@ -85,7 +85,37 @@
   // Longer than any wait: without a timeout, a lost connection would be waited for forever.
   const ask = (init) => fetch(self, { cache: "no-store", signal: AbortSignal.timeout(40000), ...init });
 
+  // Leads to the resource of a job that has succeeded, in place of this page in the browser's history: going back to
+  // this page would lead here again.
+  const leave = (job) => {
+    if (job.status === "succeeded" && job.resource) location.replace(job.resource);
+  };
+
+  // Follows the job by server-sent events. Resolves to false if they do not arrive: then the page polls.
+  const listen = () => new Promise((done) => {
+    if (!window.EventSource || !main.dataset.events) { done(false); return; }
+    const source = new EventSource(main.dataset.events);
+    const end = (followed) => { source.close(); clearTimeout(patience); done(followed); };
+    // A proxy may hold a stream back until it is complete.
+    const patience = setTimeout(() => end(false), 5000);
+    source.addEventListener("job", (event) => {
+      clearTimeout(patience);
+      away(false);
+      const job = JSON.parse(event.data);
+      if (!show(job)) return;
+      leave(job);
+      end(true);
+    });
+    source.addEventListener("error", () => {
+      // The browser reconnects, unless the response was not a stream.
+      if (source.readyState === EventSource.CLOSED) end(false);
+      else away(true);
+    });
+    source.addEventListener("open", () => away(false));
+  });
+
   const follow = async () => {
+    if (await listen()) return;
     for (;;) {
       let answer;
       let job = null;
@@ -117,8 +147,7 @@
       if (job) {
         tag = answer.headers.get("ETag") || tag;
         if (show(job)) {
-          // Replaces this page in the browser's history: going back to it would lead here again.
-          if (job.status === "succeeded" && job.resource) location.replace(job.resource);
+          leave(job);
           return;
         }
       }
@@ -146,7 +175,7 @@
   });
 
   if (main.dataset.follow === "yes") {
-    reveal("cancel", true);
+    reveal("cancel", main.dataset.cancel === "yes");
     countDown();
     const clock = setInterval(countDown, 1000);
     follow().finally(() => clearInterval(clock));

@@ -2,8 +2,10 @@
 
 mod cancel;
 mod common;
+mod events;
 mod find;
 mod landing;
+mod listeners;
 mod log;
 mod log_lines;
 mod openapi;
@@ -12,5 +14,6 @@ mod poll;
 mod responses;
 mod result;
 mod service;
+mod shared;
 mod submit;
 mod uploads;

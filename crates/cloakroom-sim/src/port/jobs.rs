@@ -34,6 +34,7 @@ impl JobStore for Process {
             let before = state.jobs.get(&key).cloned();
             state.watch.accepted(before.as_ref(), &job, world.now());
             state.stream.push_back(key.clone());
+            state.changed(&job);
             state.jobs.insert(key, job);
             Acceptance::Created
         })
@@ -107,6 +108,9 @@ impl JobStore for Process {
                 }
                 if after.status == Status::Accepted {
                     state.stream.push_back(key.clone());
+                }
+                if event != Event::Renew || after.progress != before.progress {
+                    state.changed(&after);
                 }
                 state.jobs.insert(key, after.clone());
                 Change::Made(Box::new(after))

@@ -142,6 +142,7 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
         query: String::new(),
         not_before: Some(not_before),
         trace: RequestTrace::default(),
+        events: None,
     };
     room.submit
         .submit(submission.clone())
@@ -182,6 +183,7 @@ async fn sent_if(
         query: String::new(),
         not_before: None,
         trace: RequestTrace::default(),
+        events: None,
     };
     room.submit.submit_if(submission, holds).await
 }

@@ -115,6 +115,7 @@ async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
         query: String::new(),
         not_before: None,
         trace: RequestTrace::default(),
+        events: None,
     };
     assert_eq!(
         room.submit.submit(foreign).await,

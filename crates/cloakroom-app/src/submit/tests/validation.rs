@@ -272,6 +272,7 @@ async fn a_message_that_is_sent_much_later_carries_less() {
             query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
             trace: RequestTrace::default(),
+            events: None,
         };
         room.submit.submit(submission).await.expect("accepted");
         assert_eq!(room.memory.calls(), calls, "{seconds}");

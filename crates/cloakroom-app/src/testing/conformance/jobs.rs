@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cloakroom_core::listeners::PublishedEvent;
 use cloakroom_core::transition::{Claim, Verdict, progress_report};
 use cloakroom_core::{
     AttemptEnd, Digest, Failure, Isolation, Job, Lease, LeaseToken, Progress, Resource, ResultRef,
@@ -183,7 +184,15 @@ async fn every_member_comes_back(store: &dyn JobStore, now: Timestamp) {
         )
         .await;
         let resource = Some(Resource::parse("/reports/7").expect("a good place"));
-        let end = AttemptEnd::Done(Success { result, resource });
+        let published = vec![PublishedEvent {
+            kind: "movie.created".into(),
+            data: serde_json::json!({ "title": "übermäßig", "n": 1.5 }),
+        }];
+        let end = AttemptEnd::Done(Success {
+            result,
+            resource,
+            published,
+        });
         let job = made(
             store,
             &job,

@@ -61,6 +61,8 @@ fn each_variable_of_submit_is_where_it_belongs() {
         inline_limit: 77,
         schedule: Some(schedule),
         diagnostics: true,
+        listeners: cloakroom_app::Listeners::default(),
+        webhooks: false,
     };
     assert_eq!(SubmitConfig::from_env(&set), Ok(expected));
 }
@@ -72,6 +74,7 @@ fn each_variable_of_the_worker_is_where_it_belongs() {
         buckets: vec!["theirs".into()],
         namespace: namespace(),
         inline_limit: 77,
+        listeners: cloakroom_app::Listeners::default(),
     };
     let expected = WorkerConfig {
         table: "a-table".into(),
@@ -115,7 +118,8 @@ fn each_variable_of_the_other_functions_is_where_it_belongs() {
         Ok(JobsConfig {
             table,
             bucket,
-            namespace: namespace()
+            namespace: namespace(),
+            listeners: None,
         })
     );
     let expected = MeterConfig {

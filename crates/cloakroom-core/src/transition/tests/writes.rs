@@ -109,6 +109,7 @@ fn an_end_that_is_done_completes_what_progress_there_was() {
     let success = Success {
         result: None,
         resource: crate::Resource::parse("/a").ok(),
+        published: vec![],
     };
     let mut want = fenced(Event::Succeed, &OPEN, Status::Succeeded, at(9));
     want.patch.success = Some(success.clone());

@@ -9,7 +9,12 @@ use super::submissions::PAGE;
 use crate::service::Service;
 
 /// Requests the document and the page, and each again with its tag.
-async fn each_variant(record: &mut Record, situation: &str, service: &Service, path: &str) {
+pub(super) async fn each_variant(
+    record: &mut Record,
+    situation: &str,
+    service: &Service,
+    path: &str,
+) {
     for (name, accept) in [("document", ("accept", "*/*")), ("page", PAGE)] {
         let situation = format!("{situation}, {name}");
         let response = record
@@ -36,7 +41,7 @@ pub(super) async fn polls(record: &mut Record) {
         let (service, location) = service_with_finished_job(act).await;
         each_variant(record, &format!("over: {act}"), &service, &location).await;
     }
-    each_state_before_an_end(record, "").await;
+    each_state_before_an_end(record, "", own).await;
     let service = cors_service();
     let location = service
         .act("answer", &[])
@@ -82,26 +87,39 @@ pub(super) async fn results(record: &mut Record) {
                 .await;
         }
     }
-    each_state_before_an_end(record, "/result").await;
+    each_state_before_an_end(record, "/result", own).await;
 }
 
-/// Queries a job that is accepted, cancelled, running, being cancelled, and between two attempts.
-async fn each_state_before_an_end(record: &mut Record, below: &str) {
+/// Queries a job that is accepted, cancelled, running, being cancelled, and between two attempts. `place` returns the path
+/// at which the job is queried.
+pub(super) async fn each_state_before_an_end(
+    record: &mut Record,
+    below: &str,
+    place: impl AsyncFn(&Service, &str) -> String,
+) {
     let quiet = cors_service();
     let location = quiet.act("answer", &[]).await.header("location").to_owned();
-    each_variant(record, "accepted", &quiet, &format!("{location}{below}")).await;
+    let path = format!("{}{below}", place(&quiet, &location).await);
+    each_variant(record, "accepted", &quiet, &path).await;
     quiet.request("DELETE", &location, &[], Body::empty()).await;
-    each_variant(record, "cancelled", &quiet, &format!("{location}{below}")).await;
+    each_variant(record, "cancelled", &quiet, &path).await;
     let busy = cors_service();
     let (location, work) = busy.running_job("stumble").await;
-    each_variant(record, "retrying", &busy, &format!("{location}{below}")).await;
+    let path = format!("{}{below}", place(&busy, &location).await);
+    each_variant(record, "retrying", &busy, &path).await;
     work.abort();
     let busy = cors_service();
     let (location, work) = busy.running_job("nap").await;
-    each_variant(record, "running", &busy, &format!("{location}{below}")).await;
+    let path = format!("{}{below}", place(&busy, &location).await);
+    each_variant(record, "running", &busy, &path).await;
     busy.request("DELETE", &location, &[], Body::empty()).await;
-    each_variant(record, "cancelling", &busy, &format!("{location}{below}")).await;
+    each_variant(record, "cancelling", &busy, &path).await;
     work.abort();
+}
+
+/// The job's own path.
+async fn own(_: &Service, location: &str) -> String {
+    location.to_owned()
 }
 
 pub(super) async fn other_queries(record: &mut Record) {
@@ -176,7 +194,7 @@ pub(super) async fn cancellations(record: &mut Record) {
 }
 
 /// Returns a service, and the path of its finished job.
-async fn service_with_finished_job(act: &str) -> (Service, String) {
+pub(super) async fn service_with_finished_job(act: &str) -> (Service, String) {
     let service = cors_service();
     let location = service.finished_job(act).await;
     (service, location)

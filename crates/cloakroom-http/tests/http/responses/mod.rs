@@ -3,6 +3,7 @@
 //! The document's responses are the list that the record must contain, so new routes and statuses are included.
 
 mod jobs;
+mod listeners;
 mod record;
 mod rejections;
 mod submissions;
@@ -29,6 +30,10 @@ async fn all() -> Record {
     rejections::commands(&mut record).await;
     rejections::uploads(&mut record).await;
     rejections::every_route(&mut record).await;
+    listeners::events(&mut record).await;
+    listeners::links_and_deliveries(&mut record).await;
+    listeners::shared(&mut record).await;
+    listeners::every_route(&mut record).await;
     record
 }
 

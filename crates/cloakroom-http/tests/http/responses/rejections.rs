@@ -10,7 +10,7 @@ use crate::service::Service;
 const KEEP: (&str, &str) = ("POST", "/commands/image.keep?width=1");
 const STRICT: (&str, &str) = ("POST", "/commands/act.strictly");
 const PNG: (&str, &str) = ("content-type", "image/png");
-const UNKNOWN: &str = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
+pub(super) const UNKNOWN: &str = "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11";
 
 pub(super) async fn commands(record: &mut Record) {
     let service = cors_service();

@@ -96,6 +96,7 @@ async fn a_job_is_not_begun_a_millisecond_before_its_time() {
         query: String::new(),
         not_before: Some(room.host.now().after(seconds(2000))),
         trace: RequestTrace::default(),
+        events: None,
     };
     let submitted = room.submit.submit(submission).await.expect("accepted");
     let key = submitted.job.key();

@@ -67,6 +67,7 @@ fn a_patch_makes_each_change_that_it_says() {
     let success = Success {
         result: None,
         resource: crate::Resource::parse("/a").ok(),
+        published: vec![],
     };
     (patch.success, patch.failure, patch.ready_at) = (
         Some(success.clone()),

@@ -1,0 +1,244 @@
+use cloakroom_core::delivery::DELAYS;
+use cloakroom_core::events::CloudEvent;
+use cloakroom_core::{DeliveryState, Digest, Job, ResultRef, Status, Success};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::*;
+use crate::testing::{Fault, Listening};
+
+async fn published(room: &Listening) -> Job {
+    let job = room.job(Status::Succeeded, 3);
+    room.publisher.publish(&job).await.expect("published");
+    job
+}
+
+async fn delivery(room: &Listening, job: &Job) -> cloakroom_core::delivery::Delivery {
+    let log = room.publisher.deliveries(job).await.expect("read");
+    log.find("3-webhook").expect("recorded").clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_is_the_event_signed_with_the_tenants_secret() {
+    let room = Listening::default();
+    let job = published(&room).await;
+    room.deliver_all().await;
+    let [posted] = &room.memory.posted()[..] else {
+        panic!("one webhook")
+    };
+    assert_eq!(posted.url, "https://hooks.example:8443/a?secret=1");
+    let event: CloudEvent = serde_json::from_slice(&posted.body).expect("an event");
+    assert_eq!(event, CloudEvent::from_job(&job, ""));
+    let keys = room.memory.keys().await.expect("keys");
+    let now = room.host.now();
+    let secrets = keys.webhook_secrets(&job.tenant, now);
+    let want = webhook::headers(&secrets, &event.id, now, &posted.body);
+    for (name, value) in want {
+        assert_eq!(posted.header(name), Some(value.as_str()));
+    }
+    assert_eq!(
+        posted.header("content-type"),
+        Some("application/cloudevents+json")
+    );
+    let delivery = delivery(&room, &job).await;
+    assert_eq!(delivery.state, DeliveryState::Delivered);
+    assert_eq!(delivery.attempts[0].status, Some(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_fails_is_tried_again_on_the_published_schedule() {
+    let room = Listening::default();
+    let begun = Instant::now();
+    let job = published(&room).await;
+    room.memory.respond([
+        Ok(500),
+        Err("no response within 15 s"),
+        Ok(302),
+        Ok(404),
+        Ok(503),
+    ]);
+    room.memory.respond([Ok(500), Ok(500), Ok(500), Ok(200)]);
+    room.deliver_all().await;
+    let sum: Duration = DELAYS.iter().sum();
+    let took = begun.elapsed();
+    assert!(took >= sum && took <= sum.mul_f64(1.11), "{took:?}");
+    let posted = room.memory.posted();
+    assert_eq!(posted.len(), 8);
+    let ids = posted.iter().map(|posted| posted.header("webhook-id"));
+    assert!(ids.clone().all(|id| id == posted[0].header("webhook-id")));
+    let delivery = delivery(&room, &job).await;
+    assert_eq!(
+        (delivery.state, delivery.attempts.len()),
+        (DeliveryState::Failed, 8)
+    );
+    assert_eq!(
+        delivery.attempts[1].error.as_deref(),
+        Some("no response within 15 s")
+    );
+    // A receiver that is down for a day makes no dead letter.
+    assert!(room.memory.most_received() < 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_event_overtakes_an_earlier_one_of_its_job() {
+    let room = Listening::default();
+    for (status, version) in [(Status::Running, 2), (Status::Succeeded, 3)] {
+        let job = room.job(status, version);
+        room.publisher.publish(&job).await.expect("published");
+    }
+    room.memory.respond([Ok(500), Ok(500), Ok(200), Ok(200)]);
+    room.deliver_all().await;
+    let posted = room.memory.posted();
+    let versions: Vec<_> = posted
+        .iter()
+        .map(|posted| serde_json::from_slice::<CloudEvent>(&posted.body).expect("an event"))
+        .map(|event| event.sequence)
+        .collect();
+    assert_eq!(versions, ["2", "2", "2", "3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_gone_is_asked_no_more() {
+    let room = Listening::default();
+    for (status, version) in [(Status::Running, 2), (Status::Succeeded, 3)] {
+        let job = room.job(status, version);
+        room.publisher.publish(&job).await.expect("published");
+    }
+    room.memory.respond([Ok(410)]);
+    room.deliver_all().await;
+    assert_eq!(room.memory.posted().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_fault_of_a_port_is_survived_at_the_price_of_a_duplicate() {
+    for call in ["load_deliveries", "save_deliveries", "keys", "send", "hide"] {
+        for fault in [Fault::Before, Fault::After, Fault::Panic] {
+            let room = Listening::default();
+            let job = published(&room).await;
+            room.memory.respond([Ok(500)]);
+            room.memory.fail(call, fault);
+            room.deliver_all().await;
+            let delivery = delivery(&room, &job).await;
+            assert_eq!(delivery.state, DeliveryState::Delivered, "{call} {fault:?}");
+            assert!(
+                (2..=3).contains(&room.memory.posted().len()),
+                "{call} {fault:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_record_is_gone_is_deleted_and_an_unreadable_one_is_kept() {
+    let room = Listening::default();
+    published(&room).await;
+    let mut received = room.memory.receive(Duration::from_secs(1)).expect("sent");
+    received.body = received
+        .body
+        .replace("\"created_at\":1000", "\"created_at\":1001");
+    assert_eq!(room.deliver.handle(&received).await, Disposition::Done);
+    received.body = "{}".to_owned();
+    assert_eq!(room.deliver.handle(&received).await, Disposition::Keep);
+    assert_eq!(room.memory.posted(), []);
+}
+
+fn replying(room: &Listening, queue: &str) -> Job {
+    let mut job = room.job(Status::Succeeded, 3);
+    let context = job.events.as_mut().expect("listeners");
+    context.webhook = None;
+    context.reply_to = Some(queue.parse().expect("a name"));
+    context.correlation_id = Some("order-1042".parse().expect("an id"));
+    job
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_contains_a_large_result_and_names_what_it_answers() {
+    let room = Listening::default();
+    let mut job = replying(&room, "orders");
+    let large = json!({ "text": "x".repeat(100_000) });
+    let bytes = Bytes::from(large.to_string());
+    job.success = Some(Success {
+        result: Some(ResultRef::Stored {
+            content_type: "application/json".to_owned(),
+            key: "results/1".to_owned(),
+            length: bytes.len() as u64,
+            sha256: Digest::from_content(&bytes),
+            retention: None,
+        }),
+        ..Success::default()
+    });
+    room.memory
+        .put("results/1", "application/json", bytes)
+        .await
+        .expect("stored");
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    let [(queue, reply)] = &room.memory.replies()[..] else {
+        panic!("one reply")
+    };
+    assert_eq!(queue.as_str(), "orders");
+    assert_eq!(reply.correlation_id, "order-1042");
+    assert_eq!(reply.id, format!("{}/3", job.id));
+    let event: CloudEvent = serde_json::from_str(&reply.body).expect("an event");
+    assert_eq!(event.data["result"], large);
+    assert_eq!(event.data.get("result_url"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_was_deleted_is_linked_and_a_queue_that_was_removed_ends_the_delivery() {
+    let room = Listening::default();
+    let mut job = replying(&room, "gone");
+    job.success = Some(Success {
+        result: Some(ResultRef::Stored {
+            content_type: "application/json".to_owned(),
+            key: "results/2".to_owned(),
+            length: 40_000,
+            sha256: Digest::from_content(b""),
+            retention: None,
+        }),
+        ..Success::default()
+    });
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    let [(_, reply)] = &room.memory.replies()[..] else {
+        panic!("one try")
+    };
+    let event: CloudEvent = serde_json::from_str(&reply.body).expect("an event");
+    assert!(event.data["result_url"].is_string());
+    let log = room.publisher.deliveries(&job).await.expect("read");
+    assert_eq!(log.deliveries[0].state, DeliveryState::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_makes_no_dead_letters() {
+    let room = Listening::default();
+    let job = published(&room).await;
+    room.memory.down(&["load_deliveries"]);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(4 * 3600) {
+        if !room.deliver_once().await {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+    assert!(room.memory.most_received() < 10);
+    room.memory.calm();
+    room.deliver_all().await;
+    assert_eq!(delivery(&room, &job).await.state, DeliveryState::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_queue_that_rejects_a_reply_is_tried_again() {
+    let room = Listening::default();
+    let job = replying(&room, "orders");
+    room.publisher.publish(&job).await.expect("published");
+    room.memory.fail("send_reply", Fault::Before);
+    room.deliver_all().await;
+    let log = room.publisher.deliveries(&job).await.expect("read");
+    let attempts = &log.deliveries[0].attempts;
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(
+        attempts[0].error.as_deref(),
+        Some("the queue did not accept the reply")
+    );
+    assert_eq!(log.deliveries[0].state, DeliveryState::Delivered);
+}

@@ -1,0 +1,44 @@
+//! Links to a job that can be shared: a holder needs no credentials.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom_core::ticket::InvalidTicket;
+use cloakroom_core::{Job, Ticket, TicketScope};
+
+use crate::host::Host;
+use crate::ports::{KeyStore, PortError};
+
+/// The use case, with its ports.
+#[derive(Clone)]
+pub struct Links {
+    /// Clock.
+    pub host: Arc<dyn Host>,
+    /// Keys that sign tickets.
+    pub keys: Arc<dyn KeyStore>,
+}
+
+impl Links {
+    /// Signs a ticket for a job. Returns its text, and what it contains.
+    pub async fn create(
+        &self,
+        job: &Job,
+        scope: Vec<TicketScope>,
+        lifetime: Duration,
+    ) -> Result<(String, Ticket), PortError> {
+        let ticket = Ticket {
+            job: job.key(),
+            created_at: job.created_at,
+            scope,
+            expires_at: self.host.now().after(lifetime),
+        };
+        let text = ticket.sign(&*self.keys.keys().await?);
+        Ok((text, ticket))
+    }
+
+    /// Verifies a ticket.
+    pub async fn verify(&self, text: &str) -> Result<Result<Ticket, InvalidTicket>, PortError> {
+        let keys = self.keys.keys().await?;
+        Ok(Ticket::verify(text, &keys, self.host.now()))
+    }
+}

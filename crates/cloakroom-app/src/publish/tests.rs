@@ -1,0 +1,163 @@
+use cloakroom_core::listeners::{EventScope, PublishedEvent};
+use cloakroom_core::{DeliveryState, Success};
+
+use super::*;
+use crate::testing::{Fault, Listening};
+
+#[tokio::test(start_paused = true)]
+async fn a_job_without_listeners_costs_no_call() {
+    let room = Listening::default();
+    let mut job = room.job(Status::Succeeded, 3);
+    job.events = None;
+    room.publisher.publish(&job).await.expect("published");
+    job.events = Some(Box::default());
+    room.publisher.publish(&job).await.expect("published");
+    assert_eq!(room.memory.calls(), <[&str; 0]>::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_recorded_before_its_message_is_sent() {
+    let room = Listening::default();
+    let job = room.job(Status::Running, 2);
+    room.publisher.publish(&job).await.expect("published");
+    assert_eq!(
+        room.memory.calls(),
+        ["load_deliveries", "save_deliveries", "send"]
+    );
+    let log = room.publisher.deliveries(&job).await.expect("read");
+    let [delivery] = &log.deliveries[..] else {
+        panic!("{log:?}")
+    };
+    assert_eq!(
+        (
+            delivery.id.as_str(),
+            delivery.target.as_str(),
+            delivery.state
+        ),
+        (
+            "2-webhook",
+            "https://hooks.example:8443",
+            DeliveryState::Pending
+        ),
+        "the rest of the URL may be secret"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_a_second_publication_completes_the_first() {
+    let calls = 3;
+    for n in 0..calls {
+        for fault in [Fault::Before, Fault::After] {
+            let room = Listening::default();
+            let job = room.job(Status::Succeeded, 3);
+            room.memory.fail_nth(n, fault);
+            assert!(room.publisher.publish(&job).await.is_err(), "{n} {fault:?}");
+            room.publisher.publish(&job).await.expect("published");
+            room.deliver_all().await;
+            let posted = room.memory.posted();
+            assert!(!posted.is_empty(), "{n} {fault:?}");
+            let log = room.publisher.deliveries(&job).await.expect("read");
+            assert_eq!(log.deliveries.len(), 1);
+            assert_eq!(log.deliveries[0].state, DeliveryState::Delivered);
+            // A change that is published after its delivery sends nothing more.
+            room.publisher.publish(&job).await.expect("published");
+            room.deliver_all().await;
+            assert_eq!(room.memory.posted(), []);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_publications_at_once_keep_both_deliveries() {
+    let room = Listening::default();
+    let (one, two) = (room.job(Status::Running, 2), room.job(Status::Succeeded, 3));
+    let both = futures::future::join(room.publisher.publish(&one), room.publisher.publish(&two));
+    let (first, second) = both.await;
+    first.and(second).expect("published");
+    let log = room.publisher.deliveries(&one).await.expect("read");
+    assert_eq!(log.deliveries.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_listener_receives_what_it_asked_for() {
+    let room = Listening::default();
+    let mut job = room.job(Status::Running, 2);
+    let context = job.events.as_mut().expect("listeners");
+    context.webhook.as_mut().expect("a webhook").scope = EventScope::Terminal;
+    context.reply_to = Some("orders".parse().expect("a name"));
+    context.bus = Some(EventScope::All);
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    assert_eq!(room.memory.posted(), []);
+    assert_eq!(room.memory.replies(), []);
+    let bus = room.memory.bus();
+    assert_eq!(bus, [CloudEvent::from_job(&job, "")]);
+
+    (job.status, job.version) = (Status::Succeeded, 3);
+    job.success = Some(Success {
+        published: vec![PublishedEvent {
+            kind: "movie.created".to_owned(),
+            data: serde_json::json!({ "n": 1 }),
+        }],
+        ..Success::default()
+    });
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    let bus = room.memory.bus();
+    let kinds: Vec<_> = bus.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["movie.created", "cloakroom.job.succeeded"]);
+    assert_eq!(room.memory.posted().len(), 1);
+    let replies = room.memory.replies();
+    let kinds: Vec<_> = replies
+        .iter()
+        .map(|(_, reply)| reply.kind.as_str())
+        .collect();
+    assert_eq!(kinds, ["movie.created", "cloakroom.job.succeeded"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_bus_nothing_is_put_on_one() {
+    let mut room = Listening::default();
+    room.publisher.bus = None;
+    let mut job = room.job(Status::Succeeded, 3);
+    job.events.as_mut().expect("listeners").bus = Some(EventScope::All);
+    room.publisher.publish(&job).await.expect("published");
+    assert_eq!(room.memory.bus(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_latest_event_is_delivered_again() {
+    let room = Listening::default();
+    let (one, two) = (room.job(Status::Running, 2), room.job(Status::Succeeded, 3));
+    for job in [&one, &two] {
+        room.publisher.publish(job).await.expect("published");
+    }
+    room.deliver_all().await;
+    assert_eq!(room.memory.posted().len(), 2);
+    let redeliver = async |id| room.publisher.redeliver(&two, id).await;
+    assert_eq!(redeliver("2-webhook").await, Err(RedeliverError::Overtaken));
+    assert_eq!(redeliver("9-webhook").await, Err(RedeliverError::Unknown));
+    assert_eq!(redeliver("3-webhook").await, Ok(()));
+    room.deliver_all().await;
+    let [posted] = &room.memory.posted()[..] else {
+        panic!("one more")
+    };
+    assert_eq!(
+        posted.header("webhook-id"),
+        Some(format!("{}/3", two.id).as_str())
+    );
+    let silent = crate::testing::new_job(room.host.now(), 9);
+    let unknown = room.publisher.redeliver(&silent, "3-webhook").await;
+    assert_eq!(unknown, Err(RedeliverError::Unknown));
+}
+
+/// All later versions must be able to read it.
+#[test]
+fn a_message_of_version_1_is_read_and_others_are_not() {
+    let text = r#"{"v":1,"tenant":"default","job":"00000000-0000-0000-0000-000000000001","created_at":1000,"delivery":"3-webhook","kind":"webhook","to":"https://a.example/","event":{"specversion":"1.0","id":"j/3","source":"/jobs/j","type":"cloakroom.job.succeeded","subject":"j","time":"1970-01-01T00:00:01.000Z","datacontenttype":"application/json","sequence":"3","correlationid":"j","data":{}}}"#;
+    let message = DeliveryMessage::read(text).expect("a message");
+    assert_eq!(message.write(), text);
+    assert_eq!(message.created_at(), Timestamp::from_seconds(1));
+    assert!(DeliveryMessage::read(&text.replace(r#""v":1"#, r#""v":2"#)).is_err());
+    assert!(DeliveryMessage::read("{}").is_err());
+}

@@ -1,0 +1,204 @@
+use super::*;
+
+const T0: Timestamp = Timestamp::from_seconds(1_000_000);
+
+fn log() -> DeliveryLog {
+    let mut log = DeliveryLog::default();
+    assert!(log.add(DeliveryKind::Webhook, "https://a.example", 3, "", T0));
+    log
+}
+
+fn failed() -> AttemptOutcome {
+    AttemptOutcome::Status(500)
+}
+
+#[test]
+fn a_delivery_that_fails_is_tried_again_after_the_published_delays_and_then_has_failed() {
+    let mut log = log();
+    let mut now = T0;
+    for delay in DELAYS {
+        assert_eq!(log.next_step("3-webhook", now), NextStep::Attempt);
+        let next = log
+            .record("3-webhook", &failed(), now, 0.0)
+            .expect("another attempt");
+        assert_eq!(next, now.after(delay));
+        assert_eq!(log.next_step("3-webhook", now), NextStep::Wait(next));
+        now = next;
+    }
+    assert_eq!(log.record("3-webhook", &failed(), now, 0.0), None);
+    let delivery = log.find("3-webhook").expect("recorded");
+    assert_eq!(
+        (delivery.state, delivery.attempts.len(), delivery.next_at),
+        (DeliveryState::Failed, 8, None)
+    );
+    assert_eq!(log.next_step("3-webhook", now), NextStep::Over);
+    assert!(now.since(T0).mul_f64(1.1) < DELIVERY_LIFE);
+}
+
+#[test]
+fn jitter_adds_at_most_a_tenth() {
+    for (unit, seconds) in [(0.0, 5_000), (0.5, 5_250), (1.0, 5_500), (7.0, 5_500)] {
+        let next = log().record("3-webhook", &failed(), T0, unit);
+        assert_eq!(
+            next,
+            Some(T0.after(Duration::from_millis(seconds))),
+            "{unit}"
+        );
+    }
+}
+
+#[test]
+fn only_2xx_and_an_accepted_message_are_success() {
+    for (outcome, state) in [
+        (AttemptOutcome::Status(200), DeliveryState::Delivered),
+        (AttemptOutcome::Status(204), DeliveryState::Delivered),
+        (AttemptOutcome::Status(299), DeliveryState::Delivered),
+        (AttemptOutcome::Sent, DeliveryState::Delivered),
+        (AttemptOutcome::Status(199), DeliveryState::Pending),
+        (AttemptOutcome::Status(302), DeliveryState::Pending),
+        (AttemptOutcome::Status(404), DeliveryState::Pending),
+        (AttemptOutcome::Status(410), DeliveryState::Failed),
+        (
+            AttemptOutcome::NoResponse("x".into()),
+            DeliveryState::Pending,
+        ),
+        (
+            AttemptOutcome::Impossible("x".into()),
+            DeliveryState::Failed,
+        ),
+    ] {
+        let mut log = log();
+        log.record("3-webhook", &outcome, T0, 0.0);
+        assert_eq!(
+            log.find("3-webhook").expect("there").state,
+            state,
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_receiver_that_is_gone_gets_no_further_events_of_the_job_until_one_is_redelivered() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    log.add(DeliveryKind::Reply, "orders", 4, "", T0);
+    log.record("3-webhook", &AttemptOutcome::Status(410), T0, 0.0);
+    assert_eq!(log.next_step("4-webhook", T0), NextStep::Over);
+    assert_eq!(log.next_step("4-reply", T0), NextStep::Attempt);
+    assert!(!log.add(DeliveryKind::Webhook, "https://a.example", 5, "", T0));
+    assert!(log.redeliver("5-webhook", T0));
+    assert_eq!(log.next_step("5-webhook", T0), NextStep::Attempt);
+    assert!(log.add(DeliveryKind::Webhook, "https://a.example", 6, "", T0));
+}
+
+#[test]
+fn deliveries_of_one_kind_are_attempted_in_order() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    let soon = T0.after(Duration::from_secs(1));
+    assert_eq!(log.next_step("4-webhook", T0), NextStep::Wait(soon));
+    let next = log.record("3-webhook", &failed(), T0, 0.0).expect("again");
+    assert_eq!(log.next_step("4-webhook", T0), NextStep::Wait(next));
+    log.record("3-webhook", &AttemptOutcome::Status(200), next, 0.0);
+    assert_eq!(log.next_step("4-webhook", next), NextStep::Attempt);
+}
+
+#[test]
+fn a_delivery_is_added_once_and_its_message_is_sent_again_only_before_its_first_attempt() {
+    let mut log = log();
+    assert!(log.add(DeliveryKind::Webhook, "https://a.example", 3, "", T0));
+    log.record("3-webhook", &failed(), T0, 0.0);
+    assert!(!log.add(DeliveryKind::Webhook, "https://a.example", 3, "", T0));
+    assert_eq!(log.deliveries.len(), 1);
+    assert_eq!(log.next_step("9-webhook", T0), NextStep::Over);
+    assert!(!log.redeliver("9-webhook", T0));
+}
+
+#[test]
+fn a_redelivery_has_all_attempts_again() {
+    let mut log = log();
+    for _ in 0..8 {
+        log.record("3-webhook", &failed(), T0, 0.0);
+    }
+    assert!(log.redeliver("3-webhook", T0));
+    assert_eq!(log.next_step("3-webhook", T0), NextStep::Attempt);
+    for again in 0..8 {
+        let next = log.record("3-webhook", &failed(), T0, 0.0);
+        assert_eq!(next.is_some(), again < 7);
+    }
+    assert_eq!(log.find("3-webhook").expect("there").attempts.len(), 16);
+}
+
+#[test]
+fn a_log_is_bounded_and_pending_deliveries_are_kept() {
+    let mut log = log();
+    for version in 4..300 {
+        log.add(DeliveryKind::Reply, "orders", version, "", T0);
+        log.record(&format!("{version}-reply"), &AttemptOutcome::Sent, T0, 0.0);
+    }
+    assert_eq!(log.deliveries.len(), 100);
+    assert!(log.find("3-webhook").is_some() && log.find("299-reply").is_some());
+    for _ in 0..40 {
+        log.redeliver("3-webhook", T0);
+        log.record("3-webhook", &failed(), T0, 0.0);
+    }
+    assert_eq!(log.find("3-webhook").expect("there").attempts.len(), 20);
+}
+
+/// All later versions must be able to read it.
+#[test]
+fn a_log_of_version_1_is_read() {
+    let text = r#"{"deliveries":[{"id":"3-webhook","kind":"webhook","target":"https://a.example","state":"pending","attempts":[{"at":"1970-01-12T13:46:40.000Z","status":500},{"at":"1970-01-12T13:46:45.000Z","error":"no response"}],"next_at":"1970-01-12T13:51:45.000Z","version":3,"tries":2}],"gone":false}"#;
+    let log: DeliveryLog = serde_json::from_str(text).expect("a log");
+    assert_eq!(serde_json::to_string(&log).expect("JSON"), text);
+    assert_eq!(log.deliveries[0].attempts[0].status, Some(500));
+}
+
+#[test]
+fn a_later_event_overtakes_one_whose_message_is_lost() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    let almost = T0.after(LOST_AFTER).before(Duration::from_millis(1));
+    let soon = almost.after(Duration::from_secs(60));
+    assert_eq!(log.next_step("4-webhook", almost), NextStep::Wait(soon));
+    let lost = T0.after(LOST_AFTER);
+    assert_eq!(log.next_step("4-webhook", lost), NextStep::Attempt);
+    log.claim("4-webhook", lost);
+    let overtaken = log.find("3-webhook").expect("there");
+    assert_eq!(overtaken.state, DeliveryState::Failed);
+    assert_eq!(
+        overtaken.attempts[0].error.as_deref(),
+        Some("a later event overtook this one")
+    );
+    assert_eq!(log.next_step("3-webhook", lost), NextStep::Over);
+}
+
+#[test]
+fn an_attempt_that_is_claimed_is_made_once_and_before_any_later_one() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    log.add(DeliveryKind::Reply, "orders", 4, "", T0);
+    let late = T0.after(LOST_AFTER);
+    log.claim("3-webhook", late);
+    let until = late.after(CLAIM);
+    assert_eq!(log.next_step("3-webhook", late), NextStep::Wait(until));
+    assert_eq!(log.next_step("4-webhook", late), NextStep::Wait(until));
+    assert_eq!(log.next_step("4-reply", late), NextStep::Attempt);
+    assert_eq!(log.next_step("3-webhook", until), NextStep::Attempt);
+    log.claim("9-webhook", late);
+}
+
+#[test]
+fn a_delivery_that_waits_for_an_earlier_one_looks_less_often_the_longer_it_waits() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    for (waited, pause) in [(0, 1), (1, 1), (5, 5), (60, 60), (200, 60)] {
+        let now = T0.after(Duration::from_secs(waited));
+        let at = now.after(Duration::from_secs(pause));
+        assert_eq!(
+            log.next_step("4-webhook", now),
+            NextStep::Wait(at),
+            "{waited}"
+        );
+    }
+}

@@ -1,0 +1,63 @@
+use super::*;
+
+fn keys() -> DeploymentKeys {
+    DeploymentKeys::new([1, 2])
+}
+
+fn tenant(name: &str) -> Tenant {
+    name.parse().expect("a name")
+}
+
+const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+#[test]
+fn keys_are_read_as_they_were_written_and_never_shown() {
+    let keys = keys()
+        .with_key([3, 4])
+        .with_rotated_webhooks(&tenant("a"), NOW);
+    assert_eq!(DeploymentKeys::parse(&keys.write()), Ok(keys.clone()));
+    assert_eq!(format!("{keys:?}"), "DeploymentKeys(…)");
+    let generated = r#"{"key":"abcdefghijklmnopqrstuvwxyz0123456789"}"#;
+    assert!(DeploymentKeys::parse(generated).is_ok());
+    for bad in ["", "{}", r#"{"key":"short"}"#, r#"{"key":7}"#] {
+        assert_eq!(DeploymentKeys::parse(bad), Err(InvalidKeys), "{bad}");
+    }
+}
+
+#[test]
+fn each_tenant_and_each_deployment_has_its_own_secret() {
+    let secret = |keys: &DeploymentKeys, name| keys.webhook_secrets(&tenant(name), NOW).remove(0);
+    assert_eq!(secret(&keys(), "a"), secret(&keys(), "a"));
+    assert_ne!(secret(&keys(), "a"), secret(&keys(), "b"));
+    assert_ne!(
+        secret(&keys(), "a"),
+        secret(&DeploymentKeys::new([9, 9]), "a")
+    );
+}
+
+#[test]
+fn the_replaced_secret_signs_for_a_day_too() {
+    let (a, b) = (tenant("a"), tenant("b"));
+    let old = keys().webhook_secrets(&a, NOW);
+    let keys = keys().with_rotated_webhooks(&a, NOW);
+    let during = keys.webhook_secrets(&a, NOW.after(ROTATION).before(Duration::from_millis(1)));
+    assert_eq!((old.len(), during.len()), (1, 2));
+    assert_ne!(during[0], old[0], "the new one comes first");
+    assert_eq!(during[1], old[0]);
+    let after = keys.webhook_secrets(&a, NOW.after(ROTATION));
+    assert_eq!(after, during[..1]);
+    assert_eq!(keys.webhook_secrets(&b, NOW).len(), 1, "only that tenant's");
+    let again = keys.with_rotated_webhooks(&a, NOW);
+    assert_eq!(again.webhook_secrets(&a, NOW)[1], during[0]);
+}
+
+#[test]
+fn a_replaced_key_is_accepted_until_the_next_replacement() {
+    let (old, signature) = (keys(), keys().sign("p", "text"));
+    assert!(old.verify("p", "text", &signature));
+    assert!(!old.verify("p", "other", &signature) && !old.verify("q", "text", &signature));
+    let new = old.with_key([3, 4]);
+    assert!(new.verify("p", "text", &signature));
+    assert_ne!(new.sign("p", "text"), signature);
+    assert!(!new.with_key([5, 6]).verify("p", "text", &signature));
+}

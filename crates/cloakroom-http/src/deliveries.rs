@@ -1,0 +1,115 @@
+//! `GET /jobs/{id}/deliveries`, and `POST /jobs/{id}/deliveries/{id}/redeliver`.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use cloakroom_app::publish::RedeliverError;
+use cloakroom_core::delivery::{Delivery, DeliveryAttempt};
+use cloakroom_core::{Code, DeliveryKind, DeliveryLog, DeliveryState, Timestamp};
+use http::StatusCode;
+use http::request::Parts;
+use serde::Serialize;
+
+use crate::job_query::job_key;
+use crate::jobs_state::JobsState;
+use crate::problems::Rejection;
+use crate::response;
+
+/// Body of the list.
+#[derive(Serialize)]
+struct Deliveries<'a> {
+    deliveries: Vec<DeliveryView<'a>>,
+}
+
+/// A delivery, as clients see it.
+#[derive(Serialize)]
+struct DeliveryView<'a> {
+    id: &'a str,
+    kind: DeliveryKind,
+    /// Scheme and host alone: the rest of a URL may be secret.
+    target: &'a str,
+    state: DeliveryState,
+    attempts: &'a [DeliveryAttempt],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_at: Option<Timestamp>,
+}
+
+impl<'a> DeliveryView<'a> {
+    fn new(delivery: &'a Delivery) -> Self {
+        Self {
+            id: &delivery.id,
+            kind: delivery.kind,
+            target: &delivery.target,
+            state: delivery.state,
+            attempts: &delivery.attempts,
+            next_at: delivery.next_at,
+        }
+    }
+}
+
+pub(crate) async fn list(
+    State(state): State<Arc<JobsState>>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Rejection> {
+    let (parts, _) = request.into_parts();
+    let key = job_key(id, &parts)?;
+    let job = state
+        .jobs
+        .get(&key)
+        .await?
+        .ok_or_else(Rejection::unknown_job)?;
+    let log = match &state.jobs.publisher {
+        Some(publisher) if job.events.is_some() => publisher.deliveries(&job).await?,
+        _ => DeliveryLog::default(),
+    };
+    let deliveries = log.deliveries.iter().map(DeliveryView::new).collect();
+    let mut response = response::json(StatusCode::OK, &Deliveries { deliveries });
+    response::private_cache(response.headers_mut());
+    Ok(response)
+}
+
+pub(crate) async fn redeliver(
+    State(state): State<Arc<JobsState>>,
+    ids: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<Response, Rejection> {
+    let (parts, _) = request.into_parts();
+    let Path((job, delivery)) = ids.map_err(|_| Rejection::unknown_job())?;
+    send_again(&state, job, &delivery, &parts).await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+async fn send_again(
+    state: &JobsState,
+    job: String,
+    delivery: &str,
+    parts: &Parts,
+) -> Result<(), Rejection> {
+    let key = job_key(Ok(Path(job)), parts)?;
+    let job = state
+        .jobs
+        .get(&key)
+        .await?
+        .ok_or_else(Rejection::unknown_job)?;
+    let Some(publisher) = &state.jobs.publisher else {
+        return Err(unknown_delivery());
+    };
+    publisher.redeliver(&job, delivery).await.map_err(|error| match error {
+        RedeliverError::Unknown => unknown_delivery(),
+        RedeliverError::Overtaken => Rejection::new(
+            Code::DeliveryOvertaken,
+            "a later event of the job has replaced this one; redeliver the latest delivery in the list",
+        ),
+        RedeliverError::Unavailable(error) => error.into(),
+    })
+}
+
+fn unknown_delivery() -> Rejection {
+    Rejection::new(
+        Code::UnknownDelivery,
+        "the job has no delivery with this id; GET /jobs/{id}/deliveries lists them",
+    )
+}
