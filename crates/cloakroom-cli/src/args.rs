@@ -14,7 +14,8 @@ use crate::left_out as dev;
 use crate::left_out as redrive;
 use crate::service::Service;
 use crate::{
-    cancel, completions, cost, exit, explain, find, localstack, new, result, show, submit, watch,
+    cancel, completions, cost, deliveries, exit, explain, find, link, localstack, new, redeliver,
+    result, show, submit, watch, webhook_secret,
 };
 #[cfg(feature = "deployments")]
 use crate::{doctor, redrive};
@@ -55,6 +56,18 @@ pub(crate) enum Command {
     /// Show the history of a job, and why it ended
     #[command(after_help = exit::help())]
     Explain(explain::Args),
+    /// Create a link that gives access to a job without credentials, and print its URL
+    #[command(after_help = exit::help())]
+    Link(link::Args),
+    /// List the deliveries of a job's events to webhooks and queues
+    #[command(after_help = exit::help())]
+    Deliveries(deliveries::Args),
+    /// Request another attempt of a delivery
+    #[command(after_help = exit::help())]
+    Redeliver(redeliver::Args),
+    /// Print the secret that signs a tenant's webhooks, or replace it
+    #[command(after_help = exit::help())]
+    WebhookSecret(webhook_secret::Args),
     /// List the dead letters of a deployment on AWS, or run their jobs again
     #[command(after_help = exit::help())]
     Redrive(redrive::Args),
@@ -165,5 +178,29 @@ mod tests {
             ]
         );
         assert!(Cli::try_parse_from(["cloakroom", "submit", "x", "--query", "width"]).is_err());
+    }
+
+    #[test]
+    fn events_are_selected_for_a_callback_alone() {
+        let parse = |more: &[&str]| {
+            Cli::try_parse_from([&["cloakroom", "submit", "x"], more].concat()).is_ok()
+        };
+        let url = ["--callback-url", "https://host/hook"];
+        assert!(parse(&url));
+        assert!(parse(&[&url[..], &["--callback-events", "all"]].concat()));
+        assert!(!parse(&[&url[..], &["--callback-events", "some"]].concat()));
+        assert!(!parse(&["--callback-events", "all"]));
+    }
+
+    #[test]
+    fn a_link_lives_from_a_minute_to_a_day_and_its_scope_is_a_list() {
+        let parse = |more: &[&str]| {
+            Cli::try_parse_from([&["cloakroom", "link", "x"], more].concat()).is_ok()
+        };
+        assert!(parse(&["--scope", "read,cancel,signal", "--ttl", "60"]));
+        assert!(parse(&["--ttl", "86400"]));
+        for bad in [["--ttl", "59"], ["--ttl", "86401"], ["--scope", "write"]] {
+            assert!(!parse(&bad), "{bad:?}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cloakroom_app::core::ReplyQueue;
 use cloakroom_app::{Registry, panics};
 use cloakroom_dev::{Data, Listen, Settings, log};
 
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// Memory in MiB for all jobs that run at the same time [default: three quarters of the memory of the machine or control group]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     worker_memory: Option<u32>,
+    /// Reply queue to create in the embedded services, for `Reply-To: NAME`; may be repeated
+    #[arg(long = "reply-queue", value_name = "NAME")]
+    reply_queues: Vec<ReplyQueue>,
 }
 
 impl Args {
@@ -42,6 +46,7 @@ impl Args {
                 Data::Folder(self.data)
             },
             workers: self.workers,
+            reply_queues: self.reply_queues,
             worker_memory: self.worker_memory.map(|mib| u64::from(mib) * 1024 * 1024),
         }
     }

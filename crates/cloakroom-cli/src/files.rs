@@ -29,6 +29,7 @@ pub(crate) const TEMPLATE: &[Embedded] = embedded!["template":
     "infra/samconfig.toml",
     "infra/template.yaml",
     "src/bin/dead-letters.rs",
+    "src/bin/notify.rs",
     "src/bin/status.rs",
     "src/bin/submit.rs",
     "src/bin/sweeper.rs",

@@ -12,6 +12,7 @@ mod cancel;
 mod completions;
 mod content;
 mod cost;
+mod deliveries;
 #[cfg(feature = "dev")]
 mod dev;
 #[cfg(feature = "deployments")]
@@ -22,8 +23,10 @@ mod explain;
 mod files;
 mod find;
 mod left_out;
+mod link;
 mod localstack;
 mod new;
+mod redeliver;
 #[cfg(feature = "deployments")]
 mod redrive;
 mod result;
@@ -35,6 +38,7 @@ mod submit;
 mod target;
 mod unfinished;
 mod watch;
+mod webhook_secret;
 
 use std::process::ExitCode;
 
@@ -133,6 +137,9 @@ async fn run(command: Command, service: &Service, commands: &Registry) -> Result
         Command::Cancel(args) => cancel::run(args, service).await,
         Command::Find(args) => find::run(args, service).await,
         Command::Explain(args) => explain::run(args, service).await,
+        Command::Link(args) => link::run(args, service).await,
+        Command::Deliveries(args) => deliveries::run(args, service).await,
+        Command::Redeliver(args) => redeliver::run(args, service).await,
         #[cfg(feature = "deployments")]
         Command::Redrive(args) => redrive::run(args).await,
         #[cfg(feature = "deployments")]
@@ -142,6 +149,7 @@ async fn run(command: Command, service: &Service, commands: &Registry) -> Result
             let _ = commands;
             Err(left_out::deployments())
         }
+        Command::WebhookSecret(args) => webhook_secret::run(args).await,
         Command::Cost(args) => cost::run(&args),
         Command::New(args) => new::run(&args),
         Command::Localstack(args) => localstack::run(args).await,

@@ -162,6 +162,7 @@ fn project_name(directory: &Path) -> Result<String, Failure> {
         "worker",
         "status",
         "dead-letters",
+        "notify",
         "sweeper",
         "cloakroom",
         "schemars",

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use cloakroom_client::{Input, Payload, Submission, Uploading};
+use cloakroom_client::{Input, Key, Payload, Submission, Uploading};
 
 use crate::content;
 use crate::exit::{Exit, Failure};
@@ -28,19 +28,8 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
         }
     };
     let (payload, unfinished) = opened?;
-    let (query, not_before) = (args.query, args.not_before);
-    let mut submission = Submission {
-        query,
-        payload,
-        not_before,
-        ..Submission::json(&args.command, ())
-    };
-    if let Some(key) = args.key.or_else(|| unfinished.key()) {
-        submission = submission.key(key);
-    }
-    if let Some(upload) = unfinished.upload() {
-        submission = submission.upload(upload);
-    }
+    let (wait, json) = (args.wait, args.json);
+    let submission = submission(args, payload, &unfinished);
     let client = {
         let (shown, kept) = (screen.clone(), unfinished.clone());
         let tell = move |uploading: &Uploading| {
@@ -68,16 +57,32 @@ pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> 
         "accepted"
     };
     screen.note(&format!("{word}: {}", submitted.location));
-    if !args.json {
+    if !json {
         show::line(&submitted.job.id)?;
     }
-    if args.wait {
-        return watch::follow(&client, &submitted.job.id, &screen, args.json).await;
+    if wait {
+        return watch::follow(&client, &submitted.job.id, &screen, json).await;
     }
-    if args.json {
+    if json {
         show::json(&submitted.job)?;
     }
     Ok(Exit::from_status(submitted.job.status))
+}
+
+fn submission(args: Args, payload: Payload, unfinished: &Unfinished) -> Submission {
+    let key = args.key.or_else(|| unfinished.key());
+    Submission {
+        command: args.command,
+        payload,
+        query: args.query,
+        key: key.map(Key::Given).unwrap_or_default(),
+        not_before: args.not_before,
+        upload: unfinished.upload(),
+        callback_url: args.callback_url,
+        callback_events: args.callback_events.map(Into::into),
+        reply_to: args.reply_to,
+        correlation_id: args.correlation_id,
+    }
 }
 
 /// Opens the payload once, so that its media type, digest and bytes come from the same open file.

@@ -73,6 +73,10 @@ impl Unfinished {
             args.content_type,
             args.query,
             args.not_before.map(|at| at.to_string()),
+            args.callback_url.as_deref().map(redact::url),
+            args.callback_events.map(|events| format!("{events:?}")),
+            args.reply_to,
+            args.correlation_id,
         ]);
         let place = folder.join(format!(
             "{}.json",

@@ -119,12 +119,13 @@ impl Answer {
         self.header(ETAG).map(str::to_owned)
     }
 
-    /// Parses `Retry-After` in whole seconds, as the contract requires. A date (RFC 9110, section 10.2.3) is ignored.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        self.header(RETRY_AFTER)?
-            .trim()
-            .parse()
-            .ok()
-            .map(Duration::from_secs)
+        retry_after(&self.headers)
     }
+}
+
+/// Parses `Retry-After` in whole seconds, as the contract requires. A date (RFC 9110, section 10.2.3) is ignored.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    value.trim().parse().ok().map(Duration::from_secs)
 }

@@ -125,7 +125,7 @@ impl Builder {
     }
 
     /// Sets the seconds, up to 25, for which [`Client::wait`] asks the service to hold a poll. Default: 20. With zero it follows
-    /// `Retry-After` only.
+    /// `Retry-After` only, and no events.
     #[must_use]
     pub fn long_poll_seconds(mut self, seconds: u64) -> Self {
         self.settings.long_poll_seconds = seconds.min(25);

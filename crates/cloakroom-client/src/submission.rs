@@ -22,6 +22,33 @@ pub struct Submission {
     pub not_before: Option<Timestamp>,
     /// Id of an interrupted upload in parts of the same payload.
     pub upload: Option<String>,
+    /// URL of the caller that receives events of the job.
+    pub callback_url: Option<String>,
+    /// Events that are sent to `callback_url`. By default, the service sends the terminal one.
+    pub callback_events: Option<CallbackEvents>,
+    /// Name of the queue that receives the terminal event.
+    pub reply_to: Option<String>,
+    /// Id that all events of the job carry. By default, it is the id of the job.
+    pub correlation_id: Option<String>,
+}
+
+/// Events that are sent to a callback URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallbackEvents {
+    /// The end of the job.
+    Terminal,
+    /// Every change of the job.
+    All,
+}
+
+impl CallbackEvents {
+    /// Returns the value of the header `Callback-Events`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Terminal => "terminal",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Input of a command.
@@ -103,6 +130,10 @@ impl Submission {
             key,
             not_before: None,
             upload: None,
+            callback_url: None,
+            callback_events: None,
+            reply_to: None,
+            correlation_id: None,
         }
     }
 
@@ -133,6 +164,35 @@ impl Submission {
     #[must_use]
     pub fn upload(mut self, id: impl Into<String>) -> Self {
         self.upload = Some(id.into());
+        self
+    }
+
+    /// Sets the URL of the caller that receives the end of the job. It is public and uses HTTPS; the dev runner also allows HTTP
+    /// and loopback. Each delivery is signed (Standard Webhooks 1.0).
+    #[must_use]
+    pub fn callback_url(mut self, url: impl Into<String>) -> Self {
+        self.callback_url = Some(url.into());
+        self
+    }
+
+    /// Sets the events that are sent to the callback URL. Default: the end of the job.
+    #[must_use]
+    pub fn callback_events(mut self, events: CallbackEvents) -> Self {
+        self.callback_events = Some(events);
+        self
+    }
+
+    /// Sets the name of the queue that receives the end of the job. The deployment lists the queues that it allows.
+    #[must_use]
+    pub fn reply_to(mut self, queue: impl Into<String>) -> Self {
+        self.reply_to = Some(queue.into());
+        self
+    }
+
+    /// Sets the id that all events of the job carry: 1 to 128 visible ASCII characters. Default: the id of the job.
+    #[must_use]
+    pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
+        self.correlation_id = Some(id.into());
         self
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cloakroom_core::view::JobView;
-use cloakroom_core::{ClientJobId, CommandType, Problem, Timestamp};
-use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use cloakroom_core::{CommandType, Problem};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use crate::answer::Answer;
@@ -25,28 +25,15 @@ pub struct Submitted {
     pub replayed: bool,
 }
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-const NOT_BEFORE: HeaderName = HeaderName::from_static("not-before");
 const UPLOAD_ID: HeaderName = HeaderName::from_static("upload-id");
 
 /// Validated parts of a submission, for the request of each attempt.
 struct Call {
     url: Url,
-    key: Option<String>,
-    not_before: Option<Timestamp>,
+    headers: HeaderMap,
+    repeat: Repeat,
     timeout: Duration,
-}
-
-impl Call {
-    /// Returns the condition for a retry. Without a key, a retry would be another command.
-    fn repeat(&self) -> Repeat {
-        if self.key.is_some() {
-            Repeat::Safe
-        } else {
-            Repeat::UnlessReached
-        }
-    }
 }
 
 impl Client {
@@ -57,13 +44,14 @@ impl Client {
     /// as too large for a body. Over [`Builder::parts_from`](crate::Builder::parts_from) it is uploaded in parts. Such an upload can
     /// be resumed after an interruption: see [`Submission::upload`].
     pub async fn send(&self, submission: Submission) -> Result<Submitted, Error> {
+        let headers = submission.headers()?;
         let Submission {
             command,
             payload,
             query,
             key,
-            not_before,
             upload,
+            ..
         } = submission;
         let command: CommandType = command
             .parse()
@@ -74,8 +62,8 @@ impl Client {
         }
         let call = Call {
             url,
-            key: header_of(key)?,
-            not_before,
+            headers,
+            repeat: repeat(&key),
             timeout: self.inner.settings.timeout,
         };
         let content = Content::new(payload).await?;
@@ -100,7 +88,7 @@ impl Client {
                 .header(CONTENT_TYPE, content.media_type())
                 .body(body.clone())
         };
-        self.submitted(self.ask(call.repeat(), make).await?)
+        self.submitted(self.ask(call.repeat, make).await?)
     }
 
     async fn submit_upload(
@@ -115,18 +103,12 @@ impl Client {
                 .timeout(call.timeout)
                 .header(UPLOAD_ID, &upload)
         };
-        self.submitted(self.ask(call.repeat(), make).await?)
+        self.submitted(self.ask(call.repeat, make).await?)
     }
 
     fn call(&self, call: &Call) -> RequestBuilder {
-        let mut request = self.request(Method::POST, call.url.clone());
-        if let Some(time) = call.not_before {
-            request = request.header(NOT_BEFORE, time.to_string());
-        }
-        match &call.key {
-            Some(key) => request.header(IDEMPOTENCY_KEY, key),
-            None => request,
-        }
+        self.request(Method::POST, call.url.clone())
+            .headers(call.headers.clone())
     }
 
     fn submitted(&self, answer: Answer) -> Result<Submitted, Error> {
@@ -148,18 +130,12 @@ impl Client {
     }
 }
 
-/// Formats the key as a structured-field string (RFC 9651, section 3.3.3). A bare key that begins with a quote would be misread.
-fn header_of(key: Key) -> Result<Option<String>, Error> {
-    let key = match key {
-        Key::Random => return Ok(Some(format!("\"{}\"", uuid::Uuid::new_v4()))),
-        Key::Without => return Ok(None),
-        Key::Given(key) => key,
-    };
-    let key: ClientJobId = key
-        .parse()
-        .map_err(|error| Error::input(format!("{key:?} as a key"), &error))?;
-    let escaped = key.as_str().replace('\\', "\\\\").replace('"', "\\\"");
-    Ok(Some(format!("\"{escaped}\"")))
+/// Returns the condition for a retry. Without a key, a retry would be another command.
+fn repeat(key: &Key) -> Repeat {
+    match key {
+        Key::Random | Key::Given(_) => Repeat::Safe,
+        Key::Without => Repeat::UnlessReached,
+    }
 }
 
 fn is_too_large(problem: &Problem) -> bool {

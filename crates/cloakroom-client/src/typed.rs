@@ -8,7 +8,7 @@ use cloakroom_core::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Client, Error, JobResult, Submission, Submitted};
+use crate::{CallbackEvents, Client, Error, JobResult, Submission, Submitted};
 
 /// A submission that `.await` sends. See [`Client::submit`].
 #[derive(Debug)]
@@ -67,6 +67,26 @@ impl<T> Submit<T> {
     /// default.
     pub fn not_before(self, time: Timestamp) -> Self {
         self.map(|submission| submission.not_before(time))
+    }
+
+    /// Sets the URL of the caller that receives the end of the job: see [`Submission::callback_url`].
+    pub fn callback_url(self, url: impl Into<String>) -> Self {
+        self.map(|submission| submission.callback_url(url))
+    }
+
+    /// Sets the events that are sent to the callback URL. Default: the end of the job.
+    pub fn callback_events(self, events: CallbackEvents) -> Self {
+        self.map(|submission| submission.callback_events(events))
+    }
+
+    /// Sets the name of the queue that receives the end of the job: see [`Submission::reply_to`].
+    pub fn reply_to(self, queue: impl Into<String>) -> Self {
+        self.map(|submission| submission.reply_to(queue))
+    }
+
+    /// Sets the id that all events of the job carry: 1 to 128 visible ASCII characters. Default: the id of the job.
+    pub fn correlation_id(self, id: impl Into<String>) -> Self {
+        self.map(|submission| submission.correlation_id(id))
     }
 
     fn map(mut self, change: impl FnOnce(Submission) -> Submission) -> Self {

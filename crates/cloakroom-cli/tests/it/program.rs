@@ -55,6 +55,14 @@ async fn submit_and_wait_prints_the_job_as_it_ended() {
             "k",
             "--not-before",
             "2026-11-21T09:00:00+01:00",
+            "--callback-url",
+            "https://host/hook",
+            "--callback-events",
+            "all",
+            "--reply-to",
+            "orders",
+            "--correlation-id",
+            "cart-7",
             "--wait",
             "--json",
         ],
@@ -84,6 +92,105 @@ async fn submit_and_wait_prints_the_job_as_it_ended() {
         Some("2026-11-21T08:00:00.000Z")
     );
     assert_eq!(seen[0].header("authorization"), Some("Bearer secret"));
+    let sent = [
+        "callback-url",
+        "callback-events",
+        "reply-to",
+        "correlation-id",
+    ]
+    .map(|name| seen[0].header(name));
+    assert_eq!(
+        sent,
+        [
+            Some("https://host/hook"),
+            Some("all"),
+            Some("orders"),
+            Some("cart-7")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn watch_follows_the_events_of_a_job() {
+    let document = |version: u64, status, progress: &Value| {
+        job(status, &json!({ "version": version, "progress": progress }))
+    };
+    let percent = |percent: u64| json!({ "percent": percent, "message": "resizing" });
+    let event = |version: u64| {
+        let document = document(version, "running", &percent(version * 10));
+        format!("event: job\nid: {version}\ndata: {document}\n\n")
+    };
+    let events = event(2) + &event(3) + "event: job\nid: 4\ndata: ";
+    let events = format!("{events}{}\n\n", document(4, "succeeded", &Value::Null));
+    let stream = [("content-type", "text/event-stream")];
+    let server = Server::start([
+        reply(202, &[], document(1, "accepted", &Value::Null).to_string()),
+        reply(200, &stream, events),
+        reply(200, &[], document(4, "succeeded", &Value::Null).to_string()),
+    ])
+    .await;
+    let output = cloakroom(&server.url, &["watch", ID]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stderr(&output),
+        "accepted\nrunning 20 %: resizing\nrunning 30 %: resizing\nsucceeded\n"
+    );
+    assert_eq!(server.end()[1].line, format!("GET /jobs/{ID}/events"));
+}
+
+#[tokio::test]
+async fn a_link_is_printed_as_a_full_url() {
+    let link = json!({ "url": "/shared/t-1", "events": "/shared/t-1/events", "expires_at": "2026-11-21T08:10:00.000Z" });
+    let server = Server::start([reply(201, &[], link.to_string())]).await;
+    let args = ["link", ID, "--scope", "read,cancel", "--ttl", "600"];
+    let output = cloakroom(&server.url, &args).await;
+    assert_eq!(
+        (stdout(&output), stderr(&output)),
+        (
+            format!("{}/shared/t-1\n", server.url).as_str(),
+            "the link expires at 2026-11-21T08:10:00.000Z\n"
+        )
+    );
+    let body: Value = serde_json::from_slice(&server.end()[0].body).expect("JSON");
+    assert_eq!(
+        body,
+        json!({ "scope": ["read", "cancel"], "ttl_seconds": 600 })
+    );
+}
+
+#[tokio::test]
+async fn deliveries_are_lines_or_json_and_one_can_be_repeated() {
+    let delivery = json!({ "id": "d-1", "kind": "webhook", "target": "https://host", "state": "failed", "attempts": [] });
+    let listed = json!({ "deliveries": [delivery] }).to_string();
+    let server = Server::start([
+        reply(200, &[], listed.clone()),
+        reply(200, &[], listed),
+        reply(200, &[], r#"{"deliveries":[]}"#),
+        reply(202, &[], ""),
+    ])
+    .await;
+    let lines = cloakroom(&server.url, &["deliveries", ID]).await;
+    assert_eq!(
+        stdout(&lines),
+        "d-1  failed  webhook https://host  no attempt yet\n"
+    );
+    let document = cloakroom(&server.url, &["deliveries", ID, "--json"]).await;
+    let document: Value = serde_json::from_str(stdout(&document)).expect("JSON");
+    assert_eq!(document, json!([delivery]));
+    let none = cloakroom(&server.url, &["deliveries", ID]).await;
+    assert_eq!(
+        (stdout(&none), stderr(&none)),
+        ("", "the job has no deliveries\n")
+    );
+    let output = cloakroom(&server.url, &["redeliver", ID, "d-1"]).await;
+    assert_eq!(
+        (output.status.code(), stdout(&output), stderr(&output)),
+        (Some(0), "", "")
+    );
+    assert_eq!(
+        server.end()[3].line,
+        format!("POST /jobs/{ID}/deliveries/d-1/redeliver")
+    );
 }
 
 #[tokio::test]

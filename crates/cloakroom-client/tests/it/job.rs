@@ -106,6 +106,9 @@ fn every_call_can_run_on_any_thread() {
     on_any_thread(client.result(ID));
     on_any_thread(client.cancel(ID));
     on_any_thread(client.find("k"));
+    on_any_thread(client.links(ID, &[], None));
+    on_any_thread(client.deliveries(ID));
+    on_any_thread(client.redeliver(ID, "d"));
 }
 
 #[tokio::test]

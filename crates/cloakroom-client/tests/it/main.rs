@@ -1,5 +1,7 @@
 //! The client against a scripted server: its requests, its retries, and its reading of the responses. No test waits.
 
+mod deliveries;
+mod events;
 mod job;
 mod limits;
 mod parts;

@@ -1,4 +1,4 @@
-use cloakroom_client::{Error, Status, Submission};
+use cloakroom_client::{CallbackEvents, Error, Status, Submission};
 use serde_json::json;
 
 use crate::script::{ID, Reply, Server, client, job, problem, reply};
@@ -64,6 +64,35 @@ async fn sends_a_given_key_as_a_structured_field_string_and_the_query_in_its_ord
     assert_eq!(seen[0].header("authorization"), Some("Bearer secret"));
     assert_eq!(seen[0].header("user-agent"), Some("me/1"));
     assert_eq!(seen[0].header("content-type"), Some("image/png"));
+}
+
+#[tokio::test]
+async fn receivers_of_events_are_headers_of_each_attempt() {
+    let server = Server::start([reply(503, &[], ""), accepted(), accepted()]).await;
+    let (client, _) = client(&server.url, |builder| builder);
+    let order = command()
+        .callback_url("https://host/hook?a=b")
+        .callback_events(CallbackEvents::All)
+        .reply_to("orders")
+        .correlation_id("cart-7");
+    client.send(order).await.expect("accepted");
+    client.send(command()).await.expect("accepted");
+    let names = [
+        "callback-url",
+        "callback-events",
+        "reply-to",
+        "correlation-id",
+    ];
+    let sent = [
+        Some("https://host/hook?a=b"),
+        Some("all"),
+        Some("orders"),
+        Some("cart-7"),
+    ];
+    let seen = server.end();
+    assert_eq!(names.map(|name| seen[0].header(name)), sent);
+    assert_eq!(names.map(|name| seen[1].header(name)), sent);
+    assert_eq!(names.map(|name| seen[2].header(name)), [None; 4]);
 }
 
 #[tokio::test]
@@ -197,6 +226,8 @@ async fn what_cannot_be_sent_is_not_sent() {
     for bad in [
         Submission::json("No Type", json!({})),
         command().key("a b"),
+        command().callback_url("https://host/\n"),
+        command().correlation_id("a\0b"),
         Submission::file("a", "image/png", "/no/such/file"),
     ] {
         let error = client.send(bad).await.expect_err("not to be sent");

@@ -1,6 +1,6 @@
 //! Commands with the caller's own types.
 
-use cloakroom_client::Error;
+use cloakroom_client::{CallbackEvents, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -42,6 +42,36 @@ async fn an_order_is_sent_as_json_under_its_key_and_its_receipt_is_typed() {
     assert_eq!(seen[0].line, "POST /commands/order.place");
     assert_eq!(*seen[0].body, *b"{\"amount\":3}");
     assert_eq!(seen[0].header("idempotency-key"), Some("\"order-1\""));
+}
+
+#[tokio::test]
+async fn an_order_names_the_receivers_of_its_events() {
+    let server = Server::start([accepted()]).await;
+    let (client, _) = client(&server.url, |builder| builder);
+    let submit = client
+        .submit::<Receipt>("order.place", &Order { amount: 3 })
+        .callback_url("https://host/hook")
+        .callback_events(CallbackEvents::Terminal)
+        .reply_to("orders")
+        .correlation_id("cart-7");
+    submit.await.expect("accepted");
+    let seen = server.end();
+    let sent = [
+        "callback-url",
+        "callback-events",
+        "reply-to",
+        "correlation-id",
+    ]
+    .map(|name| seen[0].header(name));
+    assert_eq!(
+        sent,
+        [
+            Some("https://host/hook"),
+            Some("terminal"),
+            Some("orders"),
+            Some("cart-7")
+        ]
+    );
 }
 
 #[tokio::test]
