@@ -64,7 +64,7 @@ def check_gateway_responses(resources):
 def check_functions(resources):
     """Lambda's own lines are warnings alone, and no name is longer than Lambda allows for a stack's name of 51 characters."""
     functions = of_type(resources, "AWS::Lambda::Function")
-    assert len(functions) == 5, functions.keys()
+    assert len(functions) == 8, functions.keys()
     for name, function in functions.items():
         assert function["LoggingConfig"]["SystemLogLevel"] == "WARN", name
         suffix = function["FunctionName"]["Fn::Sub"].replace("${AWS::StackName}", "")

@@ -1,11 +1,11 @@
-"""Writes what a SAM template says of tables, queues and buckets as a template of its own. Run with SAM's own Python."""
+"""Writes what a SAM template says of tables, queues, buckets and secrets as a template of its own. Run with SAM's own Python."""
 
 import json
 import sys
 
 from samcli.yamlhelper import yaml_parse
 
-DATA = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"}
+DATA = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"}
 
 
 def main(template, written):

@@ -12,7 +12,7 @@ from tools import HERE
 EMULATORS = ["localstack", "ministack", "dynamodb-local"]
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-SERVICES = "s3,sqs,dynamodb,dynamodbstreams,lambda,apigateway,cloudformation,sts,iam,events,logs,cloudwatch,ssm"
+SERVICES = "s3,sqs,dynamodb,dynamodbstreams,lambda,apigateway,cloudformation,sts,iam,events,logs,cloudwatch,ssm,secretsmanager"
 
 
 class LocalStack:

@@ -109,11 +109,13 @@ def deploy(state, folder, template, given):
     built = built_in(folder, template)
     # The shortest timeout, so that what goes wrong shows soon. LocalStack's free edition keeps schedules and runs none.
     scheduler = "on" if state.get("on") == "ministack" else "off"
+    streaming = {"Streaming": "off"} if template == TEMPLATE else {}  # no emulator streams; an HTTP API has no such parameter
     parameters = {
         "Architecture": architecture(),
         "WorkerTimeout": "10",
         "Diagnostics": "on",
         "Scheduler": scheduler,
+        **streaming,
         "Authorizer": "none",  # the template has no default
         **given,
     }

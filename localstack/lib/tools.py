@@ -31,6 +31,7 @@ LOCKS = {
     "extended": HERE / "requirements/extended.txt",
     "deploy": HERE / "requirements/deploy.txt",
     "checkov": ROOT / "infra/requirements/checkov.txt",
+    "events": ROOT / "tests/events/requirements.txt",
     "schemathesis": ROOT / "tests/openapi/requirements.txt",
 }
 

@@ -1,7 +1,8 @@
 """The functions by `cargo lambda watch`, which builds them anew when a file changes, over the emulator's services.
 
-Of the template only the table, the queues and the bucket are deployed. A poller takes the place of the event source
-mapping, and the routes of [workspace.metadata.lambda.watch.router] in Cargo.toml that of API Gateway.
+Of the template only the table, the queues, the bucket and the secret are deployed. A poller takes the place of the event
+source mapping, and the routes of [workspace.metadata.lambda.watch.router] in Cargo.toml that of API Gateway. No function reads
+the table's stream, so no webhook and no reply is sent.
 """
 
 import json
@@ -24,6 +25,8 @@ def up(run, one):
         "CLOAKROOM_TABLE": names["Table"],
         "CLOAKROOM_BUCKET": names["Bucket"],
         "CLOAKROOM_QUEUE_URL": names["Queue"],
+        "CLOAKROOM_DELIVERIES_URL": names["Deliveries"],
+        "CLOAKROOM_KEYS_SECRET": names["Keys"],
         "CLOAKROOM_NAMESPACE": NAMESPACE,
         "CLOAKROOM_LEASE_SECONDS": "10",
         "CLOAKROOM_DIAGNOSTICS": "on",
@@ -48,7 +51,7 @@ def up(run, one):
 def deploy_data(run, one):
     """Deploys the resources that keep data, as the template has them. Returns their names and URLs."""
     name = f"{one['stack']}-data"
-    say(f"deploying the table, the queues and the bucket of infra/template.yaml as stack {name}")
+    say(f"deploying the table, the queues, the bucket and the secret of infra/template.yaml as stack {name}")
     template = run.folder / "data.json"
     run_to_its_end([program("python"), HERE / "lib/data_template.py", stack.TEMPLATE, template])
     stack.aws(one, ["cloudformation", "deploy", "--stack-name", name, "--template-file", str(template), "--region", REGION,

@@ -41,16 +41,15 @@ struct Room<'a> {
 
 /// Creates a queue and a bucket, runs a test, and removes them.
 async fn tested(place: &Place, test: impl AsyncFnOnce(&Room<'_>)) {
-    let open = place.open().await;
+    // Boxed because of their size.
+    let open = Box::pin(place.open()).await;
     let name = fresh_key("cloakroom-extended");
-    let made = SqsQueue::create(&open.clients, &name, Duration::from_secs(60), 9)
-        .await
-        .expect("make the queues");
+    let made = SqsQueue::create(&open.clients, &name, Duration::from_secs(60), 9);
+    let made = Box::pin(made).await.expect("make the queues");
     let Queues {
         queue,
         dead_letters,
     } = made;
-    // Boxed because of its size.
     let sqs = Sqs::new(&Box::pin(open.sdk_of(Service::Sqs)).await);
     let s3 = crate::objects::client(&Box::pin(open.sdk_of(Service::S3)).await);
     Box::pin(crate::objects::make(&open, &name)).await;

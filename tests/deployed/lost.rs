@@ -177,6 +177,7 @@ fn new(age: Duration, key: &str) -> Job {
         command,
         retention: 24 * HOUR,
         not_before: None,
+        events: None,
     };
     Job::accept(
         new,

@@ -112,6 +112,8 @@ fn variables(patient: &Patient) -> Vec<Ailment> {
         wrong("dead-letters", "CLOAKROOM_BUCKET", None),
         wrong("sweeper", "CLOAKROOM_QUEUE_URL", Some("work")),
         wrong("sweeper", "CLOAKROOM_LISTS_URL", None),
+        wrong("publisher", "CLOAKROOM_DELIVERIES_URL", None),
+        wrong("deliver", "CLOAKROOM_KEYS_SECRET", None),
         differs("status", "CLOAKROOM_TABLE", "another-table"),
         differs("sweeper", "CLOAKROOM_TABLE", "another-table"),
         differs("dead-letters", "CLOAKROOM_BUCKET", "another-bucket"),
@@ -152,6 +154,7 @@ fn functions(patient: &Patient) -> Vec<Ailment> {
         timed("worker", "fail"),
         timed("submit", "warn"),
         timed("status", "warn"),
+        timed("events", "warn"),
         ailment("a lease longer than the function lives", &lease, |it| {
             it.set("worker", "CLOAKROOM_LEASE_SECONDS", Some("900"));
         }),
@@ -293,6 +296,8 @@ fn mappings() -> Vec<Ailment> {
         ("dead letters to dead-letters", "dead-letters", ":sqs:"),
         ("lists to sweeper", "sweeper", ":sqs:"),
         ("stream to sweeper", "sweeper", ":dynamodb:"),
+        ("stream to publisher", "publisher", ":dynamodb:"),
+        ("deliveries to deliver", "deliver", ":sqs:"),
     ];
     let named =
         |link: &str, check: &str| -> &'static str { format!("mapping {link}{check}").leak() };
@@ -383,6 +388,7 @@ fn tables(patient: &Patient) -> Vec<Ailment> {
         led_to(patient, "CLOAKROOM_TABLE", &patient.table);
         for other in others {
             patient.unmap("sweeper", &format!(":table/{other}/"));
+            patient.unmap("publisher", &format!(":table/{other}/"));
             patient.shell(&format!("aws dynamodb delete-table --table-name {other}"));
         }
     };
@@ -401,7 +407,7 @@ fn tables(patient: &Patient) -> Vec<Ailment> {
             led_to(it, "CLOAKROOM_TABLE", &format!("{}-nowhere", it.stack));
         })
         .then(move |it| away(it, &[&format!("{}-nowhere", it.stack)])),
-        ailment("a table with another key", &[("mapping stream to sweeper", "fail"), ("table key schema", "fail")], |it| {
+        ailment("a table with another key", &[("mapping stream to publisher", "fail"), ("mapping stream to sweeper", "fail"), ("table key schema", "fail")], |it| {
             let other = format!("{}-sorted", it.stack);
             it.shell(&format!(
                 "aws dynamodb create-table --table-name {other} --billing-mode PAY_PER_REQUEST \

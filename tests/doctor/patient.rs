@@ -32,7 +32,16 @@ pub(crate) struct Patient {
 }
 
 /// Functions of the deployment.
-pub(crate) const KINDS: [&str; 5] = ["submit", "worker", "status", "dead-letters", "sweeper"];
+pub(crate) const KINDS: [&str; 8] = [
+    "submit",
+    "worker",
+    "status",
+    "events",
+    "dead-letters",
+    "sweeper",
+    "publisher",
+    "deliver",
+];
 
 /// Findings that emulators cause because they ignore parts of a template. They are fixed before the tests.
 const LEFT_OUT: &[(Target, &str)] = &[

@@ -3,6 +3,7 @@
 mod cancel;
 mod find;
 mod handlers;
+mod listeners;
 mod once;
 mod parts;
 mod photos;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
             cancel::tests(),
             find::tests(),
             handlers::tests(),
+            listeners::tests(),
             once::tests(),
             parts::tests(),
             photos::tests(),

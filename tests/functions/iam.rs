@@ -41,6 +41,13 @@ const BESIDES: &[(&str, &[&str], &str)] = &[
     ("dead-letters", POLL, "likewise"),
     ("sweeper", POLL, "likewise"),
     ("sweeper", READ_STREAM, "likewise, the table's stream"),
+    ("publisher", READ_STREAM, "likewise"),
+    ("deliver", POLL, "likewise"),
+    (
+        "deliver",
+        &["s3:ListBucket"],
+        "without it S3 answers 403, not 404, for a result that is gone",
+    ),
     (
         "submit",
         &["iam:PassRole"],
@@ -58,6 +65,21 @@ const BESIDES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "status",
+        LOG,
+        "Lambda writes the function's log by its role",
+    ),
+    (
+        "events",
+        LOG,
+        "Lambda writes the function's log by its role",
+    ),
+    (
+        "publisher",
+        LOG,
+        "Lambda writes the function's log by its role",
+    ),
+    (
+        "deliver",
         LOG,
         "Lambda writes the function's log by its role",
     ),
@@ -104,7 +126,11 @@ fn actions(operation: &str) -> Vec<String> {
         "S3.ListParts" => vec!["s3:ListMultipartUploadParts".to_owned()],
         _ => {
             let (service, name) = operation.split_once('.').expect("a service and a name");
-            vec![format!("{}:{name}", service.to_lowercase())]
+            let service = match service {
+                "EventBridge" => "events".to_owned(),
+                other => other.to_lowercase().replace(' ', ""),
+            };
+            vec![format!("{service}:{name}")]
         }
     }
 }
@@ -184,12 +210,15 @@ fn beyond_its_role_a_function_may_be_traced_where_that_is_wished_and_nothing_els
 async fn each_role_allows_exactly_what_its_function_does() {
     let template = cloakroom_tests::template();
     let mut wrong = vec![];
-    for (function, operations) in wide::flow().await {
+    for (function, operations) in Box::pin(wide::flow()).await {
         let role = match function {
             "submit" => "SubmitRole",
             "worker" => "WorkerRole",
             "dead-letters" => "DeadLettersRole",
             "sweeper" => "SweeperRole",
+            "events" => "EventsRole",
+            "publisher" => "PublisherRole",
+            "deliver" => "DeliverRole",
             _ => "StatusRole",
         };
         let mut needed: BTreeSet<String> = operations

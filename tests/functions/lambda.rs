@@ -27,7 +27,7 @@ const LIFE: Duration = Duration::from_secs(900);
 /// Makes the SDK log its operations: a line for every try, when its endpoint is known. The SDK's other spans stay off,
 /// so that the span of the line is that of the operation.
 const LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_scheduler=debug,\
-    aws_sdk_sqs=debug,\
+    aws_sdk_sqs=debug,aws_sdk_eventbridge=debug,aws_sdk_secretsmanager=debug,\
     aws_smithy_runtime::client::orchestrator::endpoints=debug";
 
 /// A running function.

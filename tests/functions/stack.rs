@@ -4,10 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::extract::Path;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use cloakroom_app::delivery::Delivery;
 use cloakroom_app::ports::{DeadLetterStore as _, Objects as _};
 use cloakroom_app::{Host as _, SystemHost};
@@ -30,6 +33,7 @@ pub(crate) struct Stack {
     /// Table of jobs.
     pub(crate) store: DynamoStore,
     queue: SqsQueue,
+    deliveries: SqsQueue,
     variables: HashMap<String, String>,
 }
 
@@ -55,8 +59,16 @@ impl Stack {
             .expect("make it")
             .queue;
         let queue = queues.queue;
+        let deliveries = SqsQueue::create(&clients, "deliveries", Duration::from_secs(60), 5)
+            .await
+            .expect("make it")
+            .queue;
+        let replies = SqsQueue::create_alone(&clients, "replies")
+            .await
+            .expect("make it");
         let mut variables = variables();
         variables.insert("AWS_ENDPOINT_URL_SCHEDULER".to_owned(), scheduler().await);
+        let (bus, keys) = (bus().await, secrets().await);
         for (name, value) in [
             ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb_url()),
             ("AWS_ENDPOINT_URL_SQS", services.sqs_url()),
@@ -64,6 +76,10 @@ impl Stack {
             ("CLOAKROOM_QUEUE_URL", queue.url()),
             ("CLOAKROOM_DEAD_LETTERS_URL", queues.dead_letters.url()),
             ("CLOAKROOM_LISTS_URL", lists.url()),
+            ("CLOAKROOM_DELIVERIES_URL", deliveries.url()),
+            ("CLOAKROOM_REPLY_QUEUES", replies.url()),
+            ("AWS_ENDPOINT_URL_EVENTBRIDGE", &bus),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &keys),
         ] {
             variables.insert(name.to_owned(), value.to_owned());
         }
@@ -71,6 +87,7 @@ impl Stack {
             services,
             store,
             queue,
+            deliveries,
             variables,
         }
     }
@@ -92,6 +109,50 @@ impl Stack {
 
     pub(crate) async fn function(&self, name: &str) -> Function {
         Function::start(name, &self.variables).await
+    }
+
+    /// Starts the function behind the table's stream. It differs from deliver by its variables.
+    pub(crate) async fn publisher(&self) -> Function {
+        let mut variables = self.variables.clone();
+        variables.remove("CLOAKROOM_KEYS_SECRET");
+        Function::start("notify", &variables).await
+    }
+
+    /// Starts the function behind the queue of deliveries.
+    pub(crate) async fn deliver(&self) -> Function {
+        self.function("notify").await
+    }
+
+    /// Returns the visible deliveries as an event. They are not deleted.
+    pub(crate) async fn receive_deliveries(&self) -> Value {
+        event(
+            self.deliveries
+                .receive(10, Duration::ZERO)
+                .await
+                .expect("receive"),
+        )
+    }
+
+    /// Returns the record of a job as an event of the table's stream.
+    pub(crate) async fn change(&self, job: &JobKey) -> Value {
+        let sdk = embedded::sdk_at(self.services.dynamodb_url()).await;
+        let key = AttributeValue::S(format!("job#{}#{}", job.tenant, job.id));
+        let got = aws_sdk_dynamodb::Client::new(&sdk)
+            .get_item()
+            .table_name("jobs-table")
+            .key("pk", key)
+            .send()
+            .await;
+        let item = got.expect("read").item.expect("a job");
+        let image = item
+            .iter()
+            .map(|(name, value)| (name.clone(), image(value)));
+        let image: serde_json::Map<_, _> = image.collect();
+        json!({"Records": [{
+            "eventName": "MODIFY",
+            "eventSource": "aws:dynamodb",
+            "dynamodb": {"NewImage": image, "SequenceNumber": "1"},
+        }]})
     }
 
     /// Returns the visible messages as an event for the worker. They are not deleted.
@@ -150,6 +211,57 @@ impl Stack {
     }
 }
 
+/// Returns a value of the table as the stream shows it.
+fn image(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({"S": text}),
+        AttributeValue::N(number) => json!({"N": number}),
+        AttributeValue::Bool(is) => json!({"BOOL": is}),
+        AttributeValue::B(bytes) => json!({"B": BASE64.encode(bytes.as_ref())}),
+        AttributeValue::L(all) => json!({"L": all.iter().map(image).collect::<Vec<_>>()}),
+        other => panic!("records have no {other:?}"),
+    }
+}
+
+/// Starts a stand-in for `EventBridge`, which accepts every event. Returns its URL.
+async fn bus() -> String {
+    let put = async |headers: HeaderMap, put: String| {
+        assert_eq!(headers["x-amz-target"], "AWSEvents.PutEvents");
+        let put: Value = serde_json::from_str(&put).expect("JSON");
+        let entries = put["Entries"].as_array().expect("entries");
+        assert!(
+            entries
+                .iter()
+                .all(|entry| entry["EventBusName"] == "a-bus" && entry["Source"] == "cloakroom"),
+            "{put}"
+        );
+        let accepted: Vec<_> = entries.iter().map(|_| json!({"EventId": "1"})).collect();
+        Json(json!({"FailedEntryCount": 0, "Entries": accepted}))
+    };
+    serve(Router::new().route("/", post(put))).await
+}
+
+/// Starts a stand-in for Secrets Manager, which has the deployment's keys. Returns its URL.
+async fn secrets() -> String {
+    let get = async |headers: HeaderMap, asked: String| {
+        assert_eq!(
+            headers["x-amz-target"], "secretsmanager.GetSecretValue",
+            "{asked}"
+        );
+        let keys = json!({"key": "k".repeat(64)}).to_string();
+        Json(json!({"Name": "keys", "SecretString": keys}))
+    };
+    serve(Router::new().route("/", post(get))).await
+}
+
+/// Serves these routes on a free port. Returns the URL.
+async fn serve(routes: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    url
+}
+
 /// Starts a stand-in for `EventBridge` Scheduler, which accepts the first schedule of each name. Returns its URL.
 async fn scheduler() -> String {
     let known = Arc::new(Mutex::new(HashSet::new()));
@@ -173,11 +285,7 @@ async fn scheduler() -> String {
             Json(json!({"Message": "it is there"})),
         )
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let routes = Router::new().route("/schedules/{name}", post(create));
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    url
+    serve(Router::new().route("/schedules/{name}", post(create))).await
 }
 
 /// Returns messages of a queue as an event.
@@ -230,6 +338,9 @@ fn variables() -> HashMap<String, String> {
         ("CLOAKROOM_DIAGNOSTICS", "on"),
         ("CLOAKROOM_PRODUCERS", "default"),
         ("CLOAKROOM_PRODUCER_BUCKETS", PRODUCERS_BUCKET),
+        ("CLOAKROOM_WEBHOOKS", "on"),
+        ("CLOAKROOM_EVENT_BUS", "a-bus"),
+        ("CLOAKROOM_KEYS_SECRET", "keys"),
     ];
     all.iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

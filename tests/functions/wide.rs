@@ -28,12 +28,15 @@ struct Flow {
     submit: Function,
     worker: Function,
     status: Function,
+    events: Function,
     dead_letters: Function,
     sweeper: Function,
+    publisher: Function,
+    deliver: Function,
 }
 
 /// Runs the flow. Returns the operations of AWS that each function called or presigned.
-pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
+pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 8] {
     let stack = Stack::start().await;
     let (submit, worker, status) = tokio::join!(
         stack.function("submit"),
@@ -42,13 +45,18 @@ pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
     );
     let (dead_letters, sweeper) =
         tokio::join!(stack.function("dead-letters"), stack.function("sweeper"));
+    let (events, publisher, deliver) =
+        tokio::join!(stack.function("status"), stack.publisher(), stack.deliver());
     let flow = Flow {
         stack,
         submit,
         worker,
         status,
+        events,
         dead_letters,
         sweeper,
+        publisher,
+        deliver,
     };
     flow.accept_and_replay().await;
     flow.upload(
@@ -67,24 +75,32 @@ pub(crate) async fn flow() -> [(&'static str, BTreeSet<String>); 5] {
     flow.work().await;
     flow.cancel_while_it_runs().await;
     flow.keep_large_things().await;
+    flow.notify_listeners().await;
     flow.take_in_what_producers_send().await;
     flow.end_what_nothing_else_ends().await;
     let Flow {
         submit,
         worker,
         status,
+        events,
         dead_letters,
         sweeper,
+        publisher,
+        deliver,
         ..
     } = flow;
     let (submit, worker, status) = tokio::join!(submit.end(), worker.end(), status.end());
     let (dead_letters, sweeper) = tokio::join!(dead_letters.end(), sweeper.end());
+    let (events, publisher, deliver) = tokio::join!(events.end(), publisher.end(), deliver.end());
     [
         ("submit", submit),
         ("worker", worker),
         ("status", status),
+        ("events", events),
         ("dead-letters", dead_letters),
         ("sweeper", sweeper),
+        ("publisher", publisher),
+        ("deliver", deliver),
     ]
 }
 
@@ -281,6 +297,69 @@ impl Flow {
             self.work().await;
             let result = self.ask("GET", &format!("{path}/result"), &json!({})).await;
             assert_eq!(result["statusCode"], 303, "{result}");
+        }
+    }
+
+    /// Notifies a webhook that is not there, a reply queue and a bus, of a job with a large result. Sends a delivery again,
+    /// and shares a link.
+    async fn notify_listeners(&self) {
+        let headers = [
+            ("callback-url", "https://no-such-host.example/hook"),
+            ("reply-to", "replies"),
+            ("correlation-id", "order-1"),
+        ];
+        let payload = json!({"result": "x".repeat(LARGE)});
+        let path = self.accepted(&headers, &payload).await;
+        self.work().await;
+        let job = JobKey {
+            tenant: Tenant::default(),
+            id: path[6..].parse().expect("a path of a job"),
+        };
+        let done = json!({"batchItemFailures": []});
+        let change = self.stack.change(&job).await;
+        assert_eq!(self.publisher.invoke(&change).await, done);
+        let deliveries = self.stack.receive_deliveries().await;
+        let left = self.deliver.invoke(&deliveries).await;
+        assert_eq!(
+            left["batchItemFailures"].as_array().map(Vec::len),
+            Some(1),
+            "the webhook waits for its next attempt: {left}"
+        );
+        let listed = self
+            .ask("GET", &format!("{path}/deliveries"), &json!({}))
+            .await;
+        let listed: Value =
+            serde_json::from_str(listed["body"].as_str().expect("a body")).expect("JSON");
+        let listed = listed["deliveries"].as_array().expect("a list");
+        let delivered = |kind: &str, state: &str| {
+            let it = listed
+                .iter()
+                .find(|it| it["kind"] == kind)
+                .expect("it is listed");
+            assert_eq!(it["state"], state, "{it}");
+            it["id"].as_str().expect("an id")
+        };
+        delivered("webhook", "pending");
+        let again = format!(
+            "{path}/deliveries/{}/redeliver",
+            delivered("reply", "delivered")
+        );
+        assert_eq!(
+            self.ask("POST", &again, &json!({})).await["statusCode"],
+            202
+        );
+        let json = json!({"content-type": "application/json"});
+        let links = format!("{path}/links");
+        let link = request("POST", &links, &json!({}), &json, Some("{}"));
+        let link = self.status.invoke(&link).await;
+        assert_eq!(link["statusCode"], 201, "{link}");
+        let link: Value =
+            serde_json::from_str(link["body"].as_str().expect("a body")).expect("JSON");
+        let shared = link["events"].as_str().expect("a path");
+        for path in [shared.trim_start_matches("/v1"), &format!("{path}/events")] {
+            let events = request("GET", path, &json!({}), &json!({}), None);
+            let events = self.events.invoke(&events).await;
+            assert_eq!(header(&events, "content-type"), "text/event-stream");
         }
     }
 

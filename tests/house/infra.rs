@@ -244,11 +244,13 @@ fn the_stack_behind_an_http_api_is_the_same_stack() {
     let made = std::fs::read_to_string(root().join("infra/http-api.yaml")).expect("a template");
     let http: Value = serde_yaml_ng::from_str(&made).expect("YAML");
     let rest = template();
-    // The stage of an HTTP API is not part of its paths.
+    // The stage of an HTTP API is not part of its paths, and it can't stream.
     let written = |value: &Value| {
         serde_yaml_ng::to_string(value)
             .expect("YAML")
             .replace("!Sub /${StageName}", "/")
+            .replace("!Ref Streaming", "off")
+            .replace("'off'", "off")
     };
     for (name, resource) in rest["Resources"].as_mapping().expect("resources") {
         if !OF_THE_REST_API.contains(&text(name)) {
@@ -303,13 +305,13 @@ fn the_routes_of_watch_are_those_of_the_template() {
     let template = template();
     let mut deployed = BTreeSet::new();
     for (path, methods) in paths(&template) {
-        let program = if uri(&methods[ANY]).contains("${SubmitFunction.Arn}") {
+        let program = if uris(&methods[ANY])[0].contains("${SubmitFunction.Arn}") {
             "submit"
         } else {
             "status"
         };
-        // The catch-all route includes the routes of jobs.
-        if path != "/jobs" {
+        // The catch-all route includes the routes of jobs and of shared links. Their events are the same program's.
+        if !path.starts_with("/jobs") && !path.starts_with("/shared") {
             deployed.insert(format!("{path:?} = {program:?}").replace("{proxy+}", "{*path}"));
         }
     }
@@ -327,12 +329,47 @@ fn paths(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
         .map(|(path, methods)| (text(path), methods))
 }
 
-fn uri(method: &Value) -> &str {
-    text(&method["x-amazon-apigateway-integration"]["uri"])
+/// Returns the URIs of a method's integrations. Where there are two, `Streaming` selects one.
+fn uris(method: &Value) -> Vec<&str> {
+    match &method["x-amazon-apigateway-integration"] {
+        Value::Tagged(tagged) => {
+            assert_eq!(
+                (tagged.tag.to_string().as_str(), &tagged.value[0]),
+                ("!If", &Value::from("IsStreamed"))
+            );
+            (1..3).map(|at| text(&tagged.value[at]["uri"])).collect()
+        }
+        plain => vec![text(&plain["uri"])],
+    }
 }
 
 #[test]
-fn every_path_asks_who_calls_but_for_a_browsers_preflight() {
+fn events_are_streamed_by_a_function_of_their_own_unless_that_is_off() {
+    let template = template();
+    let streamed: BTreeSet<_> = paths(&template)
+        .filter(|(_, methods)| uris(&methods[ANY]).len() == 2)
+        .map(|(path, methods)| {
+            let uris = uris(&methods[ANY]);
+            let name = "functions/${EventsFunction.Arn}/";
+            assert!(
+                uris[0].ends_with(&format!(
+                    "path/2021-11-15/{name}response-streaming-invocations"
+                )),
+                "{path}"
+            );
+            assert!(
+                uris[1].ends_with(&format!("path/2015-03-31/{name}invocations")),
+                "{path}"
+            );
+            path
+        })
+        .collect();
+    let wanted = ["/jobs/{id}/events", "/shared/{ticket}/events"];
+    assert_eq!(streamed, BTreeSet::from(wanted));
+}
+
+#[test]
+fn every_path_asks_who_calls_but_for_shared_links_and_a_browsers_preflight() {
     let template = template();
     for (path, methods) in paths(&template) {
         let names: BTreeSet<_> = methods
@@ -343,10 +380,20 @@ fn every_path_asks_who_calls_but_for_a_browsers_preflight() {
             .collect();
         assert_eq!(names, BTreeSet::from(["options", ANY]), "{path}");
         let security = serde_json::to_value(&methods[ANY]["security"]).expect("JSON");
-        let asked = serde_json::json!({ "!If": ["AsksNobody", [], [{ "caller": [] }]] });
+        // The function verifies the ticket in the path.
+        let asked = if path.starts_with("/shared/") {
+            serde_json::json!([])
+        } else {
+            serde_json::json!({ "!If": ["AsksNobody", [], [{ "caller": [] }]] })
+        };
         assert_eq!(security, asked, "{path}");
         assert!(methods["options"]["security"].is_null(), "{path}");
-        assert_eq!(uri(&methods["options"]), uri(&methods[ANY]), "{path}");
+        let (options, any) = (uris(&methods["options"]), uris(&methods[ANY]));
+        if any.len() == 1 {
+            assert_eq!(options, any, "{path}");
+        } else {
+            assert!(options[0].contains("${StatusFunction.Arn}"), "{path}");
+        }
     }
 }
 

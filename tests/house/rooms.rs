@@ -30,8 +30,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloakroom-cost", &["cloakroom-core"]),
     (
         "cloakroom-lambda",
-        &["cloakroom-app", "cloakroom-aws", "cloakroom-http"],
+        &[
+            "cloakroom-app",
+            "cloakroom-aws",
+            "cloakroom-http",
+            "cloakroom-webhooks",
+        ],
     ),
+    ("cloakroom-webhooks", &["cloakroom-app"]),
     ("demo", &["cloakroom"]),
     (
         "cloakroom-doctor",
@@ -44,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cloakroom-aws",
             "cloakroom-embedded",
             "cloakroom-http",
+            "cloakroom-webhooks",
         ],
     ),
     (
@@ -106,7 +113,10 @@ const KEPT: &[(&str, &[&str])] = &[
         &["cloakroom-lambda", "cloakroom-fuzz", FLOOR],
     ),
     ("rusqlite", &["cloakroom-embedded"]),
-    ("reqwest", &["cloakroom-client", "cloakroom-tests"]),
+    (
+        "reqwest",
+        &["cloakroom-client", "cloakroom-webhooks", "cloakroom-tests"],
+    ),
 ];
 
 /// Crates that the pure core must not use: async, logging, randomness and HTTP.

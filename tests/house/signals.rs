@@ -33,7 +33,7 @@ fn text(value: &Value) -> &str {
 fn an_alarm_is_silent_without_data_and_tells_whom_it_should() {
     let template = template();
     let alarms = of_type(&template, "AWS::CloudWatch::Alarm");
-    assert_eq!(alarms.len(), 19);
+    assert_eq!(alarms.len(), 29);
     for (name, alarm) in alarms {
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
         assert!(text(&alarm["AlarmDescription"]).ends_with('.'), "{name}");
@@ -73,8 +73,8 @@ fn errors_and_throttles_of_every_function_raise_an_alarm() {
     assert_eq!(watched("Throttles"), functions);
     assert_eq!(
         watched("IteratorAge"),
-        BTreeSet::from(["SweeperFunction"]),
-        "it alone reads a stream"
+        BTreeSet::from(["PublisherFunction", "SweeperFunction"]),
+        "they alone read a stream"
     );
 }
 

@@ -1,5 +1,6 @@
 //! Finds the table, bucket and queue of a deployment in the configuration of its functions. For operators' tools.
 
+use std::collections::HashMap;
 use std::error::Error;
 
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
@@ -24,27 +25,8 @@ pub struct Deployment {
 /// Finds the deployment whose functions are named `{stack}-submit` and so on. Requires
 /// `lambda:GetFunctionConfiguration`.
 pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortError> {
-    check_identity(clients).await?;
-    let unusable = |reason: String| PortError::Misconfigured {
-        service: "the deployment",
-        reason,
-    };
     let name = format!("{stack}-submit");
-    let got = aws_sdk_lambda::Client::new(clients.sdk())
-        .get_function_configuration()
-        .function_name(&name)
-        .send()
-        .await;
-    let function = got.map_err(|error| match port_error("AWS Lambda", &error) {
-        PortError::Misconfigured { reason, .. } => unusable(format!(
-            "the function {name}: {reason}; check --stack, AWS_REGION and the credentials"
-        )),
-        other @ (PortError::Unavailable { .. } | PortError::Unreadable { .. }) => other,
-    })?;
-    let variables = function
-        .environment
-        .and_then(|it| it.variables)
-        .unwrap_or_default();
+    let variables = variables(clients, &name).await?;
     let config = SubmitConfig::from_env(&|name| variables.get(name).cloned()).map_err(|error| {
         unusable(format!(
             "{name} is misconfigured: {error}; run `cloakroom doctor`"
@@ -55,6 +37,42 @@ pub async fn find(clients: &Clients, stack: &str) -> Result<Deployment, PortErro
         bucket: config.bucket,
         queue_url: config.queue_url,
     })
+}
+
+/// Finds the secret with the keys of the deployment. Requires `lambda:GetFunctionConfiguration`.
+pub async fn keys_secret(clients: &Clients, stack: &str) -> Result<String, PortError> {
+    let name = format!("{stack}-status");
+    let mut variables = variables(clients, &name).await?;
+    variables.remove("CLOAKROOM_KEYS_SECRET").ok_or_else(|| {
+        unusable(format!(
+            "the function {name} has no CLOAKROOM_KEYS_SECRET; deploy the current template"
+        ))
+    })
+}
+
+fn unusable(reason: String) -> PortError {
+    PortError::Misconfigured {
+        service: "the deployment",
+        reason,
+    }
+}
+
+/// Returns the variables of a function.
+async fn variables(clients: &Clients, name: &str) -> Result<HashMap<String, String>, PortError> {
+    check_identity(clients).await?;
+    let got = aws_sdk_lambda::Client::new(clients.sdk())
+        .get_function_configuration()
+        .function_name(name)
+        .send()
+        .await;
+    let function = got.map_err(|error| match port_error("AWS Lambda", &error) {
+        PortError::Misconfigured { reason, .. } => unusable(format!(
+            "the function {name}: {reason}; check --stack, AWS_REGION and the credentials"
+        )),
+        other @ (PortError::Unavailable { .. } | PortError::Unreadable { .. }) => other,
+    })?;
+    let variables = function.environment.and_then(|it| it.variables);
+    Ok(variables.unwrap_or_default())
 }
 
 /// Checks that a region and credentials are configured. Otherwise each call would fail with an error text of the SDK.

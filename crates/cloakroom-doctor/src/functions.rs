@@ -18,7 +18,9 @@ mod variables;
 pub(crate) use agreement::is_of;
 pub(crate) use kind::{KINDS, Kind, name};
 pub(crate) use variables::DEAD_LETTERS;
-use variables::{BUCKET, DIAGNOSTICS, LISTS, QUEUE, TABLE, Told, default_of, parse};
+use variables::{
+    BUCKET, DELIVERIES, DIAGNOSTICS, KEYS, LISTS, QUEUE, TABLE, Told, default_of, parse,
+};
 
 /// Configuration of a function in Lambda.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,6 +104,8 @@ pub(crate) struct Known {
     pub(crate) dead_letters_url: Option<String>,
     /// URL of the sweeper's own queue.
     pub(crate) lists_url: Option<String>,
+    /// URL of the queue of deliveries.
+    pub(crate) deliveries_url: Option<String>,
     pub(crate) diagnostics: bool,
     /// Timeout of each function.
     pub(crate) timeouts: Vec<(Kind, Duration)>,
@@ -163,6 +167,7 @@ pub(crate) fn judge(functions: &Functions, mapped: &[String], aws: &Aws) -> (Vec
     let agreed = |variable| agreement::right(&told, variable, mapped);
     (known.table, known.bucket, known.queue_url) = (agreed(TABLE), agreed(BUCKET), agreed(QUEUE));
     (known.dead_letters_url, known.lists_url) = (agreed(DEAD_LETTERS), agreed(LISTS));
+    known.deliveries_url = agreed(DELIVERIES);
     known.diagnostics = agreed(DIAGNOSTICS).is_some_and(|text| text == "on");
     (findings, known)
 }
@@ -221,6 +226,8 @@ fn fix_variable(variable: &str, value: Option<&str>, function: &str, aws: &Aws) 
         (None, QUEUE) => of_stack("Queue"),
         (None, DEAD_LETTERS) => of_stack("DeadLetters"),
         (None, LISTS) => of_stack("Lists"),
+        (None, DELIVERIES) => of_stack("Deliveries"),
+        (None, KEYS) => of_stack("Keys"),
         (None, _) => deploy(aws),
     }
 }

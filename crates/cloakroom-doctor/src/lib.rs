@@ -11,6 +11,7 @@ mod bucket;
 mod command;
 mod concurrency;
 mod credentials;
+mod deliveries;
 pub mod deployment;
 mod finding;
 mod functions;
@@ -109,6 +110,20 @@ async fn ask_all(
         Some(facts) => findings.extend(lists::judge(facts, known.timeout(Kind::Sweeper), &aws)),
         None => findings.push(unnamed("lists", "CLOAKROOM_LISTS_URL")),
     }
+    let mut deliveries = None;
+    match &known.deliveries_url {
+        Some(url) => {
+            let facts = deliveries.insert(deliveries::ask(&clients.sqs(), url).await?);
+            findings.extend(deliveries::judge(facts, known.timeout(Kind::Deliver), &aws));
+        }
+        None => findings.push(unnamed("deliveries", "CLOAKROOM_DELIVERIES_URL")),
+    }
+    let stream = || {
+        table
+            .as_ref()
+            .and_then(table::Facts::stream)
+            .map(Source::Arn)
+    };
     for (link, source) in [
         (
             Link::Queue,
@@ -123,12 +138,13 @@ async fn ask_all(
                 .as_ref()
                 .map(|it| Source::from_queue(&it.queue, &it.url)),
         ),
+        (Link::Stream, stream()),
+        (Link::Changes, stream()),
         (
-            Link::Stream,
-            table
+            Link::Deliveries,
+            deliveries
                 .as_ref()
-                .and_then(table::Facts::stream)
-                .map(Source::Arn),
+                .map(|it| Source::from_queue(&it.queue, &it.url)),
         ),
     ] {
         findings.extend(mapping::judge(link, &mappings, source, &aws));

@@ -80,10 +80,14 @@ pub(crate) fn judge(
     );
     match link {
         Link::Queue => findings.push(concurrency(link, mapping, aws)),
-        Link::DeadLetters | Link::Lists => {}
+        Link::DeadLetters | Link::Lists | Link::Deliveries => {}
         Link::Stream => findings.extend([
             stream::filter(mapping, aws),
-            stream::bisection(mapping, aws),
+            stream::bisection(link, mapping, aws),
+        ]),
+        Link::Changes => findings.extend([
+            stream::filter_of_changes(mapping, aws),
+            stream::bisection(link, mapping, aws),
         ]),
     }
     findings
@@ -120,7 +124,7 @@ fn missing(link: Link, all: &[Mapping], source: Source<'_>, aws: &Aws) -> Findin
         "--event-source-arn",
         arn,
     ];
-    let criteria = stream::criteria();
+    let criteria = stream::criteria(link);
     words.extend(link.options(&criteria));
     finding.fixed_by(aws.run(&words))
 }

@@ -10,6 +10,12 @@ use crate::needs::Needs;
 /// Maximum duration of a long poll (`Prefer: wait=25`), plus the time of a call.
 const HELD: Duration = Duration::from_secs(28);
 
+/// Maximum duration of a stream of events, plus the time of a call.
+const STREAMED: Duration = Duration::from_secs(58);
+
+/// Time after which API Gateway stops streaming events.
+const STREAM: Duration = Duration::from_secs(60);
+
 /// Time after which API Gateway stops waiting for a response.
 const GATEWAY: Duration = Duration::from_secs(29);
 
@@ -17,7 +23,7 @@ const GATEWAY: Duration = Duration::from_secs(29);
 const LONGEST: Duration = Duration::from_secs(900);
 
 pub(crate) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
-    let http = [Kind::Submit, Kind::Status]
+    let http = [Kind::Submit, Kind::Status, Kind::Events]
         .into_iter()
         .filter_map(|kind| Some(held(kind, known.timeout(kind)?, aws)));
     let worker = known.worker_timeout().zip(known.lease_and_margin);
@@ -31,14 +37,18 @@ pub(crate) fn judge(known: &Known, needs: Needs, aws: &Aws) -> Vec<Finding> {
 fn held(kind: Kind, timeout: Duration, aws: &Aws) -> Finding {
     let function = name(&aws.stack, kind);
     let check = check("functions", format!("{function}: timeout"));
-    if timeout >= HELD {
+    let (needed, wanted, longest) = match kind {
+        Kind::Events => (STREAMED, STREAM, "a stream of events may take 55 s"),
+        _ => (HELD, GATEWAY, "a long poll may take 25 s"),
+    };
+    if timeout >= needed {
         return check.ok(seconds(timeout));
     }
     let finding = check.warn(
-        format!("{}, and a long poll may take 25 s", seconds(timeout)),
-        "the gateway responds with 502 or 503 to a request that exceeds the function's timeout",
+        format!("{}, and {longest}", seconds(timeout)),
+        "the gateway responds with 502 or 503 to a request that exceeds the function's timeout, or ends its stream",
     );
-    finding.fixed_by(longer(&function, GATEWAY, aws))
+    finding.fixed_by(longer(&function, wanted, aws))
 }
 
 /// Checks the worker's timeout. An attempt does not start if its end can't be recorded in time. A longer one is cut
@@ -150,6 +160,17 @@ mod tests {
     #[test]
     fn the_times_of_the_template_are_fine() {
         assert_eq!(judged(29, 29, 60, 30).0, [State::Ok; 4]);
+    }
+
+    #[test]
+    fn a_stream_of_events_must_not_outlast_its_function() {
+        for (timeout, state) in [(60, State::Ok), (29, State::Warn)] {
+            let known = Known {
+                timeouts: vec![(Kind::Events, Duration::from_secs(timeout))],
+                ..Known::default()
+            };
+            assert_eq!(judge(&known, USUAL, &somewhere())[0].state, state);
+        }
     }
 
     #[test]

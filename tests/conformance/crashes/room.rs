@@ -127,6 +127,8 @@ impl<'a> Room<'a> {
             inline_limit: 2000,
             schedule: None,
             diagnostics: false,
+            listeners: cloakroom_app::Listeners::default(),
+            webhooks: false,
         };
         let (mut submit, mut uploads) =
             cloakroom_aws::submit(&config, &faulty, commands.clone(), Arc::new(LogMeter));
@@ -151,6 +153,7 @@ impl<'a> Room<'a> {
             table: table.clone(),
             bucket: bucket.clone(),
             namespace,
+            listeners: None,
         };
         let mut jobs = cloakroom_aws::jobs(&config, &faulty, Arc::new(LogMeter));
         jobs.shared.host = clock.clone();
@@ -265,6 +268,7 @@ impl<'a> Room<'a> {
             query: String::new(),
             not_before: None,
             trace: RequestTrace::default(),
+            events: None,
         };
         let submitted = twice(async || {
             let (submit, submission) = (self.submit.clone(), submission.clone());

@@ -30,6 +30,7 @@ fn job() -> Job {
         command,
         retention: Duration::from_secs(86_400),
         not_before: None,
+        events: None,
     };
     Job::accept(new, Timestamp::from_millis(1_795_248_000_120))
 }
@@ -119,6 +120,7 @@ async fn a_record_weighs_its_result_and_the_rest() {
     let end = AttemptEnd::Done(Success {
         result,
         resource: None,
+        published: vec![],
     });
     let settle = Transition::settle(
         &running,

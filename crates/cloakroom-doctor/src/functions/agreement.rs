@@ -2,13 +2,14 @@
 
 use super::kind::{Kind, name};
 use super::variables::{
-    AUDIENCE, AUTHORIZER, BUCKET, CLAIM, DIAGNOSTICS, NAMESPACE, QUEUE, SERVICE, TABLE, Told,
+    AUDIENCE, AUTHORIZER, BUCKET, CLAIM, DELIVERIES, DIAGNOSTICS, EVENT_BUS, KEYS, NAMESPACE,
+    QUEUE, REPLY_QUEUES, SERVICE, TABLE, Told,
 };
 use crate::command::Aws;
 use crate::finding::{Finding, check};
 
 /// Variables that must be the same in all functions, and the consequence if they are not.
-const SHARED: [(&str, &str); 9] = [
+const SHARED: [(&str, &str); 13] = [
     (
         TABLE,
         "jobs are written to one table and read from another: they never run, or are never found",
@@ -44,6 +45,22 @@ const SHARED: [(&str, &str); 9] = [
     (
         AUDIENCE,
         "one function accepts tokens of app clients that the other rejects",
+    ),
+    (
+        DELIVERIES,
+        "deliveries are sent to one queue and received from another: webhooks and replies are not sent",
+    ),
+    (
+        KEYS,
+        "links are signed with one key and verified with another: all of them are rejected",
+    ),
+    (
+        REPLY_QUEUES,
+        "jobs are accepted whose replies can't be sent, or rejected although they could",
+    ),
+    (
+        EVENT_BUS,
+        "events are put on the bus of publisher, or on none, whatever submit has",
     ),
 ];
 
@@ -108,6 +125,7 @@ pub(super) fn judge(told: &[Told], mapped: &[String], aws: &Aws) -> Vec<Finding>
             findings.push(match (variable, right.as_str()) {
                 (DIAGNOSTICS, "on") => diagnosed(aws),
                 (AUTHORIZER, "none") => open(),
+                (REPLY_QUEUES | EVENT_BUS, "") => check.clone().ok("none"),
                 (AUDIENCE, "") => check.clone().ok("every app client of the user pool"),
                 (_, right) => check.clone().ok(right),
             });

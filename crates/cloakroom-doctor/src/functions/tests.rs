@@ -1,10 +1,12 @@
-use super::variables::{AUDIENCE, AUTHORIZER, CLAIM, NAMESPACE, SERVICE};
+use super::variables::{AUDIENCE, AUTHORIZER, CLAIM, EVENT_BUS, NAMESPACE, REPLY_QUEUES, SERVICE};
 use super::*;
 use crate::command::somewhere;
 use crate::finding::State;
 
 const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/work";
 const DEAD_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/dead";
+const DELIVERIES_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/deliveries";
+const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:1:secret:keys";
 const LISTS_URL: &str = "https://sqs.eu-west-1.amazonaws.com/1/lists";
 
 fn function(variables: &[(&str, &str)]) -> Function {
@@ -29,6 +31,8 @@ fn right() -> Functions {
         (AUTHORIZER, "api-key"),
     );
     let till = (AUDIENCE, "till");
+    let (deliveries, secret) = ((DELIVERIES, DELIVERIES_URL), (KEYS, SECRET));
+    let of_jobs = [keys, till, namespace, deliveries, secret];
     Functions(vec![
         (
             Kind::Submit,
@@ -45,7 +49,8 @@ fn right() -> Functions {
             Kind::Worker,
             Answer::Is(function(&[queue, off, ("CLOAKROOM_LEASE_SECONDS", "30")])),
         ),
-        (Kind::Status, Answer::Is(function(&[keys, till, namespace]))),
+        (Kind::Status, Answer::Is(function(&of_jobs))),
+        (Kind::Events, Answer::Is(function(&of_jobs))),
         (
             Kind::DeadLetters,
             Answer::Is(function(&[(DEAD_LETTERS, DEAD_URL)])),
@@ -54,6 +59,8 @@ fn right() -> Functions {
             Kind::Sweeper,
             Answer::Is(function(&[queue, (LISTS, LISTS_URL)])),
         ),
+        (Kind::Publisher, Answer::Is(function(&[deliveries]))),
+        (Kind::Deliver, Answer::Is(function(&[deliveries, secret]))),
     ])
 }
 
@@ -115,9 +122,10 @@ fn functions_as_the_template_makes_them_are_fine() {
     assert_eq!(
         (
             known.dead_letters_url.as_deref(),
-            known.lists_url.as_deref()
+            known.lists_url.as_deref(),
+            known.deliveries_url.as_deref()
         ),
-        (Some(DEAD_URL), Some(LISTS_URL))
+        (Some(DEAD_URL), Some(LISTS_URL), Some(DELIVERIES_URL))
     );
     assert_eq!(
         known.lease_and_margin.map(|(lease, _)| lease),
@@ -271,6 +279,11 @@ fn whoever_has_another_value_than_the_others_is_named() {
         (Kind::Status, AUTHORIZER, "none", "api-key"),
         (Kind::Status, CLAIM, "custom:tenant", "sub"),
         (Kind::Status, AUDIENCE, "shop", "till"),
+        (Kind::Events, AUTHORIZER, "none", "api-key"),
+        (Kind::Publisher, DELIVERIES, other, DELIVERIES_URL),
+        (Kind::Deliver, DELIVERIES, other, DELIVERIES_URL),
+        (Kind::Deliver, KEYS, "others", SECRET),
+        (Kind::Publisher, TABLE, "others", "jobs"),
     ] {
         let (state, check, found, fix) = judged(&with(&[(kind, variable, value)]));
         let function = name("cloakroom", kind);
@@ -280,6 +293,22 @@ fn whoever_has_another_value_than_the_others_is_named() {
             format!("{function} has {value}, and the others have {right}")
         );
         assert_eq!(fix, somewhere().set_variable(&function, variable, right));
+    }
+}
+
+#[test]
+fn listeners_that_one_function_permits_are_those_that_the_other_notifies() {
+    for (variable, one, other) in [
+        (EVENT_BUS, Kind::Submit, Kind::Publisher),
+        (REPLY_QUEUES, Kind::Submit, Kind::Deliver),
+    ] {
+        let value = "https://sqs.eu-west-1.amazonaws.com/1/replies";
+        assert_eq!(
+            ill(&with(&[(one, variable, value), (other, variable, value)])),
+            []
+        );
+        let (state, check, ..) = judged(&with(&[(other, variable, value)]));
+        assert_eq!((state, check), (State::Fail, format!("all: {variable}")));
     }
 }
 
@@ -313,6 +342,7 @@ fn a_deployment_that_asks_nobody_is_warned_of() {
     let found = ill(&with(&[
         (Kind::Submit, AUTHORIZER, "none"),
         (Kind::Status, AUTHORIZER, ""),
+        (Kind::Events, AUTHORIZER, ""),
     ]));
     assert_eq!(found.len(), 1, "{found:?}");
     let it = (found[0].state, &*found[0].check, &*found[0].found);

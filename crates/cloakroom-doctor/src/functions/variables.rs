@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cloakroom_app::http_settings::{Authorizer, HttpSettings, TENANT_CLAIM};
 use cloakroom_aws::config::{
-    ConfigError, DeadLettersConfig, JobsConfig, Lookup, MeterConfig, SubmitConfig, SweeperConfig,
-    WorkerConfig, http_settings,
+    ConfigError, DeadLettersConfig, DeliverConfig, JobListenersConfig, JobsConfig, Lookup,
+    MeterConfig, PublisherConfig, SubmitConfig, SweeperConfig, WorkerConfig, http_settings,
 };
 
 use super::kind::Kind;
@@ -37,6 +37,7 @@ pub(super) fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError>
                 (NAMESPACE, namespace(lookup)),
                 (DIAGNOSTICS, on_or_off(config.diagnostics)),
             ]);
+            shared.extend(listeners(lookup));
         }
         Kind::Worker => {
             let config = WorkerConfig::from_env(lookup)?;
@@ -47,10 +48,13 @@ pub(super) fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError>
                 (QUEUE, config.queue_url),
             ]);
             shared.push((DIAGNOSTICS, on_or_off(config.diagnostics)));
-            // It derives ids when it accepts the commands of producers.
-            shared.extend(config.producers.map(|_| (NAMESPACE, namespace(lookup))));
+            // It derives ids and permits listeners when it accepts the commands of producers.
+            if config.producers.is_some() {
+                shared.push((NAMESPACE, namespace(lookup)));
+                shared.extend(listeners(lookup));
+            }
         }
-        Kind::Status => {
+        Kind::Status | Kind::Events => {
             let (config, http) = (JobsConfig::from_env(lookup)?, http_settings(lookup)?);
             shared.extend(callers(http));
             shared.extend([
@@ -58,6 +62,14 @@ pub(super) fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError>
                 (BUCKET, config.bucket),
                 (NAMESPACE, namespace(lookup)),
             ]);
+            if let Some(JobListenersConfig {
+                deliveries_url,
+                keys_secret,
+                ..
+            }) = config.listeners
+            {
+                shared.extend([(DELIVERIES, deliveries_url), (KEYS, keys_secret)]);
+            }
         }
         Kind::DeadLetters => {
             let config = DeadLettersConfig::from_env(lookup)?;
@@ -73,6 +85,24 @@ pub(super) fn parse(kind: Kind, lookup: Lookup<'_>) -> Result<Told, ConfigError>
                 (TABLE, config.table),
                 (QUEUE, config.queue_url),
                 (LISTS, config.lists_url),
+            ]);
+        }
+        Kind::Publisher => {
+            let config = PublisherConfig::from_env(lookup)?;
+            shared.extend([
+                (TABLE, config.table),
+                (DELIVERIES, config.deliveries_url),
+                (EVENT_BUS, config.event_bus.unwrap_or_default()),
+            ]);
+        }
+        Kind::Deliver => {
+            let config = DeliverConfig::from_env(lookup)?;
+            shared.extend([
+                (TABLE, config.table),
+                (BUCKET, config.bucket),
+                (DELIVERIES, config.deliveries_url),
+                (KEYS, config.keys_secret),
+                (REPLY_QUEUES, text(lookup, REPLY_QUEUES)),
             ]);
         }
     }
@@ -91,12 +121,25 @@ fn namespace(lookup: Lookup<'_>) -> String {
     uuid::Uuid::try_parse(text.trim()).map_or(text, |uuid| uuid.to_string())
 }
 
+/// Returns the listeners that a function permits. The parser has accepted them.
+fn listeners(lookup: Lookup<'_>) -> [(&'static str, String); 2] {
+    [REPLY_QUEUES, EVENT_BUS].map(|name| (name, text(lookup, name)))
+}
+
+fn text(lookup: Lookup<'_>, name: &str) -> String {
+    lookup(name).unwrap_or_default().trim().to_owned()
+}
+
 pub(super) const TABLE: &str = "CLOAKROOM_TABLE";
 pub(super) const BUCKET: &str = "CLOAKROOM_BUCKET";
 pub(super) const SERVICE: &str = "CLOAKROOM_SERVICE";
 pub(super) const QUEUE: &str = "CLOAKROOM_QUEUE_URL";
 pub(crate) const DEAD_LETTERS: &str = "CLOAKROOM_DEAD_LETTERS_URL";
 pub(super) const LISTS: &str = "CLOAKROOM_LISTS_URL";
+pub(super) const DELIVERIES: &str = "CLOAKROOM_DELIVERIES_URL";
+pub(super) const KEYS: &str = "CLOAKROOM_KEYS_SECRET";
+pub(super) const REPLY_QUEUES: &str = "CLOAKROOM_REPLY_QUEUES";
+pub(super) const EVENT_BUS: &str = "CLOAKROOM_EVENT_BUS";
 pub(super) const NAMESPACE: &str = "CLOAKROOM_NAMESPACE";
 pub(super) const DIAGNOSTICS: &str = "CLOAKROOM_DIAGNOSTICS";
 pub(super) const AUTHORIZER: &str = "CLOAKROOM_AUTHORIZER";
@@ -124,14 +167,17 @@ pub(super) fn default_of(variable: &str) -> Option<String> {
             .lease
             .as_secs()
             .to_string(),
-        DIAGNOSTICS => "off".to_owned(),
+        DIAGNOSTICS | "CLOAKROOM_WEBHOOKS" => "off".to_owned(),
+        "CLOAKROOM_EVENT_BUS_EVENTS" => "terminal".to_owned(),
         AUTHORIZER => Authorizer::default().as_str().to_owned(),
         CLAIM => TENANT_CLAIM.to_owned(),
         "CLOAKROOM_LONGEST_WAIT_SECONDS" => cloakroom_app::jobs::LONGEST_WAIT.as_secs().to_string(),
         "CLOAKROOM_PUBLIC_BASE_URL" => "/".to_owned(),
-        "CLOAKROOM_CORS_ORIGINS" | "CLOAKROOM_PRODUCERS" | "CLOAKROOM_PRODUCER_BUCKETS" => {
-            String::new()
-        }
+        "CLOAKROOM_CORS_ORIGINS"
+        | "CLOAKROOM_PRODUCERS"
+        | "CLOAKROOM_PRODUCER_BUCKETS"
+        | REPLY_QUEUES
+        | EVENT_BUS => String::new(),
         _ => return None,
     };
     Some(value)

@@ -33,7 +33,13 @@ const LIST: Call = Call {
 
 pub(crate) async fn ask(client: &Client, stack: &str) -> Result<Mappings, Stop> {
     let mut all = vec![];
-    for kind in [Kind::Worker, Kind::DeadLetters, Kind::Sweeper] {
+    for kind in [
+        Kind::Worker,
+        Kind::DeadLetters,
+        Kind::Sweeper,
+        Kind::Publisher,
+        Kind::Deliver,
+    ] {
         let listed = client
             .list_event_source_mappings()
             .function_name(name(stack, kind))

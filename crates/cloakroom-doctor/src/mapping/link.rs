@@ -14,6 +14,10 @@ pub(crate) enum Link {
     Lists,
     /// The table's stream to the sweeper.
     Stream,
+    /// The table's stream to the publisher.
+    Changes,
+    /// The queue of deliveries to deliver.
+    Deliveries,
 }
 
 /// Response type of a function that reports the messages to keep.
@@ -32,6 +36,8 @@ impl Link {
             Self::DeadLetters => "dead letters to dead-letters",
             Self::Lists => "lists to sweeper",
             Self::Stream => "stream to sweeper",
+            Self::Changes => "stream to publisher",
+            Self::Deliveries => "deliveries to deliver",
         }
     }
 
@@ -45,14 +51,16 @@ impl Link {
             Self::Queue => Kind::Worker,
             Self::DeadLetters => Kind::DeadLetters,
             Self::Lists | Self::Stream => Kind::Sweeper,
+            Self::Changes => Kind::Publisher,
+            Self::Deliveries => Kind::Deliver,
         }
     }
 
     /// Returns the part of the source's ARN that identifies its service.
     pub(super) const fn service(self) -> &'static str {
         match self {
-            Self::Queue | Self::DeadLetters | Self::Lists => ":sqs:",
-            Self::Stream => ":dynamodb:",
+            Self::Queue | Self::DeadLetters | Self::Lists | Self::Deliveries => ":sqs:",
+            Self::Stream | Self::Changes => ":dynamodb:",
         }
     }
 
@@ -72,11 +80,18 @@ impl Link {
                 "the sweeper learns of no job: a job whose message is lost never ends; records of the stream are deleted \
                  after a day"
             }
+            Self::Changes => {
+                "the publisher learns of no change: no webhook, reply or event of a bus is sent; records of the stream are \
+                 deleted after a day"
+            }
+            Self::Deliveries => {
+                "webhooks and replies are not sent; they are deleted after four days"
+            }
         }
     }
 
-    /// Returns the consequence if the function does not report the messages to keep. A batch of the stream fails as a
-    /// whole.
+    /// Returns the consequence if the function does not report the messages to keep. The sweeper fails for a batch of the
+    /// stream as a whole.
     pub(super) const fn unreported(self) -> Option<&'static str> {
         match self {
             Self::Queue => Some(
@@ -92,6 +107,12 @@ impl Link {
                  is lost never ends",
             ),
             Self::Stream => None,
+            Self::Changes => Some(
+                "Lambda skips the changes that could not be published: their listeners are not notified",
+            ),
+            Self::Deliveries => Some(
+                "Lambda deletes the deliveries that wait for their next attempt: they are lost",
+            ),
         }
     }
 
@@ -111,21 +132,24 @@ impl Link {
             Self::Queue => of_queue("5", CONCURRENCY),
             Self::DeadLetters => of_queue("10", FEW),
             Self::Lists => of_queue("1", FEW),
-            Self::Stream => {
-                let mut words = vec![
-                    "--starting-position",
-                    "TRIM_HORIZON",
-                    "--batch-size",
-                    "1000",
-                ];
-                words.extend([
-                    "--maximum-batching-window-in-seconds",
-                    "60",
-                    "--bisect-batch-on-function-error",
-                ]);
-                words.extend(["--filter-criteria", criteria]);
-                words
-            }
+            Self::Deliveries => of_queue("10", CONCURRENCY),
+            Self::Stream => of_stream(
+                "1000",
+                ["--maximum-batching-window-in-seconds", "60"],
+                criteria,
+            ),
+            Self::Changes => of_stream("25", ["--function-response-types", REPORTS], criteria),
         }
     }
+}
+
+fn of_stream<'a>(batch: &'a str, besides: [&'a str; 2], criteria: &'a str) -> Vec<&'a str> {
+    let mut words = vec!["--starting-position", "TRIM_HORIZON", "--batch-size", batch];
+    words.extend(besides);
+    words.extend([
+        "--bisect-batch-on-function-error",
+        "--filter-criteria",
+        criteria,
+    ]);
+    words
 }

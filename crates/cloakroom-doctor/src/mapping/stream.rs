@@ -11,12 +11,58 @@ use crate::finding::Finding;
 const STATUS: [&str; 4] = ["dynamodb", "NewImage", "status", "S"];
 
 /// Returns the filter of the template.
-pub(super) fn criteria() -> String {
-    let pattern = STATUS
+pub(super) fn criteria(link: Link) -> String {
+    let patterns = match link {
+        Link::Changes => changes().to_vec(),
+        _ => vec![
+            STATUS
+                .iter()
+                .rev()
+                .fold(json!(["accepted"]), |inner, name| json!({ *name: inner })),
+        ],
+    };
+    let filters: Vec<_> = patterns
         .iter()
-        .rev()
-        .fold(json!(["accepted"]), |inner, name| json!({ *name: inner }));
-    json!({ "Filters": [{ "Pattern": pattern.to_string() }] }).to_string()
+        .map(|pattern| json!({ "Pattern": pattern.to_string() }))
+        .collect();
+    json!({ "Filters": filters }).to_string()
+}
+
+/// Returns the patterns of the publisher: changes of jobs with listeners. Most listeners only want the last change.
+fn changes() -> [Value; 2] {
+    let pattern = |image: Value| json!({ "dynamodb": { "NewImage": image } });
+    [
+        pattern(json!({ "notify": { "S": ["all"] } })),
+        pattern(json!({
+            "notify": { "S": ["terminal"] },
+            "status": { "S": ["succeeded", "failed", "cancelled"] },
+        })),
+    ]
+}
+
+/// Checks the filter of the publisher.
+pub(super) fn filter_of_changes(mapping: &Mapping, aws: &Aws) -> Finding {
+    let check = Link::Changes.check("filter");
+    let parsed = mapping
+        .filters
+        .iter()
+        .map(|pattern| serde_json::from_str::<Value>(pattern).unwrap_or_default());
+    let parsed: Vec<_> = parsed.collect();
+    let finding = if changes().iter().all(|pattern| parsed.contains(pattern)) {
+        return check.ok("jobs with listeners");
+    } else if parsed.is_empty() {
+        check.warn(
+            "it does not exist",
+            "the publisher runs for every change of every job, at a cost",
+        )
+    } else {
+        check.fail(
+            mapping.filters.join(" or "),
+            "it may hide changes from the publisher: their listeners are not notified",
+        )
+    };
+    let criteria = criteria(Link::Changes);
+    finding.fixed_by(update(mapping, &["--filter-criteria", &criteria], aws))
 }
 
 /// Result of matching a record with status `accepted` against a pattern.
@@ -75,18 +121,19 @@ pub(super) fn filter(mapping: &Mapping, aws: &Aws) -> Finding {
             "it hides all accepted jobs from the sweeper: a job whose message is lost never ends",
         )
     };
-    finding.fixed_by(update(mapping, &["--filter-criteria", &criteria()], aws))
+    let criteria = criteria(Link::Stream);
+    finding.fixed_by(update(mapping, &["--filter-criteria", &criteria], aws))
 }
 
-pub(super) fn bisection(mapping: &Mapping, aws: &Aws) -> Finding {
-    let check = Link::Stream.check("BisectBatchOnFunctionError");
+pub(super) fn bisection(link: Link, mapping: &Mapping, aws: &Aws) -> Finding {
+    let check = link.check("BisectBatchOnFunctionError");
     if mapping.bisects {
         return check.ok("on");
     }
     let finding = check.warn(
         "it is off",
-        "a record that the sweeper can't process blocks up to 999 others with every retry, and records are deleted after \
-         a day",
+        "a record that the function can't process blocks the others of its batch with every retry, and records are \
+         deleted after a day",
     );
     finding.fixed_by(update(mapping, &["--bisect-batch-on-function-error"], aws))
 }

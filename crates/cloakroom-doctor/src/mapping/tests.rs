@@ -51,7 +51,12 @@ fn judged_of_stream(mapping: Mapping) -> Vec<(State, String, Option<String>)> {
     ill(Link::Stream, vec![mapping], Source::Arn(STREAM))
 }
 
-const OF_QUEUES: [Link; 3] = [Link::Queue, Link::DeadLetters, Link::Lists];
+const OF_QUEUES: [Link; 4] = [
+    Link::Queue,
+    Link::DeadLetters,
+    Link::Lists,
+    Link::Deliveries,
+];
 
 fn updating(change: &str) -> String {
     format!("aws lambda update-event-source-mapping --uuid u-1 {change} --region eu-west-1")
@@ -76,6 +81,7 @@ fn without_a_mapping_of_this_queue_nothing_is_done() {
         (Link::Queue, "worker", 5, 10),
         (Link::DeadLetters, "dead-letters", 10, 2),
         (Link::Lists, "sweeper", 1, 2),
+        (Link::Deliveries, "deliver", 10, 10),
     ] {
         let fix = format!(
             "aws lambda create-event-source-mapping --function-name cloakroom-{function} --event-source-arn {WORK} \
@@ -255,4 +261,46 @@ fn what_nobody_can_name_is_not_asked_for() {
         findings.iter().map(|it| it.state).collect::<Vec<_>>(),
         [State::Skip]
     );
+}
+
+/// Returns the mapping of the publisher.
+fn of_changes() -> Mapping {
+    let patterns = [
+        r#"{"dynamodb":{"NewImage":{"notify":{"S":["all"]}}}}"#,
+        r#"{"dynamodb":{"NewImage":{"notify":{"S":["terminal"]},"status":{"S":["succeeded","failed","cancelled"]}}}}"#,
+    ];
+    Mapping {
+        reports_failures: true,
+        filters: patterns.map(str::to_owned).to_vec(),
+        ..of_stream()
+    }
+}
+
+#[test]
+fn the_publisher_sees_the_changes_of_jobs_with_listeners() {
+    let judged = |mapping| ill(Link::Changes, vec![mapping], Source::Arn(STREAM));
+    assert_eq!(judged(of_changes()), []);
+    let narrow = Mapping {
+        filters: vec![ACCEPTED.to_owned()],
+        ..of_changes()
+    };
+    let without = Mapping {
+        filters: vec![],
+        ..of_changes()
+    };
+    for (mapping, state) in [(narrow, State::Fail), (without, State::Warn)] {
+        let [(found, _, Some(fix))] = &judged(mapping)[..] else {
+            panic!("one that can be fixed")
+        };
+        assert_eq!(*found, state);
+        for pattern in of_changes().filters {
+            let quoted = pattern.replace('"', "\\\"");
+            assert!(fix.contains(&quoted), "{fix}");
+        }
+    }
+    let unreported = Mapping {
+        reports_failures: false,
+        ..of_changes()
+    };
+    assert_eq!(judged(unreported)[0].0, State::Fail);
 }

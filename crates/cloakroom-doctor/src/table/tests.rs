@@ -75,7 +75,7 @@ fn another_key_can_only_be_fixed_by_another_table() {
         assert!(fix.contains("create-table --table-name jobs-pk "), "{fix}");
         assert_eq!(
             fix.matches(r#"{"CLOAKROOM_TABLE":"jobs-pk"}"#).count(),
-            5,
+            8,
             "{fix}"
         );
     }
