@@ -1,6 +1,6 @@
 //! Changes of jobs, for those who wait in the same process.
 //!
-//! Where one process makes all changes, as in the dev runner, a waiting request is woken at once. Elsewhere it reads the
+//! A process that makes all changes, like the dev runner, wakes a waiting request at once. Other processes read the
 //! record again after a while.
 
 use std::time::Duration;

@@ -221,7 +221,7 @@ mod tests {
     use crate::testing::{Nothing, Room};
     use crate::{Command, HandlerError, JobContext};
 
-    /// Runs a job that publishes these events, in two attempts of which the first fails after that.
+    /// Runs a job that publishes these events, in two attempts. The first attempt fails after that.
     async fn published(events: Vec<(&'static str, Value)>) -> cloakroom_core::Job {
         let (events, attempts) = (Arc::new(events), Arc::new(AtomicU32::new(0)));
         let publish = move |_: Nothing, job: JobContext| {

@@ -239,14 +239,14 @@ impl Follow {
     }
 }
 
-/// What happened to a job that a request follows.
+/// Next event of a job that a request follows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FollowStep {
     /// The job has changed.
     Changed(Box<Job>),
     /// The job has not changed for a while.
     Silence,
-    /// The job has ended or expired, or the time is over.
+    /// The job has ended or expired, or the time has passed.
     End,
 }
 

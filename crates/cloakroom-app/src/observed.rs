@@ -8,7 +8,7 @@ use cloakroom_core::{Job, JobId, JobKey, Tenant, Timestamp, Transition, UploadId
 use crate::changes::{ChangeWatch, Changes};
 use crate::ports::{Acceptance, Change, JobStore, PartsRecord, PortError};
 
-/// Receives the jobs whose listeners must be notified, after each change that they are told of.
+/// Receives the jobs whose listeners must be notified, after each change that concerns them.
 pub type ChangeObserver = Arc<dyn Fn(Job) + Send + Sync>;
 
 /// A table that reports its changes.
@@ -44,7 +44,7 @@ impl ObservedStore {
     }
 }
 
-/// Returns true for a change that listeners are told of: everything but the renewal of a lease without progress.
+/// Returns true for a change that concerns listeners: everything but the renewal of a lease without progress.
 fn is_reported(transition: &Transition) -> bool {
     transition.patch.step.is_some() || transition.patch.progress.is_some()
 }

@@ -157,7 +157,7 @@ pub struct DeliveryLog {
     pub gone: bool,
 }
 
-/// What to do about the message of a delivery.
+/// Decision about the message of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
     /// Nothing: the delivery has ended.

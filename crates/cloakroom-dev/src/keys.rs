@@ -17,9 +17,9 @@ const FILE: &str = "keys.json";
 /// Keys of a dev runner. They are read each time, so that a change takes effect at once.
 #[derive(Debug, Clone)]
 pub enum DevKeys {
-    /// In memory, until the end of the process.
+    /// Keys in memory, until the end of the process.
     Memory(Arc<DeploymentKeys>),
-    /// In a file.
+    /// Keys in a file.
     File(PathBuf),
 }
 

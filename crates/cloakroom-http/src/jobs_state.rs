@@ -23,7 +23,7 @@ pub(crate) struct JobsState {
 #[derive(Clone)]
 struct SharedPlace {
     path: String,
-    /// Whether the holder may cancel the job.
+    /// True if the holder may cancel the job.
     cancel: bool,
 }
 

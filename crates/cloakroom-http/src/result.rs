@@ -25,7 +25,7 @@ pub(crate) async fn result(
     respond(&state, &job_key(id, &parts)?, &parts.headers).await
 }
 
-/// Responds with the result of a job, or with the job if there is none yet.
+/// Responds with the result of a job, or with the job if there is no result yet.
 pub(crate) async fn respond(
     state: &JobsState,
     key: &JobKey,

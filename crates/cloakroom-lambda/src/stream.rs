@@ -29,7 +29,7 @@ pub fn accepted(event: &Value) -> Option<Vec<JobKey>> {
 /// the failed record and all later ones again.
 ///
 /// A record that can't be read is skipped, because it would stop its shard. So is a renewal of a lease without progress,
-/// which changes nothing that a listener is told of.
+/// which changes nothing that concerns a listener.
 pub async fn publish(publisher: &Publisher, event: &Value) -> Value {
     for record in event["Records"].as_array().into_iter().flatten() {
         let images = &record["dynamodb"];

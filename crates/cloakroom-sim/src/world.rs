@@ -424,7 +424,7 @@ impl State {
         });
     }
 
-    /// Adds a committed change to the stream of those that listeners are told of.
+    /// Adds a committed change to the stream of those that concern listeners.
     pub(crate) fn changed(&mut self, job: &Job) {
         let scope = job.events.as_ref().and_then(|events| events.scope());
         if scope.is_some_and(|scope| scope.includes(job.status)) {

@@ -71,7 +71,7 @@ impl Listening {
         job
     }
 
-    /// Handles the next visible message. Returns false if there is none.
+    /// Handles the next visible message. Returns false if no message is visible.
     pub async fn deliver_once(&self) -> bool {
         let Some(received) = self.memory.receive(VISIBILITY) else {
             return false;

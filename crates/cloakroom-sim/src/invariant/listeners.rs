@@ -33,7 +33,7 @@ impl Heading {
 }
 
 impl Watch {
-    /// Records a committed change that listeners are told of.
+    /// Records a committed change that concerns listeners.
     pub(crate) fn committed(&mut self, job: &Job) {
         let event = Heading::new(&CloudEvent::from_job(job, ""));
         self.heard
