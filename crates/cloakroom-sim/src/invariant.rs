@@ -2,6 +2,7 @@
 //! a wrong clock are tolerated within [`SKEW`].
 
 mod changes;
+mod heard;
 mod listeners;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use cloakroom_core::transition::{Event, latest_attempt};
 use cloakroom_core::{Job, JobKey, LeaseToken, Status, Timestamp};
 
-use listeners::Heard;
+use heard::Heard;
 
 use crate::names::{short, without_token};
 use crate::plan::SKEW;

@@ -1,36 +1,10 @@
 //! Invariants of the events that a receiver gets.
 
-use cloakroom_core::{CloudEvent, Job, Timestamp};
+use cloakroom_core::{CloudEvent, Job};
 
+use super::heard::{Heading, Heard};
 use super::{Life, Watch, life};
 use crate::names::short;
-
-/// Events of one job that the receiver of its webhook accepted.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    /// Events of all committed changes.
-    committed: Vec<Heading>,
-    /// Accepted events, in order.
-    accepted: Vec<Heading>,
-}
-
-/// Identity of an event. The time distinguishes the incarnations of a job's id, whose events have the same ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Heading {
-    id: String,
-    kind: String,
-    time: Timestamp,
-}
-
-impl Heading {
-    fn new(event: &CloudEvent) -> Self {
-        Self {
-            id: event.id.clone(),
-            kind: event.kind.clone(),
-            time: event.time,
-        }
-    }
-}
 
 impl Watch {
     /// Records a committed change that concerns listeners.
