@@ -2,7 +2,7 @@
 
 use cloakroom_core::{CloudEvent, Job};
 
-use super::heard::{Heading, Heard};
+use super::heard::Heading;
 use super::{Life, Watch, life};
 use crate::names::short;
 
