@@ -22,6 +22,7 @@ use crate::body::RequestBody;
 use crate::job_query::{JobQuery, job_key};
 use crate::jobs_state::JobsState;
 use crate::problems::Rejection;
+use crate::uploads::whole_number;
 use crate::{caller, cancel, events, request_trace, response, result};
 
 /// Longest body that describes a link, in bytes.
@@ -104,7 +105,7 @@ fn parse_terms(body: &[u8]) -> Result<(Vec<TicketScope>, Duration), Rejection> {
                         )),
                     },
                     "ttl_seconds" => {
-                        match value.as_u64().filter(|ttl| TICKET_SECONDS.contains(ttl)) {
+                        match whole_number(value).filter(|ttl| TICKET_SECONDS.contains(ttl)) {
                             Some(ttl) => seconds = ttl,
                             None => errors.push(FieldError::new(
                                 "/ttl_seconds",

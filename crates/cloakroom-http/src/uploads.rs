@@ -233,7 +233,7 @@ fn parse_terms(body: &[u8]) -> Result<(UploadTerms, Option<PartLayout>), Rejecti
 const LIMIT_AS_F64: f64 = LARGEST_UPLOAD as f64;
 
 /// Returns a whole number, however it is written: to JSON Schema, `896.0` is one, too.
-fn whole_number(value: &Value) -> Option<u64> {
+pub(crate) fn whole_number(value: &Value) -> Option<u64> {
     value
         .as_u64()
         .or_else(|| value.as_f64()?.to_string().parse().ok())

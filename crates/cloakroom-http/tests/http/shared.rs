@@ -161,6 +161,7 @@ async fn invalid_terms_of_a_link_are_rejected_with_their_place() {
     for body in [
         r#"{"ttl_seconds":60}"#,
         r#"{"ttl_seconds":86400}"#,
+        r#"{"ttl_seconds":385.0}"#,
         "",
         "{}",
     ] {
