@@ -46,7 +46,10 @@ struct Endpoints {
     sqs: Option<String>,
     s3: Option<String>,
     scheduler: Option<String>,
+    // Without the feature, no client reads these two.
+    #[cfg_attr(not(feature = "listeners"), allow(dead_code))]
     eventbridge: Option<String>,
+    #[cfg_attr(not(feature = "listeners"), allow(dead_code))]
     secrets_manager: Option<String>,
 }
 
