@@ -6,6 +6,7 @@ import json
 import random
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -178,6 +179,26 @@ def replies(runner):
     print(f"replies: {len(seen)}, one of {LARGE} bytes by the extended client")
 
 
+def plain(runner, secret):
+    """A receiver that hangs does not delay jobs without listeners."""
+    receiver = Receiver(hanging=1.0)
+    receiver.secret = secret
+    def median(name):
+        times = []
+        for n in range(50):
+            begun = time.monotonic()
+            runner.submit({}, f"{name}-{n}", prefer="wait=20")
+            times.append(time.monotonic() - begun)
+        return statistics.median(times)
+    before = median("before")
+    listening = [runner.submit({}, f"listening-{n}", callback_url=receiver.url) for n in range(10)]
+    until("ten deliveries that hang", lambda: len(receiver.failed) == len(listening), 30)
+    beside = median("beside")
+    assert not receiver.accepted, "no delivery hung any more"
+    until("the end of the deliveries", lambda: all(receiver.accepted[job] for job in listening), 60)
+    print(f"plain jobs: {before * 1000:.1f} ms each; beside a receiver that hangs {beside * 1000:.1f} ms, or {beside / before:.2f} of that")
+
+
 def many(runner, receiver, jobs, kill):
     """Every terminal event arrives, and none is forged, whatever fails."""
     begun = time.monotonic()
@@ -213,6 +234,7 @@ def main():
             receiver.secret = runner.secret()
             webhooks(runner, receiver)
             replies(runner)
+            plain(runner, receiver.secret)
             failing = Receiver(1 / 3, 0.01 if asked.kill else 0, 2 if asked.kill else 1, asked.seed)
             failing.secret = runner.secret()
             many(runner, failing, asked.jobs, asked.kill)

@@ -129,7 +129,7 @@ impl Plan {
     pub fn listens(&self) -> bool {
         match self.mutation {
             Some(mutation) => mutation.is_of_listeners(),
-            None => Dice::new(self.seed, 11).chance(50),
+            None => Dice::new(self.seed, 12).chance(50),
         }
     }
 

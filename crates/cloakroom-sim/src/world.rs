@@ -223,11 +223,22 @@ impl World {
             .retain(|_, object| object.put_at.after(objects_life) > now);
     }
 
-    /// Wakes all tasks that wait for messages.
+    /// Wakes all tasks that wait for messages or changes.
     pub(crate) fn stir(&self) {
         self.moved.notify_waiters();
         if self.violation().is_some() {
             self.broken.cancel();
+        }
+    }
+
+    /// Waits for a change that is not published yet.
+    pub(crate) async fn changed(&self) {
+        loop {
+            let moved = self.moved.notified();
+            if !self.state().changes.is_empty() {
+                return;
+            }
+            moved.await;
         }
     }
 

@@ -27,6 +27,7 @@ pub(crate) async fn publisher(world: Arc<World>) {
         };
         let work = async {
             loop {
+                world.changed().await;
                 sleep(Duration::from_secs(1)).await;
                 let batch: Vec<_> = world.state().changes.iter().take(BATCH).cloned().collect();
                 let mut done = 0;
