@@ -114,7 +114,7 @@ pub(crate) fn no_query(query: &str) -> Result<(), PayloadError> {
     let parameters = form_urlencoded::parse(query.as_bytes());
     let detail = "this command accepts no query parameters; send this as a member of the JSON body";
     let errors: Vec<_> = parameters
-        .map(|(name, _)| FieldError::new(format!("/{}", error::escaped(&name)), detail))
+        .map(|(name, _)| FieldError::in_member(&name, detail))
         .collect();
     if errors.is_empty() {
         Ok(())

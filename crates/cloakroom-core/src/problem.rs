@@ -157,6 +157,16 @@ impl FieldError {
             detail: detail.into(),
         }
     }
+
+    /// Creates an error in a member of the document itself.
+    pub fn in_member(name: &str, detail: impl Into<String>) -> Self {
+        Self::new(format!("/{}", reference_token(name)), detail)
+    }
+}
+
+/// Escapes the name of a member for a JSON Pointer (RFC 6901, section 3).
+pub fn reference_token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 impl Problem {
@@ -246,6 +256,10 @@ mod tests {
         assert_eq!(
             (error.pointer.as_str(), error.detail.as_str()),
             ("/a/0", "must be a number")
+        );
+        assert_eq!(
+            FieldError::in_member("a/b~c", "is unknown").pointer,
+            "/a~1b~0c"
         );
     }
 

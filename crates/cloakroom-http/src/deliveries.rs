@@ -9,7 +9,6 @@ use cloakroom_app::publish::RedeliverError;
 use cloakroom_core::delivery::{Delivery, DeliveryAttempt};
 use cloakroom_core::{Code, DeliveryKind, DeliveryLog, DeliveryState, Timestamp};
 use http::StatusCode;
-use http::request::Parts;
 use serde::Serialize;
 
 use crate::job_query::job_key;
@@ -56,11 +55,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
     let key = job_key(id, &parts)?;
-    let job = state
-        .jobs
-        .get(&key)
-        .await?
-        .ok_or_else(Rejection::unknown_job)?;
+    let job = state.load(&key).await?;
     let log = match &state.jobs.publisher {
         Some(publisher) if job.events.is_some() => publisher.deliveries(&job).await?,
         _ => DeliveryLog::default(),
@@ -78,33 +73,20 @@ pub(crate) async fn redeliver(
 ) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
     let Path((job, delivery)) = ids.map_err(|_| Rejection::unknown_job())?;
-    send_again(&state, job, &delivery, &parts).await?;
-    Ok(StatusCode::ACCEPTED.into_response())
-}
-
-async fn send_again(
-    state: &JobsState,
-    job: String,
-    delivery: &str,
-    parts: &Parts,
-) -> Result<(), Rejection> {
-    let key = job_key(Ok(Path(job)), parts)?;
-    let job = state
-        .jobs
-        .get(&key)
-        .await?
-        .ok_or_else(Rejection::unknown_job)?;
+    let key = job_key(Ok(Path(job)), &parts)?;
+    let job = state.load(&key).await?;
     let Some(publisher) = &state.jobs.publisher else {
         return Err(unknown_delivery());
     };
-    publisher.redeliver(&job, delivery).await.map_err(|error| match error {
+    publisher.redeliver(&job, &delivery).await.map_err(|error| match error {
         RedeliverError::Unknown => unknown_delivery(),
         RedeliverError::Overtaken => Rejection::new(
             Code::DeliveryOvertaken,
             "a later event of the job has replaced this one; redeliver the latest delivery in the list",
         ),
         RedeliverError::Unavailable(error) => error.into(),
-    })
+    })?;
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 fn unknown_delivery() -> Rejection {

@@ -51,8 +51,7 @@ pub(crate) async fn stream(
     parts: &Parts,
 ) -> Result<Response, Rejection> {
     let cursor = cursor(&parts.headers, parts.uri.query().unwrap_or_default());
-    let job = state.jobs.get(&key).await?;
-    let job = job.ok_or_else(Rejection::unknown_job)?;
+    let job = state.load(&key).await?;
     if job.status.is_terminal() && cursor.is_some_and(|cursor| job.version <= cursor) {
         let mut response = response::empty(StatusCode::NO_CONTENT);
         response::no_store(response.headers_mut());

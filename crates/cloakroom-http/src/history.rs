@@ -20,11 +20,7 @@ pub(crate) async fn history(
     request: Request,
 ) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
-    let job = state
-        .jobs
-        .get(&job_key(id, &parts)?)
-        .await?
-        .ok_or_else(Rejection::unknown_job)?;
+    let job = state.load(&job_key(id, &parts)?).await?;
     let mut response = response::json(
         StatusCode::OK,
         &HistoryView::from_job(&job, &state.site.settings.base_path),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use cloakroom_app::Jobs;
-use cloakroom_core::Job;
 use cloakroom_core::view::JobView;
+use cloakroom_core::{Job, JobKey};
 
 use crate::Site;
 use crate::long_polls::LongPolls;
+use crate::problems::Rejection;
 
 /// State of the routes of jobs.
 #[derive(Clone)]
@@ -43,6 +44,12 @@ impl JobsState {
             shared: Some(SharedPlace { path, cancel }),
             ..self.clone()
         }
+    }
+
+    /// Loads a job.
+    pub(crate) async fn load(&self, key: &JobKey) -> Result<Job, Rejection> {
+        let job = self.jobs.get(key).await?;
+        job.ok_or_else(Rejection::unknown_job)
     }
 
     /// Returns the document of a job, with the links that the caller can use.

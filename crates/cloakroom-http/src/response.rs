@@ -85,7 +85,7 @@ pub(crate) fn retry_after(headers: &mut HeaderMap, job: &Job, now: Timestamp) {
     headers.insert(RETRY_AFTER, HeaderValue::from(poll::retry_after(job, now)));
 }
 
-/// Forbids all caches to store a response.
+/// Forbids all caches to store a response, for example one with links that work for anyone who has them.
 pub(crate) fn no_store(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

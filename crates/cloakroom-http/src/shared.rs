@@ -63,11 +63,7 @@ async fn create_link(
         .map_err(|error| error.into_rejection(BODY_LIMIT, advice))?;
     let (scope, lifetime) = parse_terms(&bytes)?;
     let key = job_key(id, parts)?;
-    let job = state
-        .jobs
-        .get(&key)
-        .await?
-        .ok_or_else(Rejection::unknown_job)?;
+    let job = state.load(&key).await?;
     let (text, ticket) = links(state)?.create(&job, scope, lifetime).await?;
     let url = format!("{}/shared/{text}", state.site.settings.base_path);
     let link = Link {
@@ -113,10 +109,7 @@ fn parse_terms(body: &[u8]) -> Result<(Vec<TicketScope>, Duration), Rejection> {
                             )),
                         }
                     }
-                    name => errors.push(FieldError::new(
-                        format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-                        "is unknown; remove it",
-                    )),
+                    name => errors.push(FieldError::in_member(name, "is unknown; remove it")),
                 }
             }
         }

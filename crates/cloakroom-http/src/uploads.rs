@@ -100,10 +100,9 @@ async fn start(
         headers: links::header_members(ready.link.headers),
         expires_at: ready.expires_at,
     };
-    Ok(links::no_store(response::json(
-        StatusCode::CREATED,
-        &upload,
-    )))
+    let mut response = response::json(StatusCode::CREATED, &upload);
+    response::no_store(response.headers_mut());
+    Ok(response)
 }
 
 fn is_json(content_type: &[u8]) -> bool {
@@ -132,10 +131,7 @@ fn parse_members(
         .keys()
         .filter(|name| !MEMBERS.contains(&name.as_str()))
     {
-        errors.push(FieldError::new(
-            format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-            "is unknown; remove it",
-        ));
+        errors.push(FieldError::in_member(name, "is unknown; remove it"));
     }
     Ok(members)
 }

@@ -67,16 +67,6 @@ pub fn check_url(url: &str, reach: Reach) -> Result<(), InvalidCallbackUrl> {
     parse(url, reach).map(drop)
 }
 
-/// Returns the scheme, host and non-default port of a URL, for display: `https://hooks.example.com`.
-///
-/// Returns an empty text if the URL is not an HTTP or HTTPS URL.
-pub fn origin(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(url) if Reach::Local.allows_scheme(url.scheme()) => url.origin().ascii_serialization(),
-        Ok(_) | Err(_) => String::new(),
-    }
-}
-
 /// Parses a callback URL, with the checks of [`check_url`].
 pub(crate) fn parse(text: &str, reach: Reach) -> Result<Url, InvalidCallbackUrl> {
     if text.len() > MAX_URL_BYTES {

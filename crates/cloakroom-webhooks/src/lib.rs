@@ -35,7 +35,7 @@ mod sender;
 mod webhooks;
 
 pub use address::is_public;
-pub use callback_url::{InvalidCallbackUrl, MAX_URL_BYTES, check_url, origin};
+pub use callback_url::{InvalidCallbackUrl, MAX_URL_BYTES, check_url};
 pub use error::PostError;
 pub use reach::Reach;
 pub use webhooks::{TIME_LIMIT, Webhooks};

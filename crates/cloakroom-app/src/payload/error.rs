@@ -1,6 +1,6 @@
 //! Errors of payloads, in terms that don't require knowledge of Rust.
 
-use cloakroom_core::problem::FieldError;
+use cloakroom_core::problem::{FieldError, reference_token};
 use serde_path_to_error::{Path, Segment};
 
 /// Reason to reject a payload.
@@ -27,7 +27,7 @@ pub(super) fn invalid(path: &Path, text: &str) -> PayloadError {
         .strip_prefix("duplicate field `")
         .and_then(|rest| rest.strip_suffix('`'))
     {
-        pointer = format!("{pointer}/{}", escaped(name));
+        pointer = format!("{pointer}/{}", reference_token(name));
     }
     PayloadError::Invalid(vec![FieldError::new(pointer, plain(text))])
 }
@@ -92,7 +92,7 @@ fn pointer(path: &Path) -> String {
     for segment in path {
         let name = match segment {
             Segment::Seq { index } => index.to_string(),
-            Segment::Map { key } => escaped(key),
+            Segment::Map { key } => reference_token(key),
             Segment::Enum { variant } => variant.clone(),
             // The path is unknown from here: the pointer to the parent is the best one.
             Segment::Unknown => break,
@@ -101,9 +101,4 @@ fn pointer(path: &Path) -> String {
         pointer.push_str(&name);
     }
     pointer
-}
-
-/// Escapes a name in a JSON Pointer.
-pub(super) fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }

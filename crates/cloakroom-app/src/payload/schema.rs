@@ -7,13 +7,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use cloakroom_core::problem::FieldError;
+use cloakroom_core::problem::{FieldError, reference_token};
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Number, Value};
 
-use super::error::escaped;
 use super::json;
 use super::tree::Tree;
 
@@ -258,7 +257,7 @@ impl Check<'_> {
                 .get("properties")
                 .and_then(|properties| properties.get(&**name));
             if let Some(schema) = known.or(others) {
-                self.below(schema, member, pointer, &escaped(name));
+                self.below(schema, member, pointer, &reference_token(name));
             }
         }
     }

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::links::{header_members, no_store};
+use super::links::header_members;
 use crate::problems::Rejection;
 use crate::submit_state::SubmitState;
 use crate::{Site, caller, request_trace, response};
@@ -102,7 +102,9 @@ fn respond(status: StatusCode, site: &Site, upload: PartsUpload) -> Response {
         parts: upload.parts.into_iter().map(Part::new).collect(),
         expires_at: upload.expires_at,
     };
-    no_store(response::json(status, &document))
+    let mut response = response::json(status, &document);
+    response::no_store(response.headers_mut());
+    response
 }
 
 fn upload_path(site: &Site, id: UploadId) -> String {
