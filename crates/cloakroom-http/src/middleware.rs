@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::cors::{self, CorsRequest};
 use crate::problems::{self, Rejection};
-use crate::request_trace::RequestIds;
+use crate::request_trace::{RequestIds, X_REQUEST_ID};
 use crate::{Site, conditional};
 
 /// Wraps the routes of a site: traces and logs each request, and completes its response.
@@ -51,7 +51,7 @@ pub(crate) async fn middleware(
 
     let headers = response.headers_mut();
     headers.insert(
-        "x-request-id",
+        X_REQUEST_ID,
         HeaderValue::try_from(&trace.request_id).expect("an id is visible ASCII"),
     );
     cors::add_headers(&site.settings.cors, &cors_request, headers);

@@ -8,11 +8,17 @@ mod xray;
 use cloakroom_app::TraceContext;
 use cloakroom_app::envelope::RequestTrace;
 use cloakroom_core::{CommandType, JobId, Tenant};
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use tracing::field::display;
 use uuid::Uuid;
 use xray::XRay;
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+/// Id of a request.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Most bytes of a `tracestate` that are passed on: the standard's minimum (section 3.3.1.5).
 const TRACESTATE_LIMIT: usize = 512;
@@ -29,9 +35,9 @@ pub(crate) struct RequestIds {
 
 impl RequestIds {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let xray = single_line(headers, "x-amzn-trace-id").and_then(XRay::parse);
+        let xray = single_line(headers, &X_AMZN_TRACE_ID).and_then(XRay::parse);
         let sent =
-            single_line(headers, "traceparent").and_then(|text| TraceContext::parse(text.trim()));
+            single_line(headers, &TRACEPARENT).and_then(|text| TraceContext::parse(text.trim()));
         // A `tracestate` belongs to the `traceparent` beside it, and to no other.
         let tracestate = sent.as_ref().and_then(|_| tracestate(headers));
         let context = sent.or_else(|| xray.as_ref().map(|xray| xray.trace_context(random())));
@@ -39,7 +45,7 @@ impl RequestIds {
         let valid =
             |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
         let request_id = headers
-            .get("x-request-id")
+            .get(X_REQUEST_ID)
             .and_then(|value| value.to_str().ok())
             .filter(valid);
         let request_id = request_id.map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned);
@@ -79,7 +85,7 @@ pub(crate) fn record(tenant: Option<&Tenant>, command: Option<&CommandType>, job
 }
 
 /// Returns the value of a header that has exactly one line.
-fn single_line<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn single_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut lines = headers.get_all(name).iter();
     lines
         .next()?
@@ -91,7 +97,7 @@ fn single_line<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Joins the lines of a `tracestate`. Returns `None` if it is too long, or not visible ASCII.
 fn tracestate(headers: &HeaderMap) -> Option<String> {
     let lines: Option<Vec<_>> = headers
-        .get_all("tracestate")
+        .get_all(TRACESTATE)
         .iter()
         .map(|line| line.to_str().ok().map(str::trim))
         .collect();

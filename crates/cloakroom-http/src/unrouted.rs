@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::cors::{self, CorsRequest};
 use crate::problems::{self, Rejection};
-use crate::request_trace::RequestIds;
+use crate::request_trace::{RequestIds, X_REQUEST_ID};
 
 /// Returns the problem document of a request that the HTTP server did not pass to the router.
 ///
@@ -23,7 +23,7 @@ pub fn unrouted_response(cors: &Cors, status: StatusCode, path: &str) -> Respons
     );
     let headers = response.headers_mut();
     headers.insert(
-        "x-request-id",
+        X_REQUEST_ID,
         HeaderValue::try_from(&id).expect("an id is visible ASCII"),
     );
     cors::add_headers(cors, &cors_request, headers);

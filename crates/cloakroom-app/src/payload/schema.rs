@@ -257,7 +257,7 @@ impl Check<'_> {
                 .get("properties")
                 .and_then(|properties| properties.get(&**name));
             if let Some(schema) = known.or(others) {
-                self.below(schema, member, pointer, &reference_token(name));
+                self.below(schema, member, pointer, name);
             }
         }
     }
@@ -265,7 +265,11 @@ impl Check<'_> {
     fn below(&mut self, schema: &Value, value: &Tree<'_>, pointer: &mut String, name: &str) {
         let length = pointer.len();
         pointer.push('/');
-        pointer.push_str(name);
+        if name.contains(['~', '/']) {
+            pointer.push_str(&reference_token(name));
+        } else {
+            pointer.push_str(name);
+        }
         self.value(schema, value, pointer);
         pointer.truncate(length);
     }
