@@ -13,8 +13,9 @@ use cloakroom_app::Links;
 use cloakroom_core::problem::FieldError;
 use cloakroom_core::ticket::TICKET_SECONDS;
 use cloakroom_core::{Code, Ticket, TicketScope, Timestamp};
-use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -161,6 +162,7 @@ impl SharedRequest {
                 Code::InvalidTicket,
                 "the link is not valid or has expired; ask for a new one",
             )
+            .header(WWW_AUTHENTICATE, HeaderValue::from_static("Ticket"))
         };
         let text = ticket.ok_or_else(invalid)?;
         let ticket = links(state)?.verify(text).await?.map_err(|_| invalid())?;

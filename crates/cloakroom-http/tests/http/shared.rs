@@ -116,6 +116,7 @@ async fn a_wrong_altered_or_expired_ticket_is_not_valid_and_no_response_repeats_
             let response = service.get(&format!("{wrong}{path}"), &[]).await;
             let problem = response.problem(401, "invalid-ticket");
             assert_eq!(problem["instance"], "/shared");
+            assert_eq!(response.header("www-authenticate"), "Ticket");
         }
     }
     tokio::time::sleep(Duration::from_secs(59)).await;
