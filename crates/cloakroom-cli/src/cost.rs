@@ -1,8 +1,10 @@
 //! `cloakroom cost`: an estimate of a month's AWS bill, by the model of `cloakroom-cost`.
 
 mod crossover;
+mod listeners;
 mod page;
 mod read;
+mod ways;
 
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub(crate) struct Args {
     /// Average time that the service holds a poll (Prefer: wait)
     #[arg(long, value_name = "TIME", default_value = "0s", allow_hyphen_values = true, value_parser = read::wait)]
     wait: Duration,
+    #[command(flatten)]
+    listeners: listeners::ListenerArgs,
     /// Duration of an attempt, such as 800ms, 2s or 1m
     #[arg(long, value_name = "TIME", default_value = "1s", allow_hyphen_values = true, value_parser = read::duration)]
     duration: Duration,
@@ -69,8 +73,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", default_value = "arm64")]
     architecture: Processor,
     /// Print the size from which a payload is cheaper in the bucket than in its message, instead of a bill
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ways")]
     crossover: bool,
+    /// Print the cost of each way to wait for the end of these jobs, instead of a bill
+    #[arg(long)]
+    ways: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -107,6 +114,7 @@ impl Args {
             result: self.result,
             polls: self.polls,
             wait: self.wait,
+            listeners: self.listeners.listeners(),
             attempts: self.attempts,
             duration: self.duration,
             progress: self.progress,
@@ -141,6 +149,15 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let workload = args.workload();
+    if args.ways {
+        let text = if args.json {
+            format!("{}\n", ways::document(&workload))
+        } else {
+            ways::page(&workload)
+        };
+        show::write(text.as_bytes())?;
+        return Ok(Exit::Success);
+    }
     let (bill, levers) = (workload.bill(), workload.levers());
     if args.json {
         show::line(&page::document(&bill, &levers).to_string())?;

@@ -2,56 +2,16 @@
 
 use std::time::Duration;
 
-use super::sizes::{MESSAGE_PIECE, Payload, READ_PIECE, RECORD_BYTES, REQUEST_PIECE, WRITE_PIECE};
+use super::call::{By, Call, call};
+use super::sizes::{GIGABYTE, MESSAGE_PIECE, Payload, READ_PIECE, REQUEST_PIECE, WRITE_PIECE};
+use super::time::{billed, gigabytes};
 use super::{Api, DAYS, Meter, Workload, float, pieces};
-
-/// Origin of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// The submit function.
-    Submit,
-    /// The worker.
-    Worker,
-    /// The status function.
-    Status,
-    /// The sweeper.
-    Sweeper,
-    /// The client, to the API or to a presigned link.
-    Client,
-    /// AWS itself: calls by the gateway, the queue and the bucket.
-    Aws,
-}
-
-/// Calls of one kind.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Call {
-    /// Origin of the call.
-    pub by: By,
-    /// Name of the call in the SDK.
-    pub name: &'static str,
-    /// Meter that bills the call.
-    pub meter: Meter,
-    /// Average number of calls per job.
-    pub a_job: f64,
-    /// Number of billed units per call.
-    pub units: f64,
-}
-
-const fn call(by: By, name: &'static str, meter: Meter, a_job: f64, units: f64) -> Call {
-    Call {
-        by,
-        name,
-        meter,
-        a_job,
-        units,
-    }
-}
 
 /// Minimum number of pollers of a queue, for a mapping with a maximum concurrency, as in the template:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>.
 const POLLERS: f64 = 5.0;
 
-/// Number of polled queues: commands, dead letters, and the sweeper's lists.
+/// Number of polled queues: commands, dead letters, and the sweeper's lists. With deliveries, their queue too.
 const QUEUES: f64 = 3.0;
 
 /// Batching window in seconds of the sweeper. It is invoked once per window with accepted jobs, or per batch of jobs.
@@ -66,8 +26,6 @@ const LONG_POLL: f64 = 20.0;
 pub(super) const OBJECT_DAYS: f64 = 3.5;
 const UPLOAD_DAYS: f64 = 1.5;
 
-pub(super) const GIGABYTE: f64 = 1_073_741_824.0;
-
 impl Workload {
     /// Returns all calls per job, including those for all attempts. Calls with a count of zero are omitted.
     pub fn calls(&self) -> Vec<Call> {
@@ -78,6 +36,9 @@ impl Workload {
             self.functions(),
             self.sweep(),
             self.keep(),
+            self.follow(),
+            self.publish(),
+            self.deliver(),
         ];
         all.into_iter()
             .flatten()
@@ -115,7 +76,7 @@ impl Workload {
                 "DynamoDB.PutItem",
                 Meter::Writes,
                 1.0,
-                pieces(float(RECORD_BYTES), WRITE_PIECE),
+                pieces(self.open_record(), WRITE_PIECE),
             ),
             call(
                 By::Submit,
@@ -129,10 +90,7 @@ impl Workload {
     }
 
     fn work(&self) -> Vec<Call> {
-        let (again, small) = (
-            self.attempts - 1.0,
-            pieces(float(RECORD_BYTES), WRITE_PIECE),
-        );
+        let (again, small) = (self.attempts - 1.0, pieces(self.open_record(), WRITE_PIECE));
         let signs = self.attempts * self.signs_of_life();
         let stored = if self.payload_is() == Payload::Inline {
             0.0
@@ -184,19 +142,36 @@ impl Workload {
                 By::Aws,
                 "SQS.ReceiveMessage",
                 Meter::EmptyReceives,
-                QUEUES * POLLERS * DAYS * 86_400.0 / LONG_POLL / self.jobs,
+                self.queues() * POLLERS * DAYS * 86_400.0 / LONG_POLL / self.jobs,
                 1.0,
             ),
         ]
     }
 
-    /// Returns the number of writes between the claim of an attempt and its end. A progress report delays the next
-    /// heartbeat.
+    fn queues(&self) -> f64 {
+        if self.has_deliveries() {
+            QUEUES + 1.0
+        } else {
+            QUEUES
+        }
+    }
+
+    /// Returns the number of writes between the claim of an attempt and its end.
     fn signs_of_life(&self) -> f64 {
-        let reports = f64::from(self.progress).min(self.duration.as_secs_f64().floor() + 1.0);
-        let silence = self.duration.as_secs_f64() / (reports + 1.0);
+        self.reports() + self.heartbeats()
+    }
+
+    /// Returns the number of recorded progress reports in an attempt.
+    pub(super) fn reports(&self) -> f64 {
+        f64::from(self.progress).min(self.duration.as_secs_f64().floor() + 1.0)
+    }
+
+    /// Returns the number of heartbeats in an attempt. A progress report delays the next one.
+    pub(super) fn heartbeats(&self) -> f64 {
+        let stretches = self.reports() + 1.0;
+        let silence = self.duration.as_secs_f64() / stretches;
         let heartbeats = (silence / (self.lease.as_secs_f64() / 3.0)).ceil() - 1.0;
-        reports + (reports + 1.0) * heartbeats.max(0.0)
+        stretches * heartbeats.max(0.0)
     }
 
     fn poll(&self) -> Vec<Call> {
@@ -347,19 +322,4 @@ fn reads(wait: Duration) -> f64 {
         pause = (pause * 3 / 2).min(Duration::from_secs(1));
     }
     reads
-}
-
-/// Returns the billed duration in seconds, rounded up to milliseconds.
-fn billed(run: Duration) -> f64 {
-    Duration::from_millis(
-        run.as_nanos()
-            .div_ceil(1_000_000)
-            .try_into()
-            .unwrap_or(u64::MAX),
-    )
-    .as_secs_f64()
-}
-
-fn gigabytes(memory: u32) -> f64 {
-    f64::from(memory) / 1024.0
 }

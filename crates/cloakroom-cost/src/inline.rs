@@ -4,9 +4,9 @@
 //! deleting. With a claim check, the message costs three, and its object one put and one get. Expiry by a lifecycle
 //! rule is free.
 
-use super::calls::{GIGABYTE, OBJECT_DAYS};
+use super::calls::OBJECT_DAYS;
 use super::prices::{GET, MESSAGE, PUT, STORAGE};
-use super::sizes::MESSAGE_PIECE;
+use super::sizes::{GIGABYTE, MESSAGE_PIECE};
 use super::{DAYS, float};
 
 /// Maximum number of pieces of a message: 1 MiB.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Api, Architecture, Workload};
+use cloakroom_core::EventScope;
+
+use super::polls::{LONGEST_WAIT, polls_in};
+use super::{Api, Architecture, Listeners, Webhook, Workload};
 
 /// A change, and the amount that it saves.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,9 +24,6 @@ const LARGEST_BATCH: f64 = 10.0;
 /// Minimum memory of a function in megabytes.
 const LEAST_MEMORY: u32 = 128;
 
-/// Maximum duration of a long poll.
-const LONGEST_WAIT: Duration = Duration::from_secs(25);
-
 impl Workload {
     /// Returns changes that reduce the costs by at least 1%, the largest savings first.
     pub fn levers(&self) -> Vec<Lever> {
@@ -31,6 +31,7 @@ impl Workload {
         let levers = self
             .changes()
             .into_iter()
+            .chain(self.listener_changes())
             .filter(|(.., changed)| changed != self);
         let mut levers: Vec<_> = levers
             .map(|(options, provided, changed)| Lever {
@@ -123,6 +124,55 @@ impl Workload {
                     ..*self
                 },
             ));
+        }
+        changes
+    }
+
+    fn listener_changes(&self) -> Vec<(String, Option<&'static str>, Self)> {
+        let it = self.listeners;
+        let mut changes = vec![];
+        let mut change = |options, provided, polls, listeners| {
+            changes.push((
+                options,
+                provided,
+                Self {
+                    polls,
+                    listeners,
+                    ..*self
+                },
+            ));
+        };
+        if !it.followed.is_zero() {
+            let polls = self.polls + polls_in(it.followed);
+            let listeners = Listeners {
+                followed: Duration::ZERO,
+                ..it
+            };
+            let provided = Some("if clients may learn of changes later");
+            change(
+                format!("--sse 0s --polls {polls}"),
+                provided,
+                polls,
+                listeners,
+            );
+        }
+        if let Some(webhook) = it.webhook {
+            let webhook = Some(Webhook {
+                scope: EventScope::Terminal,
+                ..webhook
+            });
+            let listeners = Listeners { webhook, ..it };
+            change(
+                "--webhook-events terminal".into(),
+                None,
+                self.polls,
+                listeners,
+            );
+        }
+        if it.bus.is_some() {
+            let bus = Some(EventScope::Terminal);
+            let listeners = Listeners { bus, ..it };
+            change("--bus terminal".into(), None, self.polls, listeners);
         }
         changes
     }

@@ -3,23 +3,33 @@
 //! - [`Workload`]: the month to estimate. [`Call`]: calls per job. Tests verify these counts against the code;
 //! - [`inline`]: the size up to which a payload is cheaper in its message than in the bucket;
 //! - [`sizes`]: sizes of messages and records, because queue and table bill by size;
+//! - [`Listeners`]: those who wait without polling. [`Way`]: all ways to wait, compared;
 //! - [`prices`]: AWS prices. [`Bill`]: the total. [`Lever`]: changes that reduce it.
 //!
 //! Free tiers and volume discounts are not included, nor are the costs that docs/cost.md excludes.
 
 mod bill;
+mod call;
 mod calls;
+mod deliveries;
+mod events;
 pub mod inline;
 mod levers;
+mod listeners;
+mod polls;
 pub mod prices;
 pub mod sizes;
+mod time;
+mod ways;
 
 use std::time::Duration;
 
 pub use bill::{Bill, Line};
-pub use calls::{By, Call};
+pub use call::{By, Call};
 pub use levers::Lever;
+pub use listeners::{Listeners, Webhook};
 pub use prices::{Meter, Price};
+pub use ways::Way;
 
 /// Number of days in the estimated month.
 pub const DAYS: f64 = 30.0;
@@ -40,6 +50,8 @@ pub struct Workload {
     pub polls: f64,
     /// Duration of a long poll (`Prefer: wait`).
     pub wait: Duration,
+    /// Those who wait for the job without polling.
+    pub listeners: Listeners,
     /// Attempts per job. The last one ends the job.
     pub attempts: f64,
     /// Duration of an attempt: its handler, and the writes around it.

@@ -23,16 +23,34 @@ pub enum Meter {
     WorkerTime,
     /// Invocations of the sweeper.
     SweeperInvocations,
+    /// Invocations of the function that streams events.
+    EventsInvocations,
+    /// Duration of those invocations, multiplied by memory.
+    EventsTime,
+    /// Invocations of the functions that notify listeners.
+    NotifyInvocations,
+    /// Duration of those invocations, multiplied by memory.
+    NotifyTime,
     /// Requests to the queue, per 64 KiB.
     Messages,
+    /// Requests to the queue of deliveries and to reply queues, per 64 KiB.
+    DeliveryMessages,
     /// Empty receives, while no job waits.
     EmptyReceives,
+    /// Events on the bus, per 64 KiB.
+    BusEvents,
     /// Writes, per 1 KiB.
     Writes,
     /// Strongly consistent reads, per 4 KiB.
     Reads,
     /// Reads of the sweeper.
     SweeperReads,
+    /// Reads of streams of events, per 4 KiB.
+    EventsReads,
+    /// Writes of records of deliveries, per 1 KiB.
+    DeliveryWrites,
+    /// Reads of records of deliveries, per 4 KiB.
+    DeliveryReads,
     /// Objects written.
     Puts,
     /// Objects read.
@@ -109,6 +127,7 @@ const fn price(
 const GATEWAY: &str = "https://aws.amazon.com/api-gateway/pricing/";
 const LAMBDA: &str = "https://aws.amazon.com/lambda/pricing/";
 const SQS: &str = "https://aws.amazon.com/sqs/pricing/";
+const EVENTBRIDGE: &str = "https://aws.amazon.com/eventbridge/pricing/";
 const DYNAMODB: &str = "https://aws.amazon.com/dynamodb/pricing/on-demand/";
 const S3: &str = "https://aws.amazon.com/s3/pricing/";
 const CLOUDWATCH: &str = "https://aws.amazon.com/cloudwatch/pricing/";
@@ -138,6 +157,13 @@ const X86: Price = price(
     LAMBDA,
 );
 pub(super) const MESSAGE: Price = price("SQS", "requests, by 64 KiB", 0.40, Per::Million, SQS);
+const EVENT: Price = price(
+    "EventBridge",
+    "custom events, by 64 KiB",
+    1.00,
+    Per::Million,
+    EVENTBRIDGE,
+);
 const WRITE: Price = price(
     "DynamoDB",
     "writes, by 1 KiB",
@@ -159,13 +185,14 @@ const TRANSFER: Price = price(
 );
 
 /// All prices.
-pub const TABLE: [Price; 13] = [
+pub const TABLE: [Price; 14] = [
     REST_REQUEST,
     HTTP_REQUEST,
     INVOCATION,
     ARM64,
     X86,
     MESSAGE,
+    EVENT,
     WRITE,
     READ,
     PUT,
@@ -181,14 +208,30 @@ impl Meter {
         match (self, workload.api, workload.architecture) {
             (Self::Requests, Api::Rest, _) => REST_REQUEST,
             (Self::Requests, Api::Http, _) => HTTP_REQUEST,
-            (Self::HttpInvocations | Self::WorkerInvocations | Self::SweeperInvocations, ..) => {
-                INVOCATION
+            (
+                Self::HttpInvocations
+                | Self::WorkerInvocations
+                | Self::SweeperInvocations
+                | Self::EventsInvocations
+                | Self::NotifyInvocations,
+                ..,
+            ) => INVOCATION,
+            (
+                Self::HttpTime | Self::WorkerTime | Self::EventsTime | Self::NotifyTime,
+                _,
+                Architecture::Arm64,
+            ) => ARM64,
+            (
+                Self::HttpTime | Self::WorkerTime | Self::EventsTime | Self::NotifyTime,
+                _,
+                Architecture::X86,
+            ) => X86,
+            (Self::Messages | Self::DeliveryMessages | Self::EmptyReceives, ..) => MESSAGE,
+            (Self::BusEvents, ..) => EVENT,
+            (Self::Writes | Self::DeliveryWrites, ..) => WRITE,
+            (Self::Reads | Self::SweeperReads | Self::EventsReads | Self::DeliveryReads, ..) => {
+                READ
             }
-            (Self::HttpTime | Self::WorkerTime, _, Architecture::Arm64) => ARM64,
-            (Self::HttpTime | Self::WorkerTime, _, Architecture::X86) => X86,
-            (Self::Messages | Self::EmptyReceives, ..) => MESSAGE,
-            (Self::Writes, ..) => WRITE,
-            (Self::Reads | Self::SweeperReads, ..) => READ,
             (Self::Puts, ..) => PUT,
             (Self::Gets, ..) => GET,
             (Self::Storage, ..) => STORAGE,
@@ -206,12 +249,21 @@ impl Meter {
             Self::WorkerTime => "GB-seconds of the worker",
             Self::SweeperInvocations => "invocations of the sweeper",
             Self::SweeperReads => "reads of the sweeper",
+            Self::EventsInvocations => "invocations of events",
+            Self::EventsTime => "GB-seconds of events",
+            Self::NotifyInvocations => "invocations of publisher, deliver",
+            Self::NotifyTime => "GB-seconds of publisher, deliver",
+            Self::DeliveryMessages => "requests for deliveries, by 64 KiB",
+            Self::EventsReads => "reads of events",
+            Self::DeliveryWrites => "writes of deliveries, by 1 KiB",
+            Self::DeliveryReads => "reads of deliveries, by 4 KiB",
             Self::EmptyReceives => "receives while no job waits",
             Self::Storage => "GB-months",
             Self::Logs => "GB of logs",
             Self::Transfer => "GB of results to the internet",
             Self::Requests
             | Self::Messages
+            | Self::BusEvents
             | Self::Writes
             | Self::Reads
             | Self::Puts

@@ -9,6 +9,21 @@ pub const ENVELOPE_BYTES: u64 = 500;
 /// Size of a finished job's record without its result in bytes, with names of usual length.
 pub const RECORD_BYTES: u64 = 640;
 
+/// Size of a job's listeners in its record in bytes: a webhook, a reply queue and the bus, with names of usual length.
+pub const LISTENERS_BYTES: u64 = 330;
+
+/// Size of the event of a finished job without its result in bytes, with names of usual length.
+pub const EVENT_BYTES: u64 = 1200;
+
+/// Size of a record of deliveries without any in bytes.
+pub const DELIVERIES_BYTES: u64 = 160;
+
+/// Size of a delivery in its record in bytes, after one attempt.
+pub const DELIVERY_BYTES: u64 = 190;
+
+/// A gigabyte in bytes, as AWS bills it.
+pub(super) const GIGABYTE: f64 = 1_073_741_824.0;
+
 /// Billing unit of a request to the queue: 64 KiB.
 pub(super) const MESSAGE_PIECE: u64 = 64 * 1024;
 
@@ -63,15 +78,27 @@ impl Workload {
         }
     }
 
+    /// Returns the size of the record before the job has ended, in bytes.
+    pub(super) fn open_record(&self) -> f64 {
+        let listeners = if self.listeners.are_recorded() {
+            LISTENERS_BYTES
+        } else {
+            0
+        };
+        float(RECORD_BYTES + listeners)
+    }
+
     /// Returns the size of the record after the job has ended, in bytes, including its result if it is stored there.
-    pub(super) const fn record(&self) -> f64 {
-        float(
-            RECORD_BYTES
-                + if self.result_is_stored() {
-                    0
-                } else {
-                    self.result
-                },
-        )
+    pub(super) fn record(&self) -> f64 {
+        self.open_record() + float(self.inline_result())
+    }
+
+    /// Returns the length of the result in bytes if it is part of the record, and of the job's document.
+    pub(super) const fn inline_result(&self) -> u64 {
+        if self.result_is_stored() {
+            0
+        } else {
+            self.result
+        }
     }
 }

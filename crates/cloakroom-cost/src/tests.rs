@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use cloakroom_core::EventScope;
 use proptest::prelude::*;
 
 use super::*;
@@ -21,6 +22,7 @@ fn workload() -> Workload {
         result: 0,
         polls: 1.0,
         wait: Duration::ZERO,
+        listeners: Listeners::default(),
         attempts: 1.0,
         duration: Duration::from_secs(1),
         progress: 0,
@@ -209,6 +211,208 @@ fn a_poll_that_is_held_pays_for_its_time_and_its_reads() {
     assert!((held[&Meter::HttpTime] - (1.04 * 0.25)).abs() < 1e-9);
 }
 
+/// Returns the workload with these listeners.
+fn with(listeners: Listeners) -> Workload {
+    Workload {
+        listeners,
+        ..workload()
+    }
+}
+
+fn webhook(attempts: f64, scope: EventScope) -> Listeners {
+    let duration = Duration::from_millis(300);
+    Listeners {
+        webhook: Some(Webhook {
+            attempts,
+            scope,
+            duration,
+        }),
+        ..Listeners::default()
+    }
+}
+
+#[test]
+fn a_million_followed_minutes_are_billed_by_hand() {
+    let it = with(Listeners {
+        followed: Duration::from_secs(60),
+        ..Listeners::default()
+    });
+    let near = |meter, want: f64| assert!((dollars(&it, meter) - want).abs() < 1e-9, "{meter:?}");
+    // A stream of 55 s and one of 5 s, besides a submission and a poll.
+    near(Meter::Requests, 4.0 * 3.5);
+    near(Meter::EventsInvocations, 2.0 * 0.2);
+    near(Meter::EventsTime, (60.0 + 2.0 * 0.02) * 0.25 * 13.33);
+    // Each second, at the start of a stream and at its first second, the first state, a change, and three comments.
+    near(Meter::EventsReads, (60.0 + 4.0 + 1.0 + 1.0 + 3.0) * 0.125);
+    let http = Workload {
+        api: Api::Http,
+        ..it
+    };
+    assert_eq!(units(&http)[&Meter::EventsInvocations], 3.0);
+}
+
+#[test]
+fn a_million_webhooks_are_billed_by_hand() {
+    let it = with(webhook(1.0, EventScope::Terminal));
+    let near = |meter, want: f64| assert!((dollars(&it, meter) - want).abs() < 1e-9, "{meter:?}");
+    near(Meter::NotifyInvocations, 2.0 * 0.2);
+    near(Meter::NotifyTime, (2.0 * 0.02 + 0.3) * 0.25 * 13.33);
+    // Send, receive, delete.
+    near(Meter::DeliveryMessages, 3.0 * 0.4);
+    near(Meter::DeliveryReads, 2.0 * 0.125);
+    near(Meter::DeliveryWrites, 3.0 * 0.625);
+    near(Meter::EmptyReceives, 4.0 * 0.648 * 0.4);
+    near(Meter::Writes, 1.875);
+    let half = with(webhook(0.5, EventScope::Terminal));
+    assert_eq!(units(&half)[&Meter::DeliveryWrites], 1.5);
+}
+
+#[test]
+fn all_events_of_a_job_are_its_changes_without_heartbeats() {
+    let bus = |scope| Listeners {
+        bus: Some(scope),
+        ..Listeners::default()
+    };
+    let it = |scope| Workload {
+        duration: Duration::from_secs(33),
+        progress: 2,
+        attempts: 2.0,
+        ..with(bus(scope))
+    };
+    let (all, terminal) = (
+        units(&it(EventScope::All)),
+        units(&it(EventScope::Terminal)),
+    );
+    // Accepted, twice running with two reports, retrying, and ended. Three heartbeats an attempt start the publisher.
+    assert_eq!(
+        (all[&Meter::BusEvents], all[&Meter::NotifyInvocations]),
+        (9.0, 15.0)
+    );
+    assert_eq!(
+        (
+            terminal[&Meter::BusEvents],
+            terminal[&Meter::NotifyInvocations]
+        ),
+        (1.0, 1.0)
+    );
+    assert!(!all.contains_key(&Meter::DeliveryWrites));
+    assert!(dollars(&it(EventScope::Terminal), Meter::EmptyReceives) < 3.1 * 0.648 * 0.4);
+}
+
+#[test]
+fn a_large_reply_is_an_object() {
+    let it = |result| {
+        units(&Workload {
+            result,
+            ..with(Listeners {
+                replies: 1.0,
+                ..Listeners::default()
+            })
+        })
+    };
+    let (inline, stored, large) = (it(100), it(200 * KIB), it(256 * KIB));
+    // Send, receive and delete the delivery, and send the reply.
+    assert_eq!(inline[&Meter::DeliveryMessages], 4.0);
+    assert_eq!(
+        (stored[&Meter::DeliveryMessages], stored[&Meter::Puts]),
+        (7.0, 1.0)
+    );
+    assert_eq!(
+        (large[&Meter::DeliveryMessages], large[&Meter::Puts]),
+        (4.0, 2.0)
+    );
+    assert!(large[&Meter::Storage] > 9.0 * stored[&Meter::Storage]);
+}
+
+#[test]
+fn listeners_have_levers() {
+    let options = |it: Workload| -> Vec<String> {
+        let levers = it.levers().into_iter();
+        levers.map(|lever| lever.options).collect()
+    };
+    let followed = Workload {
+        duration: Duration::from_secs(60),
+        worker_memory: 128,
+        ..with(Listeners {
+            followed: Duration::from_secs(60),
+            ..Listeners::default()
+        })
+    };
+    // One poll more than without the stream, and those of a minute.
+    assert_eq!(
+        options(followed)[..2],
+        ["--sse 0s --polls 20", "--http-memory 128"]
+    );
+    let all = with(Listeners {
+        bus: Some(EventScope::All),
+        ..webhook(1.0, EventScope::All)
+    });
+    let options = options(all);
+    for lever in ["--webhook-events terminal", "--bus terminal"] {
+        assert!(options.contains(&lever.to_owned()), "{options:?}");
+    }
+}
+
+#[test]
+fn ways_cost_what_the_bill_says_of_them() {
+    let minute = Workload {
+        duration: Duration::from_secs(60),
+        ..workload()
+    };
+    let ways = minute.ways();
+    let of = |name: &str| ways.iter().find(|way| way.name == name).expect("a way");
+    let none = of("no one waits");
+    assert_eq!((none.requests, none.rest, none.http), (0.0, 0.0, 0.0));
+    let polls = of("polls every 5 s");
+    assert_eq!(polls.requests, 12.0);
+    assert!((polls.rest - polls.http - 12.0 * 2.5).abs() < 1e-6);
+    let followed = of("server-sent events");
+    assert_eq!(
+        (followed.requests, followed.options.as_str()),
+        (2.0, "--polls 0 --sse 60000ms")
+    );
+    let without = Workload {
+        polls: 0.0,
+        ..minute
+    };
+    let with = Workload {
+        polls: 0.0,
+        listeners: Listeners {
+            followed: minute.duration,
+            ..Listeners::default()
+        },
+        ..minute
+    };
+    let added = with.bill().dollars() - without.bill().dollars();
+    assert!((followed.rest - added).abs() < 1e-6);
+    for way in &ways {
+        assert!(
+            way.rest >= way.http || way.name == "server-sent events",
+            "{way:?}"
+        );
+        assert!(way.rest >= 0.0, "{way:?}");
+    }
+}
+
+#[test]
+fn polls_are_those_of_a_client_that_follows_the_responses() {
+    let begun = cloakroom_core::Timestamp::from_seconds(1000);
+    let job = cloakroom_app::testing::new_job(begun, 1);
+    for seconds in [0, 1, 2, 7, 60, 61, 600, 3600] {
+        let (mut at, mut count) = (begun, 0.0);
+        while count == 0.0 || at.since(begun) < Duration::from_secs(seconds) {
+            let pause = cloakroom_core::poll::retry_after(&job, at);
+            at = at.after(Duration::from_secs(pause));
+            count += 1.0;
+        }
+        assert_eq!(
+            polls::polls_in(Duration::from_secs(seconds)),
+            count,
+            "{seconds}"
+        );
+    }
+}
+
 #[test]
 fn levers_save_what_they_say_and_the_best_comes_first() {
     let it = Workload {
@@ -268,13 +472,32 @@ fn every_price_is_of_a_meter_and_has_its_page() {
     }
 }
 
+fn any_scope() -> impl Strategy<Value = EventScope> {
+    prop_oneof![Just(EventScope::Terminal), Just(EventScope::All)]
+}
+
+prop_compose! {
+    fn any_listeners()(
+        followed in prop_oneof![Just(0), 1..10_000_u64],
+        webhook in prop::option::of((0.01..8.0_f64, any_scope(), 0..15_000_u64)),
+        replies in prop_oneof![Just(0.0), 0.0..1.0_f64],
+        bus in prop::option::of(any_scope()),
+    ) -> Listeners {
+        let followed = Duration::from_secs(followed);
+        let webhook = webhook.map(|(attempts, scope, millis)| Webhook { attempts, scope, duration: Duration::from_millis(millis) });
+        Listeners { followed, webhook, replies, bus }
+    }
+}
+
 prop_compose! {
     fn any_workload()(
         (jobs, payload, result, polls) in (1.0..1e9_f64, 0..64 * KIB * KIB, 0..KIB * KIB, 0.0..20.0_f64),
         (attempts, seconds, progress, batch) in (1.0..5.0_f64, 1..900_u64, 0..50_u32, 1.0..10.0_f64),
         (wait, base64, http, x86) in (0..25_u64, any::<bool>(), any::<bool>(), any::<bool>()),
+        listeners in any_listeners(),
     ) -> Workload {
         Workload {
+            listeners,
             jobs, payload, result, polls, attempts, progress, batch,
             duration: Duration::from_secs(seconds),
             wait: Duration::from_secs(wait),
@@ -309,6 +532,9 @@ proptest! {
             Workload { duration: it.duration * 2, ..it },
             Workload { worker_memory: it.worker_memory * 2, ..it },
             Workload { wait: it.wait + Duration::from_secs(1), ..it },
+            Workload { listeners: Listeners { followed: it.listeners.followed + Duration::from_secs(1), ..it.listeners }, ..it },
+            Workload { listeners: Listeners { bus: Some(EventScope::All), ..it.listeners }, ..it },
+            Workload { listeners: Listeners { replies: 1.0, ..it.listeners }, ..it },
         ];
         for more in more {
             prop_assert!(more.bill().dollars() >= it.bill().dollars() * (1.0 - 1e-9), "{more:?}");

@@ -1,21 +1,28 @@
 //! Compares the calls of the estimate with those of the use cases. Each call of a port is one call to AWS.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use cloakroom_app::changes::Changes;
 use cloakroom_app::command::BODY_LIMIT;
-use cloakroom_app::ports::{UploadTerms, keys};
-use cloakroom_app::submit::{Body, INLINE_LIMIT};
-use cloakroom_app::testing::Room;
+use cloakroom_app::envelope::RequestTrace;
+use cloakroom_app::jobs::FollowStep;
+use cloakroom_app::observed::ObservedStore;
+use cloakroom_app::ports::{JobStore, UploadTerms, keys};
+use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
+use cloakroom_app::testing::{Listening, Room};
 use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use cloakroom_core::outcome::INLINE_RESULT_LIMIT;
-use cloakroom_core::{Job, Status, Tenant};
-use cloakroom_cost::{Api, Architecture, By, Encoding, Workload};
+use cloakroom_core::{
+    EventContext, EventScope, Job, JobKey, ReplyQueue, Status, Tenant, WebhookListener,
+};
+use cloakroom_cost::{Api, Architecture, By, Encoding, Listeners, Meter, Webhook, Workload};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Number of calls of each operation.
 type Counts = BTreeMap<String, u32>;
@@ -34,9 +41,15 @@ fn counted(calls: Vec<&'static str>) -> Counts {
             "open" => "S3.GetObject",
             "info" => "S3.HeadObject",
             "copy" => "S3.CopyObject",
+            "load_deliveries" => "DynamoDB.GetItem",
+            "save_deliveries" => "DynamoDB.PutItem",
+            "put_events" => "EventBridge.PutEvents",
+            "send_reply" => "SQS.SendMessage",
             // Deleting costs nothing. The other is made where the client did not say its SHA-256, which the memory never
             // knows; the model takes it as said.
             "delete" | "digest" => continue,
+            // The receiver is no service of AWS. The keys of the deployment are read once a minute.
+            "post" | "keys" => continue,
             _ => panic!("{call} is not part of the estimate"),
         };
         *counts.entry(name.to_owned()).or_default() += 1;
@@ -70,6 +83,7 @@ fn workload() -> Workload {
         result: 100,
         polls: 1.0,
         wait: Duration::ZERO,
+        listeners: Listeners::default(),
         attempts: 1.0,
         duration: Duration::from_secs(1),
         progress: 0,
@@ -106,10 +120,8 @@ async fn work(work: Work, job: JobContext) -> Result<Output, HandlerError> {
     if job.attempt() <= work.failing_attempts {
         return Err(HandlerError::retryable("not now"));
     }
-    Ok(Output::bytes(
-        "application/octet-stream",
-        vec![0; work.result_bytes],
-    ))
+    let text = "x".repeat(work.result_bytes - 2);
+    Ok(Output::bytes("application/json", format!("\"{text}\"")))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -131,6 +143,14 @@ fn room() -> Room {
 
 /// Submits a job of this length, which takes the time, makes the reports, and fails until the last attempt.
 async fn submitted(room: &Room, workload: &Workload) -> Job {
+    let payload = payload(workload);
+    room.send("work.do", None, &payload)
+        .await
+        .expect("accepted")
+        .job
+}
+
+fn payload(workload: &Workload) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "few, and whole")]
     let failing_attempts = workload.attempts as i64 - 1;
     let mut payload = json!({
@@ -139,10 +159,7 @@ async fn submitted(room: &Room, workload: &Workload) -> Job {
     });
     let length = usize::try_from(workload.payload).expect("a length") - payload.to_string().len();
     payload["fill"] = json!("x".repeat(length));
-    room.send("work.do", None, &payload.to_string())
-        .await
-        .expect("accepted")
-        .job
+    payload.to_string()
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,5 +310,234 @@ async fn a_poll_that_is_held_reads_as_often_as_is_estimated() {
             estimated(&it, By::Status),
             "{wait:?}"
         );
+    }
+}
+
+/// Follows a job as `GET /jobs/{id}/events` does, with the next stream after each window. Returns the number of streams.
+async fn follow(room: &Room, key: &JobKey, window: Duration) -> f64 {
+    let (mut cursor, mut streams) = (None, 0.0);
+    loop {
+        streams += 1.0;
+        room.jobs.get(key).await.expect("read").expect("known");
+        let mut follow = room.jobs.follow(key.clone(), cursor, window);
+        loop {
+            match follow.next(Duration::from_secs(15)).await.expect("read") {
+                FollowStep::Changed(job) if job.status.is_terminal() => return streams,
+                FollowStep::Changed(job) => cursor = Some(job.version),
+                FollowStep::Silence => {}
+                FollowStep::End => break,
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_followed_is_read_as_often_as_is_estimated() {
+    let lasting = |ms| Workload {
+        duration: Duration::from_millis(ms),
+        ..workload()
+    };
+    let http = |workload| Workload {
+        api: Api::Http,
+        ..workload
+    };
+    let cases = [
+        (500, lasting(1000)),
+        (500, lasting(33_000)),
+        (500, lasting(140_000)),
+        (
+            500,
+            Workload {
+                progress: 4,
+                ..lasting(65_000)
+            },
+        ),
+        (500, http(lasting(65_000))),
+        // The job waits, so its stream has comments.
+        (39_500, lasting(1000)),
+        (97_500, lasting(1000)),
+        (97_500, http(lasting(1000))),
+    ];
+    for (begins, mut it) in cases {
+        let begins = Duration::from_millis(begins);
+        it.listeners.followed = begins + it.duration;
+        let room = room();
+        let job = submitted(&room, &it).await;
+        room.memory.calls();
+        let window = match it.api {
+            Api::Rest => Duration::from_secs(55),
+            Api::Http => Duration::from_secs(25),
+        };
+        let work = async {
+            sleep(begins).await;
+            room.work_until_idle().await;
+        };
+        let key = job.key();
+        let (streams, ()) = tokio::join!(follow(&room, &key, window), work);
+        let requests = it
+            .calls()
+            .into_iter()
+            .find(|call| call.name == "GET /jobs/{id}/events");
+        assert_eq!(requests.map(|call| call.a_job), Some(streams), "{it:?}");
+        let reads = room
+            .memory
+            .calls()
+            .into_iter()
+            .filter(|call| *call == "load");
+        assert_eq!(
+            counted(reads.collect()),
+            estimated(&it, By::Events),
+            "{it:?}"
+        );
+    }
+}
+
+/// Runs a job with its listeners. Returns the changes that concern them, and the number of all writes to the record.
+async fn changes(it: &Workload) -> (Vec<Job>, usize) {
+    let (mut room, changes) = (room(), Arc::new(Mutex::new(vec![])));
+    let seen = Arc::clone(&changes);
+    let observer = move |job| seen.lock().expect("nothing panics").push(job);
+    let store = ObservedStore::new(room.memory.clone(), Changes::default(), Arc::new(observer));
+    let store: Arc<dyn JobStore> = Arc::new(store);
+    room.submit.shared.store = Arc::clone(&store);
+    room.worker.shared.store = store;
+    let orders: ReplyQueue = "orders".parse().expect("a name");
+    room.submit.listeners.bus = it.listeners.bus;
+    room.submit.listeners.reply_queues.insert(orders.clone());
+    let webhook = it.listeners.webhook.map(|webhook| WebhookListener {
+        url: "https://hooks.example/jobs".into(),
+        scope: webhook.scope,
+    });
+    let submission = Submission {
+        tenant: Tenant::default(),
+        command: "work.do".parse().expect("a type"),
+        client_job_id: None,
+        body: Body::Sent {
+            content_type: Some("application/json".into()),
+            bytes: payload(it).into(),
+        },
+        query: String::new(),
+        not_before: None,
+        trace: RequestTrace::default(),
+        events: Some(Box::new(EventContext {
+            webhook,
+            reply_to: (it.listeners.replies > 0.0).then_some(orders),
+            ..EventContext::default()
+        })),
+    };
+    room.submit.submit(submission).await.expect("accepted");
+    room.work_until_idle().await;
+    let calls = room.memory.calls().into_iter();
+    let writes = calls.filter(|call| matches!(*call, "accept" | "change"));
+    let changes = std::mem::take(&mut *changes.lock().expect("nothing panics"));
+    (changes, writes.count())
+}
+
+fn webhook(attempts: f64, scope: EventScope) -> Listeners {
+    let webhook = Webhook {
+        attempts,
+        scope,
+        duration: Duration::ZERO,
+    };
+    Listeners {
+        webhook: Some(webhook),
+        ..Listeners::default()
+    }
+}
+
+fn bus(scope: EventScope) -> Listeners {
+    Listeners {
+        bus: Some(scope),
+        ..Listeners::default()
+    }
+}
+
+fn replies(listeners: Listeners) -> Listeners {
+    Listeners {
+        replies: 1.0,
+        ..listeners
+    }
+}
+
+/// Publishes changes and delivers their events, with these responses to each. Returns the calls of publisher and deliver.
+async fn notified(changes: &[Job], responses: &[u16]) -> [Counts; 2] {
+    let room = Listening::default();
+    let (mut published, mut delivered) = (vec![], vec![]);
+    for job in changes {
+        room.publisher.publish(job).await.expect("published");
+        published.extend(room.memory.calls());
+        let responses = responses.iter().map(|status| Ok(*status));
+        room.memory.respond(responses);
+        room.deliver_all().await;
+        delivered.extend(room.memory.calls());
+    }
+    [counted(published), counted(delivered)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn listeners_make_the_calls_that_are_estimated() {
+    use EventScope::{All, Terminal};
+    let jobs = [
+        workload(),
+        Workload {
+            progress: 2,
+            attempts: 2.0,
+            duration: Duration::from_secs(33),
+            ..workload()
+        },
+        Workload {
+            result: INLINE_RESULT_LIMIT as u64 + 1,
+            ..workload()
+        },
+    ];
+    let once: &[u16] = &[];
+    let listeners = [
+        (Listeners::default(), once),
+        (webhook(1.0, Terminal), once),
+        (webhook(2.0, Terminal), &[503]),
+        (webhook(4.0, Terminal), &[503, 500, 302]),
+        (webhook(1.0, All), once),
+        (replies(Listeners::default()), once),
+        (replies(webhook(1.0, All)), once),
+        (replies(bus(Terminal)), once),
+        (bus(All), once),
+    ];
+    for it in jobs {
+        for (listeners, responses) in listeners {
+            let it = Workload { listeners, ..it };
+            let (changes, _) = changes(&it).await;
+            let calls = [By::Publisher, By::Deliver].map(|by| estimated(&it, by));
+            assert_eq!(notified(&changes, responses).await, calls, "{it:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_publisher_starts_as_often_as_is_estimated() {
+    use EventScope::{All, Terminal};
+    let it = Workload {
+        progress: 2,
+        attempts: 2.0,
+        duration: Duration::from_secs(33),
+        ..workload()
+    };
+    for (listeners, starts_at_all) in [
+        (Listeners::default(), false),
+        (bus(Terminal), false),
+        (bus(All), true),
+        (webhook(1.0, Terminal), false),
+        (webhook(1.0, All), true),
+    ] {
+        let it = Workload { listeners, ..it };
+        let (changes, writes) = changes(&it).await;
+        let starts = if starts_at_all { writes } else { changes.len() };
+        // Each message of a delivery starts the other function, which then reads the deliveries.
+        let receipts = estimated(&it, By::Deliver).remove("DynamoDB.GetItem");
+        let calls = it.calls().into_iter();
+        let invocations = calls.filter(|call| call.meter == Meter::NotifyInvocations);
+        let invocations: f64 = invocations.map(|call| call.a_job).sum();
+        let publisher = invocations - f64::from(receipts.unwrap_or(0));
+        let starts = f64::from(u32::try_from(starts).expect("few"));
+        assert!((publisher - starts).abs() < 1e-9, "{it:?}");
     }
 }

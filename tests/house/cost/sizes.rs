@@ -1,17 +1,21 @@
-//! Sizes of messages and records.
+//! Sizes of messages, records and events.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
-use cloakroom_app::ports::{Change, JobStore as _};
+use cloakroom_app::ports::{Change, DeliveryStore as _, JobStore as _};
 use cloakroom_aws::DynamoStore;
+use cloakroom_core::delivery::{AttemptOutcome, delivery_id};
 use cloakroom_core::transition::Claim;
 use cloakroom_core::{
-    AttemptEnd, Digest, Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, ResultRef,
-    RetryPolicy, Success, Tenant, Timestamp, Transition,
+    AttemptEnd, CloudEvent, DeliveryKind, DeliveryLog, Digest, EventContext, EventScope,
+    Fingerprint, Isolation, Job, JobId, Lease, LeaseToken, NewJob, ResultRef, RetryPolicy, Success,
+    Tenant, Timestamp, Transition, WebhookListener,
 };
-use cloakroom_cost::sizes::{ENVELOPE_BYTES, RECORD_BYTES};
+use cloakroom_cost::sizes::{
+    DELIVERIES_BYTES, DELIVERY_BYTES, ENVELOPE_BYTES, EVENT_BYTES, LISTENERS_BYTES, RECORD_BYTES,
+};
 use cloakroom_embedded::{Services, Storage};
 
 use crate::embedded;
@@ -85,70 +89,144 @@ fn bytes(value: &AttributeValue) -> usize {
     }
 }
 
+/// Returns listeners with names of usual length.
+fn listeners() -> EventContext {
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    EventContext {
+        correlation_id: Some(UUID.parse().expect("an id")),
+        traceparent: Some(traceparent.into()),
+        webhook: Some(WebhookListener {
+            url: format!("https://hooks.example.com/jobs/{UUID}"),
+            scope: EventScope::Terminal,
+        }),
+        reply_to: Some("orders".parse().expect("a name")),
+        bus: Some(EventScope::Terminal),
+        ..EventContext::default()
+    }
+}
+
+/// A table in memory.
+struct Table {
+    services: Services,
+    store: DynamoStore,
+}
+
+impl Table {
+    async fn new() -> Self {
+        let services = Services::start(Storage::Memory)
+            .await
+            .expect("start the services");
+        let store = DynamoStore::new(&embedded::clients(&services), "jobs");
+        store.create_table().await.expect("a table");
+        Self { services, store }
+    }
+
+    /// Returns the size of the only item.
+    async fn item(&self) -> usize {
+        let sdk = embedded::sdk_at(self.services.dynamodb_url()).await;
+        let items = aws_sdk_dynamodb::Client::new(&sdk)
+            .scan()
+            .table_name("jobs")
+            .send()
+            .await
+            .expect("a scan");
+        let [item] = items.items() else {
+            panic!("one item: {items:?}")
+        };
+        let size = |(name, value): (&String, &AttributeValue)| name.len() + bytes(value);
+        item.iter().map(size).sum()
+    }
+
+    /// Runs a job to its end, with this result.
+    async fn finish(&self, job: &Job, result: Option<ResultRef>) -> Job {
+        self.store.accept(job).await.expect("accepted");
+        let token: LeaseToken = UUID.parse().expect("a token");
+        let claim = Claim {
+            created_at: job.created_at,
+            lease: Lease {
+                token,
+                message_id: UUID.to_owned(),
+                ends_at: Some(job.created_at),
+                isolation: Isolation::Shared,
+            },
+            lease_time: Duration::from_secs(30),
+            max_attempts: 3,
+        };
+        let running = self
+            .change(job, &Transition::claim(&claim, job.created_at))
+            .await;
+        let end = AttemptEnd::Done(Success {
+            result,
+            resource: None,
+            published: vec![],
+        });
+        let policy = RetryPolicy::default();
+        let settle = Transition::settle(&running, token, end, &policy, job.created_at, 0.5);
+        self.change(job, &settle).await
+    }
+
+    async fn change(&self, job: &Job, transition: &Transition) -> Job {
+        let changed = self.store.change(&job.key(), transition).await;
+        let Ok(Change::Made(job)) = changed else {
+            panic!("{changed:?}")
+        };
+        *job
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_weighs_its_result_and_the_rest() {
-    let services = Services::start(Storage::Memory)
-        .await
-        .expect("start the services");
-    let clients = embedded::clients(&services);
-    let (store, job) = (DynamoStore::new(&clients, "jobs"), job());
-    store.create_table().await.expect("a table");
-    store.accept(&job).await.expect("accepted");
-    let token: LeaseToken = UUID.parse().expect("a token");
-    let claim = Claim {
-        created_at: job.created_at,
-        lease: Lease {
-            token,
-            message_id: UUID.to_owned(),
-            ends_at: Some(job.created_at),
-            isolation: Isolation::Shared,
-        },
-        lease_time: Duration::from_secs(30),
-        max_attempts: 3,
-    };
-    let claimed = store
-        .change(&job.key(), &Transition::claim(&claim, job.created_at))
-        .await
-        .expect("written");
-    let Change::Made(running) = claimed else {
-        panic!("{claimed:?}")
-    };
-    let result = Some(ResultRef::Inline {
+async fn a_record_weighs_its_result_its_listeners_and_the_rest() {
+    let result = ResultRef::Inline {
         content_type: TYPE.to_owned(),
         bytes: vec![b'x'; 3000],
-    });
-    let end = AttemptEnd::Done(Success {
-        result,
-        resource: None,
-        published: vec![],
-    });
-    let settle = Transition::settle(
-        &running,
-        token,
-        end,
-        &RetryPolicy::default(),
-        job.created_at,
-        0.5,
-    );
-    assert!(matches!(
-        store.change(&job.key(), &settle).await,
-        Ok(Change::Made(_))
-    ));
-
-    let sdk = embedded::sdk_at(services.dynamodb_url()).await;
-    let items = aws_sdk_dynamodb::Client::new(&sdk)
-        .scan()
-        .table_name("jobs")
-        .send()
-        .await
-        .expect("a scan");
-    let [item] = items.items() else {
-        panic!("one item: {items:?}")
     };
-    let bytes = item
-        .iter()
-        .map(|(name, value)| name.len() + bytes(value))
-        .sum::<usize>()
-        - 3000;
-    assert!(about(bytes, RECORD_BYTES), "the rest is {bytes} bytes");
+    let (table, mut job) = (Table::new().await, job());
+    table.finish(&job, Some(result.clone())).await;
+    let rest = table.item().await - 3000;
+    assert!(about(rest, RECORD_BYTES), "the rest is {rest} bytes");
+
+    let table = Table::new().await;
+    job.events = Some(Box::new(listeners()));
+    table.finish(&job, Some(result)).await;
+    let listeners = table.item().await - 3000 - rest;
+    assert!(
+        about(listeners, LISTENERS_BYTES),
+        "listeners are {listeners} bytes"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_weighs_its_result_and_the_rest() {
+    let (table, mut job) = (Table::new().await, job());
+    job.events = Some(Box::new(listeners()));
+    let result = ResultRef::Inline {
+        content_type: TYPE.to_owned(),
+        bytes: format!("\"{}\"", "x".repeat(2998)).into_bytes(),
+    };
+    let job = table.finish(&job, Some(result)).await;
+    let event = serde_json::to_string(&CloudEvent::from_job(&job, "/v1")).expect("JSON");
+    let rest = event.len() - 3000;
+    assert!(about(rest, EVENT_BYTES), "the rest is {rest} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_deliveries_weighs_each_of_them_and_the_rest() {
+    let (table, job) = (Table::new().await, job());
+    let mut log = DeliveryLog::default();
+    let save = async |log: &DeliveryLog, seen| {
+        let (key, at) = (job.key(), job.created_at);
+        let saved = table.store.save_deliveries(&key, at, log, seen, at).await;
+        assert_eq!(saved, Ok(true));
+        table.item().await
+    };
+    let rest = save(&log, None).await;
+    assert!(about(rest, DELIVERIES_BYTES), "the rest is {rest} bytes");
+    for version in 1..=10 {
+        let target = "https://hooks.example.com";
+        log.add(DeliveryKind::Webhook, target, version, "", job.created_at);
+        let id = delivery_id(DeliveryKind::Webhook, version, "");
+        log.record(&id, &AttemptOutcome::Status(200), job.created_at, 0.5);
+    }
+    let each = (save(&log, Some(1)).await - rest) / 10;
+    assert!(about(each, DELIVERY_BYTES), "a delivery is {each} bytes");
 }

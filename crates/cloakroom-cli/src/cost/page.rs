@@ -131,7 +131,7 @@ fn grouped(units: f64) -> String {
 }
 
 /// Formats with up to four decimals; smaller numbers as a power of ten.
-fn few(units: f64) -> String {
+pub(super) fn few(units: f64) -> String {
     if units > 0.0 && units < 0.0001 {
         return format!("{units:.1e}");
     }

@@ -13,6 +13,9 @@ const LARGEST_RESULT: u64 = 5 * KIB * KIB * KIB;
 /// Longest run of a function.
 const LONGEST_RUN: Duration = Duration::from_secs(900);
 
+/// Longest time for which a job is followed.
+const DAY: Duration = Duration::from_secs(86_400);
+
 pub(super) fn jobs(text: &str) -> Result<f64, String> {
     number(
         text,
@@ -79,6 +82,23 @@ pub(super) fn wait(text: &str) -> Result<Duration, String> {
         cloakroom_app::jobs::LONGEST_WAIT,
         "at most 25s, the limit of a long poll",
     )
+}
+
+pub(super) fn followed(text: &str) -> Result<Duration, String> {
+    time(text, DAY, "at most 1440m, a day")
+}
+
+pub(super) fn response(text: &str) -> Result<Duration, String> {
+    let what = "at most 15s, the limit of a webhook";
+    time(text, Duration::from_secs(15), what)
+}
+
+pub(super) fn webhooks(text: &str) -> Result<f64, String> {
+    number(text, 0.0..=8.0, "a number from 0 to 8, such as 1 or 1.05")
+}
+
+pub(super) fn replies(text: &str) -> Result<f64, String> {
+    number(text, 0.0..=1.0, "a number from 0 to 1, such as 0.5")
 }
 
 pub(super) fn lease(text: &str) -> Result<Duration, String> {

@@ -56,7 +56,14 @@ fn nonsense_is_refused_by_what_would_be_right() {
         "1,5", "1__0", "_1", "1_", "++1", "1e", "M", "٣",
     ];
     for text in nonsense {
-        for refused in [jobs(text), polls(text), attempts(text), batch(text)] {
+        for refused in [
+            jobs(text),
+            polls(text),
+            attempts(text),
+            batch(text),
+            webhooks(text),
+            replies(text),
+        ] {
             assert!(
                 refused
                     .expect_err(text)
@@ -84,7 +91,13 @@ fn nonsense_is_refused_by_what_would_be_right() {
                 "{text}"
             );
         }
-        for refused in [duration(text), wait(text), lease(text)] {
+        for refused in [
+            duration(text),
+            wait(text),
+            lease(text),
+            followed(text),
+            response(text),
+        ] {
             assert!(
                 refused
                     .expect_err(text)
@@ -99,6 +112,9 @@ fn nonsense_is_refused_by_what_would_be_right() {
     for text in ["0.9", "0", "11"] {
         assert!(batch(text).is_err(), "{text}");
     }
+    for text in ["8.1", "9"] {
+        assert!(webhooks(text).is_err() && replies(text).is_err(), "{text}");
+    }
     for text in ["127", "10241", "0", "256.5", "1e3", "1GB"] {
         assert!(memory(text).is_err(), "{text}");
     }
@@ -112,6 +128,7 @@ fn nonsense_is_refused_by_what_would_be_right() {
     ] {
         assert!(duration(text).is_err(), "{text}");
     }
+    assert!(followed("1441m").is_err() && response("16s").is_err() && replies("1.1").is_err());
     assert!(wait("26s").is_err() && lease("2s").is_err() && lease("0s").is_err());
 }
 
