@@ -1,11 +1,15 @@
-//! `cloakroom explain`: the history of a job in plain sentences.
+//! `cloakroom explain`: the history of a job in plain sentences, and the deliveries of its events.
 
+mod delivered;
 #[cfg(feature = "deployments")]
 mod record;
+mod story;
 
 use cloakroom_app::core::view::{HistoryView, StepView};
 use cloakroom_app::core::{Tenant, Timestamp};
+use cloakroom_client::Error;
 
+use self::story::Story;
 use crate::exit::{Exit, Failure};
 use crate::service::Service;
 use crate::show::{self, Screen, printable};
@@ -22,33 +26,42 @@ pub(crate) struct Args {
     /// Tenant of the job
     #[arg(long, requires = "stack", default_value = "default")]
     tenant: Tenant,
-    /// Print the history as JSON
+    /// Print the history and the deliveries as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(args: Args, service: &Service) -> Result<Exit, Failure> {
     let story = match &args.stack {
-        None => {
-            service
-                .client_of(&args.job, &Screen::new())?
-                .history(&args.job)
-                .await?
-        }
+        None => ask(&args.job, service).await?,
         #[cfg(feature = "deployments")]
-        Some(stack) => {
-            let record = record::load(stack, &args.job, &args.tenant).await?;
-            HistoryView::from_job(&record, "")
-        }
+        Some(stack) => record::load(stack, &args.job, &args.tenant).await?,
         #[cfg(not(feature = "deployments"))]
         Some(_) => return Err(crate::left_out::deployments()),
     };
     if args.json {
         show::line(&serde_json::to_string(&story).expect("a story is JSON"))?;
     } else {
-        show::write(told(&story).as_bytes())?;
+        let text = told(&story.history) + &delivered::told(&story.deliveries);
+        show::write(text.as_bytes())?;
     }
     Ok(Exit::Success)
+}
+
+/// Asks the service for a job's history and deliveries.
+async fn ask(job: &str, service: &Service) -> Result<Story, Failure> {
+    let client = service.client_of(job, &Screen::new())?;
+    let history = client.history(job).await?;
+    let deliveries = match client.deliveries(job).await {
+        Ok(deliveries) => deliveries,
+        // A service of an earlier version has no deliveries.
+        Err(Error::Problem(problem)) if problem.status == 404 => vec![],
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Story {
+        history,
+        deliveries,
+    })
 }
 
 /// Formats a line for the job, one for each step, and one for its current state.

@@ -1,16 +1,19 @@
-//! The record of a job in the table of a deployment.
+//! The records of a job in the table of a deployment.
 
-use cloakroom_app::core::{Job, JobKey, Tenant};
-use cloakroom_app::ports::JobStore as _;
+use cloakroom_app::core::delivery::Delivery;
+use cloakroom_app::core::view::HistoryView;
+use cloakroom_app::core::{JobKey, Tenant};
+use cloakroom_app::ports::{DeliveryStore as _, JobStore as _};
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_aws::{Clients, DynamoStore};
-use cloakroom_client::redact;
+use cloakroom_client::{DeliveryView, redact};
 use cloakroom_doctor::deployment;
 
+use super::story::Story;
 use crate::exit::{Exit, Failure};
 
-/// Loads the record of a tenant's job from the table of this stack.
-pub(super) async fn load(stack: &str, id: &str, tenant: &Tenant) -> Result<Job, Failure> {
+/// Loads the records of a tenant's job from the table of this stack.
+pub(super) async fn load(stack: &str, id: &str, tenant: &Tenant) -> Result<Story, Failure> {
     let wrong = |_| {
         Failure::usage(format!(
             "failed to read {:?} as a job's id",
@@ -24,12 +27,34 @@ pub(super) async fn load(stack: &str, id: &str, tenant: &Tenant) -> Result<Job, 
         tenant: tenant.clone(),
         id,
     };
-    let job = DynamoStore::new(&clients, deployment.table)
-        .load(&key)
-        .await?;
-    job.filter(|job| job.is_alive(SystemHost.now()))
+    read(&DynamoStore::new(&clients, deployment.table), &key).await
+}
+
+async fn read(table: &DynamoStore, key: &JobKey) -> Result<Story, Failure> {
+    let job = table.load(key).await?;
+    let job = job
+        .filter(|job| job.is_alive(SystemHost.now()))
         .ok_or_else(|| Failure {
             exit: Exit::Unknown,
-            message: format!("job {id} of tenant {tenant} is unknown or has expired"),
-        })
+            message: format!(
+                "job {} of tenant {} is unknown or has expired",
+                key.id, key.tenant
+            ),
+        })?;
+    let stored = match &job.events {
+        Some(_) => table.load_deliveries(key, job.created_at).await?,
+        None => None,
+    };
+    let deliveries = stored.iter().flat_map(|stored| &stored.log.deliveries);
+    Ok(Story {
+        history: HistoryView::from_job(&job, ""),
+        deliveries: deliveries.map(view).collect(),
+    })
+}
+
+/// Converts a stored delivery to the client's form, which has the same members.
+fn view(delivery: &Delivery) -> DeliveryView {
+    serde_json::to_value(delivery)
+        .and_then(serde_json::from_value)
+        .expect("a client reads what is stored")
 }

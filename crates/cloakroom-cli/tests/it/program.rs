@@ -439,14 +439,27 @@ async fn explain_tells_a_jobs_story_and_unknown_jobs_apart() {
             { "at": "2026-11-21T08:00:03.500Z", "event": "succeed", "attempt": 1 },
         ],
     });
+    let deliveries = json!({ "deliveries": [{
+        "id": "3-webhook", "kind": "webhook", "target": "https://hooks.example.com", "state": "pending",
+        "attempts": [{ "at": "2026-11-21T08:00:03.600Z", "status": 503 }], "next_at": "2026-11-21T08:00:08.700Z",
+    }] });
     let server = Server::start([
         reply(200, &[], story.to_string()),
+        reply(200, &[], deliveries.to_string()),
         problem(404, "unknown-job", None),
     ])
     .await;
     let output = cloakroom(&server.url, &["explain", ID]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let lines: Vec<_> = stdout(&output).lines().skip(1).take(3).collect();
+    let lines: Vec<_> = stdout(&output).lines().collect();
+    assert_eq!(
+        lines[5..],
+        [
+            "delivery 3-webhook to webhook https://hooks.example.com: pending, next attempt at 2026-11-21T08:00:08.700Z",
+            "2026-11-21T08:00:03.600Z  attempt 1: status 503",
+        ]
+    );
+    let lines = &lines[1..4];
     assert_eq!(
         lines,
         [
@@ -459,5 +472,7 @@ async fn explain_tells_a_jobs_story_and_unknown_jobs_apart() {
         cloakroom(&server.url, &["explain", ID]).await.status.code(),
         Some(6)
     );
-    assert_eq!(server.end()[0].line, format!("GET /jobs/{ID}/history"));
+    let requests = server.end();
+    assert_eq!(requests[0].line, format!("GET /jobs/{ID}/history"));
+    assert_eq!(requests[1].line, format!("GET /jobs/{ID}/deliveries"));
 }
