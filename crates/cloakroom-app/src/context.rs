@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cloakroom_core::listeners::{PUBLISHED_BYTES_LIMIT, PUBLISHED_LIMIT, PublishedEvent};
-use cloakroom_core::{CommandType, JobId, Progress, Tenant, Timestamp};
+use cloakroom_core::{Cause, CommandType, JobId, Progress, Tenant, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -119,8 +119,8 @@ impl JobContext {
         format!("{}-{:x}", self.0.id, self.0.created_at.as_millis())
     }
 
-    /// Returns the id that connects this job with related ones: the client's `Correlation-Id`, or the job's own id. Pass
-    /// it on with the commands that the handler submits.
+    /// Returns the id that connects this job with related ones: the client's `Correlation-Id`, or the job's own id.
+    /// [`cause`](Self::cause) passes it on with the commands that the handler submits.
     pub fn correlation_id(&self) -> &str {
         &self.0.correlation_id
     }
@@ -128,6 +128,18 @@ impl JobContext {
     /// Returns the id of the event or job that caused this job, if the client sent one.
     pub fn causation_id(&self) -> Option<&str> {
         self.0.causation_id.as_deref()
+    }
+
+    /// Returns this job as the cause of the commands that the handler submits. Their events then have the same
+    /// correlation id, and this job's id as their causation id. The client takes it from the context:
+    /// `client.submit(…).caused_by(&job)`.
+    pub fn cause(&self) -> Cause {
+        Cause {
+            correlation_id: self.0.correlation_id.clone(),
+            causation_id: self.0.id.to_string(),
+            traceparent: self.traceparent().to_owned(),
+            tracestate: self.0.tracestate.clone(),
+        }
     }
 
     /// Publishes an event of the service's own, for example `movie.created`. It is recorded with the job's success, and
@@ -203,6 +215,12 @@ impl JobContext {
     /// Returns true if the attempt should stop. For loops without `await`.
     pub fn is_cancelled(&self) -> bool {
         self.0.stop.is_cancelled()
+    }
+}
+
+impl From<&JobContext> for Cause {
+    fn from(job: &JobContext) -> Self {
+        job.cause()
     }
 }
 

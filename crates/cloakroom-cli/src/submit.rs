@@ -82,6 +82,7 @@ fn submission(args: Args, payload: Payload, unfinished: &Unfinished) -> Submissi
         callback_events: args.callback_events.map(Into::into),
         reply_to: args.reply_to,
         correlation_id: args.correlation_id,
+        cause: None,
     }
 }
 

@@ -7,10 +7,13 @@ use crate::{Error, Key, Submission};
 
 const CALLBACK_EVENTS: HeaderName = HeaderName::from_static("callback-events");
 const CALLBACK_URL: HeaderName = HeaderName::from_static("callback-url");
+const CAUSATION_ID: HeaderName = HeaderName::from_static("causation-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("correlation-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const NOT_BEFORE: HeaderName = HeaderName::from_static("not-before");
 const REPLY_TO: HeaderName = HeaderName::from_static("reply-to");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 impl Submission {
     /// Formats the options that are headers. All attempts send the same, with the same random key.
@@ -21,13 +24,19 @@ impl Submission {
         let events = self
             .callback_events
             .map(|events| events.as_str().to_owned());
+        let cause = self.cause.as_ref();
+        let correlation_id = self.correlation_id.as_ref();
+        let correlation_id = correlation_id.or(cause.map(|cause| &cause.correlation_id));
         let values = [
             (IDEMPOTENCY_KEY, quoted(&self.key)?),
             (NOT_BEFORE, self.not_before.map(|time| time.to_string())),
             (CALLBACK_URL, self.callback_url.clone()),
             (CALLBACK_EVENTS, events),
             (REPLY_TO, self.reply_to.clone()),
-            (CORRELATION_ID, self.correlation_id.clone()),
+            (CORRELATION_ID, correlation_id.cloned()),
+            (CAUSATION_ID, cause.map(|cause| cause.causation_id.clone())),
+            (TRACEPARENT, cause.map(|cause| cause.traceparent.clone())),
+            (TRACESTATE, cause.and_then(|cause| cause.tracestate.clone())),
         ];
         let mut headers = HeaderMap::new();
         for (name, value) in values {

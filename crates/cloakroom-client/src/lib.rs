@@ -71,7 +71,7 @@ mod wait;
 pub use builder::{Builder, is_same_origin};
 pub use client::Client;
 pub use cloakroom_core::view::{ErrorView, HistoryView, JobView, Links, ProgressView, StepView};
-pub use cloakroom_core::{Problem, RetryPolicy, Status, Timestamp, redact};
+pub use cloakroom_core::{Cause, Problem, RetryPolicy, Status, Timestamp, redact};
 pub use clock::{Clock, Sleep};
 pub use documents::{DeliveryAttempt, DeliveryState, DeliveryView, Scope, SharedLink};
 pub use download::Download;

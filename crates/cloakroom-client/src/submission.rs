@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use cloakroom_core::Timestamp;
+use cloakroom_core::{Cause, Timestamp};
 
 use crate::Input;
 
@@ -30,6 +30,8 @@ pub struct Submission {
     pub reply_to: Option<String>,
     /// Id that all events of the job carry. By default, it is the id of the job.
     pub correlation_id: Option<String>,
+    /// Job whose handler submits the command. Its correlation id is used if there is no other.
+    pub cause: Option<Cause>,
 }
 
 /// Events that are sent to a callback URL.
@@ -134,6 +136,7 @@ impl Submission {
             callback_events: None,
             reply_to: None,
             correlation_id: None,
+            cause: None,
         }
     }
 
@@ -193,6 +196,14 @@ impl Submission {
     #[must_use]
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
         self.correlation_id = Some(id.into());
+        self
+    }
+
+    /// Sets the job whose handler submits the command, from the context of the handler. Both jobs have the same correlation id,
+    /// unless another one is set. The events of the new job name the other one as their cause.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
+        self.cause = Some(cause.into());
         self
     }
 

@@ -4,7 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use cloakroom_core::Timestamp;
+use cloakroom_core::{Cause, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -87,6 +87,11 @@ impl<T> Submit<T> {
     /// Sets the id that all events of the job carry: 1 to 128 visible ASCII characters. Default: the id of the job.
     pub fn correlation_id(self, id: impl Into<String>) -> Self {
         self.map(|submission| submission.correlation_id(id))
+    }
+
+    /// Sets the job whose handler submits the command, from the context of the handler: see [`Submission::caused_by`].
+    pub fn caused_by(self, cause: impl Into<Cause>) -> Self {
+        self.map(|submission| submission.caused_by(cause))
     }
 
     fn map(mut self, change: impl FnOnce(Submission) -> Submission) -> Self {

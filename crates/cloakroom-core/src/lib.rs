@@ -8,9 +8,11 @@
 //! - [`retry`] and [`poll`]: retry delays and polling intervals.
 //! - [`redact`]: removes credentials from texts that people read.
 //! - [`events`] and [`listeners`]: the events of a job, and who listens to them. [`delivery`]: the record of their deliveries.
+//! - [`cause`]: what a job hands on to those that its handler submits.
 //! - [`secrets`], [`ticket`] and [`webhook`]: the deployment's keys, and what they sign.
 //! - [`view`] and [`problem`]: the documents of the HTTP contract, which the client library also reads.
 
+pub mod cause;
 pub mod delivery;
 pub mod digest;
 pub mod events;
@@ -32,6 +34,7 @@ pub mod transition;
 pub mod view;
 pub mod webhook;
 
+pub use cause::Cause;
 pub use delivery::{DeliveryKind, DeliveryLog, DeliveryState};
 pub use digest::{Digest, DigestBuilder, Fingerprint};
 pub use events::CloudEvent;

@@ -125,3 +125,6 @@ fn failed_to_start(error: &StartError, data: &Data) -> String {
         _ => format!("failed to {error}; choose another folder with --data"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,7 @@ pub use cloakroom_app::{
     output,
 };
 pub use cloakroom_core::problem::FieldError;
-pub use cloakroom_core::{Digest, Failure, JobId, Resource, Status, Tenant, Timestamp};
+pub use cloakroom_core::{Cause, Digest, Failure, JobId, Resource, Status, Tenant, Timestamp};
 
 /// Creates a service from a list of commands. Its name and version are those of the calling package.
 ///

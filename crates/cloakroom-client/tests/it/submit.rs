@@ -1,4 +1,4 @@
-use cloakroom_client::{CallbackEvents, Error, Status, Submission};
+use cloakroom_client::{CallbackEvents, Cause, Error, Status, Submission};
 use serde_json::json;
 
 use crate::script::{ID, Reply, Server, client, job, problem, reply};
@@ -93,6 +93,41 @@ async fn receivers_of_events_are_headers_of_each_attempt() {
     assert_eq!(names.map(|name| seen[0].header(name)), sent);
     assert_eq!(names.map(|name| seen[1].header(name)), sent);
     assert_eq!(names.map(|name| seen[2].header(name)), [None; 4]);
+}
+
+#[tokio::test]
+async fn a_job_that_causes_another_hands_on_its_ids_and_its_trace() {
+    let server = Server::start([accepted(), accepted()]).await;
+    let (client, _) = client(&server.url, |builder| builder);
+    let cause = || Cause {
+        correlation_id: "cart-7".into(),
+        causation_id: "job-1".into(),
+        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
+        tracestate: None,
+    };
+    client
+        .send(command().caused_by(cause()))
+        .await
+        .expect("accepted");
+    let submit = client.submit::<()>("thumbnail.create", &json!({}));
+    let other = submit.caused_by(cause()).correlation_id("order-1");
+    other.await.expect("accepted");
+    let names = [
+        "correlation-id",
+        "causation-id",
+        "traceparent",
+        "tracestate",
+    ];
+    let trace = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let seen = server.end();
+    assert_eq!(
+        names.map(|name| seen[0].header(name)),
+        [Some("cart-7"), Some("job-1"), trace, None]
+    );
+    assert_eq!(
+        names.map(|name| seen[1].header(name)),
+        [Some("order-1"), Some("job-1"), trace, None]
+    );
 }
 
 #[tokio::test]
