@@ -35,6 +35,13 @@ fn a_delivery_that_fails_is_tried_again_after_the_published_delays_and_then_has_
     assert!(now.since(T0).mul_f64(1.1) < DELIVERY_LIFE);
 }
 
+/// Contract, section 8.4.
+#[test]
+fn the_delays_are_5_s_5_min_30_min_2_h_5_h_10_h_and_10_h() {
+    let seconds = DELAYS.map(|delay| delay.as_secs());
+    assert_eq!(seconds, [5, 300, 1800, 7200, 18_000, 36_000, 36_000]);
+}
+
 #[test]
 fn jitter_adds_at_most_a_tenth() {
     for (unit, seconds) in [(0.0, 5_000), (0.5, 5_250), (1.0, 5_500), (7.0, 5_500)] {
@@ -84,8 +91,15 @@ fn a_receiver_that_is_gone_gets_no_further_events_of_the_job_until_one_is_redeli
     log.add(DeliveryKind::Reply, "orders", 4, "", T0);
     log.record("3-webhook", &AttemptOutcome::Status(410), T0, 0.0);
     assert_eq!(log.next_step("4-webhook", T0), NextStep::Over);
+    let ended = log.find("4-webhook").expect("there");
+    assert_eq!((ended.state, ended.next_at), (DeliveryState::Failed, None));
     assert_eq!(log.next_step("4-reply", T0), NextStep::Attempt);
     assert!(!log.add(DeliveryKind::Webhook, "https://a.example", 5, "", T0));
+    let ended = log.find("5-webhook").expect("there");
+    assert_eq!((ended.state, ended.next_at), (DeliveryState::Failed, None));
+    assert!(log.add(DeliveryKind::Reply, "orders", 5, "", T0));
+    assert!(log.redeliver("4-reply", T0));
+    assert!(log.gone, "a reply says nothing about the webhook");
     assert!(log.redeliver("5-webhook", T0));
     assert_eq!(log.next_step("5-webhook", T0), NextStep::Attempt);
     assert!(log.add(DeliveryKind::Webhook, "https://a.example", 6, "", T0));
@@ -136,13 +150,63 @@ fn a_log_is_bounded_and_pending_deliveries_are_kept() {
         log.add(DeliveryKind::Reply, "orders", version, "", T0);
         log.record(&format!("{version}-reply"), &AttemptOutcome::Sent, T0, 0.0);
     }
-    assert_eq!(log.deliveries.len(), 100);
-    assert!(log.find("3-webhook").is_some() && log.find("299-reply").is_some());
-    for _ in 0..40 {
+    let versions: Vec<_> = log.deliveries.iter().map(|it| it.version).collect();
+    let latest: Vec<_> = std::iter::once(3).chain(201..300).collect();
+    assert_eq!(versions, latest, "100, without the oldest that ended");
+    for second in 1..=40 {
         log.redeliver("3-webhook", T0);
-        log.record("3-webhook", &failed(), T0, 0.0);
+        let now = T0.after(Duration::from_secs(second));
+        log.record("3-webhook", &failed(), now, 0.0);
     }
-    assert_eq!(log.find("3-webhook").expect("there").attempts.len(), 20);
+    let attempts = &log.find("3-webhook").expect("there").attempts;
+    assert_eq!(attempts.len(), 20);
+    assert_eq!(attempts[0].at, T0.after(Duration::from_secs(21)));
+    assert_eq!(attempts[19].at, T0.after(Duration::from_secs(40)));
+}
+
+#[test]
+fn the_oldest_of_more_pending_deliveries_than_a_log_holds_is_dropped() {
+    let mut log = log();
+    for version in 4..=103 {
+        log.add(DeliveryKind::Reply, "orders", version, "", T0);
+    }
+    assert_eq!((log.deliveries.len(), log.deliveries[0].version), (100, 4));
+}
+
+#[test]
+fn a_receiver_that_is_gone_got_the_events_that_were_delivered() {
+    let mut log = log();
+    log.record("3-webhook", &AttemptOutcome::Status(200), T0, 0.0);
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    log.record("4-webhook", &AttemptOutcome::Status(410), T0, 0.0);
+    assert_eq!(log.deliveries[0].state, DeliveryState::Delivered);
+}
+
+#[test]
+fn an_attempt_is_recorded_with_its_time_and_what_came_of_it() {
+    let mut log = log();
+    let at = T0.after(Duration::from_secs(7));
+    for outcome in [
+        failed(),
+        AttemptOutcome::NoResponse("no response".to_owned()),
+        AttemptOutcome::Impossible("no queue".to_owned()),
+        AttemptOutcome::Sent,
+    ] {
+        log.record("3-webhook", &outcome, at, 0.0);
+    }
+    let attempt = |status, error: Option<&str>| DeliveryAttempt {
+        at,
+        status,
+        error: error.map(ToOwned::to_owned),
+    };
+    let want = [
+        attempt(Some(500), None),
+        attempt(None, Some("no response")),
+        attempt(None, Some("no queue")),
+        attempt(None, None),
+    ];
+    assert_eq!(log.deliveries[0].attempts, want);
+    assert_eq!(log.record("9-webhook", &failed(), at, 0.0), None);
 }
 
 /// All later versions must be able to read it.
@@ -165,12 +229,56 @@ fn a_later_event_overtakes_one_whose_message_is_lost() {
     assert_eq!(log.next_step("4-webhook", lost), NextStep::Attempt);
     log.claim("4-webhook", lost);
     let overtaken = log.find("3-webhook").expect("there");
-    assert_eq!(overtaken.state, DeliveryState::Failed);
     assert_eq!(
-        overtaken.attempts[0].error.as_deref(),
-        Some("a later event overtook this one")
+        (overtaken.state, overtaken.next_at),
+        (DeliveryState::Failed, None)
+    );
+    assert_eq!(
+        overtaken.attempts,
+        [DeliveryAttempt {
+            at: lost,
+            status: None,
+            error: Some("a later event overtook this one".to_owned()),
+        }]
     );
     assert_eq!(log.next_step("3-webhook", lost), NextStep::Over);
+}
+
+#[test]
+fn an_event_overtakes_neither_a_delivery_of_another_kind_nor_one_that_is_not_lost() {
+    let mut log = log();
+    let lost = T0.after(LOST_AFTER);
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", lost);
+    log.add(DeliveryKind::Webhook, "https://a.example", 5, "", lost);
+    log.add(DeliveryKind::Reply, "orders", 5, "", lost);
+    let before = log.clone();
+    log.claim("5-reply", lost);
+    assert_eq!(log.deliveries[..3], before.deliveries[..3]);
+    log.claim("5-webhook", lost);
+    let states: Vec<_> = log.deliveries.iter().map(|it| it.state).collect();
+    assert_eq!(states[0], DeliveryState::Failed, "lost");
+    assert_eq!(states[1..], [DeliveryState::Pending; 3]);
+}
+
+#[test]
+fn an_event_waits_only_for_earlier_ones() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    log.add(DeliveryKind::Webhook, "https://a.example", 5, "", T0);
+    log.record("3-webhook", &AttemptOutcome::Status(200), T0, 0.0);
+    assert_eq!(log.next_step("4-webhook", T0), NextStep::Attempt);
+    let next = log.record("4-webhook", &failed(), T0, 0.0).expect("again");
+    assert_eq!(log.next_step("5-webhook", T0), NextStep::Wait(next));
+    assert_eq!(log.next_step("4-webhook", next), NextStep::Attempt);
+}
+
+#[test]
+fn a_delivery_that_waits_looks_at_least_a_second_after_an_attempt_that_is_near() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    let near = T0.before(Duration::from_millis(500));
+    let soon = near.after(Duration::from_secs(1));
+    assert_eq!(log.next_step("4-webhook", near), NextStep::Wait(soon));
 }
 
 #[test]

@@ -4,8 +4,9 @@ use crate::{EventContext, Success, Timestamp};
 
 #[test]
 fn the_event_of_a_job_is_a_cloud_event_with_the_job_as_data() {
-    let mut job = accepted(Timestamp::from_seconds(1_795_248_000));
+    let mut job = accepted(Timestamp::from_seconds(1_795_240_000));
     job.version = 7;
+    job.updated_at = Timestamp::from_seconds(1_795_248_000);
     let event = serde_json::to_value(CloudEvent::from_job(&job, "/v1")).expect("JSON");
     let view = serde_json::to_value(JobView::from_job(&job, "/v1")).expect("JSON");
     let id = job.id.to_string();
@@ -50,4 +51,6 @@ fn the_end_of_the_job_causes_the_events_that_its_handler_published() {
     assert_eq!(events[1].kind, "b.made");
     assert_eq!(events[1].causationid, Some(end));
     assert_eq!(events[0].data, serde_json::json!({ "n": 1 }));
+    let sequences: Vec<_> = events.iter().map(|event| &event.sequence).collect();
+    assert_eq!(sequences, ["1", "1"], "the version of the end");
 }

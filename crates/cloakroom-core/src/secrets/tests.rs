@@ -61,3 +61,56 @@ fn a_replaced_key_is_accepted_until_the_next_replacement() {
     assert_ne!(new.sign("p", "text"), signature);
     assert!(!new.with_key([5, 6]).verify("p", "text", &signature));
 }
+
+#[test]
+fn a_key_has_at_least_32_characters() {
+    let keys = |length| format!(r#"{{"key":"{}"}}"#, "k".repeat(length));
+    assert!(DeploymentKeys::parse(&keys(32)).is_ok());
+    assert_eq!(DeploymentKeys::parse(&keys(31)), Err(InvalidKeys));
+    let previous = |length| {
+        let (key, previous) = ("k".repeat(32), "p".repeat(length));
+        format!(r#"{{"key":"{key}","previous_key":"{previous}"}}"#)
+    };
+    assert!(DeploymentKeys::parse(&previous(32)).is_ok());
+    assert_eq!(DeploymentKeys::parse(&previous(31)), Err(InvalidKeys));
+}
+
+#[test]
+fn the_secret_of_a_replaced_key_signs_after_those_of_the_new_one() {
+    let a = tenant("a");
+    let rotated = keys().with_rotated_webhooks(&a, NOW);
+    let old = rotated.webhook_secrets(&a, NOW);
+    let new = rotated.with_key([3, 4]);
+    let fresh = DeploymentKeys::new([3, 4]).with_rotated_webhooks(&a, NOW);
+    let fresh = fresh.webhook_secrets(&a, NOW);
+    let want = [&fresh[..], &old[..1]].concat();
+    assert_eq!(new.webhook_secrets(&a, NOW), want);
+    assert_eq!(new.webhook_secrets(&tenant("b"), NOW).len(), 2);
+    let newest = new.with_key([5, 6]).webhook_secrets(&a, NOW);
+    assert_eq!(newest[2..], fresh[..1], "only the key before it");
+}
+
+/// Receivers have stored these secrets, so that no version may derive others.
+#[test]
+fn the_secrets_of_version_1_are_derived() {
+    let a = tenant("a");
+    let keys = keys().with_rotated_webhooks(&a, NOW);
+    let secrets = keys.webhook_secrets(&a, NOW);
+    let shown: Vec<_> = secrets.iter().map(WebhookSecret::reveal).collect();
+    assert_eq!(
+        shown,
+        [
+            "whsec_GJwFts2JobX4HzV2Fnj7dKbj1BmcH6khgVpVrlXUK6k=",
+            "whsec_uRrwdilcC2LASRaiWm3ga2mt27e6mTQDjaJL0VMt8kE="
+        ]
+    );
+}
+
+/// All later versions must be able to read it.
+#[test]
+fn keys_of_version_1_are_read() {
+    let text = r#"{"key":"abcdefghijklmnopqrstuvwxyz0123456789","previous_key":"0123456789abcdefghijklmnopqrstuvwxyz","webhooks":{"a":{"generation":2,"rotated_at":1000000}}}"#;
+    let keys = DeploymentKeys::parse(text).expect("keys");
+    assert_eq!(keys.write(), text);
+    assert_eq!(keys.webhook_secrets(&tenant("a"), NOW).len(), 3);
+}

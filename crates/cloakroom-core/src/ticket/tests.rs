@@ -75,3 +75,25 @@ fn a_ticket_is_valid_while_its_key_is_replaced_once() {
     let twice = replaced.with_key([5, 6]);
     assert_eq!(Ticket::verify(&text, &twice, NOW), Err(InvalidTicket));
 }
+
+/// All later versions must be able to read it: clients hold tickets for up to a day.
+#[test]
+fn a_ticket_of_version_1_is_valid() {
+    let text = "eyJ0IjoiYWNtZSIsImoiOiIwMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDciLCJjIjo5OTk5OTkxMjMsInMiOlsicmVhZCIsImNhbmNlbCJdLCJlIjoxMDAwMDYwMDAwfQ.dhXQyhEIjzMeRBSpwH8BHydVKGptJihjFMM2evdu2Hs";
+    assert_eq!(Ticket::verify(text, &keys(), NOW), Ok(ticket()));
+    assert_eq!(ticket().sign(&keys()), text);
+}
+
+#[test]
+fn a_signature_for_another_purpose_is_none_for_a_ticket() {
+    let text = ticket().sign(&keys());
+    let (claims, _) = text.split_once('.').expect("two parts");
+    let other = BASE64.encode(keys().sign("webhook", claims));
+    let other = format!("{claims}.{other}");
+    assert_eq!(Ticket::verify(&other, &keys(), NOW), Err(InvalidTicket));
+}
+
+#[test]
+fn a_ticket_lives_for_a_minute_to_a_day() {
+    assert_eq!(TICKET_SECONDS, 60..=24 * 3600);
+}
