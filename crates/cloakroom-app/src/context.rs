@@ -239,6 +239,13 @@ mod tests {
     use crate::testing::{Nothing, Room};
     use crate::{Command, HandlerError, JobContext};
 
+    /// A type of 129 bytes.
+    const LONG: &str = concat!(
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    );
+
     /// Runs a job that publishes these events, in two attempts. The first attempt fails after that.
     async fn published(events: Vec<(&'static str, Value)>) -> cloakroom_core::Job {
         let (events, attempts) = (Arc::new(events), Arc::new(AtomicU32::new(0)));
@@ -283,12 +290,23 @@ mod tests {
             published(long(32 * 1024 - 3)).await.status,
             Status::Succeeded
         );
+        let name = vec![("A-z_0.9", json!(1)), (&LONG[1..], json!(1))];
+        assert_eq!(published(name).await.status, Status::Succeeded);
+        // The limit of bytes is that of all events together.
+        let two = |n: usize| [long(16 * 1024 - 3), long(n)].concat();
+        assert_eq!(
+            published(two(16 * 1024 - 3)).await.status,
+            Status::Succeeded
+        );
         for events in [
             most(11),
+            two(16 * 1024 - 2),
             long(32 * 1024 - 2),
             vec![("", json!(1))],
             vec![("a b", json!(1))],
             vec![("cloakroom.job.succeeded", json!(1))],
+            vec![("äöü", json!(1))],
+            vec![(LONG, json!(1))],
         ] {
             let job = published(events).await;
             assert_eq!(job.attempt, 1);

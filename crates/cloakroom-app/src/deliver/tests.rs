@@ -46,6 +46,168 @@ async fn a_webhook_is_the_event_signed_with_the_tenants_secret() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_is_claimed_before_it_is_made_and_recorded_after() {
+    let room = Listening::default();
+    let job = published(&room).await;
+    room.memory.calls();
+    room.memory.slow("post", Duration::from_secs(10));
+    assert!(room.deliver_once().await);
+    assert_eq!(
+        room.memory.calls(),
+        [
+            "load_deliveries",
+            "save_deliveries",
+            "keys",
+            "post",
+            "save_deliveries"
+        ]
+    );
+    let attempts = delivery(&room, &job).await.attempts;
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].at, room.host.now(), "the time of its end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_received_twice_is_attempted_once() {
+    let room = Listening::default();
+    published(&room).await;
+    let received = room.memory.receive(Duration::from_secs(60)).expect("sent");
+    room.memory.slow("post", Duration::from_secs(10));
+    let twice = [received.clone(), received];
+    let dispositions = room.deliver.handle_batch(&twice).await;
+    assert_eq!(dispositions.len(), 2);
+    assert!(dispositions.contains(&Disposition::Done));
+    assert_eq!(room.memory.posted().len(), 1);
+}
+
+/// Publishes an event whose next attempt is due after this time, and handles its message, received this often. Returns
+/// the call that brings the message back, and the time after which it is visible.
+async fn brought_back(wait: Duration, receive_count: u32) -> (&'static str, Duration) {
+    let room = Listening::default();
+    let job = published(&room).await;
+    let (key, created_at) = (job.key(), job.created_at);
+    let stored = room.memory.load_deliveries(&key, created_at).await;
+    let mut stored = stored.expect("read").expect("recorded");
+    stored.log.deliveries[0].next_at = Some(room.host.now().after(wait));
+    let (log, seen) = (&stored.log, Some(stored.revision));
+    let saved = room
+        .memory
+        .save_deliveries(&key, created_at, log, seen, stored.expires_at);
+    assert!(saved.await.expect("a write"));
+    let mut received = room.memory.receive(Duration::from_secs(60)).expect("sent");
+    received.receive_count = receive_count;
+    room.memory.calls();
+    let begun = Instant::now();
+    if room.deliver.handle(&received).await == Disposition::Done {
+        room.memory.delete(&received);
+        assert_eq!(room.memory.sender(), Some(job.tenant));
+    }
+    let calls = room.memory.calls();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    let (1, Some(visible_at)) = room.memory.messages() else {
+        panic!("one message")
+    };
+    (calls[1], visible_at - begun)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_hidden_for_up_to_a_minute_and_sent_again_for_longer_or_if_received_often() {
+    for (seconds, receive_count, call) in [
+        (1, 1, "hide"),
+        (60, 3, "hide"),
+        (1, 4, "send"),
+        (61, 1, "send"),
+        (900, 1, "send"),
+    ] {
+        let wait = Duration::from_secs(seconds);
+        let brought = brought_back(wait, receive_count).await;
+        assert_eq!(brought, (call, wait), "{seconds} {receive_count}");
+    }
+    let longest = brought_back(Duration::from_secs(3600), 1).await;
+    assert_eq!(longest, ("send", LONGEST_DELAY));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_waits_twice_as_long_after_each_fault_and_is_sent_again_after_the_fourth() {
+    let room = Listening::default();
+    let job = published(&room).await;
+    room.memory.down(&["load_deliveries"]);
+    let mut waits = vec![];
+    for _ in 0..5 {
+        room.memory.calls();
+        let begun = Instant::now();
+        assert!(room.deliver_once().await);
+        let (1, Some(visible_at)) = room.memory.messages() else {
+            panic!("one message")
+        };
+        waits.push((room.memory.calls()[1], (visible_at - begun).as_secs()));
+        tokio::time::sleep_until(visible_at).await;
+    }
+    let want = [
+        ("hide", 5),
+        ("hide", 10),
+        ("hide", 20),
+        ("send", 40),
+        ("hide", 5),
+    ];
+    assert_eq!(waits, want);
+    assert_eq!(room.memory.sender(), Some(job.tenant));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_queue_a_message_waits_up_to_320_seconds_after_a_fault() {
+    let room = Listening::default();
+    published(&room).await;
+    room.memory.down(&["load_deliveries", "send"]);
+    let mut waits = vec![];
+    for _ in 0..8 {
+        let begun = Instant::now();
+        assert!(room.deliver_once().await);
+        let (1, Some(visible_at)) = room.memory.messages() else {
+            panic!("one message")
+        };
+        waits.push((visible_at - begun).as_secs());
+        tokio::time::sleep_until(visible_at).await;
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 320]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_record_can_not_be_read_becomes_a_dead_letter() {
+    let room = Listening::default();
+    let job = published(&room).await;
+    room.memory.damage(&job.key());
+    for _ in 0..10 {
+        let (1, Some(visible_at)) = room.memory.messages() else {
+            panic!("one message")
+        };
+        tokio::time::sleep_until(visible_at).await;
+        assert!(room.deliver_once().await);
+    }
+    assert_eq!(room.memory.most_received(), 10, "never sent again");
+    assert_eq!(room.memory.posted(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_extends_the_life_of_its_record() {
+    let room = Listening::default();
+    let job = published(&room).await;
+    let (key, created_at) = (job.key(), job.created_at);
+    let load = async || {
+        let stored = room.memory.load_deliveries(&key, created_at).await;
+        stored.expect("read").expect("recorded")
+    };
+    let (stored, now) = (load().await, room.host.now());
+    let (log, seen) = (&stored.log, Some(stored.revision));
+    let saved = room
+        .memory
+        .save_deliveries(&key, created_at, log, seen, now);
+    assert!(saved.await.expect("a write"));
+    room.deliver_all().await;
+    assert_eq!(load().await.expires_at, now.after(DELIVERY_LIFE));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receiver_that_fails_is_tried_again_on_the_published_schedule() {
     let room = Listening::default();
     let begun = Instant::now();
@@ -184,6 +346,98 @@ async fn a_reply_contains_a_large_result_and_names_what_it_answers() {
     assert_eq!(event.data.get("result_url"), None);
 }
 
+/// Delivers the replies of a job with this stored result and an event of its handler. Returns their data.
+async fn replies_with(content_type: &str, content: Bytes) -> Vec<serde_json::Value> {
+    let room = Listening::default();
+    let mut job = replying(&room, "orders");
+    job.success = Some(Success {
+        result: Some(ResultRef::Stored {
+            content_type: content_type.to_owned(),
+            key: "results/1".to_owned(),
+            length: content.len() as u64,
+            sha256: Digest::from_content(&content),
+            retention: None,
+        }),
+        published: vec![cloakroom_core::listeners::PublishedEvent {
+            kind: "movie.created".to_owned(),
+            data: json!({ "n": 1 }),
+        }],
+        ..Success::default()
+    });
+    room.memory
+        .put("results/1", content_type, content)
+        .await
+        .expect("stored");
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    let replies = room.memory.replies();
+    let ids: Vec<_> = replies.iter().map(|(_, reply)| reply.id.clone()).collect();
+    assert_eq!(ids, [format!("{}/3/0", job.id), format!("{}/3", job.id)]);
+    let causes: Vec<_> = replies
+        .iter()
+        .map(|(_, reply)| reply.causation_id.clone())
+        .collect();
+    assert_eq!(causes, [Some(ids[1].clone()), None]);
+    assert!(replies.iter().all(|(_, reply)| reply.job == job.key()));
+    let event = |(_, reply): &(_, Reply)| -> CloudEvent {
+        serde_json::from_str(&reply.body).expect("an event")
+    };
+    replies.iter().map(|reply| event(reply).data).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_end_of_the_job_contains_its_result_and_only_as_json() {
+    let data = replies_with("application/json", Bytes::from_static(b"[7]")).await;
+    assert_eq!(
+        (&data[0], &data[1]["result"]),
+        (&json!({ "n": 1 }), &json!([7]))
+    );
+    for (content_type, content) in [("text/plain", "[7]"), ("application/json", "[7")] {
+        let data = replies_with(content_type, Bytes::from_static(content.as_bytes())).await;
+        assert_eq!(data[1].get("result"), None, "{content_type} {content}");
+        assert!(data[1]["result_url"].is_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_over_32_mib_is_linked() {
+    for (length, inside) in [(32 << 20, true), ((32 << 20) + 1, false)] {
+        let text = format!("\"{}\"", "x".repeat(length - 2));
+        let data = replies_with("application/json", Bytes::from(text)).await;
+        assert_eq!(data[1].get("result").is_some(), inside, "{length}");
+        assert_eq!(data[1].get("result_url").is_some(), !inside, "{length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_can_not_be_read_delays_its_reply() {
+    let room = Listening::default();
+    let mut job = replying(&room, "orders");
+    job.success = Some(Success {
+        result: Some(ResultRef::Stored {
+            content_type: "application/json".to_owned(),
+            key: "results/1".to_owned(),
+            length: 3,
+            sha256: Digest::from_content(b"[7]"),
+            retention: None,
+        }),
+        ..Success::default()
+    });
+    let content = Bytes::from_static(b"[7]");
+    room.memory
+        .put("results/1", "application/json", content)
+        .await
+        .expect("stored");
+    room.publisher.publish(&job).await.expect("published");
+    room.memory.fail("open", Fault::Before);
+    room.deliver_all().await;
+    let [(_, reply)] = &room.memory.replies()[..] else {
+        panic!("one reply")
+    };
+    let event: CloudEvent = serde_json::from_str(&reply.body).expect("an event");
+    assert_eq!(event.data["result"], json!([7]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_result_that_was_deleted_is_linked_and_a_queue_that_was_removed_ends_the_delivery() {
     let room = Listening::default();
@@ -207,6 +461,10 @@ async fn a_result_that_was_deleted_is_linked_and_a_queue_that_was_removed_ends_t
     assert!(event.data["result_url"].is_string());
     let log = room.publisher.deliveries(&job).await.expect("read");
     assert_eq!(log.deliveries[0].state, DeliveryState::Failed);
+    assert_eq!(
+        log.deliveries[0].attempts[0].error.as_deref(),
+        Some("the deployment no longer has this queue")
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,9 @@ async fn a_change_is_recorded_before_its_message_is_sent() {
         room.memory.calls(),
         ["load_deliveries", "save_deliveries", "send"]
     );
+    assert_eq!(room.memory.sender().as_ref(), Some(&job.tenant));
+    let now = tokio::time::Instant::now();
+    assert_eq!(room.memory.messages(), (1, Some(now)), "visible at once");
     let log = room.publisher.deliveries(&job).await.expect("read");
     let [delivery] = &log.deliveries[..] else {
         panic!("{log:?}")
@@ -113,6 +116,164 @@ async fn each_listener_receives_what_it_asked_for() {
         .map(|(_, reply)| reply.kind.as_str())
         .collect();
     assert_eq!(kinds, ["movie.created", "cloakroom.job.succeeded"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_is_unavailable_delays_no_other_listener() {
+    let room = Listening::default();
+    let mut job = room.job(Status::Succeeded, 3);
+    job.events.as_mut().expect("listeners").bus = Some(EventScope::Terminal);
+    room.memory.fail("put_events", Fault::Before);
+    assert!(room.publisher.publish(&job).await.is_err());
+    room.deliver_all().await;
+    assert_eq!(room.memory.posted().len(), 1);
+    room.publisher.publish(&job).await.expect("published");
+    assert_eq!(room.memory.bus(), [CloudEvent::from_job(&job, "")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bus_receives_the_changes_of_its_scope() {
+    let room = Listening::default();
+    for (scope, status, count) in [
+        (EventScope::Terminal, Status::Running, 0),
+        (EventScope::Terminal, Status::Failed, 1),
+        (EventScope::All, Status::Running, 1),
+    ] {
+        let mut job = room.job(status, 3);
+        let context = job.events.as_mut().expect("listeners");
+        (context.bus, context.webhook) = (Some(scope), None);
+        room.publisher.publish(&job).await.expect("published");
+        assert_eq!(room.memory.bus().len(), count, "{scope:?} {status:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_job_that_succeeded_publishes_the_events_of_its_handler() {
+    let room = Listening::default();
+    let mut job = room.job(Status::Failed, 3);
+    job.events.as_mut().expect("listeners").bus = Some(EventScope::All);
+    job.success = Some(Success {
+        published: vec![PublishedEvent {
+            kind: "movie.created".to_owned(),
+            data: serde_json::json!({}),
+        }],
+        ..Success::default()
+    });
+    room.publisher.publish(&job).await.expect("published");
+    assert_eq!(room.memory.bus(), [CloudEvent::from_job(&job, "")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_have_the_path_of_the_public_base_url() {
+    let mut room = Listening::default();
+    room.publisher.base_path = "/v1".to_owned();
+    let mut job = room.job(Status::Succeeded, 3);
+    let context = job.events.as_mut().expect("listeners");
+    context.bus = Some(EventScope::All);
+    context.reply_to = Some("orders".parse().expect("a name"));
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    let want = CloudEvent::from_job(&job, "/v1");
+    assert_eq!(room.memory.bus(), [want.clone()]);
+    let (posted, replies) = (room.memory.posted(), room.memory.replies());
+    let posted: CloudEvent = serde_json::from_slice(&posted[0].body).expect("an event");
+    let reply: CloudEvent = serde_json::from_str(&replies[0].1.body).expect("an event");
+    assert_eq!((&posted, &reply), (&want, &want));
+}
+
+/// Returns the time from which the record of a job's deliveries counts as deleted.
+async fn expiry(room: &Listening, job: &Job) -> Timestamp {
+    let stored = room
+        .memory
+        .load_deliveries(&job.key(), job.created_at)
+        .await;
+    stored.expect("read").expect("recorded").expires_at
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_record_of_deliveries_outlives_its_job_and_every_attempt() {
+    let room = Listening::default();
+    let mut job = room.job(Status::Succeeded, 3);
+    let now = room.host.now();
+    let attempts = now.after(DELIVERY_LIFE + job.retention);
+    job.expires_at = attempts.before(std::time::Duration::from_secs(1));
+    room.publisher.publish(&job).await.expect("published");
+    assert_eq!(expiry(&room, &job).await, attempts);
+    room.deliver_all().await;
+    assert_eq!(expiry(&room, &job).await, attempts, "as before");
+
+    job.expires_at = attempts.after(std::time::Duration::from_secs(1));
+    assert_eq!(room.publisher.redeliver(&job, "3-webhook").await, Ok(()));
+    assert_eq!(expiry(&room, &job).await, job.expires_at);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redelivery_of_a_change_that_another_made_meanwhile_is_kept() {
+    let room = Listening::default();
+    let mut job = room.job(Status::Succeeded, 3);
+    job.events.as_mut().expect("listeners").reply_to = Some("orders".parse().expect("a name"));
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    let one = room.publisher.redeliver(&job, "3-webhook");
+    let two = room.publisher.redeliver(&job, "3-reply");
+    assert_eq!(futures::future::join(one, two).await, (Ok(()), Ok(())));
+    assert_eq!(room.memory.sender().as_ref(), Some(&job.tenant));
+    room.deliver_all().await;
+    let log = room.publisher.deliveries(&job).await.expect("read");
+    assert!(log.deliveries.iter().all(|it| it.attempts.len() == 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redelivery_is_recorded_before_its_message_is_sent() {
+    let room = Listening::default();
+    let job = room.job(Status::Succeeded, 3);
+    room.publisher.publish(&job).await.expect("published");
+    room.deliver_all().await;
+    room.memory.calls();
+    assert_eq!(room.publisher.redeliver(&job, "3-webhook").await, Ok(()));
+    assert_eq!(
+        room.memory.calls(),
+        ["load_deliveries", "save_deliveries", "send"]
+    );
+    room.memory.down(&["load_deliveries"]);
+    let failed = room.publisher.redeliver(&job, "3-webhook").await;
+    assert!(matches!(failed, Err(RedeliverError::Unavailable(_))));
+}
+
+#[test]
+fn an_origin_is_scheme_and_host_alone() {
+    for (url, shown) in [
+        ("https://a.example", "https://a.example"),
+        ("https://a.example/x?k=1", "https://a.example"),
+        ("https://a.example?k=1", "https://a.example"),
+        ("https://a.example#k", "https://a.example"),
+        ("a.example/k", "a.example"),
+    ] {
+        assert_eq!(origin(url), shown, "{url}");
+    }
+}
+
+#[test]
+fn a_message_has_no_character_that_the_queue_rejects() {
+    let room = Listening::default();
+    let mut job = room.job(Status::Succeeded, 3);
+    let text = "a\u{fffe}b\u{ffff}c\u{0}d\u{1f600}";
+    job.success = Some(Success {
+        published: vec![PublishedEvent {
+            kind: "a.made".to_owned(),
+            data: serde_json::json!(text),
+        }],
+        ..Success::default()
+    });
+    let context = EventContext {
+        reply_to: Some("orders".parse().expect("a name")),
+        ..EventContext::default()
+    };
+    let planned = room.publisher.plan(&job, &context);
+    let body = planned[0].message.write();
+    assert!(!body.contains(['\u{fffe}', '\u{ffff}', '\u{0}']), "{body}");
+    let read = DeliveryMessage::read(&body).expect("a message");
+    assert_eq!(read.event.data, serde_json::json!(text));
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,6 +59,7 @@ impl Listening {
     /// Returns a job with this status and version, and a webhook that receives all changes.
     pub fn job(&self, status: Status, version: u64) -> Job {
         let mut job = new_job(self.host.now(), 1);
+        job.tenant = "acme".parse().expect("a name");
         (job.status, job.version) = (status, version);
         job.created_at = cloakroom_core::Timestamp::from_seconds(1);
         job.events = Some(Box::new(EventContext {

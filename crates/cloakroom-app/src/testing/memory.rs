@@ -40,6 +40,7 @@ struct State {
     messages: VecDeque<Message>,
     dead_letters: BTreeMap<String, String>,
     sent: usize,
+    sender: Option<Tenant>,
     xray: Option<String>,
     receipts: usize,
     trouble: Trouble,
@@ -108,7 +109,7 @@ impl Memory {
             .push_back((call, Box::new(change)));
     }
 
-    /// Makes the record of a job unreadable.
+    /// Makes the record of a job unreadable, and that of its deliveries.
     pub fn damage(&self, key: &JobKey) {
         self.state().damaged.insert(key.clone());
     }
@@ -223,6 +224,11 @@ impl Memory {
     /// Returns the trace header that was sent with the last message.
     pub fn xray(&self) -> Option<String> {
         self.state().xray.clone()
+    }
+
+    /// Returns the tenant of the last message that was sent.
+    pub fn sender(&self) -> Option<Tenant> {
+        self.state().sender.clone()
     }
 
     /// Deletes an object.

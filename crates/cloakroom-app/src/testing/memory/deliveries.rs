@@ -62,9 +62,10 @@ impl DeliveryStore for Memory {
     ) -> Result<Option<StoredDeliveries>, PortError> {
         let key = (job.clone(), created_at);
         self.call("load_deliveries", |state| {
-            state.deliveries.get(&key).cloned()
+            state.readable(job)?;
+            Ok(state.deliveries.get(&key).cloned())
         })
-        .await
+        .await?
     }
 
     async fn save_deliveries(

@@ -16,7 +16,7 @@ const LONGEST_HIDE: Duration = Duration::from_secs(43_200);
 impl Queue for Memory {
     async fn send(
         &self,
-        _tenant: &Tenant,
+        tenant: &Tenant,
         body: String,
         delay: Duration,
         xray: Option<&str>,
@@ -33,6 +33,7 @@ impl Queue for Memory {
         }
         self.call("send", |state| {
             state.sent += 1;
+            state.sender = Some(tenant.clone());
             state.xray = xray.map(ToOwned::to_owned);
             let message = Message {
                 id: format!("message-{}", state.sent),
