@@ -1,12 +1,13 @@
 //! Keys of a deployment, in Secrets Manager.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use cloakroom_app::ports::{KeyStore, PortError};
 use cloakroom_core::DeploymentKeys;
+use tokio::time::Instant;
 
 use crate::clients::Clients;
 use crate::error::port_error;

@@ -88,6 +88,37 @@ mod tests {
     }
 
     #[test]
+    fn each_type_of_value_is_converted() {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        for (value, want) in [
+            (json!({ "S": "a" }), text("a")),
+            (json!({ "N": "7" }), AttributeValue::N("7".to_owned())),
+            (json!({ "B": "AAE=" }), AttributeValue::B(Blob::new([0, 1]))),
+            (json!({ "BOOL": true }), AttributeValue::Bool(true)),
+            (json!({ "BOOL": false }), AttributeValue::Bool(false)),
+            (json!({ "NULL": true }), AttributeValue::Null(true)),
+            (json!({ "L": [] }), AttributeValue::L(vec![])),
+            (
+                json!({ "L": [{ "S": "a" }, { "L": [{ "S": "b" }] }] }),
+                AttributeValue::L(vec![text("a"), AttributeValue::L(vec![text("b")])]),
+            ),
+        ] {
+            assert_eq!(attribute(&value), Some(want), "{value}");
+        }
+        for value in [
+            json!({}),
+            json!({ "SS": ["a"] }),
+            json!({ "S": 7 }),
+            json!({ "N": 7 }),
+            json!({ "B": "?" }),
+            json!({ "BOOL": "true" }),
+            json!({ "L": [{ "SS": ["a"] }] }),
+        ] {
+            assert_eq!(attribute(&value), None, "{value}");
+        }
+    }
+
+    #[test]
     fn what_is_no_image_of_a_job_is_an_error() {
         for image in [
             json!(null),
