@@ -143,7 +143,11 @@ mod tests {
         assert_eq!(cursor(&headers, "after=x&b=1"), None);
         headers.insert(LAST_EVENT_ID, HeaderValue::from_static("7"));
         assert_eq!(cursor(&headers, "after=3"), Some(7));
+        assert_eq!(cursor(&headers, "before=1&after=3&after=4"), Some(7));
+        headers.insert(LAST_EVENT_ID, HeaderValue::from_static(" 8 "));
+        assert_eq!(cursor(&headers, ""), Some(8));
         headers.insert(LAST_EVENT_ID, HeaderValue::from_static("x"));
+        assert_eq!(cursor(&headers, "before=1&after=3&after=4"), Some(3));
         assert_eq!(cursor(&headers, "after=3"), Some(3));
     }
 }

@@ -187,6 +187,33 @@ mod tests {
     }
 
     #[test]
+    fn only_return_minimal_asks_for_no_body() {
+        let asks = |text: &str| {
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static("prefer"),
+                text.parse().expect("a header"),
+            )]);
+            Prefer::from_headers(&headers).minimal
+        };
+        for text in [
+            "return=minimal",
+            "RETURN = \"Minimal\"; a=b",
+            "wait=5, return=minimal, return=representation",
+        ] {
+            assert!(asks(text), "{text}");
+        }
+        for text in [
+            "",
+            "return",
+            "minimal",
+            "return=min",
+            "return=representation, return=minimal",
+        ] {
+            assert!(!asks(text), "{text}");
+        }
+    }
+
+    #[test]
     fn preferences_come_in_lists_lines_quotes_and_any_case_with_parameters() {
         for lines in [
             &["respond-async, wait=5"][..],

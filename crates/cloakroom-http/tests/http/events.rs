@@ -149,6 +149,63 @@ async fn the_first_event_does_not_wait_for_the_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_has_no_entity_tag_and_ignores_those_of_the_job() {
+    let service = service();
+    let location = service.finished_job("answer").await;
+    let poll = service.get(&location, &[]).await;
+    let etag = poll.header("etag");
+    assert!(!etag.is_empty());
+    let response = stream(&service, &location, &[("if-none-match", etag)]).await;
+    assert_eq!(events(&response).len(), 1);
+    assert_eq!(response.header("etag"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn proxies_do_not_buffer_a_stream() {
+    let service = service();
+    let location = service.finished_job("answer").await;
+    let response = stream(&service, &location, &[]).await;
+    assert_eq!(response.header("x-accel-buffering"), "no");
+}
+
+/// Begins a stream, and returns its body.
+async fn begin(service: &Service, path: &str) -> Body {
+    let request = Request::get(path).body(Body::empty()).expect("a request");
+    let response = service.router.clone().oneshot(request).await;
+    response.expect("a router does not fail").into_body()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_may_not_wait_shows_the_job_and_ends() {
+    let service = service_with(Site::default().longest_wait(Duration::ZERO));
+    let accepted = service.act("answer", &[]).await;
+    let begun = Instant::now();
+    let response = stream(&service, accepted.header("location"), &[]).await;
+    assert_eq!(events(&response).len(), 1);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_open_stream_counts_against_the_long_polls_of_its_tenant_until_it_ends() {
+    let service = service();
+    let accepted = service.act("answer", &[]).await;
+    let location = accepted.header("location");
+    let path = format!("{location}/events");
+    let mut open = vec![];
+    for _ in 0..1000 {
+        open.push(begin(&service, &path).await);
+    }
+    let one_more = async || {
+        let begun = Instant::now();
+        stream(&service, location, &[]).await;
+        begun.elapsed().as_secs()
+    };
+    assert_eq!(one_more().await, 0);
+    open.pop();
+    assert_eq!(one_more().await, 55);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_job_has_no_stream_and_a_fault_in_it_ends_it_early() {
     let service = service();
     for path in [

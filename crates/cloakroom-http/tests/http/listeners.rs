@@ -1,7 +1,10 @@
 //! Sections 8.4, 8.6 and 8.7: listeners of a submission, deliveries, and responses without a body.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use cloakroom_app::Listeners;
+use cloakroom_core::delivery::AttemptOutcome;
 use cloakroom_core::{DeliveryKind, DeliveryLog};
 use cloakroom_http::{Site, router};
 use serde_json::json;
@@ -114,6 +117,81 @@ async fn a_minimal_response_has_no_body_and_its_job_ends_like_any_other() {
         service.room.work_until_idle().await;
         assert_eq!(service.get(&location, &[]).await.status, 200);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_is_listed_with_its_attempts_and_the_time_of_the_next() {
+    let service = listening();
+    let headers = [("callback-url", "https://hooks.example/x?k=1")];
+    let accepted = service.act("answer", &headers).await;
+    let path = format!("{}/deliveries", accepted.header("location"));
+    service.room.work_until_idle().await;
+    let job = service.room.memory.only_job();
+    let publisher = service.room.jobs.publisher.clone().expect("a publisher");
+    let (now, mut log) = (job.updated_at, DeliveryLog::default());
+    let (url, version) = ("https://hooks.example", job.version);
+    log.add(DeliveryKind::Webhook, url, version, "", now);
+    let id = log.deliveries[0].id.clone();
+    for outcome in [
+        AttemptOutcome::Status(500),
+        AttemptOutcome::NoResponse("no response within 15 s".to_owned()),
+    ] {
+        log.record(&id, &outcome, now, 0.0);
+    }
+    let key = job.key();
+    let saved =
+        publisher
+            .deliveries
+            .save_deliveries(&key, job.created_at, &log, None, job.expires_at);
+    assert!(saved.await.expect("saved"));
+    let want = json!({ "deliveries": [{
+        "id": id, "kind": "webhook", "target": "https://hooks.example", "state": "pending",
+        "attempts": [{ "at": now, "status": 500 }, { "at": now, "error": "no response within 15 s" }],
+        "next_at": now.after(Duration::from_secs(300)),
+    }] });
+    assert_eq!(service.get(&path, &[]).await.json(), want);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_of_another_tenants_job_are_unknown() {
+    let service = service_with(Site::default().tenant(|parts| {
+        let name = parts.headers.get("x-tenant")?.to_str().ok()?;
+        name.parse().ok()
+    }));
+    let (one, other) = (("x-tenant", "one"), ("x-tenant", "other"));
+    let accepted = service.act("answer", &[one]).await;
+    let path = format!("{}/deliveries", accepted.header("location"));
+    assert_eq!(service.get(&path, &[one]).await.status, 200);
+    service
+        .get(&path, &[other])
+        .await
+        .problem(404, "unknown-job");
+    let path = format!("{path}/1-webhook/redeliver");
+    let redeliver = async |tenant| {
+        let headers = [tenant];
+        service
+            .request("POST", &path, &headers, Body::empty())
+            .await
+    };
+    redeliver(one).await.problem(404, "unknown-delivery");
+    redeliver(other).await.problem(404, "unknown-job");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_without_listeners_has_no_deliveries() {
+    let service = listening();
+    let headers = [("callback-url", "https://hooks.example/x?k=1")];
+    let accepted = service.act("answer", &headers).await;
+    let path = format!("{}/deliveries", accepted.header("location"));
+    let mut jobs = service.room.jobs.clone();
+    jobs.publisher = None;
+    let router = router(Site::default(), None, Some(jobs));
+    let service = Service { router, ..service };
+    let none = json!({ "deliveries": [] });
+    assert_eq!(service.get(&path, &[]).await.json(), none);
+    let path = format!("{path}/1-webhook/redeliver");
+    let response = service.request("POST", &path, &[], Body::empty()).await;
+    response.problem(404, "unknown-delivery");
 }
 
 #[tokio::test(start_paused = true)]

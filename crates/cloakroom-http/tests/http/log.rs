@@ -1,5 +1,6 @@
 //! Lines of the log, as operators search them.
 
+use axum::body::Body;
 use cloakroom_app::testing::Fault;
 use cloakroom_http::Site;
 use serde_json::json;
@@ -160,6 +161,60 @@ async fn a_line_names_the_tenant_the_command_and_the_job() {
             panic!("{method} {path}: {lines:?}")
         };
         assert_line(line, (method, path), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_line_contains_a_ticket() {
+    let service = service();
+    let location = service.finished_job("answer").await;
+    let id = location.trim_start_matches("/jobs/");
+    let path = format!("{location}/links");
+    let scope = r#"{"scope":["read","cancel","signal"]}"#;
+    log_lines::take();
+    let link = service.request("POST", &path, &[], scope).await.json();
+    let url = link["url"].as_str().expect("a url");
+    let ticket = url.trim_start_matches("/shared/");
+    let line = log_lines::take();
+    assert!(
+        line.contains("answered a request") && !line.contains(ticket),
+        "{line}"
+    );
+    for (method, below, route, status) in [
+        ("GET", "", "/shared/{ticket}", "200"),
+        ("DELETE", "", "/shared/{ticket}", "409"),
+        ("PUT", "", "/shared/{ticket}", "405"),
+        ("GET", "/events", "/shared/{ticket}/events", "200"),
+        ("GET", "/result", "/shared/{ticket}/result", "200"),
+        (
+            "POST",
+            "/signals/go",
+            "/shared/{ticket}/signals/{name}",
+            "409",
+        ),
+    ] {
+        for fault in [false, true] {
+            if fault {
+                service.room.memory.down(&["load"]);
+            }
+            let headers = [("x-request-id", "r-1")];
+            let path = format!("{url}{below}");
+            service
+                .request(method, &path, &headers, Body::empty())
+                .await;
+            service.room.memory.calm();
+            let lines = log_lines::take();
+            assert!(!lines.contains(ticket), "{lines}");
+            let line = lines.lines().last().expect("a line");
+            assert_eq!(value(line, "route"), route);
+            if !fault {
+                assert_eq!(value(line, "status"), status, "{method} {below}");
+            }
+            if method != "PUT" {
+                let job = (value(line, "tenant"), value(line, "job_id"));
+                assert_eq!(job, ("default", id), "{method} {below}");
+            }
+        }
     }
 }
 

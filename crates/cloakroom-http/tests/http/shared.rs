@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use cloakroom_http::Site;
+use cloakroom_http::{Site, router};
 use serde_json::{Value, json};
 
 use crate::service::{Service, service, service_with};
@@ -49,7 +49,9 @@ async fn a_holder_of_a_link_reads_the_job_without_credentials() {
     let result = service.get(&format!("{url}/result"), &[]).await;
     assert_eq!(result.status, 303);
     let stream = service.get(events, &[]).await;
-    assert!(stream.text().contains("event: job"));
+    let (_, data) = stream.text().split_once("\ndata: ").expect("an event");
+    let streamed: Value = serde_json::from_str(data.trim_end()).expect("JSON");
+    assert_eq!(streamed, job, "with the same links");
     let page = service.get(&url, &[("accept", "text/html")]).await;
     assert_eq!(page.header("referrer-policy"), "no-referrer");
     assert!(page.text().contains(&url));
@@ -59,6 +61,97 @@ async fn a_holder_of_a_link_reads_the_job_without_credentials() {
             .await
             .problem(404, "not-found");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_lives_for_10_minutes_unless_the_request_says_how_long() {
+    let service = service();
+    let accepted = service.act("answer", &[]).await;
+    let location = accepted.header("location");
+    for (terms, seconds) in [
+        (json!({}), 600),
+        (json!({ "scope": ["read"] }), 600),
+        (json!({ "ttl_seconds": 86_400 }), 86_400),
+    ] {
+        let link = share(&service, location, &terms).await;
+        let end = service
+            .room
+            .submit
+            .shared
+            .host
+            .now()
+            .after(Duration::from_secs(seconds));
+        assert_eq!(link["expires_at"], json!(end), "{terms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_permits_to_read_unless_the_request_says_otherwise() {
+    let service = service();
+    let accepted = service.act("answer", &[]).await;
+    let location = accepted.header("location");
+    for terms in [json!({}), json!({ "ttl_seconds": 60 })] {
+        let url = url(&share(&service, location, &terms).await);
+        assert_eq!(service.get(&url, &[]).await.status, 202);
+        let delete = service.request("DELETE", &url, &[], Body::empty()).await;
+        delete.problem(403, "forbidden");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_to_one_job_opens_no_other_and_none_of_another_tenant() {
+    let service = service_with(Site::default().tenant(|parts| {
+        let name = parts.headers.get("x-tenant")?.to_str().ok()?;
+        name.parse().ok()
+    }));
+    let json = ("content-type", "application/json");
+    let (one, other) = (("x-tenant", "one"), ("x-tenant", "other"));
+    // Both tenants use the same key.
+    let key = ("idempotency-key", "a");
+    let act = async |tenant| service.act("answer", &[tenant, key]).await.json();
+    let (first, second) = (act(one).await, act(other).await);
+    assert_ne!(first["id"], second["id"]);
+    let path = |job: &Value| format!("{}/links", job["links"]["self"].as_str().expect("a path"));
+    let post = async |path: String, tenant| {
+        service
+            .request(
+                "POST",
+                &path,
+                &[tenant, json],
+                r#"{"scope":["read","cancel"]}"#,
+            )
+            .await
+    };
+    post(path(&first), other).await.problem(404, "unknown-job");
+    let url = url(&post(path(&first), one).await.json());
+    // The ticket names the tenant, whatever the caller's own is.
+    for headers in [&[][..], &[other]] {
+        let shown = service.get(&url, headers).await.json();
+        assert_eq!(shown["id"], first["id"]);
+    }
+    let deleted = service
+        .request("DELETE", &url, &[other], Body::empty())
+        .await;
+    assert_eq!(deleted.json()["status"], "cancelled");
+    let location = second["links"]["self"].as_str().expect("a path");
+    assert_eq!(service.get(location, &[other]).await.status, 202);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_without_links_says_so() {
+    let service = service();
+    let mut jobs = service.room.jobs.clone();
+    jobs.links = None;
+    let router = router(Site::default(), None, Some(jobs));
+    let service = Service { router, ..service };
+    let accepted = crate::service::service().act("answer", &[]).await;
+    let path = format!("{}/links", accepted.header("location"));
+    for (method, path) in [("POST", path.as_str()), ("GET", "/shared/x.y")] {
+        let response = service.request(method, path, &[], Body::empty()).await;
+        assert_eq!(response.status, 404, "{method} {path}");
+    }
+    let shared = service.get("/shared/x.y", &[]).await;
+    shared.problem(404, "not-found");
 }
 
 #[tokio::test(start_paused = true)]
