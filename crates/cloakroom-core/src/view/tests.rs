@@ -475,3 +475,27 @@ fn the_holder_of_a_link_is_shown_the_paths_that_the_link_opens() {
         assert_eq!(links["cancel"], link);
     }
 }
+
+#[test]
+fn the_holder_of_a_link_is_shown_the_place_of_a_result_and_nothing_to_cancel_at_the_end() {
+    let large = Success {
+        result: Some(ResultRef::Stored {
+            content_type: "application/json".to_owned(),
+            key: "results/1".to_owned(),
+            length: 40_000,
+            sha256: Digest::from_content(b""),
+            retention: None,
+        }),
+        ..Success::default()
+    };
+    for (success, place) in [
+        (large, json!("/shared/t/result")),
+        (Success::default(), Value::Null),
+    ] {
+        let job = succeeded(&claimed(&accepted(at(0)), at(5)), success, at(10));
+        let view = to_value(JobView::from_job(&job, "/v1").shared_at("/shared/t", true));
+        let view = view.expect("JSON");
+        assert_eq!(view["links"]["cancel"], Value::Null);
+        assert_eq!(view["result_url"], place);
+    }
+}

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::is_public;
 
@@ -85,6 +85,7 @@ fn special_ipv6_addresses_are_not_public() {
         "64:ff9b:1::1",
         "64:ff9b:1::8.8.8.8",
         "64:ff9b:0:0:1::808:808",
+        "64:ff9b::1:808:808",
         "100::1",
         "100:0:0:1::1",
         "1fff:ffff::1",
@@ -127,6 +128,46 @@ fn an_ipv4_address_in_an_ipv6_address_is_not_public() {
         "2002:808:808::1",
     ] {
         assert!(!public(addr), "{addr}");
+    }
+}
+
+#[test]
+fn each_special_network_ends_where_its_registry_says() {
+    for (first, last) in [
+        ("0.0.0.0", "0.255.255.255"),
+        ("10.0.0.0", "10.255.255.255"),
+        ("100.64.0.0", "100.127.255.255"),
+        ("127.0.0.0", "127.255.255.255"),
+        ("169.254.0.0", "169.254.255.255"),
+        ("172.16.0.0", "172.31.255.255"),
+        ("192.0.0.0", "192.0.0.255"),
+        ("192.0.2.0", "192.0.2.255"),
+        ("192.88.99.0", "192.88.99.255"),
+        ("192.168.0.0", "192.168.255.255"),
+        ("198.18.0.0", "198.19.255.255"),
+        ("198.51.100.0", "198.51.100.255"),
+        ("203.0.113.0", "203.0.113.255"),
+        // Multicast and reserved addresses are neighbours.
+        ("224.0.0.0", "255.255.255.255"),
+    ] {
+        let bits = |addr: &str| addr.parse::<Ipv4Addr>().expect("an address").to_bits();
+        assert!(!public(first) && !public(last), "{first}-{last}");
+        for outside in [bits(first).checked_sub(1), bits(last).checked_add(1)] {
+            let outside = outside.map(|bits| IpAddr::V4(bits.into()));
+            assert!(outside.is_none_or(is_public), "{outside:?}");
+        }
+    }
+    for (first, last) in [
+        ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ] {
+        let bits = |addr: &str| addr.parse::<Ipv6Addr>().expect("an address").to_bits();
+        assert!(!public(first) && !public(last), "{first}-{last}");
+        for outside in [bits(first) - 1, bits(last) + 1] {
+            let outside = IpAddr::V6(outside.into());
+            assert!(is_public(outside), "{outside}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use bytes::Bytes;
+use cloakroom_app::ports::WebhookSender;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpSocket;
 
@@ -72,6 +73,34 @@ async fn each_character_that_a_url_may_contain_can_be_sent() {
     let serving = server.respond("HTTP/1.1 200 OK\r\n\r\n");
     assert_eq!(post(&url).await, Ok(200));
     serving.await.expect("the connection is closed");
+}
+
+#[tokio::test]
+async fn the_port_of_deliveries_returns_the_status_or_the_reason() {
+    let port: &dyn WebhookSender = &*LOCAL;
+    let server = Server::bind();
+    let url = server.url("http");
+    let serving = server.respond("HTTP/1.1 204 No Content\r\n\r\n");
+    let headers = [("webhook-id", "evt_1")];
+    let body = Bytes::from_static(b"{}");
+    assert_eq!(port.post(&url, &headers, body.clone()).await, Ok(204));
+    let request = serving.await.expect("a request");
+    assert!(request.contains("webhook-id: evt_1\r\n"), "{request}");
+    assert!(request.ends_with("\r\n\r\n{}"), "{request}");
+    let refused = port.post("hooks", &headers, body).await;
+    assert_eq!(refused, Err("the URL is not valid".to_owned()));
+}
+
+#[tokio::test]
+async fn a_header_that_is_passed_twice_is_sent_twice() {
+    let server = Server::bind();
+    let url = server.url("http");
+    let serving = server.respond("HTTP/1.1 200 OK\r\n\r\n");
+    let headers = [("a", "1"), ("a", "2")];
+    let posted = LOCAL.post(&url, &headers, Bytes::new()).await;
+    assert_eq!(posted, Ok(200));
+    let request = serving.await.expect("a request");
+    assert!(request.contains("a: 1\r\na: 2\r\n"), "{request}");
 }
 
 #[tokio::test]
