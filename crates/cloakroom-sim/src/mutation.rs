@@ -57,7 +57,7 @@ mutations! {
     /// Payloads are deleted when their job is claimed.
     DropThePayload = "drop-the-payload", 0;
     /// A change that could not be published is not published again.
-    ForgetAChange = "forget-a-change", 18;
+    ForgetAChange = "forget-a-change", 9;
     /// A record of deliveries is replaced without a check that it has not changed.
     IgnoreTheRevision = "ignore-the-revision", 3;
     /// A job is blamed for a crash although its attempt shared its process.
