@@ -36,21 +36,29 @@ impl Workload {
     /// Returns all ways to wait for the end of a job, from its submission on.
     pub fn ways(&self) -> Vec<Way> {
         let time = self.duration;
-        let often = (time.as_secs_f64() / OFTEN).ceil();
-        let held = (time.as_secs_f64() / LONGEST_WAIT.as_secs_f64()).ceil();
-        let each = time.div_f64(held);
-        let webhook = self.listeners.webhook.unwrap_or(WEBHOOK);
-        let (polls, listens) = (
-            |polls, wait| (polls, wait, Listeners::default()),
-            |listeners| (0.0, Duration::ZERO, listeners),
-        );
+        let nobody = Self {
+            polls: 0.0,
+            wait: Duration::ZERO,
+            listeners: Listeners::default(),
+            ..*self
+        };
+        let polling = |polls| Self { polls, ..nobody };
+        let listening = |listeners| Self {
+            listeners,
+            ..nobody
+        };
         let none = Listeners::default();
+        let held = (time.as_secs_f64() / LONGEST_WAIT.as_secs_f64()).ceil();
+        let long_polls = Self {
+            wait: time.div_f64(held),
+            ..polling(held)
+        };
         let followed = Listeners {
             followed: time,
             ..none
         };
-        let webhooks = Listeners {
-            webhook: Some(webhook),
+        let webhook = Listeners {
+            webhook: self.listeners.webhook.or(Some(WEBHOOK)),
             ..none
         };
         let bus = Listeners {
@@ -61,70 +69,52 @@ impl Workload {
             replies: 1.0,
             ..none
         };
+        let often = (time.as_secs_f64() / OFTEN).ceil();
         [
-            (
-                "polls, as Retry-After says",
-                polls(polls_in(time), Duration::ZERO),
-            ),
-            ("polls every 5 s", polls(often, Duration::ZERO)),
-            ("long polls", polls(held, each)),
-            ("server-sent events", listens(followed)),
-            ("webhook", listens(webhooks)),
-            ("event bus", listens(bus)),
-            ("reply queue", listens(replies)),
-            ("no one waits", listens(none)),
+            ("polls, as Retry-After says", polling(polls_in(time))),
+            ("polls every 5 s", polling(often)),
+            ("long polls", long_polls),
+            ("server-sent events", listening(followed)),
+            ("webhook", listening(webhook)),
+            ("event bus", listening(bus)),
+            ("reply queue", listening(replies)),
+            ("no one waits", nobody),
         ]
-        .map(|(name, (polls, wait, listeners))| self.way(name, polls, wait, listeners))
+        .map(|(name, way)| Way {
+            name,
+            options: way.waiting_options(),
+            requests: way.requests() - nobody.requests(),
+            rest: way.more_than(&nobody, Api::Rest),
+            http: way.more_than(&nobody, Api::Http),
+        })
         .into()
     }
 
-    fn way(&self, name: &'static str, polls: f64, wait: Duration, listeners: Listeners) -> Way {
-        let with = |api, polls, wait, listeners| {
-            let it = Self {
-                api,
-                polls,
-                wait,
-                listeners,
-                ..*self
-            };
-            it.bill()
-        };
-        let added = |api| {
-            let without = with(api, 0.0, Duration::ZERO, Listeners::default());
-            with(api, polls, wait, listeners).dollars_per_million() - without.dollars_per_million()
-        };
-        let requests = |polls, wait, listeners| -> f64 {
-            let bill = with(Api::Rest, polls, wait, listeners);
-            let lines = bill.lines.iter().filter(|it| it.meter == Meter::Requests);
-            lines.map(|line| line.calls / bill.jobs).sum()
-        };
-        Way {
-            name,
-            options: options(polls, wait, &listeners),
-            requests: requests(polls, wait, listeners)
-                - requests(0.0, Duration::ZERO, Listeners::default()),
-            rest: added(Api::Rest),
-            http: added(Api::Http),
-        }
+    /// Returns the dollars that a million of these jobs cost more than those of another workload.
+    fn more_than(&self, other: &Self, api: Api) -> f64 {
+        let million = |it: &Self| Self { api, ..*it }.bill().dollars_per_million();
+        million(self) - million(other)
     }
-}
 
-fn options(polls: f64, wait: Duration, listeners: &Listeners) -> String {
-    let mut options = format!("--polls {polls}");
-    if !wait.is_zero() {
-        options += &format!(" --wait {}ms", wait.as_millis());
+    /// Returns the number of requests of the client per job.
+    fn requests(&self) -> f64 {
+        let calls = self.calls().into_iter();
+        let requests = calls.filter(|call| call.meter == Meter::Requests);
+        requests.map(|call| call.a_job).sum()
     }
-    if !listeners.followed.is_zero() {
-        options += &format!(" --sse {}ms", listeners.followed.as_millis());
+
+    /// Returns the options of `cloakroom cost` that say who waits.
+    fn waiting_options(&self) -> String {
+        let it = &self.listeners;
+        let options = [
+            Some(format!("--polls {}", self.polls)),
+            (!self.wait.is_zero()).then(|| format!("--wait {}ms", self.wait.as_millis())),
+            (!it.followed.is_zero()).then(|| format!("--sse {}ms", it.followed.as_millis())),
+            it.webhook.map(|it| format!("--webhooks {}", it.attempts)),
+            it.bus.map(|scope| format!("--bus {}", scope.as_str())),
+            (it.replies > 0.0).then(|| format!("--replies {}", it.replies)),
+        ];
+        let options: Vec<_> = options.into_iter().flatten().collect();
+        options.join(" ")
     }
-    if let Some(webhook) = listeners.webhook {
-        options += &format!(" --webhooks {}", webhook.attempts);
-    }
-    if let Some(scope) = listeners.bus {
-        options += &format!(" --bus {}", scope.as_str());
-    }
-    if listeners.replies > 0.0 {
-        options += &format!(" --replies {}", listeners.replies);
-    }
-    options
 }

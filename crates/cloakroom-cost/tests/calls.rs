@@ -32,24 +32,20 @@ fn counted(calls: Vec<&'static str>) -> Counts {
     let mut counts = Counts::new();
     for call in calls {
         let name = match call {
-            "accept" | "take_upload" => "DynamoDB.PutItem",
+            "accept" | "take_upload" | "save_deliveries" => "DynamoDB.PutItem",
             "change" => "DynamoDB.UpdateItem",
-            "load" => "DynamoDB.GetItem",
-            "send" => "SQS.SendMessage",
+            "load" | "load_deliveries" => "DynamoDB.GetItem",
+            "send" | "send_reply" => "SQS.SendMessage",
             "hide" => "SQS.ChangeMessageVisibility",
             "put" => "S3.PutObject",
             "open" => "S3.GetObject",
             "info" => "S3.HeadObject",
             "copy" => "S3.CopyObject",
-            "load_deliveries" => "DynamoDB.GetItem",
-            "save_deliveries" => "DynamoDB.PutItem",
             "put_events" => "EventBridge.PutEvents",
-            "send_reply" => "SQS.SendMessage",
             // Deleting costs nothing. The other is made where the client did not say its SHA-256, which the memory never
             // knows; the model takes it as said.
-            "delete" | "digest" => continue,
-            // The receiver is no service of AWS. The keys of the deployment are read once a minute.
-            "post" | "keys" => continue,
+            // The receiver of a webhook is no service of AWS. The keys of the deployment are read once a minute.
+            "delete" | "digest" | "post" | "keys" => continue,
             _ => panic!("{call} is not part of the estimate"),
         };
         *counts.entry(name.to_owned()).or_default() += 1;

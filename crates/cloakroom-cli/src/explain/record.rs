@@ -58,3 +58,28 @@ fn view(delivery: &Delivery) -> DeliveryView {
         .and_then(serde_json::from_value)
         .expect("a client reads what is stored")
 }
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_app::core::delivery::AttemptOutcome;
+    use cloakroom_app::core::{DeliveryKind, DeliveryLog, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_stored_delivery_is_told_like_one_of_the_service() {
+        let (mut log, at) = (
+            DeliveryLog::default(),
+            Timestamp::from_seconds(1_795_248_000),
+        );
+        let target = "https://hooks.example.com";
+        log.add(DeliveryKind::Webhook, target, 3, "", at);
+        log.record("3-webhook", &AttemptOutcome::Status(503), at, 0.0);
+        let views: Vec<_> = log.deliveries.iter().map(view).collect();
+        assert_eq!(
+            super::super::delivered::told(&views),
+            "delivery 3-webhook to webhook https://hooks.example.com: pending, next attempt at 2026-11-21T08:00:05.000Z\n\
+             2026-11-21T08:00:00.000Z  attempt 1: status 503\n"
+        );
+    }
+}
