@@ -46,11 +46,6 @@ pub(crate) fn tenant(parts: &Parts) -> Result<Tenant, Rejection> {
         .ok_or_else(unknown_caller)
 }
 
-/// Sets the tenant of a request whose ticket names it.
-pub(crate) fn set(parts: &mut Parts, tenant: Tenant) {
-    parts.extensions.insert(Caller(tenant));
-}
-
 fn unknown_caller() -> Rejection {
     let detail = "the caller is unknown; send the credentials that you received from the operator of the service";
     Rejection::new(Code::Forbidden, detail)

@@ -24,7 +24,7 @@ use crate::job_query::{JobQuery, job_key};
 use crate::jobs_state::JobsState;
 use crate::problems::Rejection;
 use crate::uploads::whole_number;
-use crate::{caller, cancel, events, request_trace, response, result};
+use crate::{cancel, events, request_trace, response, result};
 
 /// Longest body that describes a link, in bytes.
 const BODY_LIMIT: u64 = 4096;
@@ -154,7 +154,7 @@ impl SharedRequest {
     async fn new(
         state: &JobsState,
         ticket: Option<&str>,
-        mut parts: Parts,
+        parts: Parts,
         scope: TicketScope,
     ) -> Result<Self, Rejection> {
         let invalid = || {
@@ -173,7 +173,6 @@ impl SharedRequest {
             ));
         }
         request_trace::record(Some(&ticket.job.tenant), None, Some(ticket.job.id));
-        caller::set(&mut parts, ticket.job.tenant.clone());
         let path = format!("{}/shared/{text}", state.site.settings.base_path);
         let state = Arc::new(state.shared_at(path, ticket.scope.contains(&TicketScope::Cancel)));
         let job = state.jobs.get(&ticket.job).await?;
