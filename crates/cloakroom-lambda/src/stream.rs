@@ -77,9 +77,87 @@ fn job(image: &Value) -> Option<JobKey> {
 
 #[cfg(test)]
 mod tests {
+    use cloakroom_app::testing::{Fault, Listening};
     use serde_json::json;
 
     use super::*;
+
+    /// Returns the image of a job with this version, status, attempt and progress, whose listener is the bus.
+    fn image(version: u64, status: &str, attempt: u32, progress: &str) -> Value {
+        json!({
+            "pk": { "S": "job#acme#0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11" },
+            "v": { "N": "1" }, "tenant": { "S": "acme" },
+            "id": { "S": "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11" }, "type": { "S": "diagnostic.run" },
+            "fingerprint": { "B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
+            "retention": { "N": "86400" }, "status": { "S": status },
+            "version": { "N": version.to_string() }, "attempt": { "N": attempt.to_string() },
+            "progress": { "N": progress }, "ready_at": { "N": "1795248000000" },
+            "created_at": { "N": "1795248000000" }, "updated_at": { "N": "1795248000000" },
+            "expires_at": { "N": "1795334400" }, "events": { "S": r#"{"bus":"all"}"# },
+        })
+    }
+
+    fn change(old: Option<Value>, new: Value, number: u64) -> Value {
+        let mut record = json!({
+            "eventSource": "aws:dynamodb",
+            "dynamodb": { "NewImage": new, "SequenceNumber": number.to_string() },
+        });
+        if let Some(old) = old {
+            record["dynamodb"]["OldImage"] = old;
+        }
+        record
+    }
+
+    /// Publishes changes. Returns the sequence number of the first that failed, and the versions on the bus.
+    async fn published(room: &Listening, changes: &[Value]) -> (Value, Vec<String>) {
+        let response = publish(&room.publisher, &json!({ "Records": changes })).await;
+        let bus = room.memory.bus().into_iter().map(|event| event.sequence);
+        let failures = &response["batchItemFailures"];
+        assert!(failures.as_array().is_some_and(|all| all.len() <= 1));
+        (failures[0]["itemIdentifier"].clone(), bus.collect())
+    }
+
+    #[tokio::test]
+    async fn a_change_is_published_if_it_concerns_a_listener() {
+        let room = Listening::default();
+        let before = image(2, "running", 1, "10");
+        let mut other = image(3, "running", 1, "10");
+        other["created_at"]["N"] = json!("1795248000001");
+        for (after, concerns) in [
+            (image(3, "running", 1, "10"), false),
+            (image(3, "running", 1, "20"), true),
+            (image(3, "running", 2, "10"), true),
+            (image(3, "succeeded", 1, "10"), true),
+            (other, true),
+        ] {
+            let change = change(Some(before.clone()), after, 1);
+            let (failed, bus) = published(&room, std::slice::from_ref(&change)).await;
+            assert_eq!(
+                (failed, bus.len()),
+                (Value::Null, usize::from(concerns)),
+                "{change}"
+            );
+        }
+        let first = change(None, image(1, "accepted", 0, "0"), 1);
+        assert_eq!(published(&room, &[first]).await.1, ["1"]);
+    }
+
+    #[tokio::test]
+    async fn changes_are_published_in_order_up_to_the_first_that_fails() {
+        let room = Listening::default();
+        let changes = [
+            change(None, image(1, "accepted", 0, "0"), 11),
+            change(None, json!({ "v": { "N": "1" } }), 12),
+            change(None, image(2, "running", 1, "0"), 13),
+            change(None, image(3, "succeeded", 1, "0"), 14),
+        ];
+        let (failed, bus) = published(&room, &changes).await;
+        assert_eq!(failed, Value::Null);
+        assert_eq!(bus, ["1", "2", "3"], "without the one that can't be read");
+        room.memory.fail_nth(1, Fault::Before);
+        let (failed, bus) = published(&room, &changes).await;
+        assert_eq!((failed, bus), (json!("13"), vec!["1".to_owned()]));
+    }
 
     fn record(status: &str) -> Value {
         json!({
