@@ -115,7 +115,13 @@ impl Publisher {
         let Some(context) = job.events.as_deref() else {
             return Ok(());
         };
-        self.prepare_deliveries(job, context).await?;
+        match self.prepare_deliveries(job, context).await {
+            // Publishing it again does not help, and would hold up the changes of all other jobs.
+            Err(error @ PortError::Unreadable { .. }) => {
+                tracing::error!(%error, job_id = %job.id, "failed to prepare deliveries; the webhook and the reply queue are not notified");
+            }
+            prepared => prepared?,
+        }
         // Last, so that a bus that is unavailable delays no other listener of this job.
         if let Some(bus) = &self.bus
             && context.bus.is_some_and(|scope| scope.includes(job.status))

@@ -286,6 +286,17 @@ async fn without_a_bus_nothing_is_put_on_one() {
     assert_eq!(room.memory.bus(), []);
 }
 
+/// A publication that fails is repeated, and holds up the changes of all other jobs meanwhile.
+#[tokio::test(start_paused = true)]
+async fn deliveries_that_cant_be_read_fail_no_publication_and_the_bus_hears_of_the_change() {
+    let room = Listening::default();
+    let mut job = room.job(Status::Succeeded, 3);
+    job.events.as_mut().expect("listeners").bus = Some(EventScope::Terminal);
+    room.memory.damage(&job.key());
+    assert_eq!(room.publisher.publish(&job).await, Ok(()));
+    assert_eq!(room.memory.bus(), [CloudEvent::from_job(&job, "")]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_the_latest_event_is_delivered_again() {
     let room = Listening::default();

@@ -109,7 +109,7 @@ impl Memory {
             .push_back((call, Box::new(change)));
     }
 
-    /// Makes the record of a job unreadable, and that of its deliveries.
+    /// Makes the records of a job and of its deliveries unreadable.
     pub fn damage(&self, key: &JobKey) {
         self.state().damaged.insert(key.clone());
     }
