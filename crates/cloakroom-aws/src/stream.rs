@@ -48,27 +48,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    /// Returns the image of an item, as the stream shows it.
-    fn image(item: &Item) -> Value {
-        let members = item.iter().map(|(name, value)| {
-            let value = match value {
-                AttributeValue::S(text) => json!({ "S": text }),
-                AttributeValue::N(number) => json!({ "N": number }),
-                AttributeValue::B(blob) => json!({ "B": BASE64.encode(blob.as_ref()) }),
-                AttributeValue::L(steps) => {
-                    let steps: Vec<_> = steps
-                        .iter()
-                        .map(|step| json!({ "S": step.as_s().expect("a step") }))
-                        .collect();
-                    json!({ "L": steps })
-                }
-                other => panic!("{other:?}"),
-            };
-            (name.clone(), value)
-        });
-        Value::Object(members.collect())
-    }
+    use crate::testing::image_of;
 
     #[test]
     fn the_image_of_a_job_is_read_as_the_job() {
@@ -78,7 +58,7 @@ mod tests {
             bus: Some(EventScope::All),
             ..EventContext::default()
         }));
-        let image = image(&record::write(&job));
+        let image = image_of(&job);
         assert_eq!(
             image["notify"],
             json!({ "S": "all" }),

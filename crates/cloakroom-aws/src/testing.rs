@@ -16,7 +16,10 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use cloakroom_core::Job;
+use serde_json::{Value, json};
 
 use crate::record;
 
@@ -103,6 +106,18 @@ impl FaultInjector {
         self.0.1.load(Ordering::SeqCst) == 0
     }
 
+    /// Makes a call that no SDK client makes, with the fault if it is due. `failure` returns the error of a call that fails.
+    pub async fn around<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+        failure: impl Fn() -> E,
+    ) -> Result<T, E> {
+        self.inject(true).map_err(|_| failure())?;
+        let answer = call.await;
+        self.inject(false).map_err(|_| failure())?;
+        answer
+    }
+
     fn inject(&self, before: bool) -> Result<(), BoxError> {
         let (fault, left) = &*self.0;
         let here = matches!(fault, Fault::FailBefore | Fault::CrashBefore) == before;
@@ -148,6 +163,32 @@ impl Intercept for FaultInjector {
 /// Converts a job to an item.
 pub fn to_item(job: &Job) -> HashMap<String, AttributeValue> {
     record::write(job)
+}
+
+/// Returns the image of a job's item, as the table's stream shows it.
+///
+/// # Panics
+/// Never: the types of a record's attributes are known.
+pub fn image_of(job: &Job) -> Value {
+    let members = to_item(job)
+        .into_iter()
+        .map(|(name, value)| (name, image(&value)));
+    Value::Object(members.collect())
+}
+
+/// Returns a value of an item as the table's stream shows it.
+///
+/// # Panics
+/// If no record has values of its type.
+pub fn image(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(number) => json!({ "N": number }),
+        AttributeValue::Bool(is) => json!({ "BOOL": is }),
+        AttributeValue::B(bytes) => json!({ "B": BASE64.encode(bytes.as_ref()) }),
+        AttributeValue::L(all) => json!({ "L": all.iter().map(image).collect::<Vec<_>>() }),
+        other => panic!("records have no {other:?}"),
+    }
 }
 
 /// Parses an item as a job. Returns the reason as text if that fails.

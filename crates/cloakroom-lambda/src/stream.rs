@@ -77,86 +77,22 @@ fn job(image: &Value) -> Option<JobKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use cloakroom_app::core::{DeliveryState, Progress, Status};
     use cloakroom_app::testing::{Fault, Listening};
+    use cloakroom_aws::testing::image_of;
     use serde_json::json;
 
     use super::*;
 
-    /// Returns the image of a job with this version, status, attempt and progress, whose listener is the bus.
-    fn image(version: u64, status: &str, attempt: u32, progress: &str) -> Value {
-        json!({
-            "pk": { "S": "job#acme#0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11" },
-            "v": { "N": "1" }, "tenant": { "S": "acme" },
-            "id": { "S": "0d5f1c0e-8a51-8f0b-9c6e-2f4f2f7c9a11" }, "type": { "S": "diagnostic.run" },
-            "fingerprint": { "B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
-            "retention": { "N": "86400" }, "status": { "S": status },
-            "version": { "N": version.to_string() }, "attempt": { "N": attempt.to_string() },
-            "progress": { "N": progress }, "ready_at": { "N": "1795248000000" },
-            "created_at": { "N": "1795248000000" }, "updated_at": { "N": "1795248000000" },
-            "expires_at": { "N": "1795334400" }, "events": { "S": r#"{"bus":"all"}"# },
-        })
-    }
+    const DAY: Duration = Duration::from_secs(24 * 3600);
 
-    fn change(old: Option<Value>, new: Value, number: u64) -> Value {
-        let mut record = json!({
-            "eventSource": "aws:dynamodb",
-            "dynamodb": { "NewImage": new, "SequenceNumber": number.to_string() },
-        });
-        if let Some(old) = old {
-            record["dynamodb"]["OldImage"] = old;
-        }
-        record
-    }
-
-    /// Publishes changes. Returns the sequence number of the first that failed, and the versions on the bus.
-    async fn published(room: &Listening, changes: &[Value]) -> (Value, Vec<String>) {
-        let response = publish(&room.publisher, &json!({ "Records": changes })).await;
-        let bus = room.memory.bus().into_iter().map(|event| event.sequence);
-        let failures = &response["batchItemFailures"];
-        assert!(failures.as_array().is_some_and(|all| all.len() <= 1));
-        (failures[0]["itemIdentifier"].clone(), bus.collect())
-    }
-
-    #[tokio::test]
-    async fn a_change_is_published_if_it_concerns_a_listener() {
-        let room = Listening::default();
-        let before = image(2, "running", 1, "10");
-        let mut other = image(3, "running", 1, "10");
-        other["created_at"]["N"] = json!("1795248000001");
-        for (after, concerns) in [
-            (image(3, "running", 1, "10"), false),
-            (image(3, "running", 1, "20"), true),
-            (image(3, "running", 2, "10"), true),
-            (image(3, "succeeded", 1, "10"), true),
-            (other, true),
-        ] {
-            let change = change(Some(before.clone()), after, 1);
-            let (failed, bus) = published(&room, std::slice::from_ref(&change)).await;
-            assert_eq!(
-                (failed, bus.len()),
-                (Value::Null, usize::from(concerns)),
-                "{change}"
-            );
-        }
-        let first = change(None, image(1, "accepted", 0, "0"), 1);
-        assert_eq!(published(&room, &[first]).await.1, ["1"]);
-    }
-
-    #[tokio::test]
-    async fn changes_are_published_in_order_up_to_the_first_that_fails() {
-        let room = Listening::default();
-        let changes = [
-            change(None, image(1, "accepted", 0, "0"), 11),
-            change(None, json!({ "v": { "N": "1" } }), 12),
-            change(None, image(2, "running", 1, "0"), 13),
-            change(None, image(3, "succeeded", 1, "0"), 14),
-        ];
-        let (failed, bus) = published(&room, &changes).await;
-        assert_eq!(failed, Value::Null);
-        assert_eq!(bus, ["1", "2", "3"], "without the one that can't be read");
-        room.memory.fail_nth(1, Fault::Before);
-        let (failed, bus) = published(&room, &changes).await;
-        assert_eq!((failed, bus), (json!("13"), vec!["1".to_owned()]));
+    /// Returns a change as the stream shows it. Its place in the stream is the job's version.
+    fn change(before: Option<&Job>, after: &Job) -> Value {
+        json!({ "eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": {
+            "OldImage": before.map(image_of), "NewImage": image_of(after), "SequenceNumber": after.version.to_string(),
+        } })
     }
 
     fn record(status: &str) -> Value {
@@ -202,5 +138,96 @@ mod tests {
             accepted(&json!({ "Records": [damaged, record("accepted")] })).map(|jobs| jobs.len()),
             Some(1)
         );
+    }
+
+    #[tokio::test]
+    async fn a_poisoned_record_is_skipped_and_stops_no_other() {
+        let room = Listening::default();
+        let (first, last) = (room.job(Status::Running, 2), room.job(Status::Succeeded, 3));
+        let mut damaged = room.job(Status::Succeeded, 3);
+        damaged.tenant = "damaged".parse().expect("a name");
+        room.memory.damage(&damaged.key());
+        let poison = |name: &str, value: Value| {
+            let mut poisoned = change(None, &last);
+            poisoned["dynamodb"]["NewImage"][name] = value;
+            poisoned
+        };
+        let records = [
+            json!({}),
+            json!({ "eventSource": "aws:dynamodb", "dynamodb": {} }),
+            poison("status", json!({ "S": "of a later version" })),
+            poison("version", json!({ "S": "3" })),
+            poison("pk", json!({ "M": {} })),
+            change(None, &first),
+            poison("events", json!({ "S": "{" })),
+            change(None, &damaged),
+            change(Some(&first), &last),
+        ];
+        let answer = publish(&room.publisher, &json!({ "Records": records })).await;
+        assert_eq!(answer, json!({ "batchItemFailures": [] }));
+        let log = room.publisher.deliveries(&last).await.expect("read");
+        let ids: Vec<_> = log.deliveries.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(ids, ["2-webhook", "3-webhook"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_failure_the_failed_record_and_all_later_ones_come_again() {
+        let room = Listening::default();
+        let jobs = [
+            room.job(Status::Accepted, 1),
+            room.job(Status::Running, 2),
+            room.job(Status::Succeeded, 3),
+        ];
+        let records = jobs.each_ref().map(|job| change(None, job));
+        // The first change is load, save, send.
+        room.memory.fail_nth(4, Fault::Before);
+        let answer = publish(&room.publisher, &json!({ "Records": records })).await;
+        assert_eq!(
+            answer,
+            json!({ "batchItemFailures": [{ "itemIdentifier": "2" }] })
+        );
+        let answer = publish(&room.publisher, &json!({ "Records": records[1..] })).await;
+        assert_eq!(answer, json!({ "batchItemFailures": [] }));
+        room.deliver_all().await;
+        let posted = room.memory.posted();
+        let ids = posted
+            .iter()
+            .map(|it| it.header("webhook-id").expect("an id"));
+        let versions: Vec<_> = ids.filter_map(|id| id.rsplit('/').next()).collect();
+        assert_eq!(versions, ["1", "2", "3"]);
+        let log = room.publisher.deliveries(&jobs[2]).await.expect("read");
+        let delivered = |it: &_| matches!(it, DeliveryState::Delivered);
+        assert!(
+            log.deliveries.iter().all(|it| delivered(&it.state)),
+            "{log:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_change_is_an_event_unless_it_renews_a_lease_alone() {
+        type Edit = fn(&mut Job);
+        let half = || Progress {
+            percent: 50.0,
+            message: None,
+        };
+        let cases: [(Edit, bool); 5] = [
+            (|_| {}, false),
+            (|job| job.progress = Some(half()), true),
+            (|job| job.attempt += 1, true),
+            (|job| job.status = Status::Succeeded, true),
+            // Another job, under the id of one that has expired.
+            (|job| job.created_at = job.created_at.after(DAY), true),
+        ];
+        for (n, (edit, concerns)) in cases.into_iter().enumerate() {
+            let room = Listening::default();
+            let before = room.job(Status::Running, 2);
+            let mut after = before.clone();
+            after.version += 1;
+            edit(&mut after);
+            let records = [change(Some(&before), &after)];
+            publish(&room.publisher, &json!({ "Records": records })).await;
+            let log = room.publisher.deliveries(&after).await.expect("read");
+            assert_eq!(log.deliveries.len(), usize::from(concerns), "case {n}");
+        }
     }
 }
