@@ -63,6 +63,18 @@ pub(crate) struct Parts {
     pub(crate) reply_queues: BTreeMap<ReplyQueue, String>,
 }
 
+/// Returns clients of the embedded services.
+pub(crate) fn clients(services: &Services) -> Clients {
+    Clients::local(&Local {
+        dynamodb_url: services.dynamodb_url(),
+        sqs_url: services.sqs_url(),
+        s3_url: services.s3_url(),
+        region: Services::REGION,
+        access_key: Services::ACCESS_KEY,
+        secret_key: Services::SECRET_KEY,
+    })
+}
+
 /// Clients of the embedded services, and the names of the resources.
 struct Stores {
     clients: Clients,
@@ -78,14 +90,7 @@ struct Stores {
 impl Stores {
     /// Creates the table, the queues and the bucket if they are missing.
     async fn create(services: &Services, replies: &[ReplyQueue]) -> Result<Self, PortError> {
-        let clients = Clients::local(&Local {
-            dynamodb_url: services.dynamodb_url(),
-            sqs_url: services.sqs_url(),
-            s3_url: services.s3_url(),
-            region: Services::REGION,
-            access_key: Services::ACCESS_KEY,
-            secret_key: Services::SECRET_KEY,
-        });
+        let clients = clients(services);
         let (table, bucket) = ("jobs".to_owned(), "cloakroom".to_owned());
         let store = DynamoStore::new(&clients, &table);
         store.create_table().await?;

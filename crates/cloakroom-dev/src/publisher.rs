@@ -61,3 +61,49 @@ pub(crate) async fn catch_up(store: DynamoStore, publisher: Publisher, host: Arc
         sleep(PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_app::core::{JobId, Status};
+    use cloakroom_app::ports::JobStore as _;
+    use cloakroom_app::testing::Listening;
+    use cloakroom_embedded::{Services, Storage};
+
+    use super::*;
+    use crate::parts::clients;
+
+    #[tokio::test]
+    async fn the_ends_of_an_hour_in_which_nothing_was_published_are_published_later() {
+        let services = Services::start(Storage::Memory).await.expect("they start");
+        let store = DynamoStore::new(&clients(&services), "jobs");
+        store.create_table().await.expect("a table");
+        let room = Listening::default();
+        let mut jobs = vec![];
+        for (n, status) in (2..).zip([Status::Succeeded, Status::Failed, Status::Cancelled]) {
+            let mut job = room.job(status, 3);
+            job.id = JobId::from_uuid(uuid::Uuid::from_u128(n));
+            job.updated_at = room.host.now().before(Duration::from_secs(3600));
+            store.accept(&job).await.expect("recorded");
+            jobs.push(job);
+        }
+        store
+            .accept(&room.job(Status::Running, 2))
+            .await
+            .expect("recorded");
+        let heard = async {
+            for job in &jobs {
+                let log = async || room.publisher.deliveries(job).await.expect("read");
+                while log().await.deliveries.is_empty() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        let (publisher, host) = (room.publisher.clone(), room.host.clone());
+        tokio::select! {
+            () = catch_up(store, publisher, host) => unreachable!("it never ends"),
+            () = heard => {}
+        }
+        room.deliver_all().await;
+        assert_eq!(room.memory.posted().len(), jobs.len(), "one job still runs");
+    }
+}
