@@ -1,6 +1,7 @@
 //! Crash matrix: each call to AWS in the life of a job fails once, or kills its caller, before and after its effect.
 //! Uses the real clients and adapters. In each case, the job ends correctly, and its outcome is recorded once.
 
+mod listeners;
 mod room;
 
 use std::sync::atomic::Ordering;
@@ -15,7 +16,8 @@ use cloakroom_core::{ResultRef, Status};
 use futures::future::join_all;
 
 use crate::place::Place;
-use room::{Ground, Room};
+use listeners::Listeners;
+use room::{Ground, PUBLISH, Room};
 
 /// Upper bound of the number of calls in a case. A case that exceeds it does not terminate.
 const MOST: usize = 100;
@@ -23,12 +25,20 @@ const MOST: usize = 100;
 /// Injects each fault into the first call, the second one, and so on, until a room has no such call. Checks that there
 /// are at least `least` calls. On the embedded services, each fault has its own ground, because a ground has one clock.
 async fn matrix(place: &Place, least: usize, case: impl AsyncFn(&Room<'_>, &str)) {
+    rows(place, least, async |ground, fault, n| {
+        let room = Room::start(ground, fault, n).await;
+        case(&room, &format!("{fault:?}, call {n}")).await;
+        room.leave().await
+    })
+    .await;
+}
+
+/// Runs cases as [`matrix`] does. A case returns true if its fault was injected.
+async fn rows(place: &Place, least: usize, case: impl AsyncFn(&Ground, Fault, usize) -> bool) {
     let row = async |ground: &Ground, fault: Fault| {
         let mut n = 1;
         loop {
-            let room = Room::start(ground, fault, n).await;
-            case(&room, &format!("{fault:?}, call {n}")).await;
-            if !room.leave().await {
+            if !case(ground, fault, n).await {
                 break;
             }
             n += 1;
@@ -193,6 +203,29 @@ pub(crate) async fn whichever_call_of_a_sweep_fails_the_stranded_job_ends(place:
             }
         }
         assert_eq!(room.load(&job).await.status, Status::Failed, "{case}");
+    })
+    .await;
+}
+
+pub(crate) async fn whichever_call_of_a_notification_fails_every_listener_hears_of_each_event_in_order(
+    place: Place,
+) {
+    // Without those of the accepted and the running job, which only the embedded services' webhook receives. Publisher:
+    // load, save, send three times, put. Deliver, for the webhook: load, save, keys, post, save. For the two replies: load,
+    // save, send, save.
+    rows(&place, 19, async |ground, fault, n| {
+        let case = format!("{fault:?}, call {n}");
+        let tenant = format!("{fault:?}-{n}").parse().expect("a good name");
+        let mut room = Room::without_fault(ground, tenant).await;
+        let listeners = Listeners::join(&mut room, fault, n).await;
+        let accepted = room.accepted(&Bytes::from_static(PUBLISH)).await;
+        let over = room.worked(&accepted).await;
+        assert_eq!(over.status, Status::Succeeded, "{case}");
+        listeners.publish_all().await;
+        let log = listeners.deliver_all(&room, &over).await;
+        listeners.check(&log, &case).await;
+        room.leave().await;
+        listeners.leave(ground).await
     })
     .await;
 }

@@ -7,6 +7,8 @@
 mod crashes;
 #[path = "../shared/embedded.rs"]
 mod embedded;
+#[path = "../shared/event_bridge.rs"]
+mod event_bridge;
 mod extended;
 mod objects;
 mod place;
@@ -61,6 +63,7 @@ fn tests(place: &Place, target: Target) -> Vec<Test> {
             crashes::whichever_call_of_a_poll_or_a_cancellation_fails_it_goes_through_when_it_is_asked_again,
             crashes::whichever_call_about_a_dead_letter_fails_its_job_ends_and_it_is_kept,
             crashes::whichever_call_of_a_sweep_fails_the_stranded_job_ends,
+            crashes::whichever_call_of_a_notification_fails_every_listener_hears_of_each_event_in_order,
             queue::is_a_queue_of_messages,
             queue::puts_what_was_received_too_often_among_the_dead_letters,
             objects::is_a_store_of_objects,

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use cloakroom_tests::program;
+use cloakroom_tests::{SDK_LOG, program, sdk_calls};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
@@ -23,12 +23,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum duration of an invocation that the function sees.
 const LIFE: Duration = Duration::from_secs(900);
-
-/// Makes the SDK log its operations: a line for every try, when its endpoint is known. The SDK's other spans stay off,
-/// so that the span of the line is that of the operation.
-const LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_scheduler=debug,\
-    aws_sdk_sqs=debug,aws_sdk_eventbridge=debug,aws_sdk_secretsmanager=debug,\
-    aws_smithy_runtime::client::orchestrator::endpoints=debug";
 
 /// A running function.
 pub(crate) struct Function {
@@ -107,12 +101,7 @@ impl Function {
 
     /// Ends the function. Returns the operations of AWS that it called or presigned, for example `S3.GetObject`.
     pub(crate) async fn end(self) -> BTreeSet<String> {
-        let name = |line: &Value| line["span"]["name"].as_str().expect("a name").to_owned();
-        let log = self.log().await;
-        log.iter()
-            .filter(|line| line["span"]["rpc.system"] == "aws-api")
-            .map(name)
-            .collect()
+        sdk_calls(&self.log().await).into_keys().collect()
     }
 
     /// Ends the function. Returns the lines of its log.
@@ -138,7 +127,7 @@ fn command(name: &str, variables: &HashMap<String, String>) -> Command {
     let mut command = Command::new(program(name));
     command
         .env_clear()
-        .env("RUST_LOG", LOG)
+        .env("RUST_LOG", SDK_LOG)
         .envs(variables)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -3,6 +3,8 @@
 
 #[path = "../shared/embedded.rs"]
 mod embedded;
+#[path = "../shared/event_bridge.rs"]
+mod event_bridge;
 mod iam;
 mod lambda;
 mod large;

@@ -9,18 +9,17 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use cloakroom_app::delivery::Delivery;
 use cloakroom_app::ports::{DeadLetterStore as _, Objects as _};
 use cloakroom_app::{Host as _, SystemHost};
+use cloakroom_aws::testing::image;
 use cloakroom_aws::{DynamoStore, S3Objects, SqsQueue};
 use cloakroom_core::JobKey;
 use cloakroom_embedded::{Services, Storage};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::embedded;
+use crate::event_bridge::{self, serve};
 use crate::lambda::Function;
 
 const BUCKET: &str = "a-bucket";
@@ -68,7 +67,11 @@ impl Stack {
             .expect("make it");
         let mut variables = variables();
         variables.insert("AWS_ENDPOINT_URL_SCHEDULER".to_owned(), scheduler().await);
-        let (bus, keys) = (bus().await, secrets().await);
+        let bus = event_bridge::start(|entry| {
+            assert_eq!(entry["EventBusName"], "a-bus", "{entry}");
+            assert_eq!(entry["Source"], "cloakroom", "{entry}");
+        });
+        let (bus, keys) = (bus.await, secrets().await);
         for (name, value) in [
             ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb_url()),
             ("AWS_ENDPOINT_URL_SQS", services.sqs_url()),
@@ -211,36 +214,6 @@ impl Stack {
     }
 }
 
-/// Returns a value of the table as the stream shows it.
-fn image(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({"S": text}),
-        AttributeValue::N(number) => json!({"N": number}),
-        AttributeValue::Bool(is) => json!({"BOOL": is}),
-        AttributeValue::B(bytes) => json!({"B": BASE64.encode(bytes.as_ref())}),
-        AttributeValue::L(all) => json!({"L": all.iter().map(image).collect::<Vec<_>>()}),
-        other => panic!("records have no {other:?}"),
-    }
-}
-
-/// Starts a stand-in for `EventBridge`, which accepts every event. Returns its URL.
-async fn bus() -> String {
-    let put = async |headers: HeaderMap, put: String| {
-        assert_eq!(headers["x-amz-target"], "AWSEvents.PutEvents");
-        let put: Value = serde_json::from_str(&put).expect("JSON");
-        let entries = put["Entries"].as_array().expect("entries");
-        assert!(
-            entries
-                .iter()
-                .all(|entry| entry["EventBusName"] == "a-bus" && entry["Source"] == "cloakroom"),
-            "{put}"
-        );
-        let accepted: Vec<_> = entries.iter().map(|_| json!({"EventId": "1"})).collect();
-        Json(json!({"FailedEntryCount": 0, "Entries": accepted}))
-    };
-    serve(Router::new().route("/", post(put))).await
-}
-
 /// Starts a stand-in for Secrets Manager, which has the deployment's keys. Returns its URL.
 async fn secrets() -> String {
     let get = async |headers: HeaderMap, asked: String| {
@@ -252,14 +225,6 @@ async fn secrets() -> String {
         Json(json!({"Name": "keys", "SecretString": keys}))
     };
     serve(Router::new().route("/", post(get))).await
-}
-
-/// Serves these routes on a free port. Returns the URL.
-async fn serve(routes: Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    url
 }
 
 /// Starts a stand-in for `EventBridge` Scheduler, which accepts the first schedule of each name. Returns its URL.

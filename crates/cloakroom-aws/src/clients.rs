@@ -176,6 +176,14 @@ impl Clients {
         self
     }
 
+    /// Uses this URL of EventBridge in clients that are built after this.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn with_eventbridge_url(mut self, url: &str) -> Self {
+        self.endpoints.eventbridge = Some(url.to_owned());
+        self
+    }
+
     /// Builds a client of DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(&self.sdk);

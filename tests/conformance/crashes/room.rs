@@ -23,8 +23,9 @@ use cloakroom_aws::{
     DeadLettersConfig, DynamoStore, JobsConfig, Queues, S3Objects, SqsQueue, SubmitConfig,
     SweeperConfig, WorkerConfig,
 };
-use cloakroom_core::{Digest, Job, Namespace, PartLayout, Tenant, Timestamp};
+use cloakroom_core::{Digest, EventContext, Job, Namespace, PartLayout, Tenant, Timestamp};
 use cloakroom_tests::fresh_key;
+use cloakroom_webhooks::{Reach, Webhooks};
 use tokio::task::JoinError;
 use uuid::Uuid;
 
@@ -32,18 +33,20 @@ use crate::place::{Open, Place, cleaned_up};
 use crate::{objects, queue, table};
 
 /// Time after which a message or a lease is available again.
-const LEASE: Duration = Duration::from_secs(4);
+pub(super) const LEASE: Duration = Duration::from_secs(4);
 
 /// Longer than the lease, and than the delay of a message after a fault.
 const LATER: Duration = Duration::from_secs(6);
 
 /// A table, a bucket and a queue of lists, shared by many rooms.
 pub(super) struct Ground {
-    open: Open,
-    name: String,
+    pub(super) open: Open,
+    pub(super) name: String,
     lists: Queues,
     /// Client that sends uploads.
     http: reqwest::Client,
+    /// Sender of webhooks. Creating it reads the machine's root certificates.
+    pub(super) webhooks: Webhooks,
 }
 
 impl Ground {
@@ -61,6 +64,7 @@ impl Ground {
             name,
             lists,
             http: reqwest::Client::new(),
+            webhooks: Webhooks::new(Reach::Local),
         };
         let removal = Box::pin(async {
             table::remove(&ground.open, &ground.name).await;
@@ -73,7 +77,7 @@ impl Ground {
 
 /// A clock that can be advanced.
 #[derive(Default)]
-struct Clock(AtomicI64);
+pub(super) struct Clock(AtomicI64);
 
 impl Host for Clock {
     fn now(&self) -> Timestamp {
@@ -87,15 +91,17 @@ impl Host for Clock {
 
 /// A deployment on a ground, with its own queues and tenant.
 pub(super) struct Room<'a> {
-    ground: &'a Ground,
+    pub(super) ground: &'a Ground,
     tenant: Tenant,
-    clock: Arc<Clock>,
+    pub(super) clock: Arc<Clock>,
     injector: FaultInjector,
+    /// Listeners of the jobs that are submitted.
+    pub(super) events: Option<Box<EventContext>>,
     pub(super) runs: Arc<AtomicUsize>,
     queues: Queues,
     pub(super) submit: Submit,
     uploads: Uploads,
-    worker: Worker,
+    pub(super) worker: Worker,
     pub(super) jobs: Jobs,
     pub(super) dead_letters: DeadLetters,
     pub(super) rounds: Rounds,
@@ -104,7 +110,16 @@ pub(super) struct Room<'a> {
 impl<'a> Room<'a> {
     /// Starts a room with a fault in its n-th call.
     pub(super) async fn start(ground: &'a Ground, fault: Fault, n: usize) -> Self {
-        let injector = FaultInjector::new(fault, n);
+        let tenant = format!("{fault:?}-{n}").parse().expect("a good name");
+        Self::of_tenant(ground, tenant, FaultInjector::new(fault, n)).await
+    }
+
+    /// Starts a room without a fault.
+    pub(super) async fn without_fault(ground: &'a Ground, tenant: Tenant) -> Self {
+        Self::of_tenant(ground, tenant, FaultInjector::new(Fault::FailBefore, 0)).await
+    }
+
+    async fn of_tenant(ground: &'a Ground, tenant: Tenant, injector: FaultInjector) -> Self {
         let faulty = ground.open.clients.clone().with_fault_injector(&injector);
         let name = fresh_key("crashes");
         let queues = SqsQueue::create(&ground.open.clients, &name, LEASE, 9)
@@ -172,12 +187,12 @@ impl<'a> Room<'a> {
         };
         let mut rounds = cloakroom_aws::rounds(&config, &faulty, Arc::new(LogMeter));
         rounds.sweeper.shared.host = clock.clone();
-        let tenant = format!("{fault:?}-{n}").parse().expect("a good name");
         Self {
             ground,
             tenant,
             clock,
             injector,
+            events: None,
             runs,
             queues,
             submit,
@@ -210,6 +225,11 @@ impl<'a> Room<'a> {
             i64::try_from(time.as_millis()).expect("not so late"),
             Ordering::SeqCst,
         );
+    }
+
+    /// Returns the time to wait for an expected message.
+    pub(super) fn patience(&self) -> Duration {
+        self.ground.open.patience()
     }
 
     pub(super) async fn load(&self, job: &Job) -> Job {
@@ -268,7 +288,7 @@ impl<'a> Room<'a> {
             query: String::new(),
             not_before: None,
             trace: RequestTrace::default(),
-            events: None,
+            events: self.events.clone(),
         };
         let submitted = twice(async || {
             let (submit, submission) = (self.submit.clone(), submission.clone());
@@ -280,7 +300,7 @@ impl<'a> Room<'a> {
     /// Runs workers until the job has ended.
     pub(super) async fn worked(&self, job: &Job) -> Job {
         for _ in 0..12 {
-            self.work(self.ground.open.patience()).await;
+            self.work(self.patience()).await;
             let found = self.load(job).await;
             if found.status.is_terminal() {
                 return found;
@@ -344,11 +364,19 @@ async fn twice<T, E: Debug>(ask: impl AsyncFn() -> Result<Result<T, E>, JoinErro
     }
 }
 
+/// Payload of a job that publishes an event.
+pub(super) const PUBLISH: &[u8] = b"publish";
+
 /// Returns a command whose handler returns its payload, and counts its runs.
 fn echo(runs: Arc<AtomicUsize>) -> Command {
-    let echo = move |_: Nothing, bytes: Bytes, _: JobContext| {
+    let echo = move |_: Nothing, bytes: Bytes, context: JobContext| {
         runs.fetch_add(1, Ordering::SeqCst);
-        async move { Ok::<_, HandlerError>(Output::bytes("text/plain", bytes)) }
+        async move {
+            if bytes == PUBLISH {
+                context.publish("movie.created", &1042)?;
+            }
+            Ok::<_, HandlerError>(Output::bytes("text/plain", bytes))
+        }
     };
     Command::binary("echo", &["text/plain"], echo)
         .backoff(Duration::from_secs(1), Duration::from_secs(1))
