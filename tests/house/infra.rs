@@ -417,3 +417,14 @@ fn the_authorizers_are_those_that_the_functions_know() {
         "a trial says so"
     );
 }
+
+/// The stream retains changes for a day.
+#[test]
+fn a_change_is_published_after_any_outage_that_the_stream_outlasts() {
+    let events = &template()["Resources"]["PublisherFunction"]["Properties"]["Events"];
+    let changed = &events["Changed"]["Properties"];
+    assert_eq!(text(&changed["StartingPosition"]), "TRIM_HORIZON");
+    assert_eq!(changed["MaximumRecordAgeInSeconds"].as_u64(), Some(86_400));
+    let retries = changed.get("MaximumRetryAttempts");
+    assert_eq!(retries, None, "without it, they are not limited");
+}
