@@ -206,13 +206,16 @@ mod tests {
     #[tokio::test]
     async fn a_change_is_an_event_unless_it_renews_a_lease_alone() {
         type Edit = fn(&mut Job);
-        let half = || Progress {
-            percent: 50.0,
-            message: None,
-        };
+
+        fn progress(job: &mut Job) {
+            job.progress = Some(Progress {
+                percent: 50.0,
+                message: None,
+            });
+        }
         let cases: [(Edit, bool); 5] = [
             (|_| {}, false),
-            (|job| job.progress = Some(half()), true),
+            (progress, true),
             (|job| job.attempt += 1, true),
             (|job| job.status = Status::Succeeded, true),
             // Another job, under the id of one that has expired.
