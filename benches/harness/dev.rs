@@ -1,9 +1,6 @@
 //! Load test of the dev runner: the number of jobs that it accepts and ends per second, and the resources for that.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -11,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::function::count;
 use crate::place::Place;
+use crate::runner::{Connection, Runner};
 
 /// Number of clients, each with its own connection.
 const CLIENTS: usize = 16;
@@ -18,40 +16,10 @@ const CLIENTS: usize = 16;
 const JOBS: usize = 1000;
 const MARKS: [usize; 2] = [0, 5_000];
 
-struct Runner {
-    child: Child,
-    address: String,
-}
+/// Clients of one dev runner, at the same time.
+struct Clients(Runner);
 
-impl Drop for Runner {
-    fn drop(&mut self) {
-        // The process may have ended by itself.
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
-}
-
-impl Runner {
-    fn start(place: &Place, keep: &[&str]) -> Self {
-        let mut child = Command::new(place.program("../debug/demo"))
-            .args(["dev", "--listen", "127.0.0.1:0"])
-            .args(keep)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
-        said.read_line(&mut line).expect("it says where it listens");
-        thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        let address = line
-            .trim()
-            .strip_prefix("listening on http://")
-            .expect("an address")
-            .to_owned();
-        Self { child, address }
-    }
-
+impl Clients {
     /// Distributes this many calls among the clients. Returns the results.
     fn by_clients<T: Send>(
         &self,
@@ -62,7 +30,7 @@ impl Runner {
         thread::scope(|scope| {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
-                    let mut connection = Connection::to(&self.address);
+                    let mut connection = self.0.connect();
                     loop {
                         let n = next.fetch_add(1, Ordering::Relaxed);
                         if n >= all {
@@ -80,62 +48,19 @@ impl Runner {
     fn submit(&self, jobs: usize) -> Vec<String> {
         const BODY: &str = r#"{"result":{"order":1042,"total":49}}"#;
         self.by_clients(jobs, |connection, _| {
-            let (status, location) = connection.ask("POST", "/commands/diagnostic.run", BODY);
-            assert_eq!(status, 202);
-            location
+            let answer = connection.ask("POST", "/commands/diagnostic.run", "", BODY);
+            assert_eq!(answer.status, 202);
+            answer.location
         })
     }
 
     /// Waits until all jobs have ended.
     fn wait(&self, jobs: &[String]) {
         self.by_clients(jobs.len(), |connection, n| {
-            while connection.ask("GET", &jobs[n], "").0 == 202 {
+            while connection.ask("GET", &jobs[n], "", "").status == 202 {
                 thread::sleep(Duration::from_millis(20));
             }
         });
-    }
-}
-
-struct Connection(BufReader<TcpStream>);
-
-impl Connection {
-    fn to(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("it listens");
-        stream.set_nodelay(true).expect("a socket");
-        Self(BufReader::new(stream))
-    }
-
-    /// Returns the status and the location of the response.
-    fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
-        let length = body.len();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        self.0
-            .get_mut()
-            .write_all(request.as_bytes())
-            .expect("it takes requests");
-        let (mut line, mut location, mut length) = (String::new(), String::new(), 0);
-        self.0.read_line(&mut line).expect("it answers");
-        let status = line
-            .split(' ')
-            .nth(1)
-            .and_then(|text| text.parse().ok())
-            .expect("a status");
-        loop {
-            line.clear();
-            self.0.read_line(&mut line).expect("it answers");
-            let Some((name, value)) = line.trim_end().split_once(": ") else {
-                break;
-            };
-            match name {
-                "location" => value.clone_into(&mut location),
-                "content-length" => length = value.parse().expect("a number"),
-                _ => {}
-            }
-        }
-        self.0.read_exact(&mut vec![0; length]).expect("it answers");
-        (status, location)
     }
 }
 
@@ -156,7 +81,7 @@ pub(crate) fn measure(place: &Place) -> String {
     ] {
         // Removes data of an earlier run.
         _ = std::fs::remove_dir_all(&folder);
-        let runner = Runner::start(place, &keep);
+        let runner = Clients(Runner::start(&place.program("../debug/demo"), &keep));
         let warm = runner.submit(100);
         runner.wait(&warm);
         let mut there = warm.len();
@@ -207,12 +132,12 @@ fn cpu_of(process: u32) -> Duration {
 }
 
 /// Measures the duration, and the CPU time of the runner.
-fn timed<T>(runner: &Runner, act: impl FnOnce() -> T) -> (T, Duration, Duration) {
-    let (begun, before) = (Instant::now(), cpu_of(runner.child.id()));
+fn timed<T>(runner: &Clients, act: impl FnOnce() -> T) -> (T, Duration, Duration) {
+    let (begun, before) = (Instant::now(), cpu_of(runner.0.process()));
     let made = act();
     (
         made,
         begun.elapsed(),
-        cpu_of(runner.child.id()).saturating_sub(before),
+        cpu_of(runner.0.process()).saturating_sub(before),
     )
 }

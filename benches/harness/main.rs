@@ -14,11 +14,13 @@ mod dev;
 mod events;
 mod function;
 mod http;
+mod instant;
 mod instructions;
 mod place;
 mod polls;
 mod process;
 mod report;
+mod runner;
 mod scale;
 mod statistics;
 mod table;
@@ -43,6 +45,10 @@ fn main() {
             .expect("the folder of programs"),
     );
     let place = Place::new(programs);
+    if is("--instant") {
+        println!("{}", instant::measure(&place));
+        return;
+    }
     let (rounds, invocations) = if is("--quick") { QUICK } else { ROUNDS };
 
     let mut page = report::head(rounds, invocations);
@@ -53,6 +59,7 @@ fn main() {
         page += &scale::waiting(&place);
         page += &polls::measure();
         page += &dev::measure(&place);
+        page += &instant::measure(&place);
     }
     println!("{page}");
     if let Some(at) = arguments.iter().position(|argument| argument == "--write") {
