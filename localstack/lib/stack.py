@@ -131,6 +131,9 @@ def deploy(state, folder, template, given):
         return
     say(f"deploying {template.relative_to(ROOT)} as stack {state['stack']}")
     aws(state, ["s3api", "create-bucket", "--bucket", BUCKET])
+    for arn in filter(None, parameters.get("ReplyQueueArns", "").split(",")):
+        # For SQS alone, the command prefers an old name of the service to the variable with the endpoint.
+        aws(state, ["sqs", "create-queue", "--queue-name", arn.split(":")[-1], "--endpoint-url", state["endpoint"]])
     # Links in answers begin with the path of the API, and on an emulator that has the API's id in it, which is known
     # only once there is an API: so the first deployment is done twice.
     if "api" not in state and "PublicBaseUrl" not in given:
@@ -148,6 +151,10 @@ def deploy(state, folder, template, given):
     state.pop("producer_bucket", None)
     if parameters.get("Producers") and parameters.get("ProducerBucket"):
         state["producer_bucket"] = parameters["ProducerBucket"]
+    # Of a stack that replies: the name of a queue for that.
+    state.pop("reply_queue", None)
+    if parameters.get("ReplyQueueArns"):
+        state["reply_queue"] = parameters["ReplyQueueArns"].split(",")[0].split(":")[-1]
     # Of a stack whose callers have API keys: where keys are added.
     state.pop("usage_plan", None)
     if "UsagePlan" in made:

@@ -227,7 +227,7 @@ async fn until_over(job: &Job) -> Value {
     .await
 }
 
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look().await {

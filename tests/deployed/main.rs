@@ -1,6 +1,7 @@
 //! Behaviour that only a deployed stack can show: foreign messages, handlers that end their process, and handlers that
 //! exceed the worker function's timeout. Involves Lambda, its event source mapping and the queue's redrive policy.
 
+mod listeners;
 mod logs;
 mod lost;
 mod producers;
@@ -215,6 +216,7 @@ fn tests() -> Vec<suite::Test> {
         a_handler_that_ends_its_process_every_time_fails_its_job => [Deployment],
         a_handler_that_takes_longer_than_its_function_may_run_fails_its_job => [Deployment],
     ];
+    all.extend(listeners::tests());
     all.extend(lost::tests());
     all.extend(tenants::tests());
     all.extend(producers::tests());

@@ -23,7 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     let how = "localstack/up --stack cloakroom-keys --parameter Authorizer=api-key";
     env::var(name).unwrap_or_else(|_| panic!("set {name} to that of a stack with API keys: {how}"))
 }
@@ -49,14 +49,14 @@ fn aws(words: &[&str]) -> Vec<String> {
 }
 
 /// A caller with its own key, which is deleted with it.
-struct Tenant {
+pub(crate) struct Tenant {
     id: String,
     key: String,
     cloakroom: Deployment,
 }
 
 impl Tenant {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let made = aws(&[
             "apigateway",
             "create-api-key",
@@ -96,7 +96,7 @@ impl Tenant {
     }
 
     /// Submits a diagnostic command. Returns the path of the job below the base URL.
-    async fn accepted(&self, key: &str, payload: &Value) -> String {
+    pub(crate) async fn accepted(&self, key: &str, payload: &Value) -> String {
         let request = self
             .request(Method::POST, "/commands/diagnostic.run")
             .header("Idempotency-Key", key);
@@ -105,7 +105,7 @@ impl Tenant {
         format!("/jobs/{}", job["id"].as_str().expect("an id"))
     }
 
-    async fn result_of(&self, job: &str) -> Value {
+    pub(crate) async fn result_of(&self, job: &str) -> Value {
         for _ in 0..6 {
             let request = self.request(Method::GET, job).header("Prefer", "wait=20");
             let (status, job) = json(request.send().await.expect("an answer")).await;

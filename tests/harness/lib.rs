@@ -10,7 +10,6 @@ pub mod session;
 pub mod suite;
 mod target;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,8 +25,9 @@ pub use target::{Needs, Target};
 /// Maximum time for a response: a long poll, or an upload over a slow connection.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Value of `RUST_LOG` with which a function logs its calls of AWS: a line for every try, when its endpoint is known. The
-/// SDK's other spans stay off, so that the span of the line is that of the operation.
+/// Value of `RUST_LOG` with which a function logs its calls of AWS: a line of the service's own crate for every call, and
+/// others of a crate below for every try, also of presigned requests. The SDK's other spans stay off, so that the span of
+/// a line is that of the operation.
 pub const SDK_LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_scheduler=debug,\
     aws_sdk_sqs=debug,aws_sdk_eventbridge=debug,aws_sdk_secretsmanager=debug,\
     aws_smithy_runtime::client::orchestrator::endpoints=debug";
@@ -160,23 +160,6 @@ impl Deployment {
         }
         panic!("{location} does not end");
     }
-}
-
-/// Returns the operations of AWS in a function's log with [`SDK_LOG`], for example `S3.GetObject`, with the number of each.
-/// Presigned requests count.
-///
-/// # Panics
-/// If a line of the SDK has another shape.
-pub fn sdk_calls(log: &[Value]) -> BTreeMap<String, usize> {
-    let mut calls = BTreeMap::new();
-    for line in log
-        .iter()
-        .filter(|line| line["span"]["rpc.system"] == "aws-api")
-    {
-        let name = line["span"]["name"].as_str().expect("a name");
-        *calls.entry(name.to_owned()).or_default() += 1;
-    }
-    calls
 }
 
 /// Returns the root of the repository.

@@ -14,12 +14,14 @@ use cloakroom_app::observed::ObservedStore;
 use cloakroom_app::ports::{JobStore, KeyStore, PortError, WebhookSender};
 use cloakroom_app::{Deliver, Publisher};
 use cloakroom_aws::testing::{Fault, FaultInjector};
-use cloakroom_aws::{DynamoStore, EventBridgeBus, Queues, S3Objects, SqsQueue, SqsReplies};
+use cloakroom_aws::{
+    Clients, DynamoStore, EventBridgeBus, Queues, S3Objects, SqsQueue, SqsReplies,
+};
 use cloakroom_core::delivery::{CLAIM, Delivery};
 use cloakroom_core::listeners::WebhookListener;
 use cloakroom_core::{
     CloudEvent, DeliveryKind, DeliveryLog, DeliveryState, DeploymentKeys, EventContext, EventScope,
-    Job,
+    Job, ReplyQueue,
 };
 use cloakroom_tests::fresh_key;
 use cloakroom_webhooks::Webhooks;
@@ -73,28 +75,12 @@ impl Listeners {
         let name = format!("{name}-replies");
         let replies = SqsQueue::create(clients, &name, LEASE, 9);
         let replies = replies.await.expect("make the queues");
-        let to_deliver = Arc::new(SqsQueue::new(&faulty, deliveries.queue.url()));
-        let records = Arc::new(DynamoStore::new(&faulty, &ground.name));
         let reply_queues = BTreeMap::from([(
             "orders".parse().expect("a name"),
             replies.queue.url().to_owned(),
         )]);
-        let deliver = Deliver {
-            host: room.clock.clone(),
-            deliveries: records.clone(),
-            queue: to_deliver.clone(),
-            webhooks: Arc::new(Faulty::new(ground.webhooks.clone(), &injector)),
-            replies: Arc::new(SqsReplies::new(&faulty, reply_queues.clone(), &ground.name)),
-            keys: Arc::new(Faulty::new(DeploymentKeys::new([1, 2]), &injector)),
-            objects: Arc::new(S3Objects::new(&faulty, &ground.name)),
-        };
-        let publisher = Publisher {
-            host: room.clock.clone(),
-            deliveries: records,
-            queue: to_deliver,
-            bus: Some(Arc::new(EventBridgeBus::new(&faulty, "a-bus"))),
-            base_path: String::new(),
-        };
+        let urls = (deliveries.queue.url(), reply_queues.clone());
+        let (publisher, deliver) = functions(room, &injector, &faulty, urls);
         let store = DynamoStore::new(clients, &ground.name);
         let stream = streamed(room, &store);
         // Receipts of the events of each change take some seconds on an emulator.
@@ -287,6 +273,35 @@ impl KeyStore for Faulty<DeploymentKeys> {
         };
         self.injector.around(keys, unavailable).await
     }
+}
+
+/// Builds the functions with clients that may have a fault, and the URL of the queue of deliveries and of the reply queues.
+fn functions(
+    room: &Room<'_>,
+    injector: &FaultInjector,
+    faulty: &Clients,
+    (deliveries, replies): (&str, BTreeMap<ReplyQueue, String>),
+) -> (Publisher, Deliver) {
+    let ground = room.ground;
+    let queue = Arc::new(SqsQueue::new(faulty, deliveries));
+    let records = Arc::new(DynamoStore::new(faulty, &ground.name));
+    let publisher = Publisher {
+        host: room.clock.clone(),
+        deliveries: records.clone(),
+        queue: queue.clone(),
+        bus: Some(Arc::new(EventBridgeBus::new(faulty, "a-bus"))),
+        base_path: String::new(),
+    };
+    let deliver = Deliver {
+        host: room.clock.clone(),
+        deliveries: records,
+        queue,
+        webhooks: Arc::new(Faulty::new(ground.webhooks.clone(), injector)),
+        replies: Arc::new(SqsReplies::new(faulty, replies, &ground.name)),
+        keys: Arc::new(Faulty::new(DeploymentKeys::new([1, 2]), injector)),
+        objects: Arc::new(S3Objects::new(faulty, &ground.name)),
+    };
+    (publisher, deliver)
 }
 
 /// Starts a receiver of webhooks. Returns its URL.
