@@ -95,3 +95,15 @@ impl From<InvalidCallbackUrl> for PostError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_without_notice_is_a_failure_of_tls_only_while_connecting() {
+        let eof = ErrorKind::UnexpectedEof;
+        assert_eq!(PostError::from_io(eof, true), Some(PostError::Tls));
+        assert_eq!(PostError::from_io(eof, false), None);
+    }
+}

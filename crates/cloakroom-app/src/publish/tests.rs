@@ -174,7 +174,7 @@ async fn events_have_the_path_of_the_public_base_url() {
     room.publisher.publish(&job).await.expect("published");
     room.deliver_all().await;
     let want = CloudEvent::from_job(&job, "/v1");
-    assert_eq!(room.memory.bus(), [want.clone()]);
+    assert_eq!(room.memory.bus(), std::slice::from_ref(&want));
     let (posted, replies) = (room.memory.posted(), room.memory.replies());
     let posted: CloudEvent = serde_json::from_slice(&posted[0].body).expect("an event");
     let reply: CloudEvent = serde_json::from_str(&replies[0].1.body).expect("an event");

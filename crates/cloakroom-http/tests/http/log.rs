@@ -172,8 +172,8 @@ async fn no_line_contains_a_ticket() {
     let path = format!("{location}/links");
     let scope = r#"{"scope":["read","cancel","signal"]}"#;
     log_lines::take();
-    let link = service.request("POST", &path, &[], scope).await.json();
-    let url = link["url"].as_str().expect("a url");
+    let shared = service.request("POST", &path, &[], scope).await.json();
+    let url = shared["url"].as_str().expect("a url");
     let ticket = url.trim_start_matches("/shared/");
     let line = log_lines::take();
     assert!(
