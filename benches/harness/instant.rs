@@ -14,8 +14,11 @@ const WARM_UP: usize = 50;
 /// Longest time from submission to end that is aimed at, in milliseconds.
 const GOAL: f64 = 20.0;
 
+/// A client's way from the submission of a job to what it waits for. Returns the job's path.
+type Way = fn(&mut Connection) -> String;
+
 /// Ways in which a client learns of a job's end.
-const WAYS: [(&str, fn(&mut Connection) -> String); 4] = [
+const WAYS: [(&str, Way); 4] = [
     ("`POST`, to the 202", submit),
     ("`POST` with `Prefer: wait=25`, to the end", held),
     ("`POST` with its events, to the end", followed),

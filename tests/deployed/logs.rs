@@ -1,6 +1,6 @@
 //! Functions of a stack: their logs in CloudWatch Logs, their variables, and their event source mappings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 
 use cloakroom_tests::SDK_LOG;
@@ -50,14 +50,18 @@ impl Logs {
     /// Returns the calls of AWS that a function made since this time, with the number of each. See
     /// [`log_calls`](Self::log_calls).
     pub(crate) async fn calls(&self, function: &str, since: u128) -> BTreeMap<String, usize> {
+        let log = self.of(function, since).await;
+        let ids: BTreeSet<_> = log
+            .iter()
+            .filter(|line| line["span"]["rpc.system"] == "aws-api")
+            .filter_map(|line| {
+                let span = &line["span"];
+                Some((span["name"].as_str()?, span["sdk_invocation_id"].as_u64()?))
+            })
+            .collect();
         let mut calls = BTreeMap::new();
-        for line in self.of(function, since).await {
-            let target = line["target"].as_str().unwrap_or_default();
-            if target.starts_with("aws_sdk_")
-                && let Some(name) = line["span"]["name"].as_str()
-            {
-                *calls.entry(name.to_owned()).or_default() += 1;
-            }
+        for (name, _) in ids {
+            *calls.entry(name.to_owned()).or_default() += 1;
         }
         calls
     }

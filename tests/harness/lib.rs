@@ -25,9 +25,8 @@ pub use target::{Needs, Target};
 /// Maximum time for a response: a long poll, or an upload over a slow connection.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Value of `RUST_LOG` with which a function logs its calls of AWS: a line of the service's own crate for every call, and
-/// others of a crate below for every try, also of presigned requests. The SDK's other spans stay off, so that the span of
-/// a line is that of the operation.
+/// Value of `RUST_LOG` with which a function logs its calls of AWS: a line for every try, when its endpoint is known, and
+/// others. The SDK's other spans stay off, so that the span of a line is that of the operation.
 pub const SDK_LOG: &str = "error,aws_sdk_dynamodb=debug,aws_sdk_s3=debug,aws_sdk_scheduler=debug,\
     aws_sdk_sqs=debug,aws_sdk_eventbridge=debug,aws_sdk_secretsmanager=debug,\
     aws_smithy_runtime::client::orchestrator::endpoints=debug";

@@ -176,15 +176,15 @@ impl Listeners {
         assert_eq!(first_of_each(&posted), webhook, "webhook, {case}");
         let put = self.bus.lock().expect("no receiver panics").clone();
         assert_eq!(first_of_each(&put), bus, "bus, {case}");
-        let replied = self.replied().await;
-        assert_eq!(first_of_each(&replied), replies, "replies, {case}");
+        let received = self.replied().await;
+        assert_eq!(first_of_each(&received), replies, "replies, {case}");
 
         let ids: Vec<_> = log.deliveries.iter().map(|it| it.id.as_str()).collect();
         assert_eq!(ids.len(), webhook.len() + replies.len(), "{ids:?}, {case}");
         for delivery in &log.deliveries {
             let (heard, status) = match delivery.kind {
                 DeliveryKind::Webhook => (&posted, Some(200)),
-                DeliveryKind::Reply => (&replied, None),
+                DeliveryKind::Reply => (&received, None),
             };
             let version = delivery.version.to_string();
             let heard = heard.iter().filter(|event| event.sequence == version);
