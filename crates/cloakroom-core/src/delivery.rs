@@ -95,6 +95,9 @@ pub struct Delivery {
     /// Time of the next attempt, while the delivery is pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
+    /// Time at which the attempt was claimed that is not recorded yet. `next_at` is the end of the claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<Timestamp>,
     /// Version of the job that the event reports.
     pub version: u64,
     /// Number of attempts since the event, or since the last redelivery.
@@ -114,8 +117,12 @@ impl Delivery {
     }
 
     /// Returns the time at which a later delivery looks again: after the next attempt, and less often the longer that is
-    /// overdue.
+    /// overdue or takes.
     fn look_after(&self, now: Timestamp) -> Timestamp {
+        if let Some(claimed_at) = self.claimed_at.filter(|_| self.next_at > Some(now)) {
+            let taken = now.since(claimed_at);
+            return now.after(taken.clamp(Duration::from_secs(1), Duration::from_secs(15)));
+        }
         let overdue = self.next_at.map_or(Duration::ZERO, |at| now.since(at));
         let pause = overdue.clamp(Duration::from_secs(1), Duration::from_secs(60));
         self.next_at
@@ -194,6 +201,7 @@ impl DeliveryLog {
             },
             attempts: Vec::new(),
             next_at: (!gone).then_some(now),
+            claimed_at: None,
             version,
             tries: 0,
         });
@@ -239,7 +247,7 @@ impl DeliveryLog {
             return;
         };
         let (earlier, rest) = self.deliveries.split_at_mut(at);
-        rest[0].next_at = Some(now.after(CLAIM));
+        (rest[0].claimed_at, rest[0].next_at) = (Some(now), Some(now.after(CLAIM)));
         for lost in earlier
             .iter_mut()
             .filter(|earlier| earlier.precedes(rest[0].kind) && earlier.is_lost(now))
@@ -280,6 +288,7 @@ impl DeliveryLog {
             delivery.attempts.remove(0);
         }
         delivery.tries = delivery.tries.saturating_add(1);
+        delivery.claimed_at = None;
         let delay = DELAYS.get(delivery.tries.saturating_sub(1) as usize);
         let (state, next_at) = match (outcome, delay) {
             (AttemptOutcome::Sent | AttemptOutcome::Status(200..=299), _) => {
@@ -311,7 +320,7 @@ impl DeliveryLog {
             return false;
         };
         delivery.state = DeliveryState::Pending;
-        delivery.next_at = Some(now);
+        (delivery.next_at, delivery.claimed_at) = (Some(now), None);
         delivery.tries = 0;
         self.gone &= delivery.kind != DeliveryKind::Webhook;
         true

@@ -290,10 +290,33 @@ fn an_attempt_that_is_claimed_is_made_once_and_before_any_later_one() {
     log.claim("3-webhook", late);
     let until = late.after(CLAIM);
     assert_eq!(log.next_step("3-webhook", late), NextStep::Wait(until));
-    assert_eq!(log.next_step("4-webhook", late), NextStep::Wait(until));
+    assert_ne!(log.next_step("4-webhook", late), NextStep::Attempt);
     assert_eq!(log.next_step("4-reply", late), NextStep::Attempt);
     assert_eq!(log.next_step("3-webhook", until), NextStep::Attempt);
     log.claim("9-webhook", late);
+}
+
+/// An attempt mostly takes a moment, and at most 15 s.
+#[test]
+fn a_delivery_looks_again_soon_while_an_earlier_one_is_attempted() {
+    let mut log = log();
+    log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+    log.claim("3-webhook", T0);
+    for (taken, pause) in [(0, 1), (1, 1), (4, 4), (15, 15), (40, 15)] {
+        let now = T0.after(Duration::from_secs(taken));
+        let at = now.after(Duration::from_secs(pause));
+        assert_eq!(
+            log.next_step("4-webhook", now),
+            NextStep::Wait(at),
+            "{taken}"
+        );
+    }
+    // A retry that is scheduled is no attempt in progress, nor is a delivery that is sent again.
+    let next = log.record("3-webhook", &failed(), T0, 0.0).expect("again");
+    assert_eq!(log.next_step("4-webhook", T0), NextStep::Wait(next));
+    log.claim("3-webhook", next);
+    assert!(log.redeliver("3-webhook", next));
+    assert_eq!(log.find("3-webhook").expect("recorded").claimed_at, None);
 }
 
 #[test]
