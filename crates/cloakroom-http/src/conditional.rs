@@ -148,8 +148,8 @@ impl Tags {
         loop {
             rest = rest.trim_start_matches([' ', '\t', ',']);
             if rest.is_empty() {
-                // Empty elements of a list are ignored (section 5.6.1.2). One element is required.
-                return (!tags.is_empty()).then_some(Self::List(tags));
+                // Empty elements of a list are ignored (section 5.6.1.2). An empty list matches nothing.
+                return Some(Self::List(tags));
             }
             let (weak, quoted) = rest
                 .strip_prefix("W/")
@@ -257,9 +257,10 @@ mod tests {
             Tags::parse("\"a,b\" ,W/\"c\",, \"\""),
             Some(Tags::List(list))
         );
+        for empty in ["", " , "] {
+            assert_eq!(Tags::parse(empty), Some(Tags::List(vec![])), "{empty:?}");
+        }
         for bad in [
-            "",
-            " , ",
             "\"a b\"",
             "\"a\tb\"",
             "a",

@@ -82,6 +82,7 @@ async fn a_job_is_not_cancelled_under_a_condition_that_it_does_not_meet() {
     let (weak, other) = (format!("W/{tag}"), format!("\"stale\", {tag}"));
     for headers in [
         &[("if-match", "\"stale\"")][..],
+        &[("if-match", "")],
         &[("if-match", &weak)],
         &[("if-none-match", "*")],
         &[("if-none-match", &other)],
@@ -98,7 +99,7 @@ async fn a_job_is_not_cancelled_under_a_condition_that_it_does_not_meet() {
             "{headers:?}"
         );
     }
-    for bad in ["", "stale", "\"stale", "*, *"] {
+    for bad in ["a b", "stale", "\"stale", "*, *"] {
         for name in ["if-match", "if-none-match"] {
             delete_if(&service, &location, &[(name, bad)])
                 .await
