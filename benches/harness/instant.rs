@@ -63,7 +63,7 @@ fn wait(connection: &mut Connection, job: &str) {
 pub(crate) fn measure(place: &Place) -> String {
     let mut page = format!(
         "\n## A job without duration\n\nThe dev runner as `cargo build --release` builds it, and one client on the same cores: {JOBS} jobs of each \
-         kind, by turns. A job is over after one message and three writes. The ratio is to the floor, a poll of a job that has \
+         kind, by turns. A job has ended after one message and three writes. The ratio is to the floor, a poll of a job that has \
          ended, in the same run. A client that polls as `Retry-After` advises sees the end after 1 s.\n\n\
          | kept | from the first byte sent to the last one read | median, ms | 99 % within, ms | ratio | goal, ms |\n|---|---|--:|--:|--:|--:|\n"
     );

@@ -110,7 +110,7 @@ impl Connection {
         bytes
     }
 
-    /// Reads a body of which the length is not known beforehand.
+    /// Reads a chunked body.
     fn chunks(&mut self) -> Vec<u8> {
         let mut body = vec![];
         loop {

@@ -16,10 +16,10 @@ use super::logs::Logs;
 use super::lost::until;
 use super::tenants::{Tenant, variable};
 
-/// Number of jobs of which the calls are counted.
+/// Number of jobs whose calls are counted.
 const JOBS: usize = 5;
 
-/// Functions of which the calls are counted.
+/// Functions whose calls are counted.
 const WATCHED: [&str; 4] = ["submit", "worker", "publisher", "deliver"];
 
 pub(crate) fn tests() -> Vec<Test> {

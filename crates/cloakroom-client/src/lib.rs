@@ -70,10 +70,13 @@ mod wait;
 
 pub use builder::{Builder, is_same_origin};
 pub use client::Client;
-pub use cloakroom_core::view::{ErrorView, HistoryView, JobView, Links, ProgressView, StepView};
-pub use cloakroom_core::{Cause, Problem, RetryPolicy, Status, Timestamp, redact};
+pub use cloakroom_core::delivery::DeliveryAttempt;
+pub use cloakroom_core::view::{
+    DeliveryView, ErrorView, HistoryView, JobView, Links, ProgressView, StepView,
+};
+pub use cloakroom_core::{Cause, DeliveryState, Problem, RetryPolicy, Status, Timestamp, redact};
 pub use clock::{Clock, Sleep};
-pub use documents::{DeliveryAttempt, DeliveryState, DeliveryView, Scope, SharedLink};
+pub use documents::{Scope, SharedLink};
 pub use download::Download;
 pub use error::Error;
 pub use input::Input;

@@ -20,16 +20,19 @@ pub fn retry_after(job: &Job, now: Timestamp) -> u64 {
         Status::Accepted | Status::Retrying => Some(job.ready_at),
         Status::Cancelling | Status::Succeeded | Status::Failed | Status::Cancelled => None,
     };
-    let seconds = match planned {
+    match planned {
         // Rounded up, so that the client doesn't poll too early.
-        Some(at) if at > now => at.since(now).as_millis().div_ceil(1000),
-        _ => {
-            (now.since(job.created_at) / 5)
-                .as_millis()
-                .saturating_add(500)
-                / 1000
-        }
-    };
+        Some(at) if at > now => in_range(at.since(now).as_millis().div_ceil(1000)),
+        _ => retry_after_age(now.since(job.created_at)),
+    }
+}
+
+/// Returns the value of `Retry-After` for a job of this age that has no planned time: a fifth of the age.
+pub fn retry_after_age(age: Duration) -> u64 {
+    in_range((age / 5).as_millis().saturating_add(500) / 1000)
+}
+
+fn in_range(seconds: u128) -> u64 {
     seconds
         .try_into()
         .unwrap_or(u64::MAX)

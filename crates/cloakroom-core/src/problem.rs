@@ -5,6 +5,8 @@
 //! SDK error text, no bucket, table or queue name. Details for operators go to the log, once, where the error is
 //! handled.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::view::JobView;
@@ -165,8 +167,12 @@ impl FieldError {
 }
 
 /// Escapes the name of a member for a JSON Pointer (RFC 6901, section 3).
-pub fn reference_token(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+pub fn reference_token(name: &str) -> Cow<'_, str> {
+    if name.contains(['~', '/']) {
+        Cow::Owned(name.replace('~', "~0").replace('/', "~1"))
+    } else {
+        Cow::Borrowed(name)
+    }
 }
 
 impl Problem {

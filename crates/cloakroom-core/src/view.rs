@@ -1,6 +1,10 @@
 //! The job as clients see it: JSON documents that the server writes and the client library reads.
 
+mod delivery;
+
 use serde::{Deserialize, Serialize};
+
+pub use delivery::DeliveryView;
 
 use crate::outcome::ResultRef;
 use crate::transition::{Event, latest_attempt};

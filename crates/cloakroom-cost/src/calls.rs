@@ -243,13 +243,7 @@ impl Workload {
                 batches,
                 billed(self.duration) * gigabytes(self.worker_memory),
             ),
-            call(
-                By::Aws,
-                "a log",
-                Meter::Logs,
-                requests + batches,
-                float(self.log) / GIGABYTE,
-            ),
+            self.logs(requests + batches),
         ]
     }
 
@@ -266,13 +260,7 @@ impl Workload {
                 invocations,
                 1.0,
             ),
-            call(
-                By::Aws,
-                "a log",
-                Meter::Logs,
-                invocations,
-                float(self.log) / GIGABYTE,
-            ),
+            self.logs(invocations),
             call(
                 By::Sweeper,
                 "SQS.GetQueueAttributes",
@@ -288,6 +276,12 @@ impl Workload {
                 pieces(self.record(), READ_PIECE),
             ),
         ]
+    }
+
+    /// Returns the logs of this number of invocations.
+    pub(super) fn logs(&self, invocations: f64) -> Call {
+        let gigabytes = float(self.log) / GIGABYTE;
+        call(By::Aws, "a log", Meter::Logs, invocations, gigabytes)
     }
 
     fn keep(&self) -> Vec<Call> {

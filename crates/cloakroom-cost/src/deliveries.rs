@@ -266,13 +266,7 @@ impl Workload {
                 time,
                 gigabytes(self.http_memory),
             ),
-            call(
-                By::Aws,
-                "a log",
-                Meter::Logs,
-                invocations,
-                float(self.log) / GIGABYTE,
-            ),
+            self.logs(invocations),
         ]
     }
 }

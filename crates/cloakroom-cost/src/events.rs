@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::call::{By, Call, call};
+use super::polls::LONGEST_WAIT;
 use super::sizes::{GIGABYTE, READ_PIECE};
 use super::time::{billed, gigabytes};
 use super::{Api, Meter, Workload, float, pieces};
 
-/// Duration of a stream in seconds. A REST API streams it. An HTTP API returns it as a whole, and a request lasts no
+/// Duration of a stream in seconds. A REST API streams it. An HTTP API returns it as a whole, and a request then lasts no
 /// longer than a long poll.
 const STREAM: f64 = 55.0;
-const WHOLE: f64 = 25.0;
 
 /// Interval of comments in a stream, in seconds.
 const SILENCE: f64 = 15.0;
@@ -53,13 +53,7 @@ impl Workload {
                 it.requests,
                 run * gigabytes(self.http_memory),
             ),
-            call(
-                By::Aws,
-                "a log",
-                Meter::Logs,
-                it.requests,
-                float(self.log) / GIGABYTE,
-            ),
+            self.logs(it.requests),
             call(
                 By::Events,
                 "DynamoDB.GetItem",
@@ -92,7 +86,7 @@ impl Workload {
         }
         let window = match self.api {
             Api::Rest => STREAM,
-            Api::Http => WHOLE,
+            Api::Http => LONGEST_WAIT.as_secs_f64(),
         };
         // The end is seen at the next second.
         let held = time.as_secs_f64().ceil();

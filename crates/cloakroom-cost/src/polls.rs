@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_core::poll::RETRY_AFTER_SECONDS;
+use cloakroom_core::poll::retry_after_age;
 
 /// Maximum duration of a long poll.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(25);
@@ -12,11 +12,7 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(25);
 pub(super) fn polls_in(time: Duration) -> f64 {
     let (mut age, mut polls) = (Duration::ZERO, 0.0);
     while age < time || polls == 0.0 {
-        let seconds = ((age / 5).as_millis() + 500) / 1000;
-        let seconds = u64::try_from(seconds)
-            .unwrap_or(u64::MAX)
-            .clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end());
-        age += Duration::from_secs(seconds);
+        age += Duration::from_secs(retry_after_age(age));
         polls += 1.0;
     }
     polls

@@ -238,7 +238,7 @@ fn a_million_followed_minutes_are_billed_by_hand() {
         ..Listeners::default()
     });
     let near = |meter, want: f64| assert!((dollars(&it, meter) - want).abs() < 1e-9, "{meter:?}");
-    // A stream of 55 s and one of 5 s, besides a submission and a poll.
+    // A stream of 55 s and one of 5 s, a submission and a poll.
     near(Meter::Requests, 4.0 * 3.5);
     near(Meter::EventsInvocations, 2.0 * 0.2);
     near(Meter::EventsTime, (60.0 + 2.0 * 0.02) * 0.25 * 13.33);

@@ -6,8 +6,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use cloakroom_app::publish::RedeliverError;
-use cloakroom_core::delivery::{Delivery, DeliveryAttempt};
-use cloakroom_core::{Code, DeliveryKind, DeliveryLog, DeliveryState, Timestamp};
+use cloakroom_core::view::DeliveryView;
+use cloakroom_core::{Code, DeliveryLog};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -18,34 +18,8 @@ use crate::response;
 
 /// Body of the list.
 #[derive(Serialize)]
-struct Deliveries<'a> {
-    deliveries: Vec<DeliveryView<'a>>,
-}
-
-/// A delivery, as clients see it.
-#[derive(Serialize)]
-struct DeliveryView<'a> {
-    id: &'a str,
-    kind: DeliveryKind,
-    /// Scheme and host alone: the rest of a URL may be secret.
-    target: &'a str,
-    state: DeliveryState,
-    attempts: &'a [DeliveryAttempt],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_at: Option<Timestamp>,
-}
-
-impl<'a> DeliveryView<'a> {
-    fn new(delivery: &'a Delivery) -> Self {
-        Self {
-            id: &delivery.id,
-            kind: delivery.kind,
-            target: &delivery.target,
-            state: delivery.state,
-            attempts: &delivery.attempts,
-            next_at: delivery.next_at,
-        }
-    }
+struct Deliveries {
+    deliveries: Vec<DeliveryView>,
 }
 
 pub(crate) async fn list(
@@ -60,7 +34,11 @@ pub(crate) async fn list(
         Some(publisher) if job.events.is_some() => publisher.deliveries(&job).await?,
         _ => DeliveryLog::default(),
     };
-    let deliveries = log.deliveries.iter().map(DeliveryView::new).collect();
+    let deliveries = log
+        .deliveries
+        .iter()
+        .map(DeliveryView::from_delivery)
+        .collect();
     let mut response = response::json(StatusCode::OK, &Deliveries { deliveries });
     response::private_cache(response.headers_mut());
     Ok(response)

@@ -53,9 +53,7 @@ pub(crate) async fn stream(
     let cursor = cursor(&parts.headers, parts.uri.query().unwrap_or_default());
     let job = state.load(&key).await?;
     if job.status.is_terminal() && cursor.is_some_and(|cursor| job.version <= cursor) {
-        let mut response = response::empty(StatusCode::NO_CONTENT);
-        response::no_store(response.headers_mut());
-        return Ok(response);
+        return Ok(response::no_store(response::empty(StatusCode::NO_CONTENT)));
     }
     let permit = state.long_polls.acquire(&key.tenant);
     let longest = state.site.longest_stream;
@@ -80,8 +78,7 @@ pub(crate) async fn stream(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // nginx buffers responses without this.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response::no_store(headers);
-    Ok(response)
+    Ok(response::no_store(response))
 }
 
 /// Lines of a stream that are still to come.

@@ -116,12 +116,16 @@ fn seconds(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn wait(lines: &[&str]) -> Option<u64> {
+    fn read(lines: &[&str]) -> Prefer {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append("prefer", line.parse().expect("a header"));
         }
-        Prefer::from_headers(&headers).wait
+        Prefer::from_headers(&headers)
+    }
+
+    fn wait(lines: &[&str]) -> Option<u64> {
+        read(lines).wait
     }
 
     #[test]
@@ -160,13 +164,7 @@ mod tests {
 
     #[test]
     fn only_return_representation_asks_for_a_document() {
-        let asks = |text: &str| {
-            let headers = HeaderMap::from_iter([(
-                HeaderName::from_static("prefer"),
-                text.parse().expect("a header"),
-            )]);
-            Prefer::from_headers(&headers).representation
-        };
+        let asks = |text: &str| read(&[text]).representation;
         for text in [
             "return=representation",
             "Return = \"representation\"; a=b",
@@ -188,13 +186,7 @@ mod tests {
 
     #[test]
     fn only_return_minimal_asks_for_no_body() {
-        let asks = |text: &str| {
-            let headers = HeaderMap::from_iter([(
-                HeaderName::from_static("prefer"),
-                text.parse().expect("a header"),
-            )]);
-            Prefer::from_headers(&headers).minimal
-        };
+        let asks = |text: &str| read(&[text]).minimal;
         for text in [
             "return=minimal",
             "RETURN = \"Minimal\"; a=b",

@@ -86,8 +86,11 @@ pub(crate) fn retry_after(headers: &mut HeaderMap, job: &Job, now: Timestamp) {
 }
 
 /// Forbids all caches to store a response, for example one with links that work for anyone who has them.
-pub(crate) fn no_store(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+pub(crate) fn no_store(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Restricts a response to the caller's own cache, which must revalidate it each time; `ETag` makes that cheap.

@@ -72,9 +72,8 @@ async fn create_link(
         url,
         expires_at: ticket.expires_at,
     };
-    let mut response = response::json(StatusCode::CREATED, &link);
-    response::no_store(response.headers_mut());
-    Ok(response)
+    let response = response::json(StatusCode::CREATED, &link);
+    Ok(response::no_store(response))
 }
 
 /// Parses the terms of a link. An empty body means the defaults.

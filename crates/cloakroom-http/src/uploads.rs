@@ -100,9 +100,8 @@ async fn start(
         headers: links::header_members(ready.link.headers),
         expires_at: ready.expires_at,
     };
-    let mut response = response::json(StatusCode::CREATED, &upload);
-    response::no_store(response.headers_mut());
-    Ok(response)
+    let response = response::json(StatusCode::CREATED, &upload);
+    Ok(response::no_store(response))
 }
 
 fn is_json(content_type: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 //! Errors of payloads, in terms that don't require knowledge of Rust.
 
+use std::borrow::Cow;
+
 use cloakroom_core::problem::{FieldError, reference_token};
 use serde_path_to_error::{Path, Segment};
 
@@ -91,9 +93,9 @@ fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {
         let name = match segment {
-            Segment::Seq { index } => index.to_string(),
+            Segment::Seq { index } => Cow::Owned(index.to_string()),
             Segment::Map { key } => reference_token(key),
-            Segment::Enum { variant } => variant.clone(),
+            Segment::Enum { variant } => Cow::Borrowed(variant.as_str()),
             // The path is unknown from here: the pointer to the parent is the best one.
             Segment::Unknown => break,
         };

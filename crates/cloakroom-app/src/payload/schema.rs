@@ -265,11 +265,7 @@ impl Check<'_> {
     fn below(&mut self, schema: &Value, value: &Tree<'_>, pointer: &mut String, name: &str) {
         let length = pointer.len();
         pointer.push('/');
-        if name.contains(['~', '/']) {
-            pointer.push_str(&reference_token(name));
-        } else {
-            pointer.push_str(name);
-        }
+        pointer.push_str(&reference_token(name));
         self.value(schema, value, pointer);
         pointer.truncate(length);
     }

@@ -1,6 +1,5 @@
 //! The records of a job in the table of a deployment.
 
-use cloakroom_app::core::delivery::Delivery;
 use cloakroom_app::core::view::HistoryView;
 use cloakroom_app::core::{JobKey, Tenant};
 use cloakroom_app::ports::{DeliveryStore as _, JobStore as _};
@@ -48,15 +47,8 @@ async fn read(table: &DynamoStore, key: &JobKey) -> Result<Story, Failure> {
     let deliveries = stored.iter().flat_map(|stored| &stored.log.deliveries);
     Ok(Story {
         history: HistoryView::from_job(&job, ""),
-        deliveries: deliveries.map(view).collect(),
+        deliveries: deliveries.map(DeliveryView::from_delivery).collect(),
     })
-}
-
-/// Converts a stored delivery to the client's form, which has the same members.
-fn view(delivery: &Delivery) -> DeliveryView {
-    serde_json::to_value(delivery)
-        .and_then(serde_json::from_value)
-        .expect("a client reads what is stored")
 }
 
 #[cfg(test)]
@@ -75,7 +67,11 @@ mod tests {
         let target = "https://hooks.example.com";
         log.add(DeliveryKind::Webhook, target, 3, "", at);
         log.record("3-webhook", &AttemptOutcome::Status(503), at, 0.0);
-        let views: Vec<_> = log.deliveries.iter().map(view).collect();
+        let views: Vec<_> = log
+            .deliveries
+            .iter()
+            .map(DeliveryView::from_delivery)
+            .collect();
         assert_eq!(
             super::super::delivered::told(&views),
             "delivery 3-webhook to webhook https://hooks.example.com: pending, next attempt at 2026-11-21T08:00:05.000Z\n\

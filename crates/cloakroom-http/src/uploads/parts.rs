@@ -102,9 +102,7 @@ fn respond(status: StatusCode, site: &Site, upload: PartsUpload) -> Response {
         parts: upload.parts.into_iter().map(Part::new).collect(),
         expires_at: upload.expires_at,
     };
-    let mut response = response::json(status, &document);
-    response::no_store(response.headers_mut());
-    response
+    response::no_store(response::json(status, &document))
 }
 
 fn upload_path(site: &Site, id: UploadId) -> String {

@@ -99,7 +99,7 @@ async fn a_job_is_not_cancelled_under_a_condition_that_it_does_not_meet() {
             "{headers:?}"
         );
     }
-    for bad in ["a b", "stale", "\"stale", "*, *"] {
+    for bad in ["\"a b\"", "stale", "\"stale", "*, *"] {
         for name in ["if-match", "if-none-match"] {
             delete_if(&service, &location, &[(name, bad)])
                 .await
