@@ -144,11 +144,18 @@ impl Delivery {
     fn overtaken(&mut self, now: Timestamp) {
         self.state = DeliveryState::Failed;
         self.next_at = None;
-        self.attempts.push(DeliveryAttempt {
+        self.add_attempt(DeliveryAttempt {
             at: now,
             status: None,
             error: Some("a later event overtook this one".to_owned()),
         });
+    }
+
+    fn add_attempt(&mut self, attempt: DeliveryAttempt) {
+        self.attempts.push(attempt);
+        if self.attempts.len() > ATTEMPTS_LIMIT {
+            self.attempts.remove(0);
+        }
     }
 }
 
@@ -290,14 +297,11 @@ impl DeliveryLog {
             }
             AttemptOutcome::Sent => (None, None),
         };
-        delivery.attempts.push(DeliveryAttempt {
+        delivery.add_attempt(DeliveryAttempt {
             at: now,
             status,
             error,
         });
-        if delivery.attempts.len() > ATTEMPTS_LIMIT {
-            delivery.attempts.remove(0);
-        }
         delivery.tries = delivery.tries.saturating_add(1);
         delivery.claimed_at = None;
         let delay = DELAYS.get(delivery.tries.saturating_sub(1) as usize);

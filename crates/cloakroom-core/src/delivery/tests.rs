@@ -162,6 +162,12 @@ fn a_log_is_bounded_and_pending_deliveries_are_kept() {
     assert_eq!(attempts.len(), 20);
     assert_eq!(attempts[0].at, T0.after(Duration::from_secs(21)));
     assert_eq!(attempts[19].at, T0.after(Duration::from_secs(40)));
+    log.redeliver("3-webhook", T0);
+    let lost = T0.after(LOST_AFTER);
+    log.add(DeliveryKind::Webhook, "https://a.example", 300, "", lost);
+    log.claim("300-webhook", lost);
+    let attempts = &log.find("3-webhook").expect("there").attempts;
+    assert_eq!((attempts.len(), attempts[19].at), (20, lost));
 }
 
 #[test]
