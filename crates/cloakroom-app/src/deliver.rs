@@ -17,7 +17,7 @@ use crate::ports::{
     DeliveryStore, KeyStore, LONGEST_DELAY, Objects, PortError, Queue, ReadError, Reply,
     ReplyQueues, StoredDeliveries, WebhookSender,
 };
-use crate::publish::{DeliveryMessage, MOST_CHANGES};
+use crate::publish::{DeliveryMessage, MOST_CHANGES, overtaken};
 
 /// Delay of a message after the first fault of a port. Each further fault doubles it.
 const AFTER_A_FAULT: Duration = Duration::from_secs(5);
@@ -290,13 +290,6 @@ fn log(message: &DeliveryMessage, stored: &StoredDeliveries, outcome: &AttemptOu
         cloakroom_core::DeliveryState::Failed => {
             tracing::error!(%job_id, kind, delivery = delivery.id, target = delivery.target, attempts, ?outcome, "gave up delivering an event");
         }
-    }
-}
-
-fn overtaken() -> PortError {
-    PortError::Unavailable {
-        service: "the table",
-        reason: "the deliveries of a job changed while an attempt was recorded".into(),
     }
 }
 

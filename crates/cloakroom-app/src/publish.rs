@@ -319,10 +319,11 @@ fn origin(url: &str) -> &str {
     end.map_or(url, |at| &url[..host + at])
 }
 
-fn overtaken() -> PortError {
+/// Returns the error for a record of deliveries that changed at each of [`MOST_CHANGES`] writes.
+pub(crate) fn overtaken() -> PortError {
     PortError::Unavailable {
         service: "the table",
-        reason: "the deliveries of a job changed while they were recorded".into(),
+        reason: "the deliveries of a job changed too often while they were recorded".into(),
     }
 }
 
