@@ -39,11 +39,12 @@ fn describe(delivery: &DeliveryView) -> String {
     } = delivery;
     let attempts = match delivery.attempts.as_slice() {
         [] => "no attempt yet".to_owned(),
-        [only] => format!("1 attempt: {}", outcome(only)),
+        [only] => format!("1 attempt: {} at {}", outcome(only), only.at),
         [.., last] => format!(
-            "{} attempts, the last: {}",
+            "{} attempts, the last: {} at {}",
             delivery.attempts.len(),
-            outcome(last)
+            outcome(last),
+            last.at
         ),
     };
     let next = delivery
@@ -54,12 +55,12 @@ fn describe(delivery: &DeliveryView) -> String {
     printable(&format!("{id}  {state}  {kind} {target}  {attempts}{next}"))
 }
 
-fn outcome(attempt: &DeliveryAttempt) -> String {
-    let at = attempt.at;
+/// Describes the outcome of an attempt.
+pub(crate) fn outcome(attempt: &DeliveryAttempt) -> String {
     match (attempt.status, &attempt.error) {
-        (_, Some(error)) => format!("{error} at {at}"),
-        (Some(status), None) => format!("status {status} at {at}"),
-        (None, None) => format!("at {at}"),
+        (_, Some(error)) => error.clone(),
+        (Some(status), None) => format!("status {status}"),
+        (None, None) => "sent".to_owned(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Deliveries of a job's events in plain lines.
 
-use cloakroom_client::{DeliveryAttempt, DeliveryView};
+use cloakroom_client::DeliveryView;
 
+use crate::deliveries::outcome;
 use crate::show::printable;
 
 /// Formats a line for each delivery, and one for each of its attempts.
@@ -27,14 +28,6 @@ fn summary(delivery: &DeliveryView) -> String {
         "delivery {id} to {kind} {target}: {}{next}",
         delivery.state.as_str()
     )
-}
-
-fn outcome(attempt: &DeliveryAttempt) -> String {
-    match (attempt.status, &attempt.error) {
-        (_, Some(error)) => error.clone(),
-        (Some(status), None) => format!("status {status}"),
-        (None, None) => "sent".to_owned(),
-    }
 }
 
 #[cfg(test)]
