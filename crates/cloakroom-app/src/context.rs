@@ -233,10 +233,12 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use cloakroom_core::Status;
+    use cloakroom_core::{Cause, EventContext, ResultRef, Status, Tenant};
     use serde_json::{Value, json};
 
+    use crate::submit::{Body, Submission};
     use crate::testing::{Nothing, Room};
+    use crate::envelope::RequestTrace;
     use crate::{Command, HandlerError, JobContext};
 
     /// A type of 129 bytes.
@@ -312,5 +314,40 @@ mod tests {
             assert_eq!(job.attempt, 1);
             assert_eq!(job.failure.expect("it failed").code, "invalid-event");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_sees_what_its_job_is_related_to() {
+        let related = |_: Nothing, job: JobContext| async move {
+            let ids = (job.correlation_id(), job.causation_id());
+            Ok::<_, HandlerError>(json!([ids, Cause::from(&job).causation_id]))
+        };
+        let room = Room::new(vec![Command::json("related", related)]);
+        let asked = EventContext {
+            correlation_id: Some("order-1042".parse().expect("an id")),
+            causation_id: Some("event-7".parse().expect("an id")),
+            ..EventContext::default()
+        };
+        let submission = Submission {
+            tenant: Tenant::default(),
+            command: "related".parse().expect("a name"),
+            client_job_id: None,
+            body: Body::Sent {
+                content_type: Some("application/json".to_owned()),
+                bytes: "{}".into(),
+            },
+            query: String::new(),
+            not_before: None,
+            trace: RequestTrace::default(),
+            events: Some(Box::new(asked)),
+        };
+        let job = room.submit.submit(submission).await.expect("accepted").job;
+        room.work_until_idle().await;
+        let result = room.poll(&job.key()).await.success.expect("it succeeded");
+        let Some(ResultRef::Inline { bytes, .. }) = result.result else {
+            panic!("{result:?}")
+        };
+        let seen: Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!(seen, json!([["order-1042", "event-7"], job.id]));
     }
 }

@@ -64,7 +64,7 @@ impl Deliver {
         let message = match DeliveryMessage::read(&received.body) {
             Ok(message) => message,
             Err(error) => {
-                if received.receive_count <= 1 {
+                if received.is_first_receipt() {
                     tracing::error!(
                         message_id = received.message_id,
                         error,

@@ -23,6 +23,13 @@ pub struct Delivery {
     pub producer_message: Option<Box<ProducerMessage>>,
 }
 
+impl Delivery {
+    /// Returns true for the first receipt of the message. Later receipts need not log the same error again.
+    pub(crate) fn is_first_receipt(&self) -> bool {
+        self.receive_count <= 1
+    }
+}
+
 /// Disposition of a message after it was handled: delete or keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
@@ -48,4 +55,23 @@ pub(crate) async fn keep_on_panic(handle: impl AsyncFnOnce() -> Disposition) -> 
         .catch_unwind()
         .await
         .unwrap_or(Disposition::Keep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_first_received_once() {
+        for (receive_count, is_first) in [(1, true), (2, false)] {
+            let delivery = Delivery {
+                message_id: "m".to_owned(),
+                receipt: "r".to_owned(),
+                body: String::new(),
+                receive_count,
+                producer_message: None,
+            };
+            assert_eq!(delivery.is_first_receipt(), is_first);
+        }
+    }
 }

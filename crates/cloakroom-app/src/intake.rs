@@ -98,7 +98,7 @@ impl ProducerIntake {
         asked: &ProducerCommand,
     ) -> Result<Disposition, PortError> {
         let Ok(command) = self.submit.command(&asked.command) else {
-            if delivery.receive_count <= 1 {
+            if delivery.is_first_receipt() {
                 tracing::error!(
                     "the command is not deployed; the message stays in the queue until it is, or becomes a dead letter"
                 );

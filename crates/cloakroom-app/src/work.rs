@@ -76,7 +76,7 @@ impl Worker {
             Ok(envelope) => envelope,
             Err(error) => {
                 // The message stays in its queue until it becomes a dead letter.
-                if delivery.receive_count <= 1 {
+                if delivery.is_first_receipt() {
                     tracing::error!(message_id = delivery.message_id, %error, "failed to read a message; it becomes a dead letter");
                 }
                 return Disposition::Keep;
@@ -112,7 +112,7 @@ impl Worker {
         producer_message: &ProducerMessage,
     ) -> Disposition {
         let Some(intake) = &self.intake else {
-            if delivery.receive_count <= 1 {
+            if delivery.is_first_receipt() {
                 tracing::error!(
                     message_id = delivery.message_id,
                     "a producer sent a command, and the service has no producers; the message becomes a dead letter"
@@ -139,7 +139,7 @@ impl Worker {
         ends_at: Timestamp,
     ) -> Disposition {
         let Some(command) = self.commands.0.get(&envelope.command) else {
-            if delivery.receive_count <= 1 {
+            if delivery.is_first_receipt() {
                 tracing::error!(
                     "no handler of this command is deployed; the message stays in the queue until it is, or becomes a dead letter"
                 );
