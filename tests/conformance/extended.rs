@@ -17,11 +17,11 @@ use cloakroom_app::ports::{Objects as _, Queue as _, keys};
 use cloakroom_app::testing::new_job;
 use cloakroom_aws::{Queues, S3Objects, SqsQueue};
 use cloakroom_core::{Digest, Tenant, Timestamp};
-use cloakroom_tests::fresh_key;
-use serde_json::{Value, json};
-use sqs_extended_client::{
+use cloakroom_sqs_extended_client::{
     Error, ExtendedClient, Pointer, PointerClass, Settings, SizeAttribute, split,
 };
+use cloakroom_tests::fresh_key;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 

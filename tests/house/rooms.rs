@@ -22,10 +22,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloakroom-http", &["cloakroom-core", "cloakroom-app"]),
     (
         "cloakroom-aws",
-        &["cloakroom-core", "cloakroom-app", "sqs-extended-client"],
+        &[
+            "cloakroom-core",
+            "cloakroom-app",
+            "cloakroom-sqs-extended-client",
+        ],
     ),
     ("cloakroom-embedded", &[]),
-    ("sqs-extended-client", &[]),
+    ("cloakroom-sqs-extended-client", &[]),
     ("cloakroom-client", &["cloakroom-core"]),
     ("cloakroom-cost", &["cloakroom-core"]),
     (
@@ -92,7 +96,7 @@ const KEPT: &[(&str, &[&str])] = &[
             "cloakroom-aws",
             "cloakroom-doctor",
             "cloakroom-fuzz",
-            "sqs-extended-client",
+            "cloakroom-sqs-extended-client",
             FLOOR,
         ],
     ),

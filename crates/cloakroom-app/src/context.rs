@@ -236,9 +236,9 @@ mod tests {
     use cloakroom_core::{Cause, EventContext, ResultRef, Status, Tenant};
     use serde_json::{Value, json};
 
+    use crate::envelope::RequestTrace;
     use crate::submit::{Body, Submission};
     use crate::testing::{Nothing, Room};
-    use crate::envelope::RequestTrace;
     use crate::{Command, HandlerError, JobContext};
 
     /// A type of 129 bytes.

@@ -11,7 +11,7 @@ use cloakroom_app::delivery::Delivery;
 use cloakroom_app::envelope::Envelope;
 use cloakroom_app::intake::{PayloadLocation, ProducerMessage, attributes};
 use cloakroom_core::Timestamp;
-use sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
+use cloakroom_sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
 
 /// Attribute that contains the envelope if the body is a reference that other clients can follow.
 pub const ENVELOPE: &str = "Cloakroom-Envelope";
@@ -104,7 +104,7 @@ pub(crate) fn encode(
     };
     let pointer = Pointer::new(bucket, key).to_body(PointerClass::default());
     let size = attribute(
-        sqs_extended_client::attributes::DATA_TYPE,
+        cloakroom_sqs_extended_client::attributes::DATA_TYPE,
         bytes.to_string(),
     );
     let attributes = [

@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use bytes::Bytes;
 use cloakroom_app::ports::{Objects, PortError, Reply, ReplyQueues, keys};
 use cloakroom_core::{Digest, ReplyQueue};
-use sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
+use cloakroom_sqs_extended_client::{Pointer, PointerClass, SizeAttribute};
 
 use crate::clients::Clients;
 use crate::error::{QUEUE, port_error};
@@ -69,7 +69,7 @@ impl SqsReplies {
         let length = reply.body.len().to_string();
         attributes.insert(
             SizeAttribute::default().as_str().to_owned(),
-            attribute(sqs_extended_client::attributes::DATA_TYPE, length),
+            attribute(cloakroom_sqs_extended_client::attributes::DATA_TYPE, length),
         );
         let pointer = Pointer::new(self.bucket.clone(), key).to_body(PointerClass::default());
         Ok((pointer, attributes))

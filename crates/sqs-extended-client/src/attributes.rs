@@ -34,7 +34,7 @@ impl SizeAttribute {
     /// Finds the attribute among these names. `None` means that the body is the payload.
     ///
     /// ```
-    /// use sqs_extended_client::SizeAttribute;
+    /// use cloakroom_sqs_extended_client::SizeAttribute;
     ///
     /// assert_eq!(SizeAttribute::from_names(["colour", "SQSLargePayloadSize"]), Some(SizeAttribute::SqsLargePayloadSize));
     /// assert_eq!(SizeAttribute::from_names(["colour"]), None);

@@ -27,7 +27,7 @@ pub struct BatchTooLarge {
 /// Returns [`BatchTooLarge`] if that is not sufficient.
 ///
 /// ```
-/// use sqs_extended_client::batch::{EntrySize, to_offload};
+/// use cloakroom_sqs_extended_client::batch::{EntrySize, to_offload};
 ///
 /// let entry = |inline| EntrySize { inline, offloaded: 200 };
 /// // Each fits by itself, and all of them do not.

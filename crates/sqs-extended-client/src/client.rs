@@ -63,8 +63,8 @@ impl Settings {
 /// SQS client with payloads in S3.
 ///
 /// ```no_run
-/// # async fn run(sqs: aws_sdk_sqs::Client, s3: aws_sdk_s3::Client) -> Result<(), sqs_extended_client::Error> {
-/// use sqs_extended_client::{ExtendedClient, Settings};
+/// # async fn run(sqs: aws_sdk_sqs::Client, s3: aws_sdk_s3::Client) -> Result<(), cloakroom_sqs_extended_client::Error> {
+/// use cloakroom_sqs_extended_client::{ExtendedClient, Settings};
 ///
 /// let client = ExtendedClient::new(sqs, s3, Settings::new("payloads-of-mine"));
 /// let queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/work";

@@ -56,7 +56,7 @@ impl Pointer {
     /// Returns the body of a message, byte for byte as the Java library writes it.
     ///
     /// ```
-    /// use sqs_extended_client::{Pointer, PointerClass};
+    /// use cloakroom_sqs_extended_client::{Pointer, PointerClass};
     ///
     /// let body = Pointer::new("bucket", "key").to_body(PointerClass::PayloadS3Pointer);
     /// assert_eq!(body, r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"bucket","s3Key":"key"}]"#);
@@ -77,7 +77,7 @@ impl Pointer {
     /// a key.
     ///
     /// ```
-    /// use sqs_extended_client::Pointer;
+    /// use cloakroom_sqs_extended_client::Pointer;
     ///
     /// let python = r#"["com.amazon.sqs.javamessaging.MessageS3Pointer", {"s3BucketName": "bucket", "s3Key": "key"}]"#;
     /// assert_eq!(Pointer::parse(python), Ok(Pointer::new("bucket", "key")));

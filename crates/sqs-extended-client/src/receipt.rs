@@ -11,7 +11,7 @@ const KEY: &str = "-..s3Key..-";
 /// Returns a handle that contains the pointer.
 ///
 /// ```
-/// use sqs_extended_client::{Pointer, embed, split};
+/// use cloakroom_sqs_extended_client::{Pointer, embed, split};
 ///
 /// let pointer = Pointer::new("bucket", "key");
 /// let handle = embed(&pointer, "AQEB");

@@ -27,7 +27,7 @@ impl Attribute<'_> {
 /// Returns the size of a message: its body in UTF-8, and its attributes. System attributes don't count.
 ///
 /// ```
-/// use sqs_extended_client::{Attribute, message_size};
+/// use cloakroom_sqs_extended_client::{Attribute, message_size};
 ///
 /// let colour = Attribute { name: "colour", data_type: "String", value: "grün".as_bytes() };
 /// assert_eq!(message_size("né", [colour]), 3 + 6 + 6 + 5);

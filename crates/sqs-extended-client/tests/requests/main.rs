@@ -6,9 +6,9 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
     MessageAttributeValue, SendMessageBatchRequestEntry,
 };
+use cloakroom_sqs_extended_client::{Error, Pointer, PointerClass, Settings, SizeAttribute, embed};
 use script::Script;
 use serde_json::{Value, json};
-use sqs_extended_client::{Error, Pointer, PointerClass, Settings, SizeAttribute, embed};
 
 const SENT: &str = r#"{"MessageId":"m-1"}"#;
 

@@ -11,8 +11,8 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use cloakroom_sqs_extended_client::{ExtendedClient, Settings};
 use serde_json::Value;
-use sqs_extended_client::{ExtendedClient, Settings};
 
 /// A request: its method and target, content type and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
