@@ -222,12 +222,11 @@ impl Envelope {
         let text = serde_json::to_string(self).expect("strings and numbers are always written");
         // A message may contain the characters of XML 1.0. JSON escapes all others except these two, which a query can
         // contain. Both start with the same byte in UTF-8, which is rare.
-        if text.as_bytes().contains(&0xef) && text.contains(['\u{fffe}', '\u{ffff}']) {
-            return text
-                .replace('\u{fffe}', "\\ufffe")
-                .replace('\u{ffff}', "\\uffff");
+        if !text.as_bytes().contains(&0xef) {
+            return text;
         }
-        text
+        text.replace('\u{fffe}', "\\ufffe")
+            .replace('\u{ffff}', "\\uffff")
     }
 
     /// Returns the key of the job.
@@ -412,7 +411,11 @@ mod tests {
         let upload = UploadId::from_uuid(uuid::Uuid::from_u128(9));
         let in_parts = keys::parts(&job.tenant, upload);
         for key in [&own, &in_parts] {
-            assert!(Envelope::read(&message(key.clone())).is_ok(), "{key}");
+            let envelope = Envelope::read(&message(key.clone())).expect("its own");
+            assert_eq!(envelope.payload_key(), own);
+            assert_eq!(Envelope::claim_check(&envelope.write()), None);
+            let text = envelope.with_text_length(7).write();
+            assert_eq!(Envelope::claim_check(&text), Some((key.clone(), 7)));
         }
         for key in [
             keys::payload(&other.key(), &sha256),
@@ -475,6 +478,8 @@ mod tests {
             assert!(body.chars().all(legal), "{body:?}");
             let read = Envelope::read(&body).expect("what was written");
             assert_eq!(read, envelope);
+            let (told, length) = (read.payload_bytes(), payload.len() as u64);
+            assert!((length..length + 3).contains(&told), "{told} of {length}");
             assert_eq!(
                 read.payload.bytes().expect("inline").expect("base64"),
                 payload

@@ -49,3 +49,14 @@ impl Host for SystemHost {
         u128::from_ne_bytes(bits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_random() {
+        assert_ne!(SystemHost.random(), SystemHost.random());
+        assert_ne!(SystemHost.uuid(), SystemHost.uuid());
+    }
+}
