@@ -458,3 +458,44 @@ async fn a_poll_that_waits_looks_again_after_a_tenth_of_a_second_and_then_less_a
         "0, 0.1 and 0.25 s"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_a_job_sees_each_version_after_their_cursor_once() {
+    let room = room();
+    let key = accepted(&room).await;
+    let minute = Duration::from_secs(60);
+    let follow = async |cursor| {
+        let mut follow = room.jobs.follow(key.clone(), cursor, minute);
+        let mut seen = vec![];
+        while let FollowStep::Changed(job) = follow.next(minute).await.expect("read") {
+            seen.push((job.version, job.status));
+        }
+        seen
+    };
+    let (seen, ()) = tokio::join!(follow(None), room.work_until_idle());
+    assert!(seen.is_sorted_by(|a, b| a.0 < b.0), "{seen:?}");
+    let (first, last) = (seen[0], seen[seen.len() - 1]);
+    assert_eq!((first.1, last.1), (Status::Accepted, Status::Succeeded));
+    let last = last.0;
+    assert_eq!(follow(Some(last - 1)).await, seen[seen.len() - 1..]);
+    assert_eq!(follow(Some(last)).await, []);
+    assert_eq!(follow(Some(last + 1)).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_a_job_hears_of_silence_until_their_time_has_passed() {
+    let room = room();
+    let key = accepted(&room).await;
+    let seconds = Duration::from_secs;
+    let begun = Instant::now();
+    let mut follow = room.jobs.follow(key, None, seconds(60));
+    let first = follow.next(seconds(10)).await.expect("read");
+    assert!(matches!(first, FollowStep::Changed(_)), "{first:?}");
+    assert_eq!(follow.next(seconds(10)).await, Ok(FollowStep::Silence));
+    assert_eq!(begun.elapsed(), seconds(10));
+    assert_eq!(follow.next(seconds(99)).await, Ok(FollowStep::End));
+    assert_eq!(begun.elapsed(), seconds(60));
+    let unknown = crate::testing::new_job(room.host.now(), 1);
+    let mut follow = room.jobs.follow(unknown.key(), None, seconds(60));
+    assert_eq!(follow.next(seconds(10)).await, Ok(FollowStep::End));
+}
