@@ -500,3 +500,36 @@ async fn a_reply_queue_that_rejects_a_reply_is_tried_again() {
     );
     assert_eq!(log.deliveries[0].state, DeliveryState::Delivered);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_received_often_is_sent_again() {
+    for (receive_count, disposition) in [(3, Disposition::Keep), (4, Disposition::Done)] {
+        for is_fault in [false, true] {
+            let room = Listening::default();
+            published(&room).await;
+            let mut received = room.memory.receive(Duration::from_secs(1)).expect("sent");
+            received.receive_count = receive_count;
+            if is_fault {
+                room.memory.fail("load_deliveries", Fault::Before);
+            } else {
+                room.memory.respond([Ok(500)]);
+            }
+            let done = room.deliver.handle(&received).await;
+            assert_eq!(done, disposition, "{receive_count} {is_fault}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_each_fault_a_message_is_hidden_for_twice_the_time() {
+    for (receive_count, seconds) in [(1, 5), (2, 10), (3, 20)] {
+        let room = Listening::default();
+        published(&room).await;
+        let mut received = room.memory.receive(Duration::from_secs(1)).expect("sent");
+        received.receive_count = receive_count;
+        room.memory.fail("load_deliveries", Fault::Before);
+        room.deliver.handle(&received).await;
+        let visible = Instant::now() + Duration::from_secs(seconds);
+        assert_eq!(room.memory.messages(), (1, Some(visible)));
+    }
+}
