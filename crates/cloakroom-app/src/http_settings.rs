@@ -83,3 +83,15 @@ impl Authorizer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The template and stored configurations have these names.
+    #[test]
+    fn the_names_of_authorizers_stay() {
+        let names = Authorizer::ALL.map(Authorizer::as_str);
+        assert_eq!(names, ["none", "iam", "jwt", "api-key", "custom"]);
+    }
+}
