@@ -175,3 +175,20 @@ impl Registry {
         self.commands.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Nothing;
+    use crate::{HandlerError, JobContext};
+
+    #[test]
+    fn a_name_is_added_to_the_commands() {
+        let nothing = |_: Nothing, _: JobContext| async { Ok::<_, HandlerError>(()) };
+        let registry = Registry::new(vec![Command::json("nothing.do", nothing)]);
+        let registry = registry.with_name("orders", "1.2.3");
+        let about = registry.about();
+        assert_eq!((about.name, about.version), ("orders", "1.2.3"));
+        assert_eq!(registry.iter().count(), 1);
+    }
+}

@@ -53,6 +53,21 @@ impl ObjectReader {
     pub async fn read_all(self) -> Result<Bytes, ReadError> {
         collect_pieces(self.length, self.pieces).await
     }
+
+    /// Reads the beginning of the object, and no more pieces than that takes.
+    pub(crate) async fn read_head(mut self) -> Result<BodyHead, ReadError> {
+        let mut bytes = BytesMut::new();
+        while bytes.len() < BodyHead::LIMIT
+            && let Some(piece) = self.pieces.try_next().await?
+        {
+            bytes.extend_from_slice(&piece);
+        }
+        bytes.truncate(BodyHead::LIMIT);
+        Ok(BodyHead {
+            bytes: bytes.freeze(),
+            length: self.length,
+        })
+    }
 }
 
 /// Concatenates pieces with a total of `length` bytes. A single piece is not copied.
@@ -104,20 +119,10 @@ pub trait Objects: Send + Sync {
 
     /// Reads the beginning of an object; `None` if it does not exist. The default implementation reads whole pieces.
     async fn head(&self, key: &str) -> Result<Option<BodyHead>, ReadError> {
-        let Some(ObjectReader { length, mut pieces }) = self.open(key).await? else {
-            return Ok(None);
-        };
-        let mut bytes = BytesMut::new();
-        while bytes.len() < BodyHead::LIMIT
-            && let Some(piece) = pieces.try_next().await?
-        {
-            bytes.extend_from_slice(&piece);
+        match self.open(key).await? {
+            Some(reader) => reader.read_head().await.map(Some),
+            None => Ok(None),
         }
-        bytes.truncate(BodyHead::LIMIT);
-        Ok(Some(BodyHead {
-            bytes: bytes.freeze(),
-            length,
-        }))
     }
 
     /// Returns the metadata of an object; `None` if it does not exist.
@@ -151,4 +156,28 @@ pub trait Objects: Send + Sync {
         terms: &UploadTerms,
         valid: Duration,
     ) -> Result<UploadLink, PortError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_head_is_read_from_no_more_pieces_than_it_takes() {
+        for length in [BodyHead::LIMIT, BodyHead::LIMIT + 1] {
+            let unread = Err(ReadError::Corrupted);
+            let pieces = [
+                Ok(Bytes::from_static(b"a")),
+                Ok(vec![b'b'; length - 1].into()),
+                unread,
+            ];
+            let reader = ObjectReader {
+                length: 1 << 40,
+                pieces: futures::stream::iter(pieces).boxed(),
+            };
+            let head = reader.read_head().await.expect("read");
+            assert_eq!((head.bytes.len(), head.length), (BodyHead::LIMIT, 1 << 40));
+            assert!(head.bytes.starts_with(b"ab"));
+        }
+    }
 }
