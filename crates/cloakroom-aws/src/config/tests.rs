@@ -396,5 +396,5 @@ fn producers_are_let_in_where_that_is_said_and_never_into_our_bucket() {
 fn variables_come_from_the_environment() {
     let path = std::env::var("PATH").expect("cargo was found");
     assert_eq!(environment("PATH"), Some(path));
-    assert_eq!(environment("CLOAKROOM_NO_SUCH_VARIABLE"), None);
+    assert_eq!(environment("NO_SUCH_VARIABLE"), None);
 }
