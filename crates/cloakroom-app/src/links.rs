@@ -42,3 +42,39 @@ impl Links {
         Ok(Ticket::verify(text, &keys, self.host.now()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_core::Status;
+
+    use super::*;
+    use crate::testing::Listening;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_is_for_its_job_and_its_time() {
+        let room = Listening::default();
+        let links = Links {
+            host: room.host.clone(),
+            keys: room.memory.clone(),
+        };
+        let job = room.job(Status::Running, 2);
+        let hour = Duration::from_secs(3600);
+        let scope = vec![TicketScope::Read, TicketScope::Cancel];
+        let (text, ticket) = links
+            .create(&job, scope.clone(), hour)
+            .await
+            .expect("signed");
+        let want = Ticket {
+            job: job.key(),
+            created_at: job.created_at,
+            scope,
+            expires_at: room.host.now().after(hour),
+        };
+        assert_eq!(ticket, want);
+        assert_eq!(links.verify(&text).await, Ok(Ok(ticket)));
+        let forged = links.verify(&format!("{text}x")).await.expect("keys");
+        assert!(forged.is_err());
+        tokio::time::sleep(hour).await;
+        assert!(links.verify(&text).await.expect("keys").is_err());
+    }
+}

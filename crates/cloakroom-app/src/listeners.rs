@@ -37,3 +37,55 @@ impl Listeners {
         Ok((*context != EventContext::default()).then_some(context))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(listeners: &Listeners, asked: &EventContext) -> Option<EventContext> {
+        let completed = listeners.complete(Some(Box::new(asked.clone())));
+        completed.expect("permitted").map(|context| *context)
+    }
+
+    #[test]
+    fn a_job_without_listeners_records_nothing_of_them() {
+        let none = Listeners::default();
+        assert_eq!(none.complete(None), Ok(None));
+        let mut asked = EventContext {
+            traceparent: Some("00-1".to_owned()),
+            ..EventContext::default()
+        };
+        assert_eq!(completed(&none, &asked), None);
+        asked.correlation_id = Some("order-1042".parse().expect("an id"));
+        let want = EventContext {
+            traceparent: None,
+            ..asked.clone()
+        };
+        assert_eq!(completed(&none, &asked), Some(want));
+    }
+
+    #[test]
+    fn a_job_has_the_bus_of_its_deployment_and_a_reply_queue_that_exists() {
+        let queue: ReplyQueue = "orders".parse().expect("a name");
+        let asked = EventContext {
+            traceparent: Some("00-1".to_owned()),
+            reply_to: Some(queue.clone()),
+            ..EventContext::default()
+        };
+        let unknown = Listeners::default().complete(Some(Box::new(asked.clone())));
+        assert_eq!(unknown, Err(SubmitError::UnknownReplyQueue));
+        let mut listeners = Listeners {
+            reply_queues: BTreeSet::from([queue]),
+            bus: None,
+        };
+        assert_eq!(completed(&listeners, &asked), Some(asked.clone()));
+        listeners.bus = Some(EventScope::All);
+        let with_bus = |asked| EventContext {
+            bus: Some(EventScope::All),
+            ..asked
+        };
+        assert_eq!(completed(&listeners, &asked), Some(with_bus(asked)));
+        let every = listeners.complete(None).expect("permitted");
+        assert_eq!(every.map(|it| *it), Some(with_bus(EventContext::default())));
+    }
+}
