@@ -247,4 +247,16 @@ mod tests {
         longer.length += 1;
         assert!(matches!(rest(longer).await, Err(ReadError::Port(_))));
     }
+
+    #[tokio::test]
+    async fn a_read_is_resumed_three_times_without_a_byte_between() {
+        let fixture = Fixture::start().await;
+        let objects = S3Objects::new(&fixture.clients, "payloads");
+        objects.create_bucket().await.expect("make the bucket");
+        for (resumes, goes_on) in [(MAX_RESUMES - 1, true), (MAX_RESUMES, false)] {
+            let mut reading = broken_off(&objects, 0, None).await;
+            reading.resumes = resumes;
+            assert_eq!(rest(reading).await.is_ok(), goes_on, "{resumes}");
+        }
+    }
 }

@@ -40,6 +40,14 @@ fn the_terminal_scope_includes_only_the_end() {
     }
 }
 
+#[test]
+fn a_scope_is_spelled_as_it_is_stored() {
+    for scope in [EventScope::Terminal, EventScope::All] {
+        let stored = serde_json::to_value(scope).expect("JSON");
+        assert_eq!(stored, scope.as_str());
+    }
+}
+
 /// All later versions must be able to read it.
 #[test]
 fn a_context_of_version_1_is_read() {
