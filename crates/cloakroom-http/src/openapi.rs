@@ -173,3 +173,40 @@ fn rewrite_references(schema: &mut Value, prefix: &str) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_parameter_has_no_null() {
+        for (schema, parameter) in [
+            (
+                json!({ "type": ["integer", "null"] }),
+                json!({ "type": "integer" }),
+            ),
+            (
+                json!({ "type": ["integer", "string", "null"] }),
+                json!({ "type": ["integer", "string"] }),
+            ),
+            (
+                json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] }),
+                json!({ "anyOf": [{ "type": "string" }] }),
+            ),
+            (
+                json!({ "oneOf": [{ "type": "null" }, { "const": 1 }] }),
+                json!({ "oneOf": [{ "const": 1 }] }),
+            ),
+            (json!({ "enum": ["a", null] }), json!({ "enum": ["a"] })),
+            (
+                json!({ "type": "string", "default": null }),
+                json!({ "type": "string" }),
+            ),
+            (json!({ "default": 7 }), json!({ "default": 7 })),
+        ] {
+            let mut found = schema;
+            remove_null(&mut found);
+            assert_eq!(found, parameter);
+        }
+    }
+}
