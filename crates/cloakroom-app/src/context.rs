@@ -233,7 +233,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use cloakroom_core::{Cause, EventContext, ResultRef, Status, Tenant};
+    use cloakroom_core::{Cause, EventContext, ResultRef, Status};
     use serde_json::{Value, json};
 
     use crate::envelope::RequestTrace;
@@ -320,7 +320,8 @@ mod tests {
     async fn a_handler_sees_what_its_job_is_related_to() {
         let related = |_: Nothing, job: JobContext| async move {
             let ids = (job.correlation_id(), job.causation_id());
-            Ok::<_, HandlerError>(json!([ids, Cause::from(&job).causation_id]))
+            let cause = Cause::from(&job).causation_id;
+            Ok::<_, HandlerError>(json!([job.tenant().as_str(), ids, cause]))
         };
         let room = Room::new(vec![Command::json("related", related)]);
         let asked = EventContext {
@@ -329,7 +330,7 @@ mod tests {
             ..EventContext::default()
         };
         let submission = Submission {
-            tenant: Tenant::default(),
+            tenant: "acme".parse().expect("a name"),
             command: "related".parse().expect("a name"),
             client_job_id: None,
             body: Body::Sent {
@@ -348,6 +349,6 @@ mod tests {
             panic!("{result:?}")
         };
         let seen: Value = serde_json::from_slice(&bytes).expect("JSON");
-        assert_eq!(seen, json!([["order-1042", "event-7"], job.id]));
+        assert_eq!(seen, json!(["acme", ["order-1042", "event-7"], job.id]));
     }
 }

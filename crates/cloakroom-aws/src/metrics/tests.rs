@@ -284,3 +284,20 @@ fn a_line_has_no_more_values_than_the_specification_lets_it() {
     );
     assert_eq!(documents[1]["QueueDelay"][0], 100);
 }
+
+#[test]
+fn facts_are_written_once() {
+    static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let keep = |line: &str| LINES.lock().expect("no panic").push(line.to_owned());
+    let meter = EmbeddedMetrics::new(config(), keep);
+    for _ in 0..2 {
+        meter.record(&Measure {
+            command: None,
+            fact: Fact::Swept,
+        });
+    }
+    assert_eq!(LINES.lock().expect("no panic").len(), 0);
+    meter.write();
+    meter.write();
+    assert_eq!(LINES.lock().expect("no panic").len(), 1, "a sum of both");
+}

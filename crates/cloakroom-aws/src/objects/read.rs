@@ -183,9 +183,14 @@ pub(super) fn unavailable(error: ReadError) -> PortError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
     use cloakroom_app::ports::Objects as _;
 
     use super::*;
+    use crate::clients::{Clients, Local};
     use crate::services::Fixture;
 
     const WHOLE: &[u8] = b"a gigabyte, as it were";
@@ -258,5 +263,41 @@ mod tests {
             reading.resumes = resumes;
             assert_eq!(rest(reading).await.is_ok(), goes_on, "{resumes}");
         }
+    }
+
+    /// Starts a service whose first response breaks off after five bytes. Returns its URL.
+    fn breaking_service() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it has one");
+        thread::spawn(move || {
+            for (n, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.expect("a connection");
+                _ = stream.read(&mut [0; 8192]).expect("a request");
+                let (status, length, body) = match n {
+                    0 => ("200 OK", WHOLE.len(), &WHOLE[..5]),
+                    _ => ("206 Partial Content", WHOLE.len() - 5, &WHOLE[5..]),
+                };
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
+                let response = [head.as_bytes(), body].concat();
+                stream.write_all(&response).expect("it is read");
+            }
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_off_is_no_damage() {
+        let url = &breaking_service();
+        let clients = Clients::local(&Local {
+            dynamodb_url: url,
+            sqs_url: url,
+            s3_url: url,
+            region: "us-east-1",
+            access_key: "test",
+            secret_key: "test",
+        });
+        let objects = S3Objects::new(&clients, "payloads");
+        let reader = objects.open("a").await.expect("open").expect("it exists");
+        assert_eq!(reader.read_all().await.as_deref(), Ok(WHOLE));
     }
 }

@@ -77,6 +77,18 @@ async fn a_table_that_deletes_by_another_attribute_is_told_ours() {
 }
 
 #[tokio::test]
+async fn a_table_that_may_not_be_made_is_an_error() {
+    let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#;
+    let (script, store) = store([failed(400, denied)]);
+    let made = store.create_table().await;
+    assert!(
+        matches!(made, Err(PortError::Misconfigured { .. })),
+        "{made:?}"
+    );
+    assert_eq!(script.count(), 1);
+}
+
+#[tokio::test]
 async fn a_job_is_accepted_by_one_conditional_write() {
     let (script, store) = store([ok("{}")]);
     store.accept(&job()).await.expect("accepted");
