@@ -265,29 +265,20 @@ mod tests {
         }
     }
 
-    /// Starts a service whose first response breaks off after five bytes. Returns its URL.
-    fn breaking_service() -> String {
+    /// Returns a store whose service sends these responses: head, length and body.
+    fn served(responses: [(&'static str, usize, &'static [u8]); 2]) -> S3Objects {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it has one");
         thread::spawn(move || {
-            for (n, stream) in listener.incoming().enumerate() {
-                let mut stream = stream.expect("a connection");
+            for (head, length, body) in responses {
+                let (mut stream, _) = listener.accept().expect("a connection");
                 _ = stream.read(&mut [0; 8192]).expect("a request");
-                let (status, length, body) = match n {
-                    0 => ("200 OK", WHOLE.len(), &WHOLE[..5]),
-                    _ => ("206 Partial Content", WHOLE.len() - 5, &WHOLE[5..]),
-                };
-                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
+                let head = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n");
                 let response = [head.as_bytes(), body].concat();
                 stream.write_all(&response).expect("it is read");
             }
         });
-        format!("http://{address}")
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_breaks_off_is_no_damage() {
-        let url = &breaking_service();
+        let url = &format!("http://{address}");
         let clients = Clients::local(&Local {
             dynamodb_url: url,
             sqs_url: url,
@@ -296,8 +287,22 @@ mod tests {
             access_key: "test",
             secret_key: "test",
         });
-        let objects = S3Objects::new(&clients, "payloads");
-        let reader = objects.open("a").await.expect("open").expect("it exists");
-        assert_eq!(reader.read_all().await.as_deref(), Ok(WHOLE));
+        S3Objects::new(&clients, "payloads")
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_off_is_no_damage_and_other_bytes_are() {
+        let rest = ("206 Partial Content", WHOLE.len() - 5, &WHOLE[5..]);
+        let broken = ("200 OK", WHOLE.len(), &WHOLE[..5]);
+        let damaged = (
+            "200 OK\r\nx-amz-checksum-crc32: AAAAAA==",
+            WHOLE.len(),
+            WHOLE,
+        );
+        for (first, read) in [(broken, Ok(WHOLE)), (damaged, Err(&ReadError::Corrupted))] {
+            let objects = served([first, rest]);
+            let reader = objects.open("a").await.expect("open").expect("it exists");
+            assert_eq!(reader.read_all().await.as_deref(), read);
+        }
     }
 }
