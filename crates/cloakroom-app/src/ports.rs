@@ -25,5 +25,6 @@ pub(crate) use objects::collect_pieces;
 pub use objects::{ObjectInfo, ObjectReader, Objects, Pieces, SourceAborted};
 pub use parts::{Part, PartTerms, PartUploads};
 pub use producers::{FetchedPayload, ProducerPayloads};
+pub(crate) use queue::json_body;
 pub use queue::{LONGEST_DELAY, Queue, QueueState};
 pub use uploads::{PartsRecord, UploadLink, UploadTerms};

@@ -14,7 +14,7 @@ use cloakroom_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::host::Host;
-use crate::ports::{DeliveryStore, EventBus, PortError, Queue};
+use crate::ports::{DeliveryStore, EventBus, PortError, Queue, json_body};
 
 const VERSION: u32 = 1;
 
@@ -66,11 +66,7 @@ impl DeliveryMessage {
     }
 
     pub(crate) fn write(&self) -> String {
-        serde_json::to_string(self)
-            .expect("strings and numbers are always written")
-            // A message may contain the characters of XML 1.0. JSON escapes all others except these two.
-            .replace('\u{fffe}', "\\ufffe")
-            .replace('\u{ffff}', "\\uffff")
+        json_body(self)
     }
 
     pub(crate) fn job(&self) -> JobKey {
