@@ -236,7 +236,6 @@ mod tests {
     use cloakroom_core::{Cause, EventContext, ResultRef, Status};
     use serde_json::{Value, json};
 
-    use crate::envelope::RequestTrace;
     use crate::submit::{Body, Submission};
     use crate::testing::{Nothing, Room};
     use crate::{Command, HandlerError, JobContext};
@@ -331,16 +330,14 @@ mod tests {
         };
         let submission = Submission {
             tenant: "acme".parse().expect("a name"),
-            command: "related".parse().expect("a name"),
-            client_job_id: None,
-            body: Body::Sent {
-                content_type: Some("application/json".to_owned()),
-                bytes: "{}".into(),
-            },
-            query: String::new(),
-            not_before: None,
-            trace: RequestTrace::default(),
             events: Some(Box::new(asked)),
+            ..Room::submission(
+                "related",
+                Body::Sent {
+                    content_type: Some("application/json".to_owned()),
+                    bytes: "{}".into(),
+                },
+            )
         };
         let job = room.submit.submit(submission).await.expect("accepted").job;
         room.work_until_idle().await;

@@ -2,14 +2,13 @@
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
-use cloakroom_core::{Job, JobKey, ResultRef, Status, Tenant};
+use cloakroom_core::{Job, JobKey, ResultRef, Status};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::envelope::RequestTrace;
-use crate::submit::{Body, Submission};
+use crate::submit::Body;
 use crate::testing::Room;
 use crate::work::Handlers;
 use crate::{Command, HandlerError, JobContext, Output};
@@ -98,21 +97,11 @@ fn room() -> Room {
 }
 
 async fn sent(room: &Room, command: &str, payload: Vec<u8>) -> JobKey {
-    let submission = Submission {
-        tenant: Tenant::default(),
-        command: command.parse().expect("a name"),
-        client_job_id: None,
-        body: Body::Sent {
-            content_type: None,
-            bytes: payload.into(),
-        },
-        query: String::new(),
-        not_before: None,
-        trace: RequestTrace::default(),
-        events: None,
+    let body = Body::Sent {
+        content_type: None,
+        bytes: payload.into(),
     };
-    room.submit
-        .submit(submission)
+    room.send_body(command, None, "", body)
         .await
         .expect("accepted")
         .job

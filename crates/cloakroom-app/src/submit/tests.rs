@@ -14,7 +14,6 @@ use cloakroom_core::transition::Transition;
 use cloakroom_core::{Digest, Status, Tenant, UploadId};
 
 use super::*;
-use crate::envelope::RequestTrace;
 use crate::host::Host as _;
 use crate::payload::PayloadError;
 use crate::ports::{Change, LONGEST_DELAY, UploadTerms, keys};
@@ -255,17 +254,14 @@ async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
     let (room, _) = room();
     for (seconds, accepted) in [(0, true), (86_400, true), (86_401, false)] {
         let submission = Submission {
-            tenant: Tenant::default(),
-            command: "note.keep".parse().expect("a name"),
-            client_job_id: None,
-            body: Body::Sent {
-                content_type: None,
-                bytes: "{}".into(),
-            },
-            query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
-            trace: RequestTrace::default(),
-            events: None,
+            ..Room::submission(
+                "note.keep",
+                Body::Sent {
+                    content_type: None,
+                    bytes: "{}".into(),
+                },
+            )
         };
         let submitted = room.submit.submit(submission).await;
         match submitted {

@@ -129,6 +129,23 @@ impl Room {
         }
     }
 
+    /// Returns a submission of the default tenant, without a key.
+    ///
+    /// # Panics
+    /// If the name is not valid.
+    pub fn submission(command: &str, body: Body) -> Submission {
+        Submission {
+            tenant: Tenant::default(),
+            command: command.parse().expect("a good name"),
+            client_job_id: None,
+            body,
+            query: String::new(),
+            not_before: None,
+            trace: RequestTrace::default(),
+            events: None,
+        }
+    }
+
     /// Submits a JSON payload.
     pub async fn send(
         &self,
@@ -155,14 +172,9 @@ impl Room {
         body: Body,
     ) -> Result<Submitted, SubmitError> {
         let submission = Submission {
-            tenant: Tenant::default(),
-            command: command.parse().expect("a good name"),
             client_job_id: key.map(|key| key.parse().expect("a good key")),
-            body,
             query: query.to_owned(),
-            not_before: None,
-            trace: RequestTrace::default(),
-            events: None,
+            ..Self::submission(command, body)
         };
         self.submit.submit(submission).await
     }

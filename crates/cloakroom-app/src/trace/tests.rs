@@ -87,17 +87,14 @@ async fn seen_in_two_attempts(trace: RequestTrace) -> Vec<(TraceContext, Option<
     };
     let room = Room::new(vec![Command::json("trace.note", note)]);
     let submission = Submission {
-        tenant: cloakroom_core::Tenant::default(),
-        command: "trace.note".parse().expect("a good name"),
-        client_job_id: None,
-        body: Body::Sent {
-            content_type: None,
-            bytes: Bytes::from_static(b"{}"),
-        },
-        query: String::new(),
-        not_before: None,
         trace,
-        events: None,
+        ..Room::submission(
+            "trace.note",
+            Body::Sent {
+                content_type: None,
+                bytes: Bytes::from_static(b"{}"),
+            },
+        )
     };
     room.submit.submit(submission).await.expect("accepted");
     room.work_until_idle().await;

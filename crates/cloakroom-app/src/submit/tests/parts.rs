@@ -152,13 +152,7 @@ async fn an_upload_in_parts_that_is_gone_over_or_of_another_tenant_is_not_found(
     assert_eq!(room.uploads.status(&other, id, 1).await, Ok(None));
     let submission = Submission {
         tenant: other,
-        command: "file.keep".parse().expect("a good name"),
-        client_job_id: None,
-        body: Body::Uploaded(id),
-        query: String::new(),
-        not_before: None,
-        trace: RequestTrace::default(),
-        events: None,
+        ..Room::submission("file.keep", Body::Uploaded(id))
     };
     assert_eq!(
         room.submit.submit(submission).await,

@@ -132,17 +132,15 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
     let (room, _) = room();
     let not_before = room.host.now().after(Duration::from_secs(600));
     let submission = Submission {
-        tenant: Tenant::default(),
-        command: "note.keep".parse().expect("a name"),
         client_job_id: Some("k".parse().expect("a key")),
-        body: Body::Sent {
-            content_type: None,
-            bytes: "{}".into(),
-        },
-        query: String::new(),
         not_before: Some(not_before),
-        trace: RequestTrace::default(),
-        events: None,
+        ..Room::submission(
+            "note.keep",
+            Body::Sent {
+                content_type: None,
+                bytes: "{}".into(),
+            },
+        )
     };
     room.submit
         .submit(submission.clone())
@@ -173,17 +171,14 @@ async fn sent_if(
     holds: Condition<'_>,
 ) -> Result<Submitted, SubmitError> {
     let submission = Submission {
-        tenant: Tenant::default(),
-        command: "note.keep".parse().expect("a name"),
         client_job_id: Some("k".parse().expect("a key")),
-        body: Body::Sent {
-            content_type: None,
-            bytes: json.into(),
-        },
-        query: String::new(),
-        not_before: None,
-        trace: RequestTrace::default(),
-        events: None,
+        ..Room::submission(
+            "note.keep",
+            Body::Sent {
+                content_type: None,
+                bytes: json.into(),
+            },
+        )
     };
     room.submit.submit_if(submission, holds).await
 }

@@ -109,13 +109,7 @@ async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
     let id = upload(&room, b"x").await;
     let foreign = Submission {
         tenant: "other".parse().expect("a good name"),
-        command: "file.keep".parse().expect("a good name"),
-        client_job_id: None,
-        body: Body::Uploaded(id),
-        query: String::new(),
-        not_before: None,
-        trace: RequestTrace::default(),
-        events: None,
+        ..Room::submission("file.keep", Body::Uploaded(id))
     };
     assert_eq!(
         room.submit.submit(foreign).await,

@@ -262,17 +262,14 @@ async fn a_message_that_is_sent_much_later_carries_less() {
         (901, &["put", "accept", "send"]),
     ] {
         let submission = Submission {
-            tenant: Tenant::default(),
-            command: "note.keep".parse().expect("a name"),
-            client_job_id: None,
-            body: Body::Sent {
-                content_type: None,
-                bytes: json.clone().into(),
-            },
-            query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
-            trace: RequestTrace::default(),
-            events: None,
+            ..Room::submission(
+                "note.keep",
+                Body::Sent {
+                    content_type: None,
+                    bytes: json.clone().into(),
+                },
+            )
         };
         room.submit.submit(submission).await.expect("accepted");
         assert_eq!(room.memory.calls(), calls, "{seconds}");
