@@ -17,6 +17,18 @@ pub(crate) struct Fixture {
     queue_time: Arc<AtomicI64>,
 }
 
+/// Returns clients whose services all have this URL.
+pub(crate) fn clients_of(url: &str) -> Clients {
+    Clients::local(&Local {
+        dynamodb_url: url,
+        sqs_url: url,
+        s3_url: url,
+        region: "us-east-1",
+        access_key: "test",
+        secret_key: "test",
+    })
+}
+
 impl Fixture {
     pub(crate) async fn start() -> Self {
         let queue_time = Arc::new(AtomicI64::new(1_795_248_000_000));

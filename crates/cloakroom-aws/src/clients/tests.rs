@@ -17,6 +17,7 @@ use cloakroom_core::{JobId, JobKey, Tenant};
 use tokio::time::timeout;
 
 use super::*;
+use crate::services::clients_of;
 use crate::{DynamoStore, SqsQueue};
 
 /// Starts a service that sends the beginning of each response and then stalls. Returns its URL.
@@ -37,21 +38,9 @@ fn stalling_service() -> String {
     format!("http://{address}")
 }
 
-/// Returns clients whose services all have this URL.
-fn clients(url: &str) -> Clients {
-    Clients::local(&Local {
-        dynamodb_url: url,
-        sqs_url: url,
-        s3_url: url,
-        region: "us-east-1",
-        access_key: "test",
-        secret_key: "test",
-    })
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_answer_stalls_ends_in_its_time() {
-    let clients = clients(&stalling_service());
+    let clients = clients_of(&stalling_service());
     let (store, queue) = (
         DynamoStore::new(&clients, "jobs"),
         SqsQueue::new(&clients, "https://sqs/jobs"),
@@ -95,7 +84,7 @@ async fn a_call_says_who_makes_it() {
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
             .expect("it is read");
     });
-    SqsQueue::new(&clients(&url), "https://sqs/jobs")
+    SqsQueue::new(&clients_of(&url), "https://sqs/jobs")
         .hide("receipt", Duration::ZERO)
         .await
         .expect("it is answered");
@@ -138,7 +127,7 @@ impl HttpClient for Counted {
 fn connections_are_made_ready_with_the_first_client_and_not_again() {
     let counted = Counted::default();
     let times = Arc::clone(&counted.0);
-    let mut clients = clients("http://127.0.0.1:9");
+    let mut clients = clients_of("http://127.0.0.1:9");
     clients.sdk = clients
         .sdk
         .into_builder()

@@ -190,8 +190,7 @@ mod tests {
     use cloakroom_app::ports::Objects as _;
 
     use super::*;
-    use crate::clients::{Clients, Local};
-    use crate::services::Fixture;
+    use crate::services::{Fixture, clients_of};
 
     const WHOLE: &[u8] = b"a gigabyte, as it were";
 
@@ -278,15 +277,7 @@ mod tests {
                 stream.write_all(&response).expect("it is read");
             }
         });
-        let url = &format!("http://{address}");
-        let clients = Clients::local(&Local {
-            dynamodb_url: url,
-            sqs_url: url,
-            s3_url: url,
-            region: "us-east-1",
-            access_key: "test",
-            secret_key: "test",
-        });
+        let clients = clients_of(&format!("http://{address}"));
         S3Objects::new(&clients, "payloads")
     }
 
