@@ -37,14 +37,14 @@ fn describe(delivery: &DeliveryView) -> String {
     let DeliveryView {
         id, kind, target, ..
     } = delivery;
+    let with_time = |attempt: &DeliveryAttempt| format!("{} at {}", outcome(attempt), attempt.at);
     let attempts = match delivery.attempts.as_slice() {
         [] => "no attempt yet".to_owned(),
-        [only] => format!("1 attempt: {} at {}", outcome(only), only.at),
+        [only] => format!("1 attempt: {}", with_time(only)),
         [.., last] => format!(
-            "{} attempts, the last: {} at {}",
+            "{} attempts, the last: {}",
             delivery.attempts.len(),
-            outcome(last),
-            last.at
+            with_time(last)
         ),
     };
     let next = delivery
