@@ -69,13 +69,12 @@ impl S3Objects {
         loop {
             let length = part.len();
             sending.push_back(self.write_part(key, upload, number, part));
-            let wanted = PART_LENGTH * (1 + sent.len() / LENGTHEN_AFTER_PARTS);
             if length < PART_LENGTH {
                 break;
             }
             // Sends parts while the next one is filled; filling alone would not poll them.
             let filled = {
-                let mut filling = std::pin::pin!(source.next(wanted));
+                let mut filling = std::pin::pin!(source.next(length_after(sent.len())));
                 loop {
                     tokio::select! {
                         filled = &mut filling => break filled,
@@ -129,6 +128,11 @@ impl S3Objects {
     }
 }
 
+/// Returns the length of a part, by the number of parts sent before it.
+fn length_after(parts_sent: usize) -> usize {
+    PART_LENGTH * (1 + parts_sent / LENGTHEN_AFTER_PARTS)
+}
+
 /// Joins pieces of any size, and splits them into parts.
 struct PartReader {
     source: Source,
@@ -161,5 +165,18 @@ impl PartReader {
                 }
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_so_that_268_gib_fit_into_an_object() {
+        let lengths = [0, 999, 1000, 9999].map(length_after);
+        assert_eq!(lengths, [1, 1, 2, 10].map(|times| times * PART_LENGTH));
+        let whole: usize = (0..10_000).map(length_after).sum();
+        assert_eq!(whole >> 30, 268);
     }
 }

@@ -316,3 +316,27 @@ async fn an_upload_in_parts_costs_a_write_more_and_no_copy() {
     );
     assert_eq!(it.poll(&job).await.status, Status::Succeeded);
 }
+
+#[cfg(feature = "listeners")]
+#[tokio::test]
+async fn deliveries_and_links_exist_where_listeners_are_configured() {
+    let Deployment { fixture, jobs, .. } = Deployment::start().await;
+    let mut config = JobsConfig {
+        table: "jobs".into(),
+        bucket: "cloakroom".into(),
+        namespace: Namespace::from_uuid(Uuid::nil()),
+        listeners: None,
+    };
+    let plain = with_listeners(jobs, &config, &fixture.clients);
+    assert!(plain.publisher.is_none() && plain.links.is_none());
+    config.listeners = Some(crate::config::JobListenersConfig {
+        deliveries_url: "http://127.0.0.1/deliveries".into(),
+        keys_secret: "keys".into(),
+        base_path: "/v1".into(),
+    });
+    let listened = with_listeners(plain, &config, &fixture.clients);
+    let publisher = listened.publisher.expect("a publisher");
+    assert_eq!(publisher.base_path, "/v1");
+    assert!(publisher.bus.is_none(), "the publisher alone has the bus");
+    assert!(listened.links.is_some());
+}
