@@ -59,4 +59,25 @@ mod tests {
         assert_ne!(SystemHost.random(), SystemHost.random());
         assert_ne!(SystemHost.uuid(), SystemHost.uuid());
     }
+
+    /// Host whose only random number this is.
+    struct Drawn(u128);
+
+    impl Host for Drawn {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+
+        fn random(&self) -> u128 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn random_bits_become_a_number_from_0_to_1() {
+        let units = [0, 1 << 126, 1 << 127, u128::MAX].map(|bits| Drawn(bits).unit());
+        for (unit, want) in units.into_iter().zip([0.0, 0.25, 0.5, 1.0]) {
+            assert!((unit - want).abs() < 1e-9, "{unit} is not {want}");
+        }
+    }
 }

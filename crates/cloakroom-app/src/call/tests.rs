@@ -1,6 +1,7 @@
 //! Given a handler of any shape, when its job runs, then it receives its arguments and its result becomes the job's.
 
 use std::io;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::*;
+use crate::layer::{HandlerFailure, JobService};
 use crate::submit::Body;
 use crate::testing::Room;
 use crate::{Command, JobContext, Registry, State, StateError};
@@ -283,4 +285,25 @@ async fn an_error_of_a_handler_stays_what_it_is_in_a_layer() {
         tower::layer::layer_fn(|inner| tower::timeout::Timeout::new(inner, Duration::from_secs(5)));
     let job = run_one(Command::json("order.place", place).layer(layer)).await;
     assert_eq!(job.failure.map(|failure| failure.status), Some(409));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_reads_the_error_of_a_handler() {
+    async fn place(_: Order) -> Result<(), OrderError> {
+        Err(OrderError::SoldOut)
+    }
+    let seen = Arc::new(Mutex::new(String::new()));
+    let layer = tower::layer::layer_fn({
+        let seen = Arc::clone(&seen);
+        move |inner: JobService| {
+            let seen = Arc::clone(&seen);
+            tower::util::MapErr::new(inner, move |error: HandlerFailure| {
+                *seen.lock().expect("no test panics with it") = error.to_string();
+                error
+            })
+        }
+    });
+    run_one(Command::json("order.place", place).layer(layer)).await;
+    let seen = seen.lock().expect("no test panics with it");
+    assert!(seen.contains("it is sold out"), "{seen}");
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use cloakroom_app::testing::new_job;
 use cloakroom_core::transition::Claim;
-use cloakroom_core::{Isolation, Lease, LeaseToken, Progress};
+use cloakroom_core::{EventContext, EventScope, Isolation, Lease, LeaseToken, Progress};
 use uuid::Uuid;
 
 use super::*;
@@ -260,4 +260,19 @@ async fn the_jobs_that_are_not_over_are_found_by_a_scan() {
         .await
         .expect("taken");
     assert_eq!(store.open_jobs().await, Ok(vec![open.key()]));
+}
+
+#[tokio::test]
+async fn the_jobs_with_listeners_are_found_by_a_scan() {
+    let fixture = Fixture::start().await;
+    let store = table(&fixture).await;
+    let (silent, mut listened) = (new_job(NOW, 1), new_job(NOW, 2));
+    listened.events = Some(Box::new(EventContext {
+        bus: Some(EventScope::Terminal),
+        ..EventContext::default()
+    }));
+    for job in [&silent, &listened] {
+        store.accept(job).await.expect("accepted");
+    }
+    assert_eq!(store.listened_jobs().await, Ok(vec![listened]));
 }

@@ -1,14 +1,16 @@
 //! Every variable: where it is stored, its default, and the error for an invalid value.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cloakroom_core::Namespace;
+use cloakroom_app::Listeners;
+use cloakroom_core::{EventScope, Namespace, ReplyQueue};
 use uuid::Uuid;
 
 use super::*;
 
 /// All variables, each with a distinct value.
-const SET: [(&str, &str); 22] = [
+const SET: [(&str, &str); 28] = [
     ("CLOAKROOM_TABLE", "a-table"),
     ("CLOAKROOM_QUEUE_URL", "https://sqs/a-queue"),
     ("CLOAKROOM_BUCKET", "a-bucket"),
@@ -34,6 +36,12 @@ const SET: [(&str, &str); 22] = [
     ("CLOAKROOM_AUTHORIZER", "jwt"),
     ("CLOAKROOM_TENANT_CLAIM", "a-claim"),
     ("CLOAKROOM_TOKEN_AUDIENCE", "an-audience"),
+    ("CLOAKROOM_DELIVERIES_URL", "https://sqs/deliveries"),
+    ("CLOAKROOM_KEYS_SECRET", "a-secret"),
+    ("CLOAKROOM_EVENT_BUS", "a-bus"),
+    ("CLOAKROOM_EVENT_BUS_EVENTS", "all"),
+    ("CLOAKROOM_REPLY_QUEUES", "answers=https://sqs/answers"),
+    ("CLOAKROOM_WEBHOOKS", "on"),
 ];
 
 fn set(name: &str) -> Option<String> {
@@ -44,6 +52,17 @@ fn set(name: &str) -> Option<String> {
 
 fn namespace() -> Namespace {
     Namespace::from_uuid(Uuid::from_u128(0x0d5f_1c0e_8a51_4f0b_9c6e_2f4f_2f7c_9a12))
+}
+
+fn listeners() -> Listeners {
+    Listeners {
+        reply_queues: BTreeSet::from([answers()]),
+        bus: Some(EventScope::All),
+    }
+}
+
+fn answers() -> ReplyQueue {
+    "answers".parse().expect("a name")
 }
 
 #[test]
@@ -61,8 +80,8 @@ fn each_variable_of_submit_is_where_it_belongs() {
         inline_limit: 77,
         schedule: Some(schedule),
         diagnostics: true,
-        listeners: cloakroom_app::Listeners::default(),
-        webhooks: false,
+        listeners: listeners(),
+        webhooks: true,
     };
     assert_eq!(SubmitConfig::from_env(&set), Ok(expected));
 }
@@ -74,7 +93,7 @@ fn each_variable_of_the_worker_is_where_it_belongs() {
         buckets: vec!["theirs".into()],
         namespace: namespace(),
         inline_limit: 77,
-        listeners: cloakroom_app::Listeners::default(),
+        listeners: listeners(),
     };
     let expected = WorkerConfig {
         table: "a-table".into(),
@@ -116,10 +135,33 @@ fn each_variable_of_the_other_functions_is_where_it_belongs() {
     assert_eq!(
         JobsConfig::from_env(&set),
         Ok(JobsConfig {
+            table: table.clone(),
+            bucket: bucket.clone(),
+            namespace: namespace(),
+            listeners: Some(JobListenersConfig {
+                deliveries_url: "https://sqs/deliveries".into(),
+                keys_secret: "a-secret".into(),
+                base_path: "/a-path".into(),
+            }),
+        })
+    );
+    assert_eq!(
+        PublisherConfig::from_env(&set),
+        Ok(PublisherConfig {
+            table: table.clone(),
+            deliveries_url: "https://sqs/deliveries".into(),
+            event_bus: Some("a-bus".into()),
+            base_path: "/a-path".into(),
+        })
+    );
+    assert_eq!(
+        DeliverConfig::from_env(&set),
+        Ok(DeliverConfig {
             table,
             bucket,
-            namespace: namespace(),
-            listeners: None,
+            deliveries_url: "https://sqs/deliveries".into(),
+            keys_secret: "a-secret".into(),
+            reply_queues: BTreeMap::from([(answers(), "https://sqs/answers".into())]),
         })
     );
     let expected = MeterConfig {
@@ -233,9 +275,31 @@ fn each_function_names_the_first_variable_that_it_lacks() {
             Err(left_out)
         );
     }
-    for left_out in ["CLOAKROOM_TABLE", "CLOAKROOM_BUCKET", "CLOAKROOM_NAMESPACE"] {
+    for left_out in [
+        "CLOAKROOM_TABLE",
+        "CLOAKROOM_BUCKET",
+        "CLOAKROOM_NAMESPACE",
+        "CLOAKROOM_KEYS_SECRET",
+    ] {
         assert_eq!(
             JobsConfig::from_env(&lacking(left_out)).map_err(name),
+            Err(left_out)
+        );
+    }
+    for left_out in ["CLOAKROOM_TABLE", "CLOAKROOM_DELIVERIES_URL"] {
+        assert_eq!(
+            PublisherConfig::from_env(&lacking(left_out)).map_err(name),
+            Err(left_out)
+        );
+    }
+    for left_out in [
+        "CLOAKROOM_TABLE",
+        "CLOAKROOM_BUCKET",
+        "CLOAKROOM_DELIVERIES_URL",
+        "CLOAKROOM_KEYS_SECRET",
+    ] {
+        assert_eq!(
+            DeliverConfig::from_env(&lacking(left_out)).map_err(name),
             Err(left_out)
         );
     }
@@ -280,6 +344,8 @@ fn a_bad_variable_is_named_with_what_it_should_be() {
                 DeadLettersConfig::from_env(lookup).err(),
                 SweeperConfig::from_env(lookup).err(),
                 JobsConfig::from_env(lookup).err(),
+                PublisherConfig::from_env(lookup).err(),
+                DeliverConfig::from_env(lookup).err(),
                 MeterConfig::from_env(lookup).err(),
                 http_settings(lookup).err(),
             ];
