@@ -1,7 +1,10 @@
 //! Embedded services for the tests of this crate: real clients with real wire protocols.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use cloakroom_embedded::{Services, Storage};
@@ -27,6 +30,25 @@ pub(crate) fn clients_of(url: &str) -> Clients {
         access_key: "test",
         secret_key: "test",
     })
+}
+
+/// Head, length and body of a response.
+pub(crate) type Response = (&'static str, usize, &'static [u8]);
+
+/// Returns clients of a service that sends these responses, each on a connection of its own.
+pub(crate) fn clients_of_responses<const N: usize>(responses: [Response; N]) -> Clients {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it has one");
+    thread::spawn(move || {
+        for (head, length, body) in responses {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            _ = stream.read(&mut [0; 8192]).expect("a request");
+            let head = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n");
+            let response = [head.as_bytes(), body].concat();
+            stream.write_all(&response).expect("it is read");
+        }
+    });
+    clients_of(&format!("http://{address}"))
 }
 
 impl Fixture {

@@ -8,11 +8,13 @@ use std::time::Duration;
 mod faults;
 mod rejections;
 
-use cloakroom_core::{JobKey, Status, Tenant, Timestamp, Transition};
+use cloakroom_core::{EventContext, JobKey, ReplyQueue, Status, Tenant, Timestamp, Transition};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::attributes::{CLIENT_JOB_ID, COMMAND, CONTENT_TYPE, QUERY, TENANT};
+use super::attributes::{
+    CLIENT_JOB_ID, COMMAND, CONTENT_TYPE, CORRELATION_ID, QUERY, REPLY_TO, TENANT,
+};
 use super::*;
 use crate::host::Host as _;
 use crate::ports::Objects as _;
@@ -142,6 +144,26 @@ async fn a_message_may_name_the_tenant_that_all_producers_have() {
         (job.status, runs.load(Ordering::SeqCst)),
         (Status::Succeeded, 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_names_its_reply_queue_and_what_its_job_belongs_to() {
+    let (mut room, _) = room();
+    let intake = room.worker.intake.as_mut().and_then(Arc::get_mut);
+    let listeners = &mut intake.expect("its only owner").submit.listeners;
+    let answers: ReplyQueue = "answers".parse().expect("a name");
+    listeners.reply_queues.insert(answers.clone());
+    let events = [(REPLY_TO, "answers"), (CORRELATION_ID, "basket-7")];
+    let message = producer_message(&room, &[&ORDER[..], &events].concat());
+    room.memory.produce(r#"{"text":"abc"}"#, message);
+    room.work_until_idle().await;
+    let job = room.poll(&key_of(&room, "order-1")).await;
+    let want = EventContext {
+        reply_to: Some(answers),
+        correlation_id: Some("basket-7".parse().expect("an id")),
+        ..EventContext::default()
+    };
+    assert_eq!(job.events.as_deref(), Some(&want));
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,8 @@ const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[test]
 fn a_well_formed_traceparent_is_read_and_any_other_is_none() {
-    assert_eq!(TraceContext::parse(GOOD).expect("good").as_str(), GOOD);
+    let trace = TraceContext::parse(GOOD).expect("good");
+    assert_eq!((trace.as_str(), trace.to_string().as_str()), (GOOD, GOOD));
     assert!(
         TraceContext::parse(&format!("cc{}-what-comes", &GOOD[2..])).is_some(),
         "a later version"

@@ -183,14 +183,10 @@ pub(super) fn unavailable(error: ReadError) -> PortError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::TcpListener;
-    use std::thread;
-
     use cloakroom_app::ports::Objects as _;
 
     use super::*;
-    use crate::services::{Fixture, clients_of};
+    use crate::services::{Fixture, clients_of_responses};
 
     const WHOLE: &[u8] = b"a gigabyte, as it were";
 
@@ -264,23 +260,6 @@ mod tests {
         }
     }
 
-    /// Returns a store whose service sends these responses: head, length and body.
-    fn served(responses: [(&'static str, usize, &'static [u8]); 2]) -> S3Objects {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it has one");
-        thread::spawn(move || {
-            for (head, length, body) in responses {
-                let (mut stream, _) = listener.accept().expect("a connection");
-                _ = stream.read(&mut [0; 8192]).expect("a request");
-                let head = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n");
-                let response = [head.as_bytes(), body].concat();
-                stream.write_all(&response).expect("it is read");
-            }
-        });
-        let clients = clients_of(&format!("http://{address}"));
-        S3Objects::new(&clients, "payloads")
-    }
-
     #[tokio::test]
     async fn a_connection_that_breaks_off_is_no_damage_and_other_bytes_are() {
         let rest = ("206 Partial Content", WHOLE.len() - 5, &WHOLE[5..]);
@@ -291,7 +270,7 @@ mod tests {
             WHOLE,
         );
         for (first, read) in [(broken, Ok(WHOLE)), (damaged, Err(&ReadError::Corrupted))] {
-            let objects = served([first, rest]);
+            let objects = S3Objects::new(&clients_of_responses([first, rest]), "payloads");
             let reader = objects.open("a").await.expect("open").expect("it exists");
             assert_eq!(reader.read_all().await.as_deref(), read);
         }

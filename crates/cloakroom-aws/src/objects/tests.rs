@@ -1,7 +1,7 @@
 use reqwest::Method;
 
 use super::*;
-use crate::services::Fixture;
+use crate::services::{Fixture, clients_of_responses};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -127,6 +127,32 @@ async fn any_key_can_be_copied() {
     let plain = "azAZ09-_.~/";
     assert_eq!(copy::percent_encoded(plain), plain);
     assert_eq!(copy::percent_encoded("`{@[:,"), "%60%7B%40%5B%3A%2C");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_denied_is_an_error_and_not_a_missing_object() {
+    const CREATED: &[u8] =
+        b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+    const DENIED: &[u8] = b"<Error><Code>AccessDenied</Code></Error>";
+    let created = ("200 OK", CREATED.len(), CREATED);
+    let denied = ("403 Forbidden", DENIED.len(), DENIED);
+    let info = ObjectInfo {
+        length: 6 * 1024 * 1024,
+        content_type: "text/plain".into(),
+        sha256: None,
+        etag: "e".into(),
+    };
+    // Two parts and the end of the upload, or the whole object.
+    let clients = clients_of_responses([created, denied, denied, denied]);
+    let in_parts = S3Objects::new(&clients, "payloads").with_small_parts();
+    let whole = S3Objects::new(&clients_of_responses([denied]), "payloads");
+    for objects in [in_parts, whole] {
+        let copied = objects.copy("from", &info, "to").await;
+        assert!(
+            matches!(copied, Err(PortError::Misconfigured { .. })),
+            "{copied:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ fn the_bounds_of_number_types_are_in_the_schema() {
         e: u8,
         #[schemars(extend("exclusiveMaximum" = 7))]
         f: i32,
+        g: u64,
     }
     let schema = of::<Numbers>();
     let properties = &schema["properties"];
@@ -58,6 +59,7 @@ fn the_bounds_of_number_types_are_in_the_schema() {
         (&properties["f"]["minimum"], properties["f"].get("maximum")),
         (&json!(i32::MIN), None)
     );
+    assert_eq!(properties["g"]["maximum"], json!(u64::MAX));
 }
 
 /// Checks that a schema allows the good values, and none of the bad ones.
