@@ -7,6 +7,7 @@ the next invocation.
 
 import json
 import os
+import select
 import subprocess
 import threading
 import time
@@ -19,8 +20,6 @@ from runtime_api import Answer, Invocation, RuntimeApi
 
 # Lambda's own bound for the start of a function.
 INIT_SECONDS = 10
-# How many of the last lines a function printed are kept for its errors.
-KEPT_LINES = 500
 
 
 class ProcessExecutor(runtime_executor.RuntimeExecutor):
@@ -29,8 +28,9 @@ class ProcessExecutor(runtime_executor.RuntimeExecutor):
         self.variables = {}
         self.process = None
         self.api = None
+        self.pipe = None
         self.printed = []
-        self.printing = threading.Lock()
+        self.printing = threading.RLock()
 
     def start(self, env_vars):
         self.variables = {name: str(value) for name, value in env_vars.items() if value is not None}
@@ -51,8 +51,6 @@ class ProcessExecutor(runtime_executor.RuntimeExecutor):
         timeout = self.function_version.config.timeout
         begun = time.monotonic()
         request_id = payload["invoke-id"]
-        with self.printing:
-            already = len(self.printed)
         answers = self.api.hand_over(
             Invocation(
                 request_id=request_id,
@@ -66,10 +64,9 @@ class ProcessExecutor(runtime_executor.RuntimeExecutor):
         if self.api:
             self.api.forget(request_id)
         milliseconds = (time.monotonic() - begun) * 1000
-        time.sleep(0.002)  # what it printed last is still in the pipe
         with self.printing:
-            lines = "".join(self.printed[already:])
-            del self.printed[: max(0, len(self.printed) - KEPT_LINES)]
+            lines = self.get_logs()
+            self.printed = []
         logs = (
             f"START RequestId: {request_id} Version: $LATEST\n{lines}END RequestId: {request_id}\n"
             f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\n"
@@ -109,8 +106,10 @@ class ProcessExecutor(runtime_executor.RuntimeExecutor):
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
         }
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        self.process = subprocess.Popen([bootstrap], cwd=folder, env=variables, **pipes)
-        threading.Thread(target=self._keep_what_it_prints, args=(self.process.stdout,), daemon=True).start()
+        self.process = subprocess.Popen([bootstrap], cwd=folder, env=variables, bufsize=0, **pipes)
+        self.pipe = self.process.stdout
+        os.set_blocking(self.pipe.fileno(), False)
+        threading.Thread(target=self._keep_pipe_empty, args=(self.pipe,), daemon=True).start()
         ends = time.monotonic() + INIT_SECONDS
         while not self.api.ready.wait(0.02):
             if self.process.poll() is not None:
@@ -124,14 +123,25 @@ class ProcessExecutor(runtime_executor.RuntimeExecutor):
         self.stop()
         raise runtime_executor.LambdaRuntimeException(f"{reason}\n{self.get_logs()}")
 
-    def _keep_what_it_prints(self, pipe):
-        for line in pipe:
-            with self.printing:
-                self.printed.append(line.decode("utf-8", "replace"))
+    def _keep_pipe_empty(self, pipe):
+        """Reads what the process prints while it runs, as it would wait for room in a full pipe."""
+        poll = select.poll()
+        poll.register(pipe, select.POLLIN)
+        while self._read(pipe):
+            poll.poll()
+
+    def _read(self, pipe):
+        """Reads what is in the pipe. Returns whether its process may print more."""
+        with self.printing:
+            while piece := pipe.read(65536):
+                self.printed.append(piece)
+        return piece is None
 
     def get_logs(self):
-        with self.printing:
-            return "".join(self.printed)
+        """Returns what the process has printed since the end of its last invocation. A process prints before it answers."""
+        if self.pipe:
+            self._read(self.pipe)
+        return b"".join(self.printed).decode("utf-8", "replace")
 
     # Where the function finds LocalStack, and LocalStack the function: on this machine.
     def get_address(self):
