@@ -345,11 +345,13 @@ fn equal(rule: &Value, value: &Tree<'_>) -> bool {
     match (rule, value) {
         (Value::Number(one), Tree::Number(other)) => compare(one, other).is_eq(),
         (Value::String(one), Tree::Text(other)) => one == other,
-        (Value::Array(one), Tree::Array(other)) if one.len() == other.len() => {
-            *rule == value.to_value()
+        (Value::Array(one), Tree::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
         }
-        (Value::Object(one), Tree::Object(other)) if one.len() == other.len() => {
-            *rule == value.to_value()
+        (Value::Object(one), Tree::Object(other)) => {
+            let same =
+                |(name, other): &Member<'_>| one.get(&**name).is_some_and(|one| equal(one, other));
+            one.len() == other.len() && other.iter().all(same)
         }
         (Value::Bool(one), Tree::Bool(other)) => one == other,
         (Value::Null, Tree::Null) => true,
@@ -367,11 +369,34 @@ fn compare(one: &Number, other: &Number) -> std::cmp::Ordering {
     }
 }
 
+/// Returns true if a number is a multiple of another one. Calculates with decimals where the digits allow it: in binary,
+/// 19.99 is not a multiple of 0.01.
 fn is_multiple(number: &Number, of: &Number) -> bool {
-    match (number.as_i128(), of.as_i128()) {
-        (Some(number), Some(of)) => of != 0 && number % of == 0,
-        _ => (number.as_f64().unwrap_or_default() / of.as_f64().unwrap_or(1.0)).fract() == 0.0,
+    let exact = || {
+        let ((number, exponent), (of, exponent_of)) = (decimal(number)?, decimal(of)?);
+        let least = exponent.min(exponent_of);
+        let scaled = |digits: i128, exponent: i32| {
+            digits.checked_mul(10_i128.checked_pow(exponent.abs_diff(least))?)
+        };
+        scaled(number, exponent)?.checked_rem(scaled(of, exponent_of)?)
+    };
+    match exact() {
+        Some(rest) => rest == 0,
+        None => (number.as_f64().unwrap_or_default() / of.as_f64().unwrap_or(1.0)).fract() == 0.0,
     }
+}
+
+/// Returns a number as digits and a power of ten.
+fn decimal(number: &Number) -> Option<(i128, i32)> {
+    let text = number.to_string();
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{integer}{fraction}").parse().ok()?;
+    let exponent: i32 = exponent.parse().ok()?;
+    Some((
+        digits,
+        exponent.checked_sub_unsigned(u32::try_from(fraction.len()).ok()?)?,
+    ))
 }
 
 #[cfg(test)]

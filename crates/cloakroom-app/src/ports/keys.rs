@@ -114,17 +114,59 @@ pub fn is_parts(tenant: &Tenant, key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_core::JobKey;
+    use cloakroom_core::{Digest, JobId, JobKey, LeaseToken, UploadId};
     use uuid::Uuid;
 
     use crate::ports::keys;
+
+    /// Lifecycle rules and permissions of a stack contain these prefixes.
+    #[test]
+    fn each_key_begins_with_what_it_is_and_with_its_tenant() {
+        const ID: &str = "00000000-0000-0000-0000-000000000007";
+        let id = Uuid::from_u128(7);
+        let job = JobKey {
+            tenant: "a/b".parse().expect("a name"),
+            id: JobId::from_uuid(id),
+        };
+        let (token, upload) = (LeaseToken::from_uuid(id), UploadId::from_uuid(id));
+        let digest = Digest::from_content(b"x");
+        for (key, want) in [
+            (
+                keys::payload(&job, &digest),
+                format!("payloads/a=2fb/{ID}/{digest}"),
+            ),
+            (keys::results_prefix(7), "results/7d/".to_owned()),
+            (
+                keys::result(&job, token, 7),
+                format!("results/7d/a=2fb/{ID}/{ID}"),
+            ),
+            (
+                keys::reply(&job, &format!("{ID}/5/2")),
+                format!("results/32d/a=2fb/{ID}/reply-5-2"),
+            ),
+            (
+                keys::upload(&job.tenant, upload),
+                format!("uploads/a=2fb/{ID}"),
+            ),
+            (
+                keys::parts(&job.tenant, upload),
+                format!("payloads/a=2fb/uploads/{ID}"),
+            ),
+        ] {
+            assert_eq!(key, want);
+        }
+        let parts = keys::parts(&job.tenant, upload);
+        assert!(keys::is_parts(&job.tenant, &parts));
+        assert!(!keys::is_parts(&"other".parse().expect("a name"), &parts));
+        assert!(!keys::is_parts(&job.tenant, &keys::payload(&job, &digest)));
+    }
 
     #[test]
     fn the_key_of_a_dead_letter_tells_its_job_whatever_its_tenants_name() {
         for tenant in ["default", "a/b=c", "=", "sha256:0af7", "~!@#$%^&*()"] {
             let job = JobKey {
                 tenant: tenant.parse().expect("a name"),
-                id: cloakroom_core::JobId::from_uuid(Uuid::from_u128(7)),
+                id: JobId::from_uuid(Uuid::from_u128(7)),
             };
             let key = keys::dead_letter(Some(&job), "m-1");
             assert!(

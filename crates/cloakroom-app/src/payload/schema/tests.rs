@@ -110,7 +110,22 @@ fn each_rule_of_types_and_numbers_is_kept() {
         (
             json!({ "multipleOf": 5 }),
             json!([0, 10, -5]),
-            json!([1, 5.5]),
+            json!([1, 5.5, 1e-300]),
+        ),
+        (
+            json!({ "multipleOf": 0.01 }),
+            json!([19.99, 0.3, -0.07, 1, 1e25, 1e300]),
+            json!([0.005, 19.999]),
+        ),
+        (
+            json!({ "multipleOf": 2.5 }),
+            json!([0, 5, 7.5]),
+            json!([1, 6, 2.4]),
+        ),
+        (
+            json!({ "multipleOf": 1e300 }),
+            json!([0, 2e300]),
+            json!([5]),
         ),
     ] {
         is_kept(&schema, &good, &bad);
@@ -149,6 +164,11 @@ fn each_rule_of_texts_and_arrays_is_kept() {
             json!({ "enum": [1, "a"] }),
             json!([1, 1.0, "a"]),
             json!([2, "b"]),
+        ),
+        (
+            json!({ "enum": [true, [1.5, "a"], { "a": [null] }] }),
+            json!([true, [1.5, "a"], { "a": [null] }]),
+            json!([false, [1.5], [1.5, "b"], [], { "a": [0] }, { "b": [null] }, {}]),
         ),
         (json!({ "const": null }), json!([null]), json!([0])),
     ] {
@@ -224,6 +244,23 @@ fn what_is_wrong_is_told_by_its_pointer() {
         pointers(&schema, &json!({ "a/b": [0, 2, 3] })),
         ["/a~1b/1", "/a~1b/2"]
     );
+}
+
+#[test]
+fn a_wrong_type_is_told_in_words() {
+    for (kind, words) in [
+        (json!("array"), "an array"),
+        (json!("object"), "an object"),
+        (json!("integer"), "a whole number"),
+        (json!("string"), "a string"),
+        (json!(["number", "null"]), "a number or null"),
+    ] {
+        let found = violations(&json!({ "type": kind }), &tree(&json!(true)));
+        let said: Vec<_> = found.into_iter().map(|error| error.detail).collect();
+        assert_eq!(said, [format!("must be {words}")]);
+    }
+    let found = violations(&json!({ "type": "boolean" }), &tree(&json!(1)));
+    assert_eq!(found[0].detail, "must be true or false");
 }
 
 #[test]
