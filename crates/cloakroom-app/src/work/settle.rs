@@ -169,3 +169,14 @@ fn no_answer() -> PortError {
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_logged_in_milliseconds() {
+        assert_eq!(millis(Duration::from_micros(1_500_900)), 1500);
+        assert_eq!(millis(Duration::MAX), u64::MAX);
+    }
+}

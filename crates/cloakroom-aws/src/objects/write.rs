@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use cloakroom_app::ports::{Objects as _, PortError, SourceAborted};
-use futures::stream::{BoxStream, FuturesOrdered};
+use futures::stream::{BoxStream, Fuse, FuturesOrdered};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::bucket::S3Objects;
@@ -34,7 +34,7 @@ impl S3Objects {
         pieces: Source,
     ) -> Result<bool, PortError> {
         let mut source = PartReader {
-            source: pieces,
+            source: pieces.fuse(),
             rest: Bytes::new(),
         };
         let Ok(first) = source.next(PART_LENGTH).await else {
@@ -66,12 +66,8 @@ impl S3Objects {
         let (mut sending, mut sent) = (FuturesOrdered::new(), Vec::new());
         let mut part = first;
         let mut number = 1;
-        loop {
-            let length = part.len();
+        while !part.is_empty() {
             sending.push_back(self.write_part(key, upload, number, part));
-            if length < PART_LENGTH {
-                break;
-            }
             // Sends parts while the next one is filled; filling alone would not poll them.
             let filled = {
                 let mut filling = std::pin::pin!(source.next(length_after(sent.len())));
@@ -87,9 +83,6 @@ impl S3Objects {
                 && let Some(part) = sending.try_next().await?
             {
                 sent.push(part);
-            }
-            if next.is_empty() {
-                break;
             }
             part = next;
             number += 1;
@@ -135,7 +128,7 @@ fn length_after(parts_sent: usize) -> usize {
 
 /// Joins pieces of any size, and splits them into parts.
 struct PartReader {
-    source: Source,
+    source: Fuse<Source>,
     rest: Bytes,
 }
 
@@ -178,5 +171,17 @@ mod tests {
         assert_eq!(lengths, [1, 1, 2, 10].map(|times| times * PART_LENGTH));
         let whole: usize = (0..10_000).map(length_after).sum();
         assert_eq!(whole >> 30, 268);
+    }
+
+    #[tokio::test]
+    async fn pieces_of_any_size_become_parts_of_one() {
+        let pieces = ["abc", "", "def", "ghijklmn", "o"].map(|piece| Ok(Bytes::from(piece)));
+        let mut reader = PartReader {
+            source: futures::stream::iter(pieces).boxed().fuse(),
+            rest: Bytes::new(),
+        };
+        for part in ["abcd", "efgh", "ijkl", "mno", "", ""] {
+            assert_eq!(reader.next(4).await.expect("it does not fail"), part);
+        }
     }
 }

@@ -220,6 +220,8 @@ async fn a_condition_is_asked_of_the_job_that_the_key_names_or_of_none() {
         Err(SubmitError::KeyReused)
     );
     room.work_until_idle().await;
+    let job = room.memory.only_job();
+    assert_eq!(job.status, Status::Succeeded, "its payload was sent again");
     room.memory.calls();
     assert!(
         sent_if(&room, "{}", &|job| job.is_some())
