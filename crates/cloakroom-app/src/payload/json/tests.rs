@@ -70,10 +70,14 @@ fn bytes_that_are_not_utf_8_are_named() {
             (1, 1, "the bytes are UTF-16; send UTF-8".to_owned())
         );
     }
-    assert_eq!(
-        malformed(b"{\0\0\0}\0\0\0").2,
-        "the bytes are UTF-32; send UTF-8"
-    );
+    for body in [
+        &b"{\0\0\0}\0\0\0"[..],
+        b"\0\0\0{\0\0\0}",
+        b"\xff\xfe\0\0{\0\0\0}\0\0\0",
+        b"\0\0\xfe\xff\0\0\0{\0\0\0}",
+    ] {
+        assert_eq!(malformed(body).2, "the bytes are UTF-32; send UTF-8");
+    }
     let latin_1 = b"{\n\"\xc3\xa9\":\"caf\xe9\"}";
     assert_eq!(
         malformed(latin_1),
