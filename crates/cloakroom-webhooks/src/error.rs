@@ -101,6 +101,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_error_of_the_operating_system_tells_whether_a_server_was_there() {
+        use ErrorKind::{
+            AddrNotAvailable, BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset,
+            HostUnreachable, InvalidData, NetworkUnreachable, Other, TimedOut,
+        };
+        let refused = [
+            ConnectionRefused,
+            ConnectionReset,
+            ConnectionAborted,
+            BrokenPipe,
+        ];
+        let unreachable = [
+            HostUnreachable,
+            NetworkUnreachable,
+            AddrNotAvailable,
+            TimedOut,
+        ];
+        let want = (refused
+            .map(|kind| (kind, Some(PostError::Refused)))
+            .into_iter())
+        .chain(unreachable.map(|kind| (kind, Some(PostError::Unreachable))))
+        .chain([(InvalidData, Some(PostError::Tls)), (Other, None)]);
+        for (kind, error) in want {
+            assert_eq!(PostError::from_io(kind, true), error, "{kind}");
+        }
+    }
+
+    #[test]
     fn an_end_without_notice_is_a_failure_of_tls_only_while_connecting() {
         let eof = ErrorKind::UnexpectedEof;
         assert_eq!(PostError::from_io(eof, true), Some(PostError::Tls));
