@@ -460,6 +460,18 @@ async fn a_poll_that_waits_looks_again_after_a_tenth_of_a_second_and_then_less_a
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_is_followed_is_read_once_a_second() {
+    let room = room();
+    let key = accepted(&room).await;
+    let ten = Duration::from_secs(10);
+    let mut follow = room.jobs.follow(key, None, ten * 2);
+    assert!(matches!(follow.next(ten).await, Ok(FollowStep::Changed(_))));
+    room.memory.calls();
+    assert_eq!(follow.next(ten).await, Ok(FollowStep::Silence));
+    assert_eq!(room.memory.calls(), ["load"; 11], "at 0, 1, … and 10 s");
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_follows_a_job_sees_each_version_after_their_cursor_once() {
     let room = room();
     let key = accepted(&room).await;
