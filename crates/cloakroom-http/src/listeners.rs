@@ -133,7 +133,8 @@ mod tests {
                 .then_some(())
                 .ok_or("no".to_owned())
         };
-        from_headers(&headers, check).map_err(|rejection| rejection.code().to_owned())
+        from_headers(&headers, check)
+            .map_err(|rejection| format!("{}: {}", rejection.code(), rejection.detail()))
     }
 
     #[test]
@@ -206,7 +207,10 @@ mod tests {
             (&[("reply-to", "a b")], "unknown-reply-queue"),
             (&[("reply-to", "")], "unknown-reply-queue"),
         ] {
-            assert_eq!(read(lines), Err(code.to_owned()), "{lines:?}");
+            let told = read(lines).expect_err("invalid");
+            assert!(told.starts_with(&format!("{code}: ")), "{lines:?}: {told}");
+            let header = lines[0].0.to_owned();
+            assert!(told.to_lowercase().contains(&header), "{header}: {told}");
         }
     }
 }

@@ -89,6 +89,11 @@ impl Rejection {
         &self.0.problem.code
     }
 
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.problem.detail
+    }
+
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
         self

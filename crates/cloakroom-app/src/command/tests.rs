@@ -175,9 +175,12 @@ fn objects_are_kept_until_no_job_can_need_them() {
         20 * HOUR + 150 * HOUR
     );
     assert_eq!(
-        Registry::new(vec![long]).bucket_life(),
+        Registry::new(vec![long.clone()]).bucket_life(),
         23 * HOUR + 20 * HOUR + 150 * HOUR
     );
+    let both = Registry::new(vec![long, command_named("brief")]);
+    assert_eq!(both.objects_life(), 170 * HOUR, "the longest counts");
+    assert_eq!(both.bucket_life(), 193 * HOUR);
     assert_eq!(Registry::default().objects_life(), Duration::ZERO);
 }
 
@@ -263,6 +266,30 @@ fn an_example_of_a_json_command_has_what_its_schema_requires() {
         order.curl("http://x"),
         r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"item":"…","quantity":2}'"#
     );
+}
+
+#[test]
+fn the_first_example_of_a_type_is_the_commands() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[schemars(extend("examples" = [{"item": "cup"}, {"item": "jug"}]))]
+    #[expect(dead_code, reason = "its schema is looked at")]
+    struct Item {
+        item: String,
+    }
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[expect(dead_code, reason = "its schema is looked at")]
+    struct Cup {
+        #[schemars(extend("examples" = ["cup", "mug"]))]
+        item: String,
+    }
+    let done = || async { Ok::<_, HandlerError>(Output::none()) };
+    for command in [
+        Command::json("item.add", move |_: Item| done()),
+        Command::json("item.add", move |_: Cup| done()),
+    ] {
+        let curl = command.curl("http://x");
+        assert!(curl.ends_with(r#" -d '{"item":"cup"}'"#), "{curl}");
+    }
 }
 
 #[test]

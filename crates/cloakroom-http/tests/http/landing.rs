@@ -63,6 +63,9 @@ async fn a_person_gets_a_page_with_a_form_for_every_command() {
             "{path}"
         );
     }
+    let limits = "an upload of at most 64 MiB: application/json. Up to 3 attempts of 60 s. \
+                  The job is stored for 24 hours after its end.";
+    assert!(page.text().contains(limits), "{}", page.text());
 }
 
 #[tokio::test(start_paused = true)]

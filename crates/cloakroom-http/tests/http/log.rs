@@ -138,6 +138,7 @@ async fn a_line_names_the_tenant_the_command_and_the_job() {
             ["DEBUG", "/openapi.json", "200", "", "", ""],
         ),
         ("GET", "/nowhere", "", ["INFO", "none", "404", "", "", ""]),
+        ("GET", "/jobs", "", ["INFO", "/jobs", "400", "", "", ""]),
         (
             "OPTIONS",
             "/jobs",

@@ -167,6 +167,7 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
             (&code.into(), &"{}".into()),
             "{letter}"
         );
+        assert_ne!(letter["refused"]["detail"].as_str(), None, "{letter}");
         assert_eq!(
             letter["attributes"].as_object().map(serde_json::Map::len),
             Some(producer_message.attributes.len())

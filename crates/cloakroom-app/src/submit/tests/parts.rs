@@ -282,6 +282,7 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
         ready.expires_at,
         room.host.now().after(crate::upload::LINK_LIFE)
     );
+    assert!(put(&room, ready.id, PARTS_AT_ONCE, b"eight or"));
     assert!(put(&room, ready.id, PARTS_AT_ONCE + 1, b"x"));
     let look = async |from: u32| {
         room.uploads
@@ -289,6 +290,11 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
             .await
             .expect("the memory")
     };
+    let begin = look(1).await.expect("known").parts;
+    let stored: Vec<_> = (begin.iter().filter(|part| part.link.is_none()))
+        .map(|part| part.terms.number)
+        .collect();
+    assert_eq!(stored, [PARTS_AT_ONCE], "the last one of the first page");
     let rest = look(PARTS_AT_ONCE + 1).await.expect("known");
     assert_eq!((rest.parts.len(), rest.next), (1, None));
     assert_eq!(
