@@ -455,6 +455,7 @@ mod tests {
             &b""[..],
             b"{\"a\":\"\\u0000\"}",
             b"\0\x01\xff",
+            &[0xff; 300],
             "\u{fffe}\u{ffff}\u{7f}".as_bytes(),
             "né\t\r\n😀".as_bytes(),
         ] {

@@ -42,6 +42,11 @@ fn the_bounds_of_number_types_are_in_the_schema() {
         #[schemars(extend("exclusiveMaximum" = 7))]
         f: i32,
         g: u64,
+        h: usize,
+        i: u128,
+        k: isize,
+        l: i128,
+        m: f64,
     }
     let schema = of::<Numbers>();
     let properties = &schema["properties"];
@@ -59,7 +64,17 @@ fn the_bounds_of_number_types_are_in_the_schema() {
         (&properties["f"]["minimum"], properties["f"].get("maximum")),
         (&json!(i32::MIN), None)
     );
-    assert_eq!(properties["g"]["maximum"], json!(u64::MAX));
+    for (name, minimum, maximum) in [
+        ("g", json!(0), json!(u64::MAX)),
+        ("h", json!(0), json!(u64::MAX)),
+        ("i", json!(0), json!(u64::MAX)),
+        ("k", json!(i64::MIN), json!(i64::MAX)),
+        ("l", json!(i64::MIN), json!(u64::MAX)),
+        ("m", json!(f64::MIN), json!(f64::MAX)),
+    ] {
+        let bounds = (&properties[name]["minimum"], &properties[name]["maximum"]);
+        assert_eq!(bounds, (&minimum, &maximum), "{name}");
+    }
 }
 
 /// Checks that a schema allows the good values, and none of the bad ones.
