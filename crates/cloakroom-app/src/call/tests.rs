@@ -307,3 +307,35 @@ async fn a_layer_reads_the_error_of_a_handler() {
     let seen = seen.lock().expect("no test panics with it");
     assert!(seen.contains("it is sold out"), "{seen}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_publishes_at_most_ten_events_of_32_kib_under_good_names() {
+    async fn place(_: Order, job: JobContext) -> Result<(), HandlerError> {
+        for bad in ["", "a b", "ä", "cloakroom.x", &"x".repeat(129)] {
+            assert!(job.publish(bad, &1).is_err(), "{bad}");
+        }
+        job.publish("A.b-c_1", &1)?;
+        job.publish(&"x".repeat(128), &())?;
+        for _ in 2..10 {
+            job.publish("cloakroom", &1)?;
+        }
+        assert!(job.publish("one.more", &1).is_err());
+        Ok(())
+    }
+    async fn place_large(_: Order, job: JobContext) -> Result<(), HandlerError> {
+        // The name and the quotes count.
+        let begin = 10_000;
+        job.publish("a", &"x".repeat(begin - 3))?;
+        let rest = 32 * 1024 - begin;
+        assert!(job.publish("a", &"x".repeat(rest - 2)).is_err());
+        job.publish("a", &"x".repeat(rest - 3))
+    }
+    for (command, events) in [
+        (Command::json("order.place", place), 10),
+        (Command::json("order.place", place_large), 2),
+    ] {
+        let job = run_one(command).await;
+        let published = job.success.map(|success| success.published.len());
+        assert_eq!(published, Some(events), "{:?}", job.failure);
+    }
+}

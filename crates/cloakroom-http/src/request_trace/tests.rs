@@ -52,6 +52,10 @@ fn xrays_header_goes_along_as_far_as_it_is_understood() {
             "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=x;Sampled=?;Lineage=\"",
             Some("Root=1-5759e988-bd862e3fe1be46a994272793"),
         ),
+        (
+            "Sampled=0;Root=1-5759e988-bd862e3fe1be46a994272793",
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"),
+        ),
         ("Parent=53995c3f42cd8ad8;Sampled=1", None),
         ("Root=2-5759e988-bd862e3fe1be46a994272793", None),
         ("Root=1-5759E988-bd862e3fe1be46a994272793", None),
