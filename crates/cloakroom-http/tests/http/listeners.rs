@@ -161,7 +161,9 @@ async fn deliveries_of_another_tenants_job_are_unknown() {
     let (one, other) = (("x-tenant", "one"), ("x-tenant", "other"));
     let accepted = service.act("answer", &[one]).await;
     let path = format!("{}/deliveries", accepted.header("location"));
+    service.room.memory.calls();
     assert_eq!(service.get(&path, &[one]).await.status, 200);
+    assert_eq!(service.room.memory.calls(), ["load"], "it has no listeners");
     service
         .get(&path, &[other])
         .await
