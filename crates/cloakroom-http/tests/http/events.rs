@@ -80,6 +80,8 @@ async fn a_stream_ends_after_its_window_and_is_never_silent_for_long() {
         (None, 55),
         (Some("wait=3"), 3),
         (Some("wait=0"), 1),
+        (Some("wait=29"), 29),
+        (Some("wait=31"), 31),
         (Some("wait=55"), 55),
         (Some("wait=99"), 55),
     ] {

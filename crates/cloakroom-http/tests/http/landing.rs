@@ -63,6 +63,13 @@ async fn a_person_gets_a_page_with_a_form_for_every_command() {
             "{path}"
         );
     }
+    for part in [
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+        "<input id=\"image.keep-query\" name=\"query\" value=\"\">",
+        "<input id=\"image.keep-file\" name=\"file\" type=\"file\" accept=\"image/png,image/jpeg\" required>",
+    ] {
+        assert!(page.text().contains(part), "{part}: {}", page.text());
+    }
     let limits = "an upload of at most 64 MiB: application/json. Up to 3 attempts of 60 s. \
                   The job is stored for 24 hours after its end.";
     assert!(page.text().contains(limits), "{}", page.text());

@@ -83,6 +83,8 @@ async fn act(act: Act, job: JobContext) -> Result<Output, HandlerError> {
 #[serde(deny_unknown_fields)]
 struct Size {
     width: u32,
+    #[expect(dead_code, reason = "its schema is looked at")]
+    depth: Option<u32>,
 }
 
 impl Size {
