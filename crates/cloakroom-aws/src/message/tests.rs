@@ -6,11 +6,15 @@ use cloakroom_core::Digest;
 use super::*;
 
 fn envelope(payload: PayloadRef) -> Envelope {
+    envelope_with_query("", payload)
+}
+
+fn envelope_with_query(query: &str, payload: PayloadRef) -> Envelope {
     let job = new_job(Timestamp::from_millis(7), 1);
     Envelope::new(
         &job,
         "application/json",
-        "",
+        query,
         payload,
         &Digest::from_content(b"{}"),
         RequestTrace::default(),
@@ -57,6 +61,16 @@ fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelop
     }
     .into_delivery();
     assert_eq!((delivery.body, delivery.producer_message), (written, None));
+}
+
+#[test]
+fn a_pointer_stands_for_an_envelope_of_up_to_16_kib() {
+    for (query, is_pointer) in [(15_000, true), (16 * 1024, false)] {
+        let stored = PayloadRef::Stored(key());
+        let written = envelope_with_query(&"q".repeat(query), stored).with_text_length(2);
+        let (_, attributes) = encode(written.write(), Some("ours"));
+        assert_eq!(attributes.is_some(), is_pointer, "{query}");
+    }
 }
 
 #[test]
