@@ -78,3 +78,58 @@ impl Pieces {
         Self::Made(made.boxed())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use bytes::Bytes;
+    use cloakroom_core::ResultRef;
+    use tokio::runtime::Builder;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::submit::Body;
+    use crate::testing::{Nothing, Room};
+    use crate::work::Handlers;
+
+    fn name_of_thread() -> String {
+        thread::current().name().unwrap_or_default().to_owned()
+    }
+
+    async fn names(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
+        let of_handler = name_of_thread();
+        let piece =
+            async move { Ok::<_, HandlerError>(Bytes::from(of_handler + " " + &name_of_thread())) };
+        Ok(Output::stream("text/plain", futures::stream::once(piece)))
+    }
+
+    #[tokio::test]
+    async fn a_handler_and_its_stream_run_on_the_runtime_of_handlers() {
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let handlers = runtime.handle().clone();
+        let (running, ended) = oneshot::channel::<()>();
+        let thread = thread::Builder::new().name("handlers".to_owned());
+        let thread = thread
+            .spawn(move || runtime.block_on(ended))
+            .expect("a thread");
+        let mut room = Room::new(vec![Command::binary("names", &["text/plain"], names)]);
+        let commands = room.submit.commands.run_on(&handlers);
+        room.worker.commands = Handlers::new(commands);
+        let body = Body::Sent {
+            content_type: None,
+            bytes: Bytes::from_static(b"x"),
+        };
+        room.send_body("names", None, "", body)
+            .await
+            .expect("accepted");
+        room.work_until_idle().await;
+        drop(running);
+        _ = thread.join().expect("it does not panic");
+        let success = room.memory.only_job().success.expect("it succeeded");
+        let Some(ResultRef::Inline { bytes, .. }) = success.result else {
+            panic!("a small result is in the record")
+        };
+        assert_eq!(bytes, b"handlers handlers");
+    }
+}

@@ -29,3 +29,25 @@ impl BodyHead {
         self.bytes.len() as u64 == self.length
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_of_256_kib_is_whole_and_a_longer_one_is_not() {
+        for (length, whole) in [
+            (0, true),
+            (BodyHead::LIMIT, true),
+            (BodyHead::LIMIT + 1, false),
+        ] {
+            let head = BodyHead::from_whole(&vec![b'x'; length].into());
+            let kept = length.min(BodyHead::LIMIT);
+            assert_eq!(
+                (head.bytes.len(), head.is_whole()),
+                (kept, whole),
+                "{length}"
+            );
+        }
+    }
+}

@@ -301,8 +301,11 @@ fn an_example_of_a_binary_command_names_a_file_of_its_type() {
         turn.curl("http://x"),
         "curl -i http://x/commands/image.turn -H 'Content-Type: image/png' --data-binary @FILE"
     );
+    assert_eq!(turn.example_query(), "");
+    let turn = turn.example("width=9", "-T photo.png");
+    assert_eq!(turn.example_query(), "width=9");
     assert_eq!(
-        turn.example("width=9", "-T photo.png").curl("http://x"),
+        turn.curl("http://x"),
         "curl -i \"http://x/commands/image.turn?width=9\" -T photo.png"
     );
 }
