@@ -123,6 +123,12 @@ fn each_rule_of_types_and_numbers_is_kept() {
             json!([1e20]),
         ),
         (
+            // A double can't tell these numbers apart.
+            json!({ "maximum": 9_007_199_254_740_992_u64 }),
+            json!([9_007_199_254_740_992_u64]),
+            json!([9_007_199_254_740_993_u64]),
+        ),
+        (
             json!({ "multipleOf": 5 }),
             json!([0, 10, -5]),
             json!([1, 5.5, 1e-300]),
@@ -280,12 +286,19 @@ fn a_wrong_type_is_told_in_words() {
 
 #[test]
 fn a_parameter_is_the_value_that_its_schema_allows() {
-    let schema = json!({ "properties": { "n": { "type": "integer" }, "s": { "type": "string" }, "b": { "type": "boolean" } } });
+    let schema = json!({ "properties": {
+        "n": { "type": "integer" },
+        "s": { "type": "string" },
+        "b": { "type": "boolean" },
+        "o": { "type": ["integer", "null"] },
+    } });
     for (name, text, value) in [
         ("n", "2e2", json!(200)),
         ("n", "x", json!("x")),
         ("s", "1.0", json!("1.0")),
         ("b", "true", json!(true)),
+        ("o", "null", json!(null)),
+        ("o", "7", json!(7)),
         ("unknown", "1", json!("1")),
     ] {
         assert_eq!(
