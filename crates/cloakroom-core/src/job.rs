@@ -256,6 +256,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_record_of_a_job_that_is_over_says_when_it_expires() {
+        let mut job = accepted(Timestamp::from_seconds(0));
+        job.expires_at = Timestamp::from_seconds(100_000);
+        assert_eq!(job.deadline(), Timestamp::from_seconds(86_400));
+        job.status = Status::Failed;
+        assert_eq!(job.deadline(), job.expires_at);
+    }
+
+    #[test]
     fn a_job_that_begins_later_is_kept_from_then_on() {
         let mut job = accepted(Timestamp::from_seconds(0));
         let new = |not_before| NewJob {

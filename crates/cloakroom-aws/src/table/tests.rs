@@ -124,6 +124,22 @@ async fn a_job_expires_to_the_millisecond() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_is_given_back_is_not_counted() {
+    let fixture = Fixture::start().await;
+    let store = table(&fixture).await;
+    let job = new_job(NOW, 1);
+    store.accept(&job).await.expect("accept");
+    let (token, claim) = claim(&job);
+    store.change(&job.key(), &claim).await.expect("claim");
+    let given_back = Transition::give_back(token, NOW);
+    let changed = store.change(&job.key(), &given_back).await;
+    let Ok(Change::Made(job)) = changed else {
+        panic!("{changed:?}")
+    };
+    assert_eq!((job.attempt, job.status), (0, Status::Retrying));
+}
+
+#[tokio::test]
 async fn a_new_attempt_forgets_the_progress_of_the_last_whatever_it_was() {
     let fixture = Fixture::start().await;
     let store = table(&fixture).await;
