@@ -185,6 +185,19 @@ fn objects_are_kept_until_no_job_can_need_them() {
 }
 
 #[test]
+fn a_command_validates_its_payload_as_it_says() {
+    use crate::payload::PayloadError;
+    let command = command().validate(|note: &crate::testing::Note| match &*note.text {
+        "" => vec![FieldError::new("/text", "must not be empty")],
+        _ => vec![],
+    });
+    assert_eq!(command.check("", br#"{"text":"x"}"#), Ok(()));
+    let empty = vec![FieldError::new("/text", "must not be empty")];
+    let refused = command.check("", br#"{"text":""}"#);
+    assert_eq!(refused, Err(PayloadError::Invalid(empty)));
+}
+
+#[test]
 fn a_registry_finds_each_command_by_its_name() {
     let named = |name| {
         Command::json(name, |_: crate::testing::Note| async {
