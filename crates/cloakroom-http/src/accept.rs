@@ -31,12 +31,11 @@ impl Variant {
             return Self::Json;
         };
         let html = preference(&accept, "text/html");
-        // A client that names only problem documents is a program, too.
-        let problem = Some(preference(&accept, "application/problem+json"))
-            .filter(|problem| problem.precision == EXACT);
         let json = preference(&accept, "application/json");
-        let json = problem.filter(|problem| *problem > json).unwrap_or(json);
-        if html.quality > 0.0 && html > json {
+        // A client that names only problem documents is a program, too.
+        let problem = preference(&accept, "application/problem+json");
+        let is_first = html > json && (problem.precision != EXACT || html > problem);
+        if html.quality > 0.0 && is_first {
             Self::Page
         } else {
             Self::Json
@@ -69,7 +68,7 @@ fn preference(accept: &str, media_type: &str) -> Preference {
         let Some(quality) = quality(parts) else {
             continue;
         };
-        if precision > best.precision || (precision == best.precision && quality > best.quality) {
+        if (precision, quality) > (best.precision, best.quality) {
             best = Preference { quality, precision };
         }
     }
