@@ -333,3 +333,13 @@ async fn a_tenant_has_a_thousand_long_polls_and_the_next_request_gets_its_respon
         "there is room again"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_precondition_of_a_read_hides_no_error() {
+    let service = service();
+    let unknown = "/jobs/01999999-9999-7999-8999-999999999999";
+    for matched in ["\"x\"", "x"] {
+        let response = service.get(unknown, &[("if-match", matched)]).await;
+        response.problem(404, "unknown-job");
+    }
+}
