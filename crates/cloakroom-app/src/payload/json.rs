@@ -146,8 +146,7 @@ pub(super) fn whole(number: &str) -> Option<String> {
     let (sign, digits) = number
         .strip_prefix('-')
         .map_or(("", number), |rest| ("-", rest));
-    let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
-    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let (integer, fraction, exponent) = split(digits);
     let all = format!("{integer}{fraction}");
     let significant = all.trim_start_matches('0').trim_end_matches('0');
     if significant.is_empty() {
@@ -169,6 +168,13 @@ pub(super) fn whole(number: &str) -> Option<String> {
         "{sign}{significant}{}",
         "0".repeat(length - significant.len())
     ))
+}
+
+/// Splits a JSON number into its integer, fraction and exponent.
+pub(super) fn split(number: &str) -> (&str, &str, &str) {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    (integer, fraction, exponent)
 }
 
 /// Parses a non-negative whole number from a query string: an integer, or another notation of JSON.

@@ -389,14 +389,11 @@ fn is_multiple(number: &Number, of: &Number) -> bool {
 /// Returns a number as digits and a power of ten.
 fn decimal(number: &Number) -> Option<(i128, i32)> {
     let text = number.to_string();
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let (integer, fraction, exponent) = json::split(&text);
     let digits = format!("{integer}{fraction}").parse().ok()?;
     let exponent: i32 = exponent.parse().ok()?;
-    Some((
-        digits,
-        exponent.checked_sub_unsigned(u32::try_from(fraction.len()).ok()?)?,
-    ))
+    let places = i32::try_from(fraction.len()).ok()?;
+    Some((digits, exponent.checked_sub(places)?))
 }
 
 #[cfg(test)]
