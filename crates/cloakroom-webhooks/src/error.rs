@@ -118,13 +118,15 @@ mod tests {
             AddrNotAvailable,
             TimedOut,
         ];
-        let want = (refused
-            .map(|kind| (kind, Some(PostError::Refused)))
-            .into_iter())
-        .chain(unreachable.map(|kind| (kind, Some(PostError::Unreachable))))
-        .chain([(InvalidData, Some(PostError::Tls)), (Other, None)]);
-        for (kind, error) in want {
-            assert_eq!(PostError::from_io(kind, true), error, "{kind}");
+        for (kinds, error) in [
+            (&refused[..], Some(PostError::Refused)),
+            (&unreachable, Some(PostError::Unreachable)),
+            (&[InvalidData], Some(PostError::Tls)),
+            (&[Other], None),
+        ] {
+            for kind in kinds {
+                assert_eq!(PostError::from_io(*kind, true), error, "{kind}");
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! Given a binary payload, when its handler receives it in any form, then it is what was accepted, or the job fails.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::thread;
 
 use cloakroom_core::{Job, JobKey, ResultRef, Status};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::submit::Body;
@@ -71,12 +73,23 @@ async fn panicking(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, H
     Ok(Output::stream("text/plain", futures::stream::iter(pieces)))
 }
 
+/// Names the threads of its handler and of its result.
+async fn threads(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
+    let name = || thread::current().name().unwrap_or_default().to_owned();
+    let of_handler = name();
+    let piece = async move { Ok::<_, HandlerError>(Bytes::from(of_handler + " " + &name())) };
+    Ok(Output::stream("text/plain", futures::stream::once(piece)))
+}
+
 /// Returns a deployment that runs handlers on the shared runtime, and one with a separate runtime for handlers.
 fn rooms() -> [Room; 2] {
-    let mut other = room();
-    let commands = other.submit.commands.run_on(&Handle::current());
-    other.worker.commands = Handlers::new(commands);
-    [room(), other]
+    [room(), room_with_handlers_on(&Handle::current())]
+}
+
+fn room_with_handlers_on(runtime: &Handle) -> Room {
+    let mut room = room();
+    room.worker.commands = Handlers::new(room.submit.commands.run_on(runtime));
+    room
 }
 
 fn room() -> Room {
@@ -90,6 +103,7 @@ fn room() -> Room {
             Command::binary("careless", TEXT, careless),
             Command::binary("broken", TEXT, broken),
             Command::binary("panicking", TEXT, panicking),
+            Command::binary("threads", TEXT, threads),
         ]
         .map(|command| command.attempts(1))
         .into(),
@@ -324,4 +338,25 @@ async fn a_body_is_stalled_while_a_piece_is_awaited_for_more_than_five_seconds()
         assert_eq!(seen.is_stalled(), stalled, "after {millis} ms");
     }
     awaits.abort();
+}
+
+/// Time is not paused: it would jump while this runtime waits for the other one.
+#[tokio::test]
+async fn a_handler_and_its_stream_run_on_the_runtime_of_handlers() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    let room = room_with_handlers_on(runtime.handle());
+    let (running, ended) = oneshot::channel::<()>();
+    let thread = thread::Builder::new().name("handlers".to_owned());
+    let thread = thread
+        .spawn(move || runtime.block_on(ended))
+        .expect("a thread");
+    let key = sent(&room, "threads", b"x".to_vec()).await;
+    let job = worked(&room, &key).await;
+    drop(running);
+    _ = thread.join().expect("it does not panic");
+    let success = job.success.expect("it succeeded");
+    let Some(ResultRef::Inline { bytes, .. }) = success.result else {
+        panic!("a small result is in the record")
+    };
+    assert_eq!(bytes, b"handlers handlers");
 }

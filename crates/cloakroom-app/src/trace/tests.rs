@@ -27,7 +27,7 @@ fn a_well_formed_traceparent_is_read_and_any_other_is_none() {
         &GOOD.to_uppercase(),
         &GOOD[..54],
         &format!("{GOOD}-00"),
-        &format!("cc{}-{}", &GOOD[2..], "x".repeat(201)),
+        &format!("{longest}x"),
         &format!("ff{}", &GOOD[2..]),
         "00-00000000000000000000000000000000-b7ad6b7169203331-01",
         "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",

@@ -17,21 +17,36 @@ async fn table(fixture: &Fixture) -> DynamoStore {
     store
 }
 
-fn claim(job: &Job) -> (LeaseToken, Transition) {
-    let token = LeaseToken::from_uuid(Uuid::from_u128(1));
+fn claim(worker: u128, job: &Job) -> Claim {
     let lease = Lease {
-        token,
+        token: LeaseToken::from_uuid(Uuid::from_u128(worker)),
         message_id: "m-1".into(),
         ends_at: None,
         isolation: Isolation::Shared,
     };
-    let claim = Claim {
+    Claim {
         created_at: job.created_at,
         lease,
         lease_time: Duration::from_secs(30),
         max_attempts: 3,
-    };
-    (token, Transition::claim(&claim, NOW))
+    }
+}
+
+/// Records a job that worker 1 claims. Returns it as it was before the claim, and the token of its lease.
+async fn claimed(store: &DynamoStore) -> (Job, LeaseToken) {
+    let job = new_job(NOW, 1);
+    store.accept(&job).await.expect("accept");
+    let claim = claim(1, &job);
+    changed(store, &job, &Transition::claim(&claim, NOW)).await;
+    (job, claim.lease.token)
+}
+
+/// Makes a change that is not refused. Returns the job after it.
+async fn changed(store: &DynamoStore, job: &Job, transition: &Transition) -> Job {
+    match store.change(&job.key(), transition).await {
+        Ok(Change::Made(job)) => *job,
+        refused => panic!("{refused:?}"),
+    }
 }
 
 #[tokio::test]
@@ -66,7 +81,7 @@ async fn each_call_of_the_port_is_one_call_to_dynamodb() {
         fixture.calls.take(),
         ["DynamoDB.PutItem", "DynamoDB.PutItem"]
     );
-    let (_, claim) = claim(&job);
+    let claim = Transition::claim(&claim(1, &job), NOW);
     store.change(&job.key(), &claim).await.expect("claim");
     store.change(&job.key(), &claim).await.expect("be refused");
     assert_eq!(
@@ -127,15 +142,8 @@ async fn a_job_expires_to_the_millisecond() {
 async fn an_attempt_that_is_given_back_is_not_counted() {
     let fixture = Fixture::start().await;
     let store = table(&fixture).await;
-    let job = new_job(NOW, 1);
-    store.accept(&job).await.expect("accept");
-    let (token, claim) = claim(&job);
-    store.change(&job.key(), &claim).await.expect("claim");
-    let given_back = Transition::give_back(token, NOW);
-    let changed = store.change(&job.key(), &given_back).await;
-    let Ok(Change::Made(job)) = changed else {
-        panic!("{changed:?}")
-    };
+    let (job, token) = claimed(&store).await;
+    let job = changed(&store, &job, &Transition::give_back(token, NOW)).await;
     assert_eq!((job.attempt, job.status), (0, Status::Retrying));
 }
 
@@ -143,42 +151,16 @@ async fn an_attempt_that_is_given_back_is_not_counted() {
 async fn a_new_attempt_forgets_the_progress_of_the_last_whatever_it_was() {
     let fixture = Fixture::start().await;
     let store = table(&fixture).await;
-    let job = new_job(NOW, 1);
-    store.accept(&job).await.expect("accept");
-    let (token, claim) = claim(&job);
-    store.change(&job.key(), &claim).await.expect("claim");
+    let (job, token) = claimed(&store).await;
     for percent in [f64::MIN_POSITIVE, 1e-90, 1.0 / 3.0, 100.0] {
         let report = (Progress::new(percent, Some("x".into())), Some(NOW));
-        let renewed = store
-            .change(
-                &job.key(),
-                &Transition::renew(token, Duration::ZERO, Some(report), NOW),
-            )
-            .await;
-        let Ok(Change::Made(renewed)) = renewed else {
-            panic!("{renewed:?}")
-        };
+        let renewal = Transition::renew(token, Duration::ZERO, Some(report), NOW);
+        let renewed = changed(&store, &job, &renewal).await;
         let read = renewed.progress.expect("progress").percent;
         assert!((read - percent).abs() < 1e-100, "{percent} became {read}");
     }
-    let lease = Lease {
-        token: LeaseToken::from_uuid(Uuid::from_u128(2)),
-        message_id: "m-1".into(),
-        ends_at: None,
-        isolation: Isolation::Shared,
-    };
-    let claim = Claim {
-        created_at: job.created_at,
-        lease,
-        lease_time: Duration::from_secs(30),
-        max_attempts: 3,
-    };
-    let taken_over = store
-        .change(&job.key(), &Transition::take_over(&claim, token, NOW))
-        .await;
-    let Ok(Change::Made(again)) = taken_over else {
-        panic!("not claimed again: {taken_over:?}")
-    };
+    let take_over = Transition::take_over(&claim(2, &job), token, NOW);
+    let again = changed(&store, &job, &take_over).await;
     assert_eq!(
         (again.attempt, again.progress, again.estimated_finish_at),
         (2, None, None)
@@ -259,20 +241,15 @@ async fn a_table_that_is_away_is_to_be_asked_again() {
 #[tokio::test]
 async fn the_jobs_that_are_not_over_are_found_by_a_scan() {
     let fixture = Fixture::start().await;
-    let store = DynamoStore::new(&fixture.clients, "jobs");
-    store.create_table().await.expect("make the table");
-    let now = Timestamp::from_millis(1_795_248_000_120);
-    let (open, over) = (new_job(now, 1), new_job(now, 2));
+    let store = table(&fixture).await;
+    let (open, over) = (new_job(NOW, 1), new_job(NOW, 2));
     for job in [&open, &over] {
         store.accept(job).await.expect("accepted");
     }
-    store
-        .change(&over.key(), &Transition::withdraw(now))
-        .await
-        .expect("cancelled");
+    changed(&store, &over, &Transition::withdraw(NOW)).await;
     let upload = UploadId::from_uuid(Uuid::from_u128(9));
     store
-        .take_upload(&open.tenant, upload, open.id, now)
+        .take_upload(&open.tenant, upload, open.id, NOW)
         .await
         .expect("taken");
     assert_eq!(store.open_jobs().await, Ok(vec![open.key()]));

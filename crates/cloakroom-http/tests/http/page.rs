@@ -14,6 +14,7 @@ const BROWSER: (&str, &str) = (
 #[tokio::test(start_paused = true)]
 async fn a_person_sees_a_page_with_the_status_that_a_program_gets() {
     for (act, status, text) in [
+        ("answer", 200, "Get the result"),
         ("answer", 200, "<section id=\"result\">"),
         ("nothing", 200, "<section id=\"result\" hidden>"),
         ("nothing", 200, "Done"),

@@ -1,6 +1,7 @@
 //! Every variable: where it is stored, its default, and the error for an invalid value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::time::Duration;
 
 use cloakroom_app::Listeners;
@@ -207,6 +208,12 @@ fn what_is_not_set_has_a_default() {
         (submit.schedule, submit.diagnostics, submit.inline_limit),
         (None, false, INLINE_LIMIT)
     );
+    assert_eq!(
+        (submit.listeners, submit.webhooks),
+        (Listeners::default(), false)
+    );
+    let jobs = JobsConfig::from_env(&with(&[])).expect("enough");
+    assert_eq!(jobs.listeners, None);
     let worker = WorkerConfig::from_env(&with(&[])).expect("enough");
     assert_eq!(
         (worker.producers, worker.diagnostics, worker.memory),
@@ -217,8 +224,8 @@ fn what_is_not_set_has_a_default() {
         .expect("enough")
         .producers;
     assert_eq!(
-        producers.map(|it| (it.buckets, it.inline_limit)),
-        Some((vec![], INLINE_LIMIT))
+        producers.map(|it| (it.buckets, it.inline_limit, it.listeners)),
+        Some((vec![], INLINE_LIMIT, Listeners::default()))
     );
     let meter = MeterConfig {
         service: "cloakroom".into(),
@@ -236,82 +243,42 @@ fn what_is_not_set_has_a_default() {
     assert_eq!(http_settings(&|_| None), Ok(http));
 }
 
+/// Asserts that a configuration is not read without any of these variables, and that the error names it.
+fn assert_required<T: Debug + PartialEq>(
+    read: fn(Lookup<'_>) -> Result<T, ConfigError>,
+    names: &[&'static str],
+) {
+    for left_out in names {
+        let lacking = |name: &str| set(name).filter(|_| name != *left_out);
+        assert_eq!(read(&lacking).map_err(|error| error.name), Err(*left_out));
+    }
+}
+
 #[test]
 fn each_function_names_the_first_variable_that_it_lacks() {
-    let lacking = |left_out: &'static str| move |name: &str| set(name).filter(|_| name != left_out);
-    let name = |error: ConfigError| error.name;
-    for left_out in [
-        "CLOAKROOM_TABLE",
-        "CLOAKROOM_QUEUE_URL",
-        "CLOAKROOM_BUCKET",
-        "CLOAKROOM_NAMESPACE",
-    ] {
-        assert_eq!(
-            SubmitConfig::from_env(&lacking(left_out)).map_err(name),
-            Err(left_out)
-        );
-        assert_eq!(
-            WorkerConfig::from_env(&lacking(left_out)).map_err(name),
-            Err(left_out)
-        );
-    }
-    for left_out in [
-        "CLOAKROOM_TABLE",
-        "CLOAKROOM_BUCKET",
-        "CLOAKROOM_DEAD_LETTERS_URL",
-    ] {
-        assert_eq!(
-            DeadLettersConfig::from_env(&lacking(left_out)).map_err(name),
-            Err(left_out)
-        );
-    }
-    for left_out in [
-        "CLOAKROOM_TABLE",
-        "CLOAKROOM_QUEUE_URL",
-        "CLOAKROOM_LISTS_URL",
-    ] {
-        assert_eq!(
-            SweeperConfig::from_env(&lacking(left_out)).map_err(name),
-            Err(left_out)
-        );
-    }
-    for left_out in [
-        "CLOAKROOM_TABLE",
-        "CLOAKROOM_BUCKET",
-        "CLOAKROOM_NAMESPACE",
-        "CLOAKROOM_KEYS_SECRET",
-    ] {
-        assert_eq!(
-            JobsConfig::from_env(&lacking(left_out)).map_err(name),
-            Err(left_out)
-        );
-    }
-    for left_out in ["CLOAKROOM_TABLE", "CLOAKROOM_DELIVERIES_URL"] {
-        assert_eq!(
-            PublisherConfig::from_env(&lacking(left_out)).map_err(name),
-            Err(left_out)
-        );
-    }
-    for left_out in [
-        "CLOAKROOM_TABLE",
-        "CLOAKROOM_BUCKET",
-        "CLOAKROOM_DELIVERIES_URL",
-        "CLOAKROOM_KEYS_SECRET",
-    ] {
-        assert_eq!(
-            DeliverConfig::from_env(&lacking(left_out)).map_err(name),
-            Err(left_out)
-        );
-    }
-    for left_out in [
+    const TABLE: &str = "CLOAKROOM_TABLE";
+    const QUEUE_URL: &str = "CLOAKROOM_QUEUE_URL";
+    const BUCKET: &str = "CLOAKROOM_BUCKET";
+    const NAMESPACE: &str = "CLOAKROOM_NAMESPACE";
+    const DELIVERIES_URL: &str = "CLOAKROOM_DELIVERIES_URL";
+    const KEYS_SECRET: &str = "CLOAKROOM_KEYS_SECRET";
+    let submit = [TABLE, QUEUE_URL, BUCKET, NAMESPACE];
+    assert_required(SubmitConfig::from_env, &submit);
+    assert_required(WorkerConfig::from_env, &submit);
+    let schedule = [
         "CLOAKROOM_SCHEDULE_ROLE_ARN",
         "CLOAKROOM_SCHEDULE_QUEUE_ARN",
-    ] {
-        assert_eq!(
-            SubmitConfig::from_env(&lacking(left_out)).map_err(name),
-            Err(left_out)
-        );
-    }
+    ];
+    assert_required(SubmitConfig::from_env, &schedule);
+    let dead_letters = [TABLE, BUCKET, "CLOAKROOM_DEAD_LETTERS_URL"];
+    assert_required(DeadLettersConfig::from_env, &dead_letters);
+    let sweeper = [TABLE, QUEUE_URL, "CLOAKROOM_LISTS_URL"];
+    assert_required(SweeperConfig::from_env, &sweeper);
+    let jobs = [TABLE, BUCKET, NAMESPACE, KEYS_SECRET];
+    assert_required(JobsConfig::from_env, &jobs);
+    assert_required(PublisherConfig::from_env, &[TABLE, DELIVERIES_URL]);
+    let deliver = [TABLE, BUCKET, DELIVERIES_URL, KEYS_SECRET];
+    assert_required(DeliverConfig::from_env, &deliver);
 }
 
 #[test]
