@@ -176,6 +176,10 @@ mod tests {
             Ok(None),
             "of no webhook"
         );
+        for id in ["correlation-id", "causation-id"] {
+            let context = read(&[(id, "a")]).expect("valid");
+            assert!(context.is_some(), "{id} goes to the event bus");
+        }
     }
 
     #[test]

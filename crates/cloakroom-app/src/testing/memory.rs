@@ -295,6 +295,10 @@ impl Memory {
                 effect(&mut state);
                 Ok(effect(&mut state))
             }
+            Some(Fault::Denied) => Err(PortError::Misconfigured {
+                service: "the memory",
+                reason: format!("{name} was made to be denied"),
+            }),
             Some(Fault::Panic) => {
                 drop(state);
                 panic!("{name} was made to panic");

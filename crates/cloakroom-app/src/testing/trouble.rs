@@ -15,6 +15,8 @@ pub enum Fault {
     After,
     /// The call has its effect, but the response is lost, and the port retries internally. This is the second response.
     Twice,
+    /// The service denies the call.
+    Denied,
     /// The port panics without an effect.
     Panic,
 }

@@ -81,6 +81,10 @@ fn an_unsampled_trace_stays_unsampled_and_a_missing_parent_is_random() {
         "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00"
     );
     let root = &XRAY[..40];
+    for undecided in [root, &XRAY.replace("Sampled=1", "Sampled=?")] {
+        let context = request_trace(&[("x-amzn-trace-id", undecided)]).context;
+        assert!(context.as_str().ends_with("-00"), "{undecided}");
+    }
     let (one, other) = (
         request_trace(&[("x-amzn-trace-id", root)]).context,
         request_trace(&[("x-amzn-trace-id", root)]).context,

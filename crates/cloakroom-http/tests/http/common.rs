@@ -305,6 +305,9 @@ async fn urls_are_below_the_public_base_path_and_requests_come_with_it_or_withou
         .await
         .problem(404, "unknown-job");
     assert_eq!(problem["instance"], "/v1/jobs/x");
+    let link = service.get("/v1/shared/a-secret/result", &[]).await;
+    let problem = link.problem(401, "invalid-ticket");
+    assert_eq!(problem["instance"], "/v1/shared", "a ticket is a secret");
     assert_eq!(
         service.get("/v1/openapi.json", &[]).await.json()["servers"],
         json!([{ "url": "/v1" }])

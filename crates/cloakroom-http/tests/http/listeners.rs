@@ -150,6 +150,9 @@ async fn a_delivery_is_listed_with_its_attempts_and_the_time_of_the_next() {
         "next_at": now.after(Duration::from_secs(300)),
     }] });
     assert_eq!(service.get(&path, &[]).await.json(), want);
+    service.room.memory.down(&["load_deliveries"]);
+    let unread = service.get(&path, &[]).await;
+    unread.problem(503, "temporarily-unavailable");
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ async fn a_person_sees_a_page_with_the_status_that_a_program_gets() {
     for (act, status, text) in [
         ("answer", 200, "Get the result"),
         ("answer", 200, "<section id=\"result\">"),
+        ("large", 200, "<section id=\"result\">"),
         ("nothing", 200, "<section id=\"result\" hidden>"),
         ("nothing", 200, "Done"),
         ("fail", 400, "the printer is out of paper"),

@@ -101,6 +101,8 @@ impl Size {
 #[derive(Serialize, JsonSchema)]
 struct Doubled {
     twice: Twice,
+    /// An alternative in its schema.
+    thrice: Option<Twice>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -109,6 +111,7 @@ struct Twice(u32);
 async fn double(size: Size) -> Result<Doubled, HandlerError> {
     Ok(Doubled {
         twice: Twice(2 * size.width),
+        thrice: None,
     })
 }
 

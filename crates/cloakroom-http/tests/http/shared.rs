@@ -224,13 +224,15 @@ async fn a_wrong_altered_or_expired_ticket_is_not_valid_and_no_response_repeats_
 async fn the_problem_of_a_failed_job_does_not_name_the_ticket() {
     let service = service();
     let location = service.finished_job("fail").await;
-    let link = share(&service, &location, &json!({})).await;
-    let problem = service
-        .get(&url(&link), &[])
-        .await
-        .problem(400, "job-failed");
-    assert_eq!(problem["instance"], "/shared");
-    assert_eq!(problem["job"]["links"]["self"], link["url"]);
+    let link = share(&service, &location, &json!({ "scope": ["read", "cancel"] })).await;
+    for (method, status, code) in [("GET", 400, "job-failed"), ("DELETE", 409, "job-finished")] {
+        let response = service
+            .request(method, &url(&link), &[], Body::empty())
+            .await;
+        let problem = response.problem(status, code);
+        assert_eq!(problem["instance"], "/shared");
+        assert_eq!(problem["job"]["links"]["self"], link["url"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -197,6 +197,20 @@ async fn made_again_and_not_in_vain(inline_limit: usize) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_storage_that_denies_what_does_not_exist_is_available() {
+    let (mut room, runs) = large(By::Stream);
+    // The payload is in the message, so only the probe opens an object.
+    room.submit.inline_limit = 10_000;
+    let key = made(&room).await;
+    room.memory.fail("put", Fault::Before);
+    room.memory.fail("open", Fault::Denied);
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, deferred(&job)), (Status::Succeeded, 1));
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_attempt_that_is_stopped_while_it_stores_is_not_counted() {
     let (room, _) = large(By::Bytes);
     let key = made(&room).await;

@@ -104,6 +104,29 @@ async fn progress_is_written_at_most_once_a_second_and_tells_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_is_estimated_from_the_attempt_that_runs() {
+    let room = room();
+    let key = sent(&room, r#"[{"retryable-after": 500}, {"progress": 20}]"#).await;
+    let watch = async {
+        let half = |job: Job| {
+            let progress = job.progress.filter(|_| job.attempt == 2);
+            progress.is_some_and(|progress| progress.percent >= 50.0)
+        };
+        for _ in 0..1000 {
+            sleep(Duration::from_secs(1)).await;
+            if half(room.poll(&key).await) {
+                break;
+            }
+        }
+        let job = room.poll(&key).await;
+        let estimate = job.estimated_finish_at.expect("an estimate");
+        let left = estimate.since(room.host.now()).as_secs();
+        assert!((8..=11).contains(&left), "{left}");
+    };
+    tokio::join!(room.work_until_idle(), watch);
+}
+
+#[tokio::test(start_paused = true)]
 async fn at_its_timeout_an_attempt_is_told_then_dropped_and_tried_again() {
     for acts in [
         r#"[{"listen": 400}, "answer"]"#,

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::job::tests::accepted;
-use crate::transition::{Claim, Refusal};
+use crate::transition::{Claim, Refusal, Verdict};
 use crate::view::HistoryView;
 use crate::{AttemptEnd, Lease, RetryPolicy, Status, Step};
 
@@ -97,6 +97,25 @@ fn a_deferred_attempt_is_not_counted_and_is_shown_under_its_number() {
         1,
         "no poll goes back"
     );
+}
+
+#[test]
+fn a_redriven_job_has_had_no_attempt_even_if_its_last_one_was_deferred() {
+    let waiting = settled(1, &claimed(1, &accepted(at(0)), at(0)), at(1));
+    let end = |job: &Job| {
+        let verdict = Verdict::for_dead_letter(Some(job), job.created_at, "m1", true, at(60));
+        let Verdict::End(transition) = verdict else {
+            panic!("{verdict:?}");
+        };
+        transition.apply(job).expect("nobody changed it")
+    };
+    let failed = end(&waiting);
+    assert_eq!(latest_attempt(&failed), 1);
+    let redriven = Transition::redrive(&failed, at(60))
+        .apply(&failed)
+        .expect("it failed");
+    assert_eq!(latest_attempt(&redriven), 0);
+    assert_eq!(end(&redriven).failure.expect("lost").code, "never-started");
 }
 
 #[test]
