@@ -235,17 +235,17 @@ async fn upload_as(room: &Room, content_type: &str, bytes: &'static [u8]) -> Upl
 }
 
 async fn becomes_its_job_whichever_call_fails(upload: impl AsyncFn(&Room) -> UploadId) {
-    for fault in [Fault::Before, Fault::After] {
-        for n in 0..10 {
+    for fault in [Fault::Before, Fault::After, Fault::Twice] {
+        for (key, n) in (0..10).flat_map(|n| [(Some("k"), n), (None, n)]) {
             let (room, runs) = room();
             let id = upload(&room).await;
             room.memory.fail_nth(n, fault);
-            retried(|| room.send_body("file.keep", Some("k"), "", Body::Uploaded(id))).await;
+            retried(|| room.send_body("file.keep", key, "", Body::Uploaded(id))).await;
             room.work_until_idle().await;
             assert_eq!(
                 (room.memory.only_job().status, runs.load(Ordering::SeqCst)),
                 (Status::Succeeded, 1),
-                "{fault:?} at call {n}"
+                "{fault:?} at call {n}, key {key:?}"
             );
         }
     }
