@@ -313,7 +313,8 @@ mod tests {
             (0, Some(86_400_000)),
             (86_399_999, Some(86_400_000)),
             (86_400_000, None),
-            (-60_001, None),
+            (-59_999, Some(86_400_000)),
+            (-60_000, None),
         ] {
             assert_eq!(live_until(id, after(now)), until.map(after), "{now}");
         }

@@ -1,6 +1,6 @@
 use cloakroom_core::delivery::DELAYS;
 use cloakroom_core::events::CloudEvent;
-use cloakroom_core::{DeliveryState, Digest, Job, ResultRef, Status, Success};
+use cloakroom_core::{DeliveryState, DeploymentKeys, Digest, Job, ResultRef, Status, Success};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -78,6 +78,78 @@ async fn a_message_that_is_received_twice_is_attempted_once() {
     assert_eq!(dispositions.len(), 2);
     assert!(dispositions.contains(&Disposition::Done));
     assert_eq!(room.memory.posted().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_claims_at_once_one_makes_the_attempt() {
+    let room = Listening::default();
+    let job = published(&room).await;
+    let received = room.memory.receive(Duration::from_secs(60)).expect("sent");
+    // Both read the record before either writes it.
+    room.memory.slow("save_deliveries", Duration::from_secs(1));
+    let twice = [received.clone(), received];
+    room.deliver.handle_batch(&twice).await;
+    assert_eq!(room.memory.posted().len(), 1);
+    assert_eq!(delivery(&room, &job).await.attempts.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_recorded_though_another_event_is_published_meanwhile() {
+    let room = Listening::default();
+    let (one, two) = (room.job(Status::Running, 2), room.job(Status::Succeeded, 3));
+    room.publisher.publish(&one).await.expect("published");
+    room.memory.respond([Ok(500)]);
+    room.memory.slow("post", Duration::from_secs(10));
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        room.publisher.publish(&two).await.expect("published");
+    };
+    tokio::join!(room.deliver_once(), meanwhile);
+    let log = room.publisher.deliveries(&one).await.expect("read");
+    let recorded = log.find("2-webhook").expect("recorded");
+    assert_eq!(recorded.attempts[0].status, Some(500));
+    room.memory.calm();
+    room.deliver_all().await;
+    let log = room.publisher.deliveries(&one).await.expect("read");
+    let delivered = |it: &cloakroom_core::delivery::Delivery| it.state == DeliveryState::Delivered;
+    assert!(log.deliveries.iter().all(delivered), "{log:?}");
+    assert_eq!(room.memory.posted().len(), 3);
+}
+
+/// Keys whose webhook secret was replaced.
+struct Rotated(Arc<DeploymentKeys>);
+
+#[async_trait::async_trait]
+impl KeyStore for Rotated {
+    async fn keys(&self) -> Result<Arc<DeploymentKeys>, PortError> {
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_is_signed_with_the_replaced_secret_too() {
+    let mut room = Listening::default();
+    let (old, now) = (DeploymentKeys::new([1, 2]), room.host.now());
+    let new = old
+        .clone()
+        .with_rotated_webhooks(&"acme".parse().expect("a name"), now);
+    room.deliver.keys = Arc::new(Rotated(Arc::new(new.clone())));
+    let job = published(&room).await;
+    room.deliver_all().await;
+    let [posted] = &room.memory.posted()[..] else {
+        panic!("one webhook")
+    };
+    let signatures = posted.header("webhook-signature").expect("signed");
+    for keys in [old, new] {
+        let secret = &keys.webhook_secrets(&job.tenant, now)[..1];
+        let id = posted.header("webhook-id").expect("an id");
+        let signed = webhook::headers(secret, id, now, &posted.body);
+        let (_, own) = signed
+            .iter()
+            .find(|(name, _)| *name == "webhook-signature")
+            .expect("signed");
+        assert!(signatures.split(' ').any(|it| it == own), "{signatures}");
+    }
 }
 
 /// Publishes an event whose next attempt is due after this time, and handles its message, received this often. Returns

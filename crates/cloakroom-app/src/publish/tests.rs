@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use cloakroom_core::listeners::{EventScope, PublishedEvent};
 use cloakroom_core::{DeliveryState, Success};
 
@@ -74,11 +76,15 @@ async fn whatever_fails_a_second_publication_completes_the_first() {
 async fn two_publications_at_once_keep_both_deliveries() {
     let room = Listening::default();
     let (one, two) = (room.job(Status::Running, 2), room.job(Status::Succeeded, 3));
+    // Both read the record before either writes it.
+    room.memory.slow("save_deliveries", Duration::from_secs(1));
     let both = futures::future::join(room.publisher.publish(&one), room.publisher.publish(&two));
     let (first, second) = both.await;
     first.and(second).expect("published");
     let log = room.publisher.deliveries(&one).await.expect("read");
     assert_eq!(log.deliveries.len(), 2);
+    room.deliver_all().await;
+    assert_eq!(room.memory.posted().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,13 +202,13 @@ async fn the_record_of_deliveries_outlives_its_job_and_every_attempt() {
     let mut job = room.job(Status::Succeeded, 3);
     let now = room.host.now();
     let attempts = now.after(DELIVERY_LIFE + job.retention);
-    job.expires_at = attempts.before(std::time::Duration::from_secs(1));
+    job.expires_at = attempts.before(Duration::from_secs(1));
     room.publisher.publish(&job).await.expect("published");
     assert_eq!(expiry(&room, &job).await, attempts);
     room.deliver_all().await;
     assert_eq!(expiry(&room, &job).await, attempts, "as before");
 
-    job.expires_at = attempts.after(std::time::Duration::from_secs(1));
+    job.expires_at = attempts.after(Duration::from_secs(1));
     assert_eq!(room.publisher.redeliver(&job, "3-webhook").await, Ok(()));
     assert_eq!(expiry(&room, &job).await, job.expires_at);
 }
@@ -214,6 +220,7 @@ async fn a_redelivery_of_a_change_that_another_made_meanwhile_is_kept() {
     job.events.as_mut().expect("listeners").reply_to = Some("orders".parse().expect("a name"));
     room.publisher.publish(&job).await.expect("published");
     room.deliver_all().await;
+    room.memory.slow("save_deliveries", Duration::from_secs(1));
     let one = room.publisher.redeliver(&job, "3-webhook");
     let two = room.publisher.redeliver(&job, "3-reply");
     assert_eq!(futures::future::join(one, two).await, (Ok(()), Ok(())));
@@ -286,6 +293,25 @@ async fn without_a_bus_nothing_is_put_on_one() {
     assert_eq!(room.memory.bus(), []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_publication_that_is_denied_fails_until_it_is_permitted() {
+    for call in ["load_deliveries", "save_deliveries", "send", "put_events"] {
+        let room = Listening::default();
+        let mut job = room.job(Status::Succeeded, 3);
+        job.events.as_mut().expect("listeners").bus = Some(EventScope::Terminal);
+        room.memory.fail(call, Fault::Denied);
+        let denied = room.publisher.publish(&job).await;
+        assert!(
+            matches!(denied, Err(PortError::Misconfigured { .. })),
+            "{call}"
+        );
+        room.publisher.publish(&job).await.expect("published");
+        room.deliver_all().await;
+        let heard = (room.memory.posted().len(), room.memory.bus().len());
+        assert_eq!(heard, (1, 1), "{call}");
+    }
+}
+
 /// A publication that fails is repeated, and holds up the changes of all other jobs meanwhile.
 #[tokio::test(start_paused = true)]
 async fn deliveries_that_cant_be_read_fail_no_publication_and_the_bus_hears_of_the_change() {
@@ -307,8 +333,10 @@ async fn only_the_latest_event_is_delivered_again() {
     room.deliver_all().await;
     assert_eq!(room.memory.posted().len(), 2);
     let redeliver = async |id| room.publisher.redeliver(&two, id).await;
+    let before = room.publisher.deliveries(&two).await;
     assert_eq!(redeliver("2-webhook").await, Err(RedeliverError::Overtaken));
     assert_eq!(redeliver("9-webhook").await, Err(RedeliverError::Unknown));
+    assert_eq!(room.publisher.deliveries(&two).await, before);
     assert_eq!(redeliver("3-webhook").await, Ok(()));
     room.deliver_all().await;
     let [posted] = &room.memory.posted()[..] else {
