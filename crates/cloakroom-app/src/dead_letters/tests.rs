@@ -77,6 +77,22 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_producers_dead_letter_ends_no_job_even_if_its_payload_names_one() {
+    let room = room();
+    let (key, mut letter) = letter(&room).await;
+    let (attributes, payload) = (Default::default(), intake::PayloadLocation::Body);
+    letter.producer_message = Some(Box::new(intake::ProducerMessage {
+        attributes,
+        payload,
+        sent_at: None,
+    }));
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
+    assert_eq!(room.poll(&key).await.status, Status::Accepted);
+    let stray = keys::dead_letter(None, &letter.message_id);
+    assert_eq!(kept(&room).await, [stray]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_whose_worker_died_fails_when_its_lease_is_over() {
     let room = room();
     let (key, letter) = letter(&room).await;

@@ -177,6 +177,11 @@ mod tests {
                 format!("{url}.fifo"),
             ),
             (
+                "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:answers".to_owned(),
+                "answers",
+                "https://sqs.us-gov-west-1.amazonaws.com/123456789012/answers".to_owned(),
+            ),
+            (
                 "http://localhost:4566/000000000000/answers".to_owned(),
                 "answers",
                 "http://localhost:4566/000000000000/answers".to_owned(),

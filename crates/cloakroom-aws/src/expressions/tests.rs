@@ -238,6 +238,73 @@ fn a_job_that_is_sent_back_loses_all_that_its_attempts_left() {
     "#);
 }
 
+/// Returns a transition with every member of guard and patch, except `anew`, which replaces most of the patch.
+fn with_everything() -> Transition {
+    let step = |text: &str| text.parse::<cloakroom_core::Step>().expect("a step");
+    let lease = Lease {
+        token: "00000000-0000-4000-8000-000000000002"
+            .parse()
+            .expect("an id"),
+        message_id: "m-1".into(),
+        ends_at: Some(NOW),
+        isolation: cloakroom_core::Isolation::Alone,
+    };
+    let guard = Guard {
+        alive_at: NOW,
+        statuses: vec![Status::Running],
+        created_at: Some(NOW),
+        token: Some(token()),
+        ready_by: Some(NOW),
+        attempts_below: Some(3),
+        version: Some(7),
+    };
+    let patch = Patch {
+        updated_at: NOW,
+        status: Some(Status::Succeeded),
+        begin: Some(lease),
+        uncounted: 1,
+        ready_at: Some(NOW),
+        progress: Some((Progress::new(50.0, None), Some(NOW))),
+        finished_at: Some(NOW),
+        success: Some(Success::default()),
+        failure: Some(Failure::new("the printer is out of paper")),
+        anew: None,
+        kept: Some(vec![step("1795248000000 claim")]),
+        step: Some(step("1795248000120 defer")),
+    };
+    Transition { guard, patch }
+}
+
+#[test]
+fn every_member_of_guard_and_patch_counts_whatever_the_others_are() {
+    let all = shown(&with_everything());
+    let without: &[(&str, fn(&mut Transition))] = &[
+        ("created_at", |it| it.guard.created_at = None),
+        ("token", |it| it.guard.token = None),
+        ("ready_by", |it| it.guard.ready_by = None),
+        ("attempts_below", |it| it.guard.attempts_below = None),
+        ("version", |it| it.guard.version = None),
+        ("status", |it| it.patch.status = None),
+        ("begin", |it| it.patch.begin = None),
+        ("uncounted", |it| it.patch.uncounted = 0),
+        ("ready_at", |it| it.patch.ready_at = None),
+        ("progress", |it| it.patch.progress = None),
+        ("finished_at", |it| it.patch.finished_at = None),
+        ("success", |it| it.patch.success = None),
+        ("failure", |it| it.patch.failure = None),
+        ("kept", |it| it.patch.kept = None),
+        ("step", |it| it.patch.step = None),
+    ];
+    for (member, remove) in without {
+        let mut transition = with_everything();
+        remove(&mut transition);
+        assert_ne!(shown(&transition), all, "{member}");
+    }
+    let mut anew = with_everything();
+    anew.patch.anew = Some(vec![]);
+    assert_ne!(shown(&anew), all);
+}
+
 #[test]
 fn a_guard_without_statuses_never_holds() {
     let mut transition = Transition::withdraw(NOW);

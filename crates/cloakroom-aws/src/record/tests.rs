@@ -1,4 +1,5 @@
 use cloakroom_app::testing::new_job;
+use cloakroom_core::listeners::{EventContext, EventScope, PublishedEvent, WebhookListener};
 use cloakroom_core::transition::Event;
 use cloakroom_core::{Digest, Progress, Resource, Status};
 
@@ -142,7 +143,45 @@ fn a_new_job_comes_back_as_it_was_written() {
     assert_eq!(read(&write(&job)), Ok(job.clone()));
     job.client_job_id = None;
     job.success = Some(Success::default());
+    assert_eq!(read(&write(&job)), Ok(job.clone()));
+    job.success = Some(Success {
+        result: None,
+        resource: Some(Resource::parse("/thumbnails/7").expect("a good place")),
+        published: vec![PublishedEvent {
+            kind: "movie.created".to_owned(),
+            data: serde_json::json!({ "n": 1 }),
+        }],
+    });
     assert_eq!(read(&write(&job)), Ok(job));
+}
+
+/// The filter of the stream reads the attribute.
+#[test]
+fn a_job_notifies_of_the_most_that_any_of_its_listeners_wants() {
+    let webhook = |scope| {
+        let url = "https://a.example/".to_owned();
+        Some(WebhookListener { url, scope })
+    };
+    let (terminal, all) = (EventScope::Terminal, EventScope::All);
+    for (bus, webhook, reply_to, notify) in [
+        (None, None, None, None),
+        (Some(terminal), None, None, Some("terminal")),
+        (None, webhook(all), None, Some("all")),
+        (None, None, Some("orders"), Some("terminal")),
+        (Some(terminal), webhook(all), None, Some("all")),
+        (Some(all), webhook(terminal), None, Some("all")),
+    ] {
+        let mut job = job_of_version_1();
+        job.events = Some(Box::new(EventContext {
+            bus,
+            webhook,
+            reply_to: reply_to.map(|name| name.parse().expect("a name")),
+            ..EventContext::default()
+        }));
+        let item = write(&job);
+        assert_eq!(item.get(name::NOTIFY), notify.map(text).as_ref());
+        assert_eq!(read(&item), Ok(job));
+    }
 }
 
 #[test]

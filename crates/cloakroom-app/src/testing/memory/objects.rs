@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloakroom_core::Digest;
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use tokio::time::sleep;
 
 use super::{Memory, url_of};
 use crate::ports::{
@@ -96,6 +98,17 @@ impl Objects for Memory {
         content_type: &str,
         pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
     ) -> Result<bool, PortError> {
+        // The time for which it takes a piece is part of storing it.
+        let slow = self.state().trouble.slow;
+        let pieces = match slow.filter(|(call, _)| *call == "piece") {
+            Some((_, time)) => pieces
+                .then(move |piece| async move {
+                    sleep(time).await;
+                    piece
+                })
+                .boxed(),
+            None => pieces,
+        };
         put_whole(self, key, content_type, pieces).await
     }
 

@@ -318,6 +318,80 @@ async fn a_job_is_begun_once_for_the_meter_however_often_it_is_deferred() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_an_outage_is_counted_as_a_retry() {
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let make = move |_: crate::testing::Nothing| {
+        let attempt = attempts.fetch_add(1, Ordering::SeqCst);
+        async move {
+            match attempt {
+                0 => {
+                    let bytes = vec![7; 40_000];
+                    let pieces = futures::stream::iter([Ok::<_, HandlerError>(bytes.into())]);
+                    Ok(Output::stream("image/png", pieces))
+                }
+                1 => Err(HandlerError::retryable("out of paper")),
+                _ => Ok(Output::none()),
+            }
+        }
+    };
+    let room = Room::new(vec![Command::json("make", make)]);
+    let key = made(&room).await;
+    room.memory.fail("put", Fault::Before);
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, deferred(&job)), (Status::Succeeded, 1));
+    let facts = room.meter.facts();
+    let count = |is: fn(&Fact) -> bool| facts.iter().filter(|fact| is(fact)).count();
+    assert_eq!(
+        (
+            count(|fact| matches!(fact, Fact::StorageUnavailable)),
+            count(|fact| matches!(fact, Fact::Retried { .. }))
+        ),
+        (1, 1),
+        "{facts:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_streams_has_a_second_more_than_its_time_while_a_piece_is_stored() {
+    let make = |_: crate::testing::Nothing| async {
+        // At the end of the handler's time a piece is being stored, and the next one never comes.
+        let late = async {
+            sleep(Duration::from_millis(29_500)).await;
+            Ok::<_, HandlerError>(bytes::Bytes::from(vec![7; 40_000]))
+        };
+        let pieces = futures::stream::once(late).chain(futures::stream::pending());
+        Ok::<_, HandlerError>(Output::stream("image/png", pieces))
+    };
+    let room = Room::new(vec![
+        Command::json("make", make)
+            .attempts(1)
+            .timeout(Duration::from_secs(30)),
+    ]);
+    let key = made(&room).await;
+    let delivery = room
+        .memory
+        .receive(Duration::from_secs(600))
+        .expect("a message");
+    let (begun, ends_at) = (
+        Instant::now(),
+        room.host.now().after(Duration::from_secs(600)),
+    );
+    room.memory.slow("piece", Duration::from_secs(2));
+    room.worker.handle(&delivery, ends_at).await;
+    let job = room.poll(&key).await;
+    assert_eq!(
+        (job.status, failure(&job).1),
+        (Status::Failed, "attempt-timed-out")
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(45),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 #[test]
 fn a_message_that_cant_be_sent_again_outlasts_an_hour() {
     let received = |receive_count| Delivery {

@@ -75,6 +75,22 @@ async fn a_message_stays_hidden_until_after_the_next_try_to_write_an_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_whose_answer_was_lost_comes_after_its_own_delay() {
+    let room = room();
+    let key = sent(&room, r#"[{"retryable-after": 20}, "answer"]"#).await;
+    let delivery = received(&room, 1);
+    // The first change is the claim.
+    room.memory.fail_nth(1, Fault::After);
+    handle(&room, &delivery).await;
+    assert_eq!(room.poll(&key).await.status, Status::Retrying);
+    let wait = hidden(&room);
+    assert!((18..=20).contains(&wait.as_secs()), "{wait:?}");
+    let facts = room.meter.facts();
+    let retried = |fact: &&Fact| matches!(fact, Fact::Retried { .. });
+    assert_eq!(facts.iter().filter(retried).count(), 1, "{facts:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn just_before_its_functions_end_a_worker_leaves_the_end_to_a_message_that_tells_of_it() {
     for (down, given_up) in [(true, 57_600), (false, 58_500)] {
         let room = room();
