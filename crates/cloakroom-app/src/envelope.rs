@@ -449,6 +449,24 @@ mod tests {
     }
 
     #[test]
+    fn the_length_of_a_stored_payload_is_known_however_it_is_told() {
+        let (job, digest) = (
+            new_job(Timestamp::from_millis(0), 1),
+            Digest::from_content(b"x"),
+        );
+        let payload = PayloadRef::Stored(keys::payload(&job.key(), &digest));
+        let envelope = Envelope::new(&job, "x/y", "", payload, &digest, RequestTrace::default());
+        for (envelope, length) in [
+            (envelope.clone().with_length(7), 7),
+            (envelope.clone().with_text_length(7), 7),
+            (envelope.clone().with_unverified_length(7), 7),
+            (envelope, 0),
+        ] {
+            assert_eq!(envelope.payload_bytes(), length);
+        }
+    }
+
+    #[test]
     fn any_payload_comes_back_byte_for_byte_from_a_message_that_the_queue_takes() {
         let job = new_job(Timestamp::from_millis(0), 1);
         for payload in [

@@ -136,3 +136,16 @@ pub(crate) fn unread(error: BodyError) -> HandlerError {
         BodyError::Unfetched(_) | BodyError::Corrupted => error.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_core::AttemptEnd;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_costs_no_attempt() {
+        let end = unread(BodyError::Disk("no space".to_owned())).into_end();
+        assert!(matches!(end, AttemptEnd::Unavailable(_)), "{end:?}");
+    }
+}

@@ -96,3 +96,19 @@ fn handler_error(error: BoxError) -> HandlerError {
         Err(error) => HandlerError::unexpected(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_core::AttemptEnd;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_layer_is_retryable_and_one_of_a_handler_keeps_its_kind() {
+        let end = handler_error("timed out".into()).into_end();
+        assert!(matches!(end, AttemptEnd::Retryable { .. }), "{end:?}");
+        let failure = HandlerFailure(HandlerError::terminal("no paper"));
+        let end = handler_error(Box::new(failure)).into_end();
+        assert!(matches!(end, AttemptEnd::Terminal(_)), "{end:?}");
+    }
+}

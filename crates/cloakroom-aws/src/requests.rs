@@ -12,3 +12,4 @@ mod script;
 #[cfg(feature = "listeners")]
 mod secret;
 mod table;
+mod wire;

@@ -74,6 +74,13 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
         "again"
     );
     assert_eq!(room.poll(&key).await, job);
+    // A job that had failed before its message became a dead letter can be redriven, too.
+    room.memory
+        .remove(&kept(&room).await[0])
+        .await
+        .expect("removed");
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
+    assert_eq!(kept(&room).await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
