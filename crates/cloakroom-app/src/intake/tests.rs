@@ -8,7 +8,9 @@ use std::time::Duration;
 mod faults;
 mod rejections;
 
-use cloakroom_core::{EventContext, JobKey, ReplyQueue, Status, Tenant, Timestamp, Transition};
+use cloakroom_core::{
+    EventContext, EventScope, JobKey, ReplyQueue, Status, Tenant, Timestamp, Transition,
+};
 use serde_json::Value;
 use tokio::time::sleep;
 

@@ -111,6 +111,23 @@ async fn a_large_payload_is_checked_in_before_anything_refers_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_has_the_retention_of_its_command_and_not_of_its_result() {
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let nothing = |_: Note| async { Ok::<_, HandlerError>(Output::none()) };
+    let room = Room::new(vec![
+        Command::json("note.keep", nothing)
+            .retention(days(5))
+            .result_retention(days(2)),
+    ]);
+    let job = room
+        .send("note.keep", None, "{}")
+        .await
+        .expect("accepted")
+        .job;
+    assert_eq!(job.retention, days(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_inline_limit_is_of_the_whole_message_and_a_setting() {
     let (mut room, _) = room();
     room.submit.inline_limit = 0;

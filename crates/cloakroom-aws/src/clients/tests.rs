@@ -194,6 +194,17 @@ fn a_function_asks_where_its_variables_say() {
 }
 
 #[test]
+fn each_kind_of_endpoint_has_its_own_variable() {
+    for (variable, used) in [
+        ("AWS_USE_FIPS_ENDPOINT", (Some(true), None)),
+        ("AWS_USE_DUALSTACK_ENDPOINT", (None, Some(true))),
+    ] {
+        let sdk = function_clients(&[(variable, "true")]).sdk;
+        assert_eq!((sdk.use_fips(), sdk.use_dual_stack()), used, "{variable}");
+    }
+}
+
+#[test]
 fn a_function_without_variables_asks_aws() {
     for variables in [
         &[][..],

@@ -119,6 +119,20 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
 }
 
 #[test]
+fn jobs_have_listeners_where_the_queue_of_deliveries_is_set() {
+    let listeners = |url| {
+        let jobs = JobsConfig::from_env(&with(&[("CLOAKROOM_DELIVERIES_URL", url)]));
+        jobs.map(|jobs| jobs.listeners)
+    };
+    for unset in ["", " "] {
+        assert_eq!(listeners(unset), Ok(None));
+    }
+    let error = listeners("https://sqs.eu-west-1.amazonaws.com/1/deliveries");
+    let error = error.expect_err("there is no secret");
+    assert_eq!(error.name, "CLOAKROOM_KEYS_SECRET");
+}
+
+#[test]
 fn numbers_keep_to_their_bounds() {
     for (text, good) in [
         ("0", true),

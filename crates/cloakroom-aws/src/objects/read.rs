@@ -258,6 +258,9 @@ mod tests {
             reading.resumes = resumes;
             assert_eq!(rest(reading).await.is_ok(), goes_on, "{resumes}");
         }
+        let mut reading = broken_off(&objects, 1, None).await;
+        reading.resumes = MAX_RESUMES;
+        assert_eq!(rest(reading).await.as_deref(), Ok(WHOLE), "after a byte");
     }
 
     #[tokio::test]

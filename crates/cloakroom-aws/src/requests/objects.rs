@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom_app::ports::{
     DeadLetterStore as _, FetchedPayload, ObjectInfo, Objects as _, Part, PartTerms,
-    PartUploads as _, PortError, ProducerPayloads as _, SourceAborted, UploadTerms,
+    PartUploads as _, PortError, ProducerPayloads as _, ReadError, SourceAborted, UploadTerms,
 };
 use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;
@@ -111,6 +111,42 @@ async fn pieces_that_break_off_leave_nothing_in_the_bucket() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_part_that_fails_while_the_next_one_is_filled_fails_the_object() {
+    let (script, objects) = bucket([ok(BEGUN), error(403, "AccessDenied"), ok("")]);
+    let second = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(Bytes::from_static(b"x"))
+    };
+    let first = stream::iter([Ok(Bytes::from(vec![0; PART]))]);
+    let pieces = first.chain(stream::once(second)).boxed();
+    let put = objects.put_pieces("results/a", "text/plain", pieces).await;
+    assert!(
+        matches!(put, Err(PortError::Misconfigured { .. })),
+        "{put:?}"
+    );
+    assert!(script.requests().contains("AbortMultipartUpload"));
+}
+
+#[tokio::test]
+async fn what_is_denied_is_not_taken_for_missing() {
+    let denied = || error(403, "AccessDenied");
+    let (_, objects) = bucket([denied(), denied(), denied(), denied()]);
+    let is_denied = |error: &PortError| matches!(error, PortError::Misconfigured { .. });
+    let opened = objects.open("a").await.map(|_| ());
+    assert!(is_denied(&opened.expect_err("denied")));
+    for read in [
+        objects.head("a").await.map(|_| ()),
+        objects.get("a").await.map(|_| ()),
+        objects.digest("a").await.map(|_| ()),
+    ] {
+        let Err(ReadError::Port(error)) = read else {
+            panic!("{read:?}")
+        };
+        assert!(is_denied(&error), "{error:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_object_is_opened_and_its_beginning_read() {
     let (script, objects) = bucket([ok("abc"), ok("abc").header("content-range", "bytes 0-2/9")]);
@@ -196,6 +232,19 @@ async fn a_large_object_is_copied_in_parts_of_one_state_of_it() {
         Ok(true)
     );
     insta::assert_snapshot!(script.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_is_completed_in_the_order_of_its_parts() {
+    let late = ok(COPIED).after(Duration::from_secs(1));
+    let (script, objects) = bucket([ok(BEGUN), late, ok(COPIED), ok(COMPLETED)]);
+    let objects = objects.with_small_parts();
+    let info = info(PART as u64 + 1);
+    let copied = objects.copy("uploads/a", &info, "payloads/b");
+    assert_eq!(copied.await, Ok(true));
+    let requests = script.requests();
+    let place = |number: u8| requests.find(&format!("<PartNumber>{number}<"));
+    assert!(place(1) < place(2), "{requests}");
 }
 
 #[tokio::test]

@@ -40,14 +40,15 @@ pub(super) struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
+    delay: Duration,
 }
 
 /// Returns a 200 response with this body.
 pub(super) fn ok(body: &str) -> Answer {
     Answer {
         status: 200,
-        headers: vec![],
         body: body.into(),
+        ..Answer::default()
     }
 }
 
@@ -57,6 +58,11 @@ pub(super) fn failed(status: u16, body: &str) -> Answer {
 }
 
 impl Answer {
+    /// Delays the response.
+    pub(super) fn after(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
@@ -170,7 +176,13 @@ impl HttpConnector for Script {
         for (name, value) in answer.headers {
             response.headers_mut().insert(name, value);
         }
-        HttpConnectorFuture::ready(Ok(response))
+        if answer.delay.is_zero() {
+            return HttpConnectorFuture::ready(Ok(response));
+        }
+        HttpConnectorFuture::new(async move {
+            tokio::time::sleep(answer.delay).await;
+            Ok(response)
+        })
     }
 }
 

@@ -226,6 +226,37 @@ async fn an_unknown_command_waits_and_is_kept_whole_among_the_dead_letters() {
     assert!(letters[0].1.contains("not.yet"), "{}", letters[0].1);
 }
 
+/// Changes the intake.
+fn intake(room: &mut Room) -> &mut ProducerIntake {
+    let intake = room.worker.intake.as_mut().and_then(Arc::get_mut);
+    intake.expect("its only owner")
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_buckets_of_producers_no_object_is_read() {
+    let (mut room, runs) = room();
+    intake(&mut room).buckets.clear();
+    let message = ProducerMessage {
+        payload: object("theirs", "a"),
+        ..producer_message(&room, &ORDER)
+    };
+    room.memory.produce("a pointer", message);
+    room.work_once().await;
+    assert!(!room.memory.calls().contains(&"fetch"));
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_fails_at_its_intake_has_the_listeners_of_its_deployment() {
+    let (mut room, _) = room();
+    intake(&mut room).submit.listeners.bus = Some(EventScope::All);
+    room.memory.produce("{", producer_message(&room, &ORDER));
+    room.work_until_idle().await;
+    let job = room.poll(&key_of(&room, "order-1")).await;
+    let bus = job.events.and_then(|events| events.bus);
+    assert_eq!((job.status, bus), (Status::Failed, Some(EventScope::All)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn where_producers_are_not_let_in_their_messages_are_left_for_the_dead_letters() {
     let (mut room, runs) = room();

@@ -243,6 +243,43 @@ async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_parameters_of_an_upload_are_checked_before_it_is_taken() {
+    let (room, _) = room();
+    for id in [
+        upload(&room, b"the picture").await,
+        upload(&room, b"another picture").await,
+    ] {
+        let answer = room
+            .send_body("file.keep", None, "x=1", Body::Uploaded(id))
+            .await;
+        assert!(
+            matches!(answer, Err(SubmitError::Payload(PayloadError::Invalid(_)))),
+            "{answer:?}"
+        );
+        let corrected = room.send_body("file.keep", None, "text=1", Body::Uploaded(id));
+        assert!(corrected.await.is_ok());
+    }
+}
+
+/// Its job has the digest of its `ETag`, which its content does not match.
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_is_too_large_to_be_digested_is_held_to_its_length() {
+    let count = |_: Note, bytes: Bytes| async move { Output::json(&bytes.len()) };
+    let room = Room::new(vec![
+        Command::binary("file.keep", &["image/png"], count).upload_limit(u64::MAX),
+    ]);
+    let length = usize::try_from(DIGEST_LIMIT).expect("a length") + 1;
+    let id = upload(&room, Vec::leak(vec![0; length])).await;
+    room.memory.calls();
+    room.send_body("file.keep", None, "", Body::Uploaded(id))
+        .await
+        .expect("accepted");
+    assert!(!room.memory.calls().contains(&"digest"));
+    room.work_until_idle().await;
+    assert_eq!(room.memory.only_job().status, Status::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upload_under_the_key_of_another_command_stays_free() {
     let (room, _) = room();
     room.send_body("file.keep", Some("k"), "", png(b"another picture"))
