@@ -94,4 +94,9 @@ mod tests {
         let names = Authorizer::ALL.map(Authorizer::as_str);
         assert_eq!(names, ["none", "iam", "jwt", "api-key", "custom"]);
     }
+
+    #[test]
+    fn no_other_origin_is_allowed_unless_it_is_configured() {
+        assert_eq!(HttpSettings::default().cors, Cors::None);
+    }
 }

@@ -18,8 +18,8 @@ use axum::http::header::HOST;
 use axum::response::Response;
 use cloakroom_http::{HttpSettings, Site};
 use lambda_http::request::LambdaRequest;
-use lambda_http::tower::ServiceExt as _;
 use lambda_http::tower::util::MapRequest;
+use lambda_http::tower::{Service, ServiceExt as _};
 use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt as _, StreamAdapter};
 
 use crate::start::answer;
@@ -32,24 +32,29 @@ pub(crate) async fn serve(router: Router) -> Result<(), Error> {
 
 /// Serves requests with this router until the function ends, and streams the responses.
 pub(crate) async fn stream(router: Router) -> Result<(), Error> {
-    let served = router.map_request(restored as fn(Request) -> Request);
-    let served = StreamAdapter::from(served).map_request(legible as fn(Event) -> Event);
-    lambda_http::lambda_runtime::run(served).await
+    lambda_http::lambda_runtime::run(corrected(router, StreamAdapter::from)).await
 }
 
 /// Wraps a router as a service for events.
 pub fn behind_gateway(router: Router) -> BehindGateway {
-    let served = Adapter::from(router.map_request(restored as fn(Request) -> Request));
-    served.map_request(legible as fn(Event) -> Event)
+    corrected(router, Adapter::from)
 }
 
 type Event = LambdaEvent<LambdaRequest>;
 
+/// Router whose requests are as they were sent.
+type Restored = MapRequest<Router, fn(Request) -> Request>;
+
 /// Service for events.
-type BehindGateway = MapRequest<
-    Adapter<'static, Response, MapRequest<Router, fn(Request) -> Request>>,
-    fn(Event) -> Event,
->;
+type BehindGateway = MapRequest<Adapter<'static, Response, Restored>, fn(Event) -> Event>;
+
+/// Wraps a router by an adapter, and corrects the events before it and the requests after it.
+fn corrected<S: Service<Event>>(
+    router: Router,
+    adapter: impl FnOnce(Restored) -> S,
+) -> MapRequest<S, fn(Event) -> Event> {
+    adapter(router.map_request(restored)).map_request(legible)
+}
 
 /// Changes an event so that `lambda_http` can reconstruct the request completely and without a panic.
 fn legible(mut event: Event) -> Event {

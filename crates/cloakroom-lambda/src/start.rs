@@ -170,6 +170,12 @@ mod tests {
     }
 
     #[test]
+    fn all_facts_are_held_by_the_meter_that_is_written() {
+        let meter = meter();
+        assert!(METER.get().is_some_and(|held| Arc::ptr_eq(held, &meter)));
+    }
+
+    #[test]
     fn what_was_said_of_an_event_is_written_before_its_answer_goes_out() {
         let runtime = Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {

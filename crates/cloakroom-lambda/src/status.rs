@@ -1,4 +1,5 @@
 use cloakroom_aws::{Clients, JobsConfig, environment, http_settings};
+use cloakroom_http::{HttpSettings, Site};
 use lambda_http::Error;
 
 use crate::{gateway, start};
@@ -17,13 +18,56 @@ pub fn status() -> Result<(), Error> {
         let clients = Clients::from_function_env();
         let jobs = cloakroom_aws::jobs(&config, &clients, start::meter());
         let jobs = cloakroom_aws::with_listeners(jobs, &config, &clients);
-        let longest_wait = http.longest_wait;
-        let site = gateway::site(http);
-        if environment("CLOAKROOM_STREAMING").is_some_and(|on| on == "on") {
-            gateway::stream(cloakroom_http::router(site, None, Some(jobs))).await
+        let streams = environment("CLOAKROOM_STREAMING").is_some_and(|on| on == "on");
+        let router = cloakroom_http::router(site(http, streams), None, Some(jobs));
+        if streams {
+            gateway::stream(router).await
         } else {
-            let site = site.longest_stream(longest_wait);
-            gateway::serve(cloakroom_http::router(site, None, Some(jobs))).await
+            gateway::serve(router).await
         }
     })
+}
+
+fn site(http: HttpSettings, streams: bool) -> Site {
+    let longest_wait = http.longest_wait;
+    let site = gateway::site(http);
+    if streams {
+        site
+    } else {
+        site.longest_stream(longest_wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use cloakroom_app::testing::{Nothing, Room};
+    use cloakroom_app::{Command, HandlerError, JobContext, Output};
+    use lambda_http::tower::ServiceExt as _;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn events_end_before_the_gateway_does_unless_they_are_streamed() {
+        let act = |_: Nothing, _: JobContext| async { Ok::<_, HandlerError>(Output::none()) };
+        let room = Room::new(vec![Command::json("act", act)]);
+        let job = room.send("act", None, "{}").await.expect("accepted").job;
+        for (streams, seconds) in [(false, 20), (true, 55)] {
+            let http = HttpSettings {
+                longest_wait: Duration::from_secs(20),
+                ..HttpSettings::default()
+            };
+            let router = cloakroom_http::router(site(http, streams), None, Some(room.jobs.clone()));
+            let request = Request::get(format!("/jobs/{}/events", job.id)).body(Body::empty());
+            let begun = Instant::now();
+            let response = router.oneshot(request.expect("a request")).await;
+            let body = response.expect("infallible").into_body();
+            to_bytes(body, usize::MAX).await.expect("a stream");
+            assert_eq!(begun.elapsed().as_secs(), seconds, "{streams}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 use cloakroom_app::Registry;
 use cloakroom_aws::{Clients, SubmitConfig, http_settings};
+use cloakroom_http::{HttpSettings, Site};
 use cloakroom_webhooks::{Reach, check_url};
 use lambda_http::Error;
 
@@ -20,12 +21,46 @@ pub fn submit(commands: Registry) -> Result<(), Error> {
             commands,
             start::meter(),
         );
-        let site = gateway::site(http);
-        let site = if config.webhooks {
-            site.callbacks(|url| check_url(url, Reach::Public).map_err(|error| error.to_string()))
-        } else {
-            site
-        };
+        let site = site(http, config.webhooks);
         gateway::serve(cloakroom_http::router(site, Some(submit), None)).await
     })
+}
+
+fn site(http: HttpSettings, webhooks: bool) -> Site {
+    let site = gateway::site(http);
+    if webhooks {
+        site.callbacks(|url| check_url(url, Reach::Public).map_err(|error| error.to_string()))
+    } else {
+        site
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use cloakroom_app::testing::{Nothing, Room};
+    use cloakroom_app::{Command, HandlerError, JobContext, Output};
+    use lambda_http::tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn webhooks_go_to_public_addresses_by_https_where_there_are_any() {
+        let act = |_: Nothing, _: JobContext| async { Ok::<_, HandlerError>(Output::none()) };
+        for (webhooks, url, status) in [
+            (true, "https://hooks.example/x", 202),
+            (true, "http://hooks.example/x", 400),
+            (true, "https://127.0.0.1/x", 400),
+            (false, "https://hooks.example/x", 400),
+        ] {
+            let room = Room::new(vec![Command::json("act", act)]);
+            let site = site(HttpSettings::default(), webhooks);
+            let router = cloakroom_http::router(site, Some((room.submit, room.uploads)), None);
+            let request = Request::post("/commands/act").header("callback-url", url);
+            let request = request.body(Body::from("{}")).expect("a request");
+            let response = router.oneshot(request).await.expect("infallible");
+            assert_eq!(response.status(), status, "{webhooks} {url}");
+        }
+    }
 }

@@ -1,4 +1,5 @@
 use aws_lambda_events::sqs::SqsBatchResponse;
+use cloakroom_app::sweep::Rounds;
 use cloakroom_aws::{Clients, SweeperConfig};
 use lambda_http::lambda_runtime::service_fn;
 use lambda_http::{Error, LambdaEvent};
@@ -14,16 +15,54 @@ pub fn sweeper() -> Result<(), Error> {
     start::run(&[], async {
         let config = start::configured(SweeperConfig::from_env);
         let rounds = cloakroom_aws::rounds(&config, &Clients::from_function_env(), start::meter());
-        let sweep = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
-            if let Some(jobs) = stream::accepted(&event.payload) {
-                // An error fails the whole batch. The stream delivers it again for as long as it retains records.
-                rounds.begin(&jobs).await?;
-                return Ok(SqsBatchResponse::default());
-            }
-            let lists = batch::deliveries(serde_json::from_value(event.payload)?);
-            let dispositions = rounds.resume(&lists).await;
-            Ok(batch::response(&lists, &dispositions))
-        };
+        let sweep = async |event: LambdaEvent<Value>| sweep(&rounds, event.payload).await;
         start::answer(service_fn(sweep)).await
     })
+}
+
+/// Handles an event of the table's stream or of the sweeper's own queue.
+async fn sweep(rounds: &Rounds, event: Value) -> Result<SqsBatchResponse, Error> {
+    if let Some(jobs) = stream::accepted(&event) {
+        // An error fails the whole batch. The stream delivers it again for as long as it retains records.
+        rounds.begin(&jobs).await?;
+        return Ok(SqsBatchResponse::default());
+    }
+    let lists = batch::deliveries(serde_json::from_value(event)?);
+    let dispositions = rounds.resume(&lists).await;
+    Ok(batch::response(&lists, &dispositions))
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_app::testing::{Nothing, Room};
+    use cloakroom_app::{Command, HandlerError, JobContext, Output};
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_of_the_stream_that_is_on_no_list_comes_again() {
+        let act = |_: Nothing, _: JobContext| async { Ok::<_, HandlerError>(Output::none()) };
+        let room = Room::new(vec![Command::json("act", act)]);
+        let rounds = Rounds {
+            sweeper: room.sweeper.clone(),
+            lists: room.memory.clone(),
+        };
+        let job = room.send("act", None, "{}").await.expect("accepted").job;
+        room.memory.purge();
+        let image = json!({
+            "tenant": { "S": job.tenant },
+            "id": { "S": job.id },
+            "status": { "S": "accepted" },
+        });
+        let record = json!({ "eventSource": "aws:dynamodb", "dynamodb": { "NewImage": image } });
+        let event = json!({ "Records": [record] });
+        room.memory.down(&["send"]);
+        assert!(sweep(&rounds, event.clone()).await.is_err());
+        assert_eq!(room.memory.messages().0, 0);
+        room.memory.calm();
+        let response = sweep(&rounds, event).await.expect("begun");
+        assert!(response.batch_item_failures.is_empty());
+        assert_eq!(room.memory.messages().0, 1);
+    }
 }

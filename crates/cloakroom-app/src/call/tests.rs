@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloakroom_core::{Job, ResultRef, Status};
+use futures::FutureExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,7 +16,7 @@ use super::*;
 use crate::layer::{HandlerFailure, JobService};
 use crate::submit::Body;
 use crate::testing::Room;
-use crate::{Command, JobContext, Registry, State, StateError};
+use crate::{Admission, Command, JobContext, Registry, State, StateError};
 
 #[derive(Deserialize, JsonSchema)]
 struct Order {
@@ -180,6 +181,32 @@ async fn a_blocking_handler_runs_on_a_thread_of_its_own() {
     };
     let job = run_one(Command::json("order.place", blocking(place))).await;
     assert_eq!(result(job), json!(3));
+}
+
+#[tokio::test]
+async fn the_thread_of_a_blocking_handler_has_its_place_until_it_ends() {
+    let (starts, started) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let ended = Mutex::new(ended);
+    let place = move |_: Order| -> Result<(), HandlerError> {
+        starts.send(()).expect("the test waits");
+        // Until the test drops the other side.
+        _ = ended.lock().expect("one thread").recv();
+        Ok(())
+    };
+    let mut room = Room::new(vec![Command::json("order.place", blocking(place))]);
+    room.worker.admission = Admission::unlimited().with_places(1);
+    let sent = room.send("order.place", None, r#"{"amount":3}"#).await;
+    sent.expect("accepted");
+    tokio::select! {
+        _ = room.work_once() => panic!("its thread waits"),
+        _ = tokio::task::spawn_blocking(move || started.recv()) => {}
+    }
+    // The attempt was dropped, its thread runs on.
+    let admission = &room.worker.admission;
+    assert!(admission.admit(0).now_or_never().is_none());
+    drop(end);
+    admission.admit(0).await.expect("the place is free");
 }
 
 #[tokio::test]

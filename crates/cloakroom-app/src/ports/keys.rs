@@ -173,6 +173,13 @@ mod tests {
                 key.starts_with(&keys::dead_letters_prefix(&job.tenant)),
                 "{key}"
             );
+            let other = JobKey {
+                tenant: format!("{tenant}-eu").parse().expect("a name"),
+                ..job.clone()
+            };
+            let others = keys::dead_letter(Some(&other), "m-1");
+            let own = keys::dead_letters_prefix(&job.tenant);
+            assert!(!others.starts_with(&own), "{others}");
             assert_eq!(keys::job_of_dead_letter(&key), Some(job), "{key}");
         }
         for key in [
