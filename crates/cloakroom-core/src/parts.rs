@@ -124,6 +124,8 @@ mod tests {
             (1, 1, 64),
             (64 * MIB + 1, 2, 64),
             (700 * GIB, 9_956, 72),
+            // A byte more than 10,000 parts of 65 MiB.
+            (650_000 * MIB + 1, 9_849, 66),
             (LARGEST_UPLOAD, 9_987, 525),
         ] {
             let it = PartLayout::new(length, None).expect("any number of parts");
