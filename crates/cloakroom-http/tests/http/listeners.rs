@@ -156,6 +156,22 @@ async fn a_delivery_is_listed_with_its_attempts_and_the_time_of_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_has_not_ended_has_deliveries_too() {
+    let service = listening();
+    let headers = [
+        ("callback-url", "https://hooks.example/x"),
+        ("callback-events", "all"),
+    ];
+    let accepted = service.act("answer", &headers).await;
+    let publisher = service.room.jobs.publisher.clone().expect("a publisher");
+    let job = service.room.memory.only_job();
+    publisher.publish(&job).await.expect("published");
+    let path = format!("{}/deliveries", accepted.header("location"));
+    let list = service.get(&path, &[]).await.json();
+    assert_eq!(list["deliveries"][0]["id"], "1-webhook");
+}
+
+#[tokio::test(start_paused = true)]
 async fn deliveries_of_another_tenants_job_are_unknown() {
     let service = service_with(Site::default().tenant(|parts| {
         let name = parts.headers.get("x-tenant")?.to_str().ok()?;

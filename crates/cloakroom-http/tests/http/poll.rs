@@ -278,6 +278,17 @@ async fn a_poll_waits_for_a_change_from_what_the_client_knows() {
         (304, "wait=5")
     );
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
+    let html = ("accept", "text/html");
+    let page = service.get(location, &[html]).await;
+    let known = ("if-none-match", page.header("etag"));
+    let same = service
+        .get(location, &[html, ("prefer", "wait=5"), known])
+        .await;
+    assert_eq!(
+        (same.status, begun.elapsed()),
+        (304, Duration::from_secs(10)),
+        "a page has a tag of its own"
+    );
     let begun = Instant::now();
     let stale = service
         .get(

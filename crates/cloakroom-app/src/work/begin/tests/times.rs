@@ -82,9 +82,8 @@ async fn a_worker_takes_over_when_the_lease_is_over_and_has_one_that_begins_then
     assert_eq!(job.ready_at, job.created_at.after(seconds(30 + 30)));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_job_is_not_begun_a_millisecond_before_its_time() {
-    let room = room(u64::MAX, task());
+/// Submits a job that may begin after this time.
+async fn sent_for_later(room: &Room, wait: Duration) -> JobKey {
     let submission = Submission {
         tenant: Tenant::default(),
         command: "task".parse().expect("a name"),
@@ -94,12 +93,32 @@ async fn a_job_is_not_begun_a_millisecond_before_its_time() {
             bytes: r#"{"seconds": 0}"#.into(),
         },
         query: String::new(),
-        not_before: Some(room.host.now().after(seconds(2000))),
+        not_before: Some(room.host.now().after(wait)),
         trace: RequestTrace::default(),
         events: None,
     };
     let submitted = room.submit.submit(submission).await.expect("accepted");
-    let key = submitted.job.key();
+    submitted.job.key()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_for_later_must_begin_within_its_limit_from_then() {
+    for (early, status) in [
+        (A_MILLISECOND, Status::Succeeded),
+        (Duration::ZERO, Status::Failed),
+    ] {
+        let room = room(u64::MAX, task().start_within(seconds(60)));
+        let key = sent_for_later(&room, seconds(600)).await;
+        sleep(seconds(660).saturating_sub(early)).await;
+        assert_eq!(handle(&room, &received(&room)).await, Disposition::Done);
+        assert_eq!(room.poll(&key).await.status, status);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_not_begun_a_millisecond_before_its_time() {
+    let room = room(u64::MAX, task());
+    let key = sent_for_later(&room, seconds(2000)).await;
     sleep(seconds(900)).await;
     let early = received(&room);
     sleep(seconds(1100).saturating_sub(A_MILLISECOND)).await;
