@@ -49,6 +49,13 @@ async fn careless(_: Nothing, body: BodyStream, _: JobContext) -> Result<Output,
     Output::json(&pieces)
 }
 
+/// Blames the client for every error of its payload.
+async fn strict(_: Nothing, body: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
+    let pieces = body.try_collect::<Vec<_>>().await;
+    pieces.map_err(|_| HandlerError::terminal("not an image"))?;
+    Ok(Output::none())
+}
+
 /// Returns a result larger than its payload, and fails in the middle.
 async fn broken(_: Nothing, _: BodyStream, _: JobContext) -> Result<Output, HandlerError> {
     let pieces = (0..100).map(|n| {
@@ -101,6 +108,7 @@ fn room() -> Room {
             Command::binary("file", TEXT, file),
             Command::binary("beginning", TEXT, beginning),
             Command::binary("careless", TEXT, careless),
+            Command::binary("strict", TEXT, strict),
             Command::binary("broken", TEXT, broken),
             Command::binary("panicking", TEXT, panicking),
             Command::binary("threads", TEXT, threads),
@@ -188,7 +196,7 @@ async fn a_payload_comes_as_its_handler_takes_it_and_a_result_goes_as_its_handle
 
 #[tokio::test(start_paused = true)]
 async fn a_payload_that_is_not_what_was_accepted_fails_the_job_whatever_its_handler_makes_of_it() {
-    for command in ["bytes", "stream", "file", "beginning", "careless"] {
+    for command in ["bytes", "stream", "file", "beginning", "careless", "strict"] {
         let mut room = room();
         room.submit.inline_limit = 0;
         let key = sent(&room, command, vec![1; 100]).await;

@@ -194,6 +194,14 @@ async fn success_without_a_result_or_a_resource_has_no_content() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_result_is_served_though_its_job_has_a_resource_too() {
+    let service = service();
+    let path = format!("{}/result", service.finished_job("both").await);
+    let result = service.get(&path, &[]).await;
+    assert_eq!((result.status, result.text()), (200, "42"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn until_there_is_a_result_the_job_is_answered() {
     let service = service();
     let location = service

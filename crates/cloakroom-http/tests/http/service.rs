@@ -41,6 +41,8 @@ enum Kind {
     Nothing,
     /// A resource and no result.
     Resource,
+    /// A resource and a result.
+    Both,
     /// Fails with the service's own code and status.
     Fail,
     /// Fails with the handler's code and status.
@@ -58,6 +60,7 @@ async fn act(act: Act, job: JobContext) -> Result<Output, HandlerError> {
         Kind::Page => Ok(Output::bytes("text/html", "<script>alert(1)</script>")),
         Kind::Nothing => Ok(Output::none()),
         Kind::Resource => Output::none().at("/reports/7"),
+        Kind::Both => Output::json(&42)?.at("/reports/7"),
         Kind::Fail => Err(HandlerError::terminal(
             "the printer is out of paper; fill it and submit again",
         )),

@@ -214,6 +214,21 @@ async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_in_parts_keeps_the_checksum_that_its_client_declared() {
+    let service = service();
+    let digest = cloakroom_core::Digest::from_content(b"");
+    // In base64.
+    let sha256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let terms = json!({ "content_type": "image/png", "content_length": 10 * MIB, "sha256": sha256, "parts": 2 });
+    let id = ask_for_parts(&service, &terms).await.json()["upload_id"].clone();
+    let id = id.as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let store = &service.room.submit.shared.store;
+    let record = store.upload(&Tenant::default(), id).await;
+    let kept = record.expect("memory").expect("a record").terms.sha256;
+    assert_eq!(kept, Some(digest));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_that_comes_before_all_parts_is_rejected_with_the_missing_ones() {
     let service = service();
     let terms =
@@ -247,7 +262,7 @@ async fn a_command_that_comes_before_all_parts_is_rejected_with_the_missing_ones
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_over_5_gib_comes_in_parts_which_are_listed_page_by_page() {
-    let service = service();
+    let service = service_with(cloakroom_http::Site::from_base_url("/v1"));
     let terms = |length: u64| json!({ "content_type": "a/b", "content_length": length });
     let response = ask_for_parts(&service, &terms(5 * 1024 * MIB + 1)).await;
     assert_eq!(
@@ -266,6 +281,7 @@ async fn an_upload_over_5_gib_comes_in_parts_which_are_listed_page_by_page() {
     );
     let (mut listed, mut page) = (parts(&response), response);
     while let Some(next) = page.json()["next"].as_str() {
+        assert!(next.starts_with("/v1/uploads/"), "{next}");
         page = service.get(next, &[]).await;
         listed.extend(parts(&page));
     }

@@ -235,3 +235,15 @@ async fn a_byte_order_mark_is_skipped_and_belongs_to_the_fingerprint() {
     service.room.work_until_idle().await;
     assert_eq!(service.room.memory.only_job().status.as_str(), "succeeded");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_of_a_finished_job_is_no_asynchronous_response() {
+    let service = service();
+    let headers = [("prefer", "respond-async"), ("idempotency-key", "a")];
+    for (status, applied) in [(202, "respond-async"), (200, "")] {
+        let response = service.act("answer", &headers).await;
+        assert_eq!(response.status, status);
+        assert_eq!(response.header("preference-applied"), applied);
+        service.room.work_until_idle().await;
+    }
+}
