@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use cloakroom_app::ports::{JobStore as _, PartsRecord, PortError, UploadTerms};
+use cloakroom_app::ports::{
+    DeliveryStore as _, JobStore as _, PartsRecord, PortError, UploadTerms,
+};
 use cloakroom_app::testing::new_job;
 use cloakroom_core::transition::Claim;
 use cloakroom_core::{
-    Digest, Isolation, Job, Lease, LeaseToken, Tenant, Timestamp, Transition, UploadId,
+    DeliveryLog, Digest, Isolation, Job, Lease, LeaseToken, Tenant, Timestamp, Transition, UploadId,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::script::{Answer, Script, failed, ok};
@@ -193,4 +196,81 @@ async fn a_refusal_that_does_not_show_the_job_is_an_error_of_a_new_one_and_none_
     );
     let changed = store.change(&job().key(), &claim(&job())).await;
     assert_eq!(changed, Ok(cloakroom_app::ports::Change::Refused(None)));
+}
+
+/// Makes one call of the table, whose result does not matter if it is one.
+async fn call(store: &DynamoStore, name: &str) -> Result<(), PortError> {
+    let (job, tenant) = (job(), Tenant::default());
+    match name {
+        "accept" => store.accept(&job).await.map(drop),
+        "change" => store.change(&job.key(), &claim(&job)).await.map(drop),
+        "change_unseen" => store.change_unseen(&job, &claim(&job)).await.map(drop),
+        "load" => store.load(&job.key()).await.map(drop),
+        "take_upload" => {
+            let taken = store.take_upload(&tenant, upload(), job.id, NOW);
+            taken.await.map(drop)
+        }
+        "upload" => store.upload(&tenant, upload()).await.map(drop),
+        "load_deliveries" => store.load_deliveries(&job.key(), NOW).await.map(drop),
+        "save_deliveries" => {
+            let log = DeliveryLog::default();
+            let key = job.key();
+            let saved = store.save_deliveries(&key, NOW, &log, Some(1), NOW);
+            saved.await.map(drop)
+        }
+        "open_jobs" => store.open_jobs().await.map(drop),
+        "listened_jobs" => store.listened_jobs().await.map(drop),
+        _ => unreachable!("{name}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_takes_an_error_for_a_refusal_or_for_nothing() {
+    let denied = || {
+        failed(
+            400,
+            r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#,
+        )
+    };
+    let fault = || {
+        failed(
+            500,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#,
+        )
+    };
+    for name in [
+        "accept",
+        "change",
+        "change_unseen",
+        "load",
+        "take_upload",
+        "upload",
+        "load_deliveries",
+        "save_deliveries",
+        "open_jobs",
+        "listened_jobs",
+    ] {
+        let (_, store) = store([denied()]);
+        let called = call(&store, name).await;
+        assert!(
+            matches!(called, Err(PortError::Misconfigured { .. })),
+            "{name}: {called:?}"
+        );
+        let (_, store) = self::store([fault(), fault(), fault()]);
+        let called = call(&store, name).await;
+        assert!(
+            matches!(called, Err(PortError::Unavailable { .. })),
+            "{name}: {called:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn jobs_with_listeners_are_found_beside_one_that_cant_be_read() {
+    let readable = crate::testing::image_of(&job());
+    let mut unreadable = readable.clone();
+    unreadable["v"] = json!({ "N": "9" });
+    let page = json!({ "Items": [unreadable, readable] }).to_string();
+    let (_, store) = store([ok(&page)]);
+    assert_eq!(store.listened_jobs().await, Ok(vec![job()]));
 }
