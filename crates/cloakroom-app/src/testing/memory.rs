@@ -109,6 +109,11 @@ impl Memory {
             .push_back((call, Box::new(change)));
     }
 
+    /// Changes the jobs.
+    pub fn alter(&self, change: impl FnOnce(&mut Records)) {
+        change(&mut self.state().jobs);
+    }
+
     /// Makes the records of a job and of its deliveries unreadable.
     pub fn damage(&self, key: &JobKey) {
         self.state().damaged.insert(key.clone());
@@ -257,6 +262,11 @@ impl Memory {
         keys
     }
 
+    /// Returns the keys of all jobs.
+    pub fn job_keys(&self) -> Vec<JobKey> {
+        self.state().jobs.keys().cloned().collect()
+    }
+
     /// Returns the only job.
     ///
     /// # Panics
@@ -273,8 +283,10 @@ impl Memory {
         effect: impl Fn(&mut State) -> T + Send,
     ) -> Result<T, PortError> {
         let slow = self.state().trouble.slow;
-        if let Some((_, time)) = slow.filter(|(call, _)| *call == name) {
-            sleep(time).await;
+        match slow.filter(|(call, _)| *call == name) {
+            Some((_, time)) => sleep(time).await,
+            // As a call over a network does: concurrent use cases interleave between any two calls.
+            None => tokio::task::yield_now().await,
         }
         let mut state = self.state();
         state.calls.push(name);

@@ -3,6 +3,7 @@
 mod cancel;
 mod common;
 mod events;
+mod every_route;
 mod find;
 mod landing;
 mod listeners;

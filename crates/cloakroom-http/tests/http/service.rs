@@ -239,6 +239,12 @@ impl Service {
         location
     }
 
+    /// Works after the requests of the same moment are processed.
+    pub(crate) async fn work_soon(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.room.work_until_idle().await;
+    }
+
     /// Submits a job, and works in the background until it naps or waits for its second attempt. Returns the path of the job.
     pub(crate) async fn running_job(&self, act: &str) -> (String, JoinHandle<()>) {
         let location = self

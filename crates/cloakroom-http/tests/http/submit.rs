@@ -67,10 +67,7 @@ async fn a_client_may_wait_for_the_end() {
     let service = service();
     for prefer in ["wait=10", "respond-async, wait=10"] {
         let headers = [("prefer", prefer)];
-        let (response, ()) = tokio::join!(
-            service.act("answer", &headers),
-            service.room.work_until_idle()
-        );
+        let (response, ()) = tokio::join!(service.act("answer", &headers), service.work_soon());
         assert_eq!(
             (response.status, response.header("preference-applied")),
             (200, "wait=10"),
@@ -80,7 +77,7 @@ async fn a_client_may_wait_for_the_end() {
         assert_eq!(response.json()["result"], json!({ "answer": 42 }));
         assert!(!response.header("location").is_empty());
     }
-    let (failed, ()) = tokio::join!(service.act("refuse", &WAIT), service.room.work_until_idle());
+    let (failed, ()) = tokio::join!(service.act("refuse", &WAIT), service.work_soon());
     failed.problem(422, "out-of-paper");
     assert!(
         !failed.header("location").is_empty() && failed.header("preference-applied") == "wait=10"

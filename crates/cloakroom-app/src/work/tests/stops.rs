@@ -56,7 +56,7 @@ async fn a_table_that_answers_late_keeps_no_attempt_from_its_deadline() {
     let late = async {
         sleep(Duration::from_secs(1)).await;
         room.memory.slow("change", Duration::from_secs(60));
-        sleep(Duration::from_secs(27)).await;
+        sleep(Duration::from_secs(26)).await;
         room.memory.slow("change", Duration::ZERO);
     };
     let (disposition, ()) = tokio::join!(room.worker.handle(&delivery, ends_at), late);

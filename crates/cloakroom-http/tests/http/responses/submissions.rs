@@ -61,7 +61,7 @@ pub(super) async fn commands(record: &mut Record) {
     let waits = [JSON, ("prefer", "wait=5")];
     tokio::join!(
         record.request("wait=5, over", &service, ACT, &waits, "{}"),
-        service.room.work_until_idle()
+        service.work_soon()
     );
     let cancelled = record
         .request(
