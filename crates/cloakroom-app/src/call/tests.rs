@@ -214,9 +214,14 @@ async fn a_blocking_handler_that_panics_fails_its_attempt() {
     fn place(_: Order) -> Result<(), HandlerError> {
         panic!("no paper left")
     }
-    let job = run_one(Command::json("order.place", blocking(place)).attempts(1)).await;
+    let base = Duration::from_millis(1);
+    let command = Command::json("order.place", blocking(place))
+        .attempts(2)
+        .backoff(base, base);
+    let job = run_one(command).await;
     let failure = job.failure.expect("a failure");
     assert!(failure.detail.ends_with("the handler panicked"));
+    assert_eq!(job.attempt, 2, "a panic is tried again");
 }
 
 #[tokio::test(start_paused = true)]

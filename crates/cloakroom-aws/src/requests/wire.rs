@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::intake::ProducerTenants;
-use cloakroom_app::meter::LogMeter;
+use cloakroom_app::meter::{Fact, LogMeter};
 use cloakroom_app::ports::{Objects, Queue, keys};
-use cloakroom_app::testing::new_job;
+use cloakroom_app::testing::{MemoryMeter, new_job};
 use cloakroom_app::work::WorkerSettings;
 use cloakroom_app::{Listeners, Registry, Shared};
-use cloakroom_core::{Digest, Namespace, Tenant, Timestamp};
+use cloakroom_core::{Digest, EventScope, Namespace, Tenant, Timestamp};
 
 use super::script::{Script, failed};
 use crate::config::{
@@ -102,32 +102,74 @@ fn worker_config() -> WorkerConfig {
     }
 }
 
+fn dead_letters_config() -> DeadLettersConfig {
+    DeadLettersConfig {
+        table: "jobs".into(),
+        bucket: "payloads".into(),
+        dead_letters_url: DEAD_LETTERS.into(),
+    }
+}
+
+fn sweeper_config() -> SweeperConfig {
+    SweeperConfig {
+        table: "jobs".into(),
+        queue_url: QUEUE.into(),
+        lists_url: LISTS.into(),
+    }
+}
+
 fn commands() -> Registry {
     Registry::new(vec![])
 }
 
-/// The places of use case, port by port: a request contains the text beside it.
+#[test]
+fn every_use_case_counts_with_the_meter_that_it_is_given() {
+    let clients = Script::new([]).clients();
+    let meter = Arc::new(MemoryMeter::default());
+    let submit = wire::submit(&submit_config(), &clients, commands(), meter.clone());
+    let worker = wire::worker(&worker_config(), &clients, commands(), meter.clone());
+    let intake = worker.intake.expect("producers");
+    let letters = wire::dead_letters(&dead_letters_config(), &clients, meter.clone());
+    let rounds = wire::rounds(&sweeper_config(), &clients, meter.clone());
+    for (n, shared) in [
+        &submit.0.shared,
+        &submit.1.shared,
+        &worker.shared,
+        &intake.submit.shared,
+        &letters.shared,
+        &rounds.sweeper.shared,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let command = "act".parse().expect("a name");
+        shared.meter.count(&command, Fact::Unreadable);
+        assert_eq!(meter.facts(), [Fact::Unreadable], "{n}");
+    }
+}
+
+#[test]
+fn producers_have_the_listeners_of_their_deployment() {
+    let mut config = worker_config();
+    let listeners = Listeners {
+        reply_queues: ["orders".parse().expect("a name")].into(),
+        bus: Some(EventScope::All),
+    };
+    config.producers.as_mut().expect("producers").listeners = listeners.clone();
+    let clients = Script::new([]).clients();
+    let worker = wire::worker(&config, &clients, commands(), Arc::new(LogMeter));
+    let intake = worker.intake.expect("producers");
+    assert_eq!(intake.submit.listeners, listeners);
+}
+
 #[tokio::test]
 async fn every_port_has_the_place_that_its_configuration_names() {
     let meter = || Arc::new(LogMeter);
     let submit = |clients: &Clients| wire::submit(&submit_config(), clients, commands(), meter());
     let worker = |clients: &Clients| wire::worker(&worker_config(), clients, commands(), meter());
-    let dead_letters = |clients: &Clients| {
-        let config = DeadLettersConfig {
-            table: "jobs".into(),
-            bucket: "payloads".into(),
-            dead_letters_url: DEAD_LETTERS.into(),
-        };
-        wire::dead_letters(&config, clients, meter())
-    };
-    let rounds = |clients: &Clients| {
-        let config = SweeperConfig {
-            table: "jobs".into(),
-            queue_url: QUEUE.into(),
-            lists_url: LISTS.into(),
-        };
-        wire::rounds(&config, clients, meter())
-    };
+    let dead_letters =
+        |clients: &Clients| wire::dead_letters(&dead_letters_config(), clients, meter());
+    let rounds = |clients: &Clients| wire::rounds(&sweeper_config(), clients, meter());
     let jobs = |clients: &Clients| {
         let config = JobsConfig {
             table: "jobs".into(),
