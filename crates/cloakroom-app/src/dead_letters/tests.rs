@@ -190,7 +190,7 @@ async fn a_job_that_is_done_or_no_longer_wanted_leaves_no_letter() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_call_fails_the_letter_comes_back_and_ends_its_job() {
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [Fault::Before, Fault::Denied, Fault::After] {
         for n in 0..4 {
             let room = room();
             let (key, letter) = letter(&room).await;

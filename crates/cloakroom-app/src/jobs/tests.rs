@@ -191,7 +191,7 @@ async fn a_job_that_is_over_is_not_cancelled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wish_that_may_not_have_been_written_is_to_be_sent_again() {
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [Fault::Before, Fault::Denied, Fault::After] {
         let room = room();
         let key = accepted(&room).await;
         room.memory.fail_nth(0, fault);

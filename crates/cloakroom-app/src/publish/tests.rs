@@ -52,7 +52,7 @@ async fn a_change_is_recorded_before_its_message_is_sent() {
 async fn whatever_fails_a_second_publication_completes_the_first() {
     let calls = 3;
     for n in 0..calls {
-        for fault in [Fault::Before, Fault::After] {
+        for fault in [Fault::Before, Fault::Denied, Fault::After] {
             let room = Listening::default();
             let job = room.job(Status::Succeeded, 3);
             room.memory.fail_nth(n, fault);

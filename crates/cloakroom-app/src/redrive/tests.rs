@@ -146,7 +146,7 @@ async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_call_fails_a_second_redrive_brings_the_job_to_its_end() {
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [Fault::Before, Fault::Denied, Fault::After] {
         for n in 0..5 {
             let (room, key) = room().await;
             let letter = letters(&room).await.pop().expect("a letter");

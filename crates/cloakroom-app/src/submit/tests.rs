@@ -158,7 +158,7 @@ where
 async fn whichever_call_fails_before_or_after_its_effect_the_job_runs_once_to_its_end() {
     for payload in ["{}", &large()] {
         for key in [Some("k"), None] {
-            for fault in [Fault::Before, Fault::After] {
+            for fault in [Fault::Before, Fault::Denied, Fault::After] {
                 for n in 0..8 {
                     let (room, runs) = room();
                     room.memory.fail_nth(n, fault);

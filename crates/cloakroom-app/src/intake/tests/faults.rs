@@ -46,7 +46,7 @@ async fn whichever_call_fails_the_command_is_done_once_or_its_job_fails_as_it_mu
         ("{}", object("ours", "1"), Status::Accepted),
     ] {
         let mut calls = 0;
-        for fault in [Fault::Before, Fault::After] {
+        for fault in [Fault::Before, Fault::Denied, Fault::After] {
             for n in 0..100 {
                 let (room, runs) = room();
                 room.memory

@@ -14,7 +14,11 @@ struct Parameters {
     grey: bool,
     name: String,
     kind: Option<Kind>,
+    pages: Option<Pages>,
 }
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Pages(u8);
 
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,7 +32,8 @@ fn read(query: &str) -> Result<Parameters, String> {
 
 #[test]
 fn parameters_are_read_as_their_types() {
-    let query = "width=200&left=-3&scale=1.5e1&small=1&grey=true&name=a+%26+1.0&kind=wide&other=x";
+    let query =
+        "width=200&left=-3&scale=1.5e1&small=1&grey=true&name=a+%26+1.0&kind=wide&pages=7&other=x";
     let expected = Parameters {
         width: Some(200),
         left: Some(-3),
@@ -37,6 +42,7 @@ fn parameters_are_read_as_their_types() {
         grey: true,
         name: "a & 1.0".to_owned(),
         kind: Some(Kind::Wide),
+        pages: Some(Pages(7)),
     };
     assert_eq!(read(query), Ok(expected));
     assert_eq!(read(""), Ok(Parameters::default()));

@@ -200,7 +200,7 @@ async fn a_record_that_can_not_be_read_is_counted_and_holds_up_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_call_fails_another_look_ends_them_all() {
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [Fault::Before, Fault::Denied, Fault::After] {
         for n in 0..7 {
             let room = room();
             let keys = [sent(&room).await, sent(&room).await, sent(&room).await];

@@ -280,7 +280,7 @@ async fn a_job_lapses_at_the_end_of_its_time_and_not_before_and_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lapse_that_may_not_have_been_written_keeps_the_message() {
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [Fault::Before, Fault::Denied, Fault::After] {
         let room = Room::new(vec![
             Command::json("play", play).start_within(Duration::from_secs(60)),
         ]);
@@ -303,7 +303,7 @@ async fn a_lapse_that_may_not_have_been_written_keeps_the_message() {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_in_place_of_a_dead_worker_that_may_not_have_been_written_keeps_the_message() {
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [Fault::Before, Fault::Denied, Fault::After] {
         let (room, key, delivery) = dead(2).await;
         room.memory.fail_nth(1, fault);
         assert_eq!(handle(&room, &delivery).await, Disposition::Keep);
