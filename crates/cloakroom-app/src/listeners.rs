@@ -84,7 +84,13 @@ mod tests {
             bus: Some(EventScope::All),
             ..asked
         };
-        assert_eq!(completed(&listeners, &asked), Some(with_bus(asked)));
+        assert_eq!(completed(&listeners, &asked), Some(with_bus(asked.clone())));
+        let alone = EventContext {
+            reply_to: None,
+            ..asked
+        };
+        let heard = completed(&listeners, &alone).expect("listeners");
+        assert_eq!(heard.traceparent.as_deref(), Some("00-1"), "by the bus");
         let every = listeners.complete(None).expect("permitted");
         assert_eq!(every.map(|it| *it), Some(with_bus(EventContext::default())));
     }

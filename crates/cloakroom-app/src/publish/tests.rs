@@ -49,6 +49,16 @@ async fn a_change_is_recorded_before_its_message_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_is_published_late_is_due_from_then() {
+    let room = Listening::default();
+    let job = room.job(Status::Running, 2);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    room.publisher.publish(&job).await.expect("published");
+    let log = room.publisher.deliveries(&job).await.expect("read");
+    assert_eq!(log.deliveries[0].next_at, Some(room.host.now()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn whatever_fails_a_second_publication_completes_the_first() {
     let calls = 3;
     for n in 0..calls {
