@@ -128,22 +128,72 @@ async fn a_part_that_fails_while_the_next_one_is_filled_fails_the_object() {
     assert!(script.requests().contains("AbortMultipartUpload"));
 }
 
-#[tokio::test]
-async fn what_is_denied_is_not_taken_for_missing() {
-    let denied = || error(403, "AccessDenied");
-    let (_, objects) = bucket([denied(), denied(), denied(), denied()]);
-    let is_denied = |error: &PortError| matches!(error, PortError::Misconfigured { .. });
-    let opened = objects.open("a").await.map(|_| ());
-    assert!(is_denied(&opened.expect_err("denied")));
-    for read in [
-        objects.head("a").await.map(|_| ()),
-        objects.get("a").await.map(|_| ()),
-        objects.digest("a").await.map(|_| ()),
+/// Makes one call of the bucket, whose result does not matter if it is one.
+async fn call(objects: &S3Objects, name: &str) -> Result<(), PortError> {
+    let of_read = |read: Result<(), ReadError>| {
+        read.map_err(|error| match error {
+            ReadError::Port(error) => error,
+            ReadError::Corrupted => panic!("{name}: {error}"),
+        })
+    };
+    let x = Bytes::from_static(b"x");
+    match name {
+        "put" => objects.put("a", "a/b", x).await,
+        "put_pieces" => {
+            let pieces = stream::iter([Ok(x)]).boxed();
+            objects.put_pieces("a", "a/b", pieces).await.map(drop)
+        }
+        "open" => objects.open("a").await.map(drop),
+        "head" => of_read(objects.head("a").await.map(drop)),
+        "get" => of_read(objects.get("a").await.map(drop)),
+        "digest" => of_read(objects.digest("a").await.map(drop)),
+        "info" => objects.info("a").await.map(drop),
+        "copy" => objects.copy("a", &info(5), "b").await.map(drop),
+        "delete" => objects.delete("a").await,
+        "begin_parts" => objects.begin_parts("a", &terms(None)).await.map(drop),
+        "parts" => objects.parts("a", "u-1", 1..=2).await.map(drop),
+        "join_parts" => objects.join_parts("a", "u-1", &[]).await.map(drop),
+        "store" => objects.store("a", "x").await,
+        "list" => objects.list("a", None).await.map(drop),
+        "read" => objects.read("a").await.map(drop),
+        "remove" => objects.remove("a").await,
+        _ => unreachable!("{name}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_takes_an_error_for_something_missing() {
+    for name in [
+        "put",
+        "put_pieces",
+        "open",
+        "head",
+        "get",
+        "digest",
+        "info",
+        "copy",
+        "delete",
+        "begin_parts",
+        "parts",
+        "join_parts",
+        "store",
+        "list",
+        "read",
+        "remove",
     ] {
-        let Err(ReadError::Port(error)) = read else {
-            panic!("{read:?}")
-        };
-        assert!(is_denied(&error), "{error:?}");
+        let (_, objects) = bucket([error(403, "AccessDenied")]);
+        let denied = call(&objects, name).await;
+        assert!(
+            matches!(denied, Err(PortError::Misconfigured { .. })),
+            "{name}: {denied:?}"
+        );
+        let fault = || error(500, "InternalError");
+        let (_, objects) = bucket([fault(), fault(), fault()]);
+        let failed = call(&objects, name).await;
+        assert!(
+            matches!(failed, Err(PortError::Unavailable { .. })),
+            "{name}: {failed:?}"
+        );
     }
 }
 

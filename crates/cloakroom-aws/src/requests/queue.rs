@@ -336,3 +336,34 @@ async fn a_queue_with_schedules_hides_and_tells_of_itself_as_any() {
         "{requests}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_call_hides_an_error() {
+    for name in ["send", "hide", "state", "receive", "delete"] {
+        let call = async |queue: &SqsQueue| match name {
+            "send" => {
+                queue
+                    .send(&tenant(), "x".into(), Duration::ZERO, None)
+                    .await
+            }
+            "hide" => queue.hide("r-1", Duration::from_secs(1)).await,
+            "state" => queue.state().await.map(drop),
+            "receive" => queue.receive(1, Duration::ZERO).await.map(drop),
+            _ => queue.delete("r-1").await,
+        };
+        let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#;
+        let (_, queue) = queue([failed(403, denied)]);
+        let called = call(&queue).await;
+        assert!(
+            matches!(called, Err(PortError::Misconfigured { .. })),
+            "{name}: {called:?}"
+        );
+        let fault = || failed(500, r#"{"__type":"com.amazonaws.sqs#InternalError"}"#);
+        let (_, queue) = self::queue([fault(), fault(), fault()]);
+        let called = call(&queue).await;
+        assert!(
+            matches!(called, Err(PortError::Unavailable { .. })),
+            "{name}: {called:?}"
+        );
+    }
+}
