@@ -57,7 +57,9 @@ mod tests {
             host: room.host.clone(),
             keys: room.memory.clone(),
         };
-        let job = room.job(Status::Running, 2);
+        let mut job = room.job(Status::Running, 2);
+        // It lives on while it runs, so its link does, too.
+        job.retention = Duration::from_secs(60);
         let hour = Duration::from_secs(3600);
         let scope = vec![TicketScope::Read, TicketScope::Cancel];
         let (text, ticket) = links

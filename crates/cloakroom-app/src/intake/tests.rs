@@ -169,6 +169,17 @@ async fn a_message_names_its_reply_queue_and_what_its_job_belongs_to() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_names_what_its_job_belongs_to_without_a_reply_queue_too() {
+    let (room, _) = room();
+    let attributes = [&ORDER[..], &[(CORRELATION_ID, "basket-7")]].concat();
+    let message = producer_message(&room, &attributes);
+    room.memory.produce(r#"{"text":"abc"}"#, message);
+    room.work_until_idle().await;
+    let job = room.poll(&key_of(&room, "order-1")).await;
+    assert_eq!(job.correlation_id(), "basket-7");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_key_the_messages_id_is_one() {
     let (room, runs) = room();
     let ids = [(); 2].map(|()| {

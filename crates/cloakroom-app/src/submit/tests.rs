@@ -269,6 +269,22 @@ async fn becomes_its_job_whichever_call_fails(upload: impl AsyncFn(&Room) -> Upl
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_must_begin_soon_may_be_submitted_for_later() {
+    let nothing = |_: Note| async { Ok::<_, HandlerError>(Output::none()) };
+    let soon = Command::json("note.keep", nothing).start_within(Duration::from_secs(60));
+    let room = Room::new(vec![soon]);
+    let body = Body::Sent {
+        content_type: None,
+        bytes: "{}".into(),
+    };
+    let submission = Submission {
+        not_before: Some(room.host.now().after(Duration::from_secs(3600))),
+        ..Room::submission("note.keep", body)
+    };
+    assert!(room.submit.submit(submission).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
     let (room, _) = room();
     for (seconds, accepted) in [(0, true), (86_400, true), (86_401, false)] {

@@ -21,7 +21,8 @@ fn with_progress_the_advice_is_the_time_to_the_estimated_end() {
     job.estimated_finish_at = estimate(at(0), at(10), 50.0);
     assert_eq!(job.estimated_finish_at, Some(at(20)));
     assert_eq!(retry_after(&job, at(12)), 8);
-    // The end is overdue: back to growing with age.
+    // The end is overdue: back to growing with age, whatever the last change.
+    job.updated_at = at(99);
     assert_eq!(retry_after(&job, at(100)), 20);
 }
 

@@ -54,6 +54,7 @@ fn addresses_that_are_not_public_are_rejected_in_all_notations() {
         "[::]",
         "[::1]",
         "[::ffff:127.0.0.1]",
+        "[::ffff:8.8.8.8]",
         "[::ffff:a9fe:a9fe]",
         "[0:0:0:0:0:ffff:7f00:1]",
         "[::127.0.0.1]",

@@ -204,8 +204,15 @@ async fn an_upload_in_parts_is_checked_like_a_body_and_before_it_is_put_together
         matches!(answer, Err(SubmitError::TooLarge { .. })),
         "{answer:?}"
     );
-    for (json, good) in [(&b"{\"x\":1}"[..], false), (b"{}", true)] {
-        let id = started(&room, &terms("application/json", json, None)).await;
+    let digest = |json: &[u8]| Some(Digest::from_content(json));
+    let (bad, good) = (&b"{\"x\":1}"[..], &b"{}"[..]);
+    for (json, sha256, good) in [
+        (bad, None, false),
+        (bad, digest(bad), false),
+        (good, None, true),
+        (good, digest(good), true),
+    ] {
+        let id = started(&room, &terms("application/json", json, sha256)).await;
         assert!(put(&room, id, 1, json));
         let answer = room
             .send_body("note.keep", None, "", Body::Uploaded(id))
@@ -214,6 +221,25 @@ async fn an_upload_in_parts_is_checked_like_a_body_and_before_it_is_put_together
         let refused = matches!(answer, Err(SubmitError::Payload(PayloadError::Invalid(_))));
         assert_eq!(refused, !good, "{answer:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_of_more_parts_than_a_page_has_is_used_as_a_whole() {
+    let (room, runs) = room();
+    let count = PARTS_AT_ONCE + 1;
+    let upload = UploadTerms {
+        length: u64::from(count) * 8,
+        ..terms("image/png", PICTURE, None)
+    };
+    let id = started(&room, &upload).await;
+    for number in 1..=count {
+        assert!(put(&room, id, number, b"eight or"));
+    }
+    room.send_body("file.keep", None, "", Body::Uploaded(id))
+        .await
+        .expect("accepted");
+    room.work_until_idle().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]

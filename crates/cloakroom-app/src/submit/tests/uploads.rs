@@ -261,6 +261,37 @@ async fn the_parameters_of_an_upload_are_checked_before_it_is_taken() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_upload_whose_condition_does_not_hold_stays_free() {
+    let (room, _) = room();
+    let id = upload(&room, b"the picture").await;
+    let submission = Submission {
+        client_job_id: Some("k".parse().expect("a key")),
+        ..Room::submission("file.keep", Body::Uploaded(id))
+    };
+    let answer = room.submit.submit_if(submission, &|job| job.is_some());
+    assert_eq!(answer.await, Err(SubmitError::Conflict));
+    let other = room.send_body("file.keep", Some("other"), "", Body::Uploaded(id));
+    assert!(other.await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_is_replaced_before_it_is_copied_is_not_found() {
+    let (room, _) = room();
+    let id = upload(&room, b"the picture").await;
+    room.memory.slow("copy", Duration::from_secs(2));
+    let replaces = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let key = keys::upload(&Tenant::default(), id);
+        let other = Bytes::from_static(b"another picture");
+        let put = room.submit.objects.put(&key, "image/png", other);
+        put.await.expect("memory");
+    };
+    let send = room.send_body("file.keep", None, "", Body::Uploaded(id));
+    let (answer, ()) = tokio::join!(send, replaces);
+    assert_eq!(answer, Err(SubmitError::UploadNotFound));
+}
+
 /// Its job has the digest of its `ETag`, which its content does not match.
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_is_too_large_to_be_digested_is_held_to_its_length() {

@@ -139,6 +139,24 @@ async fn the_need_of_an_attempt_is_what_its_payload_says_and_the_bound_where_it_
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_payload_of_a_json_command_is_part_of_what_an_attempt_needs() {
+    let room = room(1 << 20, task());
+    for kib in [600, 600, 1100] {
+        let json = format!(r#"{{"seconds": 10{}}}"#, " ".repeat(kib << 10));
+        sent(&room, &json).await;
+    }
+    let begun = Instant::now();
+    batch(&room, 900).await;
+    assert_eq!(begun.elapsed().as_secs(), 20, "one after the other");
+    let code = |job: &Job| job.failure.as_ref().map(|failure| failure.code.clone());
+    let mut codes = vec![];
+    for key in room.memory.job_keys() {
+        codes.extend(code(&room.poll(&key).await));
+    }
+    assert_eq!(codes, ["memory-exceeded"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_function_of_the_body_gets_its_beginning_wherever_the_payload_is() {
     let (sender, seen) = std::sync::mpsc::channel();
     let sender = std::sync::Mutex::new(sender);

@@ -253,7 +253,10 @@ fn a_dead_letter_ends_its_job_once_that_is_free() {
         Verdict::Over,
         "another incarnation"
     );
-    let waits = accepted(at(0));
+    let mut waits = accepted(at(0));
+    waits.ready_at = at(60);
+    assert_eq!(bury(&waits, at(59)), Verdict::Wait(at(60)), "for its time");
+    waits.ready_at = at(0);
     assert!(
         matches!(
             Verdict::for_dead_letter(Some(&waits), at(0), "m9", true, at(0)),
