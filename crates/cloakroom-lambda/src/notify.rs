@@ -22,13 +22,21 @@ pub fn notify() -> Result<(), Error> {
         let clients = Clients::from_function_env();
         if environment("CLOAKROOM_KEYS_SECRET").is_some() {
             let config = start::configured(DeliverConfig::from_env);
-            let webhooks = Arc::new(Webhooks::new(Reach::Public));
-            deliver(cloakroom_aws::deliver(&config, &clients, webhooks)).await
+            deliver(cloakroom_aws::deliver(
+                &config,
+                &clients,
+                Arc::new(webhooks()),
+            ))
+            .await
         } else {
             let config = start::configured(PublisherConfig::from_env);
             publish(cloakroom_aws::publisher(&config, &clients)).await
         }
     })
+}
+
+fn webhooks() -> Webhooks {
+    Webhooks::new(Reach::Public)
 }
 
 async fn deliver(deliver: Deliver) -> Result<(), Error> {
@@ -45,4 +53,18 @@ async fn publish(publisher: Publisher) -> Result<(), Error> {
         Ok(stream::publish(&publisher, &event.payload).await)
     };
     start::answer(service_fn(handle)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use cloakroom_webhooks::PostError;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn webhooks_are_not_sent_to_addresses_that_are_not_public() {
+        let url = "https://localhost:1/";
+        let posted = webhooks().post(url, &[], Default::default()).await;
+        assert_eq!(posted, Err(PostError::ForbiddenAddress));
+    }
 }

@@ -83,6 +83,15 @@ async fn a_reply_of_256_kib_with_its_attributes_is_one_message() {
 }
 
 #[tokio::test]
+async fn the_length_of_a_reply_is_in_bytes() {
+    let (script, replies) = replies(STANDARD, [ok(""), ok("{}")]);
+    let mut large = reply(0);
+    large.body = "é".repeat(200 * 1024);
+    let sent = replies.send_reply(&name("orders"), large).await;
+    assert_eq!((sent, script.count()), (Ok(true), 2), "it is stored");
+}
+
+#[tokio::test]
 async fn a_queue_that_the_deployment_does_not_have_gets_no_reply() {
     let (script, replies) = replies(STANDARD, []);
     let sent = replies.send_reply(&name("other"), reply(3)).await;
