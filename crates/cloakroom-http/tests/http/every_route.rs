@@ -3,7 +3,7 @@
 use axum::body::Body;
 use cloakroom_app::testing::Fault;
 use cloakroom_http::Site;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::service::{Response, Service, service_with};
 
@@ -12,63 +12,92 @@ type Request = (
     &'static str,
     String,
     &'static [(&'static str, &'static str)],
-    String,
+    &'static str,
 );
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 const PAGE: &[(&str, &str)] = &[("accept", "text/html")];
 
-/// Returns a service below `/v1` with jobs, an upload and a shared link, and a request to each of its routes.
-async fn requests() -> (Service, Vec<Request>) {
+const UPLOAD: &str = r#"{"content_type":"a/b","content_length":10485760,"parts":2}"#;
+const SCOPE: &str = r#"{"scope":["read","cancel","signal"]}"#;
+
+/// Paths of a service below `/v1`.
+struct Places {
+    /// A finished job with a large result and a webhook.
+    finished: String,
+    failed: String,
+    /// A job that waits.
+    open: String,
+    /// Delivery of the finished job.
+    delivery: String,
+    /// Links to the finished job and to the one that waits.
+    shared: [String; 2],
+    /// An upload in parts.
+    upload: String,
+}
+
+async fn post(service: &Service, path: &str, body: &'static str) -> Response {
+    service.request("POST", path, JSON, body).await
+}
+
+async fn start() -> (Service, Places) {
     let service = service_with(Site::from_base_url("/v1").callbacks(|_| Ok(())));
+    let command = "/v1/commands/act";
+    let location = |response: Response| response.header("location").to_owned();
     let listened = [
+        JSON[0],
         ("callback-url", "https://hooks.example/x"),
         ("idempotency-key", "order-1042"),
     ];
-    let send = async |body: &'static str, headers: &[(&str, &str)]| {
-        let headers = [JSON, headers].concat();
-        let sent = service.request("POST", "/v1/commands/act", &headers, body);
-        sent.await.header("location").to_owned()
-    };
-    let finished = send(r#"{"act":"large"}"#, &listened).await;
-    let failed = send(r#"{"act":"fail"}"#, &[]).await;
+    let large = r#"{"act":"large"}"#;
+    let finished = location(service.request("POST", command, &listened, large).await);
+    let failed = location(post(&service, command, r#"{"act":"fail"}"#).await);
     service.room.work_until_idle().await;
-    let key = service.room.memory.job_keys();
     let publisher = service.room.jobs.publisher.clone().expect("a publisher");
-    for key in key {
+    for key in service.room.memory.job_keys() {
         let job = service.room.poll(&key).await;
         publisher.publish(&job).await.expect("published");
     }
-    let delivery = format!("{finished}/deliveries");
-    let list = service.get(&delivery, &[]).await.json();
+    let deliveries = format!("{finished}/deliveries");
+    let list = service.get(&deliveries, &[]).await.json();
     let delivery = list["deliveries"][0]["id"].as_str().expect("a delivery");
-    let open = send("{}", &[]).await;
-    let terms = json!({ "content_type": "a/b", "content_length": 10 << 20, "parts": 2 });
-    let upload = service.request("POST", "/v1/uploads", JSON, terms.to_string());
-    let upload = upload.await.header("location").to_owned();
-    let scope = json!({ "scope": ["read", "cancel", "signal"] }).to_string();
+    let open = location(post(&service, command, "{}").await);
     let share = async |location: &str| {
-        let path = format!("{location}/links");
-        let link = service.request("POST", &path, JSON, scope.clone()).await;
+        let link = post(&service, &format!("{location}/links"), SCOPE).await;
         link.json()["url"].as_str().expect("a link").to_owned()
     };
-    let (shared, shared_open) = (share(&finished).await, share(&open).await);
-    let mut requests: Vec<Request> = [
-        ("POST", "/v1/commands/act".to_owned(), "{}".to_owned()),
-        ("POST", "/v1/uploads".to_owned(), terms.to_string()),
-        ("POST", format!("{finished}/links"), scope.clone()),
-        (
-            "POST",
-            format!("{finished}/deliveries/{delivery}/redeliver"),
-            String::new(),
-        ),
-        ("POST", format!("{shared_open}/signals/go"), "{}".to_owned()),
-        ("DELETE", open.clone(), String::new()),
-        ("DELETE", shared_open.clone(), String::new()),
-    ]
-    .map(|(method, path, body)| (method, path, JSON, body))
-    .into();
-    let read = [
+    let places = Places {
+        delivery: format!("{deliveries}/{delivery}"),
+        shared: [share(&finished).await, share(&open).await],
+        upload: location(post(&service, "/v1/uploads", UPLOAD).await),
+        finished,
+        failed,
+        open,
+    };
+    (service, places)
+}
+
+/// Returns a service, and a request to each of its routes.
+async fn requests() -> (Service, Vec<Request>) {
+    let (service, places) = start().await;
+    let Places {
+        finished,
+        failed,
+        open,
+        delivery,
+        shared: [shared, shared_open],
+        upload,
+    } = places;
+    let mut requests: Vec<Request> = vec![
+        ("POST", "/v1/commands/act".to_owned(), JSON, "{}"),
+        ("POST", "/v1/uploads".to_owned(), JSON, UPLOAD),
+        ("POST", format!("{finished}/links"), JSON, SCOPE),
+        ("POST", format!("{delivery}/redeliver"), &[], ""),
+        ("POST", format!("{shared_open}/signals/go"), JSON, "{}"),
+        ("DELETE", open.clone(), &[], ""),
+        ("DELETE", shared_open.clone(), &[], ""),
+    ];
+    for path in [
         "/v1/jobs?client_job_id=order-1042".to_owned(),
         upload,
         format!("{finished}/history"),
@@ -82,17 +111,17 @@ async fn requests() -> (Service, Vec<Request>) {
         open,
         shared,
         shared_open,
-    ];
-    for path in read {
-        requests.push(("GET", path.clone(), &[], String::new()));
-        requests.push(("GET", path, PAGE, String::new()));
+    ] {
+        requests.push(("GET", path.clone(), &[], ""));
+        requests.push(("GET", path, PAGE, ""));
     }
     (service, requests)
 }
 
 async fn send(service: &Service, (method, path, headers, body): &Request) -> Response {
-    let body = Body::from(body.clone());
-    service.request(method, path, headers, body).await
+    service
+        .request(method, path, headers, Body::from(*body))
+        .await
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,6 +147,7 @@ async fn a_call_that_fails_is_never_taken_for_an_answer() {
                 let code = response.text().contains("temporarily-unavailable");
                 let what = format!("call {n} of {request:?}: {}", response.text());
                 assert_eq!((response.status, code), (503, true), "{what}");
+                assert!(!response.header("retry-after").is_empty(), "{what}");
             }
         }
     }
