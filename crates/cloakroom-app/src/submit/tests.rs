@@ -111,6 +111,25 @@ async fn a_large_payload_is_checked_in_before_anything_refers_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_has_the_length_of_its_stored_payload() {
+    let (mut room, _) = room();
+    room.submit.inline_limit = 0;
+    let id = upload(&room, b"the picture").await;
+    for (command, body, length) in [
+        ("file.keep", Body::Uploaded(id), 11),
+        ("file.keep", png(&[0xff; 300]), 300),
+        ("file.keep", png(b"text"), 4),
+    ] {
+        room.send_body(command, None, "", body)
+            .await
+            .expect("accepted");
+        let message = room.memory.receive(Duration::from_secs(600));
+        let envelope = crate::envelope::Envelope::read(&message.expect("sent").body);
+        assert_eq!(envelope.expect("ours").payload_bytes(), length);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_has_the_retention_of_its_command_and_not_of_its_result() {
     let days = |days: u64| Duration::from_secs(days * 86_400);
     let nothing = |_: Note| async { Ok::<_, HandlerError>(Output::none()) };

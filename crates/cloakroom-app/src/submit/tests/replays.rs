@@ -184,6 +184,16 @@ async fn sent_if(
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_payload_under_a_key_is_rejected_whatever_the_condition() {
+    let (room, _) = room();
+    sent_if(&room, "{}", &|_| true).await.expect("accepted");
+    for holds in [true, false] {
+        let answer = sent_if(&room, r#"{"text":"other"}"#, &move |_| holds).await;
+        assert_eq!(answer, Err(SubmitError::KeyReused), "{holds}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_condition_is_asked_of_the_job_that_the_key_names_or_of_none() {
     let (room, _) = room();
     assert_eq!(
