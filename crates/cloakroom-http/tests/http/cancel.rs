@@ -1,6 +1,9 @@
 //! Section 6: `DELETE /jobs/{id}`.
 
 use axum::body::Body;
+use cloakroom_app::Host as _;
+use cloakroom_app::testing::{another, claim_by};
+use cloakroom_core::{Status, Transition};
 
 use crate::service::{Response, Service, service};
 
@@ -72,6 +75,19 @@ async fn delete_if(service: &Service, path: &str, headers: &[(&str, &str)]) -> R
     service
         .request("DELETE", path, headers, Body::empty())
         .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_begins_just_before_it_is_cancelled_no_longer_meets_the_condition() {
+    let service = service();
+    let accepted = service.act("nap", &[]).await;
+    let (location, tag) = (accepted.header("location"), accepted.header("etag"));
+    let now = service.room.host.now();
+    let begins = another(move |job| Transition::claim(&claim_by("m-1", job), now));
+    service.room.memory.meanwhile("change", begins);
+    let response = delete_if(&service, location, &[("if-match", tag)]).await;
+    response.problem(412, "precondition-failed");
+    assert_eq!(service.room.memory.only_job().status, Status::Running);
 }
 
 #[tokio::test(start_paused = true)]

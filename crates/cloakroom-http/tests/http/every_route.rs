@@ -106,6 +106,7 @@ async fn requests() -> (Service, Vec<Request>) {
         format!("{finished}/result"),
         format!("{shared}/events"),
         format!("{shared}/result"),
+        format!("{shared_open}/result"),
         finished,
         failed,
         open,
@@ -185,6 +186,12 @@ async fn every_path_in_a_response_is_below_the_base_path() {
             assert!(
                 path.starts_with("/v1/") || path.starts_with("</v1/"),
                 "{request:?}: {path}"
+            );
+            let by_ticket = request.1.starts_with("/v1/shared/");
+            let own = path.starts_with("/v1/jobs");
+            assert!(
+                !by_ticket || !own,
+                "{request:?}: {path} is not the holder's"
             );
             seen += 1;
         }

@@ -109,11 +109,23 @@ struct Doubled {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Twice(u32);
+struct Twice {
+    number: Number,
+}
+
+/// Refers to a type from a type that is referred to.
+#[derive(Serialize, JsonSchema)]
+struct Number {
+    whole: u32,
+}
 
 async fn double(size: Size) -> Result<Doubled, HandlerError> {
     Ok(Doubled {
-        twice: Twice(2 * size.width),
+        twice: Twice {
+            number: Number {
+                whole: 2 * size.width,
+            },
+        },
         thrice: None,
     })
 }

@@ -117,6 +117,19 @@ async fn a_wait_ends_after_25_seconds_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_waits_for_the_end_is_not_answered_at_the_start() {
+    let service = service();
+    let begun = Instant::now();
+    let submits = async {
+        let response = service.act("nap", &[("prefer", "wait=20")]).await;
+        (response, begun.elapsed())
+    };
+    let ((response, took), ()) = tokio::join!(submits, service.work_soon());
+    assert_eq!((response.status, took), (202, Duration::from_secs(20)));
+    assert_eq!(response.json()["status"], "running");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wait_that_fails_does_not_hide_that_the_job_was_accepted() {
     let service = service();
     service.room.memory.fail("load", Fault::Before);

@@ -216,10 +216,14 @@ async fn an_unknown_command_waits_and_is_kept_whole_among_the_dead_letters() {
         .produce("{}", producer_message(&room, &[(COMMAND, "not.yet")]));
     let delivery = room.memory.receive(Duration::ZERO).expect("a message");
     let ends_at = room.host.now().after(Duration::from_secs(900));
-    assert_eq!(
-        room.worker.handle(&delivery, ends_at).await,
-        Disposition::Keep
-    );
+    for receive_count in [1, 2, 9] {
+        let received = Delivery {
+            receive_count,
+            ..delivery.clone()
+        };
+        let disposition = room.worker.handle(&received, ends_at).await;
+        assert_eq!(disposition, Disposition::Keep, "{receive_count}");
+    }
     assert_eq!(room.dead_letters.handle(&delivery).await, Disposition::Done);
     let letters = room.memory.dead_letters();
     assert_eq!(letters[0].0, keys::dead_letter(None, &id));

@@ -33,6 +33,7 @@ async fn what_is_refused_leaves_nothing_behind() {
     let long = format!("application/json; a={}", "b".repeat(255));
     for other in [
         "application/json; charset=latin-1",
+        "application/json; profile=x; charset=latin-1",
         "application/json; a=\u{fffe}",
         "application/json; a=é",
         &long,
