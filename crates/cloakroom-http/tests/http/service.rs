@@ -334,12 +334,33 @@ impl Response {
         if let Some(operation) = documented(method, path).filter(|_| !elsewhere) {
             let (status, family) = (self.status.to_string(), format!("{}XX", self.status / 100));
             let known = &operation["responses"];
-            assert!(
-                known.get(&status).or(known.get(&family)).is_some(),
-                "openapi.yaml lacks {method} {path} {status}"
-            );
+            let known = known.get(&status).or(known.get(&family));
+            let known =
+                known.unwrap_or_else(|| panic!("openapi.yaml lacks {method} {path} {status}"));
+            // A minimal response has no body, and of a finished job there is nothing to wait for.
+            let minimal = self.header("preference-applied") == "return=minimal";
+            for name in documented_headers(known).filter(|_| !minimal && self.status != 304) {
+                let found = self.headers.contains_key(name);
+                assert!(found, "{method} {path} {status} lacks {name}");
+            }
         }
     }
+}
+
+/// Returns the headers that every such response has.
+fn documented_headers(response: &'static Value) -> impl Iterator<Item = &'static str> {
+    let response = match response["$ref"].as_str() {
+        Some(place) => DOCUMENT.pointer(&place[1..]).expect("it exists"),
+        None => response,
+    };
+    let headers = response["headers"].as_object();
+    // A reference is to a header that has one meaning everywhere. What a route describes itself may be absent.
+    let always = |(name, header): (&'static String, &Value)| {
+        let sometimes = ["Idempotent-Replayed", "Preference-Applied"];
+        let always = header["$ref"].is_string() && !sometimes.contains(&name.as_str());
+        always.then_some(name.as_str())
+    };
+    headers.into_iter().flatten().filter_map(always)
 }
 
 /// Document in the repository.

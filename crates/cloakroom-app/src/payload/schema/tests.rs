@@ -177,6 +177,14 @@ fn each_rule_of_texts_and_arrays_is_kept() {
             json!([[1, 2], [1, "a", 3]]),
         ),
         (
+            json!({
+                "$defs": { "name": { "type": "string" } },
+                "items": { "$ref": "#/$defs/name", "minLength": 2 },
+            }),
+            json!([[], ["ab"]]),
+            json!([["a"], [7]]),
+        ),
+        (
             json!({ "items": { "type": "string" } }),
             json!([[], ["a"]]),
             json!([["a", 1]]),
