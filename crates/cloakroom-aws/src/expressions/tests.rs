@@ -68,6 +68,22 @@ fn shown(transition: &Transition) -> String {
 }
 
 #[test]
+fn each_of_many_values_has_a_placeholder_of_its_own() {
+    let mut placeholders = Placeholders::default();
+    let mut expression = Expression::new(&mut placeholders);
+    for n in 0..40 {
+        expression.value(number(n)).text(" ");
+    }
+    let text = expression.finish();
+    let (_, values) = placeholders.into_parts();
+    let shown = text
+        .split_whitespace()
+        .map(|placeholder| &values[placeholder]);
+    let want: Vec<_> = (0..40).map(number).collect();
+    assert!(shown.eq(&want), "{text}");
+}
+
+#[test]
 fn a_claim_is_one_update() {
     let claim = Claim {
         created_at: NOW,
