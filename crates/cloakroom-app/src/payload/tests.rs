@@ -233,6 +233,13 @@ fn an_error_of_its_own_check_stands_in_place_of_the_schemas() {
 }
 
 #[test]
+fn two_spellings_of_a_number_are_one_item() {
+    let unique = serde_json::json!({ "uniqueItems": true });
+    assert!(check_json::<Numbers>(b"[1, 2.0]", &unique).is_ok());
+    assert!(check_json::<Numbers>(b"[1, 1.0]", &unique).is_err());
+}
+
+#[test]
 fn a_command_that_takes_json_takes_no_query() {
     for query in ["", "&", "&&"] {
         assert_eq!(no_query(query), Ok(()), "{query}");

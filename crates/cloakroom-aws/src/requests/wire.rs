@@ -148,6 +148,17 @@ fn every_use_case_counts_with_the_meter_that_it_is_given() {
     }
 }
 
+#[tokio::test]
+async fn attempts_have_the_memory_that_is_configured() {
+    let clients = Script::new([]).clients();
+    for (memory, admitted) in [(Some(1 << 20), false), (None, true)] {
+        let mut config = worker_config();
+        config.memory = memory;
+        let worker = wire::worker(&config, &clients, commands(), Arc::new(LogMeter));
+        assert_eq!(worker.admission.admit(2 << 20).await.is_ok(), admitted);
+    }
+}
+
 #[test]
 fn producers_have_the_listeners_of_their_deployment() {
     let mut config = worker_config();

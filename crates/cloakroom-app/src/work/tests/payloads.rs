@@ -50,6 +50,19 @@ async fn a_payload_that_is_gone_or_not_what_was_accepted_fails_the_job_truthfull
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_payload_that_a_later_version_no_longer_takes_fails_its_job_at_once() {
+    let mut room = room();
+    let key = sent(&room, r#"["answer"]"#).await;
+    let later = |_: crate::testing::Note| async { Ok::<_, HandlerError>(Output::none()) };
+    let later = Command::json("play", later);
+    room.worker.commands = Handlers::new(crate::Registry::new(vec![later]));
+    room.work_until_idle().await;
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt), (Status::Failed, 1));
+    assert!(failure(&job).2.contains("no longer valid"), "{job:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_payload_is_deleted_once_its_job_succeeded_or_was_cancelled_and_kept_to_send_a_failed_one_back()
  {
     for (acts, cancel, kept) in [
