@@ -57,6 +57,7 @@ async fn publish(publisher: Publisher) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
     use cloakroom_webhooks::PostError;
 
     use super::*;
@@ -64,7 +65,7 @@ mod tests {
     #[tokio::test]
     async fn webhooks_are_not_sent_to_addresses_that_are_not_public() {
         let url = "https://localhost:1/";
-        let posted = webhooks().post(url, &[], Default::default()).await;
+        let posted = webhooks().post(url, &[], Bytes::new()).await;
         assert_eq!(posted, Err(PostError::ForbiddenAddress));
     }
 }

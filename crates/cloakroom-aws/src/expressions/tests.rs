@@ -291,10 +291,12 @@ fn with_everything() -> Transition {
     Transition { guard, patch }
 }
 
+type Removal = fn(&mut Transition);
+
 #[test]
 fn every_member_of_guard_and_patch_counts_whatever_the_others_are() {
     let all = shown(&with_everything());
-    let without: &[(&str, fn(&mut Transition))] = &[
+    let without: &[(&str, Removal)] = &[
         ("created_at", |it| it.guard.created_at = None),
         ("token", |it| it.guard.token = None),
         ("ready_by", |it| it.guard.ready_by = None),
