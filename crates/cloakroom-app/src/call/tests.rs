@@ -172,6 +172,18 @@ async fn a_handler_that_is_busy_is_tried_again_when_it_says() {
     assert!(begun.elapsed() >= Duration::from_secs(60));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_result_without_members_is_a_result() {
+    #[derive(Serialize, JsonSchema)]
+    struct Done {}
+    async fn place(_: Order) -> Result<Done, HandlerError> {
+        Ok(Done {})
+    }
+    let command = Command::json("order.place", place);
+    assert!(command.result_schema().is_some());
+    assert_eq!(result(run_one(command).await), json!({}));
+}
+
 #[tokio::test]
 async fn a_blocking_handler_runs_on_a_thread_of_its_own() {
     let here = std::thread::current().id();

@@ -1,6 +1,8 @@
 //! Given a message that no worker could process, when it becomes a dead letter, then its job ends with the known
 //! cause, and the message is stored.
 
+use std::collections::BTreeMap;
+
 use cloakroom_core::{Status, Tenant, Transition};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -87,7 +89,7 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
 async fn a_producers_dead_letter_ends_no_job_even_if_its_payload_names_one() {
     let room = room();
     let (key, mut letter) = letter(&room).await;
-    let (attributes, payload) = (Default::default(), intake::PayloadLocation::Body);
+    let (attributes, payload) = (BTreeMap::new(), intake::PayloadLocation::Body);
     letter.producer_message = Some(Box::new(intake::ProducerMessage {
         attributes,
         payload,

@@ -164,6 +164,12 @@ async fn a_result_is_stored_again_before_its_handler_runs_again() {
             (job.status, deferred(&job), runs.load(Ordering::SeqCst)),
             (Status::Succeeded, 0, 1)
         );
+        let stored = job.success.and_then(|success| success.result);
+        let Some(ResultRef::Stored { length, sha256, .. }) = stored else {
+            panic!("{stored:?}")
+        };
+        let digest = cloakroom_core::Digest::from_content(&vec![7; 40_000]);
+        assert_eq!((length, sha256), (40_000, digest), "of one try");
         let measured = room
             .meter
             .facts()
