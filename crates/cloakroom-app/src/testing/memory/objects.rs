@@ -118,7 +118,19 @@ impl Objects for Memory {
                 state.objects.get(key).map(|(_, bytes)| bytes.clone())
             })
             .await?;
-        Ok(bytes.map(ObjectReader::from_bytes))
+        let slow = self.state().trouble.slow;
+        let slow = slow.filter(|(call, _)| *call == "read");
+        Ok(bytes.map(|bytes| match slow {
+            Some((_, time)) => ObjectReader {
+                length: bytes.len() as u64,
+                pieces: futures::stream::once(async move {
+                    sleep(time).await;
+                    Ok(bytes)
+                })
+                .boxed(),
+            },
+            None => ObjectReader::from_bytes(bytes),
+        }))
     }
 
     /// Counted as a call of its own, to distinguish it from other reads.

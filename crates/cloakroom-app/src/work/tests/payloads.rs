@@ -50,6 +50,28 @@ async fn a_payload_that_is_gone_or_not_what_was_accepted_fails_the_job_truthfull
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_rest_of_a_payload_is_read_after_its_handlers_time() {
+    let ignores = |_: crate::testing::Nothing, _: crate::BodyStream| async {
+        Ok::<_, HandlerError>(Output::none())
+    };
+    let mut room = Room::new(vec![
+        Command::binary("ignore", &["image/png"], ignores)
+            .attempts(1)
+            .timeout(Duration::from_secs(30)),
+    ]);
+    room.submit.inline_limit = 0;
+    let body = crate::submit::Body::Sent {
+        content_type: None,
+        bytes: "the picture".into(),
+    };
+    let sent = room.send_body("ignore", None, "", body).await;
+    room.memory.slow("read", Duration::from_secs(60));
+    room.work_until_idle().await;
+    let job = room.poll(&sent.expect("accepted").job.key()).await;
+    assert_eq!(job.status, Status::Succeeded, "{:?}", job.failure);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_payload_that_a_later_version_no_longer_takes_fails_its_job_at_once() {
     let mut room = room();
     let key = sent(&room, r#"["answer"]"#).await;

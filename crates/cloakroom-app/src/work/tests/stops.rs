@@ -104,6 +104,21 @@ async fn progress_is_written_at_most_once_a_second_and_tells_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_message_of_a_handler_that_reports_progress_stays_hidden() {
+    let room = room();
+    sent(&room, r#"[{"progress": 60}]"#).await;
+    let delivery = room.memory.receive(Duration::from_secs(15));
+    let delivery = delivery.expect("a message");
+    let ends_at = room.host.now().after(Duration::from_secs(900));
+    let watch = async {
+        sleep(Duration::from_secs(50)).await;
+        let again = room.memory.receive(Duration::from_secs(15));
+        assert_eq!(again, None);
+    };
+    tokio::join!(room.worker.handle(&delivery, ends_at), watch);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_is_estimated_from_the_attempt_that_runs() {
     let room = room();
     let key = sent(&room, r#"[{"retryable-after": 500}, {"progress": 20}]"#).await;

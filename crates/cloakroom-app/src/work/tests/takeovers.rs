@@ -1,6 +1,9 @@
 //! Attempts whose worker crashed, or lost its lease.
 
+use cloakroom_core::LeaseToken;
+
 use super::*;
+use crate::meter::Fact;
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_dies_is_taken_over_from_when_its_lease_is_over() {
@@ -116,4 +119,28 @@ async fn a_second_message_of_a_job_that_runs_is_done_with_at_once() {
     Box::pin(both).await;
     room.work_until_idle().await;
     assert_eq!(room.poll(&key).await.attempt, 1);
+}
+
+/// The other worker received the same message again.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_another_attempt_of_the_same_message_is_not_taken_for_ones_own() {
+    let room = room();
+    sent(&room, r#"["answer"]"#).await;
+    let delivery = room.memory.receive(Duration::from_secs(600));
+    let delivery = delivery.expect("a message");
+    // The first change is the claim.
+    room.memory.meanwhile("change", |_| {});
+    room.memory.meanwhile("change", |jobs| {
+        for job in jobs.values_mut() {
+            let other = LeaseToken::from_uuid(uuid::Uuid::from_u128(9));
+            job.lease.as_mut().expect("it runs").token = other;
+            job.status = Status::Succeeded;
+        }
+    });
+    let ends_at = room.host.now().after(Duration::from_secs(900));
+    let disposition = room.worker.handle(&delivery, ends_at).await;
+    assert_eq!(disposition, Disposition::Keep);
+    let facts = room.meter.facts();
+    let ended = |fact: &&Fact| matches!(fact, Fact::Succeeded { .. });
+    assert_eq!(facts.iter().filter(ended).count(), 0, "{facts:?}");
 }
