@@ -148,6 +148,35 @@ async fn every_command_that_is_served_has_a_path_with_what_it_takes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_parameters_of_a_path_are_those_in_it() {
+    let document = service().get("/openapi.json", &[]).await.json();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let resolved = |parameter: &Value| match parameter["$ref"].as_str() {
+                Some(place) => document.pointer(&place[1..]).expect("it exists").clone(),
+                None => parameter.clone(),
+            };
+            let parameters = operation["parameters"].as_array();
+            let mut named: Vec<_> = parameters
+                .into_iter()
+                .flatten()
+                .map(resolved)
+                .filter(|parameter| parameter["in"] == "path")
+                .map(|parameter| format!("{{{}}}", parameter["name"].as_str().expect("a name")))
+                .collect();
+            let mut want: Vec<_> = path
+                .split('/')
+                .filter(|part| part.starts_with('{'))
+                .map(ToOwned::to_owned)
+                .collect();
+            named.sort();
+            want.sort();
+            assert_eq!(named, want, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_reference_in_the_document_leads_somewhere() {
     let document = service().get("/openapi.json", &[]).await.json();
     let mut seen = 0;

@@ -50,10 +50,12 @@ async fn what_is_refused_leaves_nothing_behind() {
             .await,
         unsupported(images)
     );
-    assert!(matches!(
-        room.send_body("file.keep", None, "", png(b"")).await,
-        Err(SubmitError::Payload(PayloadError::Invalid(_)))
-    ));
+    for query in ["", "text=a"] {
+        assert!(matches!(
+            room.send_body("file.keep", None, query, png(b"")).await,
+            Err(SubmitError::Payload(PayloadError::Invalid(_)))
+        ));
+    }
     assert!(matches!(
         room.send_body("file.keep", None, "x=1", png(b"x")).await,
         Err(SubmitError::Payload(PayloadError::Invalid(_)))
