@@ -180,6 +180,28 @@ async fn a_message_names_what_its_job_belongs_to_without_a_reply_queue_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_without_a_content_type_has_the_only_one_of_its_command() {
+    let mut room = Room::new(vec![Command::binary(
+        "image.keep",
+        &["image/png"],
+        |_: Note, bytes: Bytes| async { Ok::<_, HandlerError>(Output::bytes("image/png", bytes)) },
+    )]);
+    room.worker.intake = Some(Arc::new(ProducerIntake {
+        submit: room.submit.clone(),
+        payloads: room.memory.clone(),
+        buckets: vec![],
+        dead_letters: room.memory.clone(),
+        tenants: ProducerTenants::One(warehouse()),
+    }));
+    let attributes = [(COMMAND, "image.keep"), (CLIENT_JOB_ID, "order-1")];
+    room.memory
+        .produce("the picture", producer_message(&room, &attributes));
+    room.work_until_idle().await;
+    let job = room.poll(&key_of(&room, "order-1")).await;
+    assert_eq!(job.status, Status::Succeeded, "{:?}", job.failure);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_key_the_messages_id_is_one() {
     let (room, runs) = room();
     let ids = [(); 2].map(|()| {

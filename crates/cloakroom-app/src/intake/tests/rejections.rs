@@ -98,7 +98,7 @@ async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
 }
 
 /// Messages for which no job can be recorded, with the codes of their rejections.
-fn rejected_messages(room: &Room) -> [(ProducerMessage, &'static str); 8] {
+fn rejected_messages(room: &Room) -> [(ProducerMessage, &'static str); 9] {
     let other = |more: &[(&'static str, &'static str)]| {
         producer_message(room, &[&[(COMMAND, "note.keep")], more].concat())
     };
@@ -110,6 +110,7 @@ fn rejected_messages(room: &Room) -> [(ProducerMessage, &'static str); 8] {
         ),
         (other(&[(CLIENT_JOB_ID, "a b")]), "invalid-request"),
         (other(&[(TENANT, "default")]), "forbidden"),
+        (other(&[(REPLY_TO, "nobody")]), "unknown-reply-queue"),
         (
             ProducerMessage {
                 payload: object("payloads", "default/secret"),

@@ -145,8 +145,8 @@ fn a_number_in_a_query_is_written_as_in_json() {
 
 #[test]
 fn only_numbers_are_written_anew() {
-    let text = r#"{"1.0":"1.0 \" 1.0","a":[1.0,2,-0,1.5,"\\"],"b":1e1}"#;
-    let whole = r#"{"1.0":"1.0 \" 1.0","a":[1,2,0,1.5,"\\"],"b":10}"#;
+    let text = r#"{"1.0":"1.0 \" 1.0","a":[1.0,2,-0,1.5,"\\"],"b":1e1,"c":1.0E+2}"#;
+    let whole = r#"{"1.0":"1.0 \" 1.0","a":[1,2,0,1.5,"\\"],"b":10,"c":100}"#;
     assert_eq!(with_whole_numbers(text).as_deref(), Some(whole));
     assert_eq!(with_whole_numbers("1.0").as_deref(), Some("1"));
     assert_eq!(with_whole_numbers(r#"{"a":["1.0",1]}"#), None);
