@@ -119,7 +119,7 @@ impl Memory {
         self.state().damaged.insert(key.clone());
     }
 
-    /// Makes every call of this name take this time.
+    /// Makes every call of this name take this time. `read` and `piece` are reading an object, and storing a piece of one.
     pub fn slow(&self, call: &'static str, time: Duration) {
         self.state().trouble.slow = Some((call, time));
     }
@@ -277,14 +277,19 @@ impl Memory {
         state.jobs.values().next().cloned().expect("one job")
     }
 
+    /// Returns the time that a call of this name takes, if that was set.
+    fn delay_of(&self, name: &str) -> Option<Duration> {
+        let (call, time) = self.state().trouble.slow?;
+        (call == name).then_some(time)
+    }
+
     async fn call<T>(
         &self,
         name: &'static str,
         effect: impl Fn(&mut State) -> T + Send,
     ) -> Result<T, PortError> {
-        let slow = self.state().trouble.slow;
-        match slow.filter(|(call, _)| *call == name) {
-            Some((_, time)) => sleep(time).await,
+        match self.delay_of(name) {
+            Some(time) => sleep(time).await,
             // As a call over a network does: concurrent use cases interleave between any two calls.
             None => tokio::task::yield_now().await,
         }

@@ -98,10 +98,8 @@ impl Objects for Memory {
         content_type: &str,
         pieces: BoxStream<'static, Result<Bytes, SourceAborted>>,
     ) -> Result<bool, PortError> {
-        // The time for which it takes a piece is part of storing it.
-        let slow = self.state().trouble.slow;
-        let pieces = match slow.filter(|(call, _)| *call == "piece") {
-            Some((_, time)) => pieces
+        let pieces = match self.delay_of("piece") {
+            Some(time) => pieces
                 .then(move |piece| async move {
                     sleep(time).await;
                     piece
@@ -118,10 +116,9 @@ impl Objects for Memory {
                 state.objects.get(key).map(|(_, bytes)| bytes.clone())
             })
             .await?;
-        let slow = self.state().trouble.slow;
-        let slow = slow.filter(|(call, _)| *call == "read");
-        Ok(bytes.map(|bytes| match slow {
-            Some((_, time)) => ObjectReader {
+        let delay = self.delay_of("read");
+        Ok(bytes.map(|bytes| match delay {
+            Some(time) => ObjectReader {
                 length: bytes.len() as u64,
                 pieces: futures::stream::once(async move {
                     sleep(time).await;
