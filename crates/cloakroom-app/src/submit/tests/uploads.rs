@@ -262,23 +262,6 @@ async fn the_parameters_of_an_upload_are_checked_before_it_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_has_its_owner_for_as_long_as_it_can_be_used() {
-    let nothing = |_: Note, _: Bytes| async { Ok::<_, HandlerError>(Output::none()) };
-    let hour = Duration::from_secs(3600);
-    let command = Command::binary("file.keep", &["image/png"], nothing).retention(hour);
-    let room = Room::new(vec![command]);
-    let id = upload(&room, b"the picture").await;
-    let send = async |key| {
-        let sent = room.send_body("file.keep", Some(key), "", Body::Uploaded(id));
-        sent.await
-    };
-    send("a").await.expect("accepted");
-    room.work_until_idle().await;
-    tokio::time::sleep(2 * hour).await;
-    assert_eq!(send("b").await, Err(SubmitError::UploadNotFound));
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_upload_whose_condition_does_not_hold_stays_free() {
     let (room, _) = room();
     let id = upload(&room, b"the picture").await;
