@@ -47,6 +47,11 @@ fn room() -> (Room, Arc<AtomicUsize>) {
             },
         ),
     ]);
+    let_producers_in(&mut room);
+    (room, runs)
+}
+
+fn let_producers_in(room: &mut Room) {
     room.worker.intake = Some(Arc::new(ProducerIntake {
         submit: room.submit.clone(),
         payloads: room.memory.clone(),
@@ -54,7 +59,6 @@ fn room() -> (Room, Arc<AtomicUsize>) {
         dead_letters: room.memory.clone(),
         tenants: ProducerTenants::One(warehouse()),
     }));
-    (room, runs)
 }
 
 fn warehouse() -> Tenant {
@@ -180,19 +184,36 @@ async fn a_message_names_what_its_job_belongs_to_without_a_reply_queue_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_of_a_producer_has_the_limit_of_an_upload() {
+    let nothing = |_: Note| async { Ok::<_, HandlerError>(Output::none()) };
+    let command = Command::json("note.keep", nothing);
+    let mut room = Room::new(vec![command.body_limit(20).upload_limit(1000)]);
+    let_producers_in(&mut room);
+    for (length, status) in [(1000, Status::Succeeded), (1001, Status::Failed)] {
+        let key = format!("order-{length}");
+        let note = format!("{:length$}", r#"{"text":"abc"}"#);
+        let put = room.memory.put("theirs/a", "", note.into());
+        put.await.expect("memory");
+        let attributes = [(COMMAND, "note.keep"), (CLIENT_JOB_ID, &key)];
+        let message = ProducerMessage {
+            payload: object("theirs", "a"),
+            ..producer_message(&room, &attributes)
+        };
+        room.memory.produce("a pointer", message);
+        room.work_until_idle().await;
+        let job = room.poll(&key_of(&room, &key)).await;
+        assert_eq!(job.status, status, "{:?}", job.failure);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_without_a_content_type_has_the_only_one_of_its_command() {
     let mut room = Room::new(vec![Command::binary(
         "image.keep",
         &["image/png"],
         |_: Note, bytes: Bytes| async { Ok::<_, HandlerError>(Output::bytes("image/png", bytes)) },
     )]);
-    room.worker.intake = Some(Arc::new(ProducerIntake {
-        submit: room.submit.clone(),
-        payloads: room.memory.clone(),
-        buckets: vec![],
-        dead_letters: room.memory.clone(),
-        tenants: ProducerTenants::One(warehouse()),
-    }));
+    let_producers_in(&mut room);
     let attributes = [(COMMAND, "image.keep"), (CLIENT_JOB_ID, "order-1")];
     room.memory
         .produce("the picture", producer_message(&room, &attributes));
