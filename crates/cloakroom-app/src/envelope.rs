@@ -431,15 +431,16 @@ mod tests {
         }
     }
 
+    /// Returns the envelope of a stored payload.
+    fn stored(digest: &Digest) -> Envelope {
+        let job = new_job(Timestamp::from_millis(0), 1);
+        let payload = PayloadRef::Stored(keys::payload(&job.key(), digest));
+        Envelope::new(&job, "x/y", "", payload, digest, RequestTrace::default())
+    }
+
     #[test]
     fn a_payload_whose_digest_nobody_knows_is_held_to_its_length() {
-        let (job, named) = (
-            new_job(Timestamp::from_millis(0), 1),
-            Digest::from_content(b"an etag"),
-        );
-        let payload = PayloadRef::Stored(keys::payload(&job.key(), &named));
-        let envelope = Envelope::new(&job, "x/y", "", payload, &named, RequestTrace::default())
-            .with_unverified_length(7);
+        let envelope = stored(&Digest::from_content(b"an etag")).with_unverified_length(7);
         assert_eq!(
             Envelope::read(&envelope.write()).expect("version 2"),
             envelope
@@ -450,12 +451,7 @@ mod tests {
 
     #[test]
     fn the_length_of_a_stored_payload_is_known_however_it_is_told() {
-        let (job, digest) = (
-            new_job(Timestamp::from_millis(0), 1),
-            Digest::from_content(b"x"),
-        );
-        let payload = PayloadRef::Stored(keys::payload(&job.key(), &digest));
-        let envelope = Envelope::new(&job, "x/y", "", payload, &digest, RequestTrace::default());
+        let envelope = stored(&Digest::from_content(b"x"));
         for (envelope, length) in [
             (envelope.clone().with_length(7), 7),
             (envelope.clone().with_text_length(7), 7),

@@ -17,7 +17,7 @@ pub use jobs::{claim_by, new_job};
 pub use listening::Listening;
 pub use memory::{Memory, Posted};
 pub use meter::MemoryMeter;
-pub use payloads::{Note, Nothing};
+pub use payloads::{Note, Nothing, nothing};
 pub use pieces::put_whole;
 pub use room::Room;
 pub use trouble::{Fault, Records, another};

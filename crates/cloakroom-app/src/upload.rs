@@ -315,6 +315,7 @@ mod tests {
             (86_400_000, None),
             (-59_999, Some(86_400_000)),
             (-60_000, None),
+            (-60_001, None),
         ] {
             assert_eq!(live_until(id, after(now)), until.map(after), "{now}");
         }

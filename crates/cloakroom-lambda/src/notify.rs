@@ -22,12 +22,8 @@ pub fn notify() -> Result<(), Error> {
         let clients = Clients::from_function_env();
         if environment("CLOAKROOM_KEYS_SECRET").is_some() {
             let config = start::configured(DeliverConfig::from_env);
-            deliver(cloakroom_aws::deliver(
-                &config,
-                &clients,
-                Arc::new(webhooks()),
-            ))
-            .await
+            let webhooks = Arc::new(webhooks());
+            deliver(cloakroom_aws::deliver(&config, &clients, webhooks)).await
         } else {
             let config = start::configured(PublisherConfig::from_env);
             publish(cloakroom_aws::publisher(&config, &clients)).await

@@ -44,8 +44,8 @@ mod tests {
 
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
-    use cloakroom_app::testing::{Nothing, Room};
-    use cloakroom_app::{Command, HandlerError, JobContext, Output};
+    use cloakroom_app::Command;
+    use cloakroom_app::testing::{Nothing, Room, nothing};
     use lambda_http::tower::ServiceExt as _;
     use tokio::time::Instant;
 
@@ -53,8 +53,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn events_end_before_the_gateway_does_unless_they_are_streamed() {
-        let act = |_: Nothing, _: JobContext| async { Ok::<_, HandlerError>(Output::none()) };
-        let room = Room::new(vec![Command::json("act", act)]);
+        let room = Room::new(vec![Command::json("act", nothing::<Nothing>)]);
         let job = room.send("act", None, "{}").await.expect("accepted").job;
         for (streams, seconds) in [(false, 20), (true, 55)] {
             let http = HttpSettings {

@@ -39,22 +39,21 @@ fn site(http: HttpSettings, webhooks: bool) -> Site {
 mod tests {
     use axum::body::Body;
     use axum::http::Request;
-    use cloakroom_app::testing::{Nothing, Room};
-    use cloakroom_app::{Command, HandlerError, JobContext, Output};
+    use cloakroom_app::Command;
+    use cloakroom_app::testing::{Nothing, Room, nothing};
     use lambda_http::tower::ServiceExt as _;
 
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn webhooks_go_to_public_addresses_by_https_where_there_are_any() {
-        let act = |_: Nothing, _: JobContext| async { Ok::<_, HandlerError>(Output::none()) };
         for (webhooks, url, status) in [
             (true, "https://hooks.example/x", 202),
             (true, "http://hooks.example/x", 400),
             (true, "https://127.0.0.1/x", 400),
             (false, "https://hooks.example/x", 400),
         ] {
-            let room = Room::new(vec![Command::json("act", act)]);
+            let room = Room::new(vec![Command::json("act", nothing::<Nothing>)]);
             let site = site(HttpSettings::default(), webhooks);
             let router = cloakroom_http::router(site, Some((room.submit, room.uploads)), None);
             let request = Request::post("/commands/act").header("callback-url", url);

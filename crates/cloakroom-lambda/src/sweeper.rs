@@ -34,16 +34,15 @@ async fn sweep(rounds: &Rounds, event: Value) -> Result<SqsBatchResponse, Error>
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_app::testing::{Nothing, Room};
-    use cloakroom_app::{Command, HandlerError, JobContext, Output};
+    use cloakroom_app::Command;
+    use cloakroom_app::testing::{Nothing, Room, nothing};
     use serde_json::json;
 
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_of_the_stream_that_is_on_no_list_comes_again() {
-        let act = |_: Nothing, _: JobContext| async { Ok::<_, HandlerError>(Output::none()) };
-        let room = Room::new(vec![Command::json("act", act)]);
+        let room = Room::new(vec![Command::json("act", nothing::<Nothing>)]);
         let rounds = Rounds {
             sweeper: room.sweeper.clone(),
             lists: room.memory.clone(),

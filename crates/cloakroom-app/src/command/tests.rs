@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::registry::Registry;
+use crate::testing::{Note, nothing};
 use cloakroom_core::RetryPolicy;
 
 #[test]
@@ -37,9 +38,7 @@ fn command() -> Command {
 }
 
 fn command_named(name: &str) -> Command {
-    Command::json(name, |_: crate::testing::Note| async {
-        Ok::<_, HandlerError>(Output::none())
-    })
+    Command::json(name, nothing::<Note>)
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -187,7 +186,7 @@ fn objects_are_kept_until_no_job_can_need_them() {
 #[test]
 fn a_command_validates_its_payload_as_it_says() {
     use crate::payload::PayloadError;
-    let command = command().validate(|note: &crate::testing::Note| match &*note.text {
+    let command = command().validate(|note: &Note| match &*note.text {
         "" => vec![FieldError::new("/text", "must not be empty")],
         _ => vec![],
     });
@@ -199,11 +198,7 @@ fn a_command_validates_its_payload_as_it_says() {
 
 #[test]
 fn a_registry_finds_each_command_by_its_name() {
-    let named = |name| {
-        Command::json(name, |_: crate::testing::Note| async {
-            Ok::<_, HandlerError>(Output::none())
-        })
-    };
+    let named = |name| Command::json(name, nothing::<Note>);
     let registry = Registry::new(vec![named("c"), named("a"), named("b")]);
     let all: Vec<_> = registry
         .iter()
@@ -224,11 +219,7 @@ fn a_registry_finds_each_command_by_its_name() {
 #[test]
 #[should_panic(expected = "register two commands as a")]
 fn two_commands_of_a_name_are_rejected() {
-    let named = |name| {
-        Command::json(name, |_: crate::testing::Note| async {
-            Ok::<_, HandlerError>(Output::none())
-        })
-    };
+    let named = |name| Command::json(name, nothing::<Note>);
     _ = Registry::new(vec![named("a"), named("b"), named("a")]);
 }
 
@@ -272,9 +263,7 @@ struct Order {
 
 #[test]
 fn an_example_of_a_json_command_has_what_its_schema_requires() {
-    let order = Command::json("order.place", |_: Order| async {
-        Ok::<_, HandlerError>(Output::none())
-    });
+    let order = Command::json("order.place", nothing::<Order>);
     assert_eq!(
         order.curl("http://x"),
         r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"item":"…","quantity":2}'"#

@@ -20,7 +20,7 @@ use super::attributes::{
 use super::*;
 use crate::host::Host as _;
 use crate::ports::Objects as _;
-use crate::testing::{Fault, Note, Room, another, claim_by};
+use crate::testing::{Fault, Note, Room, another, claim_by, nothing};
 use crate::{HandlerError, Output};
 
 /// Returns a deployment whose producers are the tenant `warehouse`, with payloads in `theirs`, and a count of handler
@@ -34,10 +34,7 @@ fn room() -> (Room, Arc<AtomicUsize>) {
             async move { Output::json(&it.text.len()) }
         })
         .upload_limit(2_000_000),
-        Command::json("note.strict", |_: Note| async {
-            Ok::<_, HandlerError>(Output::none())
-        })
-        .key_required(),
+        Command::json("note.strict", nothing::<Note>).key_required(),
         Command::binary(
             "file.keep",
             &["image/png", "image/jpeg"],
@@ -59,6 +56,12 @@ fn let_producers_in(room: &mut Room) {
         dead_letters: room.memory.clone(),
         tenants: ProducerTenants::One(warehouse()),
     }));
+}
+
+/// Returns the intake, to change it.
+fn intake(room: &mut Room) -> &mut ProducerIntake {
+    let intake = room.worker.intake.as_mut().and_then(Arc::get_mut);
+    intake.expect("its only owner")
 }
 
 fn warehouse() -> Tenant {
@@ -155,8 +158,7 @@ async fn a_message_may_name_the_tenant_that_all_producers_have() {
 #[tokio::test(start_paused = true)]
 async fn a_message_names_its_reply_queue_and_what_its_job_belongs_to() {
     let (mut room, _) = room();
-    let intake = room.worker.intake.as_mut().and_then(Arc::get_mut);
-    let listeners = &mut intake.expect("its only owner").submit.listeners;
+    let listeners = &mut intake(&mut room).submit.listeners;
     let answers: ReplyQueue = "answers".parse().expect("a name");
     listeners.reply_queues.insert(answers.clone());
     let events = [(REPLY_TO, "answers"), (CORRELATION_ID, "basket-7")];
@@ -185,8 +187,7 @@ async fn a_message_names_what_its_job_belongs_to_without_a_reply_queue_too() {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_of_a_producer_has_the_limit_of_an_upload() {
-    let nothing = |_: Note| async { Ok::<_, HandlerError>(Output::none()) };
-    let command = Command::json("note.keep", nothing);
+    let command = Command::json("note.keep", nothing::<Note>);
     let mut room = Room::new(vec![command.body_limit(20).upload_limit(1000)]);
     let_producers_in(&mut room);
     for (length, status) in [(1000, Status::Succeeded), (1001, Status::Failed)] {

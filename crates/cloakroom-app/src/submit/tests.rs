@@ -17,7 +17,7 @@ use super::*;
 use crate::host::Host as _;
 use crate::payload::PayloadError;
 use crate::ports::{Change, LONGEST_DELAY, UploadTerms, keys};
-use crate::testing::{Fault, Note, Room};
+use crate::testing::{Fault, Note, Room, nothing};
 use crate::{HandlerError, Output};
 
 /// Returns a deployment whose handlers count their runs.
@@ -42,11 +42,9 @@ fn room() -> (Room, Arc<AtomicUsize>) {
                 Output::json(&note_.text.len())
             }
         }),
-        Command::json("note.strict", |_: Note| async {
-            Ok::<_, HandlerError>(Output::none())
-        })
-        .key_required()
-        .body_limit(20),
+        Command::json("note.strict", nothing::<Note>)
+            .key_required()
+            .body_limit(20),
         Command::binary(
             "file.keep",
             &["image/png", "image/jpeg"],
@@ -64,6 +62,13 @@ fn room() -> (Room, Arc<AtomicUsize>) {
 
 fn large() -> String {
     format!("{{\"text\":\"{}\"}}", "x".repeat(INLINE_LIMIT))
+}
+
+fn json(text: impl Into<Bytes>) -> Body {
+    Body::Sent {
+        content_type: None,
+        bytes: text.into(),
+    }
 }
 
 fn png(bytes: &'static [u8]) -> Body {
@@ -132,9 +137,8 @@ async fn a_message_has_the_length_of_its_stored_payload() {
 #[tokio::test(start_paused = true)]
 async fn a_job_has_the_retention_of_its_command_and_not_of_its_result() {
     let days = |days: u64| Duration::from_secs(days * 86_400);
-    let nothing = |_: Note| async { Ok::<_, HandlerError>(Output::none()) };
     let room = Room::new(vec![
-        Command::json("note.keep", nothing)
+        Command::json("note.keep", nothing::<Note>)
             .retention(days(5))
             .result_retention(days(2)),
     ]);
@@ -271,7 +275,7 @@ async fn upload_as(room: &Room, content_type: &str, bytes: &'static [u8]) -> Upl
 }
 
 async fn becomes_its_job_whichever_call_fails(upload: impl AsyncFn(&Room) -> UploadId) {
-    for fault in [Fault::Before, Fault::After, Fault::Twice] {
+    for fault in [Fault::Before, Fault::Denied, Fault::After, Fault::Twice] {
         for (key, n) in (0..10).flat_map(|n| [(Some("k"), n), (None, n)]) {
             let (room, runs) = room();
             let id = upload(&room).await;
@@ -289,16 +293,11 @@ async fn becomes_its_job_whichever_call_fails(upload: impl AsyncFn(&Room) -> Upl
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_must_begin_soon_may_be_submitted_for_later() {
-    let nothing = |_: Note| async { Ok::<_, HandlerError>(Output::none()) };
-    let soon = Command::json("note.keep", nothing).start_within(Duration::from_secs(60));
+    let soon = Command::json("note.keep", nothing::<Note>).start_within(Duration::from_secs(60));
     let room = Room::new(vec![soon]);
-    let body = Body::Sent {
-        content_type: None,
-        bytes: "{}".into(),
-    };
     let submission = Submission {
         not_before: Some(room.host.now().after(Duration::from_secs(3600))),
-        ..Room::submission("note.keep", body)
+        ..Room::submission("note.keep", json("{}"))
     };
     assert!(room.submit.submit(submission).await.is_ok());
 }
@@ -309,13 +308,7 @@ async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
     for (seconds, accepted) in [(0, true), (86_400, true), (86_401, false)] {
         let submission = Submission {
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
-            ..Room::submission(
-                "note.keep",
-                Body::Sent {
-                    content_type: None,
-                    bytes: "{}".into(),
-                },
-            )
+            ..Room::submission("note.keep", json("{}"))
         };
         let submitted = room.submit.submit(submission).await;
         match submitted {

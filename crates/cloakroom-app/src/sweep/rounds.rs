@@ -152,19 +152,17 @@ mod tests {
     use tokio::time::{Instant, sleep_until};
 
     use super::*;
+    use crate::Command;
     use crate::envelope::RequestTrace;
     use crate::host::Host as _;
     use crate::submit::{Body, Submission};
-    use crate::testing::{Fault, Memory, Nothing, Room};
-    use crate::{Command, HandlerError, Output};
+    use crate::testing::{Fault, Memory, Nothing, Room, nothing};
 
     const DAY: Duration = Duration::from_secs(86_400);
 
     /// Returns a room with `n` stranded jobs, and the rounds over a queue of lists.
     async fn stranded(n: usize) -> (Room, Vec<JobKey>, Rounds, Arc<Memory>) {
-        let room = Room::new(vec![Command::json("nothing", |_: Nothing| async {
-            Ok::<_, HandlerError>(Output::none())
-        })]);
+        let room = Room::new(vec![Command::json("nothing", nothing::<Nothing>)]);
         let mut keys = vec![];
         for _ in 0..n {
             keys.push(
@@ -239,10 +237,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_list_is_older_than_its_queue_retains_it() {
         let room = Room::new(vec![
-            Command::json("late", |_: Nothing| async {
-                Ok::<_, HandlerError>(Output::none())
-            })
-            .retention(DAY * 60),
+            Command::json("late", nothing::<Nothing>).retention(DAY * 60),
         ]);
         let submission = Submission {
             tenant: Tenant::default(),

@@ -1,4 +1,14 @@
-//! Payloads of test commands.
+//! Payloads of test commands, and a handler for any of them.
+
+use crate::{HandlerError, Output};
+
+/// Handler that succeeds without a result.
+///
+/// # Errors
+/// Never.
+pub async fn nothing<P>(_: P) -> Result<Output, HandlerError> {
+    Ok(Output::none())
+}
 
 /// An empty payload.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]

@@ -254,7 +254,7 @@ fn a_job_that_is_sent_back_loses_all_that_its_attempts_left() {
     "#);
 }
 
-/// Returns a transition with every member of guard and patch, except `anew`, which replaces most of the patch.
+/// Returns a transition with every member of guard and patch but one: a restart replaces most of the patch.
 fn with_everything() -> Transition {
     let step = |text: &str| text.parse::<cloakroom_core::Step>().expect("a step");
     let lease = Lease {
@@ -318,9 +318,9 @@ fn every_member_of_guard_and_patch_counts_whatever_the_others_are() {
         remove(&mut transition);
         assert_ne!(shown(&transition), all, "{member}");
     }
-    let mut anew = with_everything();
-    anew.patch.anew = Some(vec![]);
-    assert_ne!(shown(&anew), all);
+    let mut restart = with_everything();
+    restart.patch.anew = Some(vec![]);
+    assert_ne!(shown(&restart), all);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use cloakroom_core::{Digest, Timestamp};
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::script::{Answer, Script, failed, link, ok};
+use super::script::{Answer, Script, failed, fails_with_its_service, link, ok};
 use crate::S3Objects;
 use crate::objects::S3ProducerPayloads;
 
@@ -181,19 +181,11 @@ async fn no_call_takes_an_error_for_something_missing() {
         "read",
         "remove",
     ] {
-        let (_, objects) = bucket([error(403, "AccessDenied")]);
-        let denied = call(&objects, name).await;
-        assert!(
-            matches!(denied, Err(PortError::Misconfigured { .. })),
-            "{name}: {denied:?}"
-        );
-        let fault = || error(500, "InternalError");
-        let (_, objects) = bucket([fault(), fault(), fault()]);
-        let failed = call(&objects, name).await;
-        assert!(
-            matches!(failed, Err(PortError::Unavailable { .. })),
-            "{name}: {failed:?}"
-        );
+        let errors = (error(403, "AccessDenied"), error(500, "InternalError"));
+        fails_with_its_service(name, errors, async |clients| {
+            call(&S3Objects::new(clients, "payloads"), name).await
+        })
+        .await;
     }
 }
 

@@ -9,7 +9,7 @@ use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_core::{Digest, Tenant, Timestamp};
 use serde_json::Value;
 
-use super::script::{Answer, Script, failed, ok};
+use super::script::{Answer, Script, failed, fails_with_its_service, ok};
 use crate::SqsQueue;
 use crate::config::ScheduleConfig;
 use crate::schedule::ScheduledQueue;
@@ -218,15 +218,14 @@ async fn queues_are_made_with_a_redrive_policy_and_a_long_memory_for_dead_letter
     insta::assert_snapshot!(script.requests());
 }
 
-#[tokio::test]
-async fn a_claim_check_is_sent_as_a_pointer_with_our_envelope_beside_it() {
-    let (script, queue) = queue([ok("{}")]);
+/// Returns the envelope of a payload that is text in object storage.
+pub(super) fn claim_check() -> Envelope {
     let (job, digest) = (
         new_job(Timestamp::from_millis(7), 1),
         Digest::from_content(b"{}"),
     );
     let payload = PayloadRef::Stored(keys::payload(&job.key(), &digest));
-    let envelope = Envelope::new(
+    Envelope::new(
         &job,
         "application/json",
         "",
@@ -234,7 +233,13 @@ async fn a_claim_check_is_sent_as_a_pointer_with_our_envelope_beside_it() {
         &digest,
         RequestTrace::default(),
     )
-    .with_text_length(2);
+    .with_text_length(2)
+}
+
+#[tokio::test]
+async fn a_claim_check_is_sent_as_a_pointer_with_our_envelope_beside_it() {
+    let (script, queue) = queue([ok("{}")]);
+    let envelope = claim_check();
     queue
         .with_payload_bucket("payloads")
         .send(&tenant(), envelope.write(), Duration::ZERO, None)
@@ -339,31 +344,24 @@ async fn a_queue_with_schedules_hides_and_tells_of_itself_as_any() {
 
 #[tokio::test(start_paused = true)]
 async fn no_call_hides_an_error() {
+    let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#;
+    let fault = r#"{"__type":"com.amazonaws.sqs#InternalError"}"#;
     for name in ["send", "hide", "state", "receive", "delete"] {
-        let call = async |queue: &SqsQueue| match name {
-            "send" => {
-                queue
-                    .send(&tenant(), "x".into(), Duration::ZERO, None)
-                    .await
+        let errors = (failed(403, denied), failed(500, fault));
+        fails_with_its_service(name, errors, async |clients| {
+            let queue = SqsQueue::new(clients, URL);
+            match name {
+                "send" => {
+                    queue
+                        .send(&tenant(), "x".into(), Duration::ZERO, None)
+                        .await
+                }
+                "hide" => queue.hide("r-1", Duration::from_secs(1)).await,
+                "state" => queue.state().await.map(drop),
+                "receive" => queue.receive(1, Duration::ZERO).await.map(drop),
+                _ => queue.delete("r-1").await,
             }
-            "hide" => queue.hide("r-1", Duration::from_secs(1)).await,
-            "state" => queue.state().await.map(drop),
-            "receive" => queue.receive(1, Duration::ZERO).await.map(drop),
-            _ => queue.delete("r-1").await,
-        };
-        let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#;
-        let (_, queue) = queue([failed(403, denied)]);
-        let called = call(&queue).await;
-        assert!(
-            matches!(called, Err(PortError::Misconfigured { .. })),
-            "{name}: {called:?}"
-        );
-        let fault = || failed(500, r#"{"__type":"com.amazonaws.sqs#InternalError"}"#);
-        let (_, queue) = self::queue([fault(), fault(), fault()]);
-        let called = call(&queue).await;
-        assert!(
-            matches!(called, Err(PortError::Unavailable { .. })),
-            "{name}: {called:?}"
-        );
+        })
+        .await;
     }
 }

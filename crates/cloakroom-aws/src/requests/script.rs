@@ -1,7 +1,7 @@
 //! Scripted AWS: records each request, and returns the test's next response.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use cloakroom_app::ports::PortError;
 use serde_json::Value;
 
 use crate::clients::{Clients, Local};
@@ -67,6 +68,25 @@ impl Answer {
         self.headers.push((name, value.to_owned()));
         self
     }
+}
+
+/// Asserts that a call of a port fails if the service denies it, and if the service itself fails at each try.
+pub(super) async fn fails_with_its_service<T: fmt::Debug>(
+    name: &str,
+    (denied, fault): (Answer, Answer),
+    call: impl AsyncFn(&Clients) -> Result<T, PortError>,
+) {
+    let called = call(&Script::new([denied]).clients()).await;
+    assert!(
+        matches!(called, Err(PortError::Misconfigured { .. })),
+        "{name}: {called:?}"
+    );
+    let faults = [fault.clone(), fault.clone(), fault];
+    let called = call(&Script::new(faults).clients()).await;
+    assert!(
+        matches!(called, Err(PortError::Unavailable { .. })),
+        "{name}: {called:?}"
+    );
 }
 
 /// Remaining responses, and the requests so far. Clones share both.
@@ -176,6 +196,7 @@ impl HttpConnector for Script {
         for (name, value) in answer.headers {
             response.headers_mut().insert(name, value);
         }
+        // Without a delay, a response comes before the next request is made.
         if answer.delay.is_zero() {
             return HttpConnectorFuture::ready(Ok(response));
         }

@@ -13,7 +13,7 @@ use cloakroom_core::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::script::{Answer, Script, failed, ok};
+use super::script::{Answer, Script, failed, fails_with_its_service, ok};
 use crate::DynamoStore;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_248_000_120);
@@ -226,18 +226,8 @@ async fn call(store: &DynamoStore, name: &str) -> Result<(), PortError> {
 
 #[tokio::test(start_paused = true)]
 async fn no_call_takes_an_error_for_a_refusal_or_for_nothing() {
-    let denied = || {
-        failed(
-            400,
-            r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#,
-        )
-    };
-    let fault = || {
-        failed(
-            500,
-            r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#,
-        )
-    };
+    let denied = r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#;
+    let fault = r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#;
     for name in [
         "accept",
         "change",
@@ -250,18 +240,11 @@ async fn no_call_takes_an_error_for_a_refusal_or_for_nothing() {
         "open_jobs",
         "listened_jobs",
     ] {
-        let (_, store) = store([denied()]);
-        let called = call(&store, name).await;
-        assert!(
-            matches!(called, Err(PortError::Misconfigured { .. })),
-            "{name}: {called:?}"
-        );
-        let (_, store) = self::store([fault(), fault(), fault()]);
-        let called = call(&store, name).await;
-        assert!(
-            matches!(called, Err(PortError::Unavailable { .. })),
-            "{name}: {called:?}"
-        );
+        let errors = (failed(400, denied), failed(500, fault));
+        fails_with_its_service(name, errors, async |clients| {
+            call(&DynamoStore::new(clients, "jobs"), name).await
+        })
+        .await;
     }
 }
 

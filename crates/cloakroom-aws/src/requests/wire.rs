@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
 use cloakroom_app::intake::ProducerTenants;
 use cloakroom_app::meter::{Fact, LogMeter};
-use cloakroom_app::ports::{Objects, Queue, keys};
+use cloakroom_app::ports::{PortError, Queue};
+use cloakroom_app::sweep::Rounds;
 use cloakroom_app::testing::{MemoryMeter, new_job};
 use cloakroom_app::work::WorkerSettings;
-use cloakroom_app::{Listeners, Registry, Shared};
-use cloakroom_core::{Digest, EventScope, Namespace, Tenant, Timestamp};
+use cloakroom_app::{
+    DeadLetters, Jobs, Listeners, ProducerIntake, Redrive, Registry, Shared, Submit, Uploads,
+    Worker,
+};
+use cloakroom_core::{EventScope, Namespace, Tenant, Timestamp};
 
+use super::queue::claim_check;
 use super::script::{Script, failed};
 use crate::config::{
     DeadLettersConfig, JobsConfig, ProducersConfig, SubmitConfig, SweeperConfig, WorkerConfig,
@@ -22,51 +26,57 @@ const QUEUE: &str = "http://sqs.example/1/commands";
 const DEAD_LETTERS: &str = "http://sqs.example/1/dead-letters";
 const LISTS: &str = "http://sqs.example/1/lists";
 
+/// All use cases of a deployment.
+struct UseCases {
+    submit: Submit,
+    uploads: Uploads,
+    worker: Worker,
+    intake: Arc<ProducerIntake>,
+    dead_letters: DeadLetters,
+    rounds: Rounds,
+    jobs: Jobs,
+    redrive: Redrive,
+}
+
+impl UseCases {
+    fn new(clients: &Clients, meter: &Arc<MemoryMeter>) -> Self {
+        let (submit, uploads) = wire::submit(&submit_config(), clients, commands(), meter.clone());
+        let worker = wire::worker(&worker_config(), clients, commands(), meter.clone());
+        let jobs = JobsConfig {
+            table: "jobs".into(),
+            bucket: "payloads".into(),
+            namespace: Namespace::from_uuid(uuid::Uuid::nil()),
+            listeners: None,
+        };
+        let dead_letters = DeadLettersConfig {
+            table: "jobs".into(),
+            bucket: "payloads".into(),
+            dead_letters_url: DEAD_LETTERS.into(),
+        };
+        let sweeper = SweeperConfig {
+            table: "jobs".into(),
+            queue_url: QUEUE.into(),
+            lists_url: LISTS.into(),
+        };
+        Self {
+            submit,
+            uploads,
+            intake: worker.intake.clone().expect("producers"),
+            worker,
+            dead_letters: wire::dead_letters(&dead_letters, clients, meter.clone()),
+            rounds: wire::rounds(&sweeper, clients, meter.clone()),
+            jobs: wire::jobs(&jobs, clients, meter.clone()),
+            redrive: wire::redrive(clients, "jobs", QUEUE, "payloads"),
+        }
+    }
+}
+
 /// Returns the request of one call, whose response does not matter.
-async fn request(call: impl AsyncFnOnce(&Clients)) -> String {
+async fn request<T>(call: impl AsyncFnOnce(&UseCases) -> Result<T, PortError>) -> String {
     let script = Script::new([failed(400, "{}")]);
-    call(&script.clients()).await;
+    let use_cases = UseCases::new(&script.clients(), &Arc::default());
+    _ = call(&use_cases).await;
     script.requests()
-}
-
-fn named(name: &str) -> String {
-    format!("\"QueueUrl\": \"{name}\"")
-}
-
-async fn load(shared: &Shared) {
-    let _unread = shared
-        .store
-        .load(&new_job(Timestamp::from_millis(7), 1).key())
-        .await;
-}
-
-async fn hide(queue: &Arc<dyn Queue>) {
-    let _kept = queue.hide("receipt", Duration::from_secs(1)).await;
-}
-
-async fn delete(objects: &Arc<dyn Objects>) {
-    let _kept = objects.delete("key").await;
-}
-
-/// Sends a message whose payload is text in object storage.
-async fn send(queue: &Arc<dyn Queue>) {
-    let (job, digest) = (
-        new_job(Timestamp::from_millis(7), 1),
-        Digest::from_content(b"{}"),
-    );
-    let payload = PayloadRef::Stored(keys::payload(&job.key(), &digest));
-    let envelope = Envelope::new(
-        &job,
-        "application/json",
-        "",
-        payload,
-        &digest,
-        RequestTrace::default(),
-    );
-    let body = envelope.with_text_length(2).write();
-    let _unsent = queue
-        .send(&Tenant::default(), body, Duration::ZERO, None)
-        .await;
 }
 
 fn submit_config() -> SubmitConfig {
@@ -102,42 +112,22 @@ fn worker_config() -> WorkerConfig {
     }
 }
 
-fn dead_letters_config() -> DeadLettersConfig {
-    DeadLettersConfig {
-        table: "jobs".into(),
-        bucket: "payloads".into(),
-        dead_letters_url: DEAD_LETTERS.into(),
-    }
-}
-
-fn sweeper_config() -> SweeperConfig {
-    SweeperConfig {
-        table: "jobs".into(),
-        queue_url: QUEUE.into(),
-        lists_url: LISTS.into(),
-    }
-}
-
 fn commands() -> Registry {
     Registry::new(vec![])
 }
 
 #[test]
 fn every_use_case_counts_with_the_meter_that_it_is_given() {
-    let clients = Script::new([]).clients();
     let meter = Arc::new(MemoryMeter::default());
-    let submit = wire::submit(&submit_config(), &clients, commands(), meter.clone());
-    let worker = wire::worker(&worker_config(), &clients, commands(), meter.clone());
-    let intake = worker.intake.expect("producers");
-    let letters = wire::dead_letters(&dead_letters_config(), &clients, meter.clone());
-    let rounds = wire::rounds(&sweeper_config(), &clients, meter.clone());
+    let it = UseCases::new(&Script::new([]).clients(), &meter);
     for (n, shared) in [
-        &submit.0.shared,
-        &submit.1.shared,
-        &worker.shared,
-        &intake.submit.shared,
-        &letters.shared,
-        &rounds.sweeper.shared,
+        &it.submit.shared,
+        &it.uploads.shared,
+        &it.worker.shared,
+        &it.intake.submit.shared,
+        &it.dead_letters.shared,
+        &it.rounds.sweeper.shared,
+        &it.jobs.shared,
     ]
     .into_iter()
     .enumerate()
@@ -174,86 +164,72 @@ fn producers_have_the_listeners_of_their_deployment() {
 }
 
 #[tokio::test]
-async fn every_port_has_the_place_that_its_configuration_names() {
-    let meter = || Arc::new(LogMeter);
-    let submit = |clients: &Clients| wire::submit(&submit_config(), clients, commands(), meter());
-    let worker = |clients: &Clients| wire::worker(&worker_config(), clients, commands(), meter());
-    let dead_letters =
-        |clients: &Clients| wire::dead_letters(&dead_letters_config(), clients, meter());
-    let rounds = |clients: &Clients| wire::rounds(&sweeper_config(), clients, meter());
-    let jobs = |clients: &Clients| {
-        let config = JobsConfig {
-            table: "jobs".into(),
-            bucket: "payloads".into(),
-            namespace: Namespace::from_uuid(uuid::Uuid::nil()),
-            listeners: None,
-        };
-        wire::jobs(&config, clients, meter())
-    };
-    let redrive = |clients: &Clients| wire::redrive(clients, "jobs", QUEUE, "payloads");
-
-    let table = "\"TableName\": \"jobs\"";
-    for request in [
-        request(async |clients| load(&submit(clients).0.shared).await).await,
-        request(async |clients| load(&submit(clients).1.shared).await).await,
-        request(async |clients| load(&worker(clients).shared).await).await,
-        request(async |clients| load(&dead_letters(clients).shared).await).await,
-        request(async |clients| load(&rounds(clients).sweeper.shared).await).await,
-        request(async |clients| load(&jobs(clients).shared).await).await,
-        request(async |clients| load(&redrive(clients).shared).await).await,
-    ] {
-        assert!(request.contains(table), "{request}");
+async fn every_use_case_loads_from_the_table_that_is_configured() {
+    let key = new_job(Timestamp::from_millis(7), 1).key();
+    let shared: [fn(&UseCases) -> &Shared; 7] = [
+        |it| &it.submit.shared,
+        |it| &it.uploads.shared,
+        |it| &it.worker.shared,
+        |it| &it.dead_letters.shared,
+        |it| &it.rounds.sweeper.shared,
+        |it| &it.jobs.shared,
+        |it| &it.redrive.shared,
+    ];
+    for shared in shared {
+        let request = request(async |it| shared(it).store.load(&key).await).await;
+        assert!(request.contains("\"TableName\": \"jobs\""), "{request}");
     }
+}
+
+#[tokio::test]
+async fn every_use_case_has_its_objects_in_the_bucket_that_is_configured() {
     for request in [
-        request(async |clients| delete(&submit(clients).0.objects).await).await,
-        request(async |clients| delete(&submit(clients).1.objects).await).await,
-        request(async |clients| delete(&worker(clients).objects).await).await,
-        request(async |clients| delete(&jobs(clients).objects).await).await,
-        request(async |clients| {
-            let _kept = dead_letters(clients).dead_letters.remove("key").await;
-        })
-        .await,
-        request(async |clients| {
-            let _kept = redrive(clients).dead_letters.remove("key").await;
-        })
-        .await,
-        request(async |clients| {
-            let intake = worker(clients).intake.expect("producers");
-            let _kept = intake.dead_letters.remove("key").await;
-        })
-        .await,
+        request(async |it| it.submit.objects.delete("key").await).await,
+        request(async |it| it.uploads.objects.delete("key").await).await,
+        request(async |it| it.worker.objects.delete("key").await).await,
+        request(async |it| it.jobs.objects.delete("key").await).await,
+        request(async |it| it.dead_letters.dead_letters.remove("key").await).await,
+        request(async |it| it.redrive.dead_letters.remove("key").await).await,
+        request(async |it| it.intake.dead_letters.remove("key").await).await,
     ] {
         assert!(request.contains("/payloads/key"), "{request}");
     }
-    for (request, queue) in [
-        (
-            request(async |clients| hide(&worker(clients).queue).await).await,
-            QUEUE,
-        ),
-        (
-            request(async |clients| hide(&dead_letters(clients).queue).await).await,
-            DEAD_LETTERS,
-        ),
-        (
-            request(async |clients| hide(&rounds(clients).sweeper.queue).await).await,
-            QUEUE,
-        ),
-        (
-            request(async |clients| hide(&rounds(clients).lists).await).await,
-            LISTS,
-        ),
-    ] {
-        assert!(request.contains(&named(queue)), "{request}");
+}
+
+fn named(queue: &str) -> String {
+    format!("\"QueueUrl\": \"{queue}\"")
+}
+
+#[tokio::test]
+async fn every_use_case_hides_messages_of_its_own_queue() {
+    let queues: [(fn(&UseCases) -> &Arc<dyn Queue>, &str); 4] = [
+        (|it| &it.worker.queue, QUEUE),
+        (|it| &it.dead_letters.queue, DEAD_LETTERS),
+        (|it| &it.rounds.sweeper.queue, QUEUE),
+        (|it| &it.rounds.lists, LISTS),
+    ];
+    for (queue, name) in queues {
+        let second = Duration::from_secs(1);
+        let request = request(async |it| queue(it).hide("receipt", second).await).await;
+        assert!(request.contains(&named(name)), "{request}");
     }
-    // Messages of payloads in object storage are pointers for Amazon's Extended Client, too.
-    for request in [
-        request(async |clients| send(&submit(clients).0.queue).await).await,
-        request(async |clients| send(&redrive(clients).queue).await).await,
-        request(async |clients| {
-            send(&worker(clients).intake.expect("producers").submit.queue).await;
+}
+
+/// Amazon's Extended Client reads them.
+#[tokio::test]
+async fn messages_of_payloads_in_object_storage_are_pointers() {
+    let queues: [fn(&UseCases) -> &Arc<dyn Queue>; 3] = [
+        |it| &it.submit.queue,
+        |it| &it.redrive.queue,
+        |it| &it.intake.submit.queue,
+    ];
+    for queue in queues {
+        let (tenant, body) = (Tenant::default(), claim_check().write());
+        let request = request(async |it| {
+            let queue = queue(it);
+            queue.send(&tenant, body, Duration::ZERO, None).await
         })
-        .await,
-    ] {
+        .await;
         assert!(request.contains(&named(QUEUE)), "{request}");
         assert!(
             request.contains("ExtendedPayloadSize") && request.contains("payloads"),

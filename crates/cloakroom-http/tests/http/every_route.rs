@@ -1,4 +1,4 @@
-//! What holds for every route, whatever it does.
+//! Rules of every route, whatever it does.
 
 use axum::body::Body;
 use cloakroom_app::testing::Fault;

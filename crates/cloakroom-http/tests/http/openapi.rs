@@ -4,7 +4,7 @@ use axum::body::Body;
 use cloakroom_core::Code;
 use serde_json::{Value, json};
 
-use crate::service::{DOCUMENT, service};
+use crate::service::{DOCUMENT, resolved, service};
 
 #[tokio::test(start_paused = true)]
 async fn every_path_and_method_of_the_document_is_routed_and_no_other_method_is() {
@@ -152,15 +152,11 @@ async fn the_parameters_of_a_path_are_those_in_it() {
     let document = service().get("/openapi.json", &[]).await.json();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
-            let resolved = |parameter: &Value| match parameter["$ref"].as_str() {
-                Some(place) => document.pointer(&place[1..]).expect("it exists").clone(),
-                None => parameter.clone(),
-            };
             let parameters = operation["parameters"].as_array();
             let mut named: Vec<_> = parameters
                 .into_iter()
                 .flatten()
-                .map(resolved)
+                .map(|parameter| resolved(&document, parameter))
                 .filter(|parameter| parameter["in"] == "path")
                 .map(|parameter| format!("{{{}}}", parameter["name"].as_str().expect("a name")))
                 .collect();

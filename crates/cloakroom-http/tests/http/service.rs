@@ -349,11 +349,7 @@ impl Response {
 
 /// Returns the headers that every such response has.
 fn documented_headers(response: &'static Value) -> impl Iterator<Item = &'static str> {
-    let response = match response["$ref"].as_str() {
-        Some(place) => DOCUMENT.pointer(&place[1..]).expect("it exists"),
-        None => response,
-    };
-    let headers = response["headers"].as_object();
+    let headers = resolved(&DOCUMENT, response)["headers"].as_object();
     // A reference is to a header that has one meaning everywhere. What a route describes itself may be absent.
     let always = |(name, header): (&'static String, &Value)| {
         let sometimes = ["Idempotent-Replayed", "Preference-Applied"];
@@ -361,6 +357,14 @@ fn documented_headers(response: &'static Value) -> impl Iterator<Item = &'static
         always.then_some(name.as_str())
     };
     headers.into_iter().flatten().filter_map(always)
+}
+
+/// Returns what a part of a document refers to, or the part itself.
+pub(crate) fn resolved<'d>(document: &'d Value, part: &'d Value) -> &'d Value {
+    match part["$ref"].as_str() {
+        Some(place) => document.pointer(&place[1..]).expect("it exists"),
+        None => part,
+    }
 }
 
 /// Document in the repository.

@@ -231,12 +231,6 @@ async fn an_unknown_command_waits_and_is_kept_whole_among_the_dead_letters() {
     assert!(letters[0].1.contains("not.yet"), "{}", letters[0].1);
 }
 
-/// Changes the intake.
-fn intake(room: &mut Room) -> &mut ProducerIntake {
-    let intake = room.worker.intake.as_mut().and_then(Arc::get_mut);
-    intake.expect("its only owner")
-}
-
 #[tokio::test(start_paused = true)]
 async fn without_buckets_of_producers_no_object_is_read() {
     let (mut room, runs) = room();

@@ -134,13 +134,7 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
     let submission = Submission {
         client_job_id: Some("k".parse().expect("a key")),
         not_before: Some(not_before),
-        ..Room::submission(
-            "note.keep",
-            Body::Sent {
-                content_type: None,
-                bytes: "{}".into(),
-            },
-        )
+        ..Room::submission("note.keep", json("{}"))
     };
     room.submit
         .submit(submission.clone())
@@ -167,18 +161,12 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
 /// Submits with the key `k`, if the condition holds.
 async fn sent_if(
     room: &Room,
-    json: &'static str,
+    text: &'static str,
     holds: Condition<'_>,
 ) -> Result<Submitted, SubmitError> {
     let submission = Submission {
         client_job_id: Some("k".parse().expect("a key")),
-        ..Room::submission(
-            "note.keep",
-            Body::Sent {
-                content_type: None,
-                bytes: json.into(),
-            },
-        )
+        ..Room::submission("note.keep", json(text))
     };
     room.submit.submit_if(submission, holds).await
 }

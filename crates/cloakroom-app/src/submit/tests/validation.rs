@@ -259,20 +259,14 @@ async fn a_message_carries_its_payload_up_to_exactly_the_limit() {
 async fn a_message_that_is_sent_much_later_carries_less() {
     let (room, _) = room();
     assert_eq!(SCHEDULED_LIMIT, 131_072);
-    let json = format!("{{\"text\":\"{}\"}}", "x".repeat(SCHEDULED_LIMIT));
+    let text = format!("{{\"text\":\"{}\"}}", "x".repeat(SCHEDULED_LIMIT));
     for (seconds, calls) in [
         (900, &["accept", "send"][..]),
         (901, &["put", "accept", "send"]),
     ] {
         let submission = Submission {
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
-            ..Room::submission(
-                "note.keep",
-                Body::Sent {
-                    content_type: None,
-                    bytes: json.clone().into(),
-                },
-            )
+            ..Room::submission("note.keep", json(text.clone()))
         };
         room.submit.submit(submission).await.expect("accepted");
         assert_eq!(room.memory.calls(), calls, "{seconds}");

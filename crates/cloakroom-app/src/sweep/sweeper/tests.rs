@@ -29,14 +29,6 @@ fn room() -> Room {
     ])
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_next_look_is_that_of_the_job_which_is_due_first() {
-    let key = sent(&room()).await;
-    let at = |seconds| (key.clone(), Timestamp::from_seconds(seconds));
-    let earliest = earliest(&[at(5), at(3), at(4)]);
-    assert_eq!(earliest, Some(Timestamp::from_seconds(3)));
-}
-
 async fn sent(room: &Room) -> JobKey {
     room.send("sleep", None, "{}")
         .await
@@ -52,6 +44,14 @@ fn end(job: &Job) -> (Status, &str) {
             .as_ref()
             .map_or("", |failure| failure.code.as_str()),
     )
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_look_is_that_of_the_job_which_is_due_first() {
+    let key = sent(&room()).await;
+    let at = |seconds| (key.clone(), Timestamp::from_seconds(seconds));
+    let earliest = earliest(&[at(5), at(3), at(4)]);
+    assert_eq!(earliest, Some(Timestamp::from_seconds(3)));
 }
 
 #[tokio::test(start_paused = true)]

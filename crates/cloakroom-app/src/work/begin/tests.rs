@@ -148,10 +148,10 @@ async fn the_payload_of_a_json_command_is_part_of_what_an_attempt_needs() {
     let begun = Instant::now();
     batch(&room, 900).await;
     assert_eq!(begun.elapsed().as_secs(), 20, "one after the other");
-    let code = |job: &Job| job.failure.as_ref().map(|failure| failure.code.clone());
     let mut codes = vec![];
     for key in room.memory.job_keys() {
-        codes.extend(code(&room.poll(&key).await));
+        let failure = room.poll(&key).await.failure;
+        codes.extend(failure.map(|failure| failure.code));
     }
     assert_eq!(codes, ["memory-exceeded"]);
 }

@@ -1,6 +1,7 @@
 //! Payloads that are missing, damaged, or no longer needed.
 
 use super::*;
+use crate::testing::{Note, nothing};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_cant_be_read_or_that_nobody_handles_stays_for_the_dead_letters() {
@@ -75,8 +76,7 @@ async fn the_rest_of_a_payload_is_read_after_its_handlers_time() {
 async fn a_payload_that_a_later_version_no_longer_takes_fails_its_job_at_once() {
     let mut room = room();
     let key = sent(&room, r#"["answer"]"#).await;
-    let later = |_: crate::testing::Note| async { Ok::<_, HandlerError>(Output::none()) };
-    let later = Command::json("play", later);
+    let later = Command::json("play", nothing::<Note>);
     room.worker.commands = Handlers::new(crate::Registry::new(vec![later]));
     room.work_until_idle().await;
     let job = room.poll(&key).await;
