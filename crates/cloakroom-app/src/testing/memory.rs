@@ -283,15 +283,24 @@ impl Memory {
         (call == name).then_some(time)
     }
 
+    /// Makes a call that reads or writes a record. Concurrent use cases interleave between any two of them, as they do
+    /// over a network.
+    async fn record<T>(
+        &self,
+        name: &'static str,
+        effect: impl Fn(&mut State) -> T + Send,
+    ) -> Result<T, PortError> {
+        tokio::task::yield_now().await;
+        self.call(name, effect).await
+    }
+
     async fn call<T>(
         &self,
         name: &'static str,
         effect: impl Fn(&mut State) -> T + Send,
     ) -> Result<T, PortError> {
-        match self.delay_of(name) {
-            Some(time) => sleep(time).await,
-            // As a call over a network does: concurrent use cases interleave between any two calls.
-            None => tokio::task::yield_now().await,
+        if let Some(time) = self.delay_of(name) {
+            sleep(time).await;
         }
         let mut state = self.state();
         state.calls.push(name);

@@ -196,13 +196,16 @@ async fn every_use_case_has_its_objects_in_the_bucket_that_is_configured() {
     }
 }
 
+/// One of the queues of the use cases.
+type QueueOf = fn(&UseCases) -> &Arc<dyn Queue>;
+
 fn named(queue: &str) -> String {
     format!("\"QueueUrl\": \"{queue}\"")
 }
 
 #[tokio::test]
 async fn every_use_case_hides_messages_of_its_own_queue() {
-    let queues: [(fn(&UseCases) -> &Arc<dyn Queue>, &str); 4] = [
+    let queues: [(QueueOf, &str); 4] = [
         (|it| &it.worker.queue, QUEUE),
         (|it| &it.dead_letters.queue, DEAD_LETTERS),
         (|it| &it.rounds.sweeper.queue, QUEUE),
@@ -218,7 +221,7 @@ async fn every_use_case_hides_messages_of_its_own_queue() {
 /// Amazon's Extended Client reads them.
 #[tokio::test]
 async fn messages_of_payloads_in_object_storage_are_pointers() {
-    let queues: [fn(&UseCases) -> &Arc<dyn Queue>; 3] = [
+    let queues: [QueueOf; 3] = [
         |it| &it.submit.queue,
         |it| &it.redrive.queue,
         |it| &it.intake.submit.queue,

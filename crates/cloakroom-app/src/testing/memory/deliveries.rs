@@ -61,7 +61,7 @@ impl DeliveryStore for Memory {
         created_at: Timestamp,
     ) -> Result<Option<StoredDeliveries>, PortError> {
         let key = (job.clone(), created_at);
-        self.call("load_deliveries", |state| {
+        self.record("load_deliveries", |state| {
             state.readable(job)?;
             Ok(state.deliveries.get(&key).cloned())
         })
@@ -77,7 +77,7 @@ impl DeliveryStore for Memory {
         expires_at: Timestamp,
     ) -> Result<bool, PortError> {
         let key = (job.clone(), created_at);
-        self.call("save_deliveries", |state| {
+        self.record("save_deliveries", |state| {
             let revision = state.deliveries.get(&key).map(|stored| stored.revision);
             if revision != seen {
                 return false;

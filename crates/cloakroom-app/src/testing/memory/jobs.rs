@@ -9,7 +9,7 @@ use crate::ports::{Acceptance, Change, JobStore, PartsRecord, PortError};
 #[async_trait]
 impl JobStore for Memory {
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
-        self.call("accept", |state| match state.jobs.get(&job.key()) {
+        self.record("accept", |state| match state.jobs.get(&job.key()) {
             Some(existing) if existing.is_alive(job.created_at) => {
                 Acceptance::Exists(Box::new(existing.clone()))
             }
@@ -22,7 +22,7 @@ impl JobStore for Memory {
     }
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {
-        self.call("change", |state| {
+        self.record("change", |state| {
             state.readable(key)?;
             let found = state.jobs.get(key).cloned();
             Ok(match found.as_ref().and_then(|job| transition.apply(job)) {
@@ -37,7 +37,7 @@ impl JobStore for Memory {
     }
 
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
-        self.call("load", |state| {
+        self.record("load", |state| {
             state.readable(key)?;
             Ok(state.jobs.get(key).cloned())
         })
@@ -51,14 +51,14 @@ impl JobStore for Memory {
         job: JobId,
         _until: Timestamp,
     ) -> Result<bool, PortError> {
-        self.call("take_upload", |state| {
+        self.record("take_upload", |state| {
             *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job
         })
         .await
     }
 
     async fn keep_upload(&self, upload: &PartsRecord) -> Result<(), PortError> {
-        self.call("keep_upload", |state| {
+        self.record("keep_upload", |state| {
             state
                 .records
                 .insert((upload.tenant.clone(), upload.id), upload.clone());
@@ -71,7 +71,7 @@ impl JobStore for Memory {
         tenant: &Tenant,
         upload: UploadId,
     ) -> Result<Option<PartsRecord>, PortError> {
-        self.call("upload", |state| {
+        self.record("upload", |state| {
             state.records.get(&(tenant.clone(), upload)).cloned()
         })
         .await
