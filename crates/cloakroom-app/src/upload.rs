@@ -289,14 +289,13 @@ fn new_id(now: Timestamp, random: u128) -> UploadId {
     UploadId::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
 }
 
-/// Returns the time until which a command may use an upload. Returns `None` for an expired upload, and for an id that
-/// this service did not create. A lifecycle rule deletes late, so an expired upload is treated as deleted.
-pub(crate) fn live_until(id: UploadId, now: Timestamp) -> Option<Timestamp> {
+/// Returns true if a command may use an upload. Returns false for an expired upload, and for an id that this service did
+/// not create. A lifecycle rule deletes late, so an expired upload is treated as deleted.
+pub(crate) fn is_live(id: UploadId, now: Timestamp) -> bool {
     // Tolerates clocks that are ahead by up to a minute.
-    let made = id
-        .created_at()
-        .filter(|made| *made < now.after(Duration::from_secs(60)))?;
-    Some(made.after(UPLOAD_LIFE)).filter(|until| now < *until)
+    id.created_at().is_some_and(|made| {
+        made < now.after(Duration::from_secs(60)) && now < made.after(UPLOAD_LIFE)
+    })
 }
 
 #[cfg(test)]
@@ -309,19 +308,16 @@ mod tests {
         let id = new_id(Timestamp::from_millis(1_795_248_000_120), u128::MAX);
         let after = |millis: i64| Timestamp::from_millis(1_795_248_000_120 + millis);
         assert_eq!(id.created_at(), Some(after(0)));
-        for (now, until) in [
-            (0, Some(86_400_000)),
-            (86_399_999, Some(86_400_000)),
-            (86_400_000, None),
-            (-59_999, Some(86_400_000)),
-            (-60_000, None),
-            (-60_001, None),
+        for (now, live) in [
+            (0, true),
+            (86_399_999, true),
+            (86_400_000, false),
+            (-59_999, true),
+            (-60_000, false),
+            (-60_001, false),
         ] {
-            assert_eq!(live_until(id, after(now)), until.map(after), "{now}");
+            assert_eq!(is_live(id, after(now)), live, "{now}");
         }
-        assert_eq!(
-            live_until(UploadId::from_uuid(Uuid::from_u128(1)), after(0)),
-            None
-        );
+        assert!(!is_live(UploadId::from_uuid(Uuid::from_u128(1)), after(0)));
     }
 }

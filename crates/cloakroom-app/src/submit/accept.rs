@@ -190,10 +190,9 @@ impl Accepting<'_> {
     /// Assigns an upload to the job.
     async fn take(&self, upload: &NamedUpload) -> Result<(), SubmitError> {
         let (job, store) = (&self.job, &self.shared.store);
-        // The owner must be known for as long as the upload can be used, even if the job expires earlier.
-        let until = job.expires_at.max(upload.until);
+        // An open job expires later than any upload, so the owner is known for as long as the upload can be used.
         if !store
-            .take_upload(&job.tenant, upload.id, job.id, until)
+            .take_upload(&job.tenant, upload.id, job.id, job.expires_at)
             .await?
         {
             return Err(SubmitError::UploadNotFound);

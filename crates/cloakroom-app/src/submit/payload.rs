@@ -1,7 +1,7 @@
 //! Payloads that passed validation.
 
 use bytes::Bytes;
-use cloakroom_core::{Digest, Timestamp, UploadId};
+use cloakroom_core::{Digest, UploadId};
 
 use crate::ports::{ObjectInfo, PartsRecord};
 
@@ -25,8 +25,6 @@ pub(super) enum Source {
 /// An upload that a command refers to.
 pub(super) struct NamedUpload {
     pub(super) id: UploadId,
-    /// Time until which commands can refer to it.
-    pub(super) until: Timestamp,
     pub(super) info: ObjectInfo,
     pub(super) place: UploadPlace,
     pub(super) content: UploadContent,

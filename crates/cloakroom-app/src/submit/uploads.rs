@@ -41,8 +41,9 @@ enum BytesState {
 impl UploadFinder<'_> {
     /// Finds an upload, and validates it as the payload of its command.
     pub(super) async fn find(&self, id: UploadId) -> Result<ValidPayload, SubmitError> {
-        let now = self.now();
-        let until = upload::live_until(id, now).ok_or(SubmitError::UploadNotFound)?;
+        if !upload::is_live(id, self.now()) {
+            return Err(SubmitError::UploadNotFound);
+        }
         let found = self.locate(id).await?;
         let (sha256, content) = self.identify(&found).await?;
         Ok(ValidPayload {
@@ -51,7 +52,6 @@ impl UploadFinder<'_> {
             length: found.info.length,
             source: Source::Upload(NamedUpload {
                 id,
-                until,
                 info: found.info,
                 place: found.place,
                 content,
