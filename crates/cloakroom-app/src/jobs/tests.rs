@@ -513,3 +513,25 @@ async fn whoever_follows_a_job_hears_of_silence_until_their_time_has_passed() {
     let mut follow = room.jobs.follow(unknown.key(), None, seconds(60));
     assert_eq!(follow.next(seconds(10)).await, Ok(FollowStep::End));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_a_job_sees_it_once_more_at_the_end_of_their_time() {
+    let room = room();
+    let key = accepted(&room).await;
+    let mut follow = room.jobs.follow(key.clone(), None, Duration::ZERO);
+    let first = follow.next(Duration::ZERO).await.expect("read");
+    assert!(matches!(first, FollowStep::Changed(_)), "{first:?}");
+    assert_eq!(follow.next(Duration::ZERO).await, Ok(FollowStep::End));
+
+    let (minute, millis) = (Duration::from_secs(60), Duration::from_millis);
+    let version = room.poll(&key).await.version;
+    let mut follow = room.jobs.follow(key, Some(version), millis(10_500));
+    let changes = async {
+        sleep(millis(10_400)).await;
+        touch(&room);
+    };
+    let (last, ()) = tokio::join!(follow.next(minute), changes);
+    let last = last.expect("read");
+    assert!(matches!(last, FollowStep::Changed(_)), "{last:?}");
+    assert_eq!(follow.next(minute).await, Ok(FollowStep::End));
+}

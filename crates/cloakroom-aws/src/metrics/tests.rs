@@ -207,8 +207,13 @@ fn facts_whose_dimensions_are_alike_are_one_line() {
         fact,
     };
     let time = Duration::from_millis;
+    let failed = |code: &str, time| Fact::Failed {
+        code: code.into(),
+        run_time: Some(time),
+    };
     let mut sums = vec![];
     for measure in [
+        of("a.b", failed("no-paper", time(9))),
         of(
             "a.b",
             Fact::Started {
@@ -217,13 +222,7 @@ fn facts_whose_dimensions_are_alike_are_one_line() {
         ),
         of("a.b", Fact::Succeeded { run_time: time(7) }),
         of("c.d", Fact::Succeeded { run_time: time(8) }),
-        of(
-            "a.b",
-            Fact::Failed {
-                code: "no-paper".into(),
-                run_time: Some(time(9)),
-            },
-        ),
+        of("a.b", failed("no-ink", time(11))),
         of(
             "a.b",
             Fact::Started {
@@ -236,7 +235,7 @@ fn facts_whose_dimensions_are_alike_are_one_line() {
     }
     let documents: Vec<_> = sums.iter().map(document).collect();
     documents.iter().for_each(check);
-    let [ours, others, failed] = &documents[..] else {
+    let [paper, ours, others, ink] = &documents[..] else {
         panic!("{documents:?}")
     };
     assert_eq!(
@@ -251,10 +250,12 @@ fn facts_whose_dimensions_are_alike_are_one_line() {
         (&others["Command"], &others["Succeeded"], &others["RunTime"]),
         (&json!("c.d"), &json!(1), &json!(8))
     );
-    assert_eq!(
-        (&failed["Code"], &failed["Failed"], &failed["RunTime"]),
-        (&json!("no-paper"), &json!(1), &json!(9))
-    );
+    for (failed, code, time) in [(paper, "no-paper", 9), (ink, "no-ink", 11)] {
+        assert_eq!(
+            (&failed["Code"], &failed["Failed"], &failed["RunTime"]),
+            (&json!(code), &json!(1), &json!(time))
+        );
+    }
 }
 
 #[test]

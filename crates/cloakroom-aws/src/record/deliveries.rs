@@ -93,7 +93,10 @@ mod tests {
         assert_eq!(write_deliveries(&job, at, &stored), item);
         item.insert("of_tomorrow".into(), text("?"));
         assert_eq!(read_deliveries(&item, at), Ok(Some(stored)));
-        assert_eq!(read_deliveries(&item, Timestamp::from_millis(1)), Ok(None));
+        for another in [1_795_248_000_122, 1_795_248_000_124] {
+            let another = Timestamp::from_millis(another);
+            assert_eq!(read_deliveries(&item, another), Ok(None));
+        }
         item.insert("v".into(), number(2));
         assert_eq!(
             read_deliveries(&item, at),

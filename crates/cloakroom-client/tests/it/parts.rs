@@ -176,13 +176,25 @@ async fn a_part_whose_link_is_over_gets_a_fresh_one_and_no_third() {
         accepted(),
     ];
     let server = Server::start(replies).await;
-    let (one, _) = client(&server.url, in_parts);
+    let sent: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let tell = {
+        let sent = Arc::clone(&sent);
+        move |uploading: &Uploading| sent.lock().expect("a lock").push(uploading.sent)
+    };
+    let (one, _) = client(&server.url, |builder| {
+        in_parts(builder).on_upload(tell.clone())
+    });
     one.send(payload()).await.expect("accepted");
     let asked = lines(server);
     assert_eq!(
         asked[1..3],
         ["GET /uploads/u-1?from=2", "GET /uploads/u-1?from=3"],
         "the last one was there after all"
+    );
+    assert_eq!(
+        *sent.lock().expect("a lock"),
+        [0, 4, 8, 4, 8, 10, 8, 10],
+        "bytes that were rejected are subtracted"
     );
     storage.end();
 
@@ -236,28 +248,36 @@ async fn links_of_parts_are_used_for_40_minutes() {
     for (retry_after, is_stale) in [("2399", false), ("2400", true)] {
         let away = reply(503, &[("retry-after", retry_after)], "");
         let storage = Server::start([away, good(), good(), good()]).await;
-        let fresh = upload(&storage.url, &[(1, true), (2, false), (3, false)], None);
-        let replies = [upload(&storage.url, &NONE, None)]
+        let fresh = upload(&storage.url, &[(1, true), (2, false)], Some(3));
+        let replies = [upload(&storage.url, &NONE[..2], Some(3))]
             .into_iter()
-            .chain(is_stale.then_some(fresh));
-        let server = Server::start(replies.chain([accepted()])).await;
+            .chain(is_stale.then_some(fresh))
+            .chain([upload(&storage.url, &NONE[2..], None), accepted()]);
+        let server = Server::start(replies).await;
         let (client, _) = client(&server.url, |builder| {
             in_parts(builder).retry_within(Duration::from_secs(9000))
         });
         client.send(payload()).await.expect("accepted");
-        let next = if is_stale {
-            "GET /uploads/u-1?from=1"
-        } else {
-            "POST /commands/thumbnail.create"
-        };
-        assert_eq!(lines(server)[1], next, "{retry_after}");
+        let again = is_stale.then_some("GET /uploads/u-1?from=1");
+        let expected: Vec<_> = ["POST /uploads"]
+            .into_iter()
+            .chain(again)
+            .chain(["GET /uploads/u-1?from=3", "POST /commands/thumbnail.create"])
+            .collect();
+        assert_eq!(lines(server), expected, "{retry_after}");
         storage.end();
     }
 }
 
 #[tokio::test]
-async fn a_large_file_that_was_rewritten_is_not_submitted_and_one_that_grew_is() {
-    for (at, is_same) in [(0, false), (5_000_000, true)] {
+async fn a_large_file_that_changed_is_submitted_only_if_it_is_known_to_have_grown() {
+    // The digest at the beginning of an interrupted upload is unknown.
+    for (at, is_resumed, is_same) in [
+        (0, false, false),
+        (5_000_000, false, true),
+        (0, true, false),
+        (5_000_000, true, false),
+    ] {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(&vec![7; 5_000_000]).expect("written");
         let path = file.path().to_owned();
@@ -282,10 +302,11 @@ async fn a_large_file_that_was_rewritten_is_not_submitted_and_one_that_grew_is()
             .on_upload(change)
             .build()
             .expect("a client");
-        let submitted = client
-            .send(Submission::file("a", "image/png", file.path()))
-            .await;
-        match submitted {
+        let mut submission = Submission::file("a", "image/png", file.path());
+        if is_resumed {
+            submission = submission.upload("u-1");
+        }
+        match client.send(submission).await {
             Ok(_) => assert!(is_same),
             Err(error) => assert!(!is_same && matches!(error, Error::Input { .. }), "{error}"),
         }

@@ -103,6 +103,7 @@ fn a_whole_number_is_written_without_fraction_and_exponent() {
         ("10e-1", "1"),
         ("12.50e1", "125"),
         ("0.5e1", "5"),
+        ("0.05e2", "5"),
         ("-0", "0"),
         ("-0.0e5", "0"),
         ("0.000", "0"),
