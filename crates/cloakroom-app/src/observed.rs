@@ -188,11 +188,12 @@ mod tests {
 
         let end = cloakroom_core::AttemptEnd::Done(Success::default());
         let end = Transition::settle(&claimed, token, end, &RetryPolicy::default(), now, 0.0);
-        let ended = observed.store.change_unseen(&running, &end).await;
+        // Whoever claimed the job has not seen its renewals.
+        let ended = observed.store.change_unseen(&claimed, &end).await;
         let Ok(Change::Made(ended)) = ended else {
             panic!("{ended:?}")
         };
-        assert_eq!(observed.take(), [(ended.version, Status::Succeeded)]);
+        assert_eq!(observed.take(), [(running.version + 1, Status::Succeeded)]);
         assert_eq!(observed.store.load(&job.key()).await, Ok(Some(*ended)));
     }
 

@@ -483,31 +483,33 @@ async fn a_result_over_32_mib_is_linked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_result_that_can_not_be_read_delays_its_reply() {
-    let room = Listening::default();
-    let mut job = replying(&room, "orders");
-    job.success = Some(Success {
-        result: Some(ResultRef::Stored {
-            content_type: "application/json".to_owned(),
-            key: "results/1".to_owned(),
-            length: 3,
-            sha256: Digest::from_content(b"[7]"),
-            retention: None,
-        }),
-        ..Success::default()
-    });
-    let content = Bytes::from_static(b"[7]");
-    room.memory
-        .put("results/1", "application/json", content)
-        .await
-        .expect("stored");
-    room.publisher.publish(&job).await.expect("published");
-    room.memory.fail("open", Fault::Before);
-    room.deliver_all().await;
-    let [(_, reply)] = &room.memory.replies()[..] else {
-        panic!("one reply")
-    };
-    let event: CloudEvent = serde_json::from_str(&reply.body).expect("an event");
-    assert_eq!(event.data["result"], json!([7]));
+    for call in ["open", "read"] {
+        let room = Listening::default();
+        let mut job = replying(&room, "orders");
+        job.success = Some(Success {
+            result: Some(ResultRef::Stored {
+                content_type: "application/json".to_owned(),
+                key: "results/1".to_owned(),
+                length: 3,
+                sha256: Digest::from_content(b"[7]"),
+                retention: None,
+            }),
+            ..Success::default()
+        });
+        let content = Bytes::from_static(b"[7]");
+        room.memory
+            .put("results/1", "application/json", content)
+            .await
+            .expect("stored");
+        room.publisher.publish(&job).await.expect("published");
+        room.memory.fail(call, Fault::Before);
+        room.deliver_all().await;
+        let [(_, reply)] = &room.memory.replies()[..] else {
+            panic!("one reply")
+        };
+        let event: CloudEvent = serde_json::from_str(&reply.body).expect("an event");
+        assert_eq!(event.data["result"], json!([7]), "{call}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -135,6 +135,24 @@ async fn each_listener_receives_what_it_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_end_of_a_job_is_replied_and_nothing_else() {
+    for status in Status::ALL {
+        let room = Listening::default();
+        let mut job = room.job(status, 3);
+        let context = job.events.as_mut().expect("listeners");
+        context.reply_to = Some("orders".parse().expect("a name"));
+        context.webhook = None;
+        room.publisher.publish(&job).await.expect("published");
+        room.deliver_all().await;
+        let replies = room.memory.replies();
+        let kinds: Vec<_> = replies.iter().map(|(_, reply)| &*reply.kind).collect();
+        let end = format!("cloakroom.job.{}", status.as_str());
+        let expected = status.is_terminal().then_some(&*end);
+        assert_eq!(kinds, expected.into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bus_that_is_unavailable_delays_no_other_listener() {
     let room = Listening::default();
     let mut job = room.job(Status::Succeeded, 3);

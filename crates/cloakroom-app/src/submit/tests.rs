@@ -182,11 +182,12 @@ async fn whichever_call_fails_before_or_after_its_effect_the_job_runs_once_to_it
     for payload in ["{}", &large()] {
         for key in [Some("k"), None] {
             for fault in [Fault::Before, Fault::Denied, Fault::After] {
-                for n in 0..8 {
+                for n in 0.. {
                     let (room, runs) = room();
                     room.memory.fail_nth(n, fault);
                     let submitted = retried(|| room.send("note.keep", key, payload)).await;
                     room.work_until_idle().await;
+                    let is_last = !room.memory.has_failed();
                     room.memory.calm();
                     let job = room.poll(&submitted.job.key()).await;
                     assert_eq!(
@@ -196,6 +197,9 @@ async fn whichever_call_fails_before_or_after_its_effect_the_job_runs_once_to_it
                     );
                     if key.is_some() {
                         assert_eq!(runs.load(Ordering::SeqCst), 1, "{fault:?} at call {n}");
+                    }
+                    if is_last {
+                        break;
                     }
                 }
             }
@@ -276,17 +280,22 @@ async fn upload_as(room: &Room, content_type: &str, bytes: &'static [u8]) -> Upl
 
 async fn becomes_its_job_whichever_call_fails(upload: impl AsyncFn(&Room) -> UploadId) {
     for fault in [Fault::Before, Fault::Denied, Fault::After, Fault::Twice] {
-        for (key, n) in (0..10).flat_map(|n| [(Some("k"), n), (None, n)]) {
-            let (room, runs) = room();
-            let id = upload(&room).await;
-            room.memory.fail_nth(n, fault);
-            retried(|| room.send_body("file.keep", key, "", Body::Uploaded(id))).await;
-            room.work_until_idle().await;
-            assert_eq!(
-                (room.memory.only_job().status, runs.load(Ordering::SeqCst)),
-                (Status::Succeeded, 1),
-                "{fault:?} at call {n}, key {key:?}"
-            );
+        for key in [Some("k"), None] {
+            for n in 0.. {
+                let (room, runs) = room();
+                let id = upload(&room).await;
+                room.memory.fail_nth(n, fault);
+                retried(|| room.send_body("file.keep", key, "", Body::Uploaded(id))).await;
+                room.work_until_idle().await;
+                assert_eq!(
+                    (room.memory.only_job().status, runs.load(Ordering::SeqCst)),
+                    (Status::Succeeded, 1),
+                    "{fault:?} at call {n}, key {key:?}"
+                );
+                if !room.memory.has_failed() {
+                    break;
+                }
+            }
         }
     }
 }

@@ -90,10 +90,16 @@ impl Memory {
         self.state().trouble.faults.push_back((call, fault));
     }
 
-    /// Lets the n-th call from now (from 0) fail, whatever its name.
+    /// Lets the n-th call from now (from 0) fail, whatever its name. Reading an object that was opened is a call too.
     pub fn fail_nth(&self, n: usize, fault: Fault) {
         let mut state = self.state();
         state.trouble.fault_at = Some((state.trouble.made + n, fault));
+    }
+
+    /// Returns true if so many calls were made that the one of [`Memory::fail_nth`] was among them.
+    pub fn has_failed(&self) -> bool {
+        let trouble = &self.state().trouble;
+        trouble.fault_at.is_some_and(|(n, _)| n < trouble.made)
     }
 
     /// Applies a concurrent change to the jobs just before the next call of this name, between a use case's read and
@@ -307,30 +313,37 @@ impl Memory {
         if let Some(change) = state.trouble.before(name) {
             change(&mut state.jobs);
         }
-        let lost = || PortError::Unavailable {
-            service: "the memory",
-            reason: format!("{name} was made to fail"),
-        };
         match state.trouble.at(name) {
-            Some(Fault::Before) => Err(lost()),
+            Some(Fault::Before) => Err(lost(name)),
             Some(Fault::After) => {
                 effect(&mut state);
-                Err(lost())
+                Err(lost(name))
             }
             Some(Fault::Twice) => {
                 effect(&mut state);
                 Ok(effect(&mut state))
             }
-            Some(Fault::Denied) => Err(PortError::Misconfigured {
-                service: "the memory",
-                reason: format!("{name} was made to be denied"),
-            }),
+            Some(Fault::Denied) => Err(denied(name)),
             Some(Fault::Panic) => {
                 drop(state);
                 panic!("{name} was made to panic");
             }
             None => Ok(effect(&mut state)),
         }
+    }
+}
+
+fn lost(name: &str) -> PortError {
+    PortError::Unavailable {
+        service: "the memory",
+        reason: format!("{name} was made to fail"),
+    }
+}
+
+fn denied(name: &str) -> PortError {
+    PortError::Misconfigured {
+        service: "the memory",
+        reason: format!("{name} was made to be denied"),
     }
 }
 

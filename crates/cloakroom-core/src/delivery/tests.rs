@@ -299,6 +299,8 @@ fn an_attempt_that_is_claimed_is_made_once_and_before_any_later_one() {
     assert_ne!(log.next_step("4-webhook", late), NextStep::Attempt);
     assert_eq!(log.next_step("4-reply", late), NextStep::Attempt);
     assert_eq!(log.next_step("3-webhook", until), NextStep::Attempt);
+    let lost = until.after(LOST_AFTER);
+    assert_eq!(log.next_step("4-webhook", lost), NextStep::Attempt);
     log.claim("9-webhook", late);
 }
 

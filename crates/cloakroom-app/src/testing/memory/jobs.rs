@@ -36,6 +36,18 @@ impl JobStore for Memory {
         .await?
     }
 
+    /// Returns no more than a table that does not send the record back.
+    async fn change_unseen(
+        &self,
+        seen: &Job,
+        transition: &Transition,
+    ) -> Result<Change, PortError> {
+        Ok(match self.change(&seen.key(), transition).await? {
+            Change::Made(_) => Change::Made(Box::new(transition.patch.apply(seen.clone()))),
+            refused @ Change::Refused(_) => refused,
+        })
+    }
+
     async fn load(&self, key: &JobKey) -> Result<Option<Job>, PortError> {
         self.record("load", |state| {
             state.readable(key)?;

@@ -5,15 +5,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cloakroom_core::Digest;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt as _};
 use tokio::time::sleep;
 
-use super::{Memory, url_of};
+use super::{Memory, denied, lost, url_of};
 use crate::ports::{
     DeadLetterStore, FetchedPayload, ObjectInfo, ObjectReader, Objects, PortError,
     ProducerPayloads, ReadError, SourceAborted, UploadLink, UploadTerms,
 };
+use crate::testing::Fault;
 use crate::testing::pieces::put_whole;
 
 /// Number of keys of dead letters per page.
@@ -81,6 +82,18 @@ fn etag(bytes: &Bytes) -> String {
     format!("\"{}\"", Digest::from_content(bytes))
 }
 
+/// Returns the pieces of an object. A fault breaks off in the middle.
+fn read(bytes: Bytes, fault: Option<Fault>) -> impl Stream<Item = Result<Bytes, ReadError>> {
+    let error = match fault {
+        Some(Fault::Before | Fault::After) => lost("read"),
+        Some(Fault::Denied) => denied("read"),
+        Some(Fault::Panic) => panic!("read was made to panic"),
+        Some(Fault::Twice) | None => return stream::iter(vec![Ok(bytes)]),
+    };
+    let half = bytes.slice(..bytes.len() / 2);
+    stream::iter(vec![Ok(half), Err(ReadError::Port(error))])
+}
+
 #[async_trait]
 impl Objects for Memory {
     async fn put(&self, key: &str, content_type: &str, bytes: Bytes) -> Result<(), PortError> {
@@ -116,17 +129,17 @@ impl Objects for Memory {
                 state.objects.get(key).map(|(_, bytes)| bytes.clone())
             })
             .await?;
-        let delay = self.delay_of("read");
-        Ok(bytes.map(|bytes| match delay {
-            Some(time) => ObjectReader {
-                length: bytes.len() as u64,
-                pieces: futures::stream::once(async move {
+        let (delay, fault) = (self.delay_of("read"), self.state().trouble.at("read"));
+        Ok(bytes.map(|bytes| ObjectReader {
+            length: bytes.len() as u64,
+            pieces: stream::once(async move {
+                if let Some(time) = delay {
                     sleep(time).await;
-                    Ok(bytes)
-                })
-                .boxed(),
-            },
-            None => ObjectReader::from_bytes(bytes),
+                }
+                read(bytes, fault)
+            })
+            .flatten()
+            .boxed(),
         }))
     }
 
