@@ -49,6 +49,13 @@ fn the_replaced_secret_signs_for_a_day_too() {
     assert_eq!(keys.webhook_secrets(&b, NOW).len(), 1, "only that tenant's");
     let again = keys.with_rotated_webhooks(&a, NOW);
     assert_eq!(again.webhook_secrets(&a, NOW)[1], during[0]);
+    let both = again.clone().with_rotated_webhooks(&b, NOW);
+    assert_eq!(
+        both.webhook_secrets(&a, NOW),
+        again.webhook_secrets(&a, NOW),
+        "each keeps theirs"
+    );
+    assert_eq!(both.webhook_secrets(&b, NOW).len(), 2);
 }
 
 #[test]
