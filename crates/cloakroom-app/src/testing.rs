@@ -13,7 +13,7 @@ mod room;
 mod trouble;
 
 pub use host::{TestHost, split_mix};
-pub use jobs::{claim_by, new_job};
+pub use jobs::{claim_by, new_job, tenant};
 pub use listening::Listening;
 pub use memory::{Memory, Posted};
 pub use meter::MemoryMeter;

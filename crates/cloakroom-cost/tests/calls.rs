@@ -12,12 +12,10 @@ use cloakroom_app::jobs::FollowStep;
 use cloakroom_app::observed::ObservedStore;
 use cloakroom_app::ports::{JobStore, UploadTerms, keys};
 use cloakroom_app::submit::{Body, INLINE_LIMIT, Submission};
-use cloakroom_app::testing::{Listening, Room};
+use cloakroom_app::testing::{Listening, Room, tenant};
 use cloakroom_app::{Command, HandlerError, JobContext, Output};
 use cloakroom_core::outcome::INLINE_RESULT_LIMIT;
-use cloakroom_core::{
-    EventContext, EventScope, Job, JobKey, ReplyQueue, Status, Tenant, WebhookListener,
-};
+use cloakroom_core::{EventContext, EventScope, Job, JobKey, ReplyQueue, Status, WebhookListener};
 use cloakroom_cost::{Api, Architecture, By, Encoding, Listeners, Meter, Webhook, Workload};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -260,12 +258,8 @@ async fn bytes_are_carried_in_base64_and_uploaded_where_no_request_takes_them() 
                 length: payload,
                 sha256: None,
             };
-            let ready = room
-                .uploads
-                .start(&Tenant::default(), &terms)
-                .await
-                .expect("ready");
-            let key = keys::upload(&Tenant::default(), ready.id);
+            let ready = room.uploads.start(&tenant(), &terms).await.expect("ready");
+            let key = keys::upload(&tenant(), ready.id);
             room.submit
                 .objects
                 .put(&key, "image/png", bytes.into())
@@ -405,7 +399,7 @@ async fn changes(it: &Workload) -> (Vec<Job>, usize) {
         scope: webhook.scope,
     });
     let submission = Submission {
-        tenant: Tenant::default(),
+        tenant: tenant(),
         command: "work.do".parse().expect("a type"),
         client_job_id: None,
         body: Body::Sent {

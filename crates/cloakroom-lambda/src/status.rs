@@ -45,7 +45,7 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::Request;
     use cloakroom_app::Command;
-    use cloakroom_app::testing::{Nothing, Room, nothing};
+    use cloakroom_app::testing::{Nothing, Room, nothing, tenant};
     use lambda_http::tower::ServiceExt as _;
     use tokio::time::Instant;
 
@@ -60,7 +60,8 @@ mod tests {
                 longest_wait: Duration::from_secs(20),
                 ..HttpSettings::default()
             };
-            let router = cloakroom_http::router(site(http, streams), None, Some(room.jobs.clone()));
+            let site = site(http, streams).tenant(|_| Some(tenant()));
+            let router = cloakroom_http::router(site, None, Some(room.jobs.clone()));
             let request = Request::get(format!("/jobs/{}/events", job.id)).body(Body::empty());
             let begun = Instant::now();
             let response = router.oneshot(request.expect("a request")).await;

@@ -251,7 +251,7 @@ async fn an_argument_of_a_services_own_is_made_of_the_job() {
         Ok(greeting.0)
     }
     let job = run_one(Command::json("order.place", place)).await;
-    assert_eq!(result(job), json!("hello, default"));
+    assert_eq!(result(job), json!("hello, acme"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::*;
 use crate::delivery::Disposition;
 use crate::host::Host as _;
-use crate::testing::{Fault, Nothing, Room, another};
+use crate::testing::{Fault, Nothing, Room, another, tenant};
 use crate::{Command, HandlerError, Output};
 
 /// Returns a room whose handler takes a minute, and a job whose message became a dead letter.
@@ -138,7 +138,7 @@ async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
     );
     let of_tenant = room
         .redrive
-        .list(Some(&Tenant::default()), None)
+        .list(Some(&tenant()), None)
         .await
         .expect("a page");
     assert_eq!(of_tenant.len(), 1, "a tenant's own");

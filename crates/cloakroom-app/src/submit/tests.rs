@@ -17,7 +17,7 @@ use super::*;
 use crate::host::Host as _;
 use crate::payload::PayloadError;
 use crate::ports::{Change, LONGEST_DELAY, UploadTerms, keys};
-use crate::testing::{Fault, Note, Room, nothing};
+use crate::testing::{Fault, Note, Room, nothing, tenant};
 use crate::{HandlerError, Output};
 
 /// Returns a deployment whose handlers count their runs.
@@ -261,15 +261,11 @@ async fn upload_as(room: &Room, content_type: &str, bytes: &'static [u8]) -> Upl
         length: bytes.len() as u64,
         sha256: None,
     };
-    let ready = room
-        .uploads
-        .start(&Tenant::default(), &terms)
-        .await
-        .expect("ready");
+    let ready = room.uploads.start(&tenant(), &terms).await.expect("ready");
     room.submit
         .objects
         .put(
-            &keys::upload(&Tenant::default(), ready.id),
+            &keys::upload(&tenant(), ready.id),
             content_type,
             Bytes::from_static(bytes),
         )

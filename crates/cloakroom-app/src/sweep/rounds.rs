@@ -294,7 +294,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_list_of_an_older_version_is_sent_again() {
         let (room, keys, rounds, lists) = stranded(1).await;
-        let body = format!(r#"{{"v":1,"jobs":[["default","{}"]]}}"#, keys[0].id);
+        let body = format!(r#"{{"v":1,"jobs":[["acme","{}"]]}}"#, keys[0].id);
         lists
             .send(&Tenant::default(), body, Duration::ZERO, None)
             .await

@@ -9,6 +9,14 @@ use cloakroom_core::{
 };
 use uuid::Uuid;
 
+/// Returns the tenant of the jobs that tests submit. It is another one than a deployment without an authorizer has.
+///
+/// # Panics
+/// Never: the name is valid.
+pub fn tenant() -> Tenant {
+    "acme".parse().expect("a good name")
+}
+
 /// Returns a job that was accepted at `now`, with the id `n`.
 ///
 /// # Panics

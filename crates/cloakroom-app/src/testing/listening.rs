@@ -7,7 +7,7 @@ use cloakroom_core::{Job, Status};
 use tokio::time::{Instant, sleep_until};
 
 use super::host::TestHost;
-use super::jobs::new_job;
+use super::jobs::{new_job, tenant};
 use super::memory::Memory;
 use crate::delivery::Disposition;
 use crate::host::Host as _;
@@ -59,7 +59,7 @@ impl Listening {
     /// Returns a job with this status and version, and a webhook that receives all changes.
     pub fn job(&self, status: Status, version: u64) -> Job {
         let mut job = new_job(self.host.now(), 1);
-        job.tenant = "acme".parse().expect("a name");
+        job.tenant = tenant();
         (job.status, job.version) = (status, version);
         job.created_at = cloakroom_core::Timestamp::from_seconds(1);
         job.events = Some(Box::new(EventContext {

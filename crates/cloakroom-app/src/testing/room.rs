@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_core::{Job, JobKey, Namespace, Tenant};
+use cloakroom_core::{Job, JobKey, Namespace};
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::host::TestHost;
+use super::jobs::tenant;
 use super::memory::Memory;
 use super::meter::MemoryMeter;
 use crate::command::Command;
@@ -129,13 +130,13 @@ impl Room {
         }
     }
 
-    /// Returns a submission of the default tenant, without a key.
+    /// Returns a submission without a key.
     ///
     /// # Panics
     /// If the name is not valid.
     pub fn submission(command: &str, body: Body) -> Submission {
         Submission {
-            tenant: Tenant::default(),
+            tenant: tenant(),
             command: command.parse().expect("a good name"),
             client_job_id: None,
             body,

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::*;
 use crate::host::Host as _;
 use crate::ports::{JobStore as _, keys};
-use crate::testing::{Fault, Room};
+use crate::testing::{Fault, Room, tenant};
 use crate::{Command, HandlerError, JobContext, Output};
 
 /// Actions of the handler, one for each attempt. The last one is repeated.
@@ -271,7 +271,7 @@ async fn a_job_is_not_begun_before_its_time_however_early_its_message_comes_and_
     let room = room();
     for (hours, cancel) in [(5, false), (20, false), (20, true)] {
         let submission = crate::submit::Submission {
-            tenant: cloakroom_core::Tenant::default(),
+            tenant: tenant(),
             command: "play".parse().expect("a name"),
             client_job_id: None,
             body: crate::submit::Body::Sent {

@@ -22,7 +22,7 @@ async fn started(room: &Room, terms: &UploadTerms) -> UploadId {
         part_length: 8,
     };
     room.uploads
-        .start_parts(&Tenant::default(), terms, division)
+        .start_parts(&tenant(), terms, division)
         .await
         .expect("ready")
         .id
@@ -30,7 +30,7 @@ async fn started(room: &Room, terms: &UploadTerms) -> UploadId {
 
 fn put(room: &Room, id: UploadId, number: u32, bytes: &'static [u8]) -> bool {
     room.memory.put_part(
-        &keys::parts(&Tenant::default(), id),
+        &keys::parts(&tenant(), id),
         number,
         Bytes::from_static(bytes),
     )
@@ -46,7 +46,7 @@ async fn uploaded(room: &Room, sha256: Option<Digest>) -> UploadId {
 async fn there(room: &Room, id: UploadId) -> Option<Vec<bool>> {
     let upload = room
         .uploads
-        .status(&Tenant::default(), id, 1)
+        .status(&tenant(), id, 1)
         .await
         .expect("the memory");
     upload.map(|upload| {
@@ -79,10 +79,7 @@ async fn an_upload_in_parts_is_put_together_when_a_command_names_it_and_not_copi
         "send",
     ];
     assert_eq!(room.memory.calls(), calls);
-    assert_eq!(
-        room.memory.object_keys(),
-        [keys::parts(&Tenant::default(), id)]
-    );
+    assert_eq!(room.memory.object_keys(), [keys::parts(&tenant(), id)]);
     assert_eq!(
         there(&room, id).await,
         Some(vec![true, true]),
@@ -297,7 +294,7 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
     };
     let ready = room
         .uploads
-        .start_parts(&Tenant::default(), &upload, division)
+        .start_parts(&tenant(), &upload, division)
         .await
         .expect("ready");
     assert_eq!(
@@ -312,7 +309,7 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
     assert!(put(&room, ready.id, PARTS_AT_ONCE + 1, b"x"));
     let look = async |from: u32| {
         room.uploads
-            .status(&Tenant::default(), ready.id, from)
+            .status(&tenant(), ready.id, from)
             .await
             .expect("the memory")
     };
@@ -346,7 +343,7 @@ async fn the_payload_goes_with_the_end_of_its_job_and_a_replay_finds_the_job_all
         };
         submit(Some("a"), "").await.expect("accepted");
         room.work_until_idle().await;
-        let parts = keys::parts(&Tenant::default(), id);
+        let parts = keys::parts(&tenant(), id);
         assert!(!room.memory.object_keys().contains(&parts), "deleted");
         assert_eq!(
             there(&room, id).await,

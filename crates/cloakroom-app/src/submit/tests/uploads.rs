@@ -93,7 +93,7 @@ async fn an_upload_that_is_missing_over_or_of_another_tenant_is_not_found() {
     let ready = room
         .uploads
         .start(
-            &Tenant::default(),
+            &tenant(),
             &UploadTerms {
                 content_type: "image/png".into(),
                 length: 1,
@@ -166,11 +166,7 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
         length: 20,
         sha256: None,
     };
-    let ready = room
-        .uploads
-        .start(&Tenant::default(), &terms)
-        .await
-        .expect("ready");
+    let ready = room.uploads.start(&tenant(), &terms).await.expect("ready");
     assert_eq!(ready.expires_at, room.host.now().after(hour));
     let division = cloakroom_core::PartLayout {
         length: 20,
@@ -178,7 +174,7 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
     };
     let in_parts = room
         .uploads
-        .start_parts(&Tenant::default(), &terms, division)
+        .start_parts(&tenant(), &terms, division)
         .await
         .expect("ready");
     assert_eq!(in_parts.expires_at, room.host.now().after(hour));
@@ -191,7 +187,7 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
     tokio::time::advance(Duration::from_secs(23 * 3600 - 60)).await;
     let looked = room
         .uploads
-        .status(&Tenant::default(), in_parts.id, 0)
+        .status(&tenant(), in_parts.id, 0)
         .await
         .expect("memory")
         .expect("known");
@@ -199,9 +195,7 @@ async fn links_are_good_for_an_hour_and_those_to_results_for_a_quarter_of_one() 
     assert_eq!(room.memory.links(), [Duration::from_secs(60); 2]);
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(
-        room.uploads
-            .status(&Tenant::default(), in_parts.id, 1)
-            .await,
+        room.uploads.status(&tenant(), in_parts.id, 1).await,
         Ok(None)
     );
 }
@@ -236,7 +230,7 @@ async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
         part_length: 10,
     };
     room.uploads
-        .start_parts(&Tenant::default(), &terms, division)
+        .start_parts(&tenant(), &terms, division)
         .await
         .expect("ready");
     assert_eq!(room.memory.calls(), ["begin_parts", "keep_upload"]);
@@ -278,7 +272,7 @@ async fn an_upload_that_is_replaced_before_it_is_copied_is_not_found() {
     room.memory.slow("copy", Duration::from_secs(2));
     let replaces = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let key = keys::upload(&Tenant::default(), id);
+        let key = keys::upload(&tenant(), id);
         let other = Bytes::from_static(b"another picture");
         let put = room.submit.objects.put(&key, "image/png", other);
         put.await.expect("memory");

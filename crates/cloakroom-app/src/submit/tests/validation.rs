@@ -156,7 +156,7 @@ async fn an_upload_for_a_command_is_checked_like_a_body() {
         answer,
         Err(SubmitError::UnsupportedMediaType(&["application/json"]))
     );
-    let key = keys::upload(&Tenant::default(), id);
+    let key = keys::upload(&tenant(), id);
     room.submit
         .objects
         .put(&key, "application/json", Bytes::from_static(b"{\"x\":1}"))

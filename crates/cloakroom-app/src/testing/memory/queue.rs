@@ -12,6 +12,13 @@ use crate::ports::{LONGEST_DELAY, PortError, Queue, QueueState};
 /// Maximum time for which a message can be hidden: 12 hours, as in SQS.
 const LONGEST_HIDE: Duration = Duration::from_secs(43_200);
 
+/// Returns the tenant that a message is about, if it is about one.
+fn tenant_of(body: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    let tenant = body.get("tenant").or(body.pointer("/job/tenant"))?;
+    Some(tenant.as_str()?.to_owned())
+}
+
 #[async_trait]
 impl Queue for Memory {
     async fn send(
@@ -30,6 +37,9 @@ impl Queue for Memory {
                 service: "the memory",
                 reason,
             });
+        }
+        if let Some(of) = tenant_of(&body) {
+            assert_eq!(of, tenant.as_str(), "the message group: {body}");
         }
         self.call("send", |state| {
             state.sent += 1;

@@ -7,7 +7,7 @@ async fn a_handler_is_told_of_its_job_and_its_attempt() {
     let handler = |_: crate::testing::Nothing, job: JobContext| async move {
         assert_eq!(
             (job.tenant().as_str(), job.command().as_str(), job.attempt()),
-            ("default", "play", 1)
+            ("acme", "play", 1)
         );
         assert_eq!(job.content_type(), "application/json; a=b");
         assert_eq!(job.time_left(), Duration::from_secs(60));

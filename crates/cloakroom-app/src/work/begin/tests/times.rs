@@ -1,13 +1,13 @@
 //! Given an attempt that begins, then its record has the time of each write, and no bound of time is off by a millisecond.
 
+use cloakroom_core::Timestamp;
 use cloakroom_core::transition::Event;
-use cloakroom_core::{Tenant, Timestamp};
 
 use super::*;
 use crate::delivery::Delivery;
 use crate::envelope::RequestTrace;
 use crate::submit::{Body, Submission};
-use crate::testing::Fault;
+use crate::testing::{Fault, tenant};
 
 const A_MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -85,7 +85,7 @@ async fn a_worker_takes_over_when_the_lease_is_over_and_has_one_that_begins_then
 /// Submits a job that may begin after this time.
 async fn sent_for_later(room: &Room, wait: Duration) -> JobKey {
     let submission = Submission {
-        tenant: Tenant::default(),
+        tenant: tenant(),
         command: "task".parse().expect("a name"),
         client_job_id: None,
         body: Body::Sent {
