@@ -79,12 +79,7 @@ async fn pieces_are_put_at_once_up_to_the_length_of_a_part() {
 
 #[tokio::test]
 async fn longer_pieces_are_put_in_parts_with_a_checksum_each() {
-    let part = |etag: &str| {
-        ok("")
-            .header("etag", etag)
-            .header("x-amz-checksum-crc32", "AAAAAA==")
-    };
-    let (script, objects) = bucket([ok(BEGUN), part("\"p-1\""), part("\"p-2\""), ok(COMPLETED)]);
+    let (script, objects) = bucket([ok(BEGUN), part(1), part(2), ok(COMPLETED)]);
     let pieces =
         stream::iter([Ok(Bytes::from(vec![0; PART])), Ok(Bytes::from_static(b"x"))]).boxed();
     assert_eq!(
@@ -92,6 +87,29 @@ async fn longer_pieces_are_put_in_parts_with_a_checksum_each() {
         Ok(true)
     );
     insta::assert_snapshot!(script.requests());
+}
+
+/// Returns the response to a part that is sent.
+fn part(number: u8) -> Answer {
+    ok("")
+        .header("etag", &format!("\"p-{number}\""))
+        .header("x-amz-checksum-crc32", "AAAAAA==")
+}
+
+#[tokio::test(start_paused = true)]
+async fn pieces_are_completed_in_the_order_of_their_parts() {
+    let late = part(1).after(Duration::from_secs(1));
+    let (script, objects) = bucket([ok(BEGUN), late, part(2), ok(COMPLETED)]);
+    let pieces = stream::iter([Bytes::from(vec![0; PART]), Bytes::from_static(b"x")]);
+    let put = objects.put_pieces("results/a", "text/plain", pieces.map(Ok).boxed());
+    assert_eq!(put.await, Ok(true));
+    assert_in_order(&script.requests());
+}
+
+/// Asserts that a request names part 1 before part 2.
+fn assert_in_order(requests: &str) {
+    let place = |number: u8| requests.find(&format!("<PartNumber>{number}<"));
+    assert!(place(1).is_some() && place(1) < place(2), "{requests}");
 }
 
 #[tokio::test]
@@ -284,9 +302,7 @@ async fn a_copy_is_completed_in_the_order_of_its_parts() {
     let info = info(PART as u64 + 1);
     let copied = objects.copy("uploads/a", &info, "payloads/b");
     assert_eq!(copied.await, Ok(true));
-    let requests = script.requests();
-    let place = |number: u8| requests.find(&format!("<PartNumber>{number}<"));
-    assert!(place(1) < place(2), "{requests}");
+    assert_in_order(&script.requests());
 }
 
 #[tokio::test]

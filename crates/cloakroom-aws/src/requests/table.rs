@@ -93,8 +93,12 @@ async fn a_table_that_may_not_be_made_is_an_error() {
 
 #[tokio::test]
 async fn a_job_is_accepted_by_one_conditional_write() {
-    let (script, store) = store([ok("{}")]);
-    store.accept(&job()).await.expect("accepted");
+    let (script, store) = store([ok("{}"), ok("{}")]);
+    let mut later = new_job(NOW, 2);
+    later.ready_at = NOW.after(Duration::from_secs(86_400));
+    for job in [job(), later] {
+        store.accept(&job).await.expect("accepted");
+    }
     insta::assert_snapshot!(script.requests());
 }
 
