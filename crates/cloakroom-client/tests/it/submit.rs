@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use cloakroom_client::{CallbackEvents, Cause, Error, Status, Submission};
 use serde_json::json;
 
@@ -234,6 +236,23 @@ async fn without_a_key_asks_again_only_where_no_job_can_have_come_about() {
             .iter()
             .all(|seen| seen.header("idempotency-key").is_none())
     );
+}
+
+#[tokio::test]
+async fn without_a_key_a_request_that_may_have_reached_the_service_is_sent_once() {
+    for lost in [Reply::Drop, Reply::Never] {
+        let server = Server::start([lost]).await;
+        let (client, _) = client(&server.url, |builder| {
+            builder.timeout(Duration::from_millis(500))
+        });
+        let error = client.send(command().without_key()).await;
+        let error = error.expect_err("not known");
+        assert!(
+            matches!(error, Error::Unavailable { attempts: 1, .. }),
+            "{error}"
+        );
+        assert_eq!(server.end().len(), 1);
+    }
 }
 
 #[tokio::test]
