@@ -31,6 +31,8 @@ fn listening() -> Service {
     service
 }
 
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 #[tokio::test(start_paused = true)]
 async fn the_listeners_of_a_submission_are_recorded_with_its_job() {
     let service = listening();
@@ -39,10 +41,7 @@ async fn the_listeners_of_a_submission_are_recorded_with_its_job() {
         ("callback-events", "all"),
         ("reply-to", "orders"),
         ("correlation-id", "order-1042"),
-        (
-            "traceparent",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        ),
+        ("traceparent", TRACEPARENT),
     ];
     let response = service.act("answer", &headers).await;
     assert_eq!(response.status, 202);
@@ -55,7 +54,22 @@ async fn the_listeners_of_a_submission_are_recorded_with_its_job() {
     let context = service.room.memory.only_job().events.expect("listeners");
     let webhook = context.webhook.as_ref().expect("a webhook");
     assert_eq!(webhook.url, "https://hooks.example/x?k=1");
-    assert!(context.reply_to.is_some() && context.traceparent.is_some());
+    assert!(context.reply_to.is_some());
+    assert_eq!(context.traceparent.as_deref(), Some(TRACEPARENT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_listener_alone_is_told_of_the_trace() {
+    for listener in [
+        ("callback-url", "https://hooks.example/x"),
+        ("reply-to", "orders"),
+    ] {
+        let service = listening();
+        let headers = [listener, ("traceparent", TRACEPARENT)];
+        assert_eq!(service.act("answer", &headers).await.status, 202);
+        let context = service.room.memory.only_job().events.expect("a listener");
+        assert_eq!(context.traceparent.as_deref(), Some(TRACEPARENT));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,13 +78,7 @@ async fn a_plain_submission_records_nothing_more() {
     service
         .act(
             "answer",
-            &[
-                ("callback-events", "all"),
-                (
-                    "traceparent",
-                    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-                ),
-            ],
+            &[("callback-events", "all"), ("traceparent", TRACEPARENT)],
         )
         .await;
     assert_eq!(service.room.memory.only_job().events, None);
