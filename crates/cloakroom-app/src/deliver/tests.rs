@@ -309,6 +309,10 @@ async fn a_receiver_that_fails_is_tried_again_on_the_published_schedule() {
         delivery.attempts[1].error.as_deref(),
         Some("no response within 15 s")
     );
+    for (posted, attempt) in posted.iter().zip(&delivery.attempts) {
+        let time = (attempt.at.as_millis() / 1000).to_string();
+        assert_eq!(posted.header("webhook-timestamp"), Some(&*time));
+    }
     // A receiver that is down for a day makes no dead letter.
     assert!(room.memory.most_received() < 10);
 }
