@@ -37,6 +37,7 @@ async fn a_json_result_is_served_as_the_handler_wrote_it() {
 async fn a_large_result_is_behind_a_link_and_a_resource_at_the_handlers_location() {
     for (act, place) in [
         ("large", "https://objects.example/results/"),
+        ("both-large", "https://objects.example/results/"),
         ("resource", "/reports/7"),
     ] {
         let service = service();

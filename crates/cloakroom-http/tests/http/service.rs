@@ -43,6 +43,8 @@ enum Kind {
     Resource,
     /// A resource and a result.
     Both,
+    /// A resource and a JSON result over 32 KiB.
+    BothLarge,
     /// Fails with the service's own code and status.
     Fail,
     /// Fails with the handler's code and status.
@@ -61,6 +63,7 @@ async fn act(act: Act, job: JobContext) -> Result<Output, HandlerError> {
         Kind::Nothing => Ok(Output::none()),
         Kind::Resource => Output::none().at("/reports/7"),
         Kind::Both => Output::json(&42)?.at("/reports/7"),
+        Kind::BothLarge => Output::json(&"x".repeat(40_000))?.at("/reports/7"),
         Kind::Fail => Err(HandlerError::terminal(
             "the printer is out of paper; fill it and submit again",
         )),
