@@ -58,8 +58,9 @@ mod tests {
             keys: room.memory.clone(),
         };
         let mut job = room.job(Status::Running, 2);
-        // It lives on while it runs, so its link does, too.
+        // It lives on while it runs, and a redrive extends its life, so its link lives on, too.
         job.retention = Duration::from_secs(60);
+        job.expires_at = room.host.now().after(job.retention);
         let hour = Duration::from_secs(3600);
         let scope = vec![TicketScope::Read, TicketScope::Cancel];
         let (text, ticket) = links
