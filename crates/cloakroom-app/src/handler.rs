@@ -361,6 +361,25 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn a_file_is_read_again_while_an_earlier_read_may_be_in_progress() {
+        use std::io::Write as _;
+        let bytes: Vec<u8> = (0..2 * FILE_PIECE + 1).map(|n| (n % 251) as u8).collect();
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(&bytes).expect("written");
+        let file = Arc::new(Mutex::new(file));
+        let (mut one, mut two) = (
+            Box::pin(read_from(Arc::clone(&file))),
+            Box::pin(read_from(file)),
+        );
+        let (mut of_one, mut of_two) = (vec![], vec![]);
+        while let Some(piece) = one.next().await {
+            of_one.extend(piece.expect("readable"));
+            of_two.extend(two.next().await.expect("as many").expect("readable"));
+        }
+        assert!(of_one == bytes && of_two == bytes);
+    }
+
     #[test]
     fn what_is_known_inside_is_for_the_log_alone() {
         let error = HandlerError::from(io_error());

@@ -218,6 +218,12 @@ mod tests {
             .expect("the job is free")
     }
 
+    fn cancelling() -> Job {
+        Transition::ask_to_cancel(at(1))
+            .apply(&running())
+            .expect("it runs")
+    }
+
     fn retrying() -> Job {
         let end = AttemptEnd::Retryable {
             failure: Failure::new("out of paper").with_code("no-paper"),
@@ -267,9 +273,7 @@ mod tests {
         ] {
             assert_eq!(ended(&job, buried(&job, now)), (failed, code.to_owned()));
         }
-        let cancelling = Transition::ask_to_cancel(at(1))
-            .apply(&running())
-            .expect("it runs");
+        let cancelling = cancelling();
         assert_eq!(
             ended(&cancelling, buried(&cancelling, now)).0,
             Status::Cancelled
@@ -320,7 +324,9 @@ mod tests {
             Verdict::for_dead_letter(Some(&running()), at(0), "m2", true, at(90)),
             Verdict::Another
         );
-        assert_eq!(buried(&running(), at(29)), Verdict::Wait(at(30)));
+        for job in [running(), cancelling()] {
+            assert_eq!(buried(&job, at(29)), Verdict::Wait(at(30)));
+        }
     }
 
     #[test]
