@@ -288,6 +288,7 @@ pub(crate) mod tests {
             "a time in the past is now"
         );
         assert_eq!(future.deadline(), later.after(job.retention));
+        assert_eq!(future.expires_at, future.deadline().after(OVERTIME));
         job = Job::accept(new(None), now);
         assert_eq!(job, past);
     }

@@ -51,6 +51,7 @@ mod tests {
             .collect();
         assert_eq!(longest, [1, 2, 4, 5, 5]);
         assert_eq!(policy.delay(3, 0.5), Duration::from_secs(2));
+        assert_eq!(policy.delay(5, 0.5), Duration::from_millis(2500));
     }
 
     proptest! {

@@ -56,6 +56,7 @@ async fn a_large_result_is_behind_a_link_and_a_resource_at_the_handlers_location
 async fn the_link_to_a_large_result_comes_in_a_document_where_that_is_preferred() {
     let service = service();
     let path = format!("{}/result", service.finished_job("large").await);
+    tokio::time::sleep(Duration::from_secs(100)).await;
     let response = service
         .get(&path, &[("prefer", "return=representation")])
         .await;
