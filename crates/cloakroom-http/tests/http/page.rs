@@ -58,11 +58,44 @@ async fn the_page_of_a_running_job_follows_it_with_script_and_without() {
     );
     assert!(page.text().contains(&refresh), "{}", page.text());
     assert!(page.text().contains("resizing &lt;17&gt; of 40") && !page.text().contains("<17>"));
-    let (head, rest) = page.text().split_once("<style>").expect("a style");
+    insta::assert_snapshot!(shown(page.text()));
+    work.abort();
+}
+
+/// Returns a page without its style and its script, an element per line.
+fn shown(page: &str) -> String {
+    let (head, rest) = page.split_once("<style>").expect("a style");
     let (_, rest) = rest.split_once("</style>").expect("its end");
     let (body, _) = rest.split_once("<script>").expect("a script");
-    insta::assert_snapshot!(format!("{head}{body}").replace("><", ">\n<"));
+    format!("{head}{body}").replace("><", ">\n<")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_of_a_job_shows_its_status() {
+    let mut pages = vec![];
+    let accepted = service();
+    let response = accepted.act("answer", &[]).await;
+    let location = response.header("location");
+    pages.push(accepted.get(location, &[BROWSER]).await);
+    let retrying = service();
+    let (location, work) = retrying.running_job("stumble").await;
+    pages.push(retrying.get(&location, &[BROWSER]).await);
     work.abort();
+    let cancelling = service();
+    let (location, work) = cancelling.running_job("nap").await;
+    cancelling
+        .request("DELETE", &location, &[], Body::empty())
+        .await;
+    pages.push(cancelling.get(&location, &[BROWSER]).await);
+    work.await.expect("the work ends");
+    pages.push(cancelling.get(&location, &[BROWSER]).await);
+    for act in ["answer", "fail"] {
+        let finished = service();
+        let location = finished.finished_job(act).await;
+        pages.push(finished.get(&location, &[BROWSER]).await);
+    }
+    let pages: Vec<_> = pages.iter().map(|page| shown(page.text())).collect();
+    insta::assert_snapshot!(pages.join("\n\n"));
 }
 
 #[tokio::test(start_paused = true)]
