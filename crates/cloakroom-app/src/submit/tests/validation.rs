@@ -56,10 +56,15 @@ async fn what_is_refused_leaves_nothing_behind() {
             Err(SubmitError::Payload(PayloadError::Invalid(_)))
         ));
     }
-    assert!(matches!(
-        room.send_body("file.keep", None, "x=1", png(b"x")).await,
-        Err(SubmitError::Payload(PayloadError::Invalid(_)))
-    ));
+    for (command, query, body) in [
+        ("file.keep", "x=1", png(b"x")),
+        ("note.keep", "text=a", sent(None, b"{}")),
+    ] {
+        assert!(matches!(
+            room.send_body(command, None, query, body).await,
+            Err(SubmitError::Payload(PayloadError::Invalid(_)))
+        ));
+    }
     assert!(matches!(
         room.send("note.keep", None, "{").await,
         Err(SubmitError::Payload(PayloadError::Malformed { .. }))
