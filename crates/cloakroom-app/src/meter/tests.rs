@@ -51,9 +51,10 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// The delay is in milliseconds. Each submission takes one.
 fn started(delay: u64) -> Fact {
     Fact::Started {
-        queue_delay: seconds(delay),
+        queue_delay: Duration::from_millis(delay),
     }
 }
 
@@ -74,7 +75,7 @@ async fn a_job_that_is_done_was_accepted_started_and_succeeded() {
         facts,
         [
             Fact::Accepted,
-            started(3),
+            started(3_001),
             Fact::Succeeded {
                 run_time: seconds(7)
             }
@@ -100,7 +101,7 @@ async fn a_submission_that_was_there_is_replayed_and_one_that_is_refused_is_noth
     };
     assert_eq!(
         room.meter.facts(),
-        [started(0), succeeded],
+        [started(4), succeeded],
         "two messages, one run"
     );
 }
@@ -124,7 +125,7 @@ async fn an_attempt_that_another_follows_is_retried_and_only_the_first_one_waite
     let run_time = seconds(2);
     let facts = [
         Fact::Accepted,
-        started(0),
+        started(1),
         Fact::Retried { run_time },
         Fact::Succeeded { run_time },
     ];
@@ -150,7 +151,7 @@ async fn a_failure_is_counted_with_its_code() {
             code: code.into(),
             run_time: Some(seconds(2)),
         };
-        let facts = [vec![Fact::Accepted, started(0)], before, vec![failed]].concat();
+        let facts = [vec![Fact::Accepted, started(1)], before, vec![failed]].concat();
         assert_eq!(room.meter.facts(), facts);
     }
 }
@@ -167,7 +168,7 @@ async fn what_a_dead_worker_leaves_is_counted_by_who_takes_over() {
     let room = room();
     sent(&room, r#"{"seconds": 5}"#).await;
     die_in_mid_attempt(&room).await;
-    assert_eq!(room.meter.facts(), [Fact::Accepted, started(0)]);
+    assert_eq!(room.meter.facts(), [Fact::Accepted, started(1)]);
     room.work_until_idle().await;
     assert_eq!(
         room.meter.facts(),
@@ -187,7 +188,7 @@ async fn what_a_dead_worker_leaves_is_counted_by_who_takes_over() {
         code: "worker-crashed".into(),
         run_time: None,
     };
-    assert_eq!(room.meter.facts(), [Fact::Accepted, started(0), failed]);
+    assert_eq!(room.meter.facts(), [Fact::Accepted, started(1), failed]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +214,7 @@ async fn a_cancelled_job_is_counted_where_it_ends() {
     let cancelled = Fact::Cancelled {
         run_time: Some(seconds(10)),
     };
-    assert_eq!(room.meter.facts(), [Fact::Accepted, started(0), cancelled]);
+    assert_eq!(room.meter.facts(), [Fact::Accepted, started(1), cancelled]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +230,7 @@ async fn an_end_whose_answer_was_lost_is_counted_once() {
         room.meter.facts(),
         [
             Fact::Accepted,
-            started(0),
+            started(1),
             Fact::Succeeded {
                 run_time: seconds(5)
             }
@@ -261,7 +262,7 @@ async fn a_job_that_was_not_to_begin_at_once_waited_from_then_on() {
         room.meter.facts(),
         [
             Fact::Accepted,
-            started(2),
+            started(2_000),
             Fact::Succeeded {
                 run_time: seconds(1)
             }

@@ -205,7 +205,8 @@ mod tests {
         assert_eq!(lists.messages().0, 3, "lists of 500");
         let looks = until_done(&rounds, &lists).await;
         // The queue delays a message by 15 minutes. After that, it is hidden for the remaining time.
-        assert_eq!((looks, begun.elapsed().as_secs()), (6, 6000));
+        // The jobs are not all due at the same moment, so one list is looked at once more.
+        assert_eq!((looks, begun.elapsed().as_secs()), (7, 6000));
         for key in &keys {
             assert!(room.poll(key).await.status.is_terminal());
         }

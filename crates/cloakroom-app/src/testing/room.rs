@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom_core::{Job, JobKey, Namespace};
-use tokio::time::{Instant, sleep_until, timeout};
+use cloakroom_core::{Job, JobKey, Namespace, Timestamp};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::host::TestHost;
@@ -177,7 +177,10 @@ impl Room {
             query: query.to_owned(),
             ..Self::submission(command, body)
         };
-        self.submit.submit(submission).await
+        let submitted = self.submit.submit(submission).await;
+        // A submission takes time: what comes next has other times than the job's own.
+        sleep(Duration::from_millis(1)).await;
+        submitted
     }
 
     /// Handles the next visible message. Returns false if no message is visible.
@@ -216,6 +219,11 @@ impl Room {
             "there is no end to the messages: {:?}",
             self.memory.messages()
         );
+    }
+
+    /// Waits until this time.
+    pub async fn until(&self, time: Timestamp) {
+        sleep(time.since(self.host.now())).await;
     }
 
     /// Returns the job as a poll finds it.

@@ -382,7 +382,7 @@ async fn a_job_with_one_attempt_runs_though_the_answer_to_its_claim_or_take_over
         [
             Fact::Accepted,
             Fact::Started {
-                queue_delay: Duration::ZERO
+                queue_delay: Duration::from_millis(1)
             }
         ]
     );

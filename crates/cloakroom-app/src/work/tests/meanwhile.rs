@@ -251,7 +251,9 @@ async fn a_job_lapses_at_the_end_of_its_time_and_not_before_and_is_counted() {
             Command::json("play", play).start_within(Duration::from_secs(60)),
         ]);
         let key = sent(&room, r#"["answer"]"#).await;
-        sleep(Duration::from_millis(millis)).await;
+        let accepted_at = room.poll(&key).await.created_at;
+        room.until(accepted_at.after(Duration::from_millis(millis)))
+            .await;
         let delivery = room
             .memory
             .receive(Duration::from_secs(15))
@@ -438,7 +440,7 @@ async fn an_end_that_is_refused_again_and_again_is_given_up() {
         assert_eq!(
             room.meter.facts(),
             [Fact::Started {
-                queue_delay: Duration::ZERO
+                queue_delay: Duration::from_millis(1)
             }]
         );
     }

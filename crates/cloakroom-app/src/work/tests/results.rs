@@ -33,7 +33,8 @@ async fn a_handler_is_told_of_its_job_and_its_attempt() {
         .expect("accepted")
         .job
         .key();
-    sleep(Duration::from_secs(7)).await;
+    let accepted_at = room.poll(&key).await.created_at;
+    room.until(accepted_at.after(Duration::from_secs(7))).await;
     room.work_until_idle().await;
     let job = room.poll(&key).await;
     assert_eq!(job.status, Status::Succeeded, "{:?}", job.failure);

@@ -47,13 +47,14 @@ async fn a_claim_has_the_time_of_its_write_though_the_write_before_it_took_secon
     assert_eq!(
         steps(&room, &key).await,
         [
-            (Event::Claim, 0),
-            (Event::Defer, 5_000),
-            (Event::Claim, 9_000)
+            (Event::Claim, 1),
+            (Event::Defer, 5_001),
+            (Event::Claim, 9_001)
         ]
     );
     let job = room.poll(&key).await;
-    assert_eq!(job.ready_at, job.created_at.after(seconds(9 + 30)));
+    let claimed_at = job.created_at.after(Duration::from_millis(9_001));
+    assert_eq!(job.ready_at, claimed_at.after(seconds(30)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +69,7 @@ async fn a_worker_takes_over_when_the_lease_is_over_and_has_one_that_begins_then
     room.worker.admission = Admission::unlimited();
     sleep(seconds(25).saturating_sub(A_MILLISECOND)).await;
     assert_eq!(handle(&room, &delivery).await, Disposition::Keep);
-    assert_eq!(steps(&room, &key).await, [(Event::Claim, 0)]);
+    assert_eq!(steps(&room, &key).await, [(Event::Claim, 1)]);
     sleep(A_MILLISECOND).await;
     assert!(
         timeout(seconds(5), handle(&room, &delivery)).await.is_err(),
@@ -76,10 +77,11 @@ async fn a_worker_takes_over_when_the_lease_is_over_and_has_one_that_begins_then
     );
     assert_eq!(
         steps(&room, &key).await,
-        [(Event::Claim, 0), (Event::Claim, 30_000)]
+        [(Event::Claim, 1), (Event::Claim, 30_001)]
     );
     let job = room.poll(&key).await;
-    assert_eq!(job.ready_at, job.created_at.after(seconds(30 + 30)));
+    let taken_over_at = job.created_at.after(Duration::from_millis(30_001));
+    assert_eq!(job.ready_at, taken_over_at.after(seconds(30)));
 }
 
 /// Submits a job that may begin after this time.
@@ -141,7 +143,9 @@ async fn a_job_that_must_begin_within_a_minute_begins_until_then_and_not_at_the_
     ] {
         let room = room(u64::MAX, task().start_within(seconds(60)));
         let key = sent(&room, r#"{"seconds": 0}"#).await;
-        sleep(seconds(60).saturating_sub(early)).await;
+        let accepted_at = room.poll(&key).await.created_at;
+        room.until(accepted_at.after(seconds(60)).before(early))
+            .await;
         assert_eq!(handle(&room, &received(&room)).await, Disposition::Done);
         assert_eq!(
             (room.poll(&key).await.status, steps(&room, &key).await),
