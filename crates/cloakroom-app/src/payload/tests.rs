@@ -230,6 +230,11 @@ fn an_error_of_its_own_check_stands_in_place_of_the_schemas() {
         other => panic!("not rejected as invalid: {other:?}"),
     };
     assert_eq!(errors, [FieldError::new("/amount", "must be at most 100")]);
+    let stricter =
+        schemars::json_schema!({ "properties": { "amount": { "maximum": 50 } } }).to_value();
+    assert!(check_json::<Order>(br#"{"amount":50}"#, &stricter).is_ok());
+    let held = check_json::<Order>(br#"{"amount":51}"#, &stricter);
+    assert!(matches!(held, Err(PayloadError::Invalid(_))), "{held:?}");
 }
 
 #[test]
