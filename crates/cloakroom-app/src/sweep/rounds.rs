@@ -270,6 +270,8 @@ mod tests {
             .begin(std::slice::from_ref(&key))
             .await
             .expect("a look");
+        // An old list stays until another one is sent.
+        lists.fail("send", Fault::Before);
 
         let mut sent = BTreeMap::new();
         while let (1.., Some(visible)) = lists.messages() {

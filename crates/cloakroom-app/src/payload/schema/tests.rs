@@ -228,6 +228,12 @@ fn each_rule_of_objects_is_kept() {
             json!([{ "x": 1 }]),
             json!([{ "x": "1" }]),
         ),
+        (
+            // The type itself checks the names and the members that match a pattern.
+            json!({ "patternProperties": { "^[0-9]+$": {} }, "additionalProperties": false, "maxProperties": 1 }),
+            json!([{ "7": 1 }]),
+            json!([{ "7": 1, "8": 1 }]),
+        ),
     ] {
         is_kept(&schema, &good, &bad);
     }

@@ -1,6 +1,7 @@
 //! Submissions with a key that has a job, and conditions on that job.
 
 use super::*;
+use crate::meter::Fact;
 
 #[tokio::test(start_paused = true)]
 async fn another_command_under_the_same_key_is_refused_and_leaves_the_first_ones_payload_alone() {
@@ -142,20 +143,23 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
         .expect("accepted");
     room.memory.purge();
     tokio::time::advance(Duration::from_secs(200)).await;
-    assert!(
-        room.submit
-            .submit(submission)
-            .await
-            .expect("known")
-            .replayed
-    );
+    let again = Submission {
+        not_before: None,
+        ..submission
+    };
+    assert!(room.submit.submit(again).await.expect("known").replayed);
     assert_eq!(
         room.memory.messages().1,
         Some(tokio::time::Instant::now() + Duration::from_secs(400))
     );
     tokio::time::advance(Duration::from_secs(400)).await;
+    room.meter.take();
     room.work_until_idle().await;
     assert_eq!(room.memory.only_job().attempt, 1);
+    let began = Fact::Started {
+        queue_delay: Duration::ZERO,
+    };
+    assert!(room.meter.facts().contains(&began), "after it was to begin");
 }
 
 /// Submits with the key `k`, if the condition holds.
