@@ -217,10 +217,18 @@ fn a_registry_finds_each_command_by_its_name() {
 }
 
 #[test]
-#[should_panic(expected = "register two commands as a")]
-fn two_commands_of_a_name_are_rejected() {
-    let named = |name| Command::json(name, nothing::<Note>);
-    _ = Registry::new(vec![named("a"), named("b"), named("a")]);
+fn two_commands_of_a_name_are_rejected_wherever_they_stand() {
+    for names in ["aab", "abb", "abca", "abbc"] {
+        let commands = names
+            .chars()
+            .map(|name| Command::json(&name.to_string(), nothing::<Note>))
+            .collect();
+        let registered =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Registry::new(commands)));
+        let panic = registered.err().expect(names);
+        let said = panic.downcast_ref::<String>().expect("a text");
+        assert!(said.starts_with("register two commands as "), "{said}");
+    }
 }
 
 #[test]
