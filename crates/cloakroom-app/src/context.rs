@@ -302,6 +302,7 @@ mod tests {
         for events in [
             most(11),
             two(16 * 1024 - 2),
+            [long(12 * 1024), two(12 * 1024)].concat(),
             long(32 * 1024 - 2),
             vec![("", json!(1))],
             vec![("a b", json!(1))],

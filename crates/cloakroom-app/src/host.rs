@@ -58,6 +58,12 @@ mod tests {
     fn the_system_is_random() {
         assert_ne!(SystemHost.random(), SystemHost.random());
         assert_ne!(SystemHost.uuid(), SystemHost.uuid());
+        let (mut ones, mut zeros) = (0, 0);
+        for _ in 0..200 {
+            let bits = SystemHost.random();
+            (ones, zeros) = (ones | bits, zeros | !bits);
+        }
+        assert_eq!((ones, zeros), (u128::MAX, u128::MAX), "each of its bits is");
     }
 
     /// Host whose only random number this is.

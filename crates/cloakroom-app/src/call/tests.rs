@@ -88,11 +88,14 @@ async fn a_state_that_nothing_builds_is_named_with_its_command() {
     async fn place(_: Order, _: State<Prices>) -> Result<(), HandlerError> {
         Ok(())
     }
-    let registry = Registry::new(vec![Command::json("order.place", place)]);
-    let error = registry.start().await.err().expect("an error").to_string();
-    let want = "the handler of order.place takes State<cloakroom_app::call::tests::Prices>, and nothing builds it: add it with \
-                `with_state`";
-    assert_eq!(error, want);
+    let registry = || Registry::new(vec![Command::json("order.place", place)]);
+    let another = registry().with_state(|| async { Ok::<_, io::Error>(7_u8) });
+    for registry in [registry(), another] {
+        let error = registry.start().await.err().expect("an error").to_string();
+        let want = "the handler of order.place takes State<cloakroom_app::call::tests::Prices>, and nothing builds it: add it \
+                    with `with_state`";
+        assert_eq!(error, want);
+    }
 }
 
 #[tokio::test]

@@ -60,6 +60,8 @@ impl Listening {
     pub fn job(&self, status: Status, version: u64) -> Job {
         let mut job = new_job(self.host.now(), 1);
         job.tenant = tenant();
+        // A change is published, listed and shared after it was made.
+        job.updated_at = self.host.now().before(Duration::from_millis(1));
         (job.status, job.version) = (status, version);
         job.created_at = cloakroom_core::Timestamp::from_seconds(1);
         job.events = Some(Box::new(EventContext {
