@@ -375,6 +375,16 @@ fn a_history_numbers_the_attempts_anew_after_a_redrive() {
         .pop()
         .expect("a step");
     assert_eq!((last.event.as_str(), last.attempt), ("claim", 2));
+    let mut swept = deferred;
+    swept.status = Status::Failed;
+    let again = Transition::redrive(&swept, at(130))
+        .apply(&swept)
+        .expect("it failed");
+    let last = HistoryView::from_job(&claimed(&again, at(140)), "")
+        .history
+        .pop()
+        .expect("a step");
+    assert_eq!((last.event.as_str(), last.attempt), ("claim", 1));
 }
 
 #[test]

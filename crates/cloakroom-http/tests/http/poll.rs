@@ -362,6 +362,40 @@ async fn a_tenant_has_a_thousand_long_polls_and_the_next_request_gets_its_respon
 }
 
 #[tokio::test(start_paused = true)]
+async fn whatever_waits_counts_as_a_long_poll() {
+    const WAIT: (&str, &str) = ("prefer", "wait=25");
+    let service = Arc::new(service());
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
+    let polls: Vec<_> = (0..999)
+        .map(|_| {
+            let (service, location) = (Arc::clone(&service), location.clone());
+            tokio::spawn(async move { service.get(&location, &[WAIT]).await })
+        })
+        .collect();
+    for last in [None, Some(""), Some("/result"), Some("/events")] {
+        let waits = {
+            let (service, location) = (Arc::clone(&service), location.clone());
+            tokio::spawn(async move {
+                match last {
+                    None => service.act("answer", &[WAIT]).await,
+                    Some(path) => service.get(&format!("{location}{path}"), &[WAIT]).await,
+                }
+            })
+        };
+        sleep(Duration::from_millis(1)).await;
+        let next = service.get(&location, &[WAIT]).await;
+        assert_eq!(next.header("preference-applied"), "", "{last:?}");
+        waits.abort();
+        assert!(waits.await.is_err(), "it waits");
+    }
+    polls.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_precondition_of_a_read_hides_no_error() {
     let service = service();
     let unknown = "/jobs/01999999-9999-7999-8999-999999999999";
