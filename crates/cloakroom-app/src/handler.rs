@@ -364,7 +364,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_read_again_while_an_earlier_read_may_be_in_progress() {
         use std::io::Write as _;
-        let bytes: Vec<u8> = (0..2 * FILE_PIECE + 1).map(|n| (n % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(2 * FILE_PIECE + 1).collect();
         let mut file = tempfile::tempfile().expect("a file");
         file.write_all(&bytes).expect("written");
         let file = Arc::new(Mutex::new(file));

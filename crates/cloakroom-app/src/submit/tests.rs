@@ -297,7 +297,7 @@ async fn becomes_its_job_whichever_call_fails(upload: impl AsyncFn(&Room) -> Upl
                         };
                         assert_eq!(status, expected, "{what}");
                     }
-                    Err(_) => panic!("{what}"),
+                    Err(error) => panic!("{error:?}, {what}"),
                 }
                 if !room.memory.has_failed() {
                     break;
