@@ -143,20 +143,26 @@ async fn from_its_fourth_receipt_on_the_message_of_a_job_that_waits_is_sent_agai
 #[tokio::test(start_paused = true)]
 async fn a_message_that_comes_too_early_is_hidden_until_its_job_is_free() {
     for receive_count in [1, 4] {
-        // Of a job that runs: until the end of its lease, and never sent again.
-        let room = room();
-        sent(&room, r#"[{"listen": 20}]"#).await;
-        let delivery = received(&room, receive_count);
-        let looks = async {
-            sleep(Duration::from_secs(12)).await;
-            let early = handle(&room, &delivery).await;
-            assert_eq!(
-                (early, hidden(&room)),
-                (Disposition::Keep, Duration::from_secs(10 + 30 - 12))
-            );
-        };
-        let (disposition, ()) = tokio::join!(handle(&room, &delivery), looks);
-        assert_eq!(disposition, Disposition::Done);
+        // Of a job that runs or is being cancelled: until the end of its lease, and never sent again.
+        for cancelled in [false, true] {
+            let room = room();
+            let key = sent(&room, r#"[{"listen": 20}]"#).await;
+            let delivery = received(&room, receive_count);
+            let looks = async {
+                sleep(Duration::from_secs(12)).await;
+                if cancelled {
+                    room.jobs.cancel(&key).await.expect("memory");
+                }
+                let early = handle(&room, &delivery).await;
+                assert_eq!(
+                    (early, hidden(&room)),
+                    (Disposition::Keep, Duration::from_secs(10 + 30 - 12)),
+                    "{cancelled}"
+                );
+            };
+            let (disposition, ()) = tokio::join!(handle(&room, &delivery), looks);
+            assert_eq!(disposition, Disposition::Done);
+        }
         // Of a job that waits for its next attempt: until that is due.
         let room = self::room();
         let key = sent(&room, r#"[{"retryable-after": 45}]"#).await;
