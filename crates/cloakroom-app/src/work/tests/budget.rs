@@ -298,6 +298,27 @@ async fn a_claim_that_may_have_been_made_is_told_of_by_a_message_that_is_sent_ag
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_tells_of_the_latest_claim_that_may_have_been_made() {
+    let room = room();
+    let key = sent(&room, r#"["answer"]"#).await;
+    // At the second receipt, the first claim is given back before the next one is made.
+    let mut delivery = received(&room, 1);
+    for claim in [0, 1] {
+        room.memory.fail_nth(claim, Fault::After);
+        assert_eq!(handle(&room, &delivery).await, Disposition::Done);
+        room.memory.delete(&delivery);
+        sleep(hidden(&room)).await;
+        let lease = room.poll(&key).await.lease.map(|lease| lease.token);
+        delivery = received(&room, 1);
+        let unrecorded = Envelope::read(&delivery.body).expect("ours").unrecorded();
+        assert!(unrecorded.is_some() && unrecorded == lease, "{claim}");
+    }
+    assert_eq!(handle(&room, &delivery).await, Disposition::Done);
+    let job = room.poll(&key).await;
+    assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_can_not_be_sent_again_is_hidden_for_longer() {
     for (receive_count, wait) in [(1, 5), (4, 320), (5, 900)] {
         let room = room();
