@@ -164,7 +164,7 @@ async fn a_message_that_comes_too_early_is_hidden_until_its_job_is_free() {
             assert_eq!(disposition, Disposition::Done);
         }
         // Of a job that waits for its next attempt: until that is due.
-        let room = self::room();
+        let room = room();
         let key = sent(&room, r#"[{"retryable-after": 45}]"#).await;
         let delivery = received(&room, receive_count);
         handle(&room, &received_again(&delivery)).await;
