@@ -188,7 +188,7 @@ mod tests {
 
         let end = cloakroom_core::AttemptEnd::Done(Success::default());
         let end = Transition::settle(&claimed, token, end, &RetryPolicy::default(), now, 0.0);
-        // Whoever claimed the job has not seen its renewals.
+        // The worker that claimed the job has not seen its renewals.
         let ended = observed.store.change_unseen(&claimed, &end).await;
         let Ok(Change::Made(ended)) = ended else {
             panic!("{ended:?}")

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloakroom_app::changes::Changes;
 use cloakroom_app::command::BODY_LIMIT;
-use cloakroom_app::envelope::RequestTrace;
 use cloakroom_app::jobs::FollowStep;
 use cloakroom_app::observed::ObservedStore;
 use cloakroom_app::ports::{JobStore, UploadTerms, keys};
@@ -398,22 +397,17 @@ async fn changes(it: &Workload) -> (Vec<Job>, usize) {
         url: "https://hooks.example/jobs".into(),
         scope: webhook.scope,
     });
+    let body = Body::Sent {
+        content_type: Some("application/json".into()),
+        bytes: payload(it).into(),
+    };
     let submission = Submission {
-        tenant: tenant(),
-        command: "work.do".parse().expect("a type"),
-        client_job_id: None,
-        body: Body::Sent {
-            content_type: Some("application/json".into()),
-            bytes: payload(it).into(),
-        },
-        query: String::new(),
-        not_before: None,
-        trace: RequestTrace::default(),
         events: Some(Box::new(EventContext {
             webhook,
             reply_to: (it.listeners.replies > 0.0).then_some(orders),
             ..EventContext::default()
         })),
+        ..Room::submission("work.do", body)
     };
     room.submit.submit(submission).await.expect("accepted");
     room.work_until_idle().await;

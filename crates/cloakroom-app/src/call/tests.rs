@@ -218,9 +218,6 @@ async fn the_thread_of_a_blocking_handler_has_its_place_until_it_ends() {
         _ = tokio::task::spawn_blocking(move || started.recv()) => {}
     }
     // The attempt is dropped, its thread runs on.
-    for _ in 0..10 {
-        tokio::task::yield_now().await;
-    }
     let admission = &room.worker.admission;
     assert!(admission.admit(0).now_or_never().is_none());
     drop(end);

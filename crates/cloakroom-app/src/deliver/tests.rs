@@ -389,6 +389,17 @@ fn replying(room: &Listening, queue: &str) -> Job {
     job
 }
 
+/// Returns the reference to a result that is stored as `results/1`.
+fn stored(content_type: &str, content: &[u8]) -> ResultRef {
+    ResultRef::Stored {
+        content_type: content_type.to_owned(),
+        key: "results/1".to_owned(),
+        length: content.len() as u64,
+        sha256: Digest::from_content(content),
+        retention: None,
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reply_contains_a_large_result_and_names_what_it_answers() {
     let room = Listening::default();
@@ -396,13 +407,7 @@ async fn a_reply_contains_a_large_result_and_names_what_it_answers() {
     let large = json!({ "text": "x".repeat(100_000) });
     let bytes = Bytes::from(large.to_string());
     job.success = Some(Success {
-        result: Some(ResultRef::Stored {
-            content_type: "application/json".to_owned(),
-            key: "results/1".to_owned(),
-            length: bytes.len() as u64,
-            sha256: Digest::from_content(&bytes),
-            retention: None,
-        }),
+        result: Some(stored("application/json", &bytes)),
         ..Success::default()
     });
     room.memory
@@ -427,13 +432,7 @@ async fn replies_with(content_type: &str, content: Bytes) -> Vec<serde_json::Val
     let room = Listening::default();
     let mut job = replying(&room, "orders");
     job.success = Some(Success {
-        result: Some(ResultRef::Stored {
-            content_type: content_type.to_owned(),
-            key: "results/1".to_owned(),
-            length: content.len() as u64,
-            sha256: Digest::from_content(&content),
-            retention: None,
-        }),
+        result: Some(stored(content_type, &content)),
         published: vec![cloakroom_core::listeners::PublishedEvent {
             kind: "movie.created".to_owned(),
             data: json!({ "n": 1 }),
@@ -491,13 +490,7 @@ async fn a_result_that_can_not_be_read_delays_its_reply() {
         let room = Listening::default();
         let mut job = replying(&room, "orders");
         job.success = Some(Success {
-            result: Some(ResultRef::Stored {
-                content_type: "application/json".to_owned(),
-                key: "results/1".to_owned(),
-                length: 3,
-                sha256: Digest::from_content(b"[7]"),
-                retention: None,
-            }),
+            result: Some(stored("application/json", b"[7]")),
             ..Success::default()
         });
         let content = Bytes::from_static(b"[7]");

@@ -242,18 +242,13 @@ async fn an_end_whose_answer_was_lost_is_counted_once() {
 async fn a_job_that_was_not_to_begin_at_once_waited_from_then_on() {
     let room = room();
     let ready_at = crate::Host::now(&*room.host).after(seconds(60));
+    let body = crate::submit::Body::Sent {
+        content_type: None,
+        bytes: bytes::Bytes::from_static(b"{\"seconds\": 1}"),
+    };
     let submission = crate::submit::Submission {
-        tenant: cloakroom_core::Tenant::default(),
-        command: "plan.follow".parse().expect("a good name"),
-        client_job_id: None,
-        body: crate::submit::Body::Sent {
-            content_type: None,
-            bytes: bytes::Bytes::from_static(b"{\"seconds\": 1}"),
-        },
-        query: String::new(),
         not_before: Some(ready_at),
-        trace: crate::envelope::RequestTrace::default(),
-        events: None,
+        ..Room::submission("plan.follow", body)
     };
     room.submit.submit(submission).await.expect("accepted");
     sleep(seconds(62)).await;

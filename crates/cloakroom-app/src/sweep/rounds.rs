@@ -153,7 +153,6 @@ mod tests {
 
     use super::*;
     use crate::Command;
-    use crate::envelope::RequestTrace;
     use crate::host::Host as _;
     use crate::submit::{Body, Submission};
     use crate::testing::{Fault, Memory, Nothing, Room, nothing};
@@ -240,18 +239,13 @@ mod tests {
         let room = Room::new(vec![
             Command::json("late", nothing::<Nothing>).retention(DAY * 60),
         ]);
+        let body = Body::Sent {
+            content_type: None,
+            bytes: "{}".into(),
+        };
         let submission = Submission {
-            tenant: Tenant::default(),
-            command: "late".parse().expect("a name"),
-            client_job_id: None,
-            body: Body::Sent {
-                content_type: None,
-                bytes: "{}".into(),
-            },
-            query: String::new(),
             not_before: Some(room.host.now().after(DAY * 50)),
-            trace: RequestTrace::default(),
-            events: None,
+            ..Room::submission("late", body)
         };
         let key = room
             .submit

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::*;
 use crate::host::Host as _;
 use crate::ports::{JobStore as _, keys};
-use crate::testing::{Fault, Room, tenant};
+use crate::testing::{Fault, Room};
 use crate::{Command, HandlerError, JobContext, Output};
 
 /// Actions of the handler, one for each attempt. The last one is repeated.
@@ -270,18 +270,13 @@ async fn a_job_is_not_begun_before_its_time_however_early_its_message_comes_and_
  {
     let room = room();
     for (hours, cancel) in [(5, false), (20, false), (20, true)] {
+        let body = crate::submit::Body::Sent {
+            content_type: None,
+            bytes: r#"{"acts":["answer"]}"#.into(),
+        };
         let submission = crate::submit::Submission {
-            tenant: tenant(),
-            command: "play".parse().expect("a name"),
-            client_job_id: None,
-            body: crate::submit::Body::Sent {
-                content_type: None,
-                bytes: r#"{"acts":["answer"]}"#.into(),
-            },
-            query: String::new(),
             not_before: Some(room.host.now().after(Duration::from_secs(hours * 3600))),
-            trace: crate::envelope::RequestTrace::default(),
-            events: None,
+            ..Room::submission("play", body)
         };
         let begun = Instant::now();
         let key = room

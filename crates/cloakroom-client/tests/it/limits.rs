@@ -109,16 +109,19 @@ async fn a_client_comes_back_for_a_minute_and_no_longer() {
 
 #[tokio::test]
 async fn the_minute_counts_from_the_first_failure() {
-    let away = || reply(503, &[("retry-after", "20")], "");
-    let server = Server::start([away(), away(), away()]).await;
-    let (client, clock) = client(&server.url, |builder| builder);
-    let error = client.send(bytes(1)).await.expect_err("too late");
-    assert!(
-        matches!(error, Error::Unavailable { attempts: 3, .. }),
-        "{error}"
-    );
-    assert_eq!(clock.waits_ms(), [20_250, 20_250]);
-    server.end();
+    for (told, waits) in [("30", vec![30_250]), ("20", vec![20_250, 20_250])] {
+        let failures = waits.len() + 1;
+        let away = || reply(503, &[("retry-after", told)], "");
+        let server = Server::start((0..failures).map(|_| away())).await;
+        let (client, clock) = client(&server.url, |builder| builder);
+        let error = client.send(bytes(1)).await.expect_err("too late");
+        assert!(
+            matches!(error, Error::Unavailable { attempts, .. } if attempts as usize == failures),
+            "{error}"
+        );
+        assert_eq!(clock.waits_ms(), waits);
+        server.end();
+    }
 }
 
 #[tokio::test]

@@ -245,14 +245,21 @@ async fn parts_that_are_told_of_later_are_asked_for() {
 
 #[tokio::test]
 async fn links_of_parts_are_used_for_40_minutes() {
-    for (retry_after, is_stale) in [("2399", false), ("2400", true)] {
+    let pages = [(3, None), (2, Some(3))];
+    for (retry_after, is_stale, (parts, next)) in [("2399", false), ("2400", true)]
+        .into_iter()
+        .flat_map(|(after, stale)| pages.map(|page| (after, stale, page)))
+    {
         let away = reply(503, &[("retry-after", retry_after)], "");
         let storage = Server::start([away, good(), good(), good()]).await;
-        let fresh = upload(&storage.url, &[(1, true), (2, false)], Some(3));
-        let replies = [upload(&storage.url, &NONE[..2], Some(3))]
+        let there = [(1, true), (2, false), (3, false)];
+        let fresh = upload(&storage.url, &there[..parts], next);
+        let rest = next.map(|_| upload(&storage.url, &NONE[2..], None));
+        let replies = [upload(&storage.url, &NONE[..parts], next)]
             .into_iter()
             .chain(is_stale.then_some(fresh))
-            .chain([upload(&storage.url, &NONE[2..], None), accepted()]);
+            .chain(rest)
+            .chain([accepted()]);
         let server = Server::start(replies).await;
         let (client, _) = client(&server.url, |builder| {
             in_parts(builder).retry_within(Duration::from_secs(9000))
@@ -262,9 +269,10 @@ async fn links_of_parts_are_used_for_40_minutes() {
         let expected: Vec<_> = ["POST /uploads"]
             .into_iter()
             .chain(again)
-            .chain(["GET /uploads/u-1?from=3", "POST /commands/thumbnail.create"])
+            .chain(next.map(|_| "GET /uploads/u-1?from=3"))
+            .chain(["POST /commands/thumbnail.create"])
             .collect();
-        assert_eq!(lines(server), expected, "{retry_after}");
+        assert_eq!(lines(server), expected, "{retry_after} {next:?}");
         storage.end();
     }
 }

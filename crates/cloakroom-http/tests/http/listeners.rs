@@ -9,7 +9,7 @@ use cloakroom_core::{DeliveryKind, DeliveryLog};
 use cloakroom_http::{Site, router};
 use serde_json::json;
 
-use crate::service::{Service, service, service_with};
+use crate::service::{Service, TRACEPARENT, service, service_with};
 
 /// A service that sends webhooks to `https`, and has the reply queue `orders`.
 fn listening() -> Service {
@@ -30,8 +30,6 @@ fn listening() -> Service {
     );
     service
 }
-
-const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[tokio::test(start_paused = true)]
 async fn the_listeners_of_a_submission_are_recorded_with_its_job() {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use axum::body::Body;
 use cloakroom_core::Tenant;
 use cloakroom_http::Site;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::service::{service, service_with};
+use crate::service::{Response, Service, service, service_with};
 
 #[tokio::test(start_paused = true)]
 async fn a_running_job_is_accepted_still_with_its_progress() {
@@ -323,6 +324,18 @@ async fn an_unknown_job_is_not_waited_for() {
     assert!(begun.elapsed().is_zero());
 }
 
+const WAIT: (&str, &str) = ("prefer", "wait=25");
+
+/// Begins long polls of a job.
+fn long_polls(service: &Arc<Service>, location: &str, n: usize) -> Vec<JoinHandle<Response>> {
+    (0..n)
+        .map(|_| {
+            let (service, location) = (Arc::clone(service), location.to_owned());
+            tokio::spawn(async move { service.get(&location, &[WAIT]).await })
+        })
+        .collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_tenant_has_a_thousand_long_polls_and_the_next_request_gets_its_response_at_once() {
     let service = Arc::new(service());
@@ -331,16 +344,11 @@ async fn a_tenant_has_a_thousand_long_polls_and_the_next_request_gets_its_respon
         .await
         .header("location")
         .to_owned();
-    let waiting: Vec<_> = (0..1000)
-        .map(|_| {
-            let (service, location) = (Arc::clone(&service), location.clone());
-            tokio::spawn(async move { service.get(&location, &[("prefer", "wait=25")]).await })
-        })
-        .collect();
+    let waiting = long_polls(&service, &location, 1000);
     // Time goes on once all of them wait.
     sleep(Duration::from_millis(1)).await;
     let begun = Instant::now();
-    let response = service.get(&location, &[("prefer", "wait=25")]).await;
+    let response = service.get(&location, &[WAIT]).await;
     assert_eq!(
         (response.status, response.header("preference-applied")),
         (202, "")
@@ -363,19 +371,13 @@ async fn a_tenant_has_a_thousand_long_polls_and_the_next_request_gets_its_respon
 
 #[tokio::test(start_paused = true)]
 async fn whatever_waits_counts_as_a_long_poll() {
-    const WAIT: (&str, &str) = ("prefer", "wait=25");
     let service = Arc::new(service());
     let location = service
         .act("answer", &[])
         .await
         .header("location")
         .to_owned();
-    let polls: Vec<_> = (0..999)
-        .map(|_| {
-            let (service, location) = (Arc::clone(&service), location.clone());
-            tokio::spawn(async move { service.get(&location, &[WAIT]).await })
-        })
-        .collect();
+    let polls = long_polls(&service, &location, 999);
     for last in [None, Some(""), Some("/result"), Some("/events")] {
         let waits = {
             let (service, location) = (Arc::clone(&service), location.clone());
@@ -392,7 +394,7 @@ async fn whatever_waits_counts_as_a_long_poll() {
         waits.abort();
         assert!(waits.await.is_err(), "it waits");
     }
-    polls.iter().for_each(tokio::task::JoinHandle::abort);
+    polls.iter().for_each(JoinHandle::abort);
 }
 
 #[tokio::test(start_paused = true)]

@@ -373,6 +373,9 @@ pub(crate) fn resolved<'d>(document: &'d Value, part: &'d Value) -> &'d Value {
     }
 }
 
+/// Trace of a request.
+pub(crate) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 /// Document in the repository.
 pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let yaml = include_str!("../../../../openapi.yaml");

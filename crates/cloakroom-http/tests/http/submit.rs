@@ -9,7 +9,7 @@ use cloakroom_app::testing::Fault;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::service::service;
+use crate::service::{TRACEPARENT, service};
 
 const KEY: (&str, &str) = ("idempotency-key", "order-1042");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -168,7 +168,6 @@ async fn a_browsers_form_is_sent_on_to_the_page() {
 #[tokio::test(start_paused = true)]
 async fn the_trace_goes_along_with_the_command() {
     let service = service();
-    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let carried = async |headers: &[(&str, &str)]| -> Value {
         service.act("answer", headers).await;
         let body = service
@@ -180,14 +179,14 @@ async fn the_trace_goes_along_with_the_command() {
         serde_json::from_str(&body).expect("JSON")
     };
     let message = carried(&[
-        ("traceparent", traceparent),
+        ("traceparent", TRACEPARENT),
         ("tracestate", "rojo=1"),
         ("x-request-id", "r-1"),
     ])
     .await;
     assert_eq!(
         (&message["traceparent"], &message["tracestate"]),
-        (&json!(traceparent), &json!("rojo=1"))
+        (&json!(TRACEPARENT), &json!("rojo=1"))
     );
     assert_eq!(
         (&message["request_id"], service.room.memory.xray()),

@@ -141,17 +141,19 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
         .submit(submission.clone())
         .await
         .expect("accepted");
-    room.memory.purge();
     tokio::time::advance(Duration::from_secs(200)).await;
-    let again = Submission {
-        not_before: None,
-        ..submission
-    };
-    assert!(room.submit.submit(again).await.expect("known").replayed);
-    assert_eq!(
-        room.memory.messages().1,
-        Some(tokio::time::Instant::now() + Duration::from_secs(400))
-    );
+    for not_before in [Some(not_before), None] {
+        room.memory.purge();
+        let again = Submission {
+            not_before,
+            ..submission.clone()
+        };
+        assert!(room.submit.submit(again).await.expect("known").replayed);
+        assert_eq!(
+            room.memory.messages().1,
+            Some(tokio::time::Instant::now() + Duration::from_secs(400))
+        );
+    }
     tokio::time::advance(Duration::from_secs(400)).await;
     room.meter.take();
     room.work_until_idle().await;

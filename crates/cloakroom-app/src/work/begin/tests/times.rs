@@ -5,9 +5,8 @@ use cloakroom_core::transition::Event;
 
 use super::*;
 use crate::delivery::Delivery;
-use crate::envelope::RequestTrace;
 use crate::submit::{Body, Submission};
-use crate::testing::{Fault, tenant};
+use crate::testing::Fault;
 
 const A_MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -86,18 +85,13 @@ async fn a_worker_takes_over_when_the_lease_is_over_and_has_one_that_begins_then
 
 /// Submits a job that may begin after this time.
 async fn sent_for_later(room: &Room, wait: Duration) -> JobKey {
+    let body = Body::Sent {
+        content_type: None,
+        bytes: r#"{"seconds": 0}"#.into(),
+    };
     let submission = Submission {
-        tenant: tenant(),
-        command: "task".parse().expect("a name"),
-        client_job_id: None,
-        body: Body::Sent {
-            content_type: None,
-            bytes: r#"{"seconds": 0}"#.into(),
-        },
-        query: String::new(),
         not_before: Some(room.host.now().after(wait)),
-        trace: RequestTrace::default(),
-        events: None,
+        ..Room::submission("task", body)
     };
     let submitted = room.submit.submit(submission).await.expect("accepted");
     submitted.job.key()
