@@ -191,16 +191,15 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 
 /// Rejects a body with a content encoding: the payload is the bytes of the body.
 fn require_identity_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
-    match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(Rejection::new(
-                Code::UnsupportedMediaType,
-                "Content-Encoding is not supported; send the body without it",
-            )
-            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
-        }
-        _ => Ok(()),
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    if encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
     }
+    Err(Rejection::new(
+        Code::UnsupportedMediaType,
+        "Content-Encoding is not supported; send the body without it",
+    )
+    .header(ACCEPT_ENCODING, HeaderValue::from_static("identity")))
 }
 
 fn upload_advice(base: &str) -> String {

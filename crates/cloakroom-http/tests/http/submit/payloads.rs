@@ -33,16 +33,28 @@ async fn a_media_type_that_the_command_does_not_accept_is_rejected_with_those_th
             "{problem}"
         );
     }
-    let encoded = service
-        .request(
-            "POST",
-            "/commands/act",
-            &[JSON, ("content-encoding", "gzip")],
-            "x",
-        )
-        .await;
-    encoded.problem(415, "unsupported-media-type");
-    assert_eq!(encoded.header("accept-encoding"), "identity");
+    for encodings in [
+        &["gzip"][..],
+        &["br"],
+        &["identity, gzip"],
+        &["identity", "gzip"],
+    ] {
+        let mut headers = vec![JSON];
+        headers.extend(
+            encodings
+                .iter()
+                .map(|encoding| ("content-encoding", *encoding)),
+        );
+        let encoded = service
+            .request("POST", "/commands/act", &headers, "x")
+            .await;
+        encoded.problem(415, "unsupported-media-type");
+        assert_eq!(
+            encoded.header("accept-encoding"),
+            "identity",
+            "{encodings:?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
