@@ -345,6 +345,23 @@ async fn a_receiver_that_is_gone_is_asked_no_more() {
     room.memory.respond([Ok(410)]);
     room.deliver_all().await;
     assert_eq!(room.memory.posted().len(), 1);
+    // What happens later is listed, and can be delivered again by the client.
+    let job = room.job(Status::Failed, 4);
+    room.publisher.publish(&job).await.expect("published");
+    let log = room.publisher.deliveries(&job).await.expect("readable");
+    let states: Vec<_> = log
+        .deliveries
+        .iter()
+        .map(|it| (it.version, it.state))
+        .collect();
+    assert_eq!(
+        states,
+        [2, 3, 4].map(|version| (version, DeliveryState::Failed))
+    );
+    let again = room.publisher.redeliver(&job, "4-webhook").await;
+    assert_eq!(again, Ok(()));
+    room.deliver_all().await;
+    assert_eq!(room.memory.posted().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -264,14 +264,17 @@ async fn a_message_carries_its_payload_up_to_exactly_the_limit() {
 async fn a_message_that_is_sent_much_later_carries_less() {
     let (room, _) = room();
     assert_eq!(SCHEDULED_LIMIT, 131_072);
-    let text = format!("{{\"text\":\"{}\"}}", "x".repeat(SCHEDULED_LIMIT));
-    for (seconds, calls) in [
-        (900, &["accept", "send"][..]),
-        (901, &["put", "accept", "send"]),
+    let text = |length| format!("{{\"text\":\"{}\"}}", "x".repeat(length));
+    // The limit is of the payload with what the message says besides.
+    for (seconds, text, calls) in [
+        (900, text(SCHEDULED_LIMIT), &["accept", "send"][..]),
+        (901, text(SCHEDULED_LIMIT), &["put", "accept", "send"]),
+        (901, text(SCHEDULED_LIMIT - 20), &["put", "accept", "send"]),
+        (901, text(SCHEDULED_LIMIT - 2000), &["accept", "send"]),
     ] {
         let submission = Submission {
             not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
-            ..Room::submission("note.keep", json(text.clone()))
+            ..Room::submission("note.keep", json(text))
         };
         room.submit.submit(submission).await.expect("accepted");
         assert_eq!(room.memory.calls(), calls, "{seconds}");
