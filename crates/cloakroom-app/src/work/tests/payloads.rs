@@ -1,5 +1,8 @@
 //! Payloads that are missing, damaged, or no longer needed.
 
+use bytes::Bytes;
+use cloakroom_core::problem::FieldError;
+
 use super::*;
 use crate::testing::{Note, nothing};
 
@@ -74,14 +77,26 @@ async fn the_rest_of_a_payload_is_read_after_its_handlers_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_payload_that_a_later_version_no_longer_takes_fails_its_job_at_once() {
-    let mut room = room();
-    let key = sent(&room, r#"["answer"]"#).await;
-    let later = Command::json("play", nothing::<Note>);
-    room.worker.commands = Handlers::new(crate::Registry::new(vec![later]));
-    room.work_until_idle().await;
-    let job = room.poll(&key).await;
-    assert_eq!((job.status, job.attempt), (Status::Failed, 1));
-    assert!(failure(&job).2.contains("no longer valid"), "{job:?}");
+    let json = || Command::json("take", nothing::<Note>);
+    let binary = || Command::binary("take", &["image/png"], |note: Note, _: Bytes| nothing(note));
+    let refuse = |_: &Note| vec![FieldError::new("/text", "is refused")];
+    for (earlier, later) in [
+        (json(), Command::json("take", nothing::<Script>)),
+        (json(), json().validate(refuse)),
+        (binary(), binary().validate(refuse)),
+    ] {
+        let mut room = Room::new(vec![earlier]);
+        let body = crate::submit::Body::Sent {
+            content_type: None,
+            bytes: "{}".into(),
+        };
+        let sent = room.send_body("take", None, "", body).await;
+        room.worker.commands = Handlers::new(crate::Registry::new(vec![later]));
+        room.work_until_idle().await;
+        let job = room.poll(&sent.expect("accepted").job.key()).await;
+        assert_eq!((job.status, job.attempt), (Status::Failed, 1));
+        assert!(failure(&job).2.contains("no longer valid"), "{job:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
