@@ -244,6 +244,41 @@ async fn an_attempt_that_is_stopped_while_it_stores_is_not_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_whose_payload_stalls_is_not_counted_whether_its_handler_stops_or_not() {
+    for stops in [true, false] {
+        let read = move |_: crate::testing::Nothing, body: crate::BodyStream, job: JobContext| async move {
+            tokio::select! {
+                pieces = body.collect::<Vec<_>>() => Output::json(&pieces.len()),
+                () = job.cancelled(), if stops => Err(HandlerError::cancelled()),
+            }
+        };
+        let mut room = Room::new(vec![
+            Command::binary("read", &["image/png"], read)
+                .attempts(1)
+                .timeout(Duration::from_secs(30)),
+        ]);
+        room.submit.inline_limit = 0;
+        let body = crate::submit::Body::Sent {
+            content_type: None,
+            bytes: "the picture".into(),
+        };
+        let sent = room.send_body("read", None, "", body).await;
+        let key = sent.expect("accepted").job.key();
+        room.memory.slow("read", Duration::from_secs(60));
+        room.work_once().await;
+        let job = room.poll(&key).await;
+        assert_eq!(
+            (job.status, job.attempt, failure(&job).1),
+            (Status::Retrying, 0, "storage-unavailable"),
+            "{stops}"
+        );
+        room.memory.calm();
+        room.work_until_idle().await;
+        assert_eq!(room.poll(&key).await.status, Status::Succeeded);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_is_cancelled_while_it_waits_to_store_its_result() {
     let (room, _) = large(By::Bytes);
     let key = made(&room).await;
