@@ -132,7 +132,12 @@ impl Memory {
 
     /// Lets every call of these names fail, until [`calm`](Self::calm).
     pub fn down(&self, calls: &'static [&'static str]) {
-        self.state().trouble.down = calls;
+        self.state().trouble.down = Some((calls, Fault::Before));
+    }
+
+    /// Lets every call of these names be denied, until [`calm`](Self::calm).
+    pub fn deny(&self, calls: &'static [&'static str]) {
+        self.state().trouble.down = Some((calls, Fault::Denied));
     }
 
     /// Returns the highest receive count of all messages.
@@ -144,7 +149,7 @@ impl Memory {
     pub fn calm(&self) {
         let trouble = &mut self.state().trouble;
         trouble.faults.clear();
-        (trouble.down, trouble.slow) = (&[], None);
+        (trouble.down, trouble.slow) = (None, None);
         trouble.fault_at = None;
     }
 

@@ -48,7 +48,7 @@ pub(super) struct Trouble {
     /// Number of calls made.
     pub(super) made: usize,
     pub(super) slow: Option<(&'static str, Duration)>,
-    pub(super) down: &'static [&'static str],
+    pub(super) down: Option<(&'static [&'static str], Fault)>,
     /// Concurrent changes just before the next call of a name.
     pub(super) meanwhile: VecDeque<(&'static str, Change)>,
 }
@@ -63,8 +63,10 @@ impl Trouble {
                 Some(fault)
             }
             (_, Some((n, fault))) if n + 1 == self.made => Some(fault),
-            _ if self.down.contains(&name) => Some(Fault::Before),
-            _ => None,
+            _ => self
+                .down
+                .filter(|(calls, _)| calls.contains(&name))
+                .map(|(_, fault)| fault),
         }
     }
 

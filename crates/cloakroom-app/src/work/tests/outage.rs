@@ -66,9 +66,14 @@ async fn made(room: &Room) -> JobKey {
 
 /// Runs everything to its end while these calls fail for some time.
 async fn through(room: &Room, calls: &'static [&'static str], from: Duration, lasts: Duration) {
+    through_any(room, || room.memory.down(calls), from, lasts).await;
+}
+
+/// Runs everything to its end while some calls fail for some time.
+async fn through_any(room: &Room, begin: impl Fn(), from: Duration, lasts: Duration) {
     let outage = async {
         sleep(from).await;
-        room.memory.down(calls);
+        begin();
         sleep(lasts).await;
         room.memory.calm();
     };
@@ -93,6 +98,24 @@ async fn no_outage_of_half_an_hour_fails_a_job_whenever_it_begins() {
             let (room, _) = large(By::Bytes);
             let key = made(&room).await;
             through(&room, calls, Duration::from_secs(from), HALF_AN_HOUR).await;
+            let job = room.poll(&key).await;
+            assert_eq!(
+                (job.status, job.attempt),
+                (Status::Succeeded, 1),
+                "{calls:?} from {from} s: {job:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_permission_that_is_missing_for_half_an_hour_fails_a_job() {
+    for calls in [OBJECTS, TABLE, QUEUE] {
+        for from in [0, 5, 10] {
+            let (room, _) = large(By::Bytes);
+            let key = made(&room).await;
+            let deny = || room.memory.deny(calls);
+            through_any(&room, deny, Duration::from_secs(from), HALF_AN_HOUR).await;
             let job = room.poll(&key).await;
             assert_eq!(
                 (job.status, job.attempt),
