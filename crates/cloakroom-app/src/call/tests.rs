@@ -217,7 +217,8 @@ async fn the_thread_of_a_blocking_handler_has_its_place_until_it_ends() {
         _ = room.work_once() => panic!("its thread waits"),
         _ = tokio::task::spawn_blocking(move || started.recv()) => {}
     }
-    // The attempt is dropped, its thread runs on.
+    // The attempt is dropped, and its task when that is scheduled next. Its thread runs on.
+    tokio::task::yield_now().await;
     let admission = &room.worker.admission;
     assert!(admission.admit(0).now_or_never().is_none());
     drop(end);
