@@ -73,10 +73,20 @@ fn value_of(schema: &Value) -> Value {
     let example = schema["examples"].as_array().and_then(|all| all.first());
     match (example, schema["type"].as_str()) {
         (Some(example), _) => example.clone(),
-        (None, Some("integer" | "number")) => schema.get("minimum").cloned().unwrap_or(1.into()),
+        (None, Some("integer" | "number")) => number_of(schema),
         (None, Some("boolean")) => true.into(),
         (None, Some("array")) => Value::Array(vec![]),
         (None, Some("object")) => example_of(schema),
         (None, _) => "…".into(),
+    }
+}
+
+/// Returns 1 in place of the lowest number of a signed type.
+fn number_of(schema: &Value) -> Value {
+    let bound = |name: &str| schema[name].as_f64();
+    let is_high = bound("maximum").is_none_or(|maximum| maximum >= 1.0);
+    match schema.get("minimum") {
+        Some(minimum) if !is_high || minimum.as_f64() >= Some(0.0) => minimum.clone(),
+        _ => 1.into(),
     }
 }
