@@ -278,7 +278,20 @@ struct Order {
     gift: bool,
     notes: Vec<String>,
     labels: std::collections::BTreeMap<String, String>,
+    address: Address,
     express: Option<bool>,
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema counts")]
+struct Address {
+    country: Country,
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+enum Country {
+    Chile,
+    Peru,
 }
 
 #[test]
@@ -286,7 +299,7 @@ fn an_example_of_a_json_command_has_what_its_schema_requires() {
     let order = Command::json("order.place", nothing::<Order>);
     assert_eq!(
         order.curl("http://x"),
-        r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"gift":true,"item":"…","labels":{},"notes":[],"quantity":2,"weight":1}'"#
+        r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"address":{"country":"Chile"},"gift":true,"item":"…","labels":{},"notes":[],"quantity":2,"weight":1}'"#
     );
     let payload = order.example_payload().to_string();
     assert_eq!(order.check("", payload.as_bytes()), Ok(()));
