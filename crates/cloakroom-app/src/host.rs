@@ -66,6 +66,17 @@ mod tests {
         assert_eq!((ones, zeros), (u128::MAX, u128::MAX), "each of its bits is");
     }
 
+    #[test]
+    fn the_time_of_the_system_has_milliseconds() {
+        let millis = || {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            i64::try_from(since.expect("it is later").as_millis()).expect("a time")
+        };
+        let before = millis();
+        let now = SystemHost.now().as_millis();
+        assert!((before..=millis()).contains(&now), "{before} {now}");
+    }
+
     /// Host whose only random number this is.
     struct Drawn(u128);
 

@@ -320,4 +320,11 @@ mod tests {
         }
         assert!(!is_live(UploadId::from_uuid(Uuid::from_u128(1)), after(0)));
     }
+
+    #[test]
+    fn an_upload_has_an_id_of_version_7() {
+        let random = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210;
+        let id = new_id(Timestamp::from_millis(1_795_248_000_120), random);
+        assert_eq!(id.to_string(), "01a1fd1e-8c78-7123-8567-89abcdeffedc");
+    }
 }

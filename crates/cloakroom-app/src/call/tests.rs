@@ -16,7 +16,7 @@ use super::*;
 use crate::layer::{HandlerFailure, JobService};
 use crate::submit::Body;
 use crate::testing::Room;
-use crate::{Admission, Command, JobContext, Registry, State, StateError};
+use crate::{Admission, BodyStream, Command, JobContext, Registry, State, StateError};
 
 #[derive(Deserialize, JsonSchema)]
 struct Order {
@@ -283,6 +283,15 @@ async fn the_body_of_a_binary_command_may_be_any_argument() {
 #[should_panic(expected = "take the body of file.keep by one argument")]
 fn a_binary_command_whose_handler_takes_no_body_is_rejected() {
     async fn keep(_: crate::testing::Nothing) -> Result<(), HandlerError> {
+        Ok(())
+    }
+    _ = Command::binary("file.keep", &["image/png"], keep);
+}
+
+#[test]
+#[should_panic(expected = "take the body of file.keep by one argument")]
+fn a_binary_command_whose_handler_takes_the_body_twice_is_rejected() {
+    async fn keep(_: crate::testing::Nothing, _: Bytes, _: BodyStream) -> Result<(), HandlerError> {
         Ok(())
     }
     _ = Command::binary("file.keep", &["image/png"], keep);

@@ -16,7 +16,8 @@ impl Command {
 
     /// Returns a payload that its schema may allow: the schema's first example, or a value for each required member.
     pub fn example_payload(&self) -> Value {
-        example_of(&self.schema())
+        let schema = self.schema();
+        example_of(&schema, &schema)
     }
 
     /// Returns the query string of its example; empty without one.
@@ -54,29 +55,47 @@ impl Command {
     }
 }
 
-/// Returns the first example of a schema, or an object with a value for each required member.
-fn example_of(schema: &Value) -> Value {
-    let given = schema["examples"].as_array().and_then(|all| all.first());
-    if let Some(example) = given {
+/// Returns the first example of a schema, or an object with a value for each required member. `root` contains the
+/// definitions of other types.
+fn example_of(root: &Value, schema: &Value) -> Value {
+    if let Some(example) = first_of(schema) {
         return example.clone();
     }
     let names = schema["required"].as_array().into_iter().flatten();
     let members = names.filter_map(Value::as_str).map(|name| {
         let member = &schema["properties"][name];
-        (name.to_owned(), value_of(member))
+        (name.to_owned(), value_of(root, member))
     });
     Value::Object(members.collect::<Map<_, _>>())
 }
 
 /// Returns an example value of the type that a member's schema names.
-fn value_of(schema: &Value) -> Value {
-    let example = schema["examples"].as_array().and_then(|all| all.first());
-    match (example, schema["type"].as_str()) {
+fn value_of(root: &Value, schema: &Value) -> Value {
+    let reference = schema["$ref"].as_str();
+    let definition = reference.and_then(|it| root.pointer(it.strip_prefix('#')?));
+    let schema = definition.unwrap_or(schema);
+    match (first_of(schema), schema["type"].as_str()) {
         (Some(example), _) => example.clone(),
-        (None, Some("integer" | "number")) => schema.get("minimum").cloned().unwrap_or(1.into()),
+        (None, Some("integer" | "number")) => number_of(schema),
         (None, Some("boolean")) => true.into(),
         (None, Some("array")) => Value::Array(vec![]),
-        (None, Some("object")) => example_of(schema),
+        (None, Some("object")) => example_of(root, schema),
         (None, _) => "…".into(),
+    }
+}
+
+/// Returns the first of the examples or of the only values that a schema names.
+fn first_of(schema: &Value) -> Option<&Value> {
+    let mut lists = ["examples", "enum"].into_iter();
+    lists.find_map(|name| schema[name].as_array()?.first())
+}
+
+/// Returns 1 in place of the lowest number of a signed type.
+fn number_of(schema: &Value) -> Value {
+    let bound = |name: &str| schema[name].as_f64();
+    let is_high = bound("maximum").is_none_or(|maximum| maximum >= 1.0);
+    match schema.get("minimum") {
+        Some(minimum) if !is_high || minimum.as_f64() >= Some(0.0) => minimum.clone(),
+        _ => 1.into(),
     }
 }

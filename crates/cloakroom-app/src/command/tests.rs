@@ -260,13 +260,38 @@ fn a_registry_names_the_crates_of_its_handlers() {
     );
 }
 
+#[test]
+#[should_panic(expected = "validate the payload of note.keep once")]
+fn a_second_check_of_a_payload_is_rejected() {
+    _ = command()
+        .validate(|_: &Note| vec![])
+        .validate(|_: &Note| vec![]);
+}
+
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[expect(dead_code, reason = "only its schema counts")]
 struct Order {
     item: String,
     #[schemars(range(min = 2))]
     quantity: u32,
-    gift: Option<bool>,
+    weight: f64,
+    gift: bool,
+    notes: Vec<String>,
+    labels: std::collections::BTreeMap<String, String>,
+    address: Address,
+    express: Option<bool>,
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema counts")]
+struct Address {
+    country: Country,
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+enum Country {
+    Chile,
+    Peru,
 }
 
 #[test]
@@ -274,8 +299,22 @@ fn an_example_of_a_json_command_has_what_its_schema_requires() {
     let order = Command::json("order.place", nothing::<Order>);
     assert_eq!(
         order.curl("http://x"),
-        r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"item":"…","quantity":2}'"#
+        r#"curl -i http://x/commands/order.place -H 'Content-Type: application/json' -d '{"address":{"country":"Chile"},"gift":true,"item":"…","labels":{},"notes":[],"quantity":2,"weight":1}'"#
     );
+    let payload = order.example_payload().to_string();
+    assert_eq!(order.check("", payload.as_bytes()), Ok(()));
+}
+
+#[test]
+fn an_apostrophe_of_an_example_is_escaped_for_the_shell() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[schemars(extend("examples" = [{"name": "O'Hara"}]))]
+    #[expect(dead_code, reason = "its schema is looked at")]
+    struct Guest {
+        name: String,
+    }
+    let curl = Command::json("guest.add", nothing::<Guest>).curl("http://x");
+    assert!(curl.ends_with(r#" -d '{"name":"O'\''Hara"}'"#), "{curl}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use cloakroom_core::{Status, Transition};
+use cloakroom_core::{Status, Timestamp, Transition};
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
@@ -89,16 +90,26 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
 async fn a_producers_dead_letter_ends_no_job_even_if_its_payload_names_one() {
     let room = room();
     let (key, mut letter) = letter(&room).await;
-    let (attributes, payload) = (BTreeMap::new(), intake::PayloadLocation::Body);
+    let attributes = BTreeMap::from([("name".to_owned(), "value".to_owned())]);
+    let payload = intake::PayloadLocation::Body;
     letter.producer_message = Some(Box::new(intake::ProducerMessage {
         attributes,
         payload,
-        sent_at: None,
+        sent_at: Some(Timestamp::from_millis(1_795_248_000_120)),
     }));
     assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
     assert_eq!(room.poll(&key).await.status, Status::Accepted);
     let stray = keys::dead_letter(None, &letter.message_id);
-    assert_eq!(kept(&room).await, [stray]);
+    assert_eq!(kept(&room).await, [stray.clone()]);
+    let stored = room.memory.read(&stray).await.expect("memory");
+    let stored: Value = serde_json::from_str(&stored.expect("a body")).expect("JSON");
+    let expected = json!({
+        "refused": null,
+        "sent_at": "2026-11-21T08:00:00.120Z",
+        "attributes": { "name": "value" },
+        "body": letter.body,
+    });
+    assert_eq!(stored, expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -94,6 +94,30 @@ fn key_of(room: &Room, client_job_id: &str) -> JobKey {
     JobKey { tenant, id }
 }
 
+#[test]
+fn the_attributes_of_messages_are_those_that_users_were_told() {
+    assert_eq!(
+        [
+            COMMAND,
+            CLIENT_JOB_ID,
+            TENANT,
+            CONTENT_TYPE,
+            REPLY_TO,
+            CORRELATION_ID,
+            QUERY
+        ],
+        [
+            "Cloakroom-Command-Type",
+            "Cloakroom-Client-Job-Id",
+            "Cloakroom-Tenant",
+            "Cloakroom-Content-Type",
+            "Cloakroom-Reply-To",
+            "Cloakroom-Correlation-Id",
+            "Cloakroom-Query",
+        ]
+    );
+}
+
 const ORDER: [(&str, &str); 2] = [(COMMAND, "note.keep"), (CLIENT_JOB_ID, "order-1")];
 
 /// Returns a command submitted by HTTP, with the key `order-1`.

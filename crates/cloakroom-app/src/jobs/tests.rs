@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cloakroom_core::{AttemptEnd, Failure, Success};
+use cloakroom_core::{AttemptEnd, Failure, RetryPolicy, Success};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -264,14 +264,7 @@ async fn a_job_that_changes_all_the_time_is_to_be_cancelled_again() {
 async fn what_happens_while_a_job_is_cancelled_is_what_its_client_is_told() {
     let end = |job: &Job, end, now| {
         let token = job.lease.as_ref().expect("it runs").token;
-        Transition::settle(
-            job,
-            token,
-            end,
-            &cloakroom_core::RetryPolicy::default(),
-            now,
-            0.0,
-        )
+        Transition::settle(job, token, end, &RetryPolicy::default(), now, 0.0)
     };
     for (done, status) in [
         (
@@ -425,17 +418,40 @@ async fn a_job_that_is_over_is_finished_whatever_the_condition() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_was_withdrawn_is_counted_once() {
-    for conditional in [false, true] {
+async fn a_job_that_waits_is_withdrawn_at_once_and_counted_once() {
+    for (status, conditional) in [
+        (Status::Accepted, false),
+        (Status::Accepted, true),
+        (Status::Retrying, false),
+        (Status::Retrying, true),
+    ] {
         let room = room();
         let key = accepted(&room).await;
+        if status == Status::Retrying {
+            let now = room.host.now();
+            room.memory
+                .alter(another(|job| Transition::claim(&claim_by("m", job), now)));
+            room.memory.alter(another(|job| {
+                let token = job.lease.as_ref().expect("it runs").token;
+                let end = AttemptEnd::Retryable {
+                    failure: Failure::new("again"),
+                    after: None,
+                };
+                Transition::settle(job, token, end, &RetryPolicy::default(), now, 0.5)
+            }));
+        }
+        assert_eq!(room.poll(&key).await.status, status);
         room.meter.take();
         for _ in 0..2 {
-            if conditional {
-                room.jobs.cancel_if(&key, |_| true).await.expect("written");
+            let answer = if conditional {
+                room.jobs.cancel_if(&key, |_| true).await
             } else {
-                room.jobs.cancel(&key).await.expect("written");
-            }
+                room.jobs.cancel(&key).await
+            };
+            assert!(
+                matches!(&answer, Ok(Cancellation::Cancelled(job)) if job.status == Status::Cancelled),
+                "{answer:?}"
+            );
         }
         assert_eq!(room.meter.facts(), [Fact::Cancelled { run_time: None }]);
     }

@@ -95,7 +95,7 @@ fn pointer(path: &Path) -> String {
         let name = match segment {
             Segment::Seq { index } => Cow::Owned(index.to_string()),
             Segment::Map { key } => reference_token(key),
-            Segment::Enum { variant } => Cow::Borrowed(variant.as_str()),
+            Segment::Enum { variant } => reference_token(variant),
             // The path is unknown from here: the pointer to the parent is the best one.
             Segment::Unknown => break,
         };

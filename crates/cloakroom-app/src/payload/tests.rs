@@ -24,6 +24,16 @@ struct Line {
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 struct Numbers(Vec<u32>);
 
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Shape {
+    Circle {
+        radius: u32,
+    },
+    #[serde(rename = "line/s~")]
+    Lines(Vec<u32>),
+}
+
 /// Payload types with their custom checks.
 trait Checked: Payload {
     fn validation() -> Validation<Self> {
@@ -34,6 +44,8 @@ trait Checked: Payload {
 impl Checked for Numbers {}
 
 impl Checked for Parcel {}
+
+impl Checked for Shape {}
 
 impl Checked for Order {
     fn validation() -> Validation<Self> {
@@ -159,6 +171,25 @@ fn an_invalid_member_is_told_by_its_pointer() {
         invalid(from_json(br#"{"amount":1,"amount":2}"#)).0,
         "/amount"
     );
+    assert_eq!(
+        invalid(from_json(
+            br#"{"amount":1,"lines":[{"a/b":"x","a/b":"y"}]}"#
+        )),
+        ("/lines/0/a~1b".into(), "duplicate field `a/b`".into())
+    );
+}
+
+#[test]
+fn the_pointer_to_a_member_of_a_variant_contains_the_variant() {
+    for (json, expected) in [
+        (&br#"{"circle":{"radius":"x"}}"#[..], "/circle/radius"),
+        (br#"{"line/s~":[1,"x"]}"#, "/line~1s~0/1"),
+    ] {
+        match from_json::<Shape>(json) {
+            Err(PayloadError::Invalid(errors)) => assert_eq!(errors[0].pointer, expected),
+            other => panic!("not refused as invalid: {other:?}"),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]

@@ -114,7 +114,10 @@ async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
             "its job has expired; submit the command again"
         ))
     );
-    assert_eq!(letters(&room).await.len(), 1);
+    let [letter] = &letters(&room).await[..] else {
+        panic!("one letter")
+    };
+    assert_eq!((&letter.job, &letter.record), (&Some(key.clone()), &None));
     assert_eq!(room.jobs.get(&key).await, Ok(None));
 }
 

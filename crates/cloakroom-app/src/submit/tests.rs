@@ -14,10 +14,12 @@ use cloakroom_core::transition::Transition;
 use cloakroom_core::{Digest, Status, Tenant, UploadId};
 
 use super::*;
+use crate::body::Expected;
+use crate::envelope::{Envelope, RequestTrace};
 use crate::host::Host as _;
 use crate::payload::PayloadError;
 use crate::ports::{Change, LONGEST_DELAY, UploadTerms, keys};
-use crate::testing::{Fault, Note, Room, nothing, tenant};
+use crate::testing::{Fault, Note, Room, TestHost, nothing, tenant};
 use crate::{HandlerError, Output};
 
 /// Returns a deployment whose handlers count their runs.
@@ -129,7 +131,7 @@ async fn a_message_has_the_length_of_its_stored_payload() {
             .await
             .expect("accepted");
         let message = room.memory.receive(Duration::from_secs(600));
-        let envelope = crate::envelope::Envelope::read(&message.expect("sent").body);
+        let envelope = Envelope::read(&message.expect("sent").body);
         assert_eq!(envelope.expect("ours").payload_bytes(), length);
     }
 }
@@ -320,19 +322,30 @@ async fn a_job_that_must_begin_soon_may_be_submitted_for_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_may_begin_as_late_as_it_is_kept_and_no_later() {
-    let (room, _) = room();
-    for (seconds, accepted) in [(0, true), (86_400, true), (86_401, false)] {
+    let seconds = Duration::from_secs;
+    for (later, ahead, accepted) in [
+        (0, 0, true),
+        (86_400, 0, true),
+        (86_401, 0, false),
+        // The system clock was set back.
+        (600, 7200, true),
+        (86_400, 7200, true),
+        (86_401, 7200, false),
+    ] {
+        let (mut room, _) = room();
+        room.submit.shared.host = Arc::new(TestHost::new(7).ahead_by(seconds(ahead)));
+        let begins_at = room.host.now().after(seconds(later));
         let submission = Submission {
-            not_before: Some(room.host.now().after(Duration::from_secs(seconds))),
+            not_before: Some(begins_at.before(seconds(ahead))),
             ..Room::submission("note.keep", json("{}"))
         };
         let submitted = room.submit.submit(submission).await;
         match submitted {
             Ok(submitted) => {
-                assert!(accepted, "{seconds}");
+                assert!(accepted, "{later} {ahead}");
                 assert_eq!(
-                    submitted.job.deadline(),
-                    submitted.job.ready_at.after(Duration::from_secs(86_400))
+                    (submitted.job.ready_at, submitted.job.deadline()),
+                    (begins_at, begins_at.after(seconds(86_400)))
                 );
             }
             Err(error) => assert_eq!(

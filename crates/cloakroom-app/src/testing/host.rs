@@ -1,6 +1,7 @@
 //! A host with a controlled clock.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use cloakroom_core::Timestamp;
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use crate::host::Host;
 #[derive(Debug)]
 pub struct TestHost {
     epoch: Timestamp,
+    ahead: Duration,
     begun: Instant,
     state: Mutex<u64>,
 }
@@ -20,9 +22,17 @@ impl TestHost {
     pub fn new(seed: u64) -> Self {
         Self {
             epoch: Timestamp::from_seconds(1_795_248_000),
+            ahead: Duration::ZERO,
             begun: Instant::now(),
             state: Mutex::new(seed),
         }
+    }
+
+    /// Returns the same host, whose clock is ahead of the system clock by this time.
+    #[must_use]
+    pub fn ahead_by(mut self, time: Duration) -> Self {
+        self.ahead = time;
+        self
     }
 
     fn next(&self) -> u64 {
@@ -34,6 +44,10 @@ impl TestHost {
 impl Host for TestHost {
     fn now(&self) -> Timestamp {
         self.epoch.after(self.begun.elapsed())
+    }
+
+    fn at(&self, world: Timestamp) -> Timestamp {
+        world.after(self.ahead)
     }
 
     fn random(&self) -> u128 {

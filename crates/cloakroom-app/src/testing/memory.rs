@@ -32,8 +32,10 @@ struct State {
     jobs: Records,
     /// Jobs whose records can't be read.
     damaged: HashSet<JobKey>,
-    uploads: HashMap<(Tenant, UploadId), JobId>,
+    /// Owners of uploads, and the time until which each is known.
+    uploads: HashMap<(Tenant, UploadId), (JobId, Timestamp)>,
     objects: HashMap<String, (String, Bytes)>,
+    has_checksums: bool,
     records: HashMap<(Tenant, UploadId), PartsRecord>,
     /// Multipart uploads in progress, by the store's id: their key, media type and parts.
     unfinished: HashMap<String, (String, String, BTreeMap<u32, Bytes>)>,
@@ -245,6 +247,16 @@ impl Memory {
     /// Returns the tenant of the last message that was sent.
     pub fn sender(&self) -> Option<Tenant> {
         self.state().sender.clone()
+    }
+
+    /// Reports the checksum of every object from now on, as S3 does for clients that send it.
+    pub fn keep_checksums(&self) {
+        self.state().has_checksums = true;
+    }
+
+    /// Returns the job that owns an upload, and the time until which that is known.
+    pub fn upload_owner(&self, tenant: &Tenant, upload: UploadId) -> Option<(JobId, Timestamp)> {
+        self.state().uploads.get(&(tenant.clone(), upload)).copied()
     }
 
     /// Deletes an object.

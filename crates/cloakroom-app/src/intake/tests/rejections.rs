@@ -1,5 +1,7 @@
 //! Messages that are rejected, and jobs that fail because of their payloads.
 
+use serde_json::json;
+
 use super::*;
 
 /// Payloads that fail their job: command, body, location, code, and a part of the detail.
@@ -86,7 +88,8 @@ async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
             code: code.to_owned(),
             run_time: None,
         };
-        assert_eq!(room.meter.facts(), [Fact::Accepted, failed]);
+        let measured = [Fact::Accepted, failed].map(|fact| measure(Some(command), fact));
+        assert_eq!(room.meter.take(), measured);
     }
     assert_eq!(
         (
@@ -97,50 +100,88 @@ async fn a_payload_that_is_refused_or_gone_fails_the_job_which_says_why() {
     );
 }
 
-/// Messages for which no job can be recorded, with the codes of their rejections.
-fn rejected_messages(room: &Room) -> [(ProducerMessage, &'static str); 9] {
+fn measure(command: Option<&str>, fact: Fact) -> Measure {
+    let command = command.map(|command| command.parse().expect("a name"));
+    Measure { command, fact }
+}
+
+/// Attributes that can't be parsed.
+const INVALID: [(&str, &str); 4] = [
+    (COMMAND, "No Such"),
+    (CLIENT_JOB_ID, "a b"),
+    (CORRELATION_ID, "a b"),
+    (REPLY_TO, "a b"),
+];
+
+/// A message for which no job can be recorded: the message, its command if all attributes can be parsed, the code, and
+/// a part of the detail.
+type RejectedMessage = (
+    ProducerMessage,
+    Option<&'static str>,
+    &'static str,
+    &'static str,
+);
+
+fn rejected_messages(room: &Room) -> Vec<RejectedMessage> {
     let other = |more: &[(&'static str, &'static str)]| {
         producer_message(room, &[&[(COMMAND, "note.keep")], more].concat())
     };
     let old = Some(room.host.now().before(Duration::from_secs(24 * 3600)));
-    [
+    let invalid = INVALID.map(|it| (other(&[it]), None, "invalid-request", it.0));
+    let parsed = [
         (
-            producer_message(room, &[(COMMAND, "No Such")]),
-            "invalid-request",
+            other(&[(TENANT, "default")]),
+            None,
+            "forbidden",
+            "another tenant",
         ),
-        (other(&[(CLIENT_JOB_ID, "a b")]), "invalid-request"),
-        (other(&[(TENANT, "default")]), "forbidden"),
-        (other(&[(REPLY_TO, "nobody")]), "unknown-reply-queue"),
+        (
+            other(&[(REPLY_TO, "nobody")]),
+            Some("note.keep"),
+            "unknown-reply-queue",
+            "no reply queue of this name",
+        ),
         (
             ProducerMessage {
                 payload: object("payloads", "default/secret"),
                 ..other(&[])
             },
+            Some("note.keep"),
             "forbidden",
+            "the bucket \"payloads\"",
         ),
         (
             ProducerMessage {
                 payload: PayloadLocation::Unknown("no pointer".into()),
                 ..other(&[])
             },
+            Some("note.keep"),
             "invalid-request",
+            "no pointer",
         ),
         (
             producer_message(room, &[(COMMAND, "note.strict")]),
+            Some("note.strict"),
             "idempotency-key-required",
+            "Cloakroom-Client-Job-Id",
         ),
         (
             other(&[(CLIENT_JOB_ID, "order-1"), (QUERY, "text=other")]),
+            Some("note.keep"),
             "idempotency-key-reused",
+            "another command",
         ),
         (
             ProducerMessage {
                 sent_at: old,
                 ..other(&[])
             },
+            Some("note.keep"),
             "expired",
+            "older than the retention",
         ),
-    ]
+    ];
+    invalid.into_iter().chain(parsed).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +194,7 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
     room.memory.produce("{}", producer_message(&room, &ORDER));
     room.work_until_idle().await;
     room.meter.take();
-    for (producer_message, code) in rejected_messages(&room) {
+    for (producer_message, command, code, detail) in rejected_messages(&room) {
         let id = room.memory.produce("{}", producer_message.clone());
         room.work_until_idle().await;
         assert_eq!(room.memory.messages().0, 0, "{code}");
@@ -163,22 +204,19 @@ async fn what_no_job_can_be_recorded_of_is_kept_with_the_reason() {
             .find(|(key, _)| *key == keys::dead_letter(None, &id))
             .expect("a letter");
         let letter: Value = serde_json::from_str(letter).expect("JSON");
-        assert_eq!(
-            (&letter["refused"]["code"], &letter["body"]),
-            (&code.into(), &"{}".into()),
-            "{letter}"
-        );
-        assert_ne!(letter["refused"]["detail"].as_str(), None, "{letter}");
-        assert_eq!(
-            letter["attributes"].as_object().map(serde_json::Map::len),
-            Some(producer_message.attributes.len())
-        );
-        assert_eq!(
-            room.meter.facts(),
-            [Fact::Dead {
-                code: code.to_owned()
-            }]
-        );
+        let said = letter["refused"]["detail"].as_str().expect("a detail");
+        assert!(said.contains(detail), "{letter}");
+        let whole = json!({
+            "refused": { "code": code, "detail": said },
+            "sent_at": producer_message.sent_at.map(|at| at.to_string()),
+            "attributes": producer_message.attributes,
+            "body": "{}",
+        });
+        assert_eq!(letter, whole);
+        let dead = Fact::Dead {
+            code: code.to_owned(),
+        };
+        assert_eq!(room.meter.take(), [measure(command, dead)]);
     }
     assert_eq!(runs.load(Ordering::SeqCst), 1, "of the first alone");
 }
@@ -246,14 +284,60 @@ async fn without_buckets_of_producers_no_object_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_fails_at_its_intake_has_the_listeners_of_its_deployment() {
-    let (mut room, _) = room();
-    intake(&mut room).submit.listeners.bus = Some(EventScope::All);
-    room.memory.produce("{", producer_message(&room, &ORDER));
-    room.work_until_idle().await;
-    let job = room.poll(&key_of(&room, "order-1")).await;
-    let bus = job.events.and_then(|events| events.bus);
-    assert_eq!((job.status, bus), (Status::Failed, Some(EventScope::All)));
+async fn a_job_that_fails_at_its_intake_is_recorded_like_another() {
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let command = Command::json("note.keep", nothing::<Note>);
+    let mut room = Room::new(vec![command.retention(days(5)).result_retention(days(2))]);
+    let_producers_in(&mut room);
+    let answers: ReplyQueue = "answers".parse().expect("a name");
+    let listeners = &mut intake(&mut room).submit.listeners;
+    listeners.bus = Some(EventScope::All);
+    listeners.reply_queues.insert(answers.clone());
+    let events = EventContext {
+        bus: Some(EventScope::All),
+        reply_to: Some(answers),
+        correlation_id: Some("basket-7".parse().expect("an id")),
+        ..EventContext::default()
+    };
+    let attributes = [
+        (COMMAND, "note.keep"),
+        (REPLY_TO, "answers"),
+        (CORRELATION_ID, "basket-7"),
+    ];
+    for (body, status) in [("{}", Status::Succeeded), ("{", Status::Failed)] {
+        let message = producer_message(&room, &attributes);
+        let client_job_id = format!("sqs:{}", room.memory.produce(body, message));
+        room.work_until_idle().await;
+        let job = room.poll(&key_of(&room, &client_job_id)).await;
+        assert_eq!((job.status, job.retention), (status, days(5)));
+        let recorded = job.client_job_id.map(|id| id.to_string());
+        assert_eq!(recorded, Some(client_job_id));
+        assert_eq!(job.events.as_deref(), Some(&events), "{status:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_refused_message_under_a_key_is_not_taken_for_the_first() {
+    for (body, other, letters) in [
+        ("{", None, 0),
+        ("[", None, 1),
+        ("{", Some((QUERY, "text=a")), 1),
+        ("{", Some((CONTENT_TYPE, "text/plain")), 1),
+    ] {
+        let (room, _) = room();
+        room.memory.produce("{", producer_message(&room, &ORDER));
+        room.work_until_idle().await;
+        let job = room.poll(&key_of(&room, "order-1")).await;
+        let attributes: Vec<_> = ORDER.into_iter().chain(other).collect();
+        let again = producer_message(&room, &attributes);
+        room.memory.produce(body, again);
+        room.work_until_idle().await;
+        assert_eq!(room.poll(&job.key()).await, job);
+        let stored = room.memory.dead_letters();
+        assert_eq!(stored.len(), letters, "{body} {other:?}");
+        let reused = |(_, letter): &(_, String)| letter.contains("idempotency-key-reused");
+        assert!(stored.iter().all(reused), "{stored:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,12 +393,10 @@ async fn a_refused_payload_under_the_key_of_another_command_leaves_that_ones_job
             "{}",
             letters[0].1
         );
-        assert_eq!(
-            room.meter.facts(),
-            [Fact::Dead {
-                code: "idempotency-key-reused".into()
-            }]
-        );
+        let dead = Fact::Dead {
+            code: "idempotency-key-reused".into(),
+        };
+        assert_eq!(room.meter.take(), [measure(Some(command), dead)]);
     }
 }
 

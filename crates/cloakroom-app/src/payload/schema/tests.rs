@@ -47,30 +47,31 @@ fn the_bounds_of_number_types_are_in_the_schema() {
         k: isize,
         l: i128,
         m: f64,
+        n: i32,
     }
     let schema = of::<Numbers>();
     let properties = &schema["properties"];
+    let items = &properties["b"]["items"];
     assert_eq!(
-        (&properties["a"]["minimum"], &properties["a"]["maximum"]),
-        (&json!(0), &json!(u32::MAX))
-    );
-    assert_eq!(properties["b"]["items"]["maximum"], json!(i64::MAX));
-    assert_eq!(properties["c"]["maximum"], json!(f32::MAX));
-    assert_eq!(
-        (&properties["d"]["maximum"], &properties["e"]["maximum"]),
-        (&json!(5), &json!(255))
+        (&items["minimum"], &items["maximum"]),
+        (&json!(i64::MIN), &json!(i64::MAX))
     );
     assert_eq!(
         (&properties["f"]["minimum"], properties["f"].get("maximum")),
         (&json!(i32::MIN), None)
     );
     for (name, minimum, maximum) in [
+        ("a", json!(0), json!(u32::MAX)),
+        ("c", json!(f32::MIN), json!(f32::MAX)),
+        ("d", json!(0), json!(5)),
+        ("e", json!(0), json!(255)),
         ("g", json!(0), json!(u64::MAX)),
         ("h", json!(0), json!(u64::MAX)),
         ("i", json!(0), json!(u64::MAX)),
         ("k", json!(i64::MIN), json!(i64::MAX)),
         ("l", json!(i64::MIN), json!(u64::MAX)),
         ("m", json!(f64::MIN), json!(f64::MAX)),
+        ("n", json!(i32::MIN), json!(i32::MAX)),
     ] {
         let bounds = (&properties[name]["minimum"], &properties[name]["maximum"]);
         assert_eq!(bounds, (&minimum, &maximum), "{name}");

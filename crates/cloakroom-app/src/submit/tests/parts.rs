@@ -36,10 +36,20 @@ fn put(room: &Room, id: UploadId, number: u32, bytes: &'static [u8]) -> bool {
     )
 }
 
-/// Uploads all parts.
+/// Uploads all parts of a picture.
 async fn uploaded(room: &Room, sha256: Option<Digest>) -> UploadId {
-    let id = started(room, &terms("image/png", PICTURE, sha256)).await;
-    assert!(put(room, id, 2, &PICTURE[8..]) && put(room, id, 1, &PICTURE[..8]));
+    uploaded_as(room, "image/png", PICTURE, sha256).await
+}
+
+/// Uploads content in two parts.
+async fn uploaded_as(
+    room: &Room,
+    content_type: &str,
+    bytes: &'static [u8],
+    sha256: Option<Digest>,
+) -> UploadId {
+    let id = started(room, &terms(content_type, bytes, sha256)).await;
+    assert!(put(room, id, 2, &bytes[8..]) && put(room, id, 1, &bytes[..8]));
     id
 }
 
@@ -334,11 +344,18 @@ async fn parts_are_told_of_some_at_a_time_and_links_end_with_the_upload() {
 
 #[tokio::test(start_paused = true)]
 async fn the_payload_goes_with_the_end_of_its_job_and_a_replay_finds_the_job_all_the_same() {
-    for sha256 in [Some(Digest::from_content(PICTURE)), None] {
+    let (file, note) = (
+        ("file.keep", "image/png", PICTURE),
+        ("note.keep", "application/json", &br#"{"text":""}"#[..]),
+    );
+    for ((command, content_type, bytes), has_checksum) in
+        [(file, true), (file, false), (note, true), (note, false)]
+    {
         let (room, runs) = room();
-        let id = uploaded(&room, sha256).await;
+        let sha256 = has_checksum.then(|| Digest::from_content(bytes));
+        let id = uploaded_as(&room, content_type, bytes, sha256).await;
         let submit = async |key, query| {
-            room.send_body("file.keep", key, query, Body::Uploaded(id))
+            room.send_body(command, key, query, Body::Uploaded(id))
                 .await
         };
         submit(Some("a"), "").await.expect("accepted");

@@ -119,7 +119,7 @@ async fn a_record_of_another_request_under_an_id_that_was_drawn_is_not_taken_for
     let mut again = room.memory.only_job();
     again.updated_at = again.updated_at.after(Duration::from_secs(1));
     let mut submission = room.clone();
-    submission.submit.shared.host = Arc::new(crate::testing::TestHost::new(7));
+    submission.submit.shared.host = Arc::new(TestHost::new(7));
     room.memory.meanwhile("accept", move |jobs| {
         jobs.insert(again.key(), again.clone());
     });
@@ -167,7 +167,7 @@ async fn a_replay_of_a_job_that_begins_later_sends_a_message_for_what_is_left_of
 /// Submits with the key `k`, if the condition holds.
 async fn sent_if(
     room: &Room,
-    text: &'static str,
+    text: impl Into<Bytes>,
     holds: Condition<'_>,
 ) -> Result<Submitted, SubmitError> {
     let submission = Submission {
@@ -247,6 +247,62 @@ async fn a_condition_is_asked_of_the_job_that_the_key_names_or_of_none() {
             .expect("accepted")
             .replayed
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conditional_request_stores_its_payload_only_with_a_message_that_needs_it() {
+    let (room, _) = room();
+    let exists = |job: Option<&Job>| job.is_some();
+    for (text, holds, stored) in [
+        (large(), &(|_: Option<&Job>| true) as Condition<'_>, true),
+        (large(), &|_| false, false),
+        (large().replace("x\"", "y\""), &exists, false),
+        (large(), &exists, true),
+    ] {
+        room.memory.calls();
+        let answer = sent_if(&room, text, holds).await;
+        assert_eq!(answer.is_ok(), stored, "{answer:?}");
+        assert_eq!(room.memory.calls().contains(&"put"), stored, "{answer:?}");
+    }
+    room.work_until_idle().await;
+    room.memory.calls();
+    let replayed = sent_if(&room, large(), &exists).await.expect("known");
+    assert_eq!(replayed.job.status, Status::Succeeded);
+    assert_eq!(room.memory.calls(), ["load"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_has_the_trace_of_the_request_that_sends_it() {
+    let (room, _) = room();
+    let exists = |job: Option<&Job>| job.is_some();
+    for (request, holds) in [
+        ("first", &(|_: Option<&Job>| true) as Condition<'_>),
+        ("second", &|_| true),
+        ("conditional", &exists),
+    ] {
+        let trace = RequestTrace {
+            traceparent: Some(format!("parent of the {request}")),
+            tracestate: Some(format!("state of the {request}")),
+            request_id: Some(format!("id of the {request}")),
+            xray: Some(format!("header of the {request}")),
+        };
+        let submission = Submission {
+            client_job_id: Some("k".parse().expect("a key")),
+            trace: trace.clone(),
+            ..Room::submission("note.keep", json("{}"))
+        };
+        let submitted = room.submit.submit_if(submission, holds).await;
+        assert!(submitted.is_ok(), "{submitted:?}");
+        let message = room.memory.receive(Duration::from_secs(1)).expect("sent");
+        let sent = Envelope::read(&message.body).expect("ours");
+        let sent = RequestTrace {
+            traceparent: sent.traceparent,
+            tracestate: sent.tracestate,
+            request_id: sent.request_id,
+            xray: room.memory.xray(),
+        };
+        assert_eq!(sent, trace);
+    }
 }
 
 #[tokio::test(start_paused = true)]

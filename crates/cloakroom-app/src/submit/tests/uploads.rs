@@ -253,16 +253,38 @@ async fn the_parameters_of_an_upload_are_checked_before_it_is_taken() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_whose_condition_does_not_hold_stays_free() {
-    let (room, _) = room();
+    for exists in [false, true] {
+        let (room, _) = room();
+        if exists {
+            let sent = room.send_body("file.keep", Some("k"), "", png(b"the picture"));
+            sent.await.expect("accepted");
+        }
+        let id = upload(&room, b"the picture").await;
+        let submission = Submission {
+            client_job_id: Some("k".parse().expect("a key")),
+            ..Room::submission("file.keep", Body::Uploaded(id))
+        };
+        let answer = room.submit.submit_if(submission, &|_| false);
+        assert_eq!(answer.await, Err(SubmitError::Conflict));
+        let other = room.send_body("file.keep", Some("other"), "", Body::Uploaded(id));
+        assert!(other.await.is_ok(), "{exists}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_owner_of_an_upload_is_known_for_as_long_as_the_upload_can_be_named() {
+    let keep = |_: Note, _: Bytes| async { Ok::<_, HandlerError>(Output::none()) };
+    let hour = Duration::from_secs(3600);
+    let room = Room::new(vec![
+        Command::binary("file.keep", &["image/png"], keep).retention(hour),
+    ]);
     let id = upload(&room, b"the picture").await;
-    let submission = Submission {
-        client_job_id: Some("k".parse().expect("a key")),
-        ..Room::submission("file.keep", Body::Uploaded(id))
-    };
-    let answer = room.submit.submit_if(submission, &|job| job.is_some());
-    assert_eq!(answer.await, Err(SubmitError::Conflict));
-    let other = room.send_body("file.keep", Some("other"), "", Body::Uploaded(id));
-    assert!(other.await.is_ok());
+    let submitted = room.send_body("file.keep", None, "", Body::Uploaded(id));
+    let job = submitted.await.expect("accepted").job;
+    let owner = room.memory.upload_owner(&tenant(), id);
+    assert_eq!(owner, Some((job.id, job.expires_at)));
+    let created_at = id.created_at().expect("our own");
+    assert!(job.expires_at >= created_at.after(24 * hour));
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,13 +304,39 @@ async fn an_upload_that_is_replaced_before_it_is_copied_is_not_found() {
     assert_eq!(answer, Err(SubmitError::UploadNotFound));
 }
 
+/// Returns a deployment that accepts uploads of any length.
+fn unlimited() -> Room {
+    let count = |_: Note, bytes: Bytes| async move { Output::json(&bytes.len()) };
+    Room::new(vec![
+        Command::binary("file.keep", &["image/png"], count).upload_limit(u64::MAX),
+    ])
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_held_to_the_checksum_that_the_store_knows_or_that_was_read_from_256_mib() {
+    let limit = usize::try_from(DIGEST_LIMIT).expect("a length");
+    let large: &'static [u8] = Vec::leak(vec![0; limit + 1]);
+    for (length, has_checksum) in [(limit, false), (limit + 1, true)] {
+        let room = unlimited();
+        if has_checksum {
+            room.memory.keep_checksums();
+        }
+        let id = upload(&room, &large[..length]).await;
+        room.memory.calls();
+        let sent = room.send_body("file.keep", None, "", Body::Uploaded(id));
+        sent.await.expect("accepted");
+        assert_eq!(room.memory.calls().contains(&"digest"), !has_checksum);
+        let message = room.memory.receive(Duration::ZERO).expect("sent");
+        let expected = Envelope::read(&message.body).expect("ours").expected();
+        let sha256 = Digest::from_content(&large[..length]);
+        assert_eq!(expected, Expected::Sha256(sha256), "{length}");
+    }
+}
+
 /// Its job has the digest of its `ETag`, which its content does not match.
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_is_too_large_to_be_digested_is_held_to_its_length() {
-    let count = |_: Note, bytes: Bytes| async move { Output::json(&bytes.len()) };
-    let room = Room::new(vec![
-        Command::binary("file.keep", &["image/png"], count).upload_limit(u64::MAX),
-    ]);
+    let room = unlimited();
     let length = usize::try_from(DIGEST_LIMIT).expect("a length") + 1;
     let large: &'static [u8] = Vec::leak(vec![0; length]);
     for replayed in [false, true] {

@@ -29,13 +29,16 @@ async fn what_is_refused_leaves_nothing_behind() {
             .await,
         unsupported(json)
     );
-    // A message holds no U+FFFE, and a bucket's header nothing but ASCII, and not much of it.
+    // A message holds no U+FFFE, and a bucket's header nothing but visible ASCII, and not much of it.
     let long = format!("application/json; a={}", "b".repeat(255));
     for other in [
         "application/json; charset=latin-1",
         "application/json; profile=x; charset=latin-1",
         "application/json; a=\u{fffe}",
         "application/json; a=é",
+        "application/json; a=\n",
+        "application/json; a=\0",
+        "application/json; a=\u{7f}",
         &long,
     ] {
         assert_eq!(
@@ -83,6 +86,7 @@ async fn json_needs_no_media_type_and_may_say_that_it_is_utf_8() {
         None,
         Some("application/json"),
         Some("Application/JSON; Charset=\"UTF-8\""),
+        Some("application/json;\ta= ~"),
     ] {
         assert!(
             room.send_body("note.keep", None, "", sent(good))
@@ -133,6 +137,36 @@ async fn other_names_and_parameters_of_an_image_type_are_recorded_as_the_type() 
             ])),
             "{sent}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_and_json_are_utf_8_and_keep_their_parameters() {
+    let keep = |_: Note, _: Bytes| async { Ok::<_, HandlerError>(Output::none()) };
+    let types = &["text/csv", "application/geo+json", "image/png"];
+    let room = Room::new(vec![Command::binary("file.keep", types, keep)]);
+    for (sent, recorded) in [
+        ("text/csv; charset=iso-8859-1", None),
+        (
+            "text/csv; charset=utf-8; header=present",
+            Some("text/csv; charset=utf-8; header=present"),
+        ),
+        ("application/geo+json; charset=iso-8859-1", None),
+        (
+            "application/geo+json; a=b",
+            Some("application/geo+json; a=b"),
+        ),
+        ("image/png; charset=iso-8859-1", Some("image/png")),
+    ] {
+        let body = Body::Sent {
+            content_type: Some(sent.into()),
+            bytes: "a,b".into(),
+        };
+        let answer = room.send_body("file.keep", None, "", body).await;
+        let message = room.memory.receive(Duration::from_secs(600));
+        let envelope = message.map(|message| Envelope::read(&message.body).expect("ours"));
+        let content_type = envelope.map(|envelope| envelope.content_type);
+        assert_eq!(content_type.as_deref(), recorded, "{answer:?}");
     }
 }
 

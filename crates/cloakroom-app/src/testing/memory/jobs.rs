@@ -61,10 +61,18 @@ impl JobStore for Memory {
         tenant: &Tenant,
         upload: UploadId,
         job: JobId,
-        _until: Timestamp,
+        until: Timestamp,
     ) -> Result<bool, PortError> {
         self.record("take_upload", |state| {
-            *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job
+            let upload = (tenant.clone(), upload);
+            let is_free = state
+                .uploads
+                .get(&upload)
+                .is_none_or(|(owner, _)| *owner == job);
+            if is_free {
+                state.uploads.insert(upload, (job, until));
+            }
+            is_free
         })
         .await
     }

@@ -162,7 +162,7 @@ impl Objects for Memory {
             Some(ObjectInfo {
                 content_type,
                 length: bytes.len() as u64,
-                sha256: None,
+                sha256: state.has_checksums.then(|| Digest::from_content(bytes)),
                 etag,
             })
         })

@@ -6,6 +6,7 @@ mod times;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use cloakroom_core::{Isolation, Job, JobKey, Status};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::body::BodyHead;
 use crate::delivery::Disposition;
 use crate::host::Host as _;
+use crate::submit::Body;
 use crate::testing::Room;
 use crate::{Admission, Command, HandlerError, JobContext, Output};
 
@@ -187,6 +189,38 @@ async fn a_function_of_the_body_gets_its_beginning_wherever_the_payload_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_function_of_the_body_gets_at_most_256_kib_and_of_json_all_or_nothing() {
+    let turn = |task: Task, _: Bytes, job: JobContext| run(task, job);
+    for (command, query, length, kept) in [
+        (task(), "", 262_144, Some(262_144)),
+        (task(), "", 262_145, None),
+        (
+            Command::binary("task", &["a/b"], turn),
+            "seconds=1",
+            262_145,
+            Some(262_144),
+        ),
+    ] {
+        let (sender, seen) = std::sync::mpsc::channel();
+        let command = command.memory_for(move |_: &Task, head: &BodyHead| {
+            let lengths = (head.bytes.len(), head.length);
+            sender.send(lengths).expect("the test looks");
+            Some(1)
+        });
+        let room = room(100 << 20, command);
+        let body = Body::Sent {
+            content_type: None,
+            bytes: format!("{{\"seconds\":{}1}}", " ".repeat(length - 13)).into(),
+        };
+        let sent = room.send_body("task", None, query, body).await;
+        sent.expect("accepted");
+        batch(&room, 900).await;
+        let expected = kept.map(|kept| (kept, length as u64));
+        assert_eq!(seen.try_recv().ok(), expected, "{query} {length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_needs_more_than_the_whole_budget_fails_clearly_before_its_handler_runs() {
     let room = room(64 << 20, task().memory(65 << 20));
     let key = sent(&room, r#"{"seconds": 40}"#).await;
@@ -354,7 +388,7 @@ async fn without_a_bound_an_attempt_needs_its_body_if_its_handler_holds_it() {
         let mut room = room(100 << 10, command);
         room.submit.inline_limit = inline_limit;
         for _ in 0..2 {
-            let body = crate::submit::Body::Sent {
+            let body = Body::Sent {
                 content_type: None,
                 bytes: vec![0; 60 << 10].into(),
             };
