@@ -81,7 +81,7 @@ impl Clients {
         Self::from_profile(sdk, &environment)
     }
 
-    /// The SDK itself reads the endpoints of services.
+    /// Uses what the SDK has loaded. It reads the endpoint of each service itself.
     fn from_profile(sdk: SdkConfig, lookup: Lookup<'_>) -> Self {
         let path_style = sdk.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
         Self::new(sdk, Endpoints::default(), path_style)

@@ -255,7 +255,7 @@ fn all_clients_have_the_same_timeouts_and_attempts() {
 
 #[test]
 fn an_operator_names_buckets_in_the_path_where_the_endpoint_is_not_that_of_aws() {
-    let sdk = || SdkConfig::builder();
+    let sdk = SdkConfig::builder;
     let is_set = |set: &'static str| move |name: &str| (name == set).then(|| "http://x".to_owned());
     for (clients, path_style) in [
         (Clients::from_profile(sdk().build(), &|_| None), false),

@@ -1,4 +1,4 @@
-//! The same for the use cases that notify listeners.
+//! Each use case that notifies listeners calls what its configuration names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn request<T>(call: impl AsyncFnOnce(&UseCases) -> Result<T, PortError>) -
 }
 
 impl UseCases {
-    /// Returns the publisher of jobs, which sends deliveries again.
+    /// Returns the publisher of `jobs`, which sends deliveries again.
     fn again(&self) -> &Publisher {
         self.jobs.publisher.as_ref().expect("listeners")
     }
