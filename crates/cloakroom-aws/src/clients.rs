@@ -3,7 +3,6 @@
 mod http;
 mod tuning;
 
-use std::env;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -79,8 +78,12 @@ impl Clients {
             .timeout_config(timeout_config(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
             .load()
             .await;
-        let path_style =
-            sdk.endpoint_url().is_some() || env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        Self::from_profile(sdk, &environment)
+    }
+
+    /// Uses what the SDK has loaded. It reads the endpoint of each service itself.
+    fn from_profile(sdk: SdkConfig, lookup: Lookup<'_>) -> Self {
+        let path_style = sdk.endpoint_url().is_some() || lookup("AWS_ENDPOINT_URL_S3").is_some();
         Self::new(sdk, Endpoints::default(), path_style)
     }
 

@@ -8,7 +8,7 @@ mod deliveries;
 mod objects;
 mod queue;
 mod replies;
-mod script;
+pub(crate) mod script;
 #[cfg(feature = "listeners")]
 mod secret;
 mod table;

@@ -131,6 +131,7 @@ mod tests {
             "text/html;q=0.4, application/json;q=0.5",
             "text/html;q=0, */*",
             "text/html;q=0",
+            "application/json;q=0.9, text/html; Q=0.1",
             "text/html;q=x",
             "text/*, application/json",
             "image/png",

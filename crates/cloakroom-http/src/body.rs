@@ -74,6 +74,9 @@ mod tests {
     use std::convert::Infallible;
 
     use futures::{StreamExt as _, stream};
+    use http::HeaderMap;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
     use tokio::time::Instant;
 
     use super::*;
@@ -106,6 +109,19 @@ mod tests {
             request_body(Body::from("abcde")).read(4).await,
             Err(BodyError::TooLarge)
         );
+    }
+
+    #[tokio::test]
+    async fn trailers_are_no_part_of_a_body() {
+        let frames = [
+            Frame::data(Bytes::from("ab")),
+            Frame::data(Bytes::from("cd")),
+            Frame::trailers(HeaderMap::new()),
+        ];
+        let frames = stream::iter(frames.map(Ok::<_, Infallible>));
+        let body = Body::new(StreamBody::new(frames));
+        let read = request_body(body).read(4).await;
+        assert_eq!(read.as_deref(), Ok(&b"abcd"[..]));
     }
 
     fn stalled() -> Body {

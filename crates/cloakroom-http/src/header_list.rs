@@ -46,7 +46,21 @@ pub(crate) fn unquote(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use http::header::ACCEPT;
+
     use super::*;
+
+    #[test]
+    fn lines_are_joined_without_those_that_are_not_text() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(join_lines(&headers, &ACCEPT), None);
+        for line in [&b"a"[..], b"\xc3\xa9", b"b,c"] {
+            let line = HeaderValue::from_bytes(line).expect("a header");
+            headers.append(ACCEPT, line);
+        }
+        assert_eq!(join_lines(&headers, &ACCEPT).as_deref(), Some("a,b,c"));
+    }
 
     #[test]
     fn separators_in_quoted_strings_are_text() {

@@ -185,6 +185,17 @@ mod tests {
     }
 
     #[test]
+    fn respond_async_is_a_name_in_any_case() {
+        let asks = |text: &str| read(&[text]).respond_async;
+        for text in ["respond-async", "wait=5, Respond-Async; a=b"] {
+            assert!(asks(text), "{text}");
+        }
+        for text in ["", "async", "respond-asynch", "a=respond-async"] {
+            assert!(!asks(text), "{text}");
+        }
+    }
+
+    #[test]
     fn only_return_minimal_asks_for_no_body() {
         let asks = |text: &str| read(&[text]).minimal;
         for text in [

@@ -146,6 +146,22 @@ mod tests {
     }
 
     #[test]
+    fn a_host_sets_lower_limits_of_time_and_no_higher_ones() {
+        for (seconds, wait, stream) in [(7, 7, 7), (40, 25, 40), (120, 25, 55)] {
+            let longest = Duration::from_secs(seconds);
+            let site = Site::default().longest_wait(longest);
+            let site = site.longest_stream(longest);
+            let of_settings = Site::new(HttpSettings {
+                longest_wait: longest,
+                ..HttpSettings::default()
+            });
+            assert_eq!(site.settings.longest_wait.as_secs(), wait);
+            assert_eq!(of_settings.settings.longest_wait.as_secs(), wait);
+            assert_eq!(site.longest_stream.as_secs(), stream);
+        }
+    }
+
+    #[test]
     fn a_request_is_served_with_the_base_path_or_without() {
         let site = Site::from_base_url("/v1");
         assert_eq!(

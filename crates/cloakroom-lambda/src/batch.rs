@@ -56,6 +56,16 @@ fn delivery(record: SqsMessage) -> Option<Delivery> {
     Some(received.into_delivery())
 }
 
+/// Handles the messages of an event. Returns the response, with the messages that stay.
+pub async fn handle(
+    event: SqsEvent,
+    handle: impl AsyncFnOnce(&[Delivery]) -> Vec<Disposition>,
+) -> SqsBatchResponse {
+    let deliveries = deliveries(event);
+    let dispositions = handle(&deliveries).await;
+    response(&deliveries, &dispositions)
+}
+
 /// Returns the response with every message whose disposition is not known to be `Done`.
 pub fn response(deliveries: &[Delivery], dispositions: &[Disposition]) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
@@ -146,6 +156,21 @@ mod tests {
         );
         let names: Vec<_> = producer_message.attributes.keys().collect();
         assert_eq!(names, ["Cloakroom-Command-Type", "Cloakroom-Tenant", "n"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_handler_keeps_is_in_the_answer() {
+        let records = [record("a"), record("b")];
+        let event = serde_json::from_value(json!({ "Records": records })).expect("an event");
+        let answer = handle(event, async |deliveries| {
+            assert_eq!(ids(deliveries), ["a", "b"]);
+            vec![Done, Keep]
+        })
+        .await;
+        assert_eq!(
+            to_value(answer).expect("it is written as JSON"),
+            json!({ "batchItemFailures": [{ "itemIdentifier": "b" }] })
+        );
     }
 
     #[test]

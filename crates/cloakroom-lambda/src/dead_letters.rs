@@ -1,4 +1,5 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use cloakroom_app::delivery::Delivery;
 use cloakroom_aws::{Clients, DeadLettersConfig};
 use lambda_http::lambda_runtime::service_fn;
 use lambda_http::{Error, LambdaEvent};
@@ -15,9 +16,8 @@ pub fn dead_letters() -> Result<(), Error> {
         let dead_letters =
             cloakroom_aws::dead_letters(&config, &Clients::from_function_env(), start::meter());
         let bury = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
-            let deliveries = batch::deliveries(event.payload);
-            let dispositions = dead_letters.handle_batch(&deliveries).await;
-            Ok(batch::response(&deliveries, &dispositions))
+            let bury = async |all: &[Delivery]| dead_letters.handle_batch(all).await;
+            Ok(batch::handle(event.payload, bury).await)
         };
         start::answer(service_fn(bury)).await
     })

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::{Deliver, Publisher};
 use cloakroom_aws::{Clients, DeliverConfig, PublisherConfig, environment};
 use cloakroom_webhooks::{Reach, Webhooks};
@@ -20,7 +21,7 @@ use crate::{batch, start, stream};
 pub fn notify() -> Result<(), Error> {
     start::run(&[], async {
         let clients = Clients::from_function_env();
-        if environment("CLOAKROOM_KEYS_SECRET").is_some() {
+        if delivers(&environment) {
             let config = start::configured(DeliverConfig::from_env);
             let webhooks = Arc::new(webhooks());
             deliver(cloakroom_aws::deliver(&config, &clients, webhooks)).await
@@ -31,15 +32,20 @@ pub fn notify() -> Result<(), Error> {
     })
 }
 
+/// Returns true if the variables are those of the function behind the queue of deliveries.
+fn delivers(lookup: &dyn Fn(&str) -> Option<String>) -> bool {
+    lookup("CLOAKROOM_KEYS_SECRET").is_some()
+}
+
 fn webhooks() -> Webhooks {
     Webhooks::new(Reach::Public)
 }
 
 async fn deliver(deliver: Deliver) -> Result<(), Error> {
     let handle = async |event: LambdaEvent<Value>| -> Result<SqsBatchResponse, Error> {
-        let messages = batch::deliveries(serde_json::from_value(event.payload)?);
-        let dispositions = deliver.handle_batch(&messages).await;
-        Ok(batch::response(&messages, &dispositions))
+        let messages = serde_json::from_value(event.payload)?;
+        let deliver = async |all: &[Delivery]| deliver.handle_batch(all).await;
+        Ok(batch::handle(messages, deliver).await)
     };
     start::answer(service_fn(handle)).await
 }
@@ -57,6 +63,18 @@ mod tests {
     use cloakroom_webhooks::PostError;
 
     use super::*;
+
+    #[test]
+    fn the_function_that_delivers_is_the_one_with_keys() {
+        let with = |variables: &[&str]| {
+            delivers(&|name| variables.contains(&name).then(|| "x".to_owned()))
+        };
+        let both = ["CLOAKROOM_TABLE", "CLOAKROOM_DELIVERIES_URL"];
+        let of_publisher = ["CLOAKROOM_EVENT_BUS", "CLOAKROOM_PUBLIC_BASE_URL"];
+        let of_deliver = ["CLOAKROOM_BUCKET", "CLOAKROOM_KEYS_SECRET"];
+        assert!(!with(&[both, of_publisher].concat()));
+        assert!(with(&[both, of_deliver].concat()));
+    }
 
     #[tokio::test]
     async fn webhooks_are_not_sent_to_addresses_that_are_not_public() {

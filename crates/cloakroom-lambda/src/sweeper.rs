@@ -1,4 +1,5 @@
 use aws_lambda_events::sqs::SqsBatchResponse;
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::sweep::Rounds;
 use cloakroom_aws::{Clients, SweeperConfig};
 use lambda_http::lambda_runtime::service_fn;
@@ -27,15 +28,15 @@ async fn sweep(rounds: &Rounds, event: Value) -> Result<SqsBatchResponse, Error>
         rounds.begin(&jobs).await?;
         return Ok(SqsBatchResponse::default());
     }
-    let lists = batch::deliveries(serde_json::from_value(event)?);
-    let dispositions = rounds.resume(&lists).await;
-    Ok(batch::response(&lists, &dispositions))
+    let lists = serde_json::from_value(event)?;
+    let resume = async |lists: &[Delivery]| rounds.resume(lists).await;
+    Ok(batch::handle(lists, resume).await)
 }
 
 #[cfg(test)]
 mod tests {
-    use cloakroom_app::Command;
     use cloakroom_app::testing::{Nothing, Room, nothing};
+    use cloakroom_app::{Command, Host as _};
     use serde_json::json;
 
     use super::*;
@@ -63,5 +64,33 @@ mod tests {
         let response = sweep(&rounds, event).await.expect("begun");
         assert!(response.batch_item_failures.is_empty());
         assert_eq!(room.memory.messages().0, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_stays_until_its_jobs_have_ended() {
+        let room = Room::new(vec![Command::json("act", nothing::<Nothing>)]);
+        let rounds = Rounds {
+            sweeper: room.sweeper.clone(),
+            lists: room.memory.clone(),
+        };
+        let mut records = vec![];
+        for (name, ends) in [("open", false), ("ended", true)] {
+            let job = room.send("act", None, "{}").await.expect("accepted").job;
+            if ends {
+                room.jobs.cancel(&job.key()).await.expect("cancelled");
+            }
+            let sent_at = room.host.now().as_seconds_ceil();
+            let list = json!({ "v": 1, "jobs": [[job.tenant, job.id]], "sent_at": sent_at });
+            records.push(json!({
+                "messageId": name,
+                "receiptHandle": name,
+                "eventSource": "aws:sqs",
+                "body": list.to_string(),
+            }));
+        }
+        let response = sweep(&rounds, json!({ "Records": records })).await;
+        let kept = response.expect("resumed").batch_item_failures;
+        let kept: Vec<_> = kept.iter().map(|it| it.item_identifier.as_str()).collect();
+        assert_eq!(kept, ["open"]);
     }
 }

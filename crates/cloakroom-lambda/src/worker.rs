@@ -1,4 +1,5 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::host::Host as _;
 use cloakroom_app::{Registry, SystemHost};
 use cloakroom_aws::{Clients, WorkerConfig};
@@ -33,9 +34,8 @@ pub fn worker(commands: Registry) -> Result<(), Error> {
         );
         let work = async |event: LambdaEvent<SqsEvent>| -> Result<SqsBatchResponse, Error> {
             let ends_at = batch::ends_at(event.context.deadline, SystemHost.now());
-            let deliveries = batch::deliveries(event.payload);
-            let dispositions = worker.handle_batch(&deliveries, ends_at).await;
-            Ok(batch::response(&deliveries, &dispositions))
+            let work = async |all: &[Delivery]| worker.handle_batch(all, ends_at).await;
+            Ok(batch::handle(event.payload, work).await)
         };
         let served = start::answer(service_fn(work)).await;
         handlers.shutdown_background();

@@ -17,6 +17,8 @@ use cloakroom_core::{JobId, JobKey, Tenant};
 use tokio::time::timeout;
 
 use super::*;
+#[cfg(feature = "listeners")]
+use crate::requests::script::{Script, failed};
 use crate::services::clients_of;
 use crate::{DynamoStore, SqsQueue};
 
@@ -191,6 +193,87 @@ fn a_function_asks_where_its_variables_say() {
         ]
     );
     assert!(clients.path_style);
+}
+
+#[cfg(feature = "listeners")]
+#[tokio::test]
+async fn each_client_asks_the_endpoint_of_its_service() {
+    let script = Script::new((0..6).map(|_| failed(400, "{}")));
+    let mut clients = function_clients(&[
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb"),
+        ("AWS_ENDPOINT_URL_SQS", "http://sqs"),
+        ("AWS_ENDPOINT_URL_S3", "http://s3"),
+        ("AWS_ENDPOINT_URL_SCHEDULER", "http://scheduler"),
+        ("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://eventbridge"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secretsmanager"),
+    ]);
+    let credentials = Credentials::new("key", "secret", None, None, "given");
+    let sdk = clients.sdk.into_builder();
+    clients.sdk = sdk
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(SharedHttpClient::new(script.clone()))
+        .build();
+    _ = clients.dynamodb().list_tables().send().await;
+    _ = clients.sqs().list_queues().send().await;
+    _ = clients.s3().list_buckets().send().await;
+    _ = clients.scheduler().list_schedules().send().await;
+    _ = clients.eventbridge().list_event_buses().send().await;
+    _ = clients.secrets_manager().list_secrets().send().await;
+    let requests = script.requests();
+    let hosts: Vec<_> = requests
+        .lines()
+        .filter_map(|line| line.split_once(" http://")?.1.split('/').next())
+        .collect();
+    let services = [
+        "dynamodb",
+        "sqs",
+        "s3",
+        "scheduler",
+        "eventbridge",
+        "secretsmanager",
+    ];
+    assert_eq!(hosts, services);
+}
+
+#[test]
+fn all_clients_have_the_same_timeouts_and_attempts() {
+    for clients in [function_clients(&[]), clients_of("http://127.0.0.1:9")] {
+        let timeouts = clients.sdk.timeout_config().expect("timeouts");
+        assert_eq!(
+            [
+                timeouts.connect_timeout(),
+                timeouts.operation_attempt_timeout(),
+                timeouts.operation_timeout()
+            ],
+            [2, 3, 9].map(|seconds| Some(Duration::from_secs(seconds)))
+        );
+        let retries = clients.sdk.retry_config().expect("retries");
+        assert_eq!(retries.max_attempts(), 3);
+    }
+}
+
+#[test]
+fn an_operator_names_buckets_in_the_path_where_the_endpoint_is_not_that_of_aws() {
+    let sdk = SdkConfig::builder;
+    let is_set = |set: &'static str| move |name: &str| (name == set).then(|| "http://x".to_owned());
+    for (clients, path_style) in [
+        (Clients::from_profile(sdk().build(), &|_| None), false),
+        (
+            Clients::from_profile(sdk().build(), &is_set("AWS_ENDPOINT_URL_S3")),
+            true,
+        ),
+        (
+            Clients::from_profile(sdk().build(), &is_set("AWS_ENDPOINT_URL_SQS")),
+            false,
+        ),
+        (
+            Clients::from_profile(sdk().endpoint_url("http://all").build(), &|_| None),
+            true,
+        ),
+    ] {
+        assert_eq!(clients.path_style, path_style);
+    }
 }
 
 #[test]

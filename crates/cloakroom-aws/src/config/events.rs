@@ -182,6 +182,11 @@ mod tests {
                 "https://sqs.us-gov-west-1.amazonaws.com/123456789012/answers".to_owned(),
             ),
             (
+                "arn:aws-cn:sqs:cn-north-1:123456789012:answers".to_owned(),
+                "answers",
+                "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/answers".to_owned(),
+            ),
+            (
                 "http://localhost:4566/000000000000/answers".to_owned(),
                 "answers",
                 "http://localhost:4566/000000000000/answers".to_owned(),
@@ -192,6 +197,10 @@ mod tests {
             let want = BTreeMap::from([(name.parse().expect("a name"), place)]);
             assert_eq!(queues.expect("valid"), want, "{text}");
         }
+        let both = "a=https://x/a, b=https://x/b";
+        let queues = read(&[("CLOAKROOM_REPLY_QUEUES", both)]).expect("valid");
+        let names = ["a", "b"].map(|name| name.parse().expect("a name"));
+        assert_eq!(queues.reply_queues, names.into());
         for bad in [
             "orders",
             "a b=https://x/y",

@@ -106,6 +106,19 @@ fn an_error_is_one_line_that_says_what_to_set() {
 }
 
 #[test]
+fn white_space_around_a_value_is_no_part_of_it() {
+    let worker = WorkerConfig::from_env(&with(&[
+        ("CLOAKROOM_TABLE", "orders\n"),
+        ("CLOAKROOM_LEASE_SECONDS", " 61"),
+    ]))
+    .expect("valid");
+    assert_eq!(
+        (worker.table.as_str(), worker.settings.lease.as_secs()),
+        ("orders", 61)
+    );
+}
+
+#[test]
 fn a_variable_that_is_set_to_nothing_is_not_set() {
     let error = JobsConfig::from_env(&with(&[("CLOAKROOM_BUCKET", " ")])).expect_err("nothing");
     assert_eq!(

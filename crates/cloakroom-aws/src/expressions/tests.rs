@@ -225,13 +225,14 @@ fn a_failure_is_written_in_its_parts() {
 #[test]
 fn a_job_that_is_sent_back_loses_all_that_its_attempts_left() {
     let mut job = new_job(NOW, 1);
+    job.version = 5;
     job.history = vec!["1795248000000 claim".parse().expect("a step")];
     insta::assert_snapshot!(shown(&Transition::redrive(&job, NOW)), @r#"
         if attribute_exists(pk)
         and v <= 1
         and expires_at > 1795248000
         and status IN ('failed')
-        and version = 1
+        and version = 5
         SET version = version + 1,
             updated_at = 1795248000120,
             expires_at = 1796457601 + retention,
@@ -257,31 +258,32 @@ fn a_job_that_is_sent_back_loses_all_that_its_attempts_left() {
 /// Returns a transition with every member of guard and patch but one: a restart replaces most of the patch.
 fn with_everything() -> Transition {
     let step = |text: &str| text.parse::<cloakroom_core::Step>().expect("a step");
+    let at = |second| NOW.after(Duration::from_secs(second));
     let lease = Lease {
         token: "00000000-0000-4000-8000-000000000002"
             .parse()
             .expect("an id"),
         message_id: "m-1".into(),
-        ends_at: Some(NOW),
+        ends_at: Some(at(1)),
         isolation: cloakroom_core::Isolation::Alone,
     };
     let guard = Guard {
         alive_at: NOW,
         statuses: vec![Status::Running],
-        created_at: Some(NOW),
+        created_at: Some(at(2)),
         token: Some(token()),
-        ready_by: Some(NOW),
+        ready_by: Some(at(3)),
         attempts_below: Some(3),
         version: Some(7),
     };
     let patch = Patch {
-        updated_at: NOW,
+        updated_at: at(4),
         status: Some(Status::Succeeded),
         begin: Some(lease),
         uncounted: 1,
-        ready_at: Some(NOW),
-        progress: Some((Progress::new(50.0, None), Some(NOW))),
-        finished_at: Some(NOW),
+        ready_at: Some(at(5)),
+        progress: Some((Progress::new(50.0, Some("half".into())), Some(at(6)))),
+        finished_at: Some(at(7)),
         success: Some(Success::default()),
         failure: Some(Failure::new("the printer is out of paper")),
         anew: None,
@@ -296,6 +298,44 @@ type Removal = fn(&mut Transition);
 #[test]
 fn every_member_of_guard_and_patch_counts_whatever_the_others_are() {
     let all = shown(&with_everything());
+    insta::assert_snapshot!(all, @r#"
+        if attribute_exists(pk)
+        and v <= 1
+        and expires_at > 1795248000
+        and status IN ('running')
+        and created_at = 1795248002120
+        and lease_token = '00000000-0000-4000-8000-000000000001'
+        and ready_at <= 1795248003120
+        and attempt < 3
+        and version = 7
+        SET version = version + 1,
+            updated_at = 1795248004120,
+            expires_at = 1795248005 + retention,
+            status = 'succeeded',
+            history = ["1795248000000 claim", "1795248000120 defer"],
+            lease_ends_at = 1795248001120,
+            lease_alone = bytes,
+            lease_token = '00000000-0000-4000-8000-000000000002',
+            lease_message = 'm-1',
+            attempt = attempt - 1,
+            started_at = if_not_exists(started_at, 1795248004120),
+            progress = 50,
+            progress_message = 'half',
+            estimated_finish_at = 1795248006120,
+            ready_at = 1795248005120,
+            finished_at = 1795248007120,
+            result = 'none',
+            failure_status = 400,
+            failure_code = 'job-failed',
+            failure_detail = 'the printer is out of paper'
+        REMOVE result_type,
+            result_bytes,
+            result_key,
+            result_length,
+            result_sha256,
+            result_seconds,
+            resource
+    "#);
     let without: &[(&str, Removal)] = &[
         ("created_at", |it| it.guard.created_at = None),
         ("token", |it| it.guard.token = None),

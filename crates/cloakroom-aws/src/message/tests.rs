@@ -55,12 +55,22 @@ fn a_text_in_the_bucket_is_pointed_to_as_others_do_and_comes_back_as_our_envelop
     let texts = text_attributes(attributes);
     assert_eq!(texts["ExtendedPayloadSize"], "2");
     let delivery = ReceivedMessage {
+        message_id: "m-1".into(),
+        receipt: "r-1".into(),
         body,
         attributes: texts,
-        ..ReceivedMessage::default()
+        sent_at: Some(7),
+        receive_count: 4,
     }
     .into_delivery();
-    assert_eq!((delivery.body, delivery.producer_message), (written, None));
+    let want = Delivery {
+        message_id: "m-1".into(),
+        receipt: "r-1".into(),
+        body: written,
+        receive_count: 4,
+        producer_message: None,
+    };
+    assert_eq!(delivery, want);
 }
 
 #[test]

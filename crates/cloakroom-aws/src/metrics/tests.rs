@@ -139,10 +139,31 @@ fn every_fact_is_written_as_the_specification_says() {
 #[test]
 fn the_names_of_all_metrics_are_known() {
     let (mut counts, mut times) = (BTreeSet::new(), BTreeSet::new());
-    for fact in facts() {
-        let (name, _, time) = parts(&fact);
+    let facts = facts();
+    let names = facts.iter().map(|fact| {
+        let (name, _, time) = parts(fact);
+        (name, time.map(|(name, _)| name))
+    });
+    let names: Vec<_> = names.collect();
+    let want = [
+        ("Accepted", None),
+        ("Replayed", None),
+        ("Started", Some("QueueDelay")),
+        ("Retried", Some("RunTime")),
+        ("StorageUnavailable", None),
+        ("Succeeded", Some("RunTime")),
+        ("Failed", Some("RunTime")),
+        ("Failed", None),
+        ("Cancelled", Some("RunTime")),
+        ("Cancelled", None),
+        ("Dead", None),
+        ("Swept", None),
+        ("Unreadable", None),
+    ];
+    assert_eq!(names, want);
+    for (name, time) in names {
         counts.insert(name);
-        times.extend(time.map(|(name, _)| name));
+        times.extend(time);
     }
     assert_eq!((counts, times), (METRICS.0.into(), METRICS.1.into()));
 }
@@ -301,4 +322,32 @@ fn facts_are_written_once() {
     meter.write();
     meter.write();
     assert_eq!(LINES.lock().expect("no panic").len(), 1, "a sum of both");
+}
+
+#[test]
+fn a_full_line_is_written_at_once_and_the_rest_later() {
+    static LINES: Mutex<Vec<Value>> = Mutex::new(Vec::new());
+    let keep = |line: &str| {
+        let line = serde_json::from_str(line).expect("JSON");
+        LINES.lock().expect("no panic").push(line);
+    };
+    let started = || {
+        LINES
+            .lock()
+            .expect("no panic")
+            .iter()
+            .map(|line| line["Started"].clone())
+            .collect::<Vec<_>>()
+    };
+    let meter = EmbeddedMetrics::new(config(), keep);
+    for _ in 0..101 {
+        let queue_delay = Duration::from_secs(1);
+        meter.record(&Measure {
+            command: None,
+            fact: Fact::Started { queue_delay },
+        });
+    }
+    assert_eq!(started(), [100]);
+    meter.write();
+    assert_eq!(started(), [100, 1]);
 }

@@ -102,6 +102,16 @@ async fn events_that_are_not_accepted_three_times_are_reported() {
 }
 
 #[tokio::test]
+async fn events_that_are_not_accepted_are_reported_whatever_becomes_of_those_after_them() {
+    let mut first: Vec<_> = (1..=9).map(Ok).collect();
+    first.push(Err("InternalFailure"));
+    let last = || entries(&[Err("InternalFailure")]);
+    let (_, bus) = bus([entries(&first), last(), last(), entries(&[Ok(11)])]);
+    let put = bus.put_events(&events(11)).await;
+    assert!(matches!(put, Err(PortError::Unavailable { .. })), "{put:?}");
+}
+
+#[tokio::test]
 async fn a_bus_that_is_not_permitted_is_a_misconfiguration() {
     let (_, bus) = bus([failed(400, r#"{"__type":"AccessDeniedException"}"#)]);
     let put = bus.put_events(&events(1)).await;

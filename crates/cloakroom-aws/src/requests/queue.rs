@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use cloakroom_app::delivery::Delivery;
 use cloakroom_app::envelope::{Envelope, PayloadRef, RequestTrace};
-use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue as _, keys};
+use cloakroom_app::intake::{PayloadLocation, ProducerMessage};
+use cloakroom_app::ports::{LONGEST_DELAY, PortError, Queue, keys};
 use cloakroom_app::testing::new_job;
 use cloakroom_app::{Host as _, SystemHost};
 use cloakroom_core::{Digest, Tenant, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::script::{Answer, Script, failed, fails_with_its_service, ok};
 use crate::SqsQueue;
@@ -107,6 +109,36 @@ async fn messages_are_received_with_what_is_needed_of_them() {
             "{said:?} {requests}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_message_is_received_with_its_count_its_time_and_its_attributes() {
+    let message = json!({
+        "MessageId": "m-1",
+        "ReceiptHandle": "r-1",
+        "Body": "{}",
+        "Attributes": {
+            "ApproximateReceiveCount": "4",
+            "SentTimestamp": "1795248000120",
+        },
+        "MessageAttributes": {
+            "Cloakroom-Command-Type": { "DataType": "String", "StringValue": "note.keep" },
+        },
+    });
+    let (_, queue) = queue([ok(&json!({ "Messages": [message] }).to_string())]);
+    let producer_message = ProducerMessage {
+        attributes: [("Cloakroom-Command-Type".into(), "note.keep".into())].into(),
+        payload: PayloadLocation::Body,
+        sent_at: Some(Timestamp::from_millis(1_795_248_000_120)),
+    };
+    let want = Delivery {
+        message_id: "m-1".into(),
+        receipt: "r-1".into(),
+        body: "{}".into(),
+        receive_count: 4,
+        producer_message: Some(Box::new(producer_message)),
+    };
+    assert_eq!(queue.receive(1, Duration::ZERO).await, Ok(vec![want]));
 }
 
 #[tokio::test]
@@ -303,6 +335,15 @@ async fn a_delay_that_the_queue_can_hold_makes_no_schedule() {
             "{requests}"
         );
     }
+    let (script, scheduled) = scheduled([ok("{}")]);
+    let (alone, queue) = queue([ok("{}")]);
+    for queue in [&scheduled as &dyn Queue, &queue] {
+        queue
+            .send(&tenant(), "x".into(), LONGEST_DELAY, Some("Root=1-2-3"))
+            .await
+            .expect("sent");
+    }
+    assert_eq!(script.requests(), alone.requests());
 }
 
 #[tokio::test]

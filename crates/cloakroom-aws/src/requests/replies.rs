@@ -76,10 +76,21 @@ async fn a_reply_that_is_too_large_for_a_message_is_stored_and_referred_to() {
 
 #[tokio::test]
 async fn a_reply_of_256_kib_with_its_attributes_is_one_message() {
-    let (script, replies) = replies(STANDARD, [ok("{}")]);
-    let largest = reply(256 * 1024 - ATTRIBUTES);
-    let sent = replies.send_reply(&name("orders"), largest).await;
-    assert_eq!((sent, script.count()), (Ok(true), 1));
+    let caused = "causationid".len() + "j/2".len() + "String".len();
+    let most = 256 * 1024 - ATTRIBUTES;
+    for (length, causation_id, requests) in [
+        (most, None, 1),
+        (most - caused, Some("j/2"), 1),
+        (most - caused + 1, Some("j/2"), 2),
+    ] {
+        let (script, replies) = replies(STANDARD, [ok("{}"), ok("{}")]);
+        let reply = Reply {
+            causation_id: causation_id.map(str::to_owned),
+            ..reply(length)
+        };
+        let sent = replies.send_reply(&name("orders"), reply).await;
+        assert_eq!((sent, script.count()), (Ok(true), requests), "{length}");
+    }
 }
 
 #[tokio::test]

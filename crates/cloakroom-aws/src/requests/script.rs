@@ -37,7 +37,7 @@ const OF_SIGNATURES: [&str; 3] = ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Signa
 
 /// A response.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
@@ -45,7 +45,7 @@ pub(super) struct Answer {
 }
 
 /// Returns a 200 response with this body.
-pub(super) fn ok(body: &str) -> Answer {
+pub(crate) fn ok(body: &str) -> Answer {
     Answer {
         status: 200,
         body: body.into(),
@@ -54,24 +54,24 @@ pub(super) fn ok(body: &str) -> Answer {
 }
 
 /// Returns an error response with a body in the service's format.
-pub(super) fn failed(status: u16, body: &str) -> Answer {
+pub(crate) fn failed(status: u16, body: &str) -> Answer {
     Answer { status, ..ok(body) }
 }
 
 impl Answer {
     /// Delays the response.
-    pub(super) fn after(self, delay: Duration) -> Self {
+    pub(crate) fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 }
 
 /// Asserts that a call of a port fails if the service denies it, and if the service itself fails at each try.
-pub(super) async fn fails_with_its_service<T: fmt::Debug>(
+pub(crate) async fn fails_with_its_service<T: fmt::Debug>(
     name: &str,
     (denied, fault): (Answer, Answer),
     call: impl AsyncFn(&Clients) -> Result<T, PortError>,
@@ -91,7 +91,7 @@ pub(super) async fn fails_with_its_service<T: fmt::Debug>(
 
 /// Remaining responses, and the requests so far. Clones share both.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Script(Arc<Mutex<State>>);
+pub(crate) struct Script(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -101,7 +101,7 @@ struct State {
 }
 
 impl Script {
-    pub(super) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub(crate) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self(Arc::new(Mutex::new(State {
             answers: answers.into_iter().collect(),
             ..State::default()
@@ -109,7 +109,7 @@ impl Script {
     }
 
     /// Returns clients whose requests are all sent to this script.
-    pub(super) fn clients(&self) -> Clients {
+    pub(crate) fn clients(&self) -> Clients {
         let local = Local {
             dynamodb_url: "http://dynamodb.example",
             sqs_url: "http://sqs.example",
@@ -122,7 +122,7 @@ impl Script {
     }
 
     /// Returns the requests so far.
-    pub(super) fn requests_so_far(&self) -> String {
+    pub(crate) fn requests_so_far(&self) -> String {
         self.0
             .lock()
             .expect("no test panics while it holds the script")
@@ -131,7 +131,7 @@ impl Script {
     }
 
     /// Returns the requests since the last call. All responses must have been used.
-    pub(super) fn requests(&self) -> String {
+    pub(crate) fn requests(&self) -> String {
         let mut state = self
             .0
             .lock()
@@ -145,7 +145,7 @@ impl Script {
     }
 
     /// Returns the number of requests so far.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0
             .lock()
             .expect("no test panics while it holds the script")
@@ -154,7 +154,7 @@ impl Script {
     }
 
     /// Returns the connect timeout of each connection.
-    pub(super) fn connect_timeouts(&self) -> Vec<Option<Duration>> {
+    pub(crate) fn connect_timeouts(&self) -> Vec<Option<Duration>> {
         self.0
             .lock()
             .expect("no test panics while it holds the script")
@@ -234,7 +234,7 @@ fn described(request: &HttpRequest) -> String {
 }
 
 /// Returns a URL without the parameters that differ between signatures.
-pub(super) fn link(url: &str) -> String {
+pub(crate) fn link(url: &str) -> String {
     let Some((place, query)) = url.split_once('?') else {
         return url.to_owned();
     };

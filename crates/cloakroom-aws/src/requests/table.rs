@@ -253,11 +253,26 @@ async fn no_call_takes_an_error_for_a_refusal_or_for_nothing() {
 }
 
 #[tokio::test]
+async fn a_record_of_a_later_version_is_not_missing_but_unreadable() {
+    for name in ["load", "upload", "load_deliveries"] {
+        let (_, store) = store([ok(r#"{"Item":{"v":{"N":"9"}}}"#)]);
+        let called = call(&store, name).await;
+        let unreadable = matches!(called, Err(PortError::Unreadable { .. }));
+        assert!(unreadable, "{name}: {called:?}");
+    }
+}
+
+#[tokio::test]
 async fn jobs_with_listeners_are_found_beside_one_that_cant_be_read() {
+    let other = new_job(NOW, 2);
     let readable = crate::testing::image_of(&job());
     let mut unreadable = readable.clone();
     unreadable["v"] = json!({ "N": "9" });
-    let page = json!({ "Items": [unreadable, readable] }).to_string();
-    let (_, store) = store([ok(&page)]);
-    assert_eq!(store.listened_jobs().await, Ok(vec![job()]));
+    let first = json!({
+        "Items": [unreadable, readable],
+        "LastEvaluatedKey": { "pk": { "S": "x" } },
+    });
+    let second = json!({ "Items": [crate::testing::image_of(&other)] });
+    let (_, store) = store([first, second].map(|page| ok(&page.to_string())));
+    assert_eq!(store.listened_jobs().await, Ok(vec![job(), other]));
 }

@@ -1,5 +1,8 @@
 //! Each assembled use case calls the table, the queues and the bucket that its configuration names.
 
+#[cfg(feature = "listeners")]
+mod listeners;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +21,8 @@ use cloakroom_core::{EventScope, Namespace, Tenant, Timestamp};
 use super::queue::claim_check;
 use super::script::{Script, failed};
 use crate::config::{
-    DeadLettersConfig, JobsConfig, ProducersConfig, SubmitConfig, SweeperConfig, WorkerConfig,
+    DeadLettersConfig, JobsConfig, ProducersConfig, ScheduleConfig, SubmitConfig, SweeperConfig,
+    WorkerConfig,
 };
 use crate::{Clients, wire};
 
@@ -29,6 +33,8 @@ const LISTS: &str = "http://sqs.example/1/lists";
 /// All use cases of a deployment.
 struct UseCases {
     submit: Submit,
+    /// With a schedule for long delays.
+    scheduling: Submit,
     uploads: Uploads,
     worker: Worker,
     intake: Arc<ProducerIntake>,
@@ -41,13 +47,17 @@ struct UseCases {
 impl UseCases {
     fn new(clients: &Clients, meter: &Arc<MemoryMeter>) -> Self {
         let (submit, uploads) = wire::submit(&submit_config(), clients, commands(), meter.clone());
-        let worker = wire::worker(&worker_config(), clients, commands(), meter.clone());
-        let jobs = JobsConfig {
-            table: "jobs".into(),
-            bucket: "payloads".into(),
-            namespace: Namespace::from_uuid(uuid::Uuid::nil()),
-            listeners: None,
+        let schedule = Some(ScheduleConfig {
+            group: "later".into(),
+            role_arn: "arn:aws:iam::1:role/scheduler".into(),
+            queue_arn: "arn:aws:sqs:eu-west-1:1:commands".into(),
+        });
+        let config = SubmitConfig {
+            schedule,
+            ..submit_config()
         };
+        let (scheduling, _) = wire::submit(&config, clients, commands(), meter.clone());
+        let worker = wire::worker(&worker_config(), clients, commands(), meter.clone());
         let dead_letters = DeadLettersConfig {
             table: "jobs".into(),
             bucket: "payloads".into(),
@@ -60,12 +70,13 @@ impl UseCases {
         };
         Self {
             submit,
+            scheduling,
             uploads,
             intake: worker.intake.clone().expect("producers"),
             worker,
             dead_letters: wire::dead_letters(&dead_letters, clients, meter.clone()),
             rounds: wire::rounds(&sweeper, clients, meter.clone()),
-            jobs: wire::jobs(&jobs, clients, meter.clone()),
+            jobs: wire::jobs(&jobs_config(), clients, meter.clone()),
             redrive: wire::redrive(clients, "jobs", QUEUE, "payloads"),
         }
     }
@@ -93,19 +104,32 @@ fn submit_config() -> SubmitConfig {
     }
 }
 
+fn jobs_config() -> JobsConfig {
+    JobsConfig {
+        table: "jobs".into(),
+        bucket: "payloads".into(),
+        namespace: Namespace::from_uuid(uuid::Uuid::nil()),
+        listeners: None,
+    }
+}
+
 fn worker_config() -> WorkerConfig {
     let submit = submit_config();
     WorkerConfig {
         table: submit.table,
         queue_url: submit.queue_url,
         bucket: submit.bucket,
-        settings: WorkerSettings::default(),
+        settings: WorkerSettings {
+            lease: Duration::from_secs(61),
+            margin: Duration::from_secs(7),
+            grace: Duration::from_secs(3),
+        },
         diagnostics: false,
         producers: Some(ProducersConfig {
-            tenants: ProducerTenants::Named,
-            buckets: vec![],
-            namespace: submit.namespace,
-            inline_limit: 1000,
+            tenants: ProducerTenants::One("warehouse".parse().expect("a tenant")),
+            buckets: vec!["theirs".into()],
+            namespace: Namespace::from_uuid(uuid::Uuid::from_u128(2)),
+            inline_limit: 2000,
             listeners: Listeners::default(),
         }),
         memory: None,
@@ -150,6 +174,29 @@ async fn attempts_have_the_memory_that_is_configured() {
 }
 
 #[test]
+fn limits_names_and_times_are_those_that_are_configured() {
+    let it = UseCases::new(&Script::new([]).clients(), &Arc::default());
+    let worker = worker_config();
+    let producers = worker.producers.expect("producers");
+    let intake = &it.intake;
+    assert_eq!(it.worker.settings, worker.settings);
+    assert_eq!(
+        (it.submit.inline_limit, intake.submit.inline_limit),
+        (1000, 2000)
+    );
+    let submit = submit_config();
+    assert_eq!(
+        (it.submit.namespace, it.jobs.namespace),
+        (submit.namespace, submit.namespace)
+    );
+    assert_eq!(intake.submit.namespace, producers.namespace);
+    assert_eq!(
+        (&intake.tenants, &intake.buckets),
+        (&producers.tenants, &producers.buckets)
+    );
+}
+
+#[test]
 fn producers_have_the_listeners_of_their_deployment() {
     let mut config = worker_config();
     let listeners = Listeners {
@@ -166,10 +213,12 @@ fn producers_have_the_listeners_of_their_deployment() {
 #[tokio::test]
 async fn every_use_case_loads_from_the_table_that_is_configured() {
     let key = new_job(Timestamp::from_millis(7), 1).key();
-    let shared: [fn(&UseCases) -> &Shared; 7] = [
+    let shared: [fn(&UseCases) -> &Shared; 9] = [
         |it| &it.submit.shared,
+        |it| &it.scheduling.shared,
         |it| &it.uploads.shared,
         |it| &it.worker.shared,
+        |it| &it.intake.submit.shared,
         |it| &it.dead_letters.shared,
         |it| &it.rounds.sweeper.shared,
         |it| &it.jobs.shared,
@@ -186,6 +235,7 @@ async fn every_use_case_has_its_objects_in_the_bucket_that_is_configured() {
     for request in [
         request(async |it| it.submit.objects.delete("key").await).await,
         request(async |it| it.uploads.objects.delete("key").await).await,
+        request(async |it| it.intake.submit.objects.delete("key").await).await,
         request(async |it| it.worker.objects.delete("key").await).await,
         request(async |it| it.jobs.objects.delete("key").await).await,
         request(async |it| it.dead_letters.dead_letters.remove("key").await).await,
@@ -221,8 +271,9 @@ async fn every_use_case_hides_messages_of_its_own_queue() {
 /// Amazon's Extended Client reads them.
 #[tokio::test]
 async fn messages_of_payloads_in_object_storage_are_pointers() {
-    let queues: [QueueOf; 3] = [
+    let queues: [QueueOf; 4] = [
         |it| &it.submit.queue,
+        |it| &it.scheduling.queue,
         |it| &it.redrive.queue,
         |it| &it.intake.submit.queue,
     ];

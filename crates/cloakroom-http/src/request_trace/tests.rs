@@ -53,6 +53,10 @@ fn xrays_header_goes_along_as_far_as_it_is_understood() {
             Some("Root=1-5759e988-bd862e3fe1be46a994272793"),
         ),
         (
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=0000000000000000",
+            Some("Root=1-5759e988-bd862e3fe1be46a994272793"),
+        ),
+        (
             "Sampled=0;Root=1-5759e988-bd862e3fe1be46a994272793",
             Some("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"),
         ),
@@ -90,6 +94,9 @@ fn an_unsampled_trace_stays_unsampled_and_a_missing_parent_is_random() {
         request_trace(&[("x-amzn-trace-id", root)]).context,
     );
     assert_eq!(one.trace_id(), "5759e988bd862e3fe1be46a994272793");
+    let zeros = format!("{root};Parent=0000000000000000");
+    let zeros = request_trace(&[("x-amzn-trace-id", &zeros)]).context;
+    assert_eq!(one.trace_id(), zeros.trace_id());
     assert_eq!(one.trace_id(), other.trace_id());
     assert_ne!(one, other);
 }
@@ -129,6 +136,7 @@ fn a_request_keeps_its_own_id_if_it_is_fit_to_log() {
         RequestIds::from_headers(&headers).request_id
     };
     assert_eq!(of(b"abc-1"), "abc-1");
+    assert_eq!(of(&[b'a'; 128]), "a".repeat(128));
     for bad in [&b""[..], b"a b", &[b'a'; 129], b"\xc3\xa9"] {
         assert_eq!(of(bad).len(), 36);
     }

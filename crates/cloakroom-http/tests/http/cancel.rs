@@ -71,6 +71,24 @@ async fn a_finished_job_can_not_be_cancelled() {
     }
 }
 
+/// An entity tag may have any characters but quotes and spaces.
+#[tokio::test(start_paused = true)]
+async fn a_condition_that_is_not_ascii_is_a_condition() {
+    let service = service();
+    let location = service
+        .act("answer", &[])
+        .await
+        .header("location")
+        .to_owned();
+    delete_if(&service, &location, &[("if-match", "\"é\"")])
+        .await
+        .problem(412, "precondition-failed");
+    let polled = service.get(&location, &[("if-match", "\"é\"")]).await;
+    polled.problem(412, "precondition-failed");
+    let accepted = [("if-none-match", "\"é\"")];
+    assert_eq!(delete_if(&service, &location, &accepted).await.status, 200);
+}
+
 async fn delete_if(service: &Service, path: &str, headers: &[(&str, &str)]) -> Response {
     service
         .request("DELETE", path, headers, Body::empty())

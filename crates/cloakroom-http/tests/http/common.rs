@@ -139,6 +139,30 @@ async fn an_unavailable_service_is_reported_without_details() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_can_not_be_read_is_not_one_that_is_unknown() {
+    let service = service();
+    let location = service.finished_job("answer").await;
+    let key = ("idempotency-key", "order-1042");
+    service
+        .room
+        .memory
+        .damage(&service.room.memory.only_job().key());
+    let below = |path: &str| format!("{location}{path}");
+    for (method, path) in [
+        ("GET", below("")),
+        ("GET", below("/result")),
+        ("GET", below("/history")),
+        ("GET", "/jobs?client_job_id=order-1042".to_owned()),
+        ("DELETE", below("")),
+    ] {
+        let response = service.request(method, &path, &[], Body::empty()).await;
+        response.problem(503, "temporarily-unavailable");
+    }
+    let again = service.act("answer", &[key]).await;
+    again.problem(503, "temporarily-unavailable");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panic_is_an_internal_error_that_shows_nothing() {
     let service = service_with(Site::default().tenant(|_| panic!("secret")));
     let response = service

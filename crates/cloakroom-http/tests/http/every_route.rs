@@ -2,7 +2,9 @@
 
 use axum::body::Body;
 use cloakroom_app::testing::Fault;
+use cloakroom_core::Tenant;
 use cloakroom_http::Site;
+use http::request::Parts;
 use serde_json::Value;
 
 use crate::service::{Response, Service, service_with};
@@ -36,12 +38,22 @@ struct Places {
     upload: String,
 }
 
+/// The tenant of requests without `Authorization`.
+fn shop() -> Tenant {
+    "shop-1".parse().expect("a tenant")
+}
+
 async fn post(service: &Service, path: &str, body: &'static str) -> Response {
     service.request("POST", path, JSON, body).await
 }
 
 async fn start() -> (Service, Places) {
-    let service = service_with(Site::from_base_url("/v1").callbacks(|_| Ok(())));
+    let tenant = |parts: &Parts| {
+        let other = parts.headers.contains_key("authorization");
+        Some(if other { Tenant::default() } else { shop() })
+    };
+    let site = Site::from_base_url("/v1").tenant(tenant);
+    let service = service_with(site.callbacks(|_| Ok(())));
     let command = "/v1/commands/act";
     let location = |response: Response| response.header("location").to_owned();
     let listened = [
@@ -149,6 +161,26 @@ async fn a_call_that_fails_is_never_taken_for_an_answer() {
                 assert_eq!((response.status, code), (503, true), "{what}");
                 assert!(!response.header("retry-after").is_empty(), "{what}");
             }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_route_serves_its_tenant_and_no_other() {
+    let (service, requests) = requests().await;
+    for request in &requests {
+        let (method, path, headers, body) = request;
+        let headers = [headers, &[("authorization", "x")][..]].concat();
+        let other = service
+            .request(method, path, &headers, Body::from(*body))
+            .await;
+        let own = send(&service, request).await;
+        assert!(own.status != 404, "{request:?}: {}", own.text());
+        if path.starts_with("/v1/jobs?") {
+            let found = [&own, &other].map(|it| it.json()["jobs"].as_array().map(Vec::len));
+            assert_eq!(found, [Some(1), Some(0)]);
+        } else if path.starts_with("/v1/jobs") || path.starts_with("/v1/uploads/") {
+            assert_eq!(other.status, 404, "{request:?}: {}", other.text());
         }
     }
 }

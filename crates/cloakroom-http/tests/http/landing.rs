@@ -40,6 +40,14 @@ async fn a_tool_gets_every_command_with_its_schemas_limits_and_a_line_of_curl() 
         let curl = command["curl"].as_str().expect("a line");
         assert!(curl.contains(&format!("$URL/v1/commands/{name}")), "{curl}");
         assert!(command["payload_schema"].is_object(), "{name}");
+        let (payload, result) = match name {
+            "image.keep" => ("query", Value::Null),
+            "double" => ("body", json!("Doubled")),
+            _ => ("body", Value::Null),
+        };
+        assert_eq!(command["payload"], payload, "{name}");
+        assert_eq!(command["result_schema"]["title"], result, "{name}");
+        assert_ne!(command["payload_schema"]["title"], "Doubled", "{name}");
     }
     let act = commands.iter().find(|it| it["type"] == "act");
     insta::assert_json_snapshot!(act.expect("it is served"));
@@ -53,8 +61,7 @@ async fn a_person_gets_a_page_with_a_form_for_every_command() {
         (page.status, page.header("content-type")),
         (200, "text/html; charset=utf-8")
     );
-    let policy = page.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));
+    page.check_policy();
     let list = service.get("/v1/commands", &[]).await.json();
     for command in list["commands"].as_array().expect("commands") {
         let path = command["path"].as_str().expect("a path");
@@ -63,7 +70,17 @@ async fn a_person_gets_a_page_with_a_form_for_every_command() {
             "{path}"
         );
     }
+    let script = include_str!("../../src/landing/try.js");
+    let fields = script.split("form.elements.").skip(1);
+    for field in fields.filter_map(|rest| rest.split(|c: char| !c.is_alphabetic()).next()) {
+        assert!(
+            page.text().contains(&format!(" name=\"{field}\"")),
+            "{field}"
+        );
+    }
     for part in [
+        // The lines of curl have the base path.
+        "URL=<span class=\"origin\" data-base=\"\">",
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
         "<input id=\"image.keep-query\" name=\"query\" value=\"\">",
         "<input id=\"image.keep-file\" name=\"file\" type=\"file\" accept=\"image/png,image/jpeg\" required>",

@@ -145,6 +145,25 @@ async fn every_command_that_is_served_has_a_path_with_what_it_takes() {
         .keys()
         .collect();
     assert_eq!(types, ["image/jpeg", "image/png"]);
+    for name in types {
+        let schema = &image["requestBody"]["content"][name]["schema"];
+        assert_eq!(schema, &json!({ "type": "string", "format": "binary" }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_two_operations_have_one_id() {
+    let document = service().get("/openapi.json", &[]).await.json();
+    let paths = document["paths"].as_object().expect("paths").values();
+    let operations = paths.flat_map(|item| item.as_object().expect("operations").values());
+    let mut ids: Vec<_> = operations
+        .map(|operation| operation["operationId"].as_str().expect("an id"))
+        .collect();
+    assert!(ids.contains(&"submit:act"), "{ids:?}");
+    ids.sort_unstable();
+    let mut unique = ids.clone();
+    unique.dedup();
+    assert_eq!(ids, unique);
 }
 
 #[tokio::test(start_paused = true)]

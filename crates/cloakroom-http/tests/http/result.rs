@@ -42,13 +42,16 @@ async fn a_large_result_is_behind_a_link_and_a_resource_at_the_handlers_location
     ] {
         let service = service();
         let path = format!("{}/result", service.finished_job(act).await);
-        let response = service.get(&path, &[]).await;
-        assert_eq!(response.status, 303);
-        assert!(
-            response.header("location").starts_with(place),
-            "{}",
-            response.header("location")
-        );
+        // Conditions are for a response that is a success.
+        for headers in [&[][..], &[("if-match", "\"other\"")]] {
+            let response = service.get(&path, headers).await;
+            assert_eq!(response.status, 303);
+            assert!(
+                response.header("location").starts_with(place),
+                "{}",
+                response.header("location")
+            );
+        }
     }
 }
 

@@ -312,6 +312,32 @@ impl Response {
         problem
     }
 
+    /// Asserts that the policy of a page lets nothing run but its own script and style.
+    pub(crate) fn check_policy(&self) {
+        use base64::Engine as _;
+        let policy = self.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        for element in ["script", "style"] {
+            let (_, rest) = self
+                .text()
+                .split_once(&format!("<{element}>"))
+                .expect("it opens");
+            let (text, rest) = rest
+                .split_once(&format!("</{element}>"))
+                .expect("it closes");
+            assert!(!rest.contains(&format!("<{element}")), "there is one");
+            let digest = base64::engine::general_purpose::STANDARD
+                .encode(cloakroom_core::Digest::from_content(text.as_bytes()).as_bytes());
+            assert!(
+                policy.contains(&format!("{element}-src 'sha256-{digest}'")),
+                "{policy}"
+            );
+        }
+    }
+
     /// Checks the rules of every response.
     fn check(&self, method: &Method, path: &str) {
         assert!(!self.header("x-request-id").is_empty(), "{method} {path}");

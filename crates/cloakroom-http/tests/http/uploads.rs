@@ -210,7 +210,11 @@ async fn an_upload_in_parts_has_a_link_for_each_and_can_be_looked_at() {
             Body::empty(),
         )
         .await;
-    early.problem(413, "payload-too-large");
+    let problem = early.problem(413, "payload-too-large");
+    assert_eq!(
+        problem["detail"],
+        "the payload has more than 1000 bytes, the limit of this command's uploads (POST /v1/uploads); send a smaller one"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +234,7 @@ async fn an_upload_in_parts_keeps_the_checksum_that_its_client_declared() {
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_comes_before_all_parts_is_rejected_with_the_missing_ones() {
-    let service = service();
+    let service = service_with(cloakroom_http::Site::from_base_url("/v1"));
     let terms =
         json!({ "content_type": "application/json", "content_length": 40 * MIB, "parts": 8 });
     let response = ask_for_parts(&service, &terms).await;
@@ -256,7 +260,7 @@ async fn a_command_that_comes_before_all_parts_is_rejected_with_the_missing_ones
     let problem = early.problem(422, "upload-not-found");
     assert_eq!(
         problem["detail"],
-        "of the 8 parts of this upload, these are missing: 1, 3, 4, 5, 6 and 2 more; GET /uploads/{id} has links for them"
+        "of the 8 parts of this upload, these are missing: 1, 3, 4, 5, 6 and 2 more; GET /v1/uploads/{id} has links for them"
     );
 }
 
@@ -294,6 +298,25 @@ async fn an_upload_over_5_gib_comes_in_parts_which_are_listed_page_by_page() {
         "{}",
         listed.len()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_comes_in_as_many_parts_as_are_asked_for() {
+    let service = service();
+    for (asked, count) in [(json!(1), 1), (json!(2), 2), (json!(2.0), 2)] {
+        let terms = json!({ "content_type": "a/b", "content_length": 10 * MIB, "parts": asked });
+        let response = ask_for_parts(&service, &terms).await;
+        assert_eq!(
+            (response.status, parts(&response).len()),
+            (201, count),
+            "{asked}"
+        );
+        let looked = service.get(response.header("location"), &[]).await;
+        assert_eq!((looked.status, parts(&looked).len()), (200, count));
+    }
+    let terms = json!({ "content_type": "a/b", "content_length": 10 * MIB, "parts": null });
+    let whole = ask_for_parts(&service, &terms).await;
+    assert_eq!((whole.status, whole.json().get("parts")), (201, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -395,13 +418,11 @@ async fn a_description_is_read_as_every_json_is() {
         );
     }
     let body = "\u{feff}{\"content_type\":\"image/png\",\"content_length\":3.0}";
-    assert_eq!(
-        service
-            .request("POST", "/uploads", &headers, body)
-            .await
-            .status,
-        201
-    );
+    for content_type in ["application/json", "Application/JSON ; charset=utf-8"] {
+        let headers = [("content-type", content_type)];
+        let response = service.request("POST", "/uploads", &headers, body).await;
+        assert_eq!(response.status, 201, "{content_type}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,12 +49,11 @@ fn tenant(authorizer: Authorizer, event: &Value) -> Option<String> {
     let (parts, _) = from_str(&event.to_string())
         .expect("an event of the gateway")
         .into_parts();
-    let callers = Callers {
+    let settings = HttpSettings {
         authorizer,
-        claim: "sub".to_owned(),
-        audience: vec![],
+        ..HttpSettings::default()
     };
-    callers
+    Callers::new(&settings)
         .tenant(&parts)
         .map(|tenant| tenant.as_str().to_owned())
 }
@@ -224,12 +223,12 @@ fn a_token_names_its_user_or_what_another_claim_says() {
         assert_eq!(tenant(Authorizer::Jwt, &event), some("0d5f1c0e"));
         let by = |claim: &str| {
             let (parts, _) = from_str(&event.to_string()).expect("an event").into_parts();
-            let callers = Callers {
+            let settings = HttpSettings {
                 authorizer: Authorizer::Jwt,
-                claim: claim.to_owned(),
-                audience: vec![],
+                tenant_claim: claim.to_owned(),
+                ..HttpSettings::default()
             };
-            callers
+            Callers::new(&settings)
                 .tenant(&parts)
                 .map(|tenant| tenant.as_str().to_owned())
         };
@@ -252,12 +251,12 @@ fn a_token_for_another_app_client_is_nobodys() {
         let [one, other] = events.map(|event| {
             let (parts, _) = from_str(&event.to_string()).expect("an event").into_parts();
             let audience = ours.iter().map(|id| (*id).to_owned()).collect();
-            let callers = Callers {
+            let settings = HttpSettings {
                 authorizer: Authorizer::Jwt,
-                claim: "sub".to_owned(),
-                audience,
+                token_audience: audience,
+                ..HttpSettings::default()
             };
-            callers.tenant(&parts).is_some()
+            Callers::new(&settings).tenant(&parts).is_some()
         });
         assert_eq!(one, other, "the same by a REST API and by an HTTP API");
         one

@@ -11,14 +11,15 @@ impl JobStore for Memory {
     async fn accept(&self, job: &Job) -> Result<Acceptance, PortError> {
         self.record("accept", |state| match state.jobs.get(&job.key()) {
             Some(existing) if existing.is_alive(job.created_at) => {
-                Acceptance::Exists(Box::new(existing.clone()))
+                state.readable(&job.key())?;
+                Ok(Acceptance::Exists(Box::new(existing.clone())))
             }
             _ => {
                 state.jobs.insert(job.key(), job.clone());
-                Acceptance::Created
+                Ok(Acceptance::Created)
             }
         })
-        .await
+        .await?
     }
 
     async fn change(&self, key: &JobKey, transition: &Transition) -> Result<Change, PortError> {

@@ -4,11 +4,12 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use bytes::Bytes;
+use cloakroom_http::Site;
 use futures::{StreamExt as _, stream};
 use http::Request;
 
 use super::{JSON, KEY, PNG};
-use crate::service::service;
+use crate::service::{service, service_with};
 
 #[tokio::test(start_paused = true)]
 async fn a_media_type_that_the_command_does_not_accept_is_rejected_with_those_that_it_does() {
@@ -137,6 +138,13 @@ async fn a_body_over_the_limit_is_rejected_whether_its_length_is_known_or_not() 
         "{detail}"
     );
     assert_eq!(response.header("connection"), "close");
+    let below = service_with(Site::from_base_url("/v1"));
+    let large = " ".repeat(21);
+    let headers = [JSON, KEY];
+    let response = below.request("POST", "/v1/commands/act.strictly", &headers, large);
+    let problem = response.await.problem(413, "payload-too-large");
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("POST /v1/uploads"), "{detail}");
 
     let pieces =
         stream::iter(0..100).map(|_| Ok::<_, Infallible>(Bytes::from(vec![b' '; 100_000])));

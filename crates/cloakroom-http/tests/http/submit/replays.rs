@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 
-use super::{JSON, KEY, PNG};
+use super::{JSON, KEY, PNG, WAIT};
 use crate::service::service;
 
 #[tokio::test(start_paused = true)]
@@ -163,6 +163,7 @@ async fn a_command_that_must_match_is_replayed_and_never_accepted() {
         &[("if-match", "*")][..],
         &[KEY, ("if-match", "*")],
         &[KEY, ("if-match", "\"x\"")],
+        &[KEY, ("if-match", "\"é\"")],
     ] {
         service
             .act("answer", headers)
@@ -238,12 +239,33 @@ async fn a_byte_order_mark_is_skipped_and_belongs_to_the_fingerprint() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_of_a_finished_job_is_no_asynchronous_response() {
-    let service = service();
-    let headers = [("prefer", "respond-async"), ("idempotency-key", "a")];
-    for (status, applied) in [(202, "respond-async"), (200, "")] {
-        let response = service.act("answer", &headers).await;
-        assert_eq!(response.status, status);
-        assert_eq!(response.header("preference-applied"), applied);
-        service.room.work_until_idle().await;
+    let headers = [("prefer", "respond-async"), KEY];
+    for (act, finished) in [("answer", 200), ("fail", 400), ("refuse", 422)] {
+        let service = service();
+        for (status, applied) in [(202, "respond-async"), (finished, "")] {
+            let response = service.act(act, &headers).await;
+            assert_eq!(response.status, status);
+            assert_eq!(response.header("preference-applied"), applied);
+            service.room.work_until_idle().await;
+        }
     }
+    let service = service();
+    let accepted = service.act("answer", &[KEY]).await;
+    let location = accepted.header("location");
+    service
+        .request("DELETE", location, &[], Body::empty())
+        .await;
+    let cancelled = service.act("answer", &headers).await;
+    cancelled.problem(410, "job-cancelled");
+    assert_eq!(cancelled.header("preference-applied"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_waits_for_the_end_as_a_new_command_does() {
+    let service = service();
+    let wait = [KEY, WAIT[0]];
+    assert_eq!(service.act("answer", &[KEY]).await.status, 202);
+    let (again, ()) = tokio::join!(service.act("answer", &wait), service.work_soon());
+    let headers = ["idempotent-replayed", "preference-applied"].map(|name| again.header(name));
+    assert_eq!((again.status, headers), (200, ["true", "wait=10"]));
 }
