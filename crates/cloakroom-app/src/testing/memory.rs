@@ -32,7 +32,8 @@ struct State {
     jobs: Records,
     /// Jobs whose records can't be read.
     damaged: HashSet<JobKey>,
-    uploads: HashMap<(Tenant, UploadId), JobId>,
+    /// Owners of uploads, and until when they are known.
+    uploads: HashMap<(Tenant, UploadId), (JobId, Timestamp)>,
     objects: HashMap<String, (String, Bytes)>,
     records: HashMap<(Tenant, UploadId), PartsRecord>,
     /// Multipart uploads in progress, by the store's id: their key, media type and parts.
@@ -259,6 +260,12 @@ impl Memory {
         unfinished
             .map(|(_, _, parts)| parts.insert(number, bytes))
             .is_some()
+    }
+
+    /// Returns the job that owns an upload, and the time until which that is known.
+    pub fn owner(&self, tenant: &Tenant, upload: UploadId) -> Option<(JobId, Timestamp)> {
+        let key = (tenant.clone(), upload);
+        self.state().uploads.get(&key).copied()
     }
 
     /// Aborts all multipart uploads in progress.

@@ -205,9 +205,12 @@ async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
     let (room, _) = room();
     let id = upload(&room, b"the picture").await;
     room.memory.calls();
-    room.send_body("file.keep", Some("a"), "", Body::Uploaded(id))
-        .await
-        .expect("accepted");
+    let sent = room.send_body("file.keep", Some("a"), "", Body::Uploaded(id));
+    let job = sent.await.expect("accepted").job;
+    assert_eq!(
+        room.memory.owner(&tenant(), id),
+        Some((job.id, job.expires_at))
+    );
     assert_eq!(
         room.memory.calls(),
         [
@@ -289,8 +292,8 @@ async fn an_upload_that_is_too_large_to_be_digested_is_held_to_its_length() {
     let room = Room::new(vec![
         Command::binary("file.keep", &["image/png"], count).upload_limit(u64::MAX),
     ]);
-    let length = usize::try_from(DIGEST_LIMIT).expect("a length") + 1;
-    let large: &'static [u8] = Vec::leak(vec![0; length]);
+    let length = usize::try_from(DIGEST_LIMIT).expect("a length");
+    let large: &'static [u8] = Vec::leak(vec![0; length + 1]);
     for replayed in [false, true] {
         let id = upload(&room, large).await;
         room.memory.calls();
@@ -300,6 +303,10 @@ async fn an_upload_that_is_too_large_to_be_digested_is_held_to_its_length() {
         room.work_until_idle().await;
         assert_eq!(room.memory.only_job().status, Status::Succeeded);
     }
+    let id = upload(&room, &large[..length]).await;
+    let sent = room.send_body("file.keep", None, "", Body::Uploaded(id));
+    sent.await.expect("accepted");
+    assert!(room.memory.calls().contains(&"digest"), "at the limit");
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,10 +61,12 @@ impl JobStore for Memory {
         tenant: &Tenant,
         upload: UploadId,
         job: JobId,
-        _until: Timestamp,
+        until: Timestamp,
     ) -> Result<bool, PortError> {
         self.record("take_upload", |state| {
-            *state.uploads.entry((tenant.clone(), upload)).or_insert(job) == job
+            let key = (tenant.clone(), upload);
+            let (owner, _) = state.uploads.entry(key).or_insert((job, until));
+            *owner == job
         })
         .await
     }
