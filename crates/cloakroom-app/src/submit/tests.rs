@@ -116,7 +116,7 @@ async fn a_large_payload_is_checked_in_before_anything_refers_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_has_the_length_of_its_stored_payload() {
+async fn a_message_has_the_length_of_its_stored_payload_which_has_its_type() {
     let (mut room, _) = room();
     room.submit.inline_limit = 0;
     let id = upload(&room, b"the picture").await;
@@ -130,7 +130,15 @@ async fn a_message_has_the_length_of_its_stored_payload() {
             .expect("accepted");
         let message = room.memory.receive(Duration::from_secs(600));
         let envelope = crate::envelope::Envelope::read(&message.expect("sent").body);
-        assert_eq!(envelope.expect("ours").payload_bytes(), length);
+        let envelope = envelope.expect("ours");
+        assert_eq!(envelope.payload_bytes(), length);
+        let key = envelope.stored_payload_key().expect("it is stored");
+        let info = room.submit.objects.info(key).await.expect("memory");
+        let info = info.expect("an object");
+        assert_eq!(
+            (info.content_type.as_str(), info.length),
+            ("image/png", length)
+        );
     }
 }
 

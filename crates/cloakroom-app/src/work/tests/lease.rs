@@ -409,7 +409,7 @@ async fn a_report_is_a_sign_of_life_and_the_next_beat_follows_a_beat_later() {
                 "its lease ended while it was at work"
             );
             let message = job.progress.expect("a report").message;
-            assert_eq!(message, None, "an empty one is none");
+            assert_eq!(message, None, "an empty message");
         }
     };
     tokio::join!(room.work_until_idle(), looks);

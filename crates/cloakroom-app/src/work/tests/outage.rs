@@ -450,7 +450,7 @@ async fn a_handler_that_streams_has_a_second_more_than_its_time_while_a_piece_is
         (job.status, failure(&job).1),
         (Status::Failed, "attempt-timed-out")
     );
-    // The piece is stored after 31.5 s. The handler is told to stop after 32 s, and dropped after its grace.
+    // The piece is stored after 31.5 s. The handler is stopped after 32 s, and dropped after its grace period.
     assert_eq!(begun.elapsed(), Duration::from_secs(34));
 }
 

@@ -238,8 +238,8 @@ async fn what_waits_for_memory_waits_until_the_functions_margin() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_memory_is_not_held_up_by_a_queue_that_answers_late() {
     let begun = vec![(Event::Claim, 20_001), (Event::Succeed, 20_001)];
-    // The first call to hide the message begins after 10 s, and is dropped at the next beat or at the last moment. The
-    // message that no memory became free for is made visible by another call of a minute.
+    // The first call to hide the message begins after 10 s. It is dropped at the next beat, or at the last moment. Then
+    // another call, of a minute, makes the message visible.
     for (freed, margin_begins, took, want) in [(15, 800, 20, begun), (900, 15, 15 + 60, vec![])] {
         let room = room(100 << 20, task().memory(60 << 20));
         let key = sent(&room, r#"{"seconds": 0}"#).await;
