@@ -236,6 +236,7 @@ mod tests {
     use cloakroom_core::{Cause, EventContext, ResultRef, Status};
     use serde_json::{Value, json};
 
+    use crate::envelope::RequestTrace;
     use crate::submit::{Body, Submission};
     use crate::testing::{Nothing, Room};
     use crate::{Command, HandlerError, JobContext};
@@ -259,7 +260,7 @@ mod tests {
                 if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
                     return Err(HandlerError::retryable("once"));
                 }
-                Ok::<_, HandlerError>(())
+                Ok::<_, HandlerError>(json!("published"))
             }
         };
         let room = Room::new(vec![Command::json("publish", publish)]);
@@ -320,8 +321,10 @@ mod tests {
     async fn a_handler_sees_what_its_job_is_related_to() {
         let related = |_: Nothing, job: JobContext| async move {
             let ids = (job.correlation_id(), job.causation_id());
-            let cause = Cause::from(&job).causation_id;
-            Ok::<_, HandlerError>(json!([job.tenant().as_str(), ids, cause]))
+            let cause = Cause::from(&job);
+            assert_eq!(cause.traceparent, job.traceparent());
+            let of_others = (cause.correlation_id, cause.causation_id, cause.tracestate);
+            Ok::<_, HandlerError>(json!([job.tenant().as_str(), ids, of_others]))
         };
         let room = Room::new(vec![Command::json("related", related)]);
         let asked = EventContext {
@@ -332,6 +335,10 @@ mod tests {
         let submission = Submission {
             tenant: "acme".parse().expect("a name"),
             events: Some(Box::new(asked)),
+            trace: RequestTrace {
+                tracestate: Some("vendor=7".to_owned()),
+                ..RequestTrace::default()
+            },
             ..Room::submission(
                 "related",
                 Body::Sent {
@@ -347,6 +354,7 @@ mod tests {
             panic!("{result:?}")
         };
         let seen: Value = serde_json::from_slice(&bytes).expect("JSON");
-        assert_eq!(seen, json!(["acme", ["order-1042", "event-7"], job.id]));
+        let of_others = ("order-1042", job.id, "vendor=7");
+        assert_eq!(seen, json!(["acme", ["order-1042", "event-7"], of_others]));
     }
 }

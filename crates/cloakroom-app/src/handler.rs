@@ -362,6 +362,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_handler_whose_runtime_ends_is_tried_again() {
+        let task = tokio::spawn(std::future::pending::<()>());
+        task.abort();
+        let error = HandlerError::from_join_error(task.await.expect_err("aborted"));
+        assert_eq!(
+            format!("{error:?}"),
+            "retryable: the process is shutting down"
+        );
+    }
+
+    #[tokio::test]
     async fn a_file_is_read_again_while_an_earlier_read_may_be_in_progress() {
         use std::io::Write as _;
         let bytes: Vec<u8> = (0..=250).cycle().take(2 * FILE_PIECE + 1).collect();

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::submit::Body;
-use crate::testing::Room;
+use crate::testing::{Fault, Room};
 use crate::work::Handlers;
 use crate::{Command, HandlerError, JobContext, Output};
 
@@ -212,6 +212,27 @@ async fn a_payload_that_is_not_what_was_accepted_fails_the_job_whatever_its_hand
             (Status::Failed, "payload-corrupted"),
             "{command}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_breaks_off_costs_no_attempt_whatever_its_handler_makes_of_it() {
+    for command in ["bytes", "stream", "file", "beginning", "careless", "strict"] {
+        for fault in [Fault::Before, Fault::Denied] {
+            let mut room = room();
+            room.submit.inline_limit = 0;
+            let key = sent(&room, command, vec![1; 100]).await;
+            room.memory.fail("read", fault);
+            room.work_once().await;
+            let job = room.poll(&key).await;
+            assert_eq!(
+                (job.status, job.attempt, code(&job)),
+                (Status::Retrying, 0, "storage-unavailable"),
+                "{command}, {fault:?}"
+            );
+            let job = worked(&room, &key).await;
+            assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
+        }
     }
 }
 

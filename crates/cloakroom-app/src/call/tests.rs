@@ -1,5 +1,6 @@
 //! Given a handler of any shape, when its job runs, then it receives its arguments and its result becomes the job's.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -256,27 +257,28 @@ async fn an_argument_of_a_services_own_is_made_of_the_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_body_of_a_binary_command_may_be_any_argument() {
-    async fn keep(
-        _: crate::testing::Nothing,
-        job: JobContext,
-        body: Bytes,
-    ) -> Result<Output, HandlerError> {
-        Ok(Output::bytes(job.content_type(), body))
+async fn the_body_of_a_binary_command_may_be_any_argument_in_a_layer_too() {
+    async fn keep(order: Order, job: JobContext, body: Bytes) -> Result<Output, HandlerError> {
+        let kept = [&body[..], order.amount.to_string().as_bytes()].concat();
+        Ok(Output::bytes(job.content_type(), kept))
     }
-    let room = Room::new(vec![Command::binary("file.keep", &["image/png"], keep)]);
-    let body = Body::Sent {
-        content_type: Some("image/png".into()),
-        bytes: Bytes::from_static(b"png"),
-    };
-    let sent = room.send_body("file.keep", None, "", body).await;
-    room.work_until_idle().await;
-    let job = room.poll(&sent.expect("accepted").job.key()).await;
-    let want = ResultRef::Inline {
-        content_type: "image/png".into(),
-        bytes: b"png".to_vec(),
-    };
-    assert_eq!(job.success.and_then(|success| success.result), Some(want));
+    let command = || Command::binary("file.keep", &["image/png"], keep);
+    let layer = tower::layer::util::Identity::new();
+    for command in [command(), command().layer(layer)] {
+        let room = Room::new(vec![command]);
+        let body = Body::Sent {
+            content_type: Some("image/png".into()),
+            bytes: Bytes::from_static(b"png"),
+        };
+        let sent = room.send_body("file.keep", None, "amount=9", body).await;
+        room.work_until_idle().await;
+        let job = room.poll(&sent.expect("accepted").job.key()).await;
+        let want = ResultRef::Inline {
+            content_type: "image/png".into(),
+            bytes: b"png9".to_vec(),
+        };
+        assert_eq!(job.success.and_then(|success| success.result), Some(want));
+    }
 }
 
 #[test]
@@ -363,6 +365,16 @@ async fn a_layer_reads_the_error_of_a_handler() {
     run_one(Command::json("order.place", place).layer(layer)).await;
     let seen = seen.lock().expect("no test panics with it");
     assert!(seen.contains("it is sold out"), "{seen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_that_cant_be_json_is_not_published_and_fails_the_job_for_good() {
+    async fn place(_: Order, job: JobContext) -> Result<(), HandlerError> {
+        job.publish("order.placed", &HashMap::from([((1, 2), 3)]))
+    }
+    let job = run_one(Command::json("order.place", place)).await;
+    let code = job.failure.map(|failure| failure.code);
+    assert_eq!((job.attempt, code), (1, Some("invalid-event".into())));
 }
 
 #[tokio::test(start_paused = true)]

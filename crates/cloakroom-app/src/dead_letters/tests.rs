@@ -55,6 +55,7 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
     let room = room();
     let (key, letter) = letter(&room).await;
     room.memory.calls();
+    room.memory.slow("store", Duration::from_secs(4));
     assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
     assert_eq!(
         room.memory.calls(),
@@ -63,6 +64,8 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
     );
     let job = room.poll(&key).await;
     assert_eq!((job.status, code(&job)), (Status::Failed, "never-started"));
+    let now = room.host.now();
+    assert_eq!((job.finished_at, job.updated_at), (Some(now), now));
     assert_eq!(
         kept(&room).await,
         [keys::dead_letter(Some(&key), &letter.message_id)]
@@ -82,6 +85,8 @@ async fn a_job_that_no_worker_could_begin_fails_and_its_message_is_kept() {
         .remove(&kept(&room).await[0])
         .await
         .expect("removed");
+    room.memory.fail("store", Fault::Before);
+    assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Keep);
     assert_eq!(room.dead_letters.handle(&letter).await, Disposition::Done);
     assert_eq!(kept(&room).await.len(), 1);
 }

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use tokio::time::sleep;
 
 use super::*;
+use crate::changes::Changes;
 use crate::host::Host as _;
+use crate::observed::ObservedStore;
 use crate::ports::JobStore as _;
 use crate::testing::{Fault, Room, another, claim_by};
 use crate::{Command, HandlerError, Output};
@@ -70,6 +72,53 @@ async fn a_poll_that_waits_answers_as_soon_as_the_job_is_over() {
     );
     assert_eq!(job.expect("read").expect("known").status, Status::Succeeded);
     assert!(begun.elapsed() < Duration::from_secs(22));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_hears_of_a_change_just_after_its_look() {
+    let mut room = room();
+    let key = accepted(&room).await;
+    let changes = Changes::default();
+    let observed = ObservedStore::new(room.memory.clone(), changes.clone(), Arc::new(|_| {}));
+    room.jobs.shared.store = Arc::new(observed);
+    let ends = |job: &Job| {
+        room.memory.alter(|jobs| {
+            for job in jobs.values_mut() {
+                job.status = Status::Succeeded;
+            }
+        });
+        changes.notify(&job.key());
+        false
+    };
+    let begun = Instant::now();
+    let job = room.jobs.wait(&key, LONGEST_WAIT, ends).await;
+    let status = job.map(|job| job.map(|job| job.status));
+    assert_eq!(status, Ok(Some(Status::Succeeded)));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_cant_be_read_is_not_taken_for_an_unknown_one() {
+    let room = room();
+    let key = accepted(&room).await;
+    let client_job_id = "k".parse().expect("a key");
+    let mut follow = room.jobs.follow(key.clone(), None, LONGEST_WAIT);
+    for fault in [Fault::Before, Fault::Denied] {
+        for _ in 0..5 {
+            room.memory.fail("load", fault);
+        }
+        let waited = room.jobs.wait(&key, LONGEST_WAIT, |_| false).await;
+        let read = [
+            room.jobs.get(&key).await,
+            waited,
+            room.jobs.find(&key.tenant, &client_job_id).await,
+        ];
+        assert!(read.iter().all(Result::is_err), "{read:?}");
+        follow.next(LONGEST_WAIT).await.expect_err("not read");
+        let cancelled = room.jobs.cancel_if(&key, |_| true).await;
+        cancelled.expect_err("not read");
+    }
+    assert_eq!(room.poll(&key).await.status, Status::Accepted);
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,7 +125,7 @@ mod tests {
         const ID: &str = "00000000-0000-0000-0000-000000000007";
         let id = Uuid::from_u128(7);
         let job = JobKey {
-            tenant: "a/b".parse().expect("a name"),
+            tenant: "Acme-7_eu/b".parse().expect("a name"),
             id: JobId::from_uuid(id),
         };
         let (token, upload) = (LeaseToken::from_uuid(id), UploadId::from_uuid(id));
@@ -133,24 +133,24 @@ mod tests {
         for (key, want) in [
             (
                 keys::payload(&job, &digest),
-                format!("payloads/a=2fb/{ID}/{digest}"),
+                format!("payloads/Acme-7_eu=2fb/{ID}/{digest}"),
             ),
             (keys::results_prefix(7), "results/7d/".to_owned()),
             (
                 keys::result(&job, token, 7),
-                format!("results/7d/a=2fb/{ID}/{ID}"),
+                format!("results/7d/Acme-7_eu=2fb/{ID}/{ID}"),
             ),
             (
                 keys::reply(&job, &format!("{ID}/5/2")),
-                format!("results/32d/a=2fb/{ID}/reply-5-2"),
+                format!("results/32d/Acme-7_eu=2fb/{ID}/reply-5-2"),
             ),
             (
                 keys::upload(&job.tenant, upload),
-                format!("uploads/a=2fb/{ID}"),
+                format!("uploads/Acme-7_eu=2fb/{ID}"),
             ),
             (
                 keys::parts(&job.tenant, upload),
-                format!("payloads/a=2fb/uploads/{ID}"),
+                format!("payloads/Acme-7_eu=2fb/uploads/{ID}"),
             ),
         ] {
             assert_eq!(key, want);
@@ -163,7 +163,14 @@ mod tests {
 
     #[test]
     fn the_key_of_a_dead_letter_tells_its_job_whatever_its_tenants_name() {
-        for tenant in ["default", "a/b=c", "=", "sha256:0af7", "~!@#$%^&*()"] {
+        for tenant in [
+            "default",
+            "Acme",
+            "a/b=c",
+            "=",
+            "sha256:0af7",
+            "~!@#$%^&*()",
+        ] {
             let job = JobKey {
                 tenant: tenant.parse().expect("a name"),
                 id: JobId::from_uuid(Uuid::from_u128(7)),

@@ -54,6 +54,15 @@ impl ObjectReader {
         collect_pieces(self.length, self.pieces).await
     }
 
+    /// Computes the digest of the object, piece by piece.
+    async fn digest(mut self) -> Result<Digest, ReadError> {
+        let mut digest = Digest::builder();
+        while let Some(piece) = self.pieces.try_next().await? {
+            digest.update(&piece);
+        }
+        Ok(digest.finish())
+    }
+
     /// Reads the beginning of the object, and no more pieces than that takes.
     pub(crate) async fn read_head(mut self) -> Result<BodyHead, ReadError> {
         let mut bytes = BytesMut::new();
@@ -130,14 +139,10 @@ pub trait Objects: Send + Sync {
 
     /// Computes the digest of an object, piece by piece; `None` if it does not exist.
     async fn digest(&self, key: &str) -> Result<Option<Digest>, ReadError> {
-        let Some(ObjectReader { mut pieces, .. }) = self.open(key).await? else {
-            return Ok(None);
-        };
-        let mut digest = Digest::builder();
-        while let Some(piece) = pieces.try_next().await? {
-            digest.update(&piece);
+        match self.open(key).await? {
+            Some(reader) => reader.digest().await.map(Some),
+            None => Ok(None),
         }
-        Ok(Some(digest.finish()))
     }
 
     /// Copies an object that still has this metadata. Returns false if it is missing or was overwritten.
@@ -178,6 +183,27 @@ mod tests {
             let head = reader.read_head().await.expect("read");
             assert_eq!((head.bytes.len(), head.length), (BodyHead::LIMIT, 1 << 40));
             assert!(head.bytes.starts_with(b"ab"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_digest_is_that_of_all_pieces_or_none() {
+        let (first, second) = (Bytes::from_static(b"a"), Bytes::from_static(b"bc"));
+        // The example of FIPS 180-2, B.1.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        for (pieces, want) in [
+            (vec![Ok(first.clone()), Ok(second)], Ok(abc.to_owned())),
+            (
+                vec![Ok(first), Err(ReadError::Corrupted)],
+                Err(ReadError::Corrupted),
+            ),
+        ] {
+            let reader = ObjectReader {
+                length: 3,
+                pieces: futures::stream::iter(pieces).boxed(),
+            };
+            let digest = reader.digest().await.map(|digest| digest.to_string());
+            assert_eq!(digest, want);
         }
     }
 }

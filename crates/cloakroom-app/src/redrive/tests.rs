@@ -122,6 +122,20 @@ async fn a_job_that_runs_is_over_or_gone_is_refused_and_its_letter_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn letters_whose_jobs_cant_be_read_are_not_listed_as_those_of_expired_ones() {
+    let (room, _) = room().await;
+    for (call, fault) in [
+        ("list", Fault::Before),
+        ("load", Fault::Before),
+        ("load", Fault::Denied),
+    ] {
+        room.memory.fail(call, fault);
+        let listed = room.redrive.list(None, None).await;
+        assert!(listed.is_err(), "{call}: {listed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_is_none_of_ours_is_listed_and_not_sent() {
     let (room, _) = room().await;
     room.memory
@@ -228,29 +242,24 @@ async fn a_letter_whose_job_was_cancelled_or_waits_for_its_next_attempt_is_refus
         .store(&letter.key, "its message")
         .await
         .expect("another letter of the job");
-    let now = room.host.now();
-    for (does, why) in [
-        (Event::Claim, "its job is running"),
-        (Event::AskToCancel, "its job is running"),
-        (Event::ConfirmCancel, "its job was cancelled"),
+    for (status, why) in [
+        (Status::Running, "its job is running"),
+        (Status::Retrying, "its job is running"),
+        (Status::Cancelling, "its job is running"),
+        (Status::Succeeded, "its job succeeded"),
+        (Status::Cancelled, "its job was cancelled"),
     ] {
-        let moved = move |job: &Job| match does {
-            Event::Claim => Transition::claim(&crate::testing::claim_by("m", job), now),
-            Event::AskToCancel => Transition::ask_to_cancel(now),
-            _ => {
-                let token = job.lease.as_ref().expect("it runs").token;
-                let mut transition = Transition::confirm_cancel(token, now);
-                transition.guard.ready_by = None;
-                transition
+        room.memory.meanwhile("load", move |jobs| {
+            for job in jobs.values_mut() {
+                job.status = status;
             }
-        };
-        room.memory.meanwhile("load", another(moved));
+        });
         room.memory.calls();
         assert_eq!(
             room.redrive.send(&letter).await,
             Ok(RedriveOutcome::Rejected(why))
         );
         assert_eq!(room.memory.calls(), ["read", "load"]);
+        assert_eq!(room.poll(&key).await.status, status);
     }
-    assert_eq!(room.poll(&key).await.status, Status::Cancelled);
 }

@@ -129,3 +129,24 @@ impl From<ReadError> for SubmitError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_upload_is_to_be_sent_again_and_a_fault_is_not_the_uploads() {
+        assert_eq!(
+            SubmitError::from(ReadError::Corrupted),
+            SubmitError::UploadNotFound
+        );
+        let away = PortError::Unavailable {
+            service: "the store",
+            reason: "away".into(),
+        };
+        assert_eq!(
+            SubmitError::from(ReadError::Port(away.clone())),
+            SubmitError::Unavailable(away)
+        );
+    }
+}

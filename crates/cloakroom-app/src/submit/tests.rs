@@ -118,7 +118,7 @@ async fn a_large_payload_is_checked_in_before_anything_refers_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_has_the_length_of_its_stored_payload() {
+async fn a_message_has_the_length_of_its_stored_payload_which_has_its_type() {
     let (mut room, _) = room();
     room.submit.inline_limit = 0;
     let id = upload(&room, b"the picture").await;
@@ -132,7 +132,15 @@ async fn a_message_has_the_length_of_its_stored_payload() {
             .expect("accepted");
         let message = room.memory.receive(Duration::from_secs(600));
         let envelope = Envelope::read(&message.expect("sent").body);
-        assert_eq!(envelope.expect("ours").payload_bytes(), length);
+        let envelope = envelope.expect("ours");
+        assert_eq!(envelope.payload_bytes(), length);
+        let key = envelope.stored_payload_key().expect("it is stored");
+        let info = room.submit.objects.info(key).await.expect("memory");
+        let info = info.expect("an object");
+        assert_eq!(
+            (info.content_type.as_str(), info.length),
+            ("image/png", length)
+        );
     }
 }
 
@@ -301,7 +309,13 @@ async fn becomes_its_job_whichever_call_fails(upload: impl AsyncFn(&Room) -> Upl
                     }
                     Err(error) => panic!("{error:?}, {what}"),
                 }
-                if !room.memory.has_failed() {
+                let failed = room.memory.has_failed();
+                room.memory.calm();
+                if key.is_some() {
+                    let again = room.send_body("file.keep", key, "", Body::Uploaded(id));
+                    assert!(again.await.expect("known").replayed, "{what}");
+                }
+                if !failed {
                     break;
                 }
             }

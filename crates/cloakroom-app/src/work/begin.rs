@@ -249,7 +249,7 @@ impl AttemptRequest<'_> {
                 () = sleep_until(next_beat) => {
                     next_beat += self.ports.settings.lease / 3;
                     let hidden = self.message.queue.hide(&self.message.delivery.receipt, self.ports.settings.lease);
-                    if let Ok(Err(error)) = timeout_at(next_beat, hidden).await {
+                    if let Ok(Err(error)) = timeout_at(next_beat.min(end), hidden).await {
                         // In the worst case, the message becomes visible early and is handled twice. Only one of the
                         // claims succeeds.
                         tracing::warn!(%error, "failed to hide a message that waits for memory");

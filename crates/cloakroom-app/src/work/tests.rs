@@ -164,6 +164,8 @@ async fn an_answer_is_kept_in_the_record_and_a_large_one_in_object_storage_befor
         *key,
         keys::result(&job.key(), job.lease.as_ref().expect("it ran").token, 2)
     );
+    let info = room.worker.objects.info(key).await.expect("memory");
+    assert_eq!(info.expect("an object").content_type, "image/png");
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,8 +270,9 @@ async fn a_job_that_was_not_begun_in_time_fails_as_expired_and_one_that_was_goes
 #[tokio::test(start_paused = true)]
 async fn a_job_is_not_begun_before_its_time_however_early_its_message_comes_and_can_be_cancelled_until_then()
  {
-    let room = room();
-    for (hours, cancel) in [(5, false), (20, false), (20, true)] {
+    let command = Command::json("play", play).retention(Duration::from_secs(20 * 86_400));
+    let room = Room::new(vec![command]);
+    for (hours, cancel) in [(5, false), (20, false), (20, true), (240, false)] {
         let body = crate::submit::Body::Sent {
             content_type: None,
             bytes: r#"{"acts":["answer"]}"#.into(),
@@ -305,4 +308,6 @@ async fn a_job_is_not_begun_before_its_time_however_early_its_message_comes_and_
             begun.elapsed()
         );
     }
+    // It is hidden for 12 hours at most, and sent again at its fourth receipt.
+    assert_eq!(room.memory.most_received(), 4);
 }

@@ -67,6 +67,11 @@ async fn whichever_call_fails_the_command_is_done_once_or_its_job_fails_as_it_mu
                 }
                 calls += 1;
                 room.memory.calm();
+                let facts = room.meter.facts();
+                let dead = facts
+                    .iter()
+                    .filter(|fact| matches!(fact, Fact::Dead { .. }));
+                assert_eq!(dead.count(), room.memory.dead_letters().len(), "{facts:?}");
                 let found = room
                     .jobs
                     .get(&key_of(&room, "order-1"))

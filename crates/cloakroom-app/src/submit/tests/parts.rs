@@ -274,6 +274,32 @@ async fn whichever_call_fails_an_upload_in_parts_becomes_its_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_that_cant_be_read_is_not_taken_for_an_unknown_one() {
+    let (room, _) = room();
+    let id = uploaded(&room, None).await;
+    let submit = || room.send_body("file.keep", Some("k"), "", Body::Uploaded(id));
+    let faults = || {
+        ["upload", "parts", "info"]
+            .into_iter()
+            .flat_map(|call| [(call, Fault::Before), (call, Fault::Denied)])
+    };
+    for (call, fault) in faults() {
+        room.memory.fail(call, fault);
+        let submitted = submit().await;
+        assert!(
+            matches!(submitted, Err(SubmitError::Unavailable(_))),
+            "{call}: {submitted:?}"
+        );
+    }
+    submit().await.expect("accepted");
+    for (call, fault) in faults() {
+        room.memory.fail(call, fault);
+        let status = room.uploads.status(&tenant(), id, 1).await;
+        assert!(status.is_err(), "{call}: {status:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_commands_that_name_an_upload_in_parts_at_once_make_one_job() {
     for call in ["parts", "join_parts", "take_upload"] {
         let (room, _) = room();

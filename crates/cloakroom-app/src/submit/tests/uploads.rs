@@ -205,9 +205,12 @@ async fn an_upload_is_taken_and_copied_before_its_job_is_recorded() {
     let (room, _) = room();
     let id = upload(&room, b"the picture").await;
     room.memory.calls();
-    room.send_body("file.keep", Some("a"), "", Body::Uploaded(id))
-        .await
-        .expect("accepted");
+    let sent = room.send_body("file.keep", Some("a"), "", Body::Uploaded(id));
+    let job = sent.await.expect("accepted").job;
+    assert_eq!(
+        room.memory.upload_owner(&tenant(), id),
+        Some((job.id, job.expires_at))
+    );
     assert_eq!(
         room.memory.calls(),
         [

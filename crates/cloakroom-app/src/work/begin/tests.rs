@@ -17,7 +17,7 @@ use crate::body::BodyHead;
 use crate::delivery::Disposition;
 use crate::host::Host as _;
 use crate::submit::Body;
-use crate::testing::Room;
+use crate::testing::{Fault, Room};
 use crate::{Admission, Command, HandlerError, JobContext, Output};
 
 /// Takes this many seconds.
@@ -87,7 +87,7 @@ async fn attempts_that_do_not_fit_together_run_one_after_another_and_the_one_tha
     ];
     let begun = Instant::now();
     let looks = async {
-        sleep(Duration::from_secs(30)).await;
+        sleep(Duration::from_secs(35)).await;
         let jobs = [room.poll(&keys[0]).await, room.poll(&keys[1]).await];
         assert_eq!(
             jobs.each_ref().map(|job| job.status),
@@ -99,6 +99,9 @@ async fn attempts_that_do_not_fit_together_run_one_after_another_and_the_one_tha
             None,
             "the message that waits stays hidden"
         );
+        // Both were hidden after 30 s, at the third beat, for a lease.
+        let until = begun + Duration::from_secs(60);
+        assert_eq!(room.memory.messages(), (2, Some(until)));
     };
     tokio::join!(batch(&room, 900), looks);
     assert_eq!(begun.elapsed().as_secs(), 80);
@@ -142,20 +145,39 @@ async fn the_need_of_an_attempt_is_what_its_payload_says_and_the_bound_where_it_
 
 #[tokio::test(start_paused = true)]
 async fn the_payload_of_a_json_command_is_part_of_what_an_attempt_needs() {
-    let room = room(1 << 20, task());
-    for kib in [600, 600, 1100] {
-        let json = format!(r#"{{"seconds": 10{}}}"#, " ".repeat(kib << 10));
-        sent(&room, &json).await;
+    for command in [task(), task().memory_for(|_: &Task, _| None)] {
+        let room = room(1 << 20, command);
+        for kib in [600, 600, 1100] {
+            let json = format!(r#"{{"seconds": 10{}}}"#, " ".repeat(kib << 10));
+            sent(&room, &json).await;
+        }
+        let begun = Instant::now();
+        batch(&room, 900).await;
+        assert_eq!(begun.elapsed().as_secs(), 20, "one after the other");
+        let mut codes = vec![];
+        for key in room.memory.job_keys() {
+            let failure = room.poll(&key).await.failure;
+            codes.extend(failure.map(|failure| failure.code));
+        }
+        assert_eq!(codes, ["memory-exceeded"]);
     }
-    let begun = Instant::now();
-    batch(&room, 900).await;
-    assert_eq!(begun.elapsed().as_secs(), 20, "one after the other");
-    let mut codes = vec![];
-    for key in room.memory.job_keys() {
-        let failure = room.poll(&key).await.failure;
-        codes.extend(failure.map(|failure| failure.code));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_payload_cant_be_read_yet_needs_the_bound() {
+    for call in ["open", "read"] {
+        let command = task().memory(60 << 20).memory_for(|_: &Task, _| Some(1));
+        let mut room = room(100 << 20, command);
+        room.submit.inline_limit = 0;
+        for _ in 0..2 {
+            sent(&room, r#"{"seconds": 10}"#).await;
+            room.memory.fail(call, Fault::Before);
+        }
+        let begun = Instant::now();
+        let dispositions = batch(&room, 900).await;
+        assert_eq!(dispositions, [Disposition::Done, Disposition::Done]);
+        assert_eq!(begun.elapsed().as_secs(), 20, "one after the other: {call}");
     }
-    assert_eq!(codes, ["memory-exceeded"]);
 }
 
 #[tokio::test(start_paused = true)]

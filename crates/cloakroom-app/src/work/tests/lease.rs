@@ -14,6 +14,7 @@ enum Told {
     Stops,
     AnswersAfter(u64),
     FailsForGood,
+    IsBusy,
 }
 
 /// A room whose handler works for some seconds unless requested to stop, with the seconds of those requests.
@@ -39,6 +40,7 @@ impl Scene {
                 match told_to {
                     Told::Stops => Err(HandlerError::cancelled()),
                     Told::FailsForGood => Err(HandlerError::terminal("no such paper")),
+                    Told::IsBusy => Err(HandlerError::retryable("it is busy").code("busy")),
                     Told::AnswersAfter(seconds) => {
                         sleep(Duration::from_secs(seconds)).await;
                         Ok(Output::none())
@@ -224,6 +226,7 @@ async fn what_a_handler_does_in_its_grace_still_counts() {
         (Told::AnswersAfter(1), Status::Succeeded, Status::Succeeded),
         (Told::FailsForGood, Status::Failed, Status::Failed),
         (Told::Stops, Status::Cancelled, Status::Retrying),
+        (Told::IsBusy, Status::Cancelled, Status::Retrying),
     ] {
         let scene = Scene::new(60, told_to).await;
         tokio::join!(scene.handled(), scene.cancelled_at(5));
@@ -234,11 +237,20 @@ async fn what_a_handler_does_in_its_grace_still_counts() {
         );
         let scene = Scene::new(200, told_to).await;
         scene.handled().await;
+        let job = scene.room.poll(&scene.key).await;
         assert_eq!(
-            (scene.told(), scene.room.poll(&scene.key).await.status),
+            (scene.told(), job.status),
             (vec![100], by_deadline),
             "{told_to:?}"
         );
+        let code = match told_to {
+            Told::AnswersAfter(_) => None,
+            Told::FailsForGood => Some("job-failed"),
+            Told::Stops => Some("attempt-timed-out"),
+            Told::IsBusy => Some("busy"),
+        };
+        let failure = job.failure.as_ref();
+        assert_eq!(failure.map(|failure| failure.code.as_str()), code);
     }
 }
 
@@ -396,6 +408,8 @@ async fn a_report_is_a_sign_of_life_and_the_next_beat_follows_a_beat_later() {
                 job.is_leased(room.host.now()),
                 "its lease ended while it was at work"
             );
+            let message = job.progress.expect("a report").message;
+            assert_eq!(message, None, "an empty message");
         }
     };
     tokio::join!(room.work_until_idle(), looks);

@@ -1,8 +1,8 @@
 //! Given a job that a worker has read, when it changes before the worker writes, then that change is preserved.
 
-use cloakroom_core::LeaseToken;
+use cloakroom_core::{Isolation, LeaseToken};
 
-use super::super::message::AFTER_A_FAULT;
+use super::super::message::{AFTER_A_FAULT, LONGEST_WAIT};
 use super::*;
 use crate::meter::Fact;
 use crate::testing::{another, claim_by};
@@ -130,6 +130,29 @@ async fn a_job_is_taken_over_once_however_many_see_its_worker_dead() {
         assert_eq!((job.status, job.attempt), (Status::Running, 2));
         assert_eq!(token_of(&job), claim_by(message, &job).lease.token);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_another_worker_took_over_before_it_died_too_keeps_its_message() {
+    let (room, key, delivery) = dead(1).await;
+    let now = room.host.now();
+    undisturbed(&room);
+    let takes_over = move |job: &Job| {
+        let mut claim = claim_by("message-1", job);
+        (claim.lease.isolation, claim.lease_time) = (Isolation::Shared, Duration::ZERO);
+        Transition::take_over(&claim, token_of(job), now)
+    };
+    room.memory.meanwhile("change", another(takes_over));
+    assert_eq!(handle(&room, &delivery).await, Disposition::Keep);
+    assert_eq!(
+        room.memory.messages(),
+        (1, Some(Instant::now())),
+        "the next receipt takes over"
+    );
+    assert_eq!(room.poll(&key).await.attempt, 2);
+    room.memory.calls();
+    room.work_once().await;
+    assert_eq!(room.poll(&key).await.attempt, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,9 +303,34 @@ async fn a_job_lapses_at_the_end_of_its_time_and_not_before_and_is_counted() {
     }
 }
 
+/// Lets a write fail while a message is handled that was received so often. It is hidden, or from the fourth receipt
+/// on sent again, and in any case comes back later.
+async fn comes_back_later(room: &Room, delivery: &Delivery, receive_count: u32) {
+    let (disposition, wait) = if receive_count < 4 {
+        (Disposition::Keep, AFTER_A_FAULT)
+    } else {
+        (Disposition::Done, LONGEST_WAIT)
+    };
+    let delivery = Delivery {
+        receive_count,
+        ..delivery.clone()
+    };
+    assert_eq!(handle(room, &delivery).await, disposition);
+    if disposition == Disposition::Done {
+        room.memory.delete(&delivery);
+    }
+    assert_eq!(room.memory.messages(), (1, Some(Instant::now() + wait)));
+    room.memory.calm();
+}
+
+const FAULTS: [Fault; 3] = [Fault::Before, Fault::Denied, Fault::After];
+
 #[tokio::test(start_paused = true)]
-async fn a_lapse_that_may_not_have_been_written_keeps_the_message() {
-    for fault in [Fault::Before, Fault::Denied, Fault::After] {
+async fn a_lapse_that_may_not_have_been_written_keeps_the_message_or_sends_it_again() {
+    for (fault, receive_count) in FAULTS
+        .into_iter()
+        .flat_map(|fault| [(fault, 1), (fault, 4)])
+    {
         let room = Room::new(vec![
             Command::json("play", play).start_within(Duration::from_secs(60)),
         ]);
@@ -293,25 +341,47 @@ async fn a_lapse_that_may_not_have_been_written_keeps_the_message() {
             .receive(Duration::from_secs(15))
             .expect("a message");
         room.memory.fail("change", fault);
-        assert_eq!(handle(&room, &delivery).await, Disposition::Keep);
-        assert_eq!(
-            room.memory.messages().1,
-            Some(Instant::now() + AFTER_A_FAULT)
-        );
+        comes_back_later(&room, &delivery, receive_count).await;
         room.work_until_idle().await;
         assert_eq!(failure(&room.poll(&key).await).1, "expired");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_in_place_of_a_dead_worker_that_may_not_have_been_written_keeps_the_message() {
-    for fault in [Fault::Before, Fault::Denied, Fault::After] {
+async fn an_end_in_place_of_a_dead_worker_that_may_not_have_been_written_keeps_the_message_or_sends_it_again()
+ {
+    for (fault, receive_count) in FAULTS
+        .into_iter()
+        .flat_map(|fault| [(fault, 1), (fault, 4)])
+    {
         let (room, key, delivery) = dead(2).await;
         room.memory.fail_nth(1, fault);
-        assert_eq!(handle(&room, &delivery).await, Disposition::Keep);
-        room.memory.calm();
+        comes_back_later(&room, &delivery, receive_count).await;
         room.work_until_idle().await;
         assert_eq!(failure(&room.poll(&key).await).1, "worker-crashed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_may_not_have_been_given_back_keeps_the_message_or_sends_it_again() {
+    for (fault, receive_count) in FAULTS
+        .into_iter()
+        .flat_map(|fault| [(fault, 1), (fault, 4)])
+    {
+        let room = room();
+        let key = sent(&room, r#"["answer"]"#).await;
+        room.memory.fail("change", Fault::After);
+        room.work_once().await;
+        sleep(AFTER_A_FAULT).await;
+        let again = room
+            .memory
+            .receive(Duration::from_secs(15))
+            .expect("a message");
+        room.memory.fail("change", fault);
+        comes_back_later(&room, &again, receive_count).await;
+        room.work_until_idle().await;
+        let job = room.poll(&key).await;
+        assert_eq!((job.status, job.attempt), (Status::Succeeded, 1));
     }
 }
 

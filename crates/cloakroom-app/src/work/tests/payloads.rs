@@ -54,6 +54,26 @@ async fn a_payload_that_is_gone_or_not_what_was_accepted_fails_the_job_truthfull
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_payload_that_was_changed_in_its_message_fails_the_job_truthfully() {
+    let room = room();
+    let key = sent(&room, r#"["answer"]"#).await;
+    let sent = room.memory.receive(Duration::ZERO).expect("a message");
+    let changed = Delivery {
+        body: sent.body.replace("answer", "panic"),
+        ..sent.clone()
+    };
+    assert_ne!(changed.body, sent.body);
+    let ends_at = room.host.now().after(Duration::from_secs(900));
+    let disposition = room.worker.handle(&changed, ends_at).await;
+    assert_eq!(disposition, Disposition::Done);
+    let job = room.poll(&key).await;
+    assert_eq!(
+        (job.status, failure(&job).1),
+        (Status::Failed, "payload-corrupted")
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_rest_of_a_payload_is_read_after_its_handlers_time() {
     let ignores = |_: crate::testing::Nothing, _: crate::BodyStream| async {
         Ok::<_, HandlerError>(Output::none())

@@ -1,5 +1,7 @@
 //! Heartbeats of an attempt, and the reasons to stop it.
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 
 /// Receives from a second worker every second, without a message.
@@ -212,6 +214,34 @@ async fn a_stream_that_its_handler_does_not_go_on_with_times_out() {
         (begun.elapsed().as_secs(), failure(&room.poll(&key).await).1),
         (32, "attempt-timed-out")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_an_attempt_that_timed_out_runs_on() {
+    for streams in [false, true] {
+        let stopped = CancellationToken::new();
+        let stops = stopped.clone();
+        let handler = move |_: crate::testing::Nothing| {
+            let guard = stops.clone().drop_guard();
+            let runs_on = async move {
+                let _guard = guard;
+                std::future::pending::<Result<bytes::Bytes, HandlerError>>().await
+            };
+            async move {
+                if streams {
+                    let pieces = futures::stream::once(runs_on);
+                    return Ok(Output::stream("image/png", pieces));
+                }
+                runs_on.await.map(|bytes| Output::bytes("image/png", bytes))
+            }
+        };
+        let room = Room::new(vec![Command::json("play", handler)]);
+        room.send("play", None, "{}").await.expect("accepted");
+        room.work_once().await;
+        timeout(Duration::from_secs(1), stopped.cancelled())
+            .await
+            .expect("it was dropped");
+    }
 }
 
 #[tokio::test(start_paused = true)]

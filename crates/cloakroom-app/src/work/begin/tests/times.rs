@@ -6,7 +6,6 @@ use cloakroom_core::transition::Event;
 use super::*;
 use crate::delivery::Delivery;
 use crate::submit::{Body, Submission};
-use crate::testing::Fault;
 
 const A_MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -81,6 +80,53 @@ async fn a_worker_takes_over_when_the_lease_is_over_and_has_one_that_begins_then
     let job = room.poll(&key).await;
     let taken_over_at = job.created_at.after(Duration::from_millis(30_001));
     assert_eq!(job.ready_at, taken_over_at.after(seconds(30)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_attempt_has_the_time_of_its_take_over_though_it_waited_for_the_other_attempts() {
+    let mut room = room(u64::MAX, task().attempts(1).timeout(seconds(60)));
+    let key = sent(&room, r#"{"seconds": 50}"#).await;
+    crash(&mut room, &[&key]).await;
+    let other = room.worker.admission.admit(0).await.expect("a place");
+    let looks = async {
+        sleep(seconds(40)).await;
+        drop(other);
+        sleep(seconds(5)).await;
+        let job = room.poll(&key).await;
+        let taken_over_at = job.created_at.after(Duration::from_millis(85_001));
+        assert_eq!(job.ready_at, taken_over_at.after(seconds(30)));
+    };
+    tokio::join!(batch(&room, 900), looks);
+    assert_eq!(
+        steps(&room, &key).await,
+        [
+            (Event::Claim, 1),
+            (Event::Claim, 85_001),
+            (Event::Succeed, 135_001)
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_not_begun_if_the_writes_before_it_took_all_its_time() {
+    // The lapse is rejected because the job has started, and the claim because its worker crashed.
+    for (writes, calls) in [
+        (1, vec!["change", "hide"]),
+        (2, vec!["change", "change", "hide"]),
+    ] {
+        let mut room = room(u64::MAX, task().start_within(seconds(10)));
+        let key = sent(&room, r#"{"seconds": 10}"#).await;
+        crash(&mut room, &[&key]).await;
+        let (message, crashed) = (received(&room), room.poll(&key).await);
+        room.memory.calls();
+        room.memory.slow("change", seconds(4));
+        let margin = room.worker.settings.margin;
+        let ends_at = room.host.now().after(margin + seconds(4 * writes));
+        let disposition = room.worker.handle(&message, ends_at).await;
+        assert_eq!(disposition, Disposition::Keep);
+        assert_eq!(room.memory.calls(), calls);
+        assert_eq!(room.poll(&key).await, crashed);
+    }
 }
 
 /// Submits a job that may begin after this time.
@@ -187,6 +233,32 @@ async fn what_waits_for_memory_waits_until_the_functions_margin() {
     let until = seconds(50).saturating_sub(room.worker.settings.margin);
     assert_eq!(first, (Disposition::Keep, until));
     assert_eq!(often, (Disposition::Done, until));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_memory_is_not_held_up_by_a_queue_that_answers_late() {
+    let begun = vec![(Event::Claim, 20_001), (Event::Succeed, 20_001)];
+    // The first call to hide the message begins after 10 s. It is dropped at the next beat, or at the last moment. Then
+    // another call, of a minute, makes the message visible.
+    for (freed, margin_begins, took, want) in [(15, 800, 20, begun), (900, 15, 15 + 60, vec![])] {
+        let room = room(100 << 20, task().memory(60 << 20));
+        let key = sent(&room, r#"{"seconds": 0}"#).await;
+        let other = room.worker.admission.admit(60 << 20).await.expect("memory");
+        room.memory.slow("hide", seconds(60));
+        let frees = async {
+            sleep(seconds(freed)).await;
+            drop(other);
+        };
+        let handles = async {
+            let margin_begins = room.host.now().after(seconds(margin_begins));
+            let ends_at = margin_begins.after(room.worker.settings.margin);
+            let begun = Instant::now();
+            room.worker.handle(&received(&room), ends_at).await;
+            begun.elapsed()
+        };
+        let (elapsed, ()) = tokio::join!(handles, frees);
+        assert_eq!((elapsed, steps(&room, &key).await), (seconds(took), want));
+    }
 }
 
 #[tokio::test(start_paused = true)]

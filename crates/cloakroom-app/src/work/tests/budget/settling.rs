@@ -54,7 +54,13 @@ async fn while_the_table_is_away_an_end_is_written_again_with_longer_and_longer_
     ]
     .concat();
     assert_eq!(room.memory.calls(), calls);
-    assert_eq!(room.poll(&key).await.status, Status::Succeeded);
+    let job = room.poll(&key).await;
+    // The submission took a millisecond.
+    let written_at = job.created_at.after(Duration::from_millis(47_601));
+    assert_eq!(
+        (job.status, job.finished_at, job.updated_at),
+        (Status::Succeeded, Some(written_at), written_at)
+    );
 }
 
 #[tokio::test(start_paused = true)]
