@@ -34,6 +34,8 @@ struct State {
     damaged: HashSet<JobKey>,
     uploads: HashMap<(Tenant, UploadId), JobId>,
     objects: HashMap<String, (String, Bytes)>,
+    /// Keys of the objects whose content no longer matches its checksum.
+    corrupted: HashSet<String>,
     records: HashMap<(Tenant, UploadId), PartsRecord>,
     /// Multipart uploads in progress, by the store's id: their key, media type and parts.
     unfinished: HashMap<String, (String, String, BTreeMap<u32, Bytes>)>,
@@ -48,6 +50,8 @@ struct State {
     links: Vec<Duration>,
     calls: Vec<&'static str>,
     deliveries: HashMap<(JobKey, Timestamp), StoredDeliveries>,
+    /// Number of the next writes of deliveries that are rejected.
+    contended: u32,
     posted: Vec<Posted>,
     responses: VecDeque<Result<u16, &'static str>>,
     replies: Vec<(ReplyQueue, Reply)>,
@@ -245,6 +249,11 @@ impl Memory {
     /// Returns the tenant of the last message that was sent.
     pub fn sender(&self) -> Option<Tenant> {
         self.state().sender.clone()
+    }
+
+    /// Damages the content of an object. Readers notice it after the last piece.
+    pub fn corrupt(&self, key: &str) {
+        self.state().corrupted.insert(key.to_owned());
     }
 
     /// Deletes an object.
