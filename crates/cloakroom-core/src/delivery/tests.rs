@@ -320,6 +320,25 @@ fn an_event_waits_for_each_earlier_one_even_if_one_between_them_is_lost() {
 }
 
 #[test]
+fn the_message_of_an_event_is_not_lost_because_it_waited_for_an_earlier_one() {
+    for outcome in [
+        AttemptOutcome::Status(200),
+        AttemptOutcome::Impossible("x".into()),
+    ] {
+        let mut log = log();
+        log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
+        log.add(DeliveryKind::Reply, "orders", 4, "", T0);
+        log.add(DeliveryKind::Webhook, "https://a.example", 5, "", T0);
+        log.record("3-webhook", &outcome, LOST, 0.0);
+        let due: Vec<_> = log.deliveries.iter().map(|it| it.next_at).collect();
+        assert_eq!(due, [None, Some(LOST), Some(T0), Some(LOST)], "{outcome:?}");
+        let soon = LOST.after(Duration::from_secs(1));
+        assert_eq!(log.next_step("5-webhook", LOST), NextStep::Wait(soon));
+        assert_eq!(log.next_step("4-webhook", LOST), NextStep::Attempt);
+    }
+}
+
+#[test]
 fn a_delivery_that_waits_looks_at_least_a_second_after_an_attempt_that_is_near() {
     let mut log = log();
     log.add(DeliveryKind::Webhook, "https://a.example", 4, "", T0);
