@@ -392,11 +392,15 @@ async fn a_receiver_that_fails_is_tried_again_on_the_published_schedule() {
 #[tokio::test(start_paused = true)]
 async fn no_event_overtakes_an_earlier_one_of_its_job() {
     let room = Listening::default();
-    for (status, version) in [(Status::Running, 2), (Status::Succeeded, 3)] {
+    for (status, version) in [
+        (Status::Running, 2),
+        (Status::Retrying, 3),
+        (Status::Succeeded, 4),
+    ] {
         let job = room.job(status, version);
         room.publisher.publish(&job).await.expect("published");
     }
-    room.memory.respond([Ok(500), Ok(500), Ok(200), Ok(200)]);
+    room.memory.respond([Ok(500), Ok(500), Ok(500)]);
     room.deliver_all().await;
     let posted = room.memory.posted();
     let versions: Vec<_> = posted
@@ -404,7 +408,7 @@ async fn no_event_overtakes_an_earlier_one_of_its_job() {
         .map(|posted| serde_json::from_slice::<CloudEvent>(&posted.body).expect("an event"))
         .map(|event| event.sequence)
         .collect();
-    assert_eq!(versions, ["2", "2", "2", "3"]);
+    assert_eq!(versions, ["2", "2", "2", "2", "3", "4"]);
 }
 
 #[tokio::test(start_paused = true)]
